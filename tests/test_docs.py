@@ -1,0 +1,74 @@
+"""Every Python block of the README and of the pages in docs/ runs, in order, in one namespace per file.
+
+A block marked `python` is executed; a block marked `pycon` is a doctest, whose outputs are compared.
+"""
+
+import doctest
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    kind: str
+    line: int  # of the block's first line of code, counted from 0
+    code: str
+
+
+def blocks(text: str) -> list[Block]:
+    return [Block(match[1], text.count("\n", 0, match.start(2)), match[2]) for match in FENCE.finditer(text)]
+
+
+def run(page: Path, namespace: dict[str, object]) -> None:
+    for kind, line, code in blocks(page.read_text(encoding="utf-8")):
+        if kind == "pycon":
+            run_doctest(page, line, code, namespace)
+        else:
+            # The empty lines make a traceback show the line of the page.
+            exec(compile("\n" * line + code, str(page), "exec"), namespace)
+
+
+def run_doctest(page: Path, line: int, code: str, namespace: dict[str, object]) -> None:
+    test = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    report: list[str] = []
+    runner.run(test, out=report.append, clear_globs=False)
+    assert not report, "".join(report)
+    namespace.update(test.globs)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page.read_text("utf-8"))], ids=lambda page: page.name
+)
+def test_the_code_of_the_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(page, {"__name__": "__main__"})
+
+
+def test_the_blocks_of_a_page_share_one_namespace(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```python\na = 1\n```\n\n```pycon\n>>> b = a + 1\n>>> b\n2\n```\n\n```python\nc = b + 1\n```\n")
+    namespace: dict[str, object] = {}
+    run(page, namespace)
+    assert namespace["c"] == 3
+
+
+def test_a_wrong_output_on_a_page_fails(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("```pycon\n>>> 1 + 1\n3\n```\n")
+    with pytest.raises(AssertionError, match=r"line 2, in page.md(?s:.*)Expected:\s+3\s+Got:\s+2"):
+        run(page, {})
+
+
+def test_an_error_on_a_page_names_its_line(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("title\n\n```python\nx = 1\nraise ValueError('here')\n```\n")
+    with pytest.raises(ValueError, match="here") as caught:
+        run(page, {})
+    assert caught.traceback[-1].lineno + 1 == 5

@@ -1,0 +1,121 @@
+"""Check that the package's imports go one way: a room may use what stands on its own floor or below, never above.
+
+    python tools/check_imports.py [ROOT]
+
+ROOT is the folder that holds `tinyseq/` (default: this repository). Every import statement counts, also one inside a
+function or under `if TYPE_CHECKING`. Prints one line `file:line: what is wrong` per violation and exits with 1 if there
+is any.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = "tinyseq"
+FACADE = "__init__"  # tinyseq/__init__.py, what `import tinyseq` gives: it stands above all that it gathers
+
+# The floors of the house, top first. Sides of one floor (the inner sets) do not import each other.
+FLOORS: list[list[set[str]]] = [
+    [{"cli", "__main__"}],
+    [{FACADE}],
+    [{"viz"}],
+    [{"lm", "train", "tagging"}],
+    [{"nn"}, {"hmm"}],
+    [{"optim", "io", "inspect", "testing"}, {"data"}],
+    [{"autograd"}],
+    [{"backend"}],
+]
+PLACE = {
+    room: (level, side)
+    for level, floor in enumerate(reversed(FLOORS))
+    for side, rooms in enumerate(floor)
+    for room in rooms
+}
+
+# The doors through a wall, (importing module, imported room), each with its reason.
+DOORS = {
+    ("nn.crf", "hmm"): "a CRF is a chain with neural scores",
+}
+
+
+def module_name(path: Path, package: Path) -> str:
+    """The dotted name of a file below the package: `nn/crf.py` is `nn.crf`, `nn/__init__.py` is `nn`."""
+    parts = path.relative_to(package).with_suffix("").parts
+    if parts[-1] == "__init__" and len(parts) > 1:
+        parts = parts[:-1]
+    return ".".join(parts)
+
+
+def room_of(module: str) -> str:
+    return module.split(".")[0]
+
+
+def imported_rooms(tree: ast.AST, path: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, room) for each import of something inside the package."""
+    folder = (PACKAGE, *path.parent.relative_to(package).parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name.split(".") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            origin = folder[: len(folder) - node.level + 1] if node.level else ()
+            source = [*origin, *(node.module.split(".") if node.module else ())]
+            targets = [[*source, alias.name] for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            if target[0] == PACKAGE:
+                room = target[1] if len(target) > 1 else FACADE
+                # `from tinyseq import Tensor` takes a name of the facade, `from tinyseq import nn` a room.
+                yield node.lineno, room if exists(package, room) else FACADE
+
+
+def exists(package: Path, room: str) -> bool:
+    return (package / room).is_dir() or (package / f"{room}.py").is_file()
+
+
+def objection(module: str, target: str) -> str | None:
+    """Why `module` may not import from the room `target`, or None if it may."""
+    room = room_of(module)
+    if room == target or (module, target) in DOORS:
+        return None
+    if target not in PLACE:
+        return f"imports {target}, which has no place in the house (add it to FLOORS)"
+    (level, side), (target_level, target_side) = PLACE[room], PLACE[target]
+    if target_level > level:
+        return f"{room} imports {target}, which stands above it"
+    if target_level == level and target_side != side:
+        return f"{room} imports {target}, which stands beside it, behind a wall"
+    return None
+
+
+def violations(root: Path) -> Iterator[str]:
+    """Yield one line per violation in `root/tinyseq`."""
+    package = root / PACKAGE
+    for path in sorted(package.rglob("*.py")):
+        where = path.relative_to(root).as_posix()
+        module = module_name(path, package)
+        if room_of(module) not in PLACE:
+            yield f"{where}:1: {room_of(module)} has no place in the house (add it to FLOORS)"
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+        for line, target in imported_rooms(tree, path, package):
+            reason = objection(module, target)
+            if reason is not None:
+                yield f"{where}:{line}: {reason}"
+
+
+def main(arguments: list[str]) -> int:
+    root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
+    if not (root / PACKAGE).is_dir():
+        print(f"{root} holds no folder {PACKAGE}/", file=sys.stderr)
+        return 2
+    found = list(violations(root))
+    for line in found:
+        print(line)
+    print(f"import directions: {len(found)} violation(s)")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
