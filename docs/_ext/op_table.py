@@ -1,0 +1,33 @@
+"""The directive `{op-table}`: every op of the engine with its inputs, settings and gradient, from the declarations."""
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+import tinyseq  # noqa: F401  (declares the ops)
+from tinyseq.autograd.op import OPS, Op
+
+
+def signature(op: Op) -> str:
+    star = "*" if op.variadic else ""
+    settings = [f"{name}={default!r}" for name, default in op.defaults.items()]
+    return f"{op.name}({', '.join([star + ', '.join(op.inputs), *settings])})"
+
+
+def rows() -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", "", "   * - op", "     - gradient"]
+    for name in sorted(OPS):
+        op = OPS[name]
+        gradient = f":math:`{op.tex}`" if op.tex else "" if op.vjp else "none"
+        lines += [f"   * - ``{signature(op)}``", f"     - {gradient}"]
+    return lines
+
+
+class OpTable(SphinxDirective):
+    def run(self) -> list[nodes.Node]:
+        return self.parse_text_to_nodes("\n".join(rows()))
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("op-table", OpTable)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,77 @@
+"""The project's files agree with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_version_is_the_same_everywhere():
+    version = PROJECT["version"]
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert version in (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+def test_the_readme_explains_every_extra_that_users_want():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for_developers = {"test", "oracles", "dev", "docs"}
+    missing = [name for name in PROJECT["optional-dependencies"] if f"`{name}`" not in readme]
+    assert set(missing) <= for_developers
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_and_test_that_a_page_names_exists(page):
+    for path, name in REFERENCE.findall(page.read_text("utf-8")):
+        file = ROOT / path
+        assert file.exists(), f"{page.name} names {path}, which does not exist"
+        assert not name or re.search(rf"^(def|class) {name}\b", file.read_text("utf-8"), re.MULTILINE), (
+            f"{page.name} names {name}, which {path} does not define"
+        )
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """A folder with all that the demo should write."""
+    (tmp_path / "loss.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
+    (tmp_path / "samples.txt").write_text("hello")
+    (tmp_path / "index.html").write_text("<!doctype html>")
+    for name in ("unrolled.svg", "trellis.svg"):
+        (tmp_path / name).write_text('<svg xmlns="http://www.w3.org/2000/svg"><text>h</text></svg>')
+    return tmp_path
+
+
+def check_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "tools" / "check_demo.py"), str(folder)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_whole_demo_passes_its_check(demo):
+    result = check_demo(demo)
+    assert result.returncode == 0, result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("samples.txt", None, "samples.txt: is missing"),
+        ("samples.txt", b" \n", "samples.txt: is empty"),
+        ("loss.png", b"<svg/>", "loss.png: is no PNG"),
+        ("unrolled.svg", b"<svg><text>", "unrolled.svg: is no XML"),
+        ("trellis.svg", b"<svg></svg>", "trellis.svg: is no drawing with labels"),
+    ],
+)
+def test_a_spoilt_demo_fails_its_check(demo, name, content, complaint):
+    (demo / name).unlink()
+    if content is not None:
+        (demo / name).write_bytes(content)
+    result = check_demo(demo)
+    assert result.returncode == 1
+    assert complaint in result.stdout

@@ -1,0 +1,45 @@
+"""Check that the demo wrote its pictures, and that each is what its name says.
+
+python tools/check_demo.py DIR
+"""
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+FILES = ("unrolled.svg", "trellis.svg", "loss.png", "samples.txt", "index.html")
+
+
+def complaint(path: Path) -> str | None:
+    """What is wrong with one file of the demo, or None."""
+    if not path.is_file():
+        return "is missing"
+    content = path.read_bytes()
+    if not content.strip():
+        return "is empty"
+    if path.suffix == ".png" and not content.startswith(PNG_SIGNATURE):
+        return "is no PNG"
+    if path.suffix == ".svg":
+        try:
+            root = ElementTree.fromstring(content)
+        except ElementTree.ParseError as error:
+            return f"is no XML: {error}"
+        if not root.tag.endswith("svg") or not any(element.tag.endswith("text") for element in root.iter()):
+            return "is no drawing with labels"
+    return None
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1:
+        print("usage: python tools/check_demo.py DIR", file=sys.stderr)
+        return 2
+    folder = Path(arguments[0])
+    complaints = {name: complaint(folder / name) for name in FILES}
+    for name, problem in complaints.items():
+        print(f"{folder / name}: {problem or 'ok'}")
+    return 1 if any(complaints.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
