@@ -14,18 +14,19 @@ def signature(op: Op) -> str:
     return f"{op.name}({', '.join([star + ', '.join(op.inputs), *settings])})"
 
 
-def rows() -> list[str]:
-    lines = [".. list-table::", "   :header-rows: 1", "", "   * - op", "     - gradient"]
+def table() -> str:
+    """The table in MyST's Markdown; a list-table, because a formula may contain the bars of a plain one."""
+    lines = ["```{list-table}", ":header-rows: 1", "", "* - op", "  - gradient"]
     for name in sorted(OPS):
         op = OPS[name]
-        gradient = f":math:`{op.tex}`" if op.tex else "" if op.vjp else "none"
-        lines += [f"   * - ``{signature(op)}``", f"     - {gradient}"]
-    return lines
+        gradient = f"${op.tex}$" if op.tex else "" if op.vjp else "none"
+        lines += [f"* - `{signature(op)}`", f"  - {gradient}"]
+    return "\n".join([*lines, "```"])
 
 
 class OpTable(SphinxDirective):
     def run(self) -> list[nodes.Node]:
-        return self.parse_text_to_nodes("\n".join(rows()))
+        return self.parse_text_to_nodes(table())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
