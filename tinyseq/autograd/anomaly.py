@@ -1,0 +1,70 @@
+"""Finding the first value that is not finite: what `detect_anomaly` switches on."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinyseq.autograd.modes import Label, Mode
+from tinyseq.backend import NAMESPACES, Array, to_numpy
+
+if TYPE_CHECKING:
+    from tinyseq.autograd.graph import Node
+    from tinyseq.autograd.op import Op
+
+_PACKAGE = str(Path(__file__).parent.parent)
+
+
+class AnomalyError(ArithmeticError):
+    """A NaN or an infinity arose, in the forward or in the backward pass."""
+
+
+def anomaly_label(mode: Mode) -> Label:
+    """The current label with the user's line added, which is worth its price only while hunting."""
+    return mode.label._replace(line=user_line())
+
+
+def user_line() -> str:
+    """File and line of the innermost frame outside of this package."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode: Mode) -> None:
+    """Raise if an op made a value that is not finite out of inputs that all are."""
+    if any(_strange(a) for a in raw if type(a) in NAMESPACES):
+        return
+    for out in outs:
+        if count := _strange(out):
+            raise AnomalyError(f"forward: {record.name} made {count} of {_size(out)} values not finite {_place(mode.label)}")
+
+
+def check_backward(node: "Node", upstream: Any, gradient: Array) -> None:
+    """Raise if a VJP made a gradient that is not finite out of an upstream gradient that is."""
+    given = upstream if node.op.outputs else [upstream]
+    if any(_strange(g) for g in given if g is not None):
+        return
+    if count := _strange(gradient):
+        raise AnomalyError(
+            f"backward: the VJP of {node.op.name} made {count} of {_size(gradient)} gradients not finite {_place(node.label)}"
+        )
+
+
+def _place(label: Label) -> str:
+    return f"(in {label}), called at {label.line or user_line()}"
+
+
+def _strange(array: Array) -> int:
+    xp = NAMESPACES[type(array)]
+    if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
+        return 0
+    return _size(array) - int(to_numpy(xp.sum(xp.astype(xp.isfinite(array), xp.int64))))
+
+
+def _size(array: Array) -> int:
+    size = 1
+    for side in array.shape:
+        size *= side
+    return size

@@ -1,0 +1,148 @@
+"""The recorded graph: leaves, nodes, and the outputs of nodes that have several.
+
+Arrows point only backwards, from a result to what it was made of. Nothing here points at a Tensor or at a node's own
+output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph dies, reference counting
+frees all of it.
+"""
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from tinyseq.autograd.modes import Label
+from tinyseq.backend import Array
+
+if TYPE_CHECKING:
+    from tinyseq.autograd.op import Op
+    from tinyseq.autograd.tensor import Tensor
+
+Shape = tuple[int, ...]
+Hooks = dict[int, Callable[["Tensor"], "Tensor | None"]]
+
+tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
+
+
+class Leaf:
+    """Where gradients end: a tensor that the user asked the gradient of.
+
+    Attributes:
+        name: its name in the model, if it has one (``"lstm.weight_hh_l0"``).
+        shape, dtype: of the tensor, and so of its gradient.
+        grad: the gradient that `backward` added up so far.
+        mutated: the clock's time at the last update of the values, 0 before the first.
+    """
+
+    __slots__ = ("dtype", "grad", "hooks", "mutated", "name", "seq", "shape")
+
+    def __init__(self, array: Array, name: str | None = None) -> None:
+        self.name = name
+        self.shape: Shape = array.shape
+        self.dtype = array.dtype
+        self.grad: Tensor | None = None
+        self.mutated = 0
+        self.hooks: Hooks | None = None
+        self.seq = tick()
+
+    def __repr__(self) -> str:
+        return f"Leaf({self.name or 'unnamed'}, shape={self.shape})"
+
+
+class Node:
+    """One use of an op.
+
+    Attributes:
+        op: its declaration.
+        edges: what each input was made by, in the order of the op's arguments; None for constants.
+        saved: the arrays and shapes that the VJP needs; None once a backward pass has used and freed them.
+        attrs: the op's settings in this use (axis, keepdims, ...).
+        shape, dtype: of the output; for an op with several outputs ``shape`` holds one shape for each.
+        seq: the time of creation; every node is younger than all it was made of.
+        label: module path and time step.
+    """
+
+    __slots__ = ("attrs", "dtype", "edges", "hooks", "label", "op", "saved", "seq", "shape")
+    mutated = 0  # only leaves are ever updated in place; a shared constant here keeps the walk free of type checks
+
+    def __init__(
+        self,
+        op: "Op",
+        edges: "tuple[Parent | None, ...]",
+        saved: tuple[Any, ...],
+        attrs: dict[str, Any],
+        shape: Any,
+        dtype: Any,
+        label: Label,
+    ) -> None:
+        self.op = op
+        self.edges = edges
+        self.saved: tuple[Any, ...] | None = saved
+        self.attrs = attrs
+        self.shape = shape
+        self.dtype = dtype
+        self.label = label
+        self.hooks: Hooks | None = None
+        self.seq = tick()
+
+    def __repr__(self) -> str:
+        return f"Node({self.op.name}, shape={self.shape}, {self.label})"
+
+
+class Output:
+    """One output of a node that has several (``split``, ``unbind``)."""
+
+    __slots__ = ("dtype", "hooks", "index", "node", "shape")
+    mutated = 0
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node = node
+        self.index = index
+        self.shape: Shape = node.shape[index]
+        self.dtype = node.dtype
+        self.hooks: Hooks | None = None
+
+    @property
+    def seq(self) -> int:
+        return self.node.seq
+
+    @property
+    def label(self) -> Label:
+        return self.node.label
+
+    def __repr__(self) -> str:
+        return f"Output({self.index} of {self.node!r})"
+
+
+Parent = Leaf | Node | Output
+
+
+def owner(parent: Parent) -> Leaf | Node:
+    """The node or leaf that a parent belongs to."""
+    return parent.node if isinstance(parent, Output) else parent
+
+
+def ancestors(roots: "list[Parent]") -> list[Node]:
+    """Every node that the roots were made of, themselves included, newest first.
+
+    Creation order is topological order, so sorting by the clock replaces a depth-first search; nothing recurses.
+    """
+    stack = [owner(root) for root in roots]
+    seen: set[Leaf | Node] = set(stack)
+    found: list[Node] = []
+    while stack:
+        node = stack.pop()
+        if type(node) is not Node:
+            continue
+        found.append(node)
+        for parent in node.edges:
+            if parent is not None:
+                if type(parent) is Output:
+                    parent = parent.node
+                if parent not in seen:
+                    seen.add(parent)  # type: ignore[arg-type]
+                    stack.append(parent)  # type: ignore[arg-type]
+    found.sort(key=_age, reverse=True)
+    return found
+
+
+def _age(node: Node) -> int:
+    return node.seq

@@ -1,0 +1,58 @@
+"""Constants: tensors that are made of a shape."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import composite
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import namespace_of
+
+
+def _shape(sides: tuple[Any, ...]) -> tuple[int, ...]:
+    return tuple(sides[0]) if len(sides) == 1 and isinstance(sides[0], tuple | list) else sides
+
+
+def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
+    """Zeros of a shape, given as numbers or as a tuple.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.zeros(2, 3).shape, ts.zeros((4,)).shape
+        ((2, 3), (4,))
+    """
+    return Tensor(np.zeros(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
+
+
+def ones(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
+    """Ones of a shape, given as numbers or as a tuple."""
+    return Tensor(np.ones(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
+
+
+def full(shape: Any, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value in every place of a shape."""
+    return Tensor(np.full(shape, value, dtype=dtype)).requires_grad_(requires_grad)
+
+
+def arange(*bounds: float, dtype: Any = None) -> Tensor:
+    """Evenly spaced numbers: ``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``."""
+    return Tensor(np.arange(*bounds, dtype=dtype))
+
+
+def eye(n: int, dtype: Any = np.float64) -> Tensor:
+    """The identity matrix."""
+    return Tensor(np.eye(n, dtype=dtype))
+
+
+@composite
+def zeros_like(x: TensorLike) -> Tensor:
+    """Zeros of another tensor's shape, dtype and device."""
+    array = constant(x)._array
+    return Tensor(namespace_of(array).zeros_like(array))
+
+
+@composite
+def ones_like(x: TensorLike) -> Tensor:
+    """Ones of another tensor's shape, dtype and device."""
+    array = constant(x)._array
+    return Tensor(namespace_of(array).ones_like(array))

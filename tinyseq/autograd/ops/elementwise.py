@@ -1,0 +1,308 @@
+r"""Elementwise ops.
+
+Kinks and ties have a rule: |x| has gradient 0 at 0, relu and its kin take the left-hand slope at 0, clip passes the
+gradient on its bounds, and of equal arguments of `maximum` or `minimum` the first receives all of it.
+"""
+
+import math
+
+import numpy as np
+
+from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Domain, op
+
+# -- arithmetic --------------------------------------------------------------------------------------------------------
+
+add = op(
+    "add",
+    forward=lambda xp, x, y: x + y,
+    vjp=(lambda xp, g: g, lambda xp, g: g),
+    broadcasts=True,
+    tex=r"\bar x = \bar z,\quad \bar y = \bar z",
+    reference=np.add,
+)
+subtract = op(
+    "subtract",
+    forward=lambda xp, x, y: x - y,
+    vjp=(lambda xp, g: g, lambda xp, g: -g),
+    broadcasts=True,
+    tex=r"\bar x = \bar z,\quad \bar y = -\bar z",
+    reference=np.subtract,
+)
+multiply = op(
+    "multiply",
+    forward=lambda xp, x, y: x * y,
+    saves=("x", "y"),
+    vjp=(lambda xp, g, x, y: g * y, lambda xp, g, x, y: g * x),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,y,\quad \bar y = \bar z\,x",
+    reference=np.multiply,
+)
+divide = op(
+    "divide",
+    forward=lambda xp, x, y: x / y,
+    saves=("x", "y"),
+    vjp=(lambda xp, g, x, y: g / y, lambda xp, g, x, y: -g * x / (y * y)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z / y,\quad \bar y = -\bar z\,x / y^2",
+    domain=(REAL, Domain(avoid=(0.0,))),
+    reference=np.divide,
+)
+
+
+def _power_base(xp, g, x, y, out):  # type: ignore[no-untyped-def]
+    if isinstance(y, int | float):
+        return g * (y * x ** (y - 1)) if y != 0 else g * 0.0
+    zero = y == 0  # the slope of x^0 is 0, at x = 0 too
+    return g * xp.where(zero, 0.0, y * x ** xp.where(zero, 1.0, y - 1))
+
+
+def _power_exponent(xp, g, x, y, out):  # type: ignore[no-untyped-def]
+    positive = x > 0
+    return g * xp.where(positive, out * xp.log(xp.where(positive, x, 1.0)), 0.0)
+
+
+pow = op(
+    "pow",
+    forward=lambda xp, x, y: x**y,
+    saves=("x", "y", "out"),
+    vjp=(_power_base, _power_exponent),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,y\,x^{y-1},\quad \bar y = \bar z\,z\,\ln x",
+    domain=(POSITIVE, REAL),
+    reference=np.power,
+)
+negative = op("negative", lambda xp, x: -x, lambda xp, g: -g, tex=r"\bar x = -\bar y", reference=np.negative)
+abs = op(
+    "abs",
+    forward=lambda xp, x: xp.abs(x),
+    saves="x",
+    vjp=lambda xp, g, x: g * xp.sign(x),
+    tex=r"\bar x = \bar y\,\operatorname{sign} x",
+    domain=NONZERO,
+    analytic=False,
+    reference=np.absolute,
+)
+square = op(
+    "square", lambda xp, x: x * x, lambda xp, g, x: 2 * g * x, "x", tex=r"\bar x = 2\bar y\,x", reference=np.square
+)
+sqrt = op(
+    "sqrt",
+    forward=lambda xp, x: xp.sqrt(x),
+    saves="out",
+    vjp=lambda xp, g, y: g / (2 * y),
+    tex=r"\bar x = \bar y / 2y",
+    domain=POSITIVE,
+    reference=np.sqrt,
+)
+reciprocal = op(
+    "reciprocal",
+    forward=lambda xp, x: 1 / x,
+    saves="out",
+    vjp=lambda xp, g, y: -g * y * y,
+    tex=r"\bar x = -\bar y\,y^2",
+    domain=NONZERO,
+    reference=np.reciprocal,
+)
+sign = op(
+    "sign",
+    forward=lambda xp, x: xp.sign(x),
+    vjp=lambda xp, g: g * 0.0,
+    tex=r"\bar x = 0",
+    domain=NONZERO,
+    analytic=False,
+    reference=np.sign,
+)
+
+# -- exponentials and circular functions -------------------------------------------------------------------------------
+
+exp = op("exp", lambda xp, x: xp.exp(x), lambda xp, g, y: g * y, "out", tex=r"\bar x = \bar y\,y", reference=np.exp)
+expm1 = op(
+    "expm1",
+    forward=lambda xp, x: xp.expm1(x),
+    saves="out",
+    vjp=lambda xp, g, y: g * (y + 1),
+    tex=r"\bar x = \bar y\,(y + 1)",
+    reference=np.expm1,
+)
+log = op(
+    "log",
+    forward=lambda xp, x: xp.log(x),
+    saves="x",
+    vjp=lambda xp, g, x: g / x,
+    tex=r"\bar x = \bar y / x",
+    domain=POSITIVE,
+    reference=np.log,
+)
+log1p = op(
+    "log1p",
+    forward=lambda xp, x: xp.log1p(x),
+    saves="x",
+    vjp=lambda xp, g, x: g / (1 + x),
+    tex=r"\bar x = \bar y / (1 + x)",
+    domain=UNIT,
+    reference=np.log1p,
+)
+sin = op(
+    "sin", lambda xp, x: xp.sin(x), lambda xp, g, x: g * xp.cos(x), "x", tex=r"\bar x = \bar y\cos x", reference=np.sin
+)
+cos = op(
+    "cos", lambda xp, x: xp.cos(x), lambda xp, g, x: -g * xp.sin(x), "x", tex=r"\bar x = -\bar y\sin x", reference=np.cos
+)
+erf = op(
+    "erf",
+    forward=lambda xp, x: xp.erf(x),
+    saves="x",
+    vjp=lambda xp, g, x: g * (2 / math.sqrt(math.pi)) * xp.exp(-x * x),
+    tex=r"\bar x = \bar y\,\tfrac{2}{\sqrt\pi} e^{-x^2}",
+    analytic=False,
+    reference=np.vectorize(math.erf, otypes=[float]),
+)
+
+# -- the nonlinearities of networks ------------------------------------------------------------------------------------
+
+tanh = op(
+    "tanh",
+    forward=lambda xp, x: xp.tanh(x),
+    saves="out",
+    vjp=lambda xp, g, y: g * (1 - y * y),
+    tex=r"\bar x = \bar y\,(1 - y^2)",
+    reference=np.tanh,
+)
+sigmoid = op(
+    "sigmoid",
+    forward=lambda xp, x: 0.5 * xp.tanh(0.5 * x) + 0.5,  # neither side overflows
+    saves="out",
+    vjp=lambda xp, g, y: g * (y * (1 - y)),
+    tex=r"\bar x = \bar y\,y(1 - y)",
+    reference=lambda x: 1 / (1 + np.exp(-x)),
+    doc="The logistic function 1 / (1 + exp(-x)), without overflow.",
+)
+relu = op(
+    "relu",
+    forward=lambda xp, x: xp.where(x > 0, x, x * 0),
+    saves="x",
+    vjp=lambda xp, g, x: xp.where(x > 0, g, g * 0),
+    tex=r"\bar x = \bar y\,[x > 0]",
+    domain=NONZERO,
+    reference=lambda x: np.maximum(x, 0),
+    analytic=False,
+)
+leaky_relu = op(
+    "leaky_relu",
+    forward=lambda xp, x, *, slope=0.01: xp.where(x > 0, x, slope * x),
+    saves="x",
+    vjp=lambda xp, g, x, *, slope: xp.where(x > 0, g, slope * g),
+    tex=r"\bar x = \bar y\,([x > 0] + a[x \le 0])",
+    domain=NONZERO,
+    reference=lambda x, slope=0.01: np.maximum(x, 0) + slope * np.minimum(x, 0),
+    analytic=False,
+)
+elu = op(
+    "elu",
+    forward=lambda xp, x, *, alpha=1.0: xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, x * 0, x))),
+    saves=("x",),
+    vjp=lambda xp, g, x, *, alpha: g * xp.where(x > 0, x * 0 + 1.0, alpha * xp.exp(xp.where(x > 0, x * 0, x))),
+    tex=r"\bar x = \bar y\,([x > 0] + a e^x[x \le 0])",
+    domain=NONZERO,
+    reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)),
+    analytic=False,
+)
+
+
+def _gelu_slope(xp, g, x):  # type: ignore[no-untyped-def]
+    density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
+    return g * (0.5 * (1 + xp.erf(x / math.sqrt(2))) + x * density)
+
+
+gelu = op(
+    "gelu",
+    forward=lambda xp, x: 0.5 * x * (1 + xp.erf(x / math.sqrt(2))),
+    saves="x",
+    vjp=_gelu_slope,
+    tex=r"\bar x = \bar y\,(\Phi(x) + x\varphi(x))",
+    analytic=False,
+    reference=lambda x: x * np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(x),
+    doc="x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form.",
+)
+
+# -- choice ------------------------------------------------------------------------------------------------------------
+
+maximum = op(
+    "maximum",
+    forward=lambda xp, x, y: xp.maximum(x, y),
+    saves=("x", "y"),
+    vjp=(lambda xp, g, x, y: xp.where(x >= y, g, g * 0), lambda xp, g, x, y: xp.where(x >= y, g * 0, g)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
+    analytic=False,
+    reference=np.maximum,
+    doc="The larger of two, elementwise; where they are equal the first receives the gradient.",
+)
+minimum = op(
+    "minimum",
+    forward=lambda xp, x, y: xp.minimum(x, y),
+    saves=("x", "y"),
+    vjp=(lambda xp, g, x, y: xp.where(x <= y, g, g * 0), lambda xp, g, x, y: xp.where(x <= y, g * 0, g)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
+    analytic=False,
+    reference=np.minimum,
+    doc="The smaller of two, elementwise; where they are equal the first receives the gradient.",
+)
+
+
+def _inside(xp, x, low, high):  # type: ignore[no-untyped-def]
+    inside = x == x if low is None else x >= low
+    return inside if high is None else inside & (x <= high)
+
+
+clip = op(
+    "clip",
+    forward=lambda xp, x, *, low=None, high=None: xp.clip(x, low, high),
+    saves="x",
+    vjp=lambda xp, g, x, *, low, high: xp.where(_inside(xp, x, low, high), g, g * 0),
+    tex=r"\bar x = \bar y\,[a \le x \le b]",
+    domain=Domain(avoid=(-1.0, 1.0)),
+    analytic=False,
+    calls="clip",
+    reference=lambda x, low=None, high=None: np.clip(x, low, high),
+    doc="Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.",
+)
+where = op(
+    "where",
+    forward=lambda xp, condition, x, y: xp.where(xp.astype(condition, xp.bool), x, y),
+    saves="condition",
+    vjp=(None, lambda xp, g, c: xp.where(c, g, g * 0), lambda xp, g, c: xp.where(c, g * 0, g)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,[c],\quad \bar y = \bar z\,[\neg c]",
+    calls="where",
+    reference=np.where,
+)
+astype = op(
+    "astype",
+    forward=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    vjp=lambda xp, g, *, dtype: g,
+    tex=r"\bar x = \bar y",
+    analytic=False,
+    calls="astype",
+    reference=lambda x, dtype: x.astype(dtype),
+)
+
+# -- questions, which have no gradient ---------------------------------------------------------------------------------
+
+less = op("less", lambda xp, x, y: x < y, broadcasts=True, analytic=False, reference=np.less)
+less_equal = op("less_equal", lambda xp, x, y: x <= y, broadcasts=True, analytic=False, reference=np.less_equal)
+greater = op("greater", lambda xp, x, y: x > y, broadcasts=True, analytic=False, reference=np.greater)
+greater_equal = op(
+    "greater_equal", lambda xp, x, y: x >= y, broadcasts=True, analytic=False, reference=np.greater_equal
+)
+equal = op("equal", lambda xp, x, y: x == y, broadcasts=True, analytic=False, reference=np.equal)
+not_equal = op("not_equal", lambda xp, x, y: x != y, broadcasts=True, analytic=False, reference=np.not_equal)
+logical_and = op(
+    "logical_and", lambda xp, x, y: x & y, broadcasts=True, analytic=False, calls="boolean", reference=np.logical_and
+)
+logical_or = op(
+    "logical_or", lambda xp, x, y: x | y, broadcasts=True, analytic=False, calls="boolean", reference=np.logical_or
+)
+logical_not = op("logical_not", lambda xp, x: ~x, analytic=False, calls="boolean", reference=np.logical_not)
+isfinite = op("isfinite", lambda xp, x: xp.isfinite(x), analytic=False, reference=np.isfinite)

@@ -1,0 +1,156 @@
+"""Picking elements, and putting them back."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq import backend
+from tinyseq.autograd.op import composite, op
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import to_numpy
+
+_getitem = op(
+    "getitem",
+    forward=lambda xp, x, *, index: backend.gathered(xp, x, index),
+    saves="x.shape",
+    vjp=lambda xp, g, shape, *, index: xp.scattered(g, index=index, shape=tuple(shape)),
+    tex=r"\bar x_{[k]} \mathrel{+}= \bar y",
+    calls="getitem",
+    reference=lambda x, index: x[index],
+)
+scattered = op(
+    "scattered",
+    forward=lambda xp, values, *, index, shape: backend.scattered(xp, values, index, shape),
+    vjp=lambda xp, g, *, index, shape: xp.getitem(g, index=index),
+    tex=r"\bar v = \bar y_{[k]}",
+    calls="scattered",
+    reference=None,
+    doc="Zeros of a shape with ``values`` added at ``index``; a place named twice receives both.",
+)
+
+
+def frozen_index(index: Any) -> Any:
+    """An index as plain Python and NumPy values that nobody else can change."""
+    if isinstance(index, tuple):
+        return tuple(frozen_index(part) for part in index)
+    if isinstance(index, Tensor):
+        return index.numpy()
+    if isinstance(index, list) or hasattr(index, "dtype"):
+        array = np.array(to_numpy(index) if hasattr(index, "dtype") else index)
+        if array.size == 0 and array.dtype.kind == "f":
+            array = array.astype(np.intp)
+        if array.dtype.kind not in "iub":
+            raise IndexError(f"an index must hold integers or booleans, got {array.dtype}")
+        return array
+    return index
+
+
+@composite
+def getitem(x: TensorLike, index: Any) -> Tensor:
+    """``x[index]``: slices, integers, None, ``...``, boolean masks and integer arrays, as in NumPy."""
+    picked: Tensor = _getitem(x, index=frozen_index(index))
+    return picked
+
+
+def _along(indices: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
+    """The index that `take_along_axis` stands for."""
+    grid = list(np.ogrid[tuple(slice(side) for side in indices.shape)])
+    grid[axis % len(shape)] = indices
+    return tuple(grid)
+
+
+@composite
+def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
+    """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.take(ts.tensor([10.0, 20.0, 30.0]), [2, 0, 2])
+        tensor([30., 10., 30.])
+    """
+    x = constant(x)
+    return getitem(x, (slice(None),) * (axis % x.ndim) + (frozen_index(np.asarray(indices)),))
+
+
+@composite
+def take_along_axis(x: TensorLike, indices: Any, axis: int) -> Tensor:
+    """One element for each index along an axis, with NumPy's meaning (``indices`` has x's number of axes)."""
+    x = constant(x)
+    chosen = frozen_index(np.asarray(indices))
+    if chosen.ndim != x.ndim:
+        raise ValueError(f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes")
+    return getitem(x, _along(chosen, axis, x.shape))
+
+
+@composite
+def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
+    """`take_along_axis` under PyTorch's name and order of arguments."""
+    return take_along_axis(x, indices, axis)
+
+
+@composite
+def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
+    """``x`` with ``values`` added at ``index``; a place named twice receives both.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.scatter_add(ts.zeros(3), [1, 1], ts.tensor([2.0, 3.0]))
+        tensor([0., 5., 0.])
+    """
+    x = constant(x)
+    place = frozen_index(index)
+    shape = x.numpy()[place].shape
+    values = constant(values)
+    if values.shape != shape:
+        from tinyseq.autograd.ops.shape import broadcast_to
+
+        values = broadcast_to(values, shape)
+    return x + scattered(values, index=place, shape=x.shape)
+
+
+@composite
+def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
+    """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
+
+    Raises:
+        ValueError: if a place is named twice, as the value there would be ambiguous.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.index_set(ts.zeros(3), 1, 5.0)
+        tensor([0., 5., 0.])
+    """
+    x = constant(x)
+    place = frozen_index(index)
+    count = np.zeros(x.shape, dtype=np.int64)
+    np.add.at(count, place, 1)
+    if (count > 1).any():
+        raise ValueError("index_set: the index names a place twice; use scatter_add to add both")
+    from tinyseq.autograd.ops.elementwise import where
+
+    kept: Tensor = where(count > 0, 0.0, x)
+    return scatter_add(kept, place, values)
+
+
+def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
+    """Rows of zeros with a one at each id.
+
+    Args:
+        ids: integers of any shape, in [0, num_classes).
+        num_classes: the length of the new last axis.
+        dtype: the element type.
+
+    Raises:
+        ValueError: for an id out of range, with its value.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.one_hot([2, 0], 3).tolist()
+        [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    chosen = frozen_index(np.asarray(ids))
+    wrong = (chosen < 0) | (chosen >= num_classes)
+    if wrong.any():
+        raise ValueError(f"one_hot: id {int(chosen[wrong][0])} lies outside [0, {num_classes})")
+    return Tensor(np.eye(num_classes, dtype=dtype)[chosen])

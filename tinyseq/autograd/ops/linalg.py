@@ -1,0 +1,190 @@
+"""Products: matmul at every rank, einsum, and what they spell."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import Summed, composite, op
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+
+
+def _flat(xp, x, keep_row):  # type: ignore[no-untyped-def]
+    """A batch of matrices as one matrix: rows (or columns) kept, the batch laid along the other axis."""
+    if x.ndim == 2:
+        return x
+    if keep_row:  # (..., m, n) -> (m, batch * n)
+        order = (x.ndim - 2, *range(x.ndim - 2), x.ndim - 1)
+        return xp.reshape(xp.permute_dims(x, order), (x.shape[-2], -1))
+    return xp.reshape(x, (-1, x.shape[-1]))
+
+
+def _left(xp, terms):  # type: ignore[no-untyped-def]
+    """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
+    if terms[0][1].ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
+        g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
+        y = _joined(xp, [_flat(xp, xp.broadcast_to(y, g.shape[:-2] + y.shape[-2:]), True) for g, _, y in terms], 1)
+        return g @ xp.matrix_transpose(y)
+    return _total(_left_one(xp, *term) for term in terms)
+
+
+def _right(xp, terms):  # type: ignore[no-untyped-def]
+    """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
+    if terms[0][2].ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
+        g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
+        x = _joined(xp, [_flat(xp, xp.broadcast_to(x, g.shape[:-2] + x.shape[-2:]), False) for g, x, _ in terms], 0)
+        return xp.matrix_transpose(x) @ g
+    return _total(_right_one(xp, *term) for term in terms)
+
+
+def _joined(xp, parts, axis):  # type: ignore[no-untyped-def]
+    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
+
+
+def _total(parts):  # type: ignore[no-untyped-def]
+    total = None
+    for part in parts:
+        total = part if total is None else total + part
+    return total
+
+
+def _left_one(xp, g, x, y):  # type: ignore[no-untyped-def]
+    if y.ndim == 1:
+        return xp.expand_dims(g, axis=-1) * y
+    if x.ndim == 1:
+        g = xp.expand_dims(g, axis=-2)
+    product = g @ xp.matrix_transpose(y)
+    return xp.reshape(product, product.shape[:-2] + product.shape[-1:]) if x.ndim == 1 else product
+
+
+def _right_one(xp, g, x, y):  # type: ignore[no-untyped-def]
+    if x.ndim == 1:
+        return xp.expand_dims(x, axis=-1) * xp.expand_dims(g, axis=-2) if y.ndim > 1 else x * g
+    if y.ndim == 1:
+        g = xp.expand_dims(g, axis=-1)
+    product = xp.matrix_transpose(x) @ g
+    return xp.reshape(product, product.shape[:-1]) if y.ndim == 1 else product
+
+
+matmul = op(
+    "matmul",
+    forward=lambda xp, x, y: xp.matmul(x, y),
+    saves=("x", "y"),
+    vjp=(Summed(_left), Summed(_right)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,y^\top,\quad \bar y = x^\top \bar z",
+    calls="matmul",
+    reference=np.matmul,
+    doc="Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.",
+)
+
+
+def _spelled(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
+    """The letters of each operand and of the output, with ``...`` written out as letters of its own."""
+    left, _, right = subscripts.replace(" ", "").partition("->")
+    inputs = left.split(",")
+    if len(inputs) != len(operands):
+        raise ValueError(f"{subscripts!r} names {len(inputs)} operands, got {len(operands)}")
+    free = [c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz" if c not in subscripts]
+    extra = [len(x.shape) - len(spec.replace("...", "")) for spec, x in zip(inputs, operands, strict=True)]
+    longest = max([n for n, spec in zip(extra, inputs, strict=True) if "..." in spec], default=0)
+    dots = free[:longest]
+    spelled = [s.replace("...", "".join(dots[longest - n :] if n else "")) for s, n in zip(inputs, extra, strict=True)]
+    for i, (spec, x) in enumerate(zip(spelled, operands, strict=True)):
+        if len(spec) != len(x.shape):
+            raise ValueError(f"{subscripts!r} gives operand {i} {len(spec)} axes, but its shape is {tuple(x.shape)}")
+    if "->" in subscripts:
+        return spelled, right.replace("...", "".join(dots))
+    letters = "".join(spelled)
+    once = sorted(c for c in set(letters) if letters.count(c) == 1 and c not in dots)
+    return spelled, "".join(dots) + "".join(once)
+
+
+def _einsum_slope(xp, g, i, xs, *, subscripts):  # type: ignore[no-untyped-def]
+    """The gradient of one operand is an einsum of the upstream gradient and the other operands."""
+    inputs, output = _spelled(subscripts, xs)
+    mine, others = inputs[i], [(spec, x) for j, (spec, x) in enumerate(zip(inputs, xs, strict=True)) if j != i]
+    known = output + "".join(spec for spec, _ in others)
+    distinct = "".join(dict.fromkeys(mine))
+    kept = "".join(c for c in distinct if c in known)
+    found = xp.einsum(",".join([output, *(spec for spec, _ in others)]) + "->" + kept, g, *(x for _, x in others))
+    # A letter that no one else has was summed away: its gradient is the same all along that axis.
+    size = {c: side for c, side in zip(mine, xs[i].shape, strict=True)} | {
+        c: side for c, side in zip(kept, found.shape, strict=True)
+    }
+    found = xp.reshape(found, tuple(size[c] if c in kept else 1 for c in distinct))
+    found = xp.broadcast_to(found, tuple(size[c] for c in distinct))
+    if distinct == mine:
+        return found
+    # A repeated letter read a diagonal: put the gradient back on it.
+    grid = np.ix_(*(np.arange(size[c]) for c in distinct))
+    return xp.scattered(found, index=tuple(grid[distinct.index(c)] for c in mine), shape=tuple(xs[i].shape))
+
+
+_einsum = op(
+    "einsum",
+    forward=lambda xp, *xs, subscripts: xp.einsum(
+        "{}->{}".format(*(part if isinstance(part, str) else ",".join(part) for part in _spelled(subscripts, xs))), *xs
+    ),
+    saves="xs",
+    vjp=_einsum_slope,
+    broadcasts=True,
+    tex=r"\bar x_i = \operatorname{einsum}(\bar y, x_{j \ne i})",
+    calls="einsum",
+    reference=lambda *xs, subscripts: np.einsum(subscripts, *xs),
+)
+
+
+@composite
+def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
+    """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.einsum("ij,j->i", ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))
+        tensor([3., 7.])
+    """
+    product: Tensor = _einsum(*operands, subscripts=subscripts)
+    return product
+
+
+@composite
+def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
+    """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists."""
+    x, y = constant(x), constant(y)
+    if isinstance(axes, int):
+        axes = (list(range(x.ndim - axes, x.ndim)), list(range(axes)))
+    left, right = ([part] if isinstance(part, int) else list(part) for part in axes)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    of_x, of_y = list(letters[: x.ndim]), list(letters[x.ndim : x.ndim + y.ndim])
+    for i, j in zip(left, right, strict=True):
+        of_y[j] = of_x[i]
+    shared = {of_x[i] for i in left}
+    output = [c for c in of_x + of_y if c not in shared]
+    return einsum(f"{''.join(of_x)},{''.join(of_y)}->{''.join(output)}", x, y)
+
+
+@composite
+def dot(x: TensorLike, y: TensorLike) -> Tensor:
+    """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
+    x, y = constant(x), constant(y)
+    if not x.shape or not y.shape:
+        return x * y
+    return tensordot(x, y, (x.ndim - 1, max(y.ndim - 2, 0)))
+
+
+@composite
+def outer(x: TensorLike, y: TensorLike) -> Tensor:
+    """Every product of an element of x and one of y, both flattened: (n,) and (m,) give (n, m)."""
+    return constant(x).reshape(-1, 1) * constant(y).reshape(1, -1)
+
+
+@composite
+def trace(x: TensorLike) -> Tensor:
+    """The sum of the diagonal of a matrix, or of each matrix of a batch."""
+    return einsum("...ii->...", x)
+
+
+@composite
+def diagonal(x: TensorLike) -> Tensor:
+    """The diagonal of a matrix, or of each matrix of a batch."""
+    return einsum("...ii->...i", x)

@@ -1,0 +1,226 @@
+"""Reductions, running sums and products, and what is built from them."""
+
+import numpy as np
+
+from tinyseq.autograd.op import NONZERO, composite, op
+from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes that ``axis`` names, counted from 0."""
+    if axis is None:
+        return tuple(range(ndim))
+    named = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(sorted(a % ndim for a in named)) if ndim else ()
+
+
+def restored(xp, g, shape, axis, keepdims):  # type: ignore[no-untyped-def]
+    """A reduced array with its axes back, of length 1, so that it broadcasts against what was reduced."""
+    if keepdims:
+        return g
+    axes = axes_of(axis, len(shape))
+    return xp.reshape(g, tuple(1 if i in axes else side for i, side in enumerate(shape)))
+
+
+def _first_extreme(xp, x, out, axis, keepdims):  # type: ignore[no-untyped-def]
+    """True at the first place along the reduced axes that holds the extreme value."""
+    axes = axes_of(axis, x.ndim)
+    hit = x == restored(xp, out, x.shape, axis, keepdims)
+    if len(axes) == 1:
+        return hit & (xp.cumulative_sum(xp.astype(hit, xp.int64), axis=axes[0]) == 1)
+    rest = tuple(i for i in range(x.ndim) if i not in axes)
+    moved = xp.permute_dims(hit, rest + axes)
+    flat = xp.reshape(moved, (*moved.shape[: len(rest)], -1))
+    first = flat & (xp.cumulative_sum(xp.astype(flat, xp.int64), axis=len(rest)) == 1)
+    order = rest + axes
+    return xp.permute_dims(xp.reshape(first, moved.shape), tuple(order.index(i) for i in range(x.ndim)))
+
+
+def _extreme_slope(xp, g, x, out, *, axis, keepdims):  # type: ignore[no-untyped-def]
+    from tinyseq.backend import namespace_of
+
+    values, found = (part._array if isinstance(part, Tensor) else part for part in (x, out))
+    mask = _first_extreme(namespace_of(values), values, found, axis, keepdims)
+    g = xp.broadcast_to(restored(xp, g, x.shape, axis, keepdims), x.shape)
+    return xp.where(mask, g, g * 0)
+
+
+sum = op(
+    "sum",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.sum(x, axis=axis, keepdims=keepdims),
+    saves="x.shape",
+    vjp=lambda xp, g, shape, *, axis, keepdims: xp.broadcast_to(restored(xp, g, shape, axis, keepdims), shape),
+    tex=r"\bar x_i = \bar y",
+    calls="reduce",
+    reference=np.sum,
+)
+
+
+def _product_slope(xp, g, x, *, axis, keepdims):  # type: ignore[no-untyped-def]
+    """The product of all others: those before times those after, so that zeros need no division."""
+    axes = axes_of(axis, x.ndim)
+    rest = tuple(i for i in range(x.ndim) if i not in axes)
+    order = rest + axes
+    moved = xp.permute_dims(x, order)
+    flat = xp.reshape(moved, (*moved.shape[: len(rest)], -1))
+    last = flat.ndim - 1
+    one = xp.ones_like(flat[..., :1])
+    before = xp.cumulative_prod(xp.concat([one, flat[..., :-1]], axis=last), axis=last)
+    after = xp.flip(xp.cumulative_prod(xp.concat([one, xp.flip(flat, axis=last)[..., :-1]], axis=last), axis=last), axis=last)
+    others = xp.permute_dims(xp.reshape(before * after, moved.shape), tuple(order.index(i) for i in range(x.ndim)))
+    return restored(xp, g, x.shape, axis, keepdims) * others
+
+
+prod = op(
+    "prod",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.prod(x, axis=axis, keepdims=keepdims),
+    saves="x",
+    vjp=_product_slope,
+    tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
+    calls="reduce_some",
+    reference=np.prod,
+)
+max = op(
+    "max",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.max(x, axis=axis, keepdims=keepdims),
+    saves=("x", "out"),
+    vjp=_extreme_slope,
+    tex=r"\bar x_i = \bar y\,[i = \operatorname{argmax} x]",
+    analytic=False,
+    calls="reduce_some",
+    reference=np.max,
+    doc="The largest element along the axes; of equal ones the first (lowest index) receives the gradient.",
+)
+min = op(
+    "min",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.min(x, axis=axis, keepdims=keepdims),
+    saves=("x", "out"),
+    vjp=_extreme_slope,
+    tex=r"\bar x_i = \bar y\,[i = \operatorname{argmin} x]",
+    analytic=False,
+    calls="reduce_some",
+    reference=np.min,
+    doc="The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.",
+)
+argmax = op(
+    "argmax",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.argmax(x, axis=axis, keepdims=keepdims),
+    analytic=False,
+    calls="reduce_one",
+    reference=np.argmax,
+)
+argmin = op(
+    "argmin",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.argmin(x, axis=axis, keepdims=keepdims),
+    analytic=False,
+    calls="reduce_one",
+    reference=np.argmin,
+)
+cumsum = op(
+    "cumsum",
+    forward=lambda xp, x, *, axis: xp.cumulative_sum(x, axis=axis),
+    vjp=lambda xp, g, *, axis: xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis),
+    tex=r"\bar x_i = \sum_{j \ge i} \bar y_j",
+    calls="axis",
+    reference=np.cumsum,
+)
+
+
+def _running_product(xp, x, *, axis):  # type: ignore[no-untyped-def]
+    """y_j = x_1 ... x_j, by steps, so that the rule needs no division by a zero."""
+    return xp.cumulative_prod(x, axis=axis)
+
+
+def _running_product_slope(xp, g, x, *, axis):  # type: ignore[no-untyped-def]
+    # x_i's share of y_j is (x_1 .. x_{i-1}) (x_{i+1} .. x_j); the sum over j >= i is a recurrence from the end,
+    # s_i = g_i + x_{i+1} s_{i+1}, times the product before i
+    axis %= x.ndim
+    length = x.shape[axis]
+    at = [tuple([slice(None)] * axis + [i]) for i in range(length)]
+    sums, running = [], None
+    for i in reversed(range(length)):
+        running = g[at[i]] if running is None else g[at[i]] + x[at[i + 1]] * running
+        sums.append(running)
+    if not sums:
+        return g
+    one = xp.ones_like(x[tuple([slice(None)] * axis + [slice(0, 1)])])
+    shifted = xp.concat([one, x[tuple([slice(None)] * axis + [slice(0, length - 1)])]], axis=axis)
+    return xp.stack(sums[::-1], axis=axis) * xp.cumulative_prod(shifted, axis=axis)
+
+
+cumprod = op(
+    "cumprod",
+    forward=_running_product,
+    saves="x",
+    vjp=_running_product_slope,
+    tex=r"\bar x_i = \sum_{j \ge i} \bar y_j \prod_{k \le j, k \ne i} x_k",
+    calls="axis",
+    reference=np.cumprod,
+)
+
+
+@composite
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The mean along the axes.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.mean(ts.tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0)
+        tensor([3., 5.])
+    """
+    x = constant(x)
+    total: Tensor = sum(x, axis=axis, keepdims=keepdims)
+    return total * (1.0 / _count(x, axis))
+
+
+@composite
+def var(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy)."""
+    x = constant(x)
+    centred = x - mean(x, axis, keepdims=True)
+    total: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims)
+    return total / (_count(x, axis) - ddof)
+
+
+@composite
+def std(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    """The standard deviation along the axes, the root of `var`."""
+    from tinyseq.autograd.ops.elementwise import sqrt
+
+    root: Tensor = sqrt(var(x, axis, keepdims, ddof))
+    return root
+
+
+def _count(x: Tensor, axis: Axis) -> int:
+    return int(np.prod([x.shape[a] for a in axes_of(axis, x.ndim)], dtype=np.int64))
+
+
+def _norm_slope(xp, g, x, out, *, axis, keepdims):  # type: ignore[no-untyped-def]
+    length = restored(xp, out, x.shape, axis, keepdims)
+    zero = length == 0  # the norm has no slope at the origin; 0 is its subgradient of least norm
+    return restored(xp, g, x.shape, axis, keepdims) * xp.where(zero, x * 0, x / xp.where(zero, length * 0 + 1.0, length))
+
+
+norm = op(
+    "norm",
+    forward=lambda xp, x, *, axis=None, keepdims=False: xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)),
+    saves=("x", "out"),
+    vjp=_norm_slope,
+    tex=r"\bar x_i = \bar y\,x_i / y",
+    domain=NONZERO,
+    calls="reduce_some",
+    reference=lambda x, axis=None, keepdims=False: np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims)),
+    doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
+)
+
+
+@composite
+def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether any element is true (no gradient)."""
+    return Tensor(np.asarray(constant(x).numpy().any(axis=axis, keepdims=keepdims)))
+
+
+@composite
+def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements are true (no gradient)."""
+    return Tensor(np.asarray(constant(x).numpy().all(axis=axis, keepdims=keepdims)))

@@ -1,0 +1,313 @@
+"""Ops that move elements and change none."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.graph import Shape
+from tinyseq.autograd.op import FUNCTIONS, composite, op
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+
+reshape = op(
+    "reshape",
+    forward=lambda xp, x, *, shape: xp.reshape(x, shape),
+    saves="x.shape",
+    vjp=lambda xp, g, old, *, shape: xp.reshape(g, old),
+    tex=r"\bar x = \operatorname{reshape} \bar y",
+    calls="reshape",
+    reference=lambda x, shape: np.reshape(x, shape),
+)
+
+
+def _inverse(order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argsort(order))
+
+
+_transpose = op(
+    "transpose",
+    forward=lambda xp, x, *, order: xp.permute_dims(x, order),
+    vjp=lambda xp, g, *, order: xp.permute_dims(g, _inverse(order)),
+    tex=r"\bar x = \bar y^\top",
+    calls="transpose",
+    reference=lambda x, order: np.transpose(x, order),
+)
+
+
+@composite
+def transpose(x: TensorLike, *order: Any) -> Tensor:
+    """Reorder the axes: as given (``transpose(x, 1, 0, 2)`` or a tuple), or all in reverse.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.transpose(ts.zeros((2, 3, 4)), 1, 0, 2).shape
+        (3, 2, 4)
+    """
+    x = constant(x)
+    axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
+    axes = tuple(axes) or tuple(reversed(range(x.ndim)))
+    if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
+        raise ValueError(f"transpose: order {axes} must name each axis of shape {x.shape} once")
+    turned: Tensor = _transpose(x, order=tuple(a % x.ndim for a in axes))
+    return turned
+
+
+@composite
+def matrix_transpose(x: TensorLike) -> Tensor:
+    """Swap the last two axes."""
+    return swapaxes(x, -1, -2)
+
+
+@composite
+def swapaxes(x: TensorLike, first: int, second: int) -> Tensor:
+    """Swap two axes."""
+    x = constant(x)
+    order = list(range(x.ndim))
+    order[first], order[second] = order[second], order[first]
+    return transpose(x, *order)
+
+
+@composite
+def flatten(x: TensorLike) -> Tensor:
+    """All elements along one axis."""
+    flat: Tensor = reshape(x, (-1,))
+    return flat
+
+
+@composite
+def expand_dims(x: TensorLike, axis: int) -> Tensor:
+    """A new axis of length 1 at ``axis``."""
+    x = constant(x)
+    shape = list(x.shape)
+    shape.insert(axis % (x.ndim + 1), 1)
+    wide: Tensor = reshape(x, tuple(shape))
+    return wide
+
+
+@composite
+def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """Without the named axes of length 1 (without all such by default)."""
+    x = constant(x)
+    named = None if axis is None else {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    gone = {i for i, side in enumerate(x.shape) if side == 1} if named is None else named
+    for i in gone:
+        if x.shape[i] != 1:
+            raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}, not 1")
+    slim: Tensor = reshape(x, tuple(side for i, side in enumerate(x.shape) if i not in gone))
+    return slim
+
+
+broadcast_to = op(
+    "broadcast_to",
+    forward=lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    vjp=lambda xp, g, *, shape: g,
+    broadcasts=True,
+    tex=r"\bar x = \sum \bar y",
+    calls="broadcast_to",
+    reference=lambda x, shape: np.broadcast_to(x, shape),
+)
+
+
+def _part_of_joined(xp, g, i, shapes, *, axis):  # type: ignore[no-untyped-def]
+    axis %= len(shapes[0])
+    start = sum(shape[axis] for shape in shapes[:i])
+    return g[(slice(None),) * axis + (slice(start, start + shapes[i][axis]),)]
+
+
+_concatenate = op(
+    "concatenate",
+    forward=lambda xp, *xs, axis=0: xp.concat(xs, axis=axis),
+    saves="[x.shape for x in xs]",
+    vjp=_part_of_joined,
+    tex=r"\bar x_i = \bar y_{[i]}",
+    calls="concatenate",
+    reference=lambda *xs, axis=0: np.concatenate(xs, axis=axis),
+)
+
+
+@composite
+def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """Join tensors along an axis they have.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.concatenate([ts.zeros(2), ts.ones(1)])
+        tensor([0., 0., 1.])
+    """
+    _some(tensors, "concatenate")
+    joined: Tensor = _concatenate(*tensors, axis=axis)
+    return joined
+
+
+_stack = op(
+    "stack",
+    forward=lambda xp, *xs, axis=0: xp.stack(xs, axis=axis),
+    vjp=lambda xp, g, i, *, axis: g[(slice(None),) * (axis % g.ndim) + (i,)],
+    tex=r"\bar x_i = \bar y_i",
+    calls="stack",
+    reference=lambda *xs, axis=0: np.stack(xs, axis=axis),
+)
+
+
+@composite
+def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.stack([ts.zeros(2), ts.ones(2)]).shape
+        (2, 2)
+    """
+    _some(tensors, "stack")
+    stacked: Tensor = _stack(*tensors, axis=axis)
+    return stacked
+
+
+def _some(tensors: Sequence[Any], name: str) -> None:
+    if isinstance(tensors, Tensor) or len(tensors) == 0:
+        raise ValueError(f"{name} takes a list of at least one tensor, got {'a tensor' if len(tensors) else 'none'}")
+
+
+def _rejoined(xp, parts, shapes, join):  # type: ignore[no-untyped-def]
+    """The gradient of a whole from those of its parts, with zeros where a part was not used."""
+    like = next(part for part in parts if part is not None)
+    blanks: dict[Shape, Any] = {}
+    for shape, part in zip(shapes, parts, strict=True):
+        if part is None and shape not in blanks:
+            blanks[shape] = xp.zeros_like(xp.broadcast_to(xp.reshape(like, (-1,))[:1], shape)) if 0 not in shape else None
+    filled = [blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)]
+    return join([part for part in filled if part is not None])
+
+
+def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
+    """The lengths of the parts: that many equal ones, or the given ones."""
+    if isinstance(sections, int):
+        if sections < 1 or length % sections:
+            raise ValueError(f"cannot split a length of {length} into {sections} equal parts")
+        return [length // sections] * sections
+    if sum(sections) != length:
+        raise ValueError(f"parts of {list(sections)} add up to {sum(sections)}, but the length is {length}")
+    return list(sections)
+
+
+def _split(xp, x, *, sections, axis=0):  # type: ignore[no-untyped-def]
+    before = (slice(None),) * (axis % x.ndim)
+    parts, start = [], 0
+    for length in _cuts(x.shape[axis], sections):
+        parts.append(x[(*before, slice(start, start + length))])
+        start += length
+    return parts
+
+
+split = op(
+    "split",
+    forward=_split,
+    saves="[part.shape for part in out]",
+    vjp=lambda xp, g, shapes, *, sections, axis: _rejoined(xp, g, shapes, lambda parts: xp.concat(parts, axis=axis)),
+    outputs=True,
+    tex=r"\bar x = [\bar y_1; \dots; \bar y_n]",
+    calls="split",
+    reference=lambda x, sections, axis=0: np.split(
+        x, sections if isinstance(sections, int) else np.cumsum(sections)[:-1], axis
+    ),
+    doc="""Cut along an axis into so many equal parts, or into parts of given lengths.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> [part.shape for part in ts.split(ts.zeros((6, 2)), 3)]
+        [(2, 2), (2, 2), (2, 2)]
+    """,
+)
+
+
+@composite
+def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
+    """At most that many parts of one length, the last perhaps shorter, as in PyTorch."""
+    x = constant(x)
+    length = x.shape[axis]
+    size = -(-length // chunks)
+    parts: list[Tensor] = split(x, [min(size, length - start) for start in range(0, length, size)], axis=axis)
+    return parts
+
+
+unbind = op(
+    "unbind",
+    forward=lambda xp, x, *, axis=0: [x[(slice(None),) * (axis % x.ndim) + (i,)] for i in range(x.shape[axis])],
+    saves="[part.shape for part in out]",
+    vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: xp.stack(parts, axis=axis)),
+    outputs=True,
+    tex=r"\bar x_i = \bar y_i",
+    calls="axis",
+    reference=lambda x, axis=0: [np.take(x, i, axis=axis) for i in range(x.shape[axis])],
+    doc="The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.",
+)
+flip = op(
+    "flip",
+    forward=lambda xp, x, *, axis=None: xp.flip(x, axis=axis),
+    vjp=lambda xp, g, *, axis: xp.flip(g, axis=axis),
+    tex=r"\bar x = \operatorname{flip} \bar y",
+    calls="axis",
+    reference=np.flip,
+)
+roll = op(
+    "roll",
+    forward=lambda xp, x, *, shift, axis: xp.roll(x, shift, axis=axis),
+    vjp=lambda xp, g, *, shift, axis: xp.roll(g, -shift, axis=axis),
+    tex=r"\bar x = \operatorname{roll}_{-s} \bar y",
+    calls="roll",
+    reference=np.roll,
+)
+
+
+@composite
+def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
+    """Surround with a constant: a pair (before, after) for each axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.pad(ts.ones(2), [(1, 2)])
+        tensor([0., 1., 1., 0., 0.])
+    """
+    x = constant(x)
+    if len(widths) != x.ndim:
+        raise ValueError(f"pad: shape {x.shape} needs {x.ndim} pairs of widths, got {len(widths)}")
+    for axis, (before, after) in enumerate(widths):
+        shape = list(x.shape)
+        parts = []
+        for width in (before, after):
+            shape[axis] = width
+            parts.append(x._array[:0].sum() * 0 + np.full(shape, value, dtype=x.dtype))
+        x = concatenate([parts[0], x, parts[1]], axis=axis)
+    return x
+
+
+@composite
+def repeat(x: TensorLike, repeats: int, axis: int) -> Tensor:
+    """Each element so many times, one after the other, along an axis."""
+    x = constant(x)
+    return FUNCTIONS["take"](x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)  # type: ignore[no-any-return]
+
+
+@composite
+def tile(x: TensorLike, times: int | Sequence[int]) -> Tensor:
+    """The whole tensor so many times along each axis, as NumPy's tile."""
+    x = constant(x)
+    counts = [times] if isinstance(times, int) else list(times)
+    counts = [1] * (x.ndim - len(counts)) + counts
+    while x.ndim < len(counts):
+        x = expand_dims(x, 0)
+    for axis, n in enumerate(counts):
+        x = concatenate([x] * n, axis=axis) if n else x[(slice(None),) * axis + (slice(0, 0),)]
+    return x
+
+
+def _alias(name: str, function: Callable[..., Any]) -> None:
+    FUNCTIONS[name] = function
+
+
+# The names of the array-API standard, which rules use so that they run on any library's arrays and on Tensors alike.
+_alias("permute_dims", transpose)
+_alias("permute", transpose)
+_alias("concat", concatenate)
+_alias("cumulative_sum", FUNCTIONS["cumsum"])
+_alias("cumulative_prod", FUNCTIONS["cumprod"])

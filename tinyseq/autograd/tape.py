@@ -1,0 +1,345 @@
+"""Reverse mode: from an output's gradient back to those of the leaves.
+
+The walk visits nodes from the newest to the oldest. When a node's turn comes, every later use of its output has already
+added its share, so the sum is complete: the chain rule needs nothing else. Backpropagation through time is this walk on
+the graph of an unrolled network.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from tinyseq.autograd.anomaly import check_backward
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
+from tinyseq.autograd.modes import MODE, enable_grad
+from tinyseq.autograd.op import Op, Summed, namespace
+from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
+from tinyseq.backend import Array, namespace_of
+
+Gradients = dict[Parent, Any]  # arrays or Tensors; for a node with several outputs, a dict of them by Output
+
+
+class Visit(NamedTuple):
+    """One node of the backward walk.
+
+    Attributes:
+        node: the node.
+        upstream: the gradient of its output (a list, None where none arrived, for several outputs); None if the loss
+            does not depend on it.
+        contributions: pairs of an edge and what the node's VJP adds to that edge's gradient.
+    """
+
+    node: Node
+    upstream: Any
+    contributions: list[tuple[Parent, Any]]
+
+
+def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
+    """`Tensor.backward`: add gradients to the leaves' ``.grad``."""
+    deque(trace_backward(output, gradient, retain_graph), maxlen=0)
+
+
+def trace_backward(
+    output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False
+) -> Iterator[Visit]:
+    """`Tensor.backward`, one node at a time: the leaves' ``.grad`` are filled when the last node has been visited.
+
+    Args:
+        output: where to start.
+        gradient: its upstream gradient; 1 for a single element.
+        retain_graph: keep the saved values.
+
+    Yields:
+        A `Visit` for each node, newest first.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor(2.0, requires_grad=True)
+        >>> [visit.node.op.name for visit in trace_backward(ts.log(x * x))]
+        ['log', 'multiply']
+        >>> x.grad.item()
+        1.0
+    """
+    root = as_node(output)
+    gradients: Gradients = {}
+    _seed(gradients, root, _upstream(output, gradient, "gradient"))
+    leaves: dict[Leaf, bool] = {}
+    yield from walk(gradients, [root], leaves, retain_graph=retain_graph)
+    handed: set[int] = set()
+    for leaf, own in leaves.items():
+        fresh = Tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
+        leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> Any:
+    """The gradients of outputs with respect to inputs; no ``.grad`` is touched.
+
+    Args:
+        outputs: one tensor, or several whose gradients add up.
+        inputs: one tensor, or several; results of ops are allowed as well as leaves.
+        grad_outputs: upstream gradients, shaped as the outputs; 1 where left out, for single elements.
+        create_graph: record the backward pass itself, so that its result can be differentiated again.
+        retain_graph: keep the saved values; by default as ``create_graph``.
+        allow_unused: give None for an input that the outputs do not depend on, and not an error.
+
+    Returns:
+        A gradient for each input: a tensor for one input, a tuple for a sequence of them.
+
+    Raises:
+        RuntimeError: for an input without graph, or one the outputs do not depend on; and as `Tensor.backward`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor(3.0, requires_grad=True)
+        >>> slope = ts.grad(x**3, x, create_graph=True)
+        >>> slope.item(), ts.grad(slope, x).item()
+        (27.0, 18.0)
+    """
+    single = isinstance(inputs, Tensor)
+    sources = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    targets = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+    given = grad_outputs if isinstance(grad_outputs, list | tuple) else [grad_outputs] * len(targets)
+    if len(given) != len(targets):
+        raise ValueError(f"grad_outputs has {len(given)} entries for {len(targets)} outputs")
+    for i, source in enumerate(sources):
+        if source.node is None:
+            raise RuntimeError(f"inputs[{i}] requires no grad; make it with requires_grad=True")
+    roots = [as_node(target) for target in targets]
+    gradients: Gradients = {}
+    for root, target, g in zip(roots, targets, given, strict=True):
+        _seed(gradients, root, _upstream(target, g, "grad_outputs", create_graph))
+    wanted = {as_node(source) for source in sources}
+    leaves: dict[Leaf, bool] = {}
+    retain = create_graph if retain_graph is None else retain_graph
+    visits = walk(gradients, roots, leaves, wanted=wanted, create_graph=create_graph, retain_graph=retain)
+    if create_graph:
+        with enable_grad():
+            deque(visits, maxlen=0)
+    else:
+        deque(visits, maxlen=0)
+    results = tuple(_result(gradients.get(as_node(s)), i, s, allow_unused) for i, s in enumerate(sources))
+    return results[0] if single else results
+
+
+def walk(
+    gradients: Gradients,
+    roots: list[Parent],
+    leaves: dict[Leaf, bool],
+    *,
+    wanted: set[Parent] | None = None,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+) -> Iterator[Visit]:
+    """Carry gradients from the roots to the leaves.
+
+    Args:
+        gradients: seeded with the roots' gradients; holds the leaves' (and the wanted results') at the end. What
+            belongs to other nodes is taken out as it is used.
+        roots: where to start.
+        leaves: filled with the leaves reached, and whether the walk itself made their gradient's array.
+        wanted: if given, only paths that lead to these are followed.
+        create_graph: run the VJPs on Tensors, so that they are recorded.
+        retain_graph: keep the saved values.
+    """
+    order = ancestors(roots)
+    useful = None if wanted is None else _useful(order, wanted)
+    owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
+    deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
+    anomaly = MODE.get().anomaly
+    for node in order:
+        g = gradients.get(node) if wanted and node in wanted else gradients.pop(node, None)
+        if g is None or (useful is not None and node not in useful):
+            continue
+        saved, op, seq = node.saved, node.op, node.seq
+        if saved is None:
+            raise _freed(node)
+        if op.outputs:
+            g = _gathered(node, gradients, wanted, g)
+        if node.hooks:
+            g = _hooked(node, g)
+        if create_graph:
+            saved = _reattached(node)
+        xp = namespace(g) if not op.outputs else namespace(next(part for part in g if part is not None))
+        contributions = []
+        for i, parent in enumerate(node.edges):
+            if parent is None:
+                continue
+            if parent.mutated > seq and op.saves_arrays:
+                raise _mutated(node, i)
+            if useful is not None and parent not in useful:
+                continue
+            rule = op.rules[0] if op.variadic else op.rules[i]
+            if type(rule) is Summed:
+                if type(parent) is Leaf and not create_graph:
+                    term = (g, *saved)
+                    deferred.setdefault((parent, op, i), []).append(term)
+                    contributions.append((parent, term))
+                    continue
+                gi = rule.rule(xp, [(g, *saved)], **node.attrs)
+            elif op.variadic:
+                gi = rule(xp, g, i, *saved, **node.attrs)  # type: ignore[operator, misc]
+            else:
+                gi = rule(xp, g, *saved, **node.attrs)  # type: ignore[operator, misc]
+            if gi.shape != parent.shape or gi.dtype is not parent.dtype:
+                gi = _fitted(xp, gi, parent.shape, parent.dtype, node, i)
+            if anomaly:
+                check_backward(node, g, gi)
+            contributions.append((parent, gi))
+            _deposit(gradients, owned, parent, gi)
+        if not retain_graph:
+            node.saved = None
+        yield Visit(node, g, contributions)
+    for (leaf, op, i), terms in deferred.items():
+        rule = op.rules[i]
+        gi = rule.rule(namespace(terms[0][0]), terms)  # type: ignore[union-attr]
+        _deposit(gradients, owned, leaf, _fitted(namespace(gi), gi, leaf.shape, leaf.dtype, op, i))
+    for parent in list(gradients):
+        if type(parent) is Leaf:
+            if parent.hooks:
+                gradients[parent] = _hooked(parent, gradients[parent])
+            leaves[parent] = parent in owned
+
+
+def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -> None:
+    """Add to a parent's gradient: the first is borrowed, the second makes a sum of our own, later ones add in place."""
+    table = gradients.setdefault(parent.node, {}) if type(parent) is Output else gradients
+    have = table.get(parent)
+    if have is None:
+        table[parent] = g
+    elif parent in owned:
+        have += g
+        table[parent] = have
+    else:
+        table[parent] = have + g
+        owned.add(parent)
+
+
+def _seed(gradients: Gradients, root: Parent, g: Any) -> None:
+    _deposit(gradients, set(), root, g)
+
+
+def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_graph: bool = False) -> Any:
+    """The gradient to start from, checked against the output."""
+    xp = namespace_of(output._array)
+    if gradient is None:
+        if output.size != 1:
+            raise RuntimeError(
+                f"backward from shape {output.shape} needs a {name} of that shape; "
+                "reduce to a single number first, with .sum() or .mean()"
+            )
+        ones = xp.ones(output.shape, dtype=output.dtype)
+        return Tensor(ones) if create_graph else ones
+    g = constant(gradient, type(output._array))
+    if g.shape != output.shape:
+        raise ValueError(f"{name} has shape {g.shape}, but the output has shape {output.shape}")
+    if g.dtype != output.dtype:
+        if isinstance(gradient, Tensor) or hasattr(gradient, "dtype"):
+            raise ValueError(f"{name} has dtype {g.dtype}, but the output has dtype {output.dtype}; convert it first")
+        g = g.to(output.dtype)
+    return g if create_graph else g._array
+
+
+def _useful(order: list[Node], wanted: set[Parent]) -> set[Parent]:
+    """Every node or leaf on a path from the roots to something wanted."""
+    useful: set[Parent] = set(wanted)
+    for node in reversed(order):
+        if any(edge is not None and (edge in useful or owner(edge) in useful) for edge in node.edges):
+            useful.add(node)
+        for edge in node.edges:
+            if type(edge) is Output and (edge in wanted or edge.node in useful):
+                useful.update((edge, edge.node))
+    return useful
+
+
+def _gathered(node: Node, gradients: Gradients, wanted: set[Parent] | None, found: dict[Output, Any]) -> list[Any]:
+    """The gradients of a node's outputs, in order, None where none arrived."""
+    slots: list[Any] = [None] * len(node.shape)
+    for output, g in found.items():
+        slots[output.index] = _hooked(output, g) if output.hooks else g
+        if wanted and output in wanted:
+            gradients[output] = slots[output.index]
+    return slots
+
+
+def _reattached(node: Node) -> tuple[Any, ...]:
+    """A node's saved arrays as Tensors in their old places, so that VJPs on them are recorded."""
+    op, result = node.op, []
+    for part, value in zip(op.saves, node.saved or (), strict=True):
+        if op.variadic and part == op.inputs[0]:
+            result.append([Tensor(a, edge) for a, edge in zip(value, node.edges, strict=True)])
+        elif part == "out":
+            result.append(Tensor(value, node))
+        elif part in op.inputs and hasattr(value, "dtype"):
+            result.append(Tensor(value, node.edges[op.inputs.index(part)]))
+        else:
+            result.append(value)
+    return tuple(result)
+
+
+def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, where: Node | Op, i: int) -> Any:
+    """A gradient summed over the axes along which its input was broadcast, in the input's dtype."""
+    if g.shape != shape:
+        op = where.op if isinstance(where, Node) else where
+        if not op.broadcasts:
+            raise AssertionError(f"the VJP of {op.name} gave shape {g.shape} for argument {i} of shape {shape}")
+        extra = len(g.shape) - len(shape)
+        axes = tuple(range(extra)) + tuple(
+            extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1
+        )
+        g = xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
+    return g if g.dtype == dtype else xp.astype(g, dtype)
+
+
+def _hooked(parent: Parent, g: Any) -> Any:
+    """A gradient after the hooks set on its tensor."""
+    for hook in list((parent.hooks or {}).values()):
+        new = hook(g if isinstance(g, Tensor) else Tensor(g))
+        if new is not None:
+            if new.shape != g.shape:
+                raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
+            g = new if isinstance(g, Tensor) else new._array
+    return g
+
+
+def _own(g: Array, handed: set[int]) -> Array:
+    """An array that no view, saved value or other gradient shares."""
+    if getattr(g, "base", None) is not None or id(g) in handed:
+        g = namespace_of(g).asarray(g, copy=True)
+    handed.add(id(g))
+    return g
+
+
+def _result(g: Any, i: int, source: Tensor, allow_unused: bool) -> Tensor | None:
+    if g is None and not allow_unused:
+        raise RuntimeError(
+            f"the outputs do not depend on inputs[{i}] (shape {source.shape}); pass allow_unused=True for None instead"
+        )
+    return g if g is None or isinstance(g, Tensor) else Tensor(g)
+
+
+def _freed(node: Node) -> RuntimeError:
+    return RuntimeError(
+        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward has used and freed. "
+        "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
+        "To walk the same graph twice, pass retain_graph=True the first time."
+    )
+
+
+def _mutated(node: Node, i: int) -> RuntimeError:
+    leaf = node.edges[i]
+    name = getattr(leaf, "name", None)
+    called = f" ({name})" if name else ""
+    argument = node.op.inputs[0 if node.op.variadic else i]
+    return RuntimeError(
+        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape "
+        f"{node.edges[i].shape}, which has been updated since"  # type: ignore[union-attr]
+        "; call backward() before the optimiser's step or any other update, or run the forward pass again"
+    )

@@ -1,0 +1,474 @@
+"""The Tensor: an array, and what it was made by."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, Union
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
+from tinyseq.autograd.modes import MODE
+from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of, to_device, to_numpy
+
+TensorLike = Union["Tensor", Array, float, Sequence[Any]]
+Axis = int | tuple[int, ...] | None
+
+
+class Tensor:
+    """An array that remembers how it was computed, so that gradients can be taken.
+
+    Make one with `tensor`. The array is never written to: an update (`copy_`, ``+=`` under `no_grad`, an optimiser's
+    step) gives the tensor a new array, so that whatever a graph has saved stays what it was.
+
+    Attributes:
+        node: what made it: a `Node` or an `Output` of one, a `Leaf` where gradients end, or None for a constant.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([1.0, 2.0], requires_grad=True)
+        >>> y = (x * x).sum()
+        >>> y.backward()
+        >>> x.grad
+        tensor([2., 4.])
+    """
+
+    __slots__ = ("__weakref__", "_array", "node")
+
+    def __init__(self, array: Array, node: Parent | None = None) -> None:
+        self._array = array
+        self.node = node
+
+    # -- what it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        """The length of each axis."""
+        shape: Shape = self._array.shape
+        return shape
+
+    @property
+    def dtype(self) -> Any:
+        """The type of the elements, as the array library names it."""
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._array.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self._array.shape, dtype=np.int64))
+
+    @property
+    def device(self) -> str:
+        """``"cpu"`` or ``"cuda"``."""
+        return "cuda" if NAMESPACES[type(self._array)].name == "cupy" else "cpu"
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no op made it: a leaf or a constant."""
+        return self.node is None or isinstance(self.node, Leaf)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to or through it. Set it on a tensor that no op made."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if not self.is_leaf:
+            raise RuntimeError("requires_grad can be set only on a tensor that no op made; use .detach() for a constant")
+        if wanted and self.node is None:
+            _check_differentiable(self._array)
+            self.node = Leaf(self._array)
+        elif not wanted:
+            self.node = None
+
+    def requires_grad_(self, wanted: bool = True) -> Self:
+        """Set `requires_grad` and return the tensor."""
+        self.requires_grad = wanted
+        return self
+
+    @property
+    def grad(self) -> "Tensor | None":
+        """What `backward` added up; only leaves have it. Set it to None to begin anew."""
+        return self.node.grad if isinstance(self.node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value: "Tensor | None") -> None:
+        if not isinstance(self.node, Leaf):
+            if value is None:
+                return
+            raise RuntimeError("only a leaf (requires_grad=True, made by no op) has a .grad")
+        if value is not None:
+            value = constant(value).detach()
+            if value.shape != self.shape:
+                raise ValueError(f"grad must have the tensor's shape {self.shape}, got {value.shape}")
+        self.node.grad = value
+
+    # -- out of the graph ----------------------------------------------------------------------------------------------
+
+    def detach(self) -> "Tensor":
+        """The same values as a constant: gradients stop here. Carry recurrent states over windows this way."""
+        return Tensor(self._array)
+
+    def numpy(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """The values as a read-only NumPy array (a copy if they lie on a GPU); no gradient follows them there."""
+        view = to_numpy(self._array).view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> Any:
+        """The only element, as a Python number.
+
+        Raises:
+            ValueError: if there is more than one element, or none.
+        """
+        if self.size != 1:
+            raise ValueError(f"item() takes a tensor of one element, got shape {self.shape}")
+        return to_numpy(self._array).reshape(())[()].item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return to_numpy(self._array).tolist()
+
+    def to(self, target: Any) -> "Tensor":
+        """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.zeros(2).to("float32").dtype
+            dtype('float32')
+        """
+        if target not in ("cpu", "cuda"):
+            from tinyseq.autograd.op import FUNCTIONS
+
+            converted: Tensor = FUNCTIONS["astype"](self, dtype=target)
+            return converted
+        if self.device == target:
+            return self
+        if not self.is_leaf:
+            raise RuntimeError(f'move leaves, not results: call .to("{target}") on the inputs and the model')
+        moved = type(self)(to_device(self._array, target))
+        return moved.requires_grad_(self.requires_grad)
+
+    # -- gradients -----------------------------------------------------------------------------------------------------
+
+    def backward(self, gradient: "TensorLike | None" = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
+
+        Args:
+            gradient: the upstream gradient, of this tensor's shape; may be left out for a single element (1).
+            retain_graph: keep the saved values, so that the graph can be walked again.
+
+        Raises:
+            RuntimeError: if there is no graph, if it was walked and freed before, if a value it saved has been updated
+                since, or if ``gradient`` is missing for more than one element.
+            ValueError: if ``gradient`` has another shape or dtype.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> w = ts.tensor([1.0, -1.0], requires_grad=True)
+            >>> ts.tanh(w).backward(ts.tensor([1.0, 0.0]))
+            >>> w.grad.numpy().round(4)
+            array([0.42, 0.  ])
+        """
+        from tinyseq.autograd.tape import backward
+
+        backward(self, gradient, retain_graph)
+
+    def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
+        """Call ``hook(gradient)`` whenever this tensor's whole gradient is known; what it returns replaces it.
+
+        Returns:
+            A function that removes the hook.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> x = ts.tensor(3.0, requires_grad=True)
+            >>> remove = x.register_hook(lambda g: g * 10)
+            >>> (x * x).backward()
+            >>> x.grad.item()
+            60.0
+            >>> remove()
+        """
+        if self.node is None:
+            raise RuntimeError("a hook needs a tensor with requires_grad=True; this one is a constant")
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        hooks, key = self.node.hooks, tick()
+        hooks[key] = hook
+
+        def remove() -> None:
+            hooks.pop(key, None)
+
+        return remove
+
+    # -- updates -------------------------------------------------------------------------------------------------------
+
+    def copy_(self, source: TensorLike) -> Self:
+        """Replace the values. A graph that saved the old ones refuses to go backward afterwards.
+
+        Args:
+            source: values that broadcast to this tensor's shape; cast to its dtype.
+
+        Raises:
+            RuntimeError: if an op made this tensor.
+            ValueError: if the shapes do not fit.
+        """
+        if not self.is_leaf:
+            raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
+        xp = namespace_of(self._array)
+        value = constant(source, type(self._array))._array
+        if value.shape != self.shape:
+            try:
+                value = xp.asarray(xp.broadcast_to(value, self.shape), copy=True)
+            except ValueError as error:
+                raise ValueError(f"copy_ into shape {self.shape}: source has shape {value.shape}") from error
+        if value.dtype != self.dtype:
+            value = xp.astype(value, self.dtype)
+        self._assign(value)
+        return self
+
+    def _assign(self, array: Array) -> None:
+        """Give the tensor a new array of the same shape and dtype, and note the time."""
+        self._array = array
+        if isinstance(self.node, Leaf):
+            self.node.mutated = tick()
+
+    def _inplace(self, value: "Tensor") -> "Tensor":
+        if MODE.get().grad and (self.node is not None or value.node is not None):
+            if isinstance(self.node, Leaf):
+                raise RuntimeError(
+                    "a leaf that requires grad cannot be updated in place while gradients are recorded; "
+                    "wrap the update in `with ts.no_grad():`, or write x = x + y for a new tensor"
+                )
+            return value  # x += y means x = x + y: nothing that a graph saved is written to
+        return self.copy_(value)
+
+    def __iadd__(self, other: Any) -> "Tensor":
+        return self._inplace(self + other)
+
+    def __isub__(self, other: Any) -> "Tensor":
+        return self._inplace(self - other)
+
+    def __imul__(self, other: Any) -> "Tensor":
+        return self._inplace(self * other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":
+        return self._inplace(self / other)
+
+    def __setitem__(self, index: Any, value: TensorLike) -> None:
+        if self.node is not None and (MODE.get().grad or not self.is_leaf):
+            raise RuntimeError(
+                "assigning to part of a tensor would change values that its graph has saved; collect the parts and use "
+                "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
+            )
+        array = to_numpy(self._array).copy()
+        array[index.numpy() if isinstance(index, Tensor) else index] = constant(value).numpy()
+        self._assign(namespace_of(self._array).asarray(array))
+
+    # -- Python's and NumPy's protocols --------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator["Tensor"]:
+        if not self.shape:
+            raise TypeError("cannot iterate over a tensor without axes")
+        return iter([self[i] for i in range(self.shape[0])])
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .numpy().any() or .all()")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        if self.node is not None:
+            raise TypeError("float() would leave the graph without a word; use t.item(), or float(t.detach())")
+        return float(self.item())
+
+    def __int__(self) -> int:
+        if self.node is not None:
+            raise TypeError("int() would leave the graph without a word; use t.item(), or int(t.detach())")
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.shape or np.dtype(to_numpy(self._array).dtype).kind not in "iu":
+            raise TypeError("only a tensor of one integer can be used as an index")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        if self.node is not None:
+            raise TypeError("NumPy would leave the graph without a word; use t.detach().numpy(), or a function of tinyseq")
+        values = self.numpy()
+        return values.astype(dtype) if dtype is not None or copy else values
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return _numpy_call(ufunc if method == "__call__" else getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return _numpy_call(function, function.__name__, args, kwargs)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
+        if not self.is_leaf:
+            raise RuntimeError("only leaves and constants can be copied deeply; detach() the result of an op first")
+        twin = type(self)(self._array)
+        if isinstance(self.node, Leaf):
+            twin.node = Leaf(self._array, self.node.name)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        if not self.is_leaf:
+            raise TypeError("only leaves and constants can be pickled; detach() the result of an op first")
+        return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad)
+
+    def __repr__(self) -> str:
+        values = np.array2string(to_numpy(self._array), separator=", ", prefix="tensor(", threshold=200)
+        plain = self.dtype in (np.float64, np.int64, np.bool_)
+        made = f", made by {self.node.op.name}" if isinstance(self.node, Node) else ""
+        leaf = ", requires_grad=True" if isinstance(self.node, Leaf) else ""
+        return f"tensor({values}{'' if plain else f', dtype={self.dtype}'}{leaf}{made})"
+
+    if TYPE_CHECKING:  # filled from the ops by tinyseq.autograd.methods
+        T: "Tensor"
+
+        def __add__(self, other: TensorLike) -> "Tensor": ...
+        def __radd__(self, other: TensorLike) -> "Tensor": ...
+        def __sub__(self, other: TensorLike) -> "Tensor": ...
+        def __rsub__(self, other: TensorLike) -> "Tensor": ...
+        def __mul__(self, other: TensorLike) -> "Tensor": ...
+        def __rmul__(self, other: TensorLike) -> "Tensor": ...
+        def __truediv__(self, other: TensorLike) -> "Tensor": ...
+        def __rtruediv__(self, other: TensorLike) -> "Tensor": ...
+        def __pow__(self, other: TensorLike) -> "Tensor": ...
+        def __rpow__(self, other: TensorLike) -> "Tensor": ...
+        def __matmul__(self, other: TensorLike) -> "Tensor": ...
+        def __rmatmul__(self, other: TensorLike) -> "Tensor": ...
+        def __neg__(self) -> "Tensor": ...
+        def __abs__(self) -> "Tensor": ...
+        def __lt__(self, other: TensorLike) -> "Tensor": ...
+        def __le__(self, other: TensorLike) -> "Tensor": ...
+        def __gt__(self, other: TensorLike) -> "Tensor": ...
+        def __ge__(self, other: TensorLike) -> "Tensor": ...
+        def __eq__(self, other: object) -> "Tensor": ...  # type: ignore[override]
+        def __ne__(self, other: object) -> "Tensor": ...  # type: ignore[override]
+        def __getitem__(self, index: Any) -> "Tensor": ...
+        def __getattr__(self, name: str) -> Callable[..., "Tensor"]: ...
+
+
+class Parameter(Tensor):
+    """A leaf that a module learns.
+
+    Args:
+        data: the initial values, any array or tensor.
+        requires_grad: False for a frozen parameter.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.Parameter([0.5, -0.5])
+        tensor([ 0.5, -0.5], requires_grad=True)
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
+        super().__init__(constant(data)._array)
+        self.requires_grad_(requires_grad)
+
+
+def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Make a tensor from numbers, nested lists, an array or a tensor. The data is copied.
+
+    Args:
+        data: the values; an array decides by its type which library computes (NumPy, CuPy).
+        dtype: the element type; by default the data's own (float64 for Python floats, as in NumPy).
+        requires_grad: whether gradients with respect to it will be wanted.
+
+    Raises:
+        TypeError: if the data is no rectangular array of numbers, or if ``requires_grad`` is asked of integers.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tensor([[1, 2], [3, 4]], dtype="float32")
+        tensor([[1., 2.],
+                [3., 4.]], dtype=float32)
+    """
+    made = constant(data).detach()
+    if dtype is not None:
+        made._array = namespace_of(made._array).asarray(made._array, dtype=_dtype(made._array, dtype))
+    return made.requires_grad_(requires_grad)
+
+
+def constant(value: TensorLike, library: type | None = None) -> Tensor:
+    """A Tensor of any tensor-like value; arrays are copied, and plain numbers become arrays of the given library."""
+    if isinstance(value, Tensor):
+        return value
+    if is_array(value):
+        xp = namespace_of(value)
+        return Tensor(xp.asarray(value, copy=True))
+    try:
+        array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else value)
+    except ValueError as error:
+        raise TypeError(f"expected a rectangular array of numbers: {error}") from error
+    if array.dtype.kind not in "biufc":
+        raise TypeError(f"expected numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return Tensor(array if library is None else NAMESPACES[library].asarray(array))
+
+
+def _dtype(array: Array, dtype: Any) -> Any:
+    xp = namespace_of(array)
+    return getattr(xp, dtype) if isinstance(dtype, str) and xp.name not in ("numpy", "cupy") else dtype
+
+
+def _check_differentiable(array: Array) -> None:
+    if not namespace_of(array).isdtype(array.dtype, ("real floating", "complex floating")):
+        raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; convert with dtype='float32'")
+
+
+def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
+    return Tensor.requires_grad_(kind(array), requires_grad)
+
+
+_NUMPY_NAMES = {"true_divide": "divide", "power": "pow", "absolute": "abs", "remainder": "mod"}
+
+
+def _numpy_call(function: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """What ``np.name(tensor)`` does: our op of the name, else NumPy on constants, else an error with the cure."""
+    from tinyseq.autograd.op import FUNCTIONS
+
+    ours = FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
+    if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"}:
+        return ours(*args, **kwargs)
+    plain = [_without_graph(arg, name) for arg in args]
+    return function(*plain, **{key: _without_graph(value, name) for key, value in kwargs.items()})
+
+
+def _without_graph(value: Any, name: str) -> Any:
+    if isinstance(value, Tensor):
+        if value.node is not None:
+            raise TypeError(
+                f"np.{name} is not recorded by tinyseq; use a function of tinyseq, or np.{name}(t.detach().numpy())"
+            )
+        return value.numpy()
+    if isinstance(value, list | tuple):
+        return type(value)(_without_graph(part, name) for part in value)
+    return value
+
+
+def leaf_of(array: Array, name: str | None = None) -> Tensor:
+    """A new tensor that requires grad, on an array that nobody else will write to."""
+    return Tensor(array, Leaf(array, name))
+
+
+def as_node(value: Tensor) -> Parent:
+    """The graph position of a tensor that must have one."""
+    if value.node is None:
+        raise RuntimeError("this tensor requires no grad: nothing that it was made of has requires_grad=True")
+    return value.node
