@@ -1,0 +1,199 @@
+"""Every format gives back what was written in it, and says in one line what is wrong with a bad file."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyseq.data import DataError, conllu, fasta, labelled, plain_text, two_column, word_tag
+
+READERS = [conllu, word_tag, two_column, plain_text, labelled, fasta]
+CONLLU = """\
+# sent_id = 1
+# text = vámonos al mar
+1-2\tvámonos\t_\t_\t_\t_\t_\t_\t_\t_
+1\tvamos\tir\tVERB\tV1\t_\t0\troot\t_\t_
+2\tnos\tnosotros\tPRON\tP1\t_\t1\tobj\t_\t_
+2.1\tal\t_\tADP\t_\t_\t_\t_\t_\t_
+3\tmar\tmar\tNOUN\tN1\t_\t1\tobl\t_\t_
+
+# sent_id = 2
+1\tsí\tsí\tINTJ\tI1\t_\t0\troot\t_\t_
+"""
+
+# Whatever is no separator, no control character and no lone surrogate; the odd line and word separators are wanted.
+symbols = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\x85\u2028\u00a0", exclude_characters=" ")
+words = st.text(symbols, min_size=1, max_size=6)
+tags = words.filter(lambda tag: "/" not in tag and tag != "_")
+sentences = st.lists(st.lists(st.tuples(words, tags), min_size=1, max_size=4), min_size=1, max_size=4)
+ends = st.sampled_from(["\n", "\r\n"])
+
+
+def write_and_read(reader, text, tmp_path_factory):
+    path = tmp_path_factory.mktemp("file") / "text"
+    path.write_bytes(text.encode())
+    return reader(path)
+
+
+def visible(text):
+    return bool(text.strip())
+
+
+def conllu_text(items, comment, end):
+    lines = []
+    for sentence in items:
+        lines.append(comment)
+        for i, (word, tag) in enumerate(sentence, start=1):
+            lines.append(f"{i}-{i}\t" + "\t".join("_" * 9))
+            lines.append(f"{i}\t{word}\t_\t{tag}\t{tag[::-1]}\t" + "\t".join("_" * 5))
+            lines.append(f"{i}.1\t" + "\t".join("_" * 9))
+        lines.append("")
+    return end.join(lines)
+
+
+@given(sentences, st.just("#") | st.text(symbols).map("#".__add__), ends)
+def test_conllu_gives_back_words_and_tags_of_either_column(tmp_path_factory, items, comment, end):
+    text = conllu_text(items, comment, end)
+    assert write_and_read(conllu, text, tmp_path_factory) == items
+    reversed_tags = [[(word, tag[::-1]) for word, tag in sentence] for sentence in items]
+    assert conllu.parse(text, tags="xpos") == reversed_tags
+
+
+@given(sentences, st.sampled_from([" ", "  ", "\t"]), ends)
+def test_word_tag_gives_back_the_sentences(tmp_path_factory, items, space, end):
+    text = end.join(space.join(f"{word}/{tag}" for word, tag in sentence) for sentence in items)
+    assert write_and_read(word_tag, text, tmp_path_factory) == items
+
+
+@given(sentences, st.sampled_from([" ", "   ", "\t"]), ends, st.integers(1, 3))
+def test_two_columns_give_back_the_sentences(tmp_path_factory, items, space, end, blank):
+    blocks = [end.join(word + space + tag for word, tag in sentence) for sentence in items]
+    assert write_and_read(two_column, (end * (1 + blank)).join(blocks), tmp_path_factory) == items
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r\ufeff")).filter(visible), ends)
+def test_plain_text_gives_back_the_text_with_newlines(tmp_path_factory, text, end):
+    assert write_and_read(plain_text, text.replace("\n", end), tmp_path_factory) == text
+
+
+@given(st.lists(st.tuples(words, words.filter(visible)), min_size=1, max_size=4), ends)
+def test_labelled_lines_give_back_the_pairs(tmp_path_factory, pairs, end):
+    text = end.join(f"{label}\t{text}" for label, text in pairs)
+    assert write_and_read(labelled, text, tmp_path_factory) == pairs
+
+
+@given(
+    st.lists(st.tuples(st.text("abc |_>", max_size=8), st.text("ACGTacgtN*-", min_size=1)), min_size=1, max_size=4),
+    st.integers(1, 5),
+    ends,
+)
+def test_fasta_gives_back_headers_and_joined_sequences(tmp_path_factory, records, width, end):
+    lines = []
+    for header, sequence in records:
+        lines.append(">" + header)
+        lines += [sequence[i : i + width] for i in range(0, len(sequence), width)]
+    expected = [(header.strip(), sequence) for header, sequence in records]
+    assert write_and_read(fasta, end.join(lines), tmp_path_factory) == expected
+
+
+def test_ranges_and_empty_nodes_of_conllu_are_no_words():
+    assert conllu.parse(CONLLU) == [[("vamos", "VERB"), ("nos", "PRON"), ("mar", "NOUN")], [("sí", "INTJ")]]
+    assert conllu.parse(CONLLU, tags="xpos")[1] == [("sí", "I1")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
+    path = tmp_path / "marked.txt"
+    path.write_bytes(b"\xef\xbb\xbfthe/DT")
+    assert word_tag(path) == [[("the", "DT")]]
+
+
+def test_an_unknown_choice_of_tags_is_an_error():
+    with pytest.raises(ValueError, match="tags must be 'upos' or 'xpos', found 'lemma'"):
+        conllu.parse(CONLLU, tags="lemma")
+
+
+ROW = "\t".join("_" * 7)  # LEMMA to MISC, less the tags
+
+MALFORMED = [
+    (conllu, "# c\n1 cats cat NOUN\n", 2, "1 column in '1 cats cat NOUN'; expected ten columns"),
+    (conllu, f"1\ta\t_\tX\tX\t{ROW}\n", 1, "12 columns in "),
+    (conllu, CONLLU.replace("\n3\tmar", "\n4\tmar"), 7, "word number '4'; expected 3 or a blank line first"),
+    (conllu, CONLLU.replace("\n\n# sent_id = 2", ""), 8, "word number '1'; expected 4 or a blank line first"),
+    (conllu, CONLLU.replace("\n1\tvamos", "\nx\tvamos"), 4, "word number 'x'; expected 1"),
+    (conllu, CONLLU.replace("\tmar\tmar", "\t\tmar"), 7, "an empty FORM column"),
+    (conllu, CONLLU.replace("NOUN", "_"), 7, "no UPOS tag for 'mar'; expected a tag in column 4 (or tags='xpos')"),
+    (word_tag, "the/DT\n\ncat/NN runs\n", 3, "'runs' has no tag; expected words with tags, as in 'the/DT cat/NN'"),
+    (word_tag, "cat/", 1, "'cat/' has no tag"),
+    (word_tag, "/NN", 1, "'/NN' has no word"),
+    (two_column, "cat NN\nruns\n", 2, "1 column in 'runs'; expected a word and its tag, separated by a tab or spaces"),
+    (two_column, "cat NN O", 1, "3 columns in 'cat NN O'"),
+    (two_column, "cat\t", 1, "1 column in 'cat\\t'"),
+    (labelled, "pos\tgood\nbad", 2, "no tab in 'bad'; expected a label, one tab and a text"),
+    (labelled, "\tgood", 1, "no label in '\\tgood'"),
+    (labelled, "pos\t", 1, "no text in 'pos\\t'"),
+    (labelled, "pos\tgood\tnice", 1, "2 tabs in 'pos\\tgood\\tnice'"),
+    (fasta, "ACGT", 1, "'ACGT' before any header; expected a header first, as in '>chr1 a region'"),
+    (fasta, ">a\n>b\nACGT", 1, "header 'a' without a sequence"),
+    (fasta, ">a\nAC7T", 2, "'7' in column 3 of a sequence; expected letters"),
+]
+
+
+@pytest.mark.parametrize(("reader", "text", "line", "message"), MALFORMED)
+def test_a_malformed_line_is_named_in_one_line(tmp_path, reader, text, line, message):
+    path = tmp_path / "bad"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        reader(path)
+    assert str(caught.value).startswith(f"{path}, line {line}: ")
+    assert message in str(caught.value)
+    assert (caught.value.source, caught.value.line) == (str(path), line)
+    assert "\n" not in str(caught.value)
+
+
+UNREADABLE = [
+    (b"", None, "the file is empty"),
+    (b" \n\t\n", None, "only blank lines"),
+    (b"a/X\nb\0/X", 2, "a NUL byte, as in a binary file"),
+    (b"a/X\nb\xff/X", 2, "byte 0xff in column 2 is not UTF-8"),
+    ("a/X".encode("utf-16"), 1, "byte 0xff in column 1 is not UTF-8"),
+]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+@pytest.mark.parametrize(("content", "line", "found"), UNREADABLE)
+def test_an_unreadable_file_is_named_in_one_line(tmp_path, reader, content, line, found):
+    path = tmp_path / "bad"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        reader(path)
+    place = f"{path}: " if line is None else f"{path}, line {line}: "
+    assert str(caught.value).startswith(f"{place}{found}; expected ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_missing_file_and_a_folder_are_named(tmp_path, reader):
+    with pytest.raises(DataError, match=r"nowhere: cannot be read \(no such file or directory\); expected a"):
+        reader(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"cannot be read \(is a directory\)"):
+        reader(tmp_path)
+
+
+def test_a_file_of_comments_alone_is_an_error():
+    with pytest.raises(DataError, match="nothing but comments; expected ten columns"):
+        conllu.parse("# sent_id = 1\n")
+
+
+@given(st.binary(max_size=200))
+def test_arbitrary_bytes_are_read_or_refused_but_never_crash(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("file") / "bytes"
+    path.write_bytes(content)
+    for reader in READERS:
+        try:
+            assert reader(path)
+        except DataError as error:
+            assert "\n" not in str(error)
+
+
+def test_a_long_line_is_cut_in_the_message():
+    with pytest.raises(DataError, match=r"^.{1,200}$"):
+        word_tag.parse("x" * 10_000)
