@@ -56,9 +56,9 @@ class Reader(Generic[Items]):
     Example:
         >>> word_tag.parse("the/DT cat/NN\\na/b/SYM")
         [[('the', 'DT'), ('cat', 'NN')], [('a/b', 'SYM')]]
-        >>> word_tag.parse("the/DT cat")
+        >>> labelled.parse("positive I like cats")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        tinyseq.data.readers.DataError: <text>, line 1: 'cat' has no tag; expected words with tags, as in 'the/DT cat/NN'
+        tinyseq.data.readers.DataError: <text>, line 1: no tab in 'positive I like cats'; expected a label, ...
     """
 
     name: str
@@ -152,16 +152,14 @@ def conllu_tokens(block: Lines, column: int, title: str) -> Iterator[tuple[Word,
         if re.fullmatch(r"\d+-\d+|\d+\.\d+", identifier):
             continue  # a multiword token's surface form, or an empty node: neither is a word of the sentence
         if identifier != str(count + 1):
-            raise Malformed(
-                number, f"word number {show(identifier)}", f"{count + 1}" + " or a blank line first" * (count > 0)
-            )
+            cure = f"{count + 1} or a blank line first" if count else "1"
+            raise Malformed(number, f"word number {show(identifier)}", cure)
         if not word:
             raise Malformed(number, "an empty FORM column")
         if tag in ("", "_"):
             other = "xpos" if title == "UPOS" else "upos"
-            raise Malformed(
-                number, f"no {title} tag for {show(word)}", f"a tag in column {column + 1} (or tags={other!r})"
-            )
+            cure = f"a tag in column {column + 1} (or tags={other!r})"
+            raise Malformed(number, f"no {title} tag for {show(word)}", cure)
         count += 1
         yield word, tag
 
