@@ -1,0 +1,243 @@
+"""The recurrence equals the sum over all paths, in every semiring, order and batch."""
+
+import numpy as np
+import pytest
+from hmm.enumeration import (
+    TIED,
+    chains,
+    entropy,
+    log_sum,
+    paths,
+    ranked,
+    state_posterior,
+    transition_posterior,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.hmm import chain, messages
+from tinyseq.hmm.semirings import (
+    COUNT,
+    LOG,
+    MAX,
+    MAX_PRODUCT,
+    SUM_PRODUCT,
+    Entropy,
+    Expectation,
+    KBest,
+    Sample,
+    Semiring,
+)
+
+INF = np.inf
+
+
+def close(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def run(scores, semiring, lengths=None):
+    return chain(*scores, semiring=semiring, lengths=lengths).numpy()
+
+
+@given(chains())
+def test_log_is_the_log_of_the_sum_over_all_paths(scores):
+    close(run(scores, LOG), log_sum(paths(scores).values()))
+
+
+@given(chains())
+def test_max_is_the_score_of_the_best_path_bit_for_bit(scores):
+    assert run(scores, MAX) == max(paths(scores).values())
+
+
+@given(chains())
+def test_products_on_probabilities_are_the_same_two_on_logs(scores):
+    initial, transition, emission, end = scores
+    odds = (tuple(map(np.exp, initial)), np.exp(transition), np.exp(emission), None if end is None else np.exp(end))
+    close(run(odds, SUM_PRODUCT), np.exp(log_sum(paths(scores).values())))
+    close(run(odds, MAX_PRODUCT), np.exp(max(paths(scores).values())))
+
+
+@given(chains())
+def test_count_is_the_number_of_possible_paths(scores):
+    assert run(scores, COUNT) == sum(score > -INF for score in paths(scores).values())
+
+
+@given(chains(), st.integers(1, 5))
+def test_k_best_lists_the_largest_scores(scores, k):
+    wanted = sorted(paths(scores).values(), reverse=True)[:k]
+    close(run(scores, KBest(k)), wanted + [-INF] * (k - len(wanted)))
+
+
+@given(chains())
+def test_entropy_is_that_of_the_distribution_over_paths(scores):
+    total, found = run(scores, Entropy())
+    close(total, log_sum(paths(scores).values()))
+    close(found, entropy(scores))
+
+
+@given(chains(varying=False), st.integers(0, 9))
+def test_expectation_is_the_mean_of_a_sum_of_features(scores, seed):
+    rng = np.random.default_rng(seed)
+    parts = [*scores.initial, scores.transition, scores.emission, scores.end]
+    features = [None if part is None else rng.normal(size=part.shape) for part in parts]
+    plain = scores._replace(
+        initial=tuple(features[:-3]), transition=features[-3], emission=features[-2], end=features[-1]
+    )
+    pairs = [None if part is None else np.stack([part, f], axis=0) for part, f in zip(parts, features, strict=True)]
+    pairs[-2] = np.stack([scores.emission, plain.emission], axis=1)
+    total, mean = run((tuple(pairs[:-3]), *pairs[-3:]), Expectation())
+    weights, values = paths(scores), paths(plain)
+    norm = log_sum(weights.values())
+    close(total, norm)
+    possible = [path for path in weights if weights[path] > -INF]
+    close(mean, sum(np.exp(weights[path] - norm) * values[path] for path in possible))
+
+
+@given(chains(batch=True), st.sampled_from([LOG, MAX, COUNT, KBest(3), Entropy()]))
+def test_every_sequence_of_a_ragged_batch_is_as_if_alone(scores_lengths, semiring):
+    scores, lengths = scores_lengths
+    found = run(scores, semiring, lengths)
+    for b, length in enumerate(lengths):
+        alone = scores.alone(b, length)
+        if scores.transition.ndim > scores.order:
+            alone = alone._replace(transition=scores.transition[: max(length - scores.order + 1, 0)])
+        np.testing.assert_array_equal(found[..., b], run(alone, semiring))
+
+
+@given(chains(batch=True))
+def test_padding_is_not_looked_at(scores_lengths):
+    scores, lengths = scores_lengths
+    for junk in (-INF, 5.0):
+        emission = scores.emission.copy()
+        for b, length in enumerate(lengths):
+            emission[length:, b] = junk
+        wanted = run(scores, LOG, lengths)
+        np.testing.assert_array_equal(run(scores._replace(emission=emission), LOG, lengths), wanted)
+
+
+def gradients(scores, semiring, lengths=None):
+    """Gradients with respect to emission and transition; one transition table for each step."""
+    steps = max(scores.emission.shape[0] - scores.order + 1, 0)
+    table = scores.transition
+    table = table if table.ndim > scores.order else np.broadcast_to(table, (steps, *table.shape))
+    leaves = [ts.tensor(part, requires_grad=True) for part in (scores.emission, table)]
+    out = chain(scores.initial, leaves[1], leaves[0], scores.end, semiring=semiring, lengths=lengths)
+    found = ts.grad(out.sum(), leaves, allow_unused=True)
+    return [np.zeros(leaf.shape) if part is None else part.numpy() for part, leaf in zip(found, leaves, strict=True)]
+
+
+@given(chains())
+def test_the_gradient_in_log_is_the_posterior(scores):
+    if scores.emission.shape[0]:
+        states, transitions = gradients(scores, LOG)
+        close(states, state_posterior(scores))
+        close(transitions, transition_posterior(scores))
+
+
+@given(chains(values=TIED))
+def test_the_gradient_in_max_is_the_best_path_and_ties_go_to_the_lowest_index(scores):
+    found = paths(scores)
+    best = ranked(found)[0]
+    if best and found[best] > -INF:
+        states, _ = gradients(scores, MAX)
+        np.testing.assert_array_equal(states, np.eye(scores.emission.shape[1])[list(best)])
+
+
+@given(chains(values=TIED, varying=False), st.integers(1, 4))
+def test_the_gradients_in_k_best_are_the_k_best_paths(scores, k):
+    found = paths(scores)
+    emission = ts.tensor(scores.emission, requires_grad=True)
+    out = chain(*scores[:2], emission, scores.end, semiring=KBest(k))
+    if not emission.shape[0]:
+        return
+    for i, path in enumerate(ranked(found)[:k]):
+        if found[path] > -INF:
+            indicator = ts.grad(out[i], emission, retain_graph=True)
+            np.testing.assert_array_equal(indicator.numpy(), np.eye(emission.shape[1])[list(path)])
+
+
+def test_the_gradient_in_sample_is_a_path_drawn_from_the_posterior():
+    rng = np.random.default_rng(0)
+    initial, transition = np.log([0.6, 0.4]), np.log([[0.7, 0.3], [0.2, 0.8]])
+    emission = np.log(rng.uniform(0.1, 1, (3, 2)))
+    leaf = ts.tensor(np.repeat(emission[:, None], 4000, axis=1), requires_grad=True)
+    out = chain(initial, transition, leaf, semiring=Sample(rng))
+    drawn = ts.grad(out.sum(), leaf).numpy()
+    from hmm.enumeration import Scores
+
+    scores = Scores((initial,), transition, emission, None)
+    np.testing.assert_allclose(out.numpy(), log_sum(paths(scores).values()))
+    assert set(np.unique(drawn)) == {0.0, 1.0}
+    picked = drawn.argmax(axis=-1)
+    found = paths(scores)
+    share = {path: np.exp(score - log_sum(found.values())) for path, score in found.items()}
+    for path, p in share.items():
+        frequency = (picked == np.array(path)[:, None]).all(axis=0).mean()
+        assert abs(frequency - p) < 5 * np.sqrt(p * (1 - p) / 4000)
+
+
+def test_an_impossible_sequence_has_value_minus_infinity_and_gradient_zero():
+    emission = ts.tensor(np.full((3, 2), -INF), requires_grad=True)
+    for semiring in (LOG, MAX, KBest(2)):
+        out = chain(np.zeros(2), np.zeros((2, 2)), emission, semiring=semiring)
+        assert (out.numpy() == -INF).all()
+        found = ts.grad(out.sum(), emission).numpy()
+        assert np.isfinite(found).all()
+        if semiring is LOG:
+            assert (found == 0).all()
+
+
+def test_the_second_derivative_is_the_covariance_of_the_states():
+    rng = np.random.default_rng(3)
+    initial, transition, values = rng.normal(size=2), rng.normal(size=(2, 2)), rng.normal(size=(3, 2))
+    emission = ts.tensor(values, requires_grad=True)
+    first = ts.grad(chain(initial, transition, emission), emission, create_graph=True)
+    second = ts.grad(first[0, 0], emission).numpy()
+    from hmm.enumeration import Scores
+
+    scores = Scores((initial,), transition, values, None)
+    found, total = paths(scores), log_sum(paths(scores).values())
+    both = np.zeros((3, 2))
+    for path, score in found.items():
+        if path[0] == 0:
+            both[range(3), path] += np.exp(score - total)
+    alone = state_posterior(scores)
+    np.testing.assert_allclose(second, both - alone[0, 0] * alone, atol=1e-12)
+
+
+def test_messages_are_the_columns_of_the_trellis():
+    transition = np.array([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]])
+    emission = [[0.2, 0.1, 0.4], [0.1, 0.8, 0.3], [0.7, 0.1, 0.3]]
+    columns = [m.numpy() for m in messages([0.1, 0.2, 0.7], transition, emission, semiring=MAX_PRODUCT)]
+    np.testing.assert_allclose(columns[3], [0.012544, 0.001792, 0.002688], rtol=1e-12)
+
+
+def test_a_semiring_of_your_own_needs_two_operations():
+    minimum = Semiring("cheapest", sum=lambda x, axis: ts.min(x, axis=axis), zero=INF)
+    costs = chain([1.0, 5.0], [[0.0, 9.0], [0.0, 1.0]], [[0.0, 0.0], [7.0, 0.0]], semiring=minimum)
+    assert costs.item() == 6.0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"initial": np.zeros(3)}, r"initial must have shape \(2,\) to go with 2 states, got \(3,\)"),
+        ({"transition": np.zeros((2, 3))}, r"transition must have shape \(2, 2\) to go with 2 states, got \(2, 3\)"),
+        ({"emission": np.zeros(4)}, r"emission must have shape \(T, K\) or \(T, B, K\), got \(4,\)"),
+        ({"end": np.zeros((1, 2))}, r"end must have shape \(2,\)"),
+        ({"transition": np.zeros((2, 2, 2))}, r"transition has 2 tables, but 4 observations need 3"),
+        ({"lengths": [4]}, r"lengths must have shape \(\)"),
+        ({"emission": np.zeros((4, 1, 2)), "lengths": [5]}, r"lengths must lie in 0..4, .*, got \[5\]"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(change, message):
+    good = {"initial": np.zeros(2), "transition": np.zeros((2, 2)), "emission": np.zeros((4, 2))}
+    with pytest.raises(ValueError, match=message):
+        chain(**(good | change))
+
+
+def test_k_best_of_none_is_refused():
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        KBest(0)
