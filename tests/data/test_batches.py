@@ -1,0 +1,106 @@
+"""Windows cover a text once and in order; padding and buckets lose nothing."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyseq.data import Windows, bucketed, padded
+from tinyseq.data.batches import IGNORE
+
+sequences = st.lists(st.lists(st.integers(0, 9), max_size=8), min_size=1, max_size=10)
+
+
+@st.composite
+def windows_on_a_text(draw):
+    length = draw(st.integers(2, 60))
+    steps, batch = draw(st.integers(1, 12)), draw(st.integers(1, length - 1))
+    # The id of a symbol is its position, so that each is told from all others.
+    return np.arange(length), Windows(np.arange(length), steps=steps, batch=batch)
+
+
+@given(windows_on_a_text())
+def test_every_symbol_but_the_first_is_a_target_exactly_once(case):
+    text, windows = case
+    targets = np.concatenate([targets.ravel() for _, targets in windows])
+    assert sorted(targets[targets != IGNORE]) == text[1:].tolist()
+
+
+@given(windows_on_a_text())
+def test_a_target_follows_its_input_and_a_column_follows_itself(case):
+    _, windows = case
+    inputs = np.concatenate([inputs for inputs, _ in windows])
+    targets = np.concatenate([targets for _, targets in windows])
+    real = targets != IGNORE
+    assert (targets[real] == inputs[real] + 1).all()
+    assert (inputs[1:][real[1:]] == targets[:-1][real[1:]]).all()
+
+
+@given(windows_on_a_text())
+def test_windows_are_full_but_for_the_last_and_hardly_padded(case):
+    _, windows = case
+    shapes = [(inputs.shape, targets.shape) for inputs, targets in windows]
+    assert all(inputs == targets for inputs, targets in shapes)
+    assert all(inputs[0] == windows.steps for inputs, _ in shapes[:-1])
+    ignored = np.concatenate([targets for _, targets in windows]) == IGNORE
+    assert not ignored[:-1].any()  # at most the last step of a part
+    assert not ignored.all(axis=1).any()
+
+
+@given(windows_on_a_text(), st.data())
+def test_windows_can_be_taken_up_again_at_any_position(case, data):
+    _, windows = case
+    position = data.draw(st.integers(0, len(windows)))
+    rest = [windows[i] for i in range(position, len(windows))]
+    for (inputs, targets), (again, targets_again) in zip(list(windows)[position:], rest, strict=True):
+        np.testing.assert_array_equal(inputs, again)
+        np.testing.assert_array_equal(targets, targets_again)
+    with pytest.raises(IndexError, match=f"window {len(windows)} of {len(windows)}"):
+        windows[len(windows)]
+
+
+@given(sequences, st.integers(-100, 100))
+def test_padding_round_trip(sequences, padding):
+    ids, lengths = padded(sequences, padding)
+    assert ids.shape == (max(map(len, sequences)), len(sequences))
+    assert [ids[:length, b].tolist() for b, length in enumerate(lengths)] == sequences
+    assert all((ids[length:, b] == padding).all() for b, length in enumerate(lengths))
+
+
+@given(st.lists(st.integers(0, 20), max_size=40), st.integers(1, 9), st.none() | st.integers(0, 99))
+def test_every_sequence_is_in_one_bucket_and_buckets_do_not_overlap_in_length(lengths, size, seed):
+    batches = bucketed(lengths, size, None if seed is None else np.random.default_rng(seed))
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    assert sum(len(batch) < size for batch in batches) <= 1
+    ranges = sorted((min(lengths[i] for i in batch), max(lengths[i] for i in batch)) for batch in batches)
+    assert all(shorter[1] <= longer[0] for shorter, longer in itertools.pairwise(ranges))
+
+
+def test_the_generator_alone_decides_the_shuffle():
+    lengths = np.random.default_rng(0).integers(1, 5, size=100)
+    first, again, other = (
+        [batch.tolist() for batch in bucketed(lengths, 8, np.random.default_rng(seed))] for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert first != other
+    assert {frozenset(batch) for batch in first} != {frozenset(batch) for batch in other}
+
+
+def test_what_cannot_be_cut_is_an_error():
+    with pytest.raises(ValueError, match=r"ids must be one text of shape \(N,\), found shape \(2, 2\)"):
+        Windows(np.zeros((2, 2)), steps=1, batch=1)
+    with pytest.raises(ValueError, match="steps and batch must be positive, found steps=0 and batch=1"):
+        Windows([1, 2], steps=0, batch=1)
+    with pytest.raises(ValueError, match="3 symbols are too few for batch=3, which needs at least 4"):
+        Windows([1, 2, 3], steps=1, batch=3)
+
+
+def test_what_cannot_be_padded_is_an_error():
+    with pytest.raises(ValueError, match="no sequence to pad"):
+        padded([])
+    with pytest.raises(ValueError, match=r"sequence 1 has shape \(1, 1\)"):
+        padded([[1], [[2]]])
+    with pytest.raises(ValueError, match="size must be positive, found 0"):
+        bucketed([1, 2], 0)

@@ -1,0 +1,130 @@
+"""Batches, time first: windows on one long text, and padded groups of sequences."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+IGNORE = -100  # a target that counts for nothing: the default ignore_index of cross_entropy, here as in PyTorch
+
+Ids = NDArray[np.int64]
+
+
+class Windows:
+    """One long text, cut for truncated backpropagation through time with a state that is carried on.
+
+    The text is read by `batch` readers at once, each in a part of its own, `steps` symbols at a time: column b of
+    window i + 1 goes on where column b of window i stopped. Each symbol but the text's first is a target exactly once.
+    The parts differ in length by at most one symbol; where one is short, its last input is repeated with the target
+    -100, which a loss ignores.
+
+    The windows are a sequence, so a training run that was stopped in window i goes on from `windows[i]`.
+
+    Args:
+        ids: the text (N,), N >= 2.
+        steps: symbols in a window; the last window may be shorter.
+        batch: how many parts are read side by side, at most N - 1.
+
+    Returns from `windows[i]`:
+        inputs (T, B) and targets (T, B), int64; a target is the input's successor in the text.
+
+    Raises:
+        ValueError: the text is not a vector, is too short, or an argument is not positive.
+
+    Example:
+        >>> for inputs, targets in Windows(np.arange(8), steps=2, batch=2):
+        ...     print(inputs.tolist(), targets.tolist())
+        [[0, 4], [1, 5]] [[1, 5], [2, 6]]
+        [[2, 6], [3, 6]] [[3, 7], [4, -100]]
+    """
+
+    def __init__(self, ids: ArrayLike, *, steps: int, batch: int) -> None:
+        text = np.asarray(ids, np.int64)
+        if text.ndim != 1:
+            raise ValueError(f"ids must be one text of shape (N,), found shape {text.shape}")
+        if steps < 1 or batch < 1:
+            raise ValueError(f"steps and batch must be positive, found steps={steps} and batch={batch}")
+        targets = len(text) - 1
+        if targets < batch:
+            raise ValueError(f"{len(text)} symbols are too few for batch={batch}, which needs at least {batch + 1}")
+        self.steps = steps
+        lengths = np.full(batch, targets // batch)
+        lengths[: targets % batch] += 1
+        starts = np.cumsum(lengths) - lengths
+        step = np.arange(lengths[0])[:, None]
+        position = starts + np.minimum(step, lengths - 1)
+        self.inputs: Ids = text[position]
+        self.targets: Ids = np.where(step < lengths, text[position + 1], IGNORE)
+
+    def __len__(self) -> int:
+        return -(-len(self.inputs) // self.steps)
+
+    def __getitem__(self, index: int) -> tuple[Ids, Ids]:
+        if not 0 <= index < len(self):
+            raise IndexError(f"window {index} of {len(self)}")
+        window = slice(index * self.steps, (index + 1) * self.steps)
+        return self.inputs[window], self.targets[window]
+
+    def __iter__(self) -> Iterator[tuple[Ids, Ids]]:
+        return (self[i] for i in range(len(self)))
+
+
+def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
+    """Sequences of different lengths side by side, each one filled up to the longest.
+
+    Args:
+        sequences: B vectors of ids; empty ones are allowed.
+        padding: what they are filled up with: any valid id for inputs, -100 for targets that a loss shall ignore.
+
+    Returns:
+        ids (T, B) and lengths (B,), int64.
+
+    Raises:
+        ValueError: there is no sequence, or one is not a vector.
+
+    Example:
+        >>> ids, lengths = padded([[1, 2, 3], [4]])
+        >>> ids.tolist(), lengths.tolist()
+        ([[1, 4], [2, 0], [3, 0]], [3, 1])
+    """
+    vectors = [np.asarray(sequence, np.int64) for sequence in sequences]
+    if not vectors:
+        raise ValueError("no sequence to pad; a batch needs at least one")
+    for i, vector in enumerate(vectors):
+        if vector.ndim != 1:
+            raise ValueError(f"sequence {i} has shape {vector.shape}; expected a vector of ids (T,)")
+    lengths = np.array([len(vector) for vector in vectors], np.int64)
+    ids = np.full((lengths.max(), len(vectors)), padding, np.int64)
+    for column, vector in zip(ids.T, vectors, strict=True):
+        column[: len(vector)] = vector
+    return ids, lengths
+
+
+def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = None) -> list[Ids]:
+    """Which sequences go into a batch together: those of about the same length, so that little is padding.
+
+    Args:
+        lengths: how long each of the N sequences is.
+        size: sequences in a batch; one batch may be smaller.
+        rng: shuffles which sequences of equal length meet, and the order of the batches; the same state gives the same
+            batches. Without it, the batches go from the longest to the shortest.
+
+    Returns:
+        The batches, each as the positions of its sequences; every position from 0 to N - 1 occurs once.
+
+    Raises:
+        ValueError: size is not positive.
+
+    Example:
+        >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2)]
+        [[0, 2], [1, 3]]
+        >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2, rng=np.random.default_rng(0))]
+        [[1, 3], [0, 2]]
+    """
+    if size < 1:
+        raise ValueError(f"size must be positive, found {size}")
+    lengths = np.asarray(lengths, np.int64)
+    shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
+    by_length = shuffled[np.argsort(-lengths[shuffled], kind="stable")]
+    batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
+    return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]

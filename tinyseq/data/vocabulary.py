@@ -1,0 +1,124 @@
+"""Symbols and their ids."""
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Symbol = TypeVar("Symbol", bound=Hashable)
+
+
+class Vocabulary(Generic[Symbol]):
+    """A fixed list of distinct symbols (characters, words, tags), whose ids are their positions.
+
+    What happens to a symbol outside the list is decided here, once: without an `unknown` symbol, encoding it is an
+    error; with one, it gets the unknown symbol's id.
+
+    Args:
+        symbols: the symbols in the order of their ids; a text stands for its characters.
+        unknown: what symbols outside the list become, such as `"<unk>"`; it joins the end of the list if it is missing.
+
+    Raises:
+        ValueError: a symbol occurs twice, or there is none.
+
+    Example:
+        >>> letters = Vocabulary("helo")
+        >>> letters.encode("hello")
+        array([0, 1, 2, 2, 3])
+        >>> "".join(letters.decode([3, 0]))
+        'oh'
+        >>> letters.encode("help")
+        Traceback (most recent call last):
+        ValueError: symbol 'p' at position 3 is not in the vocabulary (h, e, l, o); make it one with an unknown symbol
+        >>> Vocabulary(["the", "cat"], unknown="<unk>").encode(["the", "dog"])
+        array([0, 2])
+    """
+
+    def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
+        self.symbols = tuple(symbols)
+        if unknown is not None and unknown not in self.symbols:
+            self.symbols += (unknown,)
+        self.unknown = unknown
+        self._ids = {symbol: i for i, symbol in enumerate(self.symbols)}
+        if not self.symbols:
+            raise ValueError("a vocabulary needs at least one symbol")
+        if len(self._ids) < len(self.symbols):
+            symbol, count = Counter(self.symbols).most_common(1)[0]
+            raise ValueError(f"symbol {symbol!r} occurs {count} times; the symbols of a vocabulary are distinct")
+
+    @classmethod
+    def from_counts(
+        cls, counts: Mapping[Symbol, int] | Iterable[Symbol], *, min_count: int = 1, unknown: Symbol | None = None
+    ) -> "Vocabulary[Symbol]":
+        """The symbols that occur often enough, the most frequent first, equally frequent ones as they first occur.
+
+        Args:
+            counts: how often each symbol occurs, or the symbols themselves, to be counted.
+            min_count: symbols that occur more rarely are left out.
+            unknown: as above.
+
+        Example:
+            >>> Vocabulary.from_counts("hello world", min_count=2).symbols
+            ('l', 'o')
+        """
+        ranked = Counter(counts).most_common()
+        return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
+
+    def encode(self, symbols: Iterable[Symbol]) -> NDArray[np.int64]:
+        """The ids of some symbols, as an int64 array; a symbol outside the vocabulary is unknown, or a ValueError."""
+        symbols = list(symbols)
+        if self.unknown is not None:
+            unknown = self._ids[self.unknown]
+            return np.array([self._ids.get(symbol, unknown) for symbol in symbols], np.int64)
+        try:
+            return np.array([self._ids[symbol] for symbol in symbols], np.int64)
+        except KeyError:
+            position = next(i for i, symbol in enumerate(symbols) if symbol not in self._ids)
+            first = ", ".join(map(str, self.symbols[:6])) + ", ..." * (len(self) > 6)
+            raise ValueError(
+                f"symbol {symbols[position]!r} at position {position} is not in the vocabulary ({first}); "
+                "make it one with an unknown symbol"
+            ) from None
+
+    def decode(self, ids: ArrayLike) -> list[Symbol]:
+        """The symbols of some ids (N,); an id outside 0..len-1, a negative one too, is a ValueError."""
+        ids = np.asarray(ids)
+        if wrong := [int(i) for i in ids if not 0 <= i < len(self)]:
+            raise ValueError(f"id {wrong[0]} is none of the vocabulary's; they go from 0 to {len(self) - 1}")
+        return [self.symbols[i] for i in ids]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `json.dumps` can write and `from_dict` reads; the symbols must be strings or integers."""
+        for symbol in self.symbols:
+            if not isinstance(symbol, (str, int)):
+                raise TypeError(f"JSON does not keep the symbol {symbol!r}; it keeps strings and integers")
+        return {"symbols": list(self.symbols), "unknown": self.unknown}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> "Vocabulary[Any]":
+        """The vocabulary that `to_dict` described; a ValueError says what is wrong with another mapping."""
+        if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
+            raise ValueError(f"a vocabulary has a list 'symbols' and an 'unknown'; found {sorted(state)}")
+        return cls(state["symbols"], state["unknown"])
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def __iter__(self) -> Iterator[Symbol]:
+        return iter(self.symbols)
+
+    def __contains__(self, symbol: object) -> bool:
+        return symbol in self._ids
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and (self.symbols, self.unknown) == (other.symbols, other.unknown)
+
+    def __hash__(self) -> int:
+        return hash((self.symbols, self.unknown))
+
+    def __repr__(self) -> str:
+        first = ", ".join(map(repr, self.symbols[:6])) + ", ..." * (len(self) > 6)
+        unknown = "" if self.unknown is None else f", unknown={self.unknown!r}"
+        return f"Vocabulary({len(self)} symbols: {first}{unknown})"
