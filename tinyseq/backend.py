@@ -139,6 +139,7 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
     """Zeros of a shape with ``values`` added at ``index``; places named twice receive both."""
     if xp.name in ("numpy", "cupy"):
         out = xp.zeros(shape, dtype=values.dtype)
+        index = _native(xp, index)
         if _names_places_once(index):
             out[index] = values
         elif xp.name == "numpy":
@@ -159,11 +160,18 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
 def gathered(xp: Namespace, array: Array, index: Any) -> Array:
     """``array[index]`` for any index that NumPy understands, as an array of its own."""
     if xp.name in ("numpy", "cupy"):
-        found = array[index]
+        found = array[_native(xp, index)]
         return found.copy() if isinstance(found, np.ndarray) and found.base is not None else found
     cells = np.arange(math.prod(array.shape)).reshape(array.shape)[index]
     flat = xp.take(xp.reshape(array, (-1,)), xp.asarray(cells.reshape(-1)), axis=0)
     return xp.reshape(flat, cells.shape)
+
+
+def _native(xp: Namespace, index: Any) -> Any:
+    """An index whose arrays are of this library."""
+    if isinstance(index, tuple):
+        return tuple(_native(xp, part) for part in index)
+    return xp.asarray(index) if isinstance(index, np.ndarray) else index
 
 
 def _names_places_once(index: Any) -> bool:

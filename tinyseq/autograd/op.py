@@ -14,7 +14,7 @@ from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import EXTENSIONS, NAMESPACES, Array, namespace_of
+from tinyseq.backend import EXTENSIONS, NAMESPACES, Array
 
 Rule = Callable[..., Any]
 
@@ -317,11 +317,6 @@ class TensorNamespace:
             return FUNCTIONS[name]
         except KeyError:
             raise AttributeError(f"a rule asked for {name!r}, which tinyseq has no op for") from None
-
-
-def namespace(value: Any) -> Any:
-    """The namespace of a raw array, or tinyseq itself for a Tensor."""
-    return TENSORS if isinstance(value, Tensor) else namespace_of(value)
 
 
 TENSORS = TensorNamespace()

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import Op, Summed, namespace
+from tinyseq.autograd.op import TENSORS, Op, Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import Array, namespace_of
 
@@ -36,7 +36,12 @@ class Visit(NamedTuple):
 
 def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
     """`Tensor.backward`: add gradients to the leaves' ``.grad``."""
-    deque(trace_backward(output, gradient, retain_graph), maxlen=0)
+    root = as_node(output)
+    gradients: Gradients = {}
+    _seed(gradients, root, _upstream(output, gradient, "gradient"))
+    leaves: dict[Leaf, bool] = {}
+    deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
+    _add_to_leaves(gradients, leaves)
 
 
 def trace_backward(
@@ -64,11 +69,9 @@ def trace_backward(
     gradients: Gradients = {}
     _seed(gradients, root, _upstream(output, gradient, "gradient"))
     leaves: dict[Leaf, bool] = {}
-    yield from walk(gradients, [root], leaves, retain_graph=retain_graph)
-    handed: set[int] = set()
-    for leaf, own in leaves.items():
-        fresh = Tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
-        leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
+    for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph):
+        yield Visit(node, g, contributions)
+    _add_to_leaves(gradients, leaves)
 
 
 def grad(
@@ -137,7 +140,7 @@ def walk(
     wanted: set[Parent] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
-) -> Iterator[Visit]:
+) -> Iterator[tuple[Node, Any, list[tuple[Parent, Any]]]]:
     """Carry gradients from the roots to the leaves.
 
     Args:
@@ -148,12 +151,16 @@ def walk(
         wanted: if given, only paths that lead to these are followed.
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
+
+    Yields:
+        The fields of a `Visit`, for each node, newest first.
     """
     order = ancestors(roots)
     useful = None if wanted is None else _useful(order, wanted)
     owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
     deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
     anomaly = MODE.get().anomaly
+    xp: Any = TENSORS if create_graph else None
     for node in order:
         g = gradients.get(node) if wanted and node in wanted else gradients.pop(node, None)
         if g is None or (useful is not None and node not in useful):
@@ -167,7 +174,8 @@ def walk(
             g = _hooked(node, g)
         if create_graph:
             saved = _reattached(node)
-        xp = namespace(g) if not op.outputs else namespace(next(part for part in g if part is not None))
+        if xp is None:
+            xp = namespace_of(g if not op.outputs else next(part for part in g if part is not None))
         contributions = []
         for i, parent in enumerate(node.edges):
             if parent is None:
@@ -196,16 +204,23 @@ def walk(
             _deposit(gradients, owned, parent, gi)
         if not retain_graph:
             node.saved = None
-        yield Visit(node, g, contributions)
+        yield node, g, contributions
     for (leaf, op, i), terms in deferred.items():
         rule = op.rules[i]
-        gi = rule.rule(namespace(terms[0][0]), terms)  # type: ignore[union-attr]
-        _deposit(gradients, owned, leaf, _fitted(namespace(gi), gi, leaf.shape, leaf.dtype, op, i))
+        gi = rule.rule(xp, terms)  # type: ignore[union-attr]
+        _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
         if type(parent) is Leaf:
             if parent.hooks:
                 gradients[parent] = _hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
+
+
+def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool]) -> None:
+    handed: set[int] = set()
+    for leaf, own in leaves.items():
+        fresh = Tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
+        leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
 def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -> None:

@@ -422,6 +422,12 @@ def constant(value: TensorLike, library: type | None = None) -> Tensor:
     return Tensor(array if library is None else NAMESPACES[library].asarray(array))
 
 
+def constant_like(x: Tensor, values: Array) -> Tensor:
+    """A constant of NumPy values in x's array library; real numbers take x's dtype."""
+    xp = namespace_of(x._array)
+    return Tensor(xp.asarray(values, dtype=x.dtype) if values.dtype.kind == "f" else xp.asarray(values))
+
+
 def _dtype(array: Array, dtype: Any) -> Any:
     xp = namespace_of(array)
     return getattr(xp, dtype) if isinstance(dtype, str) and xp.name not in ("numpy", "cupy") else dtype
@@ -460,11 +466,6 @@ def _without_graph(value: Any, name: str) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(_without_graph(part, name) for part in value)
     return value
-
-
-def leaf_of(array: Array, name: str | None = None) -> Tensor:
-    """A new tensor that requires grad, on an array that nobody else will write to."""
-    return Tensor(array, Leaf(array, name))
 
 
 def as_node(value: Tensor) -> Parent:

@@ -1,0 +1,121 @@
+"""Model files: arrays as safetensors, everything else as JSON in the file's metadata. Nothing in them is executed."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+class ModelFileError(ValueError):
+    """A file that is missing, damaged, or not a model of the expected kind."""
+
+
+def atomic_write(path: str | Path, write: Callable[[Path], None]) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Args:
+        path: where the file shall be.
+        write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
+            ``path`` in one step.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+    """Save arrays by name in a safetensors file, which PyTorch and others can read.
+
+    Args:
+        state: arrays or tensors by name, such as a model's ``state_dict()``.
+        path: the file to write, as a whole or not at all.
+        metadata: what JSON can hold, kept in the file's header.
+
+    Raises:
+        RuntimeError: if safetensors is not installed.
+        TypeError: for metadata that JSON cannot hold.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ts.save({"w": ts.ones(2)}, folder + "/w.safetensors", {"kind": "example"})
+        ...     ts.load(folder + "/w.safetensors")["w"].tolist()
+        [1.0, 1.0]
+    """
+    safetensors = _safetensors()
+    arrays = {name: np.ascontiguousarray(np.asarray(_detached(value))) for name, value in state.items()}
+    header = {"tinyseq": json.dumps(dict(metadata or {}))}
+    atomic_write(path, lambda temporary: safetensors.save_file(arrays, temporary, metadata=header))
+
+
+def load(path: str | Path) -> Arrays:
+    """The arrays of a safetensors file, by name.
+
+    Raises:
+        ModelFileError: if the file is missing, or is no whole safetensors file.
+    """
+    return load_with_metadata(path)[0]
+
+
+def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Arrays, dict[str, Any]]:
+    """The arrays of a safetensors file, and the metadata it was saved with.
+
+    Args:
+        path: the file.
+        kind: if given, what ``metadata["kind"]`` must be.
+
+    Raises:
+        ModelFileError: if the file is missing, damaged, or of another kind.
+    """
+    safetensors = _safetensors()
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise ModelFileError(f"{path}: no such file; expected a model saved by tinyseq")
+    try:
+        arrays = safetensors.load_file(path)
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+        metadata = json.loads(header.get("tinyseq", "{}"))
+    except (SafetensorError, ValueError, OSError, TypeError) as error:
+        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from error
+    if not isinstance(metadata, dict):
+        raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
+    if kind is not None and metadata.get("kind") != kind:
+        raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
+    return arrays, metadata
+
+
+def _detached(value: Any) -> Any:
+    return value.numpy() if hasattr(value, "numpy") else value
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.numpy
+    except ImportError as error:
+        raise RuntimeError('model files need safetensors: pip install "tinyseq[io]"') from error
+    return safetensors.numpy

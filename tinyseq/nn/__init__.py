@@ -1,0 +1,28 @@
+"""Layers, losses and initialisers, with PyTorch's names and layouts."""
+
+from tinyseq.autograd.tensor import Parameter
+from tinyseq.nn import init
+from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
+from tinyseq.nn.losses import clip_grad_norm_, clip_grad_value_, cross_entropy, mse_loss, nll_loss
+from tinyseq.nn.module import Module, ModuleList, Sequential
+from tinyseq.nn.rnn import GRU, LSTM, RNN
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Dropout",
+    "Embedding",
+    "LayerNorm",
+    "Linear",
+    "Module",
+    "ModuleList",
+    "Parameter",
+    "Sequential",
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "cross_entropy",
+    "init",
+    "mse_loss",
+    "nll_loss",
+]

@@ -1,0 +1,143 @@
+"""Layers without time: linear maps, embeddings, dropout, normalisation."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.ops.elementwise import sqrt
+from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.reduce import mean, var
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.nn import init
+from tinyseq.nn.module import Module
+from tinyseq.random import generator
+
+
+class Linear(Module):
+    """y = x Wᵀ + b, with PyTorch's layout.
+
+    Args:
+        in_features, out_features: lengths of the last axis of x and of y.
+        bias: whether there is a b.
+        dtype: of the parameters.
+
+    Attributes:
+        weight: (out_features, in_features).
+        bias: (out_features,), or None.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.Linear(3, 2)(ts.zeros(4, 3)).shape
+        (4, 2)
+    """
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: str = "float32") -> None:
+        self.weight = init.fan_in((out_features, in_features), in_features, dtype)
+        self.bias = init.fan_in((out_features,), in_features, dtype) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in_features) to (..., out_features)."""
+        if x.shape[-1:] != self.weight.shape[1:]:
+            raise ValueError(f"Linear: x has shape {x.shape}; its last axis must be {self.weight.shape[1]} (in_features)")
+        y = x @ self.weight.T
+        return y if self.bias is None else y + self.bias
+
+
+class Embedding(Module):
+    """A learned vector for each id.
+
+    Args:
+        num_embeddings: how many ids there are; ids run from 0.
+        embedding_dim: the length of a vector.
+        padding_idx: an id whose vector is 0 and stays so.
+        dtype: of the vectors.
+
+    Attributes:
+        weight: (num_embeddings, embedding_dim).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.Embedding(10, 4)([[1, 2, 9]]).shape
+        (1, 3, 4)
+    """
+
+    def __init__(
+        self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: str = "float32"
+    ) -> None:
+        self.weight = init.normal((num_embeddings, embedding_dim), dtype=dtype)
+        self.padding_idx = padding_idx
+        if padding_idx is not None:
+            values = self.weight.numpy().copy()
+            values[padding_idx] = 0
+            self.weight.copy_(values)
+
+    def forward(self, ids: Any) -> Tensor:
+        """Integers of any shape to (*shape, embedding_dim).
+
+        Raises:
+            IndexError: for an id outside [0, num_embeddings), with its value and place.
+        """
+        chosen = np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids)
+        check_ids(chosen, self.weight.shape[0], "Embedding")
+        picked: Tensor = getitem(self.weight, chosen)
+        if self.padding_idx is not None:  # the padding's vector is 0; this keeps its gradient 0 too
+            picked = picked * constant_like(self.weight, (chosen != self.padding_idx)[..., None] * 1.0)
+        return picked
+
+
+def check_ids(ids: Any, count: int, name: str) -> None:
+    """Raise IndexError for the first id that lies outside [0, count)."""
+    if ids.dtype.kind not in "iu":
+        raise IndexError(f"{name} takes integer ids, got {ids.dtype}")
+    wrong = (ids < 0) | (ids >= count)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise IndexError(f"{name}: id {int(ids[place])} at position {place} lies outside [0, {count})")
+
+
+class Dropout(Module):
+    """While training, set each element to 0 with probability p, and scale the others by 1 / (1 - p).
+
+    Args:
+        p: the probability, in [0, 1).
+        shared: axes along which one mask serves all; ``shared=(0,)`` on (T, B, F) is the variational dropout of
+            Gal and Ghahramani (2016), one mask a sequence.
+    """
+
+    def __init__(self, p: float = 0.5, shared: tuple[int, ...] = ()) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"p must lie in [0, 1), got {p}")
+        self.p = p
+        self.shared = shared
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A tensor of x's shape."""
+        if not self.training or self.p == 0:
+            return x
+        shape = tuple(1 if axis in self.shared else side for axis, side in enumerate(x.shape))
+        keep = generator().random(shape) >= self.p
+        return x * constant_like(x, keep / (1 - self.p))
+
+
+class LayerNorm(Module):
+    """Shift and scale the last axis to mean 0 and variance 1, then by learned factors (Ba and others, 2016).
+
+    Args:
+        features: the length of the last axis.
+        eps: added to the variance.
+        dtype: of the parameters.
+
+    Attributes:
+        weight, bias: (features,).
+    """
+
+    def __init__(self, features: int, eps: float = 1e-5, dtype: str = "float32") -> None:
+        self.weight = init.constant((features,), 1.0, dtype)
+        self.bias = init.constant((features,), 0.0, dtype)
+        self.eps = eps
+
+    def forward(self, x: TensorLike) -> Tensor:
+        """A tensor of x's shape."""
+        x = constant(x)
+        centred = x - mean(x, axis=-1, keepdims=True)
+        return centred / sqrt(var(x, axis=-1, keepdims=True) + self.eps) * self.weight + self.bias

@@ -1,0 +1,200 @@
+"""Module: something with parameters that can be called, and whose ops carry its name."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf
+from tinyseq.autograd.modes import scope
+from tinyseq.autograd.tensor import Parameter, Tensor
+from tinyseq.backend import to_device, to_numpy
+
+State = dict[str, np.ndarray[Any, np.dtype[Any]]]
+
+
+class Module:
+    """The base of layers and models: assign parameters and modules to attributes, and define ``forward``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> class Scale(ts.nn.Module):
+        ...     def __init__(self):
+        ...         self.factor = ts.nn.Parameter([2.0])
+        ...     def forward(self, x):
+        ...         return self.factor * x
+        >>> Scale()(ts.ones(2))
+        tensor([2., 2.], made by multiply)
+        >>> Scale()
+        Scale: 1 parameter
+          factor (1,)
+    """
+
+    training = True
+    _name: str | None = None  # the attribute that holds this module in its parent
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; a subclass defines it."""
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with scope(self._name or type(self).__name__):
+            return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if isinstance(value, Parameter) and isinstance(value.node, Leaf) and value.node.name is None:
+            value.node.name = name
+        elif isinstance(value, Module) and value._name is None:
+            value._adopt(name)
+
+    def _adopt(self, name: str) -> None:
+        """Take the name of the attribute that now holds this module; parameters below get it as a prefix."""
+        object.__setattr__(self, "_name", name)
+        for parameter in self.parameters():
+            if isinstance(parameter.node, Leaf):
+                parameter.node.name = f"{name}.{parameter.node.name}"
+
+    # -- what it holds -------------------------------------------------------------------------------------------------
+
+    def children(self) -> Iterator[tuple[str, "Module"]]:
+        """The modules directly inside, with their names."""
+        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and all inside it, each once."""
+        stack, seen = [self], set()
+        while stack:
+            module = stack.pop()
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield module
+                stack.extend(child for _, child in reversed(list(module.children())))
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """Every parameter once, with its dotted name."""
+        seen: set[int] = set()
+        for name, parameter in self._all_parameters(prefix):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def _all_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter):
+                yield prefix + name, value
+            elif isinstance(value, Module):
+                yield from value._all_parameters(f"{prefix}{name}.")
+
+    def parameters(self) -> Iterator[Parameter]:
+        """Every parameter once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    # -- switches ------------------------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        """Training behaviour (dropout drops) from now on, or with False that of evaluation."""
+        for module in self.modules():
+            object.__setattr__(module, "training", mode)
+        return self
+
+    def eval(self) -> Self:
+        """Evaluation behaviour from now on: dropout passes everything."""
+        return self.train(False)
+
+    def apply(self, function: Callable[["Module"], Any]) -> Self:
+        """Call a function on every module inside, and on this one."""
+        for module in list(self.modules()):
+            function(module)
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def to(self, target: Any) -> Self:
+        """Move the parameters to a device (``"cpu"``, ``"cuda"``), or convert them to a dtype. Gradients are dropped."""
+        for parameter in self.parameters():
+            array = parameter._array
+            moved = to_device(array, target) if target in ("cpu", "cuda") else array.astype(target)
+            parameter._array = moved
+            if isinstance(parameter.node, Leaf):
+                parameter.node = Leaf(moved, parameter.node.name)
+        return self
+
+    # -- saving --------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> State:
+        """The parameters' values by name, as NumPy arrays of their own."""
+        return {name: to_numpy(parameter._array).copy() for name, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Take parameters' values from a dictionary; all are checked before any is changed.
+
+        Args:
+            state: arrays or tensors by name, as `state_dict` gives them, or PyTorch's for the same layers.
+            strict: whether every name must be on both sides.
+
+        Raises:
+            KeyError: for missing and unexpected names, all of them listed.
+            ValueError: for a shape that differs.
+        """
+        own = dict(self.named_parameters())
+        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if strict and (missing or unexpected):
+            parts = [f"{kind}: {', '.join(names)}" for kind, names in (("missing", missing), ("unexpected", unexpected)) if names]
+            raise KeyError(f"state_dict does not fit {type(self).__name__}; {'; '.join(parts)}")
+        arrays = {name: np.asarray(state[name]) for name in own if name in state}
+        for name, array in arrays.items():
+            if array.shape != own[name].shape:
+                raise ValueError(f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model")
+        for name, array in arrays.items():
+            own[name].copy_(array)
+
+    def __repr__(self) -> str:
+        total = sum(parameter.size for parameter in self.parameters())
+        lines = [f"{type(self).__name__}: {total:,} parameter{'' if total == 1 else 's'}"]
+        lines += [f"  {name} {parameter.shape}" for name, parameter in self.named_parameters()]
+        return "\n".join(lines)
+
+
+class ModuleList(Module):
+    """Modules in a list, whose parameters are found."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Module) -> Self:
+        """Add a module at the end."""
+        setattr(self, str(len(self)), module)
+        return self
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter([child for _, child in self.children()])
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self)[index]
+
+
+class Sequential(ModuleList):
+    """Modules in a row: each gets what the one before gave.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Linear(4, 2))(ts.zeros(5, 3)).shape
+        (5, 2)
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__(modules)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The last module's output."""
+        for module in self:
+            x = module(x)
+        return x

@@ -1,0 +1,275 @@
+"""Recurrent layers: a cell's step, repeated over time, in layers and directions.
+
+Backpropagation through time is not written here, or anywhere: the loop is recorded step by step, and the tape walks it
+back.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
+from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.nn import cells, init
+from tinyseq.nn.layers import Dropout
+from tinyseq.nn.module import Module
+
+States = tuple[Tensor, ...]  # the hidden state first; each (H, B)
+
+
+class Recurrent(Module):
+    """What RNN, LSTM and GRU share; a subclass says how many gates and states there are, and what one step is."""
+
+    gates: int  # blocks of H rows in the weights
+    states: int = 1  # what is carried from step to step: h, or h and c
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: str = "float32",
+    ) -> None:
+        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.bidirectional = bidirectional
+        self.dropout = Dropout(dropout)
+        rows = self.gates * hidden_size
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size * len(self._directions)
+            for direction in self._directions:
+                suffix = f"l{layer}{direction}"
+                setattr(self, f"weight_ih_{suffix}", init.fan_in((rows, width), hidden_size, dtype))
+                setattr(self, f"weight_hh_{suffix}", init.fan_in((rows, hidden_size), hidden_size, dtype))
+                if bias:
+                    setattr(self, f"bias_ih_{suffix}", init.fan_in((rows,), hidden_size, dtype))
+                    setattr(self, f"bias_hh_{suffix}", init.fan_in((rows,), hidden_size, dtype))
+
+    @property
+    def _directions(self) -> tuple[str, ...]:
+        return ("", "_reverse") if self.bidirectional else ("",)
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """One time step; ``z`` (gates * H, B) is the input's share."""
+        raise AssertionError("a subclass defines its step")
+
+    def input_bias(self, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
+        """The bias that can be added for all steps at once."""
+        return bias_ih + bias_hh
+
+    def forward(self, x: Tensor, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
+        """Run over a batch of sequences.
+
+        Args:
+            x: (T, B, input_size); (B, T, input_size) with ``batch_first``; (T, input_size) for one sequence.
+            state: the initial state h (num_layers * directions, B, H), for an LSTM the pair (h, c); zeros if None.
+            lengths: the true length of each sequence of the batch, from 1 to T, in any order. Outputs beyond a length
+                are 0, the final state is that of the last real step, and the backward direction begins there.
+
+        Returns:
+            The outputs of the last layer, (T, B, directions * H) or as x was laid out; and the final state, shaped as
+            ``state``.
+
+        Raises:
+            ValueError: for a shape or a length that does not fit, with what was found and what was expected.
+        """
+        single = x.ndim == 2
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+            layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
+            raise ValueError(f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}")
+        if single:
+            x = expand_dims(x, 1)
+        elif self.batch_first:
+            x = transpose(x, 1, 0, 2)
+        initial = self._initial(state, x, single)
+        active = _active(lengths, x)
+        finals: list[States] = []
+        for layer in range(self.num_layers):
+            if layer:
+                x = self.dropout(x)
+            outputs = []
+            for direction in self._directions:
+                output, final = self._run(x, initial[len(finals)], f"l{layer}{direction}", active)
+                outputs.append(output)
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)
+        carried = tuple(transpose(stack([final[i] for final in finals]), 0, 2, 1) for i in range(self.states))
+        if single:
+            x, carried = x[:, 0], tuple(part[:, 0] for part in carried)
+        elif self.batch_first:
+            x = transpose(x, 1, 0, 2)
+        return x, carried[0] if self.states == 1 else carried
+
+    def _initial(self, state: Any, x: Tensor, single: bool) -> list[States]:
+        """The initial states of each layer and direction, as columns."""
+        count, batch = self.num_layers * len(self._directions), x.shape[1]
+        shape = (count, batch, self.hidden_size)
+        dtype = self.weight_ih_l0.dtype
+        if state is None:
+            zeros = Tensor(np.zeros((self.hidden_size, batch), dtype=dtype)).to(x.device)
+            return [(zeros,) * self.states] * count
+        parts = (state,) if self.states == 1 else tuple(state)
+        if len(parts) != self.states:
+            raise ValueError(f"state must be a pair (h, c), got {len(parts)} tensors")
+        parts = tuple(expand_dims(part, 1) if single else part for part in parts)
+        for name, part in zip("hc", parts, strict=False):
+            if part.shape != shape:
+                raise ValueError(f"state {name} must have shape {shape} (layers * directions, B, H), got {part.shape}")
+        columns = [transpose(part if part.dtype == dtype else part.to(dtype), 0, 2, 1) for part in parts]
+        return list(zip(*(unbind(part) for part in columns), strict=True))
+
+    def _run(self, x: Tensor, states: States, suffix: str, active: "Active | None") -> tuple[Tensor, States]:
+        """One layer in one direction: (T, B, I) to (T, B, H), and the final states."""
+        backward = suffix.endswith("_reverse")
+        weight_ih, weight_hh = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
+        bias_hh = expand_dims(getattr(self, f"bias_hh_{suffix}"), 1) if self.bias else None
+        with scope(suffix):
+            z = weight_ih @ transpose(x, 0, 2, 1)
+            if bias_hh is not None:
+                z = z + self.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)
+            steps = range(x.shape[0])
+            zs, hs = unbind(z), {}
+            for t in reversed(steps) if backward else steps:
+                with step(t):
+                    after = self.step(zs[t], states, weight_hh, bias_hh)
+                    if active is not None and not active.all_at[t]:
+                        # A sequence that is over keeps its state, and one whose end lies ahead has not begun.
+                        after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))
+                    states = after
+                hs[t] = states[0]
+            output = transpose(stack([hs[t] for t in steps]), 0, 2, 1)
+            if active is not None and not all(active.all_at):
+                output = where(active.outputs, output, 0.0)
+        return output, states
+
+
+class Active:
+    """Which sequences of a ragged batch have a real symbol at each step.
+
+    Attributes:
+        at: for each step, a mask (B,).
+        outputs: all masks, with an axis for features, (T, B, 1).
+        all_at: for each step, whether all have.
+    """
+
+    def __init__(self, lengths: np.ndarray[Any, np.dtype[Any]], x: Tensor) -> None:
+        mask = np.arange(x.shape[0])[:, None] < lengths
+        self.at = [constant_like(x, row) for row in mask]
+        self.outputs = constant_like(x, mask[:, :, None])
+        self.all_at: list[bool] = mask.all(axis=1).tolist()
+
+
+def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
+    if lengths is None:
+        return None
+    steps, batch, _ = x.shape
+    given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    if given.shape != (batch,) or given.dtype.kind not in "iu":
+        raise ValueError(f"lengths must be {batch} integers, one for each sequence, got shape {given.shape} of {given.dtype}")
+    wrong = (given < 1) | (given > steps)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"lengths[{i}] is {int(given[i])}, but must lie between 1 and T = {steps}")
+    return Active(given, x)
+
+
+class RNN(Recurrent):
+    """The plain recurrent network, h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
+
+    Parameters are named and laid out as PyTorch's: ``weight_ih_l0`` (H, I), ``weight_hh_l0`` (H, H), ``bias_ih_l0``,
+    ``bias_hh_l0`` (H,), then ``_l1`` and ``_l0_reverse`` and so on.
+
+    Args:
+        input_size, hidden_size: lengths I and H of x_t and h_t.
+        num_layers: layers on top of one another.
+        bias: whether there are biases.
+        batch_first: x is (B, T, I), and not (T, B, I).
+        dropout: probability of dropping between layers, while training.
+        bidirectional: a second network reads backward; outputs are joined.
+        dtype: of the parameters.
+        nonlinearity: ``"tanh"`` or ``"relu"``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, h = ts.nn.RNN(3, 5)(ts.zeros(7, 2, 3))
+        >>> output.shape, h.shape
+        ((7, 2, 5), (1, 2, 5))
+    """
+
+    gates = 1
+
+    def __init__(self, *args: Any, nonlinearity: Literal["tanh", "relu"] = "tanh", **settings: Any) -> None:
+        if nonlinearity not in ("tanh", "relu"):
+            raise ValueError(f'nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
+        super().__init__(*args, **settings)
+        self.nonlinearity = nonlinearity
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """See `cells.rnn_step`."""
+        cell = cells.rnn_step if self.nonlinearity == "tanh" else cells.relu_rnn_step
+        return (cell(z, *states, weight_hh),)
+
+
+class LSTM(Recurrent):
+    """Long short-term memory; see `cells.lstm_step` for the formula, and `RNN` for the arguments.
+
+    ``weight_ih_l0`` is (4H, I) and ``weight_hh_l0`` (4H, H), in the order of gates i, f, g, o.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, (h, c) = ts.nn.LSTM(3, 5, num_layers=2)(ts.zeros(7, 2, 3))
+        >>> output.shape, h.shape, c.shape
+        ((7, 2, 5), (2, 2, 5), (2, 2, 5))
+    """
+
+    gates = 4
+    states = 2
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """See `cells.lstm_step`."""
+        return cells.lstm_step(z, *states, weight_hh)
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit; see `cells.gru_step` for the formulas, and `RNN` for the arguments.
+
+    Args:
+        reset: where the reset gate acts: ``"after"`` the product with W_hn as in PyTorch, or ``"before"`` it as in the
+            lectures and in Cho and others (2014). The update gate's roles differ as well: see the two formulas.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, h = ts.nn.GRU(3, 5, reset="before")(ts.zeros(7, 2, 3))
+        >>> output.shape
+        (7, 2, 5)
+    """
+
+    gates = 3
+
+    def __init__(self, *args: Any, reset: Literal["after", "before"] = "after", **settings: Any) -> None:
+        if reset not in ("after", "before"):
+            raise ValueError(f'reset must be "after" or "before", got {reset!r}')
+        super().__init__(*args, **settings)
+        self.reset = reset
+
+    def input_bias(self, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
+        """b_hn lies inside the reset product, so only b_ih can be added beforehand."""
+        return bias_ih
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """See `cells.gru_step` and `cells.gru_step_before`."""
+        cell = cells.gru_step if self.reset == "after" else cells.gru_step_before
+        return (cell(z, *states, weight_hh, bias_hh),)
