@@ -1,4 +1,4 @@
-"""Every Python block of the README and of the pages in docs/ runs, in order, in one namespace per file.
+"""Every Python block of the README, CONTRIBUTING and the pages in docs/ runs, in order, in one namespace per file.
 
 A block marked `python` is executed; a block marked `pycon` is a doctest, whose outputs are compared.
 """
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
