@@ -1,0 +1,134 @@
+"""Real data that every Python carries, so that nothing has to be downloaded, and the lectures' short texts."""
+
+import os
+import re
+import sysconfig
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Generic, NamedTuple, TypeVar
+from zlib import crc32
+
+from .pysource import labelled_tokens
+from .readers import DataError, Sentence
+
+Data = TypeVar("Data")
+
+HELLO = "hello"
+"""The lectures' first text for a character-level RNN, over the vocabulary h, e, l, o."""
+
+FISH = "So long and thanks for all the fish"
+"""The lectures' sentence for a word-level language model."""
+
+
+class Split(NamedTuple, Generic[Data]):
+    """Data to learn from, and data of the same kind to be judged by."""
+
+    train: Data
+    held_out: Data
+
+
+PLAIN = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "…": "...", "\xa0": " "})
+
+
+def python_docs() -> Split[str]:
+    """English prose: the language reference that Python's `help()` shows, a paragraph a line.
+
+    Headings, program text, grammar and tables are left out. So are repetitions (one section is often part of
+    another), so that no held-out paragraph stands in the training text. Of every hundred paragraphs, the last ten are
+    held out. The text differs a little between versions of Python.
+
+    Raises:
+        DataError: this Python was installed without its documentation.
+
+    Example:
+        >>> train, held_out = python_docs()
+        >>> len(train) > 5 * len(held_out) > 50_000
+        True
+    """
+    try:
+        from pydoc_data.topics import topics
+    except ImportError:
+        raise DataError(
+            "pydoc_data.topics", None, "this Python has no documentation", "a full installation, or a text of your own"
+        ) from None
+    blocks = (block for name in sorted(topics) for block in re.split(r"\n\s*\n", topics[name].translate(PLAIN)))
+    paragraphs = list(dict.fromkeys(" ".join(block.split()) for block in blocks if is_prose(block)))
+    held_out = [i % 100 >= 90 for i in range(len(paragraphs))]
+    return Split(
+        "\n".join(text for text, held in zip(paragraphs, held_out, strict=True) if not held),
+        "\n".join(text for text, held in zip(paragraphs, held_out, strict=True) if held),
+    )
+
+
+def is_prose(block: str) -> bool:
+    """Whether a block of the documentation is sentences, by its look: it ends like one, and is mostly letters."""
+    block = block.strip()
+    if not block.endswith((".", ":", "?")) or ">>>" in block or "::=" in block:
+        return False
+    letters = sum(character.isalpha() or character.isspace() for character in block)
+    return len(block.split()) >= 5 and letters >= 0.85 * len(block)
+
+
+def python_source(train: int = 150_000, held_out: int = 15_000) -> Split[list[Sentence]]:
+    """Labelled sequences: the standard library's own source, one sequence for each logical line.
+
+    Whole files are either learnt from or held out. Tests are skipped, and what does not parse. The order of the files
+    depends on their names alone, so every run gives the same data; between versions of Python it differs a little.
+
+    Args:
+        train: tokens to learn from; the sequence that reaches the number is the last one.
+        held_out: tokens to be judged by.
+
+    Returns:
+        Lists of sequences of (token, label); `tinyseq.data.pysource.LABELS` are the labels.
+
+    Raises:
+        DataError: this Python was installed without its library's source.
+
+    Example:
+        >>> train, held_out = python_source(train=1000, held_out=100)
+        >>> 1000 <= sum(map(len, train)) < 1100
+        True
+    """
+    library = Path(sysconfig.get_path("stdlib"))
+    files = source_files(library)
+    parts: list[list[Sentence]] = []
+    for wanted in (train, held_out):
+        part: list[Sentence] = []
+        count = 0
+        while count < wanted:
+            try:
+                lines = labelled_tokens(read_source(next(files)))
+            except StopIteration:
+                raise DataError(
+                    str(library), None, "too little Python source", f"{train + held_out} tokens of the standard library"
+                ) from None
+            except (SyntaxError, UnicodeDecodeError):
+                continue
+            for line in lines:
+                if count < wanted:
+                    part.append(line)
+                    count += len(line)
+        parts.append(part)
+    return Split(*parts)
+
+
+SKIPPED = {"test", "tests", "idlelib", "lib2to3", "turtledemo", "encodings", "site-packages", "dist-packages"}
+LARGEST = 100_000  # bytes; larger files are mostly tables, and one of them could fill the corpus
+
+
+def source_files(library: Path) -> Iterator[Path]:
+    """The library's source files in an order that depends on their names only, and mixes packages and modules."""
+    names = []
+    for folder, folders, files in os.walk(library):
+        folders[:] = [name for name in folders if name not in SKIPPED]
+        names += [(Path(folder, name).relative_to(library)).as_posix() for name in files if name.endswith(".py")]
+    for name in sorted(names, key=lambda name: (crc32(name.encode()), name)):
+        if (library / name).stat().st_size <= LARGEST:
+            yield library / name
+
+
+def read_source(path: Path) -> str:
+    with tokenize.open(path) as file:  # by the encoding that the file declares
+        return file.read()
