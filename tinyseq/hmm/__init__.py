@@ -2,3 +2,4 @@
 
 from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
+from tinyseq.hmm.fast import best_score, log_partition

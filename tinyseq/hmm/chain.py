@@ -66,7 +66,7 @@ def chain(
         >>> chain(initial, transition, i_like_cats, semiring=SUM_PRODUCT)
         tensor(0.037436)
     """
-    tables, transition, emission, end = _checked(initial, transition, emission, end, semiring, lengths)
+    tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else np.asarray(lengths)
     total = None
@@ -95,7 +95,7 @@ def messages(
         >>> [column.tolist() for column in columns]
         [[1.0], [0.5, 0.25], [0.225, 0.2]]
     """
-    tables, transition, emission, _ = _checked(initial, transition, emission, None, semiring, None)
+    tables, transition, emission, _ = checked(initial, transition, emission, None, semiring, None)
     order = len(tables) + 1
     varies = transition.ndim - semiring.pairs > order
     message = _beginning(semiring, emission, order)
@@ -115,9 +115,8 @@ def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
     """The message before any observation: the empty path."""
     one = np.asarray(semiring.one, dtype=emission.numpy().dtype)
     batch = emission.shape[1 + semiring.pairs : -1]
-    ones = np.broadcast_to(
-        one.reshape(one.shape + (1,) * (len(batch) + order - 1)), one.shape + batch + (1,) * (order - 1)
-    )
+    column = one.reshape(one.shape + (1,) * (len(batch) + order - 1))
+    ones = np.broadcast_to(column, one.shape + batch + (1,) * (order - 1))
     return constant(namespace_of(emission._array).asarray(ones))
 
 
@@ -142,7 +141,7 @@ def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int
     return message
 
 
-def _checked(
+def checked(
     initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
 ) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
     """The scores as tensors whose shapes fit."""

@@ -160,7 +160,7 @@ def Expectation() -> Semiring:
     Example:
         >>> import numpy as np
         >>> pairs = np.array([np.log([0.75, 0.25]), [0.0, 8.0]])
-        >>> Expectation().sum(pairs, axis=-1)
+        >>> Expectation().sum(pairs, axis=-1).round(4)
         array([0., 2.])
     """
 

@@ -1,0 +1,106 @@
+"""The chains as one node of the tape equal the readable recurrence: value, gradient and second order."""
+
+import array_api_strict
+import numpy as np
+import pytest
+from hmm.enumeration import FINITE, TIED, WITH_ZEROS, chains
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.hmm import best_score, chain, log_partition
+from tinyseq.hmm.semirings import LOG, MAX
+
+
+def leaves(scores):
+    """All tables as leaves, in the order of the arguments."""
+    initial, transition, emission, end = scores
+    made = [ts.tensor(part, requires_grad=True) for part in (*initial, transition, emission)]
+    return made, None if end is None else ts.tensor(end, requires_grad=True)
+
+
+def both(scores, lengths, fast, semiring, upstream=None):
+    """Values and gradients of the fast and of the readable chain."""
+    results = []
+    for run in (fast, lambda *args, **kwargs: chain(*args, semiring=semiring, **kwargs)):
+        parts, end = leaves(scores)
+        out = run(tuple(parts[:-2]), *parts[-2:], end, lengths=lengths)
+        everything = [*parts, *([] if end is None else [end])]
+        weight = np.ones(out.shape) if upstream is None else upstream
+        slopes = [None] * len(everything)
+        if out.requires_grad:
+            slopes = ts.grad(out, everything, weight, allow_unused=True)
+        slopes = [np.zeros(p.shape) if s is None else s.numpy() for s, p in zip(slopes, everything, strict=True)]
+        results.append((out.numpy(), slopes))
+    return results
+
+
+@given(chains(batch=True), st.integers(0, 9))
+def test_log_partition_is_the_chain_in_log(scores_lengths, seed):
+    scores, lengths = scores_lengths
+    upstream = np.random.default_rng(seed).normal(size=len(lengths))
+    (value, slopes), (wanted, wanted_slopes) = both(scores, lengths, log_partition, LOG, upstream)
+    np.testing.assert_allclose(value, wanted, rtol=1e-12, atol=1e-12)
+    for found, want in zip(slopes, wanted_slopes, strict=True):
+        np.testing.assert_allclose(found, want, rtol=1e-11, atol=1e-11)
+
+
+@given(chains(batch=True, values=TIED))
+def test_best_score_is_the_chain_in_max_bit_for_bit(scores_lengths):
+    scores, lengths = scores_lengths
+    (value, slopes), (wanted, wanted_slopes) = both(scores, lengths, best_score, MAX)
+    np.testing.assert_array_equal(value, wanted)
+    if (value > -np.inf).all():
+        for found, want in zip(slopes, wanted_slopes, strict=True):
+            np.testing.assert_array_equal(found, want)
+
+
+@given(chains(values=WITH_ZEROS))
+def test_one_sequence_needs_no_batch_axis(scores):
+    for fast, semiring in ((log_partition, LOG), (best_score, MAX)):
+        np.testing.assert_allclose(fast(*scores).numpy(), chain(*scores, semiring=semiring).numpy(), rtol=1e-12)
+
+
+@given(chains(values=FINITE, orders=(2, 3), max_steps=4))
+def test_second_order_equals_that_of_the_readable_chain(scores):
+    assume(scores.emission.shape[0])
+    found = []
+    for run in (log_partition, chain):
+        parts, end = leaves(scores)
+        out = run(tuple(parts[:-2]), *parts[-2:], end)
+        first = ts.grad(out, parts[-1], create_graph=True)
+        weights = np.arange(first.size).reshape(first.shape) + 1.0
+        second = ts.grad((first * first * weights).sum(), parts, allow_unused=True)
+        found.append([np.zeros(p.shape) if s is None else s.numpy() for s, p in zip(second, parts, strict=True)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
+
+
+@given(chains(batch=True, values=FINITE))
+def test_float32_in_float32_out(scores_lengths):
+    scores, lengths = scores_lengths
+    single = type(scores)(
+        tuple(table.astype("f4") for table in scores.initial),
+        *(None if part is None else part.astype("f4") for part in scores[1:]),
+    )
+    for fast in (log_partition, best_score):
+        found = fast(*single, lengths=lengths)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found.numpy(), fast(*scores, lengths=lengths).numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_it_is_one_node_of_the_tape():
+    emission = ts.tensor(np.zeros((50, 3)), requires_grad=True)
+    out = log_partition(np.zeros(3), np.zeros((3, 3)), emission[:, None], lengths=[50])
+    assert out.node.op.name == "log_partition"
+
+
+@pytest.mark.parametrize("fast", [log_partition, best_score])
+def test_other_array_libraries_take_the_readable_way(fast):
+    xp = array_api_strict
+    emission = ts.tensor(xp.asarray([[0.0, -1.0], [-2.0, 0.5]]), requires_grad=True)
+    initial, transition = ts.tensor(xp.zeros(2)), ts.tensor(xp.asarray([[0.0, -1.0], [-0.5, 0.25]]))
+    out = fast(initial, transition, emission)
+    out.backward()
+    plain = fast(np.zeros(2), [[0.0, -1.0], [-0.5, 0.25]], [[0.0, -1.0], [-2.0, 0.5]])
+    np.testing.assert_allclose(np.asarray(out.tolist()), plain.item())

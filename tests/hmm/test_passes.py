@@ -1,0 +1,119 @@
+"""The fast passes equal the enumeration of paths and the readable recurrence."""
+
+import numpy as np
+import pytest
+from hmm.enumeration import chains, log_sum, paths, ranked, state_posterior, transition_posterior
+from hypothesis import given
+
+from tinyseq.hmm.exact import Exact
+from tinyseq.hmm.inference import expectations, log_likelihood
+from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.scaled import Scaled
+from tinyseq.hmm.tables import Arcs, Dense
+from tinyseq.hmm.viterbi import best_paths
+
+INF = np.inf
+
+
+def close(found, wanted):
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+
+
+def flat(scores, lengths):
+    """The chain as the passes take it: rows of all sequences, one sequence after the other."""
+    rows = np.concatenate([scores.emission[:length, b] for b, length in enumerate(lengths)])
+    return Arcs.of(scores.initial, scores.transition, scores.end), Dense(rows), Ragged(lengths)
+
+
+def alone(scores, b, length):
+    one = scores.alone(b, length)
+    if scores.transition.ndim > scores.order:
+        one = one._replace(transition=scores.transition[: max(length - scores.order + 1, 0)])
+    return one
+
+
+@given(chains(batch=True))
+def test_log_likelihood_is_the_sum_over_all_paths(scores_lengths):
+    scores, lengths = scores_lengths
+    wanted = [log_sum(paths(alone(scores, b, n)).values()) for b, n in enumerate(lengths)]
+    close(log_likelihood(*flat(scores, lengths)), wanted)
+
+
+@given(chains(batch=True))
+def test_viterbi_finds_the_best_path_and_ties_go_to_the_lowest_state(scores_lengths):
+    scores, lengths = scores_lengths
+    path, best = best_paths(*flat(scores, lengths))
+    for b, found in enumerate(np.split(path, np.cumsum(lengths)[:-1])):
+        every = paths(alone(scores, b, lengths[b]))
+        assert best[b] == max(every.values())
+        if best[b] > -INF:
+            assert tuple(found.tolist()) == ranked(every)[0]
+
+
+@pytest.mark.parametrize("way", [Scaled, Exact, None], ids=["scaled", "exact", "chosen"])
+@given(scores_lengths=chains(batch=True))
+def test_posteriors_and_counts_are_those_of_all_paths(scores_lengths, way):
+    scores, lengths = scores_lengths
+    arcs, rows, batch = flat(scores, lengths)
+    if way is None:
+        found = expectations(arcs, rows, batch)
+        states, counts = found.states, found.counts
+    else:
+        states, counts = np.zeros_like(rows.values), [np.zeros(table.shape) for table in arcs.tables]
+        passes = way(arcs, rows)
+        passes.backward(passes.forward(batch, keep=True), np.ones(len(lengths)), states, counts)
+    wanted = [state_posterior(alone(scores, b, n)) for b, n in enumerate(lengths)]
+    close(states, np.concatenate(wanted))
+    if scores.transition.ndim == scores.order:
+        pairs = sum(transition_posterior(alone(scores, b, n)).sum(axis=0) for b, n in enumerate(lengths))
+        close(counts[-1].reshape(scores.transition.shape), pairs)
+    close(counts[0].reshape(-1), sum((part[0] for part in wanted if len(part)), np.zeros(arcs.end.shape)))
+
+
+def hard(kind, rng):
+    """Chains whose probabilities span far more than a float64."""
+    emission, transition, initial = rng.normal(size=(40, 3)), rng.normal(size=(3, 3)), np.zeros(3)
+    if kind == "scale 100":
+        emission, transition = 100 * emission, 100 * transition
+    elif kind == "1e-300 in the transition":
+        transition[0, 1] = np.log(1e-300)
+    elif kind == "left to right":
+        transition[np.tril_indices(3, -1)] = -INF
+        emission[:, 0] -= 60 * np.arange(40)
+        initial = np.array([0.0, -INF, -INF])
+    elif kind == "the likely die late":
+        # State 0 leads by e^900 until the last observation, which it cannot make.
+        transition = np.where(np.eye(3, dtype=bool), 0.0, -INF)
+        emission = np.zeros((40, 3))
+        emission[:, 1:] = -25.0
+        emission[-1, 0] = -INF
+    return initial, transition, emission
+
+
+@pytest.mark.parametrize(
+    "kind", ["scale 100", "1e-300 in the transition", "left to right", "the likely die late", "plain"]
+)
+def test_no_spread_of_probabilities_is_too_large(kind):
+    initial, transition, emission = hard(kind, np.random.default_rng(0))
+    arcs, rows, batch = Arcs.of((initial,), transition, None), Dense(emission), Ragged([len(emission)])
+    slow = Exact(arcs, rows)
+    wanted = slow.forward(batch, keep=True)
+    states, counts = np.zeros_like(emission), [np.zeros(table.shape) for table in arcs.tables]
+    slow.backward(wanted, np.ones(1), states, counts)
+    found = expectations(arcs, rows, batch)
+    np.testing.assert_allclose(found.log_likelihood, wanted.log_likelihood, rtol=1e-12)
+    np.testing.assert_allclose(log_likelihood(arcs, rows, batch), wanted.log_likelihood, rtol=1e-12)
+    assert np.isfinite(found.log_likelihood).all()
+    np.testing.assert_allclose(found.states, states, atol=1e-11)
+    np.testing.assert_allclose(found.states.sum(axis=1), 1, rtol=1e-9)
+    np.testing.assert_allclose(found.counts[1], counts[1], atol=1e-9)
+
+
+def test_an_impossible_history_does_not_grow_into_the_answer():
+    # State 1 cannot be reached, but if it could, it would explain everything far better: 1e3000 times over.
+    steps = 1000
+    emission = np.stack([np.full(steps, np.log(1e-3)), np.zeros(steps)], axis=1)
+    arcs = Arcs.of((np.array([0.0, -INF]),), np.array([[0.0, -INF], [-INF, 0.0]]), None)
+    found = expectations(arcs, Dense(emission), Ragged([steps]))
+    np.testing.assert_allclose(found.states, np.eye(2)[np.zeros(steps, dtype=int)], rtol=1e-12)
+    np.testing.assert_allclose(found.log_likelihood, steps * np.log(1e-3))

@@ -1,0 +1,95 @@
+"""Log-likelihoods, posteriors and expected counts of many sequences: which pass runs on what.
+
+Sequences are walked in tiles, so that messages stay in the cache and memory does not grow with the number of sequences.
+What is unsafe in probabilities (`Scaled`) is done again in logs (`Exact`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.exact import Exact
+from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.scaled import Scaled
+from tinyseq.hmm.tables import Arcs, Scores
+
+
+class Expected(NamedTuple):
+    """What forward-backward finds.
+
+    Attributes:
+        log_likelihood: (N,), -inf for an impossible sequence.
+        states: (rows, K), the posterior of the state at each row; zeros where the sequence is impossible.
+        counts: the expected number of uses of each arc, summed over steps and sequences, one array a table.
+        stops: (K,), the expected number of stops in each state.
+    """
+
+    log_likelihood: Array
+    states: Array
+    counts: list[Array]
+    stops: Array
+
+
+def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
+    """The log-likelihood of each sequence, (N,).
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+    """
+    arcs = arcs.to(np.float64)
+    found = np.empty(len(batch.order))
+    fast = Scaled(arcs, scores)
+    for tile in batch.tiles(_width(arcs)):
+        done = fast.forward(tile)
+        found[tile.order] = done.log_likelihood
+        for part in _unsafe(tile, done.unsafe, arcs):
+            found[part.order] = Exact(arcs, scores).forward(part).log_likelihood
+    return found
+
+
+def expectations(
+    arcs: Arcs, scores: Scores, batch: Ragged, weight: Array | None = None, with_states: bool = True
+) -> Expected:
+    """Forward-backward: log-likelihoods, posteriors and expected counts.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+        weight: (N,), how much each sequence counts; 1 by default.
+        with_states: whether the posterior of every row is wanted.
+    """
+    arcs = arcs.to(np.float64)
+    states_of = arcs.end.shape[0]
+    found = np.empty(len(batch.order))
+    states = np.zeros((batch.count, states_of)) if with_states else None
+    counts = [np.zeros(table.shape) for table in arcs.tables]
+    stops = np.zeros(states_of)
+    fast, slow = Scaled(arcs, scores), Exact(arcs, scores)
+    weight = np.ones(len(batch.order)) if weight is None else weight
+    for tile in batch.tiles(_width(arcs)):
+        done = fast.forward(tile, keep=True)
+        found[tile.order] = done.log_likelihood
+        stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)
+        for part in _unsafe(tile, done.unsafe, arcs):
+            again = slow.forward(part, keep=True)
+            found[part.order] = again.log_likelihood
+            stops += slow.backward(again, weight[part.order], states, counts)
+    return Expected(found, np.zeros((0, states_of)) if states is None else states, counts, stops)
+
+
+def _width(arcs: Arcs) -> int:
+    """Sequences in a tile: a message takes about 256 kB."""
+    history = arcs.tables[-1].shape[0] * arcs.tables[-1].shape[1]
+    return int(np.clip((1 << 15) // history, 8, 1024))
+
+
+def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:
+    """The columns to do again, in pieces whose terms (H, R, V, columns) fit into about 16 MB."""
+    if not unsafe.any():
+        return []
+    width = max(1, (1 << 21) // arcs.tables[-1].size)
+    return list(tile.columns(np.flatnonzero(unsafe)).tiles(width))

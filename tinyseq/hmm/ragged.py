@@ -1,0 +1,67 @@
+"""Sequences of different lengths, walked together one step at a time."""
+
+from collections.abc import Iterator, Sequence
+from copy import copy
+
+import numpy as np
+
+from tinyseq.backend import Array
+
+
+class Ragged:
+    """The columns of a batch, the longest sequence first, so that those still running are always the first ones.
+
+    The rows of all sequences lie in one array, and step t touches those of the sequences that are longer than t. So
+    no padding is ever computed with.
+
+    Args:
+        lengths: (N,), the length of each sequence.
+        padded: None if the rows lie one sequence after the other; or T, if they lie time step by time step, N rows for
+            each of T steps, and what lies beyond a sequence's length is padding.
+
+    Attributes:
+        order: (N,), which sequence each column is; of equal lengths the earlier comes first.
+        lengths: (N,), the columns' lengths, falling.
+        sizes: (T,), the number of columns that run at each step.
+        count: the number of rows.
+
+    Example:
+        >>> batch = Ragged([1, 3, 2])
+        >>> batch.order.tolist(), batch.sizes.tolist()
+        ([1, 2, 0], [3, 2, 1])
+        >>> [batch.rows(t).tolist() for t in range(3)]
+        [[1, 4, 0], [2, 5], [3]]
+    """
+
+    def __init__(self, lengths: Sequence[int] | Array, padded: int | None = None) -> None:
+        given = np.asarray(lengths, dtype=np.intp)
+        self.order = np.argsort(-given, kind="stable")
+        self.lengths = given[self.order]
+        if padded is None:
+            self._starts, self._stride = (np.cumsum(given) - given)[self.order], 1
+            self.count = int(given.sum())
+        else:
+            self._starts, self._stride = self.order, len(given)
+            self.count = padded * len(given)
+        self.sizes = self._running()
+
+    def _running(self) -> list[int]:
+        steps = np.arange(self.lengths[0] if len(self.lengths) else 0)
+        running: list[int] = np.searchsorted(-self.lengths, -steps, side="left").tolist()
+        return running
+
+    def rows(self, t: int) -> Array:
+        """The rows of step t, one for each running column."""
+        return self._starts[: self.sizes[t]] + t * self._stride
+
+    def columns(self, chosen: slice | Array) -> "Ragged":
+        """Some of the columns, as a batch that reads the same rows."""
+        part = copy(self)
+        part.order, part.lengths, part._starts = self.order[chosen], self.lengths[chosen], self._starts[chosen]
+        part.sizes = part._running()
+        return part
+
+    def tiles(self, width: int) -> Iterator["Ragged"]:
+        """The batch in pieces of at most ``width`` columns, so that a step's numbers stay in the cache."""
+        for start in range(0, len(self.order), width):
+            yield self.columns(slice(start, start + width))

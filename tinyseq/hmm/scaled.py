@@ -1,0 +1,137 @@
+"""Forward and backward in probabilities: matrix products, with an eye on underflow.
+
+Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
+the smallest positive factor that a step can bring. As long as f^r stays above 1e-140, r steps cannot underflow, so for r
+steps nothing is checked. Then each message is divided by its largest entry, and its smallest positive entry is looked
+at: if that is too small to promise as much for the next r steps, the sequence is marked unsafe and computed in logs
+instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
+"""
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.tables import Arcs, Forward, Scores
+
+SMALL = 1e-140  # a product of two such numbers is still a normal float64
+NORMAL = 1e-290
+
+
+class Scaled:
+    """The passes for one chain and one set of emission scores.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores.
+    """
+
+    def __init__(self, arcs: Arcs, scores: Scores) -> None:
+        self.arcs = arcs
+        self.scores = scores
+        self.tops = [_largest(table) for table in arcs.tables]
+        self.tables = [np.exp(table - top) for table, top in zip(arcs.tables, self.tops, strict=True)]
+        self.end_top = _largest(arcs.end)
+        self.end = np.exp(arcs.end - self.end_top)
+        self.has_zeros = any((table == 0).any() for table in self.tables)
+        factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
+        self.every = max(1, int(np.log(SMALL) / np.log(factor))) if 0 < factor < 1 else 1 << 60 if factor else 1
+        reach = factor ** min(self.every, 1 << 20)
+        self.safe = NORMAL / reach if reach > NORMAL else np.inf
+
+    def forward(self, batch: Ragged, keep: bool = False) -> Forward:
+        """Sum the probabilities of all paths.
+
+        Args:
+            batch: the columns.
+            keep: keep what `backward` needs.
+        """
+        size = len(batch.order)
+        message = np.ones((1, 1, size))
+        total, log_scale, unsafe = np.ones(size), np.zeros(size), np.zeros(size, dtype=bool)
+        messages, scales = [message], []
+        for t, running in enumerate([*batch.sizes, 0]):
+            if running < size:
+                ended = message[..., running:]
+                total[running:size] = np.einsum("rvb,v->b", ended, self.end) if t else 1.0
+                log_scale[running:size] += self.end_top if t else 0.0
+                size = running
+            if not running:
+                break
+            number = self.arcs.which(t)
+            table = self.tables[number]
+            weights, tops = self.scores.weights(batch.rows(t))
+            message = message.reshape(*table.shape[:2], -1)[..., :size]
+            message = np.matmul(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
+            message *= weights
+            log_scale[:size] += tops + self.tops[number]
+            scale = None
+            if (t + 1) % self.every == 0:
+                scale, risky = self._rescale(message)
+                log_scale[:size] += np.log(scale)
+                unsafe[:size] |= risky
+            if keep:
+                messages.append(message)
+                scales.append(scale)
+        with np.errstate(divide="ignore"):
+            return Forward(batch, np.log(total) + log_scale, total, messages, scales, unsafe)
+
+    def _rescale(self, message: Array) -> tuple[Array, Array]:
+        """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
+        largest = message.max(axis=(0, 1))
+        largest[largest == 0] = 1.0
+        message /= largest
+        return largest, np.where(message > 0, message, 1.0).min(axis=(0, 1)) < self.safe
+
+    def backward(self, ahead_of: Forward, weight: Array, states: Array | None, counts: list[Array]) -> Array:
+        """Add up posteriors.
+
+        Args:
+            ahead_of: the result of `forward` with ``keep=True``.
+            weight: (columns,), how much each sequence counts.
+            states: (rows, K), set to the weighted posterior of the state at each row.
+            counts: one array for each table, to which the weighted expected number of uses of each arc is added.
+
+        Returns:
+            (V,), the weighted expected number of stops in each state.
+        """
+        batch, total, messages = ahead_of.batch, ahead_of.total, ahead_of.messages
+        weight = np.where(total > 0, weight, 0.0) / np.where(total > 0, total, 1.0)
+        stops = np.zeros(self.end.shape)
+        ahead = np.ones((1, 1, 0))
+        for t in reversed(range(len(batch.sizes))):
+            size, number = batch.sizes[t], self.arcs.which(t)
+            table, message = self.tables[number], messages[t + 1]
+            # Probability of all that is ahead, for each history; the columns that end here have only the end before them.
+            block = np.empty_like(message)
+            still = ahead.shape[-1]
+            block[..., :still] = ahead.reshape(*message.shape[:2], still)
+            block[..., still:] = self.end[:, None]
+            share = weight[:size]
+            posterior = np.einsum("rvb,rvb->vb", message, block) * share
+            stops += posterior[:, still:].sum(axis=1)
+            rows = batch.rows(t)
+            if states is not None:
+                states[rows] = posterior.T
+            block *= self.scores.weights(rows)[0]
+            scale = ahead_of.scales[t]
+            if scale is not None:
+                block /= scale
+            before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
+            ahead = np.matmul(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
+            block *= share
+            pairs = np.matmul(before.transpose(1, 0, 2), block.transpose(0, 2, 1)).transpose(1, 0, 2)
+            counts[number] += table * pairs
+            if self.has_zeros:  # a history that cannot occur could otherwise grow beyond all bounds
+                ahead = np.where(before > 0, ahead, 0.0)
+        return stops
+
+
+def _largest(table: Array) -> float:
+    """The largest entry, or 0 where all are -inf."""
+    top = float(np.max(table, initial=-np.inf))
+    return top if top > -np.inf else 0.0
+
+
+def _smallest(weights: Array) -> float:
+    """The smallest positive entry, at most 1."""
+    return float(np.min(weights, where=weights > 0, initial=1.0))

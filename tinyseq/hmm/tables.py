@@ -1,0 +1,141 @@
+"""A chain's scores in the shape in which the fast passes want them.
+
+A message has the shape (H, R, B): the oldest state, all other states of the history together, and the sequence of a
+batch. The table of a step has the shape (H, R, V), where V is the new state. A step joins the paths over H, which
+leaves (R, V, B); and that block, its axes split anew, is the next message as it stands. So a step is one matrix product
+for each R, and no axis is ever moved.
+"""
+
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.ragged import Ragged
+
+
+class Arcs(NamedTuple):
+    """The tables of a chain, in log scores.
+
+    Attributes:
+        tables: (H, R, V) arrays: one for each of the first n - 1 steps, where H = 1 as the oldest state does not exist
+            yet; then the transition, or one table for each further step.
+        end: (V,), or zeros.
+        order: n.
+    """
+
+    tables: list[Array]
+    end: Array
+    order: int
+
+    @classmethod
+    def of(cls, initial: tuple[Array, ...], transition: Array, end: Array | None) -> "Arcs":
+        """The tables in this shape, as views."""
+        order, states = len(initial) + 1, transition.shape[-1]
+        tables = [table.reshape(1, -1, states) for table in initial]
+        steps = transition if transition.ndim > order else transition[None]
+        tables += [table.reshape(states, -1, states) for table in steps]
+        return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, order)
+
+    def to(self, dtype: Any) -> "Arcs":
+        """The same tables in another precision."""
+        return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.order)
+
+    def which(self, t: int) -> int:
+        """The number of the table that leads into step t."""
+        return min(t, len(self.tables) - 1)
+
+
+class Scores(Protocol):
+    """Emission scores of the rows of a batch (see `Ragged`)."""
+
+    @property
+    def smallest(self) -> float:
+        """The smallest positive weight."""
+
+    def logs(self, rows: Array) -> Array:
+        """Log scores, (K, len(rows))."""
+
+    def weights(self, rows: Array) -> tuple[Array, Array | float]:
+        """Scores relative to a largest one for each row, (K, len(rows)), and the log of that; always in float64."""
+
+
+class Dense:
+    """Emission scores given as one array.
+
+    Args:
+        values: (rows, K) log scores.
+    """
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+
+    @property
+    def smallest(self) -> float:
+        """See `Scores`."""
+        if not self.values.size:
+            return 1.0
+        least = np.min(self.values, axis=1, where=self.values > -np.inf, initial=np.inf)
+        spread = np.max(self.values, axis=1) - least  # -inf for a row of zeros
+        return float(np.exp(-np.max(spread, initial=0.0).astype(np.float64)))
+
+    def logs(self, rows: Array) -> Array:
+        """See `Scores`."""
+        return self.values[rows].T
+
+    def weights(self, rows: Array) -> tuple[Array, Array | float]:
+        """See `Scores`."""
+        logs = self.logs(rows).astype(np.float64, copy=False)
+        top = logs.max(axis=0)
+        top[top == -np.inf] = 0.0
+        return np.exp(logs - top), top
+
+
+class Lookup:
+    """Emission scores looked up in a table, by the symbol of each row.
+
+    Args:
+        table: (K, V) log scores.
+        ids: (rows,), which column of the table each row is.
+    """
+
+    def __init__(self, table: Array, ids: Array) -> None:
+        self.table = table
+        self.ids = ids
+        top = table.max(axis=0).astype(np.float64)
+        self.top = np.where(top > -np.inf, top, 0.0)
+        self.relative = np.exp(table - self.top, dtype=np.float64)
+
+    @property
+    def smallest(self) -> float:
+        """See `Scores`."""
+        return float(np.min(self.relative, where=self.relative > 0, initial=1.0))
+
+    def logs(self, rows: Array) -> Array:
+        """See `Scores`."""
+        return np.take(self.table, self.ids[rows], axis=1)
+
+    def weights(self, rows: Array) -> tuple[Array, Array | float]:
+        """See `Scores`."""
+        ids = self.ids[rows]
+        return np.take(self.relative, ids, axis=1), self.top[ids]
+
+
+class Forward(NamedTuple):
+    """What a forward pass found, column by column.
+
+    Attributes:
+        batch: the columns.
+        log_likelihood: (columns,).
+        total: (columns,) the sum over the last message, as it was scaled.
+        messages: the message after 0, 1, ... steps, for a backward pass.
+        scales: what each step's message was divided by, or None.
+        unsafe: (columns,) where probabilities came too close to the smallest number.
+    """
+
+    batch: Ragged
+    log_likelihood: Array
+    total: Array
+    messages: list[Array]
+    scales: list[Array | None]
+    unsafe: Array
