@@ -1,15 +1,16 @@
 """Sphinx settings. Build with `sphinx-build -W -b html docs docs/_build`."""
 
 import sys
-from importlib.metadata import version as installed_version
 from pathlib import Path
+
+import tinyseq
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "tinyseq"
 author = "The tinyseq authors"
 copyright = f"2026, {author}"
-version = release = installed_version("tinyseq")
+version = release = tinyseq.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "op_table"]
 exclude_patterns = ["_build"]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tinyseq as ts
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
@@ -15,9 +17,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 
 def test_the_version_is_the_same_everywhere():
-    version = PROJECT["version"]
-    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
-    assert version in (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert f"\nversion: {ts.__version__}\n" in (ROOT / "CITATION.cff").read_text("utf-8")
+    assert ts.__version__ in (ROOT / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_the_readme_explains_every_extra_that_users_want():
