@@ -22,7 +22,7 @@ def _left(xp, terms):  # type: ignore[no-untyped-def]
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
     if terms[0][1].ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
         g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
-        y = _joined(xp, [_flat(xp, xp.broadcast_to(y, g.shape[:-2] + y.shape[-2:]), True) for g, _, y in terms], 1)
+        y = _joined(xp, [_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], 1)
         return g @ xp.matrix_transpose(y)
     return _total(_left_one(xp, *term) for term in terms)
 
@@ -31,9 +31,15 @@ def _right(xp, terms):  # type: ignore[no-untyped-def]
     """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
     if terms[0][2].ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
         g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
-        x = _joined(xp, [_flat(xp, xp.broadcast_to(x, g.shape[:-2] + x.shape[-2:]), False) for g, x, _ in terms], 0)
+        x = _joined(xp, [_flat(xp, _spread(xp, x, g), False) for g, x, _ in terms], 0)
         return xp.matrix_transpose(x) @ g
     return _total(_right_one(xp, *term) for term in terms)
+
+
+def _spread(xp, x, g):  # type: ignore[no-untyped-def]
+    """x with the batch axes that the product gave it."""
+    shape = tuple(g.shape[:-2]) + tuple(x.shape[-2:])
+    return x if x.shape == shape else xp.broadcast_to(x, shape)
 
 
 def _joined(xp, parts, axis):  # type: ignore[no-untyped-def]

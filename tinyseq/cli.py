@@ -1,0 +1,18 @@
+"""The command ``tinyseq``; what its commands do is in `tinyseq.commands`."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Bad input gives one line on the error stream and exit status 1."""
+    try:
+        from tinyseq.commands import app
+    except ImportError as error:
+        if error.name not in ("typer", "rich", "click"):
+            raise
+        sys.exit(f'tinyseq: the command line needs {error.name}: pip install "tinyseq[cli]"')
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The commands: a demonstration, language models, taggers, drawings, and a look at the installation."""
+
+import functools
+import importlib.metadata
+import math
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+import tinyseq as ts
+from tinyseq.data.readers import DataError, Reader, conllu, plain_text, two_column, word_tag
+from tinyseq.io import ModelFileError
+from tinyseq.lm import RNNLM
+from tinyseq.tagging import HMMTagger
+from tinyseq.train import Report
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
+lm = typer.Typer(no_args_is_help=True, help="Language models of characters: train, sample, eval.")
+tag = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
+app.add_typer(lm, name="lm")
+app.add_typer(tag, name="tag")
+console = Console()
+
+READERS: dict[str, Reader[Any]] = {"conllu": conllu, "word-tag": word_tag, "two-column": two_column}
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def plainly(command: Command) -> Command:
+    """Show what is wrong with a user's file, model or setting as one line, with exit status 1."""
+
+    @functools.wraps(command)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except (DataError, ModelFileError, OSError, RuntimeError, ValueError) as error:
+            typer.echo(f"tinyseq: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(1) from error
+
+    return guarded  # type: ignore[return-value]
+
+
+def progress(reports: Iterable[Report], steps: int, title: str, to: Console = console) -> Iterator[Report]:
+    """Pass training reports on, showing loss, gradient norm, speed and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed}/{task.total}"),
+        TextColumn("loss {task.fields[loss]:.3f}  |g| {task.fields[norm]:.2f}  {task.fields[speed]:,.0f} tokens/s"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=to, transient=not to.is_terminal) as bar:
+        task = bar.add_task(title, total=steps, loss=math.nan, norm=math.nan, speed=0.0)
+        for report in reports:
+            bar.update(
+                task, completed=report.step, loss=report.loss, norm=report.grad_norm, speed=report.tokens_per_second
+            )
+            yield report
+
+
+@app.command()
+@plainly
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the pictures and the page.")] = Path("demo"),
+    seed: Annotated[int, typer.Option(help="Of all chance in it.")] = 0,
+) -> None:
+    """Train, decode and draw the lectures' models on data that every Python carries."""
+    from tinyseq.demo import run
+
+    run(out, seed, console)
+
+
+# -- language models ---------------------------------------------------------------------------------------------------
+
+
+@lm.command("train")
+@plainly
+def lm_train(
+    file: Annotated[Path, typer.Argument(help="A text in UTF-8.")],
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    steps: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 1000,
+    hidden: Annotated[int, typer.Option(min=1, help="Length of the hidden state.")] = 128,
+    cell: Annotated[str, typer.Option(help="rnn, lstm or gru.")] = "lstm",
+    layers: Annotated[int, typer.Option(min=1)] = 1,
+    dropout: Annotated[float, typer.Option(min=0, max=0.95)] = 0.0,
+    window: Annotated[int, typer.Option(min=1, help="Steps that a gradient goes back.")] = 64,
+    batch: Annotated[int, typer.Option(min=1)] = 32,
+    lr: Annotated[float, typer.Option(min=0)] = 5e-3,
+    seed: int = 0,
+) -> None:
+    """Train a character model on a text; its last tenth is held out to judge by."""
+    text = plain_text(file)
+    cut = max(len(text) * 9 // 10, 2)
+    learnt, held_out = text[:cut], text[cut:]
+    ts.manual_seed(seed)
+    model = RNNLM(sorted(set(text)), hidden_size=hidden, cell=cell, num_layers=layers, dropout=dropout)  # type: ignore[arg-type]
+    reports = model.fit(learnt, steps=steps, window=window, batch=batch, lr=lr)
+    for report in progress(reports, steps, file.name):
+        last = report
+    model.save(out)
+    console.print(f"training loss {last.loss:.3f} nats a character, {last.tokens_per_second:,.0f} characters a second")
+    if len(held_out) > 1:
+        _judge(model, held_out, "held out")
+    console.print(f"saved {out}")
+
+
+@lm.command("sample")
+@plainly
+def lm_sample(
+    model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
+    length: Annotated[int, typer.Option(min=1, help="Characters to draw.")] = 300,
+    prompt: Annotated[str, typer.Option(help="What comes before.")] = "",
+    temperature: Annotated[float, typer.Option(min=0, help="Below 1 bolder, 0 the likeliest.")] = 1.0,
+    seed: int = 0,
+) -> None:
+    """Draw text from a model."""
+    drawn = RNNLM.load(model).sample(
+        length, prompt=prompt, temperature=temperature, rng=np.random.default_rng(seed)
+    )
+    typer.echo(prompt + "".join(drawn))
+
+
+@lm.command("eval")
+@plainly
+def lm_eval(
+    model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A text in UTF-8.")],
+) -> None:
+    """Print a model's loss and perplexity on a text."""
+    _judge(RNNLM.load(model), plain_text(file), file.name)
+
+
+def _judge(model: RNNLM, text: str, name: str) -> None:
+    nats = model.nats(text)
+    console.print(f"{name}: {nats:.4f} nats a character, perplexity {math.exp(nats):.3f}")
+
+
+# -- taggers -----------------------------------------------------------------------------------------------------------
+
+Format = Annotated[str, typer.Option("--format", help=f"How the file is written: {', '.join(READERS)}.")]
+
+
+@tag.command("train")
+@plainly
+def tag_train(
+    file: Annotated[Path, typer.Argument(help="Labelled sentences, CoNLL-U by default.")],
+    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    order: Annotated[int, typer.Option(min=2, max=5, help="2 for bigrams of tags, 3 for trigrams.")] = 3,
+    format: Format = "conllu",
+) -> None:
+    """Fit a hidden Markov model to labelled sentences by counting."""
+    sentences = _read(file, format)
+    tagger = HMMTagger(order=order).fit(sentences)
+    tagger.save(out)
+    console.print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} tokens; saved {out}")
+
+
+@tag.command("tag")
+@plainly
+def tag_tag(
+    model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
+    sentence: Annotated[str, typer.Argument(help="The words, separated by blanks.")],
+) -> None:
+    """Tag a sentence."""
+    words = sentence.split()
+    if not words:
+        raise ValueError("the sentence is empty; give words separated by blanks")
+    for word, found in zip(words, HMMTagger.load(model).tag(words), strict=True):
+        typer.echo(f"{word}\t{found}")
+
+
+@tag.command("eval")
+@plainly
+def tag_eval(
+    model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
+    file: Annotated[Path, typer.Argument(help="Labelled sentences.")],
+    format: Format = "conllu",
+) -> None:
+    """Print a tagger's accuracy on all, known and unknown words."""
+    accuracy = HMMTagger.load(model).accuracy(_read(file, format))
+    console.print(f"{file.name}: {describe(accuracy)}")
+
+
+def describe(accuracy: Any) -> str:
+    """An accuracy in words."""
+    unknown = "" if math.isnan(accuracy.unknown) else f" ({accuracy.known:.2%} of known, {accuracy.unknown:.2%} of unknown words)"
+    return f"{accuracy.all:.2%} of tags right{unknown}"
+
+
+def _read(file: Path, format: str) -> Any:
+    if format not in READERS:
+        raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format!r}")
+    return READERS[format](file)
+
+
+# -- drawings and the installation -------------------------------------------------------------------------------------
+
+
+@app.command()
+@plainly
+def draw(
+    what: Annotated[str, typer.Argument(help="rnn, lstm, gru, or trellis.")],
+    out: Annotated[Path, typer.Option(help="The file: .svg, .png, .pdf, .dot or .html.")],
+    steps: Annotated[int, typer.Option(min=1, help="Time steps of a network.")] = 4,
+    view: Annotated[str, typer.Option(help="unrolled, folded or flat.")] = "unrolled",
+) -> None:
+    """Draw a recurrent network over a few steps with its gradients, or the lectures' trellis."""
+    from tinyseq.demo import worked_example
+
+    if what == "trellis":
+        hmm, words = worked_example()
+        drawing = ts.viz.trellis(hmm, words)
+    elif what in ("rnn", "lstm", "gru"):
+        ts.manual_seed(0)
+        layer = {"rnn": ts.nn.RNN, "lstm": ts.nn.LSTM, "gru": ts.nn.GRU}[what](4, 8)
+        outputs, _ = layer(ts.tensor(np.eye(4, dtype="f4")[np.arange(steps) % 4][:, None]))
+        drawing = ts.viz.graph((outputs[-1] * outputs[-1]).sum(), view=view, gradients=True)  # type: ignore[arg-type]
+    else:
+        raise ValueError(f"there is no drawing {what!r}; choose rnn, lstm, gru or trellis")
+    drawing.save(out)
+    console.print(f"saved {out}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is installed, and what each missing piece would add."""
+    console.print(f"tinyseq {ts.__version__}, Python {platform.python_version()} ({sys.executable})")
+    console.print(f"NumPy {np.__version__}")
+    wanted = {
+        "graphviz": ("viz", "drawings"),
+        "pygraphviz": ("viz", "drawings without a Graphviz of your own"),
+        "matplotlib": ("plot", "curves"),
+        "safetensors": ("io", "saving models"),
+        "typer": ("cli", "this command"),
+        "cupy-cuda12x": ("cuda12", "GPUs with CUDA 12"),
+        "cupy-cuda13x": ("cuda13", "GPUs with CUDA 13"),
+    }
+    for package, (extra, purpose) in wanted.items():
+        try:
+            console.print(f"{package} {importlib.metadata.version(package)}: {purpose}")
+        except importlib.metadata.PackageNotFoundError:
+            console.print(f"{package} is missing; for {purpose}: pip install 'tinyseq\\[{extra}]'")
