@@ -1,5 +1,6 @@
 """The project's files agree with each other."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import tinyseq as ts
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
+PACKAGES = ["tinyseq", *(f"tinyseq.{init.parent.name}" for init in sorted((ROOT / "tinyseq").glob("*/__init__.py")))]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -36,6 +38,13 @@ def test_every_file_and_test_that_a_page_names_exists(page):
         assert not name or re.search(rf"^(def|class) {name}\b", file.read_text("utf-8"), re.MULTILINE), (
             f"{page.name} names {name}, which {path} does not define"
         )
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_public_name_has_a_docstring(package):
+    module = importlib.import_module(package)
+    undocumented = [name for name in module.__all__ if not (getattr(module, name).__doc__ or "").strip()]
+    assert undocumented == []
 
 
 @pytest.fixture
