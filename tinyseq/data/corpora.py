@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
-from .pysource import labelled_tokens
-from .readers import DataError, Sentence
+from tinyseq.data.pysource import labelled_tokens
+from tinyseq.data.readers import DataError, Sentence
 
 Data = TypeVar("Data")
 

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from .readers import DataError, Sentence, show
+from tinyseq.data.readers import DataError, Sentence, show
 
 # What binds a name, the more telling first: a name that is bound in several ways is what the first of them says.
 KINDS = ("parameter", "class", "function", "module", "import", "variable")

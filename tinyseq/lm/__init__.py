@@ -1,6 +1,5 @@
-"""Language models: n-grams by counting, and recurrent networks."""
+"""Language models: by counting, with a fixed window, and recurrent."""
 
 from tinyseq.lm.ngram import NgramLM
-from tinyseq.lm.rnn import RNNLM
 
-__all__ = ["RNNLM", "NgramLM"]
+__all__ = ["NgramLM"]

@@ -1,0 +1,232 @@
+"""The n-gram model counts as the lectures do, and its smoothings are those of the papers, exactly normalised."""
+
+from collections import Counter
+from math import exp, inf, log
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyseq.data import Vocabulary
+from tinyseq.lm import NgramLM
+
+SMOOTHINGS = [None, "add-k", "witten-bell", "kneser-ney"]
+sequences = st.lists(st.lists(st.sampled_from("abcd"), max_size=8), min_size=1, max_size=5).filter(any)
+histories = st.lists(st.sampled_from("abcdz"), max_size=4)  # z never occurs in training
+orders = st.integers(1, 4)
+smoothings = st.sampled_from(SMOOTHINGS)
+HISTORY = ["students", "opened", "their"]
+COUNTS = {"books": 400, "exams": 100, "minds": 500}  # 1000 in all
+SENTENCES = [[*HISTORY, word] for word, count in COUNTS.items() for _ in range(count)]
+
+
+class Oracle:
+    """The same models by their definitions: dictionaries of tuples, one probability at a time."""
+
+    def __init__(self, sequences, order, smoothing, k):
+        self.order, self.smoothing, self.k = order, smoothing, k
+        self.symbols = {symbol for sequence in sequences for symbol in sequence}
+        self.occurrences = [Counter() for _ in range(order + 1)]  # by length
+        for sequence in sequences:
+            tokens = [None] * (order - 1) + list(sequence)
+            for end in range(order, len(tokens) + 1):
+                for length in range(1, order + 1):
+                    self.occurrences[length][tuple(tokens[end - length : end])] += 1
+
+    def count(self, ngram):
+        if self.smoothing == "kneser-ney" and len(ngram) < self.order:
+            return sum(longer[1:] == ngram for longer in self.occurrences[len(ngram) + 1])
+        return self.occurrences[len(ngram)][ngram]
+
+    def prob(self, symbol, history):
+        if symbol not in self.symbols:
+            return 0.0
+        padded = (None,) * (self.order - 1) + tuple(history)
+        return self.recursion(symbol, padded[len(padded) - self.order + 1 :])
+
+    def recursion(self, symbol, history):
+        counts = {w: self.count((*history, w)) for w in self.symbols}
+        total, types = sum(counts.values()), sum(count > 0 for count in counts.values())
+        if self.smoothing is None:
+            return counts[symbol] / total if total else 0.0
+        if self.smoothing == "add-k":
+            return (counts[symbol] + self.k) / (total + self.k * len(self.symbols))
+        shorter = self.recursion(symbol, history[1:]) if history else 1 / len(self.symbols)
+        if not total:
+            return shorter
+        if self.smoothing == "witten-bell":
+            return (counts[symbol] + types * shorter) / (total + types)
+        grams = [self.count(ngram) for ngram in self.occurrences[len(history) + 1]]
+        once, twice = grams.count(1), grams.count(2)
+        discount = once / (once + 2 * twice) if once else 0.5
+        return (max(counts[symbol] - discount, 0) + discount * types * shorter) / total
+
+
+@given(sequences, orders, smoothings, st.sampled_from([0.1, 1.0]), histories, st.sampled_from("abcdz"))
+def test_every_probability_is_the_definitions(sequences, order, smoothing, k, history, symbol):
+    model, oracle = NgramLM(order, smoothing, k=k).fit(sequences), Oracle(sequences, order, smoothing, k)
+    assert model.prob(symbol, history) == pytest.approx(oracle.prob(symbol, history), abs=1e-12)
+
+
+@given(sequences, orders, smoothings, histories)
+def test_probabilities_sum_to_one_after_every_history(sequences, order, smoothing, history):
+    p = NgramLM(order, smoothing).fit(sequences).distribution(history)
+    assert (p >= 0).all()
+    if smoothing is None and not p.any():
+        assert Oracle(sequences, order, None, 1).prob(sequences[-1][-1] if sequences[-1] else "a", history) == 0
+    else:
+        assert p.sum() == pytest.approx(1, abs=1e-12)
+
+
+@given(sequences, orders, smoothings, st.lists(st.text("abcdz", max_size=6), min_size=1, max_size=4).filter(any))
+def test_log_probs_score_each_symbol_by_the_distribution_after_what_precedes(sequences, order, smoothing, data):
+    model = NgramLM(order, smoothing).fit(sequences)
+    expected = []
+    for sequence in data:
+        for i, symbol in enumerate(sequence):
+            p = dict(zip(model.vocabulary, model.distribution(sequence[:i]), strict=True)).get(symbol, 0.0)
+            expected.append(log(p) if p else -inf)
+    np.testing.assert_allclose(model.log_probs(data), expected, rtol=1e-12)
+    assert model.nats(data) == pytest.approx(-np.mean(expected))
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+@pytest.mark.parametrize(("smoothing", "k"), [(None, 1.0), ("add-k", 0.5)])
+def test_nltk_counts_the_same(order, smoothing, k):
+    lm = pytest.importorskip("nltk.lm", reason="nltk is not installed")
+    from nltk.lm.preprocessing import pad_both_ends
+    from nltk.util import everygrams
+
+    rng = np.random.default_rng(order)
+    sentences = [list(rng.choice(list("abcd"), size=rng.integers(1, 9))) for _ in range(20)]
+    padded = [list(pad_both_ends(sentence, n=order))[: len(sentence) + order - 1] for sentence in sentences]
+    theirs = lm.MLE(order) if smoothing is None else lm.Lidstone(k, order)
+    theirs.fit((everygrams(sentence, max_len=order) for sentence in padded), vocabulary_text="abcd")
+    ours = NgramLM(order, smoothing, k=k, vocabulary=Vocabulary("abcd", unknown="<UNK>")).fit(sentences)
+    for history in ("abc", "dda", "cab", "bbb"):
+        for symbol in "abcd":
+            assert ours.prob(symbol, history) == pytest.approx(theirs.score(symbol, list(history)[4 - order :]))
+
+
+def test_the_lectures_counts_give_their_probabilities():
+    model = NgramLM(4, smoothing=None).fit(SENTENCES)
+    assert model.prob("books", HISTORY) == 0.4
+    assert model.prob("exams", HISTORY) == 0.1
+
+
+def test_sparsity_what_was_never_counted_has_probability_zero_and_makes_the_perplexity_infinite():
+    model = NgramLM(4, smoothing=None).fit(SENTENCES)
+    assert model.prob("petri", HISTORY) == 0
+    assert model.perplexity([[*HISTORY, "petri"]]) == inf
+    assert model.prob("books", ["teachers", "opened", "their"]) == 0  # nor does it know anything after a new history
+    assert NgramLM(4, "witten-bell").fit(SENTENCES).prob("books", ["teachers", "opened", "their"]) > 0.09
+
+
+def test_no_dependency_is_longer_than_the_order():
+    model = NgramLM(3, "witten-bell").fit([["as", "the", "proctor", *HISTORY, "exams"], [*HISTORY, "books"]])
+    distant, plain = ["as", "the", "proctor", *HISTORY], HISTORY
+    np.testing.assert_array_equal(model.distribution(distant), model.distribution(plain))
+
+
+def test_the_model_grows_with_its_order():
+    rng = np.random.default_rng(0)
+    text = "".join(rng.choice(list("abcdefgh"), size=2000))
+    sizes = NgramLM(5).fit(text).sizes
+    assert sizes == sorted(sizes)
+    assert sizes[:2] == [8, 8 * 8 + 1]  # every pair, and the one at the beginning
+    padded = "^" * 4 + text
+    assert sizes == [len({padded[i - k : i + 1] for i in range(4, len(padded))}) for k in range(5)]
+
+
+def test_a_perfect_model_has_perplexity_one_and_a_uniform_one_the_size_of_the_vocabulary():
+    assert NgramLM(2, smoothing=None).fit("abc" * 10).perplexity("abc" * 10) == 1
+    assert NgramLM(1, smoothing=None).fit("helo" * 5).perplexity("hello") == pytest.approx(4)
+    untrained = NgramLM(3, vocabulary=Vocabulary("helo")).fit(["h"])
+    assert untrained.perplexity([["o"]]) == pytest.approx(4 * 2 * 2 * 2)  # half is kept by "h" at every length
+
+
+def test_cross_entropy_is_the_mean_and_perplexity_its_exponential():
+    model = NgramLM(1, smoothing=None).fit("aaab")
+    assert model.nats("ab") == pytest.approx(-(log(3 / 4) + log(1 / 4)) / 2)
+    assert model.perplexity("ab") == pytest.approx(exp(model.nats("ab")))
+
+
+@given(sequences, st.integers(2, 4))
+def test_longer_histories_never_fit_the_training_data_worse_without_smoothing(sequences, order):
+    shorter, longer = (NgramLM(n, smoothing=None).fit(sequences).nats(sequences) for n in (order - 1, order))
+    assert longer <= shorter + 1e-12
+
+
+@pytest.mark.parametrize("smoothing", ["add-k", "witten-bell", "kneser-ney"])
+def test_a_vocabulary_decides_what_probabilities_sum_over(smoothing):
+    model = NgramLM(2, smoothing, vocabulary=Vocabulary("abc", unknown="?")).fit("abzab")
+    assert model.prob("z", "b") == model.prob("?", "b") == model.prob("y", "b") > model.prob("c", "b") > 0
+    assert model.prob("a", "y") == model.prob("a", "z")
+    assert model.distribution("b").shape == (4,)
+
+
+def test_a_symbol_outside_a_closed_vocabulary_has_probability_zero_but_cannot_be_learnt():
+    model = NgramLM(2, vocabulary=Vocabulary("ab")).fit("abab")
+    assert model.prob("z", "a") == 0
+    assert model.prob("a", "z") == NgramLM(1, vocabulary=Vocabulary("ab")).fit("abab").prob("a")
+    with pytest.raises(ValueError, match="symbol 'z' at position 2 is not in the vocabulary"):
+        NgramLM(2, vocabulary=Vocabulary("ab")).fit("abz")
+
+
+def test_any_hashable_symbol_will_do():
+    pairs = [[("the", "DT"), ("cat", "NN")], [("the", "DT"), ("dog", "NN")]]
+    assert NgramLM(2, smoothing=None).fit(pairs).prob(("cat", "NN"), [("the", "DT")]) == 0.5
+
+
+@given(sequences, orders, smoothings, st.integers(0, 99))
+def test_a_sample_is_what_its_seed_gives_and_possible(sequences, order, smoothing, seed):
+    model = NgramLM(order, smoothing).fit(sequences)
+    sample = model.sample(12, np.random.default_rng(seed))
+    assert sample == model.sample(12, np.random.default_rng(seed))
+    assert np.isfinite(model.log_probs([sample])).all()
+    assert len(sample) == 12 or not model.distribution(sample).any()
+
+
+def test_samples_are_drawn_with_the_models_probabilities():
+    model = NgramLM(4, smoothing=None).fit(SENTENCES)
+    rng = np.random.default_rng(0)
+    drawn = Counter(model.sample(1, rng, HISTORY)[0] for _ in range(2000))
+    assert set(drawn) == set(COUNTS)
+    for word, count in COUNTS.items():
+        deviation = (2000 * count / 1000 * (1 - count / 1000)) ** 0.5
+        assert abs(drawn[word] - 2000 * count / 1000) < 4 * deviation
+
+
+def test_fitting_again_begins_anew():
+    model = NgramLM(2, smoothing=None).fit("abab").fit("cdcd")
+    assert model.vocabulary == Vocabulary("cd")
+    assert model.prob("d", "c") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"order": 0}, r"order must be at least 1 \(a unigram model\), found 0"),
+        ({"order": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
+        ({"order": 2, "smoothing": "add-k", "k": 0}, "k must be positive, found 0; smoothing=None adds nothing"),
+    ],
+)
+def test_a_bad_argument_is_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        NgramLM(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"), [("", "no symbol"), ([[]], "no symbol"), ([1, 2], "1 at position 0 is no sequence")]
+)
+def test_bad_data_is_an_error(data, message):
+    with pytest.raises(ValueError, match=message):
+        NgramLM(2).fit(data)
+    with pytest.raises(ValueError, match=message):
+        NgramLM(2).fit("ab").nats(data)
+
+
+def test_a_model_that_has_counted_nothing_says_so():
+    with pytest.raises(RuntimeError, match="call fit first"):
+        NgramLM(2).perplexity("ab")

@@ -1,0 +1,272 @@
+"""n-gram language models: the next symbol given the n - 1 before it, by counting.
+
+For a history h and its next shorter one h' (without the oldest symbol), every smoothing here is one recursion:
+
+    P(w | h) = kept(h, w) + left(h) P(w | h')
+
+`kept` is what an n-gram that was seen keeps of its relative frequency, and `left` is what h leaves over for the others.
+What h keeps and leaves sums to one, so P does, too. A history that never occurred leaves everything to the shorter one.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from itertools import chain
+from math import exp
+from typing import Any, Generic, NamedTuple, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.data.vocabulary import Vocabulary
+
+Symbol = TypeVar("Symbol", bound=Hashable)
+Ids = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
+
+Shares = tuple[Floats, Floats]  # kept (G,) of each n-gram seen, left (H,) of each history
+
+
+def additive(counts: Ids, history: Ids, pseudo: float = 0.0) -> Shares:
+    """Relative frequency after adding k to every symbol's count, `pseudo` = k |V| in all. What is left is uniform."""
+    totals = np.bincount(history, counts) + pseudo
+    return counts / totals[history], pseudo / totals
+
+
+def witten_bell(counts: Ids, history: Ids) -> Shares:
+    """A history leaves over as much as it had different successors: each was new once (Witten and Bell 1991)."""
+    types = np.bincount(history)
+    totals = np.bincount(history, counts) + types
+    return counts / totals[history], types / totals
+
+
+def absolute_discount(counts: Ids, history: Ids) -> Shares:
+    """Every n-gram gives the same part of a count away (Ney, Essen and Kneser 1994)."""
+    once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
+    discount = once / (once + 2 * twice) if once else 0.5
+    totals = np.bincount(history, counts)
+    return (counts - discount) / totals[history], discount * np.bincount(history) / totals
+
+
+SMOOTHINGS = (None, "add-k", "witten-bell", "kneser-ney")
+
+
+class Level(NamedTuple):
+    """The n-grams of one length. Codes are sorted, so a binary search finds them."""
+
+    histories: Ids  # (H,) code of each: number of its next shorter history x base + the symbol before that one
+    ngrams: Ids  # (G,) code of each: number of its history x base + the symbol that follows
+    kept: Floats  # (G,)
+    left: Floats  # (H,)
+
+
+class NgramLM(Generic[Symbol]):
+    """An n-gram language model over characters, words, or any other hashable symbols.
+
+    A text is one sequence of characters. Everything else is taken as sequences of symbols: `[text]` and `text` are the
+    same, and `[words]` is one sequence of words. The first symbols of a sequence have the beginning as their history.
+    Where a sequence ends is not modelled; add an end symbol of your own if you want it to be.
+
+    Args:
+        order: n; the model looks back on n - 1 symbols.
+        smoothing: None is maximum likelihood, as the lectures count: what was not seen has probability 0, and so has
+            everything after a history that was not seen. "add-k" adds `k` to each count; "witten-bell" and
+            "kneser-ney" (with one discount for each length, and continuation counts) interpolate with all shorter
+            histories and at last with the uniform distribution.
+        k: what "add-k" adds.
+        vocabulary: the symbols over which probabilities sum to one; without it, those that `fit` sees. A symbol outside
+            has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
+
+    Raises:
+        ValueError: an argument is out of range.
+
+    Source: Jurafsky and Martin, Speech and Language Processing, chapter 3; Chen and Goodman (1999).
+
+    Example:
+        >>> books = [["students", "opened", "their", "books"]] * 400
+        >>> exams = [["students", "opened", "their", "exams"]] * 100
+        >>> minds = [["students", "opened", "their", "minds"]] * 500
+        >>> model = NgramLM(4, smoothing=None).fit(books + exams + minds)
+        >>> history = ["students", "opened", "their"]
+        >>> model.prob("books", history), model.prob("exams", history), model.prob("laptops", history)
+        (0.4, 0.1, 0.0)
+    """
+
+    def __init__(
+        self,
+        order: int,
+        smoothing: str | None = "witten-bell",
+        *,
+        k: float = 1.0,
+        vocabulary: Vocabulary[Symbol] | None = None,
+    ) -> None:
+        if order < 1:
+            raise ValueError(f"order must be at least 1 (a unigram model), found {order}")
+        if smoothing not in SMOOTHINGS:
+            raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, found {smoothing!r}")
+        if not k > 0:
+            raise ValueError(f"k must be positive, found {k}; smoothing=None adds nothing")
+        self.order, self.smoothing, self.k = order, smoothing, k
+        self._given = vocabulary
+        self._fitted: Vocabulary[Symbol] | None = None
+        self._levels: list[Level] = []
+
+    @property
+    def vocabulary(self) -> Vocabulary[Symbol]:
+        """The symbols over which the probabilities sum to one; a RuntimeError before `fit`."""
+        if self._fitted is None:
+            raise RuntimeError("the model has counted nothing yet; call fit first")
+        return self._fitted
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many different n-grams of the lengths 1, 2, ..., n the model keeps."""
+        return [len(level.ngrams) for level in self._levels]
+
+    def fit(self, data: Iterable[Iterable[Symbol]]) -> Self:
+        """Count the n-grams of a text, or of sequences of symbols.
+
+        Raises:
+            ValueError: there is no symbol, or one is outside a vocabulary that has no unknown symbol.
+        """
+        sequences = as_sequences(data)
+        self._fitted = self._given or Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
+        for sequence in sequences:
+            self._fitted.encode(sequence)
+        self._ids = {symbol: i for i, symbol in enumerate(self._fitted)}
+        # Two more ids: the beginning of a sequence, and whatever is outside the vocabulary.
+        self._base = len(self._ids) + 2
+        unknown = self._fitted.unknown
+        self._outside = self._base - 1 if unknown is None else self._ids[unknown]
+        self._levels = self._count(*self._stream(sequences))
+        return self
+
+    def prob(self, symbol: Symbol, history: Iterable[Symbol] = ()) -> float:
+        """P(symbol | history), where the history is all that precedes in the sequence, or its last n - 1 symbols."""
+        return float(self._probabilities([[*history, symbol]])[-1])
+
+    def log_probs(self, data: Iterable[Iterable[Symbol]]) -> Floats:
+        """log P of every symbol given its history, in nats (N,); of several sequences one after the other."""
+        with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+            return np.log(self._probabilities(as_sequences(data)))
+
+    def _probabilities(self, sequences: list[list[Symbol]]) -> Floats:
+        stream, positions = self._stream(sequences)
+        following = stream[positions]
+        p = np.where(following < len(self.vocabulary), self._uniform, 0.0)
+        for level, history in zip(self._levels, self._histories(stream, positions), strict=True):
+            ngram = find(level.ngrams, history * self._base + following)
+            p = np.where(ngram < 0, 0.0, level.kept[ngram]) + np.where(history < 0, 1.0, level.left[history]) * p
+        return p
+
+    def distribution(self, history: Iterable[Symbol] = ()) -> Floats:
+        """P(w | history) for every symbol w of the vocabulary, in its order (V,)."""
+        stream, _ = self._stream([list(history)])
+        p = np.full(len(self.vocabulary), self._uniform)
+        for level, [number] in zip(self._levels, self._histories(stream, np.array([len(stream)])), strict=True):
+            if number < 0:
+                break
+            seen = slice(*np.searchsorted(level.ngrams, [number * self._base, (number + 1) * self._base]))
+            p *= level.left[number]
+            p[level.ngrams[seen] % self._base] += level.kept[seen]
+        return p
+
+    def nats(self, data: Iterable[Iterable[Symbol]]) -> float:
+        """The cross entropy: the mean of -log P over the symbols of the data, in nats.
+
+        Raises:
+            ValueError: there is no symbol.
+        """
+        return -float(self.log_probs(data).mean())
+
+    def perplexity(self, data: Iterable[Iterable[Symbol]]) -> float:
+        """exp(cross entropy): 1 for a model that is always sure and right, |V| for a uniform one; inf where P is 0."""
+        return exp(self.nats(data))
+
+    def sample(self, length: int, rng: np.random.Generator, history: Iterable[Symbol] = ()) -> list[Symbol]:
+        """Draw what follows a history, symbol by symbol.
+
+        Returns:
+            `length` symbols; fewer if, without smoothing, the sample runs into a history that nothing ever followed.
+        """
+        symbols, sample = self.vocabulary.symbols, list(history)
+        beginning = len(sample)
+        while len(sample) < beginning + length:
+            p = self.distribution(sample[-self.order :])
+            if not p.any():
+                break
+            sample.append(symbols[rng.choice(len(p), p=p)])
+        return sample[beginning:]
+
+    @property
+    def _uniform(self) -> float:
+        """What is left at last is shared equally; maximum likelihood shares nothing."""
+        return 0.0 if self.smoothing is None else 1 / len(self.vocabulary)
+
+    def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
+        """The ids of all sequences in a row, each after n - 1 beginnings, and the positions of the symbols."""
+        beginning = [len(self.vocabulary)] * (self.order - 1)
+        ids: list[int] = []
+        for sequence in sequences:
+            ids += beginning
+            ids += [self._ids.get(symbol, self._outside) for symbol in sequence]
+        stream = np.array(ids, np.int64)
+        return stream, np.flatnonzero(stream != len(self.vocabulary))
+
+    def _histories(self, stream: Ids, positions: Ids) -> Iterator[Ids]:
+        """The numbers of the histories before some positions, the shortest first; -1 for those that were not seen."""
+        number = np.zeros(len(positions), np.int64)
+        yield number
+        for back, level in enumerate(self._levels[1:], start=1):
+            number = find(level.histories, number * self._base + stream[positions - back])
+            yield number
+
+    def _count(self, stream: Ids, positions: Ids) -> list[Level]:
+        following = stream[positions]
+        number, codes = np.zeros(len(positions), np.int64), np.zeros(1, np.int64)
+        histories, ngrams, counts = [], [], []
+        for back in range(self.order):
+            if back:
+                codes, number = np.unique(number * self._base + stream[positions - back], return_inverse=True)
+            found, count = np.unique(number * self._base + following, return_counts=True)
+            histories.append(codes)
+            ngrams.append(found)
+            counts.append(count)
+        if self.smoothing == "kneser-ney":
+            # A shorter n-gram counts once for each symbol that was seen before it, however often.
+            for i in range(self.order - 1):
+                history, symbol = np.divmod(ngrams[i + 1], self._base)
+                shorter = histories[i + 1][history] // self._base
+                counts[i] = np.bincount(np.searchsorted(ngrams[i], shorter * self._base + symbol))
+        shares = [self._shares(n, found // self._base) for n, found in zip(counts, ngrams, strict=True)]
+        if self.smoothing in (None, "add-k"):
+            # These do not interpolate: the shorter histories keep nothing.
+            shares[:-1] = [(np.zeros_like(kept), np.ones_like(left)) for kept, left in shares[:-1]]
+        return [Level(h, g, *share) for h, g, share in zip(histories, ngrams, shares, strict=True)]
+
+    def _shares(self, counts: Ids, history: Ids) -> Shares:
+        if self.smoothing == "witten-bell":
+            return witten_bell(counts, history)
+        if self.smoothing == "kneser-ney":
+            return absolute_discount(counts, history)
+        return additive(counts, history, 0.0 if self.smoothing is None else self.k * len(self.vocabulary))
+
+
+def as_sequences(data: Iterable[Iterable[Symbol]]) -> list[list[Symbol]]:
+    """A text as one sequence of characters, and sequences as lists."""
+    sequences: list[list[Symbol]] = []
+    given: Iterable[Iterable[Any]] = [data] if isinstance(data, str) else data
+    for i, sequence in enumerate(given):
+        try:
+            sequences.append(list(sequence))
+        except TypeError:
+            raise ValueError(
+                f"{sequence!r} at position {i} is no sequence; put a single one in a list: [...]"
+            ) from None
+    if not any(sequences):
+        raise ValueError("there is no symbol in the data")
+    return sequences
+
+
+def find(codes: Ids, wanted: Ids) -> Ids:
+    """The places of codes in a sorted list of them, or -1. No code is negative, so what follows a -1 is not found."""
+    place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
+    return np.where(codes[place] == wanted, place, -1)
