@@ -6,6 +6,7 @@ the property tests (``tinyseq.testing``), the table of ops in the documentation,
 
 import inspect
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,19 @@ class Summed(NamedTuple):
 
     rule: Rule
 
+    def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
+        return self.rule(xp, [(g, *saved)])
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """The rules of an op with any number of inputs: the i-th is ``rule(xp, g, i, *saved)``."""
+
+    rule: Rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return lambda xp, g, *saved, **attrs: self.rule(xp, g, i, *saved, **attrs)
+
 
 class Op:
     """One op's record; `op` says what each part means."""
@@ -67,7 +81,7 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.vjp = vjp
-        self.rules = () if vjp is None else vjp if type(vjp) is tuple else (vjp,)
+        self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
         self.saves = saves
         self.broadcasts = broadcasts
         self.outputs = outputs
@@ -191,9 +205,12 @@ def _binary(record: Op) -> Callable[..., Any]:
     def call(x: Any, y: Any, /) -> Tensor:
         if isinstance(x, Tensor) and isinstance(y, Tensor):
             a, b, p, q = x._array, y._array, x.node, y.node
+            kind = type(a)
+            if type(b) is not kind:
+                operands(record, (x, y))  # says how to bring them together
         else:
             (a, p), (b, q) = operands(record, (x, y))
-        kind = type(a) if type(a) in NAMESPACES else type(b)
+            kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
             out = forward(NAMESPACES[kind], a, b)
         except (ValueError, TypeError) as error:

@@ -6,7 +6,9 @@ the graph of an unrolled network.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
+from contextlib import nullcontext
+from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.anomaly import check_backward
@@ -38,7 +40,7 @@ def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: b
     """`Tensor.backward`: add gradients to the leaves' ``.grad``."""
     root = as_node(output)
     gradients: Gradients = {}
-    _seed(gradients, root, _upstream(output, gradient, "gradient"))
+    _deposit(gradients, set(), [], root, _upstream(output, gradient, "gradient"))
     leaves: dict[Leaf, bool] = {}
     deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
     _add_to_leaves(gradients, leaves)
@@ -67,9 +69,9 @@ def trace_backward(
     """
     root = as_node(output)
     gradients: Gradients = {}
-    _seed(gradients, root, _upstream(output, gradient, "gradient"))
+    _deposit(gradients, set(), [], root, _upstream(output, gradient, "gradient"))
     leaves: dict[Leaf, bool] = {}
-    for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph):
+    for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph, watched=True):
         yield Visit(node, g, contributions)
     _add_to_leaves(gradients, leaves)
 
@@ -118,15 +120,16 @@ def grad(
     roots = [as_node(target) for target in targets]
     gradients: Gradients = {}
     for root, target, g in zip(roots, targets, given, strict=True):
-        _seed(gradients, root, _upstream(target, g, "grad_outputs", create_graph))
+        _deposit(gradients, set(), [], root, _upstream(target, g, "grad_outputs", create_graph))
     wanted = {as_node(source) for source in sources}
     leaves: dict[Leaf, bool] = {}
     retain = create_graph if retain_graph is None else retain_graph
-    visits = walk(gradients, roots, leaves, wanted=wanted, create_graph=create_graph, retain_graph=retain)
-    if create_graph:
-        with enable_grad():
-            deque(visits, maxlen=0)
-    else:
+    useful = _useful(roots, wanted)
+    roots = [root for root in roots if owner(root) in useful]
+    visits = walk(
+        gradients, roots, leaves, useful=useful, wanted=wanted, create_graph=create_graph, retain_graph=retain
+    )
+    with enable_grad() if create_graph else nullcontext():
         deque(visits, maxlen=0)
     results = tuple(_result(gradients.get(as_node(s)), i, s, allow_unused) for i, s in enumerate(sources))
     return results[0] if single else results
@@ -137,9 +140,11 @@ def walk(
     roots: list[Parent],
     leaves: dict[Leaf, bool],
     *,
-    wanted: set[Parent] | None = None,
+    useful: set[Parent] | None = None,
+    wanted: Set[Parent] = frozenset(),
     create_graph: bool = False,
     retain_graph: bool = False,
+    watched: bool = False,
 ) -> Iterator[tuple[Node, Any, list[tuple[Parent, Any]]]]:
     """Carry gradients from the roots to the leaves.
 
@@ -148,34 +153,34 @@ def walk(
             belongs to other nodes is taken out as it is used.
         roots: where to start.
         leaves: filled with the leaves reached, and whether the walk itself made their gradient's array.
-        wanted: if given, only paths that lead to these are followed.
+        useful: if given, only these nodes and leaves are visited.
+        wanted: results of ops whose gradients are kept.
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
+        watched: yield the visits; otherwise the generator runs through without a stop.
 
     Yields:
         The fields of a `Visit`, for each node, newest first.
     """
-    order = ancestors(roots)
-    useful = None if wanted is None else _useful(order, wanted)
+    heap = sorted({(-node.seq, node) for node in map(owner, roots) if type(node) is Node}, key=_clock)
     owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
     deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
-    for node in order:
-        g = gradients.get(node) if wanted and node in wanted else gradients.pop(node, None)
-        if g is None or (useful is not None and node not in useful):
-            continue
-        saved, op, seq = node.saved, node.op, node.seq
+    while heap:
+        node = heappop(heap)[1]
+        g = gradients[node] if node in wanted else gradients.pop(node)
+        saved, op, seq, attrs = node.saved, node.op, node.seq, node.attrs
         if saved is None:
             raise _freed(node)
         if op.outputs:
             g = _gathered(node, gradients, wanted, g)
+        if xp is None:
+            xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if node.hooks:
             g = _hooked(node, g)
         if create_graph:
             saved = _reattached(node)
-        if xp is None:
-            xp = namespace_of(g if not op.outputs else next(part for part in g if part is not None))
         contributions = []
         for i, parent in enumerate(node.edges):
             if parent is None:
@@ -184,36 +189,40 @@ def walk(
                 raise _mutated(node, i)
             if useful is not None and parent not in useful:
                 continue
-            rule = op.rules[0] if op.variadic else op.rules[i]
-            if type(rule) is Summed:
-                if type(parent) is Leaf and not create_graph:
-                    term = (g, *saved)
-                    deferred.setdefault((parent, op, i), []).append(term)
-                    contributions.append((parent, term))
-                    continue
-                gi = rule.rule(xp, [(g, *saved)], **node.attrs)
-            elif op.variadic:
-                gi = rule(xp, g, i, *saved, **node.attrs)  # type: ignore[operator, misc]
-            else:
-                gi = rule(xp, g, *saved, **node.attrs)  # type: ignore[operator, misc]
+            rule = op.rules[i]
+            if type(rule) is Summed and type(parent) is Leaf and not create_graph:
+                deferred.setdefault((parent, op, i), []).append((g, *saved))
+                if watched:
+                    contributions.append((parent, rule(xp, g, *saved)))
+                continue
+            gi = rule(xp, g, *saved, **attrs) if attrs else rule(xp, g, *saved)
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
-                gi = _fitted(xp, gi, parent.shape, parent.dtype, node, i)
+                gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:
                 check_backward(node, g, gi)
-            contributions.append((parent, gi))
-            _deposit(gradients, owned, parent, gi)
+            if watched:
+                contributions.append((parent, gi))
+            if type(parent) is Node and parent not in gradients:
+                gradients[parent] = gi
+                heappush(heap, (-parent.seq, parent))
+            else:
+                _deposit(gradients, owned, heap, parent, gi)
         if not retain_graph:
             node.saved = None
-        yield node, g, contributions
+        if watched:
+            yield node, g, contributions
     for (leaf, op, i), terms in deferred.items():
-        rule = op.rules[i]
-        gi = rule.rule(xp, terms)  # type: ignore[union-attr]
-        _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
+        gi = op.rules[i].rule(xp, terms)
+        _deposit(gradients, owned, heap, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
         if type(parent) is Leaf:
             if parent.hooks:
                 gradients[parent] = _hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
+
+
+def _clock(entry: tuple[int, Node]) -> int:
+    return entry[0]
 
 
 def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool]) -> None:
@@ -223,9 +232,16 @@ def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool]) -> None:
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
-def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -> None:
+def _deposit(
+    gradients: Gradients, owned: set[Parent], heap: list[tuple[int, Node]], parent: Parent, g: Any
+) -> None:
     """Add to a parent's gradient: the first is borrowed, the second makes a sum of our own, later ones add in place."""
-    table = gradients.setdefault(parent.node, {}) if type(parent) is Output else gradients
+    table = gradients
+    if type(parent) is Output:
+        if parent.node not in gradients:
+            gradients[parent.node] = {}
+            heappush(heap, (-parent.node.seq, parent.node))
+        table = gradients[parent.node]
     have = table.get(parent)
     if have is None:
         table[parent] = g
@@ -235,10 +251,6 @@ def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -
     else:
         table[parent] = have + g
         owned.add(parent)
-
-
-def _seed(gradients: Gradients, root: Parent, g: Any) -> None:
-    _deposit(gradients, set(), root, g)
 
 
 def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_graph: bool = False) -> Any:
@@ -262,24 +274,22 @@ def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_gra
     return g if create_graph else g._array
 
 
-def _useful(order: list[Node], wanted: set[Parent]) -> set[Parent]:
-    """Every node or leaf on a path from the roots to something wanted."""
-    useful: set[Parent] = set(wanted)
-    for node in reversed(order):
-        if any(edge is not None and (edge in useful or owner(edge) in useful) for edge in node.edges):
-            useful.add(node)
+def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
+    """Every node, output and leaf on a path from the roots to something wanted."""
+    useful: set[Parent] = set(wanted) | {owner(target) for target in wanted}
+    for node in reversed(ancestors(roots)):
         for edge in node.edges:
-            if type(edge) is Output and (edge in wanted or edge.node in useful):
-                useful.update((edge, edge.node))
+            if edge is not None and (edge in useful or owner(edge) in useful):
+                useful.update((edge, node))
     return useful
 
 
-def _gathered(node: Node, gradients: Gradients, wanted: set[Parent] | None, found: dict[Output, Any]) -> list[Any]:
+def _gathered(node: Node, gradients: Gradients, wanted: Set[Parent], found: dict[Output, Any]) -> list[Any]:
     """The gradients of a node's outputs, in order, None where none arrived."""
     slots: list[Any] = [None] * len(node.shape)
     for output, g in found.items():
         slots[output.index] = _hooked(output, g) if output.hooks else g
-        if wanted and output in wanted:
+        if output in wanted:
             gradients[output] = slots[output.index]
     return slots
 
@@ -299,10 +309,9 @@ def _reattached(node: Node) -> tuple[Any, ...]:
     return tuple(result)
 
 
-def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, where: Node | Op, i: int) -> Any:
+def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
     """A gradient summed over the axes along which its input was broadcast, in the input's dtype."""
     if g.shape != shape:
-        op = where.op if isinstance(where, Node) else where
         if not op.broadcasts:
             raise AssertionError(f"the VJP of {op.name} gave shape {g.shape} for argument {i} of shape {shape}")
         extra = len(g.shape) - len(shape)

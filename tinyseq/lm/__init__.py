@@ -1,5 +1,6 @@
-"""Language models: by counting, with a fixed window, and recurrent."""
+"""Language models: n-grams by counting, and recurrent networks."""
 
 from tinyseq.lm.ngram import NgramLM
+from tinyseq.lm.rnn import RNNLM
 
-__all__ = ["NgramLM"]
+__all__ = ["RNNLM", "NgramLM"]
