@@ -178,7 +178,7 @@ def _public(record: Op) -> Callable[..., Any]:
 
 
 def _unary(record: Op) -> Callable[..., Any]:
-    forward, save, differentiable = record.forward, record.save, record.vjp is not None
+    forward, save, saves, differentiable = record.forward, record.save, record.saves, record.vjp is not None
 
     def call(x: Any, /) -> Tensor:
         if not isinstance(x, Tensor):
@@ -194,13 +194,14 @@ def _unary(record: Op) -> Callable[..., Any]:
         if parent is None or not differentiable or not mode.grad:
             return Tensor(out)
         label = anomaly_label(mode) if mode.anomaly else mode.label
-        return Tensor(out, Node(record, (parent,), save(out, a), _NO_ATTRS, out.shape, out.dtype, label))
+        saved = save(out, a) if saves else ()
+        return Tensor(out, Node(record, (parent,), saved, _NO_ATTRS, out.shape, out.dtype, label))
 
     return call
 
 
 def _binary(record: Op) -> Callable[..., Any]:
-    forward, save, differentiable = record.forward, record.save, record.vjp is not None
+    forward, save, saves, differentiable = record.forward, record.save, record.saves, record.vjp is not None
 
     def call(x: Any, y: Any, /) -> Tensor:
         if isinstance(x, Tensor) and isinstance(y, Tensor):
@@ -223,7 +224,8 @@ def _binary(record: Op) -> Callable[..., Any]:
         if (p is None and q is None) or not differentiable or not mode.grad:
             return Tensor(out)
         label = anomaly_label(mode) if mode.anomaly else mode.label
-        return Tensor(out, Node(record, (p, q), save(out, a, b), _NO_ATTRS, out.shape, out.dtype, label))
+        saved = save(out, a, b) if saves else ()
+        return Tensor(out, Node(record, (p, q), saved, _NO_ATTRS, out.shape, out.dtype, label))
 
     return call
 

@@ -181,7 +181,7 @@ def walk(
             g = _hooked(node, g)
         if create_graph:
             saved = _reattached(node)
-        contributions = []
+        contributions: list[tuple[Parent, Any]] = []
         for i, parent in enumerate(node.edges):
             if parent is None:
                 continue
