@@ -6,7 +6,7 @@ computed.
 """
 
 import tinyseq.autograd  # registers the ops
-from tinyseq import nn, optim
+from tinyseq import nn, optim, testing
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from tinyseq.autograd.ops.elementwise import (

@@ -1,0 +1,130 @@
+"""Comparing a function's gradients with difference quotients."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.testing.diagnosis import diagnose
+from tinyseq.testing.numerical import central_differences, moved, places
+from tinyseq.testing.report import Derivative, GradcheckError, GradcheckReport, snippet
+from tinyseq.testing.subject import Subject, is_real, pull
+
+Inputs = TensorLike | Sequence[TensorLike]
+
+
+def gradcheck(
+    fn: Callable[..., Any], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+) -> GradcheckReport:
+    """Check a function's whole Jacobian against central difference quotients.
+
+    Args:
+        fn: takes tensors, gives a tensor or (nested) several. It must give the same values whenever it is called.
+        inputs: one tensor or array, or a list of them. Those of floating-point numbers are differentiated.
+        eps: the step of the quotients.
+        atol, rtol: how far a derivative may be off: atol + rtol |quotient|.
+
+    Returns:
+        A `GradcheckReport`, which is true.
+
+    Raises:
+        GradcheckError: if a derivative is off. Its text shows the worst ones, the quotients for steps of many sizes,
+            what that means (a wrong rule, a kink, or a point where quotients cannot tell), and code to reproduce it.
+        TypeError: for numbers of less than 64 bits, in which quotients say nothing.
+        ValueError: if two calls give two different results.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([0.5, -1.0])
+        >>> bool(ts.testing.gradcheck(ts.tanh, x))
+        True
+        >>> ts.testing.gradcheck(lambda x: x * x.detach(), x)  # doctest: +IGNORE_EXCEPTION_DETAIL
+        Traceback (most recent call last):
+        tinyseq.testing.report.GradcheckError: <lambda>: 2 of 4 first derivatives differ: wrong rule
+    """
+    return check(Subject(fn, inputs), eps, atol, rtol)
+
+
+def gradgradcheck(
+    fn: Callable[..., Any], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+) -> GradcheckReport:
+    """Check a function's second derivatives: `gradcheck` of its gradient.
+
+    The gradient is that of a weighted sum of all outputs; the weights are drawn once, and differentiated as well.
+
+    Args:
+        fn, inputs, eps, atol, rtol: as for `gradcheck`.
+
+    Raises:
+        GradcheckError, TypeError, ValueError: as `gradcheck`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> bool(ts.testing.gradgradcheck(ts.tanh, ts.tensor([0.5, -1.0])))
+        True
+    """
+    return check(gradient_of(Subject(fn, inputs)), eps, atol, rtol)
+
+
+def gradient_of(subject: Subject) -> Subject:
+    """The gradient of a subject, as a function of the inputs and of the outputs' gradients."""
+    count = len(subject.arrays)
+    rng = np.random.default_rng(0)
+    upstreams = [rng.uniform(0.5, 1.5, value.shape) for value in subject.values()]
+
+    def gradient(*values: Tensor) -> list[Tensor]:
+        inputs = [x if x.requires_grad or not is_real(x) else x.detach().requires_grad_() for x in values[:count]]
+        sources = [inputs[i] for i in subject.real]
+        return pull(subject.outputs(inputs), sources, values[count:], create_graph=True)
+
+    return Subject(gradient, [*subject.arrays, *upstreams], subject.name, subject.library, inner=subject)
+
+
+def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckReport:
+    """Compare the Jacobian of the rules with that of the quotients, element by element."""
+    values = subject.values()
+    _refuse_short_numbers(subject, [value.dtype for value in values])
+    if not np.array_equal(subject.vector(), subject.vector(), equal_nan=True):
+        raise ValueError(
+            f"{subject.name} gave two different results for the same inputs; make it repeatable, as with model.eval()"
+        )
+    rows = list(places([value.shape for value in values]))
+    checked, largest, differing = 0, 0.0, []
+    for i, rule in zip(subject.real, subject.jacobians(), strict=True):
+        numerical = central_differences(subject.vector, subject.arrays, i, eps)
+        columns = list(np.ndindex(subject.arrays[i].shape))
+        error = np.abs(rule - numerical)
+        checked, largest = checked + error.size, max(largest, float(np.max(error, initial=0.0)))
+        allowed = atol + rtol * np.abs(numerical)
+        for row, column in np.argwhere(~(error <= allowed)):  # so that a NaN differs
+            k, index = rows[row]
+            found = Derivative(k, index, i, columns[column], float(rule[row, column]), float(numerical[row, column]))
+            badness = error[row, column] / allowed[row, column]
+            differing.append((np.inf if np.isnan(badness) else badness, int(row), found))
+    report = GradcheckReport(subject.name, 1 if subject.inner is None else 2, subject.arrays, checked, largest)
+    if not differing:
+        return report
+    differing.sort(key=lambda entry: -entry[0])
+    _, row, worst = differing[0]
+
+    def line(step: float) -> float:
+        return float(subject.vector(moved(subject.arrays, worst.input, worst.input_index, step))[row])
+
+    raise GradcheckError(
+        report._replace(
+            differing=tuple(found for _, _, found in differing),
+            diagnosis=diagnose(line, worst.rule, eps, atol, rtol),
+            snippet=snippet(subject, worst),
+        )
+    )
+
+
+def _refuse_short_numbers(subject: Subject, outputs: list[Any]) -> None:
+    cure = "difference quotients need float64: convert the inputs and parameters with .to('float64')"
+    for i in subject.real:
+        if subject.arrays[i].dtype != np.float64:
+            raise TypeError(f"inputs[{i}] of {subject.name} has dtype {subject.arrays[i].dtype}; {cure}")
+    for k, dtype in enumerate(outputs):
+        if dtype != np.float64:
+            raise TypeError(f"output {k} of {subject.name} has dtype {dtype}; {cure}")

@@ -1,0 +1,105 @@
+"""A function at a point: what the checks evaluate and differentiate."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.tape import grad
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
+from tinyseq.testing.numerical import Values, joined, places
+
+
+class Subject:
+    """A function of tensors, and the inputs to look at it from.
+
+    Attributes:
+        fn: takes tensors, gives a tensor or (nested) several.
+        name: what to call it.
+        arrays: its inputs, as NumPy arrays.
+        real: the places of those that hold floating-point numbers, which are differentiated.
+        library: the array library that it is given tensors of.
+        inner: what it is the gradient of, if it is one.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        inputs: TensorLike | Sequence[TensorLike],
+        name: str | None = None,
+        library: Namespace | None = None,
+        inner: "Subject | None" = None,
+    ) -> None:
+        tensors = [constant(x) for x in (inputs if isinstance(inputs, tuple | list) else (inputs,))]
+        self.fn, self.inner = fn, inner
+        self.name = name or str(getattr(fn, "__name__", type(fn).__name__))
+        self.arrays = tuple(to_numpy(x._array) for x in tensors)
+        self.real = tuple(i for i, array in enumerate(self.arrays) if array.dtype.kind == "f")
+        self.library = library or (namespace_of(tensors[0]._array) if tensors else NUMPY)
+
+    def tensors(self, arrays: Sequence[Values] | None = None, requires_grad: bool = False) -> list[Tensor]:
+        """The inputs (or others in their place) as fresh tensors; leaves if they are to be differentiated."""
+        made = []
+        for array in self.arrays if arrays is None else arrays:
+            x = Tensor(self.library.asarray(array))
+            made.append(x.requires_grad_() if requires_grad and is_real(x) else x)
+        return made
+
+    def outputs(self, inputs: Sequence[Tensor]) -> list[Tensor]:
+        """The function's outputs of floating-point numbers, without their nesting."""
+        return [output for output in flat(self.fn(*inputs)) if is_real(output)]
+
+    def values(self, arrays: Sequence[Values] | None = None) -> list[Values]:
+        """The outputs as NumPy arrays."""
+        return [to_numpy(output._array) for output in self.outputs(self.tensors(arrays))]
+
+    def vector(self, arrays: Sequence[Values] | None = None) -> Values:
+        """The outputs as one vector."""
+        return joined(self.values(arrays))
+
+    def gradients(self, upstreams: Sequence[Values | None], arrays: Sequence[Values] | None = None) -> list[Values]:
+        """The gradient of each differentiated input, by the rules, given those of the outputs (None: none arrives)."""
+        inputs = self.tensors(arrays, requires_grad=True)
+        given = [None if u is None else Tensor(self.library.asarray(u)) for u in upstreams]
+        return [to_numpy(g._array) for g in pull(self.outputs(inputs), [inputs[i] for i in self.real], given)]
+
+    def jacobians(self) -> list[Values]:
+        """The Jacobian with respect to each differentiated input, by the rules: one backward pass for each row."""
+        inputs = self.tensors(requires_grad=True)
+        outputs = self.outputs(inputs)
+        sources = [inputs[i] for i in self.real]
+        rows: list[list[Values]] = [[] for _ in sources]
+        for k, index in places([output.shape for output in outputs]):
+            one = np.zeros(outputs[k].shape)
+            one[index] = 1.0
+            upstream = Tensor(self.library.asarray(one, dtype=outputs[k].dtype))
+            for row, g in zip(rows, pull([outputs[k]], sources, [upstream]), strict=True):
+                row.append(to_numpy(g._array).reshape(-1))
+        return [np.stack(row) if row else np.zeros((0, x.size)) for row, x in zip(rows, sources, strict=True)]
+
+
+def pull(
+    outputs: Sequence[Tensor], inputs: Sequence[Tensor], upstreams: Sequence[Tensor | None], create_graph: bool = False
+) -> list[Tensor]:
+    """`grad` that gives zeros where an input has no part in the outputs. The graph is kept."""
+    used = [(output, u) for output, u in zip(outputs, upstreams, strict=True) if output.requires_grad and u is not None]
+    found: Sequence[Tensor | None] = [None] * len(inputs)
+    if used:
+        roots, given = zip(*used, strict=True)
+        found = grad(roots, inputs, given, create_graph=create_graph, retain_graph=True, allow_unused=True)
+    return [x.detach() * 0.0 if g is None else g for g, x in zip(found, inputs, strict=True)]
+
+
+def flat(outputs: Any) -> list[Tensor]:
+    """The tensors of a (nested) tuple or list, in order."""
+    if isinstance(outputs, Tensor):
+        return [outputs]
+    if isinstance(outputs, tuple | list):
+        return [tensor for part in outputs for tensor in flat(part)]
+    raise TypeError(f"the function must give a tensor or a tuple of tensors, got {type(outputs).__name__}")
+
+
+def is_real(x: Tensor) -> bool:
+    """Whether a tensor holds floating-point numbers."""
+    return to_numpy(x._array).dtype.kind == "f"
