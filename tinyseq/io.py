@@ -65,7 +65,7 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
         [1.0, 1.0]
     """
     safetensors = _safetensors()
-    arrays = {name: np.ascontiguousarray(np.asarray(_detached(value))) for name, value in state.items()}
+    arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
     header = {"tinyseq": json.dumps(dict(metadata or {}))}
     atomic_write(path, lambda temporary: safetensors.save_file(arrays, temporary, metadata=header))
 

@@ -1,0 +1,82 @@
+"""The recurrent language model learns, judges, samples and is saved."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.io import ModelFileError
+from tinyseq.lm import RNNLM
+from tinyseq.train import NonFiniteLoss
+
+TEXT = "so long and thanks for all the fish. " * 30
+
+
+@pytest.fixture(scope="module")
+def trained():
+    ts.manual_seed(0)
+    model = RNNLM(sorted(set(TEXT)), hidden_size=24, cell="gru")
+    reports = list(model.fit(TEXT, steps=150, window=16, batch=8, lr=0.02))
+    return model, reports
+
+
+def test_it_learns_a_text_by_heart(trained):
+    model, reports = trained
+    assert [report.step for report in reports] == list(range(1, 151))
+    assert reports[0].loss == pytest.approx(math.log(len(model.vocabulary)), abs=0.5)
+    assert model.perplexity(TEXT) < 1.2
+
+
+def test_nats_are_those_of_one_reader_with_the_whole_history(trained):
+    model, _ = trained
+    text = TEXT[:40]
+    logits, _ = model(model.vocabulary.encode(text[:-1])[:, None])
+    loss = ts.nn.cross_entropy(logits[:, 0], model.vocabulary.encode(text[1:]))
+    assert model.nats(text, window=7, batch=1) == pytest.approx(loss.item(), rel=1e-5)
+
+
+def test_sampling_is_reproducible_and_goes_on_from_a_prompt(trained):
+    model, _ = trained
+    draws = ["".join(model.sample(30, prompt="so l", rng=np.random.default_rng(1))) for _ in range(2)]
+    assert draws[0] == draws[1]
+    assert "".join(model.sample(11, prompt="so l", temperature=0)) == "ong and tha"
+    assert len(model.sample(5)) == 5
+
+
+def test_the_same_seed_trains_the_same_model():
+    def run():
+        ts.manual_seed(3)
+        model = RNNLM("helo", hidden_size=4, num_layers=2, dropout=0.3)
+        return [report.loss for report in model.fit("hello" * 5, steps=5, window=4, batch=2)]
+
+    assert run() == run()
+
+
+def test_saved_and_loaded_it_says_the_same(trained, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "model.safetensors")
+    again = RNNLM.load(tmp_path / "model.safetensors")
+    assert again.vocabulary == model.vocabulary
+    assert again.nats(TEXT) == model.nats(TEXT)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    ts.save({"a": np.ones(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelFileError, match=r"other\.safetensors: holds no tinyseq model"):
+        RNNLM.load(tmp_path / "other.safetensors")
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
+    model = RNNLM("helo", hidden_size=4)
+    model.output.weight.copy_(np.full(model.output.weight.shape, np.inf))
+    before = model.state_dict()
+    with np.errstate(invalid="ignore"), pytest.raises(NonFiniteLoss, match="loss of step 0 is nan"):
+        list(model.fit("hello", steps=3, window=4, batch=1))
+    for name, value in model.state_dict().items():
+        assert np.array_equal(value, before[name])
+
+
+def test_a_symbol_outside_the_vocabulary_is_named():
+    with pytest.raises(ValueError, match="symbol 'x' at position 2"):
+        RNNLM("helo").nats("hex")

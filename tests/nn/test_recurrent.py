@@ -1,0 +1,131 @@
+"""Recurrent layers: variable lengths, states carried on, labels for drawings, and errors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+
+LAYERS = {"RNN": {}, "LSTM": {}, "GRU": {}, "GRU as taught": {"reset": "before"}}
+
+
+def layer(name, *sizes, **settings):
+    return getattr(ts.nn, name.split()[0])(*sizes, **LAYERS[name], **settings, dtype="float64")
+
+
+@given(
+    name=st.sampled_from(sorted(LAYERS)),
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    num_layers=st.integers(1, 2),
+    bidirectional=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_a_ragged_batch_is_each_sequence_alone(name, lengths, num_layers, bidirectional, seed):
+    """Values, states and gradients; and what stands in the padding changes nothing."""
+    rng = np.random.default_rng(seed)
+    ts.manual_seed(seed)
+    net = layer(name, 2, 3, num_layers, bidirectional=bidirectional)
+    values = rng.standard_normal((5, len(lengths), 2))
+    x = ts.tensor(values, requires_grad=True)
+    output, state = net(x, lengths=lengths)
+    parts = state if isinstance(state, tuple) else (state,)
+    loss = (output * output).sum()
+    for part in parts:
+        loss = loss + (part * part).sum()
+    loss.backward()
+    together = [p.grad.numpy() for p in net.parameters()]
+    net.zero_grad()
+    for b, length in enumerate(lengths):
+        alone = ts.tensor(values[:length, b], requires_grad=True)
+        expected, final = net(alone)
+        finals = final if isinstance(final, tuple) else (final,)
+        np.testing.assert_allclose(output.numpy()[:length, b], expected.numpy(), rtol=1e-9, atol=1e-12)
+        assert (output.numpy()[length:, b] == 0).all()
+        loss = (expected * expected).sum()
+        for part, one in zip(parts, finals, strict=True):
+            np.testing.assert_allclose(part.numpy()[:, b], one.numpy(), rtol=1e-9, atol=1e-12)
+            loss = loss + (one * one).sum()
+        loss.backward()
+        np.testing.assert_allclose(x.grad.numpy()[:length, b], alone.grad.numpy(), rtol=1e-8, atol=1e-11)
+        assert (x.grad.numpy()[length:, b] == 0).all()
+    for gradient, parameter in zip(together, net.parameters(), strict=True):
+        np.testing.assert_allclose(gradient, parameter.grad.numpy(), rtol=1e-8, atol=1e-10)
+
+
+@given(name=st.sampled_from(sorted(LAYERS)), cut=st.integers(1, 5), seed=st.integers(0, 2**31))
+def test_two_windows_with_the_state_carried_on_are_one(name, cut, seed):
+    ts.manual_seed(seed)
+    net = layer(name, 2, 3, 2)
+    x = ts.tensor(np.random.default_rng(seed).standard_normal((6, 2, 2)))
+    whole, final = net(x)
+    first, carried = net(x[:cut])
+    second, last = net(x[cut:], carried)
+    np.testing.assert_allclose(ts.concatenate([first, second]).numpy(), whole.numpy(), rtol=1e-10, atol=1e-12)
+    for a, b in zip(final if isinstance(final, tuple) else [final], last if isinstance(last, tuple) else [last], strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_gradients_of_every_layer_agree_with_differences(name):
+    net = layer(name, 2, 3, bidirectional=True)
+    x = ts.tensor(np.random.default_rng(0).standard_normal((3, 2, 2)), requires_grad=True)
+    for parameter in [x, *net.parameters()]:
+        values = parameter.numpy().copy()
+        found = ts.grad((net(x)[0] ** 3).sum(), parameter).numpy()
+        expected = np.zeros_like(values)
+        for i in np.ndindex(values.shape):
+            sides = []
+            for change in (1e-6, -1e-6):
+                moved = values.copy()
+                moved[i] += change
+                parameter.copy_(moved)
+                sides.append((net(x)[0] ** 3).sum().item())
+            expected[i] = (sides[0] - sides[1]) / 2e-6
+        parameter.copy_(values)
+        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-8)
+
+
+def test_a_carried_state_that_was_not_detached_is_explained():
+    net = ts.nn.LSTM(2, 3)
+    output, state = net(ts.ones(4, 1, 2, dtype="float32"))
+    output.sum().backward()
+    second, _ = net(ts.ones(4, 1, 2, dtype="float32"), state)
+    with pytest.raises(RuntimeError, match=r"an earlier backward has used and freed.*h = h\.detach\(\)"):
+        second.sum().backward()
+
+
+def test_ops_carry_their_module_and_time_step():
+    net = ts.nn.RNN(2, 3)
+    output, _ = net(ts.ones(4, 1, 2))
+    seen = {}
+    for visit in ts.trace_backward(output.sum()):
+        if visit.node.op.name == "tanh":
+            seen[visit.node.label.step] = visit.node.label.scope
+    assert seen == {t: ("RNN", "l0") for t in range(4)}
+
+
+def test_dropout_between_layers_only_while_training():
+    ts.manual_seed(0)
+    net = ts.nn.LSTM(2, 16, num_layers=2, dropout=0.5)
+    x = ts.ones(3, 1, 2)
+    assert not np.array_equal(net(x)[0].numpy(), net(x)[0].numpy())
+    net.eval()
+    assert np.array_equal(net(x)[0].numpy(), net(x)[0].numpy())
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 5)), r"input_size = 2, got \(4, 1, 5\)"),
+        (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 1, 3)), r"pair \(h, c\)"),
+        (lambda: ts.nn.GRU(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 2, 3)), r"must have shape \(1, 1, 3\).*got \(1, 2, 3\)"),
+        (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4, 5]), r"lengths\[1\] is 5.*between 1 and T = 4"),
+        (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4]), r"2 integers.*got shape \(1,\)"),
+        (lambda: ts.nn.RNN(2, 0), r"hidden_size must be at least 1, got 0"),
+        (lambda: ts.nn.GRU(2, 3, reset="never"), r'"after" or "before"'),
+    ],
+)
+def test_bad_input_is_named_with_what_was_found_and_expected(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

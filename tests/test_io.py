@@ -1,0 +1,68 @@
+"""Model files: whole or not at all, never executed, and readable by others."""
+
+import pickle
+
+import numpy as np
+import pytest
+from oracles import oracle
+
+import tinyseq as ts
+from tinyseq.io import ModelFileError, atomic_write, load_with_metadata
+
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+
+def test_round_trip_with_metadata(tmp_path):
+    arrays = {"a": np.arange(6.0).reshape(2, 3), "b": np.array([1, 2], dtype=np.int32), "c": np.float32(1.5)}
+    ts.save(arrays, tmp_path / "m.safetensors", {"kind": "test", "größe": [1, None]})
+    found, metadata = load_with_metadata(tmp_path / "m.safetensors", "test")
+    assert metadata == {"kind": "test", "größe": [1, None]}
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        assert np.array_equal(found[name], array)
+
+
+def test_pytorch_reads_ours_and_we_read_pytorchs(tmp_path):
+    torch = oracle("torch")
+    from safetensors.torch import load_file, save_file
+
+    theirs, ours = torch.nn.LSTM(2, 3, num_layers=2, bidirectional=True), ts.nn.LSTM(2, 3, 2, bidirectional=True)
+    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors")
+    ours.load_state_dict(ts.load(tmp_path / "theirs.safetensors"))
+    ts.save(ours.state_dict(), tmp_path / "ours.safetensors")
+    for name, value in load_file(tmp_path / "ours.safetensors").items():
+        assert torch.equal(value, theirs.state_dict()[name])
+
+
+@pytest.mark.parametrize("damage", ["empty", "foreign", "truncated", "pickle", "not there"])
+def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
+    path = tmp_path / "m.safetensors"
+    ts.save({"a": np.ones(100)}, path)
+    whole = path.read_bytes()
+    contents = {"empty": b"", "foreign": b"hello\n" * 50, "truncated": whole[:-10], "pickle": pickle.dumps([1] * 99)}
+    if damage == "not there":
+        path.unlink()
+    else:
+        path.write_bytes(contents[damage])
+    with pytest.raises(ModelFileError, match=r"m\.safetensors: (not a whole safetensors file|no such file)"):
+        ts.load(path)
+
+
+def test_another_kind_of_model_is_refused(tmp_path):
+    ts.save({"a": np.ones(1)}, tmp_path / "m.safetensors", {"kind": "one"})
+    with pytest.raises(ModelFileError, match="holds one, expected another"):
+        load_with_metadata(tmp_path / "m.safetensors", "another")
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "m.txt"
+    path.write_text("old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        atomic_write(path, fail)
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["m.txt"]
