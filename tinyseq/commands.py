@@ -121,9 +121,7 @@ def lm_sample(
     seed: int = 0,
 ) -> None:
     """Draw text from a model."""
-    drawn = RNNLM.load(model).sample(
-        length, prompt=prompt, temperature=temperature, rng=np.random.default_rng(seed)
-    )
+    drawn = RNNLM.load(model).sample(length, prompt=prompt, temperature=temperature, rng=np.random.default_rng(seed))
     typer.echo(prompt + "".join(drawn))
 
 
@@ -190,7 +188,11 @@ def tag_eval(
 
 def describe(accuracy: Any) -> str:
     """An accuracy in words."""
-    unknown = "" if math.isnan(accuracy.unknown) else f" ({accuracy.known:.2%} of known, {accuracy.unknown:.2%} of unknown words)"
+    unknown = (
+        ""
+        if math.isnan(accuracy.unknown)
+        else f" ({accuracy.known:.2%} of known, {accuracy.unknown:.2%} of unknown words)"
+    )
     return f"{accuracy.all:.2%} of tags right{unknown}"
 
 

@@ -90,7 +90,9 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "samples.txt", lambda path: path.write_text(samples, encoding="utf-8"))
     page = index_page(unrolled.svg(), trellis.svg(), (out / "loss.png").read_bytes(), trained.samples)
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
-    console.print(f"\nWrote unrolled.svg, trellis.svg, loss.png and samples.txt; open [bold]{out / 'index.html'}[/bold]")
+    console.print(
+        f"\nWrote unrolled.svg, trellis.svg, loss.png and samples.txt; open [bold]{out / 'index.html'}[/bold]"
+    )
 
 
 def spell_hello(console: Console) -> Any:
@@ -160,8 +162,14 @@ def tag_python(console: Console) -> None:
     """Fit bigram and trigram HMM taggers to the standard library's source, beside the most frequent tag."""
     console.rule("3  HMM taggers read Python")
     train, held_out = python_source()
-    console.print(f"  {sum(map(len, train)):,} tokens of the standard library's source, {sum(map(len, held_out)):,} held out")
-    taggers = {"most frequent tag": MostFrequentTag(), "bigram HMM": HMMTagger(order=2), "trigram HMM": HMMTagger(order=3)}
+    console.print(
+        f"  {sum(map(len, train)):,} tokens of the standard library's source, {sum(map(len, held_out)):,} held out"
+    )
+    taggers = {
+        "most frequent tag": MostFrequentTag(),
+        "bigram HMM": HMMTagger(order=2),
+        "trigram HMM": HMMTagger(order=3),
+    }
     for name, tagger in taggers.items():
         console.print(f"  {name:18s} {describe(tagger.fit(train).accuracy(held_out))}")
     words = tokens(LINE)

@@ -62,7 +62,9 @@ def test_two_windows_with_the_state_carried_on_are_one(name, cut, seed):
     first, carried = net(x[:cut])
     second, last = net(x[cut:], carried)
     np.testing.assert_allclose(ts.concatenate([first, second]).numpy(), whole.numpy(), rtol=1e-10, atol=1e-12)
-    for a, b in zip(final if isinstance(final, tuple) else [final], last if isinstance(last, tuple) else [last], strict=True):
+    for a, b in zip(
+        final if isinstance(final, tuple) else [final], last if isinstance(last, tuple) else [last], strict=True
+    ):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-10, atol=1e-12)
 
 
@@ -102,7 +104,7 @@ def test_ops_carry_their_module_and_time_step():
     for visit in ts.trace_backward(output.sum()):
         if visit.node.op.name == "tanh":
             seen[visit.node.label.step] = visit.node.label.scope
-    assert seen == {t: ("RNN", "l0") for t in range(4)}
+    assert seen == dict.fromkeys(range(4), ("RNN", "l0"))
 
 
 def test_dropout_between_layers_only_while_training():

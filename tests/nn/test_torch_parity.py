@@ -151,9 +151,7 @@ def test_cross_entropy_and_its_gradient_are_pytorchs(rows, classes, reduction, s
     targets[1:][rng.random(rows - 1) < 0.3] = -100
     x, y = ts.tensor(values, requires_grad=True), torch.tensor(values, requires_grad=True)
     loss = ts.nn.cross_entropy(x, targets, reduction=reduction, label_smoothing=smoothing)
-    loss_y = torch.nn.functional.cross_entropy(
-        y, torch.tensor(targets), reduction=reduction, label_smoothing=smoothing
-    )
+    loss_y = torch.nn.functional.cross_entropy(y, torch.tensor(targets), reduction=reduction, label_smoothing=smoothing)
     np.testing.assert_allclose(loss.numpy(), loss_y.detach().numpy(), rtol=1e-10, atol=1e-12)
     loss.sum().backward()
     loss_y.sum().backward()

@@ -38,7 +38,9 @@ def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode:
         return
     for out in outs:
         if count := _strange(out):
-            raise AnomalyError(f"forward: {record.name} made {count} of {_size(out)} values not finite {_place(mode.label)}")
+            raise AnomalyError(
+                f"forward: {record.name} made {count} of {_size(out)} values not finite {_place(mode.label)}"
+            )
 
 
 def check_backward(node: "Node", upstream: Any, gradient: Array) -> None:

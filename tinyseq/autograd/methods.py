@@ -27,11 +27,52 @@ OPERATORS = {
     "getitem": "getitem",
 }
 REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
-METHODS = (
-    "abs all any argmax argmin astype clip cos cumprod cumsum diagonal dot erf exp expand_dims flatten flip log "
-    "log_softmax logsumexp max mean min norm permute pow prod relu repeat sigmoid sin softmax split sqrt square "
-    "squeeze std sum swapaxes take tanh transpose unbind var"
-).split()
+METHODS = [
+    "abs",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "astype",
+    "clip",
+    "cos",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "erf",
+    "exp",
+    "expand_dims",
+    "flatten",
+    "flip",
+    "log",
+    "log_softmax",
+    "logsumexp",
+    "max",
+    "mean",
+    "min",
+    "norm",
+    "permute",
+    "pow",
+    "prod",
+    "relu",
+    "repeat",
+    "sigmoid",
+    "sin",
+    "softmax",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "tanh",
+    "transpose",
+    "unbind",
+    "var",
+]
 
 
 def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:

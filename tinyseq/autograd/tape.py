@@ -46,9 +46,7 @@ def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: b
     _add_to_leaves(gradients, leaves)
 
 
-def trace_backward(
-    output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False
-) -> Iterator[Visit]:
+def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> Iterator[Visit]:
     """`Tensor.backward`, one node at a time: the leaves' ``.grad`` are filled when the last node has been visited.
 
     Args:
@@ -232,9 +230,7 @@ def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool]) -> None:
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
-def _deposit(
-    gradients: Gradients, owned: set[Parent], heap: list[tuple[int, Node]], parent: Parent, g: Any
-) -> None:
+def _deposit(gradients: Gradients, owned: set[Parent], heap: list[tuple[int, Node]], parent: Parent, g: Any) -> None:
     """Add to a parent's gradient: the first is borrowed, the second makes a sum of our own, later ones add in place."""
     table = gradients
     if type(parent) is Output:

@@ -78,7 +78,9 @@ class Tensor:
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if not self.is_leaf:
-            raise RuntimeError("requires_grad can be set only on a tensor that no op made; use .detach() for a constant")
+            raise RuntimeError(
+                "requires_grad can be set only on a tensor that no op made; use .detach() for a constant"
+            )
         if wanted and self.node is None:
             _check_differentiable(self._array)
             self.node = Leaf(self._array)
@@ -305,7 +307,9 @@ class Tensor:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         if self.node is not None:
-            raise TypeError("NumPy would leave the graph without a word; use t.detach().numpy(), or a function of tinyseq")
+            raise TypeError(
+                "NumPy would leave the graph without a word; use t.detach().numpy(), or a function of tinyseq"
+            )
         values = self.numpy()
         return values.astype(dtype) if dtype is not None or copy else values
 

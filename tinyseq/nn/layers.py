@@ -38,7 +38,9 @@ class Linear(Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in_features) to (..., out_features)."""
         if x.shape[-1:] != self.weight.shape[1:]:
-            raise ValueError(f"Linear: x has shape {x.shape}; its last axis must be {self.weight.shape[1]} (in_features)")
+            raise ValueError(
+                f"Linear: x has shape {x.shape}; its last axis must be {self.weight.shape[1]} (in_features)"
+            )
         y = x @ self.weight.T
         return y if self.bias is None else y + self.bias
 

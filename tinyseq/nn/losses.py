@@ -76,9 +76,7 @@ def cross_entropy(
     return _reduced(losses, counted, reduction)
 
 
-def nll_loss(
-    log_probs: TensorLike, targets: Any, ignore_index: int = -100, reduction: Reduction = "mean"
-) -> Tensor:
+def nll_loss(log_probs: TensorLike, targets: Any, ignore_index: int = -100, reduction: Reduction = "mean") -> Tensor:
     """-log_probs[target], averaged; what `cross_entropy` is after a log_softmax.
 
     Args:

@@ -143,12 +143,18 @@ class Module:
         own = dict(self.named_parameters())
         missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         if strict and (missing or unexpected):
-            parts = [f"{kind}: {', '.join(names)}" for kind, names in (("missing", missing), ("unexpected", unexpected)) if names]
+            parts = [
+                f"{kind}: {', '.join(names)}"
+                for kind, names in (("missing", missing), ("unexpected", unexpected))
+                if names
+            ]
             raise KeyError(f"state_dict does not fit {type(self).__name__}; {'; '.join(parts)}")
         arrays = {name: np.asarray(state[name]) for name in own if name in state}
         for name, array in arrays.items():
             if array.shape != own[name].shape:
-                raise ValueError(f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model")
+                raise ValueError(
+                    f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model"
+                )
         for name, array in arrays.items():
             own[name].copy_(array)
 

@@ -89,7 +89,9 @@ class Recurrent(Module):
         single = x.ndim == 2
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
-            raise ValueError(f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}")
+            raise ValueError(
+                f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}"
+            )
         if single:
             x = expand_dims(x, 1)
         elif self.batch_first:
@@ -178,7 +180,9 @@ def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
     steps, batch, _ = x.shape
     given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
     if given.shape != (batch,) or given.dtype.kind not in "iu":
-        raise ValueError(f"lengths must be {batch} integers, one for each sequence, got shape {given.shape} of {given.dtype}")
+        raise ValueError(
+            f"lengths must be {batch} integers, one for each sequence, got shape {given.shape} of {given.dtype}"
+        )
     wrong = (given < 1) | (given > steps)
     if wrong.any():
         i = int(np.argmax(wrong))

@@ -146,7 +146,12 @@ sin = op(
     "sin", lambda xp, x: xp.sin(x), lambda xp, g, x: g * xp.cos(x), "x", tex=r"\bar x = \bar y\cos x", reference=np.sin
 )
 cos = op(
-    "cos", lambda xp, x: xp.cos(x), lambda xp, g, x: -g * xp.sin(x), "x", tex=r"\bar x = -\bar y\sin x", reference=np.cos
+    "cos",
+    lambda xp, x: xp.cos(x),
+    lambda xp, g, x: -g * xp.sin(x),
+    "x",
+    tex=r"\bar x = -\bar y\sin x",
+    reference=np.cos,
 )
 erf = op(
     "erf",

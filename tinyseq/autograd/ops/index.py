@@ -79,7 +79,9 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int) -> Tensor:
     x = constant(x)
     chosen = frozen_index(np.asarray(indices))
     if chosen.ndim != x.ndim:
-        raise ValueError(f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes")
+        raise ValueError(
+            f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes"
+        )
     return getitem(x, _along(chosen, axis, x.shape))
 
 

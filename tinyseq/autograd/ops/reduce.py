@@ -66,7 +66,9 @@ def _product_slope(xp, g, x, *, axis, keepdims):  # type: ignore[no-untyped-def]
     last = flat.ndim - 1
     one = xp.ones_like(flat[..., :1])
     before = xp.cumulative_prod(xp.concat([one, flat[..., :-1]], axis=last), axis=last)
-    after = xp.flip(xp.cumulative_prod(xp.concat([one, xp.flip(flat, axis=last)[..., :-1]], axis=last), axis=last), axis=last)
+    after = xp.flip(
+        xp.cumulative_prod(xp.concat([one, xp.flip(flat, axis=last)[..., :-1]], axis=last), axis=last), axis=last
+    )
     others = xp.permute_dims(xp.reshape(before * after, moved.shape), tuple(order.index(i) for i in range(x.ndim)))
     return restored(xp, g, x.shape, axis, keepdims) * others
 
@@ -198,7 +200,9 @@ def _count(x: Tensor, axis: Axis) -> int:
 def _norm_slope(xp, g, x, out, *, axis, keepdims):  # type: ignore[no-untyped-def]
     length = restored(xp, out, x.shape, axis, keepdims)
     zero = length == 0  # the norm has no slope at the origin; 0 is its subgradient of least norm
-    return restored(xp, g, x.shape, axis, keepdims) * xp.where(zero, x * 0, x / xp.where(zero, length * 0 + 1.0, length))
+    return restored(xp, g, x.shape, axis, keepdims) * xp.where(
+        zero, x * 0, x / xp.where(zero, length * 0 + 1.0, length)
+    )
 
 
 norm = op(

@@ -174,7 +174,9 @@ def _rejoined(xp, parts, shapes, join):  # type: ignore[no-untyped-def]
     blanks: dict[Shape, Any] = {}
     for shape, part in zip(shapes, parts, strict=True):
         if part is None and shape not in blanks:
-            blanks[shape] = xp.zeros_like(xp.broadcast_to(xp.reshape(like, (-1,))[:1], shape)) if 0 not in shape else None
+            blanks[shape] = (
+                xp.zeros_like(xp.broadcast_to(xp.reshape(like, (-1,))[:1], shape)) if 0 not in shape else None
+            )
     filled = [blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)]
     return join([part for part in filled if part is not None])
 
