@@ -1,12 +1,11 @@
 """tinyseq: sequence models to learn from and to rely on.
 
 One reverse-mode tape on NumPy or CuPy arrays; recurrent layers written from its primitives, so that backpropagation
-through time is nothing but the tape; hidden Markov models as one recurrence over a semiring; and drawings of all that is
-computed.
+through time is nothing but the tape; hidden Markov models as one recurrence over a semiring; and drawings of all that
+is computed.
 """
 
-import tinyseq.autograd  # registers the ops
-from tinyseq import nn, optim, testing
+from tinyseq import data, hmm, lm, nn, optim, testing, train
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from tinyseq.autograd.ops.elementwise import (
@@ -106,6 +105,7 @@ __all__ = [
     "cos",
     "cumprod",
     "cumsum",
+    "data",
     "detect_anomaly",
     "diagonal",
     "divide",
@@ -124,8 +124,10 @@ __all__ = [
     "gather",
     "gelu",
     "grad",
+    "hmm",
     "index_set",
     "leaky_relu",
+    "lm",
     "load",
     "log",
     "log1p",
@@ -187,6 +189,7 @@ __all__ = [
     "tile",
     "trace",
     "trace_backward",
+    "train",
     "transpose",
     "unbind",
     "var",

@@ -1,9 +1,9 @@
 """Which array library an array belongs to.
 
-The engine never asks "NumPy or CuPy?": it looks up the *namespace* of the array it was given and calls functions on that.
-A namespace answers with the array library's own function where the library has the name (``xp.exp``), and otherwise with
-a function registered here (``xp.scatter_add``, ``xp.sigmoid``). CuPy is never imported: it is found only when one of its
-arrays arrives.
+The engine never asks "NumPy or CuPy?": it looks up the *namespace* of the array it was given and calls functions on
+that. A namespace answers with the array library's own function where the library has the name (``xp.exp``), and
+otherwise with one registered here (``xp.erf``, ``xp.sigmoid``). CuPy is never imported: it is found only when one of
+its arrays arrives.
 """
 
 import math

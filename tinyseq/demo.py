@@ -198,8 +198,8 @@ pre {{ white-space: pre-wrap; background: #f3f6fb; padding: 0.8rem; border-radiu
 </style></head><body>
 <h1>What the models learnt</h1>
 <h2>Backpropagation through time, drawn</h2>
-<p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by the
-size of the loss's gradient.</p><figure>{_inline(unrolled)}</figure>
+<p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
+the size of the loss's gradient.</p><figure>{_inline(unrolled)}</figure>
 <h2>The best path through a trellis</h2>
 <p>The hidden Markov model of the lectures reads "I like cats"; Viterbi's best path is drawn bold.</p>
 <figure>{_inline(trellis)}</figure>

@@ -16,7 +16,7 @@ class ModelFileError(ValueError):
     """A file that is missing, damaged, or not a model of the expected kind."""
 
 
-def atomic_write(path: str | Path, write: Callable[[Path], None]) -> None:
+def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file so that it is there whole or not at all.
 
     Args:

@@ -133,7 +133,7 @@ class Adam(Optimizer):
         self.eps = eps
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g², both corrected for their start at 0; w - lr m / (sqrt(s) + eps)."""
+        """m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g², both over 1 - b^t; then w - lr m / (sqrt(s) + eps)."""
         xp, (b1, b2) = namespace_of(value), self.betas
         gradient = self.decayed(value, gradient)
         t = state["step"] = int(state.get("step", 0)) + 1

@@ -49,9 +49,8 @@ def check_backward(node: "Node", upstream: Any, gradient: Array) -> None:
     if any(_strange(g) for g in given if g is not None):
         return
     if count := _strange(gradient):
-        raise AnomalyError(
-            f"backward: the VJP of {node.op.name} made {count} of {_size(gradient)} gradients not finite {_place(node.label)}"
-        )
+        found = f"{count} of {_size(gradient)} gradients not finite"
+        raise AnomalyError(f"backward: the VJP of {node.op.name} made {found} {_place(node.label)}")
 
 
 def _place(label: Label) -> str:

@@ -94,5 +94,5 @@ def install() -> None:
         setattr(Tensor, f"__r{symbol}__", _reflected(FUNCTIONS[OPERATORS[symbol]]))
     for name in METHODS:
         setattr(Tensor, name, FUNCTIONS[name])
-    Tensor.reshape = _reshape  # type: ignore[method-assign]
+    setattr(Tensor, "reshape", _reshape)  # noqa: B010 (the type checker knows the method already)
     Tensor.T = property(lambda self: FUNCTIONS["transpose"](self))  # type: ignore[assignment]

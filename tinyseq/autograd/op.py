@@ -7,7 +7,7 @@ the property tests (``tinyseq.testing``), the table of ops in the documentation,
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import EXTENSIONS, NAMESPACES, Array
 
 Rule = Callable[..., Any]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Domain(NamedTuple):
@@ -165,7 +166,7 @@ def op(
     return function
 
 
-def composite(function: Callable[..., Any]) -> Callable[..., Any]:
+def composite(function: Function) -> Function:
     """Give a function that is made of ops a public name; it needs no rule of its own."""
     FUNCTIONS[function.__name__] = function
     return function

@@ -292,7 +292,8 @@ def _gathered(node: Node, gradients: Gradients, wanted: Set[Parent], found: dict
 
 def _reattached(node: Node) -> tuple[Any, ...]:
     """A node's saved arrays as Tensors in their old places, so that VJPs on them are recorded."""
-    op, result = node.op, []
+    op = node.op
+    result: list[Any] = []
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if op.variadic and part == op.inputs[0]:
             result.append([Tensor(a, edge) for a, edge in zip(value, node.edges, strict=True)])
@@ -347,7 +348,7 @@ def _result(g: Any, i: int, source: Tensor, allow_unused: bool) -> Tensor | None
 
 def _freed(node: Node) -> RuntimeError:
     return RuntimeError(
-        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward has used and freed. "
+        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward used and freed. "
         "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
         "To walk the same graph twice, pass retain_graph=True the first time."
     )

@@ -249,16 +249,16 @@ class Tensor:
             return value  # x += y means x = x + y: nothing that a graph saved is written to
         return self.copy_(value)
 
-    def __iadd__(self, other: Any) -> "Tensor":
+    def __iadd__(self, other: Any) -> "Tensor":  # type: ignore[misc]
         return self._inplace(self + other)
 
-    def __isub__(self, other: Any) -> "Tensor":
+    def __isub__(self, other: Any) -> "Tensor":  # type: ignore[misc]
         return self._inplace(self - other)
 
-    def __imul__(self, other: Any) -> "Tensor":
+    def __imul__(self, other: Any) -> "Tensor":  # type: ignore[misc]
         return self._inplace(self * other)
 
-    def __itruediv__(self, other: Any) -> "Tensor":
+    def __itruediv__(self, other: Any) -> "Tensor":  # type: ignore[misc]
         return self._inplace(self / other)
 
     def __setitem__(self, index: Any, value: TensorLike) -> None:
@@ -364,6 +364,7 @@ class Tensor:
         def __eq__(self, other: object) -> "Tensor": ...  # type: ignore[override]
         def __ne__(self, other: object) -> "Tensor": ...  # type: ignore[override]
         def __getitem__(self, index: Any) -> "Tensor": ...
+        def reshape(self, *shape: Any) -> "Tensor": ...
         def __getattr__(self, name: str) -> Callable[..., "Tensor"]: ...
 
 

@@ -38,7 +38,8 @@ def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) ->
     h_r, h_u, h_n = split(product, 3)
     u = sigmoid(z_u + h_u)
     n = tanh(z_n + sigmoid(z_r + h_r) * h_n)
-    return n + u * (h - n)
+    h_t: Tensor = n + u * (h - n)
+    return h_t
 
 
 def gru_step_before(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
@@ -52,4 +53,5 @@ def gru_step_before(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | N
     weight_gates, weight_n = split(weight_hh, [2 * h.shape[0], h.shape[0]])
     r, u = split(sigmoid(z_gates + weight_gates @ h), 2)
     n = tanh(z_n + weight_n @ (r * h))
-    return h + u * (n - h)
+    h_t: Tensor = h + u * (n - h)
+    return h_t

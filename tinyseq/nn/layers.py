@@ -142,4 +142,5 @@ class LayerNorm(Module):
         """A tensor of x's shape."""
         x = constant(x)
         centred = x - mean(x, axis=-1, keepdims=True)
-        return centred / sqrt(var(x, axis=-1, keepdims=True) + self.eps) * self.weight + self.bias
+        deviation: Tensor = sqrt(var(x, axis=-1, keepdims=True) + self.eps)
+        return centred / deviation * self.weight + self.bias

@@ -124,16 +124,15 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
         >>> w.grad.numpy().round(3)
         array([0.6, 0.8])
     """
-    clipped = [p for p in parameters if p.grad is not None]
+    gradients = [(p, p.grad) for p in parameters if p.grad is not None]
     squares = 0.0
-    for p in clipped:
-        array = p.grad._array  # type: ignore[union-attr]
-        xp = namespace_of(array)
-        squares += float(xp.sum(array * array, dtype=xp.float64))
+    for _, g in gradients:
+        xp = namespace_of(g._array)
+        squares += float(xp.sum(g._array * g._array, dtype=xp.float64))
     norm = float(np.sqrt(squares))
     if norm > max_norm:
-        for p in clipped:
-            p.grad = p.grad * (max_norm / (norm + 1e-6))  # type: ignore[operator]
+        for p, g in gradients:
+            p.grad = g * (max_norm / (norm + 1e-6))
     return norm
 
 

@@ -114,7 +114,7 @@ class Module:
             parameter.grad = None
 
     def to(self, target: Any) -> Self:
-        """Move the parameters to a device (``"cpu"``, ``"cuda"``), or convert them to a dtype. Gradients are dropped."""
+        """Move the parameters to a device (``"cpu"``, ``"cuda"``) or convert them to a dtype, without gradients."""
         for parameter in self.parameters():
             array = parameter._array
             moved = to_device(array, target) if target in ("cpu", "cuda") else array.astype(target)

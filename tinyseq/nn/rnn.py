@@ -119,7 +119,7 @@ class Recurrent(Module):
         """The initial states of each layer and direction, as columns."""
         count, batch = self.num_layers * len(self._directions), x.shape[1]
         shape = (count, batch, self.hidden_size)
-        dtype = self.weight_ih_l0.dtype
+        dtype = next(self.parameters()).dtype
         if state is None:
             zeros = Tensor(np.zeros((self.hidden_size, batch), dtype=dtype)).to(x.device)
             return [(zeros,) * self.states] * count
@@ -171,7 +171,7 @@ class Active:
         mask = np.arange(x.shape[0])[:, None] < lengths
         self.at = [constant_like(x, row) for row in mask]
         self.outputs = constant_like(x, mask[:, :, None])
-        self.all_at: list[bool] = mask.all(axis=1).tolist()
+        self.all_at = [bool(row.all()) for row in mask]
 
 
 def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
@@ -224,7 +224,7 @@ class RNN(Recurrent):
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
         """See `cells.rnn_step`."""
         cell = cells.rnn_step if self.nonlinearity == "tanh" else cells.relu_rnn_step
-        return (cell(z, *states, weight_hh),)
+        return (cell(z, states[0], weight_hh),)
 
 
 class LSTM(Recurrent):
@@ -244,7 +244,8 @@ class LSTM(Recurrent):
 
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
         """See `cells.lstm_step`."""
-        return cells.lstm_step(z, *states, weight_hh)
+        h, c = states
+        return cells.lstm_step(z, h, c, weight_hh)
 
 
 class GRU(Recurrent):
@@ -276,4 +277,4 @@ class GRU(Recurrent):
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
         """See `cells.gru_step` and `cells.gru_step_before`."""
         cell = cells.gru_step if self.reset == "after" else cells.gru_step_before
-        return (cell(z, *states, weight_hh, bias_hh),)
+        return (cell(z, states[0], weight_hh, bias_hh),)

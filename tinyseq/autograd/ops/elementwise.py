@@ -5,6 +5,7 @@ gradient on its bounds, and of equal arguments of `maximum` or `minimum` the fir
 """
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -49,14 +50,14 @@ divide = op(
 )
 
 
-def _power_base(xp, g, x, y, out):  # type: ignore[no-untyped-def]
+def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     if isinstance(y, int | float):
         return g * (y * x ** (y - 1)) if y != 0 else g * 0.0
     zero = y == 0  # the slope of x^0 is 0, at x = 0 too
     return g * xp.where(zero, 0.0, y * x ** xp.where(zero, 1.0, y - 1))
 
 
-def _power_exponent(xp, g, x, y, out):  # type: ignore[no-untyped-def]
+def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     positive = x > 0
     return g * xp.where(positive, out * xp.log(xp.where(positive, x, 1.0)), 0.0)
 
@@ -214,7 +215,7 @@ elu = op(
 )
 
 
-def _gelu_slope(xp, g, x):  # type: ignore[no-untyped-def]
+def _gelu_slope(xp: Any, g: Any, x: Any) -> Any:
     density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
     return g * (0.5 * (1 + xp.erf(x / math.sqrt(2))) + x * density)
 
@@ -256,7 +257,7 @@ minimum = op(
 )
 
 
-def _inside(xp, x, low, high):  # type: ignore[no-untyped-def]
+def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
     inside = x == x if low is None else x >= low
     return inside if high is None else inside & (x <= high)
 

@@ -108,7 +108,8 @@ def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
         from tinyseq.autograd.ops.shape import broadcast_to
 
         values = broadcast_to(values, shape)
-    return x + scattered(values, index=place, shape=x.shape)
+    added: Tensor = scattered(values, index=place, shape=x.shape)
+    return x + added
 
 
 @composite

@@ -8,7 +8,7 @@ from tinyseq.autograd.op import Summed, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 
-def _flat(xp, x, keep_row):  # type: ignore[no-untyped-def]
+def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
     """A batch of matrices as one matrix: rows (or columns) kept, the batch laid along the other axis."""
     if x.ndim == 2:
         return x
@@ -18,7 +18,7 @@ def _flat(xp, x, keep_row):  # type: ignore[no-untyped-def]
     return xp.reshape(x, (-1, x.shape[-1]))
 
 
-def _left(xp, terms):  # type: ignore[no-untyped-def]
+def _left(xp: Any, terms: Any) -> Any:
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
     if terms[0][1].ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
         g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
@@ -27,7 +27,7 @@ def _left(xp, terms):  # type: ignore[no-untyped-def]
     return _total(_left_one(xp, *term) for term in terms)
 
 
-def _right(xp, terms):  # type: ignore[no-untyped-def]
+def _right(xp: Any, terms: Any) -> Any:
     """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
     if terms[0][2].ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
         g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
@@ -36,24 +36,24 @@ def _right(xp, terms):  # type: ignore[no-untyped-def]
     return _total(_right_one(xp, *term) for term in terms)
 
 
-def _spread(xp, x, g):  # type: ignore[no-untyped-def]
+def _spread(xp: Any, x: Any, g: Any) -> Any:
     """x with the batch axes that the product gave it."""
     shape = tuple(g.shape[:-2]) + tuple(x.shape[-2:])
     return x if x.shape == shape else xp.broadcast_to(x, shape)
 
 
-def _joined(xp, parts, axis):  # type: ignore[no-untyped-def]
+def _joined(xp: Any, parts: Any, axis: Any) -> Any:
     return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
 
 
-def _total(parts):  # type: ignore[no-untyped-def]
+def _total(parts: Any) -> Any:
     total = None
     for part in parts:
         total = part if total is None else total + part
     return total
 
 
-def _left_one(xp, g, x, y):  # type: ignore[no-untyped-def]
+def _left_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
     if y.ndim == 1:
         return xp.expand_dims(g, axis=-1) * y
     if x.ndim == 1:
@@ -62,7 +62,7 @@ def _left_one(xp, g, x, y):  # type: ignore[no-untyped-def]
     return xp.reshape(product, product.shape[:-2] + product.shape[-1:]) if x.ndim == 1 else product
 
 
-def _right_one(xp, g, x, y):  # type: ignore[no-untyped-def]
+def _right_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
     if x.ndim == 1:
         return xp.expand_dims(x, axis=-1) * xp.expand_dims(g, axis=-2) if y.ndim > 1 else x * g
     if y.ndim == 1:
@@ -105,7 +105,7 @@ def _spelled(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str
     return spelled, "".join(dots) + "".join(once)
 
 
-def _einsum_slope(xp, g, i, xs, *, subscripts):  # type: ignore[no-untyped-def]
+def _einsum_slope(xp: Any, g: Any, i: Any, xs: Any, *, subscripts: Any) -> Any:
     """The gradient of one operand is an einsum of the upstream gradient and the other operands."""
     inputs, output = _spelled(subscripts, xs)
     mine, others = inputs[i], [(spec, x) for j, (spec, x) in enumerate(zip(inputs, xs, strict=True)) if j != i]
@@ -114,9 +114,7 @@ def _einsum_slope(xp, g, i, xs, *, subscripts):  # type: ignore[no-untyped-def]
     kept = "".join(c for c in distinct if c in known)
     found = xp.einsum(",".join([output, *(spec for spec, _ in others)]) + "->" + kept, g, *(x for _, x in others))
     # A letter that no one else has was summed away: its gradient is the same all along that axis.
-    size = {c: side for c, side in zip(mine, xs[i].shape, strict=True)} | {
-        c: side for c, side in zip(kept, found.shape, strict=True)
-    }
+    size = dict(zip(mine, xs[i].shape, strict=True)) | dict(zip(kept, found.shape, strict=True))
     found = xp.reshape(found, tuple(size[c] if c in kept else 1 for c in distinct))
     found = xp.broadcast_to(found, tuple(size[c] for c in distinct))
     if distinct == mine:

@@ -1,5 +1,7 @@
 """Reductions, running sums and products, and what is built from them."""
 
+from typing import Any
+
 import numpy as np
 
 from tinyseq.autograd.op import NONZERO, composite, op
@@ -14,7 +16,7 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in named)) if ndim else ()
 
 
-def restored(xp, g, shape, axis, keepdims):  # type: ignore[no-untyped-def]
+def restored(xp: Any, g: Any, shape: Any, axis: Any, keepdims: Any) -> Any:
     """A reduced array with its axes back, of length 1, so that it broadcasts against what was reduced."""
     if keepdims:
         return g
@@ -22,7 +24,7 @@ def restored(xp, g, shape, axis, keepdims):  # type: ignore[no-untyped-def]
     return xp.reshape(g, tuple(1 if i in axes else side for i, side in enumerate(shape)))
 
 
-def _first_extreme(xp, x, out, axis, keepdims):  # type: ignore[no-untyped-def]
+def _first_extreme(xp: Any, x: Any, out: Any, axis: Any, keepdims: Any) -> Any:
     """True at the first place along the reduced axes that holds the extreme value."""
     axes = axes_of(axis, x.ndim)
     hit = x == restored(xp, out, x.shape, axis, keepdims)
@@ -36,7 +38,7 @@ def _first_extreme(xp, x, out, axis, keepdims):  # type: ignore[no-untyped-def]
     return xp.permute_dims(xp.reshape(first, moved.shape), tuple(order.index(i) for i in range(x.ndim)))
 
 
-def _extreme_slope(xp, g, x, out, *, axis, keepdims):  # type: ignore[no-untyped-def]
+def _extreme_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) -> Any:
     from tinyseq.backend import namespace_of
 
     values, found = (part._array if isinstance(part, Tensor) else part for part in (x, out))
@@ -56,7 +58,7 @@ sum = op(
 )
 
 
-def _product_slope(xp, g, x, *, axis, keepdims):  # type: ignore[no-untyped-def]
+def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any) -> Any:
     """The product of all others: those before times those after, so that zeros need no division."""
     axes = axes_of(axis, x.ndim)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
@@ -128,12 +130,12 @@ cumsum = op(
 )
 
 
-def _running_product(xp, x, *, axis):  # type: ignore[no-untyped-def]
+def _running_product(xp: Any, x: Any, *, axis: Any) -> Any:
     """y_j = x_1 ... x_j, by steps, so that the rule needs no division by a zero."""
     return xp.cumulative_prod(x, axis=axis)
 
 
-def _running_product_slope(xp, g, x, *, axis):  # type: ignore[no-untyped-def]
+def _running_product_slope(xp: Any, g: Any, x: Any, *, axis: Any) -> Any:
     # x_i's share of y_j is (x_1 .. x_{i-1}) (x_{i+1} .. x_j); the sum over j >= i is a recurrence from the end,
     # s_i = g_i + x_{i+1} s_{i+1}, times the product before i
     axis %= x.ndim
@@ -197,7 +199,7 @@ def _count(x: Tensor, axis: Axis) -> int:
     return int(np.prod([x.shape[a] for a in axes_of(axis, x.ndim)], dtype=np.int64))
 
 
-def _norm_slope(xp, g, x, out, *, axis, keepdims):  # type: ignore[no-untyped-def]
+def _norm_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) -> Any:
     length = restored(xp, out, x.shape, axis, keepdims)
     zero = length == 0  # the norm has no slope at the origin; 0 is its subgradient of least norm
     return restored(xp, g, x.shape, axis, keepdims) * xp.where(

@@ -108,7 +108,7 @@ broadcast_to = op(
 )
 
 
-def _part_of_joined(xp, g, i, shapes, *, axis):  # type: ignore[no-untyped-def]
+def _part_of_joined(xp: Any, g: Any, i: Any, shapes: Any, *, axis: Any) -> Any:
     axis %= len(shapes[0])
     start = sum(shape[axis] for shape in shapes[:i])
     return g[(slice(None),) * axis + (slice(start, start + shapes[i][axis]),)]
@@ -168,7 +168,7 @@ def _some(tensors: Sequence[Any], name: str) -> None:
         raise ValueError(f"{name} takes a list of at least one tensor, got {'a tensor' if len(tensors) else 'none'}")
 
 
-def _rejoined(xp, parts, shapes, join):  # type: ignore[no-untyped-def]
+def _rejoined(xp: Any, parts: Any, shapes: Any, join: Any) -> Any:
     """The gradient of a whole from those of its parts, with zeros where a part was not used."""
     like = next(part for part in parts if part is not None)
     blanks: dict[Shape, Any] = {}
@@ -192,7 +192,7 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
     return list(sections)
 
 
-def _split(xp, x, *, sections, axis=0):  # type: ignore[no-untyped-def]
+def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
     before = (slice(None),) * (axis % x.ndim)
     parts, start = [], 0
     for length in _cuts(x.shape[axis], sections):

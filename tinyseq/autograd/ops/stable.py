@@ -4,6 +4,8 @@ Where everything is -inf, the log of a sum of exponentials is -inf and its gradi
 share the gradient equally. There is no NaN, no epsilon, and no warning.
 """
 
+from typing import Any
+
 import numpy as np
 
 from tinyseq.autograd.op import op
@@ -12,7 +14,7 @@ from tinyseq.autograd.ops.reduce import restored
 _INF = float("inf")
 
 
-def _log_sum(xp, x, axis):  # type: ignore[no-untyped-def]
+def _log_sum(xp: Any, x: Any, axis: Any) -> Any:
     """log(sum(exp(x))) with the axes kept; the sum over nothing is 0, and its log -inf."""
     if 0 in x.shape:
         top = 0.0
@@ -23,7 +25,7 @@ def _log_sum(xp, x, axis):  # type: ignore[no-untyped-def]
         return xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
 
 
-def _log_shares(xp, x, total, axis):  # type: ignore[no-untyped-def]
+def _log_shares(xp: Any, x: Any, total: Any, axis: Any) -> Any:
     """x - total, the log of each term's share of the sum whose log is ``total``; -inf where the sum is 0."""
     infinite = total == _INF
     if bool(xp.any(infinite)):  # the +inf terms share equally: stand 0 and -inf in for them and for the others
@@ -69,7 +71,7 @@ softmax = op(
 )
 
 
-def _log_softmax_slope(xp, g, out, *, axis):  # type: ignore[no-untyped-def]
+def _log_softmax_slope(xp: Any, g: Any, out: Any, *, axis: Any) -> Any:
     share = xp.exp(out)
     alive = xp.sum(share, axis=axis, keepdims=True) > 0
     return xp.where(alive, g - share * xp.sum(g, axis=axis, keepdims=True), 0.0)
@@ -88,7 +90,7 @@ log_softmax = op(
 )
 
 
-def _pair_share(xp, x, y, out):  # type: ignore[no-untyped-def]
+def _pair_share(xp: Any, x: Any, y: Any, out: Any) -> Any:
     """The share of x in exp(x) + exp(y)."""
     infinite = out == _INF
     if bool(xp.any(infinite)):
@@ -132,17 +134,17 @@ log_sigmoid = op(
 )
 
 
-def _at_targets(targets):  # type: ignore[no-untyped-def]
+def _at_targets(targets: Any) -> Any:
     """The index of each row's target in an array whose last axis holds the classes."""
     return (*np.ix_(*(np.arange(side) for side in targets.shape)), targets)
 
 
-def _cross_entropy(xp, logits, *, targets):  # type: ignore[no-untyped-def]
+def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
     total = xp.sum(_log_sum(xp, logits, -1), axis=-1)
     return total - xp.getitem(logits, index=_at_targets(targets))
 
 
-def _cross_entropy_slope(xp, g, logits, *, targets):  # type: ignore[no-untyped-def]
+def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
     # dL/dlogits = softmax(logits) - the target as a one-hot row
     hot = xp.scattered(xp.ones_like(g), index=_at_targets(targets), shape=tuple(logits.shape))
     return xp.expand_dims(g, axis=-1) * (xp.softmax(logits, axis=-1) - hot)
