@@ -45,7 +45,7 @@ def test_a_viterbi_table_of_i_like_cats():
     transition = np.array([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]])
     emission = np.array([[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]])
     columns = ts.hmm.messages(np.array([0.1, 0.2, 0.7]), transition, emission.T, semiring=ts.hmm.semirings.MAX_PRODUCT)
-    table = np.array([np.asarray(column) for column in columns])
+    table = np.array([column.numpy() for column in list(columns)[1:]])
     expected = [[0.02, 0.02, 0.28], [0.0168, 0.0448, 0.0168], [0.012544, 0.001792, 0.002688]]
     np.testing.assert_allclose(table, expected, rtol=1e-12)
 
