@@ -2,4 +2,8 @@
 
 from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
+from tinyseq.hmm.emissions import Categorical
+from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
+from tinyseq.hmm.hmm import HMM
+from tinyseq.hmm.results import Decoding, ImpossibleSequenceError, Posterior

@@ -98,7 +98,12 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
 
 def _split(scores: Any, order: int) -> tuple[Any, Any, Any, Any]:
     """The op's arguments by name."""
-    return tuple(scores[: order - 1]), scores[order - 1], scores[order], scores[order + 1] if len(scores) > order + 1 else None
+    return (
+        tuple(scores[: order - 1]),
+        scores[order - 1],
+        scores[order],
+        scores[order + 1] if len(scores) > order + 1 else None,
+    )
 
 
 def _prepared(scores: Any, order: int, lengths: Array) -> tuple[Arcs, Dense, Ragged]:

@@ -81,6 +81,21 @@ def expectations(
     return Expected(found, np.zeros((0, states_of)) if states is None else states, counts, stops)
 
 
+def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int) -> Array:
+    """P(n neighbouring states | observations) of one sequence, (T - n + 1,) + (K,) * n.
+
+    Args:
+        arcs, scores, batch: of all sequences.
+        number: which sequence.
+    """
+    alone, states = batch.only(number), arcs.end.shape[0]
+    steps = max(len(alone.sizes) - arcs.order + 1, 0)
+    # With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
+    each = [arcs.tables[arcs.which(t)] for t in range(arcs.order - 1 + steps)]
+    found = expectations(Arcs(each, arcs.end, arcs.order), scores, alone, with_states=False)
+    return np.reshape(found.counts[arcs.order - 1 :], (steps, *(states,) * arcs.order))
+
+
 def _width(arcs: Arcs) -> int:
     """Sequences in a tile: a message takes about 256 kB."""
     history = arcs.tables[-1].shape[0] * arcs.tables[-1].shape[1]

@@ -27,7 +27,7 @@ class Ragged:
 
     Example:
         >>> batch = Ragged([1, 3, 2])
-        >>> batch.order.tolist(), batch.sizes.tolist()
+        >>> batch.order.tolist(), batch.sizes
         ([1, 2, 0], [3, 2, 1])
         >>> [batch.rows(t).tolist() for t in range(3)]
         [[1, 4, 0], [2, 5], [3]]
@@ -59,6 +59,12 @@ class Ragged:
         part = copy(self)
         part.order, part.lengths, part._starts = self.order[chosen], self.lengths[chosen], self._starts[chosen]
         part.sizes = part._running()
+        return part
+
+    def only(self, number: int) -> "Ragged":
+        """One sequence, as a batch of its own that reads the same rows."""
+        part = self.columns(np.flatnonzero(self.order == number))
+        part.order = np.zeros(1, dtype=np.intp)
         return part
 
     def tiles(self, width: int) -> Iterator["Ragged"]:

@@ -91,34 +91,46 @@ class Dense:
         return np.exp(logs - top), top
 
 
-class Lookup:
-    """Emission scores looked up in a table, by the symbol of each row.
+class Table:
+    """Emission scores of every symbol in every state.
 
     Args:
-        table: (K, V) log scores.
-        ids: (rows,), which column of the table each row is.
+        logs: (K, V) log scores.
     """
 
-    def __init__(self, table: Array, ids: Array) -> None:
+    def __init__(self, logs: Array) -> None:
+        top = logs.max(axis=0, initial=-np.inf).astype(np.float64)
+        self.logs = logs
+        self.top = np.where(top > -np.inf, top, 0.0)
+        self.relative = np.exp(logs - self.top, dtype=np.float64)
+        self.smallest = float(np.min(self.relative, where=self.relative > 0, initial=1.0))
+
+
+class Lookup:
+    """Emission scores by the symbol of each row.
+
+    Args:
+        table: the scores of the symbols.
+        ids: (rows,), which symbol each row has.
+    """
+
+    def __init__(self, table: Table, ids: Array) -> None:
         self.table = table
         self.ids = ids
-        top = table.max(axis=0).astype(np.float64)
-        self.top = np.where(top > -np.inf, top, 0.0)
-        self.relative = np.exp(table - self.top, dtype=np.float64)
 
     @property
     def smallest(self) -> float:
         """See `Scores`."""
-        return float(np.min(self.relative, where=self.relative > 0, initial=1.0))
+        return self.table.smallest
 
     def logs(self, rows: Array) -> Array:
         """See `Scores`."""
-        return np.take(self.table, self.ids[rows], axis=1)
+        return np.take(self.table.logs, self.ids[rows], axis=1)
 
     def weights(self, rows: Array) -> tuple[Array, Array | float]:
         """See `Scores`."""
         ids = self.ids[rows]
-        return np.take(self.relative, ids, axis=1), self.top[ids]
+        return np.take(self.table.relative, ids, axis=1), self.table.top[ids]
 
 
 class Forward(NamedTuple):

@@ -5,6 +5,8 @@ the forward pass made, so it is the same one. Ties go to the lowest state: of eq
 the lowest last state, then the lowest state before it, and so on.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from tinyseq.backend import Array
@@ -26,12 +28,14 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
     path = np.zeros(batch.count, dtype=np.intp)
     best = np.empty(len(batch.order), dtype=arcs.tables[-1].dtype)
     for tile in batch.tiles(_width(arcs)):
-        messages = _forward(arcs, scores, tile)
-        best[tile.order] = _backtrack(arcs, messages, tile, path)
+        messages = forward(arcs, scores, tile)
+        found, best[tile.order] = backtrack(arcs, messages, tile, join=np.max, choose=np.argmax)
+        for t, states in enumerate(found):
+            path[tile.rows(t)] = states[: tile.sizes[t]]
     return path, best
 
 
-def _forward(arcs: Arcs, scores: Scores, batch: Ragged) -> list[Array]:
+def forward(arcs: Arcs, scores: Scores, batch: Ragged) -> list[Array]:
     """The score of the best path to each history: the messages after 0, 1, ... steps."""
     messages = [np.zeros((1, 1, len(batch.order)), dtype=arcs.tables[-1].dtype)]
     for t, size in enumerate(batch.sizes):
@@ -55,43 +59,53 @@ def _extended(message: Array, table: Array) -> Array:
     return out
 
 
-def _backtrack(arcs: Arcs, messages: list[Array], batch: Ragged, path: Array) -> Array:
-    """Write the best paths into ``path``; returns their scores."""
-    best = np.zeros(len(batch.order), dtype=arcs.end.dtype)
-    steps, states, history = len(batch.sizes), arcs.end.shape[0], arcs.order - 1
-    found = np.zeros((steps, len(batch.order)), dtype=np.intp)
+def backtrack(
+    arcs: Arcs, messages: list[Array], batch: Ragged, join: Callable[..., Array], choose: Callable[..., Array]
+) -> tuple[Array, Array]:
+    """Go back from the last states to the first.
+
+    Args:
+        arcs: the tables.
+        messages: the messages after 0, 1, ... steps.
+        batch: the columns.
+        join: ``join(scores, axis=0)``, the sum of the semiring that made the messages.
+        choose: ``choose(scores, axis=0)``, which of the scores to go back to.
+
+    Returns:
+        The states (T, columns), the padding zero; and the joined score of all last states (columns,).
+    """
+    columns, steps, history = len(batch.order), len(batch.sizes), arcs.order - 1
+    states = arcs.end.shape[0]
+    best = np.zeros(columns, dtype=messages[0].dtype)
+    found = np.zeros((steps, columns), dtype=np.intp)
     size = 0
-    for t in range(steps, 0, -1):  # states up to t - 1 exist; column b knows its last `history` states, once it began
+    for t in range(steps, 0, -1):  # a column that ends at t chooses its last states; then all choose the state before
         if batch.sizes[t - 1] > size:
-            began = slice(size, batch.sizes[t - 1])
-            size = began.stop
-            best[began] = _last_states(messages[t][..., began] + arcs.end[:, None], found[:t, began], history)
+            ended = slice(size, batch.sizes[t - 1])
+            size = ended.stop
+            last = messages[t][..., ended] + arcs.end[:, None]
+            best[ended] = join(last.reshape(-1, last.shape[-1]), axis=0)
+            _choose_last(last, found[max(t - history, 0) : t, ended], join, choose)
         if t > history:
-            table, message = arcs.tables[arcs.which(t - 1)], messages[t - 1]
+            table = arcs.tables[arcs.which(t - 1)]
+            message = messages[t - 1].reshape(*table.shape[:2], -1)[..., :size]
             others = np.zeros(size, dtype=np.intp)
-            for step in range(t - history, t - 1):
-                others = others * states + found[step, :size]
-            message = message.reshape(*table.shape[:2], -1)[..., :size]
-            message = message[:, 0] if history == 1 else message[:, others, np.arange(size)]
-            arcs_in = np.take(table.reshape(states, -1), others * states + found[t - 1, :size], axis=1)
-            found[t - 1 - history, :size] = np.argmax(message + arcs_in, axis=0)
-    for t in range(steps):
-        path[batch.rows(t)] = found[t, : batch.sizes[t]]
-    return best
+            for states_then in found[t - history : t - 1, :size]:
+                others = others * states + states_then
+            before = message[:, 0] if history == 1 else message[:, others, np.arange(size)]
+            into = np.take(table.reshape(states, -1), others * states + found[t - 1, :size], axis=1)
+            found[t - 1 - history, :size] = choose(before + into, axis=0)
+    return found, best
 
 
-def _last_states(message: Array, found: Array, history: int) -> Array:
-    """Choose the last states, the newest first, and write them into the end of ``found`` (t, B); the best scores."""
-    known = min(history, len(found))
-    states = message.shape[1]
-    message = message.reshape(*(states,) * known, -1)
-    columns = np.arange(message.shape[-1])
-    best = message.reshape(-1, len(columns)).max(axis=0)
-    for back in range(known):
-        older = message.reshape(-1, states, len(columns)).max(axis=0)
-        found[-1 - back] = np.argmax(older, axis=0)
-        message = message[..., found[-1 - back], columns]
-    return best
+def _choose_last(message: Array, found: Array, join: Callable[..., Array], choose: Callable[..., Array]) -> None:
+    """Choose the last states, which a message tells apart, the newest first; they are written into ``found``."""
+    states, size = message.shape[1:]
+    columns = np.arange(size)
+    for back in range(1, len(found) + 1):
+        newest = join(message.reshape(-1, states, size), axis=0)
+        found[-back] = choose(newest, axis=0)
+        message = message.reshape(-1, states, size)[:, found[-back], columns]
 
 
 def _width(arcs: Arcs) -> int:

@@ -1,0 +1,275 @@
+"""How hidden states make observations visible. Inference sees none of this, only log scores for each row and state.
+
+An emission model reads sequences, scores them, draws observations, and learns from posteriors.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.labels import Labels
+from tinyseq.hmm.tables import Dense, Lookup, Scores, Table
+
+
+class Rows(NamedTuple):
+    """The observations of several sequences, one sequence after the other.
+
+    Attributes:
+        data: an array with one entry for each observation.
+        lengths: how many belong to each sequence.
+    """
+
+    data: Array
+    lengths: list[int]
+
+    def split(self, values: Array) -> list[Array]:
+        """An array with an entry for each observation, as one array for each sequence."""
+        ends = np.cumsum(self.lengths).tolist()
+        return [values[end - length : end] for end, length in zip(ends, self.lengths, strict=True)]
+
+    def padded(self) -> Array:
+        """For each time step and sequence the number of the observation, (T, N); 0 beyond a sequence's length."""
+        lengths = np.asarray(self.lengths, dtype=np.intp)
+        steps = np.arange(lengths.max(initial=0))[:, None]
+        return np.where(steps < lengths, np.cumsum(lengths) - lengths + steps, 0)
+
+
+@runtime_checkable
+class Emission(Protocol):
+    """What an HMM asks of its emission model."""
+
+    states: int
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """The arrays or tensors that it is made of."""
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one sequence, not a list of them."""
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """Check sequences and bring them into arrays."""
+
+    def scores(self, data: Array) -> Scores:
+        """Log scores of each observation in each state."""
+
+    def recorded(self, data: Array) -> Tensor:
+        """The same as a tensor (rows, K), through which gradients reach the parameters."""
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """One observation for each state."""
+
+    def describe(self, datum: Any) -> str:
+        """An observation, for errors."""
+
+    def both(self, data: Array, other: Array) -> Array:
+        """What two lists of observations say together, where one may be missing."""
+
+
+class Categorical:
+    """Discrete symbols: P(symbol | state).
+
+    An observation None is missing: it says nothing, every state scores it with probability one.
+
+    Args:
+        probabilities: (K, V), an array, or a tensor for gradients.
+        symbols: V names; ids 0..V - 1 by default.
+        unknown: the symbol that stands for every name that is not among ``symbols``; by default such a name is an
+            error.
+        logs: the logs of the probabilities, where the caller has them.
+
+    Raises:
+        ValueError: for shapes or numbers that are no probabilities.
+    """
+
+    def __init__(
+        self,
+        probabilities: Any,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+        logs: Any = None,
+    ) -> None:
+        self.probabilities = probabilities
+        self.states, size = probabilities.shape
+        self.symbols = Labels(symbols, size, "symbol")
+        if unknown is not None and unknown not in self.symbols:
+            raise ValueError(f"unknown={unknown!r} is not among the symbols")
+        self.unknown = unknown
+        self.log = log_of(probabilities) if logs is None else logs
+        # None, the missing observation, is one more symbol, with probability one in every state.
+        plain = self.log.numpy() if isinstance(self.log, Tensor) else self.log
+        self._table = Table(np.concatenate([plain, np.zeros((self.states, 1), dtype=plain.dtype)], axis=1))
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """See `Emission`."""
+        return (self.log,)
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one sequence: its elements are symbols, not sequences."""
+        if isinstance(x, np.ndarray):
+            return x.ndim == 1 and not (len(x) and isinstance(x[0], list | tuple | np.ndarray))
+        if isinstance(x, str) or not len(x) or x[0] in self.symbols:
+            return True
+        if isinstance(x[0], str) and self.symbols.letters:  # words over an alphabet: each word is a sequence
+            return not all(letter in self.symbols for letter in x[0])
+        return not isinstance(x[0], list | tuple | np.ndarray)
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """Names or ids become ids; None becomes V.
+
+        Raises:
+            ValueError: for a symbol that the model does not know, with sequence and position.
+        """
+        lengths = [len(sequence) for sequence in sequences]
+        if sequences and all(isinstance(s, np.ndarray) and s.dtype.kind in "iu" for s in sequences):
+            together = np.concatenate(sequences)
+            if not together.size or (together.min() >= 0 and together.max() < len(self.symbols)):
+                if not self.symbols.numeric:
+                    return Rows(together.astype(np.intp, copy=False), lengths)
+        missing = len(self.symbols)
+        unknown = None if self.unknown is None else int(self.symbols.ids([self.unknown])[0])
+        parts = [np.zeros(0, dtype=np.intp)]
+        for i, sequence in enumerate(sequences):
+            try:
+                parts.append(self.symbols.ids(sequence, missing, unknown))
+            except ValueError as error:
+                raise ValueError(f"sequence {i}, {error}") from None
+        return Rows(np.concatenate(parts), lengths)
+
+    def scores(self, data: Array) -> Scores:
+        """See `Emission`."""
+        return Lookup(self._table, data)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        missing = data == len(self.symbols)
+        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.log), np.where(missing, 0, data))
+        scores: Tensor = FUNCTIONS["where"](missing[..., None], 0.0, rows) if missing.any() else rows
+        return scores
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """See `Emission`."""
+        table = self.probabilities.numpy() if isinstance(self.probabilities, Tensor) else self.probabilities
+        ids = draw(table[states], rng)
+        return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return "a missing observation" if datum == len(self.symbols) else repr(self.symbols[int(datum)])
+
+    def both(self, data: Array, other: Array) -> Array:
+        """See `Emission`."""
+        missing = len(self.symbols)
+        clash = np.flatnonzero((data != other) & (data != missing) & (other != missing))
+        if len(clash):
+            t = int(clash[0])
+            raise ValueError(f"position {t}: cannot be {self.describe(data[t])} and {self.describe(other[t])} at once")
+        return np.where(data == missing, other, data)
+
+    def from_counts(self, counts: Array) -> "Categorical":
+        """The same symbols with new probabilities: each state's share of its expected counts.
+
+        Args:
+            counts: (K, V). A state without any keeps its old probabilities.
+        """
+        return Categorical(
+            shares(counts, self.probabilities), self.symbols if self.symbols.named else None, self.unknown
+        )
+
+    def counts(self, data: Array, states: Array) -> Array:
+        """The expected number of times that each state made each symbol, (K, V).
+
+        Args:
+            data: the ids.
+            states: (rows, K), the posterior of the state at each row.
+        """
+        size = len(self.symbols) + 1
+        return np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
+
+
+class Given:
+    """Observations that are themselves log scores: each sequence is an array (T, K), made by any other model.
+
+    Args:
+        states: K.
+    """
+
+    def __init__(self, states: int) -> None:
+        self.states = states
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """None of its own."""
+        return ()
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one array (T, K)."""
+        return isinstance(x, Tensor) or (hasattr(x, "ndim") and x.ndim == 2)
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """See `Emission`.
+
+        Raises:
+            ValueError: for an array of another shape, or with NaN or +inf in it.
+        """
+        plain = [s.numpy() if isinstance(s, Tensor) else np.asarray(s, dtype=np.float64) for s in sequences]
+        for i, scores in enumerate(plain):
+            if scores.ndim != 2 or scores.shape[1] != self.states:
+                raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")
+            if not (scores < np.inf).all():
+                t = int(np.argwhere(~(scores < np.inf))[0, 0])
+                raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
+        return Rows(np.concatenate([np.zeros((0, self.states)), *plain]), [len(s) for s in plain])
+
+    def scores(self, data: Array) -> Scores:
+        """See `Emission`."""
+        return Dense(data)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        return Tensor(data)
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """Not possible.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return f"log scores {np.asarray(datum)}"
+
+    def both(self, data: Array, other: Array) -> Array:
+        """The product of both: their logs add up."""
+        return data + other
+
+
+def log_of(probabilities: Any) -> Any:
+    """Logs, with log 0 = -inf; through a tensor, a zero has gradient 0: it stays zero."""
+    if isinstance(probabilities, Tensor):
+        where = FUNCTIONS["where"]
+        possible = probabilities.numpy() > 0
+        return where(possible, FUNCTIONS["log"](where(possible, probabilities, 1.0)), -np.inf)
+    with np.errstate(divide="ignore"):
+        return np.log(probabilities)
+
+
+def draw(probabilities: Array, rng: np.random.Generator) -> Array:
+    """One index for each row of probabilities (..., K)."""
+    edges = np.cumsum(probabilities, axis=-1)
+    points = rng.random(edges.shape[:-1]) * edges[..., -1]
+    found: Array = (edges <= points[..., None]).sum(axis=-1)
+    return found
+
+
+def shares(counts: Array, otherwise: Array) -> Array:
+    """Each row's counts over their sum; a row without any is taken from ``otherwise``."""
+    total = counts.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, counts / np.where(total > 0, total, 1.0), otherwise)

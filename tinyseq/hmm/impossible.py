@@ -1,0 +1,50 @@
+"""Why a sequence is impossible: where all paths end, and what would have to be otherwise."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.results import ImpossibleSequenceError
+from tinyseq.hmm.tables import Arcs, Scores
+from tinyseq.hmm.viterbi import forward
+
+
+def explain(
+    arcs: Arcs, scores: Scores, batch: Ragged, number: int, describe: Callable[[int], str], names: Sequence[Any]
+) -> ImpossibleSequenceError:
+    """An error that says where the sequence goes wrong.
+
+    Args:
+        arcs, scores, batch: of all sequences.
+        number: which sequence it is.
+        describe: words for the observation at a position.
+        names: of the states.
+    """
+    alone = batch.only(number)
+    reached = [message.reshape(-1, message.shape[1]) > -np.inf for message in forward(arcs, scores, alone)]
+    dead = next((t for t, message in enumerate(reached) if not message.any()), None)
+    start = f"sequence {number} is impossible: "
+    if dead is None:
+        last = _listed(reached[-1].any(axis=0), names)
+        return ImpossibleSequenceError(
+            f"{start}it can only end in {last}, where no sequence stops", number, len(reached) - 1
+        )
+    position = dead - 1
+    able = scores.logs(alone.rows(position))[:, 0] > -np.inf
+    what = f"{describe(position)} at position {position}"
+    if not able.any():
+        return ImpossibleSequenceError(f"{start}no state can make {what}", number, position)
+    where = "no sequence can begin there"
+    if position:
+        before = _listed(reached[position].any(axis=0), names)
+        where = f"no path leads there: what comes before ends in {before}"
+    return ImpossibleSequenceError(f"{start}only {_listed(able, names)} can make {what}, and {where}", number, position)
+
+
+def _listed(which: Array, names: Sequence[Any], most: int = 5) -> str:
+    chosen = np.flatnonzero(which)
+    listed = ", ".join(repr(names[i]) for i in chosen[:most].tolist())
+    return f"state {listed}" + (f" and {len(chosen) - most} others" if len(chosen) > most else "")

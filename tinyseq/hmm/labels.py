@@ -1,0 +1,84 @@
+"""Names of states and symbols, and their numbers."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+
+
+class Labels(Sequence[Any]):
+    """The names of the states or symbols of a model, in the order of their ids.
+
+    Args:
+        names: different hashable values, or None: then the ids name themselves.
+        size: how many there are.
+        kind: ``"state"`` or ``"symbol"``, for errors.
+
+    Raises:
+        ValueError: if there are too few or too many names, or a name occurs twice.
+
+    Example:
+        >>> tags = Labels(["DT", "NN", "VB"], 3, "state")
+        >>> tags.ids(["NN", "DT"]).tolist(), tags[1]
+        ([1, 0], 'NN')
+    """
+
+    def __init__(self, names: Iterable[Hashable] | None, size: int, kind: str) -> None:
+        self.named = names is not None
+        self.names = tuple(range(size) if names is None else names)
+        self.kind = kind
+        self._ids: dict[Hashable, int] = {name: i for i, name in enumerate(self.names)}
+        if len(self.names) != size:
+            raise ValueError(f"{kind}s has {len(self.names)} names, but the tables have {size} {kind}s")
+        if len(self._ids) != size:
+            twice = next(name for i, name in enumerate(self.names) if self._ids[name] != i)
+            raise ValueError(f"{kind}s names {twice!r} twice")
+        # Numbers are ids, unless the names themselves are numbers.
+        self.letters = all(isinstance(name, str) and len(name) == 1 for name in self.names)
+        self.numeric = self.named and any(isinstance(name, int | np.integer) for name in self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.names[i]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, Hashable) and name in self._ids
+
+    def ids(self, sequence: Any, missing: int | None = None, unknown: int | None = None) -> Array:
+        """The ids of a sequence of names or ids.
+
+        Args:
+            sequence: names, or ids in 0..size - 1.
+            missing: the number that None stands for; without it None is an error.
+            unknown: the number of every unknown name; without it such a name is an error.
+
+        Raises:
+            ValueError: for an unknown name or an id out of range, with its position.
+        """
+        if isinstance(sequence, np.ndarray) and sequence.dtype.kind in "iu" and not self.numeric:
+            wrong = np.flatnonzero((sequence < 0) | (sequence >= len(self)))
+            if len(wrong):
+                raise self._unknown(int(sequence[wrong[0]]), int(wrong[0]))
+            return sequence.astype(np.intp, copy=False)
+        return np.fromiter((self._id(item, t, missing, unknown) for t, item in enumerate(sequence)), dtype=np.intp)
+
+    def _id(self, item: Any, position: int, missing: int | None, unknown: int | None) -> int:
+        if isinstance(item, Hashable) and item in self._ids and not isinstance(item, bool):
+            return self._ids[item]
+        if item is None and missing is not None:
+            return missing
+        if isinstance(item, int | np.integer) and not isinstance(item, bool) and not self.numeric:
+            if 0 <= item < len(self):
+                return int(item)
+        elif unknown is not None:
+            return unknown
+        raise self._unknown(item, position)
+
+    def _unknown(self, item: Any, position: int) -> ValueError:
+        shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
+        known = f"known are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
+        return ValueError(f"position {position}: {item!r} is no {self.kind} of this model; {known}")

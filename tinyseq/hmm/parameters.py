@@ -1,0 +1,180 @@
+"""The tables of a hidden Markov model, checked, with their names and their logs."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of
+from tinyseq.hmm.labels import Labels
+from tinyseq.hmm.tables import Arcs
+
+Table = Any  # an array, or a tensor through which gradients shall flow
+
+
+class Parameters:
+    """What an `HMM` knows; its docstring says what the arguments are."""
+
+    def __init__(
+        self,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> None:
+        tables, transition, emission, end = _taken(initial, transition, emission, end)
+        if emission is None:
+            emission = Given(transition.shape[-1])
+        elif not isinstance(emission, Emission):
+            emission = Categorical(emission, symbols, unknown)
+        self._keep(tables, transition, emission, end, states)
+        _check_rows(self._name(0), tables[0], None)
+        for i, table in enumerate(tables[1:], 1):
+            _check_rows(self._name(i), table, end)
+        _check_rows("transition", transition, end)
+        if isinstance(emission, Categorical):
+            _check_rows("emission", emission.probabilities, None)
+        if end is not None and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
+            raise ValueError(f"end must hold probabilities, got {plain(end)}")
+        self._logs = (tuple(map(log_of, tables)), log_of(transition), None if end is None else log_of(end))
+
+    @classmethod
+    def from_logs(
+        cls,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> Self:
+        """A model from log scores, which need not be normalised: for learning by gradient descent.
+
+        The arguments are those of the model, as logs; tensors among them receive gradients.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> from tinyseq.hmm import HMM
+            >>> logits = ts.tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+            >>> hmm = HMM.from_logs(np.log([0.5, 0.5]), ts.log_softmax(logits), np.log([[0.9, 0.1], [0.2, 0.8]]))
+            >>> hmm.log_likelihood([0, 0, 1]).backward()
+            >>> logits.grad.shape
+            (2, 2)
+        """
+        tables, transition, emission, end = _taken(initial, transition, emission, end)
+        if emission is None:
+            emission = Given(transition.shape[-1])
+        elif not isinstance(emission, Emission):
+            emission = Categorical(_exp(emission), symbols, unknown, logs=emission)
+        model = cls.__new__(cls)
+        model._keep(tuple(map(_exp, tables)), _exp(transition), emission, None if end is None else _exp(end), states)
+        model._logs = (tables, transition, end)
+        return model
+
+    def _keep(
+        self, tables: tuple[Table, ...], transition: Table, emission: Emission, end: Table | None, states: Any
+    ) -> None:
+        """Take tables whose shapes fit."""
+        self.order = len(tables) + 1
+        self.initial = tables if self.order > 2 else tables[0]
+        self.transition = transition
+        self.emissions = emission
+        self.end = end
+        self._tables = tables
+        size = transition.shape[-1] if transition.ndim else 0
+        self.states = Labels(states, size, "state")
+        for i, table in enumerate(tables):
+            _expect(self._name(i), table, (size,) * (i + 1))
+        varies = transition.ndim == self.order + 1
+        _expect("transition", transition, (*transition.shape[: int(varies)], *(size,) * self.order))
+        if emission.states != size:
+            raise ValueError(f"emission has {emission.states} states (rows), but transition has {size}")
+        if end is not None:
+            _expect("end", end, (size,))
+        parts = (*tables, transition, *(() if end is None else (end,)), *emission.parameters)
+        self.requires_grad = any(isinstance(part, Tensor) for part in parts)
+        self.dtype = np.result_type(*(part.dtype for part in parts))
+
+    def _name(self, i: int) -> str:
+        return f"initial[{i}]" if self.order > 2 else "initial"
+
+    @property
+    def symbols(self) -> Sequence[Any]:
+        """The names of the symbols, in the order of their ids; empty if observations are no symbols."""
+        return self.emissions.symbols if isinstance(self.emissions, Categorical) else ()
+
+    @property
+    def emission(self) -> Any:
+        """P(symbol | state), (K, V), or the emission model if it has no such table."""
+        return self.emissions.probabilities if isinstance(self.emissions, Categorical) else self.emissions
+
+    def _arcs(self) -> Arcs:
+        """The logs of the tables, for the passes on raw arrays."""
+        initial, transition, end = self._logs
+        return Arcs.of(tuple(map(plain, initial)), plain(transition), None if end is None else plain(end))
+
+    def __repr__(self) -> str:
+        seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
+        return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen})"
+
+
+def plain(table: Table) -> Array:
+    """The values of a table."""
+    return table.numpy() if isinstance(table, Tensor) else table
+
+
+def _taken(
+    initial: Any, transition: Any, emission: Any, end: Any
+) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
+    """Copies of the arguments as tables; tensors that require gradients stay tensors."""
+    tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
+    if emission is not None and not isinstance(emission, Emission):
+        emission = _table(emission)
+        if emission.ndim != 2:
+            raise ValueError(f"emission must have shape (states, symbols), got {emission.shape}")
+    return tables, _table(transition), emission, None if end is None else _table(end)
+
+
+def _table(value: Any) -> Table:
+    if isinstance(value, Tensor):
+        return value if value.requires_grad else value.numpy()
+    array = np.array(value)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _exp(logs: Table) -> Table:
+    return FUNCTIONS["exp"](logs) if isinstance(logs, Tensor) else np.exp(logs)
+
+
+def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
+    if table.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, as transition has {shape[-1]} states; got {table.shape}")
+
+
+def _check_rows(name: str, table: Table, end: Table | None) -> None:
+    """Each row sums to 1, or to what ``end`` leaves of it, or is all zero: a history that leads nowhere."""
+    values = plain(table)
+    wrong = np.argwhere(~(values >= 0))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities lie between 0 and 1")
+    sums = values.sum(axis=-1)
+    tolerance = 1e-4 if values.dtype == np.float32 else 1e-8
+    good = (np.abs(sums - 1) <= tolerance) | (sums == 0)
+    if end is not None:
+        good |= np.abs(sums + plain(end) - 1) <= tolerance
+    if not good.all():
+        place = tuple(np.argwhere(~good)[0].tolist()) if sums.ndim else ()
+        rest = " (or to 1 - end)" if end is not None else ""
+        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to 1{rest}")

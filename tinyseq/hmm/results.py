@@ -1,0 +1,84 @@
+"""What inference returns, by name."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+
+
+class Decoding(NamedTuple):
+    """A path of hidden states and its score.
+
+    Attributes:
+        path: the state at each step: names where the model has them, else an array of ids.
+        log_prob: the log of the joint probability of path and observations.
+    """
+
+    path: Sequence[Any]
+    log_prob: float
+
+
+class MarginalDecoding(NamedTuple):
+    """The most probable state at each step, each on its own.
+
+    Attributes:
+        path: the states; as a whole they may be an impossible path.
+        expected_accuracy: the expected share of steps at which the state is right; no path has a larger one.
+    """
+
+    path: Sequence[Any]
+    expected_accuracy: float
+
+
+class Drawn(NamedTuple):
+    """A sequence drawn from a model.
+
+    Attributes:
+        observations: what was made visible.
+        states: the hidden states that made it.
+    """
+
+    observations: Sequence[Any]
+    states: Sequence[Any]
+
+
+class Posterior:
+    """What the observations say about the hidden states of one sequence.
+
+    Attributes:
+        log_likelihood: log P(observations).
+        states: (T, K), P(state at t | observations).
+        transitions: (T - n + 1, K, ..., K) for order n, P(states at t, ..., t + n - 1 | observations). It is computed
+            when first asked for, as it is K times as large as all else.
+    """
+
+    def __init__(self, log_likelihood: float, states: Array, transitions: Callable[[], Array]) -> None:
+        self.log_likelihood = log_likelihood
+        self.states = states
+        self._transitions = transitions
+
+    @cached_property
+    def transitions(self) -> Array:
+        """P(states at t, ..., t + n - 1 | observations), (T - n + 1, K, ..., K)."""
+        return self._transitions()
+
+    def __repr__(self) -> str:
+        states = np.array2string(self.states, precision=3, threshold=60, prefix="states=")
+        return f"Posterior(log_likelihood={self.log_likelihood:.6g}, states={states})"
+
+
+class ImpossibleSequenceError(ValueError):
+    """A sequence that no path of states can produce, so that there is nothing to decode.
+
+    Attributes:
+        sequence: its number.
+        position: the first position that no path can reach, or the length if no path can end there.
+    """
+
+    def __init__(self, message: str, sequence: int, position: int) -> None:
+        super().__init__(message)
+        self.sequence = sequence
+        self.position = position
