@@ -118,7 +118,7 @@ def test_viterbi_of_any_order_is_the_lectures_recurrence(order):
 
 
 def test_the_cost_of_a_step_grows_as_states_to_the_order():
-    """O(n K^order): a step's largest array has K^order numbers, and never the K^(2 (order - 1)) of a square of histories."""
+    """O(n K^order): a step's largest array has K^order numbers, never the K^(2 order - 2) of pairs of histories."""
     states, order = 5, 4
     initial = tuple(np.ones((states,) * (i + 1)) for i in range(order - 1))
     import tinyseq as ts

@@ -6,4 +6,20 @@ from tinyseq.hmm.emissions import Categorical
 from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
 from tinyseq.hmm.hmm import HMM
-from tinyseq.hmm.results import Decoding, ImpossibleSequenceError, Posterior
+from tinyseq.hmm.results import Decoding, Drawn, ImpossibleSequenceError, MarginalDecoding, Posterior
+
+__all__ = [
+    "HMM",
+    "AddK",
+    "Categorical",
+    "Decoding",
+    "Drawn",
+    "ImpossibleSequenceError",
+    "MarginalDecoding",
+    "Posterior",
+    "best_score",
+    "chain",
+    "log_partition",
+    "messages",
+    "semirings",
+]

@@ -128,9 +128,9 @@ class Categorical:
         lengths = [len(sequence) for sequence in sequences]
         if sequences and all(isinstance(s, np.ndarray) and s.dtype.kind in "iu" for s in sequences):
             together = np.concatenate(sequences)
-            if not together.size or (together.min() >= 0 and together.max() < len(self.symbols)):
-                if not self.symbols.numeric:
-                    return Rows(together.astype(np.intp, copy=False), lengths)
+            in_range = not together.size or (together.min() >= 0 and together.max() < len(self.symbols))
+            if in_range and not self.symbols.numeric:
+                return Rows(together.astype(np.intp, copy=False), lengths)
         missing = len(self.symbols)
         unknown = None if self.unknown is None else int(self.symbols.ids([self.unknown])[0])
         parts = [np.zeros(0, dtype=np.intp)]

@@ -89,7 +89,7 @@ def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: st
     if not names:
         raise ValueError(f"the sequences hold no {kind}")
     try:
-        return sorted(names)  # type: ignore[type-var]
+        return sorted(names)
     except TypeError:
         return names
 
@@ -192,8 +192,8 @@ def witten_bell(counts: Array) -> Array:
     """Witten-Bell: a history that was followed by many different outcomes leaves more to its shorter history.
 
     P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of different
-    outcomes after h, and h' is h without its oldest state; the shortest history of all is uniform. (Witten and Bell 1991,
-    method C.)
+    outcomes after h, and h' is h without its oldest state; the shortest history of all is uniform. (Witten and Bell
+    1991, method C.)
 
     Args:
         counts: (..., W).

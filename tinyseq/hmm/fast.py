@@ -6,7 +6,7 @@ from the best path. A gradient that is to be differentiated again is taken throu
 so is everything on arrays other than NumPy's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,7 +122,7 @@ def _best_forward(xp, *scores, order, lengths, work):  # type: ignore[no-untyped
     return best
 
 
-def _slopes(semiring, all_of_them):  # type: ignore[no-untyped-def]
+def _slopes(semiring: Semiring, all_of_them: Callable[..., list[Array]]) -> Callable[..., Any]:
     """A rule for each argument; the gradients of all of them are found together, once."""
 
     def rule(xp, g, i, scores, *, order, lengths, work):  # type: ignore[no-untyped-def]

@@ -28,11 +28,12 @@ from tinyseq.hmm.viterbi import best_paths
 class HMM(Parameters):
     """A hidden Markov model of any n-gram order.
 
-    P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). In a model of order 2, the usual one,
-    a state depends on the one before it; in one of order 3 (trigram) on the two before it, and so on.
+    P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). In a model of order 2, the usual
+    one, a state depends on the one before it; in one of order 3 (trigram) on the two before it, and so on.
 
     A sequence is a list of symbols, or an array of ids; a list of sequences gives a list of answers. ([] is one empty
-    sequence.) A symbol None is a missing observation. ``states=`` narrows the hidden states down: for each step None (any), a state, or a set of them.
+    sequence.) A symbol None is a missing observation. ``states=`` narrows the hidden states down: for each step None
+    (any), a state, or a set of them.
 
     Args:
         initial: P(s_1), (K,). For order n the tuple of P(s_1) (K,), P(s_2 | s_1) (K, K), ..., of n - 1 tables.
@@ -214,7 +215,7 @@ class HMM(Parameters):
             ValueError: if a symbol is asked about where another one is given.
 
         Example:
-            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states=["L", "H"], symbols="ab")
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
             >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
             0.54
         """
@@ -353,7 +354,7 @@ class HMM(Parameters):
     def _recorded(self, rows: Rows, allowed: Array | None) -> Tensor:
         """The log-likelihood as a tensor, through which gradients flow."""
         initial, transition, end = self._logs
-        place, lengths = rows.padded(), np.asarray(rows.lengths)
+        place, lengths = rows.padded(), rows.lengths
         scores = self.emissions.recorded(rows.data)
         if allowed is not None:
             scores = scores + np.where(allowed, 0.0, -np.inf)

@@ -1,10 +1,10 @@
 """Forward and backward in probabilities: matrix products, with an eye on underflow.
 
 Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
-the smallest positive factor that a step can bring. As long as f^r stays above 1e-140, r steps cannot underflow, so for r
-steps nothing is checked. Then each message is divided by its largest entry, and its smallest positive entry is looked
-at: if that is too small to promise as much for the next r steps, the sequence is marked unsafe and computed in logs
-instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
+the smallest positive factor that a step can bring. As long as f^r stays above 1e-140, r steps cannot underflow, so
+for r steps nothing is checked. Then each message is divided by its largest entry, and its smallest positive entry is
+looked at: if that is too small to promise as much for the next r steps, the sequence is marked unsafe and computed in
+logs instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
 """
 
 import numpy as np
@@ -101,7 +101,7 @@ class Scaled:
         for t in reversed(range(len(batch.sizes))):
             size, number = batch.sizes[t], self.arcs.which(t)
             table, message = self.tables[number], messages[t + 1]
-            # Probability of all that is ahead, for each history; the columns that end here have only the end before them.
+            # The probability of all that is ahead of each history; a column that ends here has only the end ahead.
             block = np.empty_like(message)
             still = ahead.shape[-1]
             block[..., :still] = ahead.reshape(*message.shape[:2], still)

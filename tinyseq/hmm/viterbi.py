@@ -1,7 +1,7 @@
 """Viterbi on raw arrays: the best path of many sequences at once, without back-pointers.
 
-The messages are kept; going back along the one best path, the best predecessor is found again by the same additions that
-the forward pass made, so it is the same one. Ties go to the lowest state: of equally good paths, the one found has
+The messages are kept; going back along the one best path, the best predecessor is found again by the same additions
+that the forward pass made, so it is the same one. Ties go to the lowest state: of equally good paths, the one found has
 the lowest last state, then the lowest state before it, and so on.
 """
 
