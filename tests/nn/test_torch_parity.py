@@ -189,3 +189,23 @@ def test_layers_without_time_are_pytorchs(layer, seed):
     expected = dict(theirs.named_parameters())
     for key, parameter in ours.named_parameters():
         np.testing.assert_allclose(parameter.grad.numpy(), expected[key].grad.numpy(), rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_cells_are_pytorchs(kind, bias):
+    torch.manual_seed(0)
+    theirs, ours = getattr(torch.nn, kind)(3, 4, bias).double(), getattr(ts.nn, kind)(3, 4, bias, dtype="float64")
+    ours.load_state_dict({name: value.detach().numpy() for name, value in theirs.state_dict().items()})
+    rng = np.random.default_rng(0)
+    state = state_y = None
+    for _ in range(3):
+        x = rng.standard_normal((2, 3))
+        state, state_y = ours(ts.tensor(x), state), theirs(torch.tensor(x), state_y)
+    for a, b in zip(parts(state), parts(state_y), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.detach().numpy(), rtol=1e-12, atol=1e-14)
+    (parts(state)[0] ** 2).sum().backward()
+    (parts(state_y)[0] ** 2).sum().backward()
+    expected = dict(theirs.named_parameters())
+    for name, parameter in ours.named_parameters():
+        np.testing.assert_allclose(parameter.grad.numpy(), expected[name].grad.numpy(), rtol=1e-9, atol=1e-12)

@@ -2,6 +2,7 @@
 
 from tinyseq.autograd.tensor import Parameter
 from tinyseq.nn import init
+from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinyseq.nn.losses import clip_grad_norm_, clip_grad_value_, cross_entropy, mse_loss, nll_loss
 from tinyseq.nn.module import Module, ModuleList, Sequential
@@ -13,11 +14,14 @@ __all__ = [
     "RNN",
     "Dropout",
     "Embedding",
+    "GRUCell",
+    "LSTMCell",
     "LayerNorm",
     "Linear",
     "Module",
     "ModuleList",
     "Parameter",
+    "RNNCell",
     "Sequential",
     "clip_grad_norm_",
     "clip_grad_value_",

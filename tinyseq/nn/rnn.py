@@ -5,7 +5,7 @@ back.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -13,18 +13,14 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, constant_like
-from tinyseq.nn import cells, init
+from tinyseq.nn import init
+from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
 
-States = tuple[Tensor, ...]  # the hidden state first; each (H, B)
 
-
-class Recurrent(Module):
-    """What RNN, LSTM and GRU share; a subclass says how many gates and states there are, and what one step is."""
-
-    gates: int  # blocks of H rows in the weights
-    states: int = 1  # what is carried from step to step: h, or h and c
+class Recurrent(Kind, Module):
+    """What RNN, LSTM and GRU share: the loop over time, layers and directions."""
 
     def __init__(
         self,
@@ -61,14 +57,6 @@ class Recurrent(Module):
     @property
     def _directions(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
-
-    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
-        """One time step; ``z`` (gates * H, B) is the input's share."""
-        raise AssertionError("a subclass defines its step")
-
-    def input_bias(self, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
-        """The bias that can be added for all steps at once."""
-        return bias_ih + bias_hh
 
     def forward(self, x: Tensor, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
         """Run over a batch of sequences.
@@ -190,7 +178,7 @@ def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
     return Active(given, x)
 
 
-class RNN(Recurrent):
+class RNN(PlainKind, Recurrent):
     """The plain recurrent network, h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
     Parameters are named and laid out as PyTorch's: ``weight_ih_l0`` (H, I), ``weight_hh_l0`` (H, H), ``bias_ih_l0``,
@@ -213,21 +201,8 @@ class RNN(Recurrent):
         ((7, 2, 5), (1, 2, 5))
     """
 
-    gates = 1
 
-    def __init__(self, *args: Any, nonlinearity: Literal["tanh", "relu"] = "tanh", **settings: Any) -> None:
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f'nonlinearity must be "tanh" or "relu", got {nonlinearity!r}')
-        super().__init__(*args, **settings)
-        self.nonlinearity = nonlinearity
-
-    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
-        """See `cells.rnn_step`."""
-        cell = cells.rnn_step if self.nonlinearity == "tanh" else cells.relu_rnn_step
-        return (cell(z, states[0], weight_hh),)
-
-
-class LSTM(Recurrent):
+class LSTM(LSTMKind, Recurrent):
     """Long short-term memory; see `cells.lstm_step` for the formula, and `RNN` for the arguments.
 
     ``weight_ih_l0`` is (4H, I) and ``weight_hh_l0`` (4H, H), in the order of gates i, f, g, o.
@@ -239,16 +214,8 @@ class LSTM(Recurrent):
         ((7, 2, 5), (2, 2, 5), (2, 2, 5))
     """
 
-    gates = 4
-    states = 2
 
-    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
-        """See `cells.lstm_step`."""
-        h, c = states
-        return cells.lstm_step(z, h, c, weight_hh)
-
-
-class GRU(Recurrent):
+class GRU(GRUKind, Recurrent):
     """Gated recurrent unit; see `cells.gru_step` for the formulas, and `RNN` for the arguments.
 
     Args:
@@ -261,20 +228,3 @@ class GRU(Recurrent):
         >>> output.shape
         (7, 2, 5)
     """
-
-    gates = 3
-
-    def __init__(self, *args: Any, reset: Literal["after", "before"] = "after", **settings: Any) -> None:
-        if reset not in ("after", "before"):
-            raise ValueError(f'reset must be "after" or "before", got {reset!r}')
-        super().__init__(*args, **settings)
-        self.reset = reset
-
-    def input_bias(self, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
-        """b_hn lies inside the reset product, so only b_ih can be added beforehand."""
-        return bias_ih
-
-    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
-        """See `cells.gru_step` and `cells.gru_step_before`."""
-        cell = cells.gru_step if self.reset == "after" else cells.gru_step_before
-        return (cell(z, states[0], weight_hh, bias_hh),)

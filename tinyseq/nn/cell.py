@@ -1,0 +1,85 @@
+"""Cells as modules: one time step at a time, for loops of one's own."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.ops.shape import expand_dims, transpose
+from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.nn import init
+from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
+from tinyseq.nn.module import Module
+
+
+class Cell(Kind, Module):
+    """What RNNCell, LSTMCell and GRUCell share."""
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
+        rows = self.gates * hidden_size
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        self.weight_ih = init.fan_in((rows, input_size), hidden_size, dtype)
+        self.weight_hh = init.fan_in((rows, hidden_size), hidden_size, dtype)
+        if bias:
+            self.bias_ih = init.fan_in((rows,), hidden_size, dtype)
+            self.bias_hh = init.fan_in((rows,), hidden_size, dtype)
+
+    def forward(self, x: Tensor, state: Any = None) -> Any:
+        """One step.
+
+        Args:
+            x: (B, input_size).
+            state: h (B, H), or for an LSTM the pair (h, c); zeros if None.
+
+        Returns:
+            The new state, shaped as ``state``.
+
+        Raises:
+            ValueError: for a shape that does not fit.
+        """
+        if x.ndim != 2 or x.shape[1] != self.input_size:
+            raise ValueError(f"x must have shape (B, {self.input_size}), got {x.shape}")
+        shape = (x.shape[0], self.hidden_size)
+        zeros = constant_like(self.weight_hh, np.zeros(shape))
+        parts = (zeros,) * self.states if state is None else (state,) if self.states == 1 else tuple(state)
+        for part in parts:
+            if part.shape != shape:
+                raise ValueError(f"the state must have shape {shape}, got {part.shape}")
+        z, bias_hh = self.weight_ih @ transpose(x), None
+        if self.bias:
+            bias_hh = expand_dims(self.bias_hh, 1)
+            z = z + self.input_bias(expand_dims(self.bias_ih, 1), bias_hh)
+        after = tuple(map(transpose, self.step(z, tuple(map(transpose, parts)), self.weight_hh, bias_hh)))
+        return after[0] if self.states == 1 else after
+
+
+class RNNCell(PlainKind, Cell):
+    """One step of `RNN`; parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` as PyTorch's.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.RNNCell(3, 5)(ts.zeros(2, 3)).shape
+        (2, 5)
+    """
+
+
+class LSTMCell(LSTMKind, Cell):
+    """One step of `LSTM`: (h, c) after the step.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> h, c = ts.nn.LSTMCell(3, 5)(ts.zeros(2, 3))
+        >>> h.shape, c.shape
+        ((2, 5), (2, 5))
+    """
+
+
+class GRUCell(GRUKind, Cell):
+    """One step of `GRU`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.GRUCell(3, 5, reset="before")(ts.zeros(2, 3)).shape
+        (2, 5)
+    """
