@@ -8,8 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd.op import OPS
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.hmm.semirings import LOG, MAX
+from tinyseq.testing.battery import check_op
+from tinyseq.testing.calls import Call, family, numbers
 
 
 def leaves(scores):
@@ -89,10 +92,33 @@ def test_float32_in_float32_out(scores_lengths):
         np.testing.assert_allclose(found.numpy(), fast(*scores, lengths=lengths).numpy(), rtol=1e-5, atol=1e-5)
 
 
+@family
+def chain_calls(draw, op):
+    """The scores of a random chain as one vector."""
+    scores, lengths = draw(chains(values=FINITE, batch=True, max_steps=3, orders=(2, 3)))
+    parts = [*scores.initial, scores.transition, scores.emission, *([] if scores.end is None else [scores.end])]
+    shapes = tuple(part.shape for part in parts)
+    setting = {"shapes": shapes, "order": scores.order, "lengths": tuple(lengths)}
+    return Call(numbers(draw, op, [(sum(part.size for part in parts),)]), setting)
+
+
+@pytest.mark.parametrize("name", ["log_partition", "best_score"])
+@given(data=st.data())
+def test_the_ops_keep_the_contract_of_ops(name, data):
+    op = OPS[name]
+    check_op(op, data.draw(st.composite(chain_calls)(op)))
+
+
 def test_it_is_one_node_of_the_tape():
     emission = ts.tensor(np.zeros((50, 3)), requires_grad=True)
-    out = log_partition(np.zeros(3), np.zeros((3, 3)), emission[:, None], lengths=[50])
-    assert out.node.op.name == "log_partition"
+    out = log_partition(np.zeros(3), np.zeros((3, 3)), emission[:, None], lengths=[50]).sum()
+    assert [visit.node.op.name for visit in ts.trace_backward(out)] == [
+        "sum",
+        "log_partition",
+        "concatenate",
+        "reshape",
+        "getitem",
+    ]
 
 
 @pytest.mark.parametrize("fast", [log_partition, best_score])

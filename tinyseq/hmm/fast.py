@@ -6,12 +6,13 @@ from the best path. A gradient that is to be differentiated again is taken throu
 so is everything on arrays other than NumPy's.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import op
+from tinyseq.autograd.op import FUNCTIONS, op
 from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
@@ -90,96 +91,114 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     if single:
         emission = emission[:, None]
     steps, size = emission.shape[:2]
-    stops = np.full(size, steps) if lengths is None else np.array(lengths, dtype=np.intp)
-    scores = (*tables, transition, emission, *(() if end is None else (end,)))
-    out: Tensor = node(*scores, order=len(tables) + 1, lengths=stops, work={})
+    stops = (steps,) * size if lengths is None else tuple(int(length) for length in lengths)
+    parts = (*tables, transition, emission, *(() if end is None else (end,)))
+    # One vector of all scores, so that forward-backward runs once, and not once for each table.
+    scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
+    shapes = tuple(part.shape for part in parts)
+    out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops)
     return out[0] if single else out
 
 
-def _split(scores: Any, order: int) -> tuple[Any, Any, Any, Any]:
-    """The op's arguments by name."""
+Shapes = tuple[tuple[int, ...], ...]
+
+
+def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, Any]:
+    """The tables, transition, emission and end that a vector of scores was made of."""
+    parts, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(scores[start:stop].reshape(shape))
+        start = stop
     return (
-        tuple(scores[: order - 1]),
-        scores[order - 1],
-        scores[order],
-        scores[order + 1] if len(scores) > order + 1 else None,
+        tuple(parts[: order - 1]),
+        parts[order - 1],
+        parts[order],
+        parts[order + 1] if len(parts) > order + 1 else None,
     )
 
 
-def _prepared(scores: Any, order: int, lengths: Array) -> tuple[Arcs, Dense, Ragged]:
-    initial, transition, emission, end = _split(scores, order)
-    rows = emission.reshape(-1, emission.shape[-1])
-    return Arcs.of(initial, transition, end), Dense(rows), Ragged(lengths, padded=emission.shape[0])
+def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> tuple[Arcs, Dense, Ragged]:
+    initial, transition, emission, end = _unpacked(scores, shapes, order)
+    rows = Dense(emission.reshape(-1, emission.shape[-1]))
+    return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
 
 
-def _log_forward(xp, *scores, order, lengths, work):  # type: ignore[no-untyped-def]
-    return log_likelihood(*_prepared(scores, order, lengths)).astype(scores[order].dtype)
+def _readable(semiring: Semiring, scores: Any, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Tensor:
+    return chain(*_unpacked(scores, shapes, order), semiring=semiring, lengths=lengths)
 
 
-def _best_forward(xp, *scores, order, lengths, work):  # type: ignore[no-untyped-def]
-    path, best = best_paths(*_prepared(scores, order, lengths))
-    work["path"] = path.reshape(scores[order].shape[:2])
-    return best
+def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+    """The posterior of every state and arc, times the upstream gradient of its sequence, as one vector."""
+    found = expectations(*_prepared(scores, shapes, order, lengths), weight=g)
+    end = [found.stops] if len(shapes) > order + 1 else []
+    return np.concatenate([part.reshape(-1) for part in (*found.counts, found.states, *end)])
 
 
-def _slopes(semiring: Semiring, all_of_them: Callable[..., list[Array]]) -> Callable[..., Any]:
-    """A rule for each argument; the gradients of all of them are found together, once."""
-
-    def rule(xp, g, i, scores, *, order, lengths, work):  # type: ignore[no-untyped-def]
-        if isinstance(g, Tensor):
-            initial, transition, emission, end = _split(scores, order)
-            total = chain(initial, transition, emission, end, semiring=semiring, lengths=lengths)
-            return grad(total, scores[i], g, create_graph=True)
-        if work.get("upstream") is not g:
-            work["upstream"], work["slopes"] = g, all_of_them(g, scores, order, lengths, work)
-        return work["slopes"][i]
-
-    return rule
-
-
-def _log_slopes(g, scores, order, lengths, work):  # type: ignore[no-untyped-def]
-    found = expectations(*_prepared(scores, order, lengths), weight=g)
-    shapes = [part.shape for part in scores]
-    varies = scores[order - 1].ndim > order
-    counts = [count.reshape(shape) for count, shape in zip(found.counts, shapes[: order - 1], strict=False)]
-    rest = found.counts[order - 1 :]
-    counts.append((np.stack(rest) if varies and rest else rest[0] if rest else np.zeros(0)).reshape(shapes[order - 1]))
-    return [*counts, found.states.reshape(shapes[order]), found.stops]
-
-
-def _best_slopes(g, scores, order, lengths, work):  # type: ignore[no-untyped-def]
-    """Along the best path each score counts once."""
-    path = work["path"]
-    slopes = [np.zeros(part.shape) for part in scores]
-    varies = scores[order - 1].ndim > order
-    for t in range(len(path)):
-        running = np.flatnonzero(lengths > t)
-        states = tuple(path[j, running] for j in range(max(t - order + 1, 0), t + 1))
-        number = min(t, order - 1)
-        step = (np.full(len(running), t - order + 1),) if varies and number == order - 1 else ()
-        np.add.at(slopes[number], step + states, g[running])
-        slopes[order][t, running, states[-1]] = g[running]
-        if len(slopes) > order + 1:
-            last = running[lengths[running] == t + 1]
-            np.add.at(slopes[order + 1], path[t, last], g[last])
+def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+    """How often each score counts on the best path, times the upstream gradient of its sequence, as one vector."""
+    paths, _ = best_paths(*_prepared(scores, shapes, order, lengths))
+    paths = paths.reshape(shapes[order][:2])
+    slopes = np.zeros(scores.shape)
+    initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
+    stops = np.asarray(lengths, dtype=np.intp)
+    for t, path in enumerate(paths):
+        running = np.flatnonzero(stops > t)
+        arc = tuple(paths[max(t - order + 1, 0) : t + 1, running])
+        if t < order - 1:
+            table = initial[t]
+        else:
+            table = transition[t - order + 1] if transition.ndim > order else transition
+        np.add.at(table, arc, g[running])
+        emission[t, running, path[running]] = g[running]
+        if end is not None:
+            last = running[stops[running] == t + 1]
+            np.add.at(end, path[last], g[last])
     return slopes
+
+
+def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting: dict[str, Any]) -> Tensor:
+    """The gradient through the readable chain, which can be differentiated again."""
+    total = _readable(semiring, scores, **setting)
+    if not total.requires_grad:  # all sequences are empty
+        return scores * 0.0
+    slope: Tensor = grad(total, scores, g, create_graph=True)
+    return slope
+
+
+def _log_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+    if isinstance(g, Tensor):
+        return _differentiable_slope(LOG, scores, g, setting)
+    return _posteriors(scores, g, **setting)
+
+
+def _best_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+    if isinstance(g, Tensor):
+        return _differentiable_slope(MAX, scores, g, setting)
+    return _on_best_path(scores, g, **setting)
 
 
 _log_partition = op(
     "log_partition",
-    forward=_log_forward,
+    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): log_likelihood(
+        *_prepared(scores, shapes, order, lengths)
+    ).astype(scores.dtype),
     saves="scores",
-    vjp=_slopes(LOG, _log_slopes),
+    vjp=_log_slope,
     tex=r"\bar e_{ti} = \bar y\,P(s_t = i \mid o),\quad \bar a_{ij} = \bar y \sum_t P(s_t = i, s_{t+1} = j \mid o)",
     analytic=False,
     calls="chain",
+    reference=lambda scores, **setting: _readable(LOG, scores, **setting).numpy(),
 )
 _best_score = op(
     "best_score",
-    forward=_best_forward,
+    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): best_paths(
+        *_prepared(scores, shapes, order, lengths)
+    )[1],
     saves="scores",
-    vjp=_slopes(MAX, _best_slopes),
+    vjp=_best_slope,
     tex=r"\bar e_{ti} = \bar y\,[s^*_t = i],\quad \bar a_{ij} = \bar y \sum_t [s^*_t = i, s^*_{t+1} = j]",
     analytic=False,
     calls="chain",
+    reference=lambda scores, **setting: _readable(MAX, scores, **setting).numpy(),
 )
