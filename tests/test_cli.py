@@ -1,0 +1,126 @@
+"""The command line: what it writes and prints, and one clear line for bad input."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("typer", reason="the command line is not installed: pip install 'tinyseq[cli]'")
+pytest.importorskip("safetensors", reason="model files are not installed: pip install 'tinyseq[io]'")
+
+from typer.testing import CliRunner
+
+CONLLU = "".join(
+    "".join(f"{i + 1}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n" for i, (word, tag) in enumerate(sentence)) + "\n"
+    for sentence in [
+        [("the", "DET"), ("cat", "NOUN"), ("runs", "VERB")],
+        [("the", "DET"), ("dog", "NOUN"), ("sleeps", "VERB")],
+        [("a", "DET"), ("cat", "NOUN"), ("sleeps", "VERB")],
+    ]
+)
+
+
+@pytest.fixture
+def tinyseq(tmp_path, monkeypatch):
+    """Run a command in an empty folder: gives exit status, output and error text."""
+    from tinyseq.commands import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words):
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+def test_a_language_model_is_trained_judged_and_sampled(tinyseq, tmp_path):
+    (tmp_path / "text.txt").write_text("so long and thanks for all the fish. " * 40)
+    status, out, _ = tinyseq(
+        "lm", "train", "text.txt", "--out", "m.lm", "--steps", 60, "--hidden", 16, "--window", 16, "--batch", 8
+    )
+    assert status == 0, out
+    assert "held out" in out
+    status, out, _ = tinyseq("lm", "eval", "m.lm", "text.txt")
+    assert status == 0
+    assert "nats a character, perplexity" in out
+    first, again = (tinyseq("lm", "sample", "m.lm", "--length", 40, "--prompt", "so ", "--seed", 1) for _ in range(2))
+    assert first == again
+    assert first[1].startswith("so ")
+    assert len(first[1].rstrip("\n")) == 43
+
+
+def test_a_tagger_is_trained_judged_and_used(tinyseq, tmp_path):
+    (tmp_path / "train.conllu").write_text(CONLLU)
+    assert tinyseq("tag", "train", "train.conllu", "--out", "m.tag")[0] == 0
+    status, out, _ = tinyseq("tag", "eval", "m.tag", "train.conllu")
+    assert (status, "100.00% of tags right" in out) == (0, True)
+    assert tinyseq("tag", "tag", "m.tag", "the dog runs") == (0, "the\tDET\ndog\tNOUN\nruns\tVERB\n", "")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "text.txt: cannot be read"),
+        (b"", "text.txt: the file is empty"),
+        (b"good\n\xff\xfe\n", "text.txt, line 2"),
+        (b"one\0two", "text.txt, line 1"),
+    ],
+)
+def test_a_bad_text_is_one_line_and_writes_nothing(tinyseq, tmp_path, content, message):
+    if content is not None:
+        (tmp_path / "text.txt").write_bytes(content)
+    status, _, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm")
+    assert status == 1
+    assert error.startswith(f"tinyseq: {message}")
+    assert error.count("\n") == 1
+    assert not (tmp_path / "m.lm").exists()
+
+
+def test_a_malformed_line_is_named_with_what_was_expected(tinyseq, tmp_path):
+    (tmp_path / "bad.conllu").write_text(CONLLU + "1\tlonely\n")
+    status, _, error = tinyseq("tag", "train", "bad.conllu", "--out", "m.tag")
+    assert status == 1
+    assert error.startswith("tinyseq: bad.conllu, line 13: 2 columns in")
+    assert "expected ten columns" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [("lm", "sample"), ("lm", "eval"), ("tag", "tag"), ("tag", "eval")])
+def test_a_foreign_model_file_is_one_line(tinyseq, tmp_path, command):
+    (tmp_path / "m").write_text("no model at all")
+    (tmp_path / "text.txt").write_text("x")
+    more = [] if command == ("lm", "sample") else ["text.txt"]
+    status, _, error = tinyseq(*command, "m", *more)
+    assert status == 1
+    assert error.startswith("tinyseq: m: not a whole safetensors file")
+    assert error.count("\n") == 1
+
+
+def test_a_model_of_the_other_kind_is_refused(tinyseq, tmp_path):
+    (tmp_path / "train.conllu").write_text(CONLLU)
+    tinyseq("tag", "train", "train.conllu", "--out", "m.tag")
+    status, _, error = tinyseq("lm", "sample", "m.tag")
+    assert status == 1
+    assert "expected tinyseq.lm.RNNLM" in error
+
+
+@pytest.mark.parametrize("what", ["rnn", "lstm", "trellis"])
+def test_drawings_are_written(tinyseq, tmp_path, what):
+    pytest.importorskip("graphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
+    status, out, error = tinyseq("draw", what, "--out", "picture.dot")
+    assert status == 0, out + error
+    assert "graph" in (tmp_path / "picture.dot").read_text()
+
+
+def test_doctor_names_the_versions(tinyseq):
+    status, out, _ = tinyseq("doctor")
+    assert status == 0
+    assert "NumPy" in out
+
+
+def test_the_command_is_installed_and_explains_itself():
+    result = subprocess.run([sys.executable, "-m", "tinyseq.cli", "--help"], capture_output=True, text=True, check=True)
+    for command in ("demo", "lm", "tag", "draw", "doctor"):
+        assert command in result.stdout
