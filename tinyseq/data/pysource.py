@@ -14,11 +14,11 @@ from tinyseq.data.readers import DataError, Sentence, show
 
 # What binds a name, the more telling first: a name that is bound in several ways is what the first of them says.
 KINDS = ("parameter", "class", "function", "module", "import", "variable")
-LABELS = (*KINDS, "attribute", "builtin", "keyword", "string", "number", "operator", "delimiter")
+LABELS = (*KINDS, "attribute", "builtin", "keyword", "string", "number", "operator", "dot", "delimiter")
 
 BUILTINS = frozenset(dir(builtins))
 SOFT_KEYWORDS = frozenset({"match", "case", "type"})  # keywords only where they begin a line and are no names
-DELIMITERS = frozenset("()[]{},:;.")
+DELIMITERS = frozenset("()[]{},:;")
 
 Position = tuple[int, int]  # line from 1, column in UTF-8 bytes, as the parser counts
 
@@ -59,14 +59,15 @@ def labelled_tokens(source: str) -> list[Sentence]:
 
         - for names: parameter (its uses and keyword arguments too), class, function, module, import (bound by
           `from ... import`), variable, attribute, builtin;
-        - for the rest: keyword, string, number, operator, delimiter (brackets, commas, colons, dots).
+        - for the rest: keyword, string, number, operator, dot (which an attribute follows), delimiter (brackets,
+          commas, colons, semicolons).
 
     Raises:
         SyntaxError: the source is not a program.
 
     Example:
         >>> labelled_tokens("width = self.width * 2  # pixels")
-        [[('width', 'variable'), ('=', 'operator'), ('self', 'variable'), ('.', 'delimiter'), ('width', 'attribute'),
+        [[('width', 'variable'), ('=', 'operator'), ('self', 'variable'), ('.', 'dot'), ('width', 'attribute'),
           ('*', 'operator'), ('2', 'number')]]
     """
     with warnings.catch_warnings():
@@ -187,7 +188,7 @@ def label(token: tokenize.TokenInfo, before: str, kind: str) -> str:
     if token.type == tokenize.NUMBER:
         return "number"
     if token.type != tokenize.NAME:
-        return "delimiter" if token.string in DELIMITERS else "operator"
+        return "dot" if token.string == "." else "delimiter" if token.string in DELIMITERS else "operator"
     if keyword.iskeyword(token.string) or (not before and not kind and token.string in SOFT_KEYWORDS):
         return "keyword"
     # The parser gives no position for the name in `def name`, `class name`, `except ... as name`, `global name`.

@@ -1,0 +1,250 @@
+"""Taggers count what they should, find the best tags there are, and know what they do not know."""
+
+import os
+from collections import Counter
+from itertools import product
+from math import inf, isnan, log
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.data import Vocabulary, conllu, python_source
+from tinyseq.hmm import ImpossibleSequenceError
+from tinyseq.io import ModelFileError
+from tinyseq.tagging import Endings, HMMTagger, Lexicon, MostFrequentTag
+
+TAGS = ["DT", "NN", "VB"]
+words = st.sampled_from(["a", "fish", "Fish", "fishing", "sing", "Ring"])
+sentences = st.lists(st.lists(st.tuples(words, st.sampled_from(TAGS)), max_size=5), min_size=1, max_size=6).filter(any)
+new_sentences = st.lists(words | st.sampled_from(["King", "wing", "b", ""]), max_size=4)
+
+SMALL = [
+    [("the", "DT"), ("fish", "NN"), ("swims", "VB")],
+    [("they", "PRP"), ("fish", "VB")],
+    [("the", "DT"), ("cat", "NN"), ("swims", "VB")],
+]
+
+
+def test_the_same_word_is_tagged_by_its_context():
+    tagger = HMMTagger(order=2).fit(SMALL)
+    assert tagger.tag(["the", "fish"]) == ["DT", "NN"]
+    assert tagger.tag(["they", "fish"]) == ["PRP", "VB"]
+    assert MostFrequentTag().fit(SMALL).tag(["they", "fish"])[1] == MostFrequentTag().fit(SMALL).tag(["the", "fish"])[1]
+
+
+def witten_bell(counts, tags, tag, history):
+    """P(tag | history), by the definition: `counts` has the occurrences of (*history, tag) for every length."""
+    followers = {t: counts[(*history, t)] for t in tags}
+    total, types = sum(followers.values()), sum(count > 0 for count in followers.values())
+    shorter = witten_bell(counts, tags, tag, history[1:]) if history else 1 / len(tags)
+    return (followers[tag] + types * shorter) / (total + types) if total else shorter
+
+
+def log_joint(corpus, order, sentence, path):
+    """log P(words, tags), by the definition, up to the constants of unknown words."""
+    tags = sorted({tag for s in corpus for _, tag in s})
+    known = Counter(pair for s in corpus for pair in s)
+    frequency = Counter(tag for s in corpus for _, tag in s)
+    ngrams, stops = Counter(), Counter()
+    for s in filter(None, corpus):
+        history = [None] * (order - 1) + [tag for _, tag in s]
+        for end in range(order, len(history) + 1):
+            ngrams.update(tuple(history[end - length : end]) for length in range(1, order + 1))
+        for i, tag in enumerate(history[order - 1 :], start=1):
+            stops.update([(i == len(s),), (tag, i == len(s))])
+    endings = Endings(Lexicon.of(corpus))
+    score, history = 0.0, (None,) * (order - 1)
+    for i, (word, tag) in enumerate(zip(sentence, path, strict=True)):
+        going_on = witten_bell(stops, [False, True], False, (history[-1],)) if i else 1.0
+        p = witten_bell(ngrams, tags, tag, history) * going_on
+        if any(word == w for w, _ in known):
+            p *= known[word, tag] / frequency[tag]
+        else:
+            p *= endings(word)[tags.index(tag)] / (frequency[tag] / frequency.total())
+        score += log(p) if p else -inf
+        history = (*history[1:], tag)
+    return score + (log(witten_bell(stops, [False, True], True, (path[-1],))) if path else 0.0)
+
+
+@given(sentences, new_sentences, st.sampled_from([2, 3]))
+def test_no_tags_are_more_probable_than_those_found(corpus, sentence, order):
+    found = HMMTagger(order).fit(corpus).tag(sentence)
+    tags = sorted({tag for s in corpus for _, tag in s})
+    best = max(log_joint(corpus, order, sentence, path) for path in product(tags, repeat=len(sentence)))
+    assert log_joint(corpus, order, sentence, found) == pytest.approx(best, abs=1e-9)
+
+
+@given(sentences, st.lists(new_sentences, max_size=4), st.sampled_from([2, 3, 4]))
+def test_sentences_are_tagged_together_as_each_alone(corpus, new, order):
+    tagger = HMMTagger(order).fit(corpus)
+    assert tagger.tag_many(new) == [tagger.tag(sentence) for sentence in new]
+    assert [len(tags) for tags in tagger.tag_many(new)] == [len(sentence) for sentence in new]
+
+
+@given(sentences, st.sampled_from(["witten-bell", "deleted-interpolation", None]))
+def test_a_known_word_has_a_tag_that_it_had(corpus, smoothing):
+    tagger = HMMTagger(3, smoothing).fit(corpus)
+    pairs = {pair for sentence in corpus for pair in sentence}
+    for sentence in corpus:
+        sequence = [word for word, _ in sentence]
+        assert set(zip(sequence, tagger.tag(sequence), strict=True)) <= pairs
+
+
+@given(sentences, st.text(max_size=12))
+def test_the_tags_of_an_ending_are_a_distribution_without_zeros(corpus, word):
+    p = Endings(Lexicon.of(corpus))(word)
+    assert p.sum() == pytest.approx(1)
+    assert (p > 0).all()
+
+
+def test_an_ending_refines_the_shorter_one():
+    corpus = [[("running", "VB"), ("sing", "VB"), ("king", "NN"), ("dog", "NN"), ("the", "DT"), ("Boeing", "NNP")]]
+    lexicon = Lexicon.of(corpus)
+    assert lexicon.tags.symbols == ("DT", "NN", "NNP", "VB")
+    p = np.array([1, 2, 1, 2]) / 6
+    for count in ([1, 2, 0, 2], [0, 2, 0, 2], [0, 1, 0, 2], [0, 1, 0, 2], [0, 0, 0, 1], [0, 0, 0, 1]):
+        types = np.count_nonzero(count)  # after "", "g", "ng", "ing", "ning", "nning"
+        p = (count + types * p) / (sum(count) + types)
+    np.testing.assert_allclose(Endings(lexicon)("winning"), p)
+
+
+def test_capitals_have_endings_of_their_own():
+    corpus = [[("running", "VB"), ("Boeing", "NNP"), ("dog", "NN")]]
+    tagger = HMMTagger(2).fit(corpus)
+    assert tagger.endings("Beijing").argmax() == tagger.lexicon.tags.symbols.index("NNP")
+    assert tagger.endings("sleeping").argmax() == tagger.lexicon.tags.symbols.index("VB")
+
+
+def test_frequent_words_say_nothing_about_unknown_ones():
+    lexicon = Lexicon.of([[("wing", "VB")] * 11 + [("sing", "NN")]])
+    assert Endings(lexicon)("king")[lexicon.tags.symbols.index("NN")] > 0.5
+
+
+def test_the_baseline_gives_each_word_its_most_frequent_tag_and_unknown_ones_that_of_hapaxes():
+    corpus = [[("a", "X"), ("a", "Y"), ("a", "Y"), ("b", "Z"), ("Ann", "NNP"), ("c", "Z"), ("d", "W")]]
+    assert MostFrequentTag().fit(corpus).tag(["a", "b", "Bob", "zebra"]) == ["Y", "Z", "NNP", "Z"]
+
+
+def test_accuracy_tells_known_from_unknown_words():
+    tagger = MostFrequentTag().fit(SMALL)
+    all_words, known, unknown = tagger.accuracy([[("the", "DT"), ("cat", "VB")], [], [("swims", "VB"), ("dogs", "??")]])
+    assert (all_words, known, unknown) == (0.5, 2 / 3, 0.0)
+    assert isnan(tagger.accuracy([[("the", "DT")]]).unknown)
+    assert all(map(isnan, tagger.accuracy([])))
+
+
+def test_a_tagger_survives_saving(tmp_path):
+    pytest.importorskip("safetensors", reason="model files need safetensors")
+    for order, smoothing in ((2, None), (3, "witten-bell")):
+        tagger = HMMTagger(order, smoothing).fit(SMALL)
+        tagger.save(tmp_path / "tagger")
+        again = HMMTagger.load(tmp_path / "tagger")
+        assert (again.order, again.smoothing, again.known) == (order, smoothing, tagger.known)
+        sentence = ["the", "dog", "swims", "Again"]
+        np.testing.assert_array_equal(again.log_scores(sentence), tagger.log_scores(sentence))
+        assert again.hmm.log_likelihood(again.log_scores(sentence[::2])) == tagger.hmm.log_likelihood(
+            tagger.log_scores(sentence[::2])
+        )
+        assert again.tag(["they", "fish"]) == tagger.tag(["they", "fish"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"counts": np.ones((2, 4))}, r"counts must have shape \(5, 4\) \(words, tags\), found \(2, 4\)"),
+        ({"counts": np.zeros((5, 4))}, "counts must be positive"),
+        ({"transition": np.ones((4, 4))}, "sums to 4"),
+        ({"end": np.ones(3)}, "end must have shape"),
+        ({"words": {"symbols": "abc"}}, "a vocabulary has a list"),
+        ({"order": 3}, "initial.1"),
+    ],
+)
+def test_a_model_file_that_does_not_fit_together_is_refused(tmp_path, change, message):
+    pytest.importorskip("safetensors", reason="model files need safetensors")
+    path = tmp_path / "tagger"
+    HMMTagger(2).fit(SMALL).save(path)
+    state, metadata = ts.io.load_with_metadata(path)
+    for name, value in change.items():
+        (state if name in state else metadata)[name] = value
+    ts.save(state, path, metadata)
+    with pytest.raises(ModelFileError, match=message):
+        HMMTagger.load(path)
+
+
+def test_another_kind_of_model_is_refused(tmp_path):
+    pytest.importorskip("safetensors", reason="model files need safetensors")
+    ts.save({"w": np.ones(2)}, tmp_path / "other", {"kind": "another"})
+    with pytest.raises(ModelFileError, match=r"holds another, expected tinyseq\.tagging\.HMMTagger"):
+        HMMTagger.load(tmp_path / "other")
+
+
+@pytest.mark.parametrize("tagger", [MostFrequentTag(), HMMTagger(2)], ids=["most frequent", "hmm"])
+def test_bad_input_is_an_error_that_says_what_is_wrong(tagger):
+    with pytest.raises(RuntimeError, match="learnt nothing yet; call fit first"):
+        tagger.tag(["the"])
+    with pytest.raises(ValueError, match="no word to learn from"):
+        tagger.fit([[]])
+    with pytest.raises(ValueError, match=r"sentence 1, position 0: expected a \(word, tag\) pair, found 'the'"):
+        tagger.fit([[("the", "DT")], ["the"]])
+    with pytest.raises(TypeError, match=r"words must be a list, found the string 'the cat'; words.split\(\) makes one"):
+        tagger.fit(SMALL).tag("the cat")
+
+
+def test_bad_settings_are_errors():
+    with pytest.raises(ValueError, match=r"order must be at least 2 \(a bigram model\), found 1"):
+        HMMTagger(order=1)
+    with pytest.raises(ValueError, match="smoothing must be one of"):
+        HMMTagger(smoothing="laplace").fit(SMALL)
+
+
+def test_without_smoothing_what_was_never_seen_is_impossible():
+    with pytest.raises(ImpossibleSequenceError):
+        HMMTagger(2, smoothing=None).fit(SMALL).tag(["swims", "the"])
+    assert HMMTagger(2).fit(SMALL).tag(["swims", "the"]) == ["VB", "DT"]
+
+
+def test_a_lexicon_must_fit_together():
+    with pytest.raises(ValueError, match=r"counts must have shape \(2, 1\) \(words, tags\), found \(1, 2\)"):
+        Lexicon(Vocabulary(["a", "b"]), Vocabulary(["X"]), np.ones((1, 2)))
+
+
+def test_context_beats_the_most_frequent_tag_on_python_source():
+    train, held_out = python_source(train=40_000, held_out=8_000)
+    baseline, bigram, trigram = (
+        tagger.fit(train).accuracy(held_out).all for tagger in (MostFrequentTag(), HMMTagger(2), HMMTagger(3))
+    )
+    assert baseline + 0.03 < bigram < trigram
+
+
+def test_nltk_tags_nearly_the_same():
+    tnt = pytest.importorskip("nltk.tag.tnt", reason="nltk is not installed")
+    if not hasattr(tnt.TnT, "_build_suffix_model"):
+        pytest.skip("this nltk has no suffix model yet; 3.10 has")
+    train, held_out = python_source(train=20_000, held_out=2_000)
+    theirs = tnt.TnT()
+    theirs.train(train)
+    ours = HMMTagger(3, "deleted-interpolation").fit(train)
+    sequences = [[word for word, _ in sentence] for sentence in held_out]
+    pairs = [
+        (tag, other)
+        for words, tags in zip(sequences, ours.tag_many(sequences), strict=True)
+        for tag, (_, other) in zip(tags, theirs.tag(words), strict=True)
+    ]
+    assert sum(tag == other for tag, other in pairs) > 0.97 * len(pairs)
+
+
+DATA = os.environ.get("TINYSEQ_DATA")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not DATA, reason="TINYSEQ_DATA names no folder with the treebank ud-english-ewt")
+def test_accuracy_on_the_english_web_treebank():
+    train, test = (conllu(Path(DATA, "ud-english-ewt", f"en_ewt-ud-{part}.conllu")) for part in ("train", "test"))
+    assert MostFrequentTag().fit(train).accuracy(test).all == pytest.approx(0.880, abs=0.001)
+    assert HMMTagger(2).fit(train).accuracy(test).all >= 0.920
+    assert HMMTagger(3).fit(train).accuracy(test).all >= 0.926
+    assert HMMTagger(3, "deleted-interpolation").fit(train).accuracy(test).all >= 0.924

@@ -1,0 +1,332 @@
+"""Taggers: one label for each word of a sentence.
+
+A hidden Markov model explains a sentence by its hidden tags. The tags follow each other with the model's transition
+probabilities; how well a word goes with each tag is said here, by counting for known words and by their endings for
+unknown ones. The model sees only these scores.
+"""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq import io
+from tinyseq.data.readers import Sentence, Tag, Word
+from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.hmm import HMM
+
+Floats = NDArray[np.float64]
+Learnt = TypeVar("Learnt")
+
+KIND = "tinyseq.tagging.HMMTagger"
+
+
+class Accuracy(NamedTuple):
+    """The share of words with the right tag, from 0 to 1; nan where there is no such word.
+
+    Attributes:
+        all: of all words.
+        known: of those that the tagger has learnt from.
+        unknown: of the others.
+    """
+
+    all: float
+    known: float
+    unknown: float
+
+
+class Tagger(ABC):
+    """What every tagger can do once it has learnt, on top of tagging."""
+
+    @property
+    @abstractmethod
+    def known(self) -> Collection[Word]:
+        """The words that the tagger has learnt from."""
+
+    @abstractmethod
+    def fit(self, sentences: Iterable[Sentence]) -> Self:
+        """Learn from sentences of (word, tag) pairs."""
+
+    @abstractmethod
+    def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
+        """The tags of several sentences, each a list of words."""
+
+    def tag(self, words: Sequence[Word]) -> list[Tag]:
+        """The tags of one sentence, given as a list of words.
+
+        Raises:
+            TypeError: the sentence is a string, and not a list of words.
+        """
+        if isinstance(words, str):
+            raise TypeError(f"words must be a list, found the string {words[:20]!r}; words.split() makes one")
+        return self.tag_many([words])[0]
+
+    def accuracy(self, sentences: Iterable[Sentence]) -> Accuracy:
+        """How often the tagger agrees with the tags of some sentences."""
+        gold = [list(sentence) for sentence in sentences]
+        found = self.tag_many([[word for word, _ in sentence] for sentence in gold])
+        right, total = Counter[bool](), Counter[bool]()
+        for sentence, tags in zip(gold, found, strict=True):
+            for (word, tag), guess in zip(sentence, tags, strict=True):
+                total[word in self.known] += 1
+                right[word in self.known] += guess == tag
+        share = [right[known] / total[known] if total[known] else float("nan") for known in (True, False)]
+        everything = total.total()
+        return Accuracy(right.total() / everything if everything else float("nan"), *share)
+
+
+class Lexicon:
+    """Which tags the words of a corpus have.
+
+    Args:
+        words: V words.
+        tags: K tags.
+        counts: how often each word had each tag (V, K).
+
+    Raises:
+        ValueError: the shapes do not fit, or a tag or word has no count.
+    """
+
+    def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
+        if counts.shape != (len(words), len(tags)):
+            raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), found {counts.shape}")
+        if not (counts.any(axis=0).all() and counts.any(axis=1).all() and (counts >= 0).all()):
+            raise ValueError("counts must be positive for at least one tag of each word, and one word of each tag")
+        self.words, self.tags, self.counts = words, tags, counts
+
+    @classmethod
+    def of(cls, sentences: Iterable[Sentence]) -> "Lexicon":
+        """Count the words and tags of a corpus.
+
+        Raises:
+            ValueError: there is no word, or something is no pair of strings, with its place.
+        """
+        pairs: Counter[tuple[Word, Tag]] = Counter()
+        for i, sentence in enumerate(sentences):
+            for j, pair in enumerate(sentence):
+                match pair:
+                    case (str(word), str(tag)):
+                        pairs[word, tag] += 1
+                    case _:
+                        raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, found {pair!r}")
+        if not pairs:
+            raise ValueError("there is no word to learn from")
+        words = Vocabulary(dict.fromkeys(word for word, _ in pairs))
+        tags = Vocabulary(sorted({tag for _, tag in pairs}))
+        counts = np.zeros((len(words), len(tags)), np.int64)
+        rows, columns = words.encode(word for word, _ in pairs), tags.encode(tag for _, tag in pairs)
+        counts[rows, columns] = list(pairs.values())
+        return cls(words, tags, counts)
+
+
+class Endings:
+    """P(tag | ending of the word, whether it begins with a capital), learnt from rare words, for unknown ones.
+
+    Unknown words are most like rare ones. Each ending, one letter longer than the last, refines the estimate:
+
+        P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
+
+    where types is the number of different tags; the shortest ending of all is P(t). This is the suffix model of TnT
+    (Brants 2000, section 2.3) with Witten and Bell's weights in place of one weight for all.
+
+    Args:
+        lexicon: all words.
+        rare: words that occur more often than this are left out.
+        longest: letters in the longest ending.
+    """
+
+    def __init__(self, lexicon: Lexicon, rare: int = 10, longest: int = 10) -> None:
+        self.longest = longest
+        self.prior: Floats = lexicon.counts.sum(axis=0) / lexicon.counts.sum()
+        self._counts: dict[tuple[bool, str], NDArray[Any]] = {}
+        for word, count in zip(lexicon.words, lexicon.counts, strict=True):
+            if count.sum() <= rare:
+                for ending in self._endings(word):
+                    self._counts[ending] = self._counts.get(ending, 0) + count
+
+    def __call__(self, word: Word) -> Floats:
+        """P(tag | word) for each tag (K,), as far as the word's ending tells; all are positive."""
+        p = self.prior
+        for ending in self._endings(word):
+            if ending not in self._counts:
+                break
+            count = self._counts[ending]
+            types = np.count_nonzero(count)
+            p = (count + types * p) / (count.sum() + types)
+        return p
+
+    def _endings(self, word: Word) -> Iterator[tuple[bool, str]]:
+        for length in range(min(len(word), self.longest) + 1):
+            yield word[:1].isupper(), word[len(word) - length :]
+
+
+class MostFrequentTag(Tagger):
+    """The baseline: each word gets the tag that it had most often, whatever stands around it.
+
+    An unknown word gets the tag that is most frequent among the words that occurred once, and, like it, begin with a
+    capital or do not.
+
+    Example:
+        >>> tagger = MostFrequentTag().fit([[("the", "DT"), ("cat", "NN"), ("runs", "VB")], [("Ann", "NNP")]])
+        >>> tagger.tag(["the", "cat", "likes", "Bob"])
+        ['DT', 'NN', 'DT', 'NNP']
+    """
+
+    def __init__(self) -> None:
+        self._lexicon: Lexicon | None = None
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """What was counted; a RuntimeError before `fit`."""
+        return learnt(self._lexicon)
+
+    @property
+    def known(self) -> Vocabulary[Word]:
+        """See `Tagger`."""
+        return self.lexicon.words
+
+    def fit(self, sentences: Iterable[Sentence]) -> Self:
+        """Learn from sentences of (word, tag) pairs; a ValueError says where one is no such pair."""
+        self._lexicon = Lexicon.of(sentences)
+        return self
+
+    def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
+        """The tags of several sentences, each a list of words."""
+        tags = self.lexicon.tags.symbols
+        best = dict(zip(self.known, self.lexicon.counts.argmax(axis=1).tolist(), strict=True))
+        guess = Endings(self.lexicon, rare=1, longest=0)
+        return [
+            [tags[best[word] if word in best else int(guess(word).argmax())] for word in words] for words in sentences
+        ]
+
+
+class HMMTagger(Tagger):
+    """A hidden Markov model of order n, learnt by counting: TnT (Brants 2000) for n = 3.
+
+    P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). A known word
+    can only have the tags that it had. For an unknown word, P(word | tag) is P(tag | word) / P(tag) up to a factor that
+    is the same for all tags, and P(tag | word) is told by its ending.
+
+    Args:
+        order: n, at least 2.
+        smoothing: how counts of tags become probabilities, as for `HMM.from_labelled`: "witten-bell",
+            "deleted-interpolation" (as TnT), or None for relative frequencies.
+
+    Attributes:
+        hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
+
+    Raises:
+        ValueError: order is below 2.
+
+    Example:
+        >>> sentences = [
+        ...     [("the", "DT"), ("fish", "NN"), ("swims", "VB")],
+        ...     [("they", "PRP"), ("fish", "VB")],
+        ...     [("the", "DT"), ("cat", "NN"), ("swims", "VB")],
+        ... ]
+        >>> tagger = HMMTagger(order=2).fit(sentences)
+        >>> tagger.tag(["the", "fish"]), tagger.tag(["they", "fish"]), tagger.tag(["the", "dog", "runs"])
+        (['DT', 'NN'], ['PRP', 'VB'], ['DT', 'NN', 'VB'])
+    """
+
+    def __init__(self, order: int = 3, smoothing: str | None = "witten-bell") -> None:
+        if order < 2:
+            raise ValueError(f"order must be at least 2 (a bigram model), found {order}")
+        self.order, self.smoothing = order, smoothing
+        self._hmm: HMM | None = None
+
+    @property
+    def hmm(self) -> HMM:
+        """The model of the tags; a RuntimeError before `fit`."""
+        return learnt(self._hmm)
+
+    @property
+    def known(self) -> Vocabulary[Word]:
+        """See `Tagger`."""
+        return self.lexicon.words
+
+    def fit(self, sentences: Iterable[Sentence]) -> Self:
+        """Learn from sentences of (word, tag) pairs.
+
+        Raises:
+            ValueError: there is no word, something is no such pair, or the name of the smoothing is unknown.
+        """
+        sentences = [list(sentence) for sentence in sentences]
+        lexicon = Lexicon.of(sentences)
+        tables = HMM.from_labelled(
+            filter(None, sentences), self.order, self.smoothing, end=True, states=lexicon.tags.symbols
+        )
+        self._set(lexicon, HMM(tables.initial, tables.transition, None, end=tables.end, states=tables.states))
+        return self
+
+    def _set(self, lexicon: Lexicon, hmm: HMM) -> None:
+        self.lexicon, self._hmm = lexicon, hmm
+        self.endings = Endings(lexicon)
+        with np.errstate(divide="ignore"):  # log 0 = -inf: a tag that the word never had
+            self._known_scores: Floats = np.log(lexicon.counts / lexicon.counts.sum(axis=0))
+        self._rows = {word: i for i, word in enumerate(lexicon.words)}
+
+    def log_scores(self, words: Sequence[Word]) -> Floats:
+        """log P(word | tag) of each word for each tag (T, K); of unknown words up to a constant for each."""
+        scores = np.empty((len(words), len(self.lexicon.tags)))
+        for t, word in enumerate(words):
+            if word in self._rows:
+                scores[t] = self._known_scores[self._rows[word]]
+            else:
+                scores[t] = np.log(self.endings(word) / self.endings.prior)
+        return scores
+
+    def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
+        """The most probable tags of several sentences, each a list of words.
+
+        Raises:
+            ImpossibleSequenceError: without smoothing, if no sequence of tags fits a sentence.
+        """
+        hmm = self.hmm
+        return [list(decoding.path) for decoding in hmm.viterbi([self.log_scores(words) for words in sentences])]
+
+    def save(self, path: str | Path) -> None:
+        """Save the tagger as one safetensors file: the counts of words, and the tables of the model."""
+        hmm, lexicon = self.hmm, self.lexicon
+        initial = hmm.initial if self.order > 2 else (hmm.initial,)
+        state = {f"initial.{i}": table for i, table in enumerate(initial)}
+        state |= {"transition": hmm.transition, "end": hmm.end, "counts": lexicon.counts}
+        metadata = {
+            "kind": KIND,
+            "order": self.order,
+            "smoothing": self.smoothing,
+            "words": lexicon.words.to_dict(),
+            "tags": lexicon.tags.to_dict(),
+        }
+        io.save(state, path, metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The tagger that `save` wrote.
+
+        Raises:
+            ModelFileError: the file is missing, damaged, or holds no such tagger.
+        """
+        state, metadata = io.load_with_metadata(path, KIND)
+        try:
+            tagger = cls(metadata["order"], metadata["smoothing"])
+            words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
+            initial = tuple(state[f"initial.{i}"] for i in range(tagger.order - 1))
+            hmm = HMM(
+                initial if tagger.order > 2 else initial[0], state["transition"], None, end=state["end"], states=tags
+            )
+            tagger._set(Lexicon(words, tags, state["counts"]), hmm)
+        except (KeyError, TypeError, ValueError) as error:
+            raise io.ModelFileError(f"{path}: the tagger's description does not fit its tables ({error})") from error
+        return tagger
+
+
+def learnt(value: Learnt | None) -> Learnt:
+    """What `fit` has set; a RuntimeError if it has not been called."""
+    if value is None:
+        raise RuntimeError("the tagger has learnt nothing yet; call fit first")
+    return value
