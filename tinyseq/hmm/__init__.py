@@ -2,7 +2,9 @@
 
 from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
+from tinyseq.hmm.em import Fitted, show
 from tinyseq.hmm.emissions import Categorical
+from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
 from tinyseq.hmm.hmm import HMM
@@ -14,6 +16,8 @@ __all__ = [
     "Categorical",
     "Decoding",
     "Drawn",
+    "Fitted",
+    "Gaussian",
     "ImpossibleSequenceError",
     "MarginalDecoding",
     "Posterior",
@@ -22,4 +26,5 @@ __all__ = [
     "log_partition",
     "messages",
     "semirings",
+    "show",
 ]

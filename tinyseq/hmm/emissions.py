@@ -63,6 +63,12 @@ class Emission(Protocol):
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
         """One observation for each state."""
 
+    def learned(self, data: Array, states: Array) -> "Emission":
+        """The emission model that makes the data likeliest, given the posterior of the state at each row (rows, K)."""
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Emission":
+        """A random model of the same kind, as another place to start learning from."""
+
     def describe(self, datum: Any) -> str:
         """An observation, for errors."""
 
@@ -101,8 +107,8 @@ class Categorical:
         self.unknown = unknown
         self.log = log_of(probabilities) if logs is None else logs
         # None, the missing observation, is one more symbol, with probability one in every state.
-        plain = self.log.numpy() if isinstance(self.log, Tensor) else self.log
-        self._table = Table(np.concatenate([plain, np.zeros((self.states, 1), dtype=plain.dtype)], axis=1))
+        scores = plain(self.log)
+        self._table = Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
 
     @property
     def parameters(self) -> tuple[Any, ...]:
@@ -154,8 +160,7 @@ class Categorical:
 
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
         """See `Emission`."""
-        table = self.probabilities.numpy() if isinstance(self.probabilities, Tensor) else self.probabilities
-        ids = draw(table[states], rng)
+        ids = draw(plain(self.probabilities)[states], rng)
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
 
     def describe(self, datum: Any) -> str:
@@ -171,25 +176,18 @@ class Categorical:
             raise ValueError(f"position {t}: cannot be {self.describe(data[t])} and {self.describe(other[t])} at once")
         return np.where(data == missing, other, data)
 
-    def from_counts(self, counts: Array) -> "Categorical":
-        """The same symbols with new probabilities: each state's share of its expected counts.
+    def learned(self, data: Array, states: Array) -> "Categorical":
+        """Each state's share of the expected counts of its symbols; a state that is never used stays as it is."""
+        size = len(self.symbols) + 1  # the last is the missing observation
+        counts = np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
+        return self._with(shares(counts, plain(self.probabilities)))
 
-        Args:
-            counts: (K, V). A state without any keeps its old probabilities.
-        """
-        return Categorical(
-            shares(counts, self.probabilities), self.symbols if self.symbols.named else None, self.unknown
-        )
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Categorical":
+        """Random probabilities where there are any now."""
+        return self._with(redrawn(plain(self.probabilities), rng))
 
-    def counts(self, data: Array, states: Array) -> Array:
-        """The expected number of times that each state made each symbol, (K, V).
-
-        Args:
-            data: the ids.
-            states: (rows, K), the posterior of the state at each row.
-        """
-        size = len(self.symbols) + 1
-        return np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
+    def _with(self, probabilities: Array) -> "Categorical":
+        return Categorical(probabilities, self.symbols if self.symbols.named else None, self.unknown)
 
 
 class Given:
@@ -217,14 +215,14 @@ class Given:
         Raises:
             ValueError: for an array of another shape, or with NaN or +inf in it.
         """
-        plain = [s.numpy() if isinstance(s, Tensor) else np.asarray(s, dtype=np.float64) for s in sequences]
-        for i, scores in enumerate(plain):
+        arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
+        for i, scores in enumerate(arrays):
             if scores.ndim != 2 or scores.shape[1] != self.states:
                 raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")
             if not (scores < np.inf).all():
                 t = int(np.argwhere(~(scores < np.inf))[0, 0])
                 raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
-        return Rows(np.concatenate([np.zeros((0, self.states)), *plain]), [len(s) for s in plain])
+        return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays])
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
@@ -242,6 +240,14 @@ class Given:
         """
         raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
 
+    def learned(self, data: Array, states: Array) -> "Given":
+        """Itself: whoever made the scores learns elsewhere."""
+        return self
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Given":
+        """Itself."""
+        return self
+
     def describe(self, datum: Any) -> str:
         """See `Emission`."""
         return f"log scores {np.asarray(datum)}"
@@ -249,6 +255,11 @@ class Given:
     def both(self, data: Array, other: Array) -> Array:
         """The product of both: their logs add up."""
         return data + other
+
+
+def plain(table: Any) -> Array:
+    """The values of an array or a tensor."""
+    return table.numpy() if isinstance(table, Tensor) else table
 
 
 def log_of(probabilities: Any) -> Any:
@@ -267,6 +278,12 @@ def draw(probabilities: Array, rng: np.random.Generator) -> Array:
     points = rng.random(edges.shape[:-1]) * edges[..., -1]
     found: Array = (edges <= points[..., None]).sum(axis=-1)
     return found
+
+
+def redrawn(probabilities: Array, rng: np.random.Generator) -> Array:
+    """Random rows with the zeros, and the sums, of the given ones."""
+    weights = rng.gamma(1.0, size=probabilities.shape) * (probabilities > 0)
+    return shares(weights, probabilities) * probabilities.sum(axis=-1, keepdims=True)
 
 
 def shares(counts: Array, otherwise: Array) -> Array:

@@ -141,15 +141,12 @@ def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: 
     paths = paths.reshape(shapes[order][:2])
     slopes = np.zeros(scores.shape)
     initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
+    tables = [*initial, *(transition if transition.ndim > order else [transition])]
     stops = np.asarray(lengths, dtype=np.intp)
     for t, path in enumerate(paths):
         running = np.flatnonzero(stops > t)
         arc = tuple(paths[max(t - order + 1, 0) : t + 1, running])
-        if t < order - 1:
-            table = initial[t]
-        else:
-            table = transition[t - order + 1] if transition.ndim > order else transition
-        np.add.at(table, arc, g[running])
+        np.add.at(tables[min(t, len(tables) - 1)], arc, g[running])
         emission[t, running, path[running]] = g[running]
         if end is not None:
             last = running[stops[running] == t + 1]

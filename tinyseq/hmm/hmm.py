@@ -1,6 +1,6 @@
 """The hidden Markov model, and the questions one asks of it."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -10,13 +10,14 @@ from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.chain import chain
-from tinyseq.hmm.emissions import Rows
+from tinyseq.hmm.em import Fitted, baum_welch
+from tinyseq.hmm.emissions import Rows, plain
 from tinyseq.hmm.estimate import Smoothing, labelled_tables
 from tinyseq.hmm.fast import log_partition
 from tinyseq.hmm.impossible import explain
 from tinyseq.hmm.inference import expectations, log_likelihood, transition_posteriors
 from tinyseq.hmm.kbest import best_lists
-from tinyseq.hmm.parameters import Parameters, plain
+from tinyseq.hmm.parameters import Parameters
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.results import Decoding, Drawn, MarginalDecoding, Posterior
 from tinyseq.hmm.sampling import hidden_path, posterior_paths
@@ -107,6 +108,65 @@ class HMM(Parameters):
             sequences, order, smoothing, emission_smoothing, end=end, states=states, symbols=symbols, unknown=unknown
         )
         return cls(**tables, unknown=unknown)
+
+    def fit_em(
+        self,
+        sequences: Any,
+        states: Any = None,
+        *,
+        max_steps: int = 100,
+        tolerance: float = 1e-6,
+        restarts: int = 1,
+        rng: np.random.Generator | None = None,
+        learn: Collection[str] = ("initial", "transition", "emission", "end"),
+        callback: Callable[[int, float], Any] | None = None,
+    ) -> Fitted:
+        """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
+
+        The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right, for
+        example). A state that the sequences never use keeps its tables.
+
+        Args:
+            sequences: a sequence, or a list of sequences.
+            states: what is known about their hidden states; with it learning is semi-supervised.
+            max_steps: when to stop at the latest.
+            tolerance: stop when a step gains no more than this, in nats for each observation.
+            restarts: how many starts; all but the first have random tables, with the zeros of this model. The likeliest
+                result is returned.
+            rng: where their randomness comes from; a fresh generator by default.
+            learn: what is learned; the rest stays as it is.
+            callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
+
+        Returns:
+            `Fitted`: the model, the log-likelihood at each step, and whether it converged.
+
+        Raises:
+            ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
+            ValueError: for an unknown name in ``learn``.
+
+        Example:
+            >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+            >>> fitted = start.fit_em([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1]])
+            >>> fitted.converged, fitted.log_likelihoods[-1] > fitted.log_likelihoods[0]
+            (True, True)
+        """
+        unknown = set(learn) - {"initial", "transition", "emission", "end"}
+        if unknown:
+            raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name initial, transition, emission, end")
+        if max_steps < 0 or restarts < 1:
+            raise ValueError(f"max_steps must be at least 0 and restarts at least 1, got {max_steps} and {restarts}")
+        _, rows, allowed = self._read(sequences, states)
+        return baum_welch(
+            self,
+            rows,
+            allowed,
+            max_steps=max_steps,
+            tolerance=tolerance,
+            restarts=restarts,
+            rng=np.random.default_rng() if rng is None else rng,
+            learn=frozenset(learn),
+            callback=callback,
+        )
 
     def log_likelihood(self, x: Any, states: Any = None) -> Any:
         """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.

@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of
+from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of, plain
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.tables import Arcs
 
@@ -104,6 +104,11 @@ class Parameters:
         self.requires_grad = any(isinstance(part, Tensor) for part in parts)
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
+    def replaced(self, initial: tuple[Any, ...], transition: Any, emission: Emission, end: Any) -> Self:
+        """A model with other tables and the same names."""
+        names = self.states if self.states.named else None
+        return type(self)(initial, transition, emission, end=end, states=names)
+
     def _name(self, i: int) -> str:
         return f"initial[{i}]" if self.order > 2 else "initial"
 
@@ -125,11 +130,6 @@ class Parameters:
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
         return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen})"
-
-
-def plain(table: Table) -> Array:
-    """The values of a table."""
-    return table.numpy() if isinstance(table, Tensor) else table
 
 
 def _taken(

@@ -1,0 +1,27 @@
+"""Random models and data for tests."""
+
+import numpy as np
+
+from tinyseq.hmm import HMM
+
+
+def random_model(rng, states, symbols, order=2, zeros=0.0, end=False, **names):
+    """A model whose tables are drawn from a Dirichlet distribution, some entries zero."""
+
+    def table(*shape):
+        weights = rng.gamma(1.0, size=shape) * (rng.random(shape) >= zeros)
+        weights[..., rng.integers(shape[-1])] += 0.1
+        return weights / weights.sum(axis=-1, keepdims=True)
+
+    stop = rng.uniform(0.1, 0.5, states) if end else None
+    going_on = np.ones(states) if stop is None else 1 - stop
+    initial = tuple(
+        table(*(states,) * (i + 1)) * (going_on[:, None] if i else 1.0) for i in range(order - 1)
+    )
+    transition = table(*(states,) * order) * going_on[:, None]
+    return HMM(initial, transition, table(states, symbols), end=stop, **names)
+
+
+def random_data(rng, symbols, sizes):
+    """Sequences of ids."""
+    return [rng.integers(0, symbols, size) for size in sizes]

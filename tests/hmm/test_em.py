@@ -1,0 +1,158 @@
+"""Baum-Welch: the likelihood rises, zeros stay, and known cases come out by hand."""
+
+import numpy as np
+import pytest
+from hmm.models import random_data, random_model
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.hmm import HMM, Fitted, Gaussian, ImpossibleSequenceError, show
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.booleans())
+def test_the_likelihood_never_falls_and_zeros_stay_zero(seed, order, end):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, 3, 4, order, zeros=0.3, end=end)
+    data = [list(model.sample(length, rng).observations) if not end else list(model.sample(rng=rng).observations)
+            for length in (1, 5, 2, 8, 3)]
+    data = [x for x in data if x] or [data[0]]
+    fitted = model.fit_em([*data, []] if not end else data, max_steps=8, tolerance=0.0)
+    curve = np.array(fitted.log_likelihoods)
+    assert (np.diff(curve) >= -1e-9 * np.abs(curve[1:])).all()
+    found = fitted.model
+    for before, after in [
+        *zip(model._tables, found._tables, strict=True),
+        (model.transition, found.transition),
+        (model.emission, found.emission),
+    ]:
+        assert (after[before == 0] == 0).all()
+    np.testing.assert_allclose(found.log_likelihood(data).sum(), curve[-1], rtol=1e-9)
+
+
+@pytest.mark.parametrize("order", [2, 3])
+@pytest.mark.parametrize("end", [False, True])
+def test_with_all_states_known_one_step_is_counting(order, end):
+    rng = np.random.default_rng(order)
+    truth = random_model(rng, 3, 4, order, end=True, states="abc", symbols="wxyz")
+    drawn = [truth.sample(rng=rng) for _ in range(30)]
+    drawn = [d for d in drawn if d.observations]
+    counted = HMM.from_labelled(
+        [list(zip(d.observations, d.states, strict=True)) for d in drawn], order, end=end, states="abc", symbols="wxyz"
+    )
+    start = random_model(rng, 3, 4, order, end=end, states="abc", symbols="wxyz")
+    fitted = start.fit_em([d.observations for d in drawn], [d.states for d in drawn], max_steps=1)
+    for name in ("initial", "transition", "emission", *(["end"] if end else [])):
+        pairs = zip(*(t if isinstance(t, tuple) else (t,) for t in (getattr(counted, name), getattr(fitted.model, name))),
+                    strict=True)
+        for wanted, found in pairs:
+            seen = wanted.sum(axis=-1) > 0 if wanted.ndim > 1 else slice(None)
+            np.testing.assert_allclose(found[seen], wanted[seen], atol=1e-12)
+
+
+def test_some_known_states_pull_the_model_to_their_meaning():
+    rng = np.random.default_rng(0)
+    truth = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.9, 0.1], [0.1, 0.9]])
+    drawn = [truth.sample(50, rng) for _ in range(20)]
+    x = [d.observations for d in drawn]
+    hints = [[s if rng.random() < 0.1 else None for s in d.states.tolist()] for d in drawn]
+    start = random_model(rng, 2, 2)
+    crossed = HMM(start.initial, start.transition, start.emission[::-1] if start.emission[0, 0] > 0.5 else start.emission)
+    fitted = crossed.fit_em(x, hints)
+    assert fitted.converged
+    np.testing.assert_allclose(fitted.model.emission, truth.emission, atol=0.1)
+
+
+def test_a_step_follows_the_gradient_of_the_likelihood():
+    """Expected counts are table x gradient: the M-step takes shares of what the tape's gradient says."""
+    rng = np.random.default_rng(1)
+    model, data = random_model(rng, 3, 4), random_data(rng, 4, [6, 3, 1])
+    logs = [ts.tensor(np.log(t), requires_grad=True) for t in (model.initial, model.transition, model.emission)]
+    slopes = ts.grad(HMM.from_logs(*logs).log_likelihood(data).sum(), logs)
+    fitted = model.fit_em(data, max_steps=1).model
+    for slope, found in zip(slopes, (fitted.initial, fitted.transition, fitted.emission), strict=True):
+        counts = slope.numpy()
+        np.testing.assert_allclose(found, counts / counts.sum(axis=-1, keepdims=True), rtol=1e-9)
+
+
+def test_a_left_to_right_model_stays_left_to_right():
+    rng = np.random.default_rng(2)
+    transition = np.array([[0.5, 0.5, 0.0], [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]])
+    model = HMM([1.0, 0.0, 0.0], transition, rng.dirichlet(np.ones(3), 3))
+    found = model.fit_em(random_data(rng, 3, [10] * 5), max_steps=20).model
+    assert (found.transition[transition == 0] == 0).all()
+    assert found.initial.tolist() == [1, 0, 0]
+
+
+def test_restarts_keep_the_best():
+    rng = np.random.default_rng(3)
+    model, data = random_model(rng, 3, 4), random_data(rng, 4, [20] * 4)
+    fitted = model.fit_em(data, restarts=4, max_steps=10, rng=rng)
+    assert len(fitted.restarts) == 4
+    assert fitted.log_likelihoods[-1] == max(fitted.restarts)
+    assert fitted.restarts[0] == model.fit_em(data, max_steps=10).log_likelihoods[-1]
+    again = model.fit_em(data, restarts=4, max_steps=10, rng=np.random.default_rng(7))
+    same = model.fit_em(data, restarts=4, max_steps=10, rng=np.random.default_rng(7))
+    assert again.restarts == same.restarts
+
+
+def test_only_what_is_asked_for_is_learned():
+    rng = np.random.default_rng(4)
+    model, data = random_model(rng, 3, 4), random_data(rng, 4, [20] * 4)
+    found = model.fit_em(data, learn={"emission"}, max_steps=3).model
+    np.testing.assert_array_equal(found.transition, model.transition)
+    np.testing.assert_array_equal(found.initial, model.initial)
+    assert not np.allclose(found.emission, model.emission)
+    with pytest.raises(ValueError, match="learn names 'emissions'; it may name"):
+        model.fit_em(data, learn={"emissions"})
+
+
+def test_a_state_that_is_never_used_keeps_its_tables():
+    model = HMM([1.0, 0.0], [[1.0, 0.0], [0.3, 0.7]], [[0.5, 0.5], [0.2, 0.8]])
+    found = model.fit_em([[0, 1, 1]], max_steps=5).model
+    assert found.transition[1].tolist() == [0.3, 0.7]
+    assert found.emission[1].tolist() == [0.2, 0.8]
+    np.testing.assert_allclose(found.emission[0], [1 / 3, 2 / 3])
+
+
+def test_an_impossible_sequence_is_named_and_nothing_becomes_nan():
+    model = HMM([1.0], [[1.0]], [[1.0, 0.0]])
+    with pytest.raises(ImpossibleSequenceError, match="sequence 1 is impossible: no state can make 1 at position 2"):
+        model.fit_em([[0, 0], [0, 0, 1]])
+
+
+def test_missing_observations_are_learned_around():
+    model = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    fitted = model.fit_em([[0, None, 0, 1], [None], [1, 1]], max_steps=5)
+    assert (np.diff(fitted.log_likelihoods) >= -1e-12).all()
+    np.testing.assert_allclose(fitted.model.emission.sum(axis=1), 1)
+
+
+def test_the_report_says_what_happened(capsys):
+    model = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    steps = []
+    fitted = model.fit_em([[0, 1, 0]], max_steps=2, callback=lambda step, value: steps.append(step))
+    assert steps == [0, 1, 2]
+    assert isinstance(fitted, Fitted)
+    assert repr(fitted).startswith("Fitted(HMM(order=2, states=2, symbols=2), not converged after 2 steps: log-likelihood")
+    model.fit_em([[0, 1, 0]], max_steps=1, callback=show)
+    assert "Baum-Welch step    1: log-likelihood" in capsys.readouterr().err
+
+
+def test_the_wrong_number_of_steps_is_refused():
+    with pytest.raises(ValueError, match="restarts at least 1, got 5 and 0"):
+        HMM([1.0], [[1.0]], [[1.0]]).fit_em([[0]], max_steps=5, restarts=0)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_gaussian_likelihood_never_falls(full):
+    rng = np.random.default_rng(5)
+    covariances = np.tile(np.eye(2), (3, 1, 1)) if full else np.ones((3, 2))
+    model = HMM(
+        rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), Gaussian(rng.normal(size=(3, 2)), covariances)
+    )
+    data = [rng.normal(size=(n, 2)) * [1, 3] + rng.integers(0, 2, (n, 1)) * 4 for n in (30, 1, 12)]
+    data[0][3] = np.nan
+    curve = model.fit_em(data, max_steps=15, tolerance=0.0).log_likelihoods
+    assert len(curve) > 5
+    assert (np.diff(curve) >= -1e-9).all()

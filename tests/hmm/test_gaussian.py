@@ -1,0 +1,123 @@
+"""Emissions that are real vectors."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError
+
+
+def density(x, mean, covariance):
+    """The normal density, by its definition."""
+    away, covariance = np.atleast_1d(x - mean), np.atleast_2d(covariance)
+    norm = np.sqrt(np.linalg.det(2 * np.pi * covariance))
+    return np.exp(-0.5 * away @ np.linalg.inv(covariance) @ away) / norm
+
+
+def test_scores_are_log_densities():
+    rng = np.random.default_rng(0)
+    means, x = rng.normal(size=(2, 3)), rng.normal(size=(4, 3))
+    roots = rng.normal(size=(2, 3, 3))
+    full = roots @ roots.swapaxes(1, 2) + np.eye(3)
+    for covariances, shape in ((full, full), (full.diagonal(axis1=1, axis2=2), [np.diag(np.diag(c)) for c in full])):
+        model = Gaussian(means, covariances)
+        found = model.scores(x).logs(np.arange(4))
+        wanted = [[np.log(density(row, means[k], shape[k])) for row in x] for k in range(2)]
+        np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
+def test_forms_of_input_and_missing_observations():
+    model = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], Gaussian([0.0, 3.0], [1.0, 2.0]))
+    x = [0.1, 2.9, 3.3]
+    one = model.log_likelihood(x)
+    assert model.log_likelihood(np.array(x)) == model.log_likelihood(np.array(x)[:, None]) == one
+    np.testing.assert_allclose(model.log_likelihood([x, [0.5], []]), [one, model.log_likelihood([0.5]), 0.0])
+    np.testing.assert_allclose(model.posterior([None, np.nan]).states[0], [0.5, 0.5])
+    two = HMM([1.0], [[1.0]], Gaussian([[0.0, 1.0]], [[1.0, 1.0]]))
+    assert two.log_likelihood([[0.0, 1.0], [1.0, 1.0]]) == pytest.approx(-2 * np.log(2 * np.pi) - 0.5)
+    assert len(two.log_likelihood([np.zeros((3, 2)), np.zeros((1, 2))])) == 2
+
+
+def test_samples_have_the_moments():
+    rng = np.random.default_rng(1)
+    covariance = np.array([[2.0, 0.8], [0.8, 1.0]])
+    model = HMM([1.0], [[1.0]], Gaussian([[1.0, -1.0]], covariance[None]))
+    drawn = model.sample(20_000, rng).observations
+    np.testing.assert_allclose(drawn.mean(axis=0), [1, -1], atol=0.05)
+    np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.08)
+    diagonal = HMM([1.0], [[1.0]], Gaussian([[1.0, -1.0]], [[4.0, 0.25]])).sample(20_000, rng).observations
+    np.testing.assert_allclose(diagonal.std(axis=0), [2.0, 0.5], rtol=0.05)
+
+
+def test_learning_finds_two_levels():
+    rng = np.random.default_rng(2)
+    truth = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], Gaussian([-2.0, 3.0], [1.0, 0.25]))
+    x = truth.sample(2000, rng).observations
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([-0.1, 0.1], [4.0, 4.0]))
+    fitted = start.fit_em(x, max_steps=200)
+    assert fitted.converged
+    np.testing.assert_allclose(fitted.model.emissions.means[:, 0], [-2, 3], atol=0.1)
+    np.testing.assert_allclose(fitted.model.emissions.covariances[:, 0], [1, 0.25], rtol=0.15)
+    np.testing.assert_allclose(fitted.model.transition, truth.transition, atol=0.03)
+
+
+def test_variances_do_not_collapse():
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([0.0, 1.0], [1.0, 1.0], floor=1e-3))
+    fitted = start.fit_em([0.0, 0.0, 1.0, 1.0, 0.0], max_steps=50)
+    assert fitted.model.emissions.covariances.min() >= 1e-3
+    assert np.isfinite(fitted.log_likelihoods).all()
+
+
+def test_gradients_reach_means_and_variances():
+    means, variances = ts.tensor([[0.0], [3.0]], requires_grad=True), ts.tensor([[1.0], [2.0]], requires_grad=True)
+    x, small = [0.1, 2.0, np.nan, 3.5], 1e-6
+    model = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], Gaussian(means, variances))
+    slopes = ts.grad(model.log_likelihood(x), [means, variances])
+    for which, slope in enumerate(slopes):
+        for k in range(2):
+            ends = []
+            for sign in (1, -1):
+                parts = [means.numpy().copy(), variances.numpy().copy()]
+                parts[which][k] += sign * small
+                ends.append(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], Gaussian(*parts)).log_likelihood(x))
+            assert slope.numpy()[k, 0] == pytest.approx((ends[0] - ends[1]) / (2 * small), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0.0, 1.0], [1.0]), r"covariances must have shape \(2, 1\), as means are \(2, 1\); got \(1, 1\)"),
+        (([0.0, 1.0], [1.0, 0.0]), r"covariances\[1\] is not symmetric with positive variances"),
+        (([[0.0, 1.0]], [[[1.0, 2.0], [2.0, 1.0]]]), r"covariances\[0\] is not symmetric with positive variances"),
+        (([[0.0, 1.0]], [[[1.0, 0.5], [0.0, 1.0]]]), "not symmetric"),
+        ((0.0, 1.0), "means and covariances need an entry for each state"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Gaussian(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (np.zeros((3, 3)), r"sequence 0: observations must have shape \(T, 2\), got \(3,\)"),
+        ([np.zeros((1, 2)), np.array([[0.0, np.inf]])], "sequence 1, position 0: .* must be finite"),
+        (np.array([[0.0, 0.0], [np.nan, 0.0]]), "sequence 0, position 1: .* NaN throughout"),
+    ],
+)
+def test_bad_observations_are_named_with_their_place(x, message):
+    model = HMM([1.0], [[1.0]], Gaussian([[0.0, 0.0]], [[1.0, 1.0]]))
+    with pytest.raises(ValueError, match=message):
+        model.log_likelihood(x)
+
+
+def test_symbols_belong_to_tables():
+    with pytest.raises(ValueError, match="symbols and unknown belong to a table of emissions"):
+        HMM([1.0], [[1.0]], Gaussian([0.0], [1.0]), symbols="a")
+
+
+def test_an_impossible_sequence_of_vectors_is_named():
+    model = HMM([1.0, 0.0], [[0.0, 1.0], [0.0, 0.0]], Gaussian([0.0, 1.0], [1.0, 1.0]))
+    with pytest.raises(ImpossibleSequenceError, match=r"can make the observation \[3.\] at position 2, and no path"):
+        model.viterbi([1.0, 2.0, 3.0])

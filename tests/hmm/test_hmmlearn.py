@@ -1,0 +1,76 @@
+"""The numbers of hmmlearn, from its C++ code."""
+
+import numpy as np
+import pytest
+from hmm.models import random_data, random_model
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import oracle
+
+from tinyseq.hmm import HMM, Gaussian
+
+hmmlearn = oracle("hmmlearn.hmm")
+
+
+def theirs(model, **settings):
+    made = hmmlearn.CategoricalHMM(len(model.states), n_features=len(model.symbols), **settings)
+    made.startprob_, made.transmat_, made.emissionprob_ = model.initial, model.transition, model.emission
+    return made
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["log", "scaling"]))
+def test_log_likelihoods_posteriors_and_paths(seed, implementation):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, rng.integers(1, 6), rng.integers(1, 8))
+    data = random_data(rng, len(model.symbols), rng.integers(1, 30, size=5))
+    other, x = theirs(model, implementation=implementation), np.concatenate(data)[:, None]
+    lengths = [len(s) for s in data]
+    np.testing.assert_allclose(model.log_likelihood(data).sum(), other.score(x, lengths), rtol=1e-9)
+    posterior = np.concatenate([p.states for p in model.posterior(data)])
+    np.testing.assert_allclose(posterior, other.predict_proba(x, lengths), rtol=1e-9, atol=1e-12)
+    score, path = other.decode(x, lengths)
+    decodings = model.viterbi(data)
+    np.testing.assert_allclose(sum(d.log_prob for d in decodings), score, rtol=1e-9)
+    np.testing.assert_array_equal(np.concatenate([d.path for d in decodings]), path)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_steps_of_baum_welch(seed):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, 3, 5)
+    data = random_data(rng, 5, rng.integers(1, 20, size=6))
+    steps = 4
+    other = theirs(model, n_iter=steps, tol=-np.inf, init_params="")
+    other.fit(np.concatenate(data)[:, None], [len(s) for s in data])
+    fitted = model.fit_em(data, max_steps=steps, tolerance=-np.inf)
+    np.testing.assert_allclose(fitted.log_likelihoods[:steps], other.monitor_.history, rtol=1e-9)
+    np.testing.assert_allclose(fitted.model.initial, other.startprob_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fitted.model.transition, other.transmat_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fitted.model.emission, other.emissionprob_, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["diag", "full"])
+def test_gaussian_emissions(kind):
+    rng = np.random.default_rng(0)
+    start, transition, means = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), rng.normal(size=(3, 2)) * 2
+    roots = rng.normal(size=(3, 2, 2))
+    covariances = rng.uniform(0.5, 2, (3, 2)) if kind == "diag" else roots @ roots.swapaxes(1, 2) + np.eye(2)
+    other = hmmlearn.GaussianHMM(
+        3, kind, init_params="", n_iter=3, tol=-np.inf, covars_prior=0, covars_weight=0 if kind == "full" else 1,
+        means_weight=0, min_covar=0,
+    )
+    other.startprob_, other.transmat_, other.means_, other.covars_ = start, transition, means, covariances
+    model = HMM(start, transition, Gaussian(means, covariances, floor=1e-12))
+    data = [rng.normal(size=(n, 2)) * 2 for n in (40, 7, 1)]
+    x, lengths = np.concatenate(data), [len(s) for s in data]
+    np.testing.assert_allclose(model.log_likelihood(data).sum(), other.score(x, lengths), rtol=1e-9)
+    posterior = np.concatenate([p.states for p in model.posterior(data)])
+    np.testing.assert_allclose(posterior, other.predict_proba(x, lengths), rtol=1e-9, atol=1e-12)
+    other.params = "stm"
+    other.fit(x, lengths)
+    fitted = model
+    for _ in range(3):
+        step = fitted.fit_em(data, max_steps=1).model
+        fitted = HMM(step.initial, step.transition, Gaussian(step.emissions.means, covariances))
+    np.testing.assert_allclose(fitted.emissions.means, other.means_, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(fitted.transition, other.transmat_, rtol=1e-9, atol=1e-12)

@@ -1,0 +1,133 @@
+"""Baum-Welch: learning without labels, by expectation and maximisation.
+
+The expectation step counts how often each arc, symbol and stop is used on average over all hidden paths, each as
+probable as the model says. The maximisation step takes relative frequencies of these counts, as if they were labels. The
+likelihood never falls; what has probability zero keeps it.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import Rows, plain, redrawn, shares
+from tinyseq.hmm.inference import Expected, expectations
+from tinyseq.hmm.ragged import Ragged
+
+if TYPE_CHECKING:
+    from tinyseq.hmm.hmm import HMM
+
+
+class Fitted(NamedTuple):
+    """The result of learning.
+
+    Attributes:
+        model: the best model found.
+        log_likelihoods: the log-likelihood of all sequences before each step, and after the last.
+        converged: whether a step gained less than was asked for.
+        restarts: the final log-likelihood of each start.
+    """
+
+    model: "HMM"
+    log_likelihoods: list[float]
+    converged: bool
+    restarts: list[float]
+
+    def __repr__(self) -> str:
+        first, last = self.log_likelihoods[0], self.log_likelihoods[-1]
+        state = "converged" if self.converged else "not converged"
+        steps = len(self.log_likelihoods) - 1
+        chosen = f", best of {len(self.restarts)} starts" if len(self.restarts) > 1 else ""
+        return f"Fitted({self.model!r}, {state} after {steps} steps: log-likelihood {first:.6g} -> {last:.6g}{chosen})"
+
+
+def baum_welch(
+    model: "HMM",
+    rows: Rows,
+    allowed: Array | None,
+    *,
+    max_steps: int,
+    tolerance: float,
+    restarts: int,
+    rng: np.random.Generator,
+    learn: frozenset[str],
+    callback: Callable[[int, float], Any] | None,
+) -> Fitted:
+    """`HMM.fit_em` on sequences that have been read."""
+    best: Fitted | None = None
+    finals = []
+    for start in range(restarts):
+        begun = model if start == 0 else _shuffled(model, rows, rng)
+        found = _climb(begun, rows, allowed, max_steps, tolerance, learn, callback)
+        finals.append(found.log_likelihoods[-1])
+        if best is None or finals[-1] > best.log_likelihoods[-1]:
+            best = found
+    assert best is not None
+    return best._replace(restarts=finals)
+
+
+def _climb(
+    model: "HMM",
+    rows: Rows,
+    allowed: Array | None,
+    max_steps: int,
+    tolerance: float,
+    learn: frozenset[str],
+    callback: Callable[[int, float], Any] | None,
+) -> Fitted:
+    """Steps from one start."""
+    batch, curve, converged = Ragged(rows.lengths), [], False
+    for step in range(max_steps + 1):
+        arcs, scores = model._arcs(), model._scores(rows, allowed)
+        expected = expectations(arcs, scores, batch)
+        model._check_possible(expected.log_likelihood, rows, arcs, scores, batch)
+        curve.append(float(expected.log_likelihood.sum()))
+        if callback is not None:
+            callback(step, curve[-1])
+        if step and curve[-1] - curve[-2] <= tolerance * max(len(rows.data), 1):
+            converged = True
+            break
+        if step < max_steps:
+            model = maximised(model, rows, expected, learn)
+    return Fitted(model, curve, converged, [])
+
+
+def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str]) -> "HMM":
+    """The model whose tables are the relative frequencies of expected counts; rows never used stay as they are."""
+    initial, transition, end = tuple(map(plain, model._tables)), plain(model.transition), model.end
+    counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
+    order = model.order
+    uses = np.reshape(expected.counts[order - 1 :], transition.shape) if expected.counts[order - 1 :] else 0 * transition
+    # Shares are of what does not stop; without an end, nothing stops.
+    going_on = np.ones(1) if end is None else 1 - plain(end)
+    if "end" in learn and end is not None:
+        visits = expected.states.sum(axis=0)
+        end = np.where(visits > 0, expected.stops / np.where(visits > 0, visits, 1.0), plain(end))
+    still = np.ones(1) if end is None else 1 - plain(end)
+    if "initial" in learn:
+        first = shares(counts[0], initial[0])
+        initial = (first, *(_conditional(c, t, going_on, still) for c, t in zip(counts[1:], initial[1:], strict=True)))
+    if "transition" in learn:
+        transition = _conditional(uses, transition, going_on, still)
+    emission = model.emissions.learned(rows.data, expected.states) if "emission" in learn else model.emissions
+    return model.replaced(initial, transition, emission, end)
+
+
+def _conditional(counts: Array, before: Array, going_on: Array, still: Array) -> Array:
+    """Shares of counts for each history, times the probability to go on from its last state."""
+    old = np.where(going_on[:, None] > 0, before / np.where(going_on > 0, going_on, 1.0)[:, None], 0.0)
+    return shares(counts, old) * still[:, None]
+
+
+def _shuffled(model: "HMM", rows: Rows, rng: np.random.Generator) -> "HMM":
+    """Random tables with the zeros of the model's own."""
+    initial = tuple(redrawn(plain(table), rng) for table in model._tables)
+    transition = redrawn(plain(model.transition), rng)
+    return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)
+
+
+def show(step: int, log_likelihood: float) -> None:
+    """A callback that keeps one line of progress on the screen."""
+    print(f"\rBaum-Welch step {step:4d}: log-likelihood {log_likelihood:.4f}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,184 @@
+"""Emissions that are real vectors, normally distributed in each state."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import Rows, plain
+from tinyseq.hmm.tables import Dense, Scores
+
+LOG_2PI = float(np.log(2 * np.pi))
+
+
+class Gaussian:
+    """A normal distribution for each state, with a diagonal or a full covariance.
+
+    A sequence is an array (T, D), or (T,) if D = 1. A row of NaN is a missing observation.
+
+    Args:
+        means: (K, D), or (K,) if D = 1.
+        covariances: variances (K, D) (or (K,)), or full covariances (K, D, D).
+        floor: no variance along any direction becomes smaller than this when learning.
+
+    Raises:
+        ValueError: for shapes that do not fit, and for covariances that are not positive definite.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Gaussian([0.0, 5.0], [1.0, 1.0]))
+        >>> hmm.viterbi(np.array([0.1, -0.3, 4.8, 5.5])).path.tolist()
+        [0, 0, 1, 1]
+    """
+
+    def __init__(self, means: Any, covariances: Any, floor: float = 1e-6) -> None:
+        self.means, self.covariances = _columns(means), _columns(covariances)
+        self.states, self.size = self.means.shape
+        self.full = self.covariances.ndim == 3
+        self.floor = floor
+        wanted = (self.states, self.size, self.size) if self.full else (self.states, self.size)
+        if self.covariances.shape != wanted:
+            raise ValueError(f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}")
+        self._check_positive()
+
+    def _check_positive(self) -> None:
+        values = plain(self.covariances)
+        least = np.linalg.eigvalsh(values).min(axis=-1) if self.full else values.min(axis=-1)
+        symmetric = np.allclose(values, values.swapaxes(-1, -2)) if self.full else True
+        if not (least > 0).all() or not symmetric:
+            state = int(np.argmin(least > 0)) if symmetric else "of some state"
+            raise ValueError(f"covariances[{state}] is not symmetric with positive variances in every direction")
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """See `Emission`."""
+        return self.means, self.covariances
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one sequence: numbers, or vectors of length D."""
+        if isinstance(x, np.ndarray) and x.dtype != object:
+            return x.ndim == 1 or (x.ndim == 2 and x.shape[1] == self.size)
+        if not len(x) or x[0] is None or np.ndim(x[0]) == 0:
+            return True
+        return np.ndim(x[0]) == 1 and self.size > 1 and len(x[0]) == self.size and np.ndim(x[0][0]) == 0
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """Sequences as arrays (T, D).
+
+        Raises:
+            ValueError: for other shapes, infinite values, or rows of which only a part is NaN, with their place.
+        """
+        parts = [np.zeros((0, self.size))]
+        for i, sequence in enumerate(sequences):
+            values = np.asarray(sequence, dtype=np.float64)
+            values = values.reshape(-1, 1) if values.ndim == 1 and self.size == 1 else values
+            values = values.reshape(0, self.size) if not values.size else values
+            if values.ndim != 2 or values.shape[1] != self.size:
+                raise ValueError(f"sequence {i}: observations must have shape (T, {self.size}), got {values.shape}")
+            missing = np.isnan(values)
+            wrong = np.isinf(values).any(axis=1) | (missing.any(axis=1) & ~missing.all(axis=1))
+            if wrong.any():
+                t = int(np.argmax(wrong))
+                raise ValueError(
+                    f"sequence {i}, position {t}: {values[t]} must be finite, or NaN throughout where it is missing"
+                )
+            parts.append(values)
+        return Rows(np.concatenate(parts), [len(part) for part in parts[1:]])
+
+    def scores(self, data: Array) -> Scores:
+        """Log densities; 0 for a missing observation."""
+        means, covariances = plain(self.means), plain(self.covariances)
+        seen = ~np.isnan(data[:, 0])
+        scores = np.zeros((len(data), self.states))
+        for k in range(self.states):
+            away = data[seen] - means[k]
+            if self.full:
+                root = np.linalg.cholesky(covariances[k])
+                distance = np.square(np.linalg.solve(root, away.T)).sum(axis=0)
+                log_volume = 2 * np.log(np.diag(root)).sum()
+            else:
+                distance = (np.square(away) / covariances[k]).sum(axis=1)
+                log_volume = np.log(covariances[k]).sum()
+            scores[seen, k] = -0.5 * (distance + log_volume + self.size * LOG_2PI)
+        return Dense(scores)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`.
+
+        Raises:
+            TypeError: for full covariances that require gradients.
+        """
+        if isinstance(self.covariances, Tensor) and self.full:
+            raise TypeError("gradients reach diagonal covariances only; learn full ones with fit_em")
+        if not isinstance(self.means, Tensor) and not isinstance(self.covariances, Tensor):
+            scores = self.scores(data)
+            return Tensor(scores.logs(np.arange(len(data))).T)
+        if self.full:
+            raise TypeError("gradients reach means with diagonal covariances only; learn full ones with fit_em")
+        seen = ~np.isnan(data[:, :1])
+        away = np.where(seen, data, 0.0)[:, None] - self.means
+        terms = away * away / self.covariances + FUNCTIONS["log"](self.covariances) + LOG_2PI
+        scores = -0.5 * FUNCTIONS["sum"](terms, axis=-1)
+        return FUNCTIONS["where"](seen, scores, 0.0)
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """See `Emission`."""
+        means, covariances = plain(self.means), plain(self.covariances)
+        noise = rng.normal(size=(len(states), self.size))
+        if self.full:
+            roots = np.linalg.cholesky(covariances)
+            return means[states] + np.einsum("tij,tj->ti", roots[states], noise)
+        return means[states] + np.sqrt(covariances[states]) * noise
+
+    def learned(self, data: Array, states: Array) -> "Gaussian":
+        """Weighted means and covariances; a state that is never used stays as it is."""
+        means, covariances = plain(self.means).copy(), plain(self.covariances).copy()
+        seen = ~np.isnan(data[:, 0])
+        data, states = data[seen], states[seen]
+        for k, weight in enumerate(states.T):
+            total = weight.sum()
+            if total > 0:
+                means[k] = weight @ data / total
+                away = data - means[k]
+                if self.full:
+                    spread, directions = np.linalg.eigh((weight[:, None] * away).T @ away / total)
+                    covariances[k] = (directions * np.maximum(spread, self.floor)) @ directions.T
+                else:
+                    covariances[k] = np.maximum(weight @ np.square(away) / total, self.floor)
+        return Gaussian(means, covariances, self.floor)
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Gaussian":
+        """Means at observations drawn at random, each with the spread of all of them."""
+        data = data[~np.isnan(data[:, 0])]
+        if len(data) < self.states:
+            return self
+        means = data[rng.choice(len(data), self.states, replace=False)]
+        everything = np.full((len(data), self.states), 1.0)
+        spread = self.learned(data, everything).covariances
+        return Gaussian(means, spread, self.floor)
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return f"the observation {np.asarray(datum)}"
+
+    def both(self, data: Array, other: Array) -> Array:
+        """What is not missing in one or the other."""
+        missing, clash = np.isnan(data), (data != other) & ~np.isnan(data) & ~np.isnan(other)
+        if clash.any():
+            t = int(np.argwhere(clash)[0, 0])
+            raise ValueError(f"position {t}: cannot be {data[t]} and {other[t]} at once")
+        return np.where(missing, other, data)
+
+
+def _columns(values: Any) -> Any:
+    """Parameters with an axis for D, also where D = 1; tensors that require gradients stay tensors."""
+    if isinstance(values, Tensor):
+        values = values if values.requires_grad else values.numpy()
+    else:
+        values = np.array(values, dtype=np.float64)
+    if values.ndim == 0:
+        raise ValueError("means and covariances need an entry for each state, got a number")
+    return values.reshape(-1, 1) if values.ndim == 1 else values
