@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 import tinyseq
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
@@ -22,6 +24,16 @@ myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
+napoleon_use_ivar = True  # "Attributes:" as one list of the class, not as members that autodoc finds a second time
 
 html_theme = "furo"
 html_title = "tinyseq"
+
+
+def skip_tuple_fields(app: Sphinx, what: str, name: str, member: object, skip: bool, options: object) -> bool | None:
+    """A NamedTuple's fields stand in its "Attributes:"; their own docstrings say "Alias for field number 0"."""
+    return True if (getattr(member, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("autodoc-skip-member", skip_tuple_fields)
