@@ -247,11 +247,13 @@ def _general(record: Op) -> Callable[..., Any]:
 
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be asked of it."""
-    unknown = attrs.keys() - record.defaults.keys()
-    if unknown:
-        raise TypeError(f"{record.name} has no setting {sorted(unknown)[0]!r}; it has {sorted(record.defaults)}")
+    if unknown := attrs.keys() - record.defaults.keys():
+        raise TypeError(f"{record.name} has no setting {min(unknown)!r}; it has {sorted(record.defaults)}")
     attrs = {**record.defaults, **attrs}
-    raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        raw, parents = (args[0]._array,), (args[0].node,)
+    else:
+        raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
     xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
     try:
         out = record.forward(xp, *raw, **attrs)

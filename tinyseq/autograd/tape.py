@@ -16,7 +16,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors,
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import TENSORS, Op, Summed
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
-from tinyseq.backend import Array, namespace_of
+from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Gradients = dict[Parent, Any]  # arrays or Tensors; for a node with several outputs, a dict of them by Output
 
@@ -40,10 +40,11 @@ def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: b
     """`Tensor.backward`: add gradients to the leaves' ``.grad``."""
     root = as_node(output)
     gradients: Gradients = {}
-    _deposit(gradients, set(), [], root, _upstream(output, gradient, "gradient"))
+    seed = _upstream(output, gradient, "gradient")
+    _deposit(gradients, set(), [], root, seed)
     leaves: dict[Leaf, bool] = {}
     deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
-    _add_to_leaves(gradients, leaves)
+    _add_to_leaves(gradients, leaves, seed)
 
 
 def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> Iterator[Visit]:
@@ -67,11 +68,12 @@ def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_gr
     """
     root = as_node(output)
     gradients: Gradients = {}
-    _deposit(gradients, set(), [], root, _upstream(output, gradient, "gradient"))
+    seed = _upstream(output, gradient, "gradient")
+    _deposit(gradients, set(), [], root, seed)
     leaves: dict[Leaf, bool] = {}
     for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph, watched=True):
         yield Visit(node, g, contributions)
-    _add_to_leaves(gradients, leaves)
+    _add_to_leaves(gradients, leaves, seed)
 
 
 def grad(
@@ -223,8 +225,8 @@ def _clock(entry: tuple[int, Node]) -> int:
     return entry[0]
 
 
-def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool]) -> None:
-    handed: set[int] = set()
+def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) -> None:
+    handed = {id(seed)}
     for leaf, own in leaves.items():
         fresh = Tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
@@ -322,7 +324,7 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
 def _hooked(parent: Parent, g: Any) -> Any:
     """A gradient after the hooks set on its tensor."""
     for hook in list((parent.hooks or {}).values()):
-        new = hook(g if isinstance(g, Tensor) else Tensor(g))
+        new = hook(_tensor(g))
         if new is not None:
             if new.shape != g.shape:
                 raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
@@ -331,8 +333,8 @@ def _hooked(parent: Parent, g: Any) -> Any:
 
 
 def _own(g: Array, handed: set[int]) -> Array:
-    """An array that no view, saved value or other gradient shares."""
-    if getattr(g, "base", None) is not None or id(g) in handed:
+    """An array that no view, upstream gradient or other leaf shares."""
+    if getattr(g, "base", None) is not None or id(g) in handed or type(g) not in NAMESPACES:
         g = namespace_of(g).asarray(g, copy=True)
     handed.add(id(g))
     return g
@@ -343,7 +345,14 @@ def _result(g: Any, i: int, source: Tensor, allow_unused: bool) -> Tensor | None
         raise RuntimeError(
             f"the outputs do not depend on inputs[{i}] (shape {source.shape}); pass allow_unused=True for None instead"
         )
-    return g if g is None or isinstance(g, Tensor) else Tensor(g)
+    return g if g is None else _tensor(g)
+
+
+def _tensor(g: Any) -> Tensor:
+    """A gradient as a Tensor; what NumPy makes of arrays without axes is no array, and becomes one again."""
+    if isinstance(g, Tensor):
+        return g
+    return Tensor(g if type(g) in NAMESPACES else namespace_of(g).asarray(g))
 
 
 def _freed(node: Node) -> RuntimeError:

@@ -53,8 +53,7 @@ divide = op(
 def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     if isinstance(y, int | float):
         return g * (y * x ** (y - 1)) if y != 0 else g * 0.0
-    zero = y == 0  # the slope of x^0 is 0, at x = 0 too
-    return g * xp.where(zero, 0.0, y * x ** xp.where(zero, 1.0, y - 1))
+    return g * (y * x ** xp.where((x == 0) & (y == 0), 1.0, y - 1))  # the slope of x^0 is 0, at x = 0 too
 
 
 def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
@@ -174,9 +173,18 @@ tanh = op(
     tex=r"\bar x = \bar y\,(1 - y^2)",
     reference=np.tanh,
 )
+
+
+def _sigmoid(xp: Any, x: Any) -> Any:
+    y = xp.tanh(0.5 * x)  # (1 + tanh(x/2)) / 2: neither side overflows
+    y *= 0.5
+    y += 0.5
+    return y
+
+
 sigmoid = op(
     "sigmoid",
-    forward=lambda xp, x: 0.5 * xp.tanh(0.5 * x) + 0.5,  # neither side overflows
+    forward=_sigmoid,
     saves="out",
     vjp=lambda xp, g, y: g * (y * (1 - y)),
     tex=r"\bar x = \bar y\,y(1 - y)",

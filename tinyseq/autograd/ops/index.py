@@ -19,13 +19,21 @@ _getitem = op(
     calls="getitem",
     reference=lambda x, index: x[index],
 )
+
+
+def _scattered_one_by_one(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    out = np.zeros(shape, dtype=values.dtype)
+    np.add.at(out, index, values)
+    return out
+
+
 scattered = op(
     "scattered",
     forward=lambda xp, values, *, index, shape: backend.scattered(xp, values, index, shape),
     vjp=lambda xp, g, *, index, shape: xp.getitem(g, index=index),
     tex=r"\bar v = \bar y_{[k]}",
     calls="scattered",
-    reference=None,
+    reference=_scattered_one_by_one,
     doc="Zeros of a shape with ``values`` added at ``index``; a place named twice receives both.",
 )
 

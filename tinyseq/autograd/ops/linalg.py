@@ -1,5 +1,6 @@
 """Products: matmul at every rank, einsum, and what they spell."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
         return x
     if keep_row:  # (..., m, n) -> (m, batch * n)
         order = (x.ndim - 2, *range(x.ndim - 2), x.ndim - 1)
-        return xp.reshape(xp.permute_dims(x, order), (x.shape[-2], -1))
-    return xp.reshape(x, (-1, x.shape[-1]))
+        return xp.reshape(xp.permute_dims(x, order), (x.shape[-2], math.prod(x.shape[:-2]) * x.shape[-1]))
+    return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 def _left(xp: Any, terms: Any) -> Any:
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
-    if terms[0][1].ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
+    g, x, y = terms[0]
+    if len(terms) == 1 and x.ndim == y.ndim == 2:
+        return g @ y.T
+    if x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
         g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
         y = _joined(xp, [_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], 1)
         return g @ xp.matrix_transpose(y)
@@ -29,7 +33,10 @@ def _left(xp: Any, terms: Any) -> Any:
 
 def _right(xp: Any, terms: Any) -> Any:
     """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
-    if terms[0][2].ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
+    g, x, y = terms[0]
+    if len(terms) == 1 and x.ndim == y.ndim == 2:
+        return x.T @ g
+    if y.ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
         g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
         x = _joined(xp, [_flat(xp, _spread(xp, x, g), False) for g, x, _ in terms], 0)
         return xp.matrix_transpose(x) @ g
@@ -121,7 +128,7 @@ def _einsum_slope(xp: Any, g: Any, i: Any, xs: Any, *, subscripts: Any) -> Any:
         return found
     # A repeated letter read a diagonal: put the gradient back on it.
     grid = np.ix_(*(np.arange(size[c]) for c in distinct))
-    return xp.scattered(found, index=tuple(grid[distinct.index(c)] for c in mine), shape=tuple(xs[i].shape))
+    return xp.scattered(found, index=tuple(grid[distinct.index(c)] for c in mine), shape=tuple(size[c] for c in mine))
 
 
 _einsum = op(

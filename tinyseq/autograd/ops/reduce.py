@@ -1,5 +1,6 @@
 """Reductions, running sums and products, and what is built from them."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def _first_extreme(xp: Any, x: Any, out: Any, axis: Any, keepdims: Any) -> Any:
         return hit & (xp.cumulative_sum(xp.astype(hit, xp.int64), axis=axes[0]) == 1)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     moved = xp.permute_dims(hit, rest + axes)
-    flat = xp.reshape(moved, (*moved.shape[: len(rest)], -1))
+    flat = xp.reshape(moved, (*moved.shape[: len(rest)], math.prod(moved.shape[len(rest) :])))
     first = flat & (xp.cumulative_sum(xp.astype(flat, xp.int64), axis=len(rest)) == 1)
     order = rest + axes
     return xp.permute_dims(xp.reshape(first, moved.shape), tuple(order.index(i) for i in range(x.ndim)))
@@ -64,7 +65,7 @@ def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any) -> Any:
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     order = rest + axes
     moved = xp.permute_dims(x, order)
-    flat = xp.reshape(moved, (*moved.shape[: len(rest)], -1))
+    flat = xp.reshape(moved, (*moved.shape[: len(rest)], math.prod(moved.shape[len(rest) :])))
     last = flat.ndim - 1
     one = xp.ones_like(flat[..., :1])
     before = xp.cumulative_prod(xp.concat([one, flat[..., :-1]], axis=last), axis=last)

@@ -174,11 +174,8 @@ def _rejoined(xp: Any, parts: Any, shapes: Any, join: Any) -> Any:
     blanks: dict[Shape, Any] = {}
     for shape, part in zip(shapes, parts, strict=True):
         if part is None and shape not in blanks:
-            blanks[shape] = (
-                xp.zeros_like(xp.broadcast_to(xp.reshape(like, (-1,))[:1], shape)) if 0 not in shape else None
-            )
-    filled = [blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)]
-    return join([part for part in filled if part is not None])
+            blanks[shape] = xp.broadcast_to(xp.zeros_like(xp.sum(like)), shape)
+    return join([blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)])
 
 
 def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
