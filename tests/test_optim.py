@@ -1,7 +1,9 @@
-"""Optimisers follow PyTorch's trajectories, and their state survives saving."""
+"""Optimisers and schedules follow PyTorch's values, and an optimiser's state survives saving."""
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from oracles import oracle
 
 import tinyseq as ts
@@ -82,3 +84,109 @@ def test_a_step_between_forward_and_backward_is_an_error():
 def test_nothing_to_optimise_is_an_error():
     with pytest.raises(ValueError, match="parameters is empty"):
         ts.optim.SGD([], lr=0.1)
+
+
+# -- schedules ---------------------------------------------------------------------------------------------------------
+
+
+def pytorchs_rates(make, steps=50, lr=0.3):
+    torch = oracle("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+    scheduler, rates = make(torch.optim.lr_scheduler, optimizer), []
+    for _ in range(steps):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+SCHEDULES = {
+    "step": (ts.optim.step_decay(0.3, every=7, factor=0.6), lambda s, o: s.StepLR(o, step_size=7, gamma=0.6)),
+    "exponential": (ts.optim.exponential_decay(0.3, 0.93), lambda s, o: s.ExponentialLR(o, gamma=0.93)),
+    "cosine": (ts.optim.cosine_decay(0.3, 49, floor=0.02), lambda s, o: s.CosineAnnealingLR(o, T_max=49, eta_min=0.02)),
+    "warm-up": (
+        ts.optim.warm_up(0.3, steps=12, start=0.25),
+        lambda s, o: s.LinearLR(o, start_factor=0.25, total_iters=12),
+    ),
+    "warm-up, then exponential": (
+        ts.optim.warm_up(ts.optim.exponential_decay(0.3, 0.9), steps=5),
+        lambda s, o: s.ChainedScheduler([s.LinearLR(o), s.ExponentialLR(o, gamma=0.9)], optimizer=o),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_fifty_rates_are_pytorchs(name):
+    ours, theirs = SCHEDULES[name]
+    np.testing.assert_allclose([ours(step) for step in range(50)], pytorchs_rates(theirs), rtol=1e-12)
+
+
+@given(
+    values=st.lists(st.floats(-2, 2, width=16), min_size=1, max_size=50),
+    settings=st.fixed_dictionaries(
+        {
+            "mode": st.sampled_from(["min", "max"]),
+            "factor": st.sampled_from([0.1, 0.5]),
+            "patience": st.integers(0, 3),
+            "threshold": st.sampled_from([1e-4, 0.1]),
+            "cooldown": st.integers(0, 3),
+            "min_lr": st.sampled_from([0.0, 0.01]),
+        }
+    ),
+)
+def test_rates_on_a_plateau_are_pytorchs_and_survive_saving(values, settings):
+    torch = oracle("torch")
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **settings)
+    ours = ts.optim.Plateau(0.3, **settings)
+    for step, value in enumerate(values):
+        ours.observe(value)
+        theirs.step(value)
+        assert ours(step) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        restored = ts.optim.Plateau(0.3, **settings)
+        restored.load_state_dict(ours.state_dict())
+        ours = restored
+
+
+def test_the_cosine_with_a_warm_up_is_the_cosine_after_it():
+    rate = ts.optim.warm_up_cosine(2.0, steps=30, warm_up=10, floor=0.1)
+    assert [rate(step) for step in range(10)] == pytest.approx([0.2 * (step + 1) for step in range(10)])
+    later = ts.optim.cosine_decay(2.0, 20, floor=0.2)
+    assert [rate(10 + step) for step in range(25)] == [later(step) for step in range(25)]
+
+
+# -- states that do not fit --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"0.mean": np.zeros(2)}, "no 'lr', only '0.mean'"),
+        ({"lr": 0.1, "1.mean": np.zeros(2)}, "'1.mean', but there are 1 parameters"),
+        ({"lr": 0.1, "weight": np.zeros(2)}, "'weight', but there are 1 parameters"),
+        ({"lr": 0.1, "0.mean": np.zeros(3)}, r"0\.mean has shape \(3,\).*but \(2,\) is needed"),
+    ],
+)
+def test_a_state_that_does_not_fit_changes_nothing(state, message):
+    w = ts.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = ts.optim.Adam([w], lr=0.5)
+    (w * w).sum().backward()
+    optimizer.step()
+    before = str(optimizer.state_dict())
+    with pytest.raises(ValueError, match=message):
+        optimizer.load_state_dict(state)
+    assert str(optimizer.state_dict()) == before
+
+
+def test_a_parameter_without_axes_stays_an_array():
+    w = ts.tensor(4.0, requires_grad=True)
+    for name, arguments in CASES:
+        optimizer = getattr(ts.optim, name)([w], **arguments)
+        for _ in range(2):
+            optimizer.zero_grad()
+            (w * w).backward()
+            optimizer.step()
+        assert type(w._array) is np.ndarray
+        resumed = getattr(ts.optim, name)([w], **arguments)
+        resumed.load_state_dict(optimizer.state_dict())
+        assert str(resumed.state_dict()) == str(optimizer.state_dict())

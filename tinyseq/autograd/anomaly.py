@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinyseq.autograd.modes import Label, Mode
-from tinyseq.backend import NAMESPACES, Array, to_numpy
+from tinyseq.backend import NAMESPACES, Array, namespace_of, to_numpy
 
 if TYPE_CHECKING:
     from tinyseq.autograd.graph import Node
@@ -58,7 +58,7 @@ def _place(label: Label) -> str:
 
 
 def _strange(array: Array) -> int:
-    xp = NAMESPACES[type(array)]
+    xp = namespace_of(array)
     if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
         return 0
     return _size(array) - int(to_numpy(xp.sum(xp.astype(xp.isfinite(array), xp.int64))))

@@ -1,7 +1,7 @@
 """The recurrent language model: any length of history in a state of one size."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from tinyseq import io
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.nn import GRU, LSTM, RNN, Embedding, Linear, Module, cross_entropy
 from tinyseq.optim import Adam
-from tinyseq.train import Loss, Report, train, warm_up_cosine
+from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 KIND = "tinyseq.lm.RNNLM"
@@ -93,6 +93,8 @@ class RNNLM(Module):
         batch: int = 32,
         lr: float = 3e-3,
         clip: float = 1.0,
+        checkpoint: str | Path | None = None,
+        every: int = 100,
     ) -> Iterator[Report]:
         """Learn a text by truncated backpropagation through time; a generator of a report a step.
 
@@ -106,6 +108,8 @@ class RNNLM(Module):
             batch: how many places of the text are read side by side.
             lr: the peak learning rate of Adam, along a warm-up and a cosine.
             clip: the largest norm of the gradient.
+            checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+            every: steps between two savings of the checkpoint.
 
         Yields:
             A `Report` after each step.
@@ -114,15 +118,9 @@ class RNNLM(Module):
         optimizer = Adam(self.parameters(), lr=lr)
         schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()
-        yield from train(self._losses(windows, steps), optimizer, clip=clip, schedule=schedule)
-
-    def _losses(self, windows: Windows, steps: int) -> Iterator[Loss]:
-        state = None
-        for i in range(steps):
-            index = i % len(windows)
-            inputs, targets = windows[index]
-            logits, state = self(inputs, None if index == 0 else detached(state))
-            yield Loss(cross_entropy(logits, targets, ignore_index=IGNORE), int((targets != IGNORE).sum()))
+        kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every)
+        task = Reading(self, windows)
+        yield from train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
 
     # -- judging -------------------------------------------------------------------------------------------------------
 
@@ -196,6 +194,40 @@ class RNNLM(Module):
         except (KeyError, TypeError, ValueError) as error:
             raise io.ModelFileError(f"{path}: the model's description does not fit its weights ({error})") from error
         return model
+
+
+class Reading:
+    """The task of reading a text in windows, over and over, with the state carried on but detached.
+
+    Args:
+        model: reads; called with ids (T, B) and a state, it gives logits and the next state.
+        windows: the text.
+    """
+
+    def __init__(self, model: RNNLM, windows: Windows) -> None:
+        self.model = model
+        self.windows = windows
+        self.state: Any = None  # after the window before; None before the first
+
+    def __call__(self, step: int) -> Loss:
+        """The loss of a window; see `tinyseq.train.Task`."""
+        index = step % len(self.windows)
+        inputs, targets = self.windows[index]
+        logits, state = self.model(inputs, None if index == 0 else self.state)
+        self.state = detached(state)
+        loss = cross_entropy(logits, targets, ignore_index=IGNORE)
+        return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The carried state: h, and c if there is one."""
+        parts = self.state if isinstance(self.state, tuple) else () if self.state is None else (self.state,)
+        return {name: part.numpy() for name, part in zip("hc", parts, strict=False)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        like = next(self.model.parameters())
+        parts = tuple(tensor(state[name], dtype=like.dtype).to(like.device) for name in "hc" if name in state)
+        self.state = None if not parts else parts[0] if len(parts) == 1 else parts
 
 
 def detached(state: Any) -> Any:

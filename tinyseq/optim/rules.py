@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 
@@ -40,7 +42,9 @@ class Optimizer:
         """Update every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.states, strict=True):
             if parameter.grad is not None:
-                parameter._assign(self.update(parameter._array, parameter.grad._array, state))
+                value = parameter._array
+                updated = self.update(value, parameter.grad._array, state)
+                parameter._assign(namespace_of(value).asarray(updated))  # NumPy makes scalars of arrays without axes
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -50,24 +54,37 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """Everything the next step depends on, as NumPy arrays by name (``"3.momentum"``) and ``"lr"``."""
         arrays = {
-            f"{i}.{name}": to_numpy(value).copy() if hasattr(value, "dtype") else value
+            f"{i}.{name}": np.array(to_numpy(value)) if hasattr(value, "dtype") else value
             for i, state in enumerate(self.states)
             for name, value in state.items()
         }
         return {"lr": self.lr, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` gave; everything is checked before anything is changed.
+
+        Raises:
+            ValueError: if the state has no learning rate, or an entry that fits no parameter.
+        """
+        if "lr" not in state:
+            raise ValueError(f"the optimiser's state has no 'lr', only {', '.join(map(repr, state)) or 'nothing'}")
         fresh: list[dict[str, Any]] = [{} for _ in self.parameters]
         for key, value in state.items():
             if key != "lr":
                 index, _, name = key.partition(".")
-                if int(index) >= len(fresh):
-                    raise ValueError(f"the state has {key!r}, but there are only {len(fresh)} parameters")
-                like = self.parameters[int(index)]._array
-                fresh[int(index)][name] = namespace_of(like).asarray(value) if getattr(value, "ndim", 0) else value
+                if not (index.isdecimal() and name and int(index) < len(fresh)):
+                    raise ValueError(f"the optimiser's state has {key!r}, but there are {len(fresh)} parameters")
+                like = self.parameters[int(index)]
+                fresh[int(index)][name] = int(value) if name == "step" else _fitting(value, like, key)
         self.states = fresh
         self.lr = float(state["lr"])
+
+
+def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
+    """An array of the parameter's library and shape."""
+    if np.shape(value) != parameter.shape:
+        raise ValueError(f"{key} has shape {np.shape(value)} in the optimiser's state, but {parameter.shape} is needed")
+    return namespace_of(parameter._array).asarray(value)
 
 
 class SGD(Optimizer):

@@ -1,0 +1,28 @@
+"""Optimisers and learning-rate schedules, with PyTorch's values."""
+
+from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from tinyseq.optim.schedules import (
+    Plateau,
+    Schedule,
+    cosine_decay,
+    exponential_decay,
+    step_decay,
+    warm_up,
+    warm_up_cosine,
+)
+
+__all__ = [
+    "SGD",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "Plateau",
+    "RMSprop",
+    "Schedule",
+    "cosine_decay",
+    "exponential_decay",
+    "step_decay",
+    "warm_up",
+    "warm_up_cosine",
+]

@@ -1,0 +1,178 @@
+"""Schedules: the learning rate of each step.
+
+A schedule is a function from the number of a step, counted from 0, to a learning rate. So it has no state, a run that
+goes on after a stop needs nothing from it, and its curve can be drawn before training. Only `Plateau` is different:
+what it gives depends on what has been measured.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+Schedule = Callable[[int], float]
+"""The learning rate of a step, counted from 0."""
+
+LEAST_FALL = 1e-8  # smaller falls of a rate on a plateau are not made, as in PyTorch
+
+
+def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
+    """``lr``, multiplied by ``factor`` after every ``every`` steps; PyTorch's StepLR.
+
+    Example:
+        >>> rate = step_decay(1.0, every=2, factor=0.5)
+        >>> [rate(step) for step in range(5)]
+        [1.0, 1.0, 0.5, 0.5, 0.25]
+    """
+    _positive("every", every)
+    return lambda step: float(lr * factor ** (step // every))
+
+
+def exponential_decay(lr: float, factor: float) -> Schedule:
+    """``lr``, multiplied by ``factor`` after every step; PyTorch's ExponentialLR.
+
+    Example:
+        >>> rate = exponential_decay(1.0, factor=0.5)
+        >>> [rate(step) for step in range(3)]
+        [1.0, 0.5, 0.25]
+    """
+    return lambda step: float(lr * factor**step)
+
+
+def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
+    """From ``lr`` down to ``floor`` along half a cosine in ``steps`` steps, and ``floor`` from then on.
+
+    PyTorch's CosineAnnealingLR within its first ``T_max = steps`` steps; after them, PyTorch's rate rises again.
+
+    Example:
+        >>> rate = cosine_decay(1.0, steps=2)
+        >>> [round(rate(step), 3) for step in range(4)]
+        [1.0, 0.5, 0.0, 0.0]
+    """
+    _positive("steps", steps)
+    return lambda step: floor + (lr - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+
+
+def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Schedule:
+    """A schedule times a factor that rises in a straight line from ``start`` to 1 in ``steps`` steps.
+
+    On a constant rate it is PyTorch's LinearLR; on a schedule, the two chained.
+
+    Args:
+        schedule: what is warmed up; a number stands for a constant rate.
+        steps: from this step on, the factor is 1.
+        start: the factor of step 0.
+
+    Example:
+        >>> rate = warm_up(1.0, steps=4, start=0.0)
+        >>> [rate(step) for step in range(6)]
+        [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
+    """
+    _positive("steps", steps)
+
+    def rate(step: int) -> float:
+        full = schedule(step) if callable(schedule) else schedule
+        return full * (start + (1 - start) * min(step / steps, 1.0))
+
+    return rate
+
+
+def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1) -> Schedule:
+    """A learning rate that rises to ``peak`` in ``warm_up`` steps and falls to ``floor * peak`` along a cosine.
+
+    Unlike in `warm_up`, the first step has a rate above zero, ``peak / warm_up``.
+
+    Example:
+        >>> rate = warm_up_cosine(1.0, steps=100, warm_up=10)
+        >>> [round(rate(step), 2) for step in (0, 9, 100)]
+        [0.1, 1.0, 0.1]
+    """
+    falling = cosine_decay(peak, max(steps - warm_up, 1), floor * peak)
+    return lambda step: peak * (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
+
+
+class Plateau:
+    """A rate that falls when a measured value no longer improves; PyTorch's ReduceLROnPlateau.
+
+    A value is better if it beats the best one by a share ``threshold`` of it. After more than ``patience`` values in a
+    row that are not better, the rate is multiplied by ``factor``.
+
+    Args:
+        lr: the rate to begin with.
+        mode: whether lower (``"min"``) or higher (``"max"``) values are better.
+        factor: what the rate is multiplied by.
+        patience: how many values without improvement are let pass.
+        threshold: the least improvement, as a share.
+        cooldown: values after a fall in which none is counted as bad.
+        min_lr: the lowest rate.
+
+    Attributes:
+        lr: the rate now.
+
+    Example:
+        >>> plateau = Plateau(1.0, factor=0.5, patience=1)
+        >>> for value in (3.0, 2.0, 2.0, 2.0):
+        ...     plateau.observe(value)
+        >>> plateau(step=4)
+        0.5
+    """
+
+    def __init__(
+        self,
+        lr: float,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f'mode must be "min" or "max", got {mode!r}')
+        if not 0 < factor < 1:
+            raise ValueError(f"factor must lie between 0 and 1, got {factor}")
+        self.lr = lr
+        self.mode = mode
+        self.factor = factor
+        self.patience = patience
+        self.threshold = threshold
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.best = math.inf if mode == "min" else -math.inf
+        self.bad = 0
+        self.cooling = 0
+
+    def __call__(self, step: int) -> float:
+        """The rate now, whatever the step."""
+        return self.lr
+
+    def observe(self, value: float) -> None:
+        """Take note of a new value, and lower the rate if it is time to."""
+        if self._better(value):
+            self.best, self.bad = value, 0
+        else:
+            self.bad += 1
+        if self.cooling:
+            self.cooling, self.bad = self.cooling - 1, 0
+        if self.bad > self.patience:
+            lower = max(self.lr * self.factor, self.min_lr)
+            self.lr = lower if self.lr - lower > LEAST_FALL else self.lr
+            self.cooling, self.bad = self.cooldown, 0
+
+    def _better(self, value: float) -> bool:
+        if self.mode == "min":
+            return value < self.best * (1 - self.threshold)
+        return value > self.best * (1 + self.threshold)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What has been learnt from the values so far."""
+        return {"lr": self.lr, "best": self.best, "bad": self.bad, "cooling": self.cooling}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
+        self.lr, self.best, self.bad, self.cooling = lr, best, bad, cooling
+
+
+def _positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")

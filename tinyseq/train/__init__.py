@@ -1,0 +1,21 @@
+"""Training: a loop that is short to read, and what one wants around it."""
+
+from tinyseq.optim.schedules import warm_up_cosine
+from tinyseq.train.checkpoint import Checkpoint
+from tinyseq.train.log import Log
+from tinyseq.train.loop import Callback, Loss, Report, Task, train
+from tinyseq.train.nonfinite import NonFiniteLoss
+from tinyseq.train.validation import Validation
+
+__all__ = [
+    "Callback",
+    "Checkpoint",
+    "Log",
+    "Loss",
+    "NonFiniteLoss",
+    "Report",
+    "Task",
+    "Validation",
+    "train",
+    "warm_up_cosine",
+]

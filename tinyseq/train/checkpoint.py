@@ -1,0 +1,125 @@
+"""Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinyseq import io
+from tinyseq.io import ModelFileError
+from tinyseq.nn.module import Module
+from tinyseq.train.state import Snapshot, Stateful, random_state, set_random_state
+
+KIND = "tinyseq.train.Checkpoint"
+
+
+class Checkpoint:
+    """Saves a run: weights, optimiser, schedule, random numbers, position in the data, and what its parts remember.
+
+    The file is there whole or not at all, whenever the run is killed. It is a safetensors file: arrays, and JSON.
+
+    Args:
+        path: the file.
+        model: what is trained.
+        every: steps between two savings; the last step is always saved.
+
+    Raises:
+        ValueError: ``every`` is not positive.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> def run(folder, steps):
+        ...     _ = ts.manual_seed(0)
+        ...     model = ts.nn.Linear(2, 1)
+        ...     task = lambda step: ts.train.Loss(ts.square(model(ts.ones(2, dtype="float32"))).sum(), 1)
+        ...     checkpoint = ts.train.Checkpoint(f"{folder}/run.safetensors", model)
+        ...     optimizer = ts.optim.Adam(model.parameters())
+        ...     return [report.step for report in ts.train.train(task, optimizer, steps=steps, checkpoint=checkpoint)]
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     run(folder, 2), run(folder, 5)
+        ([1, 2], [3, 4, 5])
+    """
+
+    def __init__(self, path: str | Path, model: Module, *, every: int = 100) -> None:
+        if every < 1:
+            raise ValueError(f"every must be at least 1 step, got {every}")
+        self.path = Path(path)
+        self.model = model
+        self.every = every
+
+    def after(self, step: int, parts: Sequence[object], *, stopped: bool, at_once: bool) -> None:
+        """Save the run if it is time to.
+
+        Args:
+            step: how many steps have been taken.
+            parts: what the run is made of, besides the model, in the order in which `restore` gets them.
+            stopped: whether the run has come to its end before its last step.
+            at_once: whether to save at any step.
+        """
+        if at_once or step % self.every == 0:
+            self.save(step, parts, stopped)
+
+    def save(self, step: int, parts: Sequence[object], stopped: bool = False) -> None:
+        """Save the run after a number of steps."""
+        arrays: dict[str, Any] = {}
+        plain: dict[str, dict[str, Any]] = {}
+        for name, part in self._named(parts).items():
+            plain[name] = {}
+            for key, value in part.state_dict().items():
+                if isinstance(value, np.ndarray):
+                    arrays[f"{name}/{key}"] = value
+                else:
+                    plain[name][key] = value
+        metadata = {"kind": KIND, "step": step, "stopped": stopped, "random": random_state(), "parts": plain}
+        io.save(arrays, self.path, metadata)
+
+    def restore(self, parts: Sequence[object], steps: int) -> int:
+        """Go back to what was saved, if there is a file.
+
+        Args:
+            parts: as for `after`.
+            steps: how many steps the run shall have.
+
+        Returns:
+            The step to go on from; ``steps`` if the run was stopped early.
+
+        Raises:
+            ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
+        """
+        for leftover in self.path.parent.glob(f".{self.path.name}.*"):  # half a file, of a run killed while saving
+            leftover.unlink(missing_ok=True)
+        if not self.path.exists():
+            return 0
+        arrays, metadata = io.load_with_metadata(self.path, KIND)
+        named = self._named(parts)
+        before = Snapshot(*named.values())
+        try:
+            states = _states(arrays, metadata["parts"])
+            if states.keys() != named.keys():
+                raise ValueError(f"it holds {', '.join(states)}, but the run has {', '.join(named)}")
+            position = steps if metadata["stopped"] else int(metadata["step"])
+            set_random_state(metadata["random"])
+            for name, part in named.items():
+                part.load_state_dict(states[name])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            before.restore()
+            raise ModelFileError(f"{self.path}: no checkpoint of this run ({error}); nothing was changed") from error
+        return position
+
+    def _named(self, parts: Sequence[object]) -> dict[str, Stateful]:
+        """The parts that have a state, each with a name of its own."""
+        return {
+            f"{i}.{type(part).__name__}": part
+            for i, part in enumerate([self.model, *parts])
+            if isinstance(part, Stateful)
+        }
+
+
+def _states(arrays: dict[str, Any], plain: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The states by part, out of what a file holds."""
+    states = {name: dict(values) for name, values in plain.items()}
+    for name, array in arrays.items():
+        part, _, key = name.partition("/")
+        states[part][key] = array
+    return states

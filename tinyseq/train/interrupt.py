@@ -1,0 +1,31 @@
+"""Ctrl-C in a loop that must not be cut in the middle of a step."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class HeldBack:
+    """Inside the block, the first Ctrl-C only sets ``pending``; the second is an interrupt as ever.
+
+    Signals can be held back in the main thread alone; elsewhere, or if it is not ``wanted``, the block changes nothing.
+    """
+
+    def __init__(self, wanted: bool = True) -> None:
+        self.pending = False
+        self._wanted = wanted and threading.current_thread() is threading.main_thread()
+        self._before: Any = None
+
+    def __enter__(self) -> "HeldBack":
+        if self._wanted:
+            self._before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.pending = True
+        signal.signal(signal.SIGINT, self._before)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._wanted and signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, self._before)

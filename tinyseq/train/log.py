@@ -1,0 +1,77 @@
+"""A file with a line for each step."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+from tinyseq.io import atomic_write
+
+
+class Log:
+    """A callback that writes each report into a table, or as a line of JSON.
+
+    A run that goes on from a checkpoint takes back the lines of steps that it will take again.
+
+    Args:
+        path: a ``.csv`` or ``.jsonl`` file; an older one is replaced.
+
+    Raises:
+        ValueError: the file's name ends otherwise.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> w = ts.tensor(4.0, requires_grad=True)
+        >>> task = lambda step: ts.train.Loss(ts.square(w), 1)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     log = ts.train.Log(folder + "/log.csv")
+        ...     reports = list(ts.train.train(task, ts.optim.SGD([w], lr=0.5), steps=2, callbacks=[log]))
+        ...     print(log.path.read_text().splitlines()[0])
+        step,loss,grad_norm,tokens_per_second,seconds,lr,held_out
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        if self.path.suffix not in (".csv", ".jsonl"):
+            raise ValueError(f"a log is a .csv or a .jsonl file, got {self.path.name!r}")
+        self._begun = False
+        self._step = 0
+
+    def __call__(self, report: Any) -> None:
+        """Add a line."""
+        values = report._asdict()
+        if not self._begun:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_text("" if self.path.suffix == ".jsonl" else _row(list(values)), encoding="utf-8")
+            self._begun = True
+        line = json.dumps(values) + "\n" if self.path.suffix == ".jsonl" else _row(list(values.values()))
+        with self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(line)
+        self._step = report.step
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last step that was written."""
+        return {"step": self._step}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to a step: lines after it are taken away."""
+        self._step = int(state["step"])
+        self._begun = self._step > 0 and self.path.is_file()
+        if self._begun:
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = "".join(line for line in lines if line.endswith("\n") and self._step_of(line) <= self._step)
+            atomic_write(self.path, lambda temporary: temporary.write_text(kept, encoding="utf-8"))
+
+    def _step_of(self, line: str) -> int:
+        """The step that a line is about; 0 for the heading."""
+        if self.path.suffix == ".jsonl":
+            return int(json.loads(line)["step"])
+        first = line.partition(",")[0]
+        return int(first) if first.isdecimal() else 0
+
+
+def _row(values: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(values)
+    return text.getvalue()

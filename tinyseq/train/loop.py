@@ -1,0 +1,151 @@
+"""The training loop: the same few lines for every model, with what one wants to watch.
+
+A task gives the loss of each step by the step's number. So the position in the data is a number too, a run that was
+stopped goes on from any step, and a step that went wrong can be done again under the magnifying glass.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.nn.losses import clip_grad_norm_
+from tinyseq.optim import Optimizer, Plateau, Schedule
+from tinyseq.train.checkpoint import Checkpoint
+from tinyseq.train.interrupt import HeldBack
+from tinyseq.train.nonfinite import failure
+from tinyseq.train.state import Snapshot
+from tinyseq.train.validation import Validation
+
+
+class Loss(NamedTuple):
+    """A loss to take a step on.
+
+    Attributes:
+        value: the mean loss, a tensor of one element.
+        tokens: how many targets it is the mean of.
+        batch: which part of the data it is of, in words, for messages.
+    """
+
+    value: Tensor
+    tokens: int
+    batch: str = ""
+
+
+class Report(NamedTuple):
+    """What is known after a step.
+
+    Attributes:
+        step: how many steps have been taken.
+        loss: the mean loss of this step's targets, in nats.
+        grad_norm: the norm of all gradients together, before clipping.
+        tokens_per_second: since the loop began, or went on.
+        seconds: since the loop began, or went on.
+        lr: the learning rate of this step.
+        held_out: what the validation measured after this step, if it did.
+    """
+
+    step: int
+    loss: float
+    grad_norm: float
+    tokens_per_second: float
+    seconds: float
+    lr: float
+    held_out: float | None = None
+
+
+Task = Callable[[int], Loss]
+"""The loss of a step, counted from 0. A task that carries something from step to step, such as a recurrent state, also
+has ``state_dict`` and ``load_state_dict``."""
+
+Callback = Callable[[Report], object]
+"""Called after each step; what it returns stops the run if it is True. One that remembers something across steps also
+has ``state_dict`` and ``load_state_dict``."""
+
+
+def train(
+    task: Task,
+    optimizer: Optimizer,
+    *,
+    steps: int,
+    clip: float | None = None,
+    schedule: Schedule | None = None,
+    validation: Validation | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: Checkpoint | None = None,
+) -> Iterator[Report]:
+    """Take steps on the losses of a task; a generator, so that the caller can look, sample or stop between steps.
+
+    Args:
+        task: the loss of each step.
+        optimizer: what updates the parameters.
+        steps: how many steps to take, those of earlier runs from the same checkpoint included.
+        clip: the largest norm that the gradients may have together; larger ones are scaled down.
+        schedule: the learning rate of each step. A `Plateau` observes what the validation measures.
+        validation: judges the model from time to time, and may stop the run early.
+        callbacks: called with the report after each step.
+        checkpoint: saves the whole run from time to time. If its file exists, the run goes on from there; a run killed
+            at any moment ends with the same weights, bit for bit, as one that was not. Ctrl-C lets the step end, saves,
+            and then raises KeyboardInterrupt.
+
+    Yields:
+        A `Report` after each step.
+
+    Raises:
+        NonFiniteLoss: a loss or a gradient is not finite; nothing has been updated by that step.
+        ModelFileError: the checkpoint is damaged, or of another run; nothing has been changed.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor(4.0, requires_grad=True)
+        >>> for report in train(lambda step: Loss(ts.square(w - 1), 1), ts.optim.SGD([w], lr=0.1), steps=50):
+        ...     pass
+        >>> report.step, round(w.item(), 3)
+        (50, 1.0)
+    """
+    parts = [task, optimizer, schedule, validation, *callbacks]
+    first = 0 if checkpoint is None else checkpoint.restore(parts, steps)
+    start, tokens = time.perf_counter(), 0
+    with HeldBack(wanted=checkpoint is not None) as interrupt:
+        for step in range(first, steps):
+            loss, value, norm = _updated(step, task, optimizer, clip, schedule)
+            tokens += loss.tokens
+            seconds = time.perf_counter() - start
+            held_out = None if validation is None else validation(step + 1)
+            if held_out is not None and isinstance(schedule, Plateau):
+                schedule.observe(held_out)
+            report = Report(step + 1, value, norm, tokens / max(seconds, 1e-9), seconds, optimizer.lr, held_out)
+            answers = [callback(report) for callback in callbacks]
+            stop = True in answers or (validation is not None and validation.exhausted)
+            if checkpoint is not None:
+                last = stop or step + 1 == steps
+                checkpoint.after(step + 1, parts, stopped=stop, at_once=last or interrupt.pending)
+                if interrupt.pending:
+                    raise KeyboardInterrupt(
+                        f"stopped after step {step + 1}; the same call goes on from {checkpoint.path}"
+                    )
+            yield report
+            if stop:
+                return
+
+
+def _updated(
+    step: int, task: Task, optimizer: Optimizer, clip: float | None, schedule: Schedule | None
+) -> tuple[Loss, float, float]:
+    """One step: the loss, its value, and the norm of its gradient."""
+    before = Snapshot(task)
+    loss = task(step)
+    value = loss.value.item()
+    if not math.isfinite(value):
+        raise failure(f"the loss of step {step} is {value}", step, loss.batch, task, before)
+    optimizer.zero_grad()
+    loss.value.backward()
+    norm = clip_grad_norm_(optimizer.parameters, math.inf if clip is None else clip)
+    if not math.isfinite(norm):
+        what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
+        raise failure(what, step, loss.batch, task, before)
+    if schedule is not None:
+        optimizer.lr = schedule(step)
+    optimizer.step()
+    return loss, value, norm

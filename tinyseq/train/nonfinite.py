@@ -1,0 +1,55 @@
+"""When a loss is no number: which step, which batch, and which op went wrong first."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.anomaly import AnomalyError
+from tinyseq.autograd.modes import detect_anomaly
+from tinyseq.train.state import Snapshot
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A loss or its gradient is NaN or infinite; the weights are those before the step.
+
+    Attributes:
+        step: the step, counted from 0.
+        batch: which part of the data, in words; empty if the task does not say.
+        origin: the first op that made a value that is not finite, with its module, time step and line.
+    """
+
+    def __init__(self, message: str, step: int = 0, batch: str = "", origin: str = "") -> None:
+        super().__init__(message)
+        self.step = step
+        self.batch = batch
+        self.origin = origin
+
+
+def failure(what: str, step: int, batch: str, task: Callable[[int], Any], before: Snapshot) -> NonFiniteLoss:
+    """The error for a step, in full.
+
+    Args:
+        what: what was found.
+        step: the step.
+        batch: the part of the data.
+        task: gives the step's loss again.
+        before: the state before the step, which is put back.
+    """
+    origin = diagnosed(step, task, before)
+    where = f" ({batch})" if batch else ""
+    message = f"{what}{where}; {origin}; lower the learning rate, or clip the gradients"
+    return NonFiniteLoss(message, step, batch, origin)
+
+
+def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
+    """Do the step again under `detect_anomaly`, from the state before it, and say which op went wrong first."""
+    before.restore()
+    try:
+        with detect_anomaly(), np.errstate(all="ignore"):
+            task(step).value.backward()
+    except AnomalyError as error:
+        return f"the first op that went wrong is in the {error}"
+    finally:
+        before.restore()
+    return "no op made it out of finite values: an input or a weight is not finite"

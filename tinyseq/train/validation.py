@@ -1,0 +1,100 @@
+"""Judging a model while it learns, keeping the best one, and stopping when it gets no better."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from tinyseq.autograd.modes import no_grad
+from tinyseq.nn.module import Module
+
+
+class Validation:
+    """Measures a model from time to time, and keeps the weights of the best measurement.
+
+    Args:
+        model: what is measured, in evaluation mode and without recording.
+        measure: gives a number, such as the loss on held-out data.
+        every: steps between two measurements.
+        patience: stop the run after this many measurements in a row that are not better than the best; None for never.
+        higher_is_better: as of an accuracy; a loss is better the lower it is.
+
+    Attributes:
+        history: the measurements, (step, value).
+        best: the best value; best_step: the step after which it was measured.
+
+    Raises:
+        ValueError: ``every`` or ``patience`` is not positive.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> model = ts.nn.Linear(1, 1)
+        >>> values = iter([3.0, 2.0, 2.5, 2.4, 1.0])
+        >>> validation = Validation(model, lambda: next(values), every=10, patience=2)
+        >>> task = lambda step: ts.train.Loss(ts.square(model(ts.ones(1, dtype="float32"))).sum(), 1)
+        >>> optimizer = ts.optim.SGD(model.parameters(), lr=0.01)
+        >>> for report in ts.train.train(task, optimizer, steps=1000, validation=validation):
+        ...     pass
+        >>> report.step, validation.best, validation.best_step
+        (40, 2.0, 20)
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        measure: Callable[[], float],
+        *,
+        every: int,
+        patience: int | None = None,
+        higher_is_better: bool = False,
+    ) -> None:
+        for name, value in (("every", every), ("patience", patience)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.model = model
+        self.measure = measure
+        self.every = every
+        self.patience = patience
+        self.higher_is_better = higher_is_better
+        self.history: list[tuple[int, float]] = []
+        self.best = -math.inf if higher_is_better else math.inf
+        self.best_step = 0
+        self._weights = model.state_dict()
+
+    def __call__(self, step: int) -> float | None:
+        """Measure, if it is time to, and note the result; ``step`` steps have been taken."""
+        if step % self.every:
+            return None
+        training = self.model.training
+        self.model.eval()
+        try:
+            with no_grad():
+                value = float(self.measure())
+        finally:
+            self.model.train(training)
+        self.history.append((step, value))
+        if value > self.best if self.higher_is_better else value < self.best:
+            self.best, self.best_step, self._weights = value, step, self.model.state_dict()
+        return value
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the patience is at its end."""
+        if self.patience is None:
+            return False
+        return sum(step > self.best_step for step, _ in self.history) >= self.patience
+
+    def restore_best(self) -> None:
+        """Give the model the weights of the best measurement."""
+        self.model.load_state_dict(self._weights)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The measurements, and the best weights."""
+        weights = {f"best.{name}": value for name, value in self._weights.items()}
+        return {"best": self.best, "best_step": self.best_step, "history": list(self.history), **weights}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        best, best_step = float(state["best"]), int(state["best_step"])
+        history = [(int(step), float(value)) for step, value in state["history"]]
+        weights = {name: state[f"best.{name}"] for name in self._weights}
+        self.best, self.best_step, self.history, self._weights = best, best_step, history, weights
