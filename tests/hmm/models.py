@@ -5,7 +5,7 @@ import numpy as np
 from tinyseq.hmm import HMM
 
 
-def random_model(rng, states, symbols, order=2, zeros=0.0, end=False, **names):
+def random_model(rng, size, vocabulary, order=2, zeros=0.0, end=False, **names):
     """A model whose tables are drawn from a Dirichlet distribution, some entries zero."""
 
     def table(*shape):
@@ -13,15 +13,13 @@ def random_model(rng, states, symbols, order=2, zeros=0.0, end=False, **names):
         weights[..., rng.integers(shape[-1])] += 0.1
         return weights / weights.sum(axis=-1, keepdims=True)
 
-    stop = rng.uniform(0.1, 0.5, states) if end else None
-    going_on = np.ones(states) if stop is None else 1 - stop
-    initial = tuple(
-        table(*(states,) * (i + 1)) * (going_on[:, None] if i else 1.0) for i in range(order - 1)
-    )
-    transition = table(*(states,) * order) * going_on[:, None]
-    return HMM(initial, transition, table(states, symbols), end=stop, **names)
+    stop = rng.uniform(0.1, 0.5, size) if end else None
+    going_on = np.ones(size) if stop is None else 1 - stop
+    initial = tuple(table(*(size,) * (i + 1)) * (going_on[:, None] if i else 1.0) for i in range(order - 1))
+    transition = table(*(size,) * order) * going_on[:, None]
+    return HMM(initial, transition, table(size, vocabulary), end=stop, **names)
 
 
-def random_data(rng, symbols, sizes):
+def random_data(rng, vocabulary, lengths):
     """Sequences of ids."""
-    return [rng.integers(0, symbols, size) for size in sizes]
+    return [rng.integers(0, vocabulary, length) for length in lengths]

@@ -14,8 +14,10 @@ from tinyseq.hmm import HMM, Fitted, Gaussian, ImpossibleSequenceError, show
 def test_the_likelihood_never_falls_and_zeros_stay_zero(seed, order, end):
     rng = np.random.default_rng(seed)
     model = random_model(rng, 3, 4, order, zeros=0.3, end=end)
-    data = [list(model.sample(length, rng).observations) if not end else list(model.sample(rng=rng).observations)
-            for length in (1, 5, 2, 8, 3)]
+    data = [
+        list(model.sample(length, rng).observations) if not end else list(model.sample(rng=rng).observations)
+        for length in (1, 5, 2, 8, 3)
+    ]
     data = [x for x in data if x] or [data[0]]
     fitted = model.fit_em([*data, []] if not end else data, max_steps=8, tolerance=0.0)
     curve = np.array(fitted.log_likelihoods)
@@ -43,8 +45,10 @@ def test_with_all_states_known_one_step_is_counting(order, end):
     start = random_model(rng, 3, 4, order, end=end, states="abc", symbols="wxyz")
     fitted = start.fit_em([d.observations for d in drawn], [d.states for d in drawn], max_steps=1)
     for name in ("initial", "transition", "emission", *(["end"] if end else [])):
-        pairs = zip(*(t if isinstance(t, tuple) else (t,) for t in (getattr(counted, name), getattr(fitted.model, name))),
-                    strict=True)
+        pairs = zip(
+            *(t if isinstance(t, tuple) else (t,) for t in (getattr(counted, name), getattr(fitted.model, name))),
+            strict=True,
+        )
         for wanted, found in pairs:
             seen = wanted.sum(axis=-1) > 0 if wanted.ndim > 1 else slice(None)
             np.testing.assert_allclose(found[seen], wanted[seen], atol=1e-12)
@@ -57,7 +61,9 @@ def test_some_known_states_pull_the_model_to_their_meaning():
     x = [d.observations for d in drawn]
     hints = [[s if rng.random() < 0.1 else None for s in d.states.tolist()] for d in drawn]
     start = random_model(rng, 2, 2)
-    crossed = HMM(start.initial, start.transition, start.emission[::-1] if start.emission[0, 0] > 0.5 else start.emission)
+    crossed = HMM(
+        start.initial, start.transition, start.emission[::-1] if start.emission[0, 0] > 0.5 else start.emission
+    )
     fitted = crossed.fit_em(x, hints)
     assert fitted.converged
     np.testing.assert_allclose(fitted.model.emission, truth.emission, atol=0.1)
@@ -134,7 +140,9 @@ def test_the_report_says_what_happened(capsys):
     fitted = model.fit_em([[0, 1, 0]], max_steps=2, callback=lambda step, value: steps.append(step))
     assert steps == [0, 1, 2]
     assert isinstance(fitted, Fitted)
-    assert repr(fitted).startswith("Fitted(HMM(order=2, states=2, symbols=2), not converged after 2 steps: log-likelihood")
+    assert repr(fitted).startswith(
+        "Fitted(HMM(order=2, states=2, symbols=2), not converged after 2 steps: log-likelihood"
+    )
     model.fit_em([[0, 1, 0]], max_steps=1, callback=show)
     assert "Baum-Welch step    1: log-likelihood" in capsys.readouterr().err
 
@@ -148,9 +156,7 @@ def test_the_wrong_number_of_steps_is_refused():
 def test_gaussian_likelihood_never_falls(full):
     rng = np.random.default_rng(5)
     covariances = np.tile(np.eye(2), (3, 1, 1)) if full else np.ones((3, 2))
-    model = HMM(
-        rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), Gaussian(rng.normal(size=(3, 2)), covariances)
-    )
+    model = HMM(rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), Gaussian(rng.normal(size=(3, 2)), covariances))
     data = [rng.normal(size=(n, 2)) * [1, 3] + rng.integers(0, 2, (n, 1)) * 4 for n in (30, 1, 12)]
     data[0][3] = np.nan
     curve = model.fit_em(data, max_steps=15, tolerance=0.0).log_likelihoods

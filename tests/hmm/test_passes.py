@@ -81,6 +81,8 @@ def hard(kind, rng):
         transition[np.tril_indices(3, -1)] = -INF
         emission[:, 0] -= 60 * np.arange(40)
         initial = np.array([0.0, -INF, -INF])
+    elif kind == "a long uniform sequence":
+        initial, transition, emission = np.zeros(3), np.zeros((3, 3)), np.zeros((3000, 3))
     elif kind == "the likely die late":
         # State 0 leads by e^900 until the last observation, which it cannot make.
         transition = np.where(np.eye(3, dtype=bool), 0.0, -INF)
@@ -91,7 +93,15 @@ def hard(kind, rng):
 
 
 @pytest.mark.parametrize(
-    "kind", ["scale 100", "1e-300 in the transition", "left to right", "the likely die late", "plain"]
+    "kind",
+    [
+        "scale 100",
+        "1e-300 in the transition",
+        "left to right",
+        "the likely die late",
+        "a long uniform sequence",
+        "plain",
+    ],
 )
 def test_no_spread_of_probabilities_is_too_large(kind):
     initial, transition, emission = hard(kind, np.random.default_rng(0))

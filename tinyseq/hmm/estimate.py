@@ -107,15 +107,16 @@ def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, i
     transition = np.zeros((*(size + 1,) * (order - 1), size))
     emission, stop = np.zeros((size, vocabulary + 1)), np.zeros((size, 2))
     for path, made in zip(states, symbols, strict=True):
+        if not len(path):
+            continue
         padded = np.concatenate([np.full(order - 1, size), path])
         grams = np.lib.stride_tricks.sliding_window_view(padded, order)
         np.add.at(transition, tuple(grams[(grams >= 0).all(axis=1)].T), 1)
         known = path >= 0
         np.add.at(emission, (path[known], made[known]), 1)
-        if len(path):
-            going_on, last = path[:-1], path[-1:]
-            np.add.at(stop[:, 0], going_on[going_on >= 0], 1)
-            np.add.at(stop[:, 1], last[last >= 0], 1)
+        going_on, last = path[:-1], path[-1:]
+        np.add.at(stop[:, 0], going_on[going_on >= 0], 1)
+        np.add.at(stop[:, 1], last[last >= 0], 1)
     return Counts(transition, emission[:, :-1], stop)
 
 

@@ -41,7 +41,9 @@ class Gaussian:
         self.floor = floor
         wanted = (self.states, self.size, self.size) if self.full else (self.states, self.size)
         if self.covariances.shape != wanted:
-            raise ValueError(f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}")
+            raise ValueError(
+                f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}"
+            )
         self._check_positive()
 
     def _check_positive(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
+from tinyseq.hmm import convert
 from tinyseq.hmm.chain import chain
 from tinyseq.hmm.em import Fitted, baum_welch
 from tinyseq.hmm.emissions import Rows, plain
@@ -381,12 +383,52 @@ class HMM(Parameters):
             _, found = chain(initial, transition, scores, end, semiring=Entropy(), lengths=rows.lengths).numpy()
         return float(found[0]) if one else found
 
+    # -- files, and other libraries ------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Save the model as safetensors, its names as JSON in the file's header.
+
+        Args:
+            path: the file to write, as a whole or not at all.
+
+        Raises:
+            RuntimeError: if safetensors is not installed.
+            TypeError: for names that JSON cannot hold.
+        """
+        convert.save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Load a model that `save` wrote.
+
+        Raises:
+            tinyseq.io.ModelFileError: if the file is missing, damaged, or holds something else.
+        """
+        return convert.load(cls, path)
+
+    @classmethod
+    def from_hmmlearn(cls, model: Any) -> Self:
+        """The same model as a fitted ``CategoricalHMM`` or ``GaussianHMM`` of hmmlearn."""
+        return convert.from_hmmlearn(cls, model)
+
+    def to_hmmlearn(self) -> Any:
+        """The same model as one of hmmlearn's.
+
+        Raises:
+            RuntimeError: if hmmlearn is not installed.
+            TypeError: if hmmlearn has no such model (order above 2, ``end``).
+        """
+        return convert.to_hmmlearn(self)
+
     # -- from sequences to scores, and back ----------------------------------------------------------------------------
 
     def _read(self, x: Any, states: Any) -> tuple[bool, Rows, Array | None]:
         """Whether x is one sequence; the observations; and which states each row allows (rows, K), None for all."""
         one = self.emissions.is_one(x)
         rows = self.emissions.read([x] if one else list(x))
+        most = self.transition.shape[0] + self.order - 1
+        if self.transition.ndim > self.order and max(rows.lengths) > most:
+            raise ValueError(f"transition has tables for sequences up to {most} steps; got one of {max(rows.lengths)}")
         if states is None:
             return one, rows, None
         known = [states] if one else list(states)

@@ -34,6 +34,8 @@ class Parameters:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
             emission = Categorical(emission, symbols, unknown)
+        elif symbols is not None or unknown is not None:
+            raise ValueError("symbols and unknown belong to a table of emissions, not to an emission model")
         self._keep(tables, transition, emission, end, states)
         _check_rows(self._name(0), tables[0], None)
         for i, table in enumerate(tables[1:], 1):

@@ -1,10 +1,10 @@
 """Forward and backward in probabilities: matrix products, with an eye on underflow.
 
 Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
-the smallest positive factor that a step can bring. As long as f^r stays above 1e-140, r steps cannot underflow, so
-for r steps nothing is checked. Then each message is divided by its largest entry, and its smallest positive entry is
-looked at: if that is too small to promise as much for the next r steps, the sequence is marked unsafe and computed in
-logs instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
+the smallest positive factor that a step can bring; the largest is K, the number of states summed over. As long as f^r
+stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so for r steps nothing is checked. Then
+each message is divided by its largest entry, and its smallest positive entry is looked at: if that is too small to
+promise as much for the next r steps, the sequence is marked unsafe and computed in logs instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
 """
 
 import numpy as np
@@ -13,8 +13,8 @@ from tinyseq.backend import Array
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Forward, Scores
 
-SMALL = 1e-140  # a product of two such numbers is still a normal float64
-NORMAL = 1e-290
+SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
+LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
 class Scaled:
@@ -34,9 +34,10 @@ class Scaled:
         self.end = np.exp(arcs.end - self.end_top)
         self.has_zeros = any((table == 0).any() for table in self.tables)
         factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
-        self.every = max(1, int(np.log(SMALL) / np.log(factor))) if 0 < factor < 1 else 1 << 60 if factor else 1
-        reach = factor ** min(self.every, 1 << 20)
-        self.safe = NORMAL / reach if reach > NORMAL else np.inf
+        change = max(1 / factor if factor else np.inf, self.end.shape[0], 1 + 1e-9)
+        self.every = max(1, int(np.log(SPREAD) / np.log(change)))
+        reach = factor**self.every
+        self.safe = LEAST / reach if reach > LEAST else np.inf
 
     def forward(self, batch: Ragged, keep: bool = False) -> Forward:
         """Sum the probabilities of all paths.

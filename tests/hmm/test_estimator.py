@@ -1,0 +1,96 @@
+"""scikit-learn's tools work on the estimator."""
+
+import numpy as np
+import pytest
+from hmm.models import random_data, random_model
+from oracles import oracle
+
+from tinyseq.hmm import AddK
+from tinyseq.hmm.estimator import HMMEstimator
+
+X = [["the", "cat"], ["the", "cat", "runs"], ["the", "dog", "runs"], ["cat", "runs"], ["the", "dog"], ["dog", "runs"]]
+Y = [["DT", "NN"], ["DT", "NN", "VB"], ["DT", "NN", "VB"], ["NN", "VB"], ["DT", "NN"], ["NN", "VB"]]
+
+
+def test_with_labels_it_counts():
+    tagger = HMMEstimator(smoothing=AddK(0.1)).fit(X, Y)
+    assert tagger.score(X, Y) == 1.0
+    assert tagger.predict([["the", "dog", "runs"]]) == [["DT", "NN", "VB"]]
+    assert tagger.classes_.tolist() == ["DT", "NN", "VB"]
+    np.testing.assert_allclose(tagger.predict_proba(X)[1].sum(axis=1), 1)
+
+
+def test_without_labels_it_climbs():
+    rng = np.random.default_rng(0)
+    data = random_data(rng, 3, [20] * 5)
+    found = HMMEstimator(2, n_iter=10, random_state=1).fit(data)
+    same = HMMEstimator(2, n_iter=10, random_state=1).fit(data)
+    assert found.score(data) == same.score(data) == pytest.approx(found.fitted_.log_likelihoods[-1])
+
+
+@pytest.mark.parametrize("emission", ["diag", "full"])
+def test_numbers_are_emitted_by_gaussians(emission):
+    rng = np.random.default_rng(0)
+    data = [np.concatenate([rng.normal(0, 1, (30, 2)), rng.normal(6, 1, (30, 2))]) for _ in range(3)]
+    path = HMMEstimator(2, emission=emission, random_state=0, restarts=3).fit(data).predict(data)[0]
+    assert len(set(path[:30].tolist())) == len(set(path[30:].tolist())) == 1
+    assert path[0] != path[-1]
+
+
+def test_one_array_and_lengths_as_in_hmmlearn():
+    rng = np.random.default_rng(0)
+    data = random_data(rng, 3, [5, 8])
+    x = np.concatenate(data)[:, None]
+    found = HMMEstimator(2, random_state=0).fit(x, lengths=[5, 8])
+    assert found.predict(x, lengths=[5, 8]).shape == (13,)
+    assert found.predict_proba(x, lengths=[5, 8]).shape == (13, 2)
+    assert found.score(x, lengths=[5, 8]) == pytest.approx(found.score(data))
+    with pytest.raises(ValueError, match="lengths sum to 12, but X has 13 rows"):
+        found.score(x, lengths=[5, 7])
+    with pytest.raises(ValueError, match="lengths go with one array"):
+        found.score(data, lengths=[5, 8])
+
+
+def test_its_parameters_can_be_read_and_set():
+    estimator = HMMEstimator(3, order=3)
+    assert repr(estimator) == "HMMEstimator(n_components=3, order=3)"
+    assert estimator.set_params(tol=0.1).get_params()["tol"] == 0.1
+    with pytest.raises(ValueError, match="HMMEstimator has no parameter 'colour'"):
+        estimator.set_params(colour="red")
+    with pytest.raises(AttributeError, match="not fitted yet"):
+        estimator.predict(X)
+    with pytest.raises(ValueError, match="labels can be counted"):
+        HMMEstimator(emission="diag").fit(X, Y)
+    with pytest.raises(ValueError, match='emission must be "categorical"'):
+        HMMEstimator(emission="round").fit([np.zeros(3)])
+
+
+def test_it_can_be_cloned_searched_and_put_into_a_pipeline():
+    base = oracle("sklearn.base")
+    selection, pipeline = oracle("sklearn.model_selection"), oracle("sklearn.pipeline")
+    preprocessing = oracle("sklearn.preprocessing")
+    estimator = HMMEstimator(smoothing=AddK(0.1), emission_smoothing=AddK(0.1), unknown="<unk>")
+    twin = base.clone(estimator)
+    assert twin.get_params()["unknown"] == "<unk>"
+    search = selection.GridSearchCV(estimator, {"order": [2, 3]}, cv=2).fit(X, Y)
+    assert search.best_params_["order"] in (2, 3)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    lower = preprocessing.FunctionTransformer(lambda x: [[w.lower() for w in s] for s in x])
+    tagger = pipeline.Pipeline([("lower", lower), ("hmm", estimator)]).fit(X, Y)
+    assert tagger.predict([["The", "Cat"]]) == [["DT", "NN"]]
+    data = random_data(np.random.default_rng(0), 3, [20] * 6)
+    scores = selection.cross_val_score(HMMEstimator(2, n_features=3, n_iter=3, random_state=0), data, cv=3)
+    assert np.isfinite(scores).all()
+
+
+def test_it_finds_the_model_that_hmmlearn_finds():
+    hmmlearn = oracle("hmmlearn.hmm")
+    rng = np.random.default_rng(3)
+    truth = random_model(rng, 2, 3)
+    x = truth.sample(300, rng).observations[:, None]
+    ours = HMMEstimator(2, n_iter=300, tol=1e-9, restarts=5, random_state=0).fit(x)
+    theirs = max(
+        (hmmlearn.CategoricalHMM(2, n_iter=300, tol=1e-6, random_state=i).fit(x) for i in range(5)),
+        key=lambda model: model.score(x),
+    )
+    assert ours.score(x) >= theirs.score(x) - 0.5

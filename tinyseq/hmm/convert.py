@@ -1,0 +1,97 @@
+"""Models into files and back, and to and from hmmlearn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tinyseq import io
+from tinyseq.hmm.emissions import Categorical, Emission, Given, plain
+from tinyseq.hmm.gaussian import Gaussian
+
+if TYPE_CHECKING:
+    from tinyseq.hmm.hmm import HMM
+
+Model = TypeVar("Model", bound="HMM")
+
+KIND = "hidden Markov model"
+
+
+def save(model: "HMM", path: str | Path) -> None:
+    """`HMM.save`."""
+    state = {f"initial.{i}": plain(table) for i, table in enumerate(model._tables)}
+    state["transition"] = plain(model.transition)
+    if model.end is not None:
+        state["end"] = plain(model.end)
+    metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "emission": type(model.emissions).__name__}
+    metadata["states"] = list(model.states) if model.states.named else None
+    emission = model.emissions
+    if isinstance(emission, Categorical):
+        state["emission"] = plain(emission.probabilities)
+        metadata["symbols"] = list(emission.symbols) if emission.symbols.named else None
+        metadata["unknown"] = emission.unknown
+    elif isinstance(emission, Gaussian):
+        state |= {"means": plain(emission.means), "covariances": plain(emission.covariances)}
+        metadata["floor"] = emission.floor
+    elif not isinstance(emission, Given):
+        raise TypeError(
+            f"a {type(emission).__name__} cannot be saved; only tables, Gaussian, and models without one can"
+        )
+    io.save(state, path, metadata)
+
+
+def load(kind: type[Model], path: str | Path) -> Model:
+    """`HMM.load`."""
+    state, metadata = io.load_with_metadata(path, KIND)
+    try:
+        initial = tuple(state[f"initial.{i}"] for i in range(int(metadata["order"]) - 1))
+        names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
+        emission: Emission | Any = None
+        if metadata["emission"] == "Gaussian":
+            emission = Gaussian(state["means"], state["covariances"], float(metadata["floor"]))
+        elif metadata["emission"] == "Categorical":
+            emission = state["emission"]
+            names |= {"symbols": _names(metadata["symbols"]), "unknown": metadata["unknown"]}
+        return kind(initial, state["transition"], emission, **names)
+    except (KeyError, TypeError, ValueError) as error:
+        raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
+
+
+def _names(names: Any) -> Any:
+    """Names as they were: JSON turns tuples into lists."""
+    return names if names is None else [tuple(name) if isinstance(name, list) else name for name in names]
+
+
+def from_hmmlearn(kind: type[Model], model: Any) -> Model:
+    """`HMM.from_hmmlearn`."""
+    if hasattr(model, "emissionprob_"):
+        return kind(model.startprob_, model.transmat_, model.emissionprob_)
+    if hasattr(model, "means_"):
+        if model.covariance_type not in ("diag", "full"):
+            raise TypeError(f'covariance_type={model.covariance_type!r} has no counterpart; use "diag" or "full"')
+        covariances = model.covars_  # hmmlearn gives full matrices for diagonal ones, too
+        if model.covariance_type == "diag":
+            covariances = np.diagonal(covariances, axis1=1, axis2=2)
+        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances))
+    raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
+
+
+def to_hmmlearn(model: "HMM") -> Any:
+    """`HMM.to_hmmlearn`."""
+    try:
+        from hmmlearn import hmm
+    except ImportError as error:
+        raise RuntimeError("to_hmmlearn needs hmmlearn: pip install hmmlearn") from error
+    if model.order > 2 or model.end is not None or model.transition.ndim > 2:
+        raise TypeError("hmmlearn has models of order 2 only, with one transition table and without end")
+    emission, size = model.emissions, len(model.states)
+    if isinstance(emission, Categorical):
+        made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="")
+        made.emissionprob_ = plain(emission.probabilities).copy()
+    elif isinstance(emission, Gaussian):
+        made = hmm.GaussianHMM(size, "full" if emission.full else "diag", init_params="")
+        made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
+    else:
+        raise TypeError(f"{type(emission).__name__} has no counterpart in hmmlearn")
+    made.startprob_, made.transmat_ = plain(model.initial).copy(), plain(model.transition).copy()
+    return made

@@ -1,0 +1,210 @@
+"""An HMM that scikit-learn's tools can handle: clone, Pipeline, GridSearchCV, cross_val_score."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.em import Fitted
+from tinyseq.hmm.emissions import shares
+from tinyseq.hmm.estimate import Smoothing
+from tinyseq.hmm.gaussian import Gaussian
+from tinyseq.hmm.hmm import HMM
+
+
+class HMMEstimator:
+    """A hidden Markov model with scikit-learn's interface.
+
+    One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So whole
+    sequences are what cross-validation splits. As hmmlearn's users are used to, X may also be one array (rows, 1) of ids
+    or (rows, D) of numbers with ``lengths``, and is then one long sequence without.
+
+    Args:
+        n_components: the number of states, where there are no labels to tell it.
+        emission: ``"categorical"``, or ``"diag"`` or ``"full"`` for Gaussian emissions with such covariances.
+        n_features: the number of symbols; by default as many as the largest id asks for.
+        order: n; with labels or without.
+        smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
+        unknown: with labels, the symbol for all those that were not seen.
+        n_iter: without labels, the most steps of Baum-Welch.
+        tol: stop when a step gains no more than this for each observation.
+        restarts: without labels, how many random starts.
+        random_state: a seed, or None.
+
+    Attributes:
+        hmm_: the model found.
+        fitted_: the report of Baum-Welch, without labels.
+
+    Example:
+        >>> X, y = [["the", "cat"], ["the", "cat", "runs"]], [["DT", "NN"], ["DT", "NN", "VB"]]
+        >>> tagger = HMMEstimator().fit(X, y)
+        >>> tagger.predict([["the", "cat"]]), tagger.score(X, y)
+        ([['DT', 'NN']], 1.0)
+    """
+
+    _estimator_type = "classifier"
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        emission: str = "categorical",
+        n_features: int | None = None,
+        order: int = 2,
+        smoothing: Smoothing = None,
+        emission_smoothing: Smoothing = None,
+        unknown: Any = None,
+        n_iter: int = 100,
+        tol: float = 1e-4,
+        restarts: int = 1,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.emission = emission
+        self.n_features = n_features
+        self.order = order
+        self.smoothing = smoothing
+        self.emission_smoothing = emission_smoothing
+        self.unknown = unknown
+        self.n_iter = n_iter
+        self.tol = tol
+        self.restarts = restarts
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
+        """Learn by counting if there are labels, else by Baum-Welch.
+
+        Args:
+            X: the sequences.
+            y: the states of each sequence, or None.
+            lengths: the lengths of the sequences that lie one after the other in X.
+        """
+        sequences = _sequences(X, lengths)
+        if y is None:
+            rng = np.random.default_rng(self.random_state)
+            self.fitted_: Fitted = self._start(sequences, rng).fit_em(
+                sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
+            )
+            self.hmm_ = self.fitted_.model
+            return self
+        if self.emission != "categorical":
+            raise ValueError('labels can be counted with emission="categorical" only')
+        labels = _sequences(y, lengths)
+        self.hmm_ = HMM.from_labelled(
+            [list(zip(x, states, strict=True)) for x, states in zip(sequences, labels, strict=True)],
+            self.order,
+            self.smoothing,
+            emission_smoothing=self.emission_smoothing,
+            unknown=self.unknown,
+        )
+        return self
+
+    def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
+        """A random model to learn from."""
+        size = self.n_components
+        initial = tuple(_rows(rng, (size,) * (i + 1)) for i in range(self.order - 1))
+        transition = _rows(rng, (size,) * self.order)
+        if self.emission == "categorical":
+            most = max((int(np.max(x)) for x in sequences if len(x)), default=0)
+            return HMM(initial, transition, _rows(rng, (size, self.n_features or most + 1)))
+        if self.emission not in ("diag", "full"):
+            raise ValueError(f'emission must be "categorical", "diag" or "full", got {self.emission!r}')
+        data = np.concatenate([np.reshape(x, (len(x), -1)) for x in sequences])
+        shape = (size, data.shape[1])
+        unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
+        return HMM(initial, transition, Gaussian(np.zeros(shape), unit).shuffled(data, rng))
+
+    def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+        """The best path of each sequence; one array for all if X is one array."""
+        return _joined([d.path for d in self._model().viterbi(_sequences(X, lengths))], X)
+
+    def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+        """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array."""
+        return _joined([p.states for p in self._model().posterior(_sequences(X, lengths))], X)
+
+    def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
+        """The log-likelihood of all sequences; with labels, the share of states that `predict` finds."""
+        sequences = _sequences(X, lengths)
+        if y is None:
+            return float(self._model().log_likelihood(sequences).sum())
+        pairs = [
+            pair
+            for decoding, states in zip(self._model().viterbi(sequences), _sequences(y, lengths), strict=True)
+            for pair in zip(decoding.path, states, strict=True)
+        ]
+        return float(np.mean([found == wanted for found, wanted in pairs]))
+
+    @property
+    def classes_(self) -> Array:
+        """The names of the states, in the order of the columns of `predict_proba`."""
+        return np.array(list(self._model().states))
+
+    def _model(self) -> HMM:
+        if not hasattr(self, "hmm_"):
+            raise AttributeError("this HMMEstimator is not fitted yet; call fit first")
+        return self.hmm_
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments, by name."""
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments.
+
+        Raises:
+            ValueError: for a name that is none.
+        """
+        for name, value in params.items():
+            if name not in _ARGUMENTS:
+                raise ValueError(f"HMMEstimator has no parameter {name!r}; it has {', '.join(_ARGUMENTS)}")
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know about an estimator."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(two_d_array=False, string=True),
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "hmm_")
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = {k: v for k, v in self.get_params().items() if v != defaults[k].default}
+        return f"HMMEstimator({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
+
+
+_ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)
+
+
+def _sequences(x: Any, lengths: Sequence[int] | None) -> list[Any]:
+    """A list of sequences, from a list or from one array and lengths."""
+    if not isinstance(x, np.ndarray) or x.dtype == object:
+        if lengths is not None:
+            raise ValueError("lengths go with one array of all sequences; X is a list of sequences already")
+        return list(x)
+    if x.ndim == 2 and x.shape[1] == 1:
+        x = x[:, 0]
+    if lengths is None:
+        return [x]
+    if sum(lengths) != len(x):
+        raise ValueError(f"lengths sum to {sum(lengths)}, but X has {len(x)} rows")
+    return np.split(x, np.cumsum(lengths)[:-1])
+
+
+def _joined(parts: list[Any], x: Any) -> Any:
+    """Answers in the form of the question."""
+    return np.concatenate(parts) if isinstance(x, np.ndarray) and x.dtype != object else parts
+
+
+def _rows(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+    """Random rows that sum to one, none of them far from uniform."""
+    weights = 1 + rng.random(shape)
+    return shares(weights, weights)
