@@ -45,7 +45,7 @@ def witten_bell(counts, tags, tag, history):
 
 
 def log_joint(corpus, order, sentence, path):
-    """log P(words, tags), by the definition, up to the constants of unknown words."""
+    """log P(words, tags), by the definition, up to a constant for each word."""
     tags = sorted({tag for s in corpus for _, tag in s})
     known = Counter(pair for s in corpus for pair in s)
     frequency = Counter(tag for s in corpus for _, tag in s)
@@ -61,10 +61,10 @@ def log_joint(corpus, order, sentence, path):
     for i, (word, tag) in enumerate(zip(sentence, path, strict=True)):
         going_on = witten_bell(stops, [False, True], False, (history[-1],)) if i else 1.0
         p = witten_bell(ngrams, tags, tag, history) * going_on
-        if any(word == w for w, _ in known):
-            p *= known[word, tag] / frequency[tag]
-        else:
-            p *= endings(word)[tags.index(tag)] / (frequency[tag] / frequency.total())
+        occurrences = sum(known[word, t] for t in tags)
+        ending = endings(word)[tags.index(tag)]
+        weight = 0.2 if occurrences else 1.0
+        p *= (known[word, tag] + weight * ending) / (occurrences + weight) / (frequency[tag] / frequency.total())
         score += log(p) if p else -inf
         history = (*history[1:], tag)
     return score + (log(witten_bell(stops, [False, True], True, (path[-1],))) if path else 0.0)
@@ -85,13 +85,14 @@ def test_sentences_are_tagged_together_as_each_alone(corpus, new, order):
     assert [len(tags) for tags in tagger.tag_many(new)] == [len(sentence) for sentence in new]
 
 
-@given(sentences, st.sampled_from(["witten-bell", "deleted-interpolation", None]))
-def test_a_known_word_has_a_tag_that_it_had(corpus, smoothing):
-    tagger = HMMTagger(3, smoothing).fit(corpus)
-    pairs = {pair for sentence in corpus for pair in sentence}
-    for sentence in corpus:
-        sequence = [word for word, _ in sentence]
-        assert set(zip(sequence, tagger.tag(sequence), strict=True)) <= pairs
+@given(sentences)
+def test_a_known_word_prefers_the_tags_that_it_had(corpus):
+    tagger = HMMTagger(2).fit(corpus)
+    tags, prior = tagger.lexicon.tags.symbols, tagger.endings.prior
+    for word in tagger.known:
+        p = np.exp(tagger.log_scores([word])[0]) * prior
+        assert p.sum() == pytest.approx(1)
+        assert p[[any((word, tag) in sentence for sentence in corpus) for tag in tags]].sum() > 0.8
 
 
 @given(sentences, st.text(max_size=12))
@@ -124,8 +125,8 @@ def test_frequent_words_say_nothing_about_unknown_ones():
     assert Endings(lexicon)("king")[lexicon.tags.symbols.index("NN")] > 0.5
 
 
-def test_the_baseline_gives_each_word_its_most_frequent_tag_and_unknown_ones_that_of_hapaxes():
-    corpus = [[("a", "X"), ("a", "Y"), ("a", "Y"), ("b", "Z"), ("Ann", "NNP"), ("c", "Z"), ("d", "W")]]
+def test_the_baseline_gives_each_word_its_most_frequent_tag_and_unknown_ones_that_of_rare_words():
+    corpus = [[("a", "X"), *[("a", "Y")] * 10, ("b", "Z"), ("Ann", "NNP"), ("c", "Z"), ("d", "W")]]
     assert MostFrequentTag().fit(corpus).tag(["a", "b", "Bob", "zebra"]) == ["Y", "Z", "NNP", "Z"]
 
 
@@ -203,8 +204,8 @@ def test_bad_settings_are_errors():
 
 def test_without_smoothing_what_was_never_seen_is_impossible():
     with pytest.raises(ImpossibleSequenceError):
-        HMMTagger(2, smoothing=None).fit(SMALL).tag(["swims", "the"])
-    assert HMMTagger(2).fit(SMALL).tag(["swims", "the"]) == ["VB", "DT"]
+        HMMTagger(2, smoothing=None).fit(SMALL).tag(["the"])  # no sentence had a single word
+    assert HMMTagger(2).fit(SMALL).tag(["the"]) == ["DT"]
 
 
 def test_a_lexicon_must_fit_together():
@@ -234,7 +235,7 @@ def test_nltk_tags_nearly_the_same():
         for words, tags in zip(sequences, ours.tag_many(sequences), strict=True)
         for tag, (_, other) in zip(tags, theirs.tag(words), strict=True)
     ]
-    assert sum(tag == other for tag, other in pairs) > 0.97 * len(pairs)
+    assert sum(tag == other for tag, other in pairs) > 0.95 * len(pairs)
 
 
 DATA = os.environ.get("TINYSEQ_DATA")
@@ -246,5 +247,5 @@ def test_accuracy_on_the_english_web_treebank():
     train, test = (conllu(Path(DATA, "ud-english-ewt", f"en_ewt-ud-{part}.conllu")) for part in ("train", "test"))
     assert MostFrequentTag().fit(train).accuracy(test).all == pytest.approx(0.880, abs=0.001)
     assert HMMTagger(2).fit(train).accuracy(test).all >= 0.920
-    assert HMMTagger(3).fit(train).accuracy(test).all >= 0.926
+    assert HMMTagger(3).fit(train).accuracy(test).all >= 0.927
     assert HMMTagger(3, "deleted-interpolation").fit(train).accuracy(test).all >= 0.924

@@ -1,13 +1,14 @@
 """Taggers: one label for each word of a sentence.
 
 A hidden Markov model explains a sentence by its hidden tags. The tags follow each other with the model's transition
-probabilities; how well a word goes with each tag is said here, by counting for known words and by their endings for
-unknown ones. The model sees only these scores.
+probabilities. How well a word goes with each tag is said here, by the tags that it had, and by those of words with the
+same ending. The model sees only these scores.
 """
 
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -23,6 +24,7 @@ Floats = NDArray[np.float64]
 Learnt = TypeVar("Learnt")
 
 KIND = "tinyseq.tagging.HMMTagger"
+WEIGHT_OF_ENDING = 0.2  # of a known word, against one for each of its occurrences
 
 
 class Accuracy(NamedTuple):
@@ -124,9 +126,9 @@ class Lexicon:
 
 
 class Endings:
-    """P(tag | ending of the word, whether it begins with a capital), learnt from rare words, for unknown ones.
+    """P(tag | ending of a word, and whether it begins with a capital), learnt from rare words.
 
-    Unknown words are most like rare ones. Each ending, one letter longer than the last, refines the estimate:
+    They are the most like unknown ones. Each ending, one letter longer than the last, refines the estimate:
 
         P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
 
@@ -167,8 +169,7 @@ class Endings:
 class MostFrequentTag(Tagger):
     """The baseline: each word gets the tag that it had most often, whatever stands around it.
 
-    An unknown word gets the tag that is most frequent among the words that occurred once, and, like it, begin with a
-    capital or do not.
+    An unknown word gets the tag that is most frequent among rare words which, like it, begin with a capital or do not.
 
     Example:
         >>> tagger = MostFrequentTag().fit([[("the", "DT"), ("cat", "NN"), ("runs", "VB")], [("Ann", "NNP")]])
@@ -198,7 +199,7 @@ class MostFrequentTag(Tagger):
         """The tags of several sentences, each a list of words."""
         tags = self.lexicon.tags.symbols
         best = dict(zip(self.known, self.lexicon.counts.argmax(axis=1).tolist(), strict=True))
-        guess = Endings(self.lexicon, rare=1, longest=0)
+        guess = Endings(self.lexicon, longest=0)
         return [
             [tags[best[word] if word in best else int(guess(word).argmax())] for word in words] for words in sentences
         ]
@@ -207,9 +208,9 @@ class MostFrequentTag(Tagger):
 class HMMTagger(Tagger):
     """A hidden Markov model of order n, learnt by counting: TnT (Brants 2000) for n = 3.
 
-    P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). A known word
-    can only have the tags that it had. For an unknown word, P(word | tag) is P(tag | word) / P(tag) up to a factor that
-    is the same for all tags, and P(tag | word) is told by its ending.
+    P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
+    P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. A word's ending tells P(tag |
+    word) if it is unknown; if it is known, its own tags do, and its ending counts for a fifth of one occurrence.
 
     Args:
         order: n, at least 2.
@@ -266,18 +267,22 @@ class HMMTagger(Tagger):
     def _set(self, lexicon: Lexicon, hmm: HMM) -> None:
         self.lexicon, self._hmm = lexicon, hmm
         self.endings = Endings(lexicon)
-        with np.errstate(divide="ignore"):  # log 0 = -inf: a tag that the word never had
-            self._known_scores: Floats = np.log(lexicon.counts / lexicon.counts.sum(axis=0))
-        self._rows = {word: i for i, word in enumerate(lexicon.words)}
+        self._rows = dict(zip(lexicon.words, lexicon.counts, strict=True))
+        self._log_score = lru_cache(maxsize=1 << 16)(self._log_score_of)
+
+    def _log_score_of(self, word: Word) -> Floats:
+        p = self.endings(word)
+        if word in self._rows:
+            p = self._rows[word] + WEIGHT_OF_ENDING * p
+            p /= p.sum()
+        score: Floats = np.log(p / self.endings.prior)
+        return score
 
     def log_scores(self, words: Sequence[Word]) -> Floats:
-        """log P(word | tag) of each word for each tag (T, K); of unknown words up to a constant for each."""
+        """log P(word | tag) of each word for each tag (T, K), up to a constant for each word."""
         scores = np.empty((len(words), len(self.lexicon.tags)))
         for t, word in enumerate(words):
-            if word in self._rows:
-                scores[t] = self._known_scores[self._rows[word]]
-            else:
-                scores[t] = np.log(self.endings(word) / self.endings.prior)
+            scores[t] = self._log_score(word)
         return scores
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
