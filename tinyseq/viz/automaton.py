@@ -1,0 +1,141 @@
+"""The states of an HMM and the ways between them."""
+
+import math
+
+import numpy as np
+
+from tinyseq.hmm.hmm import HMM
+from tinyseq.viz.canvas import Canvas, Point, straight
+from tinyseq.viz.drawing import Drawing
+from tinyseq.viz.lattice import Floats, plain
+from tinyseq.viz.style import ACCENT, LINE, MUTED, PAPER, QUIET, STATE, Paint, Text, clean, label_size, number, small
+
+MOST_STATES = 40
+MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
+SMALLEST = 5e-4  # arcs and emissions below are left out
+
+
+def automaton(hmm: HMM) -> Drawing:
+    """Draw an HMM as its states, with the probabilities of transitions between them.
+
+    Each state lists its most probable symbols. An arc is as thick as it is probable; arcs below 0.0005 are left out.
+    Short arrows from outside are the initial probabilities, and to the outside those of stopping.
+
+    Args:
+        hmm: a model of order 2, with the same transitions at every step.
+
+    Raises:
+        ValueError: another order, transitions that vary, or more than 40 states.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> automaton(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]))
+        Drawing('2 states')
+    """
+    transition = plain(hmm.transition)
+    if hmm.order != 2 or transition.ndim != 2:
+        raise ValueError("an automaton is drawn for models of order 2 whose transitions are the same at every step")
+    count = len(transition)
+    if count > MOST_STATES:
+        raise ValueError(f"an automaton of {count} states is a tangle; at most {MOST_STATES} are drawn")
+    return _Painter(hmm, transition).drawing()
+
+
+class _Painter:
+    """States on a circle, clockwise; arcs bend to their right, so that there and back are apart."""
+
+    def __init__(self, hmm: HMM, transition: Floats) -> None:
+        self.hmm = hmm
+        self.transition = transition
+        self.count = len(transition)
+        self.lines = [self._state_lines(state) for state in range(self.count)]
+        sizes = [label_size(lines) for lines in self.lines]
+        self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
+        self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
+
+    def drawing(self) -> Drawing:
+        """The finished picture."""
+        self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
+        for state, lines in enumerate(self.lines):
+            self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
+        for tail, head in np.argwhere(self.transition >= SMALLEST).tolist():
+            (self._loop if tail == head else self._arc)(tail, head)
+        for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
+            for state, probability in enumerate([] if table is None else plain(table).tolist()):
+                if probability >= SMALLEST:
+                    self._outside(name, state, probability, color)
+        return self.canvas.drawing()
+
+    def _state_lines(self, state: int) -> list[Text]:
+        lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
+        symbols = list(self.hmm.symbols)
+        if symbols:
+            emission = plain(self.hmm.emission)[state]
+            for symbol in np.argsort(-emission, kind="stable")[:MOST_SYMBOLS].tolist():
+                if emission[symbol] >= SMALLEST:
+                    lines.append(small(f"{clean(symbols[symbol], limit=12)} {number(float(emission[symbol]))}"))
+        return lines
+
+    def _angle(self, state: int) -> float:
+        first = math.pi if self.count == 2 else math.pi / 2  # two states stand side by side
+        return first - 2 * math.pi * state / self.count
+
+    def _at(self, state: int) -> Point:
+        return Point(self.radius * math.cos(self._angle(state)) * 1.25, self.radius * math.sin(self._angle(state)))
+
+    def _rim(self, state: int, angle: float) -> Point:
+        """The point of a state's ellipse in a direction."""
+        a, b = self.size[0] / 2, self.size[1] / 2
+        reach = a * b / math.hypot(b * math.cos(angle), a * math.sin(angle))
+        x, y = self._at(state)
+        return Point(x + reach * math.cos(angle), y + reach * math.sin(angle))
+
+    def _arc(self, tail: int, head: int) -> None:
+        start, end = self._at(tail), self._at(head)
+        toward = math.atan2(end.y - start.y, end.x - start.x)
+        bend = 0.35
+        first, last = self._rim(tail, toward - bend), self._rim(head, toward + math.pi + bend)
+        reach = math.dist(first, last) / 3
+        curve = [
+            first,
+            Point(first.x + reach * math.cos(toward - bend), first.y + reach * math.sin(toward - bend)),
+            Point(last.x - reach * math.cos(toward + bend), last.y - reach * math.sin(toward + bend)),
+            last,
+        ]
+        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
+
+    def _loop(self, state: int, _: int) -> None:
+        out = self._angle(state)
+        first, last = self._rim(state, out - 0.35), self._rim(state, out + 0.35)
+        reach = 1.1 * self.size[1]
+        curve = [
+            first,
+            Point(first.x + reach * math.cos(out - 0.5), first.y + reach * math.sin(out - 0.5)),
+            Point(last.x + reach * math.cos(out + 0.5), last.y + reach * math.sin(out + 0.5)),
+            last,
+        ]
+        self._draw(f"s{state}", f"s{state}", curve, float(self.transition[state, state]), LINE, at=0.5)
+
+    def _outside(self, name: str, state: int, probability: float, color: str) -> None:
+        side = -0.95 if name == "start" else 0.95
+        angle = self._angle(state) + side
+        rim = self._rim(state, angle)
+        across, down = math.cos(angle), math.sin(angle)
+        far = Point(rim.x + 64 * across, rim.y + 64 * down)
+        self.canvas.box(f"{name}{state}", far, (30, 13), [small(name, MUTED)], paint=QUIET)
+        half = 15 * abs(across) + 6.5 * abs(down)  # of the little box, in this direction
+        near = Point(far.x - half * across, far.y - half * down)
+        way = straight(near, rim) if name == "start" else straight(rim, near)
+        ends = (f"{name}{state}", f"s{state}") if name == "start" else (f"s{state}", f"{name}{state}")
+        self._draw(*ends, way, probability, color)
+
+    def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
+        """An arc with its probability, by default nearer to the tail than the middle, where many arcs meet."""
+        words = [small(number(probability))]
+        width, height = label_size(words)
+        self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
+        share = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
+        x, y = (sum(part * point[axis] for part, point in zip(share, curve, strict=True)) for axis in (0, 1))
+        size = width + 2, height - 1
+        paper = Paint(PAPER, PAPER)
+        self.canvas.box(f"p_{tail}_{head}", Point(x, y), size, words, paint=paper, shape="rect", line_width=0)

@@ -1,0 +1,90 @@
+"""A computation as the tape has it: every op a box, laid out by Graphviz from the inputs up."""
+
+import numpy as np
+
+from tinyseq.backend import to_numpy
+from tinyseq.viz.canvas import new_digraph, plain_text
+from tinyseq.viz.drawing import Drawing
+from tinyseq.viz.record import Record, Vertex
+from tinyseq.viz.style import (
+    LOSS,
+    OP,
+    PARAMETER,
+    LogScale,
+    Paint,
+    Text,
+    markup,
+    number,
+    shape_text,
+    small,
+)
+from tinyseq.viz.wording import leaf_name, value_text
+
+MOST_VERTICES = 1500
+
+
+def draw_flat(computation: Record, gradients: bool = False, values: bool = False) -> Drawing:
+    """Draw every vertex of a record.
+
+    Args:
+        computation: what to draw.
+        gradients: colour boxes by the norm of their gradient, which the record must hold.
+        values: write values on boxes.
+
+    Raises:
+        ValueError: too many vertices for anyone to look at, and for Graphviz to lay out in reasonable time.
+    """
+    count = len(computation.vertices)
+    if count > MOST_VERTICES:
+        raise ValueError(
+            f"this drawing would have {count:,} boxes; at most {MOST_VERTICES:,} are drawn. Draw a shorter sequence, "
+            'or mark the loop\'s steps with ts.step(t) and use view="unrolled", which leaves out the middle ones'
+        )
+    norms = {vertex.id: _norm(computation, vertex) for vertex in computation.vertices} if gradients else {}
+    scale = LogScale(norms.values())
+    title = f"{count} ops and leaves"
+    graph = new_digraph(title, engine="dot", graph_attr={"rankdir": "BT", "nodesep": "0.2", "ranksep": "0.35"})
+    for vertex in computation.vertices:
+        paint = PARAMETER if vertex.is_leaf else LOSS if vertex.id == count - 1 else OP
+        lines = _lines(computation, vertex, values)
+        if gradients:
+            paint = scale.paint(norms[vertex.id], paint.outline)
+            lines = [line._replace(color=paint.text) for line in (*lines, small(f"‖∂L‖ {number(norms[vertex.id], 2)}"))]
+        graph.node(f"v{vertex.id}", **_box(lines, paint, vertex))
+        for parent in vertex.parents:
+            if parent is not None:
+                source = computation.vertices[parent[0]]
+                part = f"[{parent[1]}] " if len(source.shapes) > 1 else ""
+                label = markup([small(part + shape_text(source.shapes[parent[1]]))])
+                graph.edge(f"v{source.id}", f"v{vertex.id}", label=label)
+    return Drawing(graph.source, title)
+
+
+def _box(lines: list[Text], paint: Paint, vertex: Vertex) -> dict[str, str]:
+    place = ".".join(vertex.scope) + ("" if vertex.step is None else f", step {vertex.step}")
+    about = f"{vertex.op or leaf_name(vertex)} {', '.join(map(str, vertex.shapes))} {vertex.dtype}"
+    return {
+        "label": markup(lines),
+        "fillcolor": paint.fill,
+        "color": paint.outline,
+        "tooltip": plain_text(f"{about} in {place}" if place else about),
+    }
+
+
+def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:
+    if vertex.is_leaf:
+        lines = [Text(leaf_name(vertex), bold=True), small(f"{shape_text(vertex.shape)} {vertex.dtype}")]
+    else:
+        lines = [Text(vertex.op.replace("_", " "))]
+        if vertex.step is not None:
+            lines.append(small(f"t = {vertex.step}"))
+    if values:
+        text = value_text(computation.values.get((vertex.id, 0)))
+        lines += [small(text)] if text else []
+    return lines
+
+
+def _norm(computation: Record, vertex: Vertex) -> float:
+    parts = (computation.gradients.get((vertex.id, output)) for output in range(len(vertex.shapes)))
+    total = sum(float(np.sum(np.square(to_numpy(part), dtype=np.float64))) for part in parts if part is not None)
+    return float(np.sqrt(total))

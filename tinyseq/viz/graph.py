@@ -1,0 +1,58 @@
+"""Drawings of a computation: unrolled by time step, folded, or flat."""
+
+from collections.abc import Iterable
+from typing import Literal, get_args
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.viz.drawing import Drawing
+from tinyseq.viz.flat import draw_flat
+from tinyseq.viz.record import record
+from tinyseq.viz.sheet import sheet
+from tinyseq.viz.unrolled import draw_sheet
+
+View = Literal["unrolled", "folded", "flat"]
+MOST_COLUMNS = 8  # drawn without being asked for
+
+
+def graph(
+    loss: Tensor,
+    view: View = "unrolled",
+    steps: int | Iterable[int] | None = None,
+    depth: int | None = None,
+    gradients: bool = False,
+    values: bool = False,
+) -> Drawing:
+    """Draw how a tensor was computed.
+
+    Args:
+        loss: what was computed; with ``gradients`` a single number. Draw it before `backward`, or call that with
+            ``retain_graph=True``. No ``.grad`` is touched.
+        view: ``"unrolled"``: one column for each time step, every parameter drawn once. ``"folded"``: the loop's body
+            once, with what it hands to the next step. ``"flat"``: every op as the tape has it.
+        steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last). By
+            default all of up to 8, else 0, 1, 2, ..., T - 1.
+        depth: draw modules as boxes, opened to this depth; deeper ones are closed. By default every op is shown.
+        gradients: colour every box by the norm of the gradient of the loss with respect to its value.
+        values: write the first elements of values on the boxes, where the tape has kept them.
+
+    Raises:
+        ValueError: the tensor has no graph, or what is asked for is too large to draw; the message says what to do.
+        RuntimeError: gradients are asked for, but the graph has been freed by an earlier `backward`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> rnn = ts.nn.RNN(3, 5)
+        >>> output, h = rnn(ts.ones(4, 1, 3))
+        >>> drawing = graph(output.sum())
+        >>> drawing
+        Drawing('4 time steps, unrolled')
+        >>> sum("subgraph cluster_" in line for line in drawing.dot.splitlines())
+        4
+    """
+    if view not in get_args(View):
+        raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
+    computation = record(loss, gradients)
+    if view == "flat" or all(vertex.step is None for vertex in computation.vertices):
+        return draw_flat(computation, gradients, values)
+    wanted = [*range(steps - 1), -1] if isinstance(steps, int) else steps
+    return draw_sheet(sheet(computation, wanted, MOST_COLUMNS), gradients, values)

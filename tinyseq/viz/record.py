@@ -1,0 +1,172 @@
+"""A computation as plain data: what every view of a graph, and every test of one, reads.
+
+`record` walks the tape once, iteratively, and keeps what can be drawn. Nothing here knows of columns or colours.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tinyseq.autograd.graph import Leaf, Node, Output, ancestors, owner
+from tinyseq.autograd.tape import trace_backward
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+
+Shape = tuple[int, ...]
+Source = tuple[int, int]  # a vertex's id, and which of its outputs
+
+
+@dataclass(frozen=True)
+class Vertex:
+    """One leaf, or one use of an op.
+
+    Attributes:
+        id: its place in the record; every vertex comes after those it was made of.
+        op: the op's name; empty for a leaf.
+        name: a leaf's name in the model; may be empty.
+        family: what sort of op it is (``"elementwise"``, ...), as the op's declaration has it.
+        step: the time step it was recorded in; None outside of loops.
+        scope: the modules it was recorded in, outermost first.
+        shapes: one shape for each output.
+        dtype: the outputs' type.
+        parents: where each argument comes from; None for a constant.
+        inputs: the arguments' names in the op's declaration, one for each parent.
+        attrs: the op's settings.
+    """
+
+    id: int
+    op: str = ""
+    name: str = ""
+    family: str = ""
+    step: int | None = None
+    scope: tuple[str, ...] = ()
+    shapes: tuple[Shape, ...] = ((),)
+    dtype: str = ""
+    parents: tuple[Source | None, ...] = ()
+    inputs: tuple[str, ...] = ()
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_leaf(self) -> bool:
+        return not self.op
+
+    @property
+    def shape(self) -> Shape:
+        return self.shapes[0]
+
+
+@dataclass(frozen=True)
+class Record:
+    """A whole computation.
+
+    Attributes:
+        vertices: in the order of creation, so that parents come first; the last one is the result.
+        values: what is known of values, by vertex and output: what the backward pass keeps.
+        constants: the same for constant arguments, arrays or numbers, by vertex and position.
+        gradients: of the result with respect to each vertex's outputs, if they were asked for.
+    """
+
+    vertices: tuple[Vertex, ...]
+    values: Mapping[Source, Array] = field(default_factory=dict)
+    constants: Mapping[Source, Any] = field(default_factory=dict)
+    gradients: Mapping[Source, Array] = field(default_factory=dict)
+
+
+def record(result: Tensor, gradients: bool = False) -> Record:
+    """The computation of a tensor.
+
+    Args:
+        result: what was computed.
+        gradients: also carry the gradient back; then the result must be a single number. No ``.grad`` is touched.
+
+    Raises:
+        ValueError: the tensor has no graph.
+        RuntimeError: gradients are asked for, but an earlier backward pass has freed the graph.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor(2.0, requires_grad=True)
+        >>> [vertex.op or "leaf" for vertex in record(x * x + 1.0).vertices]
+        ['leaf', 'multiply', 'add']
+    """
+    if result.node is None:
+        raise ValueError("there is no graph to draw: the tensor is a constant (nothing it was made of requires_grad)")
+    root = owner(result.node)
+    nodes: list[Leaf | Node] = list(ancestors([root]))
+    leaves = {owner(parent) for node in nodes for parent in _edges(node) if isinstance(parent, Leaf)}
+    if isinstance(root, Leaf):
+        leaves = {root}
+    ordered = sorted([*nodes, *leaves], key=lambda item: item.seq)
+    ids = {item: i for i, item in enumerate(ordered)}
+    values, constants = _kept_values(nodes, ids)
+    return Record(
+        tuple(_vertex(item, ids) for item in ordered),
+        values | {_source(result.node, ids): result._array},
+        constants,
+        _gradients(result, ids) if gradients else {},
+    )
+
+
+def _edges(item: Leaf | Node) -> tuple[Leaf | Node | Output | None, ...]:
+    return item.edges if isinstance(item, Node) else ()
+
+
+def _source(parent: Leaf | Node | Output, ids: Mapping[Leaf | Node, int]) -> Source:
+    return ids[owner(parent)], parent.index if isinstance(parent, Output) else 0
+
+
+def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int]) -> Vertex:
+    if isinstance(item, Leaf):
+        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=str(item.dtype))
+    op = item.op
+    return Vertex(
+        ids[item],
+        op=op.name,
+        family=op.calls,
+        step=item.label.step,
+        scope=tuple(item.label.scope),
+        shapes=tuple(item.shape) if op.outputs else (item.shape,),
+        dtype=str(item.dtype),
+        parents=tuple(None if parent is None else _source(parent, ids) for parent in item.edges),
+        inputs=op.inputs * len(item.edges) if op.variadic else op.inputs,
+        attrs=item.attrs,
+    )
+
+
+def _kept_values(
+    nodes: list[Leaf | Node], ids: Mapping[Leaf | Node, int]
+) -> tuple[dict[Source, Array], dict[Source, Any]]:
+    """What nodes have saved for their rules: their own output, their parents', and constants."""
+    values: dict[Source, Array] = {}
+    constants: dict[Source, Any] = {}
+    for node in nodes:
+        if not isinstance(node, Node) or node.saved is None:
+            continue
+        kept = dict(zip(node.op.saves, node.saved, strict=True))
+        if "out" in kept and not node.op.outputs:
+            values[ids[node], 0] = kept["out"]
+        arguments = kept.get(node.op.inputs[0], ()) if node.op.variadic else [kept.get(name) for name in node.op.inputs]
+        for i, (parent, value) in enumerate(zip(node.edges, arguments, strict=False)):
+            if parent is None and value is not None:
+                constants[ids[node], i] = value
+            elif parent is not None and hasattr(value, "dtype"):
+                values[_source(parent, ids)] = value
+    return values, constants
+
+
+def _gradients(result: Tensor, ids: Mapping[Leaf | Node, int]) -> dict[Source, Array]:
+    """The gradient of every value, the leaves' own ``.grad`` left as they were."""
+    leaves = [item for item in ids if isinstance(item, Leaf)]
+    before = [leaf.grad for leaf in leaves]
+    found: dict[Source, Array] = {}
+    try:
+        for leaf in leaves:
+            leaf.grad = None
+        for node, upstream, _ in trace_backward(result, retain_graph=True):
+            parts = upstream if node.op.outputs else [upstream]
+            found.update({(ids[node], i): part for i, part in enumerate(parts) if part is not None})
+        found.update({(ids[leaf], 0): leaf.grad._array for leaf in leaves if leaf.grad is not None})
+    finally:
+        for leaf, grad in zip(leaves, before, strict=True):
+            leaf.grad = grad
+    return found

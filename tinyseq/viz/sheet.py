@@ -1,0 +1,348 @@
+"""What an unrolled drawing shows: boxes in columns, and arrows between them.
+
+A `Sheet` knows of no coordinates and no colours. Every parameter is in one box, however often it is used; parameters
+that are always used together share one.
+"""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from tinyseq.viz.columns import Column, Plan
+from tinyseq.viz.reading import End, Reading
+from tinyseq.viz.record import Record, Source, Vertex
+from tinyseq.viz.style import superscript
+
+Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
+Zone = Literal["columns", "before", "after", "parameters"]
+
+
+class Argument(NamedTuple):
+    """What one argument of a box's ops is made of.
+
+    Attributes:
+        vertex, position: which argument of which op.
+        ends: where data come from.
+        weights: the parameters it is made of, if it is made of nothing else. A constant has neither.
+    """
+
+    vertex: int
+    position: int
+    ends: tuple[End, ...]
+    weights: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Box:
+    """One box of the drawing.
+
+    Attributes:
+        name: unlike any other's, and the same in every run.
+        kind: what it is to a reader.
+        zone: in the columns, or before or after them.
+        slot: what it is within its column: boxes of different columns with the same slot stand at the same height.
+        vertices: the vertices it stands for, the last one giving its value.
+        column: where it stands, in the zone ``"columns"``.
+        arguments: what it is computed from.
+        uses: how often a parameter is used.
+    """
+
+    name: str
+    kind: Kind
+    zone: Zone
+    slot: Hashable
+    vertices: tuple[int, ...] = ()
+    column: Column | None = None
+    arguments: tuple[Argument, ...] = ()
+    uses: int = 0
+
+
+class Arrow(NamedTuple):
+    """A value on its way.
+
+    Attributes:
+        tail, head: from where to where.
+        value: the vertex and the output that it carries; None for constants.
+        part: which part of that, if not all.
+    """
+
+    tail: Box
+    head: Box
+    value: Source | None = None
+    part: str = ""
+
+    @property
+    def kind(self) -> Literal["data", "time", "weight"]:
+        """What it carries: a parameter, or a value from one time step to another, or one within a step."""
+        if self.tail.kind == "parameter":
+            return "weight"
+        return "time" if self.tail.column and self.head.column and self.tail.column != self.head.column else "data"
+
+
+@dataclass
+class Sheet:
+    """A drawing's content.
+
+    Attributes:
+        record, plan: what it shows.
+        columns: the columns, in order.
+        boxes, arrows: in the order of creation.
+        states: a symbol for each slot whose value goes on to the next time step, such as h or c.
+    """
+
+    record: Record
+    plan: Plan
+    columns: list[Column]
+    boxes: list[Box] = field(default_factory=list)
+    arrows: list[Arrow] = field(default_factory=list)
+    states: dict[Hashable, str] = field(default_factory=dict)
+
+
+def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8) -> Sheet:
+    """Lay out what is to be shown of a computation, without places.
+
+    Args:
+        record: the computation.
+        wanted, at_most: which time steps to show, see `Plan.columns`.
+    """
+    return _Maker(record, wanted, at_most).sheet
+
+
+class _Maker:
+    """Fills a sheet: boxes, then the arrows between them, then what constants and steps left out stand for."""
+
+    def __init__(self, record: Record, wanted: Iterable[int] | None, at_most: int) -> None:
+        self.plan = Plan(record.vertices)
+        self.reading = Reading(record, self.plan)
+        self.record = record
+        self.sheet = Sheet(record, self.plan, self.plan.columns(wanted, at_most))
+        self.shown = set(self.sheet.columns)
+        self.zones, self.between = _zones(self.plan)
+        self.slots = self._slots()
+        self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
+        self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
+        self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
+        uses = self._make_boxes()
+        self._make_parameters(uses)
+        made = [box for box in self.sheet.boxes if box.kind != "parameter"]
+        for box in made:
+            self._connect(box)
+        for box in made:
+            self._supply_constants(box)
+        self._name_states()
+        self.sheet.columns.sort()
+        self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
+
+    def _slots(self) -> dict[int, Hashable]:
+        """A name for each vertex that is the same for the vertices that do its work at other steps."""
+        slots: dict[int, Hashable] = {}
+        counts: dict[Hashable, int] = {}
+        for vertex in self.reading.boxed():
+            kind = (self.plan.phase_of.get(vertex.id), vertex.scope, vertex.op)
+            if vertex.step is None:
+                slots[vertex.id] = (*kind, vertex.id)
+            else:
+                counts[kind, vertex.step] = counts.get((kind, vertex.step), -1) + 1
+                slots[vertex.id] = (*kind, counts[kind, vertex.step])
+        return slots
+
+    def _make_boxes(self) -> dict[int, set[tuple[int, int | None]]]:
+        """Boxes for all ops and inputs; returns where each parameter is used, shown or not."""
+        uses: dict[int, set[tuple[int, int | None]]] = {}
+        for vertex in self.reading.boxed():
+            members = self.reading.members(vertex)
+            for step in self._steps(vertex):
+                weights = {leaf for member in members for leaf in self._weights_of(member)}
+                for leaf in weights:
+                    uses.setdefault(leaf, set()).add((vertex.id, step))
+                column = self._between(vertex.id)
+                if step is not None:
+                    column = Column(self.plan.phase_of.get(vertex.id, 0), step)
+                if column is None or column in self.shown:
+                    self._make_box(vertex, members, column, step)
+        return uses
+
+    def _between(self, vertex: int) -> Column | None:
+        """The place for what stands between the loops: after the columns of the last phase that it depends on."""
+        phase = self.between.get(vertex)
+        if phase is None:
+            return None
+        column = Column(phase, self.plan.steps[phase][-1] + 1, "between")
+        if column not in self.shown:
+            self.shown.add(column)
+            self.sheet.columns.append(column)
+        return column
+
+    def _steps(self, vertex: Vertex) -> tuple[int | None, ...]:
+        if vertex.is_leaf and vertex.id not in self.plan.tracks:  # an input of the one step that uses it
+            return tuple({self.record.vertices[user].step for user in self.reading.users[vertex.id]})
+        return self.plan.steps_of(vertex.id)
+
+    def _weights_of(self, vertex: Vertex) -> set[int]:
+        return {leaf for parent in vertex.parents if parent for leaf in self.reading.weights.get(parent[0], ())}
+
+    def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
+        inside = {member.id for member in members}
+        arguments = tuple(
+            self._argument(member, position, step)
+            for member in members
+            for position, parent in enumerate(member.parents)
+            if not parent or parent[0] not in inside
+        )
+        last = vertex.id == len(self.record.vertices) - 1
+        box = Box(
+            f"v{vertex.id}" + ("" if step is None else f"_t{step}"),
+            "input" if vertex.is_leaf else "result" if last else "op",
+            "columns" if column else self.zones[vertex.id],
+            self.slots[vertex.id],
+            tuple(member.id for member in members),
+            column,
+            arguments,
+        )
+        self.at[vertex.id, step if vertex.id in self.plan.tracks else vertex.step] = box
+        self.sheet.boxes.append(box)
+
+    def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
+        parent = vertex.parents[position]
+        if parent is None:
+            return Argument(vertex.id, position, (), ())
+        weights = self.reading.weights.get(parent[0], ())
+        ends = () if weights else self.reading.ends(parent, step if vertex.id in self.plan.tracks else None)
+        return Argument(vertex.id, position, tuple(ends), weights)
+
+    def _make_parameters(self, uses: dict[int, set[tuple[int, int | None]]]) -> None:
+        together: dict[frozenset[tuple[int, int | None]], list[int]] = {}
+        for leaf in sorted(uses):
+            together.setdefault(frozenset(uses[leaf]), []).append(leaf)
+        for places, leaves in together.items():
+            box = Box(f"p{leaves[0]}", "parameter", "parameters", leaves[0], tuple(leaves), uses=len(places))
+            self.sheet.boxes.append(box)
+            self.at.update({(leaf, None): box for leaf in leaves})
+
+    def _connect(self, box: Box) -> None:
+        weights: set[int] = set()
+        for number, argument in enumerate(box.arguments):
+            weights.update(argument.weights)
+            for end in argument.ends:
+                if end.vertex in self.reading.weights:  # a parameter among the data that a stack joins
+                    weights.update(self.reading.weights[end.vertex])
+                    continue
+                tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
+                arrow = Arrow(tail, box, (end.vertex, end.output), end.part)
+                self.sheet.arrows.append(arrow)
+                loop = self.plan.loop_of.get(box.vertices[-1])
+                if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
+                    self.timed[box.slot, number] = tail.slot
+        for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
+            self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
+
+    def _left_out(self, end: End, head: Box) -> Box:
+        """The mark for a value of a step that is not shown, with an arrow from the last such value before it."""
+        phase, slot = self.plan.phase_of[end.vertex], self.slots[end.vertex]
+        columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
+        place = max(i for i, column in enumerate(columns) if column.step <= (end.step or 0))
+        mark, new = self._extra("elided", columns[place], slot)
+        if new and head.column:
+            before = place + (1 if self._runs_backward(end.vertex) else -1)
+            for tail in list(self.at.values()):
+                if 0 <= before < len(columns) and tail.slot == slot and tail.column == columns[before]:
+                    self.sheet.arrows.append(Arrow(tail, mark, (end.vertex, end.output)))
+        return mark
+
+    def _runs_backward(self, vertex: int) -> bool:
+        loop = self.plan.loop_of.get(vertex)
+        return loop is not None and self.plan.loops[loop].backward
+
+    def _supply_constants(self, box: Box) -> None:
+        """Show the constants that are the beginning of a state, or the data that a weight is applied to."""
+        has_weights = any(argument.weights for argument in box.arguments)
+        for number, argument in enumerate(box.arguments):
+            state = self.timed.get((box.slot, number))
+            if argument.weights or not box.column:
+                continue
+            given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
+            begins = len(given) == len(argument.ends) and all(made.kind in {"input", "initial"} for made in given)
+            if state is not None and begins:
+                start = self._start(box)
+                for beginning in given:
+                    beginning.kind, beginning.column, beginning.slot = "initial", start, state
+                if not given:
+                    self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
+            elif has_weights and not argument.ends:
+                data, _ = self._extra("input", box.column, self._identity(argument), argument)
+                self.sheet.arrows.append(Arrow(data, box))
+
+    def _start(self, box: Box) -> Column:
+        """The place beside the first step that a loop takes, for what it begins with."""
+        phase = self.plan.phase_of[box.vertices[-1]]
+        steps = self.plan.steps[phase]
+        start = Column(phase, steps[-1] + 1 if self._runs_backward(box.vertices[-1]) else steps[0] - 1, "start")
+        if start not in self.sheet.columns:
+            self.sheet.columns.append(start)
+        return start
+
+    def _identity(self, argument: Argument) -> Hashable:
+        """The same for arguments that are views of one array of data."""
+        phase = self.plan.phase_of[argument.vertex]
+        array = self.record.constants.get((argument.vertex, argument.position))
+        if array is None:
+            return "data", phase, argument.vertex
+        while getattr(array, "base", None) is not None:
+            array = array.base
+        return "data", phase, id(array)
+
+    def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
+        if (column, slot) in self.extra:
+            self.extra[column, slot].arguments += arguments
+            return self.extra[column, slot], False
+        box = Box(f"{kind}{len(self.extra)}", kind, "columns", slot, column=column, arguments=arguments)
+        self.extra[column, slot] = box
+        self.sheet.boxes.append(box)
+        return box, True
+
+    def _name_states(self) -> None:
+        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in a chain of sums."""
+        slots = set(self.timed.values())
+        weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
+        hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
+        summing = {
+            self.plan.loop_of[vertex.id]
+            for vertex in self.record.vertices
+            if vertex.op in {"logsumexp", "max"} and vertex.step is not None
+        }
+        for box in self.sheet.boxes:
+            if box.slot in slots and box.kind in {"op", "result"}:
+                box.kind = "state"
+                loop = self.plan.loop_of.get(box.vertices[-1], 0)
+                letter = "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
+                if box.slot not in self.sheet.states:
+                    self.sheet.states[box.slot] = self._distinct(letter, loop)
+
+    def _distinct(self, letter: str, loop: int) -> str:
+        """A state's letter, with an arrow for its direction and a number for its layer where there are several."""
+        loops = self.plan.loops
+        own = loops[loop]
+        beside = [other for other in loops if other.phase == own.phase]
+        arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
+        layer = superscript(own.level + 1) if any(other.level for other in beside) else ""
+        symbol = letter + arrow + layer
+        while symbol in self.sheet.states.values():
+            symbol += "′"
+        return symbol
+
+
+def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
+    """Which vertices come before or after the columns; and for what lies between loops, the phase that it follows."""
+    follows = dict(plan.phase_of)  # the last phase that a vertex depends on
+    for vertex in plan.vertices:
+        if vertex.id not in follows:
+            found = [follows[parent[0]] for parent in vertex.parents if parent and parent[0] in follows]
+            if found:
+                follows[vertex.id] = max(found)
+    needed = set(plan.phase_of)
+    for vertex in reversed(plan.vertices):
+        if vertex.id in needed:
+            needed.update(parent[0] for parent in vertex.parents if parent)
+    outside = [vertex.id for vertex in plan.vertices if vertex.id not in plan.phase_of]
+    zones: dict[int, Zone] = {vertex: "before" if vertex in needed else "after" for vertex in outside}
+    return zones, {vertex: follows[vertex] for vertex in outside if vertex in needed and vertex in follows}

@@ -1,0 +1,274 @@
+"""The trellis of an HMM: what the forward recurrence or Viterbi's computes, cell by cell."""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from tinyseq.hmm.hmm import HMM
+from tinyseq.viz.canvas import Canvas, Point, straight
+from tinyseq.viz.drawing import Drawing
+from tinyseq.viz.lattice import Floats, Lattice, lattice
+from tinyseq.viz.style import (
+    ACCENT,
+    DISTINCT,
+    INK,
+    LINE,
+    MUTED,
+    OP,
+    PAPER,
+    QUIET,
+    Paint,
+    Text,
+    blend,
+    clean,
+    label_size,
+    number,
+    readable_on,
+    small,
+)
+
+MOST_CELLS = 600
+MOST_LABELLED = 60  # arcs with their probability written on them
+MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
+SMALLEST = 1e-6  # probabilities below are shown as logs
+BEST = Paint("#fbe1ea", ACCENT)
+FAINT = "#d3d9e1"
+FORMULAS = {
+    "max": ("Viterbi, in the max semiring", "score(s, t) = P(o | s) · max over s′ of score(s′, t − 1) · P(s | s′)"),
+    "log": ("Forward, in the log semiring", "score(s, t) = P(o | s) · sum over s′ of score(s′, t − 1) · P(s | s′)"),
+}
+
+
+class Path(NamedTuple):
+    """A path to mark.
+
+    Attributes:
+        states: the state at each step.
+        log_prob: its score.
+        color: of its line.
+    """
+
+    states: list[int]
+    log_prob: float
+    color: str
+
+
+def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
+    """Draw the trellis of one sequence: a column for each observation, a row for each state.
+
+    Each cell holds its score, a probability as long as these can be read and else its natural log; each arc its
+    transition probability. In the max semiring the best arc into each cell is dark and the best path bold; in the log
+    semiring an arc is as thick as its share of the sum. What is impossible is grey, arcs of probability 0 are left out.
+
+    Args:
+        hmm: a model of order 2.
+        x: one sequence of observations.
+        semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
+        k: in the max semiring, mark the k best paths, each in its colour.
+        posterior: shade the cells by P(state at t | x).
+
+    Raises:
+        ValueError: another order or semiring, an empty sequence, or a trellis of more than 600 cells.
+        ImpossibleSequenceError: there is no path to mark.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+        >>> trellis(hmm, "abb")
+        Drawing('Viterbi, in the max semiring: a b b')
+    """
+    grid = lattice(hmm, x, semiring)
+    if grid.scores.size > MOST_CELLS:
+        steps, states = grid.scores.shape
+        raise ValueError(
+            f"a trellis of {steps} steps and {states} states has {steps * states:,} cells; at most {MOST_CELLS} are "
+            f"drawn. Draw a part, as trellis(hmm, x[:{MOST_CELLS // states}]), or plot tinyseq.viz.posteriors"
+        )
+    paths = []
+    if semiring == "max":
+        decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
+        colors = (ACCENT, *DISTINCT[1:])
+        paths = [
+            Path(hmm.states.ids(found.path).tolist(), found.log_prob, colors[rank % len(colors)])
+            for rank, found in enumerate(decodings)
+        ]
+    shade = hmm.posterior(x).states if posterior else None
+    return _Painter(grid, [clean(name, limit=16) for name in hmm.states], semiring, paths, shade).drawing()
+
+
+class _Painter:
+    def __init__(
+        self, grid: Lattice, states: list[str], semiring: str, paths: list[Path], shade: Floats | None
+    ) -> None:
+        self.grid = grid
+        self.states = states
+        self.semiring = semiring
+        self.paths = paths
+        self.shade = shade
+        self.steps, self.count = grid.scores.shape
+        possible = grid.scores[np.isfinite(grid.scores)]
+        self.as_logs = bool(possible.size) and math.exp(min(possible)) < SMALLEST
+        self.labelled = self.count * self.count * self.steps <= MOST_LABELLED
+        self.cells = {(t, s): self._cell_lines(t, s) for t in range(self.steps) for s in range(self.count)}
+        sizes = [label_size(lines) for lines in self.cells.values()]
+        self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
+        self.pitch = self.size[0] + (104 if self.labelled else 60), self.size[1] + (36 if self.labelled else 16)
+
+    def drawing(self) -> Drawing:
+        """The finished picture."""
+        heading, formula = FORMULAS[self.semiring]
+        self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
+        self._terminal("start", self.grid.initial)
+        if self.grid.end is not None:
+            self._terminal("stop", self.grid.end)
+        self._arcs()
+        self._mark_paths()
+        for (t, s), lines in self.cells.items():
+            self._cell(t, s, lines)
+        for t, symbol in enumerate(self.grid.symbols):
+            x = self._at(t, 0).x
+            lines = [Text(symbol, bold=True), small(f"t = {t + 1}")]
+            self.canvas.text(f"symbol{t}", Point(x, self._at(0, self.count - 1).y - self.size[1] / 2 - 22), lines)
+        self._caption(heading, formula)
+        return self.canvas.drawing()
+
+    # -- places and words ----------------------------------------------------------------------------------------------
+
+    def _at(self, t: int, state: int) -> Point:
+        return Point(t * self.pitch[0], -state * self.pitch[1])
+
+    def _score(self, log_score: float) -> str:
+        if log_score == -math.inf:
+            return "0" if not self.as_logs else "−∞"
+        return number(log_score, 4) if self.as_logs else number(math.exp(log_score), 6)
+
+    def _cell_lines(self, t: int, state: int) -> list[Text]:
+        lines = [Text(self.states[state], bold=True), Text(self._score(self.grid.scores[t, state]))]
+        if self.count <= 8:
+            emission = number(math.exp(self.grid.emission[t, state]))
+            lines.append(small(f"P({self.grid.symbols[t]} | {self.states[state]}) = {emission}"))
+        if self.shade is not None:
+            lines.append(small(f"posterior {number(self.shade[t, state])}"))
+        return lines
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _cell(self, t: int, state: int, lines: list[Text]) -> None:
+        on_path = next((path.color for path in self.paths if path.states[t] == state), None)
+        paint = OP
+        if self.grid.scores[t, state] == -math.inf:
+            paint = QUIET
+        elif self.shade is not None:
+            fill = blend(float(self.shade[t, state]))
+            paint = Paint(fill, OP.outline, readable_on(fill))
+        elif on_path == ACCENT:
+            paint = BEST
+        if on_path:
+            paint = paint._replace(outline=on_path)
+        shaded = [
+            line if paint.text == INK and self.shade is None else line._replace(color=paint.text) for line in lines
+        ]
+        self.canvas.box(
+            f"t{t + 1}_s{state}",
+            self._at(t, state),
+            self.size,
+            shaded,
+            paint=paint,
+            line_width=2.2 if on_path else 1.0,
+            kind="best" if on_path else "cell",
+        )
+
+    def _terminal(self, name: str, log_probabilities: Floats) -> None:
+        """What lies before the first column, or behind the last one, with the arcs between."""
+        first = name == "start"
+        t, away = (0, -1) if first else (self.steps - 1, 1)
+        place = Point(self._at(t, 0).x + away * self.pitch[0] * 0.85, self._at(0, self.count - 1).y / 2)
+        self.canvas.box(name, place, (34, 20), [small(name)], paint=QUIET)
+        for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
+            near = Point(place.x - away * 17, place.y)
+            cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
+            way = (near, cell) if first else (cell, near)
+            ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
+            best = any(path.states[t] == state for path in self.paths[:1])
+            self.canvas.line(*ends, straight(*way), color=LINE if best else FAINT)
+            if self.labelled:
+                self._probability(f"{name}_s{state}", *way, log_probabilities[state], 0.5)
+
+    def _arcs(self) -> None:
+        possible = np.isfinite(self.grid.incoming)
+        best = self.grid.best_tails()
+        few = int(possible.sum()) <= MOST_ARCS
+        shares = self.grid.shares() if self.semiring == "log" else None
+        for t, tail, head in np.argwhere(possible).tolist():
+            is_best = best[t, head] == tail
+            if shares is not None:
+                share = float(shares[t, tail, head])
+                self._arc(t, tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
+            elif is_best or few:
+                self._arc(t, tail, head, LINE if is_best else FAINT, 1.3 if is_best else 0.8)
+
+    def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
+        way = self._between(t, tail, head)
+        probability = self.grid.arcs[t, tail, head]
+        words = f"P({self.states[head]} | {self.states[tail]}) = {number(math.exp(probability))}"
+        names = f"t{t + 1}_s{tail}", f"t{t + 2}_s{head}"
+        self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
+        if self.labelled:
+            self._probability("_".join(("p", *names)), *way, probability, 0.24)
+
+    def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
+        start, end = self._at(t, tail), self._at(t + 1, head)
+        return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
+
+    def _probability(self, name: str, start: Point, end: Point, log_probability: float, fraction: float) -> None:
+        """A number on an arc, where those of its neighbours do not come near."""
+        lines = [small(number(math.exp(log_probability)), MUTED)]
+        width, height = label_size(lines)
+        at = Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
+        self.canvas.box(name, at, (width + 2, height - 1), lines, paint=Paint(PAPER, PAPER), shape="rect", line_width=0)
+
+    def _mark_paths(self) -> None:
+        for rank, path in reversed(list(enumerate(self.paths))):
+            shift = 4.0 * (rank - (len(self.paths) - 1) / 2)
+            for t, (tail, head) in enumerate(zip(path.states, path.states[1:], strict=False)):
+                way = straight(*self._between(t, tail, head, shift))
+                self.canvas.line(
+                    f"t{t + 1}_s{tail}",
+                    f"t{t + 2}_s{head}",
+                    way,
+                    color=path.color,
+                    width=2.8 if rank == 0 else 2.0,
+                    kind="path",
+                )
+
+    def _caption(self, heading: str, formula: str) -> None:
+        """Heading above, results below, all flush left."""
+        left = -self.pitch[0] * 0.85 - 17
+        top = self.size[1] / 2 + 36
+        self.canvas.text_from("heading", Point(left, top), Text(heading, 13, bold=True))
+        self.canvas.text_from(
+            "formula", Point(left, top - 16), small(formula + ", shown as natural logs" * self.as_logs)
+        )
+        bottom = self._at(0, self.count - 1).y - self.size[1] / 2 - 60
+        for i, line in enumerate(self._results()):
+            self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
+
+    def _results(self) -> list[Text]:
+        if self.semiring == "log":
+            last = self.grid.scores[-1] + (0.0 if self.grid.end is None else self.grid.end)
+            return [Text(f"sum over all paths: {_total(float(np.logaddexp.reduce(last)))}", bold=True)]
+        lines = []
+        for rank, path in enumerate(self.paths):
+            name = "best path" if rank == 0 else f"{rank + 1}. best"
+            words = (
+                " → ".join(self.states[state] for state in path.states) if self.steps <= 20 else f"{self.steps} states"
+            )
+            lines.append(Text(f"{name}: {words}, {_total(path.log_prob)}", color=path.color, bold=rank == 0))
+        return lines
+
+
+def _total(log_score: float) -> str:
+    if math.log(SMALLEST) < log_score:
+        return f"probability {number(math.exp(log_score), 6)}"
+    return f"log probability {number(log_score, 6)}"

@@ -1,0 +1,297 @@
+"""What is written on the boxes and arrows of an unrolled drawing."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array, to_numpy
+from tinyseq.viz.columns import Column
+from tinyseq.viz.record import Shape, Vertex
+from tinyseq.viz.rows import Slot
+from tinyseq.viz.sheet import Argument, Arrow, Box, Sheet
+from tinyseq.viz.style import Text, clean, number, shape_text, small, subscript
+
+SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
+NAMES = {
+    "sigmoid": "σ",
+    "softmax_cross_entropy": "cross entropy",
+    "concatenate": "concat",
+    "logsumexp": "log Σ exp",
+    "negative": "−",
+}
+# The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
+GATES = {4: "ifgo", 3: "rzn"}
+
+
+class Wording:
+    """The words for a sheet.
+
+    Args:
+        sheet: the drawing's content.
+        values: also write values, as far as the tape has kept them.
+    """
+
+    def __init__(self, sheet: Sheet, values: bool = False) -> None:
+        self.sheet = sheet
+        self.record = sheet.record
+        self.vertices = sheet.record.vertices
+        self.with_values = values
+        self.phases = self._phase_names()
+        self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
+        for arrow in sheet.arrows:
+            self.into[arrow.head].append(arrow)
+        self.inputs = self._input_names()
+
+    def _input_names(self) -> dict[Slot, str]:
+        """x for the input of most columns, x′ for the next, and so on."""
+        columns: dict[Slot, int] = {}
+        for box in self.sheet.boxes:
+            if box.kind == "input":
+                columns[box.slot] = columns.get(box.slot, 0) + 1
+        return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+
+    # -- boxes ---------------------------------------------------------------------------------------------------------
+
+    def lines(self, box: Box) -> list[Text]:
+        """The label of a box."""
+        if box.kind == "elided":
+            return [Text("⋯", 14)]
+        if box.kind == "parameter":
+            return self._parameter(box)
+        if box.kind in {"input", "initial"}:
+            lines = [Text(self.symbol(box), bold=True, formula=True)]
+            shape = self.shape(box)
+            return [*lines, small(shape_text(shape))] if shape and box.kind == "input" else lines
+        formula = self.formula(box)
+        if box.kind == "state":
+            formula = f"{formula} → {self.symbol(box)}"
+        lines = [Text(formula, formula=True)]
+        if box.kind == "result":
+            value = self._value(box)
+            single = value is not None and value.size == 1
+            lines.append(
+                Text(f"loss {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
+            )
+        elif self.with_values:
+            lines += [small(text) for text in (value_text(self._value(box)),) if text]
+        return lines
+
+    def _parameter(self, box: Box) -> list[Text]:
+        leaves = [self.vertices[leaf] for leaf in box.vertices]
+        lines = [Text(", ".join(short_name(leaf) for leaf in leaves), bold=True, formula=True)]
+        lines += [small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}") for leaf in leaves]
+        return [*lines, small(f"×{box.uses} use{'s' if box.uses > 1 else ''}")]
+
+    def symbol(self, box: Box) -> str:
+        """What a state or an input is called, with its time step."""
+        step = box.column.step if box.column else None
+        if box.kind == "input" and step is not None:
+            return self.inputs[box.slot] + subscript(step)
+        letter = self.sheet.states.get(box.slot, "·")
+        if step is None:
+            return letter
+        if box.kind != "initial":
+            return letter + subscript(step)
+        values = [self._constant(argument) for argument in box.arguments]
+        is_zero = bool(values) and all(value is not None and not np.any(value) for value in values)
+        return letter + subscript(step) + (" = 0" if is_zero else "")
+
+    def title(self, column: Column) -> str:
+        """The heading of a column; several phases are told apart by the modules that they run in."""
+        return f"{self.phases[column.phase]}t = {column.step}"
+
+    def _phase_names(self) -> list[str]:
+        plan = self.sheet.plan
+        scopes = [
+            [self.vertices[vertex].scope for vertex, loop in plan.loop_of.items() if plan.loops[loop].phase == phase]
+            for phase in range(len(plan.steps))
+        ]
+        own = [_shared(scope) for scope in scopes]
+        known = len(_shared(own))
+        names = [scope[known] if len(scope) > known else "" for scope in own]
+        return [f"{clean(name, limit=20)}, " if name and len(own) > 1 else "" for name in names]
+
+    def tooltip(self, box: Box) -> str:
+        """All that is known of a box, for whoever points at it."""
+        if box.kind == "parameter":
+            return "; ".join(
+                f"{leaf_name(self.vertices[v])} {self.vertices[v].shape} {self.vertices[v].dtype}" for v in box.vertices
+            )
+        if not box.vertices:
+            return self.symbol(box)
+        last = self.vertices[box.vertices[-1]]
+        ops = " + ".join(self.vertices[vertex].op or "leaf" for vertex in box.vertices)
+        place = ".".join(last.scope) + (f", step {box.column.step}" if box.column else "")
+        return f"{ops}: {self.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
+
+    def is_sign(self, box: Box) -> bool:
+        """Whether a box is a mere sign between two values, which is drawn as a circle."""
+        plain = box.kind == "op" and len(box.vertices) == 1 and self.vertices[box.vertices[-1]].op in SIGNS
+        return plain and [arrow.kind != "weight" for arrow in self.into[box]] == [True, True]
+
+    def formula(self, box: Box) -> str:
+        """What a box computes, in the letters of the lectures."""
+        ops = [self.vertices[vertex] for vertex in box.vertices]
+        if not ops:
+            return ""
+        first, last = ops[0], ops[-1]
+        weights = [", ".join(map(self._short, argument.weights)) for argument in box.arguments if argument.weights]
+        data = [argument for argument in box.arguments if not argument.weights]
+        if first.op == "matmul" and weights:
+            return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
+        if first.op == "getitem" and weights:
+            return f"{weights[0]}[{'x' + subscript(box.column.step) if box.column else '·'}]"
+        if first.op == "sum" and len(ops) > 1:
+            return self._mean(first, last)
+        if last.op in SIGNS:
+            return self._sign(last, box)
+        return NAMES.get(last.op) or last.op.replace("_", " ")
+
+    def _short(self, leaf: int) -> str:
+        return short_name(self.vertices[leaf])
+
+    def _operand(self, box: Box, data: Iterable[Argument]) -> str:
+        """The name of what a weight is applied to."""
+        tails = [arrow.tail for arrow in self.into[box] if arrow.kind != "weight"]
+        names = [self.symbol(tail).removesuffix(" = 0") for tail in tails if tail.kind in {"state", "input", "initial"}]
+        if len(tails) == 1 and tails[0].kind == "elided" and box.column:
+            return self.sheet.states.get(tails[0].slot, "·") + subscript(box.column.step - 1)
+        return names[0] if len(names) == 1 == len(tails) else "·"
+
+    def _mean(self, summed: Vertex, scaled: Vertex) -> str:
+        """A sum that is divided: a mean only if it is divided by the right count."""
+        source = summed.parents[0]
+        factor = self.record.constants.get((scaled.id, scaled.parents.index(None)))
+        if source is None or factor is None:
+            return "sum, scaled"
+        count = math.prod(self.vertices[source[0]].shapes[source[1]]) / max(math.prod(summed.shape), 1)
+        value = float(factor) if scaled.op == "multiply" else 1 / float(factor)
+        return "mean" if math.isclose(value * count, 1.0, rel_tol=1e-5) else f"{number(value)} × sum"
+
+    def _sign(self, vertex: Vertex, box: Box) -> str:
+        """An operator, with the operand that has no arrow: a constant, or a parameter."""
+        supplied = [
+            argument for arrow in self.into[box] for argument in arrow.tail.arguments if not arrow.tail.vertices
+        ]
+        parts = []
+        for argument in box.arguments:
+            if argument.ends or argument in supplied:
+                parts.append("·")
+            elif argument.weights:
+                parts.append(", ".join(map(self._short, argument.weights)))
+            else:
+                value = self._constant(argument)
+                parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
+        if (
+            vertex.op == "multiply"
+            and len({argument.ends for argument in box.arguments}) == 1
+            and len(self.into[box]) == 1
+        ):
+            return "( · )²"
+        sign = SIGNS[vertex.op]
+        return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
+
+    # -- arrows --------------------------------------------------------------------------------------------------------
+
+    def part(self, arrow: Arrow) -> str:
+        """Which part of its value an arrow carries."""
+        part = re.fullmatch(r" (\d+)/(\d+)", arrow.part)
+        if not part:
+            return arrow.part
+        index, count = int(part[1]), int(part[2])
+        return GATES[count][index - 1] if count in GATES and self._holds_gates(arrow.tail) else f"{index}/{count}"
+
+    def new_shape(self, box: Box) -> str:
+        """The shape of a box's value, if it is not that of a value it was made of."""
+        shape = self.shape(box)
+        before = [self.shape(arrow.tail) for arrow in self.into[box] if arrow.kind != "weight" and not arrow.part]
+        return "" if box.kind == "input" or shape in before else shape_text(shape)
+
+    def _holds_gates(self, box: Box, depth: int = 1) -> bool:
+        names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
+        if any(re.search(r"\bweight_[ih]h_l\d", name) for name in names):
+            return True
+        return depth > 0 and any(self._holds_gates(a.tail, depth - 1) for a in self.into[box] if a.kind == "data")
+
+    # -- numbers -------------------------------------------------------------------------------------------------------
+
+    def shape(self, box: Box) -> Shape:
+        """The shape of a box's value at its own time step."""
+        if not box.vertices:
+            return self._constant_shape(box.arguments[0]) if box.arguments else ()
+        vertex = self.vertices[box.vertices[-1]]
+        track = self.sheet.plan.tracks.get(vertex.id)
+        shape = vertex.shape
+        return shape[: track.axis] + shape[track.axis + 1 :] if track else shape
+
+    def _constant_shape(self, argument: Argument) -> Shape:
+        """The shape of a constant, at one time step if it holds a sequence of them."""
+        value = self._constant(argument)
+        if value is None:
+            return ()
+        vertex, shape = self.vertices[argument.vertex], tuple(value.shape)
+        track = self.sheet.plan.tracks.get(vertex.id)
+        axis = track.axis - len(vertex.shape) + len(shape) if track else -1
+        whole = track is not None and axis >= 0 and shape[axis] == len(track.steps)
+        return shape[:axis] + shape[axis + 1 :] if whole else shape
+
+    def gradient(self, box: Box) -> float | None:
+        """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
+        total, known = 0.0, False
+        for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
+            for output in range(len(self.vertices[vertex].shapes)):
+                array = self.record.gradients.get((vertex, output))
+                if array is not None:
+                    total += float(np.sum(np.square(self._at_step(array, vertex, box), dtype=np.float64)))
+                    known = True
+        return math.sqrt(total) if known else None
+
+    def _value(self, box: Box) -> Any:
+        array = self.record.values.get((box.vertices[-1], 0)) if box.vertices else None
+        return None if array is None else self._at_step(array, box.vertices[-1], box)
+
+    def _constant(self, argument: Argument) -> Any:
+        array = self.record.constants.get((argument.vertex, argument.position))
+        return None if array is None else np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+
+    def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
+        track = self.sheet.plan.tracks.get(vertex)
+        plain = np.asarray(to_numpy(array))
+        if track is None or box.column is None or box.column.kind != "step":
+            return plain
+        return np.take(plain, track.steps.index(box.column.step), axis=track.axis)
+
+
+def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """What all scopes begin with."""
+    first, last = min(scopes, default=()), max(scopes, default=())
+    same = [a == b for a, b in zip(first, last, strict=False)]
+    return first[: same.index(False) if False in same else len(same)]
+
+
+def leaf_name(leaf: Vertex) -> str:
+    """A leaf's name in the model; its number in the computation if it has none."""
+    return clean(leaf.name, limit=40) if leaf.name else f"leaf {leaf.id}"
+
+
+def short_name(leaf: Vertex) -> str:
+    """A leaf as the lectures would write it: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
+    if not leaf.name:
+        return f"θ{subscript(leaf.id)}"
+    *modules, last = leaf.name.split(".")
+    kind = re.fullmatch(r"(weight|bias)(_[a-z]+)?(_l\d+)?(_reverse)?", last)
+    if not kind:
+        return clean(last, limit=20)
+    letter = "W" if kind[1] == "weight" else "b"
+    return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
+
+
+def value_text(value: Any, shown: int = 3) -> str:
+    """The first elements of an array; empty for none."""
+    if value is None or not value.size:
+        return ""
+    first = ", ".join(number(float(element), 2) for element in value.ravel()[:shown])
+    return first if value.size == 1 else f"[{first}{', …' if value.size > shown else ''}]"
