@@ -5,7 +5,7 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 is computed.
 """
 
-from tinyseq import data, hmm, lm, nn, optim, testing, train
+from tinyseq import data, hmm, lm, nn, optim, tagging, testing, train, viz
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from tinyseq.autograd.ops.elementwise import (
@@ -180,6 +180,7 @@ __all__ = [
     "subtract",
     "sum",
     "swapaxes",
+    "tagging",
     "take",
     "take_along_axis",
     "tanh",
@@ -193,6 +194,7 @@ __all__ = [
     "transpose",
     "unbind",
     "var",
+    "viz",
     "where",
     "zeros",
     "zeros_like",

@@ -18,7 +18,7 @@ from tinyseq.io import atomic_write
 from tinyseq.lm import RNNLM, NgramLM
 from tinyseq.tagging import HMMTagger, MostFrequentTag
 
-LSTM_STEPS = 600
+LSTM_STEPS = 400
 LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
 
 
