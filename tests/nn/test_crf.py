@@ -1,0 +1,170 @@
+"""The CRF agrees with the enumeration of all label sequences, and learns what single labels cannot."""
+
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.nn import CRF, bio_rules
+
+
+def sequences(crf, scores):
+    """Every label sequence (a tuple) of scores (T, K), and its total score."""
+    start, transition, end = (table.numpy() for table in crf.tables())
+    found = {}
+    for path in product(range(crf.num_tags), repeat=len(scores)):
+        total = start[path[0]] + end[path[-1]] + sum(scores[t, tag] for t, tag in enumerate(path))
+        found[path] = total + sum(transition[a, b] for a, b in pairwise(path))
+    return found
+
+
+@st.composite
+def fields(draw):
+    """A field with some transitions forbidden, ragged scores (T, B, K), lengths, and allowed tags."""
+    tags, lengths = draw(st.integers(1, 3)), draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    # Label 0 may follow and be followed by every label, so that no sequence is impossible.
+    pairs = [(a, b) for a in range(1, tags) for b in range(1, tags)]
+    forbidden = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
+    crf = CRF(tags, forbidden, forbidden_start=range(1, draw(st.integers(1, tags))), dtype="float64")
+    for parameter in crf.parameters():
+        parameter.copy_(rng.standard_normal(parameter.shape))
+    steps = max(lengths) + draw(st.integers(0, 1))
+    scores = rng.standard_normal((steps, len(lengths), tags))
+    padding = np.arange(steps)[:, None] >= np.array(lengths)
+    scores[padding] = draw(st.sampled_from([0.0, 1e300, np.nan, -np.inf]))  # nobody looks there
+    return crf, scores, lengths
+
+
+def log_sum(values):
+    values = np.array(list(values))
+    return values.max() + np.log(np.exp(values - values.max()).sum())
+
+
+@given(field=fields())
+def test_likelihood_decoding_and_marginals_are_those_of_the_enumeration(field):
+    crf, scores, lengths = field
+    decoded, marginals = crf.decode(scores, lengths), crf.marginals(scores, lengths)
+    for b, length in enumerate(lengths):
+        found = sequences(crf, scores[:length, b])
+        whole = log_sum(found.values())
+        best = max(found, key=lambda path: (found[path], [-tag for tag in path[::-1]]))
+        assert found[tuple(decoded[b])] == pytest.approx(found[best], rel=1e-12)
+        expected = np.zeros((len(scores), crf.num_tags))
+        for path, score in found.items():
+            expected[range(length), path] += np.exp(score - whole)
+        np.testing.assert_allclose(marginals[:, b], expected, atol=1e-9)
+        assert crf.decode(scores[:length, b]) == decoded[b]
+    for rank in (0, -1):  # the likelihood of an allowed and of a hardly allowed sequence of each length
+        ranked = [
+            sorted(sequences(crf, scores[:length, b]).items(), key=lambda item: -item[1])
+            for b, length in enumerate(lengths)
+        ]
+        tags = np.full(scores.shape[:2], 99)
+        expected = []
+        for b, length in enumerate(lengths):
+            allowed = [item for item in ranked[b] if item[1] > -np.inf]
+            path, score = allowed[rank]
+            tags[:length, b] = path
+            expected.append(score - log_sum(score for _, score in ranked[b]))
+        np.testing.assert_allclose(crf.log_likelihood(scores, tags, lengths).numpy(), expected, rtol=1e-9, atol=1e-9)
+
+
+@given(field=fields())
+def test_gradients_are_what_is_observed_less_what_is_expected(field):
+    """d log P / d scores = [y_t = k] - P(y_t = k | x), and likewise for the tables, all of it summed by enumeration."""
+    crf, scores, lengths = field
+    tags = np.zeros(scores.shape[:2], dtype=int)
+    leaf = ts.tensor(scores, requires_grad=True)
+    crf.log_likelihood(leaf, tags, lengths).sum().backward()
+    slopes = {"scores": np.zeros(scores.shape), "transition": 0.0 * crf.transition.numpy()}
+    slopes |= {"start": np.zeros(crf.num_tags), "end": np.zeros(crf.num_tags)}
+    for b, length in enumerate(lengths):
+        found = sequences(crf, scores[:length, b])
+        whole = log_sum(found.values())
+        for path, score in [*((path, np.exp(score - whole)) for path, score in found.items()), ((0,) * length, -1.0)]:
+            slopes["scores"][range(length), b, path] -= score
+            slopes["start"][path[0]] -= score
+            slopes["end"][path[-1]] -= score
+            for pair in pairwise(path):
+                slopes["transition"][pair] -= score
+    np.testing.assert_allclose(leaf.grad.numpy(), slopes["scores"], atol=1e-9)
+    for name in ("start", "transition", "end"):
+        np.testing.assert_allclose(getattr(crf, name).grad.numpy(), slopes[name], atol=1e-9)
+
+
+@given(field=fields())
+def test_a_ragged_batch_is_each_sequence_alone(field):
+    crf, scores, lengths = field
+    tags = np.random.default_rng(0).integers(0, crf.num_tags, scores.shape[:2])
+    together = crf.log_likelihood(scores, tags, lengths)
+    alone = [crf.log_likelihood(scores[:n, b], tags[:n, b]).item() for b, n in enumerate(lengths)]
+    np.testing.assert_allclose(together.numpy(), alone, rtol=1e-9, atol=1e-9)
+
+
+def test_gradients_agree_with_difference_quotients():
+    ts.manual_seed(0)
+    crf = CRF(3, [(0, 2)], dtype="float64")
+    tags, lengths = [[0, 2], [1, 1], [0, 2]], [2, 3]
+
+    def loss(scores, start, transition, end):
+        crf.start, crf.transition, crf.end = start, transition, end
+        return crf.log_likelihood(scores, tags, lengths).sum()
+
+    scores = ts.tensor(np.random.default_rng(0).standard_normal((3, 2, 3)), requires_grad=True)
+    ts.testing.gradcheck(loss, [scores, crf.start, crf.transition, crf.end])
+
+
+def test_bio_rules_let_only_whole_entities_through():
+    names = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+    crf = CRF(5, *bio_rules(names), dtype="float64")
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        decoded = [names[tag] for tag in crf.decode(3 * rng.standard_normal((6, 5)))]
+        for before, after in zip(["O", *decoded], decoded, strict=False):
+            assert not after.startswith("I-") or before[2:] == after[2:]
+    broken = crf.log_likelihood(rng.standard_normal((2, 5)), [1, 4])
+    assert broken.item() == -np.inf
+
+
+def test_it_learns_an_order_that_single_labels_cannot_tell():
+    """Every position looks the same, but labels go 0 1 2 0 1 2: only the transitions can know it."""
+    ts.manual_seed(0)
+    crf, tags = CRF(3), [0, 1, 2, 0, 1, 2]
+    optimizer = ts.optim.Adam(crf.parameters(), lr=0.2)
+    for _ in range(60):
+        optimizer.zero_grad()
+        (-crf.log_likelihood(ts.zeros(6, 3, dtype="float32"), tags)).backward()
+        optimizer.step()
+    assert crf.decode(np.zeros((6, 3), dtype="f4")) == tags
+    assert crf.log_likelihood(ts.zeros(6, 3, dtype="float32"), tags).item() > -0.05
+
+
+def test_its_parameters_are_saved_and_its_rules_are_not():
+    assert {name: value.shape for name, value in CRF(4, [(1, 2)]).state_dict().items()} == {
+        "start": (4,),
+        "transition": (4, 4),
+        "end": (4,),
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda crf: crf.decode(np.zeros((4, 2))), ValueError, r"\(T, 3\) or \(T, B, 3\) with T >= 1, got \(4, 2\)"),
+        (lambda crf: crf.decode(np.zeros((0, 3))), ValueError, r"T >= 1, got \(0, 3\)"),
+        (lambda crf: crf.decode(np.zeros((4, 2, 3)), [4, 5]), ValueError, r"from 1 to T = 4, got \[4, 5\]"),
+        (lambda crf: crf.decode(np.zeros((4, 3)), [4]), ValueError, "cut a single sequence"),
+        (lambda crf: crf.log_likelihood(np.zeros((4, 3)), [0, 1]), ValueError, "one id for each of"),
+        (lambda crf: crf.log_likelihood(np.zeros((2, 3)), [0, 3]), IndexError, "id 3 at position"),
+        (lambda crf: crf.decode(np.full((2, 3), -np.inf)), ValueError, "sequence 0 has no tags that are allowed"),
+        (lambda crf: CRF(3, [(0, 3)]), IndexError, r"\(0, 3\) lies outside \[0, 3\)"),
+        (lambda crf: CRF(0), ValueError, "at least 1, got 0"),
+    ],
+)
+def test_bad_input_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call(CRF(3, dtype="float64"))

@@ -1,0 +1,221 @@
+"""Conditional random fields: the best sequence of labels, not a sequence of best labels (Lafferty and others, 2001).
+
+A network gives each label a score at each position; the field adds what it costs that one label follows another. The
+sum over all label sequences is the chain of the HMM package. So the gradient of the sum is the posterior, and that of
+the best sequence's score is the sequence.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.autograd.modes import enable_grad
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.reduce import sum as total
+from tinyseq.autograd.ops.shape import expand_dims
+from tinyseq.autograd.tape import grad
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.hmm import best_score, log_partition
+from tinyseq.nn import init
+from tinyseq.nn.layers import check_ids
+from tinyseq.nn.module import Module
+
+Pair = tuple[int, int]
+Floats = NDArray[np.floating[Any]]
+
+
+class CRF(Module):
+    r"""A linear-chain conditional random field over the scores of a network.
+
+    score(y | x) = start[y_1] + sum_t scores[t, y_t] + sum_t transition[y_{t-1}, y_t] + end[y_T], and
+    log P(y | x) = score(y | x) - log sum over all y' of exp score(y' | x).
+
+    Args:
+        num_tags: K labels.
+        forbidden: pairs (from, to) of labels that cannot follow each other, such as `bio_rules` gives.
+        forbidden_start: labels that no sequence begins with.
+        dtype: of the parameters.
+
+    Attributes:
+        start: (K,), the score of beginning with a label.
+        transition: (K, K), the score of going from a label (row) to another (column).
+        end: (K,), the score of ending with a label.
+
+    Raises:
+        ValueError: there is no label.
+        IndexError: a forbidden label lies outside [0, K).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> crf = ts.nn.CRF(2, forbidden=[(0, 1)])
+        >>> scores = ts.tensor([[2.0, 0.0], [0.0, 1.0]])  # label by label, 0 and 1 would be best
+        >>> crf.decode(scores)
+        [0, 0]
+    """
+
+    def __init__(
+        self,
+        num_tags: int,
+        forbidden: Iterable[Pair] = (),
+        forbidden_start: Iterable[int] = (),
+        dtype: str = "float32",
+    ) -> None:
+        if num_tags < 1:
+            raise ValueError(f"num_tags must be at least 1, got {num_tags}")
+        self.num_tags = num_tags
+        self.start = init.uniform((num_tags,), 0.1, dtype)
+        self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
+        self.end = init.uniform((num_tags,), 0.1, dtype)
+        self._open_start = _open((num_tags,), [(tag,) for tag in forbidden_start])
+        self._open_transition = _open((num_tags, num_tags), forbidden)
+
+    def tables(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Start, transition and end with -inf where something is forbidden."""
+        return _closed(self.start, self._open_start), _closed(self.transition, self._open_transition), self.end
+
+    def log_likelihood(self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None) -> Tensor:
+        """log P(tags | scores); its negative mean is the loss to train with.
+
+        Args:
+            scores: (T, K), or (T, B, K) for a batch.
+            tags: (T,) or (T, B) ids in [0, K); what lies beyond a length is not looked at.
+            lengths: (B,), the length of each sequence of a batch, from 1 to T.
+
+        Returns:
+            A number, or (B,). Tags that use a forbidden transition have -inf, without a gradient.
+
+        Raises:
+            ValueError, IndexError: for shapes, lengths or ids that do not fit, with what was found.
+        """
+        batch, stops, real = _batch(scores, lengths, self.num_tags)
+        ids = np.asarray(tags.numpy() if isinstance(tags, Tensor) else tags)
+        single = ids.ndim == 1
+        ids = ids[:, None] if single else ids
+        if ids.shape != real.shape:
+            raise ValueError(
+                f"tags must have one id for each of {real.shape[:2]} rows (T, B) of scores, got {ids.shape}"
+            )
+        ids = np.where(real, ids, 0)
+        check_ids(ids, self.num_tags, "tags")
+        start, transition, end = self.tables()
+        columns = np.arange(len(stops))
+        emitted = getitem(batch, (np.arange(len(ids))[:, None], columns, ids))
+        moved = getitem(transition, (ids[:-1], ids[1:]))
+        path = total(where(constant_like(batch, real), emitted, 0.0), axis=0)
+        path = path + total(where(constant_like(batch, real[1:]), moved, 0.0), axis=0)
+        path = path + getitem(start, ids[0]) + getitem(end, ids[stops - 1, columns])
+        found: Tensor = path - _possible(log_partition(start, transition, batch, end, lengths=stops))
+        return found[0] if single else found
+
+    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Any:
+        """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
+
+        Args:
+            scores, lengths: as for `log_likelihood`.
+
+        Returns:
+            A list of ids, or for a batch a list of such lists, each of its sequence's length.
+
+        Raises:
+            ValueError: for shapes or lengths that do not fit, or a sequence for which all tags are forbidden.
+        """
+        batch, stops, _ = _batch(scores, lengths, self.num_tags)
+        path = self._slope(best_score, batch, stops).argmax(axis=-1)  # the gradient of the best score is its path
+        tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
+        return tags[0] if constant(scores).ndim == 2 else tags
+
+    def marginals(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Floats:
+        """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
+
+        Raises:
+            ValueError: as for `decode`.
+        """
+        batch, stops, _ = _batch(scores, lengths, self.num_tags)
+        return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
+
+    def _slope(self, whole: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
+        """The gradient with respect to the scores of a sum over all paths."""
+        with enable_grad():
+            leaf = batch.detach().requires_grad_()
+            start, transition, end = (table.detach() for table in self.tables())
+            found = _possible(whole(start, transition, leaf, end, lengths=stops))
+            slope: Tensor = grad(found.sum(), leaf)
+        return slope.numpy()
+
+
+def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
+    """What the BIO scheme forbids: an inside tag ``I-X`` that follows neither ``B-X`` nor ``I-X``.
+
+    Args:
+        tags: the labels in the order of their ids, such as ``O``, ``B-PER``, ``I-PER``.
+
+    Returns:
+        The pairs that cannot follow each other, and the labels that cannot begin a sequence, as `CRF` takes them.
+
+    Example:
+        >>> bio_rules(["O", "B-PER", "I-PER"])
+        ([(0, 2)], [2])
+        >>> crf = CRF(3, *bio_rules(["O", "B-PER", "I-PER"]))
+    """
+    inside = [(i, tag[2:]) for i, tag in enumerate(tags) if tag.startswith("I-")]
+    forbidden = [
+        (before, after)
+        for after, kind in inside
+        for before, tag in enumerate(tags)
+        if tag not in (f"B-{kind}", f"I-{kind}")
+    ]
+    return sorted(forbidden), [after for after, _ in inside]
+
+
+def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:
+    """Scores (T, B, K) with zeros in the padding, lengths (B,), and which rows (T, B) are real."""
+    scores = constant(scores)
+    if scores.ndim not in (2, 3) or scores.shape[-1] != tags or not scores.shape[0]:
+        raise ValueError(f"scores must have shape (T, {tags}) or (T, B, {tags}) with T >= 1, got {scores.shape}")
+    if scores.ndim == 2:
+        if lengths is not None:
+            raise ValueError("lengths go with a batch of scores (T, B, K); cut a single sequence to its length")
+        scores = expand_dims(scores, 1)
+    steps, size = scores.shape[:2]
+    stops = np.full(size, steps) if lengths is None else np.asarray(lengths)
+    if (
+        stops.shape != (size,)
+        or stops.dtype.kind not in "iu"
+        or stops.min(initial=1) < 1
+        or stops.max(initial=1) > steps
+    ):
+        raise ValueError(f"lengths must be {size} integers from 1 to T = {steps}, got {stops.tolist()}")
+    real = np.arange(steps)[:, None] < stops
+    if not real.all():
+        scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
+    return scores, stops, real
+
+
+def _possible(totals: Tensor) -> Tensor:
+    """The sums over all paths, (B,), if none is -inf."""
+    wrong = np.flatnonzero(totals.numpy() == -np.inf)
+    if len(wrong):
+        raise ValueError(f"sequence {wrong[0]} has no tags that are allowed: every path is forbidden or scores -inf")
+    return totals
+
+
+def _open(shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
+    """Which entries of a table are allowed."""
+    allowed = np.ones(shape, dtype=bool)
+    for place in forbidden:
+        if not all(0 <= i < side for i, side in zip(place, shape, strict=True)):
+            raise IndexError(f"forbidden tag {place} lies outside [0, {shape[0]})")
+        allowed[place] = False
+    return allowed
+
+
+def _closed(table: Tensor, allowed: Any) -> Tensor:
+    """The table with -inf where something is forbidden."""
+    if allowed.all():
+        return table
+    closed: Tensor = where(constant_like(table, allowed), table, -math.inf)
+    return closed
