@@ -4,9 +4,9 @@ from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
 from tinyseq.hmm.em import Fitted, show
 from tinyseq.hmm.emissions import Categorical
-from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
+from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.results import Decoding, Drawn, ImpossibleSequenceError, MarginalDecoding, Posterior
 

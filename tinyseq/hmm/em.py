@@ -1,8 +1,8 @@
 """Baum-Welch: learning without labels, by expectation and maximisation.
 
 The expectation step counts how often each arc, symbol and stop is used on average over all hidden paths, each as
-probable as the model says. The maximisation step takes relative frequencies of these counts, as if they were labels. The
-likelihood never falls; what has probability zero keeps it.
+probable as the model says. The maximisation step takes relative frequencies of these counts, as if they were labels.
+The likelihood never falls; what has probability zero keeps it.
 """
 
 import sys
@@ -14,7 +14,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows, plain, redrawn, shares
 from tinyseq.hmm.inference import Expected, expectations
-from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.reading import Reading
 
 if TYPE_CHECKING:
     from tinyseq.hmm.hmm import HMM
@@ -45,8 +45,7 @@ class Fitted(NamedTuple):
 
 def baum_welch(
     model: "HMM",
-    rows: Rows,
-    allowed: Array | None,
+    data: Reading,
     *,
     max_steps: int,
     tolerance: float,
@@ -55,12 +54,12 @@ def baum_welch(
     learn: frozenset[str],
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted:
-    """`HMM.fit_em` on sequences that have been read."""
+    """`HMM.fit_em` on sequences that the model has read."""
     best: Fitted | None = None
     finals = []
     for start in range(restarts):
-        begun = model if start == 0 else _shuffled(model, rows, rng)
-        found = _climb(begun, rows, allowed, max_steps, tolerance, learn, callback)
+        begun = model if start == 0 else _shuffled(model, data.rows, rng)
+        found = _climb(begun, data, max_steps, tolerance, learn, callback)
         finals.append(found.log_likelihoods[-1])
         if best is None or finals[-1] > best.log_likelihoods[-1]:
             best = found
@@ -70,27 +69,26 @@ def baum_welch(
 
 def _climb(
     model: "HMM",
-    rows: Rows,
-    allowed: Array | None,
+    data: Reading,
     max_steps: int,
     tolerance: float,
     learn: frozenset[str],
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted:
     """Steps from one start."""
-    batch, curve, converged = Ragged(rows.lengths), [], False
+    curve, converged = [], False
     for step in range(max_steps + 1):
-        arcs, scores = model._arcs(), model._scores(rows, allowed)
-        expected = expectations(arcs, scores, batch)
-        model._check_possible(expected.log_likelihood, rows, arcs, scores, batch)
+        seen = data.by(model)
+        expected = expectations(seen.arcs, seen.scores, seen.batch)
+        seen.require_possible(expected.log_likelihood)
         curve.append(float(expected.log_likelihood.sum()))
         if callback is not None:
             callback(step, curve[-1])
-        if step and curve[-1] - curve[-2] <= tolerance * max(len(rows.data), 1):
+        if step and curve[-1] - curve[-2] <= tolerance * max(len(data.rows.data), 1):
             converged = True
             break
         if step < max_steps:
-            model = maximised(model, rows, expected, learn)
+            model = maximised(model, data.rows, expected, learn)
     return Fitted(model, curve, converged, [])
 
 
@@ -106,7 +104,7 @@ def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str
     going_on = np.ones(1) if end is None else 1 - plain(end)
     if "end" in learn and end is not None:
         visits = expected.states.sum(axis=0)
-        end = np.where(visits > 0, expected.stops / np.where(visits > 0, visits, 1.0), plain(end))
+        end = np.where(visits > 0, expected.stops / np.where(visits > 0, visits, 1.0), plain(end)).clip(0, 1)
     still = np.ones(1) if end is None else 1 - plain(end)
     if "initial" in learn:
         first = shares(counts[0], initial[0])

@@ -18,8 +18,8 @@ class HMMEstimator:
     """A hidden Markov model with scikit-learn's interface.
 
     One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So whole
-    sequences are what cross-validation splits. As hmmlearn's users are used to, X may also be one array (rows, 1) of ids
-    or (rows, D) of numbers with ``lengths``, and is then one long sequence without.
+    sequences are what cross-validation splits. As hmmlearn's users are used to, X may also be one array (rows, 1) of
+    ids or (rows, D) of numbers with ``lengths``; without these it is one long sequence.
 
     Args:
         n_components: the number of states, where there are no labels to tell it.

@@ -124,16 +124,19 @@ class Gaussian:
         away = np.where(seen, data, 0.0)[:, None] - self.means
         terms = away * away / self.covariances + FUNCTIONS["log"](self.covariances) + LOG_2PI
         scores = -0.5 * FUNCTIONS["sum"](terms, axis=-1)
-        return FUNCTIONS["where"](seen, scores, 0.0)
+        recorded: Tensor = FUNCTIONS["where"](seen, scores, 0.0)
+        return recorded
 
-    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+    def sample(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Emission`."""
         means, covariances = plain(self.means), plain(self.covariances)
         noise = rng.normal(size=(len(states), self.size))
         if self.full:
             roots = np.linalg.cholesky(covariances)
-            return means[states] + np.einsum("tij,tj->ti", roots[states], noise)
-        return means[states] + np.sqrt(covariances[states]) * noise
+            drawn: Array = means[states] + np.einsum("tij,tj->ti", roots[states], noise)
+        else:
+            drawn = means[states] + np.sqrt(covariances[states]) * noise
+        return drawn
 
     def learned(self, data: Array, states: Array) -> "Gaussian":
         """Weighted means and covariances; a state that is never used stays as it is."""

@@ -1,34 +1,19 @@
-"""The hidden Markov model, and the questions one asks of it."""
+"""The hidden Markov model: what it is made of, and how it learns."""
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
 from tinyseq.hmm import convert
-from tinyseq.hmm.chain import chain
 from tinyseq.hmm.em import Fitted, baum_welch
-from tinyseq.hmm.emissions import Rows, plain
 from tinyseq.hmm.estimate import Smoothing, labelled_tables
-from tinyseq.hmm.fast import log_partition
-from tinyseq.hmm.impossible import explain
-from tinyseq.hmm.inference import expectations, log_likelihood, transition_posteriors
-from tinyseq.hmm.kbest import best_lists
-from tinyseq.hmm.parameters import Parameters
-from tinyseq.hmm.ragged import Ragged
-from tinyseq.hmm.results import Decoding, Drawn, MarginalDecoding, Posterior
-from tinyseq.hmm.sampling import hidden_path, posterior_paths
-from tinyseq.hmm.semirings import Entropy
-from tinyseq.hmm.tables import Arcs, Dense, Scores
-from tinyseq.hmm.viterbi import best_paths
+from tinyseq.hmm.questions import Questions
+from tinyseq.hmm.reading import Reading
 
 
-class HMM(Parameters):
+class HMM(Questions):
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). In a model of order 2, the usual
@@ -125,8 +110,8 @@ class HMM(Parameters):
     ) -> Fitted:
         """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
 
-        The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right, for
-        example). A state that the sequences never use keeps its tables.
+        The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
+        for example). A state that the sequences never use keeps its tables.
 
         Args:
             sequences: a sequence, or a list of sequences.
@@ -157,11 +142,9 @@ class HMM(Parameters):
             raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name initial, transition, emission, end")
         if max_steps < 0 or restarts < 1:
             raise ValueError(f"max_steps must be at least 0 and restarts at least 1, got {max_steps} and {restarts}")
-        _, rows, allowed = self._read(sequences, states)
         return baum_welch(
             self,
-            rows,
-            allowed,
+            Reading(self, sequences, states),
             max_steps=max_steps,
             tolerance=tolerance,
             restarts=restarts,
@@ -169,219 +152,6 @@ class HMM(Parameters):
             learn=frozenset(learn),
             callback=callback,
         )
-
-    def log_likelihood(self, x: Any, states: Any = None) -> Any:
-        """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
-
-        Returns:
-            A number, or an array (N,). A tensor if a parameter of the model requires gradients.
-
-        Raises:
-            ValueError: for an unknown symbol or state, with its sequence and position.
-
-        Example:
-            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
-            >>> np.exp(hmm.log_likelihood([[0], [1], [0, 1], []])).round(4)
-            array([0.3  , 0.7  , 0.176, 1.   ])
-        """
-        one, rows, allowed = self._read(x, states)
-        if self.requires_grad:
-            found = self._recorded(rows, allowed)
-            return found[0] if one else found
-        values = log_likelihood(self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths))
-        return float(values[0]) if one else values.astype(self.dtype, copy=False)
-
-    def viterbi(self, x: Any, states: Any = None) -> Any:
-        """The most probable path of hidden states; of equally probable ones, that with the lowest last states.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            states: what is known about the hidden states.
-
-        Returns:
-            A `Decoding`, or a list of them.
-
-        Raises:
-            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        """
-        one, rows, allowed = self._read(x, states)
-        arcs, scores, batch = self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths)
-        path, best = best_paths(arcs, scores, batch)
-        self._check_possible(best, rows, arcs, scores, batch)
-        found = [Decoding(*pair) for pair in zip(self._paths(path, rows), best.tolist(), strict=True)]
-        return found[0] if one else found
-
-    def posterior(self, x: Any, states: Any = None) -> Any:
-        """The posterior probabilities of the hidden states and transitions, by forward-backward.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            states: what is known about the hidden states.
-
-        Returns:
-            A `Posterior`, or a list of them.
-
-        Raises:
-            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        """
-        one, rows, allowed = self._read(x, states)
-        arcs, scores, batch = self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths)
-        expected = expectations(arcs, scores, batch)
-        self._check_possible(expected.log_likelihood, rows, arcs, scores, batch)
-        parts = zip(expected.log_likelihood.tolist(), rows.split(expected.states), strict=True)
-        found = [
-            Posterior(likelihood, part, partial(transition_posteriors, arcs, scores, batch, i))
-            for i, (likelihood, part) in enumerate(parts)
-        ]
-        return found[0] if one else found
-
-    def posterior_decode(self, x: Any, states: Any = None) -> Any:
-        """The most probable state at each step, each on its own; ties go to the lowest state.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            states: what is known about the hidden states.
-
-        Returns:
-            A `MarginalDecoding`, or a list of them; its ``expected_accuracy`` is the mean of the states' posteriors.
-
-        Raises:
-            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        """
-        posterior = self.posterior(x, states)
-        found = []
-        for part in posterior if isinstance(posterior, list) else [posterior]:
-            ids = part.states.argmax(axis=1)
-            sure = part.states.max(axis=1)
-            path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
-            found.append(MarginalDecoding(path, float(sure.mean()) if len(sure) else 1.0))
-        return found if isinstance(posterior, list) else found[0]
-
-    def probability(self, x: Any, states: Any = None, *, given: tuple[Any, Any] | None = None) -> float:
-        """The probability of anything said about one sequence, given anything else said about it.
-
-        Args:
-            x: symbols, None where nothing is said.
-            states: hidden states, None where nothing is said.
-            given: a pair (x, states) that is known already.
-
-        Returns:
-            P(x, states | given).
-
-        Raises:
-            ImpossibleSequenceError: if what is given cannot be.
-            ValueError: if a symbol is asked about where another one is given.
-
-        Example:
-            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
-            >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
-            0.54
-        """
-        _, rows, allowed = self._read([x], None if states is None else [states])
-        if given is None:
-            return float(np.exp(log_likelihood(self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths))[0]))
-        _, known, allowed_known = self._read([given[0]], None if given[1] is None else [given[1]])
-        if known.lengths != rows.lengths:
-            raise ValueError(f"given speaks of {known.lengths[0]} steps, but x of {rows.lengths[0]}")
-        both = Rows(self.emissions.both(rows.data, known.data), rows.lengths)
-        meet = allowed_known if allowed is None else allowed if allowed_known is None else allowed & allowed_known
-        arcs, batch, scores = self._arcs(), Ragged(rows.lengths), self._scores(known, allowed_known)
-        condition = log_likelihood(arcs, scores, batch)
-        self._check_possible(condition, known, arcs, scores, batch)
-        return float(np.exp(log_likelihood(arcs, self._scores(both, meet), batch) - condition)[0])
-
-    def sample(self, length: int | None = None, rng: np.random.Generator | None = None) -> Drawn:
-        """Draw a sequence from the model.
-
-        Args:
-            length: how many steps; None to go on until the model stops, which takes a model with ``end``.
-            rng: where the randomness comes from; a fresh generator by default.
-
-        Returns:
-            `Drawn`: the observations, and the hidden states behind them.
-
-        Raises:
-            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere.
-
-        Example:
-            >>> hmm = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], symbols="ab")
-            >>> hmm.sample(3, np.random.default_rng(0)).observations
-            ['a', 'b', 'a']
-        """
-        if length is None and (self.end is None or not (plain(self.end) > 0).any()):
-            raise ValueError("a model without end never stops; pass a length")
-        rng = np.random.default_rng() if rng is None else rng
-        ids = hidden_path(self._arcs(), length, rng)
-        return Drawn(self.emissions.sample(ids, rng), self._paths(ids, Rows(ids, [len(ids)]))[0])
-
-    def sample_posterior(self, x: Any, n: int = 1, rng: np.random.Generator | None = None, states: Any = None) -> Any:
-        """Draw hidden paths that explain a sequence, each as often as it is probable.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            n: how many paths.
-            rng: where the randomness comes from; a fresh generator by default.
-            states: what is known about the hidden states.
-
-        Returns:
-            A list of n paths, or for a list of sequences a list of such lists.
-
-        Raises:
-            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        """
-        one, rows, allowed = self._read(x, states)
-        arcs, scores, batch = self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths)
-        self._check_possible(log_likelihood(arcs, scores, batch), rows, arcs, scores, batch)
-        rng = np.random.default_rng() if rng is None else rng
-        drawn = [self._paths(ids, rows) for ids in posterior_paths(arcs, scores, batch, n, rng)]
-        found = [[paths[i] for paths in drawn] for i in range(len(rows.lengths))]
-        return found[0] if one else found
-
-    def kbest(self, x: Any, k: int, states: Any = None) -> Any:
-        """The k most probable paths of hidden states, the best first; ties as in `viterbi`.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            k: how many; fewer are returned if there are not so many possible paths.
-            states: what is known about the hidden states.
-
-        Returns:
-            A list of `Decoding`, or for a list of sequences a list of such lists.
-
-        Raises:
-            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        """
-        one, rows, allowed = self._read(x, states)
-        arcs, scores, batch = self._arcs(), self._scores(rows, allowed), Ragged(rows.lengths)
-        ids, values = best_lists(arcs, scores, batch, k)
-        self._check_possible(values[0], rows, arcs, scores, batch)
-        ranks = [self._paths(path, rows) for path in ids]
-        found = [
-            [Decoding(ranks[r][i], score) for r, score in enumerate(values[:, i].tolist()) if score > -np.inf]
-            for i in range(len(rows.lengths))
-        ]
-        return found[0] if one else found
-
-    def entropy(self, x: Any, states: Any = None) -> Any:
-        """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
-
-        Args:
-            x: a sequence, or a list of sequences.
-            states: what is known about the hidden states.
-
-        Returns:
-            A number, or an array (N,); 0 where no path can produce the sequence.
-        """
-        one, rows, allowed = self._read(x, states)
-        initial, transition, end = self._logs
-        scores = self._scores(rows, allowed).logs(np.arange(len(rows.data))).T[rows.padded()]
-        with no_grad():
-            _, found = chain(initial, transition, scores, end, semiring=Entropy(), lengths=rows.lengths).numpy()
-        return float(found[0]) if one else found
 
     # -- files, and other libraries ------------------------------------------------------------------------------------
 
@@ -419,58 +189,3 @@ class HMM(Parameters):
             TypeError: if hmmlearn has no such model (order above 2, ``end``).
         """
         return convert.to_hmmlearn(self)
-
-    # -- from sequences to scores, and back ----------------------------------------------------------------------------
-
-    def _read(self, x: Any, states: Any) -> tuple[bool, Rows, Array | None]:
-        """Whether x is one sequence; the observations; and which states each row allows (rows, K), None for all."""
-        one = self.emissions.is_one(x)
-        rows = self.emissions.read([x] if one else list(x))
-        most = self.transition.shape[0] + self.order - 1
-        if self.transition.ndim > self.order and max(rows.lengths) > most:
-            raise ValueError(f"transition has tables for sequences up to {most} steps; got one of {max(rows.lengths)}")
-        if states is None:
-            return one, rows, None
-        known = [states] if one else list(states)
-        if [len(part) for part in known] != rows.lengths:
-            raise ValueError("states must be as long as x, with None where nothing is known")
-        return one, rows, np.concatenate([np.zeros((0, len(self.states)), dtype=bool), *map(self._allowed, known)])
-
-    def _allowed(self, known: Sequence[Any]) -> Array:
-        allowed = np.zeros((len(known), len(self.states)), dtype=bool)
-        for t, item in enumerate(known):
-            if item is None:
-                allowed[t] = True
-            elif isinstance(item, set | frozenset | list):
-                allowed[t, self.states.ids(list(item))] = True
-            else:
-                allowed[t, self.states.ids([item])] = True
-        return allowed
-
-    def _scores(self, rows: Rows, allowed: Array | None) -> Scores:
-        scores = self.emissions.scores(rows.data)
-        if allowed is None:
-            return scores
-        return Dense(np.where(allowed, scores.logs(np.arange(len(rows.data))).T, -np.inf))
-
-    def _recorded(self, rows: Rows, allowed: Array | None) -> Tensor:
-        """The log-likelihood as a tensor, through which gradients flow."""
-        initial, transition, end = self._logs
-        place, lengths = rows.padded(), rows.lengths
-        scores = self.emissions.recorded(rows.data)
-        if allowed is not None:
-            scores = scores + np.where(allowed, 0.0, -np.inf)
-        return log_partition(initial, transition, scores[place], end, lengths=lengths)
-
-    def _paths(self, ids: Array, rows: Rows) -> list[Sequence[Any]]:
-        """Paths of ids, one sequence after the other, as a list of paths of names."""
-        paths = rows.split(ids)
-        return [[self.states[i] for i in path.tolist()] for path in paths] if self.states.named else paths
-
-    def _check_possible(self, values: Array, rows: Rows, arcs: Arcs, scores: Scores, batch: Ragged) -> None:
-        if (values == -np.inf).any():
-            number = int(np.flatnonzero(values == -np.inf)[0])
-            start = sum(rows.lengths[:number])
-            raise explain(
-                arcs, scores, batch, number, lambda t: self.emissions.describe(rows.data[start + t]), self.states
-            )

@@ -7,7 +7,6 @@ import numpy as np
 
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of, plain
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.tables import Arcs

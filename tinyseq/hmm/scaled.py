@@ -2,9 +2,10 @@
 
 Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
 the smallest positive factor that a step can bring; the largest is K, the number of states summed over. As long as f^r
-stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so for r steps nothing is checked. Then
-each message is divided by its largest entry, and its smallest positive entry is looked at: if that is too small to
-promise as much for the next r steps, the sequence is marked unsafe and computed in logs instead (`tinyseq.hmm.exact`). So no possible path is ever lost, and zeros stay exact zeros.
+stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so for r steps nothing is checked.
+Then each message is divided by its largest entry, and its smallest positive entry is looked at: if that is too small to
+promise as much for the next r steps, the sequence is marked unsafe and computed in logs (`tinyseq.hmm.exact`). So no
+possible path is ever lost, and zeros stay exact zeros.
 """
 
 import numpy as np

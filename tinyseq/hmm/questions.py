@@ -1,0 +1,232 @@
+"""What one asks of a hidden Markov model."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.modes import no_grad
+from tinyseq.hmm.chain import chain
+from tinyseq.hmm.emissions import plain
+from tinyseq.hmm.inference import expectations, log_likelihood, transition_posteriors
+from tinyseq.hmm.kbest import best_lists
+from tinyseq.hmm.parameters import Parameters
+from tinyseq.hmm.reading import Reading
+from tinyseq.hmm.results import Decoding, Drawn, MarginalDecoding, Posterior
+from tinyseq.hmm.sampling import hidden_path, posterior_paths
+from tinyseq.hmm.semirings import Entropy
+from tinyseq.hmm.viterbi import best_paths
+
+
+class Questions(Parameters):
+    """The questions, each about one sequence or about a list of them.
+
+    All of them take ``states``, what is known about the hidden states: for each step None, a state, or a set of states.
+    """
+
+    def log_likelihood(self, x: Any, states: Any = None) -> Any:
+        """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
+
+        Returns:
+            A number, or an array (N,). A tensor if a parameter of the model requires gradients.
+
+        Raises:
+            ValueError: for an unknown symbol or state, with its sequence and position.
+
+        Example:
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+            >>> np.exp(hmm.log_likelihood([[0], [1], [0, 1], []])).round(4)
+            array([0.3  , 0.7  , 0.176, 1.   ])
+        """
+        asked = Reading(self, x, states)
+        if self.requires_grad:
+            return asked.answer(asked.recorded_likelihood())
+        values = log_likelihood(asked.arcs, asked.scores, asked.batch)
+        return float(values[0]) if asked.one else values.astype(self.dtype, copy=False)
+
+    def viterbi(self, x: Any, states: Any = None) -> Any:
+        """The most probable path of hidden states; of equally probable ones, that with the lowest last states.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            states: what is known about the hidden states.
+
+        Returns:
+            A `Decoding`, or a list of them.
+
+        Raises:
+            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        """
+        asked = Reading(self, x, states)
+        ids, best = best_paths(asked.arcs, asked.scores, asked.batch)
+        asked.require_possible(best)
+        return asked.answer([Decoding(*pair) for pair in zip(asked.paths(ids), best.tolist(), strict=True)])
+
+    def posterior(self, x: Any, states: Any = None) -> Any:
+        """The posterior probabilities of the hidden states and transitions, by forward-backward.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            states: what is known about the hidden states.
+
+        Returns:
+            A `Posterior`, or a list of them.
+
+        Raises:
+            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        """
+        asked = Reading(self, x, states)
+        passes = asked.arcs, asked.scores, asked.batch
+        expected = expectations(*passes)
+        asked.require_possible(expected.log_likelihood)
+        parts = zip(expected.log_likelihood.tolist(), asked.rows.split(expected.states), strict=True)
+        return asked.answer(
+            [
+                Posterior(likelihood, part, partial(transition_posteriors, *passes, i))
+                for i, (likelihood, part) in enumerate(parts)
+            ]
+        )
+
+    def posterior_decode(self, x: Any, states: Any = None) -> Any:
+        """The most probable state at each step, each on its own; ties go to the lowest state.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            states: what is known about the hidden states.
+
+        Returns:
+            A `MarginalDecoding`, or a list of them; its ``expected_accuracy`` is the mean of the states' posteriors.
+
+        Raises:
+            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        """
+        posterior = self.posterior(x, states)
+        found = []
+        for part in posterior if isinstance(posterior, list) else [posterior]:
+            ids = part.states.argmax(axis=1)
+            sure = part.states.max(axis=1)
+            path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
+            found.append(MarginalDecoding(path, float(sure.mean()) if len(sure) else 1.0))
+        return found if isinstance(posterior, list) else found[0]
+
+    def probability(self, x: Any, states: Any = None, *, given: tuple[Any, Any] | None = None) -> float:
+        """The probability of anything said about one sequence, given anything else said about it.
+
+        Args:
+            x: symbols, None where nothing is said.
+            states: hidden states, None where nothing is said.
+            given: a pair (x, states) that is known already.
+
+        Returns:
+            P(x, states | given).
+
+        Raises:
+            ImpossibleSequenceError: if what is given cannot be.
+            ValueError: if a symbol is asked about where another one is given.
+
+        Example:
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+            >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
+            0.54
+        """
+        asked = Reading(self, [x], None if states is None else [states])
+        if given is None:
+            return float(np.exp(log_likelihood(asked.arcs, asked.scores, asked.batch)[0]))
+        known = Reading(self, [given[0]], None if given[1] is None else [given[1]])
+        both = asked.and_given(known)
+        condition = log_likelihood(known.arcs, known.scores, known.batch)
+        known.require_possible(condition)
+        return float(np.exp(log_likelihood(both.arcs, both.scores, both.batch) - condition)[0])
+
+    def sample(self, length: int | None = None, rng: np.random.Generator | None = None) -> Drawn:
+        """Draw a sequence from the model.
+
+        Args:
+            length: how many steps; None to go on until the model stops, which takes a model with ``end``.
+            rng: where the randomness comes from; a fresh generator by default.
+
+        Returns:
+            `Drawn`: the observations, and the hidden states behind them.
+
+        Raises:
+            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere.
+
+        Example:
+            >>> hmm = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], symbols="ab")
+            >>> hmm.sample(3, np.random.default_rng(0)).observations
+            ['a', 'b', 'a']
+        """
+        if length is None and (self.end is None or not (plain(self.end) > 0).any()):
+            raise ValueError("a model without end never stops; pass a length")
+        rng = np.random.default_rng() if rng is None else rng
+        ids = hidden_path(self._arcs(), length, rng)
+        path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
+        return Drawn(self.emissions.sample(ids, rng), path)
+
+    def sample_posterior(self, x: Any, n: int = 1, rng: np.random.Generator | None = None, states: Any = None) -> Any:
+        """Draw hidden paths that explain a sequence, each as often as it is probable.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            n: how many paths.
+            rng: where the randomness comes from; a fresh generator by default.
+            states: what is known about the hidden states.
+
+        Returns:
+            A list of n paths, or for a list of sequences a list of such lists.
+
+        Raises:
+            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        """
+        asked = Reading(self, x, states)
+        asked.require_possible(log_likelihood(asked.arcs, asked.scores, asked.batch))
+        rng = np.random.default_rng() if rng is None else rng
+        drawn = [asked.paths(ids) for ids in posterior_paths(asked.arcs, asked.scores, asked.batch, n, rng)]
+        return asked.answer([[paths[i] for paths in drawn] for i in range(len(asked.rows.lengths))])
+
+    def kbest(self, x: Any, k: int, states: Any = None) -> Any:
+        """The k most probable paths of hidden states, the best first; ties as in `viterbi`.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            k: how many; fewer are returned if there are not so many possible paths.
+            states: what is known about the hidden states.
+
+        Returns:
+            A list of `Decoding`, or for a list of sequences a list of such lists.
+
+        Raises:
+            ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        """
+        asked = Reading(self, x, states)
+        ids, values = best_lists(asked.arcs, asked.scores, asked.batch, k)
+        asked.require_possible(values[0])
+        ranks = [asked.paths(path) for path in ids]
+        return asked.answer(
+            [
+                [Decoding(paths[i], score) for paths, score in zip(ranks, column, strict=True) if score > -np.inf]
+                for i, column in enumerate(values.T.tolist())
+            ]
+        )
+
+    def entropy(self, x: Any, states: Any = None) -> Any:
+        """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
+
+        Args:
+            x: a sequence, or a list of sequences.
+            states: what is known about the hidden states.
+
+        Returns:
+            A number, or an array (N,); 0 where no path can produce the sequence.
+        """
+        asked = Reading(self, x, states)
+        initial, transition, end = self._logs
+        scores = asked.all_scores()[asked.rows.padded()]
+        with no_grad():
+            summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=asked.rows.lengths)
+        found = summed.numpy()[1]
+        return float(found[0]) if asked.one else found

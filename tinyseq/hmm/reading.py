@@ -1,0 +1,117 @@
+"""Sequences as users write them, brought into the form that the passes take; and answers brought back."""
+
+from collections.abc import Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import Rows
+from tinyseq.hmm.fast import log_partition
+from tinyseq.hmm.impossible import explain
+from tinyseq.hmm.parameters import Parameters
+from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.tables import Dense, Scores
+
+
+class Reading:
+    """One or several sequences, read by a model.
+
+    Args:
+        model: whose sequences they are.
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states.
+
+    Attributes:
+        one: whether x is a single sequence, so that the answer shall be a single one.
+        rows: the observations.
+        allowed: (rows, K), which states each row allows; None for all.
+        arcs, scores, batch: what the passes take.
+
+    Raises:
+        ValueError: for observations or states that the model does not know, or that do not fit each other.
+    """
+
+    def __init__(self, model: Parameters, x: Any, states: Any = None) -> None:
+        self.model = model
+        self.one = model.emissions.is_one(x)
+        self.rows = model.emissions.read([x] if self.one else list(x))
+        most = model.transition.shape[0] + model.order - 1
+        if model.transition.ndim > model.order and max(self.rows.lengths) > most:
+            raise ValueError(
+                f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"
+            )
+        self.allowed = None if states is None else self._allowed([states] if self.one else list(states))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self.arcs = self.model._arcs()
+        self.batch = Ragged(self.rows.lengths)
+        self.scores: Scores = self.model.emissions.scores(self.rows.data)
+        if self.allowed is not None:
+            self.scores = Dense(np.where(self.allowed, self.all_scores(), -np.inf))
+
+    def _allowed(self, known: list[Sequence[Any]]) -> Array:
+        if [len(part) for part in known] != self.rows.lengths:
+            raise ValueError("states must be as long as x, with None where nothing is known")
+        allowed = np.zeros((len(self.rows.data), len(self.model.states)), dtype=bool)
+        for row, item in enumerate(item for part in known for item in part):
+            if item is None:
+                allowed[row] = True
+            else:
+                several = item if isinstance(item, set | frozenset | list) else [item]
+                allowed[row, self.model.states.ids(list(several))] = True
+        return allowed
+
+    def and_given(self, other: "Reading") -> "Reading":
+        """What this and another reading say together."""
+        if self.rows.lengths != other.rows.lengths:
+            raise ValueError(f"given speaks of {other.rows.lengths[0]} steps, but x of {self.rows.lengths[0]}")
+        both = copy(self)
+        both.rows = Rows(self.model.emissions.both(self.rows.data, other.rows.data), self.rows.lengths)
+        masks = [reading.allowed for reading in (self, other) if reading.allowed is not None]
+        both.allowed = np.logical_and.reduce(masks) if masks else None
+        both._prepare()
+        return both
+
+    def by(self, model: Parameters) -> "Reading":
+        """The same observations, seen by another model of the same kind."""
+        seen = copy(self)
+        seen.model = model
+        seen._prepare()
+        return seen
+
+    def all_scores(self) -> Array:
+        """The log scores of all rows, (rows, K)."""
+        return self.scores.logs(np.arange(len(self.rows.data))).T
+
+    def recorded_likelihood(self) -> Tensor:
+        """The log-likelihood of each sequence as a tensor, through which gradients reach the model's parameters."""
+        initial, transition, end = self.model._logs
+        scores = self.model.emissions.recorded(self.rows.data)
+        if self.allowed is not None:
+            scores = scores + np.where(self.allowed, 0.0, -np.inf)
+        return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)
+
+    def paths(self, ids: Array) -> list[Sequence[Any]]:
+        """The states of all rows as one path for each sequence, of names where the model has them."""
+        paths, names = self.rows.split(ids), self.model.states
+        return [[names[i] for i in path.tolist()] for path in paths] if names.named else paths
+
+    def answer(self, found: Any) -> Any:
+        """The list of answers, or the only one."""
+        return found[0] if self.one else found
+
+    def require_possible(self, values: Array) -> None:
+        """Complain about the first sequence whose log probability is -inf.
+
+        Raises:
+            ImpossibleSequenceError: with the place where it goes wrong.
+        """
+        if (values == -np.inf).any():
+            number = int(np.argmax(values == -np.inf))
+            data = self.rows.split(self.rows.data)[number]
+            describe = self.model.emissions.describe
+            raise explain(self.arcs, self.scores, self.batch, number, lambda t: describe(data[t]), self.model.states)
