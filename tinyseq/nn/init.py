@@ -1,10 +1,21 @@
-"""How parameters begin."""
+"""How parameters begin.
+
+The functions without an underscore make parameters, and layers use them. Those with one, as ``orthogonal_``, give new
+values to parameters that exist, for models that want another beginning:
+
+    >>> import tinyseq as ts
+    >>> lstm = ts.nn.LSTM(3, 5)
+    >>> _ = ts.nn.init.orthogonal_(lstm.weight_hh_l0, blocks=4)
+    >>> ts.nn.init.forget_bias_(lstm, 1.0)
+"""
 
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinyseq.autograd.tensor import Parameter
+from tinyseq.autograd.tensor import Parameter, Tensor
 from tinyseq.random import generator
 
 
@@ -26,3 +37,108 @@ def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32
 def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Parameter:
     """One value everywhere."""
     return Parameter(np.full(shape, value, dtype=dtype))
+
+
+# -- new values for parameters that exist ------------------------------------------------------------------------------
+
+
+def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
+    """Evenly distributed in ±gain sqrt(6 / (rows + columns)), so that signals keep their size both ways.
+
+    Args:
+        weight: (rows, columns).
+        gain: 1 for linear layers and sigmoid, 5/3 for tanh.
+        blocks: how many matrices are stacked in it, as the gates of an LSTM are; the rows of one count.
+
+    Returns:
+        ``weight``.
+
+    Raises:
+        ValueError: ``weight`` is no matrix, or its rows cannot be cut into ``blocks``.
+
+    Source: Glorot and Bengio (2010).
+    """
+    rows, columns = _block(weight, blocks)
+    bound = gain * math.sqrt(6 / (rows + columns))
+    return weight.copy_(generator().uniform(-bound, bound, weight.shape))
+
+
+def xavier_normal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
+    """Normally distributed with the variance gain² 2 / (rows + columns); see `xavier_uniform_`."""
+    rows, columns = _block(weight, blocks)
+    return weight.copy_(gain * math.sqrt(2 / (rows + columns)) * generator().standard_normal(weight.shape))
+
+
+def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
+    """Each block a random matrix with orthonormal rows or columns, whichever are fewer.
+
+    All singular values of a block are ``gain``. So at the beginning, a recurrent weight neither shrinks nor stretches
+    what it carries from step to step (Saxe and others, 2014).
+
+    Args:
+        weight: (rows, columns).
+        gain: what the matrices are multiplied by.
+        blocks: how many matrices are stacked in it: 4 for an LSTM's weight_hh, 3 for a GRU's.
+
+    Returns:
+        ``weight``.
+
+    Raises:
+        ValueError: ``weight`` is no matrix, or its rows cannot be cut into ``blocks``.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> rnn = ts.nn.RNN(2, 4)
+        >>> w = orthogonal_(rnn.weight_hh_l0).numpy()
+        >>> bool(abs(w @ w.T - np.eye(4)).max() < 1e-6)
+        True
+    """
+    shape = _block(weight, blocks)
+    return weight.copy_(gain * np.concatenate([_orthogonal(*shape) for _ in range(blocks)]))
+
+
+def forget_bias_(layer: Any, value: float = 1.0) -> None:
+    """Set the bias of every forget gate of an LSTM, so that its cells begin by remembering.
+
+    A layer has two biases that are added, ``bias_ih`` and ``bias_hh``; the first gets ``value`` and the second 0.
+
+    Args:
+        layer: an `LSTM` or `LSTMCell` with biases.
+        value: 1 as Gers and others (2000) and Jozefowicz and others (2015) advise, or more for longer memories.
+
+    Raises:
+        TypeError: ``layer`` has no forget gates, or no biases.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> lstm = ts.nn.LSTM(1, 2)
+        >>> forget_bias_(lstm, 3.0)
+        >>> (lstm.bias_ih_l0.numpy() + lstm.bias_hh_l0.numpy())[2:4].tolist()
+        [3.0, 3.0]
+    """
+    biases = [(name, p) for name, p in layer.named_parameters() if name.startswith("bias_")]
+    if getattr(layer, "states", 0) != 2 or not biases:
+        raise TypeError(f"forget_bias_ takes an LSTM with biases, got {type(layer).__name__}")
+    size = layer.hidden_size
+    for name, bias in biases:
+        values = bias.numpy().copy()
+        values[size : 2 * size] = value if name.startswith("bias_ih") else 0.0  # the gates are i, f, g, o
+        bias.copy_(values)
+
+
+def _block(weight: Tensor, blocks: int) -> tuple[int, int]:
+    """Rows and columns of one of the matrices that are stacked in a weight."""
+    if weight.ndim != 2:
+        raise ValueError(f"weight must be a matrix, got shape {weight.shape}")
+    rows, columns = weight.shape
+    if blocks < 1 or rows % blocks:
+        raise ValueError(f"the {rows} rows of weight cannot be cut into {blocks} blocks")
+    return rows // blocks, columns
+
+
+def _orthogonal(rows: int, columns: int) -> NDArray[np.float64]:
+    """Evenly distributed among all such matrices: Q of a normal one, with the signs of R's diagonal (Mezzadri 2007)."""
+    tall = generator().standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(tall)
+    q = q * np.sign(np.diag(r))
+    return q if rows >= columns else q.T
