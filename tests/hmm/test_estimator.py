@@ -87,10 +87,10 @@ def test_it_finds_the_model_that_hmmlearn_finds():
     hmmlearn = oracle("hmmlearn.hmm")
     rng = np.random.default_rng(3)
     truth = random_model(rng, 2, 3)
-    x = truth.sample(300, rng).observations[:, None]
-    ours = HMMEstimator(2, n_iter=300, tol=1e-9, restarts=5, random_state=0).fit(x)
+    x = truth.sample(60, rng).observations[:, None]
+    ours = HMMEstimator(2, n_iter=50, tol=1e-9, restarts=3, random_state=0).fit(x)
     theirs = max(
-        (hmmlearn.CategoricalHMM(2, n_iter=300, tol=1e-6, random_state=i).fit(x) for i in range(5)),
+        (hmmlearn.CategoricalHMM(2, n_iter=50, tol=1e-6, random_state=i).fit(x) for i in range(3)),
         key=lambda model: model.score(x),
     )
     assert ours.score(x) >= theirs.score(x) - 0.5

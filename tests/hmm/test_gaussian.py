@@ -52,13 +52,13 @@ def test_samples_have_the_moments():
 def test_learning_finds_two_levels():
     rng = np.random.default_rng(2)
     truth = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], Gaussian([-2.0, 3.0], [1.0, 0.25]))
-    x = truth.sample(2000, rng).observations
+    x = truth.sample(1000, rng).observations
     start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([-0.1, 0.1], [4.0, 4.0]))
-    fitted = start.fit_em(x, max_steps=200)
+    fitted = start.fit_em(x, max_steps=100)
     assert fitted.converged
     np.testing.assert_allclose(fitted.model.emissions.means[:, 0], [-2, 3], atol=0.1)
     np.testing.assert_allclose(fitted.model.emissions.covariances[:, 0], [1, 0.25], rtol=0.15)
-    np.testing.assert_allclose(fitted.model.transition, truth.transition, atol=0.03)
+    np.testing.assert_allclose(fitted.model.transition, truth.transition, atol=0.05)
 
 
 def test_variances_do_not_collapse():

@@ -38,6 +38,7 @@ class Questions(Parameters):
             ValueError: for an unknown symbol or state, with its sequence and position.
 
         Example:
+            >>> from tinyseq.hmm import HMM
             >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
             >>> np.exp(hmm.log_likelihood([[0], [1], [0, 1], []])).round(4)
             array([0.3  , 0.7  , 0.176, 1.   ])
@@ -129,6 +130,7 @@ class Questions(Parameters):
             ValueError: if a symbol is asked about where another one is given.
 
         Example:
+            >>> from tinyseq.hmm import HMM
             >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
             >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
             0.54
@@ -156,6 +158,7 @@ class Questions(Parameters):
             ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere.
 
         Example:
+            >>> from tinyseq.hmm import HMM
             >>> hmm = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], symbols="ab")
             >>> hmm.sample(3, np.random.default_rng(0)).observations
             ['a', 'b', 'a']
