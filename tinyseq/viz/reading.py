@@ -103,8 +103,20 @@ class Reading:
         """A leaf that belongs to a model, or is used as one: a sequence, or what one step alone uses, is an input."""
         if leaf.name:
             return True
-        steps = {self.vertices[user].step for user in self.users[leaf.id]}
-        return leaf.id not in self.plan.tracks and (len(steps) > 1 or steps == {None})
+        steps = self.steps_using(leaf)
+        return leaf.id not in self.plan.tracks and (len(steps) > 1 or None in steps)
+
+    def steps_using(self, leaf: Vertex) -> set[int | None]:
+        """The steps that use a leaf, itself or rearranged."""
+        steps: set[int | None] = set()
+        users = list(self.users[leaf.id])
+        for number in users:  # grows while it is read
+            user = self.vertices[number]
+            if user.step is None and user.op in RESHAPING | TAKING_APART and not _looks_up(user):
+                users += self.users[number]
+            else:
+                steps.add(user.step)
+        return steps
 
     def _weights(self) -> dict[int, tuple[int, ...]]:
         weights: dict[int, tuple[int, ...]] = {}

@@ -28,7 +28,7 @@ class Vertex:
         step: the time step it was recorded in; None outside of loops.
         scope: the modules it was recorded in, outermost first.
         shapes: one shape for each output.
-        dtype: the outputs' type.
+        dtype: the outputs' type, as the array library has it.
         parents: where each argument comes from; None for a constant.
         inputs: the arguments' names in the op's declaration, one for each parent.
         attrs: the op's settings.
@@ -41,7 +41,7 @@ class Vertex:
     step: int | None = None
     scope: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = ((),)
-    dtype: str = ""
+    dtype: Any = None
     parents: tuple[Source | None, ...] = ()
     inputs: tuple[str, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
@@ -117,16 +117,16 @@ def _source(parent: Leaf | Node | Output, ids: Mapping[Leaf | Node, int]) -> Sou
 
 def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int]) -> Vertex:
     if isinstance(item, Leaf):
-        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=str(item.dtype))
+        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype)
     op = item.op
     return Vertex(
         ids[item],
         op=op.name,
         family=op.calls,
         step=item.label.step,
-        scope=tuple(item.label.scope),
+        scope=item.label.scope,
         shapes=tuple(item.shape) if op.outputs else (item.shape,),
-        dtype=str(item.dtype),
+        dtype=item.dtype,
         parents=tuple(None if parent is None else _source(parent, ids) for parent in item.edges),
         inputs=op.inputs * len(item.edges) if op.variadic else op.inputs,
         attrs=item.attrs,

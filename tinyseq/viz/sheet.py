@@ -175,7 +175,7 @@ class _Maker:
 
     def _steps(self, vertex: Vertex) -> tuple[int | None, ...]:
         if vertex.is_leaf and vertex.id not in self.plan.tracks:  # an input of the one step that uses it
-            return tuple({self.record.vertices[user].step for user in self.reading.users[vertex.id]})
+            return tuple(self.reading.steps_using(vertex))
         return self.plan.steps_of(vertex.id)
 
     def _weights_of(self, vertex: Vertex) -> set[int]:

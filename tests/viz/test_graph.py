@@ -1,0 +1,147 @@
+"""Drawings of graphs, as DOT and rendered."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.viz import graph
+
+
+def shown_text(dot):
+    """The words of all labels."""
+    return re.sub(r"<[^>]*>", "", " ".join(re.findall(r"label=<(.*?)> ?\w", dot)))
+
+
+def test_there_is_a_cluster_for_each_time_step_in_order(char_loss):
+    dot = graph(char_loss(steps=4)).dot
+    assert re.findall(r"subgraph cluster_t(\d+)", dot) == ["0", "1", "2", "3"]
+
+
+def test_every_parameter_is_drawn_once_with_its_uses(char_loss):
+    dot = graph(char_loss(steps=4)).dot
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0", "out.weight", "out.bias"):
+        assert len(re.findall(rf">[\w.]*{re.escape(name)} \(", dot)) == 1
+    assert dot.count("×4 uses") == 3
+
+
+def test_edges_of_a_drawing_are_those_of_its_sheet(char_loss):
+    assert len(re.findall(r"^\t\S+ -> \S+ \[", graph(char_loss(steps=4)).dot, re.MULTILINE)) == 12 + 4 + 28
+
+
+def test_the_same_graph_gives_the_same_drawing(char_loss):
+    first, second = (graph(char_loss(steps=6, kind=ts.nn.LSTM), gradients=True) for _ in range(2))
+    assert first.dot == second.dot
+
+
+@pytest.mark.renders
+def test_rendering_is_the_same_every_time(char_loss):
+    drawing = graph(char_loss())
+    assert drawing.svg() == drawing.svg()
+
+
+def test_gradients_are_written_and_explained_in_a_legend(char_loss):
+    loss = char_loss()
+    dot = graph(loss, gradients=True).dot
+    assert "norm of the gradient" in dot
+    scores = np.linalg.norm(ts.grad(loss, loss, retain_graph=True).numpy())
+    assert f"‖∂L‖ {scores:g}" in dot
+
+
+def test_the_gradient_on_a_parameter_is_that_of_backward(char_loss):
+    rnn = ts.nn.RNN(3, 4, bias=False)
+    loss = rnn(ts.ones(3, 1, 3))[0].sum()
+    dot = graph(loss, gradients=True).dot
+    loss.backward()
+    for parameter in rnn.parameters():
+        assert f"‖∂L‖ {np.linalg.norm(parameter.grad.numpy()):.2g}" in dot
+    assert len(list(rnn.parameters())) == 2
+
+
+def test_values_are_written_on_request(char_loss):
+    loss = char_loss()
+    assert f"loss {loss.item():.4g}" in graph(loss).dot
+    assert graph(loss).dot.count("…]") == 0
+    assert graph(loss, values=True).dot.count("…]") >= 8
+
+
+def test_a_long_lstm_leaves_out_its_middle(char_loss):
+    dot = graph(char_loss(steps=1000, kind=ts.nn.LSTM)).dot
+    assert re.findall(r"subgraph cluster_t(\d+)", dot) == ["0", "1", "2", "999"]
+    assert "⋯" in dot
+
+
+def test_asking_for_all_of_a_huge_graph_says_how_to_see_it(char_loss):
+    loss = char_loss(steps=600)
+    with pytest.raises(ValueError, match=r"boxes; at most .*steps=\[0, 1, 2, -1\]"):
+        graph(loss, steps=range(600))
+    with pytest.raises(ValueError, match="boxes; at most"):
+        graph(loss, view="flat")
+
+
+def test_a_number_of_steps_means_the_first_ones_and_the_last(char_loss):
+    dot = graph(char_loss(steps=20), steps=4).dot
+    assert re.findall(r"subgraph cluster_t(\d+)", dot) == ["0", "1", "2", "19"]
+
+
+def test_a_chain_of_fifty_thousand_ops_is_refused_without_recursion():
+    x = ts.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(50_000):
+        y = y + 1.0
+    with pytest.raises(ValueError, match="50,001 boxes"):
+        graph(y)
+
+
+def test_five_thousand_steps_are_drawn_without_recursion():
+    h = ts.tensor(1.0, requires_grad=True)
+    w = ts.tensor(0.5, requires_grad=True)
+    for t in range(5_000):
+        with ts.step(t):
+            h = h * w
+    assert "×5000 uses" in graph(h).dot
+
+
+def test_a_graph_without_time_steps_is_drawn_flat():
+    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    dot = graph((x * x).sum(), gradients=True, values=True).dot
+    assert "multiply" in dot
+    assert "cluster" not in dot
+    assert "‖∂L‖ 4.5" in dot  # |2x| = sqrt(4 + 16)
+
+
+def test_the_flat_view_has_every_op_of_the_tape(char_loss):
+    dot = graph(char_loss(steps=3), view="flat").dot
+    assert dot.count("t = 1") == 3  # matmul, add and tanh
+    assert "unbind" in dot
+
+
+def test_an_unknown_view_is_an_error(char_loss):
+    with pytest.raises(ValueError, match="view must be"):
+        graph(char_loss(), view="sideways")
+
+
+NAMES = st.text(max_size=60) | st.sampled_from(
+    ["<script>alert(1)</script>", "&lt;&#x1F600;\\N\\G\\\\", 'a"b\'c', "two\nlines\r\x00\x1b[0m", "🎉" * 30, "x" * 10_000, "]]>--><!--", "﷽\u202e"]
+)  # fmt: skip
+
+
+@pytest.mark.renders
+@settings(max_examples=40)
+@given(NAMES, NAMES)
+def test_no_name_can_break_a_drawing_or_put_a_script_into_it(name, scope):
+    w = ts.tensor([[0.5]], requires_grad=True)
+    w.node.name = name
+    h = ts.ones(1, 1)
+    with ts.scope(scope):
+        for t in range(2):
+            with ts.step(t):
+                h = ts.tanh(w @ h)
+    for view in ("unrolled", "flat"):
+        svg = graph(h.sum(), view=view, gradients=True, values=True).svg()
+        assert "<script" not in svg
+        assert svg.rstrip().endswith("</svg>")
+        assert len(svg) < 60_000

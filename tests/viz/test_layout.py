@@ -1,0 +1,96 @@
+"""Places of boxes and ways of arrows."""
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.viz.layout import layout
+from tinyseq.viz.record import record
+from tinyseq.viz.rows import arranged, rows, spread
+from tinyseq.viz.sheet import sheet
+
+NETWORKS = [
+    {},
+    {"kind": ts.nn.LSTM},
+    {"kind": ts.nn.GRU, "reset": "before"},
+    {"num_layers": 2, "bidirectional": True},
+    {"kind": ts.nn.LSTM, "steps": 40},
+]
+
+
+def placed(loss):
+    content = sheet(record(loss))
+    return content, layout(content, lambda box: (60.0, 24.0))
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_no_two_boxes_overlap(char_loss, settings):
+    content, made = placed(char_loss(**{"steps": 3, **settings}))
+    assert set(made.places) == set(content.boxes)
+    for one, other in combinations(content.boxes, 2):
+        apart_x = abs(made.places[one].x - made.places[other].x) >= (made.sizes[one][0] + made.sizes[other][0]) / 2
+        apart_y = abs(made.places[one].y - made.places[other].y) >= (made.sizes[one][1] + made.sizes[other][1]) / 2
+        assert apart_x or apart_y, (one.name, other.name)
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_boxes_that_do_the_same_work_stand_at_the_same_height(char_loss, settings):
+    content, made = placed(char_loss(**{"steps": 3, **settings}))
+    heights = {}
+    for box in content.boxes:
+        if box.column:
+            heights.setdefault(box.slot, set()).add(round(made.places[box].y, 6))
+    assert all(len(found) == 1 for found in heights.values())
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_columns_stand_side_by_side_in_time_order_around_their_boxes(char_loss, settings):
+    content, made = placed(char_loss(**{"steps": 3, **settings}))
+    frames = [made.frames[column] for column in content.columns]
+    assert all(left[1].x < right[0].x for left, right in zip(frames, frames[1:], strict=False))
+    for box in content.boxes:
+        if box.column and box.column.kind == "step":
+            low, high = made.frames[box.column]
+            assert low.x < made.places[box].x - 30 < made.places[box].x + 30 < high.x
+            assert low.y < made.places[box].y - 12 < made.places[box].y + 12 < high.y
+
+
+@pytest.mark.parametrize("settings", NETWORKS)
+def test_arrows_begin_and_end_at_the_rims_of_their_boxes(char_loss, settings):
+    content, made = placed(char_loss(**{"steps": 3, **settings}))
+    for arrow in content.arrows:
+        curve = made.curves[arrow]
+        assert len(curve) % 3 == 1  # cubic Bezier pieces
+        for point, box in ((curve[0], arrow.tail), (curve[-1], arrow.head)):
+            across, up = abs(point.x - made.places[box].x) / 30, abs(point.y - made.places[box].y) / 12
+            assert max(across, up) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_rows_are_longest_paths_and_beginnings_stand_below_their_use():
+    row = rows(["x", "y", "a", "b", "late"], [("x", "a"), ("a", "b"), ("y", "b"), ("late", "b")])
+    assert row == {"x": 0, "a": 1, "b": 2, "y": 1, "late": 0}  # an edge against the order of creation is not followed
+
+
+def test_crossings_that_can_be_avoided_are_avoided():
+    row = {"a": 0, "b": 0, "c": 1, "d": 1}
+    x = arranged(row, dict.fromkeys(row, 10.0), [("a", "d"), ("b", "c")], {}, gap=5, lane_width=4)
+    assert (x["a"] < x["b"]) == (x["d"] < x["c"])
+
+
+@given(st.lists(st.tuples(st.floats(-100, 100), st.floats(1, 40)), min_size=1, max_size=8), st.floats(0, 10))
+def test_spread_keeps_the_order_and_the_gaps_and_moves_nothing_without_need(items, gap):
+    names = range(len(items))
+    wish, size = ({i: pair[part] for i, pair in enumerate(items)} for part in (0, 1))
+    x = spread(names, wish, size, gap)
+    needed = [(size[i] + size[i + 1]) / 2 + gap for i in names[:-1]]
+    assert all(x[i + 1] - x[i] >= needed[i] - 1e-6 for i in names[:-1])
+    if all(wish[i + 1] - wish[i] >= needed[i] for i in names[:-1]):
+        assert all(abs(x[i] - wish[i]) < 1e-6 for i in names)
+
+
+def test_spread_is_the_least_squares_solution():
+    x = spread("abc", {"a": 0.0, "b": 0.0, "c": 100.0}, dict.fromkeys("abc", 10.0), 0.0)
+    assert x == pytest.approx({"a": -5.0, "b": 5.0, "c": 100.0})

@@ -1,0 +1,63 @@
+"""The tape as plain data."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.viz.record import record
+
+
+def test_parents_come_before_what_is_made_of_them(char_loss):
+    vertices = record(char_loss()).vertices
+    assert [vertex.id for vertex in vertices] == list(range(len(vertices)))
+    assert all(parent[0] < vertex.id for vertex in vertices for parent in vertex.parents if parent)
+
+
+def test_every_parameter_is_a_leaf_with_its_name(char_loss):
+    names = {vertex.name for vertex in record(char_loss()).vertices if vertex.is_leaf}
+    assert names == {
+        "rnn.weight_ih_l0", "rnn.weight_hh_l0", "rnn.bias_ih_l0", "rnn.bias_hh_l0", "out.weight", "out.bias",
+    }  # fmt: skip
+
+
+def test_gradients_are_those_of_grad_and_leave_the_leaves_alone():
+    w = ts.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    w.grad = ts.ones(2, 2)
+    h = ts.tanh(w @ ts.ones(2, 1))
+    loss = (h * h).sum()
+    found = record(loss, gradients=True)
+    tanh = next(vertex.id for vertex in found.vertices if vertex.op == "tanh")
+    np.testing.assert_allclose(found.gradients[tanh, 0], ts.grad(loss, h, retain_graph=True).numpy())
+    np.testing.assert_allclose(found.gradients[0, 0], ts.grad(loss, w).numpy())
+    assert w.grad.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_values_are_those_the_tape_keeps():
+    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    found = record((x * 3.0).tanh().sum())
+    product, tanh = (next(v.id for v in found.vertices if v.op == op) for op in ("multiply", "tanh"))
+    np.testing.assert_allclose(found.values[tanh, 0], np.tanh([3.0, 6.0]))
+    assert found.constants[product, 1] == 3.0
+    assert found.values[0, 0].tolist() == [1.0, 2.0]
+
+
+def test_a_constant_has_no_graph_to_draw():
+    with pytest.raises(ValueError, match="requires_grad"):
+        record(ts.ones(2))
+
+
+def test_gradients_of_a_freed_graph_are_an_error_but_its_shape_is_not():
+    x = ts.tensor(2.0, requires_grad=True)
+    loss = x * x
+    loss.backward()
+    assert len(record(loss).vertices) == 2
+    with pytest.raises(RuntimeError, match="freed"):
+        record(loss, gradients=True)
+
+
+def test_a_chain_of_fifty_thousand_ops_is_walked_without_recursion():
+    x = ts.tensor(1.0, requires_grad=True)
+    y = x
+    for _ in range(50_000):
+        y = y + 1.0
+    assert len(record(y).vertices) == 50_001

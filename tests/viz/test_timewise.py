@@ -1,0 +1,103 @@
+"""Ops outside of the loop that treat every step alike go back into the columns."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.viz.record import record
+from tinyseq.viz.timewise import Track, input_axes, tracks
+
+
+def loop_over(z, steps):
+    """Sum the slices of a sequence, step by step; returns the states."""
+    slices, states, total = ts.unbind(z), [], None
+    for t in range(steps):
+        with ts.step(t):
+            total = ts.tanh(slices[t] if total is None else slices[t] + total)
+            states.append(total)
+    return states
+
+
+def tracked(loss):
+    vertices = record(loss).vertices
+    return {vertices[i].op or "leaf": track for i, track in tracks(vertices).items()}
+
+
+def test_the_input_projection_and_the_output_layer_of_a_network_have_time_axes(char_loss):
+    found = tracked(char_loss(steps=3))
+    assert found["softmax_cross_entropy"] == Track(0, (0, 1, 2))
+    assert {"matmul", "add", "unbind", "stack", "transpose"} <= found.keys()
+    assert "sum" not in found  # the mean over all steps belongs to none of them
+
+
+def test_time_is_followed_through_transposes_and_reshapes():
+    x = ts.tensor(np.ones((2, 3, 4)), requires_grad=True)
+    z = ts.transpose(x, 1, 0, 2).reshape(3, 8)
+    found = tracked(loop_over(z, 3)[-1].sum())
+    assert found["leaf"] == Track(1, (0, 1, 2))
+
+
+def test_reversed_steps_keep_their_own_numbers():
+    x = ts.tensor(np.ones((3, 2)), requires_grad=True)
+    slices, h = ts.unbind(x), ts.ones(2)
+    for t in (2, 1, 0):
+        with ts.step(t):
+            h = ts.tanh(slices[t] + h)
+    assert tracked(h.sum())["leaf"] == Track(0, (0, 1, 2))
+
+
+def test_a_sequence_indexed_in_the_loop_has_a_time_axis():
+    x = ts.tensor(np.ones((3, 2)), requires_grad=True)
+    h = ts.ones(2)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(x[t] + h)
+    assert tracked(h.sum())["leaf"] == Track(0, (0, 1, 2))
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda x: ts.cumsum(x, axis=0),
+        lambda x: ts.softmax(x, axis=0),
+        lambda x: ts.flip(x, axis=0),
+        lambda x: ts.tensor(np.ones((3, 3))) @ x,
+    ],
+)
+def test_an_op_that_mixes_the_steps_ends_the_time_axis(mix):
+    x = ts.tensor(np.ones((3, 3)), requires_grad=True)
+    assert "leaf" not in tracked(loop_over(mix(x), 3)[-1].sum())
+
+
+@pytest.mark.parametrize(
+    ("op", "keeps"),
+    [
+        (lambda x: ts.tanh(x), True),
+        (lambda x: x * ts.ones(4), True),
+        (lambda x: ts.softmax(x, axis=-1), True),
+        (lambda x: ts.sum(x, axis=2), True),
+        (lambda x: ts.sum(x, axis=2, keepdims=True), True),
+        (lambda x: x @ ts.ones(4, 5), True),
+        (lambda x: ts.ones(5, 2) @ x, True),
+        (lambda x: ts.concatenate([x, x], axis=2), True),
+        (lambda x: ts.split(x, 2, axis=2)[0], True),
+        (lambda x: x[:, 0], True),
+        (lambda x: x.reshape(3, 8), True),
+        (lambda x: x.reshape(6, 4), False),
+        (lambda x: ts.sum(x), False),
+        (lambda x: x[1:], False),
+        (lambda x: ts.concatenate([x, x], axis=0), False),
+    ],
+)
+def test_the_rule_for_each_op_is_that_slicing_commutes_with_it(op, keeps):
+    """Where the rule says that output position i uses input position i alone, changing another one must not matter."""
+    x = ts.tensor(np.random.default_rng(0).normal(size=(3, 2, 4)), requires_grad=True)
+    vertices = record(op(x).tanh()).vertices
+    vertex = vertices[-2]
+    carriers = [axis for axis in range(len(vertex.shape)) if 0 in (input_axes(vertex, axis, vertices) or [])]
+    assert len(carriers) == keeps
+    for out in carriers:
+        changed = x.numpy().copy()
+        changed[1] += 1.0
+        before, after = np.moveaxis(op(x).numpy(), out, 0), np.moveaxis(op(ts.tensor(changed)).numpy(), out, 0)
+        np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
