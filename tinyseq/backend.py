@@ -73,7 +73,9 @@ def namespace_of(array: Array) -> Namespace:
     kind = type(array)
     if kind in NAMESPACES:
         return NAMESPACES[kind]
-    if isinstance(array, np.ndarray | np.generic):
+    if isinstance(array, np.generic):
+        return NUMPY  # and the type is not noted down: what NumPy makes of arrays without axes is no array
+    if isinstance(array, np.ndarray):
         module: Any = np
     elif (cupy := sys.modules.get("cupy")) is not None and isinstance(array, cupy.ndarray):
         module = cupy
@@ -95,6 +97,13 @@ def extension(function: Callable[..., Any]) -> Callable[..., Any]:
     """Register ``function(xp, ...)`` under its name in every namespace."""
     EXTENSIONS[function.__name__] = function
     return function
+
+
+def dtype_of(xp: Namespace, dtype: Any) -> Any:
+    """A library's own dtype for one named as NumPy does (``"float32"``, ``np.float32``, ``float``)."""
+    if xp.name in ("numpy", "cupy") or not isinstance(dtype, str | type | np.dtype):
+        return dtype
+    return getattr(xp, np.dtype(dtype).name)
 
 
 def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:

@@ -300,10 +300,10 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
     for arg in args:
         if isinstance(arg, Tensor):
             pairs.append((arg._array, arg.node))
+        elif library is not None and isinstance(arg, np.generic):  # before float, which np.float64 also is
+            pairs.append((arg.item(), None))
         elif library is not None and isinstance(arg, bool | int | float | complex):
             pairs.append((arg, None))
-        elif library is not None and isinstance(arg, np.generic):
-            pairs.append((arg.item(), None))
         else:
             pairs.append((constant(arg, library)._array, None))
     found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) in NAMESPACES}

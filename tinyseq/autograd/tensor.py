@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
-from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of, to_device, to_numpy
+from tinyseq.backend import NAMESPACES, Array, dtype_of, is_array, namespace_of, to_device, to_numpy
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
 Axis = int | tuple[int, ...] | None
@@ -407,7 +407,8 @@ def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> 
     """
     made = constant(data).detach()
     if dtype is not None:
-        made._array = namespace_of(made._array).asarray(made._array, dtype=_dtype(made._array, dtype))
+        xp = namespace_of(made._array)
+        made._array = xp.asarray(made._array, dtype=dtype_of(xp, dtype))
     return made.requires_grad_(requires_grad)
 
 
@@ -431,11 +432,6 @@ def constant_like(x: Tensor, values: Array) -> Tensor:
     """A constant of NumPy values in x's array library; real numbers take x's dtype."""
     xp = namespace_of(x._array)
     return Tensor(xp.asarray(values, dtype=x.dtype) if values.dtype.kind == "f" else xp.asarray(values))
-
-
-def _dtype(array: Array, dtype: Any) -> Any:
-    xp = namespace_of(array)
-    return getattr(xp, dtype) if isinstance(dtype, str) and xp.name not in ("numpy", "cupy") else dtype
 
 
 def _check_differentiable(array: Array) -> None:

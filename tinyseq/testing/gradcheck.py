@@ -71,7 +71,7 @@ def gradient_of(subject: Subject) -> Subject:
     """The gradient of a subject, as a function of the inputs and of the outputs' gradients."""
     count = len(subject.arrays)
     rng = np.random.default_rng(0)
-    upstreams = [rng.uniform(0.5, 1.5, value.shape) for value in subject.values()]
+    upstreams = [np.asarray(rng.uniform(0.5, 1.5, value.shape), dtype=value.dtype) for value in subject.values()]
 
     def gradient(*values: Tensor) -> list[Tensor]:
         inputs = [x if x.requires_grad or not is_real(x) else x.detach().requires_grad_() for x in values[:count]]

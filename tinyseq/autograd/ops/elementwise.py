@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Domain, op
+from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Domain, composite, op
+from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.backend import dtype_of, namespace_of
 
 # -- arithmetic --------------------------------------------------------------------------------------------------------
 
@@ -292,15 +294,24 @@ where = op(
     calls="where",
     reference=np.where,
 )
-astype = op(
+_astype = op(
     "astype",
-    forward=lambda xp, x, *, dtype: xp.astype(x, dtype),
+    forward=lambda xp, x, *, dtype: xp.astype(x, dtype_of(xp, dtype)),
     vjp=lambda xp, g, *, dtype: g,
     tex=r"\bar x = \bar y",
     analytic=False,
     calls="astype",
     reference=lambda x, dtype: x.astype(dtype),
 )
+
+
+@composite
+def astype(x: TensorLike, dtype: Any) -> Tensor:
+    """The same values in another type; whole numbers and truth values carry no gradient."""
+    converted: Tensor = _astype(x, dtype=dtype)
+    floating = namespace_of(converted._array).isdtype(converted.dtype, ("real floating", "complex floating"))
+    return converted if floating else converted.detach()
+
 
 # -- questions, which have no gradient ---------------------------------------------------------------------------------
 

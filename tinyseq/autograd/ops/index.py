@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyseq import backend
 from tinyseq.autograd.op import composite, op
+from tinyseq.autograd.ops.reduce import along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import to_numpy
 
@@ -78,7 +79,7 @@ def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
         tensor([30., 10., 30.])
     """
     x = constant(x)
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (frozen_index(np.asarray(indices)),))
+    return getitem(x, along(axis % x.ndim, frozen_index(np.asarray(indices))))
 
 
 @composite

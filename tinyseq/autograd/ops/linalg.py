@@ -120,9 +120,11 @@ def _einsum_slope(xp: Any, g: Any, i: Any, xs: Any, *, subscripts: Any) -> Any:
     distinct = "".join(dict.fromkeys(mine))
     kept = "".join(c for c in distinct if c in known)
     found = xp.einsum(",".join([output, *(spec for spec, _ in others)]) + "->" + kept, g, *(x for _, x in others))
-    # A letter that no one else has was summed away: its gradient is the same all along that axis.
-    size = dict(zip(mine, xs[i].shape, strict=True)) | dict(zip(kept, found.shape, strict=True))
-    found = xp.reshape(found, tuple(size[c] if c in kept else 1 for c in distinct))
+    # A letter that no one else has was summed away, and one that has length 1 elsewhere was spread: the gradient is the
+    # same all along such an axis.
+    here, there = dict(zip(mine, xs[i].shape, strict=True)), dict(zip(kept, found.shape, strict=True))
+    size = {c: there[c] if side == 1 and c in there else side for c, side in here.items()}
+    found = xp.reshape(found, tuple(there[c] if c in kept else 1 for c in distinct))
     found = xp.broadcast_to(found, tuple(size[c] for c in distinct))
     if distinct == mine:
         return found

@@ -17,6 +17,11 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(sorted(a % ndim for a in named)) if ndim else ()
 
 
+def along(axis: int, place: Any) -> tuple[Any, ...]:
+    """The index that takes a place (a number or a slice) along one axis, counted from 0, and all of the others."""
+    return (*(slice(None),) * axis, place, ...)
+
+
 def restored(xp: Any, g: Any, shape: Any, axis: Any, keepdims: Any) -> Any:
     """A reduced array with its axes back, of length 1, so that it broadcasts against what was reduced."""
     if keepdims:
@@ -141,16 +146,15 @@ def _running_product_slope(xp: Any, g: Any, x: Any, *, axis: Any) -> Any:
     # s_i = g_i + x_{i+1} s_{i+1}, times the product before i
     axis %= x.ndim
     length = x.shape[axis]
-    at = [tuple([slice(None)] * axis + [i]) for i in range(length)]
+    at = [along(axis, i) for i in range(length)]
     sums, running = [], None
     for i in reversed(range(length)):
         running = g[at[i]] if running is None else g[at[i]] + x[at[i + 1]] * running
         sums.append(running)
     if not sums:
         return g
-    one = xp.ones_like(x[tuple([slice(None)] * axis + [slice(0, 1)])])
-    shifted = xp.concat([one, x[tuple([slice(None)] * axis + [slice(0, length - 1)])]], axis=axis)
-    return xp.stack(sums[::-1], axis=axis) * xp.cumulative_prod(shifted, axis=axis)
+    before = xp.concat([xp.ones_like(x[along(axis, slice(0, 1))]), x[along(axis, slice(0, length - 1))]], axis=axis)
+    return xp.stack(sums[::-1], axis=axis) * xp.cumulative_prod(before, axis=axis)
 
 
 cumprod = op(

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Shape
 from tinyseq.autograd.op import FUNCTIONS, composite, op
+from tinyseq.autograd.ops.reduce import along
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 reshape = op(
@@ -111,7 +112,7 @@ broadcast_to = op(
 def _part_of_joined(xp: Any, g: Any, i: Any, shapes: Any, *, axis: Any) -> Any:
     axis %= len(shapes[0])
     start = sum(shape[axis] for shape in shapes[:i])
-    return g[(slice(None),) * axis + (slice(start, start + shapes[i][axis]),)]
+    return g[along(axis, slice(start, start + shapes[i][axis]))]
 
 
 _concatenate = op(
@@ -142,7 +143,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 _stack = op(
     "stack",
     forward=lambda xp, *xs, axis=0: xp.stack(xs, axis=axis),
-    vjp=lambda xp, g, i, *, axis: g[(slice(None),) * (axis % g.ndim) + (i,)],
+    vjp=lambda xp, g, i, *, axis: g[along(axis % g.ndim, i)],
     tex=r"\bar x_i = \bar y_i",
     calls="stack",
     reference=lambda *xs, axis=0: np.stack(xs, axis=axis),
@@ -190,10 +191,9 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
 
 
 def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
-    before = (slice(None),) * (axis % x.ndim)
     parts, start = [], 0
     for length in _cuts(x.shape[axis], sections):
-        parts.append(x[(*before, slice(start, start + length))])
+        parts.append(x[along(axis % x.ndim, slice(start, start + length))])
         start += length
     return parts
 
@@ -231,7 +231,7 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
 
 unbind = op(
     "unbind",
-    forward=lambda xp, x, *, axis=0: [x[(slice(None),) * (axis % x.ndim) + (i,)] for i in range(x.shape[axis])],
+    forward=lambda xp, x, *, axis=0: [x[along(axis % x.ndim, i)] for i in range(x.shape[axis])],
     saves="[part.shape for part in out]",
     vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: xp.stack(parts, axis=axis)),
     outputs=True,
@@ -296,7 +296,7 @@ def tile(x: TensorLike, times: int | Sequence[int]) -> Tensor:
     while x.ndim < len(counts):
         x = expand_dims(x, 0)
     for axis, n in enumerate(counts):
-        x = concatenate([x] * n, axis=axis) if n else x[(slice(None),) * axis + (slice(0, 0),)]
+        x = concatenate([x] * n, axis=axis) if n else x[along(axis, slice(0, 0))]
     return x
 
 
