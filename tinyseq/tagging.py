@@ -209,8 +209,8 @@ class HMMTagger(Tagger):
     """A hidden Markov model of order n, learnt by counting: TnT (Brants 2000) for n = 3.
 
     P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
-    P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. The tags of a known word are
-    told by its own counts, with its ending counted as a fifth of one occurrence; those of an unknown word by its ending.
+    P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. P(tag | word) comes from the
+    word's own counts, with its ending counted as a fifth of one occurrence; for an unknown word, from its ending alone.
 
     Args:
         order: n, at least 2.
