@@ -258,9 +258,7 @@ class HMMTagger(Tagger):
         """
         sentences = [list(sentence) for sentence in sentences]
         lexicon = Lexicon.of(sentences)
-        tables = HMM.from_labelled(
-            filter(None, sentences), self.order, self.smoothing, end=True, states=lexicon.tags.symbols
-        )
+        tables = HMM.from_labelled(sentences, self.order, self.smoothing, end=True, states=lexicon.tags.symbols)
         self._set(lexicon, HMM(tables.initial, tables.transition, None, end=tables.end, states=tables.states))
         return self
 
