@@ -122,7 +122,7 @@ def _render_in_process(pygraphviz: ModuleType, dot: str, file_format: str) -> by
     with _ONE_AT_A_TIME, _graphviz_messages() as messages:
         try:
             graph = pygraphviz.AGraph(string=dot)
-            engine = graph.graph_attr["layout"] or "dot"
+            engine = graph.graph_attr.get("layout") or "dot"
             graph.graph_attr["dpi"] = str(_dpi(file_format))
             drawn, failed = graph.draw(format=file_format, prog=engine), False
         except (ValueError, OSError, pygraphviz.DotError) as error:

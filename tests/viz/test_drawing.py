@@ -1,0 +1,160 @@
+"""Drawings as files, and what happens where nothing can draw."""
+
+import importlib.util
+import os
+import shutil
+import stat
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyseq.viz import Drawing, DrawingError
+from tinyseq.viz import drawing as module
+from tinyseq.viz.style import Text, blend, clean, label_size, markup, number, readable_on, shape_text, text_width
+
+ABC = Drawing('digraph { a -> b [label=<x &lt; y>] ; b -> "ü" }', title="three <nodes> & more")
+BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph", ".html": b"<!doctype html>"}
+
+
+@pytest.mark.renders
+@pytest.mark.parametrize("ending", BEGINNINGS)
+def test_every_format_is_written(tmp_path, ending):
+    path = ABC.save(tmp_path / f"picture{ending}")
+    assert path.read_bytes().startswith(BEGINNINGS[ending])
+    assert [file.name for file in tmp_path.iterdir()] == [f"picture{ending}"]
+    assert stat.S_IMODE(path.stat().st_mode) & 0o044  # an ordinary file, readable by all
+
+
+def test_an_unknown_ending_is_an_error_that_names_the_known_ones(tmp_path):
+    with pytest.raises(ValueError, match=r"picture\.gif.*\.svg, \.png, \.pdf, \.dot, \.html"):
+        ABC.save(tmp_path / "picture.gif")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.renders
+def test_a_picture_that_cannot_be_drawn_leaves_no_file_and_keeps_the_old_one(tmp_path):
+    path = tmp_path / "picture.svg"
+    path.write_text("old")
+    with pytest.raises(DrawingError, match="refused"):
+        Drawing("digraph { a -> }").save(path)
+    assert path.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.renders
+def test_a_bad_label_is_an_error_and_not_a_picture_without_it():
+    with pytest.raises(DrawingError, match="refused"):
+        Drawing("digraph { a [label=<<b>x</i>>] }").svg()
+
+
+@pytest.mark.renders
+def test_rendering_prints_nothing(capfd):
+    ABC.svg()
+    Drawing('digraph { layout=nop2; a [pos="0,0", width=0.1, fixedsize=true, label="far too wide"] }').svg()
+    out, err = capfd.readouterr()
+    assert (out, err) == ("", "")
+
+
+@pytest.mark.renders
+def test_the_svg_names_no_version_and_notebooks_show_it():
+    svg = ABC.svg()
+    assert "graphviz version" not in svg
+    assert "DOCTYPE" not in svg
+    assert ABC._repr_svg_() == svg
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None, reason="needs pygraphviz")
+def test_without_pygraphviz_a_dot_program_draws(monkeypatch, tmp_path):
+    """A program that draws with pygraphviz stands in for Graphviz's own, so that the pipe to it is tested anywhere."""
+    program = tmp_path / "dot"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, pygraphviz\n"
+        "format = next(part[2:] for part in sys.argv if part.startswith('-T'))\n"
+        "graph = pygraphviz.AGraph(string=sys.stdin.read())\n"
+        "sys.stdout.buffer.write(graph.draw(format=format, prog='dot'))\n"
+    )
+    program.chmod(0o755)
+    expected = ABC.svg()
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert ABC.svg() == expected
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('Error: no')\n")
+    with pytest.raises(DrawingError, match="refused the picture: Error: no"):
+        ABC.svg()
+
+
+def test_where_nothing_can_draw_the_error_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(DrawingError, match=r'pip install "tinyseq\[viz\]"'):
+        ABC.svg()
+    assert ABC.save(tmp_path / "picture.dot").read_text() == ABC.dot
+
+
+def test_without_the_graphviz_package_the_error_says_what_to_install(monkeypatch):
+    import tinyseq as ts
+
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    with pytest.raises(DrawingError, match=r'pip install "tinyseq\[viz\]"'):
+        module_graph(ts.tensor(1.0, requires_grad=True) * 2.0)
+
+
+def module_graph(loss):
+    from tinyseq.viz import graph
+
+    return graph(loss)
+
+
+@pytest.mark.renders
+def test_a_relative_path_is_taken_from_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ABC.save("here.svg")
+    assert os.listdir() == ["here.svg"]
+
+
+@given(st.text(max_size=300))
+def test_clean_text_is_one_line_of_characters_that_xml_allows(text):
+    line = clean(text, limit=40)
+    assert len(line) <= 40
+    assert line == line.strip()
+    assert all(character.isprintable() or character == "\u200d" or ord(character) > 0xFF for character in line)
+    assert not any(0xD800 <= ord(c) <= 0xDFFF or ord(c) < 32 or ord(c) & 0xFFFE == 0xFFFE for c in line)
+
+
+def test_clean_text_says_that_it_was_cut():
+    assert clean("abcdef", limit=4) == "abc…"
+    assert clean("a\n\t b") == "a b"
+    assert clean("👩‍👩‍👧") == "👩‍👩‍👧"
+
+
+def test_markup_escapes_and_sets_indices():
+    assert "&lt;b&gt; &amp;" in markup([Text("<b> &")])
+    assert "W<font" in markup([Text("W_hh", formula=True)])
+    assert "W_hh" in markup([Text("W_hh")])
+
+
+def test_text_is_measured_as_helvetica():
+    assert text_width("WWW", 10) == pytest.approx(3 * 9.44)
+    assert text_width("iii", 10) == pytest.approx(3 * 2.22)
+    assert label_size([Text("a"), Text("bb")])[1] == pytest.approx(2 * 1.25 * 11)
+
+
+def test_numbers_and_shapes_are_short():
+    assert [number(x) for x in (0.012345, 1e-7, 3.0, 123456.0)] == ["0.0123", "1e-7", "3", "1.23e+5"]
+    assert [shape_text(s) for s in ((), (3,), (2, 4))] == ["", "(3,)", "(2,4)"]
+
+
+def test_colours_of_the_ramp_darken_steadily_and_text_on_them_stays_readable():
+    def lightness(color):
+        return sum(w * int(color[i : i + 2], 16) for w, i in ((0.299, 1), (0.587, 3), (0.114, 5)))
+
+    ramp = [blend(i / 20) for i in range(21)]
+    assert all(lightness(a) > lightness(b) for a, b in zip(ramp, ramp[1:], strict=False))
+    assert all(abs(lightness(color) - lightness(readable_on(color))) > 80 for color in ramp)
+
+
+def test_a_drawing_waits_for_no_import_of_its_renderer():
+    assert "pygraphviz" not in vars(module)
