@@ -5,6 +5,7 @@ import os
 import shutil
 import stat
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -152,7 +153,7 @@ def test_colours_of_the_ramp_darken_steadily_and_text_on_them_stays_readable():
         return sum(w * int(color[i : i + 2], 16) for w, i in ((0.299, 1), (0.587, 3), (0.114, 5)))
 
     ramp = [blend(i / 20) for i in range(21)]
-    assert all(lightness(a) > lightness(b) for a, b in zip(ramp, ramp[1:], strict=False))
+    assert all(lightness(a) > lightness(b) for a, b in pairwise(ramp))
     assert all(abs(lightness(color) - lightness(readable_on(color))) > 80 for color in ramp)
 
 

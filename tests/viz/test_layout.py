@@ -1,6 +1,6 @@
 """Places of boxes and ways of arrows."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given
@@ -50,7 +50,7 @@ def test_boxes_that_do_the_same_work_stand_at_the_same_height(char_loss, setting
 def test_columns_stand_side_by_side_in_time_order_around_their_boxes(char_loss, settings):
     content, made = placed(char_loss(**{"steps": 3, **settings}))
     frames = [made.frames[column] for column in content.columns]
-    assert all(left[1].x < right[0].x for left, right in zip(frames, frames[1:], strict=False))
+    assert all(left[1].x < right[0].x for left, right in pairwise(frames))
     for box in content.boxes:
         if box.column and box.column.kind == "step":
             low, high = made.frames[box.column]

@@ -301,7 +301,7 @@ class _Maker:
         return box, True
 
     def _name_states(self) -> None:
-        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in a chain of sums."""
+        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in chains of sums."""
         slots = set(self.timed.values())
         weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
         hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
