@@ -128,7 +128,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
     squares = 0.0
     for _, g in gradients:
         xp = namespace_of(g._array)
-        squares += float(xp.sum(g._array * g._array, dtype=xp.float64))
+        wide = xp.astype(g._array, xp.float64)  # the squares of an exploding float32 gradient are beyond float32
+        squares += float(xp.sum(wide * wide))
     norm = float(np.sqrt(squares))
     if norm > max_norm:
         for p, g in gradients:
