@@ -12,10 +12,6 @@ from tinyseq.backend import namespace_of
 from tinyseq.testing.battery import check_library, check_op
 from tinyseq.testing.calls import calls_of
 
-strict = pytest.importorskip(
-    "array_api_strict", reason="array-api-strict is not installed: pip install 'tinyseq[test]'"
-)
-
 ENGINE = [op for op in OPS.values() if op.forward.__module__.startswith("tinyseq.autograd.ops.")]
 ELSEWHERE = {"log_partition": "tests/hmm/test_fast.py", "best_score": "tests/hmm/test_fast.py"}
 

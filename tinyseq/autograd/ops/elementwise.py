@@ -54,7 +54,7 @@ divide = op(
 
 def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     if isinstance(y, int | float):
-        return g * (y * x ** (y - 1)) if y != 0 else g * 0.0
+        return g * (y * x ** (y - 1)) if y != 0 else xp.zeros_like(g)
     return g * (y * x ** xp.where((x == 0) & (y == 0), 1.0, y - 1))  # the slope of x^0 is 0, at x = 0 too
 
 
@@ -108,7 +108,7 @@ reciprocal = op(
 sign = op(
     "sign",
     forward=lambda xp, x: xp.sign(x),
-    vjp=lambda xp, g: g * 0.0,
+    vjp=lambda xp, g: xp.zeros_like(g),
     tex=r"\bar x = 0",
     domain=NONZERO,
     analytic=False,
@@ -195,9 +195,9 @@ sigmoid = op(
 )
 relu = op(
     "relu",
-    forward=lambda xp, x: xp.where(x > 0, x, x * 0),
+    forward=lambda xp, x: xp.maximum(x, 0),
     saves="x",
-    vjp=lambda xp, g, x: xp.where(x > 0, g, g * 0),
+    vjp=lambda xp, g, x: xp.where(x > 0, g, 0.0),
     tex=r"\bar x = \bar y\,[x > 0]",
     domain=NONZERO,
     reference=lambda x: np.maximum(x, 0),
@@ -215,9 +215,9 @@ leaky_relu = op(
 )
 elu = op(
     "elu",
-    forward=lambda xp, x, *, alpha=1.0: xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, x * 0, x))),
+    forward=lambda xp, x, *, alpha=1.0: xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0.0, x))),
     saves=("x",),
-    vjp=lambda xp, g, x, *, alpha: g * xp.where(x > 0, x * 0 + 1.0, alpha * xp.exp(xp.where(x > 0, x * 0, x))),
+    vjp=lambda xp, g, x, *, alpha: g * xp.where(x > 0, 1.0, alpha * xp.exp(xp.where(x > 0, 0.0, x))),
     tex=r"\bar x = \bar y\,([x > 0] + a e^x[x \le 0])",
     domain=NONZERO,
     reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)),
@@ -247,7 +247,7 @@ maximum = op(
     "maximum",
     forward=lambda xp, x, y: xp.maximum(x, y),
     saves=("x", "y"),
-    vjp=(lambda xp, g, x, y: xp.where(x >= y, g, g * 0), lambda xp, g, x, y: xp.where(x >= y, g * 0, g)),
+    vjp=(lambda xp, g, x, y: xp.where(x >= y, g, 0.0), lambda xp, g, x, y: xp.where(x >= y, 0.0, g)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
     analytic=False,
@@ -258,7 +258,7 @@ minimum = op(
     "minimum",
     forward=lambda xp, x, y: xp.minimum(x, y),
     saves=("x", "y"),
-    vjp=(lambda xp, g, x, y: xp.where(x <= y, g, g * 0), lambda xp, g, x, y: xp.where(x <= y, g * 0, g)),
+    vjp=(lambda xp, g, x, y: xp.where(x <= y, g, 0.0), lambda xp, g, x, y: xp.where(x <= y, 0.0, g)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
     analytic=False,
@@ -276,7 +276,7 @@ clip = op(
     "clip",
     forward=lambda xp, x, *, low=None, high=None: xp.clip(x, low, high),
     saves="x",
-    vjp=lambda xp, g, x, *, low, high: xp.where(_inside(xp, x, low, high), g, g * 0),
+    vjp=lambda xp, g, x, *, low, high: xp.where(_inside(xp, x, low, high), g, 0.0),
     tex=r"\bar x = \bar y\,[a \le x \le b]",
     domain=Domain(avoid=(-1.0, 1.0)),
     analytic=False,
@@ -286,9 +286,9 @@ clip = op(
 )
 where = op(
     "where",
-    forward=lambda xp, condition, x, y: xp.where(xp.astype(condition, xp.bool), x, y),
+    forward=lambda xp, condition, x, y: xp.where(xp.asarray(condition, dtype=xp.bool), x, y),
     saves="condition",
-    vjp=(None, lambda xp, g, c: xp.where(c, g, g * 0), lambda xp, g, c: xp.where(c, g * 0, g)),
+    vjp=(None, lambda xp, g, c: xp.where(c, g, 0.0), lambda xp, g, c: xp.where(c, 0.0, g)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[c],\quad \bar y = \bar z\,[\neg c]",
     calls="where",

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq import backend
 from tinyseq.autograd.op import composite, op
-from tinyseq.autograd.ops.reduce import along
+from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import to_numpy
 
@@ -65,7 +65,7 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
 def _along(indices: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
     """The index that `take_along_axis` stands for."""
     grid = list(np.ogrid[tuple(slice(side) for side in indices.shape)])
-    grid[axis % len(shape)] = indices
+    grid[axis_of(axis, len(shape))] = indices
     return tuple(grid)
 
 
@@ -79,7 +79,7 @@ def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
         tensor([30., 10., 30.])
     """
     x = constant(x)
-    return getitem(x, along(axis % x.ndim, frozen_index(np.asarray(indices))))
+    return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(indices))))
 
 
 @composite

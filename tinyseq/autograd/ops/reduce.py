@@ -7,6 +7,18 @@ import numpy as np
 
 from tinyseq.autograd.op import NONZERO, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
+from tinyseq.backend import namespace_of
+
+
+def axis_of(axis: int, ndim: int) -> int:
+    """An axis counted from 0.
+
+    Raises:
+        IndexError: if there is no such axis.
+    """
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of bounds for {ndim} axes")
+    return axis % ndim
 
 
 def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
@@ -14,12 +26,12 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     named = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(sorted(a % ndim for a in named)) if ndim else ()
+    return tuple(sorted(axis_of(a, ndim) for a in named)) if ndim else ()
 
 
-def along(axis: int, place: Any) -> tuple[Any, ...]:
-    """The index that takes a place (a number or a slice) along one axis, counted from 0, and all of the others."""
-    return (*(slice(None),) * axis, place, ...)
+def along(axis: int, ndim: int, place: Any) -> tuple[Any, ...]:
+    """The index that takes a place (a number, a slice, an array of numbers) along one axis, and all of the others."""
+    return (*(slice(None),) * axis_of(axis, ndim), place, ...)
 
 
 def restored(xp: Any, g: Any, shape: Any, axis: Any, keepdims: Any) -> Any:
@@ -45,12 +57,10 @@ def _first_extreme(xp: Any, x: Any, out: Any, axis: Any, keepdims: Any) -> Any:
 
 
 def _extreme_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) -> Any:
-    from tinyseq.backend import namespace_of
-
     values, found = (part._array if isinstance(part, Tensor) else part for part in (x, out))
     mask = _first_extreme(namespace_of(values), values, found, axis, keepdims)
     g = xp.broadcast_to(restored(xp, g, x.shape, axis, keepdims), x.shape)
-    return xp.where(mask, g, g * 0)
+    return xp.where(mask, g, 0.0)
 
 
 sum = op(
@@ -66,6 +76,8 @@ sum = op(
 
 def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any) -> Any:
     """The product of all others: those before times those after, so that zeros need no division."""
+    if 0 in x.shape:
+        return x * 0.0
     axes = axes_of(axis, x.ndim)
     rest = tuple(i for i in range(x.ndim) if i not in axes)
     order = rest + axes
@@ -87,7 +99,7 @@ prod = op(
     saves="x",
     vjp=_product_slope,
     tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
-    calls="reduce_some",
+    calls="reduce",
     reference=np.prod,
 )
 max = op(
@@ -144,16 +156,16 @@ def _running_product(xp: Any, x: Any, *, axis: Any) -> Any:
 def _running_product_slope(xp: Any, g: Any, x: Any, *, axis: Any) -> Any:
     # x_i's share of y_j is (x_1 .. x_{i-1}) (x_{i+1} .. x_j); the sum over j >= i is a recurrence from the end,
     # s_i = g_i + x_{i+1} s_{i+1}, times the product before i
-    axis %= x.ndim
     length = x.shape[axis]
-    at = [along(axis, i) for i in range(length)]
+    at = [along(axis, x.ndim, i) for i in range(length)]
     sums, running = [], None
     for i in reversed(range(length)):
         running = g[at[i]] if running is None else g[at[i]] + x[at[i + 1]] * running
         sums.append(running)
     if not sums:
         return g
-    before = xp.concat([xp.ones_like(x[along(axis, slice(0, 1))]), x[along(axis, slice(0, length - 1))]], axis=axis)
+    first, but_last = (x[along(axis, x.ndim, slice(0, stop))] for stop in (1, length - 1))
+    before = xp.concat([xp.ones_like(first), but_last], axis=axis)
     return xp.stack(sums[::-1], axis=axis) * xp.cumulative_prod(before, axis=axis)
 
 
@@ -172,6 +184,9 @@ cumprod = op(
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean along the axes.
 
+    Raises:
+        ValueError: if there is nothing to divide by.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.mean(ts.tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0)
@@ -179,37 +194,50 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """
     x = constant(x)
     total: Tensor = sum(x, axis=axis, keepdims=keepdims)
-    return total * (1.0 / _count(x, axis))
+    return total * (1.0 / _divisor(x, axis, 0, "mean"))
 
 
 @composite
 def var(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy)."""
+    """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
+
+    Raises:
+        ValueError: if there is nothing to divide by.
+    """
     x = constant(x)
+    divisor = _divisor(x, axis, ddof, "var")
     centred = x - mean(x, axis, keepdims=True)
     total: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims)
-    return total / (_count(x, axis) - ddof)
+    return total * (1.0 / divisor)
 
 
 @composite
 def std(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The standard deviation along the axes, the root of `var`."""
-    from tinyseq.autograd.ops.elementwise import sqrt
+    """The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.
 
-    root: Tensor = sqrt(var(x, axis, keepdims, ddof))
-    return root
+    Raises:
+        ValueError: if there is nothing to divide by.
+    """
+    x = constant(x)
+    divisor = _divisor(x, axis, ddof, "std")
+    length: Tensor = norm(x - mean(x, axis, keepdims=True), axis=axis, keepdims=keepdims)
+    return length * (1.0 / math.sqrt(divisor))
 
 
-def _count(x: Tensor, axis: Axis) -> int:
-    return int(np.prod([x.shape[a] for a in axes_of(axis, x.ndim)], dtype=np.int64))
+def _divisor(x: Tensor, axis: Axis, ddof: int, name: str) -> int:
+    count = math.prod(x.shape[a] for a in axes_of(axis, x.ndim))
+    if count <= ddof:
+        less = f" less ddof={ddof}" if ddof else ""
+        raise ValueError(
+            f"{name}: {count} elements{less} along axis {axis} of shape {x.shape} leave nothing to divide by"
+        )
+    return count - ddof
 
 
 def _norm_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) -> Any:
     length = restored(xp, out, x.shape, axis, keepdims)
     zero = length == 0  # the norm has no slope at the origin; 0 is its subgradient of least norm
-    return restored(xp, g, x.shape, axis, keepdims) * xp.where(
-        zero, x * 0, x / xp.where(zero, length * 0 + 1.0, length)
-    )
+    return restored(xp, g, x.shape, axis, keepdims) * xp.where(zero, 0.0, x / xp.where(zero, 1.0, length))
 
 
 norm = op(
@@ -219,7 +247,7 @@ norm = op(
     vjp=_norm_slope,
     tex=r"\bar x_i = \bar y\,x_i / y",
     domain=NONZERO,
-    calls="reduce_some",
+    calls="reduce",
     reference=lambda x, axis=None, keepdims=False: np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims)),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
 )
@@ -228,10 +256,14 @@ norm = op(
 @composite
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element is true (no gradient)."""
-    return Tensor(np.asarray(constant(x).numpy().any(axis=axis, keepdims=keepdims)))
+    array = constant(x)._array
+    xp = namespace_of(array)
+    return Tensor(xp.asarray(xp.any(array, axis=axis, keepdims=keepdims)))
 
 
 @composite
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (no gradient)."""
-    return Tensor(np.asarray(constant(x).numpy().all(axis=axis, keepdims=keepdims)))
+    array = constant(x)._array
+    xp = namespace_of(array)
+    return Tensor(xp.asarray(xp.all(array, axis=axis, keepdims=keepdims)))

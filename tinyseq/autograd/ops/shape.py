@@ -7,8 +7,8 @@ import numpy as np
 
 from tinyseq.autograd.graph import Shape
 from tinyseq.autograd.op import FUNCTIONS, composite, op
-from tinyseq.autograd.ops.reduce import along
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 
 reshape = op(
     "reshape",
@@ -47,9 +47,9 @@ def transpose(x: TensorLike, *order: Any) -> Tensor:
     x = constant(x)
     axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
     axes = tuple(axes) or tuple(reversed(range(x.ndim)))
-    if sorted(a % x.ndim if x.ndim else a for a in axes) != list(range(x.ndim)):
+    if sorted(axes_of(axes, x.ndim)) != list(range(x.ndim)):
         raise ValueError(f"transpose: order {axes} must name each axis of shape {x.shape} once")
-    turned: Tensor = _transpose(x, order=tuple(a % x.ndim for a in axes))
+    turned: Tensor = _transpose(x, order=tuple(axis_of(a, x.ndim) for a in axes))
     return turned
 
 
@@ -80,7 +80,7 @@ def expand_dims(x: TensorLike, axis: int) -> Tensor:
     """A new axis of length 1 at ``axis``."""
     x = constant(x)
     shape = list(x.shape)
-    shape.insert(axis % (x.ndim + 1), 1)
+    shape.insert(axis_of(axis, x.ndim + 1), 1)
     wide: Tensor = reshape(x, tuple(shape))
     return wide
 
@@ -89,8 +89,7 @@ def expand_dims(x: TensorLike, axis: int) -> Tensor:
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Without the named axes of length 1 (without all such by default)."""
     x = constant(x)
-    named = None if axis is None else {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
-    gone = {i for i, side in enumerate(x.shape) if side == 1} if named is None else named
+    gone = {i for i, side in enumerate(x.shape) if side == 1} if axis is None else set(axes_of(axis, x.ndim))
     for i in gone:
         if x.shape[i] != 1:
             raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}, not 1")
@@ -110,9 +109,8 @@ broadcast_to = op(
 
 
 def _part_of_joined(xp: Any, g: Any, i: Any, shapes: Any, *, axis: Any) -> Any:
-    axis %= len(shapes[0])
     start = sum(shape[axis] for shape in shapes[:i])
-    return g[along(axis, slice(start, start + shapes[i][axis]))]
+    return g[along(axis, g.ndim, slice(start, start + shapes[i][axis]))]
 
 
 _concatenate = op(
@@ -143,7 +141,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
 _stack = op(
     "stack",
     forward=lambda xp, *xs, axis=0: xp.stack(xs, axis=axis),
-    vjp=lambda xp, g, i, *, axis: g[along(axis % g.ndim, i)],
+    vjp=lambda xp, g, i, *, axis: g[along(axis, g.ndim, i)],
     tex=r"\bar x_i = \bar y_i",
     calls="stack",
     reference=lambda *xs, axis=0: np.stack(xs, axis=axis),
@@ -193,7 +191,7 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
 def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
     parts, start = [], 0
     for length in _cuts(x.shape[axis], sections):
-        parts.append(x[along(axis % x.ndim, slice(start, start + length))])
+        parts.append(x[along(axis, x.ndim, slice(start, start + length))])
         start += length
     return parts
 
@@ -231,7 +229,7 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
 
 unbind = op(
     "unbind",
-    forward=lambda xp, x, *, axis=0: [x[along(axis % x.ndim, i)] for i in range(x.shape[axis])],
+    forward=lambda xp, x, *, axis=0: [x[along(axis, x.ndim, i)] for i in range(x.shape[axis])],
     saves="[part.shape for part in out]",
     vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: xp.stack(parts, axis=axis)),
     outputs=True,
@@ -275,7 +273,7 @@ def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) ->
         parts = []
         for width in (before, after):
             shape[axis] = width
-            parts.append(x._array[:0].sum() * 0 + np.full(shape, value, dtype=x.dtype))
+            parts.append(constant_like(x, np.full(shape, value)))
         x = concatenate([parts[0], x, parts[1]], axis=axis)
     return x
 
@@ -296,7 +294,7 @@ def tile(x: TensorLike, times: int | Sequence[int]) -> Tensor:
     while x.ndim < len(counts):
         x = expand_dims(x, 0)
     for axis, n in enumerate(counts):
-        x = concatenate([x] * n, axis=axis) if n else x[along(axis, slice(0, 0))]
+        x = concatenate([x] * n, axis=axis) if n else x[along(axis, x.ndim, slice(0, 0))]
     return x
 
 

@@ -1,0 +1,264 @@
+"""Functions that are made of ops equal NumPy's, and their gradients follow."""
+
+from typing import NamedTuple
+
+import array_api_strict
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.autograd.op import FUNCTIONS, OPS
+from tinyseq.backend import namespace_of
+from tinyseq.testing import gradcheck, gradgradcheck
+from tinyseq.testing.calls import an_index, numbers, shapes
+from tinyseq.testing.contract import FIRST_ORDER, Trial, check_short_floats
+from tinyseq.testing.subject import Subject
+
+
+class Case(NamedTuple):
+    """A composite, what NumPy says, and the shapes of the inputs."""
+
+    name: str
+    ours: object
+    numpy: object
+    shapes: tuple
+
+    def arrays(self):
+        rng = np.random.default_rng(0)
+        return [rng.permutation(np.linspace(-2, 2, int(np.prod(s)))).reshape(s) for s in self.shapes]
+
+
+IDS = np.array([[2, 0], [-1, 2]])
+ALONG = np.array([[0, 2, 1], [1, 1, -1]])
+CASES = [
+    *(
+        Case(f.__name__, lambda x, f=f, a=a, k=k: f(x, axis=a, keepdims=k), n, ((2, 3, 2),))
+        for f, n_ in ((ts.mean, np.mean), (ts.var, np.var), (ts.std, np.std))
+        for a in (None, 0, -1, (0, 2))
+        for k in (False, True)
+        for n in (lambda x, n_=n_, a=a, k=k: n_(x, axis=a, keepdims=k),)
+    ),
+    Case("var", lambda x: ts.var(x, ddof=1), lambda x: np.var(x, ddof=1), ((2, 3),)),
+    Case("std", lambda x: ts.std(x, axis=1, ddof=1), lambda x: np.std(x, axis=1, ddof=1), ((2, 3),)),
+    Case("mean", ts.mean, np.mean, ((),)),
+    Case("mean", lambda x: ts.mean(x, axis=0), lambda x: np.mean(x, axis=0), ((2, 0),)),
+    Case("tensordot", ts.tensordot, np.tensordot, ((2, 3, 4), (3, 4, 2))),
+    *(
+        Case("tensordot", lambda x, y, a=a: ts.tensordot(x, y, a), lambda x, y, a=a: np.tensordot(x, y, a), s)
+        for a, s in (
+            (0, ((2,), (3,))),
+            (1, ((2, 3), (3, 2))),
+            (([0, 2], [1, 0]), ((2, 3, 4), (4, 2))),
+            (([-1], [0]), ((2, 3), (3,))),
+            ((0, 1), ((2, 3), (4, 2))),
+        )
+    ),
+    *(
+        Case("dot", ts.dot, np.dot, s)
+        for s in (((), (2,)), ((3,), (3,)), ((2, 3), (3,)), ((2, 3), (3, 2)), ((2, 3), (4, 3, 2)), ((3,), (2, 3, 4)))
+    ),
+    *(Case("outer", ts.outer, np.outer, s) for s in (((2,), (3,)), ((), (3,)), ((2, 2), (0,)), ((2, 2), (3,)))),
+    Case("trace", ts.trace, np.trace, ((3, 3),)),
+    Case("trace", ts.trace, lambda x: np.trace(x, axis1=-2, axis2=-1), ((2, 3, 3),)),
+    Case("diagonal", ts.diagonal, np.diagonal, ((3, 3),)),
+    Case("diagonal", ts.diagonal, lambda x: np.diagonal(x, axis1=-2, axis2=-1), ((2, 3, 3),)),
+    Case("pad", lambda x: ts.pad(x, [(1, 0), (0, 2)]), lambda x: np.pad(x, [(1, 0), (0, 2)]), ((2, 3),)),
+    Case("pad", lambda x: ts.pad(x, [(2, 1)], 7.0), lambda x: np.pad(x, [(2, 1)], constant_values=7.0), ((0,),)),
+    Case("pad", lambda x: ts.pad(x, []), lambda x: x, ((),)),
+    *(
+        Case("tile", lambda x, n=n: ts.tile(x, n), lambda x, n=n: np.tile(x, n), (s,))
+        for n, s in ((2, (3,)), ((2, 2), (3,)), ((2, 1), (2, 3)), (0, (2,)), (3, ()), ((2,), (2, 3)))
+    ),
+    *(
+        Case("repeat", lambda x, n=n, a=a: ts.repeat(x, n, a), lambda x, n=n, a=a: np.repeat(x, n, a), (s,))
+        for n, a, s in ((2, 0, (3,)), (3, -1, (2, 2)), (0, 0, (2, 3)))
+    ),
+    *(
+        Case("take", lambda x, i=i, a=a: ts.take(x, i, a), lambda x, i=i, a=a: np.take(x, i, a), ((3, 3),))
+        for i in (1, [2, 0, 2], IDS, ts.tensor(IDS), np.zeros((0,), dtype=int))
+        for a in (0, -1)
+    ),
+    *(
+        Case(name, ours, lambda x: np.take_along_axis(x, ALONG, 1), ((2, 3),))
+        for name, ours in (
+            ("take_along_axis", lambda x: ts.take_along_axis(x, ALONG, 1)),
+            ("take_along_axis", lambda x: ts.take_along_axis(x, ts.tensor(ALONG), -1)),
+            ("gather", lambda x: ts.gather(x, 1, ALONG)),
+        )
+    ),
+    Case(
+        "take_along_axis",
+        lambda x: ts.take_along_axis(x, ALONG[:, :1], 0),
+        lambda x: x[[[0], [1]], [[0], [0]]],
+        ((2, 3),),
+    ),
+    *(
+        Case("squeeze", lambda x, a=a: ts.squeeze(x, a), lambda x, a=a: np.squeeze(x, a), ((1, 3, 1),))
+        for a in (None, 0, -1, (0, 2), (0, -1))
+    ),
+    *(
+        Case("expand_dims", lambda x, a=a: ts.expand_dims(x, a), lambda x, a=a: np.expand_dims(x, a), ((2, 3),))
+        for a in (0, 1, 2, -1, -3)
+    ),
+    *(
+        Case("swapaxes", lambda x, a=a: ts.swapaxes(x, *a), lambda x, a=a: np.swapaxes(x, *a), ((2, 3, 1),))
+        for a in ((0, 1), (-1, 0), (1, 1))
+    ),
+    Case("matrix_transpose", FUNCTIONS["matrix_transpose"], np.matrix_transpose, ((2, 3, 4),)),
+    Case("flatten", ts.flatten, np.ravel, ((2, 3),)),
+    Case("flatten", ts.flatten, np.ravel, ((),)),
+    Case("flatten", ts.flatten, np.ravel, ((2, 0),)),
+    Case("transpose", ts.transpose, np.transpose, ((2, 3, 4),)),
+    Case("transpose", lambda x: ts.transpose(x, (-1, 0, 1)), lambda x: np.transpose(x, (-1, 0, 1)), ((2, 3, 4),)),
+    Case("permute", lambda x: ts.permute(x, 1, 0), np.transpose, ((2, 3),)),
+    Case("permute_dims", lambda x: FUNCTIONS["permute_dims"](x, (1, 0)), np.transpose, ((2, 3),)),
+    *(
+        Case(
+            "chunk",
+            lambda x, n=n: ts.chunk(x, n),
+            lambda x, n=n: [x[i : i + -(-5 // n)] for i in range(0, 5, -(-5 // n))],
+            s,
+        )
+        for n in (1, 2, 3, 5, 7)
+        for s in (((5, 2),),)
+    ),
+    Case("chunk", lambda x: ts.chunk(x, 2, axis=-1), lambda x: [x[:, :2], x[:, 2:]], ((2, 3),)),
+    Case("concat", lambda x, y: FUNCTIONS["concat"]([x, y]), lambda x, y: np.concatenate([x, y]), ((2,), (3,))),
+    Case("concatenate", lambda x, y: ts.concatenate([x, y], 1), lambda x, y: np.hstack([x, y]), ((2, 1), (2, 3))),
+    Case("stack", lambda x, y: ts.stack((x, y), -1), lambda x, y: np.stack([x, y], -1), ((2, 3), (2, 3))),
+    Case("cumulative_sum", lambda x: FUNCTIONS["cumulative_sum"](x, axis=0), lambda x: np.cumsum(x, 0), ((3, 2),)),
+    Case("cumulative_prod", lambda x: FUNCTIONS["cumulative_prod"](x, axis=0), lambda x: np.cumprod(x, 0), ((3, 2),)),
+    Case("einsum", lambda x, y: ts.einsum("ij, kj", x, y), lambda x, y: np.einsum("ij,kj", x, y), ((2, 3), (4, 3))),
+    Case("astype", lambda x: ts.astype(x, "float64"), lambda x: x, ((2, 3),)),
+    Case("zeros_like", lambda x: x + ts.zeros_like(x), lambda x: x, ((2, 3),)),
+    Case("ones_like", lambda x: x * ts.ones_like(x), lambda x: x, ((2, 3),)),
+    Case("getitem", lambda x: x[1:, None, [0, 2, 2]], lambda x: x[1:, None, [0, 2, 2]], ((3, 3),)),
+    Case("getitem", lambda x: x[ts.tensor(IDS)], lambda x: x[IDS], ((3, 2),)),
+    Case("getitem", lambda x: x[ts.tensor([True, False, True])], lambda x: x[[True, False, True]], ((3, 2),)),
+]
+FOR_INDICES = {"scatter_add", "index_set"}  # these have random tests of their own, below
+NO_GRADIENT = {"any", "all"}
+
+
+def identity(case):
+    return f"{case.name}-{'-'.join('x'.join(map(str, s)) or 'number' for s in case.shapes)}"
+
+
+def test_every_composite_has_a_case():
+    covered = {case.name for case in CASES} | FOR_INDICES | NO_GRADIENT
+    assert set(FUNCTIONS) - set(OPS) <= covered
+
+
+def compared(case, library=None):
+    """Our outputs and NumPy's, as lists."""
+    inputs = [ts.tensor(x if library is None else library.asarray(x)) for x in case.arrays()]
+    found, wanted = case.ours(*inputs), case.numpy(*case.arrays())
+    assert isinstance(found, list) == isinstance(wanted, list)
+    return (found, wanted) if isinstance(found, list) else ([found], [wanted])
+
+
+@pytest.mark.parametrize("case", CASES, ids=identity)
+def test_the_value_is_that_of_numpy(case):
+    for found, wanted in zip(*compared(case), strict=True):
+        assert found.shape == np.shape(wanted)
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("case", CASES, ids=identity)
+def test_the_gradient_keeps_the_contract(case):
+    subject = Subject(case.ours, case.arrays(), case.name)
+    trial = Trial(subject)
+    for check in FIRST_ORDER:
+        check(trial)
+    check_short_floats(trial, converts=case.name == "astype")
+    gradcheck(case.ours, case.arrays())
+    gradgradcheck(case.ours, case.arrays())
+
+
+@pytest.mark.parametrize("case", CASES, ids=identity)
+def test_on_another_array_library(case):
+    for found, wanted in zip(*compared(case, array_api_strict), strict=True):
+        assert namespace_of(found._array).name == "array_api_strict"
+        np.testing.assert_allclose(found.numpy(), wanted, rtol=1e-12, atol=1e-14)
+    trial = Trial(Subject(case.ours, case.arrays(), case.name))
+    other = Trial(Subject(case.ours, [array_api_strict.asarray(x) for x in case.arrays()], case.name))
+    for found, wanted in zip(other.gradients, trial.gradients, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+@given(data=st.data())
+def test_scatter_add_and_index_set_at_any_index(data):
+    shape = data.draw(shapes())
+    index = data.draw(st.composite(lambda draw: an_index(draw, shape))())
+    picked = np.zeros(shape)[index].shape
+    x, values = data.draw(st.composite(lambda draw: numbers(draw, OPS["add"], [shape, picked]))())
+    wanted = x.copy()
+    np.add.at(wanted, index, values)
+    np.testing.assert_allclose(ts.scatter_add(x, index, values).numpy(), wanted)
+    gradcheck(lambda x, v: ts.scatter_add(x, index, v), [x, values])
+    counts = np.zeros(shape)
+    np.add.at(counts, index, 1)
+    if (counts > 1).any():
+        with pytest.raises(ValueError, match="names a place twice"):
+            ts.index_set(x, index, values)
+    else:
+        wanted = x.copy()
+        wanted[index] = values
+        np.testing.assert_array_equal(ts.index_set(x, index, values).numpy(), wanted)
+        gradcheck(lambda x, v: ts.index_set(x, index, v), [x, values])
+
+
+def test_any_and_all_ask_without_a_gradient():
+    x = ts.tensor([[1.0, 0.0], [1.0, 1.0]], requires_grad=True)
+    assert ts.any(x, axis=0).tolist() == [True, True]
+    assert ts.all(x, axis=1, keepdims=True).tolist() == [[False], [True]]
+    assert not ts.all(x).requires_grad
+
+
+def test_one_hot():
+    assert ts.one_hot(ts.tensor([[1], [0]]), 2, dtype="float64").tolist() == [[[0, 1]], [[1, 0]]]
+    assert ts.one_hot([], 3).shape == (0, 3)
+    with pytest.raises(ValueError, match=r"id 3 lies outside \[0, 3\)"):
+        ts.one_hot([0, 3], 3)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda x: ts.mean(x[:0]), ValueError, r"mean: 0 elements along axis None of shape \(0, 3\) leave nothing"),
+        (lambda x: ts.var(x[:1], 0, ddof=1), ValueError, "var: 1 elements less ddof=1 along axis 0"),
+        (lambda x: ts.std(x[:, :0], -1), ValueError, "std: 0 elements along axis -1"),
+        (lambda x: ts.max(x[:0]), ValueError, r"max\(x\(0, 3\)\).*zero-size array"),
+        (lambda x: ts.argmin(x[:0], axis=0), ValueError, r"argmin\(x\(0, 3\), axis=0\).*empty sequence"),
+        (lambda x: ts.squeeze(x, 0), ValueError, r"axis 0 of shape \(2, 3\) has length 2, not 1"),
+        (lambda x: ts.squeeze(x, 2), IndexError, "axis 2 is out of bounds for 2 axes"),
+        (lambda x: ts.take(x, [0], axis=2), IndexError, "axis 2 is out of bounds for 2 axes"),
+        (lambda x: ts.take(x, [5], axis=1), IndexError, "index 5 is out of bounds for axis 1 with size 3"),
+        (lambda x: ts.expand_dims(x, 4), IndexError, "axis 4 is out of bounds for 3 axes"),
+        (lambda x: ts.transpose(x, 0, 2), IndexError, "axis 2 is out of bounds for 2 axes"),
+        (lambda x: ts.transpose(x, 0, 0), ValueError, r"order \(0, 0\) must name each axis of shape \(2, 3\) once"),
+        (lambda x: ts.unbind(x, axis=2), IndexError, r"unbind\(x\(2, 3\), axis=2\)"),
+        (lambda x: ts.split(x, 2, axis=1), ValueError, "cannot split a length of 3 into 2 equal parts"),
+        (lambda x: ts.split(x, [1, 2], axis=0), ValueError, r"parts of \[1, 2\] add up to 3, but the length is 2"),
+        (lambda x: ts.sum(x, axis=5), ValueError, r"sum\(x\(2, 3\), axis=5\).*axis 5 is out of bounds"),
+        (lambda x: ts.take_along_axis(x, [0], 0), ValueError, r"indices have shape \(1,\), x has shape \(2, 3\)"),
+        (lambda x: x[["a"]], IndexError, "an index must hold integers or booleans"),
+        (lambda x: x[0.5], IndexError, r"getitem\(x\(2, 3\), index=0.5\).*only integers"),
+        (lambda x: ts.pad(x, [(1, 1)]), ValueError, r"shape \(2, 3\) needs 2 pairs of widths, got 1"),
+        (lambda x: ts.stack([]), ValueError, "stack takes a list of at least one tensor, got none"),
+        (lambda x: ts.concatenate(x), ValueError, "concatenate takes a list of at least one tensor, got a tensor"),
+        (lambda x: ts.concatenate([x, x[0]]), ValueError, r"concatenate\(xs\[0\]\(2, 3\), xs\[1\]\(3,\)\)"),
+        (lambda x: x.reshape(4), ValueError, r"reshape\(x\(2, 3\), shape=\(4,\)\): cannot reshape array of size 6"),
+        (lambda x: ts.einsum("ij,jk", x), ValueError, "names 2 operands, got 1"),
+        (lambda x: ts.einsum("i", x), ValueError, r"gives operand 0 1 axes, but its shape is \(2, 3\)"),
+        (lambda x: x @ x, ValueError, r"matmul\(x\(2, 3\), y\(2, 3\)\)"),
+        (lambda x: ts.roll(x), TypeError, "roll needs shift="),
+        (lambda x: ts.softmax(x, dim=1), TypeError, r"softmax has no setting 'dim'; it has \['axis'\]"),
+        (lambda x: ts.where(x > 0), TypeError, "where takes 3 tensors"),
+    ],
+)
+def test_bad_arguments_get_an_error_that_names_them(call, error, text):
+    with pytest.raises(error, match=text):
+        call(ts.ones(2, 3))
