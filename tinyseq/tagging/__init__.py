@@ -1,0 +1,7 @@
+"""Taggers: one label for each word of a sentence, by counting or by a recurrent network."""
+
+from tinyseq.tagging.counting import Endings, HMMTagger, Lexicon, MostFrequentTag
+from tinyseq.tagging.network import RNNTagger
+from tinyseq.tagging.tagger import Accuracy, Tagger
+
+__all__ = ["Accuracy", "Endings", "HMMTagger", "Lexicon", "MostFrequentTag", "RNNTagger", "Tagger"]

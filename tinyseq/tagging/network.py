@@ -1,0 +1,306 @@
+"""A tagger that reads: P(tag | word, and all words around it), by a recurrent network.
+
+Where the hidden Markov model explains the words by the tags, the network goes from the words to the tags directly. A
+bidirectional one has read the whole sentence before it decides. With a CRF on top it decides about all tags together.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq import io
+from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.ops.shape import concatenate
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.data.batches import IGNORE, bucketed, padded
+from tinyseq.data.readers import Sentence, Tag, Word
+from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
+from tinyseq.optim import Adam
+from tinyseq.random import generator
+from tinyseq.tagging.tagger import Tagger, learnt
+from tinyseq.train import Callback, Checkpoint, Loss, train, warm_up_cosine
+
+CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+KIND = "tinyseq.tagging.RNNTagger"
+UNKNOWN = ""  # stands for every word, and every ending, that is not known
+
+Ids = NDArray[np.int64]
+
+
+class RNNTagger(Tagger):
+    """A recurrent network that reads a sentence and scores each word's tags.
+
+    A word comes in as the sum of two vectors, its own and that of its ending with its shape, so that something is known
+    of unknown words. While learning, rare words are taken for unknown now and then.
+
+    Args:
+        hidden_size: length of the state in each direction.
+        embedding_size: length of a word's vector.
+        cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
+        num_layers: recurrent layers on top of one another.
+        bidirectional: whether a second network reads the sentence from its end.
+        crf: whether tags are decided together, by a `CRF`, or each for itself.
+        dropout: probability of dropping parts of the word vectors, and between layers.
+        epochs: how often all sentences are read.
+        batch: sentences in a batch, all of about the same length.
+        lr: the peak learning rate of Adam, along a warm-up and a cosine.
+
+    Attributes:
+        network: the `tinyseq.nn.Module`, after `fit`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> sentences = [
+        ...     [("the", "DT"), ("fish", "NN"), ("swims", "VB")],
+        ...     [("they", "PRP"), ("fish", "VB")],
+        ...     [("the", "DT"), ("cat", "NN"), ("swims", "VB")],
+        ... ]
+        >>> _ = ts.manual_seed(0)
+        >>> tagger = ts.tagging.RNNTagger(hidden_size=8, epochs=40, lr=0.05).fit(sentences)
+        >>> tagger.tag(["the", "fish"]), tagger.tag(["they", "fish"])
+        (['DT', 'NN'], ['PRP', 'VB'])
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        embedding_size: int = 64,
+        cell: Literal["rnn", "lstm", "gru"] = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        crf: bool = False,
+        dropout: float = 0.2,
+        epochs: int = 4,
+        batch: int = 32,
+        lr: float = 0.01,
+    ) -> None:
+        if cell not in CELLS:
+            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        for name, value in (("epochs", epochs), ("batch", batch)):
+            if value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        self.settings: dict[str, Any] = {
+            "hidden_size": hidden_size,
+            "embedding_size": embedding_size,
+            "cell": cell,
+            "num_layers": num_layers,
+            "bidirectional": bidirectional,
+            "crf": crf,
+            "dropout": dropout,
+            "epochs": epochs,
+            "batch": batch,
+            "lr": lr,
+        }
+        self._network: Network | None = None
+
+    @property
+    def network(self) -> "Network":
+        """The network; a RuntimeError before `fit`."""
+        return learnt(self._network)
+
+    @property
+    def known(self) -> Collection[Word]:
+        """See `Tagger`."""
+        return self.network.words
+
+    def fit(
+        self,
+        sentences: Iterable[Sentence],
+        *,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
+    ) -> Self:
+        """Learn from sentences of (word, tag) pairs.
+
+        Args:
+            sentences: what to learn from.
+            callbacks: called with a `Report` after each step.
+            checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+
+        Raises:
+            ValueError: there is no word, or something is no pair of strings, with its place.
+        """
+        kept = [list(sentence) for sentence in sentences]
+        pairs = [_pair(pair, i, j) for i, sentence in enumerate(kept) for j, pair in enumerate(sentence)]
+        if not pairs:
+            raise ValueError("there is no word to learn from")
+        network = Network(
+            Vocabulary(dict.fromkeys([UNKNOWN, *(word for word, _ in pairs)]), unknown=UNKNOWN),
+            Vocabulary(dict.fromkeys([UNKNOWN, *(_ending(word) for word, _ in pairs)]), unknown=UNKNOWN),
+            Vocabulary(sorted({tag for _, tag in pairs})),
+            self.settings,
+        )
+        task = Reading(network, [sentence for sentence in kept if sentence], self.settings["batch"])
+        steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
+        reports = train(
+            task,
+            Adam(network.parameters(), lr=lr),
+            steps=steps,
+            clip=5.0,
+            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
+            callbacks=callbacks,
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, network),
+        )
+        for _ in reports:
+            pass
+        self._network = network
+        return self
+
+    def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
+        """The tags of several sentences, each a list of words."""
+        network, given = self.network, [list(words) for words in sentences]
+        found: list[list[Tag]] = [[] for _ in given]
+        full = [i for i, words in enumerate(given) if words]
+        network.eval()
+        with no_grad():
+            for chosen in bucketed([len(given[i]) for i in full], 256):
+                batch = [full[i] for i in chosen]
+                for i, ids in zip(batch, network.decode([given[i] for i in batch]), strict=True):
+                    found[i] = network.tags.decode(ids)
+        return found
+
+    def save(self, path: str | Path) -> None:
+        """Save weights and vocabularies as one safetensors file."""
+        network = self.network
+        vocabularies = {name: getattr(network, name).to_dict() for name in ("words", "endings", "tags")}
+        io.save(network.state_dict(), path, {"kind": KIND, "settings": self.settings, **vocabularies})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The tagger that `save` wrote.
+
+        Raises:
+            ModelFileError: the file is missing, damaged, or holds no such tagger.
+        """
+        state, metadata = io.load_with_metadata(path, KIND)
+        try:
+            tagger = cls(**metadata["settings"])
+            words, endings, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "endings", "tags"))
+            network = Network(words, endings, tags, tagger.settings)
+            network.load_state_dict(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise io.ModelFileError(f"{path}: the tagger's description does not fit its weights ({error})") from error
+        tagger._network = network
+        return tagger
+
+
+class Network(Module):
+    """Words to scores of tags.
+
+    Args:
+        words, endings, tags: what is known; `UNKNOWN` is the first word and the first ending.
+        settings: as `RNNTagger` keeps them.
+    """
+
+    def __init__(
+        self,
+        words: Vocabulary[Word],
+        endings: Vocabulary[str],
+        tags: Vocabulary[Tag],
+        settings: Mapping[str, Any],
+    ) -> None:
+        self.words, self.endings, self.tags = words, endings, tags
+        size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
+        self.word_vectors = Embedding(len(words), size)
+        self.ending_vectors = Embedding(len(endings), size)
+        self.dropout = Dropout(settings["dropout"])
+        self.recurrent = CELLS[settings["cell"]](
+            2 * size,
+            hidden,
+            settings["num_layers"],
+            dropout=settings["dropout"],
+            bidirectional=settings["bidirectional"],
+        )
+        self.output = Linear(directions * hidden, len(tags))
+        self.crf = CRF(len(tags)) if settings["crf"] else None
+
+    def encode(self, words: Sequence[Word]) -> tuple[Ids, Ids]:
+        """The numbers of words and of their endings; 0 for what is not known."""
+        return self.words.encode(words), self.endings.encode(map(_ending, words))
+
+    def forward(self, words: Sequence[Ids], endings: Sequence[Ids]) -> tuple[Tensor, Ids]:
+        """Scores (T, B, K) of the tags of B sentences, and the sentences' lengths."""
+        ids, lengths = padded(words)
+        ends, _ = padded(endings)
+        vectors = concatenate([self.word_vectors(ids), self.ending_vectors(ends)], axis=2)
+        hidden, _ = self.recurrent(self.dropout(vectors), lengths=lengths)
+        return self.output(self.dropout(hidden)), lengths
+
+    def loss(self, words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> Tensor:
+        """The mean of -log P(tag) over all words."""
+        scores, lengths = self(words, endings)
+        if self.crf is None:
+            return cross_entropy(scores, padded(tags, IGNORE)[0], ignore_index=IGNORE)
+        return -self.crf.log_likelihood(scores, padded(tags)[0], lengths).sum() * (1.0 / int(lengths.sum()))
+
+    def decode(self, sentences: Sequence[Sequence[Word]]) -> list[list[int]]:
+        """The numbers of the best tags."""
+        words, endings = zip(*map(self.encode, sentences), strict=True)
+        scores, lengths = self(words, endings)
+        if self.crf is not None:
+            return list(self.crf.decode(scores, lengths))
+        best = scores.numpy().argmax(axis=-1)
+        return [column[:length].tolist() for column, length in zip(best.T, lengths, strict=True)]
+
+
+class Reading:
+    """The task of learning sentences, in batches that are mixed anew for each epoch.
+
+    A word that occurs n times is taken for unknown with probability 1 / (n + 1), so that the unknown word's vector is
+    learnt from rare words, and rare words are not learnt by heart.
+    """
+
+    def __init__(self, network: Network, sentences: Sequence[Sentence], batch: int) -> None:
+        self.network = network
+        self.batch = batch
+        self.sentences = [network.encode([word for word, _ in sentence]) for sentence in sentences]
+        self.tags = [network.tags.encode(tag for _, tag in sentence) for sentence in sentences]
+        counts = Counter(int(i) for words, _ in self.sentences for i in words)
+        self.unknown = np.array([1 / (counts[i] + 1) for i in range(len(network.words))])
+        self.seed = int(generator().integers(2**32))
+        self._mixed: tuple[int, list[Ids]] = (-1, [])
+
+    @property
+    def batches_in_epoch(self) -> int:
+        """How many steps it takes to read every sentence once."""
+        return -(-len(self.sentences) // self.batch)
+
+    def __call__(self, step: int) -> Loss:
+        """The loss of a batch; see `tinyseq.train.Task`."""
+        epoch, place = divmod(step, self.batches_in_epoch)
+        if self._mixed[0] != epoch:
+            lengths = [len(tags) for tags in self.tags]
+            self._mixed = epoch, bucketed(lengths, self.batch, np.random.default_rng([self.seed, epoch]))
+        chosen = self._mixed[1][place]
+        words = [self.sentences[i][0] for i in chosen]
+        words = [np.where(generator().random(len(ids)) < self.unknown[ids], 0, ids) for ids in words]  # 0 is UNKNOWN
+        loss = self.network.loss(words, [self.sentences[i][1] for i in chosen], [self.tags[i] for i in chosen])
+        count = sum(map(len, words))
+        return Loss(loss, count, f"epoch {epoch}, sentences {', '.join(map(str, chosen[:5]))} and others")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the batches depends on."""
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        self.seed, self._mixed = int(state["seed"]), (-1, [])
+
+
+def _pair(pair: object, sentence: int, position: int) -> tuple[Word, Tag]:
+    match pair:
+        case (str(word), str(tag)):
+            return word, tag
+        case _:
+            raise ValueError(f"sentence {sentence}, position {position}: expected a (word, tag) pair, found {pair!r}")
+
+
+def _ending(word: Word) -> str:
+    """The last three letters, and a sign for how the word looks."""
+    shape = "A" if word.isupper() else "a" if word.islower() else "Aa" if word[:1].isupper() else "-"
+    return f"{shape} {word[-3:].lower()}"

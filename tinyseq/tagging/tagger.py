@@ -1,0 +1,71 @@
+"""What every tagger can do: one label for each word of a sentence."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple, Self, TypeVar
+
+from tinyseq.data.readers import Sentence, Tag, Word
+
+Learnt = TypeVar("Learnt")
+
+
+class Accuracy(NamedTuple):
+    """The share of words with the right tag, from 0 to 1; nan where there is no such word.
+
+    Attributes:
+        all: of all words.
+        known: of those that the tagger has learnt from.
+        unknown: of the others.
+    """
+
+    all: float
+    known: float
+    unknown: float
+
+
+class Tagger(ABC):
+    """What every tagger can do once it has learnt, on top of tagging."""
+
+    @property
+    @abstractmethod
+    def known(self) -> Collection[Word]:
+        """The words that the tagger has learnt from."""
+
+    @abstractmethod
+    def fit(self, sentences: Iterable[Sentence]) -> Self:
+        """Learn from sentences of (word, tag) pairs."""
+
+    @abstractmethod
+    def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
+        """The tags of several sentences, each a list of words."""
+
+    def tag(self, words: Sequence[Word]) -> list[Tag]:
+        """The tags of one sentence, given as a list of words.
+
+        Raises:
+            TypeError: the sentence is a string, and not a list of words.
+        """
+        if isinstance(words, str):
+            raise TypeError(f"words must be a list, found the string {words[:20]!r}; words.split() makes one")
+        return self.tag_many([words])[0]
+
+    def accuracy(self, sentences: Iterable[Sentence]) -> Accuracy:
+        """How often the tagger agrees with the tags of some sentences."""
+        gold = [list(sentence) for sentence in sentences]
+        found = self.tag_many([[word for word, _ in sentence] for sentence in gold])
+        right, total = Counter[bool](), Counter[bool]()
+        for sentence, tags in zip(gold, found, strict=True):
+            for (word, tag), guess in zip(sentence, tags, strict=True):
+                total[word in self.known] += 1
+                right[word in self.known] += guess == tag
+        share = [right[known] / total[known] if total[known] else float("nan") for known in (True, False)]
+        everything = total.total()
+        return Accuracy(right.total() / everything if everything else float("nan"), *share)
+
+
+def learnt(value: Learnt | None) -> Learnt:
+    """What `fit` has set; a RuntimeError if it has not been called."""
+    if value is None:
+        raise RuntimeError("the tagger has learnt nothing yet; call fit first")
+    return value
