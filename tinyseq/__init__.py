@@ -5,7 +5,7 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 is computed.
 """
 
-from tinyseq import data, hmm, lm, nn, optim, tagging, testing, train, viz
+from tinyseq import data, hmm, inspect, lm, nn, optim, tagging, testing, train, viz
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from tinyseq.autograd.ops.elementwise import (
@@ -126,6 +126,7 @@ __all__ = [
     "grad",
     "hmm",
     "index_set",
+    "inspect",
     "leaky_relu",
     "lm",
     "load",

@@ -1,0 +1,30 @@
+"""Numbers to look at: what backpropagation through time does to one recorded graph.
+
+Nothing here changes the graph or a ``.grad``: look as often as you like, then call ``backward()``.
+"""
+
+from tinyseq.autograd.tape import Visit, trace_backward
+from tinyseq.inspect.explain import Explanation, Line, explain
+from tinyseq.inspect.flow import GradientFlow, gradient_flow
+from tinyseq.inspect.jacobian import JacobianNorms, jacobian_norms
+from tinyseq.inspect.memory import Crossing, Kept, SavedMemory, saved_memory
+from tinyseq.inspect.terms import LagTable, grad_by_lag, grad_by_step
+
+__all__ = [
+    "Crossing",
+    "Explanation",
+    "GradientFlow",
+    "JacobianNorms",
+    "Kept",
+    "LagTable",
+    "Line",
+    "SavedMemory",
+    "Visit",
+    "explain",
+    "grad_by_lag",
+    "grad_by_step",
+    "gradient_flow",
+    "jacobian_norms",
+    "saved_memory",
+    "trace_backward",
+]

@@ -1,0 +1,240 @@
+"""The chain rule of one graph, written out: every step of the way from the loss back to a weight."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tinyseq.autograd.graph import Leaf, Node, Parent, owner
+from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.inspect.naming import Name, Names
+from tinyseq.inspect.paths import leading_to, made_of, scalar_root
+
+NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
+TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
+# TeX as plain text: as much of it as the rules of ops use.
+PLAIN = (
+    (r"\b([xyz])_(\w+)", r"\1[\2]"),
+    (r"_\{\[(\w+)\]\}", r"[\1]"),
+    (r"\\bar ", "∇"),
+    (r"\\mathrel\{\+\}=", "+="),
+    (r"\\operatorname\{(\w+)\}", r"\1"),
+    (r"\\tfrac\{2\}\{\\sqrt\\pi\}", "2/√π"),
+    (r"\^\\top", "ᵀ"),
+    (r"\^2", "²"),
+    (r"\^\{([^{}]*)\}", r"^(\1)"),
+    (r"_\{([^{}]*)\}", r"_(\1)"),
+    (r"\\hat y", "ŷ"),
+    (r"\\langle ", "⟨"),
+    (r" \\rangle", "⟩"),
+    (r"\\neg ", "¬"),
+    (r"\\(ln|cos|sin) ", r"\1 "),
+    (r"\\,", " "),
+)
+SIGNS = {"odot": "⊙", "sum": "Σ", "prod": "Π", "ge": "≥", "le": "≤", "ne": "≠", "sigma": "σ", "Phi": "Φ", "mid": "|"}
+SIGNS |= {"varphi": "φ", "dots": "…", "in": "∈"}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One use of the chain rule.
+
+    Attributes:
+        step: its time step, None outside of the loops.
+        forward: what was computed, ``"h_3 = tanh(b_3)"``.
+        text, tex: the rule that carries the gradient one edge back, ``"∇b_3 = ∇h_3 (1 - h_3²)"``.
+    """
+
+    step: int | None
+    forward: str
+    text: str
+    tex: str
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """The chain rule from a loss back to W; notebooks show ``tex``, a terminal shows ``text``.
+
+    Attributes:
+        headline, headline_tex: the sum over the uses of W.
+        lines: all that happens on the way, newest first; texts leave out the middle of a long sequence.
+    """
+
+    headline: str
+    headline_tex: str
+    lines: tuple[Line, ...] = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """In plain text; ∇x is the gradient of the loss with respect to x."""
+        shown = [line for line in _elided(self.lines) if line is not None]
+        width = max((len(line.forward) for line in shown), default=0)
+        rows = [self.headline, ""]
+        for line in _elided(self.lines):
+            if line is None:
+                rows.append("             ⋮")
+            else:
+                place = "" if line.step is None else f"step {line.step}"
+                rows.append(f"  {place:<10} {line.forward:<{width}}    {line.text}")
+        return "\n".join(rows)
+
+    @property
+    def tex(self) -> str:
+        r"""As a TeX display (``aligned``); $\bar x$ is the gradient of the loss with respect to x."""
+        rows = [rf"&{self.headline_tex}"]
+        for line in _elided(self.lines):
+            if line is None:
+                rows.append(r"&\;\vdots")
+            else:
+                place = "" if line.step is None else rf" && t = {line.step}"
+                rows.append(f"&{line.tex}{place}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.tex}$$"
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def explain(loss: Tensor, W: Tensor) -> Explanation:
+    """Write out the chain rule of this very graph, from the loss back to W.
+
+    The rules come from the ops' declarations. States and gates have their usual names with the step they belong to
+    (h_3, c_3, i_3), other values of a step have letters (a_3, b_3), and values outside of the loops are u_1, u_2, ...
+
+    Args:
+        loss: a single number.
+        W: a parameter or any other tensor that the loss was made of.
+
+    Raises:
+        ValueError: if the loss is no single number, or does not depend on W.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(2):
+        ...     with ts.step(t):
+        ...         h = ts.tanh(w * h)
+        >>> explain(h, w)
+        dL/dW = the sum of 2 uses of W, shape (): multiply at steps 0, 1
+        <BLANKLINE>
+          step 1     L = tanh(a_1)               ∇a_1 = ∇L (1 - L²)
+          step 1     a_1 = multiply(W, b_0)      ∇W += ∇a_1 b_0
+          step 1     a_1 = multiply(W, b_0)      ∇b_0 = ∇a_1 W
+          step 0     b_0 = tanh(a_0)             ∇a_0 = ∇b_0 (1 - b_0²)
+          step 0     a_0 = multiply(W, const)    ∇W += ∇a_0 const
+    """
+    root, target = scalar_root(loss), as_node(W)
+    nodes = made_of(loss)
+    between = leading_to(target, nodes)
+    if owner(root) not in between:
+        raise ValueError(f"loss does not depend on W (shape {W.shape}), so that there is no chain rule to write out")
+    names = Names(nodes, target, root)
+    way = [node for node in nodes if node in between and node is not target]
+    several = _fed_more_than_once(way)
+    lines = [
+        _line(node, i, edge, names, edge in several)
+        for node in way
+        for i, edge in enumerate(node.edges)
+        if edge is not None and (edge in between or owner(edge) in between)
+    ]
+    uses = [node for node in way for edge in node.edges if edge is target]
+    return Explanation(_headline(uses, target), _headline_tex(uses), tuple(lines))
+
+
+def _fed_more_than_once(way: list[Node]) -> set[Parent]:
+    once: set[Parent] = set()
+    several: set[Parent] = set()
+    for node in way:
+        for edge in node.edges:
+            if edge is not None:
+                (several if edge in once else once).add(edge)
+    return several
+
+
+def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
+    rule = _clause(node, i)
+    if several and "+}=" not in rule:
+        rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
+    letters = _letters(node, edge, names)
+    if node.op.variadic:
+        rule = rule.replace("x_i", "x").replace("_{[i]}", "_i").replace("_i", f"_{i}")
+    only_bars = r"\hat" in rule or node.op.variadic  # there, letters without a bar are not the arguments
+    arguments = ", ".join(names[parent].text for parent in node.edges[:3]) + (", …" if len(node.edges) > 3 else "")
+    return Line(
+        node.label.step,
+        f"{names[node].text} = {node.op.name}({arguments})",
+        _filled(_plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", only_bars),
+        _filled(rule, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar", only_bars),
+    )
+
+
+def _clause(node: Node, i: int) -> str:
+    """The rule for one argument: it begins with that argument's letter."""
+    clauses = node.op.tex.split(r",\quad ")
+    return clauses[i - (len(node.edges) - len(clauses))] if 1 < len(clauses) <= len(node.edges) else node.op.tex
+
+
+def _letters(node: Node, edge: Parent, names: Names) -> dict[str, Name]:
+    """What the letters of a rule stand for: x and y for arguments and z for the result, or x and y for one of each."""
+    if len(node.op.inputs) == 1:
+        return {"x": names[edge], "v": names[edge], "y": names[node]}
+    found = {"x": names[node.edges[-2]], "y": names[node.edges[-1]], "z": names[node]}
+    return found | {"c": names[node.edges[0]]} if len(node.edges) == 3 else found
+
+
+def _filled(rule: str, letters: dict[str, str], bar: str, only_bars: bool) -> str:
+    parts: list[str] = []
+    for token in TOKEN.findall(rule):
+        barred = "".join(parts[-2:]).rstrip().endswith(bar)
+        parts.append(letters[token] if token in letters and (barred or not only_bars) else token)
+    return "".join(parts)
+
+
+def _plain(rule: str) -> str:
+    for pattern, replacement in PLAIN:
+        rule = re.sub(pattern, replacement, rule)
+    return re.sub(r"\\([A-Za-z]+)", lambda word: SIGNS.get(word[1], word[1]), rule)
+
+
+def _headline(uses: list[Node], target: Parent) -> str:
+    name = f" = {target.name}" if isinstance(target, Leaf) and target.name else ""
+    places = []
+    for op in dict.fromkeys(node.op.name for node in uses):
+        steps = sorted({node.label.step for node in uses if node.op.name == op and node.label.step is not None})
+        places.append(f"{op} {_ranges(steps)}" if steps else f"{op} outside of the loops")
+    count = "1 use" if len(uses) == 1 else f"{len(uses)} uses"
+    return f"dL/dW = the sum of {count} of W{name}, shape {target.shape}: {', '.join(places)}"
+
+
+def _headline_tex(uses: list[Node]) -> str:
+    steps = sorted({node.label.step for node in uses if node.label.step is not None})
+    whole = r"\frac{\partial L}{\partial W}"
+    if len(steps) < 2:
+        return rf"{whole} = \bar W"
+    return rf"{whole} = \sum_{{t={steps[0]}}}^{{{steps[-1]}}} \left.{whole}\right|_{{(t)}}"
+
+
+def _ranges(steps: list[int]) -> str:
+    if len(steps) > 2 and steps == list(range(steps[0], steps[-1] + 1)):
+        return f"at steps {steps[0]} to {steps[-1]}"
+    return f"at step{'s' * (len(steps) > 1)} {', '.join(map(str, steps))}"
+
+
+def _elided(lines: tuple[Line, ...]) -> Iterator[Line | None]:
+    """The lines to show, and None once for each gap."""
+    steps = sorted({line.step for line in lines if line.step is not None})
+    if len(steps) > NEWEST + OLDEST + 1:
+        steps = steps[:OLDEST] + steps[-NEWEST:]
+    outside = [line for line in lines if line.step is None]
+    if len(outside) > 2 * OUTSIDE:
+        outside = outside[:OUTSIDE] + outside[-OUTSIDE:]
+    kept = set(map(id, outside))
+    gap = False
+    for line in lines:
+        if line.step in steps or id(line) in kept:
+            yield line
+            gap = False
+        elif not gap:
+            yield None
+            gap = True

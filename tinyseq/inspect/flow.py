@@ -1,0 +1,96 @@
+"""How large the gradient is on its way back through time: vanishing and exploding, seen on one graph."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf, Node, Output, owner
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import to_numpy
+from tinyseq.inspect.paths import made_of, ones, steps_of, visits
+from tinyseq.inspect.states import loops, prefixes
+
+Norms = np.ndarray[Any, np.dtype[np.float64]]
+
+
+@dataclass(frozen=True, eq=False)
+class GradientFlow:
+    """The norms of a loss's gradient with respect to states and gates, by time step.
+
+    Names are ``"h"`` and ``"c"`` for states, ``"i"``, ``"f"``, ``"g"``, ``"o"`` for the gates of an LSTM and ``"r"``,
+    ``"z"``, ``"n"`` for those of a GRU. Where a graph has several loops, the module comes first: ``"l1_reverse.h"``.
+
+    Attributes:
+        states: for each state, the Frobenius norm of dL/dh_t at each step, (T,).
+        gates: the same for the gates, after their sigmoid or tanh.
+    """
+
+    states: dict[str, Norms]
+    gates: dict[str, Norms]
+
+    @property
+    def norms(self) -> dict[str, Norms]:
+        """States and gates together: what ``ts.viz.plots.gradient_flow`` takes."""
+        return {**self.states, **self.gates}
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.norms))
+        lines = [f"GradientFlow over {len(next(iter(self.states.values())))} steps, norm of the gradient:"]
+        for name, norms in self.norms.items():
+            lines.append(f"  {name:<{width}} {norms[0]:9.3g} at step 0, {norms[-1]:9.3g} at step {len(norms) - 1}")
+        return "\n".join(lines)
+
+
+def gradient_flow(loss: Tensor) -> GradientFlow:
+    """The norms of dL/dh_t, dL/dc_t and of the gates' gradients at every time step.
+
+    States and gates are found in the graph: see `tinyseq.inspect.states`. Each norm is that of the complete gradient:
+    what the loss at step t sends and what comes back from step t + 1.
+
+    Args:
+        loss: a single number.
+
+    Raises:
+        ValueError: if the loss is no single number, or no step of its graph hands a state to another.
+
+    Source: the discussion of |dh_t/dh_k| in the lectures.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> _ = ts.manual_seed(0)
+        >>> output, _ = ts.nn.LSTM(3, 4)(ts.ones(20, 1, 3))
+        >>> flow = gradient_flow(output[19].sum())
+        >>> list(flow.states), list(flow.gates), flow.states["h"].shape
+        (['h', 'c'], ['i', 'f', 'g', 'o'], (20,))
+        >>> bool(flow.states["h"][0] < 0.1 * flow.states["h"][19])
+        True
+    """
+    nodes = made_of(loss)
+    found = loops(nodes)
+    if not found:
+        raise ValueError(
+            "no state is handed from one time step to another in this graph; "
+            "run the loop under `with ts.step(t):`, as ts.nn.RNN, LSTM and GRU do"
+        )
+    steps = steps_of(nodes)
+    states: dict[str, Norms] = {}
+    gates: dict[str, Norms] = {}
+    wanted: dict[Leaf | Node, list[tuple[int | None, slice, Norms, int]]] = defaultdict(list)
+    for prefix, loop in zip(prefixes([loop.scope for loop in found]), found, strict=True):
+        for name, by_step in sorted(loop.states.items(), reverse=True):
+            norms = states[prefix + name] = np.zeros(steps)
+            for step, state in by_step.items():
+                index = state.index if isinstance(state, Output) else None
+                wanted[owner(state)].append((index, slice(None), norms, step))
+        for name in sorted(loop.gates, key="ifgorzn".find):
+            norms = gates[prefix + name] = np.zeros(steps)
+            for step, block in loop.gates[name].items():
+                wanted[block.node].append((None, block.rows, norms, step))
+    for node, upstream, _ in visits(ones(loss)):
+        for index, rows, norms, step in wanted.get(node, ()):
+            gradient = upstream if index is None else upstream[index]
+            if gradient is not None:
+                norms[step] = np.linalg.norm(to_numpy(gradient)[rows])
+    return GradientFlow(states, gates)

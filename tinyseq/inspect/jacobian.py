@@ -1,0 +1,228 @@
+"""The effect of the past on the future: how one hidden state changes with an earlier one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner
+from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.inspect.paths import leading_to, visits
+from tinyseq.inspect.states import loops
+
+Floats = np.ndarray[Any, np.dtype[np.float64]]
+MOVES = {"getitem", "transpose", "reshape", "stack", "concatenate", "where", "unbind", "split"}
+SLOPE_AT_MOST_ONE = {"add", "subtract", "negative", "tanh", "sigmoid", "relu", "transpose", "reshape", "astype"}
+
+
+@dataclass(frozen=True, eq=False)
+class JacobianNorms:
+    """How h_t changes with earlier states h_k, k = s, ..., t.
+
+    Attributes:
+        jacobian: dh_t/dh_s, (size of h_t, size of h_s), both flattened.
+        singular_values: of ``jacobian``, largest first.
+        steps: the steps k from s to t, (K,); falling for the direction that reads backward.
+        norms: (K,), the largest singular value of dh_t/dh_k; 1 at k = t.
+        beta: the largest singular value of the recurrent weight, None if the graph has not exactly one.
+        bound: (K,), beta^(t - k), which no norm exceeds; None where the way from h_s to h_t is not one chain of
+            products with the weight and of functions whose slope is at most 1, as in an LSTM or GRU.
+        spectral_radius: the largest |eigenvalue| of a square recurrent weight, else None. Below 1 the linear network
+            forgets in the long run, even where beta is above 1.
+    """
+
+    jacobian: Floats = field(repr=False)
+    singular_values: Floats
+    steps: np.ndarray[Any, np.dtype[np.int64]]
+    norms: Floats
+    beta: float | None
+    bound: Floats | None
+    spectral_radius: float | None
+
+    @property
+    def curves(self) -> dict[str, Floats]:
+        """The norms, their bound, and the spectral radius to the power t - k, for one figure."""
+        found = {"norm of dh_t/dh_k": self.norms}
+        if self.bound is not None:
+            found["bound, beta^(t-k)"] = self.bound
+        if self.spectral_radius is not None:
+            found["spectral radius^(t-k)"] = self.spectral_radius ** abs(self.steps[-1] - self.steps).astype(float)
+        return found
+
+    def __repr__(self) -> str:
+        lines = [f"JacobianNorms of the state at step {self.steps[-1]} by that at step {self.steps[0]}:"]
+        largest = ", ".join(f"{value:.3g}" for value in self.singular_values[:4])
+        lines.append(f"  singular values {largest}{', ...' if len(self.singular_values) > 4 else ''}")
+        if self.bound is not None:
+            lines.append(
+                f"  bound beta^(t-s) = {self.beta:.4g}^{abs(self.steps[-1] - self.steps[0])} = {self.bound[0]:.3g}"
+            )
+        if self.spectral_radius is not None:
+            lines.append(f"  spectral radius of the recurrent weight {self.spectral_radius:.4g}")
+        return "\n".join(lines)
+
+
+def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
+    """The Jacobian dh_t/dh_s, its singular values, and the bound beta^(t - s) that makes gradients vanish.
+
+    For the plain network h_t = tanh(W_hh h_{t-1} + ...), every step multiplies by diag(tanh') W_hh, whose largest
+    singular value is at most beta, that of W_hh, as 0 < tanh' <= 1. For an LSTM, dh_t/dh_s leaves out what the cell
+    c_s carries on its own; dc_t/dc_s is another question that this function answers too.
+
+    Args:
+        h_s: an earlier state, such as ``output[s]`` of a layer or the state of a loop of one's own; any shape.
+        h_t: a later state. Elements of a batch are taken together; pick one by ``output[t, b]``.
+
+    Raises:
+        ValueError: if h_t does not depend on h_s.
+        RuntimeError: if one of them has no graph.
+
+    Source: |dh_t/dh_k| <= beta^(t - k) in the lectures; Pascanu, Mikolov and Bengio, "On the difficulty of training
+    recurrent neural networks", 2013.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> _ = ts.manual_seed(0)
+        >>> output, _ = ts.nn.RNN(3, 4)(ts.ones(10, 1, 3))
+        >>> found = jacobian_norms(output[2], output[9])
+        >>> found.jacobian.shape, found.steps
+        ((4, 4), array([2, 3, 4, 5, 6, 7, 8, 9]))
+        >>> bool((found.norms <= found.bound * (1 + 1e-6)).all())
+        True
+    """
+    (target, columns), (root, rows) = _located(h_s, "h_s"), _located(h_t, "h_t")
+    nodes = ancestors([root])
+    between = leading_to(target, nodes)
+    if root is target or owner(root) not in between:
+        raise ValueError("h_t does not depend on h_s: give the earlier state first, both of one sequence and layer")
+    states = _states_between(target, root, nodes, between)
+    jacobians = {step: np.zeros((len(rows), len(columns))) for step in states}
+    xp = namespace_of(h_t._array)
+    for i, row in enumerate(rows):
+        unit = np.zeros(root.shape, dtype=root.dtype)
+        unit.reshape(-1)[row] = 1
+        found = _gradients({root: xp.asarray(unit)}, between, set(states.values()))
+        for step, state in states.items():
+            if state in found:
+                jacobians[step][i] = to_numpy(found[state]).reshape(-1)[columns]
+    steps = np.array(list(states))
+    lags = abs(steps[-1] - steps).astype(float)
+    matrices = _recurrent_weights(target, root, nodes, between)
+    beta = None if len(matrices) != 1 else float(np.linalg.norm(matrices[0], 2))
+    square = len(matrices) == 1 and matrices[0].shape[0] == matrices[0].shape[1]
+    bound = beta**lags if beta is not None and _is_chain(root, target, between) else None
+    return JacobianNorms(
+        jacobians[steps[0]],
+        np.asarray(np.linalg.svd(jacobians[steps[0]], compute_uv=False), dtype=np.float64),
+        steps,
+        np.array([np.linalg.norm(jacobians[step], 2) for step in steps]),
+        beta,
+        bound,
+        float(abs(np.linalg.eigvals(matrices[0])).max()) if square else None,
+    )
+
+
+def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
+    """Where a state was made, and the places of its elements there: ``output[t]`` is the h that step t handed on.
+
+    The way back leads through ops that only move values. Numbered gradients sent along it arrive at their elements.
+    """
+    node = as_node(h)
+    if isinstance(node, Leaf) or node.label.step is not None:
+        return node, np.arange(h.size)
+    xp = namespace_of(h._array)
+    outside: set[Parent] = set()
+    stack: list[Parent] = [node]
+    ends: set[Parent] = set()
+    while stack:
+        made = owner(stack.pop())
+        if made in outside:
+            continue
+        outside.add(made)
+        for edge in made.edges if isinstance(made, Node) else ():
+            if edge is None:
+                continue
+            maker = owner(edge)
+            if isinstance(maker, Node) and maker.label.step is None and maker.op.name in MOVES:
+                stack.append(edge)
+            else:
+                ends.add(edge)
+    numbers = xp.reshape(xp.arange(1, h.size + 1, dtype=h.dtype), h.shape)
+    found = _gradients({node: numbers}, outside | ends, ends)
+    arrived = {end: to_numpy(g).reshape(-1) for end, g in found.items() if to_numpy(g).any()}
+    if len(arrived) == 1:
+        ((end, values),) = arrived.items()
+        order = {int(value): place for place, value in enumerate(values.tolist()) if value}
+        if sorted(order) == list(range(1, h.size + 1)):
+            return end, np.array([order[i] for i in range(1, h.size + 1)])
+    raise ValueError(f"{name} holds the values of {len(arrived)} tensors; give the state of one step, as output[t]")
+
+
+def _gradients(seeds: dict[Parent, Array], through: set[Parent], wanted: set[Parent]) -> dict[Parent, Array]:
+    """The gradients of some tensors on the way."""
+    found: dict[Parent, Array] = {parent: g for parent, g in seeds.items() if parent in wanted}
+    for _, _, contributions in visits(seeds, through):
+        for parent, g in contributions:
+            if parent in wanted:
+                found[parent] = found[parent] + g if parent in found else g
+    return found
+
+
+def _states_between(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> dict[int, Parent]:
+    """The states from h_s to h_t by step, all of one name in one loop."""
+    found: dict[int, Parent] = {}
+    for loop in loops(nodes):
+        for series in loop.states.values():
+            if any(state is root or state is target for state in series.values()):
+                found = {
+                    step: state for step, state in series.items() if state in between and state.shape == root.shape
+                }
+    last = max((node.label.step for node in nodes if node.label.step is not None), default=1)
+    found[_step(root, last)] = root
+    oldest = min(found, key=lambda step: found[step].seq)
+    before = oldest + 1 if oldest > _step(root, last) else oldest - 1  # where an initial state stands
+    found[_step(target, before)] = target
+    return {step: found[step] for step in sorted(found, key=lambda step: found[step].seq)}
+
+
+def _step(parent: Parent, otherwise: int) -> int:
+    step = None if isinstance(parent, Leaf) else parent.label.step
+    return otherwise if step is None else step
+
+
+def _uses(node: Node, between: set[Parent]) -> list[int]:
+    """The arguments of a node through which the way back leads."""
+    return [i for i, edge in enumerate(node.edges) if edge is not None and (edge in between or owner(edge) in between)]
+
+
+def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> list[Floats]:
+    """The different matrices, leaves or constants, that a state is multiplied by on the way."""
+    found: dict[Any, Floats] = {}
+    for node in nodes:
+        if node.op.name == "matmul" and node in between and node is not target and node.saved is not None:
+            ways = _uses(node, between)
+            weight = 1 - ways[0] if len(ways) == 1 else 0
+            matrix = node.saved[weight]
+            if len(ways) == 1 and matrix.ndim == 2 and not isinstance(node.edges[weight], Node | Output):
+                found[id(matrix)] = to_numpy(matrix).astype(np.float64)
+    return list(found.values())
+
+
+def _is_chain(root: Parent, target: Parent, between: set[Parent]) -> bool:
+    """Whether one way alone leads back, through products and functions of slope at most 1."""
+    return all(ways == 1 for ways in _chain(root, target, between))
+
+
+def _chain(root: Parent, target: Parent, between: set[Parent]) -> Iterator[int]:
+    """The number of ways on from each node, from h_t back to h_s; 0 for an op that may stretch."""
+    here = root
+    while here is not target:
+        node = owner(here)
+        assert isinstance(node, Node)
+        ways = _uses(node, between)
+        yield len(ways) if node.op.name in SLOPE_AT_MOST_ONE | {"matmul"} else 0
+        edge = node.edges[ways[0]]
+        assert edge is not None
+        here = edge

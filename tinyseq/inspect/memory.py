@@ -1,0 +1,238 @@
+"""What a recorded graph keeps in memory until its backward pass."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isqrt, prod
+from typing import Any, Literal
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array, is_array
+from tinyseq.inspect.paths import made_of, steps_of
+
+Kind = Literal["result", "constant", "parameter"]
+VIEWS = {
+    "transpose",
+    "reshape",
+    "getitem",
+    "split",
+    "unbind",
+    "broadcast_to",
+}  # their results may look into their input
+
+
+@dataclass(frozen=True)
+class Kept:
+    """One array that a graph keeps.
+
+    Attributes:
+        op, scope, step: the oldest use that saved it.
+        kind: ``"result"`` of an op, which lives only for the backward pass; ``"constant"``, such as an input; or
+            ``"parameter"``, the values of a leaf, which would be there anyway.
+        nbytes: its size. A view keeps the whole array that it looks into, so that is what counts.
+    """
+
+    op: str
+    scope: tuple[str, ...]
+    step: int | None
+    kind: Kind
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A value that a step reads from another step, or from outside of the loop.
+
+    Attributes:
+        key: tells it from other values.
+        nbytes: its size.
+        made, read: the steps; ``made`` is None outside of the loops.
+    """
+
+    key: tuple[int, int]
+    nbytes: int
+    made: int | None
+    read: int
+
+
+@dataclass(frozen=True, eq=False)
+class SavedMemory:
+    """What a graph keeps for its backward pass; every array counts once, for the oldest op that saved it.
+
+    Attributes:
+        entries: one for each array.
+        crossings: what the steps read from outside of themselves.
+        steps: how many time steps the graph has.
+    """
+
+    entries: tuple[Kept, ...]
+    crossings: tuple[Crossing, ...]
+    steps: int
+
+    @property
+    def total(self) -> int:
+        """Bytes that the graph keeps alive: results and constants, without parameters."""
+        return sum(entry.nbytes for entry in self._own())
+
+    @property
+    def by_op(self) -> dict[str, int]:
+        """The total by the op that saved them, the largest first."""
+        return self._by(lambda entry: entry.op)
+
+    @property
+    def by_module(self) -> dict[str, int]:
+        """The total by module path, the largest first; ``""`` is the top level."""
+        return self._by(lambda entry: ".".join(entry.scope))
+
+    @property
+    def by_step(self) -> dict[int | None, int]:
+        """The total by time step, the largest first; None is what lies outside of the loops."""
+        return self._by(lambda entry: entry.step)
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        """Bytes of results, of constants, and of parameters, which the total leaves out."""
+        sums = {"result": 0, "constant": 0, "parameter": 0}
+        for entry in self.entries:
+            sums[entry.kind] += entry.nbytes
+        return sums
+
+    def checkpointed(self, every: int) -> int:
+        """The bytes at the peak if each window of so many steps were computed again on the way back.
+
+        All that a window reads from outside of it is kept: the state before it and the inputs' share z_t. Of the
+        results inside the windows, one window's are there at a time; windows of several layers or loops count
+        together. The price is one more forward pass over the steps.
+
+        Args:
+            every: steps in a window, from 1.
+
+        Raises:
+            ValueError: for a window of less than one step.
+        """
+        if every < 1:
+            raise ValueError(f"every must be at least 1 step, got {every}")
+        windows: dict[int, int] = defaultdict(int)
+        always = 0
+        for entry in self._own():
+            if entry.kind == "result" and entry.step is not None:
+                windows[entry.step // every] += entry.nbytes
+            else:
+                always += entry.nbytes
+        handed_in = {
+            crossing.key: crossing.nbytes
+            for crossing in self.crossings
+            if crossing.made is None or crossing.made // every != crossing.read // every
+        }
+        return always + sum(handed_in.values()) + max(windows.values(), default=0)
+
+    def _own(self) -> Iterator[Kept]:
+        return (entry for entry in self.entries if entry.kind != "parameter")
+
+    def _by(self, key: Callable[[Kept], Any]) -> dict[Any, int]:
+        sums: dict[Any, int] = defaultdict(int)
+        for entry in self._own():
+            sums[key(entry)] += entry.nbytes
+        return dict(sorted(sums.items(), key=lambda item: -item[1]))
+
+    def __repr__(self) -> str:
+        lines = [f"SavedMemory: {_readable(self.total)} for the backward pass of {self.steps} steps"]
+        for title, sums in (("op", self.by_op), ("module", self.by_module)):
+            lines.extend(
+                f"  {title} {name or 'top level':<24} {_readable(n):>10}" for name, n in list(sums.items())[:6]
+            )
+        if self.steps > 1:
+            every = isqrt(self.steps)
+            lines.append(f"  checkpointed every {every} steps: {_readable(self.checkpointed(every))}")
+        return "\n".join(lines)
+
+
+def saved_memory(loss: Tensor) -> SavedMemory:
+    """The bytes that a graph keeps for its backward pass, by op, module and time step.
+
+    Args:
+        loss: a single number whose graph has not been freed.
+
+    Raises:
+        ValueError: if the loss is no single number.
+        RuntimeError: if a backward pass has freed the graph.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, x = ts.tensor([1.0, 2.0], requires_grad=True), ts.ones(2)
+        >>> memory = saved_memory(ts.exp(w * x).sum())
+        >>> memory.total, memory.by_op, memory.by_kind["parameter"]
+        (32, {'multiply': 16, 'exp': 16}, 16)
+    """
+    nodes = made_of(loss)
+    entries: dict[int, Kept] = {}
+    crossings: list[Crossing] = []
+    for node in reversed(nodes):
+        if node.saved is None:
+            raise RuntimeError(
+                f"{node.op.name} (in {node.label}) keeps nothing any more: backward() has freed this graph. "
+                "Look before it, or pass it retain_graph=True"
+            )
+        for kind, array in _arrays(node):
+            buffer, nbytes = _buffer(array)
+            entries.setdefault(buffer, Kept(node.op.name, node.label.scope, node.label.step, kind, nbytes))
+        if node.label.step is not None:
+            crossings.extend(_crossings(node, node.label.step))
+    return SavedMemory(tuple(entries.values()), tuple(crossings), steps_of(nodes))
+
+
+def _arrays(node: Node) -> Iterator[tuple[Kind, Array]]:
+    """Every array that a node keeps: saved values, and indices among its settings."""
+    op = node.op
+    for part, value in zip(op.saves, node.saved or (), strict=True):
+        if op.variadic and part == op.inputs[0]:
+            for edge, array in zip(node.edges, value, strict=True):
+                if is_array(array):
+                    yield _kind(edge, array), array
+        elif is_array(value):
+            yield _kind(node.edges[op.inputs.index(part)], value) if part in op.inputs else "result", value
+    for setting in node.attrs.values():
+        for value in setting if isinstance(setting, tuple) else (setting,):
+            if is_array(value):
+                yield "constant", value
+
+
+def _kind(edge: Parent | None, array: Array) -> Kind:
+    """Whose array it is: a view of a parameter is the parameter's."""
+    if _base(array) is not None:
+        while isinstance(edge, Node | Output):
+            node = edge.node if isinstance(edge, Output) else edge
+            if node.op.name not in VIEWS:
+                break
+            edge = node.edges[0]
+    return "constant" if edge is None else "parameter" if isinstance(edge, Leaf) else "result"
+
+
+def _base(array: Array) -> Any:
+    return getattr(array, "base", None)
+
+
+def _buffer(array: Array) -> tuple[int, int]:
+    """The identity and the size of the memory that an array lies in."""
+    while isinstance(_base(array), type(array)):
+        array = _base(array)
+    nbytes = prod(array.shape) * array.dtype.itemsize
+    return id(array if _base(array) is None else _base(array)), nbytes
+
+
+def _crossings(node: Node, step: int) -> Iterator[Crossing]:
+    for edge in node.edges:
+        if edge is None or isinstance(edge, Leaf) or edge.label.step == step:
+            continue
+        key = (edge.seq, edge.index if isinstance(edge, Output) else 0)
+        yield Crossing(key, prod(edge.shape) * edge.dtype.itemsize, edge.label.step, step)
+
+
+def _readable(nbytes: int) -> str:
+    size, unit = float(nbytes), "B"
+    for larger in ("kB", "MB", "GB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.3g} {unit}"

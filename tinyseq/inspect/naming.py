@@ -1,0 +1,78 @@
+"""Names for the values of a graph, as a lecturer would give them at the board."""
+
+from dataclasses import dataclass
+from string import ascii_lowercase
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.inspect.states import beginnings, loops, prefixes, stepped
+
+LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyu"]  # the others mean something
+
+
+@dataclass(frozen=True)
+class Name:
+    """A value's name in text and in TeX."""
+
+    text: str
+    tex: str
+
+
+class Names:
+    """The name of every value: ``W``, ``h_3``, ``a_3`` and ``u_1``.
+
+    Args:
+        nodes: a whole graph, newest first.
+        target: what is called W.
+        root: what is called L.
+    """
+
+    def __init__(self, nodes: list[Node], target: Parent, root: Parent) -> None:
+        self._known: dict[Parent, Name] = {}
+        scopes = sorted({scope for (scope, _), _ in stepped(nodes)})
+        prefix = dict(zip(scopes, prefixes(scopes), strict=True))
+        self._name_by_role(nodes, prefix)
+        for loop in loops(nodes):
+            blocks: dict[Node, str] = {}
+            for gate, by_step in loop.gates.items():
+                for block in by_step.values():
+                    blocks[block.node] = blocks.get(block.node, "") + gate
+            for node, gate in blocks.items():
+                self._known[node] = _name(gate, node.label.step, prefix[loop.scope])
+            for state, states in loop.states.items():
+                if state != "state":
+                    for step, parent in states.items():
+                        self._known[parent] = _name(state, step, prefix[loop.scope])
+        for i, node in enumerate(sorted((n for n in nodes if n.label.step is None), key=lambda n: n.seq), 1):
+            self._known[node] = Name(f"u_{i}", f"u_{{{i}}}")
+        self._known[root] = Name("L", "L")
+        self._known[target] = Name("W", "W")
+
+    def __getitem__(self, parent: Parent | None) -> Name:
+        if parent is None:
+            return Name("const", r"\text{const}")
+        if parent in self._known:
+            return self._known[parent]
+        if isinstance(parent, Output):
+            whole = self[parent.node]
+            return Name(f"{whole.text}[{parent.index}]", f"{whole.tex}[{parent.index}]")
+        name = (parent.name or "leaf").rpartition(".")[2] if isinstance(parent, Leaf) else parent.op.name
+        return Name(name, r"\mathtt{" + name.replace("_", r"\_") + "}")
+
+    def _name_by_role(self, nodes: list[Node], prefix: dict[tuple[str, ...], str]) -> None:
+        """Values of one role have one letter, with the step as index."""
+        begin = beginnings(nodes)
+        roles: dict[tuple[str, ...], dict[int, str]] = {scope: {} for scope in prefix}
+        for place, node in stepped(nodes):
+            roles[place[0]][node.seq - begin[place]] = ""
+        for offsets in roles.values():
+            for i, offset in enumerate(sorted(offsets)):
+                turn, rank = divmod(i, len(LETTERS))
+                offsets[offset] = LETTERS[rank] + str(turn or "")
+        for place, node in stepped(nodes):
+            scope, step = place
+            self._known[node] = _name(roles[scope][node.seq - begin[place]], step, prefix[scope])
+
+
+def _name(letter: str, step: int | None, prefix: str) -> Name:
+    above = rf"^{{\text{{{prefix[:-1].replace('_', chr(92) + '_')}}}}}" if prefix else ""
+    return Name(f"{prefix}{letter}_{step}", f"{letter}{above}_{{{step}}}")

@@ -1,0 +1,75 @@
+"""Ways through the recorded graph, and backward walks that leave the graph as it was."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from tinyseq.autograd.graph import Node, Output, Parent, ancestors, owner
+from tinyseq.autograd.tape import Visit, walk
+from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.backend import Array, namespace_of
+
+
+def scalar_root(loss: Tensor) -> Parent:
+    """The graph position of a loss, which must be one number."""
+    if loss.size != 1:
+        raise ValueError(f"loss must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
+    return as_node(loss)
+
+
+def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:
+    """The target, and all of the nodes (given newest first) and their outputs that were made of it."""
+    found: set[Parent] = {target}
+    for node in reversed(nodes):
+        for edge in node.edges:
+            if edge is not None and (edge in found or owner(edge) in found):
+                found.update((edge, node))
+    return found
+
+
+def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) -> Iterator[Visit]:
+    """Walk backward from several places at once; saved values stay, and no ``.grad`` is touched.
+
+    Args:
+        seeds: where to start, and the gradients there.
+        through: where the walk may go; everywhere if None.
+    """
+    gradients: dict[Parent, Any] = {}
+    for parent, g in seeds.items():
+        if isinstance(parent, Output):
+            gradients.setdefault(parent.node, {})[parent] = g
+        else:
+            gradients[parent] = g
+    for visit in walk(gradients, list(seeds), {}, useful=through, retain_graph=True, watched=True):
+        node, g, contributions = visit
+        yield Visit(node, g, [(parent, _fitted(term, parent)) for parent, term in contributions])
+
+
+def _fitted(g: Array, parent: Parent) -> Array:
+    """A single use's share in its parent's shape: a product's rule leaves batch axes for the sum over all uses."""
+    if g.shape == parent.shape:
+        return g
+    xp = namespace_of(g)
+    extra = len(g.shape) - len(parent.shape)
+    ones = tuple(extra + i for i, side in enumerate(parent.shape) if side == 1 and g.shape[extra + i] != 1)
+    return xp.reshape(xp.sum(g, axis=(*range(extra), *ones)), parent.shape)
+
+
+def ones(loss: Tensor) -> dict[Parent, Array]:
+    """The seed of a whole backward pass: dL/dL = 1."""
+    return {scalar_root(loss): namespace_of(loss._array).ones(loss.shape, dtype=loss.dtype)}
+
+
+def add(sums: dict[Any, Array], key: Any, term: Array) -> None:
+    """Add to one of several sums, without writing to the term."""
+    sums[key] = sums[key] + term if key in sums else term
+
+
+def steps_of(nodes: Iterable[Parent]) -> int:
+    """One more than the last time step that any node carries."""
+    labels = (node.label.step for node in nodes if isinstance(node, Node))
+    return 1 + max((step for step in labels if step is not None), default=-1)
+
+
+def made_of(loss: Tensor) -> list[Node]:
+    """Every node that a loss was made of, newest first."""
+    return ancestors([scalar_root(loss)])

@@ -1,0 +1,151 @@
+"""Which values of a graph are recurrent states and gates.
+
+Nobody has to name them. A *state* is what one time step hands to another. It is h if the next step multiplies it by a
+matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of one
+block of rows that a step has split.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
+
+Place = tuple[tuple[str, ...], int]  # a module path and a time step
+PASSING = {"transpose", "reshape", "getitem", "multiply", "astype"}  # what may lie between h and W_hh h
+GATE_NAMES = {3: "rzn", 4: "ifgo"}  # by the number of blocks: the order of GRU and LSTM weights
+
+
+@dataclass
+class Loop:
+    """The states and gates of one loop over time, by name and step."""
+
+    scope: tuple[str, ...]
+    states: dict[str, dict[int, Parent]] = field(default_factory=lambda: defaultdict(dict))
+    gates: dict[str, dict[int, "Block"]] = field(default_factory=lambda: defaultdict(dict))
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of a node's output that belong to one gate."""
+
+    node: Node
+    rows: slice
+
+
+def loops(nodes: list[Node]) -> list[Loop]:
+    """Every loop in which a state is handed on, the oldest first.
+
+    Args:
+        nodes: a whole graph, newest first.
+    """
+    uses = _uses(nodes)
+    begin = beginnings(nodes)
+    found: dict[tuple[str, ...], Loop] = {}
+    for scope, step, name, state in _handed_on(uses):
+        found.setdefault(scope, Loop(scope)).states[name][step] = state
+    for loop in found.values():
+        _complete(loop, nodes, begin)
+        if set(loop.states) == {"c"}:
+            loop.states["state"] = loop.states.pop("c")
+    for place, node in stepped(nodes):
+        if place[0] in found:
+            for name, block in _gates(node):
+                found[place[0]].gates[name][place[1]] = block
+    return sorted(found.values(), key=lambda loop: min(begin[p] for p in begin if p[0] == loop.scope))
+
+
+def beginnings(nodes: list[Node]) -> dict[Place, int]:
+    """When the first node of each step was made. Every step runs the same code: the same distance, the same role."""
+    return {place: node.seq for place, node in stepped(nodes)}  # nodes come newest first: the oldest stays
+
+
+def prefixes(scopes: list[tuple[str, ...]]) -> list[str]:
+    """What tells each module path from the others, with a dot behind it; nothing for a single one."""
+    if len(scopes) < 2:
+        return [""] * len(scopes)
+    shared = 0
+    while len({scope[shared : shared + 1] for scope in scopes}) == 1:
+        shared += 1
+    return ["".join(f"{name}." for name in scope[shared:]) for scope in scopes]
+
+
+def stepped(nodes: list[Node]) -> Iterator[tuple[Place, Node]]:
+    """The nodes inside of loops, each with its place."""
+    for node in nodes:
+        if node.label.step is not None:
+            yield (node.label.scope, node.label.step), node
+
+
+def _uses(nodes: list[Node]) -> dict[Parent, list[Node]]:
+    uses: dict[Parent, list[Node]] = defaultdict(list)
+    for node in nodes:
+        for edge in node.edges:
+            if edge is not None:
+                uses[edge].append(node)
+    return uses
+
+
+def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
+    """What another step reads, with the name it gets: scope, step, name, state."""
+    ranks: dict[tuple[Place, str], int] = defaultdict(int)
+    for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
+        label = parent.label
+        if label.step is None or parent.shape == ():  # a running total is no state
+            continue
+        readers = [node for node in uses[parent] if node.label.step not in (None, label.step)]
+        if readers:
+            name = "h" if _multiplied(readers, uses) else "c"
+            place = (label.scope, label.step)
+            ranks[place, name] += 1
+            rank = ranks[place, name]
+            yield label.scope, label.step, name if rank == 1 else f"{name}{rank}", parent
+
+
+def _multiplied(readers: list[Node], uses: dict[Parent, list[Node]]) -> bool:
+    """Whether a matrix product takes a value that these nodes read, before anything but a gate has changed it."""
+    stack = list(readers)
+    while stack:
+        node = stack.pop()
+        if node.op.name == "matmul":
+            return True
+        if node.op.name in PASSING:
+            stack.extend(user for user in uses.get(node, ()) if user.label.step == node.label.step)
+    return False
+
+
+def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
+    """Find the states of the last step, which no step reads: every step runs the same code, so they stand where the
+    other steps' states stand, counted from the first node of the step."""
+
+    def role(node: Leaf | Node) -> tuple[int, str] | None:
+        if not isinstance(node, Node) or node.label.step is None:
+            return None
+        return node.seq - begin[node.label.scope, node.label.step], node.op.name
+
+    members = [node for node in nodes if node.label.scope == loop.scope and node.label.step is not None]
+    for states in loop.states.values():
+        known = {role(owner(state)): state.index if isinstance(state, Output) else None for state in states.values()}
+        for node in members:  # newest first: of a state and its masked copy, the copy is handed on
+            if node.label.step not in states and role(node) in known and known[role(node)] is None:
+                states[node.label.step] = node  # type: ignore[index]
+
+
+def _gates(node: Node) -> Iterator[tuple[str, Block]]:
+    """The gates that a node computes: one, or several in one array."""
+    if node.op.name not in ("sigmoid", "tanh"):
+        return
+    read = node.edges[0]
+    block = next((part for part in _summands(read) if isinstance(part, Output) and part.node.op.name == "split"), None)
+    if block is None or block.node.attrs["axis"] != 0:
+        return
+    heights = [shape[0] for shape in block.node.shape]
+    height = min(heights)
+    count, first = sum(heights) // height, sum(heights[: block.index]) // height
+    for i in range(block.shape[0] // height):
+        name = GATE_NAMES[count][first + i] if count in GATE_NAMES else f"gate {first + i}"
+        yield name, Block(node, slice(i * height, (i + 1) * height))
+
+
+def _summands(read: Parent | None) -> tuple[Parent | None, ...]:
+    return read.edges if isinstance(read, Node) and read.op.name == "add" else (read,)

@@ -1,0 +1,265 @@
+"""The terms of a shared weight's gradient: one for each time step that uses it.
+
+    dL/dW = sum over t of  dL/dW|_(t)
+
+where the term |_(t) is the gradient with respect to W as step t alone uses it. A step may use W directly, as in
+W_hh h_{t-1}, or a value that was made of W for all steps at once, before the loop, as in z = W_ih x + b and z_t. In
+both cases the first step on the way from W to the loss is the one that counts.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
+from tinyseq.autograd.ops.shape import stack
+from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, steps_of, visits
+
+Norms = np.ndarray[Any, np.dtype[np.float64]]
+
+
+def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
+    """Each time step's term of a shared weight's gradient; their sum is ``W.grad``.
+
+    Steps are those that recurrent layers, `tinyseq.hmm.chain` and ``with ts.step(t):`` give to the ops inside. Neither
+    ``.grad`` nor the graph's saved values are touched, so that ``loss.backward()`` can follow. Hooks on W itself change
+    ``W.grad`` but not the terms.
+
+    Args:
+        loss: a single number.
+        W: a parameter, or any other tensor that the loss was made of.
+
+    Returns:
+        (T, *W.shape); T is one more than the last step between W and the loss. Steps that do not use W have zeros.
+
+    Raises:
+        ValueError: if the loss is no single number, does not depend on W, or uses it outside of every step: in a
+            readout of all steps at once, in a penalty on W, or in a loop without labels. The op is named.
+        RuntimeError: if an earlier ``backward()`` has freed the graph.
+
+    Source: the product rule of backpropagation through time in the lectures,
+    dJ/dW_h = sum over i of dJ/dW_h|_(i).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
+        >>> for t in range(3):
+        ...     with ts.step(t):
+        ...         h = w * h
+        >>> grad_by_step(h, w)  # h = w**3, and each of three uses gives w**2
+        tensor([0.25, 0.25, 0.25])
+    """
+    found = _terms(loss, W, "loss")
+    if found is None:
+        raise ValueError(f"loss does not depend on W ({_called(as_node(W))})")
+    return _row(found, W)
+
+
+def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False) -> "LagTable":
+    """Who adds what to a shared weight's gradient: the loss of step s, by the use of the weight at step t.
+
+    Args:
+        losses: the losses of the steps, in order; single numbers.
+        W: as for `grad_by_step`.
+        norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
+
+    Raises:
+        ValueError: if there are no losses, or for a loss as in `grad_by_step`. A loss that does not depend on W has a
+            row of zeros, as long as another one does.
+
+    Source: dL/dW = sum over j and i <= j of the term of loss j and use i, in the lectures.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h, losses = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0), []
+        >>> for t in range(3):
+        ...     with ts.step(t):
+        ...         h = w * h
+        ...     losses.append(h)
+        >>> grad_by_lag(losses, w).terms
+        tensor([[1.  , 0.  , 0.  ],
+                [0.5 , 0.5 , 0.  ],
+                [0.25, 0.25, 0.25]])
+    """
+    if not losses:
+        raise ValueError("losses must hold at least one loss, one for each step")
+    rows: list[dict[int, Any]] = []
+    steps = 0
+    for s, loss in enumerate(losses):
+        found = _terms(loss, W, f"losses[{s}]") or Terms({}, 0)
+        steps = max(steps, found.steps)
+        rows.append({t: _norm(g) for t, g in found.by_step.items()} if norms_only else found.by_step)
+    if not steps:
+        raise ValueError(f"no loss depends on W ({_called(as_node(W))})")
+    if norms_only:
+        return LagTable(np.array([[row.get(t, 0.0) for t in range(steps)] for row in rows]))
+    terms = stack([_row(Terms(row, steps), W) for row in rows])
+    norms = [[_norm(row[t]) if t in row else 0.0 for t in range(steps)] for row in rows]
+    return LagTable(np.array(norms), terms)
+
+
+@dataclass(frozen=True, eq=False)
+class LagTable:
+    """What each loss owes to each use of a weight; ``table[s, t]`` is the term of loss s and use t.
+
+    Attributes:
+        norms: (S, T), the Frobenius norm of each term; above the diagonal they are zero for a network that reads
+            forward. ``ts.viz.plots.lag_heatmap`` draws it.
+        terms: (S, T, *W.shape), or None if only norms were asked for.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h, losses = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0), []
+        >>> for t in range(3):
+        ...     with ts.step(t):
+        ...         h = w * h
+        ...     losses.append(h)
+        >>> table = grad_by_lag(losses, w)
+        >>> table[2, 0].item(), table.dropped(1).item()
+        (0.25, 0.25)
+        >>> table.by_lag()
+        array([1.75, 0.75, 0.25])
+    """
+
+    norms: Norms
+    terms: Tensor | None = field(default=None, repr=False)
+
+    def __getitem__(self, place: Any) -> Tensor:
+        return self._kept[place]
+
+    def total(self) -> Tensor:
+        """The whole gradient of the sum of the losses."""
+        summed: Tensor = self._kept.sum(axis=(0, 1))
+        return summed
+
+    def dropped(self, k: int) -> Tensor:
+        """What truncation leaves out if every loss looks back over at most k steps: the terms with s - t > k.
+
+        Args:
+            k: how many recurrent steps a gradient may travel back, from 0.
+        """
+        if k < 0:
+            raise ValueError(f"k must be at least 0, got {k}")
+        return self._sum(self._lags() > k)
+
+    def dropped_by_windows(self, length: int) -> Tensor:
+        """What training on windows leaves out, if the state is detached before the steps length, 2 length, ...
+
+        Args:
+            length: steps in a window, from 1.
+        """
+        if length < 1:
+            raise ValueError(f"length must be at least 1, got {length}")
+        s, t = np.indices(self.norms.shape)
+        return self._sum(s // length != t // length)
+
+    def by_lag(self) -> Norms:
+        """The sum of the norms at each lag s - t = 0, 1, ...: how far back the gradient reaches."""
+        lags = self._lags()
+        return np.array([self.norms[lags == lag].sum() for lag in range(len(self.norms))])
+
+    @property
+    def _kept(self) -> Tensor:
+        if self.terms is None:
+            raise ValueError("this table holds norms only; make it without norms_only=True to have the terms")
+        return self.terms
+
+    def _lags(self) -> Any:
+        s, t = np.indices(self.norms.shape)
+        return s - t
+
+    def _sum(self, chosen: Any) -> Tensor:
+        terms = self._kept._array
+        xp = namespace_of(terms)
+        mask = xp.reshape(xp.asarray(chosen), chosen.shape + (1,) * (terms.ndim - 2))
+        return Tensor(xp.asarray(xp.sum(xp.where(mask, terms, xp.zeros_like(terms)), axis=(0, 1))))
+
+    def __repr__(self) -> str:
+        losses, uses = self.norms.shape
+        total = self.norms.sum() or 1.0
+        shares = ", ".join(f"{share:.0%} at lag {lag}" for lag, share in enumerate(self.by_lag()[:4] / total))
+        return f"LagTable({losses} losses by {uses} uses; of the norms, {shares})"
+
+
+# -- the walk ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The terms that are there, and the number of steps."""
+
+    by_step: dict[int, Array]
+    steps: int
+
+
+def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
+    """The terms of the steps; None if the loss does not depend on W.
+
+    One backward pass finds what every step sends to W, or to the values before the loop that were made of W. From
+    there the share of each step goes on to W alone: rules are linear in the upstream gradient.
+    """
+    root, target = scalar_root(loss), as_node(W)
+    nodes = made_of(loss)
+    on_the_way = leading_to(target, nodes)
+    if owner(root) not in on_the_way:
+        return None
+    _check_used_in_steps(root, target, name)
+    prologue = leading_to(target, [node for node in nodes if node.label.step is None])
+
+    terms: dict[int, Array] = {}
+    sent: dict[int, dict[Parent, Array]] = {}
+    for node, _, contributions in visits(ones(loss), on_the_way):
+        step = node.label.step
+        if step is None:
+            continue
+        for parent, g in contributions:
+            if parent is target:
+                add(terms, step, g)
+            elif owner(parent) in prologue:
+                add(sent.setdefault(step, {}), parent, g)
+    for step, seeds in sent.items():
+        for _, _, contributions in visits(seeds, prologue):
+            for parent, g in contributions:
+                if parent is target:
+                    add(terms, step, g)
+    return Terms(terms, steps_of(on_the_way))
+
+
+def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
+    """Every way from the loss to the weight passes through a step."""
+    stack, seen = [owner(root)], {owner(root)}
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, Node) or node.label.step is not None:
+            continue
+        for edge in node.edges:
+            if edge is target:
+                raise ValueError(
+                    f"{name} uses W ({_called(target)}) outside of every time step: in {node.op.name} ({node.label}). "
+                    "Such a use has no step of its own. Put the uses inside `with ts.step(t):`, one for each step, or "
+                    "leave that part of the loss out; ts.grad gives the whole gradient"
+                )
+            if edge is not None and owner(edge) not in seen:
+                seen.add(owner(edge))
+                stack.append(owner(edge))
+
+
+def _called(target: Parent) -> str:
+    if isinstance(target, Leaf):
+        return f"{target.name or 'unnamed'}, shape {target.shape}"
+    node = target.node if isinstance(target, Output) else target
+    return f"made by {node.op.name}, shape {target.shape}"
+
+
+def _row(found: Terms, W: Tensor) -> Tensor:
+    xp = namespace_of(W._array)
+    zeros = xp.zeros(W.shape, dtype=W.dtype)
+    return Tensor(xp.stack([found.by_step.get(t, zeros) for t in range(found.steps)]))
+
+
+def _norm(term: Array) -> float:
+    return float(np.linalg.norm(to_numpy(term).ravel()))
