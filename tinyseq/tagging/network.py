@@ -114,6 +114,7 @@ class RNNTagger(Tagger):
         *,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
+        every: int = 100,
     ) -> Self:
         """Learn from sentences of (word, tag) pairs.
 
@@ -121,6 +122,7 @@ class RNNTagger(Tagger):
             sentences: what to learn from.
             callbacks: called with a `Report` after each step.
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+            every: steps between two savings of the checkpoint.
 
         Raises:
             ValueError: there is no word, or something is no pair of strings, with its place.
@@ -144,7 +146,7 @@ class RNNTagger(Tagger):
             clip=5.0,
             schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
             callbacks=callbacks,
-            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, network),
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, network, every=every),
         )
         for _ in reports:
             pass

@@ -1,0 +1,94 @@
+"""The recurrent tagger learns from context and endings, keeps its interface, and is saved."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.data import python_source
+from tinyseq.io import ModelFileError, load_with_metadata
+from tinyseq.tagging import MostFrequentTag, RNNTagger
+
+SMALL = {"hidden_size": 24, "embedding_size": 24, "batch": 16, "epochs": 3, "lr": 0.02}
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return python_source(train=6000, held_out=1500)
+
+
+def fitted(sentences, **settings):
+    ts.manual_seed(0)
+    return RNNTagger(**SMALL | settings).fit(sentences)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["each tag alone", "with a CRF"])
+def tagger(request, corpus):
+    return fitted(corpus.train, crf=request.param)
+
+
+def test_it_beats_the_most_frequent_tag_on_real_source(tagger, corpus):
+    baseline = MostFrequentTag().fit(corpus.train).accuracy(corpus.held_out)
+    found = tagger.accuracy(corpus.held_out)
+    assert found.all > baseline.all + 0.03
+    assert found.unknown > baseline.unknown
+
+
+def test_sentences_are_tagged_alone_as_in_a_batch(tagger, corpus):
+    sentences = [[word for word, _ in sentence] for sentence in corpus.held_out[:40]]
+    sentences.insert(3, [])
+    together = tagger.tag_many(sentences)
+    assert together == [tagger.tag(words) for words in sentences]
+    assert together[3] == []
+    assert [len(tags) for tags in together] == [len(words) for words in sentences]
+
+
+def test_saved_and_loaded_it_tags_the_same(tagger, corpus, tmp_path):
+    tagger.save(tmp_path / "tagger.safetensors")
+    again = RNNTagger.load(tmp_path / "tagger.safetensors")
+    sentences = [[word for word, _ in sentence] for sentence in corpus.held_out]
+    assert again.tag_many(sentences) == tagger.tag_many(sentences)
+    assert again.settings == tagger.settings
+
+
+def test_a_run_goes_on_from_its_checkpoint_with_the_same_bits(corpus, tmp_path):
+    def run(**arguments):
+        ts.manual_seed(0)
+        tagger = RNNTagger(**SMALL).fit(corpus.train[:200], **arguments)
+        return {name: value.tobytes() for name, value in tagger.network.state_dict().items()}
+
+    path = tmp_path / "run.safetensors"
+
+    class Stopped(Exception):
+        pass
+
+    def kill(report):
+        if report.step == 17:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        run(callbacks=[kill], checkpoint=path, every=5)
+    assert load_with_metadata(path)[1]["step"] == 15
+    assert run(callbacks=[lambda report: None], checkpoint=path) == run()
+
+
+def test_a_one_way_network_cannot_look_ahead():
+    """The tag of the first word depends on the last one, which only a bidirectional network has read."""
+    sentences = [[("x", "A"), ("a", "O")], [("x", "B"), ("b", "O")]] * 40
+    both = fitted(sentences, epochs=12)
+    assert both.accuracy(sentences).all == 1.0
+    one_way = fitted(sentences, epochs=12, bidirectional=False)
+    assert one_way.accuracy(sentences).all == 0.75
+
+
+def test_files_and_input_that_do_not_fit_are_named(tmp_path):
+    ts.save({"a": np.ones(2)}, tmp_path / "other.safetensors")
+    with pytest.raises(ModelFileError, match=r"other\.safetensors: holds no tinyseq model"):
+        RNNTagger.load(tmp_path / "other.safetensors")
+    with pytest.raises(RuntimeError, match="call fit first"):
+        RNNTagger().tag(["word"])
+    with pytest.raises(ValueError, match="sentence 1, position 0: expected a \\(word, tag\\) pair, found 'word'"):
+        RNNTagger().fit([[("a", "A")], ["word"]])
+    with pytest.raises(ValueError, match="no word to learn from"):
+        RNNTagger().fit([[]])
+    with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
+        RNNTagger(epochs=0)
