@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.inspect.paths import leading_to, visits
+from tinyseq.inspect.paths import add, leading_to, visits
 from tinyseq.inspect.states import loops
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -150,7 +150,12 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
             else:
                 ends.add(edge)
     numbers = xp.reshape(xp.arange(1, h.size + 1, dtype=h.dtype), h.shape)
-    found = _gradients({node: numbers}, outside | ends, ends)
+    found: dict[Parent, Array] = {}
+    for made, _, contributions in visits({node: numbers}, outside | ends):
+        if made in outside:  # a step's own ops may lead from one end to another
+            for parent, g in contributions:
+                if parent in ends:
+                    add(found, parent, g)
     arrived = {end: to_numpy(g).reshape(-1) for end, g in found.items() if to_numpy(g).any()}
     if len(arrived) == 1:
         ((end, values),) = arrived.items()
@@ -166,7 +171,7 @@ def _gradients(seeds: dict[Parent, Array], through: set[Parent], wanted: set[Par
     for _, _, contributions in visits(seeds, through):
         for parent, g in contributions:
             if parent in wanted:
-                found[parent] = found[parent] + g if parent in found else g
+                add(found, parent, g)
     return found
 
 
