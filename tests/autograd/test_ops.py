@@ -12,7 +12,7 @@ from tinyseq.backend import namespace_of
 from tinyseq.testing.battery import check_library, check_op
 from tinyseq.testing.calls import calls_of
 
-ENGINE = [op for op in OPS.values() if op.forward.__module__.startswith("tinyseq.autograd.ops.")]
+ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
 ELSEWHERE = {"log_partition": "tests/hmm/test_fast.py", "best_score": "tests/hmm/test_fast.py"}
 
 
@@ -32,7 +32,7 @@ def test_another_array_library_gives_the_same(op, data):
 def test_no_op_of_the_package_escapes_the_battery(pytestconfig):
     """An op declared outside of the engine names the test file that calls the battery for it."""
     for op in OPS.values():
-        if op.forward.__module__.startswith("tinyseq.") and op not in ENGINE and not op.name.endswith("_example"):
+        if op.module.startswith("tinyseq.") and op not in ENGINE and not op.name.endswith("_example"):
             assert op.name in ELSEWHERE, f"no test gives {op.name} the battery; see tinyseq.testing.battery.check_op"
             text = (pytestconfig.rootpath / ELSEWHERE[op.name]).read_text("utf-8")
             assert "check_op(" in text

@@ -5,14 +5,16 @@ the property tests (``tinyseq.testing``), the table of ops in the documentation,
 """
 
 import inspect
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
-from tinyseq.autograd.graph import Node, Output, Parent
+from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import EXTENSIONS, NAMESPACES, Array
@@ -64,7 +66,7 @@ class Op:
     def __init__(
         self,
         name: str,
-        forward: Callable[..., Any],
+        forward: Callable[..., Any] | str,
         vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None,
         saves: tuple[str, ...],
         broadcasts: bool,
@@ -74,13 +76,18 @@ class Op:
         analytic: bool,
         calls: str,
         reference: Callable[..., Any] | None,
+        module: str,
     ) -> None:
+        if isinstance(forward, str):
+            forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.name = name
         self.forward = forward
+        self.kernels = Kernels(forward)
         self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.required = tuple(name for name, default in self.defaults.items() if default is inspect.Parameter.empty)
         self.vjp = vjp
         self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
         self.saves = saves
@@ -91,6 +98,7 @@ class Op:
         self.analytic = analytic
         self.calls = calls
         self.reference = reference
+        self.module = module
         star = "*" if self.variadic else ""
         # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
         self.save: Callable[..., tuple[Any, ...]] = eval(
@@ -102,13 +110,41 @@ class Op:
         return f"Op({self.name})"
 
 
+class Kernels(dict[type, Callable[..., Array]]):
+    """An op's forward function for each kind of array, made when the first of its kind arrives."""
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        self.forward = forward
+
+    def __missing__(self, kind: type) -> Callable[..., Array]:
+        library_name = getattr(self.forward, "library_name", None)
+        xp = NAMESPACES[kind]
+        kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
+        self[kind] = kernel
+        return kernel  # type: ignore[no-any-return]
+
+
+def _named_unary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x: getattr(xp, name)(x)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+def _named_binary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x, y: getattr(xp, name)(x, y)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+_BY_NAME = {1: _named_unary, 2: _named_binary}
+
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
 
 
 def op(
     name: str,
-    forward: Callable[..., Any],
+    forward: Callable[..., Any] | str,
     vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = None,
     saves: str | tuple[str, ...] = (),
     *,
@@ -126,7 +162,8 @@ def op(
     Args:
         name: the name it gets in ``tinyseq``, in drawings and in errors.
         forward: ``forward(xp, *inputs, *, **attrs)`` on raw arrays; ``xp`` is their namespace. Positional parameters
-            are differentiable inputs, keyword-only ones are settings.
+            are differentiable inputs, keyword-only ones are settings. A string names a function that array libraries
+            have; its inputs are called x and y.
         vjp: the vector-Jacobian product: a function for each input (None: never differentiated), or one function where
             there is one input. Each is called ``rule(xp, g, *saved, **attrs)`` and returns the gradient of its input.
             ``xp`` and the arguments are raw arrays for a first-order gradient, and Tensors with ``tinyseq`` itself as
@@ -155,9 +192,10 @@ def op(
     if name in OPS:
         raise ValueError(f"an op named {name!r} is declared already")
     saves = (saves,) if isinstance(saves, str) else saves
-    record = Op(name, forward, vjp, saves, broadcasts, outputs, tex, domain, analytic, calls, reference)
+    module = sys._getframe(1).f_globals["__name__"]
+    record = Op(name, forward, vjp, saves, broadcasts, outputs, tex, domain, analytic, calls, reference, module)
     OPS[name] = record
-    EXTENSIONS.setdefault(name, forward)
+    EXTENSIONS.setdefault(name, record.forward)
     function = _public(record)
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
@@ -179,16 +217,16 @@ def _public(record: Op) -> Callable[..., Any]:
 
 
 def _unary(record: Op) -> Callable[..., Any]:
-    forward, save, saves, differentiable = record.forward, record.save, record.saves, record.vjp is not None
+    kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
 
     def call(x: Any, /) -> Tensor:
         if not isinstance(x, Tensor):
             x = constant(x)
         a, parent = x._array, x.node
-        xp = NAMESPACES[type(a)]
-        out = forward(xp, a)
-        if type(out) is not type(a):  # a zero-dimensional result of NumPy is a scalar, not an array
-            out = xp.asarray(out)
+        kind = type(a)
+        out = kernels[kind](a)
+        if type(out) is not kind:  # a zero-dimensional result of NumPy is a scalar, not an array
+            out = NAMESPACES[kind].asarray(out)
         mode = MODE.get()
         if mode.anomaly:
             check_forward(record, (a,), (out,), mode)
@@ -196,13 +234,13 @@ def _unary(record: Op) -> Callable[..., Any]:
             return Tensor(out)
         label = anomaly_label(mode) if mode.anomaly else mode.label
         saved = save(out, a) if saves else ()
-        return Tensor(out, Node(record, (parent,), saved, _NO_ATTRS, out.shape, out.dtype, label))
+        return _recorded(out, record, (parent,), saved, label)
 
     return call
 
 
 def _binary(record: Op) -> Callable[..., Any]:
-    forward, save, saves, differentiable = record.forward, record.save, record.saves, record.vjp is not None
+    kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
 
     def call(x: Any, y: Any, /) -> Tensor:
         if isinstance(x, Tensor) and isinstance(y, Tensor):
@@ -214,7 +252,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             (a, p), (b, q) = operands(record, (x, y))
             kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
-            out = forward(NAMESPACES[kind], a, b)
+            out = kernels[kind](a, b)
         except (ValueError, TypeError) as error:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:
@@ -226,9 +264,30 @@ def _binary(record: Op) -> Callable[..., Any]:
             return Tensor(out)
         label = anomaly_label(mode) if mode.anomaly else mode.label
         saved = save(out, a, b) if saves else ()
-        return Tensor(out, Node(record, (p, q), saved, _NO_ATTRS, out.shape, out.dtype, label))
+        return _recorded(out, record, (p, q), saved, label)
 
     return call
+
+
+def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: tuple[Any, ...], label: Label) -> Tensor:
+    """``Tensor(out, Node(...))`` in one call instead of three: this runs for every op of a step."""
+    node = _new(Node)
+    node.op = record
+    node.edges = edges
+    node.saved = saved
+    node.attrs = _NO_ATTRS
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.label = label
+    node.hooks = None
+    node.seq = tick()
+    tensor = _new(Tensor)
+    tensor._array = out
+    tensor.node = node
+    return tensor
+
+
+_new = object.__new__
 
 
 def _general(record: Op) -> Callable[..., Any]:
@@ -249,6 +308,9 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be asked of it."""
     if unknown := attrs.keys() - record.defaults.keys():
         raise TypeError(f"{record.name} has no setting {min(unknown)!r}; it has {sorted(record.defaults)}")
+    for name in record.required:
+        if name not in attrs:
+            raise TypeError(f"{record.name} needs {name}=")
     attrs = {**record.defaults, **attrs}
     if len(args) == 1 and isinstance(args[0], Tensor):
         raw, parents = (args[0]._array,), (args[0].node,)

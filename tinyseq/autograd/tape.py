@@ -141,7 +141,7 @@ def walk(
     leaves: dict[Leaf, bool],
     *,
     useful: set[Parent] | None = None,
-    wanted: Set[Parent] = frozenset(),
+    wanted: Set[Parent] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
     watched: bool = False,
@@ -167,21 +167,25 @@ def walk(
     deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
+    contributions: list[tuple[Parent, Any]] = []
     while heap:
         node = heappop(heap)[1]
-        g = gradients[node] if node in wanted else gradients.pop(node)
+        g = gradients[node] if wanted and node in wanted else gradients.pop(node)
         saved, op, seq, attrs = node.saved, node.op, node.seq, node.attrs
-        if saved is None:
-            raise _freed(node)
         if op.outputs:
             g = _gathered(node, gradients, wanted, g)
-        if xp is None:
-            xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if node.hooks:
             g = _hooked(node, g)
+            if wanted and node in wanted:
+                gradients[node] = g
+        if useful is not None and useful.isdisjoint(node.edges):
+            continue  # the gradient of its own output was all that was wanted
+        if saved is None:
+            raise _freed(node)
+        if xp is None:
+            xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
             saved = _reattached(node)
-        contributions: list[tuple[Parent, Any]] = []
         for i, parent in enumerate(node.edges):
             if parent is None:
                 continue
@@ -211,6 +215,7 @@ def walk(
             node.saved = None
         if watched:
             yield node, g, contributions
+            contributions = []
     for (leaf, op, i), terms in deferred.items():
         gi = op.rules[i].rule(xp, terms)
         _deposit(gradients, owned, heap, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
@@ -228,7 +233,7 @@ def _clock(entry: tuple[int, Node]) -> int:
 def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) -> None:
     handed = {id(seed)}
     for leaf, own in leaves.items():
-        fresh = Tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
+        fresh = _tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
@@ -282,12 +287,12 @@ def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
     return useful
 
 
-def _gathered(node: Node, gradients: Gradients, wanted: Set[Parent], found: dict[Output, Any]) -> list[Any]:
+def _gathered(node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any]) -> list[Any]:
     """The gradients of a node's outputs, in order, None where none arrived."""
     slots: list[Any] = [None] * len(node.shape)
     for output, g in found.items():
         slots[output.index] = _hooked(output, g) if output.hooks else g
-        if output in wanted:
+        if wanted and output in wanted:
             gradients[output] = slots[output.index]
     return slots
 
