@@ -121,7 +121,7 @@ class Kernels(dict[type, Callable[..., Array]]):
         xp = NAMESPACES[kind]
         kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
         self[kind] = kernel
-        return kernel  # type: ignore[no-any-return]
+        return kernel
 
 
 def _named_unary(name: str) -> Callable[..., Any]:
@@ -312,6 +312,8 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         if name not in attrs:
             raise TypeError(f"{record.name} needs {name}=")
     attrs = {**record.defaults, **attrs}
+    raw: tuple[Any, ...]
+    parents: tuple[Parent | None, ...]
     if len(args) == 1 and isinstance(args[0], Tensor):
         raw, parents = (args[0]._array,), (args[0].node,)
     else:

@@ -121,7 +121,7 @@ class NgramLM(Generic[Symbol]):
         """How many different n-grams of the lengths 1, 2, ..., n the model keeps."""
         return [len(level.ngrams) for level in self._levels]
 
-    def fit(self, data: Iterable[Iterable[Symbol]]) -> Self:
+    def fit(self, data: Iterable[Iterable[Symbol]] | str) -> Self:
         """Count the n-grams of a text, or of sequences of symbols.
 
         Raises:
@@ -143,7 +143,7 @@ class NgramLM(Generic[Symbol]):
         """P(symbol | history), where the history is all that precedes in the sequence, or its last n - 1 symbols."""
         return float(self._probabilities([[*history, symbol]])[-1])
 
-    def log_probs(self, data: Iterable[Iterable[Symbol]]) -> Floats:
+    def log_probs(self, data: Iterable[Iterable[Symbol]] | str) -> Floats:
         """log P of every symbol given its history, in nats (N,); of several sequences one after the other."""
         with np.errstate(divide="ignore"):  # log 0 = -inf is meant
             return np.log(self._probabilities(as_sequences(data)))
@@ -169,7 +169,7 @@ class NgramLM(Generic[Symbol]):
             p[level.ngrams[seen] % self._base] += level.kept[seen]
         return p
 
-    def nats(self, data: Iterable[Iterable[Symbol]]) -> float:
+    def nats(self, data: Iterable[Iterable[Symbol]] | str) -> float:
         """The cross entropy: the mean of -log P over the symbols of the data, in nats.
 
         Raises:
@@ -177,7 +177,7 @@ class NgramLM(Generic[Symbol]):
         """
         return -float(self.log_probs(data).mean())
 
-    def perplexity(self, data: Iterable[Iterable[Symbol]]) -> float:
+    def perplexity(self, data: Iterable[Iterable[Symbol]] | str) -> float:
         """exp(cross entropy): 1 for a model that is always sure and right, |V| for a uniform one; inf where P is 0."""
         return exp(self.nats(data))
 
@@ -250,7 +250,7 @@ class NgramLM(Generic[Symbol]):
         return additive(counts, history, 0.0 if self.smoothing is None else self.k * len(self.vocabulary))
 
 
-def as_sequences(data: Iterable[Iterable[Symbol]]) -> list[list[Symbol]]:
+def as_sequences(data: Iterable[Iterable[Symbol]] | str) -> list[list[Symbol]]:
     """A text as one sequence of characters, and sequences as lists."""
     sequences: list[list[Symbol]] = []
     given: Iterable[Iterable[Any]] = [data] if isinstance(data, str) else data
