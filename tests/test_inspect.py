@@ -186,6 +186,26 @@ def test_looking_changes_nothing():
         assert (before == p.grad.numpy()).all()
 
 
+def test_arrays_of_another_library_are_looked_at_with_its_own_functions():
+    xp = pytest.importorskip("array_api_strict", reason="the stand-in for libraries other than NumPy")
+    weights = [ts.tensor(library.asarray(normal(0, 3, 3)), requires_grad=True) for library in (np, xp)]
+    found = []
+    for weight in weights:
+        losses, states, h = [], [], ts.tensor(weight.detach()[:, :1])
+        for t in range(4):
+            with ts.step(t):
+                h = ts.tanh(weight @ h)
+            states.append(h)
+            losses.append((h * h).sum())
+        table = ts.inspect.grad_by_lag(losses, weight)
+        jacobian = ts.inspect.jacobian_norms(states[0], ts.stack(states)[3])
+        flow = ts.inspect.gradient_flow(losses[3]).states["h"]
+        memory = ts.inspect.saved_memory(losses[3]).total
+        found.append([table.dropped(1).numpy(), table.norms, jacobian.jacobian, jacobian.bound, flow, memory])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 def test_a_thousand_steps_need_no_recursion():
     net = layer("RNN", 1, 2)
     output, _ = net(ts.ones(1500, 1, 1))

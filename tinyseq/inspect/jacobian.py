@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -101,9 +102,8 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     jacobians = {step: np.zeros((len(rows), len(columns))) for step in states}
     xp = namespace_of(h_t._array)
     for i, row in enumerate(rows):
-        unit = np.zeros(root.shape, dtype=root.dtype)
-        unit.reshape(-1)[row] = 1
-        found = _gradients({root: xp.asarray(unit)}, between, set(states.values()))
+        unit = xp.astype(xp.arange(prod(root.shape)) == int(row), root.dtype)
+        found = _gradients({root: xp.reshape(unit, root.shape)}, between, set(states.values()))
         for step, state in states.items():
             if state in found:
                 jacobians[step][i] = to_numpy(found[state]).reshape(-1)[columns]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from math import isqrt, prod
 from typing import Any, Literal
 
+import numpy as np
+
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
@@ -217,8 +219,7 @@ def _buffer(array: Array) -> tuple[int, int]:
     """The identity and the size of the memory that an array lies in."""
     while isinstance(_base(array), type(array)):
         array = _base(array)
-    nbytes = prod(array.shape) * array.dtype.itemsize
-    return id(array if _base(array) is None else _base(array)), nbytes
+    return id(array if _base(array) is None else _base(array)), _nbytes(array.shape, array.dtype)
 
 
 def _crossings(node: Node, step: int) -> Iterator[Crossing]:
@@ -226,7 +227,12 @@ def _crossings(node: Node, step: int) -> Iterator[Crossing]:
         if edge is None or isinstance(edge, Leaf) or edge.label.step == step:
             continue
         key = (edge.seq, edge.index if isinstance(edge, Output) else 0)
-        yield Crossing(key, prod(edge.shape) * edge.dtype.itemsize, edge.label.step, step)
+        yield Crossing(key, _nbytes(edge.shape, edge.dtype), edge.label.step, step)
+
+
+def _nbytes(shape: tuple[int, ...], dtype: Any) -> int:
+    name = str(dtype).rpartition(".")[2]  # not every array library's dtypes know their size
+    return prod(shape) * np.dtype(name).itemsize
 
 
 def _readable(nbytes: int) -> str:

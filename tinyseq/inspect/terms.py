@@ -27,7 +27,8 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
 
     Steps are those that recurrent layers, `tinyseq.hmm.chain` and ``with ts.step(t):`` give to the ops inside. Neither
     ``.grad`` nor the graph's saved values are touched, so that ``loss.backward()`` can follow. Hooks on W itself change
-    ``W.grad`` but not the terms.
+    ``W.grad`` but not the terms. A recurrent weight costs one backward pass. A weight that makes values for all T steps
+    at once, as weight_ih does, costs T more walks through the ops that make them.
 
     Args:
         loss: a single number.
@@ -63,7 +64,7 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
     """Who adds what to a shared weight's gradient: the loss of step s, by the use of the weight at step t.
 
     Args:
-        losses: the losses of the steps, in order; single numbers.
+        losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own.
         W: as for `grad_by_step`.
         norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
 
