@@ -67,7 +67,7 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no op made it: a leaf or a constant."""
+        """Whether no op made it, so that it is a leaf or a constant."""
         return self.node is None or isinstance(self.node, Leaf)
 
     @property

@@ -74,7 +74,7 @@ class Embedding(Module):
             self.weight.copy_(values)
 
     def forward(self, ids: Any) -> Tensor:
-        """Integers of any shape to (*shape, embedding_dim).
+        """Integers of any shape to that shape with an axis for the vector.
 
         Raises:
             IndexError: for an id outside [0, num_embeddings), with its value and place.

@@ -52,7 +52,7 @@ def diagnose(line: Callable[[float], float], rule: float, eps: float, atol: floa
         line: the function, of the distance from the point in question.
         rule: the slope that the rule gave.
         eps: the step whose central quotient disagreed with the rule.
-        atol, rtol: agreement means a difference of at most atol + rtol |quotient|.
+        atol, rtol: agreement means a difference of at most ``atol + rtol * abs(quotient)``.
     """
     sweep = tuple(quotients(line, step) for step in STEPS)
     if not np.isfinite([q.central for q in sweep]).all() or not np.isfinite(line(0.0)):

@@ -23,7 +23,7 @@ def gradcheck(
         fn: takes tensors, gives a tensor or (nested) several. It must give the same values whenever it is called.
         inputs: one tensor or array, or a list of them. Those of floating-point numbers are differentiated.
         eps: the step of the quotients.
-        atol, rtol: how far a derivative may be off: atol + rtol |quotient|.
+        atol, rtol: how far a derivative may be off: ``atol + rtol * abs(quotient)``.
 
     Returns:
         A `GradcheckReport`, which is true.
