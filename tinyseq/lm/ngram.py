@@ -178,7 +178,10 @@ class NgramLM(Generic[Symbol]):
         return -float(self.log_probs(data).mean())
 
     def perplexity(self, data: Iterable[Iterable[Symbol]] | str) -> float:
-        """exp(cross entropy): 1 for a model that is always sure and right, the number of symbols for a uniform one; inf where P is 0."""
+        """exp(cross entropy): 1 for a model that is always sure and right, inf where P is 0.
+
+        For a uniform model it is the number of symbols.
+        """
         return exp(self.nats(data))
 
     def sample(self, length: int, rng: np.random.Generator, history: Iterable[Symbol] = ()) -> list[Symbol]:
