@@ -1,0 +1,59 @@
+"""Aligned many-to-many: what is each token of a Python program? One label for each token.
+
+The data are the standard library's own source, labelled by Python's parser: the same name may be a parameter in one
+line, an attribute in the next and a module in a third. A baseline gives each token its most frequent label, a hidden
+Markov model knows which labels follow each other, and recurrent networks read the line: forward only, both ways, in two
+layers, and both ways with a CRF, which decides about all labels of a line together.
+
+    python examples/tag_source.py
+
+Expected: of the labels of whole files that none of them has learnt from, the baseline has at least 80 % right, the
+network that reads both ways at least 90 %, and each network more than the baseline; about two minutes.
+With TINYSEQ_EXAMPLE_QUICK=1, on a tenth of the data: the baseline at least 70 %, reading both ways at least 80 %.
+"""
+
+import os
+import time
+
+import tinyseq as ts
+from tinyseq.data.corpora import python_source
+from tinyseq.data.pysource import tokens
+from tinyseq.tagging import HMMTagger, MostFrequentTag, RNNTagger
+
+QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
+TRAIN, HELD_OUT = (8_000, 4_000) if QUICK else (80_000, 15_000)
+EXPECTED = {"most frequent": 70, "both ways": 80} if QUICK else {"most frequent": 80, "both ways": 90}
+SIZES = {"hidden_size": 32, "embedding_size": 32, "epochs": 3, "lr": 0.02} if QUICK else {"epochs": 3}
+LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
+
+
+def main() -> dict[str, float]:
+    train, held_out = python_source(train=TRAIN, held_out=HELD_OUT)
+    taggers = {
+        "most frequent": MostFrequentTag(),
+        "trigram HMM": HMMTagger(order=3),
+        "forward only": RNNTagger(bidirectional=False, **SIZES),
+        "both ways": RNNTagger(**SIZES),
+        "two layers": RNNTagger(num_layers=2, **SIZES),
+        "with a CRF": RNNTagger(crf=True, **SIZES),
+    }
+    right = {}
+    print("                 all   known  unknown  seconds")
+    for name, tagger in taggers.items():
+        ts.manual_seed(0)
+        start = time.perf_counter()
+        accuracy = tagger.fit(train).accuracy(held_out)
+        right[name] = 100 * accuracy.all
+        seconds = time.perf_counter() - start
+        print(f"{name:>13}  {accuracy.all:6.2%}  {accuracy.known:6.2%}  {accuracy.unknown:6.2%}  {seconds:7.1f}")
+    words = tokens(LINE)
+    print("  ".join(f"{word}/{tag}" for word, tag in zip(words, taggers["both ways"].tag(words), strict=True)))
+    for name in ("forward only", "two layers", "with a CRF"):
+        print(f"{name}: {right[name]:.2f} % of labels (expected: above {right['most frequent']:.2f} %)")
+    for name, expected in EXPECTED.items():
+        print(f"{name}: {right[name]:.2f} % of labels (expected: at least {expected} %)")
+    return right
+
+
+if __name__ == "__main__":
+    main()
