@@ -63,7 +63,7 @@ def test_the_gradient_on_a_parameter_is_that_of_backward(char_loss):
 
 def test_values_are_written_on_request(char_loss):
     loss = char_loss()
-    assert f"loss {loss.item():.4g}" in graph(loss).dot
+    assert f"loss L = {loss.item():.4g}" in graph(loss).dot
     assert graph(loss).dot.count("…]") == 0
     assert graph(loss, values=True).dot.count("…]") >= 8
 

@@ -77,13 +77,13 @@ def test_directions_of_a_bidirectional_network_share_columns_and_run_both_ways(c
     }
     assert strides == {1, -1}
     assert [column.step for column in content.columns if column.kind == "step"] == [0, 1, 2]
-    assert set(content.states.values()) == {"h→", "h←"}
+    assert set(content.states.values()) == {("h→",), ("h←",)}
 
 
 def test_layers_of_a_stack_share_columns(char_loss):
     content = sheet(record(char_loss(steps=3, num_layers=2)))
     assert [column.step for column in content.columns if column.kind == "step"] == [0, 1, 2]
-    assert set(content.states.values()) == {"h⁽¹⁾", "h⁽²⁾"}
+    assert set(content.states.values()) == {("h⁽¹⁾",), ("h⁽²⁾",)}
 
 
 def test_a_decoder_has_columns_of_its_own_after_the_encoder(encoder_decoder_loss):
@@ -136,7 +136,7 @@ def test_a_chain_of_a_semiring_reads_as_the_forward_recurrence():
     initial, transition, emission = (ts.tensor(rng.normal(size=s), requires_grad=True) for s in ((3,), (3, 3), (4, 3)))
     content = sheet(record(ts.hmm.chain(initial, transition, emission)))
     assert [column.step for column in content.columns if column.kind == "step"] == [0, 1, 2, 3]
-    assert set(content.states.values()) == {"α"}
+    assert set(content.states.values()) == {("α",)}
     assert next(box.uses for box in content.boxes if box.kind == "parameter") == 3
 
 

@@ -158,24 +158,29 @@ class Canvas:
         *,
         paint: Paint,
         top: bool = True,
-        dashed: bool = False,
     ) -> Iterator["Canvas"]:
-        """A frame from its lower left to its upper right corner, as a cluster; what it yields draws inside of it."""
+        """A frame from its lower left to its upper right corner, as a cluster; what it yields draws inside of it.
+
+        Its title stands in the upper left corner, or below what is inside.
+        """
         inside = Canvas.__new__(Canvas)
         inside.title = self.title
         with self._graph.subgraph(name=f"cluster_{name}") as cluster:
             cluster.attr(
                 bb=f"{_pos(low)},{_pos(high)}",
-                style="rounded,filled,dashed" if dashed else "rounded,filled",
+                style="rounded,filled",
                 fillcolor=paint.fill,
                 color=paint.outline,
                 id=name,
                 tooltip=plain_text(" ".join(line.text for line in lines)) or " ",
             )
             if lines:
-                drop = label_size(lines)[1] / 2 + 3
-                y = high.y - drop if top else low.y + drop
-                cluster.attr(label=markup(lines), lp=_pos(Point((low.x + high.x) / 2, y)))
+                width, height = label_size(lines)
+                if top:
+                    place = Point(low.x + width / 2 + 6, high.y - height / 2 - 2)
+                else:
+                    place = Point((low.x + high.x) / 2, low.y + height / 2 + 3)
+                cluster.attr(label=markup(lines), lp=_pos(place))
             inside._graph = cluster
             yield inside
 

@@ -134,6 +134,10 @@ class Plan:
                 gap = step not in shown
         return columns
 
+    def middle_columns(self) -> list[Column]:
+        """One column for each phase: a step that has others before and after it, if there is one."""
+        return [Column(phase, steps[len(steps) // 2]) for phase, steps in enumerate(self.steps)]
+
 
 def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     """The loop of each vertex that has a step, and each loop's direction: 1, -1, or 0 where only one step is known.

@@ -55,4 +55,4 @@ def graph(
     if view == "flat" or all(vertex.step is None for vertex in computation.vertices):
         return draw_flat(computation, gradients, values)
     wanted = [*range(steps - 1), -1] if isinstance(steps, int) else steps
-    return draw_sheet(sheet(computation, wanted, MOST_COLUMNS), gradients, values)
+    return draw_sheet(sheet(computation, wanted, MOST_COLUMNS, fold=view == "folded"), gradients, values, depth)

@@ -1,125 +1,43 @@
-"""What an unrolled drawing shows: boxes in columns, and arrows between them.
+"""Makes the sheet of a computation: which boxes a drawing shows, and the arrows between them.
 
-A `Sheet` knows of no coordinates and no colours. Every parameter is in one box, however often it is used; parameters
-that are always used together share one.
+Every parameter is in one box, however often it is used; parameters that are always used together share one.
 """
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
+from tinyseq.viz.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.columns import Column, Plan
 from tinyseq.viz.reading import End, Reading
-from tinyseq.viz.record import Record, Source, Vertex
+from tinyseq.viz.record import Record, Vertex
 from tinyseq.viz.style import superscript
 
-Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
-Zone = Literal["columns", "before", "after", "parameters"]
 
-
-class Argument(NamedTuple):
-    """What one argument of a box's ops is made of.
-
-    Attributes:
-        vertex, position: which argument of which op.
-        ends: where data come from.
-        weights: the parameters it is made of, if it is made of nothing else. A constant has neither.
-    """
-
-    vertex: int
-    position: int
-    ends: tuple[End, ...]
-    weights: tuple[int, ...]
-
-
-@dataclass(eq=False)
-class Box:
-    """One box of the drawing.
-
-    Attributes:
-        name: unlike any other's, and the same in every run.
-        kind: what it is to a reader.
-        zone: in the columns, or before or after them.
-        slot: what it is within its column: boxes of different columns with the same slot stand at the same height.
-        vertices: the vertices it stands for, the last one giving its value.
-        column: where it stands, in the zone ``"columns"``.
-        arguments: what it is computed from.
-        uses: how often a parameter is used.
-    """
-
-    name: str
-    kind: Kind
-    zone: Zone
-    slot: Hashable
-    vertices: tuple[int, ...] = ()
-    column: Column | None = None
-    arguments: tuple[Argument, ...] = ()
-    uses: int = 0
-
-
-class Arrow(NamedTuple):
-    """A value on its way.
-
-    Attributes:
-        tail, head: from where to where.
-        value: the vertex and the output that it carries; None for constants.
-        part: which part of that, if not all.
-    """
-
-    tail: Box
-    head: Box
-    value: Source | None = None
-    part: str = ""
-
-    @property
-    def kind(self) -> Literal["data", "time", "weight"]:
-        """What it carries: a parameter, or a value from one time step to another, or one within a step."""
-        if self.tail.kind == "parameter":
-            return "weight"
-        return "time" if self.tail.column and self.head.column and self.tail.column != self.head.column else "data"
-
-
-@dataclass
-class Sheet:
-    """A drawing's content.
-
-    Attributes:
-        record, plan: what it shows.
-        columns: the columns, in order.
-        boxes, arrows: in the order of creation.
-        states: a symbol for each slot whose value goes on to the next time step, such as h or c.
-    """
-
-    record: Record
-    plan: Plan
-    columns: list[Column]
-    boxes: list[Box] = field(default_factory=list)
-    arrows: list[Arrow] = field(default_factory=list)
-    states: dict[Hashable, str] = field(default_factory=dict)
-
-
-def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8) -> Sheet:
-    """Lay out what is to be shown of a computation, without places.
+def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
+    """Choose what is to be shown of a computation, without places.
 
     Args:
         record: the computation.
         wanted, at_most: which time steps to show, see `Plan.columns`.
+        fold: show one step in place of all of its loop, with what it hands on to the next.
     """
-    return _Maker(record, wanted, at_most).sheet
+    plan = Plan(record.vertices)
+    columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
+    return _Maker(record, plan, columns, fold).sheet
 
 
 class _Maker:
     """Fills a sheet: boxes, then the arrows between them, then what constants and steps left out stand for."""
 
-    def __init__(self, record: Record, wanted: Iterable[int] | None, at_most: int) -> None:
-        self.plan = Plan(record.vertices)
-        self.reading = Reading(record, self.plan)
+    def __init__(self, record: Record, plan: Plan, columns: list[Column], fold: bool) -> None:
+        self.plan = plan
+        self.reading = Reading(record, plan)
         self.record = record
-        self.sheet = Sheet(record, self.plan, self.plan.columns(wanted, at_most))
+        self.sheet = Sheet(record, plan, columns, folded=fold)
         self.shown = set(self.sheet.columns)
         self.zones, self.between = _zones(self.plan)
         self.slots = self._slots()
         self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
+        self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
         uses = self._make_boxes()
@@ -200,6 +118,7 @@ class _Maker:
             arguments,
         )
         self.at[vertex.id, step if vertex.id in self.plan.tracks else vertex.step] = box
+        self.in_slot.setdefault(box.slot, box)
         self.sheet.boxes.append(box)
 
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
@@ -228,7 +147,7 @@ class _Maker:
                     weights.update(self.reading.weights[end.vertex])
                     continue
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
-                arrow = Arrow(tail, box, (end.vertex, end.output), end.part)
+                arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box))
                 self.sheet.arrows.append(arrow)
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
@@ -236,8 +155,20 @@ class _Maker:
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
 
+    def _delay(self, end: End, head: Box) -> int:
+        """How many steps a value travels within a folded loop."""
+        if not self.sheet.folded or not head.column or end.step is None:
+            return 0
+        same_phase = self.plan.phase_of[end.vertex] == head.column.phase
+        return head.column.step - end.step if same_phase else 0
+
     def _left_out(self, end: End, head: Box) -> Box:
-        """The mark for a value of a step that is not shown, with an arrow from the last such value before it."""
+        """What stands for a value of a step that is not shown.
+
+        In a folded loop that is the box of the step shown; else a mark, with an arrow from the last value before it.
+        """
+        if self.sheet.folded:
+            return self.in_slot[self.slots[end.vertex]]
         phase, slot = self.plan.phase_of[end.vertex], self.slots[end.vertex]
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
         place = max(i for i, column in enumerate(columns) if column.step <= (end.step or 0))
@@ -316,7 +247,7 @@ class _Maker:
                 loop = self.plan.loop_of.get(box.vertices[-1], 0)
                 letter = "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
                 if box.slot not in self.sheet.states:
-                    self.sheet.states[box.slot] = self._distinct(letter, loop)
+                    self.sheet.states[box.slot] = (self._distinct(letter, loop),)
 
     def _distinct(self, letter: str, loop: int) -> str:
         """A state's letter, with an arrow for its direction and a number for its layer where there are several."""
@@ -326,7 +257,7 @@ class _Maker:
         arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
         layer = superscript(own.level + 1) if any(other.level for other in beside) else ""
         symbol = letter + arrow + layer
-        while symbol in self.sheet.states.values():
+        while (symbol,) in self.sheet.states.values():
             symbol += "′"
         return symbol
 

@@ -135,13 +135,13 @@ def label_size(lines: Sequence[Text]) -> tuple[float, float]:
     return max((line.width for line in lines), default=0.0), sum(line.height for line in lines)
 
 
-_SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def subscript(index: int) -> str:
     """A number as a subscript: every viewer shows these characters, while raised and lowered text is for some only."""
-    return str(index).translate(_SUBSCRIPTS)
+    return str(index).translate(SUBSCRIPTS)
 
 
 def superscript(index: int) -> str:

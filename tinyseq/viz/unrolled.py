@@ -1,15 +1,17 @@
 """Paints a sheet: boxes, wires, columns and a legend."""
 
+from tinyseq.viz.boxes import Arrow, Box, Sheet
 from tinyseq.viz.canvas import Canvas, Point
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
-from tinyseq.viz.sheet import Arrow, Box, Sheet
+from tinyseq.viz.modules import FRAME_MARGIN, NESTING, closed, open_frames
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
     INPUT,
     LINE,
     LOSS,
+    MODULE,
     OP,
     PARAMETER,
     QUIET,
@@ -37,40 +39,44 @@ ROOM_FOR_TEXT = 14.0, 8.0
 SIGN_SIZE = 20.0, 20.0
 
 
-def draw_sheet(content: Sheet, gradients: bool = False, values: bool = False) -> Drawing:
+def draw_sheet(content: Sheet, gradients: bool = False, values: bool = False, depth: int | None = None) -> Drawing:
     """Draw a sheet.
 
     Args:
         content: what to draw.
         gradients: colour boxes by the norm of their gradient, which the record must hold.
         values: write values on boxes.
+        depth: open modules to this depth, and close the others.
 
     Raises:
         ValueError: too many boxes for anyone to look at, and for Graphviz to draw in reasonable time.
     """
+    content = content if depth is None else closed(content, depth)
     if len(content.boxes) > MOST_BOXES:
         raise ValueError(
             f"this drawing would have {len(content.boxes):,} boxes; at most {MOST_BOXES:,} are drawn. Choose fewer "
             'time steps (steps=[0, 1, 2, -1]), close modules (depth=1), or fold the loop (view="folded")'
         )
-    return _Painter(content, gradients, values).drawing()
+    return _Painter(content, gradients, values, depth or 0).drawing()
 
 
 class _Painter:
-    def __init__(self, content: Sheet, gradients: bool, values: bool) -> None:
+    def __init__(self, content: Sheet, gradients: bool, values: bool, depth: int) -> None:
         self.sheet = content
+        self.depth = depth
         self.wording = Wording(content, values)
         self.norms = {box: norm for box in content.boxes if (norm := self.wording.gradient(box)) is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.signs = {box for box in content.boxes if self.wording.is_sign(box)}
         self.lines = {box: self._lines(box) for box in content.boxes}
-        self.layout = layout(content, self._size)
+        self.layout = layout(content, self._size, margin=FRAME_MARGIN + NESTING * depth)
         self.labelled: set[object] = set()
 
     def drawing(self) -> Drawing:
         """The finished picture."""
         steps = sum(map(len, self.sheet.plan.steps))
-        self.canvas = Canvas(f"{steps} time step{'s' if steps > 1 else ''}, unrolled")
+        self.canvas = Canvas(f"{steps} time step{'s' * (steps > 1)}, {'folded' if self.sheet.folded else 'unrolled'}")
+        frames = open_frames(self.sheet, self.layout, self.depth)
         for column, (low, high) in self.layout.frames.items():
             boxes = [box for box in self.sheet.boxes if box.column == column]
             if column.kind != "step":
@@ -80,6 +86,11 @@ class _Painter:
             title = [Text(self.wording.title(column), bold=True)]
             name = f"t{column.step}" + (f"_phase{column.phase}" if column.phase else "")
             with self.canvas.frame(name, low, high, title, paint=COLUMN, top=False) as frame:
+                for i, module in enumerate(found for found in frames if found.column == column):
+                    corners = module.low, module.high
+                    title = [small(module.title)]
+                    with frame.frame(f"{name}_module{i}", *corners, title, paint=MODULE):
+                        pass
                 for box in boxes:
                     self._draw(frame, box)
         for box in self.sheet.boxes:
@@ -148,13 +159,18 @@ class _Painter:
     def _label(self, arrow: Arrow, curve: list[Point]) -> tuple[list[Text], Point]:
         """The words on an arrow, and where: which part of a value arrives, or the shape of what leaves, told once."""
         start, end = curve[0], curve[-1]
+        if arrow.delay:
+            words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
+            label = [small(words, ACCENT)]
+            outside = max(point.x for point in curve)
+            return label, Point(outside + label_size(label)[0] / 2 + 4, (start.y + end.y) / 2)
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
             return [], start
         if arrow.part:
             label = [small(self.wording.part(arrow), LINE)]
             away = label_size(label)[0] / 2 + 4
             return label, Point(end.x + (-away if end.x < self.layout.places[arrow.head].x else away), end.y - 9)
-        shape = self.wording.new_shape(arrow.tail)
+        shape = self.wording.new_shape(arrow)
         told = (arrow.tail.column, start.y, shape)
         if not shape or told in self.labelled:
             return [], start

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array, to_numpy
+from tinyseq.viz.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.columns import Column
 from tinyseq.viz.record import Shape, Vertex
 from tinyseq.viz.rows import Slot
-from tinyseq.viz.sheet import Argument, Arrow, Box, Sheet
-from tinyseq.viz.style import Text, clean, number, shape_text, small, subscript
+from tinyseq.viz.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript
 
 SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
 NAMES = {
@@ -22,6 +22,7 @@ NAMES = {
     "logsumexp": "log Σ exp",
     "negative": "−",
 }
+MOST_STATES = 4  # named on a closed module
 # The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
 GATES = {4: "ifgo", 3: "rzn"}
 
@@ -65,15 +66,15 @@ class Wording:
             lines = [Text(self.symbol(box), bold=True, formula=True)]
             shape = self.shape(box)
             return [*lines, small(shape_text(shape))] if shape and box.kind == "input" else lines
-        formula = self.formula(box)
+        formula = box.module[-1] if box.module else self.formula(box)
         if box.kind == "state":
             formula = f"{formula} → {self.symbol(box)}"
-        lines = [Text(formula, formula=True)]
+        lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
         if box.kind == "result":
             value = self._value(box)
             single = value is not None and value.size == 1
             lines.append(
-                Text(f"loss {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
+                Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
             )
         elif self.with_values:
             lines += [small(text) for text in (value_text(self._value(box)),) if text]
@@ -85,22 +86,26 @@ class Wording:
         lines += [small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}") for leaf in leaves]
         return [*lines, small(f"×{box.uses} use{'s' if box.uses > 1 else ''}")]
 
-    def symbol(self, box: Box) -> str:
-        """What a state or an input is called, with its time step."""
-        step = box.column.step if box.column else None
-        if box.kind == "input" and step is not None:
-            return self.inputs[box.slot] + subscript(step)
-        letter = self.sheet.states.get(box.slot, "·")
-        if step is None:
-            return letter
+    def symbol(self, box: Box, delay: int = 0) -> str:
+        """What a state or an input is called, with its time step; in a folded loop, as seen so many steps later."""
+        letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
+        if not box.column:
+            return ", ".join(letters)
+        step = subscript(box.column.step)
+        if self.sheet.folded:
+            step = "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
+        names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
         if box.kind != "initial":
-            return letter + subscript(step)
+            return names
         values = [self._constant(argument) for argument in box.arguments]
         is_zero = bool(values) and all(value is not None and not np.any(value) for value in values)
-        return letter + subscript(step) + (" = 0" if is_zero else "")
+        return names + (" = 0" if is_zero else "")
 
     def title(self, column: Column) -> str:
         """The heading of a column; several phases are told apart by the modules that they run in."""
+        if self.sheet.folded:
+            steps = self.sheet.plan.steps[column.phase]
+            return f"{self.phases[column.phase]}t = {steps[0]}, …, {steps[-1]}"
         return f"{self.phases[column.phase]}t = {column.step}"
 
     def _phase_names(self) -> list[str]:
@@ -129,7 +134,12 @@ class Wording:
 
     def is_sign(self, box: Box) -> bool:
         """Whether a box is a mere sign between two values, which is drawn as a circle."""
-        plain = box.kind == "op" and len(box.vertices) == 1 and self.vertices[box.vertices[-1]].op in SIGNS
+        plain = (
+            box.kind == "op"
+            and not box.module
+            and len(box.vertices) == 1
+            and self.vertices[box.vertices[-1]].op in SIGNS
+        )
         return plain and [arrow.kind != "weight" for arrow in self.into[box]] == [True, True]
 
     def formula(self, box: Box) -> str:
@@ -143,7 +153,8 @@ class Wording:
         if first.op == "matmul" and weights:
             return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
         if first.op == "getitem" and weights:
-            return f"{weights[0]}[{'x' + subscript(box.column.step) if box.column else '·'}]"
+            step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
+            return f"{weights[0]}[x{step}]"
         if first.op == "sum" and len(ops) > 1:
             return self._mean(first, last)
         if last.op in SIGNS:
@@ -155,11 +166,14 @@ class Wording:
 
     def _operand(self, box: Box, data: Iterable[Argument]) -> str:
         """The name of what a weight is applied to."""
-        tails = [arrow.tail for arrow in self.into[box] if arrow.kind != "weight"]
-        names = [self.symbol(tail).removesuffix(" = 0") for tail in tails if tail.kind in {"state", "input", "initial"}]
-        if len(tails) == 1 and tails[0].kind == "elided" and box.column:
-            return self.sheet.states.get(tails[0].slot, "·") + subscript(box.column.step - 1)
-        return names[0] if len(names) == 1 == len(tails) else "·"
+        arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
+        if len(arrows) != 1:
+            return "·"
+        tail = arrows[0].tail
+        if tail.kind == "elided" and box.column:
+            return self.sheet.states[tail.slot][0] + subscript(box.column.step - 1)
+        named = tail.kind in {"state", "input", "initial"} and len(self.sheet.states.get(tail.slot, ())) <= 1
+        return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
 
     def _mean(self, summed: Vertex, scaled: Vertex) -> str:
         """A sum that is divided: a mean only if it is divided by the right count."""
@@ -204,11 +218,17 @@ class Wording:
         index, count = int(part[1]), int(part[2])
         return GATES[count][index - 1] if count in GATES and self._holds_gates(arrow.tail) else f"{index}/{count}"
 
-    def new_shape(self, box: Box) -> str:
-        """The shape of a box's value, if it is not that of a value it was made of."""
-        shape = self.shape(box)
-        before = [self.shape(arrow.tail) for arrow in self.into[box] if arrow.kind != "weight" and not arrow.part]
-        return "" if box.kind == "input" or shape in before else shape_text(shape)
+    def new_shape(self, arrow: Arrow) -> str:
+        """The shape of the value that an arrow carries, if it is not that of a value its tail was made of."""
+        before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
+        shape = self._carried(arrow)
+        return "" if arrow.tail.kind == "input" or shape in before else shape_text(shape)
+
+    def _carried(self, arrow: Arrow) -> Shape:
+        if arrow.value is None or arrow.kind == "weight":
+            return self.shape(arrow.tail)
+        vertex, output = arrow.value
+        return self._without_time(vertex, self.vertices[vertex].shapes[output])
 
     def _holds_gates(self, box: Box, depth: int = 1) -> bool:
         names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
@@ -222,9 +242,10 @@ class Wording:
         """The shape of a box's value at its own time step."""
         if not box.vertices:
             return self._constant_shape(box.arguments[0]) if box.arguments else ()
-        vertex = self.vertices[box.vertices[-1]]
-        track = self.sheet.plan.tracks.get(vertex.id)
-        shape = vertex.shape
+        return self._without_time(box.vertices[-1], self.vertices[box.vertices[-1]].shape)
+
+    def _without_time(self, vertex: int, shape: Shape) -> Shape:
+        track = self.sheet.plan.tracks.get(vertex)
         return shape[: track.axis] + shape[track.axis + 1 :] if track else shape
 
     def _constant_shape(self, argument: Argument) -> Shape:

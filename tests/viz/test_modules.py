@@ -1,0 +1,95 @@
+"""Closed and open modules, and folded loops."""
+
+import re
+
+import pytest
+
+import tinyseq as ts
+from tinyseq.viz import graph
+from tinyseq.viz.layout import layout
+from tinyseq.viz.modules import closed, open_frames
+from tinyseq.viz.record import record
+from tinyseq.viz.sheet import sheet
+from tinyseq.viz.wording import Wording
+
+
+def names(content):
+    wording = Wording(content)
+    return [wording.lines(box)[0].text for box in content.boxes if box.module]
+
+
+def test_modules_close_at_the_depth_asked_for(char_loss):
+    content = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM)))
+    assert names(closed(content, 0)) == ["CharRNN → h₀, c₀", "CharRNN → h₁, c₁"]
+    assert sorted(names(closed(content, 1))) == ["out", "out", "rnn → h₀, c₀", "rnn → h₁, c₁"]
+    assert sorted(names(closed(content, 2))) == ["l0 → h₀, c₀", "l0 → h₁, c₁"]
+    assert names(closed(content, 9)) == []
+
+
+def test_a_closed_module_keeps_every_arrow_that_crosses_its_wall(char_loss):
+    content = sheet(record(char_loss(steps=3)))
+    small = closed(content, 1)
+    assert all(arrow.tail in small.boxes and arrow.head in small.boxes for arrow in small.arrows)
+    kinds = [arrow.kind for arrow in small.arrows]
+    assert kinds.count("time") == 3  # the initial state, and twice from step to step
+    assert kinds.count("weight") == 3 * 3
+    assert kinds.count("data") == 4 * 3  # x, rnn to out, out to the cross entropy, and on to the mean
+
+
+def test_closing_modules_leaves_the_sheet_it_was_given_alone(char_loss):
+    content = sheet(record(char_loss(steps=2)))
+    before = [(box.name, box.kind, box.vertices) for box in content.boxes]
+    closed(content, 0)
+    assert [(box.name, box.kind, box.vertices) for box in content.boxes] == before
+
+
+def test_beginnings_of_states_of_one_module_become_one(char_loss):
+    content = closed(sheet(record(char_loss(steps=2, kind=ts.nn.LSTM))), 0)
+    (beginning,) = [box for box in content.boxes if box.kind == "initial"]
+    assert Wording(content).symbol(beginning) == "h₋₁, c₋₁ = 0"
+
+
+def test_frames_hold_their_modules_and_nothing_else(char_loss):
+    content = closed(sheet(record(char_loss(steps=2, num_layers=2))), 3)
+    places = layout(content, lambda box: (60.0, 24.0), margin=14.0)
+    frames = open_frames(content, places, 3)
+    assert [frame.title for frame in frames if frame.column == content.columns[1]] == ["CharRNN", "rnn", "l0", "l1"]
+    for frame in frames:
+        low, high = places.frames[frame.column]
+        assert low.x < frame.low.x < frame.high.x < high.x
+        assert low.y < frame.low.y < frame.high.y < high.y
+
+
+def test_open_modules_are_clusters_of_the_drawing(char_loss):
+    dot = graph(char_loss(steps=2), depth=2).dot
+    assert len(re.findall(r"subgraph cluster_t\d_module", dot)) == 2
+
+
+@pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
+def test_a_folded_loop_shows_one_step_and_what_it_hands_on(char_loss, kind):
+    content = sheet(record(char_loss(steps=6, kind=kind)), fold=True)
+    assert len(content.columns) == 1
+    later = [arrow for arrow in content.arrows if arrow.delay]
+    assert {arrow.delay for arrow in later} == {1}
+    assert all(arrow.kind == "time" for arrow in later)
+    assert "W_hh hₜ₋₁" in " ".join(Wording(content).lines(box)[0].text for box in content.boxes)
+    assert {box.uses for box in content.boxes if box.kind == "parameter"} == {6}
+
+
+def test_a_folded_loop_that_runs_backward_hands_on_to_the_step_before(char_loss):
+    content = sheet(record(char_loss(steps=5, bidirectional=True)), fold=True)
+    assert {arrow.delay for arrow in content.arrows} == {-1, 0, 1}
+
+
+def test_an_encoder_and_a_decoder_fold_into_one_column_each(encoder_decoder_loss):
+    content = sheet(record(encoder_decoder_loss), fold=True)
+    wording = Wording(content)
+    assert [wording.title(column) for column in content.columns] == ["encoder, t = 0, …, 2", "decoder, t = 0, …, 1"]
+
+
+def test_the_folded_view_is_drawn_in_any_depth(char_loss):
+    loss = char_loss(steps=30, kind=ts.nn.LSTM)
+    for depth in (None, 0, 1, 2):
+        dot = graph(loss, view="folded", depth=depth, gradients=True).dot
+        assert "1 step later" in dot
+        assert dot.count("×30 uses") == 3
