@@ -53,11 +53,10 @@ def run(clip: float | None) -> float:
     optimizer = ts.optim.SGD(model.parameters(), lr=PEAK, momentum=0.9)
     schedule = ts.optim.cosine_decay(PEAK, STEPS)
     try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            task = lambda step: ts.train.Loss(error(model, [0, step]), BATCH, f"batch {step}")
-            for report in ts.train.train(task, optimizer, steps=STEPS, clip=clip, schedule=schedule):
-                if report.step <= 3 or report.step % (STEPS // 5) == 0:
-                    print(f"  step {report.step:3d}  loss {report.loss:9.3g}  |gradient| {report.grad_norm:9.3g}")
+        task = lambda step: ts.train.Loss(error(model, [0, step]), BATCH, f"batch {step}")
+        for report in ts.train.train(task, optimizer, steps=STEPS, clip=clip, schedule=schedule):
+            if report.step <= 3 or report.step % (STEPS // 5) == 0:
+                print(f"  step {report.step:3d}  loss {report.loss:9.3g}  |gradient| {report.grad_norm:9.3g}")
     except ts.train.NonFiniteLoss as stop:
         print(f"  {stop}")
         return math.inf

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.losses import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
@@ -109,7 +111,8 @@ def train(
     start, tokens = time.perf_counter(), 0
     with HeldBack(wanted=checkpoint is not None) as interrupt:
         for step in range(first, steps):
-            loss, value, norm = _updated(step, task, optimizer, clip, schedule)
+            with np.errstate(all="ignore"):  # what is not finite is an error below, and more than a warning
+                loss, value, norm = _updated(step, task, optimizer, clip, schedule)
             tokens += loss.tokens
             seconds = time.perf_counter() - start
             held_out = None if validation is None else validation(step + 1)

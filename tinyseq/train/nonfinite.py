@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tinyseq.autograd.anomaly import AnomalyError
 from tinyseq.autograd.modes import detect_anomaly
 from tinyseq.train.state import Snapshot
@@ -46,7 +44,7 @@ def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
     """Do the step again under `detect_anomaly`, from the state before it, and say which op went wrong first."""
     before.restore()
     try:
-        with detect_anomaly(), np.errstate(all="ignore"):
+        with detect_anomaly():
             task(step).value.backward()
     except AnomalyError as error:
         return f"the first op that went wrong is in the {error}"
