@@ -497,6 +497,18 @@ def test_the_cell_of_an_lstm_can_be_asked_for_in_a_loop_of_one_s_own():
     np.testing.assert_allclose(found.jacobian, np.diag(forget[1] * forget[2] * forget[3]), rtol=1e-10, atol=1e-15)
 
 
+def test_the_bound_of_a_step_is_not_taken_for_that_between_layers():
+    """The layer below is multiplied by weight_ih, once, in the same step."""
+    below, above = ts.nn.RNNCell(3, 3, dtype="float64"), ts.nn.RNNCell(3, 3, dtype="float64")
+    with ts.step(0):
+        first = below(ts.tensor(normal(0, 1, 3)))
+        second = above(first)
+    found = ts.inspect.jacobian_norms(first, second)
+    assert found.bound is None
+    slope = 1 - second.numpy()[0] ** 2
+    np.testing.assert_allclose(found.jacobian, slope[:, None] * above.weight_ih.numpy(), rtol=1e-10)
+
+
 def test_a_mixture_of_steps_is_no_state():
     output, _ = layer("RNN", 2, 3)(ts.tensor(normal(0, 5, 1, 2)))
     with pytest.raises(ValueError, match="h_s holds the values of 2 tensors"):
@@ -600,6 +612,22 @@ def test_every_edge_on_the_way_is_a_line_and_long_sequences_are_elided(name):
     assert "⋮" in explanation.text
     assert explanation.tex.count("{") == explanation.tex.count("}")
     assert explanation._repr_latex_().startswith("$$")
+
+
+def test_a_name_of_any_kind_breaks_neither_text_nor_tex():
+    weight, other = ts.nn.Parameter([2.0]), ts.nn.Parameter([3.0])
+    other.node.name = "a_b\n{$x^2$} \\end{aligned} & %" + "z" * 1000
+    with ts.scope("new\nline_{"), ts.step(0):
+        h = ts.tanh(weight * other)
+    with ts.scope("plain"), ts.step(0):
+        loss = (h * other).sum()
+    explanation = ts.inspect.explain(loss, weight)
+    assert len(explanation.text.splitlines()) == 2 + len(explanation.lines) == 6
+    assert max(map(len, explanation.text.splitlines())) < 250
+    unescaped = re.sub(r"\\[{}]", "", explanation.tex)
+    assert unescaped.count("{") == unescaped.count("}")
+    assert unescaped.count(r"\end") == 1
+    assert not re.search(r"(?<!\\)[$%]", explanation.tex)
 
 
 def test_every_op_s_rule_can_be_written_out():

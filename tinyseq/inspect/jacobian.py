@@ -1,6 +1,5 @@
 """The effect of the past on the future: how one hidden state changes with an earlier one."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -112,7 +111,8 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     matrices = _recurrent_weights(target, root, nodes, between)
     beta = None if len(matrices) != 1 else float(np.linalg.norm(matrices[0], 2))
     square = len(matrices) == 1 and matrices[0].shape[0] == matrices[0].shape[1]
-    bound = beta**lags if beta is not None and _is_chain(root, target, between) else None
+    one_a_step = _products(target, root, between) == lags[0]
+    bound = beta**lags if beta is not None and one_a_step else None
     return JacobianNorms(
         jacobians[steps[0]],
         np.asarray(np.linalg.svd(jacobians[steps[0]], compute_uv=False), dtype=np.float64),
@@ -215,19 +215,17 @@ def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between:
     return list(found.values())
 
 
-def _is_chain(root: Parent, target: Parent, between: set[Parent]) -> bool:
-    """Whether one way alone leads back, through products and functions of slope at most 1."""
-    return all(ways == 1 for ways in _chain(root, target, between))
-
-
-def _chain(root: Parent, target: Parent, between: set[Parent]) -> Iterator[int]:
-    """The number of ways on from each node, from h_t back to h_s; 0 for an op that may stretch."""
-    here = root
+def _products(target: Parent, root: Parent, between: set[Parent]) -> int | None:
+    """How many matrix products lie on the way, if it is one chain of products and of functions of slope at most 1."""
+    here, products = root, 0
     while here is not target:
         node = owner(here)
         assert isinstance(node, Node)
         ways = _uses(node, between)
-        yield len(ways) if node.op.name in SLOPE_AT_MOST_ONE | {"matmul"} else 0
+        if len(ways) != 1 or node.op.name not in SLOPE_AT_MOST_ONE | {"matmul"}:
+            return None
+        products += node.op.name == "matmul"
         edge = node.edges[ways[0]]
         assert edge is not None
         here = edge
+    return products

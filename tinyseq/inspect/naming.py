@@ -1,5 +1,6 @@
 """Names for the values of a graph, as a lecturer would give them at the board."""
 
+import re
 from dataclasses import dataclass
 from string import ascii_lowercase
 
@@ -56,7 +57,7 @@ class Names:
             whole = self[parent.node]
             return Name(f"{whole.text}[{parent.index}]", f"{whole.tex}[{parent.index}]")
         name = (parent.name or "leaf").rpartition(".")[2] if isinstance(parent, Leaf) else parent.op.name
-        return Name(name, r"\mathtt{" + name.replace("_", r"\_") + "}")
+        return Name(_one_line(name), rf"\mathtt{{{_tex(name)}}}")
 
     def _name_by_role(self, nodes: list[Node], prefix: dict[tuple[str, ...], str]) -> None:
         """Values of one role have one letter, with the step as index."""
@@ -74,5 +75,16 @@ class Names:
 
 
 def _name(letter: str, step: int | None, prefix: str) -> Name:
-    above = rf"^{{\text{{{prefix[:-1].replace('_', chr(92) + '_')}}}}}" if prefix else ""
-    return Name(f"{prefix}{letter}_{step}", f"{letter}{above}_{{{step}}}")
+    above = rf"^{{\text{{{_tex(prefix[:-1])}}}}}" if prefix else ""
+    return Name(f"{_one_line(prefix)}{letter}_{step}", f"{letter}{above}_{{{step}}}")
+
+
+def _one_line(name: str) -> str:
+    """A user's name, without what would break a line."""
+    name = " ".join(name.split())
+    return name if len(name) <= 40 else name[:39] + "…"
+
+
+def _tex(name: str) -> str:
+    """A user's name inside of braces in TeX."""
+    return re.sub(r"([_&%$#{}])", r"\\\1", re.sub(r"[\\^~]", "", _one_line(name)))
