@@ -23,10 +23,10 @@ class Exact:
         self.scores = scores
 
     def forward(self, batch: Ragged, keep: bool = False) -> Forward:
-        """As `Scaled.forward`; messages are logs, nothing is scaled, and all is safe."""
+        """As `Scaled.forward`; messages and scales are logs, and all is safe."""
         size = len(batch.order)
-        message, total = np.zeros((1, 1, size)), np.zeros(size)
-        messages = [message]
+        message, total, log_scale = np.zeros((1, 1, size)), np.zeros(size), np.zeros(size)
+        messages, scales = [message], []
         for t, running in enumerate([*batch.sizes, 0]):
             if running < size:
                 ended = message[..., running:] + (self.arcs.end[:, None] if t else 0.0)
@@ -37,35 +37,43 @@ class Exact:
             table = self.arcs.tables[self.arcs.which(t)]
             message = message.reshape(*table.shape[:2], -1)[..., :size]
             message = log_sum(message[:, :, None] + table[..., None], axis=0) + self.scores.logs(batch.rows(t))
+            scale = _finite(message.max(axis=(0, 1)))
+            message -= scale  # so that numbers stay small, and keep their digits
+            log_scale[:size] += scale
             if keep:
                 messages.append(message)
-        return Forward(batch, total, total, messages, [], np.zeros(len(total), dtype=bool))
+                scales.append(scale)
+        safe = np.zeros(len(total), dtype=bool)
+        return Forward(batch, total + log_scale, total, messages, scales, safe, self.arcs.end, 0)
 
-    def backward(self, ahead_of: Forward, weight: Array, states: Array | None, counts: list[Array]) -> Array:
-        """As `Scaled.backward`."""
-        batch, messages = ahead_of.batch, ahead_of.messages
-        total = np.where(ahead_of.total > -np.inf, ahead_of.total, 0.0)
+    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array]) -> Array:
+        """As `Scaled.backward`; returns the expected number of stops only."""
+        batch, messages = done.batch, done.messages
         stops = np.zeros(self.arcs.end.shape)
         ahead = np.zeros((1, 1, 0))
         for t in reversed(range(len(batch.sizes))):
             size, number = batch.sizes[t], self.arcs.which(t)
             table, message = self.arcs.tables[number], messages[t + 1]
-            block = np.empty_like(message)
-            still = ahead.shape[-1]
-            block[..., :still] = ahead.reshape(*message.shape[:2], still)
-            block[..., still:] = self.arcs.end[:, None]
-            share, norm = weight[:size], total[:size]
-            posterior = np.exp(message + block - norm).sum(axis=0) * share
+            still, share, rows = ahead.shape[-1], weight[:size], batch.rows(t)
+            ends = np.broadcast_to(self.arcs.end[:, None], (*message.shape[:2], size - still))
+            block = np.concatenate([ahead.reshape(*message.shape[:2], still), ends], axis=2)
+            whole = message + block
+            norm = _finite(log_sum(whole.reshape(-1, size), axis=0))
+            posterior = np.exp(whole - norm).sum(axis=0) * share
             stops += posterior[:, still:].sum(axis=1)
-            rows = batch.rows(t)
             if states is not None:
                 states[rows] = posterior.T
-            block = block + self.scores.logs(rows)
             before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
-            paths = table[..., None] + block
-            counts[number] += np.exp(before[:, :, None] + paths - norm) @ share
+            paths = table[..., None] + (block + self.scores.logs(rows))
+            counts[number] += np.exp(before[:, :, None] + paths - (norm + done.scales[t])) @ share
             ahead = log_sum(paths, axis=2)
+            ahead -= _finite(ahead.max(axis=(0, 1)))
         return stops
+
+
+def _finite(values: Array) -> Array:
+    """Values with 0 in place of -inf."""
+    return np.where(values > -np.inf, values, 0.0)
 
 
 def log_sum(x: Array, axis: int) -> Array:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.hmm import blocks
 from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.scaled import Scaled
@@ -42,7 +43,12 @@ def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
     arcs = arcs.to(np.float64)
     found = np.empty(len(batch.order))
     fast = Scaled(arcs, scores)
-    for tile in batch.tiles(_width(arcs)):
+    rest = np.ones(len(batch.order), dtype=bool)
+    for column in blocks.long_columns(arcs, batch):
+        value = blocks.log_likelihood(fast, *batch.stretch(column))
+        if value is not None:
+            found[batch.order[column]], rest[column] = value, False
+    for tile in batch.columns(rest).tiles(_width(arcs)):
         done = fast.forward(tile)
         found[tile.order] = done.log_likelihood
         for part in _unsafe(tile, done.unsafe, arcs):
@@ -70,10 +76,18 @@ def expectations(
     stops = np.zeros(states_of)
     fast, slow = Scaled(arcs, scores), Exact(arcs, scores)
     weight = np.ones(len(batch.order)) if weight is None else weight
-    for tile in batch.tiles(_width(arcs)):
+    rest = np.ones(len(batch.order), dtype=bool)
+    if states is not None:
+        for column in blocks.long_columns(arcs, batch):
+            (first, rows), number = batch.stretch(column), batch.order[column]
+            value = blocks.expectations(fast, first, rows, weight[number], states, counts)
+            if value is not None:
+                found[number], rest[column] = value, False
+                stops += states[first + rows - 1]
+    for tile in batch.columns(rest).tiles(_width(arcs)):
         done = fast.forward(tile, keep=True)
         found[tile.order] = done.log_likelihood
-        stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)
+        stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)[0]
         for part in _unsafe(tile, done.unsafe, arcs):
             again = slow.forward(part, keep=True)
             found[part.order] = again.log_likelihood
@@ -97,9 +111,10 @@ def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int
 
 
 def _width(arcs: Arcs) -> int:
-    """Sequences in a tile: a message takes about 256 kB."""
-    history = arcs.tables[-1].shape[0] * arcs.tables[-1].shape[1]
-    return int(np.clip((1 << 15) // history, 8, 1024))
+    """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
+    oldest, others, states = arcs.tables[-1].shape
+    width = np.clip((1 << 18) // (oldest * states), 128, 1024)
+    return int(np.clip(width, 8, max((1 << 20) // (oldest * others), 8)))
 
 
 def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:

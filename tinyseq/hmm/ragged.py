@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from copy import copy
+from functools import cached_property
 
 import numpy as np
 
@@ -22,7 +23,6 @@ class Ragged:
     Attributes:
         order: (N,), which sequence each column is; of equal lengths the earlier comes first.
         lengths: (N,), the columns' lengths, falling.
-        sizes: (T,), the number of columns that run at each step.
         count: the number of rows.
 
     Example:
@@ -43,12 +43,20 @@ class Ragged:
         else:
             self._starts, self._stride = self.order, len(given)
             self.count = padded * len(given)
-        self.sizes = self._running()
 
-    def _running(self) -> list[int]:
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The number of columns that run at each step, (T,)."""
         steps = np.arange(self.lengths[0] if len(self.lengths) else 0)
         running: list[int] = np.searchsorted(-self.lengths, -steps, side="left").tolist()
         return running
+
+    @classmethod
+    def windows(cls, starts: Array, lengths: Array) -> "Ragged":
+        """Columns that read given stretches of the rows, the longest first."""
+        made = cls(np.asarray(lengths))
+        made._starts = np.asarray(starts)[made.order]
+        return made
 
     def rows(self, t: int) -> Array:
         """The rows of step t, one for each running column."""
@@ -58,8 +66,12 @@ class Ragged:
         """Some of the columns, as a batch that reads the same rows."""
         part = copy(self)
         part.order, part.lengths, part._starts = self.order[chosen], self.lengths[chosen], self._starts[chosen]
-        part.sizes = part._running()
+        part.__dict__.pop("sizes", None)
         return part
+
+    def stretch(self, column: int) -> tuple[int, int]:
+        """The first row of a column, and the number of its rows."""
+        return int(self._starts[column]), int(self.lengths[column])
 
     def only(self, number: int) -> "Ragged":
         """One sequence, as a batch of its own that reads the same rows."""

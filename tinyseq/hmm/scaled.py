@@ -40,92 +40,123 @@ class Scaled:
         reach = factor**self.every
         self.safe = LEAST / reach if reach > LEAST else np.inf
 
-    def forward(self, batch: Ragged, keep: bool = False) -> Forward:
+    def forward(
+        self, batch: Ragged, keep: bool = False, start: Array | None = None, ends: Array | None = None
+    ) -> Forward:
         """Sum the probabilities of all paths.
 
         Args:
             batch: the columns.
             keep: keep what `backward` needs.
+            start: (H, R, columns), the messages that what lies before the columns has left; by default they begin anew.
+            ends: (R, V, columns), the probability of what lies behind each column; by default its end.
         """
         size = len(batch.order)
-        message = np.ones((1, 1, size))
+        skip = 0 if start is None else self.arcs.order - 1  # the first steps, whose histories are short
+        message = np.ones((1, 1, size)) if start is None else start
+        log_end = self.end_top if ends is None else 0.0
+        ends = np.broadcast_to(self.end[:, None], (1, len(self.end), size)) if ends is None else ends
         total, log_scale, unsafe = np.ones(size), np.zeros(size), np.zeros(size, dtype=bool)
-        messages, scales = [message], []
+        messages, scales, shift = [message], [], 0.0
         for t, running in enumerate([*batch.sizes, 0]):
             if running < size:
-                ended = message[..., running:]
-                total[running:size] = np.einsum("rvb,v->b", ended, self.end) if t else 1.0
-                log_scale[running:size] += self.end_top if t else 0.0
+                if t:
+                    total[running:size] = np.sum(message[..., running:] * ends[..., running:size], axis=(0, 1))
+                    log_scale[running:size] += shift + log_end
                 size = running
             if not running:
                 break
-            number = self.arcs.which(t)
+            number = self.arcs.which(t + skip)
             table = self.tables[number]
-            weights, tops = self.scores.weights(batch.rows(t))
+            rows = batch.rows(t)
             message = message.reshape(*table.shape[:2], -1)[..., :size]
             message = np.matmul(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
-            message *= weights
-            log_scale[:size] += tops + self.tops[number]
+            message *= self.scores.weights(rows)
+            log_scale[:size] += self.scores.tops(rows)
+            shift += self.tops[number]
             scale = None
             if (t + 1) % self.every == 0:
-                scale, risky = self._rescale(message)
+                scale, risky = self.rescale(message)
                 log_scale[:size] += np.log(scale)
                 unsafe[:size] |= risky
             if keep:
                 messages.append(message)
                 scales.append(scale)
+        if not keep:
+            messages = [message]
         with np.errstate(divide="ignore"):
-            return Forward(batch, np.log(total) + log_scale, total, messages, scales, unsafe)
+            return Forward(batch, np.log(total) + log_scale, total, messages, scales, unsafe, ends, skip)
 
-    def _rescale(self, message: Array) -> tuple[Array, Array]:
+    def rescale(self, message: Array) -> tuple[Array, Array]:
         """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
         largest = message.max(axis=(0, 1))
         largest[largest == 0] = 1.0
         message /= largest
         return largest, np.where(message > 0, message, 1.0).min(axis=(0, 1)) < self.safe
 
-    def backward(self, ahead_of: Forward, weight: Array, states: Array | None, counts: list[Array]) -> Array:
+    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array]) -> tuple[Array, Array]:
         """Add up posteriors.
 
         Args:
-            ahead_of: the result of `forward` with ``keep=True``.
+            done: the result of `forward` with ``keep=True``.
             weight: (columns,), how much each sequence counts.
             states: (rows, K), set to the weighted posterior of the state at each row.
             counts: one array for each table, to which the weighted expected number of uses of each arc is added.
 
         Returns:
-            (V,), the weighted expected number of stops in each state.
+            (V,), the weighted expected number of stops in each state; and (H, R, columns), in proportion to the
+            probability of each whole column after each history.
         """
-        batch, total, messages = ahead_of.batch, ahead_of.total, ahead_of.messages
+        batch, total, messages = done.batch, done.total, done.messages
         weight = np.where(total > 0, weight, 0.0) / np.where(total > 0, total, 1.0)
         stops = np.zeros(self.end.shape)
+        pairs = [np.zeros((table.shape[1], table.shape[0], table.shape[2])) for table in self.tables]
         ahead = np.ones((1, 1, 0))
         for t in reversed(range(len(batch.sizes))):
-            size, number = batch.sizes[t], self.arcs.which(t)
+            size, number = batch.sizes[t], self.arcs.which(t + done.skip)
             table, message = self.tables[number], messages[t + 1]
             # The probability of all that is ahead of each history; a column that ends here has only the end ahead.
-            block = np.empty_like(message)
-            still = ahead.shape[-1]
-            block[..., :still] = ahead.reshape(*message.shape[:2], still)
-            block[..., still:] = self.end[:, None]
-            share = weight[:size]
-            posterior = np.einsum("rvb,rvb->vb", message, block) * share
+            still, share, rows = ahead.shape[-1], weight[:size], batch.rows(t)
+            block = ahead.reshape(*message.shape[:2], still)
+            if still < size:
+                ends = np.broadcast_to(done.ends[..., still:size], (*message.shape[:2], size - still))
+                block = np.concatenate([block, ends], axis=2)
+            posterior = message * block
+            posterior = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)) * share
             stops += posterior[:, still:].sum(axis=1)
-            rows = batch.rows(t)
             if states is not None:
                 states[rows] = posterior.T
-            block *= self.scores.weights(rows)[0]
-            scale = ahead_of.scales[t]
+            block *= self.scores.weights(rows)
+            scale = done.scales[t]
             if scale is not None:
                 block /= scale
             before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
             ahead = np.matmul(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
             block *= share
-            pairs = np.matmul(before.transpose(1, 0, 2), block.transpose(0, 2, 1)).transpose(1, 0, 2)
-            counts[number] += table * pairs
+            pairs[number] += np.matmul(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
             if self.has_zeros:  # a history that cannot occur could otherwise grow beyond all bounds
                 ahead = np.where(before > 0, ahead, 0.0)
-        return stops
+        for count, table, uses in zip(counts, self.tables, pairs, strict=True):
+            count += table * uses.transpose(1, 0, 2)
+        return stops, ahead
+
+    def ahead(self, batch: Ragged, ends: Array) -> Array:
+        """The probability of each whole column after each history, (H, R, columns), relative to the largest.
+
+        Args:
+            batch: the columns, all with full histories before them.
+            ends: (R, V, columns), the probability of what lies behind each column.
+        """
+        table = self.tables[-1]
+        ahead = ends[..., :0]
+        for t in reversed(range(len(batch.sizes))):
+            size, still = batch.sizes[t], ahead.shape[-1]
+            block = np.concatenate([ahead.reshape(*ends.shape[:2], still), ends[..., still:size]], axis=2)
+            block *= self.scores.weights(batch.rows(t))
+            ahead = np.matmul(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
+            if t % self.every == 0:
+                self.rescale(ahead)
+        return ahead
 
 
 def _largest(table: Array) -> float:

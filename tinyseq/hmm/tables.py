@@ -56,8 +56,11 @@ class Scores(Protocol):
     def logs(self, rows: Array) -> Array:
         """Log scores, (K, len(rows))."""
 
-    def weights(self, rows: Array) -> tuple[Array, Array | float]:
-        """Scores relative to a largest one for each row, (K, len(rows)), and the log of that; always in float64."""
+    def weights(self, rows: Array) -> Array:
+        """Scores relative to the largest one of each row, (K, len(rows)); always in float64."""
+
+    def tops(self, rows: Array) -> Array:
+        """The logs of those largest scores, (len(rows),)."""
 
 
 class Dense:
@@ -69,6 +72,8 @@ class Dense:
 
     def __init__(self, values: Array) -> None:
         self.values = values
+        tops = values.max(axis=1, initial=-np.inf).astype(np.float64)
+        self._tops = np.where(tops > -np.inf, tops, 0.0)
 
     @property
     def smallest(self) -> float:
@@ -83,12 +88,13 @@ class Dense:
         """See `Scores`."""
         return self.values[rows].T
 
-    def weights(self, rows: Array) -> tuple[Array, Array | float]:
+    def weights(self, rows: Array) -> Array:
         """See `Scores`."""
-        logs = self.logs(rows).astype(np.float64, copy=False)
-        top = logs.max(axis=0)
-        top[top == -np.inf] = 0.0
-        return np.exp(logs - top), top
+        return np.exp(self.logs(rows) - self.tops(rows), dtype=np.float64)
+
+    def tops(self, rows: Array) -> Array:
+        """See `Scores`."""
+        return self._tops[rows]
 
 
 class Table:
@@ -127,10 +133,13 @@ class Lookup:
         """See `Scores`."""
         return np.take(self.table.logs, self.ids[rows], axis=1)
 
-    def weights(self, rows: Array) -> tuple[Array, Array | float]:
+    def weights(self, rows: Array) -> Array:
         """See `Scores`."""
-        ids = self.ids[rows]
-        return np.take(self.table.relative, ids, axis=1), self.table.top[ids]
+        return self.table.relative.take(self.ids[rows], axis=1)
+
+    def tops(self, rows: Array) -> Array:
+        """See `Scores`."""
+        return self.table.top[self.ids[rows]]
 
 
 class Forward(NamedTuple):
@@ -140,9 +149,11 @@ class Forward(NamedTuple):
         batch: the columns.
         log_likelihood: (columns,).
         total: (columns,) the sum over the last message, as it was scaled.
-        messages: the message after 0, 1, ... steps, for a backward pass.
+        messages: the message after 0, 1, ... steps, for a backward pass; else only the last of them.
         scales: what each step's message was divided by, or None.
         unsafe: (columns,) where probabilities came too close to the smallest number.
+        ends: (R, V, columns), what lies behind the columns.
+        skip: how many of the chain's steps lie before the columns.
     """
 
     batch: Ragged
@@ -151,3 +162,5 @@ class Forward(NamedTuple):
     messages: list[Array]
     scales: list[Array | None]
     unsafe: Array
+    ends: Array
+    skip: int

@@ -1,0 +1,100 @@
+"""A long sequence cut into blocks gives the same answers as the plain walk."""
+
+import numpy as np
+import pytest
+from hmm.models import random_model
+
+from tinyseq.hmm import HMM, ImpossibleSequenceError, blocks
+
+
+@pytest.fixture
+def plainly(monkeypatch):
+    """Ask a question without any blocks."""
+
+    def ask(question, *args, **settings):
+        with monkeypatch.context() as patch:
+            patch.setattr(blocks, "LONG", 1 << 60)
+            return question(*args, **settings)
+
+    return ask
+
+
+def sticky(model, share):
+    """The same model, that stays in its state more often."""
+    still = 1.0 if model.end is None else (1 - model.end)[:, None]
+    stays = np.eye(len(model.states)) * still
+    return HMM(model.initial, (1 - share) * model.transition + share * stays, model.emission, end=model.end)
+
+
+def kinds():
+    rng = np.random.default_rng(0)
+    yield "bigram", random_model(rng, 4, 5)
+    yield "with an end", random_model(rng, 4, 5, end=True)
+    yield "slow to forget", sticky(random_model(rng, 3, 5), 0.8)
+    yield "very slow to forget", sticky(random_model(rng, 3, 5, end=True), 0.999)
+    yield "trigram", random_model(rng, 3, 5, 3)
+    yield "trigram with an end", random_model(rng, 3, 5, 3, end=True)
+    yield "with zeros", random_model(rng, 6, 5, zeros=0.2)
+    yield "one state", random_model(rng, 1, 5)
+    yield "never forgets", HMM([0.5, 0.5], np.eye(2), rng.dirichlet(np.ones(5), 2))
+    yield "in turns", HMM([0.5, 0.5], np.eye(2)[::-1], rng.dirichlet(np.ones(5), 2))
+
+
+@pytest.mark.parametrize(("name", "model"), list(kinds()), ids=[name for name, _ in kinds()])
+@pytest.mark.parametrize("rows", [2500, 2561])
+def test_likelihoods_posteriors_and_counts(name, model, rows, plainly):
+    x = np.random.default_rng(1).integers(0, 5, rows)
+    likelihood = plainly(model.log_likelihood, x)
+    if likelihood == -np.inf:
+        x = model.sample(rows, np.random.default_rng(1)).observations
+        likelihood = plainly(model.log_likelihood, x)
+    assert model.log_likelihood(x) == pytest.approx(likelihood, rel=1e-12)
+    found, wanted = model.posterior(x), plainly(model.posterior, x)
+    assert found.log_likelihood == pytest.approx(likelihood, rel=1e-12)
+    np.testing.assert_allclose(found.states, wanted.states, atol=1e-11)
+    learned, same = (ask(model.fit_em, x, max_steps=1).model for ask in (lambda f, *a, **k: f(*a, **k), plainly))
+    for one, other in ((learned.transition, same.transition), (learned.emission, same.emission)):
+        np.testing.assert_allclose(one, other, atol=1e-11)
+    for one, other in zip(learned._tables, same._tables, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-11)
+    if model.end is not None:
+        np.testing.assert_allclose(learned.end, same.end, atol=1e-11)
+
+
+def test_blocks_are_used_where_the_chain_forgets(monkeypatch):
+    """Otherwise the tests above would compare the plain walk with itself."""
+    model, walked = random_model(np.random.default_rng(0), 4, 5), []
+    x = np.random.default_rng(1).integers(0, 5, 4000)
+    for name in ("log_likelihood", "expectations"):
+        plain = getattr(blocks, name)
+        monkeypatch.setattr(blocks, name, lambda *args, plain=plain: walked.append(plain(*args)) or walked[-1])
+    model.log_likelihood(x)
+    model.posterior(x)
+    assert len(walked) == 2
+    assert None not in walked
+
+
+def test_long_and_short_sequences_in_one_list(plainly):
+    rng = np.random.default_rng(2)
+    model = random_model(rng, 4, 5)
+    data = [rng.integers(0, 5, n) for n in (10, 3000, 0, 2100, 1)]
+    np.testing.assert_allclose(model.log_likelihood(data), plainly(model.log_likelihood, data), rtol=1e-12)
+    for one, other in zip(model.posterior(data), plainly(model.posterior, data), strict=True):
+        np.testing.assert_allclose(one.states, other.states, atol=1e-11)
+
+
+def test_an_impossible_long_sequence_is_still_named():
+    model = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5, 0.0], [0.1, 0.9, 0.0]])
+    x = np.zeros(3000, dtype=int)
+    x[2900] = 2
+    assert model.log_likelihood(x) == -np.inf
+    with pytest.raises(ImpossibleSequenceError, match="no state can make 2 at position 2900"):
+        model.posterior(x)
+
+
+def test_a_long_sequence_with_a_spread_of_more_than_a_float_goes_through_logs(plainly):
+    rng = np.random.default_rng(3)
+    model = HMM.from_logs(50 * rng.normal(size=3), 50 * rng.normal(size=(3, 3)), 300 * rng.normal(size=(3, 4)))
+    x = rng.integers(0, 4, 2500)
+    assert model.log_likelihood(x) == pytest.approx(plainly(model.log_likelihood, x), rel=1e-12)
+    np.testing.assert_allclose(model.posterior(x).states.sum(axis=1), 1, rtol=1e-9)
