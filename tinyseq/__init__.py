@@ -5,7 +5,9 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 is computed.
 """
 
-from tinyseq import data, hmm, inspect, lm, nn, optim, tagging, testing, train, viz
+from tinyseq import data, hmm, inspect, lm, nn, optim, random, tagging, testing, train, viz
+from tinyseq.autograd.checkpoint import checkpoint
+from tinyseq.autograd.functional import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
 from tinyseq.autograd.ops.elementwise import (
@@ -99,6 +101,7 @@ __all__ = [
     "argmin",
     "astype",
     "broadcast_to",
+    "checkpoint",
     "chunk",
     "clip",
     "concatenate",
@@ -124,9 +127,13 @@ __all__ = [
     "gather",
     "gelu",
     "grad",
+    "hessian",
     "hmm",
+    "hvp",
     "index_set",
     "inspect",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "lm",
     "load",
@@ -158,6 +165,7 @@ __all__ = [
     "pow",
     "power",
     "prod",
+    "random",
     "reciprocal",
     "relu",
     "repeat",
@@ -196,6 +204,7 @@ __all__ = [
     "unbind",
     "var",
     "viz",
+    "vjp",
     "where",
     "zeros",
     "zeros_like",

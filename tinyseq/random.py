@@ -1,6 +1,9 @@
 """The random numbers of initialisers and dropout: one generator, seeded in one place."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import numpy as np
 
@@ -29,3 +32,20 @@ def manual_seed(seed: int | None) -> np.random.Generator:
     fresh = np.random.default_rng(seed)
     _GENERATOR.set(fresh)
     return fresh
+
+
+def state() -> Any:
+    """Where the stream of random numbers stands."""
+    return generator().bit_generator.state
+
+
+@contextmanager
+def replayed(earlier: Any) -> Iterator[None]:
+    """Inside the block, random numbers come again as they came after `state` gave ``earlier``."""
+    again = np.random.default_rng()
+    again.bit_generator.state = earlier
+    token = _GENERATOR.set(again)
+    try:
+        yield
+    finally:
+        _GENERATOR.reset(token)

@@ -68,15 +68,16 @@ class Op:
         name: str,
         forward: Callable[..., Any] | str,
         vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None,
-        saves: tuple[str, ...],
-        broadcasts: bool,
-        outputs: bool,
-        tex: str,
-        domain: Domain | tuple[Domain, ...],
-        analytic: bool,
-        calls: str,
-        reference: Callable[..., Any] | None,
+        saves: tuple[str, ...] = (),
+        *,
         module: str,
+        broadcasts: bool = False,
+        outputs: bool = False,
+        tex: str = "",
+        domain: Domain | tuple[Domain, ...] = REAL,
+        analytic: bool = True,
+        calls: str = "elementwise",
+        reference: Callable[..., Any] | None = None,
     ) -> None:
         if isinstance(forward, str):
             forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
@@ -193,7 +194,20 @@ def op(
         raise ValueError(f"an op named {name!r} is declared already")
     saves = (saves,) if isinstance(saves, str) else saves
     module = sys._getframe(1).f_globals["__name__"]
-    record = Op(name, forward, vjp, saves, broadcasts, outputs, tex, domain, analytic, calls, reference, module)
+    record = Op(
+        name,
+        forward,
+        vjp,
+        saves,
+        module=module,
+        broadcasts=broadcasts,
+        outputs=outputs,
+        tex=tex,
+        domain=domain,
+        analytic=analytic,
+        calls=calls,
+        reference=reference,
+    )
     OPS[name] = record
     EXTENSIONS.setdefault(name, record.forward)
     function = _public(record)

@@ -41,7 +41,7 @@ def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: b
     root = as_node(output)
     gradients: Gradients = {}
     seed = _upstream(output, gradient, "gradient")
-    _deposit(gradients, set(), [], root, seed)
+    seeded(gradients, [(root, seed)])
     leaves: dict[Leaf, bool] = {}
     deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
     _add_to_leaves(gradients, leaves, seed)
@@ -69,7 +69,7 @@ def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_gr
     root = as_node(output)
     gradients: Gradients = {}
     seed = _upstream(output, gradient, "gradient")
-    _deposit(gradients, set(), [], root, seed)
+    seeded(gradients, [(root, seed)])
     leaves: dict[Leaf, bool] = {}
     for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph, watched=True):
         yield Visit(node, g, contributions)
@@ -117,10 +117,9 @@ def grad(
     for i, source in enumerate(sources):
         if source.node is None:
             raise RuntimeError(f"inputs[{i}] requires no grad; make it with requires_grad=True")
-    roots = [as_node(target) for target in targets]
     gradients: Gradients = {}
-    for root, target, g in zip(roots, targets, given, strict=True):
-        _deposit(gradients, set(), [], root, _upstream(target, g, "grad_outputs", create_graph))
+    upstream = [_upstream(t, g, "grad_outputs", create_graph) for t, g in zip(targets, given, strict=True)]
+    roots = seeded(gradients, list(zip(map(as_node, targets), upstream, strict=True)))
     wanted = {as_node(source) for source in sources}
     leaves: dict[Leaf, bool] = {}
     retain = create_graph if retain_graph is None else retain_graph
@@ -142,6 +141,7 @@ def walk(
     *,
     useful: set[Parent] | None = None,
     wanted: Set[Parent] | None = None,
+    ends: Set[Parent] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
     watched: bool = False,
@@ -155,6 +155,7 @@ def walk(
         leaves: filled with the leaves reached, and whether the walk itself made their gradient's array.
         useful: if given, only these nodes and leaves are visited.
         wanted: results of ops whose gradients are kept.
+        ends: nodes and leaves that the walk reaches, and leaves alone with their gradients.
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
         watched: yield the visits; otherwise the generator runs through without a stop.
@@ -170,6 +171,8 @@ def walk(
     contributions: list[tuple[Parent, Any]] = []
     while heap:
         node = heappop(heap)[1]
+        if ends is not None and node in ends:
+            continue
         g = gradients[node] if wanted and node in wanted else gradients.pop(node)
         saved, op, seq, attrs = node.saved, node.op, node.seq, node.attrs
         if op.outputs:
@@ -197,7 +200,8 @@ def walk(
             if type(rule) is Summed and type(parent) is Leaf and not create_graph:
                 deferred.setdefault((parent, op, i), []).append((g, *saved))
                 if watched:
-                    contributions.append((parent, rule(xp, g, *saved)))
+                    gi = rule(xp, g, *saved)
+                    contributions.append((parent, _fitted(xp, gi, parent.shape, parent.dtype, op, i)))
                 continue
             gi = rule(xp, g, *saved, **attrs) if attrs else rule(xp, g, *saved)
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
@@ -220,7 +224,7 @@ def walk(
         gi = op.rules[i].rule(xp, terms)
         _deposit(gradients, owned, heap, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
-        if type(parent) is Leaf:
+        if type(parent) is Leaf and ends is None:
             if parent.hooks:
                 gradients[parent] = _hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
@@ -235,6 +239,13 @@ def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) 
     for leaf, own in leaves.items():
         fresh = _tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
+
+
+def seeded(gradients: Gradients, pairs: Sequence[tuple[Parent, Any]]) -> list[Parent]:
+    """Enter the gradients to start from, and return where they are; what stands twice is added up."""
+    for root, g in pairs:
+        _deposit(gradients, set(), [], root, g)
+    return [root for root, _ in pairs]
 
 
 def _deposit(gradients: Gradients, owned: set[Parent], heap: list[tuple[int, Node]], parent: Parent, g: Any) -> None:
@@ -268,6 +279,8 @@ def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_gra
         ones = xp.ones(output.shape, dtype=output.dtype)
         return Tensor(ones) if create_graph else ones
     g = constant(gradient, type(output._array))
+    if (other := namespace_of(g._array)) is not xp:
+        raise TypeError(f'{name} is {other.name}, but the output is {xp.name}; move one with .to("cuda") or .to("cpu")')
     if g.shape != output.shape:
         raise ValueError(f"{name} has shape {g.shape}, but the output has shape {output.shape}")
     if g.dtype != output.dtype:
