@@ -1,6 +1,7 @@
 """Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
 
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class Checkpoint:
         Raises:
             ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
         """
-        for leftover in self.path.parent.glob(f".{self.path.name}.*"):  # half a file, of a run killed while saving
+        for leftover in self.path.parent.glob(f".{escape(self.path.name)}.*"):  # half a file, of a run killed while saving
             leftover.unlink(missing_ok=True)
         if not self.path.exists():
             return 0
