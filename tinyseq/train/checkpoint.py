@@ -88,8 +88,8 @@ class Checkpoint:
         Raises:
             ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
         """
-        for leftover in self.path.parent.glob(f".{escape(self.path.name)}.*"):  # half a file, of a run killed while saving
-            leftover.unlink(missing_ok=True)
+        for half_written in self.path.parent.glob(f".{escape(self.path.name)}.*"):  # by a run killed while saving
+            half_written.unlink(missing_ok=True)
         if not self.path.exists():
             return 0
         arrays, metadata = io.load_with_metadata(self.path, KIND)
