@@ -1,0 +1,253 @@
+"""Every misuse has its own error: it names the op, the argument and the shapes, and says what to do."""
+
+import array_api_strict
+import numpy as np
+import pytest
+
+import tinyseq as ts
+
+
+def leaf(values, **settings):
+    return ts.tensor(np.array(values, dtype=float), requires_grad=True, **settings)
+
+
+def raises(error, text, call, *args, **kwargs):
+    with pytest.raises(error, match=text):
+        call(*args, **kwargs)
+
+
+# -- walking back ------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_walk_over_the_same_graph():
+    x = leaf(2.0)
+    y = x * x
+    y.backward()
+    raises(RuntimeError, r"reached multiply \(in top level\).*an earlier backward used and freed", y.backward)
+    raises(RuntimeError, r"retain_graph=True the first time", y.backward)
+    raises(RuntimeError, "freed", ts.grad, y, x)
+
+
+def test_a_second_walk_through_a_carried_state_says_which_and_proposes_detach():
+    w = leaf([[0.5]])
+    h = ts.zeros(1, 1)
+    losses = []
+    for t in range(2):
+        with ts.scope("cell"), ts.step(t):
+            h = ts.tanh(w @ h + 1.0)
+        losses.append(h.sum())
+    losses[0].backward()
+    raises(
+        RuntimeError,
+        r"reached tanh \(in cell, step 0\).*state is carried from one window.*detach it: h = h\.detach\(\)",
+        losses[1].backward,
+    )
+
+
+def test_backward_without_a_graph():
+    raises(RuntimeError, "requires no grad: nothing that it was made of has requires_grad=True", ts.ones(()).backward)
+
+
+def test_backward_from_more_than_one_element():
+    y = leaf([1.0, 2.0]) * 2.0
+    raises(
+        RuntimeError, r"from shape \(2,\) needs a gradient of that shape; reduce .* \.sum\(\) or \.mean\(\)", y.backward
+    )
+    raises(RuntimeError, r"from shape \(2,\) needs a grad_outputs of that shape", ts.grad, y, y)
+
+
+def test_backward_from_one_element_in_any_number_of_axes():
+    x = leaf([[2.0]])
+    (x * x).backward()
+    assert x.grad.tolist() == [[4.0]]
+
+
+def test_an_upstream_gradient_of_another_shape_or_type():
+    y = leaf([1.0, 2.0]) * 2.0
+    raises(ValueError, r"gradient has shape \(3,\), but the output has shape \(2,\)", y.backward, np.ones(3))
+    raises(ValueError, r"gradient has shape \(\), but the output has shape \(2,\)", y.backward, 1.0)
+    raises(
+        ValueError,
+        "gradient has dtype float32, but the output has dtype float64; convert it first",
+        y.backward,
+        np.ones(2, dtype=np.float32),
+    )
+    raises(ValueError, "grad_outputs has dtype int64", ts.grad, y, y, np.ones(2, dtype=np.int64))
+
+
+def test_an_upstream_gradient_of_plain_numbers_takes_the_type_of_the_output():
+    x = ts.tensor([1.0, 2.0], dtype="float32", requires_grad=True)
+    (x * 2.0).backward([1, 2])
+    assert x.grad.tolist() == [2.0, 4.0]
+    assert x.grad.dtype == np.float32
+
+
+def test_as_many_upstream_gradients_as_outputs():
+    x = leaf(2.0)
+    raises(ValueError, "grad_outputs has 1 entries for 2 outputs", ts.grad, [x * x, x * 2.0], x, [ts.tensor(1.0)])
+
+
+def test_an_input_that_the_outputs_do_not_depend_on():
+    x, y = leaf(2.0), leaf([1.0, 2.0])
+    text = r"do not depend on inputs\[1\] \(shape \(2,\)\); pass allow_unused=True"
+    raises(RuntimeError, text, ts.grad, x * x, [x, y])
+
+
+def test_an_input_without_a_graph():
+    x = leaf(2.0)
+    text = r"inputs\[1\] requires no grad; make it with requires_grad=True"
+    raises(RuntimeError, text, ts.grad, x * x, [x, ts.ones(2)])
+
+
+def test_a_hook_that_changes_the_shape_and_a_hook_on_a_constant():
+    x = leaf([1.0, 2.0])
+    y = x * 2.0
+    y.register_hook(lambda g: g.sum())
+    raises(
+        ValueError, r"a hook on Node\(multiply.*returned shape \(\) for a gradient of shape \(2,\)", y.sum().backward
+    )
+    raises(RuntimeError, "a hook needs a tensor with requires_grad=True", ts.ones(2).register_hook, print)
+
+
+# -- leaves ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("values", [[1, 2], [True, False]])
+def test_whole_numbers_cannot_be_leaves(values):
+    text = r"only floating-point tensors have gradients, got (int64|bool); convert with dtype='float32'"
+    raises(TypeError, text, ts.tensor, values, requires_grad=True)
+
+
+def test_requires_grad_is_for_leaves():
+    y = leaf(2.0) * 2.0
+    raises(RuntimeError, r"only on a tensor that no op made; use \.detach\(\)", setattr, y, "requires_grad", False)
+
+
+def test_setting_a_gradient():
+    x = leaf([1.0, 2.0])
+    raises(ValueError, r"grad must have the tensor's shape \(2,\), got \(3,\)", setattr, x, "grad", ts.ones(3))
+    raises(RuntimeError, r"only a leaf .* has a \.grad", setattr, x * 2.0, "grad", ts.ones(2))
+    x.grad = np.array([3.0, 4.0])
+    (x * 2.0).sum().backward()
+    assert x.grad.tolist() == [5.0, 6.0]
+
+
+def test_data_that_are_no_numbers():
+    raises(TypeError, "expected numbers, got str", ts.tensor, "abc")
+    raises(TypeError, "expected a rectangular array of numbers", ts.tensor, [[1.0], [1.0, 2.0]])
+    raises(TypeError, "expected numbers, got dict", ts.tensor, {})
+    raises(TypeError, "expected numbers, got NoneType", lambda: leaf(1.0) + None)
+
+
+# -- arguments of ops --------------------------------------------------------------------------------------------------
+
+
+def test_shapes_that_do_not_fit_are_named_with_the_place_in_the_model():
+    x = leaf(np.ones((2, 3)))
+    with ts.scope("encoder"), ts.scope("cell"), ts.step(7):
+        raises(
+            ValueError,
+            r"add\(x\(2, 3\), y\(4,\)\) \(in encoder\.cell, step 7\): operands could not be",
+            lambda: x + np.ones(4),
+        )
+        raises(ValueError, r"matmul\(x\(2, 3\), y\(2, 3\)\) \(in encoder\.cell, step 7\)", lambda: x @ x)
+
+
+def test_arrays_of_two_libraries_are_not_mixed():
+    x = leaf([1.0, 2.0])
+    y = ts.tensor(array_api_strict.asarray([1.0, 2.0]))
+    for call in (lambda: x * y, lambda: x @ y, lambda: ts.where(x > 0, x, y), lambda: ts.stack([x, y])):
+        raises(TypeError, "numpy.*array_api_strict.*|array_api_strict.*numpy.*", call)
+    raises(TypeError, r"multiply: x is numpy and y is array_api_strict; move one with \.to\(", lambda: x * y)
+    raises(TypeError, r"stack: xs\[0\] is numpy and xs\[1\] is array_api_strict", lambda: ts.stack([x, y]))
+    raises(TypeError, "gradient is array_api_strict, but the output is numpy; move one", (x * 2.0).backward, y)
+
+
+def test_a_device_that_does_not_exist():
+    x = leaf([1.0])
+    raises(TypeError, "data type 'gpu' not understood", x.to, "gpu")
+    raises(RuntimeError, r'move leaves, not results: call \.to\("cuda"\)', (x * 2.0).to, "cuda")
+
+
+# -- writing in place --------------------------------------------------------------------------------------------------
+
+
+def test_assigning_to_a_part_of_a_recorded_tensor():
+    x = leaf([1.0, 2.0])
+    text = r"collect the parts and use ts\.stack\(parts\), or make a new tensor with ts\.index_set\(x, index, value\)"
+    raises(RuntimeError, text, x.__setitem__, 0, 5.0)
+    raises(RuntimeError, text, (x * 2.0).__setitem__, 0, 5.0)
+    with ts.no_grad():
+        x[0] = 5.0
+    assert x.tolist() == [5.0, 2.0]
+
+
+def test_updating_a_leaf_in_place_while_gradients_are_recorded():
+    x = leaf([1.0, 2.0])
+    for update in (x.__iadd__, x.__isub__, x.__imul__, x.__itruediv__):
+        raises(RuntimeError, r"wrap the update in `with ts\.no_grad\(\):`, or write x = x \+ y", update, 1.0)
+
+
+def test_copying_into_a_result_or_from_another_shape():
+    x = leaf([1.0, 2.0])
+    raises(RuntimeError, r"copy_ cannot change the result of an op; .* detach\(\) first", (x * 2.0).copy_, [0.0, 0.0])
+    raises(ValueError, r"copy_ into shape \(2,\): source has shape \(3,\)", x.copy_, np.ones(3))
+
+
+# -- leaving the graph -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "cure"),
+    [
+        (float, r"use t\.item\(\), or float\(t\.detach\(\)\)"),
+        (int, r"use t\.item\(\), or int\(t\.detach\(\)\)"),
+        (np.asarray, r"use t\.detach\(\)\.numpy\(\), or a function of tinyseq"),
+        (np.sinh, r"np\.sinh is not recorded by tinyseq; .* np\.sinh\(t\.detach\(\)\.numpy\(\)\)"),
+        (np.median, r"np\.median is not recorded by tinyseq"),
+        (lambda x: np.hstack([x, x]), r"np\.hstack is not recorded by tinyseq"),
+    ],
+)
+def test_leaving_the_graph_unseen_is_refused(call, cure):
+    raises(TypeError, cure, call, leaf(2.0))
+
+
+def test_copying_and_pickling_a_result():
+    import copy
+    import pickle
+
+    y = leaf(2.0) * 2.0
+    raises(RuntimeError, r"detach\(\) the result of an op first", copy.deepcopy, y)
+    raises(TypeError, r"detach\(\) the result of an op first", pickle.dumps, y)
+
+
+def test_questions_with_more_than_one_answer():
+    x = ts.ones(2)
+    raises(ValueError, r"truth of a tensor of shape \(2,\) is ambiguous", bool, x)
+    raises(ValueError, r"item\(\) takes a tensor of one element, got shape \(2,\)", x.item)
+    raises(TypeError, r"len\(\) of a tensor without axes", len, ts.ones(()))
+    raises(TypeError, "cannot iterate over a tensor without axes", iter, ts.ones(()))
+    raises(TypeError, "only a tensor of one integer can be used as an index", [1, 2].__getitem__, ts.ones(()))
+
+
+# -- declaring ops -----------------------------------------------------------------------------------------------------
+
+
+def test_a_rule_that_gives_a_wrong_shape_is_named():
+    from tinyseq.autograd.op import op
+
+    bad = op("bad_shape_example", lambda xp, x: x * 2.0, lambda xp, g: g[:1])
+    y = bad(leaf([1.0, 2.0])).sum()
+    raises(AssertionError, r"VJP of bad_shape_example gave shape \(1,\) for argument 0 of shape \(2,\)", y.backward)
+    raises(ValueError, "an op named 'bad_shape_example' is declared already", op, "bad_shape_example", lambda xp, x: x)
+
+
+def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
+    from tinyseq.autograd.op import op
+
+    odd = op("odd_example", lambda xp, x: xp.sinh(x), lambda xp, g, x: g * xp.cosh(x), "x")
+    x = leaf(0.5)
+    assert ts.grad(odd(x), x).item() == pytest.approx(np.cosh(0.5))
+    raises(
+        AttributeError, "a rule asked for 'cosh', which tinyseq has no op for", ts.grad, odd(x), x, create_graph=True
+    )
