@@ -25,14 +25,18 @@ class Label(NamedTuple):
 
 
 class Mode:
-    """The engine's switches. One immutable object per combination, so that an op reads them all with one look-up."""
+    """The engine's switches. One immutable object per combination, so that an op reads them all with one look-up.
 
-    __slots__ = ("anomaly", "grad", "label")
+    ``plain`` is the label where ops are simply recorded, and None where recording is off or anomalies are looked for.
+    """
+
+    __slots__ = ("anomaly", "grad", "label", "plain")
 
     def __init__(self, grad: bool = True, label: Label | None = None, anomaly: bool = False) -> None:
         self.grad = grad
         self.label = label or Label()
         self.anomaly = anomaly
+        self.plain = self.label if grad and not anomaly else None
 
 
 MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B039 (never mutated)

@@ -241,14 +241,12 @@ def _unary(record: Op) -> Callable[..., Any]:
         out = kernels[kind](a)
         if type(out) is not kind:  # a zero-dimensional result of NumPy is a scalar, not an array
             out = NAMESPACES[kind].asarray(out)
-        mode = MODE.get()
-        if mode.anomaly:
-            check_forward(record, (a,), (out,), mode)
-        if parent is None or not differentiable or not mode.grad:
+        label = MODE.get().plain
+        if label is None:
+            return _checked(record, (a,), (parent,), out)
+        if parent is None or not differentiable:
             return Tensor(out)
-        label = anomaly_label(mode) if mode.anomaly else mode.label
-        saved = save(out, a) if saves else ()
-        return _recorded(out, record, (parent,), saved, label)
+        return _recorded(out, record, (parent,), save(out, a) if saves else (), label)
 
     return call
 
@@ -271,16 +269,24 @@ def _binary(record: Op) -> Callable[..., Any]:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:
             out = NAMESPACES[kind].asarray(out)
-        mode = MODE.get()
-        if mode.anomaly:
-            check_forward(record, (a, b), (out,), mode)
-        if (p is None and q is None) or not differentiable or not mode.grad:
+        label = MODE.get().plain
+        if label is None:
+            return _checked(record, (a, b), (p, q), out)
+        if (p is None and q is None) or not differentiable:
             return Tensor(out)
-        label = anomaly_label(mode) if mode.anomaly else mode.label
-        saved = save(out, a, b) if saves else ()
-        return _recorded(out, record, (p, q), saved, label)
+        return _recorded(out, record, (p, q), save(out, a, b) if saves else (), label)
 
     return call
+
+
+def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...], out: Array) -> Tensor:
+    """The result where recording is off, or where anomalies are looked for."""
+    mode = MODE.get()
+    if mode.anomaly:
+        check_forward(record, raw, (out,), mode)
+    if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
+        return Tensor(out)
+    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
 
 
 def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: tuple[Any, ...], label: Label) -> Tensor:

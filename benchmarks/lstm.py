@@ -1,0 +1,149 @@
+"""A training step of one LSTM layer, forward and backward with every gradient: tinyseq beside its peers.
+
+python benchmarks/lstm.py [tiny small medium large]
+
+Peers that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
+"torch.nn.LSTM" is its fused layer.
+"""
+
+import sys
+
+import numpy as np
+from racing import race, report, seconds_of, versions
+
+CASES = {  # T, B, input size, hidden size
+    "tiny": (50, 16, 32, 64),
+    "small": (100, 32, 64, 128),
+    "medium": (100, 32, 256, 256),
+    "large": (64, 64, 512, 512),
+}
+
+
+def inputs(steps, batch, size, hidden):
+    """x (T, B, I), and weights (I, 4H), (H, 4H) with a bias (4H,)."""
+    rng, bound = np.random.default_rng(0), hidden**-0.5
+    shapes = (size, 4 * hidden), (hidden, 4 * hidden)
+    weights = [rng.uniform(-bound, bound, shape).astype(np.float32) for shape in shapes]
+    return rng.standard_normal((steps, batch, size)).astype(np.float32), *weights, np.zeros(4 * hidden, np.float32)
+
+
+def unrolled(x, w, u, b, hidden, sigmoid, tanh, cut):
+    """The cell over time, written in whatever library the arrays are of; gives the list of h_t."""
+    h = c = np.zeros((x.shape[1], hidden), np.float32)
+    outputs, xs = [], x @ w + b
+    for t in range(x.shape[0]):
+        i, f, g, o = cut(xs[t] + h @ u)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h = sigmoid(o) * tanh(c)
+        outputs.append(h)
+    return outputs
+
+
+def tinyseq(steps, batch, size, hidden):
+    import tinyseq as ts
+
+    layer = ts.nn.LSTM(size, hidden)
+    x = ts.tensor(inputs(steps, batch, size, hidden)[0], requires_grad=True)
+
+    def step():
+        layer.zero_grad()
+        x.grad = None
+        y, _ = layer(x)
+        (y * y).mean().backward()
+
+    return step
+
+
+def torch_layer(steps, batch, size, hidden):
+    import torch
+
+    layer = torch.nn.LSTM(size, hidden)
+    x = torch.randn(steps, batch, size, requires_grad=True)
+
+    def step():
+        layer.zero_grad()
+        x.grad = None
+        y, _ = layer(x)
+        (y * y).mean().backward()
+
+    return step
+
+
+def torch_primitives(steps, batch, size, hidden):
+    import torch
+
+    leaves = [torch.tensor(array, requires_grad=True) for array in inputs(steps, batch, size, hidden)]
+    x, w, u, b = leaves
+
+    def step():
+        for leaf in leaves:
+            leaf.grad = None
+        h = c = torch.zeros(batch, hidden)
+        outputs = []
+        for z in (x @ w + b).unbind(0):
+            i, f, g, o = (z + h @ u).chunk(4, 1)
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        y = torch.stack(outputs)
+        (y * y).mean().backward()
+
+    return step
+
+
+def hips(steps, batch, size, hidden):
+    import autograd.numpy as anp
+    from autograd import grad
+
+    arrays = inputs(steps, batch, size, hidden)
+
+    def loss(arrays):
+        y = anp.array(
+            unrolled(
+                *arrays,
+                hidden,
+                lambda a: 0.5 * (anp.tanh(0.5 * a) + 1),
+                anp.tanh,
+                lambda z: [z[:, k * hidden : (k + 1) * hidden] for k in range(4)],
+            )
+        )
+        return anp.mean(y * y)
+
+    slope = grad(loss)
+    return lambda: slope(arrays)
+
+
+def mygrad(steps, batch, size, hidden):
+    import mygrad
+    from mygrad.nnet.activations import sigmoid
+
+    leaves = [mygrad.tensor(array) for array in inputs(steps, batch, size, hidden)]
+    mygrad.turn_memory_guarding_off()
+
+    def step():
+        y = mygrad.stack(
+            unrolled(
+                *leaves, hidden, sigmoid, mygrad.tanh, lambda z: [z[:, k * hidden : (k + 1) * hidden] for k in range(4)]
+            )
+        )
+        (y * y).mean().backward()
+
+    return step
+
+
+RACERS = {
+    "tinyseq": tinyseq,
+    "PyTorch primitives": torch_primitives,
+    "torch.nn.LSTM": torch_layer,
+    "MyGrad": mygrad,
+    "HIPS autograd": hips,
+}
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(seconds_of(RACERS[sys.argv[2]](*CASES[sys.argv[3]])))
+        sys.exit()
+    print(versions())
+    for case in sys.argv[1:] or CASES:
+        racers = [racer for racer in RACERS if racer != "HIPS autograd" or case in ("tiny", "small")]
+        report(case, race(__file__, racers, case), "tinyseq", 1e3, "ms")
