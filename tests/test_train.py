@@ -167,6 +167,24 @@ def test_ctrl_c_lets_the_step_end_saves_and_stops(tmp_path):
     assert [report.step for report in Run(tmp_path).steps(8)] == [7, 8]
 
 
+def test_the_second_ctrl_c_stops_at_once(tmp_path):
+    run = Run(tmp_path)
+    presses = []
+
+    def impatient(step):
+        for _ in range(2):
+            presses.append(step)
+            os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second one should have stopped the step")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        next(train(impatient, run.optimizer, steps=3, checkpoint=run.checkpoint))
+    assert presses == [0, 0]
+    assert signal.getsignal(signal.SIGINT) == before
+    assert not run.checkpoint.path.exists()
+
+
 def test_outside_of_the_main_thread_a_run_is_saved_too(tmp_path):
     run = Run(tmp_path)
     thread = threading.Thread(target=lambda: list(run.steps(3)))
