@@ -168,3 +168,20 @@ def test_its_parameters_are_saved_and_its_rules_are_not():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call(CRF(3, dtype="float64"))
+
+
+def test_it_runs_on_arrays_of_another_library():
+    """As it must on a GPU: no NumPy array may be mixed in on the way."""
+    xp = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+    crf, twin = CRF(3, [(0, 2)], dtype="float64"), CRF(3, [(0, 2)], dtype="float64")
+    twin.load_state_dict(crf.state_dict())
+    for name, value in crf.state_dict().items():
+        setattr(crf, name, ts.nn.Parameter(xp.asarray(value)))
+    values, lengths = np.random.default_rng(0).standard_normal((4, 2, 3)), [4, 2]
+    tags = [[0, 1], [1, 1], [2, 0], [0, 0]]
+    x, y = ts.Tensor(xp.asarray(values)).requires_grad_(), ts.tensor(values, requires_grad=True)
+    for field, scores in ((crf, x), (twin, y)):
+        field.log_likelihood(scores, tags, lengths).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), atol=1e-12)
+    np.testing.assert_allclose(crf.transition.grad.numpy(), twin.transition.grad.numpy(), atol=1e-12)
+    assert crf.decode(x.detach(), lengths) == twin.decode(values, lengths)

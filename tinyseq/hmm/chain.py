@@ -19,7 +19,7 @@ import numpy as np
 
 from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.op import FUNCTIONS
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm.semirings import LOG, Semiring, Value
 
@@ -73,7 +73,7 @@ def chain(
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
         if (stops == t).any():
             whole = _finished(message, end if t else None, semiring, order=len(tables) + 1)
-            total = whole if total is None else FUNCTIONS["where"](stops == t, whole, total)
+            total = whole if total is None else FUNCTIONS["where"](constant_like(whole, stops == t), whole, total)
     return constant(0.0) if total is None else total
 
 
