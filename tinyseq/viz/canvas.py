@@ -57,6 +57,7 @@ class Canvas:
 
     def __init__(self, title: str) -> None:
         self.title = clean(title, limit=120)
+        self.lines: list[tuple[str, str]] = []  # tail and head of each line
         self._graph = new_digraph(self.title, engine="nop2", graph_attr={"outputorder": "edgesfirst"})
 
     def box(
@@ -136,6 +137,8 @@ class Canvas:
         attributes = {"label": markup(label), "lp": _pos(label_at)} if label and label_at else {}
         if kind:
             attributes["class"] = kind
+        attributes["id"] = f"line{len(self.lines)}"
+        self.lines.append((tail, head))
         self._graph.edge(
             tail,
             head,
@@ -164,7 +167,7 @@ class Canvas:
         Its title stands in the upper left corner, or below what is inside.
         """
         inside = Canvas.__new__(Canvas)
-        inside.title = self.title
+        inside.title, inside.lines = self.title, self.lines
         with self._graph.subgraph(name=f"cluster_{name}") as cluster:
             cluster.attr(
                 bb=f"{_pos(low)},{_pos(high)}",

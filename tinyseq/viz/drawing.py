@@ -10,12 +10,14 @@ import shutil
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from tinyseq.io import atomic_write
+from tinyseq.viz.page import page
 
 PNG_DPI = 160
 INSTALL = 'Install a renderer with:  pip install "tinyseq[viz]"'
@@ -25,12 +27,17 @@ class DrawingError(RuntimeError):
     """A picture could not be rendered; the message says what to install or what Graphviz objected to."""
 
 
+Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and what the page can tell of it
+
+
 class Drawing:
     """A picture that can be shown in a notebook, saved, or read as DOT text.
 
     Args:
         dot: the picture in Graphviz's language. It names its own layout engine.
         title: what the picture shows; the heading of the HTML page.
+        tell: makes what the HTML page shows in place of the plain picture: a drawing, and a story to go with it. It is
+            called when the page is saved.
 
     Example:
         >>> drawing = Drawing("digraph { a -> b }", title="two nodes")
@@ -40,9 +47,10 @@ class Drawing:
         digraph { a -> b }
     """
 
-    def __init__(self, dot: str, title: str = "drawing") -> None:
+    def __init__(self, dot: str, title: str = "drawing", tell: Callable[[], Told] | None = None) -> None:
         self.dot = dot
         self.title = title
+        self._tell = tell
 
     def __repr__(self) -> str:
         return f"Drawing({self.title!r})"
@@ -88,15 +96,17 @@ class Drawing:
         return path
 
     def _formats(self) -> dict[str, Callable[[], bytes]]:
-        from tinyseq.viz.page import page
-
         return {
             ".svg": lambda: self.svg().encode("utf-8"),
             ".png": lambda: _render(self.dot, "png"),
             ".pdf": lambda: _render(self.dot, "pdf"),
             ".dot": lambda: self.dot.encode("utf-8"),
-            ".html": lambda: page(self.svg(), self.title).encode("utf-8"),
+            ".html": lambda: self._page().encode("utf-8"),
         }
+
+    def _page(self) -> str:
+        picture, story = self._tell() if self._tell else (self, {})
+        return page(picture.svg(), self.title, story)
 
 
 def _render(dot: str, file_format: str) -> bytes:

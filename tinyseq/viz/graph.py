@@ -1,17 +1,21 @@
 """Drawings of a computation: unrolled by time step, folded, or flat."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, get_args
 
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.viz.drawing import Drawing
+from tinyseq.viz.boxes import Sheet
+from tinyseq.viz.drawing import Drawing, Told
 from tinyseq.viz.flat import draw_flat
-from tinyseq.viz.record import record
+from tinyseq.viz.modules import closed, scope_of
+from tinyseq.viz.record import Record, record
 from tinyseq.viz.sheet import sheet
-from tinyseq.viz.unrolled import draw_sheet
+from tinyseq.viz.story import Playback, Story, details
+from tinyseq.viz.unrolled import Painter, frame_name
 
 View = Literal["unrolled", "folded", "flat"]
 MOST_COLUMNS = 8  # drawn without being asked for
+MOST_LEVELS = 5  # of modules that a page can open and close
 
 
 def graph(
@@ -54,5 +58,38 @@ def graph(
     computation = record(loss, gradients)
     if view == "flat" or all(vertex.step is None for vertex in computation.vertices):
         return draw_flat(computation, gradients, values)
-    wanted = [*range(steps - 1), -1] if isinstance(steps, int) else steps
-    return draw_sheet(sheet(computation, wanted, MOST_COLUMNS, fold=view == "folded"), gradients, values, depth)
+    wanted = [*range(steps - 1), -1] if isinstance(steps, int) else None if steps is None else list(steps)
+
+    def content(found: Record) -> Sheet:
+        whole = sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
+        return whole if depth is None else closed(whole, depth)
+
+    def tell() -> Told:
+        return _told(loss, content, gradients, values, depth)
+
+    drawing = Painter(content(computation), gradients, values, depth or 0).drawing()
+    return Drawing(drawing.dot, drawing.title, tell)
+
+
+def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, values: bool, depth: int | None) -> Told:
+    """The picture of a page, in which modules can be told apart, and its story; a freed graph plays forward only."""
+    try:
+        found, start = record(loss, gradients=loss.size == 1), loss if loss.size == 1 else None
+    except RuntimeError:
+        found, start, gradients = record(loss), None, False
+    shown = content(found)
+    levels = max(len(scope_of(shown, box)) for box in shown.boxes)
+    painter = Painter(shown, gradients, values, min(levels, MOST_LEVELS) if depth is None else depth)
+    picture = painter.drawing()
+    story = Story(
+        details(shown, painter.wording),
+        columns={box.name: frame_name(box.column) for box in shown.boxes if box.column and box.column.kind == "step"},
+        modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
+        frames={
+            name: {"column": frame_name(frame.column), "module": list(frame.scope)}
+            for name, frame in painter.frames.items()
+        },
+        lines=painter.canvas.lines,
+        acts=Playback(shown, painter.wording, start).acts(),
+    )
+    return picture, story.plain()

@@ -20,11 +20,13 @@ class Frame(NamedTuple):
 
     Attributes:
         column, title: where, and what it says.
+        scope: the module, as the outermost of those that share the frame.
         low, high: lower left and upper right corner.
     """
 
     column: Column
     title: str
+    scope: Scope
     low: Point
     high: Point
 
@@ -97,7 +99,7 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> list[Frame]:
             strangers = [box for box in boxes if box not in found_boxes and _meets(box, places, low, high)]
             if len(found_boxes) > 1 and not strangers:
                 title = clean(".".join(scope[-1] for scope in scopes), limit=24)
-                frames.append(Frame(column, title, low, high))
+                frames.append(Frame(column, title, scopes[0], low, high))
     return frames
 
 

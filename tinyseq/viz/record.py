@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, ancestors, owner
 from tinyseq.autograd.tape import trace_backward
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 
 Shape = tuple[int, ...]
@@ -89,6 +89,18 @@ def record(result: Tensor, gradients: bool = False) -> Record:
         >>> [vertex.op or "leaf" for vertex in record(x * x + 1.0).vertices]
         ['leaf', 'multiply', 'add']
     """
+    ids = numbered(result)
+    values, constants = _kept_values(ids)
+    return Record(
+        tuple(_vertex(item, ids) for item in ids),
+        values | {_source(as_node(result), ids): result._array},
+        constants,
+        _gradients(result, ids) if gradients else {},
+    )
+
+
+def numbered(result: Tensor) -> dict[Leaf | Node, int]:
+    """The leaves and nodes that a tensor was made of, with their ids: their places in the order of creation."""
     if result.node is None:
         raise ValueError("there is no graph to draw: the tensor is a constant (nothing it was made of requires_grad)")
     root = owner(result.node)
@@ -97,14 +109,7 @@ def record(result: Tensor, gradients: bool = False) -> Record:
     if isinstance(root, Leaf):
         leaves = {root}
     ordered = sorted([*nodes, *leaves], key=lambda item: item.seq)
-    ids = {item: i for i, item in enumerate(ordered)}
-    values, constants = _kept_values(nodes, ids)
-    return Record(
-        tuple(_vertex(item, ids) for item in ordered),
-        values | {_source(result.node, ids): result._array},
-        constants,
-        _gradients(result, ids) if gradients else {},
-    )
+    return {item: i for i, item in enumerate(ordered)}
 
 
 def _edges(item: Leaf | Node) -> tuple[Leaf | Node | Output | None, ...]:
@@ -133,13 +138,11 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int]) -> Vertex:
     )
 
 
-def _kept_values(
-    nodes: list[Leaf | Node], ids: Mapping[Leaf | Node, int]
-) -> tuple[dict[Source, Array], dict[Source, Any]]:
+def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], dict[Source, Any]]:
     """What nodes have saved for their rules: their own output, their parents', and constants."""
     values: dict[Source, Array] = {}
     constants: dict[Source, Any] = {}
-    for node in nodes:
+    for node in ids:
         if not isinstance(node, Node) or node.saved is None:
             continue
         kept = dict(zip(node.op.saves, node.saved, strict=True))

@@ -9,6 +9,7 @@ from tinyseq.hmm.hmm import HMM
 from tinyseq.viz.canvas import Canvas, Point, straight
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.lattice import Floats, Lattice, lattice
+from tinyseq.viz.story import Act, Event, Story
 from tinyseq.viz.style import (
     ACCENT,
     DISTINCT,
@@ -94,7 +95,9 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
             for rank, found in enumerate(decodings)
         ]
     shade = hmm.posterior(x).states if posterior else None
-    return _Painter(grid, [clean(name, limit=16) for name in hmm.states], semiring, paths, shade).drawing()
+    painter = _Painter(grid, [clean(name, limit=16) for name in hmm.states], semiring, paths, shade)
+    drawing = painter.drawing()
+    return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()))
 
 
 class _Painter:
@@ -132,6 +135,43 @@ class _Painter:
             self.canvas.text(f"symbol{t}", Point(x, self._at(0, self.count - 1).y - self.size[1] / 2 - 22), lines)
         self._caption(heading, formula)
         return self.canvas.drawing()
+
+    def story(self) -> Story:
+        """The recurrence column by column, and the best path from its end."""
+        names = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}
+        details = {
+            names[cell]: {
+                "": f"{self.states[cell[1]]} at t = {cell[0] + 1}",
+                "score": self._score(self.grid.scores[cell]),
+                "observation": self.grid.symbols[cell[0]],
+                **({} if self.shade is None else {"posterior": number(self.shade[cell], 6)}),
+            }
+            for cell in self.cells
+        }
+        forward = [Event([names[cell]], self._recurrence(*cell)) for cell in self.cells]
+        acts = [Act("forward", forward)]
+        if self.paths:
+            states = list(enumerate(self.paths[0].states))
+            back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.states[cell[1]]}") for cell in reversed(states)]
+            acts.append(Act("back-trace", back))
+        return Story(details, lines=self.canvas.lines, acts=acts)
+
+    def _recurrence(self, t: int, state: int) -> str:
+        """How the score of a cell comes about, with its numbers."""
+        score, emission = self._score(self.grid.scores[t, state]), number(math.exp(self.grid.emission[t, state]))
+        name, symbol = self.states[state], self.grid.symbols[t]
+        if not t:
+            begin = number(math.exp(self.grid.initial[state]))
+            return f"score({name}, 1) = P({symbol} | {name}) · P({name}) = {emission} · {begin} = {score}"
+        terms = [
+            f"{self._score(self.grid.scores[t - 1, tail])} · {number(math.exp(self.grid.arcs[t - 1, tail, state]))}"
+            for tail in range(self.count)
+        ]
+        rule, shown = "sum", " + ".join(terms[:4]) + " + …" * (len(terms) > 4)
+        if self.semiring == "max":
+            best = int(self.grid.best_tails()[t - 1, state])
+            rule, shown = f"best, from {self.states[best]}", terms[best]
+        return f"score({name}, {t + 1}) = P({symbol} | {name}) · ({rule}) = {emission} · ({shown}) = {score}"
 
     # -- places and words ----------------------------------------------------------------------------------------------
 

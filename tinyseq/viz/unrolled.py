@@ -2,9 +2,10 @@
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
 from tinyseq.viz.canvas import Canvas, Point
+from tinyseq.viz.columns import Column
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
-from tinyseq.viz.modules import FRAME_MARGIN, NESTING, closed, open_frames
+from tinyseq.viz.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
@@ -25,7 +26,7 @@ from tinyseq.viz.style import (
 )
 from tinyseq.viz.wording import Wording
 
-MOST_BOXES = 1500
+MOST_BOXES = 2000
 PAINTS = {
     "op": OP,
     "state": STATE,
@@ -39,44 +40,41 @@ ROOM_FOR_TEXT = 14.0, 8.0
 SIGN_SIZE = 20.0, 20.0
 
 
-def draw_sheet(content: Sheet, gradients: bool = False, values: bool = False, depth: int | None = None) -> Drawing:
-    """Draw a sheet.
+class Painter:
+    """Draws a sheet.
 
     Args:
         content: what to draw.
         gradients: colour boxes by the norm of their gradient, which the record must hold.
         values: write values on boxes.
-        depth: open modules to this depth, and close the others.
+        depth: draw frames around modules to this depth.
 
     Raises:
         ValueError: too many boxes for anyone to look at, and for Graphviz to draw in reasonable time.
     """
-    content = content if depth is None else closed(content, depth)
-    if len(content.boxes) > MOST_BOXES:
-        raise ValueError(
-            f"this drawing would have {len(content.boxes):,} boxes; at most {MOST_BOXES:,} are drawn. Choose fewer "
-            'time steps (steps=[0, 1, 2, -1]), close modules (depth=1), or fold the loop (view="folded")'
-        )
-    return _Painter(content, gradients, values, depth or 0).drawing()
 
-
-class _Painter:
-    def __init__(self, content: Sheet, gradients: bool, values: bool, depth: int) -> None:
+    def __init__(self, content: Sheet, gradients: bool = False, values: bool = False, depth: int = 0) -> None:
+        if len(content.boxes) > MOST_BOXES:
+            raise ValueError(
+                f"this drawing would have {len(content.boxes):,} boxes; at most {MOST_BOXES:,} are drawn. Choose fewer "
+                'time steps (steps=[0, 1, 2, -1]), close modules (depth=1), or fold the loop (view="folded")'
+            )
         self.sheet = content
-        self.depth = depth
         self.wording = Wording(content, values)
-        self.norms = {box: norm for box in content.boxes if (norm := self.wording.gradient(box)) is not None}
+        norms = {box: self.wording.gradient(box) for box in content.boxes} if gradients else {}
+        self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.signs = {box for box in content.boxes if self.wording.is_sign(box)}
         self.lines = {box: self._lines(box) for box in content.boxes}
         self.layout = layout(content, self._size, margin=FRAME_MARGIN + NESTING * depth)
+        frames = open_frames(content, self.layout, depth)
+        self.frames = {f"{frame_name(frame.column)}_module{i}": frame for i, frame in enumerate(frames)}
         self.labelled: set[object] = set()
 
     def drawing(self) -> Drawing:
         """The finished picture."""
         steps = sum(map(len, self.sheet.plan.steps))
         self.canvas = Canvas(f"{steps} time step{'s' * (steps > 1)}, {'folded' if self.sheet.folded else 'unrolled'}")
-        frames = open_frames(self.sheet, self.layout, self.depth)
         for column, (low, high) in self.layout.frames.items():
             boxes = [box for box in self.sheet.boxes if box.column == column]
             if column.kind != "step":
@@ -84,13 +82,11 @@ class _Painter:
                     self._draw(self.canvas, box)
                 continue
             title = [Text(self.wording.title(column), bold=True)]
-            name = f"t{column.step}" + (f"_phase{column.phase}" if column.phase else "")
-            with self.canvas.frame(name, low, high, title, paint=COLUMN, top=False) as frame:
-                for i, module in enumerate(found for found in frames if found.column == column):
-                    corners = module.low, module.high
-                    title = [small(module.title)]
-                    with frame.frame(f"{name}_module{i}", *corners, title, paint=MODULE):
-                        pass
+            with self.canvas.frame(frame_name(column), low, high, title, paint=COLUMN, top=False) as frame:
+                for name, module in self.frames.items():
+                    if module.column == column:
+                        with frame.frame(name, module.low, module.high, [small(module.title)], paint=MODULE):
+                            pass
                 for box in boxes:
                     self._draw(frame, box)
         for box in self.sheet.boxes:
@@ -141,8 +137,8 @@ class _Painter:
             "time": (ACCENT, 1.6, "solid"),
             "weight": (PARAMETER.outline, 1.0, "dashed"),
         }[arrow.kind]
-        if self.scale and arrow.kind == "time" and arrow.tail in self.norms:
-            width = 0.8 + 3.0 * self.scale.fraction(self.norms[arrow.tail])
+        if self.scale and arrow.kind == "time":
+            width = 0.8 + 3.0 * self.scale.fraction(self.norms.get(arrow.tail, 0.0))
         label, beside = self._label(arrow, curve)
         self.canvas.line(
             arrow.tail.name,
@@ -210,3 +206,8 @@ class _Painter:
             paint = scale.paint(value)
             center = Point(x + 24 + i * 36, at.y)
             self.canvas.box(f"legend_gradient{i}", center, (36, 14), [small(number(value, 1), paint.text)], paint=paint)
+
+
+def frame_name(column: Column) -> str:
+    """The name of a column's frame."""
+    return f"t{column.step}" + f"_phase{column.phase}" * (column.phase > 0)

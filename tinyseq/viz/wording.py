@@ -71,13 +71,13 @@ class Wording:
             formula = f"{formula} → {self.symbol(box)}"
         lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
         if box.kind == "result":
-            value = self._value(box)
+            value = self.value(box)
             single = value is not None and value.size == 1
             lines.append(
                 Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
             )
         elif self.with_values:
-            lines += [small(text) for text in (value_text(self._value(box)),) if text]
+            lines += [small(text) for text in (value_text(self.value(box)),) if text]
         return lines
 
     def _parameter(self, box: Box) -> list[Text]:
@@ -270,7 +270,7 @@ class Wording:
                     known = True
         return math.sqrt(total) if known else None
 
-    def _value(self, box: Box) -> Any:
+    def value(self, box: Box) -> Any:
         array = self.record.values.get((box.vertices[-1], 0)) if box.vertices else None
         return None if array is None else self._at_step(array, box.vertices[-1], box)
 
