@@ -235,6 +235,28 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_and_changes_nothing(tmp_path
     assert path.read_bytes() == contents
 
 
+def test_a_run_on_arrays_of_another_library_goes_on_too(tmp_path):
+    """As it must on a GPU: weights and optimiser come back from the file into the library they were in."""
+    xp = pytest.importorskip("array_api_strict", reason="array-api-strict is not installed")
+
+    def losses(path, steps):
+        ts.manual_seed(0)
+        model = ts.nn.GRU(2, 3)
+        for name, value in model.state_dict().items():
+            setattr(model, name, ts.nn.Parameter(xp.asarray(value)))
+        x = ts.Tensor(xp.asarray(np.ones((4, 2, 2), dtype="f4")))
+        reports = train(
+            lambda step: Loss(ts.square(model(x)[0]).mean(), 1),
+            ts.optim.Adam(model.parameters(), lr=0.1),
+            steps=steps,
+            checkpoint=Checkpoint(path, model),
+        )
+        return [report.loss for report in reports]
+
+    parts = losses(tmp_path / "parts.safetensors", 3) + losses(tmp_path / "parts.safetensors", 6)
+    assert parts == losses(tmp_path / "whole.safetensors", 6)
+
+
 # -- numbers that are not finite ---------------------------------------------------------------------------------------
 
 

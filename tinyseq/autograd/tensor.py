@@ -223,6 +223,8 @@ class Tensor:
             raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
         xp = namespace_of(self._array)
         value = constant(source, type(self._array))._array
+        if namespace_of(value) is not xp:  # a state_dict, which is NumPy's, comes to a parameter on a GPU
+            value = xp.asarray(to_numpy(value))
         if value.shape != self.shape:
             try:
                 value = xp.asarray(xp.broadcast_to(value, self.shape), copy=True)

@@ -109,7 +109,7 @@ class Recurrent(Kind, Module):
         shape = (count, batch, self.hidden_size)
         dtype = next(self.parameters()).dtype
         if state is None:
-            zeros = Tensor(np.zeros((self.hidden_size, batch), dtype=dtype)).to(x.device)
+            zeros = constant_like(next(self.parameters()), np.zeros((self.hidden_size, batch)))
             return [(zeros,) * self.states] * count
         parts = (state,) if self.states == 1 else tuple(state)
         if len(parts) != self.states:
