@@ -1,0 +1,68 @@
+"""The contract for functions and layers of one's own, in one line."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.testing.contract import FIRST_ORDER, Trial, check_second_order
+from tinyseq.testing.subject import Subject
+
+
+def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: bool = True) -> None:
+    """Hold a function or layer to what every op of tinyseq keeps.
+
+    Its gradients equal difference quotients, in the inputs and (of a module) in every parameter; Jacobian products
+    from both sides agree; gradients are linear in what comes from above, also when it comes to one output alone;
+    nothing given or saved is written to; no two gradients share memory; and gradients of gradients are right.
+
+    Args:
+        fn: takes the inputs as tensors, gives a tensor or a tuple of them. A module is called as it is.
+        inputs: float64 arrays or tensors; others are passed on and not differentiated.
+        second_order: whether to check gradients of gradients too.
+
+    Raises:
+        ContractError: at the first sentence that does not hold, with the places and both values.
+        TypeError: if a parameter or an input is float32, in which differences are too coarse to judge by.
+
+    Example:
+        >>> import numpy as np, tinyseq as ts
+        >>> ts.testing.assert_gradients(lambda x, y: ts.tanh(x) * y, np.ones((2, 3)), np.ones(3))
+        >>> ts.testing.assert_gradients(ts.nn.GRUCell(2, 3, dtype="float64"), np.ones((1, 2)), np.ones((1, 3)))
+    """
+    parameters = [p for p in fn.parameters() if p.requires_grad] if hasattr(fn, "parameters") else []
+    _same_precision(inputs, parameters)
+    count = len(inputs)
+
+    def called(*tensors: Tensor) -> Any:
+        return _with_values(fn, tensors[:count], parameters, tensors[count:])
+
+    name = str(getattr(fn, "__name__", type(fn).__name__))
+    trial = Trial(Subject(called, [*inputs, *(p.numpy() for p in parameters)], name))
+    for check in FIRST_ORDER:
+        check(trial)
+    if second_order:
+        check_second_order(trial)
+
+
+def _same_precision(inputs: Sequence[TensorLike], parameters: Sequence[Tensor]) -> None:
+    for kind, values in (("input", inputs), ("parameter", parameters)):
+        for i, value in enumerate(values):
+            if str(getattr(value, "dtype", "")) in ("float16", "float32"):
+                raise TypeError(
+                    f"{kind} {i} is {value.dtype}, too coarse to judge gradients by; "  # type: ignore[union-attr]
+                    + ("convert it" if kind == "input" else 'convert the module with .to("float64")')
+                )
+
+
+def _with_values(
+    fn: Callable[..., Any], inputs: Sequence[Tensor], parameters: Sequence[Tensor], values: Sequence[Tensor]
+) -> Any:
+    """Call a module as if its parameters were other tensors."""
+    own = [(p._array, p.node) for p in parameters]
+    for p, value in zip(parameters, values, strict=True):
+        p._array, p.node = value._array, value.node
+    try:
+        return fn(*inputs)
+    finally:
+        for p, (array, node) in zip(parameters, own, strict=True):
+            p._array, p.node = array, node
