@@ -12,25 +12,26 @@ OURS = (Node, Output, Leaf, Tensor)
 
 
 @pytest.fixture(scope="session", autouse=True)
-def older_objects_are_set_aside():
-    """What lived before the first test (modules, parameters of tests) need not be looked at after each one."""
-    gc.collect()
-    gc.freeze()
+def thaw():
     yield
     gc.unfreeze()
 
 
 @pytest.fixture(autouse=True)
 def no_graph_is_left():
+    """The collector is off during the test; what it finds afterwards is looked at."""
     gc.collect()
-    gc.set_debug(gc.DEBUG_SAVEALL)  # keeps what the collector finds, so that it can be looked at
+    gc.freeze()  # sets aside what lived before, as all of PyTorch, so that it need not be looked at again
+    gc.disable()
     try:
         yield
+        gc.set_debug(gc.DEBUG_SAVEALL)
         gc.collect()
         garbage = list(gc.garbage)
     finally:
         gc.set_debug(0)
         gc.garbage.clear()
+        gc.enable()
     # A test that catches an error leaves a cycle of its own: the error's traceback and the frame that holds the error.
     caught = any(isinstance(thing, types.TracebackType | types.FrameType) for thing in garbage)
     cycles = [thing for thing in garbage if isinstance(thing, OURS)]

@@ -1,4 +1,7 @@
-"""Long chains need no recursion, reference counting frees every graph, and memory stays flat over many steps."""
+"""Long chains need no recursion, reference counting frees every graph, and memory stays flat over many steps.
+
+Python's garbage collector is off in every test of this folder (see conftest.py): nothing here relies on it.
+"""
 
 import gc
 import sys
@@ -13,15 +16,8 @@ from tinyseq.autograd.graph import Leaf, Node, ancestors
 from tinyseq.autograd.tensor import Tensor
 
 
-@pytest.fixture
-def without_collector():
-    gc.disable()
-    yield
-    gc.enable()
-
-
 @pytest.mark.parametrize("length", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
-def test_a_chain_of_many_ops_is_run_inspected_and_freed_without_recursion(length, without_collector):
+def test_a_chain_of_many_ops_is_run_inspected_and_freed_without_recursion(length):
     """On a thread with a small stack, which a recursion of a few thousand calls would overflow."""
     found = {}
 
@@ -49,7 +45,7 @@ def test_a_chain_of_many_ops_is_run_inspected_and_freed_without_recursion(length
     assert found == {"nodes": length, "gradient": 1.0, "again": 1.0, "alive": 0}
 
 
-def test_dropping_the_last_tensor_frees_the_graph_at_once(without_collector):
+def test_dropping_the_last_tensor_frees_the_graph_at_once():
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     h = x
     for t in range(10):
@@ -65,7 +61,7 @@ def test_dropping_the_last_tensor_frees_the_graph_at_once(without_collector):
     assert not any(type(thing) is Node for thing in gc.get_objects())
 
 
-def test_an_error_in_a_rule_leaves_nothing_behind(without_collector):
+def test_an_error_in_a_rule_leaves_nothing_behind():
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     y = (x * x).sum()
     y.backward()
@@ -99,7 +95,7 @@ def trainer():
 
 
 @pytest.mark.parametrize("steps", [100, pytest.param(1_000, marks=pytest.mark.slow)])
-def test_memory_is_flat_over_many_training_steps_without_the_collector(steps, without_collector):
+def test_memory_is_flat_over_many_training_steps_without_the_collector(steps):
     """The same number of objects after every step, and a peak of memory that does not grow, to a page."""
     step = trainer()
     objects, peaks = np.zeros(steps, dtype=int), np.zeros(steps, dtype=int)
