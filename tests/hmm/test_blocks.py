@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hmm.models import random_model
 
-from tinyseq.hmm import HMM, ImpossibleSequenceError, blocks
+from tinyseq.hmm import HMM, ImpossibleSequenceError, blocks, viterbi_blocks
 
 
 @pytest.fixture
@@ -98,3 +98,41 @@ def test_a_long_sequence_with_a_spread_of_more_than_a_float_goes_through_logs(pl
     x = rng.integers(0, 4, 2500)
     assert model.log_likelihood(x) == pytest.approx(plainly(model.log_likelihood, x), rel=1e-12)
     np.testing.assert_allclose(model.posterior(x).states.sum(axis=1), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "model"), list(kinds()), ids=[name for name, _ in kinds()])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_best_paths(name, model, dtype, plainly):
+    model = HMM(
+        tuple(table.astype(dtype) for table in model._tables),
+        model.transition.astype(dtype),
+        model.emission.astype(dtype),
+        end=None if model.end is None else model.end.astype(dtype),
+    )
+    rng = np.random.default_rng(4)
+    for rows in (2048, 2561, 4000):
+        x = model.sample(rows, rng).observations
+        found, wanted = model.viterbi(x), plainly(model.viterbi, x)
+        close = 1e-10 if dtype is np.float64 else 1e-4
+        assert found.log_prob == pytest.approx(wanted.log_prob, rel=close)
+        # The paths are the same, or equally good: then both have this score.
+        assert model.log_likelihood(x, states=found.path) == pytest.approx(wanted.log_prob, rel=close)
+        assert np.mean(found.path == wanted.path) > 0.99
+
+
+def test_best_paths_do_not_depend_on_the_batch(plainly):
+    rng = np.random.default_rng(5)
+    model = random_model(rng, 4, 5)
+    data = [rng.integers(0, 5, n) for n in (2100, 10, 3000, *[30] * 20)]
+    for x, together in zip(data, model.viterbi(data), strict=True):
+        alone = model.viterbi(x)
+        assert alone.log_prob == together.log_prob
+        np.testing.assert_array_equal(alone.path, together.path)
+
+
+def test_blocks_of_best_paths_fit_where_the_chain_forgets(monkeypatch):
+    model, walked = random_model(np.random.default_rng(0), 4, 5), []
+    plain = viterbi_blocks.best_path
+    monkeypatch.setattr(viterbi_blocks, "best_path", lambda *args: walked.append(plain(*args)) or walked[-1])
+    model.viterbi(np.random.default_rng(1).integers(0, 5, 4000))
+    assert walked[0] is not None

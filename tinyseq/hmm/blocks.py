@@ -52,7 +52,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         rows: how many it has.
     """
     history, longest = passes.arcs.order - 1, rows // 16
-    warm = forgets(passes, first + history, rows - history, longest)
+    warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
         length = max(64, 2 * warm)
         starts = np.arange(first + history, first + rows, length)
@@ -67,16 +67,15 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         warm *= 3
 
 
-def forgets(passes: Scaled, first: int, rows: int, longest: int) -> int:
+def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     """How many steps of warm-up seem enough: by half more than made two messages parallel at some places."""
     oldest, others, _ = passes.tables[-1].shape
-    places = first + np.linspace(0, rows - longest - 1, 8).astype(np.intp)
+    places = np.tile(first + np.linspace(0, rows - longest - 1, 8).astype(np.intp), 2)
     ramp = 1.0 + np.arange(oldest * others).reshape(oldest, others, 1)
     message = np.concatenate([np.ones((oldest, others, 8)), np.repeat(ramp, 8, axis=2)], axis=2)
     for step in range(0, longest, 8):
-        window = Ragged.windows(np.tile(places + step, 2), np.full(16, min(8, longest - step)))
-        walked = passes.forward(window, start=message)
-        message = walked.messages[-1].reshape(oldest, others, -1)
+        window = Ragged.windows(places + step, np.full(16, min(8, longest - step)))
+        message = passes.forward(window, start=message).messages[-1].reshape(oldest, others, -1)
         passes.rescale(message)
         if _parallel(message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
             return 3 * (step + 8) // 2

@@ -17,11 +17,10 @@ from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.chain import Initial, chain, checked
-from tinyseq.hmm.inference import expectations, log_likelihood
+from tinyseq.hmm.inference import best_paths, expectations, log_likelihood
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.semirings import LOG, MAX, Semiring
 from tinyseq.hmm.tables import Arcs, Dense
-from tinyseq.hmm.viterbi import best_paths
 
 
 def log_partition(

@@ -1,4 +1,4 @@
-"""Log-likelihoods, posteriors and expected counts of many sequences: which pass runs on what.
+"""Log-likelihoods, posteriors, expected counts and best paths of many sequences: which pass runs on what.
 
 Sequences are walked in tiles, so that messages stay in the cache and memory does not grow with the number of sequences.
 What is unsafe in probabilities (`Scaled`) is done again in logs (`Exact`).
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm import blocks
+from tinyseq.hmm import blocks, viterbi, viterbi_blocks
 from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.scaled import Scaled
@@ -93,6 +93,29 @@ def expectations(
             found[part.order] = again.log_likelihood
             stops += slow.backward(again, weight[part.order], states, counts)
     return Expected(found, np.zeros((0, states_of)) if states is None else states, counts, stops)
+
+
+def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]:
+    """The best path of each sequence: the state at each row (rows,), and each path's log score (N,).
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+    """
+    certain = {}
+    if arcs.order == 2 and len(arcs.tables) == 2:
+        for column in np.flatnonzero(batch.lengths >= blocks.LONG).tolist():
+            found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
+            if found is not None:
+                certain[column] = found
+    rest = np.ones(len(batch.order), dtype=bool)
+    rest[list(certain)] = False
+    paths, best = viterbi.best_paths(arcs, scores, batch.columns(rest), len(batch.order))
+    for column, (path, score) in certain.items():
+        first, rows = batch.stretch(column)
+        paths[first : first + rows], best[batch.order[column]] = path, score
+    return paths, best
 
 
 def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int) -> Array:

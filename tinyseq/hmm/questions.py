@@ -8,14 +8,13 @@ import numpy as np
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.chain import chain
 from tinyseq.hmm.emissions import plain
-from tinyseq.hmm.inference import expectations, log_likelihood, transition_posteriors
+from tinyseq.hmm.inference import best_paths, expectations, log_likelihood, transition_posteriors
 from tinyseq.hmm.kbest import best_lists
 from tinyseq.hmm.parameters import Parameters
 from tinyseq.hmm.reading import Reading
 from tinyseq.hmm.results import Decoding, Drawn, MarginalDecoding, Posterior
 from tinyseq.hmm.sampling import hidden_path, posterior_paths
 from tinyseq.hmm.semirings import Entropy
-from tinyseq.hmm.viterbi import best_paths
 
 
 class Questions(Parameters):

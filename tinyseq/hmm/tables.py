@@ -56,6 +56,9 @@ class Scores(Protocol):
     def logs(self, rows: Array) -> Array:
         """Log scores, (K, len(rows))."""
 
+    def along(self, rows: Array, states: Array) -> Array:
+        """The log score of one state for each row, (len(rows),)."""
+
     def weights(self, rows: Array) -> Array:
         """Scores relative to the largest one of each row, (K, len(rows)); always in float64."""
 
@@ -87,6 +90,10 @@ class Dense:
     def logs(self, rows: Array) -> Array:
         """See `Scores`."""
         return self.values[rows].T
+
+    def along(self, rows: Array, states: Array) -> Array:
+        """See `Scores`."""
+        return self.values[rows, states]
 
     def weights(self, rows: Array) -> Array:
         """See `Scores`."""
@@ -131,7 +138,11 @@ class Lookup:
 
     def logs(self, rows: Array) -> Array:
         """See `Scores`."""
-        return np.take(self.table.logs, self.ids[rows], axis=1)
+        return self.table.logs.take(self.ids[rows], axis=1)
+
+    def along(self, rows: Array, states: Array) -> Array:
+        """See `Scores`."""
+        return self.table.logs[states, self.ids[rows]]
 
     def weights(self, rows: Array) -> Array:
         """See `Scores`."""

@@ -5,7 +5,9 @@ that the forward pass made, so it is the same one. Ties go to the lowest state: 
 the lowest last state, then the lowest state before it, and so on.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -13,49 +15,68 @@ from tinyseq.backend import Array
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Scores
 
+BUFFER = 1 << 17  # numbers that are added and compared at a time
 
-def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]:
+
+def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None = None) -> tuple[Array, Array]:
     """The best path of each sequence.
 
     Args:
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
+        sequences: N, if the batch does not hold all of them.
 
     Returns:
         The state at each row (rows,), and each path's log score (N,), -inf for an impossible sequence.
     """
     path = np.zeros(batch.count, dtype=np.intp)
-    best = np.empty(len(batch.order), dtype=arcs.tables[-1].dtype)
-    for tile in batch.tiles(_width(arcs)):
+    best = np.empty(len(batch.order) if sequences is None else sequences, dtype=arcs.tables[-1].dtype)
+
+    def decode(tile: Ragged) -> None:
         messages = forward(arcs, scores, tile)
         found, best[tile.order] = backtrack(arcs, messages, tile, join=np.max, choose=np.argmax)
         for t, states in enumerate(found):
             path[tile.rows(t)] = states[: tile.sizes[t]]
+
+    oldest, others, _ = arcs.tables[-1].shape
+    cores = os.cpu_count() or 1
+    # A message takes up to 256 kB, and each core has a tile: NumPy lets go of the interpreter while it computes.
+    width = int(np.clip((1 << 15) // (oldest * others), 8, max(8, -(-len(batch.order) // cores))))
+    tiles = list(batch.tiles(width))
+    with ThreadPoolExecutor(cores) as pool:
+        list(pool.map(decode, tiles) if len(tiles) > 1 else map(decode, tiles))
     return path, best
 
 
-def forward(arcs: Arcs, scores: Scores, batch: Ragged) -> list[Array]:
-    """The score of the best path to each history: the messages after 0, 1, ... steps."""
-    messages = [np.zeros((1, 1, len(batch.order)), dtype=arcs.tables[-1].dtype)]
+def forward(arcs: Arcs, scores: Scores, batch: Ragged, start: Array | None = None) -> list[Array]:
+    """The score of the best path to each history: the messages after 0, 1, ... steps.
+
+    Args:
+        arcs, scores, batch: as for `best_paths`.
+        start: (H, R, columns), the messages that what lies before the columns has left; by default they begin anew.
+    """
+    skip = 0 if start is None else arcs.order - 1
+    messages = [np.zeros((1, 1, len(batch.order)), dtype=arcs.tables[-1].dtype) if start is None else start]
     for t, size in enumerate(batch.sizes):
-        table = arcs.tables[arcs.which(t)]
+        table = arcs.tables[arcs.which(t + skip)]
         message = messages[-1].reshape(*table.shape[:2], -1)[..., :size]
-        messages.append(_extended(message, table) + scores.logs(batch.rows(t)))
+        messages.append(extended(message, table) + scores.logs(batch.rows(t)))
     return messages
 
 
-def _extended(message: Array, table: Array) -> Array:
+def extended(message: Array, table: Array) -> Array:
     """The best over the oldest state of message + table: (H, R, B) and (H, R, V) give (R, V, B)."""
     oldest, others, states = table.shape
     size = message.shape[-1]
-    if table.size * size <= 1 << 14:  # few sequences: one large sum costs less than many small ones
-        return (message[:, :, None] + table[..., None]).max(axis=0)
-    out, buffer = np.empty((others, states, size), dtype=message.dtype), np.empty((oldest, size), dtype=message.dtype)
+    out = np.empty((others, states, size), dtype=message.dtype)
+    some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
+    buffer = np.empty((oldest, some, size), dtype=message.dtype)
     for r in range(others):
-        for v in range(states):
-            np.add(message[:, r], table[:, r, v, None], out=buffer)
-            np.maximum.reduce(buffer, axis=0, out=out[r, v])
+        for v in range(0, states, some):
+            paths = buffer[:, : min(some, states - v)]
+            np.add(message[:, r, None], table[:, r, v : v + some, None], out=paths)
+            np.maximum.reduce(paths, axis=0, out=out[r, v : v + some])
     return out
 
 
@@ -106,8 +127,3 @@ def _choose_last(message: Array, found: Array, join: Callable[..., Array], choos
         newest = join(message.reshape(-1, states, size), axis=0)
         found[-back] = choose(newest, axis=0)
         message = message.reshape(-1, states, size)[:, found[-back], columns]
-
-
-def _width(arcs: Arcs) -> int:
-    """Sequences in a tile."""
-    return int(np.clip((1 << 15) // (arcs.tables[-1].shape[0] * arcs.tables[-1].shape[1]), 8, 512))
