@@ -1,0 +1,298 @@
+"""Plant faults in every VJP, and see whether the battery of tests notices.
+
+    python tools/inject_faults.py [OP ...] [--examples N]
+
+Each fault is planted in one rule of one op at run time, and the op is held to its contract
+(`tinyseq.testing.battery.check_op`) on random calls. A fault that no call reveals is a survivor, unless it changes no
+gradient of first or second order at all on those calls: then it is no fault of this op (to swap the two rules of an
+addition, say). The exit status is 1 if there are survivors.
+"""
+
+import argparse
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, settings
+
+import tinyseq as ts
+from tinyseq.autograd import tape
+from tinyseq.autograd.op import OPS, ForEach, Op, Summed
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.testing.battery import check_op, op_trial
+from tinyseq.testing.calls import Call, calls_of
+
+Rule = Callable[..., Any]
+Fault = Callable[[Rule], Rule]
+
+
+# -- faults in a rule, rule(xp, g, *saved, **attrs) --------------------------------------------------------------------
+
+
+def after(change: Callable[[Any, Any], Any]) -> Fault:
+    """Change the rule's result: ``change(result, upstream)``."""
+    return lambda rule: lambda xp, g, *saved, **attrs: change(rule(xp, g, *saved, **attrs), g)
+
+
+def before(change: Callable[[tuple[Any, ...]], tuple[Any, ...]]) -> Fault:
+    """Change what the rule is given of the saved values."""
+    return lambda rule: lambda xp, g, *saved, **attrs: rule(xp, g, *change(saved), **attrs)
+
+
+def is_array(value: Any) -> bool:
+    return hasattr(value, "dtype") and hasattr(value, "shape")
+
+
+def is_float(value: Any) -> bool:
+    return is_array(value) and np.dtype(value.dtype).kind == "f"
+
+
+def scaled(saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(value * 1.01 if is_float(value) else value for value in saved)
+
+
+def swapped(saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    return saved[::-1] if len(saved) > 1 and all(map(is_array, saved)) else saved
+
+
+def cut(saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Right to first order, wrong to second: saved values as constants."""
+    return tuple(value.detach() if isinstance(value, Tensor) else value for value in saved)
+
+
+def transposed(result: Any, _: Any) -> Any:
+    return ts.swapaxes(result, -1, -2) if isinstance(result, Tensor) else np.swapaxes(result, -1, -2)
+
+
+def turned(result: Any, upstream: Any) -> Any:
+    return transposed(result, upstream) if len(result.shape) > 1 else result
+
+
+def first(parts: Any) -> Any:
+    return next(part for part in parts if part is not None) if isinstance(parts, list) else parts
+
+
+def writes_upstream(rule: Rule) -> Rule:
+    def faulty(xp: Any, g: Any, *saved: Any, **attrs: Any) -> Any:
+        result = rule(xp, g, *saved, **attrs) * 1
+        if isinstance(first(g), np.ndarray) and first(g).flags.writeable:
+            first(g)[...] *= 2
+        return result
+
+    return faulty
+
+
+def writes_saved(rule: Rule) -> Rule:
+    def faulty(xp: Any, g: Any, *saved: Any, **attrs: Any) -> Any:
+        result = rule(xp, g, *saved, **attrs) * 1
+        for value in saved:
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.flags.writeable:
+                value += 0.125
+        return result
+
+    return faulty
+
+
+RULE_FAULTS: dict[str, Fault] = {
+    "sign": after(lambda result, _: -result),
+    "times 1.001": after(lambda result, _: result * 1.001),
+    "nothing": after(lambda result, _: result * 0),
+    "plus a constant": after(lambda result, _: result + 0.001),
+    "square of the upstream": after(
+        lambda result, g: result * (abs(first(g)) * 0.5).sum() if is_array(first(g)) else result
+    ),
+    "transposed": after(turned),
+    "saved values scaled": before(scaled),
+    "saved values swapped": before(swapped),
+    "second order cut": before(cut),
+    "writes to the upstream gradient": writes_upstream,
+    "writes to saved values": writes_saved,
+}
+
+
+# -- planting ----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def planted(op: Op, rules: Any) -> Iterator[None]:
+    """The op with other rules."""
+    right = op.rules
+    op.rules = rules
+    try:
+        yield
+    finally:
+        op.rules = right
+
+
+@contextlib.contextmanager
+def careless_sum() -> Iterator[None]:
+    """Where a gradient must be summed over broadcast axes, only the first slice is taken."""
+    right = tape._fitted
+
+    def faulty(xp: Any, g: Any, shape: Any, dtype: Any, op: Op, i: int) -> Any:
+        if g.shape == shape or xp.name == "tinyseq":
+            return right(xp, g, shape, dtype, op, i)
+        while len(g.shape) > len(shape):
+            g = g[0] if g.shape[0] else g.sum(axis=0)
+        for axis, side in enumerate(shape):
+            if side == 1 and g.shape[axis] > 1:
+                g = g[(slice(None),) * axis + (slice(0, 1),)]
+        return right(xp, g, shape, dtype, op, i)
+
+    tape._fitted = faulty
+    try:
+        yield
+    finally:
+        tape._fitted = right
+
+
+def in_rule(rule: Any, fault: Fault) -> Any:
+    """The fault in a rule of any kind."""
+    if isinstance(rule, Summed):
+        one_use = fault(lambda xp, g, *saved, **attrs: rule(xp, g, *saved))
+
+        def summed(xp: Any, terms: Any) -> Any:
+            parts = [one_use(xp, *term) for term in terms]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part
+            return total
+
+        return Summed(summed)
+    return fault(rule)
+
+
+def faults_of(op: Op) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Names of faults, and how to plant them."""
+    for name, fault in RULE_FAULTS.items():
+        if isinstance(op.rules, ForEach):
+            each = op.rules.rule
+
+            def variadic(
+                xp: Any, g: Any, i: int, *saved: Any, each: Rule = each, fault: Fault = fault, **attrs: Any
+            ) -> Any:
+                return fault(lambda xp, g, *saved, **attrs: each(xp, g, i, *saved, **attrs))(xp, g, *saved, **attrs)
+
+            yield name, lambda variadic=variadic: planted(op, ForEach(variadic))
+        else:
+            for i, rule in enumerate(op.rules):
+                if rule is not None:
+                    rules = tuple(in_rule(r, fault) if j == i else r for j, r in enumerate(op.rules))
+                    yield f"{name}, argument {i}", lambda rules=rules: planted(op, rules)
+    if not isinstance(op.rules, ForEach) and len(op.rules) == 2 and None not in op.rules:
+        yield "rules swapped", lambda: planted(op, op.rules[::-1])
+    if op.broadcasts:
+        yield "sum over broadcast axes dropped", careless_sum
+
+
+# -- judging -----------------------------------------------------------------------------------------------------------
+
+
+def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:
+    """Run a check on random calls, the same in every run."""
+    quiet = settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    quiet(given(calls_of(op))(lambda call: check(call)))()
+
+
+def is_killed(op: Op, plant: Callable[[], Any], examples: int) -> bool:
+    """Whether the battery notices the fault."""
+    try:
+        with plant():
+            on_calls(op, examples, lambda call: check_op(op, call))
+    except Exception:  # whatever the fault provokes, the suite goes red
+        return True
+    return False
+
+
+def effects(op: Op, call: Call) -> list[np.ndarray]:
+    """Gradients of first and second order at one call, and what is left of the upstream gradient."""
+    subject = op_trial(op, call).subject
+    inputs = subject.tensors(requires_grad=True)
+    outputs = [output for output in subject.outputs(inputs) if output.requires_grad]
+    sources = [inputs[i] for i in subject.real]
+    if not outputs or not sources:
+        return []
+    rng = np.random.default_rng(0)
+    upstream = [Tensor(rng.uniform(0.5, 1.5, output.shape).astype(output.dtype)) for output in outputs]
+    found = ts.grad(outputs, sources, upstream, retain_graph=True, allow_unused=True)
+    leaves = [Tensor(u._array.copy()).requires_grad_() for u in upstream]
+    slopes = ts.grad(outputs, sources, leaves, create_graph=True, allow_unused=True)
+    again = [slope for slope in slopes if slope is not None and slope.requires_grad]
+    if again:
+        weights = [Tensor(rng.uniform(0.5, 1.5, slope.shape).astype(slope.dtype)) for slope in again]
+        found += ts.grad(again, [*sources, *leaves], weights, allow_unused=True)
+    return [g.numpy().copy() for g in (*found, *upstream) if g is not None] + [x.numpy().copy() for x in inputs]
+
+
+def has_effect(op: Op, plant: Callable[[], Any], examples: int) -> bool:
+    """Whether the fault changes anything at all on the calls."""
+    changed = False
+
+    def compare(call: Call) -> None:
+        nonlocal changed
+        right = effects(op, call)
+        with plant():
+            try:
+                faulty = effects(op, call)
+            except Exception:
+                changed = True
+                return
+        pairs = zip(right, faulty, strict=False)
+        changed |= len(right) != len(faulty) or any(not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+    on_calls(op, examples, compare)
+    return changed
+
+
+def judge(op: Op, examples: int) -> tuple[Counter[str], list[str]]:
+    """Counts of killed, surviving and ineffective faults of an op, and the survivors' names."""
+    counts: Counter[str] = Counter()
+    survivors = []
+    for name, plant in faults_of(op):
+        if is_killed(op, plant, examples):
+            counts["killed"] += 1
+        elif has_effect(op, plant, examples):
+            counts["survived"] += 1
+            survivors.append(f"{op.name}: {name}")
+        else:
+            counts["without effect"] += 1
+    return counts, survivors
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("ops", nargs="*", help="names of ops; all of the engine by default")
+    parser.add_argument("--examples", type=int, default=40, help="random calls for each fault")
+    arguments = parser.parse_args()
+    engine = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.") and op.vjp is not None]
+    chosen = [op for op in engine if not arguments.ops or op.name in arguments.ops]
+    total: Counter[str] = Counter()
+    survivors: list[str] = []
+    with np.errstate(all="ignore"):
+        for op in chosen:
+            counts, names = judge(op, arguments.examples)
+            total += counts
+            survivors += names
+            print(f"{op.name:24s} " + ", ".join(f"{n} {what}" for what, n in counts.items()), flush=True)
+    for name in survivors:
+        print(f"SURVIVED {name}")
+    planted_in_all = total["killed"] + total["survived"]
+    print(
+        f"{planted_in_all} faults in {len(chosen)} ops: {total['killed']} killed, {total['survived']} survived", end=""
+    )
+    print(f"; {total['without effect']} more change nothing")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
