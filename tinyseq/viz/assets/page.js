@@ -22,6 +22,16 @@ for (const group of root.querySelectorAll("g.node")) {
   const { x, width } = shape.getBBox();
   boxes.set(group.id, { group, x: group.id.startsWith("legend") ? null : x + width / 2 });
 }
+/** A path, split at its x coordinates: pieces of text and numbers in turn. */
+const split = form => {
+  const pieces = form.split(/(-?[\d.]+)(?=,)/);
+  return { texts: pieces.filter((_, i) => i % 2 === 0), xs: pieces.filter((_, i) => i % 2).map(Number) };
+};
+const joined = ({ texts, xs }, to) => {
+  let form = texts[0];
+  for (let i = 0; i < xs.length; i++) form += to(xs[i]).toFixed(1) + texts[i + 1];
+  return form;
+};
 const lines = [...root.querySelectorAll("g.edge")].map(group => {
   const number = Number(group.id.replace("line", ""));
   const path = group.querySelector("path");
@@ -29,8 +39,12 @@ const lines = [...root.querySelectorAll("g.edge")].map(group => {
   const label = [...group.querySelectorAll("text")];
   return {
     group, path, label, tip, ends: (story.lines || [])[number] || ["", ""],
-    curve: path.getAttribute("d"),
-    corners: tip && tip.getAttribute("points"),
+    form: path.getAttribute("d"),
+    curve: split(path.getAttribute("d")),
+    along: tip && Math.max(...split(tip.getAttribute("points")).xs),
+    low: Math.min(...split(path.getAttribute("d")).xs),
+    high: Math.max(...split(path.getAttribute("d")).xs),
+    bent: false,
     labelX: label.map(text => Number(text.getAttribute("x"))),
   };
 });
@@ -39,7 +53,7 @@ for (const group of root.querySelectorAll("g.cluster")) {
   const shape = group.querySelector("path, polygon");
   const { x, y, width, height } = shape.getBBox();
   const texts = [...group.querySelectorAll("text")].map(text => [text, Number(text.getAttribute("x"))]);
-  frames.set(group.id, { group, shape, form: shape.getAttribute("d"), texts, low: x, high: x + width, top: y, bottom: y + height });
+  frames.set(group.id, { group, shape, form: shape.hasAttribute("d") && split(shape.getAttribute("d")), texts, low: x, high: x + width, top: y, bottom: y + height });
 }
 for (const title of svg.querySelectorAll("title")) title.remove(); // they would cover the details with internal names
 
@@ -98,21 +112,31 @@ for (const [name, { group }] of boxes) group.addEventListener("pointerenter", ()
 
 // -- folding ----------------------------------------------------------------------------------------------------------
 
-const FOLDED = 34; // the width that is left of a folded time step
+const columns = [...new Set(Object.values(story.columns || {}))].filter(id => frames.has(id));
+columns.sort((a, b) => frames.get(a).low - frames.get(b).low);
+const FOLDED = columns.length > 20 ? 6 : 34; // the width that is left of a folded time step
+const MANY = 12; // of more columns than these, only the first three and the last are open at first
 const folded = new Set(); // ids of columns' frames
 const closed = new Set(); // modules, as JSON text of their names
 const covers = element("g", { class: "covers" });
 root.append(covers);
 const startsWith = (names, module) => module.every((part, i) => names[i] === part);
 
-/** Where an x goes: folded columns shrink, and what is to the right of them moves up. */
+/** Where an x goes: folded columns shrink, with the space to a folded neighbour, and what is to the right moves up. */
 function squeeze() {
-  const spans = [...folded].map(id => frames.get(id)).sort((a, b) => a.low - b.low);
+  if (!folded.size) return x => x;
+  const spans = [];
+  columns.forEach((id, i) => {
+    if (!folded.has(id)) return;
+    const { low, high } = frames.get(id);
+    const end = folded.has(columns[i + 1]) ? frames.get(columns[i + 1]).low : high;
+    spans.push({ low, end, lost: 1 - Math.min(FOLDED / (end - low), 1) });
+  });
   return x => {
     let moved = x;
-    for (const { low, high } of spans) {
-      const width = high - low;
-      moved -= (Math.min(Math.max(x, low), high) - low) * (1 - Math.min(FOLDED, width) / width);
+    for (const { low, end, lost } of spans) {
+      if (x <= low) break;
+      moved -= (Math.min(x, end) - low) * lost;
     }
     return moved;
   };
@@ -124,7 +148,8 @@ function cover(low, top, width, height, words, upright, act) {
   const x = low + width / 2;
   const y = top + height / 2;
   const turn = upright ? ` rotate(-90 ${x} ${y})` : "";
-  group.append(rectangle, element("text", { x, y: y + 4, transform: turn.trim() || "translate(0 0)" }, words));
+  group.append(rectangle);
+  if (width > 14) group.append(element("text", { x, y: y + 4, transform: turn.trim() || "translate(0 0)" }, words));
   rectangle.addEventListener("click", () => { if (!dragged) act(); });
   covers.append(group);
 }
@@ -143,27 +168,43 @@ function hiddenBoxes() {
   return out;
 }
 
+/** Move a part of the picture to the right; parts that stay cost nothing. */
+function shift(group, by) {
+  const transform = Math.abs(by) < 0.01 ? null : `translate(${by.toFixed(1)} 0)`;
+  if (group.getAttribute("transform") === transform) return;
+  if (transform) group.setAttribute("transform", transform);
+  else group.removeAttribute("transform");
+}
+
+/** A line beside all folded columns moves as a whole; one that crosses some is drawn anew. */
+function bend(line, to) {
+  const by = to(line.low) - line.low;
+  const crosses = Math.abs(to(line.high) - line.high - by) > 0.01;
+  shift(line.group, crosses ? 0 : by);
+  if (!crosses && !line.bent) return;
+  const x = crosses ? to : at => at;
+  line.bent = crosses;
+  line.path.setAttribute("d", crosses ? joined(line.curve, to) : line.form);
+  if (line.tip) shift(line.tip, x(line.along) - line.along);
+  line.label.forEach((text, i) => text.setAttribute("x", x(line.labelX[i])));
+}
+
 function arrange() {
   const to = squeeze();
   const out = hiddenBoxes();
   for (const [name, { group, x }] of boxes) {
     group.classList.toggle("hidden", out.has(name));
-    if (x !== null) group.setAttribute("transform", `translate(${to(x) - x} 0)`);
+    if (x !== null) shift(group, to(x) - x);
   }
-  for (const { group, path, tip, label, ends, curve, corners, labelX } of lines) {
-    const [tail, head] = ends;
-    group.classList.toggle("hidden", out.has(tail) && out.get(tail) === out.get(head));
-    path.setAttribute("d", curve.replace(/(-?[\d.]+),(-?[\d.]+)/g, (_, x, y) => `${to(Number(x)).toFixed(2)},${y}`));
-    if (tip) {
-      const end = corners.trim().split(/\s+/).map(pair => Number(pair.split(",")[0]));
-      const along = end.reduce((sum, x) => sum + x, 0) / end.length;
-      tip.setAttribute("transform", `translate(${to(along) - along} 0)`);
-    }
-    label.forEach((text, i) => text.setAttribute("x", to(labelX[i])));
+  for (const line of lines) {
+    const [tail, head] = line.ends;
+    const hidden = out.has(tail) && out.get(tail) === out.get(head);
+    line.group.classList.toggle("hidden", hidden);
+    if (!hidden) bend(line, to);
   }
   covers.replaceChildren();
   for (const [id, { group, shape, form, texts, low, high, top, bottom }] of frames) {
-    if (form) shape.setAttribute("d", form.replace(/(-?[\d.]+),(-?[\d.]+)/g, (_, x, y) => `${to(Number(x)).toFixed(2)},${y}`));
+    if (form) shape.setAttribute("d", joined(form, to));
     const module = (story.frames || {})[id];
     const inFolded = module && folded.has(module.column);
     group.classList.toggle("hidden", Boolean(inFolded));
@@ -198,7 +239,8 @@ function toggle(parent, words, attribute, value, act) {
   button.addEventListener("click", act);
   byId(parent).append(button);
 }
-const columns = [...new Set(Object.values(story.columns || {}))].filter(id => frames.has(id));
+byId("fold-all").addEventListener("click", () => { columns.forEach(id => folded.add(id)); arrange(); });
+byId("unfold-all").addEventListener("click", () => { folded.clear(); arrange(); });
 for (const id of columns) {
   const { group } = frames.get(id);
   const title = [...group.querySelectorAll("text")].map(text => text.textContent).join(" ");
@@ -306,4 +348,10 @@ byId("start").addEventListener("click", () => {
 });
 byId("pace").addEventListener("change", pause);
 stage();
+if (columns.length > MANY) columns.slice(3, -1).forEach(id => folded.add(id));
 arrange();
+if (folded.size) {
+  const right = Math.max(...columns.map(id => frames.get(id).high));
+  home[2] -= right - squeeze()(right);
+  show(...home);
+}
