@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
+import tinyseq as ts
 from tinyseq.viz import plots
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
@@ -69,6 +70,43 @@ def test_a_confusion_table_colours_by_row():
     np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[0.8, 0.2], [0.0, 0.0]])
 
 
+def test_what_inspection_finds_is_drawn_as_it_is(char_loss):
+    flow = ts.inspect.gradient_flow(char_loss(steps=6, kind=ts.nn.LSTM))
+    axes = drawn(plots.gradient_flow(flow)).axes[0]
+    assert [line.get_label() for line in axes.lines] == list(flow.norms)
+    w, h, losses = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0), []
+    for t in range(3):
+        with ts.step(t):
+            h = w * h
+        losses.append(h)
+    table = ts.inspect.grad_by_lag(losses, w)
+    shown = drawn(plots.lag_heatmap(table)).axes[0].images[0].get_array()
+    np.testing.assert_allclose(np.nan_to_num(shown), table.norms)
+
+
+def test_the_bound_of_a_state_lies_above_its_norms():
+    w, h = ts.tensor([[0.9]], requires_grad=True), [ts.ones(1, 1) * 0.3]
+    for t in range(5):
+        with ts.step(t):
+            h.append(ts.tanh(w @ h[-1]))
+    figure = drawn(plots.jacobian_norms(ts.inspect.jacobian_norms(h[1], h[5])))
+    curves = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    assert all(curves["norm of dh_t/dh_k"] <= curves["bound, beta^(t-k)"] + 1e-9)
+
+
+def test_the_posterior_of_a_model_is_drawn_as_it_is():
+    hmm = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+    figure = drawn(plots.posteriors(hmm.posterior([0, 1, 1]), states=["fair", "loaded"]))
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == ["fair", "loaded"]
+
+
+def test_activations_are_centred_at_zero_and_alignments_begin_there():
+    units = drawn(plots.activations([[0.1, -0.5], [0.3, 0.2]], symbols="ab", units=["u", "v"])).axes[0].images[0]
+    assert (units.norm.vmin, units.norm.vmax) == (-0.5, 0.5)
+    weights = drawn(plots.alignment([[0.9, 0.1], [0.2, 0.8]], ["le", "chat"], ["the", "cat"])).axes[0].images[0]
+    assert weights.norm.vmin == 0.0
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -81,6 +119,8 @@ def test_a_confusion_table_colours_by_row():
         (lambda: plots.posteriors([[0.5, 0.5]], states=["a"]), "states must have 2 names"),
         (lambda: plots.posteriors([[0.5, 0.5]], truth=[2]), "truth"),
         (lambda: plots.confusion([[1]], ["a", "b"]), "tags must have 1"),
+        (lambda: plots.activations([1.0]), "positions, units"),
+        (lambda: plots.alignment([[1.0]], ["a"], []), "target must have 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_a_clear_error(call, message):

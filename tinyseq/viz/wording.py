@@ -64,8 +64,9 @@ class Wording:
             return self._parameter(box)
         if box.kind in {"input", "initial"}:
             lines = [Text(self.symbol(box), bold=True, formula=True)]
-            shape = self.shape(box)
-            return [*lines, small(shape_text(shape))] if shape and box.kind == "input" else lines
+            shape = shape_text(self.shape(box)) if box.kind == "input" else ""
+            value = value_text(self.value(box)) if self.with_values and box.kind == "input" else ""
+            return [*lines, *(small(text) for text in (shape, value) if text)]
         formula = box.module[-1] if box.module else self.formula(box)
         if box.kind == "state":
             formula = f"{formula} → {self.symbol(box)}"
@@ -251,13 +252,17 @@ class Wording:
     def _constant_shape(self, argument: Argument) -> Shape:
         """The shape of a constant, at one time step if it holds a sequence of them."""
         value = self._constant(argument)
-        if value is None:
-            return ()
-        vertex, shape = self.vertices[argument.vertex], tuple(value.shape)
-        track = self.sheet.plan.tracks.get(vertex.id)
-        axis = track.axis - len(vertex.shape) + len(shape) if track else -1
-        whole = track is not None and axis >= 0 and shape[axis] == len(track.steps)
-        return shape[:axis] + shape[axis + 1 :] if whole else shape
+        shape: Shape = () if value is None else value.shape
+        axis = self._constant_axis(argument)
+        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+    def _constant_axis(self, argument: Argument) -> int | None:
+        """The time axis of a constant that holds a sequence."""
+        value, track = self._constant(argument), self.sheet.plan.tracks.get(argument.vertex)
+        if value is None or track is None:
+            return None
+        axis = track.axis - len(self.vertices[argument.vertex].shape) + value.ndim
+        return axis if axis >= 0 and value.shape[axis] == len(track.steps) else None
 
     def gradient(self, box: Box) -> float | None:
         """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
@@ -271,8 +276,21 @@ class Wording:
         return math.sqrt(total) if known else None
 
     def value(self, box: Box) -> Any:
-        array = self.record.values.get((box.vertices[-1], 0)) if box.vertices else None
+        """The value of a box at its time step, as an array; None if the tape has not kept it."""
+        if not box.vertices:
+            return self._constant_at_step(box)
+        array = self.record.values.get((box.vertices[-1], 0))
         return None if array is None else self._at_step(array, box.vertices[-1], box)
+
+    def _constant_at_step(self, box: Box) -> Any:
+        if not box.arguments:
+            return None
+        value = self._constant(box.arguments[0])
+        axis = self._constant_axis(box.arguments[0])
+        if value is None or axis is None or not box.column:
+            return value
+        steps = self.sheet.plan.tracks[box.arguments[0].vertex].steps
+        return np.take(value, steps.index(box.column.step), axis=axis)
 
     def _constant(self, argument: Argument) -> Any:
         array = self.record.constants.get((argument.vertex, argument.position))

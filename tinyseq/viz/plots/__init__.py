@@ -1,0 +1,19 @@
+"""Curves and heat maps, styled alike.
+
+Every function returns a matplotlib `Figure` of its own: nothing is shown, no window opens, and pyplot's global state is
+left alone. Save one with ``figure.savefig("loss.png")``.
+"""
+
+from tinyseq.viz.plots.curves import gradient_flow, jacobian_norms, loss_curve
+from tinyseq.viz.plots.heatmaps import activations, alignment, confusion, lag_heatmap, posteriors
+
+__all__ = [
+    "activations",
+    "alignment",
+    "confusion",
+    "gradient_flow",
+    "jacobian_norms",
+    "lag_heatmap",
+    "loss_curve",
+    "posteriors",
+]

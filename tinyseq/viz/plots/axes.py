@@ -1,0 +1,85 @@
+"""What all plots share: axes in one style, names that cannot break them, and checks of what is to be drawn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tinyseq.viz.style import INK, MUTED, RAMP, clean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+GRID = "#e3e7ec"
+DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # blue, white, orange: told apart by everyone
+Floats = NDArray[np.float64]
+
+
+def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.4, height: float = 4.0) -> "Axes":
+    """Axes in a figure of their own, with a heading and named sides."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            'plots need matplotlib, which is not installed. Get it with:  pip install "tinyseq[plot]"'
+        ) from None
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_title(literal(title), loc="left", fontsize=11, color=INK, fontweight="bold")
+    axes.set_xlabel(literal(x), color=INK, fontsize=9)
+    axes.set_ylabel(literal(y), color=INK, fontsize=9)
+    axes.tick_params(colors=INK, labelsize=8, length=3)
+    axes.spines[["top", "right"]].set_visible(not grid)
+    for spine in axes.spines.values():
+        spine.set_color(MUTED)
+    if grid:
+        axes.grid(color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+    return axes
+
+
+def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, top: float | None = None) -> "Colormap":
+    """A table as colours, with their scale beside it: from 0 up, or around 0 if there are negative values."""
+    from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
+
+    finite = table[np.isfinite(table)]
+    signed = bool((finite < 0).any())
+    colors = LinearSegmentedColormap.from_list("tinyseq", DIVERGING if signed else RAMP)
+    high = float(np.abs(finite).max(initial=0.0)) or 1.0
+    if logarithmic:
+        norm: Normalize = LogNorm(vmin=min(float(finite.min(initial=high)), high / 10), vmax=high)
+    else:
+        norm = Normalize(-high if signed else 0.0, top or high)
+    image = axes.imshow(table, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
+    bar.set_label(label, color=INK, fontsize=9)
+    bar.ax.tick_params(colors=INK, labelsize=8)
+    return colors
+
+
+def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
+    """Two rows of numbers of one length, at least 1."""
+    at, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if at.ndim != 1 or at.shape != values.shape:
+        raise ValueError(
+            f"{name}: steps and values must be two rows of equal length, got {at.shape} and {values.shape}"
+        )
+    if not at.size:
+        raise ValueError(f"{name}: there is nothing to draw")
+    return at, values
+
+
+def labels(names: Sequence[object] | None, count: int, argument: str) -> list[str]:
+    """Names as text, one for each of so many things; their numbers if there are no names."""
+    if names is None:
+        return [str(i) for i in range(count)]
+    if len(names) != count:
+        raise ValueError(f"{argument} must have {count} names, got {len(names)}")
+    return [literal(clean(name, limit=24)) for name in names]
+
+
+def literal(text: str) -> str:
+    """A text in which matplotlib finds no formula."""
+    return text.replace("$", r"\$")

@@ -1,0 +1,181 @@
+"""Curves: losses, and gradients on their way through time."""
+
+import math
+from collections.abc import Mapping
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tinyseq.inspect import GradientFlow, JacobianNorms
+from tinyseq.viz.plots.axes import Floats, literal, new_axes, series
+from tinyseq.viz.style import ACCENT, DISTINCT, INK, MUTED, clean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRAIN, VALIDATION = DISTINCT[1], DISTINCT[0]
+COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
+
+
+def loss_curve(
+    steps: ArrayLike,
+    train: ArrayLike,
+    validation: tuple[ArrayLike, ArrayLike] | None = None,
+    *,
+    marks: Mapping[str, float] | None = None,
+    baselines: Mapping[str, float] | None = None,
+    unit: str = "nats per character",
+    title: str = "Loss during training",
+) -> "Figure":
+    """How the loss fell, with perplexity = exp(loss) on the right.
+
+    Args:
+        steps: when each training loss was measured (N,).
+        train: the training losses (N,) in nats. Many noisy ones are drawn pale, with their running mean.
+        validation: steps (M,) and losses (M,) on held-out data.
+        marks: names of moments, such as ``{"sample 1": 0}``, drawn as vertical lines at their step.
+        baselines: names of losses to beat, such as ``{"trigram model": 2.1}``, drawn as horizontal lines.
+        unit: what a loss is per.
+        title: the heading.
+
+    Raises:
+        ValueError: steps and losses differ in length, or there are none.
+
+    Example:
+        >>> figure = loss_curve([0, 1, 2], [1.39, 0.9, 0.2], ([0, 2], [1.4, 0.3]), marks={"trained": 2})
+        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        ['training', 'held out']
+    """
+    x, y = series(steps, train, "train")
+    axes = new_axes(title, "training step", f"cross entropy ({clean(unit)})")
+    window = len(y) // 40
+    if window > 1:
+        axes.plot(x, y, color=TRAIN, alpha=0.25, linewidth=0.8)
+        axes.plot(x, _running_mean(y, window), color=TRAIN, linewidth=1.8, label="training (running mean)")
+    else:
+        axes.plot(x, y, color=TRAIN, linewidth=1.8, label="training")
+    if validation is not None:
+        at, losses = series(*validation, "validation")
+        axes.plot(at, losses, color=VALIDATION, linewidth=1.8, marker="o", markersize=4.5, label="held out")
+    for name, loss in (baselines or {}).items():
+        axes.axhline(loss, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
+        axes.annotate(
+            literal(clean(name)), (1, loss), (-4, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+            ha="right", fontsize=8, color=MUTED,
+        )  # fmt: skip
+    for name, step in (marks or {}).items():
+        axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
+        late = step > x.mean()  # a falling curve leaves room below it on the left, above it on the right
+        axes.annotate(
+            literal(clean(name)), (step, late), (-3 if late else 3, -3 if late else 3),
+            xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
+            ha="right" if late else "left", va="top" if late else "bottom", fontsize=8, color=MUTED,
+        )  # fmt: skip
+    axes.legend(frameon=False, fontsize=9)
+    _perplexity_axis(axes)
+    return axes.figure  # type: ignore[return-value]
+
+
+def gradient_flow(
+    norms: Mapping[str, ArrayLike] | GradientFlow, *, title: str = "How the gradient travels back through time"
+) -> "Figure":
+    """The size of the gradient at every time step, on a logarithmic scale: a falling line to the left is vanishing.
+
+    Args:
+        norms: what `tinyseq.inspect.gradient_flow` returns; or names of states, such as ``"h"`` and ``"c"``, with the
+            norm of dL/d(state) at each step (T,).
+        title: the heading.
+
+    Raises:
+        ValueError: no series, or one that is empty.
+
+    Example:
+        >>> figure = gradient_flow({"h": [0.01, 0.1, 1.0]})
+        >>> figure.axes[0].get_yscale()
+        'log'
+    """
+    named = norms.norms if isinstance(norms, GradientFlow) else norms
+    if not named:
+        raise ValueError("gradient_flow needs at least one series of norms, got none")
+    axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
+    for (name, values), color in zip(named.items(), cycle(COLORS), strict=False):
+        _logarithmic(axes, range(np.size(values)), values, name, color)
+    axes.legend(frameon=False, fontsize=9)
+    return axes.figure  # type: ignore[return-value]
+
+
+def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remembers of earlier ones") -> "Figure":
+    """The size of dh_t/dh_k for every earlier step k, with its bound and the spectral radius: vanishing or exploding.
+
+    Args:
+        found: what `tinyseq.inspect.jacobian_norms` returns.
+        title: the heading.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w, h = ts.tensor([[0.5]], requires_grad=True), [ts.ones(1, 1)]
+        >>> for t in range(4):
+        ...     with ts.step(t):
+        ...         h.append(ts.tanh(w @ h[-1]))
+        >>> figure = jacobian_norms(ts.inspect.jacobian_norms(h[1], h[4]))
+        >>> [line.get_label() for line in figure.axes[0].lines][0]
+        'norm of dh_t/dh_k'
+    """
+    axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
+    for i, ((name, values), color) in enumerate(zip(found.curves.items(), cycle(COLORS), strict=False)):
+        _logarithmic(axes, found.steps, values, name, color, style=":" if i else "-")
+    axes.legend(frameon=False, fontsize=9)
+    return axes.figure  # type: ignore[return-value]
+
+
+def _logarithmic(axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, style: str = "-") -> None:
+    """A curve over time steps on a logarithmic scale."""
+    x, y = series(steps, values, name)
+    y = np.where(y > 0, y, np.nan)  # zero has no logarithm: a gap
+    axes.set_yscale("log")
+    size = 3.5 if len(y) <= 60 and style == "-" else 0
+    axes.plot(
+        x, y, color=color, linewidth=1.8, linestyle=style, marker="o", markersize=size, label=literal(clean(name))
+    )
+    axes.locator_params(axis="x", integer=True)
+
+
+def _perplexity_axis(axes: "Axes") -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    low, high = axes.get_ylim()
+    low = max(low, 0.0)
+    axes.set_ylim(low, high)
+    right = axes.secondary_yaxis("right", functions=(lambda loss: loss, lambda loss: loss))
+    right.yaxis.set_major_locator(
+        FixedLocator([math.log(value) for value in _round_values(math.exp(low), math.exp(high))])
+    )
+    right.yaxis.set_major_formatter(FuncFormatter(lambda loss, _: f"{math.exp(loss):.4g}"))
+    right.yaxis.set_minor_formatter(NullFormatter())
+    right.set_ylabel("perplexity = exp(cross entropy)", color=INK, fontsize=9)
+    right.tick_params(colors=INK, labelsize=8, length=3)
+    right.spines["right"].set_color(MUTED)
+
+
+def _round_values(low: float, high: float) -> list[float]:
+    """Values that are easy to read, far enough apart on a logarithmic scale for at most ten of them to fit."""
+    if high / low < 1.05:
+        return [low, high]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for leading in ((1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8), (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1,)):
+        values = [scale * 10.0**power for power in decades for scale in leading if low <= scale * 10.0**power <= high]
+        if 2 <= len(values) <= 10:
+            return values
+    return [low, high]
+
+
+def _running_mean(values: Floats, window: int) -> Floats:
+    """The mean over a window around each value, which is cut short at both ends."""
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    low = np.maximum(np.arange(len(values)) - window, 0)
+    high = np.minimum(np.arange(len(values)) + window + 1, len(values))
+    means: Floats = (sums[high] - sums[low]) / (high - low)
+    return means

@@ -1,0 +1,219 @@
+"""Heat maps and bands: tables of states, tags, steps and units over a sequence."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tinyseq.hmm.results import Posterior
+from tinyseq.inspect import LagTable
+from tinyseq.viz.plots.axes import heat, labels, new_axes
+from tinyseq.viz.style import DISTINCT, INK, MUTED, readable_on
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Who adds what to the weight's gradient") -> "Figure":
+    """The size of each term of a shared weight's gradient: loss at step j, use of the weight at step i <= j.
+
+    Args:
+        norms: what `tinyseq.inspect.grad_by_lag` returns, or the terms' norms (T, T), loss step first. What lies above
+            the diagonal is zero: later uses change no earlier loss. Truncating backpropagation at k drops the terms
+            with j - i > k.
+        title: the heading.
+
+    Raises:
+        ValueError: not a square table.
+
+    Example:
+        >>> figure = lag_heatmap([[1.0, 0.0], [0.5, 1.0]])
+        >>> figure.axes[0].get_ylabel()
+        'step j of the loss'
+    """
+    table = np.asarray(norms.norms if isinstance(norms, LagTable) else norms, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
+        raise ValueError(f"norms must be a square table (loss step, use step), got shape {table.shape}")
+    axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False)
+    heat(axes, np.where(table > 0, table, np.nan), logarithmic=True, label="norm of the term")
+    axes.set_aspect("equal")
+    return axes.figure  # type: ignore[return-value]
+
+
+def posteriors(
+    probabilities: ArrayLike | Posterior,
+    states: Sequence[object] | None = None,
+    symbols: Sequence[object] | None = None,
+    truth: Sequence[int] | None = None,
+    *,
+    title: str = "Posterior of the state at each position",
+) -> "Figure":
+    """P(state at t | the whole sequence), as stacked bands for few states and as a heat map for many.
+
+    Args:
+        probabilities: what `HMM.posterior` returns, or one row for each position (T, K).
+        states: the states' names (K).
+        symbols: what was observed (T), written below where there is room.
+        truth: the true states as indices (T), drawn as a strip above the bands.
+        title: the heading.
+
+    Raises:
+        ValueError: not a table, or names that do not match its sides.
+
+    Example:
+        >>> figure = posteriors([[0.9, 0.1], [0.2, 0.8]], states=["fair", "loaded"], symbols=[1, 6])
+        >>> figure.axes[0].get_ylabel()
+        'probability'
+    """
+    given = probabilities.states if isinstance(probabilities, Posterior) else probabilities
+    table = np.asarray(given, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"probabilities must have shape (positions, states), got {table.shape}")
+    length, count = table.shape
+    names = labels(states, count, "states")
+    few = count <= len(DISTINCT)
+    axes = new_axes(
+        title, "position", "probability" if few else "state", grid=False, width=max(6.4, min(14, length * 0.12))
+    )
+    if few:
+        edges = np.repeat(np.arange(length + 1) - 0.5, 2)[1:-1]
+        axes.stackplot(
+            edges, *(np.repeat(row, 2) for row in table.T), colors=DISTINCT[:count], labels=names, alpha=0.85
+        )
+        axes.set_ylim(0, 1)
+        if truth is not None:
+            _truth_strip(axes, truth, length, count)
+        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+    else:
+        heat(axes, table.T, label="probability", top=1.0)
+        axes.set_yticks(range(count), names, fontsize=8)
+    axes.set_xlim(-0.5, length - 0.5)
+    if symbols is not None and length <= 80:
+        words = labels(symbols, length, "symbols")
+        upright = length > 16 and max(map(len, words)) > 2
+        axes.set_xticks(range(length), words, fontsize=8, rotation=90 * upright)
+    return axes.figure  # type: ignore[return-value]
+
+
+def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Which tag is taken for which") -> "Figure":
+    """How often each true tag was given each tag, coloured by the share of the true tag's occurrences.
+
+    Args:
+        counts: how often (K, K), true tag first.
+        tags: their names (K).
+        title: the heading.
+
+    Raises:
+        ValueError: not a square table, or names that do not match it.
+
+    Example:
+        >>> figure = confusion([[8, 2], [1, 9]], ["NOUN", "VERB"])
+        >>> [text.get_text() for text in figure.axes[0].texts]
+        ['8', '2', '1', '9']
+    """
+    table = np.asarray(counts, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
+        raise ValueError(f"counts must be a square table (true tag, given tag), got shape {table.shape}")
+    names = labels(tags, len(table), "tags")
+    side = max(4.8, 0.42 * len(table) + 2)
+    axes = new_axes(title, "tag given", "true tag", grid=False, width=side + 0.8, height=side)
+    totals = table.sum(axis=1, keepdims=True)
+    shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
+    colors = heat(axes, shares, label="share of the true tag", top=1.0)
+    axes.set_xticks(range(len(table)), names, rotation=90 * (len(table) > 6), fontsize=8)
+    axes.set_yticks(range(len(table)), names, fontsize=8)
+    if len(table) <= 24:
+        for i, j in np.ndindex(*table.shape):
+            if table[i, j]:
+                axes.text(
+                    j, i, f"{table[i, j]:g}", ha="center", va="center", fontsize=7,
+                    color=readable_on(_hex(colors(float(shares[i, j])))),
+                )  # fmt: skip
+    return axes.figure  # type: ignore[return-value]
+
+
+def activations(
+    values: ArrayLike,
+    symbols: Sequence[object] | None = None,
+    units: Sequence[object] | None = None,
+    *,
+    title: str = "Hidden units over the text",
+) -> "Figure":
+    """What each unit or gate did at each symbol, as a heat map with the text below it.
+
+    Args:
+        values: (T, U), for example hidden states of one sequence, or one gate's.
+        symbols: what was read (T).
+        units: names of the rows (U).
+        title: the heading.
+
+    Raises:
+        ValueError: not a table, or names that do not match its sides.
+
+    Example:
+        >>> figure = activations([[0.1, -0.9], [0.8, 0.2], [0.9, 0.0]], symbols="abc")
+        >>> [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+        ['a', 'b', 'c']
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"values must have shape (positions, units), got {table.shape}")
+    length, count = table.shape
+    size = {"width": max(6.4, min(16, length * 0.14)), "height": max(2.4, min(8, count * 0.16 + 1.4))}
+    axes = new_axes(title, "position" if symbols is None else "", "unit", grid=False, **size)
+    heat(axes, table.T, label="value")
+    if symbols is not None:
+        axes.set_xticks(range(length), labels(symbols, length, "symbols"), fontsize=7)
+    if units is not None:
+        axes.set_yticks(range(count), labels(units, count, "units"), fontsize=7)
+    return axes.figure  # type: ignore[return-value]
+
+
+def alignment(
+    weights: ArrayLike, source: Sequence[object], target: Sequence[object], *, title: str = "What depends on what"
+) -> "Figure":
+    """How much each output depends on each input: attention weights, or norms of gradients where there is no attention.
+
+    Args:
+        weights: (outputs, inputs).
+        source, target: the inputs and the outputs, as words.
+        title: the heading.
+
+    Raises:
+        ValueError: not a table, or words that do not match its sides.
+
+    Example:
+        >>> figure = alignment([[0.9, 0.1], [0.2, 0.8]], ["le", "chat"], ["the", "cat"])
+        >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+        ['the', 'cat']
+    """
+    table = np.asarray(weights, dtype=np.float64)
+    if table.ndim != 2 or not table.size:
+        raise ValueError(f"weights must have shape (outputs, inputs), got {table.shape}")
+    outputs, inputs = table.shape
+    axes = new_axes(title, "input", "output", grid=False, width=0.4 * inputs + 2.5, height=0.35 * outputs + 1.8)
+    heat(axes, table, label="weight")
+    axes.set_xticks(range(inputs), labels(source, inputs, "source"), fontsize=8, rotation=90 * (inputs > 8))
+    axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=8)
+    return axes.figure  # type: ignore[return-value]
+
+
+def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
+    indices = np.asarray(truth)
+    if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
+        raise ValueError(f"truth must hold {length} state indices below {count}, got shape {indices.shape}")
+    for t, state in enumerate(indices):
+        axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=DISTINCT[state], clip_on=False, linewidth=0)
+    axes.annotate(
+        "true", (0, 1.04), (-4, 0), xycoords="axes fraction", textcoords="offset points",
+        ha="right", va="center", fontsize=8, color=MUTED,
+    )  # fmt: skip
+    axes.set_title(axes.get_title(loc="left"), loc="left", pad=18, fontsize=11, color=INK, fontweight="bold")
+
+
+def _hex(color: Any) -> str:
+    from matplotlib.colors import to_hex
+
+    return to_hex(color)
