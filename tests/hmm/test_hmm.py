@@ -355,6 +355,13 @@ def test_posterior_samples_of_ragged_lists_are_possible_paths():
     assert drawn[1] == [[]] * 5
 
 
+def test_one_posterior_sample_for_each_of_many_sequences_of_one_length():
+    model = HMM([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], np.eye(2))
+    x = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    drawn = model.sample_posterior(x, 1, np.random.default_rng(0))
+    assert [paths[0].tolist() for paths in drawn] == x.tolist()
+
+
 def test_sampled_sequences_have_the_models_frequencies():
     rng = np.random.default_rng(1)
     model = HMM(

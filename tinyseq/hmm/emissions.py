@@ -132,8 +132,8 @@ class Categorical:
             ValueError: for a symbol that the model does not know, with sequence and position.
         """
         lengths = [len(sequence) for sequence in sequences]
-        if sequences and all(isinstance(s, np.ndarray) and s.dtype.kind in "iu" for s in sequences):
-            together = np.concatenate(sequences)
+        together = np.concatenate(sequences) if set(map(type, sequences)) == {np.ndarray} else None
+        if together is not None and together.dtype.kind in "iu":
             in_range = not together.size or (together.min() >= 0 and together.max() < len(self.symbols))
             if in_range and not self.symbols.numeric:
                 return Rows(together.astype(np.intp, copy=False), lengths)

@@ -3,10 +3,14 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import cached_property
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from tinyseq.backend import Array
+
+Index = Any  # an array of integers, or a slice
 
 
 class Ragged:
@@ -31,6 +35,8 @@ class Ragged:
         ([1, 2, 0], [3, 2, 1])
         >>> [batch.rows(t).tolist() for t in range(3)]
         [[1, 4, 0], [2, 5], [3]]
+        >>> Ragged([4, 4]).rows(1)
+        slice(1, 6, 4)
     """
 
     def __init__(self, lengths: Sequence[int] | Array, padded: int | None = None) -> None:
@@ -58,15 +64,30 @@ class Ragged:
         made._starts = np.asarray(starts)[made.order]
         return made
 
-    def rows(self, t: int) -> Array:
-        """The rows of step t, one for each running column."""
-        return self._starts[: self.sizes[t]] + t * self._stride
+    def rows(self, t: int) -> Index:
+        """The rows of step t, one for each running column; a slice where they lie at equal distances."""
+        if self._distance is None:
+            return self._starts[: self.sizes[t]] + t * self._stride
+        first = int(self._starts[0]) + t * self._stride
+        return slice(first, first + self._distance * (self.sizes[t] - 1) + 1, self._distance)
+
+    def some_rows(self, t: int, columns: Index) -> Array:
+        """The rows of step t, of some columns."""
+        return self._starts[columns] + t * self._stride
+
+    @cached_property
+    def _distance(self) -> int | None:
+        """The distance between neighbouring columns' rows, if it is the same for all."""
+        distances = np.diff(self._starts)
+        even = len(distances) and distances[0] > 0 and (distances == distances[0]).all()
+        return int(distances[0]) if even else None
 
     def columns(self, chosen: slice | Array) -> "Ragged":
         """Some of the columns, as a batch that reads the same rows."""
         part = copy(self)
         part.order, part.lengths, part._starts = self.order[chosen], self.lengths[chosen], self._starts[chosen]
-        part.__dict__.pop("sizes", None)
+        for found in ("sizes", "_distance"):
+            part.__dict__.pop(found, None)
         return part
 
     def stretch(self, column: int) -> tuple[int, int]:
@@ -80,6 +101,8 @@ class Ragged:
         return part
 
     def tiles(self, width: int) -> Iterator["Ragged"]:
-        """The batch in pieces of at most ``width`` columns, so that a step's numbers stay in the cache."""
-        for start in range(0, len(self.order), width):
-            yield self.columns(slice(start, start + width))
+        """The batch in equal pieces of at most ``width`` columns, so that a step's numbers stay in the cache."""
+        pieces = -(-len(self.order) // width)
+        edges = [len(self.order) * i // pieces for i in range(pieces + 1)] if pieces else []
+        for start, stop in pairwise(edges):
+            yield self.columns(slice(start, stop))

@@ -67,5 +67,5 @@ def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: 
         messages = Exact(arcs, scores).forward(part, keep=True).messages
         found, _ = backtrack(arcs, messages, part, join=log_sum, choose=choose)
         for t, size in enumerate(part.sizes):
-            paths[copies[start : start + size], part.rows(t)] = found[t, :size]
+            paths[copies[start : start + size], part.some_rows(t, slice(size))] = found[t, :size]
     return paths

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.ragged import Index, Ragged
 
 
 class Arcs(NamedTuple):
@@ -53,17 +53,17 @@ class Scores(Protocol):
     def smallest(self) -> float:
         """The smallest positive weight."""
 
-    def logs(self, rows: Array) -> Array:
-        """Log scores, (K, len(rows))."""
+    def logs(self, rows: Index) -> Array:
+        """Log scores, (K, rows)."""
 
-    def along(self, rows: Array, states: Array) -> Array:
-        """The log score of one state for each row, (len(rows),)."""
+    def along(self, rows: Index, states: Array) -> Array:
+        """The log score of one state for each row, (rows,)."""
 
-    def weights(self, rows: Array) -> Array:
-        """Scores relative to the largest one of each row, (K, len(rows)); always in float64."""
+    def weights(self, rows: Index) -> Array:
+        """Scores relative to the largest one of each row, (K, rows); always in float64."""
 
-    def tops(self, rows: Array) -> Array:
-        """The logs of those largest scores, (len(rows),)."""
+    def tops(self, rows: Index) -> Array:
+        """The logs of those largest scores, (rows,)."""
 
 
 class Dense:
@@ -87,19 +87,19 @@ class Dense:
         spread = np.max(self.values, axis=1) - least  # -inf for a row of zeros
         return float(np.exp(-np.max(spread, initial=0.0).astype(np.float64)))
 
-    def logs(self, rows: Array) -> Array:
+    def logs(self, rows: Index) -> Array:
         """See `Scores`."""
         return self.values[rows].T
 
-    def along(self, rows: Array, states: Array) -> Array:
+    def along(self, rows: Index, states: Array) -> Array:
         """See `Scores`."""
         return self.values[rows, states]
 
-    def weights(self, rows: Array) -> Array:
+    def weights(self, rows: Index) -> Array:
         """See `Scores`."""
         return np.exp(self.logs(rows) - self.tops(rows), dtype=np.float64)
 
-    def tops(self, rows: Array) -> Array:
+    def tops(self, rows: Index) -> Array:
         """See `Scores`."""
         return self._tops[rows]
 
@@ -136,19 +136,19 @@ class Lookup:
         """See `Scores`."""
         return self.table.smallest
 
-    def logs(self, rows: Array) -> Array:
+    def logs(self, rows: Index) -> Array:
         """See `Scores`."""
         return self.table.logs.take(self.ids[rows], axis=1)
 
-    def along(self, rows: Array, states: Array) -> Array:
+    def along(self, rows: Index, states: Array) -> Array:
         """See `Scores`."""
         return self.table.logs[states, self.ids[rows]]
 
-    def weights(self, rows: Array) -> Array:
+    def weights(self, rows: Index) -> Array:
         """See `Scores`."""
         return self.table.relative.take(self.ids[rows], axis=1)
 
-    def tops(self, rows: Array) -> Array:
+    def tops(self, rows: Index) -> Array:
         """See `Scores`."""
         return self.table.top[self.ids[rows]]
 

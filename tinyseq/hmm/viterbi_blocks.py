@@ -64,7 +64,7 @@ def _fitted(arcs: Arcs, scores: Scores, blocks: Ragged, messages: list[Array]) -
         for t, old in enumerate(messages[1:]):
             if not len(columns):
                 break
-            message = extended(message, arcs.tables[-1]) + scores.logs(blocks.rows(t)[columns])
+            message = extended(message, arcs.tables[-1]) + scores.logs(blocks.some_rows(t, columns))
             message = message.swapaxes(0, 1)
             changed = ~_equal(_levelled(message), _levelled(old[..., columns]))
             old[..., columns] = message
