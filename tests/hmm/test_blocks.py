@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hmm.models import random_model
 
-from tinyseq.hmm import HMM, ImpossibleSequenceError, blocks, viterbi_blocks
+from tinyseq.hmm import HMM, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
 
 
 @pytest.fixture
@@ -136,3 +136,15 @@ def test_blocks_of_best_paths_fit_where_the_chain_forgets(monkeypatch):
     monkeypatch.setattr(viterbi_blocks, "best_path", lambda *args: walked.append(plain(*args)) or walked[-1])
     model.viterbi(np.random.default_rng(1).integers(0, 5, 4000))
     assert walked[0] is not None
+
+
+def test_long_sequences_side_by_side_in_one_padded_array(plainly):
+    rng = np.random.default_rng(6)
+    initial, transition, emission = rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=(2500, 2, 3))
+    lengths = [2500, 2200]
+    for run in (log_partition, best_score):
+        together = run(initial, transition, emission, lengths=lengths).numpy()
+        alone = [run(initial, transition, emission[:n, b]).item() for b, n in enumerate(lengths)]
+        plain = [plainly(run, initial, transition, emission[:n, b]).item() for b, n in enumerate(lengths)]
+        np.testing.assert_allclose(together, plain, rtol=1e-12)
+        np.testing.assert_allclose(alone, plain, rtol=1e-12)

@@ -86,7 +86,7 @@ def long_columns(arcs: Arcs, batch: Ragged) -> list[int]:
     """The columns that are worth cutting: long ones among few, if all their transitions are the same table."""
     if len(batch.order) > FEW or len(arcs.tables) != arcs.order:
         return []
-    return np.flatnonzero(batch.lengths >= LONG).tolist()
+    return batch.longer(LONG)
 
 
 def log_likelihood(passes: Scaled, first: int, rows: int) -> float | None:

@@ -105,7 +105,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
     """
     certain = {}
     if arcs.order == 2 and len(arcs.tables) == 2:
-        for column in np.flatnonzero(batch.lengths >= blocks.LONG).tolist():
+        for column in batch.longer(blocks.LONG):
             found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
             if found is not None:
                 certain[column] = found

@@ -90,6 +90,11 @@ class Ragged:
             part.__dict__.pop(found, None)
         return part
 
+    def longer(self, length: int) -> list[int]:
+        """The columns with at least so many rows, if each column's rows lie next to each other; else none."""
+        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist()
+        return columns if self._stride == 1 else []
+
     def stretch(self, column: int) -> tuple[int, int]:
         """The first row of a column, and the number of its rows."""
         return int(self._starts[column]), int(self.lengths[column])
