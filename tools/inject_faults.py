@@ -10,6 +10,8 @@ addition, say). The exit status is 1 if there are survivors.
 
 import argparse
 import contextlib
+import copy
+import functools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -22,8 +24,9 @@ import tinyseq as ts
 from tinyseq.autograd import tape
 from tinyseq.autograd.op import OPS, ForEach, Op, Summed
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.testing.battery import check_op, op_trial
+from tinyseq.testing.battery import check_op, op_trial, same_inputs
 from tinyseq.testing.calls import Call, calls_of
+from tinyseq.testing.subject import pull
 
 Rule = Callable[..., Any]
 Fault = Callable[[Rule], Rule]
@@ -71,6 +74,38 @@ def turned(result: Any, upstream: Any) -> Any:
     return transposed(result, upstream) if len(result.shape) > 1 else result
 
 
+def shifted(result: Any, _: Any) -> Any:
+    """Each element one place further along the last axis."""
+    if not len(result.shape):
+        return result
+    return ts.roll(result, 1, -1) if isinstance(result, Tensor) else np.roll(result, 1, -1)
+
+
+def one_lost(result: Any, _: Any) -> Any:
+    """The last element missing."""
+    kept = np.ones(result.shape)
+    if kept.size:
+        kept[(-1,) * kept.ndim] = 0.0
+    return result * kept
+
+
+def upstream_ignored(rule: Rule) -> Rule:
+    def ones(xp: Any, g: Any) -> Any:
+        return [part if part is None else xp.ones_like(part) for part in g] if isinstance(g, list) else xp.ones_like(g)
+
+    return lambda xp, g, *saved, **attrs: rule(xp, ones(xp, g), *saved, **attrs)
+
+
+def upstreams_swapped(rule: Rule) -> Rule:
+    """The gradients of several outputs taken in the wrong order, where their shapes allow it."""
+
+    def faulty(xp: Any, g: Any, *saved: Any, **attrs: Any) -> Any:
+        alike = isinstance(g, list) and len({part.shape for part in g if part is not None}) == 1 and None not in g
+        return rule(xp, g[::-1] if alike else g, *saved, **attrs)
+
+    return faulty
+
+
 def first(parts: Any) -> Any:
     return next(part for part in parts if part is not None) if isinstance(parts, list) else parts
 
@@ -105,26 +140,21 @@ RULE_FAULTS: dict[str, Fault] = {
         lambda result, g: result * (abs(first(g)) * 0.5).sum() if is_array(first(g)) else result
     ),
     "transposed": after(turned),
+    "one place further": after(shifted),
+    "one element lost": after(one_lost),
+    "upstream ignored": upstream_ignored,
+    "upstreams swapped": upstreams_swapped,
     "saved values scaled": before(scaled),
     "saved values swapped": before(swapped),
     "second order cut": before(cut),
+    "second order nothing": after(lambda result, _: result.detach() if isinstance(result, Tensor) else result),
+    "second order times 1.001": after(lambda result, _: result * 1.001 if isinstance(result, Tensor) else result),
     "writes to the upstream gradient": writes_upstream,
     "writes to saved values": writes_saved,
 }
 
 
 # -- planting ----------------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def planted(op: Op, rules: Any) -> Iterator[None]:
-    """The op with other rules."""
-    right = op.rules
-    op.rules = rules
-    try:
-        yield
-    finally:
-        op.rules = right
 
 
 @contextlib.contextmanager
@@ -142,11 +172,45 @@ def careless_sum() -> Iterator[None]:
                 g = g[(slice(None),) * axis + (slice(0, 1),)]
         return right(xp, g, shape, dtype, op, i)
 
-    tape._fitted = faulty
+    with replaced(tape, "_fitted", faulty):
+        yield
+
+
+@contextlib.contextmanager
+def only_the_last_use() -> Iterator[None]:
+    """Of several gradients of one tensor, the last replaces the others."""
+    right = tape._deposit
+
+    def faulty(gradients: Any, owned: Any, heap: Any, parent: Any, g: Any) -> None:
+        gradients.pop(parent, None)
+        right(gradients, owned, heap, parent, g)
+
+    with replaced(tape, "_deposit", faulty):
+        yield
+
+
+@contextlib.contextmanager
+def adding_into_what_was_given() -> Iterator[None]:
+    """The second gradient of a tensor is added into the array of the first, which may be anyone's."""
+    right = tape._deposit
+
+    def faulty(gradients: Any, owned: Any, heap: Any, parent: Any, g: Any) -> None:
+        if isinstance(gradients.get(parent), np.ndarray) and gradients[parent].flags.writeable:
+            owned.add(parent)
+        right(gradients, owned, heap, parent, g)
+
+    with replaced(tape, "_deposit", faulty):
+        yield
+
+
+@contextlib.contextmanager
+def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
     try:
         yield
     finally:
-        tape._fitted = right
+        setattr(owner, name, before)
 
 
 def in_rule(rule: Any, fault: Fault) -> Any:
@@ -176,23 +240,27 @@ def faults_of(op: Op) -> Iterator[tuple[str, Callable[[], Any]]]:
             ) -> Any:
                 return fault(lambda xp, g, *saved, **attrs: each(xp, g, i, *saved, **attrs))(xp, g, *saved, **attrs)
 
-            yield name, lambda variadic=variadic: planted(op, ForEach(variadic))
+            yield name, lambda variadic=variadic: replaced(op, "rules", ForEach(variadic))
         else:
             for i, rule in enumerate(op.rules):
                 if rule is not None:
                     rules = tuple(in_rule(r, fault) if j == i else r for j, r in enumerate(op.rules))
-                    yield f"{name}, argument {i}", lambda rules=rules: planted(op, rules)
+                    yield f"{name}, argument {i}", lambda rules=rules: replaced(op, "rules", rules)
     if not isinstance(op.rules, ForEach) and len(op.rules) == 2 and None not in op.rules:
-        yield "rules swapped", lambda: planted(op, op.rules[::-1])
+        yield "rules swapped", lambda: replaced(op, "rules", op.rules[::-1])
     if op.broadcasts:
         yield "sum over broadcast axes dropped", careless_sum
+    yield "only the last use counts", only_the_last_use
+    yield "adds into what was given", adding_into_what_was_given
 
 
 # -- judging -----------------------------------------------------------------------------------------------------------
 
 
-def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:
-    """Run a check on random calls, the same in every run."""
+@functools.cache
+def drawn(op: Op, examples: int) -> list[Call]:
+    """Random calls, the same in every run."""
+    found: list[Call] = []
     quiet = settings(
         max_examples=examples,
         derandomize=True,
@@ -201,7 +269,14 @@ def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    quiet(given(calls_of(op))(lambda call: check(call)))()
+    quiet(given(calls_of(op))(lambda call: found.append(call)))()
+    return found
+
+
+def on_calls(op: Op, examples: int, check: Callable[[Call], None]) -> None:
+    """Run a check on random calls; each gets arrays of its own, as a fault may write to them."""
+    for call in drawn(op, examples):
+        check(copy.deepcopy(call))
 
 
 def is_killed(op: Op, plant: Callable[[], Any], examples: int) -> bool:
@@ -215,23 +290,20 @@ def is_killed(op: Op, plant: Callable[[], Any], examples: int) -> bool:
 
 
 def effects(op: Op, call: Call) -> list[np.ndarray]:
-    """Gradients of first and second order at one call, and what is left of the upstream gradient."""
+    """Gradients of first and second order at one call, and what is left of the upstream gradients and inputs."""
     subject = op_trial(op, call).subject
     inputs = subject.tensors(requires_grad=True)
-    outputs = [output for output in subject.outputs(inputs) if output.requires_grad]
     sources = [inputs[i] for i in subject.real]
-    if not outputs or not sources:
-        return []
+    outputs = subject.outputs(inputs)
     rng = np.random.default_rng(0)
-    upstream = [Tensor(rng.uniform(0.5, 1.5, output.shape).astype(output.dtype)) for output in outputs]
-    found = ts.grad(outputs, sources, upstream, retain_graph=True, allow_unused=True)
-    leaves = [Tensor(u._array.copy()).requires_grad_() for u in upstream]
-    slopes = ts.grad(outputs, sources, leaves, create_graph=True, allow_unused=True)
-    again = [slope for slope in slopes if slope is not None and slope.requires_grad]
-    if again:
-        weights = [Tensor(rng.uniform(0.5, 1.5, slope.shape).astype(slope.dtype)) for slope in again]
-        found += ts.grad(again, [*sources, *leaves], weights, allow_unused=True)
-    return [g.numpy().copy() for g in (*found, *upstream) if g is not None] + [x.numpy().copy() for x in inputs]
+    upstream = [Tensor(np.asarray(rng.uniform(0.5, 1.5, y.shape), dtype=y.dtype)).requires_grad_() for y in outputs]
+    found = pull(outputs, sources, upstream)
+    slopes = pull(outputs, sources, upstream, create_graph=True)
+    weights = [Tensor(np.asarray(rng.uniform(0.5, 1.5, x.shape), dtype=x.dtype)) for x in slopes]
+    again = pull(slopes, [*sources, *upstream], weights)
+    together = same_inputs(op, call)
+    summed = [] if together is None else together.gradients
+    return [x.numpy().copy() for x in (*found, *slopes, *again, *upstream, *inputs)] + summed
 
 
 def has_effect(op: Op, plant: Callable[[], Any], examples: int) -> bool:
@@ -247,8 +319,8 @@ def has_effect(op: Op, plant: Callable[[], Any], examples: int) -> bool:
             except Exception:
                 changed = True
                 return
-        pairs = zip(right, faulty, strict=False)
-        changed |= len(right) != len(faulty) or any(not np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+        same = (np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) for a, b in zip(right, faulty, strict=True))
+        changed |= not all(same)
 
     on_calls(op, examples, compare)
     return changed

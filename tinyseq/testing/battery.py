@@ -9,7 +9,16 @@ from tinyseq.autograd.op import FUNCTIONS, Op, apply
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.calls import Call, common_domain, distinct, within
-from tinyseq.testing.contract import EPS, FIRST_ORDER, Trial, check_second_order, check_short_floats
+from tinyseq.testing.contract import (
+    EPS,
+    FIRST_ORDER,
+    Trial,
+    check_gradient,
+    check_no_aliasing,
+    check_nothing_changes,
+    check_second_order,
+    check_short_floats,
+)
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.subject import Subject, flat
 
@@ -68,18 +77,28 @@ def check_value(trial: Trial, op: Op, call: Call, reference: Callable[..., Any] 
         trial.agree(value.astype(float), known.astype(float), "the value", exact=True)
 
 
-def check_same_inputs(op: Op, call: Call) -> None:
-    """f(x, x) has the sum of both gradients."""
+def same_inputs(op: Op, call: Call) -> Trial | None:
+    """f(x, x) as a function of x alone, for an op whose arguments have one shape; None for others."""
     places = [i for i, array in enumerate(call.arrays) if array.dtype == np.float64]
     shapes = {call.arrays[i].shape for i in places}
     if len(places) < 2 or len(shapes) > 1:
-        return
+        return None
     x = within(common_domain(op), distinct(np.random.default_rng(0), list(shapes))[0])
-    call = call._replace(arrays=tuple(x if i in places else array for i, array in enumerate(call.arrays)))
     trial = op_trial(op, call)
-    once = Subject(lambda x: trial.subject.fn(*(x if i in places else a for i, a in enumerate(call.arrays))), x)
-    separate = trial.subject.gradients(trial.upstreams)
-    trial.agree(once.gradients(trial.upstreams)[0], sum(separate), "the gradient of f(x, x)", exact=True)
+
+    def together(x: Tensor) -> Any:
+        return trial.subject.fn(*(x if i in places else array for i, array in enumerate(call.arrays)))
+
+    return Trial(Subject(together, x, f"{trial.subject.name}, the same array for each argument"), eps=trial.eps)
+
+
+def check_same_inputs(op: Op, call: Call) -> None:
+    """f(x, x) has the sum of both gradients, and it is added up in an array of its own."""
+    trial = same_inputs(op, call)
+    if trial is not None:
+        check_gradient(trial)
+        check_nothing_changes(trial)
+        check_no_aliasing(trial)
 
 
 def check_library(op: Op, call: Call, library: Namespace) -> None:

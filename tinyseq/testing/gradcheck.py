@@ -76,7 +76,8 @@ def gradient_of(subject: Subject) -> Subject:
     def gradient(*values: Tensor) -> list[Tensor]:
         inputs = [x if x.requires_grad or not is_real(x) else x.detach().requires_grad_() for x in values[:count]]
         sources = [inputs[i] for i in subject.real]
-        return pull(subject.outputs(inputs), sources, values[count:], create_graph=True)
+        recorded = any(x.requires_grad for x in values)  # where only values are asked for, the rules run on raw arrays
+        return pull(subject.outputs(inputs), sources, values[count:], create_graph=recorded)
 
     return Subject(gradient, [*subject.arrays, *upstreams], subject.name, subject.library, inner=subject)
 
