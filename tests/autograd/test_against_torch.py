@@ -1,0 +1,54 @@
+"""Random programs give PyTorch's numbers: a sample here, 10,000 with ``python tools/fuzz_against_torch.py``."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from oracles import oracle
+
+from tinyseq.autograd.op import OPS
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def fuzzer(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    return importlib.import_module("fuzz_against_torch")
+
+
+def test_a_sample_of_programs_agrees(fuzzer):
+    """100 programs while writing code, 200 in CI, 10,000 in the profile deep."""
+    assert fuzzer.fuzz(oracle("torch"), range(2 * settings().max_examples), seed=1) == []
+
+
+def test_programs_are_the_same_for_the_same_number(fuzzer):
+    functions = fuzzer.both(oracle("torch"))
+    once, again = (str(fuzzer.draw(np.random.default_rng([0, 5]), functions)) for _ in range(2))
+    assert once == again
+
+
+def test_every_step_occurs(fuzzer):
+    functions = fuzzer.both(oracle("torch"))
+    programs = [fuzzer.draw(np.random.default_rng([0, number]), functions) for number in range(150)]
+    assert {step.name for program in programs for step in program.steps} == set(functions)
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        (lambda xp, g, y: 1.0001 * g * (1 - y * y), "d / d v"),
+        (lambda xp, g, y: g * (1 - y * y) * (1.0001 if xp.name == "tinyseq" else 1.0), ", recorded,"),
+        (lambda xp, g, y: g * (1 - (y * y).detach()) if xp.name == "tinyseq" else g * (1 - y * y), "d2 / d v"),
+    ],
+    ids=["first order", "recorded", "second order"],
+)
+def test_a_planted_fault_is_found_and_cut_down(fuzzer, monkeypatch, fault, found):
+    monkeypatch.setattr(OPS["tanh"], "rules", (fault,))
+    reports = fuzzer.fuzz(oracle("torch"), range(30), seed=0)
+    assert reports
+    assert any(found in report for report in reports)
+    assert all("tanh" in report for report in reports)
+    assert min(report.count("\n") for report in reports) < 15
