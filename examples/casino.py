@@ -1,0 +1,99 @@
+"""The occasionally dishonest casino: when was the loaded die on the table? (Durbin and others, 1998, chapter 3.)
+
+A casino plays with a fair die, and now and then exchanges it for a loaded one, which shows a six half of the time. Only
+the rolls can be seen. Three questions: which die was it at each roll, if the model is known (Viterbi, and the posterior
+of each roll on its own)? How sure is the answer, before the truth is known? And can the model itself be learned, from
+nothing but rolls (Baum-Welch)?
+
+    python examples/casino.py [FOLDER]
+
+Expected: posterior decoding is right on at least 75 % of the rolls, and says so beforehand to within 5 points; the
+learned model explains the rolls at least as well as the true one, and the loaded die's chance of a six is found to
+within 0.1. A few seconds. Writes casino.png, the posterior with the truth above it, and casino.svg, the two dice as
+states, into FOLDER (by default the current one) if the plotting and drawing extras are installed.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tinyseq as ts
+
+QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
+ROLLS, SHOWN = 5000 if QUICK else 30_000, 300
+FAIR, LOADED = [1 / 6] * 6, [0.1, 0.1, 0.1, 0.1, 0.1, 0.5]
+
+
+def casino() -> ts.hmm.HMM:
+    """The true model."""
+    return ts.hmm.HMM(
+        initial=[1.0, 0.0],
+        transition=[[0.95, 0.05], [0.10, 0.90]],
+        emission=[FAIR, LOADED],
+        states=["fair", "loaded"],
+        symbols=[1, 2, 3, 4, 5, 6],
+    )
+
+
+def learned(rolls: list[int], rng: np.random.Generator) -> ts.hmm.Fitted:
+    """A model from the rolls alone: two dice, one of which shows six a little more often."""
+    start = ts.hmm.HMM(
+        initial=[0.5, 0.5],
+        transition=[[0.8, 0.2], [0.2, 0.8]],
+        emission=[FAIR, [0.14, 0.14, 0.14, 0.14, 0.14, 0.30]],
+        states=["fair", "loaded"],
+        symbols=[1, 2, 3, 4, 5, 6],
+    )
+    return start.fit_em(rolls, max_steps=300, tolerance=1e-7, rng=rng)
+
+
+def pictures(model: ts.hmm.HMM, rolls: list[int], truth: list[str], folder: Path) -> None:
+    """The posterior of the first rolls, and the automaton."""
+    try:
+        figure = ts.viz.posteriors(
+            model.posterior(rolls).states,
+            states=list(model.states),
+            symbols=rolls,
+            truth=model.states.ids(truth).tolist(),
+            title="Which die? The posterior, and the truth above it",
+        )
+        figure.savefig(folder / "casino.png", dpi=120)
+        ts.viz.automaton(model).save(folder / "casino.svg")
+    except (ImportError, RuntimeError) as error:
+        print(f"no pictures: {error}")
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    model = casino()
+    rolls, truth = model.sample(ROLLS, rng)
+    print("rolls ", "".join(map(str, rolls[:80])))
+    print("truth ", "".join(state[0].upper() for state in truth[:80]))
+    viterbi = model.viterbi(rolls)
+    print("Viterbi", "".join(state[0].upper() for state in viterbi.path[:80]))
+    single = model.posterior_decode(rolls)
+    print("single", "".join(state[0].upper() for state in single.path[:80]))
+
+    def right(path: list[str]) -> float:
+        return float(np.mean([found == true for found, true in zip(path, truth, strict=True)]))
+
+    print(f"Viterbi path: {right(viterbi.path):.1%} of {ROLLS} rolls (expected: at least 70%)")
+    print(f"most probable die of each roll: {right(single.path):.1%} of {ROLLS} rolls (expected: at least 75%)")
+    off = abs(single.expected_accuracy - right(single.path))
+    print(f"expected accuracy {single.expected_accuracy:.1%}, off by: {100 * off:.1f} points (expected: at most 5)")
+
+    fitted = learned(rolls, rng)
+    print(fitted)
+    gain = fitted.log_likelihoods[-1] - model.log_likelihood(rolls)
+    print(f"log-likelihood beyond the true model's: {gain:.2f} nats (expected: at least 0)")
+    six = fitted.model.emission[1, 5]
+    print(f"the loaded die's sixes {six:.3f}, off by: {abs(six - 0.5):.3f} (expected: at most 0.1)")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures(model, rolls[:SHOWN], truth[:SHOWN], folder)
+
+
+if __name__ == "__main__":
+    main()
