@@ -150,7 +150,7 @@ def results(program: Program, functions: dict[str, Any], torch: Any) -> Iterator
     theirs = [torch.tensor(array, requires_grad=True) for array in program.arrays]
     values = run(program, functions, 0, ours), run(program, functions, 1, theirs)
     for k, (a, b) in enumerate(zip(*values, strict=True)):
-        yield f"v{k}", a.numpy(), b.detach().numpy()
+        yield f"v{k}", a.numpy(), b.numpy(force=True)
     weights = [rng.normal(size=value.shape) for value in values[0]][-LAST:]
     total, wanted = weighted(values[0][-LAST:], weights, ts.tensor), weighted(values[1][-LAST:], weights, torch.tensor)
     if not wanted.requires_grad:
@@ -160,14 +160,14 @@ def results(program: Program, functions: dict[str, Any], torch: Any) -> Iterator
     first = slopes(ts.grad, total, ours, create_graph=True)
     first_wanted = slopes(torch.autograd.grad, wanted, theirs, create_graph=True)
     for k, (a, again, b) in enumerate(zip(plain, first, first_wanted, strict=True)):
-        yield f"d / d v{k}", a.numpy(), b.detach().numpy()
-        yield f"d / d v{k}, recorded,", again.numpy(), b.detach().numpy()
+        yield f"d / d v{k}", a.numpy(), b.numpy(force=True)
+        yield f"d / d v{k}, recorded,", again.numpy(), b.numpy(force=True)
     weights = [rng.normal(size=g.shape) for g in first]
     total, wanted = weighted(first, weights, ts.tensor), weighted(first_wanted, weights, torch.tensor)
     if wanted.requires_grad:
         second, second_wanted = slopes(ts.grad, total, ours), slopes(torch.autograd.grad, wanted, theirs)
         for k, (a, b) in enumerate(zip(second, second_wanted, strict=True)):
-            yield f"d2 / d v{k}", a.numpy(), b.detach().numpy()
+            yield f"d2 / d v{k}", a.numpy(), b.numpy(force=True)
 
 
 def weighted(values: list[Any], weights: list[Values], make: Callable[[Values], Any]) -> Any:

@@ -1,5 +1,6 @@
 """Finding the first value that is not finite: what `detect_anomaly` switches on."""
 
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode:
     for out in outs:
         if count := _strange(out):
             raise AnomalyError(
-                f"forward: {record.name} made {count} of {_size(out)} values not finite {_place(mode.label)}"
+                f"forward: {record.name} made {count} of {math.prod(out.shape)} values not finite {_place(mode.label)}"
             )
 
 
@@ -49,7 +50,7 @@ def check_backward(node: "Node", upstream: Any, gradient: Array) -> None:
     if any(_strange(g) for g in given if g is not None):
         return
     if count := _strange(gradient):
-        found = f"{count} of {_size(gradient)} gradients not finite"
+        found = f"{count} of {math.prod(gradient.shape)} gradients not finite"
         raise AnomalyError(f"backward: the VJP of {node.op.name} made {found} {_place(node.label)}")
 
 
@@ -57,15 +58,10 @@ def _place(label: Label) -> str:
     return f"(in {label}), called at {label.line or user_line()}"
 
 
-def _strange(array: Array) -> int:
+def _strange(array: Any) -> int:
+    """How many numbers of an array (or of a recorded gradient, which is a Tensor) are not finite."""
+    array = getattr(array, "_array", array)
     xp = namespace_of(array)
     if not xp.isdtype(array.dtype, ("real floating", "complex floating")):
         return 0
-    return _size(array) - int(to_numpy(xp.sum(xp.astype(xp.isfinite(array), xp.int64))))
-
-
-def _size(array: Array) -> int:
-    size = 1
-    for side in array.shape:
-        size *= side
-    return size
+    return int(math.prod(array.shape) - to_numpy(xp.sum(xp.astype(xp.isfinite(array), xp.int64))))

@@ -197,7 +197,7 @@ def walk(
             if useful is not None and parent not in useful:
                 continue
             rule = op.rules[i]
-            if type(rule) is Summed and type(parent) is Leaf and not create_graph:
+            if type(rule) is Summed and type(parent) is Leaf and not (create_graph or anomaly):
                 deferred.setdefault((parent, op, i), []).append((g, *saved))
                 if watched:
                     gi = rule(xp, g, *saved)
