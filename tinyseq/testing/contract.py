@@ -205,11 +205,11 @@ def check_short_floats(trial: Trial, converts: bool = False) -> None:
 
 
 FIRST_ORDER = (
+    check_nothing_changes,  # first, since the others rely on it
     check_gradient,
     check_adjoint,
     check_single_outputs,
     check_linearity,
-    check_nothing_changes,
     check_no_aliasing,
 )
 
