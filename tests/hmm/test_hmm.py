@@ -179,6 +179,14 @@ def test_log_scores_of_another_model_are_observations_too(dna):
     assert outside.viterbi([scores, scores[:1]])[1].path.tolist() == dna.viterbi("A").path.tolist()
 
 
+def test_gradients_reach_the_log_scores_of_another_model(dna):
+    outside = HMM(dna.initial, dna.transition, None)
+    scores = ts.tensor(np.log(dna.emission[:, [0, 1, 2]]).T, requires_grad=True)
+    value = outside.log_likelihood([scores, np.zeros((2, 2))])
+    slope = ts.grad(value.sum(), scores)
+    np.testing.assert_allclose(slope.numpy(), dna.posterior("ACG").states, atol=1e-12)
+
+
 def test_a_name_for_the_unknown(dna):
     model = HMM([1.0], [[1.0]], [[0.75, 0.25]], symbols=["known", "<unk>"], unknown="<unk>")
     assert np.exp(model.log_likelihood(["known", "never seen"])) == pytest.approx(0.75 * 0.25)
@@ -188,6 +196,7 @@ def test_float32_in_float32_out(dna):
     single = HMM(*(part.astype("f4") for part in (dna.initial, dna.transition, dna.emission)), symbols="ACGT")
     assert single.log_likelihood(["ACG", "T"]).dtype == np.float32
     np.testing.assert_allclose(single.log_likelihood(["ACG"]), dna.log_likelihood(["ACG"]), rtol=1e-5)
+    assert single.posterior("ACGT").states.dtype == np.float32
     assert single.viterbi("ACGT").path.tolist() == dna.viterbi("ACGT").path.tolist()
 
 
@@ -282,6 +291,18 @@ def test_states_must_be_as_long_as_the_observations(dna):
 
 def test_repr_says_what_it_is(dna):
     assert repr(dna) == "HMM(order=2, states=2, symbols=4)"
+    assert repr(dna.posterior("A")).startswith("Posterior(log_likelihood=")
+
+
+def test_tables_in_a_notebook_escape_every_name():
+    hostile = ['<script>alert("x")</script>', "a & b"]
+    model = HMM([0.5, 0.5], np.eye(2), np.full((2, 40), 1 / 40), states=hostile, symbols=[f"<{i}>" for i in range(40)])
+    for html in (model._repr_html_(), model.posterior(["<0>"] * 30)._repr_html_()):
+        assert "<script" not in html
+        assert "a &amp; b" in html
+        assert "…" in html  # long tables are cut
+        assert len(html) < 10_000
+    assert "order=3" in HMM(([1.0], [[1.0]]), [[[1.0]]], [[1.0]])._repr_html_()
 
 
 # -- k best, sampling, entropy, decoding by posteriors, queries -----------------------------------------------------

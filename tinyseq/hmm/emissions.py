@@ -21,10 +21,12 @@ class Rows(NamedTuple):
     Attributes:
         data: an array with one entry for each observation.
         lengths: how many belong to each sequence.
+        recorded: the same data as a tensor, if gradients with respect to it are wanted.
     """
 
     data: Array
     lengths: list[int]
+    recorded: Tensor | None = None
 
     def split(self, values: Array) -> list[Array]:
         """An array with an entry for each observation, as one array for each sequence."""
@@ -222,7 +224,10 @@ class Given:
             if not (scores < np.inf).all():
                 t = int(np.argwhere(~(scores < np.inf))[0, 0])
                 raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
-        return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays])
+        recorded = None
+        if any(isinstance(s, Tensor) and s.requires_grad for s in sequences):
+            recorded = FUNCTIONS["concatenate"](list(sequences))
+        return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays], recorded)
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""

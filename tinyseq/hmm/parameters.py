@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.hmm import notebook
 from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of, plain
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.tables import Arcs
@@ -127,6 +128,9 @@ class Parameters:
         """The logs of the tables, for the passes on raw arrays."""
         initial, transition, end = self._logs
         return Arcs.of(tuple(map(plain, initial)), plain(transition), None if end is None else plain(end))
+
+    def _repr_html_(self) -> str:
+        return notebook.model(self)
 
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"

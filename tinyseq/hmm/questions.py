@@ -31,7 +31,8 @@ class Questions(Parameters):
             states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
 
         Returns:
-            A number, or an array (N,). A tensor if a parameter of the model requires gradients.
+            A number, or an array (N,). A tensor if a parameter of the model requires gradients, or if x is a tensor of
+            log scores that does.
 
         Raises:
             ValueError: for an unknown symbol or state, with its sequence and position.
@@ -43,7 +44,7 @@ class Questions(Parameters):
             array([0.3  , 0.7  , 0.176, 1.   ])
         """
         asked = Reading(self, x, states)
-        if self.requires_grad:
+        if asked.requires_grad:
             return asked.answer(asked.recorded_likelihood())
         values = log_likelihood(asked.arcs, asked.scores, asked.batch)
         return float(values[0]) if asked.one else values.astype(self.dtype, copy=False)
@@ -83,10 +84,14 @@ class Questions(Parameters):
         passes = asked.arcs, asked.scores, asked.batch
         expected = expectations(*passes)
         asked.require_possible(expected.log_likelihood)
-        parts = zip(expected.log_likelihood.tolist(), asked.rows.split(expected.states), strict=True)
+        parts = zip(
+            expected.log_likelihood.tolist(),
+            asked.rows.split(expected.states.astype(self.dtype, copy=False)),
+            strict=True,
+        )
         return asked.answer(
             [
-                Posterior(likelihood, part, partial(transition_posteriors, *passes, i))
+                Posterior(likelihood, part, partial(transition_posteriors, *passes, i), self.states)
                 for i, (likelihood, part) in enumerate(parts)
             ]
         )

@@ -87,10 +87,17 @@ class Reading:
         """The log scores of all rows, (rows, K)."""
         return self.scores.logs(np.arange(len(self.rows.data))).T
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients shall reach the model's parameters, or the scores that the observations are."""
+        return self.model.requires_grad or self.rows.recorded is not None
+
     def recorded_likelihood(self) -> Tensor:
-        """The log-likelihood of each sequence as a tensor, through which gradients reach the model's parameters."""
+        """The log-likelihood of each sequence as a tensor, through which gradients flow."""
         initial, transition, end = self.model._logs
-        scores = self.model.emissions.recorded(self.rows.data)
+        scores = self.rows.recorded
+        if scores is None:
+            scores = self.model.emissions.recorded(self.rows.data)
         if self.allowed is not None:
             scores = scores + np.where(self.allowed, 0.0, -np.inf)
         return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)

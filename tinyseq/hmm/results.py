@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.hmm import notebook
 
 
 class Decoding(NamedTuple):
@@ -53,17 +54,26 @@ class Posterior:
         states: (T, K), P(state at t | observations).
         transitions: (T - n + 1, K, ..., K) for order n, P(states at t, ..., t + n - 1 | observations). It is computed
             when first asked for, as it is K times as large as all else.
+        names: of the states.
     """
 
-    def __init__(self, log_likelihood: float, states: Array, transitions: Callable[[], Array]) -> None:
+    def __init__(
+        self, log_likelihood: float, states: Array, transitions: Callable[[], Array], names: Sequence[Any] = ()
+    ) -> None:
         self.log_likelihood = log_likelihood
         self.states = states
+        self.names = names
         self._transitions = transitions
 
     @cached_property
     def transitions(self) -> Array:
         """P(states at t, ..., t + n - 1 | observations), (T - n + 1, K, ..., K)."""
         return self._transitions()
+
+    def _repr_html_(self) -> str:
+        rows, columns = range(len(self.states)), range(self.states.shape[1])
+        caption = f"P(state | observations) by step, log-likelihood {self.log_likelihood:.6g}"
+        return notebook.table(self.states, rows, self.names or columns, caption)
 
     def __repr__(self) -> str:
         states = np.array2string(self.states, precision=3, threshold=60, prefix="states=")
