@@ -56,7 +56,7 @@ def graph(
     if view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
     computation = record(loss, gradients)
-    if view == "flat" or all(vertex.step is None for vertex in computation.vertices):
+    if view == "flat":
         return draw_flat(computation, gradients, values)
     wanted = [*range(steps - 1), -1] if isinstance(steps, int) else None if steps is None else list(steps)
 
@@ -67,7 +67,10 @@ def graph(
     def tell() -> Told:
         return _told(loss, content, gradients, values, depth)
 
-    drawing = Painter(content(computation), gradients, values, depth or 0).drawing()
+    chosen = content(computation)
+    if not any(box.column for box in chosen.boxes):  # nothing happens in any time step
+        return draw_flat(computation, gradients, values)
+    drawing = Painter(chosen, gradients, values, depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell)
 
 

@@ -55,7 +55,7 @@ class Grid:
 
     def width(self, column: Column) -> float:
         """How wide a column's content is."""
-        low, high = self.extent[pattern_of(column)]
+        low, high = self.extent.get(pattern_of(column), (0.0, 0.0))  # a step may hold nothing that is shown
         return high - low
 
     def lanes(self, column: Column, tail: Slot, head: Slot) -> list[Lane]:

@@ -157,6 +157,9 @@ class _Maker:
             if arrow.kind == "weight":
                 y = self.wires[way.wires[-1]]
                 lines[arrow.tail] = min(y, lines.get(arrow.tail, y))
+        for box in self.sheet.boxes:
+            if box.kind == "parameter":
+                lines.setdefault(box, self.frame_bottom)  # steps that are not shown use it
         boxes = sorted(lines, key=lambda box: lines[box])
         sizes = {box: self.made.sizes[box][1] for box in boxes}
         return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, BOX_GAP).items()}

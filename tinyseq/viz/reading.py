@@ -8,7 +8,7 @@ And ops that only rearrange data, a reshape or the `unbind` that hands slices to
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tinyseq.viz.columns import Plan
+from tinyseq.viz.columns import Column, Plan
 from tinyseq.viz.record import Record, Source, Vertex
 from tinyseq.viz.timewise import Track
 
@@ -42,6 +42,7 @@ class Reading:
         weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
         inside: for each vertex that is read as a part of another one's box, that other one.
         passed: the vertices that only rearrange data.
+        homes: the columns of leaves that a single step uses.
     """
 
     def __init__(self, record: Record, plan: Plan) -> None:
@@ -49,6 +50,7 @@ class Reading:
         self.record = record
         self.plan = plan
         self.users = _users(record.vertices)
+        self.homes = self._homes()
         self.weights = self._weights()
         self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
         self.inside = self._inside()
@@ -96,33 +98,43 @@ class Reading:
             source = parent
         track = self.plan.tracks.get(source[0])
         if track is None:
-            return [End(*source, self.vertices[source[0]].step, part)]
+            home = self.homes.get(source[0])
+            return [End(*source, home.step if home else self.vertices[source[0]].step, part)]
         return [End(*source, at, part) for at in (track.steps if step is None else (step,))]
 
-    def is_parameter(self, leaf: Vertex) -> bool:
-        """A leaf that belongs to a model, or is used as one: a sequence, or what one step alone uses, is an input."""
-        if leaf.name:
-            return True
-        steps = self.steps_using(leaf)
-        return leaf.id not in self.plan.tracks and (len(steps) > 1 or None in steps)
+    def phase_of(self, vertex: int) -> int:
+        """The phase of what belongs into a column."""
+        return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
 
-    def steps_using(self, leaf: Vertex) -> set[int | None]:
-        """The steps that use a leaf, itself or rearranged."""
-        steps: set[int | None] = set()
+    def _homes(self) -> dict[int, Column]:
+        """The column of each leaf without a name that one step alone uses: an input, or a state's beginning."""
+        homes: dict[int, Column] = {}
+        for leaf in self.vertices:
+            if leaf.is_leaf and not leaf.name and leaf.id not in self.plan.tracks:
+                users = self._readers(leaf)
+                steps = {user.step for user in users}
+                (step, *others) = steps
+                if step is not None and not others:
+                    homes[leaf.id] = Column(min(self.plan.phase_of[user.id] for user in users), step)
+        return homes
+
+    def _readers(self, leaf: Vertex) -> list[Vertex]:
+        """The vertices that compute with a leaf, itself or rearranged."""
+        readers = []
         users = list(self.users[leaf.id])
         for number in users:  # grows while it is read
             user = self.vertices[number]
             if user.step is None and user.op in RESHAPING | TAKING_APART and not _looks_up(user):
                 users += self.users[number]
             else:
-                steps.add(user.step)
-        return steps
+                readers.append(user)
+        return readers
 
     def _weights(self) -> dict[int, tuple[int, ...]]:
         weights: dict[int, tuple[int, ...]] = {}
         for vertex in self.vertices[:-1]:
             if vertex.is_leaf:
-                if self.is_parameter(vertex):
+                if vertex.name or not (vertex.id in self.homes or vertex.id in self.plan.tracks):
                     weights[vertex.id] = (vertex.id,)
             elif vertex.op in RESHAPING | TAKING_APART | {"add", "stack", "concatenate"}:
                 below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]

@@ -69,13 +69,14 @@ class _Maker:
         uses: dict[int, set[tuple[int, int | None]]] = {}
         for vertex in self.reading.boxed():
             members = self.reading.members(vertex)
-            for step in self._steps(vertex):
+            home = self.reading.homes.get(vertex.id)
+            for step in (home.step,) if home else self.plan.steps_of(vertex.id):
                 weights = {leaf for member in members for leaf in self._weights_of(member)}
                 for leaf in weights:
                     uses.setdefault(leaf, set()).add((vertex.id, step))
                 column = self._between(vertex.id)
                 if step is not None:
-                    column = Column(self.plan.phase_of.get(vertex.id, 0), step)
+                    column = Column(self.reading.phase_of(vertex.id), step)
                 if column is None or column in self.shown:
                     self._make_box(vertex, members, column, step)
         return uses
@@ -90,11 +91,6 @@ class _Maker:
             self.shown.add(column)
             self.sheet.columns.append(column)
         return column
-
-    def _steps(self, vertex: Vertex) -> tuple[int | None, ...]:
-        if vertex.is_leaf and vertex.id not in self.plan.tracks:  # an input of the one step that uses it
-            return tuple(self.reading.steps_using(vertex))
-        return self.plan.steps_of(vertex.id)
 
     def _weights_of(self, vertex: Vertex) -> set[int]:
         return {leaf for parent in vertex.parents if parent for leaf in self.reading.weights.get(parent[0], ())}
@@ -117,7 +113,7 @@ class _Maker:
             column,
             arguments,
         )
-        self.at[vertex.id, step if vertex.id in self.plan.tracks else vertex.step] = box
+        self.at[vertex.id, step] = box
         self.in_slot.setdefault(box.slot, box)
         self.sheet.boxes.append(box)
 
@@ -159,19 +155,20 @@ class _Maker:
         """How many steps a value travels within a folded loop."""
         if not self.sheet.folded or not head.column or end.step is None:
             return 0
-        same_phase = self.plan.phase_of[end.vertex] == head.column.phase
+        same_phase = self.reading.phase_of(end.vertex) == head.column.phase
         return head.column.step - end.step if same_phase else 0
 
     def _left_out(self, end: End, head: Box) -> Box:
         """What stands for a value of a step that is not shown.
 
-        In a folded loop that is the box of the step shown; else a mark, with an arrow from the last value before it.
+        In a folded loop that is the box of the step shown, if that does the same work; else a mark, with an arrow from
+        the last value before it.
         """
-        if self.sheet.folded:
-            return self.in_slot[self.slots[end.vertex]]
-        phase, slot = self.plan.phase_of[end.vertex], self.slots[end.vertex]
+        phase, slot = self.reading.phase_of(end.vertex), self.slots[end.vertex]
+        if self.sheet.folded and slot in self.in_slot:
+            return self.in_slot[slot]
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
-        place = max(i for i, column in enumerate(columns) if column.step <= (end.step or 0))
+        place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
         mark, new = self._extra("elided", columns[place], slot)
         if new and head.column:
             before = place + (1 if self._runs_backward(end.vertex) else -1)
@@ -189,7 +186,7 @@ class _Maker:
         has_weights = any(argument.weights for argument in box.arguments)
         for number, argument in enumerate(box.arguments):
             state = self.timed.get((box.slot, number))
-            if argument.weights or not box.column:
+            if argument.weights or not box.column or box.column.kind != "step":
                 continue
             given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
             begins = len(given) == len(argument.ends) and all(made.kind in {"input", "initial"} for made in given)

@@ -171,9 +171,10 @@ class Wording:
         if len(arrows) != 1:
             return "·"
         tail = arrows[0].tail
-        if tail.kind == "elided" and box.column:
-            return self.sheet.states[tail.slot][0] + subscript(box.column.step - 1)
-        named = tail.kind in {"state", "input", "initial"} and len(self.sheet.states.get(tail.slot, ())) <= 1
+        letters = self.sheet.states.get(tail.slot, ())
+        if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
+            return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
+        named = tail.kind in {"state", "input", "initial"} and len(letters) <= 1
         return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
 
     def _mean(self, summed: Vertex, scaled: Vertex) -> str:
@@ -328,7 +329,7 @@ def short_name(leaf: Vertex) -> str:
     return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
 
 
-def value_text(value: Any, shown: int = 3) -> str:
+def value_text(value: Any, shown: int = 4) -> str:
     """The first elements of an array; empty for none."""
     if value is None or not value.size:
         return ""

@@ -1,0 +1,81 @@
+"""Whatever a user computes can be drawn: random graphs with random time steps and modules."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.viz import graph
+from tinyseq.viz.record import record
+from tinyseq.viz.sheet import sheet
+
+OPS = ("tanh", "add", "multiply", "matmul", "sum", "constant", "pick", "stack", "unbind", "split", "softmax", "reshape")
+
+
+@st.composite
+def losses(draw):
+    """A random computation on (3, 3) tensors; steps come in any order, ops inside and outside of them."""
+    leaves = [ts.tensor(np.eye(3) * (i + 1), requires_grad=True) for i in range(draw(st.integers(1, 3)))]
+    if draw(st.booleans()):
+        leaves[0].node.name = "rnn.weight_hh_l0"
+    values = list(leaves)
+    for _ in range(draw(st.integers(1, 25))):
+        op = draw(st.sampled_from(OPS))
+        x, y = (values[-1 - draw(st.integers(0, min(5, len(values) - 1)))] for _ in range(2))
+        step = draw(st.one_of(st.none(), st.integers(0, 4)))
+        with ts.scope(draw(st.sampled_from(["a", "b"]))):
+            if step is None:
+                values += _apply(op, x, y, values)
+            else:
+                with ts.step(step):
+                    values += _apply(op, x, y, values)
+    return sum((value.sum() for value in values[-3:]), ts.zeros(()))
+
+
+def _apply(op, x, y, values):
+    if op == "stack":
+        parts = values[-3:] if len(values) >= 3 else [x, y, x]
+        return [ts.stack(parts).sum(axis=0)]
+    results = {
+        "tanh": lambda: [ts.tanh(x)],
+        "add": lambda: [x + y],
+        "multiply": lambda: [x * y],
+        "matmul": lambda: [x @ y],
+        "sum": lambda: [x.sum(axis=0, keepdims=True) + y],
+        "constant": lambda: [2.0 * x - np.ones((3, 3))],
+        "pick": lambda: [x[1] + y],
+        "unbind": lambda: [ts.stack(ts.unbind(x))],
+        "split": lambda: [ts.concatenate(ts.split(x, 3, axis=1), axis=1)],
+        "softmax": lambda: [ts.softmax(x, axis=0)],
+        "reshape": lambda: [x.reshape(9).reshape(3, 3)],
+    }
+    return results[op]()
+
+
+@settings(max_examples=100)
+@given(losses(), st.sampled_from(["unrolled", "folded", "flat"]), st.sampled_from([None, 0, 1, 2]), st.booleans())
+def test_any_computation_has_a_drawing(loss, view, depth, gradients):
+    first = graph(loss, view=view, depth=depth, gradients=gradients, values=True)
+    assert first.dot == graph(loss, view=view, depth=depth, gradients=gradients, values=True).dot
+
+
+@pytest.mark.renders
+@settings(max_examples=15)
+@given(losses(), st.sampled_from(["unrolled", "folded"]))
+def test_any_computation_can_be_rendered_and_told(loss, view):
+    drawing = graph(loss, view=view, gradients=True)
+    assert drawing.svg().rstrip().endswith("</svg>")
+    assert "</html>" in drawing._page()
+
+
+@settings(max_examples=100)
+@given(losses(), st.sampled_from([None, [0, -1], [2]]))
+def test_no_op_is_lost_and_every_arrow_has_its_ends(loss, wanted):
+    content = sheet(record(loss), wanted)
+    assert all(arrow.tail in content.boxes and arrow.head in content.boxes for arrow in content.arrows)
+    assert len({box.name for box in content.boxes}) == len(content.boxes)
+    if wanted is None:
+        shown = {vertex for box in content.boxes for vertex in box.vertices}
+        computing = {v.id for v in content.record.vertices if v.op in {"tanh", "multiply", "softmax", "logsumexp"}}
+        assert computing <= shown
