@@ -30,7 +30,7 @@ def graph(
 
     Args:
         loss: what was computed; with ``gradients`` a single number. Draw it before `backward`, or call that with
-            ``retain_graph=True``. No ``.grad`` is touched.
+            ``retain_graph=True``. No ``.grad`` is touched. The drawing keeps the graph, from which its page is made.
         view: ``"unrolled"``: one column for each time step, every parameter drawn once. ``"folded"``: the loop's body
             once, with what it hands to the next step. ``"flat"``: every op as the tape has it.
         steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last). By

@@ -111,11 +111,11 @@ class Reading:
         homes: dict[int, Column] = {}
         for leaf in self.vertices:
             if leaf.is_leaf and not leaf.name and leaf.id not in self.plan.tracks:
-                users = self._readers(leaf)
-                steps = {user.step for user in users}
-                (step, *others) = steps
-                if step is not None and not others:
-                    homes[leaf.id] = Column(min(self.plan.phase_of[user.id] for user in users), step)
+                readers = self._readers(leaf)
+                steps = {reader.step for reader in readers}
+                step = steps.pop() if len(steps) == 1 else None
+                if step is not None:
+                    homes[leaf.id] = Column(min(self.plan.phase_of[reader.id] for reader in readers), step)
         return homes
 
     def _readers(self, leaf: Vertex) -> list[Vertex]:

@@ -30,7 +30,6 @@ class Vertex:
         shapes: one shape for each output.
         dtype: the outputs' type, as the array library has it.
         parents: where each argument comes from; None for a constant.
-        inputs: the arguments' names in the op's declaration, one for each parent.
         attrs: the op's settings.
     """
 
@@ -43,7 +42,6 @@ class Vertex:
     shapes: tuple[Shape, ...] = ((),)
     dtype: Any = None
     parents: tuple[Source | None, ...] = ()
-    inputs: tuple[str, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -133,7 +131,6 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int]) -> Vertex:
         shapes=tuple(item.shape) if op.outputs else (item.shape,),
         dtype=item.dtype,
         parents=tuple(None if parent is None else _source(parent, ids) for parent in item.edges),
-        inputs=op.inputs * len(item.edges) if op.variadic else op.inputs,
         attrs=item.attrs,
     )
 
