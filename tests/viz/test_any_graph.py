@@ -53,7 +53,6 @@ def _apply(op, x, y, values):
     return results[op]()
 
 
-@settings(max_examples=100)
 @given(losses(), st.sampled_from(["unrolled", "folded", "flat"]), st.sampled_from([None, 0, 1, 2]), st.booleans())
 def test_any_computation_has_a_drawing(loss, view, depth, gradients):
     first = graph(loss, view=view, depth=depth, gradients=gradients, values=True)
@@ -69,7 +68,6 @@ def test_any_computation_can_be_rendered_and_told(loss, view):
     assert "</html>" in drawing._page()
 
 
-@settings(max_examples=100)
 @given(losses(), st.sampled_from([None, [0, -1], [2]]))
 def test_no_op_is_lost_and_every_arrow_has_its_ends(loss, wanted):
     content = sheet(record(loss), wanted)

@@ -130,6 +130,21 @@ def test_the_flat_view_has_every_op_of_the_tape(char_loss):
     assert "unbind" in dot
 
 
+@pytest.mark.parametrize("view", ["unrolled", "folded", "flat"])
+def test_arrays_of_any_library_are_drawn(view, tmp_path):
+    strict = pytest.importorskip("array_api_strict", reason="the stand-in for other array libraries")
+    w = ts.tensor(strict.asarray(np.eye(3) * 0.5), requires_grad=True)
+    h, z = ts.tensor(strict.asarray(np.ones((3, 1)))), ts.tensor(strict.asarray(np.ones((4, 3, 1))), requires_grad=True)
+    states = []
+    for t, x in enumerate(ts.unbind(z)):
+        with ts.step(t):
+            h = ts.tanh(w @ h + x)
+            states.append(h)
+    drawing = graph((ts.stack(states) * 2.0).sum(), view=view, gradients=True, values=True)
+    assert "‖∂L‖" in drawing.dot
+    drawing.save(tmp_path / "drawing.dot")
+
+
 def test_an_unknown_view_is_an_error(char_loss):
     with pytest.raises(ValueError, match="view must be"):
         graph(char_loss(), view="sideways")

@@ -79,7 +79,8 @@ def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:
         if vertex.step is not None:
             lines.append(small(f"t = {vertex.step}"))
     if values:
-        text = value_text(computation.values.get((vertex.id, 0)))
+        value = computation.values.get((vertex.id, 0))
+        text = "" if value is None else value_text(to_numpy(value))
         lines += [small(text)] if text else []
     return lines
 
