@@ -117,7 +117,7 @@ def spell_hello(console: Console) -> Any:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return ts.viz.graph(loss, gradients=True)
+    return ts.viz.graph(ts.nn.cross_entropy(model(inputs), targets), gradients=True)
 
 
 def learn_english(rng: np.random.Generator, console: Console) -> Trained:
