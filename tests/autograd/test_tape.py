@@ -357,6 +357,32 @@ def test_many_uses_on_either_side_of_the_product():
     np.testing.assert_allclose(w.grad.numpy(), from_copy.grad.numpy(), rtol=1e-12)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize(
+    ("weight", "others"),
+    [
+        ((3,), [(3, 3), (2, 3, 3), (3,)]),
+        ((3, 3), [(3, 3), (2, 3, 3), (3,), (2, 1, 3, 3)]),
+        ((1, 3, 3), [(3, 3), (2, 3, 3), (3,), (4, 1, 3, 3)]),
+        ((2, 3, 3), [(3, 3), (2, 3, 3), (3,), (4, 1, 3, 3)]),
+    ],
+    ids=str,
+)
+def test_uses_that_were_broadcast_to_different_shapes(weight, others, side):
+    rng = np.random.default_rng(0)
+    w, others = rng.normal(size=weight), [rng.normal(size=shape) for shape in others]
+    found = []
+    for put_off in (True, False):
+        weight = leaf(w)
+        total = ts.tensor(0.0)
+        for other in others:
+            used = weight if put_off else weight + 0.0
+            total = total + ts.sin(used @ other if side == "left" else other @ used).sum()
+        total.backward()
+        found.append(weight.grad.numpy())
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-12)
+
+
 # -- watching ----------------------------------------------------------------------------------------------------------
 
 

@@ -41,13 +41,24 @@ class Summed(NamedTuple):
     """A rule for an argument that takes many uses at once.
 
     ``rule(xp, terms)`` gets a list of ``(upstream gradient, *saved)``, one for each use of the same leaf, and returns
-    the sum of their gradients. A recurrent weight's gradient is then one large product, not one small one a step.
+    the sum of their gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses
+    may have been broadcast to different shapes: `summed_to` brings each one back before they are added.
     """
 
     rule: Rule
 
     def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
         return self.rule(xp, [(g, *saved)])
+
+
+def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
+    if g.shape == shape:
+        return g
+    extra = len(g.shape) - len(shape)
+    spread = (extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1)
+    axes = (*range(extra), *spread)
+    return xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
 
 
 @dataclass(frozen=True)

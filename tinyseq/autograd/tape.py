@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import TENSORS, Op, Summed
+from tinyseq.autograd.op import TENSORS, Op, Summed, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
@@ -327,15 +327,11 @@ def _reattached(node: Node) -> tuple[Any, ...]:
 
 
 def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
-    """A gradient summed over the axes along which its input was broadcast, in the input's dtype."""
+    """A gradient in its input's shape and dtype."""
     if g.shape != shape:
         if not op.broadcasts:
             raise AssertionError(f"the VJP of {op.name} gave shape {g.shape} for argument {i} of shape {shape}")
-        extra = len(g.shape) - len(shape)
-        axes = tuple(range(extra)) + tuple(
-            extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1
-        )
-        g = xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
+        g = summed_to(xp, g, shape)
     return g if g.dtype == dtype else xp.astype(g, dtype)
 
 

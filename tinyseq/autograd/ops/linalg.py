@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import Summed, composite, op
+from tinyseq.autograd.op import Summed, composite, op, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 
@@ -28,7 +28,7 @@ def _left(xp: Any, terms: Any) -> Any:
         g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
         y = _joined(xp, [_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], 1)
         return g @ xp.matrix_transpose(y)
-    return _total(_left_one(xp, *term) for term in terms)
+    return _total(summed_to(xp, _left_one(xp, *term), x.shape) for term in terms)
 
 
 def _right(xp: Any, terms: Any) -> Any:
@@ -40,7 +40,7 @@ def _right(xp: Any, terms: Any) -> Any:
         g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
         x = _joined(xp, [_flat(xp, _spread(xp, x, g), False) for g, x, _ in terms], 0)
         return xp.matrix_transpose(x) @ g
-    return _total(_right_one(xp, *term) for term in terms)
+    return _total(summed_to(xp, _right_one(xp, *term), y.shape) for term in terms)
 
 
 def _spread(xp: Any, x: Any, g: Any) -> Any:
