@@ -29,7 +29,7 @@ def test_a_fault_in_a_rule_is_noticed(op):
 
 
 def test_the_injector_tells_a_survivor_from_no_fault(monkeypatch):
-    """With a battery that checks nothing, a flipped sign survives; swapping the two rules of an addition changes nothing."""
+    """If the battery checks nothing, a flipped sign survives; to swap the two rules of an addition changes nothing."""
     monkeypatch.setattr(faults, "check_op", lambda op, call: None)
     add = OPS["add"]
     planted = dict(faults.faults_of(add))

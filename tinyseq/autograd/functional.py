@@ -103,7 +103,7 @@ def jacobian(function: Function, inputs: Inputs) -> Any:
         inputs: the point.
 
     Returns:
-        (*y.shape, *x.shape); a tuple of such for a tuple of inputs.
+        ``y.shape + x.shape``; a tuple of such for a tuple of inputs.
 
     Example:
         >>> import tinyseq as ts
@@ -139,7 +139,7 @@ def hessian(function: Function, x: TensorLike) -> Tensor:
         x: the point.
 
     Returns:
-        (*x.shape, *x.shape).
+        ``x.shape + x.shape``.
 
     Example:
         >>> import tinyseq as ts
