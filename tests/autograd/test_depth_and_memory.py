@@ -18,7 +18,7 @@ from tinyseq.autograd.tensor import Tensor
 
 @pytest.mark.parametrize("length", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
 def test_a_chain_of_many_ops_is_run_inspected_and_freed_without_recursion(length):
-    """On a thread with a small stack, which a recursion of a few thousand calls would overflow."""
+    """On a thread with a stack of 2 MB, which a recursion as deep as the chain would overflow."""
     found = {}
 
     def run():
@@ -34,7 +34,7 @@ def test_a_chain_of_many_ops_is_run_inspected_and_freed_without_recursion(length
         del y
         found["alive"] = sum(type(thing) is Node for thing in gc.get_objects())
 
-    limit, size = sys.getrecursionlimit(), threading.stack_size(256 * 1024)
+    limit, size = sys.getrecursionlimit(), threading.stack_size(2 * 1024 * 1024)
     try:
         thread = threading.Thread(target=run)
         thread.start()
