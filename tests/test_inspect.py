@@ -636,6 +636,8 @@ def test_every_op_s_rule_can_be_written_out():
     from tinyseq.inspect.explain import _plain
 
     for op in OPS.values():
+        if not op.module.startswith("tinyseq.") or op.name.endswith("_example"):
+            continue  # other tests and examples declare ops of their own
         assert "\\" not in _plain(op.tex), op.name
         assert op.vjp is None or op.tex, op.name
 
