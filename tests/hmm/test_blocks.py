@@ -5,6 +5,7 @@ import pytest
 from hmm.models import random_model
 
 from tinyseq.hmm import HMM, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
+from tinyseq.hmm.scaled import Scaled
 
 
 @pytest.fixture
@@ -148,3 +149,20 @@ def test_long_sequences_side_by_side_in_one_padded_array(plainly):
         plain = [plainly(run, initial, transition, emission[:n, b]).item() for b, n in enumerate(lengths)]
         np.testing.assert_allclose(together, plain, rtol=1e-12)
         np.testing.assert_allclose(alone, plain, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [(690, 1040), (321, 360)],
+    ids=["longer than blocks", "all of the warm-up behind a block, and of none before one"],
+)
+def test_a_stretch_in_which_nothing_is_forgotten_is_noticed(first, last, plainly):
+    """The chain seems to forget at once, as most symbols tell the state; but in some stretch they tell nothing."""
+    model = HMM([0.5, 0.5], [[0.9999, 0.0001], [0.0002, 0.9998]], [[0.499, 0.001, 0.5], [0.001, 0.499, 0.5]])
+    x = np.repeat([0, 1, 0, 1], 1000)
+    x[first:last] = 2
+    passes = Scaled(model._arcs(), model.emissions.scores(x))
+    assert blocks.memory(passes, 1, 3999, 250) < 40  # the probes meet no such stretch
+    assert model.log_likelihood(x) == pytest.approx(plainly(model.log_likelihood, x), rel=1e-13)
+    np.testing.assert_allclose(model.posterior(x).states, plainly(model.posterior, x).states, atol=1e-11)
+    assert model.viterbi(x).path.tolist() == plainly(model.viterbi, x).path.tolist()

@@ -137,7 +137,7 @@ def _width(arcs: Arcs) -> int:
     """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
     oldest, others, states = arcs.tables[-1].shape
     width = np.clip((1 << 18) // (oldest * states), 128, 1024)
-    return int(np.clip(width, 8, max((1 << 20) // (oldest * others), 8)))
+    return int(min(width, max((1 << 20) // (oldest * others), 1)))
 
 
 def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:

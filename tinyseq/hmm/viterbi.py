@@ -42,7 +42,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
     oldest, others, _ = arcs.tables[-1].shape
     cores = os.cpu_count() or 1
     # A message takes up to 256 kB, and each core has a tile: NumPy lets go of the interpreter while it computes.
-    width = int(np.clip((1 << 15) // (oldest * others), 8, max(8, -(-len(batch.order) // cores))))
+    width = max(1, min((1 << 15) // (oldest * others), max(8, -(-len(batch.order) // cores))))
     tiles = list(batch.tiles(width))
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(decode, tiles) if len(tiles) > 1 else map(decode, tiles))
