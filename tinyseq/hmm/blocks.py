@@ -54,7 +54,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
     history, longest = passes.arcs.order - 1, rows // 16
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        length = max(64, 2 * warm)
+        length = max(128, 2 * warm)
         starts = np.arange(first + history, first + rows, length)
         lengths = np.minimum(first + rows - starts, length)
         yield Cut(

@@ -12,7 +12,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm import blocks, viterbi, viterbi_blocks
 from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.ragged import Ragged
-from tinyseq.hmm.scaled import Scaled
+from tinyseq.hmm.scaled import ALONE, Scaled
 from tinyseq.hmm.tables import Arcs, Scores
 
 
@@ -136,7 +136,7 @@ def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int
 def _width(arcs: Arcs) -> int:
     """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
     oldest, others, states = arcs.tables[-1].shape
-    width = np.clip((1 << 18) // (oldest * states), 128, 1024)
+    width = np.clip(ALONE // (oldest * states), 128, 1024)
     return int(min(width, max((1 << 20) // (oldest * others), 1)))
 
 

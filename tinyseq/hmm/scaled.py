@@ -15,6 +15,7 @@ from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Forward, Scores
 
 SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
+ALONE = 1 << 18  # multiplications that BLAS does in one thread
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
@@ -70,7 +71,7 @@ class Scaled:
             table = self.tables[number]
             rows = batch.rows(t)
             message = message.reshape(*table.shape[:2], -1)[..., :size]
-            message = np.matmul(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
+            message = product(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
             message *= self.scores.weights(rows)
             log_scale[:size] += self.scores.tops(rows)
             shift += self.tops[number]
@@ -131,9 +132,9 @@ class Scaled:
             if scale is not None:
                 block /= scale
             before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
-            ahead = np.matmul(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
+            ahead = product(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
             block *= share
-            pairs[number] += np.matmul(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
+            pairs[number] += product(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
             if self.has_zeros:  # a history that cannot occur could otherwise grow beyond all bounds
                 ahead = np.where(before > 0, ahead, 0.0)
         for count, table, uses in zip(counts, self.tables, pairs, strict=True):
@@ -153,10 +154,25 @@ class Scaled:
             size, still = batch.sizes[t], ahead.shape[-1]
             block = np.concatenate([ahead.reshape(*ends.shape[:2], still), ends[..., still:size]], axis=2)
             block *= self.scores.weights(batch.rows(t))
-            ahead = np.matmul(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
+            ahead = product(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
             if t % self.every == 0:
                 self.rescale(ahead)
         return ahead
+
+
+def product(a: Array, b: Array) -> Array:
+    """Matrix products (R, M, H) @ (R, H, N), those of middle size in pieces.
+
+    BLAS would share out such products among threads. That saves little time, and costs up to twenty times as much while
+    other processes want the processors, as the threads wait for each other at every product.
+    """
+    work = a.shape[2] * b.shape[2]
+    if not ALONE < a.shape[1] * work <= 32 * ALONE:
+        return np.matmul(a, b)
+    out, some = np.empty((len(a), a.shape[1], b.shape[2])), max(1, ALONE // work)
+    for i in range(0, a.shape[1], some):
+        np.matmul(a[:, i : i + some], b, out=out[:, i : i + some])
+    return out
 
 
 def _largest(table: Array) -> float:
