@@ -1,7 +1,12 @@
 """The command line: what it writes and prints, and one clear line for bad input."""
 
+import os
+import re
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -49,6 +54,50 @@ def test_a_language_model_is_trained_judged_and_sampled(tinyseq, tmp_path):
     assert first == again
     assert first[1].startswith("so ")
     assert len(first[1].rstrip("\n")) == 43
+
+
+def test_a_model_with_a_fixed_window_is_trained_judged_and_sampled(tinyseq, tmp_path):
+    (tmp_path / "text.txt").write_text("so long and thanks for all the fish. " * 40)
+    settings = ("--steps", 60, "--hidden", 16, "--batch", 8, "--context", 4)
+    status, out, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm", *settings)
+    assert status == 0, out + error
+    assert tinyseq("lm", "eval", "m.lm", "text.txt")[0] == 0
+    assert len(tinyseq("lm", "sample", "m.lm", "--length", 9)[1]) == 10
+    status, _, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm", *settings, "--layers", 2)
+    assert (status, error.count("\n")) == (1, 1)
+    assert "leave them out, or --context" in error
+
+
+def command(folder, *words):
+    """A process of its own that runs a command."""
+    words = [sys.executable, "-m", "tinyseq.cli", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    return subprocess.Popen(
+        words, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize("end", ["killed", "interrupted"])
+def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again(tinyseq, tmp_path, end):
+    (tmp_path / "text.txt").write_text("so long and thanks for all the fish. " * 40)
+    settings = ("--steps", 400, "--hidden", 8, "--batch", 4, "--window", 16, "--layers", 2, "--dropout", 0.2)
+    train = ("lm", "train", "text.txt", *settings, "--every", 5)
+    assert tinyseq(*train, "--out", "whole.lm")[0] == 0
+    kept = tmp_path / "run.checkpoint"
+    process = command(tmp_path, *train, "--out", "parts.lm", "--checkpoint", kept.name)
+    while not kept.exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL if end == "killed" else signal.SIGINT)
+    _, error = process.communicate()
+    assert not (tmp_path / "parts.lm").exists()
+    assert process.returncode == (-signal.SIGKILL if end == "killed" else 130)
+    if end == "interrupted":
+        assert re.fullmatch(r"tinyseq: stopped after step \d+; the same call goes on from run\.checkpoint\n", error)
+    for _ in range(2):  # the second time there is nothing left to do
+        status, out, error = tinyseq(*train, "--out", "parts.lm", "--checkpoint", kept.name)
+        assert status == 0, out + error
+        assert (tmp_path / "parts.lm").read_bytes() == (tmp_path / "whole.lm").read_bytes()
+    assert "has taken all 400 steps already" in out
 
 
 def test_a_tagger_is_trained_judged_and_used(tinyseq, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.lm import RNNLM, NgramLM
+from tinyseq.lm import RNNLM, NgramLM, WindowLM
 from tinyseq.nn.cells import gru_step_before, lstm_step
 
 RNG = np.random.default_rng(0)
@@ -99,6 +99,35 @@ def test_b_students_opened_their_books_and_exams():
 def test_b_sparsity_a_word_never_seen_has_probability_zero():
     model = NgramLM(2, smoothing=None).fit([["a", "b"], ["a", "c"], ["b", "a"]])
     assert model.prob("a", ["a"]) == 0
+
+
+def test_b_an_ngram_model_grows_with_n_and_sees_no_further_than_n():
+    text = "the cat sat on the mat. the dog sat on the log. " * 3
+    sizes = NgramLM(6).fit(text).sizes
+    assert sizes == sorted(sizes)
+    assert sizes[-1] > 2 * sizes[0]
+    model = NgramLM(3).fit(text)
+    assert model.prob("t", "the ca") == model.prob("t", "xxxxca") != model.prob("t", "the do")
+
+
+def test_b_a_fixed_window_has_no_sparsity_but_sees_too_little_and_its_weights_grow():
+    """The first and the last symbol are the same, four steps apart: a window of 4 can know, one of 3 cannot."""
+    text = "".join(f"{letter}...{letter}" for letter in RNG.choice(list("ab"), 300))
+    found, sizes = {}, []
+    for context in (3, 4):
+        ts.manual_seed(0)
+        model = WindowLM("ab.", context=context, hidden_size=8)
+        for _ in model.fit(text, steps=150, window=50, batch=8, lr=0.03):
+            pass
+        found[context] = model.nats(text, batch=1)
+        sizes.append(model.hidden.weight.size)
+        logits, _ = model(model.vocabulary.encode("b.")[:, None])
+        assert ts.softmax(logits[-1, 0]).numpy().min() > 0
+    assert NgramLM(3, smoothing=None).fit(text).prob("b", "b.") == 0
+    two_coins, one_coin = 2 / 5 * math.log(2), 1 / 5 * math.log(2)
+    assert found[3] == pytest.approx(two_coins, abs=0.03)
+    assert found[4] == pytest.approx(one_coin, abs=0.03)
+    assert sizes == [3 * 8 * 8, 4 * 8 * 8]
 
 
 def test_b_perplexity_of_a_uniform_model_is_the_vocabulary_and_of_a_perfect_one_is_one():

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 import tinyseq as ts
 from tinyseq.data.readers import DataError, Reader, conllu, plain_text, two_column, word_tag
-from tinyseq.io import ModelFileError
-from tinyseq.lm import RNNLM
+from tinyseq.io import ModelFileError, load_with_metadata
+from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.tagging import HMMTagger
 from tinyseq.train import Report
 
@@ -33,7 +33,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def plainly(command: Command) -> Command:
-    """Show what is wrong with a user's file, model or setting as one line, with exit status 1."""
+    """Show what is wrong with a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C."""
 
     @functools.wraps(command)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -42,6 +42,9 @@ def plainly(command: Command) -> Command:
         except (DataError, ModelFileError, OSError, RuntimeError, ValueError) as error:
             typer.echo(f"tinyseq: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(1) from error
+        except KeyboardInterrupt as stop:
+            typer.echo(f"tinyseq: {str(stop) or 'stopped'}", err=True)
+            raise typer.Exit(130) from stop
 
     return guarded  # type: ignore[return-value]
 
@@ -90,22 +93,38 @@ def lm_train(
     cell: Annotated[str, typer.Option(help="rnn, lstm or gru.")] = "lstm",
     layers: Annotated[int, typer.Option(min=1)] = 1,
     dropout: Annotated[float, typer.Option(min=0, max=0.95)] = 0.0,
+    context: Annotated[
+        int | None, typer.Option(min=1, help="See only so many characters back: a fixed window, and no recurrence.")
+    ] = None,
     window: Annotated[int, typer.Option(min=1, help="Steps that a gradient goes back.")] = 64,
     batch: Annotated[int, typer.Option(min=1)] = 32,
     lr: Annotated[float, typer.Option(min=0)] = 5e-3,
     seed: int = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="A file that keeps the run; if it is there, the run goes on from it.")
+    ] = None,
+    every: Annotated[int, typer.Option(min=1, help="Steps between two savings of the checkpoint.")] = 100,
 ) -> None:
     """Train a character model on a text; its last tenth is held out to judge by."""
     text = plain_text(file)
     cut = max(len(text) * 9 // 10, 2)
     learnt, held_out = text[:cut], text[cut:]
     ts.manual_seed(seed)
-    model = RNNLM(sorted(set(text)), hidden_size=hidden, cell=cell, num_layers=layers, dropout=dropout)  # type: ignore[arg-type]
-    reports = model.fit(learnt, steps=steps, window=window, batch=batch, lr=lr)
-    for report in progress(reports, steps, file.name):
-        last = report
+    letters = sorted(set(text))
+    if context is None:
+        model: RNNLM | WindowLM = RNNLM(letters, hidden, cell=cell, num_layers=layers, dropout=dropout)  # type: ignore[arg-type]
+    elif (cell, layers, dropout) == ("lstm", 1, 0.0):
+        model = WindowLM(letters, context, hidden)
+    else:
+        raise ValueError("--cell, --layers and --dropout are of recurrent models; leave them out, or --context")
+    reports = model.fit(learnt, steps=steps, window=window, batch=batch, lr=lr, checkpoint=checkpoint, every=every)
+    taken = list(progress(reports, steps, file.name))
     model.save(out)
-    console.print(f"training loss {last.loss:.3f} nats a character, {last.tokens_per_second:,.0f} characters a second")
+    if taken:
+        loss, speed = taken[-1].loss, taken[-1].tokens_per_second
+        console.print(f"training loss {loss:.3f} nats a character, {speed:,.0f} characters a second")
+    else:
+        console.print(f"{checkpoint} has taken all {steps:,} steps already")
     if len(held_out) > 1:
         _judge(model, held_out, "held out")
     console.print(f"saved {out}")
@@ -121,7 +140,7 @@ def lm_sample(
     seed: int = 0,
 ) -> None:
     """Draw text from a model."""
-    drawn = RNNLM.load(model).sample(length, prompt=prompt, temperature=temperature, rng=np.random.default_rng(seed))
+    drawn = _model(model).sample(length, prompt=prompt, temperature=temperature, rng=np.random.default_rng(seed))
     typer.echo(prompt + "".join(drawn))
 
 
@@ -132,10 +151,16 @@ def lm_eval(
     file: Annotated[Path, typer.Argument(help="A text in UTF-8.")],
 ) -> None:
     """Print a model's loss and perplexity on a text."""
-    _judge(RNNLM.load(model), plain_text(file), file.name)
+    _judge(_model(model), plain_text(file), file.name)
 
 
-def _judge(model: RNNLM, text: str, name: str) -> None:
+def _model(path: Path) -> RNNLM | WindowLM:
+    """The language model in a file, of either kind."""
+    kind = load_with_metadata(path)[1].get("kind")
+    return (WindowLM if kind == "tinyseq.lm.WindowLM" else RNNLM).load(path)
+
+
+def _judge(model: RNNLM | WindowLM, text: str, name: str) -> None:
     nats = model.nats(text)
     console.print(f"{name}: {nats:.4f} nats a character, perplexity {math.exp(nats):.3f}")
 

@@ -67,7 +67,7 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
     safetensors = _safetensors()
     arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
     header = {"tinyseq": json.dumps(dict(metadata or {}))}
-    contents = safetensors.save(arrays, header)  # its save_file has a temporary file of its own, which a kill would leave
+    contents = safetensors.save(arrays, header)  # save_file makes a temporary file of its own, which a kill would leave
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 
 

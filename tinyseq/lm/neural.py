@@ -1,0 +1,208 @@
+"""What the neural language models share: learning a text, judging one, sampling, and being kept in a file.
+
+A model of this kind reads symbols in order and carries a *state* from one to the next, all that it remembers of those
+before: for a recurrent network h (and c), for a network with a fixed window the last few symbols.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq import io
+from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.data.batches import IGNORE, Windows
+from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.nn import Module, cross_entropy
+from tinyseq.optim import Adam
+from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
+
+PREFIX = "tinyseq.lm."  # and the class's name: the kind of a model file
+
+
+class NeuralLM(Module):
+    """The base of `RNNLM` and `WindowLM`; a subclass defines `forward`, and its constructor takes ``settings``.
+
+    Attributes:
+        vocabulary: the symbols over which the probabilities sum to one.
+        settings: the constructor's arguments besides the vocabulary, as a file keeps them.
+    """
+
+    def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
+        self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
+        self.settings = settings
+
+    def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
+        """Scores of the next symbol after each one.
+
+        Args:
+            ids: (T, B) integers.
+            state: what was carried from the symbols before; None at the beginning.
+
+        Returns:
+            Logits (T, B, V), and the state after the last symbol.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
+
+    # -- learning ------------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        text: Sequence[Any],
+        *,
+        steps: int,
+        window: int = 64,
+        batch: int = 32,
+        lr: float = 3e-3,
+        clip: float = 1.0,
+        checkpoint: str | Path | None = None,
+        every: int = 100,
+    ) -> Iterator[Report]:
+        """Learn a text by truncated backpropagation through time; a generator of a report a step.
+
+        The text is read in windows, over and over. The state is carried from window to window but detached, so that a
+        recurrent network's gradient goes back at most ``window`` steps.
+
+        Args:
+            text: symbols of the vocabulary.
+            steps: how many windows to learn from.
+            window: time steps in a window.
+            batch: how many places of the text are read side by side.
+            lr: the peak learning rate of Adam, along a warm-up and a cosine.
+            clip: the largest norm of the gradient.
+            checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+            every: steps between two savings of the checkpoint.
+
+        Yields:
+            A `Report` after each step.
+        """
+        windows = Windows(self.vocabulary.encode(text), steps=window, batch=min(batch, len(text) - 1))
+        optimizer = Adam(self.parameters(), lr=lr)
+        schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
+        self.train()
+        kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every)
+        task = Reading(self, windows)
+        yield from train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
+
+    # -- judging -------------------------------------------------------------------------------------------------------
+
+    def nats(self, text: Sequence[Any], *, window: int = 128, batch: int = 32) -> float:
+        """The mean of -log P(symbol | all before it) over a text, in nats a symbol.
+
+        The text is read by ``batch`` readers, each from a place of its own; only their first symbols lack a history.
+        """
+        windows = Windows(self.vocabulary.encode(text), steps=window, batch=max(1, min(batch, len(text) // window)))
+        total, count, state, training = 0.0, 0, None, self.training
+        self.eval()
+        with no_grad():
+            for inputs, targets in windows:
+                logits, state = self(inputs, state)
+                total += cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
+                count += int((targets != IGNORE).sum())
+        self.train(training)
+        return total / count
+
+    def perplexity(self, text: Sequence[Any], **settings: int) -> float:
+        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one."""
+        return math.exp(self.nats(text, **settings))
+
+    def sample(
+        self,
+        length: int,
+        *,
+        prompt: Sequence[Any] = (),
+        temperature: float = 1.0,
+        rng: np.random.Generator | None = None,
+    ) -> list[Any]:
+        """Symbols drawn one after the other, each from the distribution after all before it.
+
+        Args:
+            length: how many.
+            prompt: what came before; without one, the first symbol is drawn evenly.
+            temperature: divides the logits; below 1 bolder, at 0 always the likeliest.
+            rng: where the chance comes from.
+        """
+        rng = rng or np.random.default_rng()
+        ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
+        drawn: list[int] = [] if len(prompt) else ids[:1]
+        state, training = None, self.training
+        self.eval()
+        with no_grad():
+            while len(drawn) < length:
+                logits, state = self(np.array(ids)[:, None], state)
+                ids = [_draw(logits.numpy()[-1, 0].astype(np.float64), temperature, rng)]
+                drawn += ids
+        self.train(training)
+        return self.vocabulary.decode(drawn[:length])
+
+    # -- keeping -------------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Save weights and vocabulary in one safetensors file."""
+        kind = PREFIX + type(self).__name__
+        metadata = {"kind": kind, "settings": self.settings, "vocabulary": self.vocabulary.to_dict()}
+        io.save(self.state_dict(), path, metadata)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """The model that `save` wrote.
+
+        Raises:
+            ModelFileError: if the file holds no such model.
+        """
+        state, metadata = io.load_with_metadata(path, PREFIX + cls.__name__)
+        try:
+            model = cls(Vocabulary.from_dict(metadata["vocabulary"]), **metadata["settings"])
+            model.load_state_dict(state)
+        except (KeyError, TypeError, ValueError) as error:
+            raise io.ModelFileError(f"{path}: the model's description does not fit its weights ({error})") from error
+        return model
+
+
+class Reading:
+    """The task of reading a text in windows, over and over, with the state carried on but detached.
+
+    Args:
+        model: reads; called with ids (T, B) and a state, it gives logits and the next state.
+        windows: the text.
+    """
+
+    def __init__(self, model: NeuralLM, windows: Windows) -> None:
+        self.model = model
+        self.windows = windows
+        self.state: Any = None  # after the window before; None before the first
+
+    def __call__(self, step: int) -> Loss:
+        """The loss of a window; see `tinyseq.train.Task`."""
+        index = step % len(self.windows)
+        inputs, targets = self.windows[index]
+        logits, state = self.model(inputs, None if index == 0 else self.state)
+        self.state = detached(state)
+        loss = cross_entropy(logits, targets, ignore_index=IGNORE)
+        return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The carried state; its parts are called h and c, as those of an LSTM."""
+        parts = self.state if isinstance(self.state, tuple) else () if self.state is None else (self.state,)
+        return {name: part.numpy() for name, part in zip("hc", parts, strict=False)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` gave."""
+        device = next(self.model.parameters()).device
+        parts = tuple(tensor(state[name]).to(device) for name in "hc" if name in state)
+        self.state = None if not parts else parts[0] if len(parts) == 1 else parts
+
+
+def detached(state: Any) -> Any:
+    """A state as a constant: one tensor, or a pair (h, c)."""
+    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def _draw(logits: np.ndarray[Any, Any], temperature: float, rng: np.random.Generator) -> int:
+    if temperature == 0:
+        return int(logits.argmax())
+    shares = np.exp((logits - logits.max()) / temperature)
+    return int(rng.choice(len(shares), p=shares / shares.sum()))

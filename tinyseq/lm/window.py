@@ -1,0 +1,88 @@
+"""The language model with a fixed window: a network that sees the last few symbols, and nothing before them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.ops.elementwise import tanh
+from tinyseq.autograd.ops.shape import concatenate
+from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.lm.neural import NeuralLM
+from tinyseq.nn import Embedding, Linear
+
+
+class WindowLM(NeuralLM):
+    """A language model over characters or words: h = tanh(W [e_{t-n+1}; ...; e_t] + b_1), y_t = softmax(U h + b_2).
+
+    Unlike those of counts, its probabilities are never 0, and similar symbols share what is learnt. But what lies
+    outside of the window has no effect, and W grows with the window: it has a block of columns for each place.
+
+    Args:
+        vocabulary: the symbols; a text's characters, for example.
+        context: n, the symbols that it sees. An n-gram model of the same reach has the order n + 1.
+        hidden_size: length of h.
+        embedding_size: length of e_t; by default ``hidden_size``, at most 64.
+
+    Attributes:
+        embedding, hidden, output: the three layers. The embedding's last row is the vector of the places before the
+            beginning of a text.
+
+    Raises:
+        ValueError: ``context`` is not positive.
+
+    Source: the lectures' fixed-window model; Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic language
+    model", 2003, without the direct connections from e to y.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> _ = ts.manual_seed(0)
+        >>> model = ts.lm.WindowLM("helo", context=2, hidden_size=8)
+        >>> for report in model.fit("hello", steps=60, window=4, batch=1, lr=0.05):
+        ...     pass
+        >>> "h" + "".join(model.sample(4, prompt="h", temperature=0))
+        'hello'
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary[Any] | Sequence[Any],
+        context: int = 8,
+        hidden_size: int = 128,
+        embedding_size: int | None = None,
+    ) -> None:
+        if context < 1:
+            raise ValueError(f"context must be at least 1 symbol, got {context}")
+        embedding_size = min(hidden_size, 64) if embedding_size is None else embedding_size
+        settings = {"context": context, "hidden_size": hidden_size, "embedding_size": embedding_size}
+        super().__init__(vocabulary, settings)
+        size = len(self.vocabulary)
+        self.context = context
+        self.embedding = Embedding(size + 1, embedding_size)
+        self.hidden = Linear(context * embedding_size, hidden_size)
+        self.output = Linear(hidden_size, size)
+
+    def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
+        """Scores of the next symbol after each one.
+
+        Args:
+            ids: (T, B) integers.
+            state: the n - 1 symbols before them (n - 1, B); None if they are a text's first.
+
+        Returns:
+            Logits (T, B, V), and the last n - 1 symbols.
+
+        Raises:
+            ValueError: ``ids`` has another shape.
+            IndexError: for an id outside of the vocabulary.
+        """
+        read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids)
+        if read.ndim != 2:
+            raise ValueError(f"ids must have shape (T, B), got {read.shape}")
+        steps, batch = read.shape
+        before = np.full((self.context - 1, batch), len(self.vocabulary)) if state is None else state.numpy()
+        symbols = np.concatenate([before, read])
+        vectors = self.embedding(symbols)
+        windows = concatenate([vectors[place : place + steps] for place in range(self.context)], axis=2)
+        return self.output(tanh(self.hidden(windows))), tensor(symbols[steps:])
