@@ -5,7 +5,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.viz.record import record
-from tinyseq.viz.timewise import Track, input_axes, tracks
+from tinyseq.viz.timewise import Track, argument_axes, tracks
 
 
 def loop_over(z, steps):
@@ -94,7 +94,7 @@ def test_the_rule_for_each_op_is_that_slicing_commutes_with_it(op, keeps):
     x = ts.tensor(np.random.default_rng(0).normal(size=(3, 2, 4)), requires_grad=True)
     vertices = record(op(x).tanh()).vertices
     vertex = vertices[-2]
-    carriers = [axis for axis in range(len(vertex.shape)) if 0 in (input_axes(vertex, axis, vertices) or [])]
+    carriers = [axis for axis in range(len(vertex.shape)) if 0 in (argument_axes(vertex, axis, vertices) or [])]
     assert len(carriers) == keeps
     for out in carriers:
         changed = x.numpy().copy()

@@ -40,18 +40,7 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
         else:
             gradients[parent] = g
     for visit in walk(gradients, list(seeds), {}, useful=through, retain_graph=True, watched=True):
-        node, g, contributions = visit
-        yield Visit(node, g, [(parent, _fitted(term, parent)) for parent, term in contributions])
-
-
-def _fitted(g: Array, parent: Parent) -> Array:
-    """A single use's share in its parent's shape: a product's rule leaves batch axes for the sum over all uses."""
-    if g.shape == parent.shape:
-        return g
-    xp = namespace_of(g)
-    extra = len(g.shape) - len(parent.shape)
-    ones = tuple(extra + i for i, side in enumerate(parent.shape) if side == 1 and g.shape[extra + i] != 1)
-    return xp.reshape(xp.sum(g, axis=(*range(extra), *ones)), parent.shape)
+        yield Visit(*visit)
 
 
 def ones(loss: Tensor) -> dict[Parent, Array]:

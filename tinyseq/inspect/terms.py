@@ -18,6 +18,7 @@ from tinyseq.autograd.ops.shape import stack
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, steps_of, visits
+from tinyseq.inspect.shares import shares
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -27,8 +28,7 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
 
     Steps are those that recurrent layers, `tinyseq.hmm.chain` and ``with ts.step(t):`` give to the ops inside. Neither
     ``.grad`` nor the graph's saved values are touched, so that ``loss.backward()`` can follow. Hooks on W itself change
-    ``W.grad`` but not the terms. A recurrent weight costs one backward pass. A weight that makes values for all T steps
-    at once, as weight_ih does, costs T more walks through the ops that make them.
+    ``W.grad`` but not the terms. The price is about that of a backward pass, and the memory of T times W.
 
     Args:
         loss: a single number.
@@ -222,11 +222,8 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
                 add(terms, step, g)
             elif owner(parent) in prologue:
                 add(sent.setdefault(step, {}), parent, g)
-    for step, seeds in sent.items():
-        for _, _, contributions in visits(seeds, prologue):
-            for parent, g in contributions:
-                if parent is target:
-                    add(terms, step, g)
+    for step, g in shares(sent, prologue, target).items():
+        add(terms, step, g)
     return Terms(terms, steps_of(on_the_way))
 
 

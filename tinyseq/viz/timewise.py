@@ -6,16 +6,11 @@ mix the steps. `tracks` finds those ops, from the places where a time axis is kn
 steps, and `unbind` or an x[t] in each step, which take one apart.
 """
 
-from collections.abc import Iterable, Mapping
-from math import prod
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from tinyseq.viz.record import Shape, Vertex
-
-# Families of ops, as their declarations name them.
-ELEMENTWISE = {"elementwise", "clip", "where", "astype", "boolean", "broadcast_to"}
-REDUCTIONS = {"reduce", "reduce_some", "reduce_one"}
-ALONG_ONE_AXIS = {"softmax", "log_softmax", "cumsum", "cumprod", "flip"}
+from tinyseq.inspect.axes import Applied, input_axes
+from tinyseq.viz.record import Vertex
 
 
 class Track(NamedTuple):
@@ -123,7 +118,7 @@ def _spread(
         vertex, track = vertices[stack[-1][0]], stack.pop()[1]
         if vertex.id in found or vertex.step is not None:
             continue
-        below = [] if vertex.op == "stack" else input_axes(vertex, track.axis, vertices)
+        below = [] if vertex.op == "stack" else argument_axes(vertex, track.axis, vertices)
         if below is None:
             continue
         found[vertex.id] = track
@@ -139,7 +134,7 @@ def _spread(
 def _output_axis(user: Vertex, source: int, axis: int, vertices: tuple[Vertex, ...]) -> int | None:
     """Where a time axis of one of its parents lies in the output of an op; None if the op mixes the steps."""
     for out in range(len(user.shape)):
-        below = input_axes(user, out, vertices)
+        below = argument_axes(user, out, vertices)
         if below is not None and any(
             parent is not None and parent[0] == source and found == axis
             for parent, found in zip(user.parents, below, strict=True)
@@ -156,7 +151,7 @@ def _drop_mixtures(vertices: tuple[Vertex, ...], users: Mapping[int, list[int]],
         track = found.get(vertex.id)
         if track is None or vertex.op in {"stack", "unbind"}:
             continue
-        below = input_axes(vertex, track.axis, vertices) or []
+        below = argument_axes(vertex, track.axis, vertices) or []
         for parent, axis in zip(vertex.parents, below, strict=False):
             if parent is None or axis is None:
                 continue
@@ -166,112 +161,9 @@ def _drop_mixtures(vertices: tuple[Vertex, ...], users: Mapping[int, list[int]],
                 break
 
 
-def input_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:
-    """The axis of each argument that runs along one axis of an op's output.
-
-    Returns:
-        For each argument the axis of which output position i uses position i alone; None for an argument that all
-        positions use in the same way, and for constants. None for the whole if the op mixes positions.
-    """
-    shapes = [None if parent is None else vertices[parent[0]].shapes[parent[1]] for parent in vertex.parents]
+def argument_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:
+    """The axes of a vertex's arguments that run along one axis of its output: see `tinyseq.inspect.axes.input_axes`."""
     if vertex.is_leaf:
         return []
-    if vertex.op == "matmul":
-        return _through_matmul(len(vertex.shape), axis, shapes)
-    if vertex.family in ELEMENTWISE:
-        return [_broadcast_axis(len(vertex.shape), axis, shape) for shape in shapes]
-    if vertex.family in REDUCTIONS:
-        return _through_reduction(vertex, axis, shapes[0])
-    rule = _RULES.get(vertex.op)
-    return rule(vertex, axis, shapes) if rule else None
-
-
-def _broadcast_axis(ndim: int, axis: int, shape: Shape | None) -> int | None:
-    own = axis - ndim + len(shape or ())
-    return own if shape and own >= 0 and shape[own] != 1 else None
-
-
-def _through_matmul(ndim: int, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    if any(shape is not None and len(shape) < 2 for shape in shapes):
-        return None
-    if axis < ndim - 2:
-        return [_broadcast_axis(ndim, axis, shape) for shape in shapes]
-    x, y = shapes
-    rows = axis == ndim - 2
-    return [len(x) - 2 if x and rows else None, len(y) - 1 if y and not rows else None]
-
-
-def _through_reduction(vertex: Vertex, axis: int, shape: Shape | None) -> list[int | None] | None:
-    if shape is None:
-        return None
-    named = vertex.attrs.get("axis")
-    gone = (
-        range(len(shape))
-        if named is None
-        else [a % len(shape) for a in (named if isinstance(named, tuple) else (named,))]
-    )
-    if vertex.attrs.get("keepdims"):
-        return None if axis in gone else [axis]
-    return [[a for a in range(len(shape)) if a not in gone][axis]]
-
-
-def _along(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    named = vertex.attrs.get("axis")
-    return None if named is None or named % len(vertex.shape) == axis else [axis]
-
-
-def _transpose(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    return [vertex.attrs["order"][axis]]
-
-
-def _reshape(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    """An axis survives if as many elements lie before it, and it is as long."""
-    old, new = shapes[0] or (), vertex.shape
-    for own, side in enumerate(old):
-        if side == new[axis] and prod(old[:own]) == prod(new[:axis]):
-            return [own]
-    return None
-
-
-def _joined(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    return None if vertex.attrs["axis"] % len(vertex.shape) == axis else [axis] * len(shapes)
-
-
-def _split(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    return None if vertex.attrs["axis"] % len(vertex.shape) == axis else [axis]
-
-
-def _cross_entropy(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    return [axis]
-
-
-def _getitem(vertex: Vertex, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    """A look-up of rows by an array of ids, or slices that leave the axis whole."""
-    index: Any = vertex.attrs["index"]
-    parts: Iterable[Any] = index if isinstance(index, tuple) else (index,)
-    out, own = 0, 0
-    for part in parts:
-        if hasattr(part, "ndim") and part.dtype.kind != "b":
-            if out <= axis < out + part.ndim:
-                return [None]
-            out, own = out + part.ndim, own + 1
-        elif isinstance(part, slice):
-            if out == axis:
-                return [own] if part == slice(None) else None
-            out, own = out + 1, own + 1
-        elif isinstance(part, int):
-            own += 1
-        else:
-            return None
-    return [own + axis - out]
-
-
-_RULES = {
-    **dict.fromkeys(ALONG_ONE_AXIS, _along),
-    "transpose": _transpose,
-    "reshape": _reshape,
-    "concatenate": _joined,
-    "split": _split,
-    "softmax_cross_entropy": _cross_entropy,
-    "getitem": _getitem,
-}
+    shapes = tuple(None if parent is None else vertices[parent[0]].shapes[parent[1]] for parent in vertex.parents)
+    return input_axes(Applied(vertex.op, vertex.family, vertex.shape, shapes, vertex.attrs), axis)

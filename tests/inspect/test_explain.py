@@ -1,0 +1,81 @@
+"""`explain`: the chain rule of a graph, written out."""
+
+import re
+
+import pytest
+from loops import LAYERS, layer, normal, plain_loop
+
+import tinyseq as ts
+
+
+def test_two_steps_of_a_plain_network_are_written_out():
+    weight = ts.nn.Parameter(normal(0, 2, 2))
+    weight.node.name = "rnn.weight_hh_l0"
+    losses, _ = plain_loop([weight] * 2, normal(1, 2, 2, 1))
+    explanation = ts.inspect.explain(losses[1], weight)
+    assert explanation.text.splitlines() == [
+        "dL/dW = the sum of 2 uses of W = rnn.weight_hh_l0, shape (2, 2): matmul at steps 0, 1",
+        "",
+        "             L = sum(u_1)                ∇u_1[i] = ∇L",
+        "             u_1 = multiply(h_1, h_1)    ∇h_1 += ∇u_1 h_1",
+        "             u_1 = multiply(h_1, h_1)    ∇h_1 += ∇u_1 h_1",
+        "  step 1     h_1 = tanh(b_1)             ∇b_1 = ∇h_1 (1 - h_1²)",
+        "  step 1     b_1 = add(const, a_1)       ∇a_1 = ∇b_1",
+        "  step 1     a_1 = matmul(W, h_0)        ∇W += ∇a_1 h_0ᵀ",
+        "  step 1     a_1 = matmul(W, h_0)        ∇h_0 = Wᵀ ∇a_1",
+        "  step 0     h_0 = tanh(b_0)             ∇b_0 = ∇h_0 (1 - h_0²)",
+        "  step 0     b_0 = add(const, a_0)       ∇a_0 = ∇b_0",
+        "  step 0     a_0 = matmul(W, const)      ∇W += ∇a_0 constᵀ",
+    ]
+    assert r"&\bar {W} \mathrel{+}= \bar {a_{1}}\,{h_{0}}^\top && t = 1 \\" in explanation.tex.splitlines()
+    assert r"\sum_{t=0}^{1}" in explanation.headline_tex
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_every_edge_on_the_way_is_a_line_and_long_sequences_are_elided(name):
+    net = layer(name, 2, 3, 2)
+    loss = (net(ts.tensor(normal(0, 30, 1, 2)))[0] ** 2.0).mean()
+    explanation = ts.inspect.explain(loss, net.weight_hh_l0)
+    per_step = {t: sum(line.step == t for line in explanation.lines) for t in range(30)}
+    assert len({per_step[t] for t in range(1, 29)}) == 1  # the same code in every step
+    assert sum(line.text.startswith(("∇W +=", "∇W =")) for line in explanation.lines) >= 30 * (1 - ("taught" in name))
+    shown = re.findall(r"^ +step (\d+)", explanation.text, re.MULTILINE)
+    assert set(shown) == {"29", "28", "0"}
+    assert "⋮" in explanation.text
+    assert explanation.tex.count("{") == explanation.tex.count("}")
+    assert explanation._repr_latex_().startswith("$$")
+
+
+def test_a_name_of_any_kind_breaks_neither_text_nor_tex():
+    weight, other = ts.nn.Parameter([2.0]), ts.nn.Parameter([3.0])
+    other.node.name = "a_b\n{$x^2$} \\end{aligned} & %" + "z" * 1000
+    with ts.scope("new\nline_{"), ts.step(0):
+        h = ts.tanh(weight * other)
+    with ts.scope("plain"), ts.step(0):
+        loss = (h * other).sum()
+    explanation = ts.inspect.explain(loss, weight)
+    assert len(explanation.text.splitlines()) == 2 + len(explanation.lines) == 6
+    assert max(map(len, explanation.text.splitlines())) < 250
+    unescaped = re.sub(r"\\[{}]", "", explanation.tex)
+    assert unescaped.count("{") == unescaped.count("}")
+    assert unescaped.count(r"\end") == 1
+    assert not re.search(r"(?<!\\)[$%]", explanation.tex)
+
+
+def test_every_op_s_rule_can_be_written_out():
+    """No TeX is left in the text, and the argument's own name is on the left."""
+    from tinyseq.autograd.op import OPS
+    from tinyseq.inspect.explain import _plain
+
+    for op in OPS.values():
+        if not op.module.startswith("tinyseq.") or op.name.endswith("_example"):
+            continue  # other tests and examples declare ops of their own
+        assert "\\" not in _plain(op.tex), op.name
+        assert op.vjp is None or op.tex, op.name
+
+
+def test_the_second_argument_has_its_own_rule():
+    w = ts.tensor(2.0, requires_grad=True)
+    assert "∇W = -∇L const / W²" in ts.inspect.explain(ts.divide(3.0, w), w).text
+    assert "∇W = ∇L [¬const]" in ts.inspect.explain(ts.where(True, 1.0, w), w).text
+    assert "∇W = ∇u_1[1]" in ts.inspect.explain(ts.stack([ts.tensor(1.0), w]).sum(), w).text

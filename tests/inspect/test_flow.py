@@ -1,0 +1,96 @@
+"""`gradient_flow`: norms of the gradients at states and gates."""
+
+import numpy as np
+import pytest
+from loops import LAYERS, layer, normal
+
+import tinyseq as ts
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_the_norms_are_those_of_gradients_at_noise_added_to_each_state(name):
+    """A zero that is added to a state has the state's gradient; steps are taken by the cells' formulas."""
+    net = layer(name, 2, 3, seed=4)
+    x, upstream = normal(0, 5, 2, 2), normal(1, 5, 2, 3)
+    output, _ = net(ts.tensor(x))
+    flow = ts.inspect.gradient_flow((output * ts.tensor(upstream)).sum())
+    zeros, total = {}, 0.0
+    states = (ts.zeros(3, 2),) * net.states
+    bias_hh = ts.reshape(net.bias_hh_l0, (-1, 1))
+    for t in range(5):
+        z = net.weight_ih_l0 @ ts.tensor(x[t].T)
+        z = z + net.input_bias(ts.reshape(net.bias_ih_l0, (-1, 1)), bias_hh)
+        before = states[0]
+        states = net.step(z, states, net.weight_hh_l0, bias_hh)
+        for letter in "hc"[: len(states)]:
+            zeros[letter, t] = ts.zeros(3, 2).requires_grad_()
+        if net.states == 2:  # h_t = o tanh(c_t), so that a change of c_t reaches h_t as well
+            c = states[1] + zeros["c", t]
+            o = ts.sigmoid((z + net.weight_hh_l0 @ before)[9:])
+            states = (o * ts.tanh(c) + zeros["h", t], c)
+        else:
+            states = (states[0] + zeros["h", t],)
+        total = total + (ts.transpose(states[0]) * ts.tensor(upstream[t])).sum()
+    for (letter, t), zero in zeros.items():
+        expected = np.linalg.norm(ts.grad(total, zero, retain_graph=True).numpy())
+        assert flow.states[letter][t] == pytest.approx(expected, rel=1e-9), (letter, t)
+    assert set(flow.states) == set("hc"[: net.states])
+    assert set(flow.gates) == {"RNN": set(), "LSTM": set("ifgo")}.get(name, set("rzn"))
+
+
+def test_the_gates_of_an_lstm_have_the_gradients_of_the_formulas():
+    """dL/do = dL/dh tanh(c), dL/df = dL/dc c_{t-1}, dL/di = dL/dc g, dL/dg = dL/dc i, in the last step."""
+    net, x = layer("LSTM", 2, 3, seed=5), normal(0, 2, 1, 2)
+    output, _ = net(ts.tensor(x))
+    flow = ts.inspect.gradient_flow((output[1] * output[1]).sum())
+    _, (h, c) = net(ts.tensor(x[:1]))
+    h, c_before = h.numpy()[0, 0], c.numpy()[0, 0]
+    bias = net.bias_ih_l0.numpy() + net.bias_hh_l0.numpy()
+    z = net.weight_ih_l0.numpy() @ x[1, 0] + net.weight_hh_l0.numpy() @ h + bias
+    i, f, g, o = np.split(z, 4)
+    i, f, g, o = 1 / (1 + np.exp(-i)), 1 / (1 + np.exp(-f)), np.tanh(g), 1 / (1 + np.exp(-o))
+    c = f * c_before + i * g
+    dh = 2 * o * np.tanh(c)
+    dc = dh * o * (1 - np.tanh(c) ** 2)
+    expected = {"o": dh * np.tanh(c), "f": dc * c_before, "i": dc * g, "g": dc * i}
+    for gate, gradient in expected.items():
+        assert flow.gates[gate][1] == pytest.approx(np.linalg.norm(gradient)), gate
+
+
+def test_layers_and_directions_are_told_apart():
+    net = layer("LSTM", 2, 3, 2, bidirectional=True)
+    flow = ts.inspect.gradient_flow(net(ts.tensor(normal(0, 4, 1, 2)))[0].sum())
+    assert list(flow.states) == [f"{run}.{s}" for run in ("l0", "l0_reverse", "l1", "l1_reverse") for s in "hc"]
+    assert all(norms.shape == (4,) and (norms > 0).all() for norms in flow.states.values())
+    assert "l1_reverse.h" in repr(flow)
+
+
+def test_a_state_s_norm_in_a_ragged_batch_is_that_of_the_masked_state():
+    """The last step of a sequence that is over hands its state on unchanged."""
+    net = layer("LSTM", 2, 3)
+    _, (h, c) = net(ts.tensor(normal(0, 4, 2, 2)), lengths=[4, 1])
+    weight = ts.tensor(normal(1, 2, 3))
+    flow = ts.inspect.gradient_flow((h[0] * weight).sum() + c.sum() * 0.0)
+    assert flow.states["h"][3] == pytest.approx(np.linalg.norm(weight.numpy()))
+
+
+def test_the_gradient_of_a_loop_of_one_s_own_is_found():
+    cell = ts.nn.LSTMCell(2, 3, dtype="float64")
+    state, total = None, 0.0
+    for t in range(4):
+        with ts.step(t):
+            state = cell(ts.tensor(normal(t, 1, 2)), state)
+            total = total + (state[0] * state[0]).sum()
+    flow = ts.inspect.gradient_flow(total)
+    assert flow.states["h"][3] == pytest.approx(2 * np.linalg.norm(state[0].numpy()))
+    assert set(flow.states) == {"h", "c"}
+
+
+def test_messages_of_a_markov_chain_are_states_whose_gradients_are_posteriors():
+    rng = np.random.default_rng(0)
+    tables = rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), 3), rng.dirichlet(np.ones(4), 3)
+    x = [0, 3, 1, 2]
+    initial = ts.tensor(np.log(tables[0]), requires_grad=True)
+    log_z = ts.hmm.chain(initial, np.log(tables[1]), np.log(tables[2][:, x].T))
+    norms = ts.inspect.gradient_flow(log_z).states["state"]
+    np.testing.assert_allclose(norms, np.linalg.norm(ts.hmm.HMM(*tables).posterior(x).states, axis=1), rtol=1e-10)

@@ -1,0 +1,61 @@
+"""`grad_by_lag`: which loss owes what to which use, and what truncation drops."""
+
+import numpy as np
+import pytest
+from loops import normal, plain_loop
+
+import tinyseq as ts
+
+
+@pytest.fixture(scope="module")
+def lags():
+    x, weight = normal(1, 6, 3, 2), ts.tensor(normal(2, 3, 3), requires_grad=True)
+    losses, _ = plain_loop([weight] * 6, x)
+    return x, weight, losses, ts.inspect.grad_by_lag(losses, weight)
+
+
+def test_a_row_is_one_loss_and_the_table_sums_to_the_gradient(lags):
+    _, weight, losses, table = lags
+    assert table.terms.shape == (6, 6, 3, 3)
+    for s, loss in enumerate(losses):
+        np.testing.assert_allclose(
+            table[s].numpy().sum(0), ts.grad(loss, weight, retain_graph=True).numpy(), rtol=1e-11, atol=1e-13
+        )
+        assert (table.norms[s, s + 1 :] == 0).all()
+    whole = ts.grad(sum(losses), weight, retain_graph=True)
+    np.testing.assert_allclose(table.total().numpy(), whole.numpy(), rtol=1e-11)
+    np.testing.assert_allclose(table.norms[4, 1], np.linalg.norm(table[4, 1].numpy()))
+
+
+@pytest.mark.parametrize("k", range(7))
+def test_dropped_is_what_a_run_that_looks_back_over_k_steps_lacks(lags, k):
+    x, weight, losses, table = lags
+    whole = ts.grad(sum(losses), weight, retain_graph=True).numpy()
+    kept = np.zeros((3, 3))
+    for s in range(6):  # loss s sees the state before step s - k as a constant
+        again, _ = plain_loop([weight] * 6, x, keep_state=lambda t, h, s=s: h.detach() if t == s - k else h)
+        kept += ts.grad(again[s], weight).numpy()
+    np.testing.assert_allclose(table.dropped(k).numpy(), whole - kept, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("length", range(1, 8))
+def test_windows_drop_what_a_run_with_detached_states_lacks(lags, length):
+    x, weight, losses, table = lags
+    whole = ts.grad(sum(losses), weight, retain_graph=True).numpy()
+    again, _ = plain_loop([weight] * 6, x, keep_state=lambda t, h: h.detach() if t % length == 0 else h)
+    kept = ts.grad(sum(again), weight).numpy()
+    np.testing.assert_allclose(table.dropped_by_windows(length).numpy(), whole - kept, rtol=1e-9, atol=1e-12)
+
+
+def test_norms_alone_are_the_same_norms(lags):
+    _, weight, losses, table = lags
+    small = ts.inspect.grad_by_lag(losses, weight, norms_only=True)
+    np.testing.assert_array_equal(small.norms, table.norms)
+    assert small.by_lag()[0] == pytest.approx(np.trace(table.norms))
+    with pytest.raises(ValueError, match="norms only"):
+        small.dropped(1)
+    with pytest.raises(ValueError, match="k must be at least 0"):
+        table.dropped(-1)
+    with pytest.raises(ValueError, match="length must be at least 1"):
+        table.dropped_by_windows(0)
+    assert "6 losses by 6 uses" in repr(small)

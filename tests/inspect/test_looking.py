@@ -1,0 +1,83 @@
+"""What holds for every question that `ts.inspect` answers."""
+
+import numpy as np
+import pytest
+from loops import layer, normal
+
+import tinyseq as ts
+
+
+def test_looking_changes_nothing():
+    net = layer("LSTM", 2, 3, 2)
+    x = ts.tensor(normal(0, 6, 2, 2))
+    (net(x)[0].sum() * 2).backward()
+    plain = [p.grad.numpy() for p in net.parameters()]
+    net.zero_grad()
+    output, _ = net(x)
+    loss = output.sum() * 2
+    for _ in range(2):
+        ts.inspect.grad_by_step(loss, net.weight_hh_l0)
+        ts.inspect.grad_by_lag([loss], net.weight_hh_l1)
+        ts.inspect.gradient_flow(loss)
+        ts.inspect.jacobian_norms(output[1], output[5])
+        ts.inspect.saved_memory(loss)
+        ts.inspect.explain(loss, net.weight_hh_l0)
+    assert all(p.grad is None for p in net.parameters())
+    loss.backward()
+    for before, p in zip(plain, net.parameters(), strict=True):
+        assert (before == p.grad.numpy()).all()
+
+
+def test_arrays_of_another_library_are_looked_at_with_its_own_functions():
+    xp = pytest.importorskip("array_api_strict", reason="the stand-in for libraries other than NumPy")
+    weights = [ts.tensor(library.asarray(normal(0, 3, 3)), requires_grad=True) for library in (np, xp)]
+    found = []
+    for weight in weights:
+        losses, states, h = [], [], ts.tensor(weight.detach()[:, :1])
+        for t in range(4):
+            with ts.step(t):
+                h = ts.tanh(weight @ h)
+            states.append(h)
+            losses.append((h * h).sum())
+        table = ts.inspect.grad_by_lag(losses, weight)
+        jacobian = ts.inspect.jacobian_norms(states[0], ts.stack(states)[3])
+        flow = ts.inspect.gradient_flow(losses[3]).states["h"]
+        memory = ts.inspect.saved_memory(losses[3]).total
+        found.append([table.dropped(1).numpy(), table.norms, jacobian.jacobian, jacobian.bound, flow, memory])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_a_thousand_steps_need_no_recursion():
+    net = layer("RNN", 1, 2)
+    output, _ = net(ts.ones(1500, 1, 1))
+    loss = output[1499].sum()
+    terms = ts.inspect.grad_by_step(loss, net.weight_hh_l0).numpy()
+    np.testing.assert_allclose(terms.sum(0), ts.grad(loss, net.weight_hh_l0, retain_graph=True).numpy(), rtol=1e-9)
+    assert ts.inspect.gradient_flow(loss).states["h"].shape == (1500,)
+    assert len(ts.inspect.explain(loss, net.weight_hh_l0).text.splitlines()) < 40
+
+
+def test_what_cannot_be_asked_is_said():
+    weight, other = ts.tensor([1.0, 2.0], requires_grad=True), ts.tensor([1.0], requires_grad=True)
+    with ts.step(0):
+        loss = (weight * 2.0).sum()
+    with pytest.raises(ValueError, match=r"loss does not depend on W \(unnamed, shape \(1,\)\)"):
+        ts.inspect.grad_by_step(loss, other)
+    with pytest.raises(ValueError, match="no loss depends on W"):
+        ts.inspect.grad_by_lag([loss], other)
+    with pytest.raises(ValueError, match="at least one loss"):
+        ts.inspect.grad_by_lag([], weight)
+    with pytest.raises(ValueError, match=r"single number, got shape \(2,\)"):
+        ts.inspect.grad_by_step(weight * 2.0, weight)
+    with pytest.raises(ValueError, match="does not depend on W"):
+        ts.inspect.explain(loss, other)
+    with pytest.raises(ValueError, match="no state is handed"):
+        ts.inspect.gradient_flow(loss)
+    with pytest.raises(ValueError, match="h_t does not depend on h_s"):
+        ts.inspect.jacobian_norms(other, loss)
+    loss.backward()
+    with pytest.raises(RuntimeError, match="retain_graph=True"):
+        ts.inspect.grad_by_step(loss, weight)
+    with pytest.raises(RuntimeError, match="has freed this graph"):
+        ts.inspect.saved_memory(loss)

@@ -1,0 +1,143 @@
+"""How the axes of an op's result run along those of its arguments.
+
+Slicing along an axis commutes with every op that does not mix positions along it. The drawings use that to put the
+W x_t + b of all steps back into the columns of the steps, and `grad_by_step` to tell the steps' shares of its gradient
+apart.
+"""
+
+from collections.abc import Iterable, Mapping
+from math import prod
+from typing import Any, NamedTuple
+
+Shape = tuple[int, ...]
+
+# Families of ops, as their declarations name them.
+ELEMENTWISE = {"elementwise", "clip", "where", "astype", "boolean", "broadcast_to"}
+REDUCTIONS = {"reduce", "reduce_some", "reduce_one"}
+ALONG_ONE_AXIS = {"softmax", "log_softmax", "cumsum", "cumprod", "flip"}
+
+
+class Applied(NamedTuple):
+    """One use of an op, as far as axes go.
+
+    Attributes:
+        op, family: its name and its family, as the declaration has them.
+        shape: of the result.
+        arguments: their shapes; None for a constant whose shape is not known.
+        attrs: the op's settings.
+    """
+
+    op: str
+    family: str
+    shape: Shape
+    arguments: tuple[Shape | None, ...]
+    attrs: Mapping[str, Any]
+
+
+def input_axes(use: Applied, axis: int) -> list[int | None] | None:
+    """The axis of each argument that runs along one axis of an op's result.
+
+    Returns:
+        For each argument the axis of which result position i uses position i alone; None for an argument that all
+        positions use in the same way, and for unknown ones. None for the whole if the op mixes positions.
+    """
+    shapes = list(use.arguments)
+    if use.op == "matmul":
+        return _through_matmul(len(use.shape), axis, shapes)
+    if use.family in ELEMENTWISE:
+        return [_broadcast_axis(len(use.shape), axis, shape) for shape in shapes]
+    if use.family in REDUCTIONS:
+        return _through_reduction(use, axis, shapes[0])
+    rule = _RULES.get(use.op)
+    return rule(use, axis, shapes) if rule else None
+
+
+def _broadcast_axis(ndim: int, axis: int, shape: Shape | None) -> int | None:
+    own = axis - ndim + len(shape or ())
+    return own if shape and own >= 0 and shape[own] != 1 else None
+
+
+def _through_matmul(ndim: int, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    if any(shape is not None and len(shape) < 2 for shape in shapes):
+        return None
+    if axis < ndim - 2:
+        return [_broadcast_axis(ndim, axis, shape) for shape in shapes]
+    x, y = shapes
+    rows = axis == ndim - 2
+    return [len(x) - 2 if x and rows else None, len(y) - 1 if y and not rows else None]
+
+
+def _through_reduction(use: Applied, axis: int, shape: Shape | None) -> list[int | None] | None:
+    if shape is None:
+        return None
+    named = use.attrs.get("axis")
+    gone = (
+        range(len(shape))
+        if named is None
+        else [a % len(shape) for a in (named if isinstance(named, tuple) else (named,))]
+    )
+    if use.attrs.get("keepdims"):
+        return None if axis in gone else [axis]
+    return [[a for a in range(len(shape)) if a not in gone][axis]]
+
+
+def _along(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    named = use.attrs.get("axis")
+    return None if named is None or named % len(use.shape) == axis else [axis]
+
+
+def _transpose(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    return [use.attrs["order"][axis]]
+
+
+def _reshape(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    """An axis survives if as many elements lie before it, and it is as long."""
+    old, new = shapes[0] or (), use.shape
+    for own, side in enumerate(old):
+        if side == new[axis] and prod(old[:own]) == prod(new[:axis]):
+            return [own]
+    return None
+
+
+def _joined(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    return None if use.attrs["axis"] % len(use.shape) == axis else [axis] * len(shapes)
+
+
+def _split(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    return None if use.attrs["axis"] % len(use.shape) == axis else [axis]
+
+
+def _cross_entropy(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    return [axis]
+
+
+def _getitem(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    """A look-up of rows by an array of ids, or slices that leave the axis whole."""
+    index: Any = use.attrs["index"]
+    parts: Iterable[Any] = index if isinstance(index, tuple) else (index,)
+    out, own = 0, 0
+    for part in parts:
+        if hasattr(part, "ndim") and part.dtype.kind != "b":
+            if out <= axis < out + part.ndim:
+                return [None]
+            out, own = out + part.ndim, own + 1
+        elif isinstance(part, slice):
+            if out == axis:
+                return [own] if part == slice(None) else None
+            out, own = out + 1, own + 1
+        elif isinstance(part, int):
+            own += 1
+        else:
+            return None
+    return [own + axis - out]
+
+
+_RULES = {
+    **dict.fromkeys(ALONG_ONE_AXIS, _along),
+    "transpose": _transpose,
+    "reshape": _reshape,
+    "concatenate": _joined,
+    "split": _split,
+    "softmax_cross_entropy": _cross_entropy,
+    "getitem": _getitem,
+}

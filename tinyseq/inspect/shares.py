@@ -1,0 +1,171 @@
+"""Each step's share of a gradient that all steps send back together.
+
+A layer computes z = W_ih x + b for all steps at once and hands z_t to step t. One walk back from the whole of dL/dz is
+enough to tell the steps apart again: as long as a gradient has a time axis, position t on it is step t's. Where an op
+takes a value without that axis, such as W_ih, its rule is asked for one position at a time.
+"""
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from tinyseq.autograd.graph import Node, Output, Parent, owner
+from tinyseq.autograd.op import summed_to
+from tinyseq.backend import Array, is_array, namespace_of
+from tinyseq.inspect.axes import Applied, input_axes
+from tinyseq.inspect.paths import add, visits
+
+Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and the gradients
+Axes = list[int | None]
+
+
+class Timed(NamedTuple):
+    """Where a gradient of many steps arrives.
+
+    Attributes:
+        parent: whose gradient it is.
+        axis: the axis on which the steps are told apart.
+        steps: pairs of a position on it and the step that it belongs to.
+    """
+
+    parent: Parent
+    axis: int
+    steps: tuple[tuple[int, int], ...]
+
+
+def shares(sent: Sent, prologue: set[Parent], target: Parent) -> dict[int, Array]:
+    """What arrives at the target from each step.
+
+    Args:
+        sent: what the steps send to values that were made before the loop.
+        prologue: the target, and all that was made of it before the loop.
+        target: where to arrive.
+    """
+    found: dict[int, Array] = {}
+    for step, seeds in _Joint(sent, prologue, target).alone.items():
+        if target in seeds:
+            add(found, step, seeds[target])
+        for _, _, contributions in visits(seeds, prologue):
+            for parent, g in contributions:
+                if parent is target:
+                    add(found, step, g)
+    return found
+
+
+class _Joint:
+    """Carries what the steps send back as far as one walk can tell them apart.
+
+    Attributes:
+        alone: what is left to carry, for each step on its own.
+    """
+
+    def __init__(self, sent: Sent, prologue: set[Parent], target: Parent) -> None:
+        self.alone: Sent = {step: dict(seeds) for step, seeds in sent.items()}
+        self.prologue, self.target = prologue, target
+        self.arrived: dict[Parent, dict[Timed, Array]] = defaultdict(dict)  # by node
+        for node, outputs in _handed_out(sent).items():
+            parts: list[Any] = [None] * len(node.shape)
+            for output, step in outputs.items():
+                parts[output.index] = self.alone[step].pop(output)
+            whole = _rule(node, 0, parts)
+            steps = tuple((output.index, step) for output, step in outputs.items())
+            self._arrive(node.edges[0], node.attrs["axis"] % whole.ndim, steps, whole)
+        for node in sorted((n for n in prologue if isinstance(n, Node)), key=lambda n: -n.seq):
+            for timed, g in self.arrived.pop(node, {}).items():
+                self._carry(node, timed, g)
+
+    def _carry(self, node: Node, timed: Timed, g: Array) -> None:
+        """Through the rules of one node: all steps at once to arguments that have a time axis too."""
+        axes = _argument_axes(node, timed.axis)
+        timeless = [edge for edge, axis in zip(node.edges, axes or (), strict=False) if axis is None]
+        if axes is None or not (_can_be_cut(node) or self.prologue.isdisjoint(timeless)):
+            self._part(timed, g)
+            return
+        upstream: Any = g
+        if isinstance(timed.parent, Output):
+            upstream = [g if i == timed.parent.index else None for i in range(len(node.shape))]
+        for i, (edge, axis) in enumerate(zip(node.edges, axes, strict=True)):
+            if edge is None or edge not in self.prologue:
+                continue
+            if axis is not None:
+                self._arrive(edge, axis, timed.steps, _rule(node, i, upstream))
+                continue
+            for position, step in timed.steps:
+                saved = _saved_at(node, timed.axis, axes, position)
+                add(self.alone[step], edge, _rule(node, i, _at(g, timed.axis, position), saved))
+
+    def _arrive(self, parent: Parent | None, axis: int, steps: tuple[tuple[int, int], ...], g: Array) -> None:
+        if parent is None or parent not in self.prologue:
+            return
+        timed = Timed(parent, axis, steps)
+        if parent is self.target:
+            self._part(timed, g)
+        else:
+            add(self.arrived[owner(parent)], timed, g)
+
+    def _part(self, timed: Timed, g: Array) -> None:
+        """Each step's own gradient, with zeros at the other steps' positions."""
+        xp = namespace_of(g)
+        sides = tuple(-1 if axis == timed.axis else 1 for axis in range(g.ndim))
+        place = xp.reshape(xp.arange(g.shape[timed.axis]), sides)
+        for position, step in timed.steps:
+            add(self.alone[step], timed.parent, xp.where(place == position, g, xp.zeros_like(g)))
+
+
+def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
+    """The nodes that take a time axis apart, and the step to which each of their outputs goes."""
+    readers: dict[Output, list[int]] = defaultdict(list)
+    for step, seeds in sent.items():
+        for parent in seeds:
+            if isinstance(parent, Output) and parent.node.op.name == "unbind":
+                readers[parent].append(step)
+    shared = {output.node for output, steps in readers.items() if len(steps) > 1}
+    found: dict[Node, dict[Output, int]] = defaultdict(dict)
+    for output, steps in readers.items():
+        if output.node not in shared and not (output.hooks or output.node.hooks):
+            found[output.node][output] = steps[0]
+    return found
+
+
+def _argument_axes(node: Node, axis: int) -> Axes | None:
+    """The axis of each argument that runs along an axis of the result; None where the steps mix, or might."""
+    op = node.op
+    if node.hooks or not op.module.startswith("tinyseq."):
+        return None  # hooks see whole gradients, and an op's family may say little about what users declare
+    shapes = [None if edge is None else edge.shape for edge in node.edges]
+    for part, value in zip(op.saves, node.saved or (), strict=True):
+        if part in op.inputs and is_array(value):
+            shapes[op.inputs.index(part)] = tuple(value.shape)
+    shape = node.shape[0] if op.outputs else node.shape
+    return input_axes(Applied(op.name, op.calls, shape, tuple(shapes), node.attrs), axis)
+
+
+def _can_be_cut(node: Node) -> bool:
+    """Whether the rules work on one position of everything that they read."""
+    op = node.op
+    return not (node.attrs or op.outputs or op.variadic) and all(
+        part == "out" or part in op.inputs for part in op.saves
+    )
+
+
+def _saved_at(node: Node, axis: int, axes: Axes, position: int) -> tuple[Any, ...]:
+    """What the rules of a node read, at one position of its result's axis."""
+    found = []
+    for part, value in zip(node.op.saves, node.saved or (), strict=True):
+        own = axis if part == "out" else axes[node.op.inputs.index(part)]
+        found.append(value if own is None else _at(value, own, position))
+    return tuple(found)
+
+
+def _at(array: Array, axis: int, position: int) -> Array:
+    return array[(slice(None),) * axis + (slice(position, position + 1),)]
+
+
+def _rule(node: Node, i: int, g: Any, saved: tuple[Any, ...] | None = None) -> Array:
+    """The gradient of one argument, in its shape and type."""
+    edge = node.edges[i]
+    assert edge is not None
+    assert node.saved is not None
+    xp = namespace_of(next(part for part in g if part is not None) if node.op.outputs else g)
+    found = node.op.rules[i](xp, g, *(node.saved if saved is None else saved), **node.attrs)
+    found = summed_to(xp, found, edge.shape)
+    return found if found.dtype == edge.dtype else xp.astype(found, edge.dtype)
