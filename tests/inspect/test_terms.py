@@ -1,5 +1,7 @@
 """`grad_by_step` and what it says of a weight's uses, against copies of the weight, formulas and differences."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -101,6 +103,37 @@ def test_the_terms_of_a_trigram_chain_are_its_posteriors_too():
     log_z = ts.hmm.chain(tuple(map(np.log, initial)), scores, np.log(emission[:, x].T))
     pairs = ts.hmm.HMM(initial, transition, emission).posterior(x).transitions
     np.testing.assert_allclose(ts.inspect.grad_by_step(log_z, scores).numpy()[2:], pairs, rtol=1e-10, atol=1e-14)
+
+
+def test_a_field_s_terms_are_the_pairs_observed_less_the_pairs_expected():
+    rng = np.random.default_rng(2)
+    crf, scores, tags, lengths = (
+        ts.nn.CRF(3, dtype="float64"),
+        rng.standard_normal((4, 2, 3)),
+        rng.integers(0, 3, (4, 2)),
+        [4, 2],
+    )
+    loss = crf.log_likelihood(scores, tags, lengths, by_step=True).sum()
+    terms = ts.inspect.grad_by_step(loss, crf.transition).numpy()
+    expected = np.zeros((4, 3, 3))
+    for b, length in enumerate(lengths):
+        weights = {}
+        for path in itertools.product(range(3), repeat=length):
+            total = crf.start.numpy()[path[0]] + crf.end.numpy()[path[-1]]
+            total += sum(scores[t, b, tag] for t, tag in enumerate(path))
+            weights[path] = np.exp(total + sum(crf.transition.numpy()[pair] for pair in itertools.pairwise(path)))
+        for path, weight in [*weights.items(), (tuple(tags[:length, b]), -sum(weights.values()))]:
+            for t in range(1, length):
+                expected[t, path[t - 1], path[t]] -= weight / sum(weights.values())
+    np.testing.assert_allclose(terms, expected, rtol=1e-9, atol=1e-12)
+    (start,) = ts.grad([loss], [crf.start], retain_graph=True)
+    np.testing.assert_allclose(ts.inspect.grad_by_step(loss, crf.start).numpy()[0], start.numpy(), rtol=1e-12)
+
+
+def test_a_chain_computed_at_once_says_how_to_go_step_by_step():
+    crf = ts.nn.CRF(2)
+    with pytest.raises(ValueError, match=r"outside of every time step: (?s:.*)by_step=True"):
+        ts.inspect.grad_by_step(crf.log_likelihood(ts.zeros(3, 2), [0, 1, 1]), crf.transition)
 
 
 def test_the_result_of_an_op_can_stand_for_the_weight():

@@ -239,11 +239,18 @@ def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
                 raise ValueError(
                     f"{name} uses W ({_called(target)}) outside of every time step: in {node.op.name} ({node.label}). "
                     "Such a use has no step of its own. Put the uses inside `with ts.step(t):`, one for each step, or "
-                    "leave that part of the loss out; ts.grad gives the whole gradient"
+                    "leave that part of the loss out; ts.grad gives the whole gradient" + _hint(seen)
                 )
             if edge is not None and owner(edge) not in seen:
                 seen.add(owner(edge))
                 stack.append(owner(edge))
+
+
+def _hint(nodes: set[Leaf | Node]) -> str:
+    """What to use in place of an op that takes all steps of a chain at once."""
+    if not any(isinstance(node, Node) and node.op.calls == "chain" for node in nodes):
+        return ""
+    return ". A chain goes step by step with ts.hmm.chain, and a CRF with log_likelihood(..., by_step=True)"
 
 
 def _called(target: Parent) -> str:

@@ -12,19 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.autograd.modes import enable_grad
+from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.ops.shape import expand_dims
+from tinyseq.autograd.ops.shape import expand_dims, stack
 from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.hmm import best_score, log_partition
+from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
 from tinyseq.nn.layers import check_ids
 from tinyseq.nn.module import Module
 
 Pair = tuple[int, int]
+Tables = tuple[Tensor, Tensor, Tensor]
 Floats = NDArray[np.floating[Any]]
 
 
@@ -73,17 +74,22 @@ class CRF(Module):
         self._open_start = _open((num_tags,), [(tag,) for tag in forbidden_start])
         self._open_transition = _open((num_tags, num_tags), forbidden)
 
-    def tables(self) -> tuple[Tensor, Tensor, Tensor]:
+    def tables(self) -> Tables:
         """Start, transition and end with -inf where something is forbidden."""
         return _closed(self.start, self._open_start), _closed(self.transition, self._open_transition), self.end
 
-    def log_likelihood(self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None) -> Tensor:
+    def log_likelihood(
+        self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None, *, by_step: bool = False
+    ) -> Tensor:
         """log P(tags | scores); its negative mean is the loss to train with.
 
         Args:
             scores: (T, K), or (T, B, K) for a batch.
             tags: (T,) or (T, B) ids in [0, K); what lies beyond a length is not looked at.
             lengths: (B,), the length of each sequence of a batch, from 1 to T.
+            by_step: compute step by step, by ops that carry their step: slower, but to be looked at. A drawing has a
+                column for each step, and ``ts.inspect.grad_by_step`` gives for the transitions at each step the pair
+                observed less the pairs expected.
 
         Returns:
             A number, or (B,). Tags that use a forbidden transition have -inf, without a gradient.
@@ -102,13 +108,9 @@ class CRF(Module):
         ids = np.where(real, ids, 0)
         check_ids(ids, self.num_tags, "tags")
         start, transition, end = self.tables()
-        columns = np.arange(len(stops))
-        emitted = getitem(batch, (np.arange(len(ids))[:, None], columns, ids))
-        moved = getitem(transition, (ids[:-1], ids[1:]))
-        path = total(where(constant_like(batch, real), emitted, 0.0), axis=0)
-        path = path + total(where(constant_like(batch, real[1:]), moved, 0.0), axis=0)
-        path = path + getitem(start, ids[0]) + getitem(end, ids[stops - 1, columns])
-        found: Tensor = path - _possible(log_partition(start, transition, batch, end, lengths=stops))
+        observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
+        path = observed(batch, ids, real, (start, transition, end))
+        found: Tensor = path - _possible(over_all_paths(start, transition, batch, end, lengths=stops))
         return found[0] if single else found
 
     def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Any:
@@ -193,6 +195,32 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
     if not real.all():
         scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
     return scores, stops, real
+
+
+def _observed(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
+    """The score of one path (T, B) in each sequence of a batch."""
+    start, transition, end = tables
+    columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
+    emitted = getitem(batch, (np.arange(len(ids))[:, None], columns, ids))
+    moved = getitem(transition, (ids[:-1], ids[1:]))
+    path = total(where(constant_like(batch, real), emitted, 0.0), axis=0)
+    path = path + total(where(constant_like(batch, real[1:]), moved, 0.0), axis=0)
+    found: Tensor = path + getitem(start, ids[0]) + getitem(end, ids[last, columns])
+    return found
+
+
+def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
+    """The same, from what each step adds."""
+    start, transition, end = tables
+    columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
+    parts = []
+    for t in range(len(ids)):
+        with scope("path"), step(t):
+            part = getitem(batch, (t, columns, ids[t]))
+            part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
+            parts.append(part if real[t].all() else where(constant_like(batch, real[t]), part, 0.0))
+    found: Tensor = total(stack(parts), axis=0) + getitem(end, ids[last, columns])
+    return found
 
 
 def _possible(totals: Tensor) -> Tensor:
