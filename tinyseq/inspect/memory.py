@@ -8,20 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
 from tinyseq.inspect.paths import made_of, steps_of
 
 Kind = Literal["result", "constant", "parameter"]
-VIEWS = {
-    "transpose",
-    "reshape",
-    "getitem",
-    "split",
-    "unbind",
-    "broadcast_to",
-}  # their results may look into their input
+VIEWS = {"transpose", "reshape", "getitem", "split", "unbind", "broadcast_to"}  # results may look into the input
 
 
 @dataclass(frozen=True)
@@ -33,6 +26,7 @@ class Kept:
         kind: ``"result"`` of an op, which lives only for the backward pass; ``"constant"``, such as an input; or
             ``"parameter"``, the values of a leaf, which would be there anyway.
         nbytes: its size. A view keeps the whole array that it looks into, so that is what counts.
+        made: the time step that a result was made in.
     """
 
     op: str
@@ -40,11 +34,12 @@ class Kept:
     step: int | None
     kind: Kind
     nbytes: int
+    made: int | None = None
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """A value that a step reads from another step, or from outside of the loop.
+    """A value that a step reads from another step, or from outside of the loop where it is not one of a sequence.
 
     Attributes:
         key: tells it from other values.
@@ -101,11 +96,13 @@ class SavedMemory:
         return sums
 
     def checkpointed(self, every: int) -> int:
-        """The bytes at the peak if each window of so many steps were computed again on the way back.
+        """The bytes kept at the worst moment if every layer ran in windows of so many steps under ``ts.checkpoint``.
 
-        All that a window reads from outside of it is kept: the state before it and the inputs' share z_t. Of the
-        results inside the windows, one window's are there at a time; windows of several layers or loops count
-        together. The price is one more forward pass over the steps.
+        A layer called on one window of its input after another keeps that input and the state before each window. On
+        the way back each window is computed again, and its results are there while it is walked. So all that counts is
+        inputs, the states between windows, and the results of the largest window. Values such as z = W x + b, that a
+        layer makes for all steps and hands out one by one, are made again with their window. The price is one more
+        forward pass. The gradients on their way back come on top, as they do without windows.
 
         Args:
             every: steps in a window, from 1.
@@ -115,13 +112,13 @@ class SavedMemory:
         """
         if every < 1:
             raise ValueError(f"every must be at least 1 step, got {every}")
-        windows: dict[int, int] = defaultdict(int)
+        windows: dict[tuple[tuple[str, ...], int], int] = defaultdict(int)
         always = 0
         for entry in self._own():
-            if entry.kind == "result" and entry.step is not None:
-                windows[entry.step // every] += entry.nbytes
-            else:
+            if entry.kind == "constant" or entry.step is None:
                 always += entry.nbytes
+            elif entry.made is not None and entry.made // every == entry.step // every:
+                windows[entry.scope, entry.step // every] += entry.nbytes
         handed_in = {
             crossing.key: crossing.nbytes
             for crossing in self.crossings
@@ -168,6 +165,7 @@ def saved_memory(loss: Tensor) -> SavedMemory:
         (32, {'multiply': 16, 'exp': 16}, 16)
     """
     nodes = made_of(loss)
+    sequences = _handed_out(nodes)
     entries: dict[int, Kept] = {}
     crossings: list[Crossing] = []
     for node in reversed(nodes):
@@ -176,28 +174,30 @@ def saved_memory(loss: Tensor) -> SavedMemory:
                 f"{node.op.name} (in {node.label}) keeps nothing any more: backward() has freed this graph. "
                 "Look before it, or pass it retain_graph=True"
             )
-        for kind, array in _arrays(node):
+        for edge, kind, array in _arrays(node):
             buffer, nbytes = _buffer(array)
-            entries.setdefault(buffer, Kept(node.op.name, node.label.scope, node.label.step, kind, nbytes))
+            made = None if edge is None or isinstance(edge, Leaf) else edge.label.step
+            entries.setdefault(buffer, Kept(node.op.name, node.label.scope, node.label.step, kind, nbytes, made))
         if node.label.step is not None:
-            crossings.extend(_crossings(node, node.label.step))
+            crossings.extend(_crossings(node, node.label.step, sequences))
     return SavedMemory(tuple(entries.values()), tuple(crossings), steps_of(nodes))
 
 
-def _arrays(node: Node) -> Iterator[tuple[Kind, Array]]:
-    """Every array that a node keeps: saved values, and indices among its settings."""
+def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
+    """Every array that a node keeps, and what made it: saved values, and indices among its settings."""
     op = node.op
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if op.variadic and part == op.inputs[0]:
-            for edge, array in zip(node.edges, value, strict=True):
-                if is_array(array):
-                    yield _kind(edge, array), array
-        elif is_array(value):
-            yield _kind(node.edges[op.inputs.index(part)], value) if part in op.inputs else "result", value
+            saved = list(zip(node.edges, value, strict=True))
+        else:
+            saved = [(node.edges[op.inputs.index(part)] if part in op.inputs else node, value)]
+        for edge, array in saved:
+            if is_array(array):
+                yield edge, _kind(edge, array), array
     for setting in node.attrs.values():
         for value in setting if isinstance(setting, tuple) else (setting,):
             if is_array(value):
-                yield "constant", value
+                yield None, "constant", value
 
 
 def _kind(edge: Parent | None, array: Array) -> Kind:
@@ -222,9 +222,20 @@ def _buffer(array: Array) -> tuple[int, int]:
     return id(array if _base(array) is None else _base(array)), _nbytes(array.shape, array.dtype)
 
 
-def _crossings(node: Node, step: int) -> Iterator[Crossing]:
+def _handed_out(nodes: list[Node]) -> set[Node]:
+    """What is taken apart outside of the loops for several steps, as z is."""
+    readers: dict[Node, set[int]] = defaultdict(set)
+    for node in nodes:
+        for edge in node.edges:
+            if isinstance(edge, Output) and edge.node.op.name == "unbind" and edge.label.step is None:
+                if node.label.step is not None:
+                    readers[edge.node].add(node.label.step)
+    return {made for made, steps in readers.items() if len(steps) > 1}
+
+
+def _crossings(node: Node, step: int, sequences: set[Node]) -> Iterator[Crossing]:
     for edge in node.edges:
-        if edge is None or isinstance(edge, Leaf) or edge.label.step == step:
+        if edge is None or isinstance(edge, Leaf) or edge.label.step == step or owner(edge) in sequences:
             continue
         key = (edge.seq, edge.index if isinstance(edge, Output) else 0)
         yield Crossing(key, _nbytes(edge.shape, edge.dtype), edge.label.step, step)
