@@ -68,7 +68,6 @@ def test_what_checkpointing_would_keep_is_what_a_checkpointed_run_keeps(name):
             total = total + part
         state = start
         gc.collect()
-        kept = tracemalloc.get_traced_memory()[0]
         result = window(parts[0], *state)[0]
         del part
         gc.collect()

@@ -12,6 +12,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
 from tinyseq.inspect.paths import made_of, steps_of
+from tinyseq.inspect.states import stepped
 
 Kind = Literal["result", "constant", "parameter"]
 VIEWS = {"transpose", "reshape", "getitem", "split", "unbind", "broadcast_to"}  # results may look into the input
@@ -225,11 +226,10 @@ def _buffer(array: Array) -> tuple[int, int]:
 def _handed_out(nodes: list[Node]) -> set[Node]:
     """What is taken apart outside of the loops for several steps, as z is."""
     readers: dict[Node, set[int]] = defaultdict(set)
-    for node in nodes:
+    for (_, step), node in stepped(nodes):
         for edge in node.edges:
             if isinstance(edge, Output) and edge.node.op.name == "unbind" and edge.label.step is None:
-                if node.label.step is not None:
-                    readers[edge.node].add(node.label.step)
+                readers[edge.node].add(step)
     return {made for made, steps in readers.items() if len(steps) > 1}
 
 
