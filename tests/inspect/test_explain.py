@@ -74,6 +74,32 @@ def test_every_op_s_rule_can_be_written_out():
         assert op.vjp is None or op.tex, op.name
 
 
+def test_a_sum_over_the_axes_of_a_batch_is_written():
+    """The rule of W x for a batch of x, and of a bias that is added to every column."""
+    weight, bias = ts.tensor(normal(0, 3, 2), requires_grad=True), ts.tensor(normal(1, 3, 1), requires_grad=True)
+    loss = (weight @ ts.tensor(normal(2, 5, 2, 4)) + bias).sum()
+    explanation = ts.inspect.explain(loss, weight)
+    assert "∇W = Σ_(axis 0) ∇u_1 constᵀ" in explanation.text
+    assert r"\bar {W} = \sum_{\operatorname{axis} 0} \bar {u_{1}}\,{\text{const}}^\top" in explanation.tex
+    assert "∇W = Σ_(axes 0, 2) ∇u_2" in ts.inspect.explain(loss, bias).text
+    scale = ts.tensor(2.0, requires_grad=True)
+    assert "∇W = Σ_(axis 0) (-∇u_1 const / W²)" in ts.inspect.explain((ts.ones(2) / scale).sum(), scale).text
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_the_formulas_can_be_typeset(name):
+    """By matplotlib's own reader of TeX, which knows less than a notebook does."""
+    mathtext = pytest.importorskip("matplotlib.mathtext", reason="the reader of TeX is matplotlib's")
+    net = layer(name, 2, 3, 2, bidirectional=True)
+    output, _ = net(ts.tensor(normal(0, 5, 1, 2)), lengths=[5])
+    explanation = ts.inspect.explain(ts.nn.cross_entropy(output[:, 0, :4], [0, 1, 2, 3, 0]), net.weight_hh_l0)
+    parser = mathtext.MathTextParser("path")
+    for formula in [explanation.headline_tex, *(line.tex for line in explanation.lines)]:
+        for source, target in ((r"\mathrel{+}=", "+="), (r"\tfrac", r"\frac"), (r"\top", "T"), (r"\bar {", r"\bar{")):
+            formula = formula.replace(source, target)
+        parser.parse(f"${formula}$")
+
+
 def test_the_second_argument_has_its_own_rule():
     w = ts.tensor(2.0, requires_grad=True)
     assert "∇W = -∇L const / W²" in ts.inspect.explain(ts.divide(3.0, w), w).text

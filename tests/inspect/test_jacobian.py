@@ -41,7 +41,11 @@ def test_no_jacobian_of_a_plain_network_exceeds_the_bound(seed, scale, bidirecti
     beta = np.linalg.svd(net.weight_hh_l0.numpy())[1][0]
     assert found.beta == pytest.approx(beta)
     np.testing.assert_allclose(found.bound, beta ** np.arange(5.0, -1, -1))
-    assert (found.norms <= found.bound * (1 + 1e-9)).all()
+    assert (found.norms <= found.products * (1 + 1e-9)).all()
+    assert (found.products <= found.bound * (1 + 1e-9)).all()
+    slopes = 1 - output.numpy()[2:7, :, :3].reshape(5, -1) ** 2  # a batch of two: a matrix with two blocks
+    each = [np.linalg.norm(s[:, None] * np.kron(np.eye(2), net.weight_hh_l0.numpy()), 2) for s in slopes]
+    np.testing.assert_allclose(found.products, [np.prod(each[k:]) for k in range(6)], rtol=1e-9)
     radius = abs(np.linalg.eigvals(net.weight_hh_l0.numpy())).max()
     assert found.spectral_radius == pytest.approx(radius)
     np.testing.assert_allclose(found.curves["spectral radius^(t-k)"][0], radius**5)
@@ -55,6 +59,7 @@ def test_the_bound_is_reached_by_a_network_without_squashing():
     power = np.linalg.matrix_power(weight.numpy(), 4)
     np.testing.assert_allclose(found.jacobian, power, rtol=1e-10)
     np.testing.assert_allclose(found.norms[0], np.linalg.norm(power, 2), rtol=1e-10)
+    np.testing.assert_allclose(found.products, found.bound, rtol=1e-10)
 
 
 def test_the_direction_that_reads_backward_has_falling_steps():
@@ -117,3 +122,14 @@ def test_a_mixture_of_steps_is_no_state():
     output, _ = layer("RNN", 2, 3)(ts.tensor(normal(0, 5, 1, 2)))
     with pytest.raises(ValueError, match="h_s holds the values of 2 tensors"):
         ts.inspect.jacobian_norms(output[:2], output[4])
+
+
+def test_one_sequence_of_a_batch_can_be_followed_from_the_initial_state():
+    """The state's elements lie elsewhere in the initial state (1, B, H) than in the columns (H, B) of the loop."""
+    net = layer("RNN", 2, 3)
+    x, start = ts.tensor(normal(0, 4, 2, 2)), ts.tensor(normal(1, 1, 2, 3), requires_grad=True)
+    together = ts.inspect.jacobian_norms(start[0, 1], net(x, start)[0][3, 1])
+    first = ts.tensor(start.detach()[:, 1:], requires_grad=True)
+    alone = ts.inspect.jacobian_norms(first[0, 0], net(x[:, 1:], first)[0][3, 0])
+    np.testing.assert_allclose(together.norms, alone.norms, rtol=1e-12)
+    np.testing.assert_allclose(together.products, alone.products, rtol=1e-12)

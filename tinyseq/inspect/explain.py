@@ -10,6 +10,7 @@ from tinyseq.inspect.naming import Name, Names
 from tinyseq.inspect.paths import leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
+BROADCASTING = {"elementwise", "where", "matmul"}  # families of ops
 TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
 # TeX as plain text: as much of it as the rules of ops use.
 PLAIN = (
@@ -153,7 +154,7 @@ def _fed_more_than_once(way: list[Node]) -> set[Parent]:
 
 
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
-    rule = _clause(node, i)
+    rule = _summed(_clause(node, i), node, edge)
     if several and "+}=" not in rule:
         rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
     letters = _letters(node, edge, names)
@@ -173,6 +174,21 @@ def _clause(node: Node, i: int) -> str:
     """The rule for one argument: it begins with that argument's letter."""
     clauses = node.op.tex.split(r",\quad ")
     return clauses[i - (len(node.edges) - len(clauses))] if 1 < len(clauses) <= len(node.edges) else node.op.tex
+
+
+def _summed(rule: str, node: Node, edge: Parent) -> str:
+    """The rule, with the sum over the axes along which the argument was broadcast."""
+    full = node.shape[:-2] + edge.shape[-2:] if node.op.name == "matmul" else node.shape
+    extra = len(full) - len(edge.shape)
+    if node.op.calls not in BROADCASTING or extra < 0 or (node.op.name == "matmul" and len(edge.shape) < 2):
+        return rule
+    axes = [i for i, side in enumerate(full) if i < extra or edge.shape[i - extra] == 1 != side]
+    if not axes:
+        return rule
+    left, equals, right = re.split(r"( = | \\mathrel\{\+\}= )", rule, maxsplit=1)
+    right = f"({right})" if re.search(r"^-| [+-] ", right) else right
+    over = f"{'axis' if len(axes) == 1 else 'axes'}}} {', '.join(map(str, axes))}"
+    return rf"{left}{equals}\sum_{{\operatorname{{{over}}} {right}"
 
 
 def _letters(node: Node, edge: Parent, names: Names) -> dict[str, Name]:

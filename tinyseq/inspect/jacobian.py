@@ -14,7 +14,18 @@ from tinyseq.inspect.states import loops
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 MOVES = {"getitem", "transpose", "reshape", "stack", "concatenate", "where", "unbind", "split"}
-SLOPE_AT_MOST_ONE = {"add", "subtract", "negative", "tanh", "sigmoid", "relu", "transpose", "reshape", "astype"}
+SLOPE_AT_MOST_ONE = {
+    "add",
+    "subtract",
+    "negative",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "transpose",
+    "reshape",
+    "astype",
+    "unbind",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +40,8 @@ class JacobianNorms:
         beta: the largest singular value of the recurrent weight, None if the graph has not exactly one.
         bound: (K,), beta^(t - k), which no norm exceeds; None where the way from h_s to h_t is not one chain of
             products with the weight and of functions whose slope is at most 1, as in an LSTM or GRU.
+        products: (K,), the largest singular values of the single steps dh_{j+1}/dh_j, multiplied from j = k to t - 1.
+            They lie between norms and bound: what the slopes of tanh take away. None where there is no bound.
         spectral_radius: the largest |eigenvalue| of a square recurrent weight, else None. Below 1 the linear network
             forgets in the long run, even where beta is above 1.
     """
@@ -39,12 +52,15 @@ class JacobianNorms:
     norms: Floats
     beta: float | None
     bound: Floats | None
+    products: Floats | None
     spectral_radius: float | None
 
     @property
     def curves(self) -> dict[str, Floats]:
-        """The norms, their bound, and the spectral radius to the power t - k, for one figure."""
+        """The norms, what bounds them, and the spectral radius to the power t - k, for one figure."""
         found = {"norm of dh_t/dh_k": self.norms}
+        if self.products is not None:
+            found["product of the steps' norms"] = self.products
         if self.bound is not None:
             found["bound, beta^(t-k)"] = self.bound
         if self.spectral_radius is not None:
@@ -98,14 +114,11 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     if root is target or owner(root) not in between:
         raise ValueError("h_t does not depend on h_s: give the earlier state first, both of one sequence and layer")
     states = _states_between(target, root, nodes, between)
-    jacobians = {step: np.zeros((len(rows), len(columns))) for step in states}
     xp = namespace_of(h_t._array)
-    for i, row in enumerate(rows):
-        unit = xp.astype(xp.arange(prod(root.shape)) == int(row), root.dtype)
-        found = _gradients({root: xp.reshape(unit, root.shape)}, between, set(states.values()))
-        for step, state in states.items():
-            if state in found:
-                jacobians[step][i] = to_numpy(found[state]).reshape(-1)[columns]
+    inner = columns if target.shape == root.shape else rows  # the same elements in the states between
+    places = {state: columns if state is target else inner for state in states.values()}
+    jacobians = _jacobians(xp, (root, rows), places, between)
+    whole = jacobians[target]
     steps = np.array(list(states))
     lags = abs(steps[-1] - steps).astype(float)
     matrices = _recurrent_weights(target, root, nodes, between)
@@ -114,12 +127,13 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     one_a_step = _products(target, root, between) == lags[0]
     bound = beta**lags if beta is not None and one_a_step else None
     return JacobianNorms(
-        jacobians[steps[0]],
-        np.asarray(np.linalg.svd(jacobians[steps[0]], compute_uv=False), dtype=np.float64),
+        whole,
+        np.asarray(np.linalg.svd(whole, compute_uv=False), dtype=np.float64),
         steps,
-        np.array([np.linalg.norm(jacobians[step], 2) for step in steps]),
+        np.array([np.linalg.norm(jacobian, 2) for jacobian in jacobians.values()]),
         beta,
         bound,
+        None if bound is None else _products_of_steps(xp, places, (root, rows), nodes),
         float(abs(np.linalg.eigvals(matrices[0])).max()) if square else None,
     )
 
@@ -163,6 +177,30 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
         if sorted(order) == list(range(1, h.size + 1)):
             return end, np.array([order[i] for i in range(1, h.size + 1)])
     raise ValueError(f"{name} holds the values of {len(arrived)} tensors; give the state of one step, as output[t]")
+
+
+def _jacobians(xp: Any, of: tuple[Parent, Any], by: dict[Parent, Any], through: set[Parent]) -> dict[Parent, Floats]:
+    """The Jacobians of some elements of a tensor by some elements of each of others: a walk back for each row."""
+    root, rows = of
+    jacobians = {parent: np.zeros((len(rows), len(columns))) for parent, columns in by.items()}
+    for i, row in enumerate(rows):
+        unit = xp.astype(xp.arange(prod(root.shape)) == int(row), root.dtype)
+        found = _gradients({root: xp.reshape(unit, root.shape)}, through, set(by))
+        for parent, g in found.items():
+            jacobians[parent][i] = to_numpy(g).reshape(-1)[by[parent]]
+    return jacobians
+
+
+def _products_of_steps(xp: Any, places: dict[Parent, Any], root: tuple[Parent, Any], nodes: list[Node]) -> Floats:
+    """The largest singular values of the Jacobians from each state to the next, multiplied up to the last state."""
+    found = [1.0]
+    after = root
+    for state, columns in reversed(list(places.items())[:-1]):
+        step = [node for node in nodes if state.seq < node.seq <= after[0].seq]
+        (jacobian,) = _jacobians(xp, after, {state: columns}, leading_to(state, step)).values()
+        found.append(found[-1] * float(np.linalg.norm(jacobian, 2)))
+        after = state, columns
+    return np.array(found[::-1])
 
 
 def _gradients(seeds: dict[Parent, Array], through: set[Parent], wanted: set[Parent]) -> dict[Parent, Array]:
