@@ -5,8 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+from browser import chromium
 
 import tinyseq as ts
+from tinyseq.hmm import HMM
+from tinyseq.viz import graph
 
 HAS_RENDERER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
 
@@ -49,6 +52,24 @@ def char_loss():
 
 
 @pytest.fixture
+def lstm_page(char_loss):
+    """Four steps of an LSTM, with gradients."""
+    return graph(char_loss(steps=4, kind=ts.nn.LSTM), gradients=True)
+
+
+@pytest.fixture
+def cats():
+    """The lectures' worked example of an HMM."""
+    return HMM(
+        [0.1, 0.2, 0.7],
+        [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
+        [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
+        states=["X", "Y", "Z"],
+        symbols=["I", "like", "cats"],
+    )
+
+
+@pytest.fixture
 def encoder_decoder_loss():
     """An encoder whose last state begins a decoder, three and two steps long."""
     ts.manual_seed(0)
@@ -58,3 +79,23 @@ def encoder_decoder_loss():
     with ts.scope("decoder"):
         outputs, _ = decoder(ts.ones(2, 1, 4), h)
     return (outputs * outputs).sum()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests, with a wide window that prefers light and no motion."""
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """`opened(drawing)` saves the drawing as a page and is a browser that has opened it without complaint."""
+
+    def open_page(drawing, width=1400, height=900, **preferences):
+        browser.size(width, height)
+        browser.prefer(**{"color_scheme": "light", "reduced_motion": "reduce", **preferences})
+        browser.open(drawing.save(tmp_path / "page.html"))
+        return browser
+
+    return open_page

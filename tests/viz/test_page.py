@@ -1,254 +1,291 @@
-"""The page of a drawing, in a real browser."""
+"""The page of a drawing, in a real browser: it opens, it is safe, and mouse, keyboard and eye can use it."""
 
-import html
-import json
-import re
-import shutil
-import subprocess
-import tempfile
+import base64
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import needs_browser
 
 import tinyseq as ts
 from tinyseq.hmm import HMM
-from tinyseq.viz import graph, trellis
-from tinyseq.viz.page import page
+from tinyseq.viz import automaton, graph, trellis
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-BROWSER = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-needs_browser = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
+pytestmark = [needs_browser, pytest.mark.renders]
 
-TOOLS = """
-const report = {};
-const press = selector => document.querySelector(selector).click();
-const set = (field, value) => { byId(field).value = String(value); byId(field).dispatchEvent(new Event("input")); };
-const slide = value => set("time", value);
-const type = text => set("search", text);
-const count = selector => document.querySelectorAll(selector).length;
-"""
-
-
-def in_browser(drawing, actions):
-    """Open a drawing's page, run JavaScript in it, and return what that put into `report`; errors fail the test."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "page.html"
-        drawing.save(path)
-        script = f"<script>{TOOLS}{actions}\ndocument.body.dataset.report = JSON.stringify(report);</script>"
-        path.write_text(path.read_text("utf-8").replace("</html>", script + "</html>"), "utf-8")
-        flags = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--enable-logging=stderr",
-            f"--user-data-dir={folder}/user",
-        ]
-        command = [BROWSER, *flags, "--dump-dom", path.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    messages = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    assert not messages
-    found = re.search(r'data-report="([^"]*)"', done.stdout)
-    assert found, "the script did not run to its end"
-    return json.loads(html.unescape(found[1]))
+NASTY = [
+    "</script><script>document.body.dataset.broken = 1</script>",
+    '<img src=x onerror="document.body.dataset.broken = 1">',
+    "\"'><svg/onload=document.body.dataset.broken=1>",
+    "<!--<script>",
+    "]]></style><b>&amp;&lt;&#60;",
+    "two\nlines\tand\r\x00\x1b[31m\u2028",
+    "$title ${script} $$ \\N \\G %s {0}",
+    "emoji 🙂‍↔️ 👩‍👩‍👧 and عربى‮",
+    "javascript:document.body.dataset.broken=1",
+    "w" * 10_000,
+]
 
 
-@pytest.fixture
-def lstm_page(char_loss):
-    return graph(char_loss(steps=4, kind=ts.nn.LSTM), gradients=True)
+FOCUSED = """(() => {
+  const focused = document.activeElement;
+  const { id, dataset, tagName, labels, textContent } = focused;
+  const called = focused.getAttribute("aria-label") || labels?.[0]?.textContent || textContent;
+  return [id || dataset.step || dataset.module || tagName, getComputedStyle(focused).outlineStyle, called];
+})()"""
 
 
-@needs_browser
-@pytest.mark.renders
-def test_a_page_opens_without_errors_and_lists_what_can_be_folded(lstm_page):
-    report = in_browser(lstm_page, "report.steps = count('[data-step]'); report.modules = count('[data-module]');")
-    assert report == {"steps": 4, "modules": 2}
+def drawing_of(kind, char_loss, encoder_decoder_loss, cats):
+    if kind == "trellis":
+        return trellis(cats, ["I", "like", "cats"])
+    if kind == "forward":
+        return trellis(cats, ["I", "like", "cats"], semiring="log", posterior=True)
+    if kind == "automaton":
+        return automaton(cats)
+    if kind == "encoder-decoder":
+        return graph(encoder_decoder_loss, gradients=True)
+    if kind == "bidirectional":
+        return graph(char_loss(12, ts.nn.LSTM, num_layers=2, bidirectional=True), gradients=True)
+    return graph(char_loss(3, ts.nn.GRU), view=kind, gradients=kind == "unrolled")
 
 
-@needs_browser
-@pytest.mark.renders
-def test_folding_a_step_hides_its_boxes_and_moves_the_others(lstm_page):
-    actions = """
-    const x = () => document.getElementById("t3").getBoundingClientRect().left;
-    report.before = [count("g.node.hidden"), x()];
-    press("[data-step=t1]");
-    report.folded = [count("g.node.hidden"), x()];
-    report.pressed = document.querySelector("[data-step=t1]").getAttribute("aria-expanded");
-    press("[data-step=t1]");
-    report.after = [count("g.node.hidden"), x()];
-    """
-    report = in_browser(lstm_page, actions)
-    assert report["before"] == report["after"]
-    assert report["folded"][0] == 15  # x, two products, +, four gates, three products, +, tanh, scores, cross entropy
-    assert report["folded"][1] < report["before"][1] - 50
-    assert report["pressed"] == "false"
+KINDS = ["unrolled", "folded", "flat", "encoder-decoder", "bidirectional", "trellis", "forward", "automaton"]
 
 
-@needs_browser
-@pytest.mark.renders
-def test_closing_a_module_hides_its_boxes_in_every_step(lstm_page):
-    actions = """
-    press("[data-module*=rnn]");
-    report.hidden = count("g.node.hidden");
-    report.covers = [...document.querySelectorAll(".cover text")].map(text => text.textContent);
-    document.querySelector(".cover rect").dispatchEvent(new Event("click"));
-    report.again = count("g.node.hidden");
-    """
-    report = in_browser(lstm_page, actions)
-    assert report == {"hidden": 4 * 12, "covers": ["rnn.l0"] * 4, "again": 0}
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_drawing_has_a_page_that_opens_without_complaint_and_asks_for_nothing(
+    kind, opened, char_loss, encoder_decoder_loss, cats
+):
+    browser = opened(drawing_of(kind, char_loss, encoder_decoder_loss, cats))
+    browser.click("#night")
+    browser.click("#picture")
+    browser.press("End")
+    browser.run("go(moments.length)")
+    assert not browser.messages
+    assert [address.split("/")[-1] for address in browser.requests] == ["page.html"]
 
 
-@needs_browser
-@pytest.mark.renders
-def test_playing_to_the_end_gives_the_gradients_that_backward_gives():
-    ts.manual_seed(1)
-    rnn, out = ts.nn.LSTM(3, 4), ts.nn.Linear(4, 2)
-    x = ts.tensor(np.random.default_rng(0).normal(size=(12, 2, 3)).astype(np.float32))
-    loss = ts.nn.cross_entropy(out(rnn(x)[0]), np.zeros((12, 2), dtype=int))
-    drawing = graph(loss, gradients=True)  # 12 steps: most are left out, and add their terms all the same
-    actions = """
-    slide(byId("time").max);
-    const rows = [...byId("sums").rows];
-    report.totals = Object.fromEntries(rows.map(row => [row.dataset.parameter, Number(row.dataset.total)]));
-    """
-    report = in_browser(drawing, actions)
-    loss.backward()
-    parameters = {**dict(rnn.named_parameters()), **dict(out.named_parameters())}
-    assert set(report["totals"]) == set(parameters)
-    for name, parameter in parameters.items():
-        assert report["totals"][name] == pytest.approx(float(np.linalg.norm(parameter.grad.numpy())), rel=1e-4)
-
-
-@needs_browser
-@pytest.mark.renders
-def test_the_slider_plays_forward_then_backward(lstm_page):
-    actions = """
-    report.boxes = count("g.node:not([id^=legend])");
-    slide(1); report.first = [count("g.node.dim"), byId("said").textContent];
-    const end = story.acts[0].events.length;
-    slide(end); report.end = [count("g.node.dim"), byId("said").textContent];
-    slide(end + 1); report.back = [count("g.node.dim"), byId("said").textContent];
-    slide(0); report.all = count("g.node.dim");
-    """
-    report = in_browser(lstm_page, actions)
-    assert report["first"][0] > 0.8 * report["boxes"]
-    assert report["end"][0] == 0
-    assert "mean" in report["end"][1]
-    assert report["back"][0] > 0.8 * report["boxes"]
-    assert report["back"][1].startswith("backward 1 of")
-    assert report["all"] == 0
-
-
-@needs_browser
-@pytest.mark.renders
-def test_search_finds_boxes_by_their_words_and_module(lstm_page):
-    actions = (
-        'type("tanh"); report.tanh = count("g.found"); type("rnn.l0"); report.module = count("g.found"); type("");'
+def test_a_page_runs_its_own_script_and_nothing_else(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("document.body.insertAdjacentHTML('beforeend', '<img src=\"data:,x\" onerror=\"document.title = 1\">')")
+    browser.run("document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = 1' }))")
+    browser.run(
+        "document.body.append(Object.assign(document.createElement('img'), { src: 'http://localhost:9/x.png' }))"
     )
-    report = in_browser(lstm_page, actions + 'report.none = count("g.found");')
-    assert report == {"tanh": 8, "module": 48, "none": 0}
+    browser.run("fetch('http://localhost:9/x').catch(() => null)")
+    assert browser.run("document.title") == "4 time steps, unrolled"
+    refused = [message for message in browser.messages if "Content Security Policy" in message]
+    assert all(any(word in message for message in refused) for word in ("handler", "inline script", "x.png", "connect"))
 
 
-@needs_browser
-@pytest.mark.renders
-def test_pointing_at_a_box_tells_its_shape_value_and_gradient(lstm_page):
-    actions = """
-    const state = [...document.querySelectorAll("g.node")].find(group => group.textContent.includes("h₂"));
-    state.dispatchEvent(new Event("pointerenter"));
-    report.details = byId("details").textContent;
-    """
-    details = in_browser(lstm_page, actions)["details"]
-    assert all(word in details for word in ("shape(8,1)", "dtypefloat32", "step2", "norm of the gradient0."))
-
-
-@needs_browser
-@pytest.mark.renders
-def test_the_keyboard_moves_and_zooms(lstm_page):
-    actions = """
-    const type_key = key => byId("picture").dispatchEvent(new KeyboardEvent("keydown", { key }));
-    report.home = [view.x, view.width];
-    type_key("+"); report.zoomed = view.width; type_key("ArrowRight"); report.moved = view.x;
-    type_key("0"); report.again = [view.x, view.width];
-    """
-    report = in_browser(lstm_page, actions)
-    assert report["zoomed"] == pytest.approx(0.8 * report["home"][1])
-    assert report["moved"] > report["home"][0]
-    assert report["again"] == report["home"]
-
-
-@needs_browser
-@pytest.mark.renders
-def test_a_page_of_a_hundred_steps_is_small_and_answers_a_click_at_once(char_loss, tmp_path):
-    drawing = graph(char_loss(steps=100, kind=ts.nn.LSTM), steps=range(100), gradients=True)
-    assert drawing.save(tmp_path / "page.html").stat().st_size < 5_000_000
-    actions = """
-    report.folded_at_first = count("[data-step][aria-expanded=false]");
-    press("#unfold-all");
-    const times = [];
-    for (let i = 0; i < 5; i++) {
-      const start = performance.now();
-      press("[data-step=t50]");
-      root.getBBox();  // wait for the layout
-      times.push(performance.now() - start);
-    }
-    report.fastest = Math.min(...times);
-    report.hidden = count("g.node.hidden");
-    """
-    report = in_browser(drawing, actions)
-    assert report["hidden"] == 15
-    assert report["folded_at_first"] == 96
-    print(f"\na click on a 100-step page takes {report['fastest']:.0f} ms")
-
-
-@needs_browser
-@pytest.mark.renders
-def test_a_trellis_fills_column_by_column_and_traces_back():
-    hmm = HMM(
-        [0.1, 0.2, 0.7],
-        [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
-    actions = """
-    slide(5); report.five = byId("said").textContent; report.dim = count("g.node.dim");
-    slide(byId("time").max); report.end = byId("said").textContent;
-    report.path = [...document.querySelectorAll("g.node[id^=t]:not(.dim)")].map(group => group.id);
-    """
-    report = in_browser(trellis(hmm, ["I", "like", "cats"]), actions)
-    assert report["five"] == "forward 5 of 9: score(Y, 2) = P(like | Y) · (best, from Z) = 0.8 · (0.28 · 0.2) = 0.0448"
-    assert report["dim"] == 4
-    assert report["end"] == "back-trace 3 of 3: t = 1: Z"
-    assert sorted(report["path"]) == ["t1_s2", "t2_s1", "t3_s0"]
-
-
-@needs_browser
-@pytest.mark.renders
-def test_nasty_names_stay_words():
+@pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
+def test_a_parameter_or_module_may_have_any_name(name, opened):
     w = ts.tensor([[0.5]], requires_grad=True)
-    w.node.name = "</script><script>document.body.dataset.broken = 1</script>"
+    w.node.name = name
     h = ts.ones(1, 1)
-    with ts.scope("<img src=x onerror=alert(1)>"):
+    with ts.scope(name):
         for t in range(2):
             with ts.step(t):
-                h = ts.tanh(w @ h)
-    report = in_browser(graph(h.sum(), gradients=True), "report.broken = document.body.dataset.broken || null;")
-    assert report == {"broken": None}
+                h = ts.tanh(w @ ts.tanh(h))
+    browser = opened(graph(h.sum(), gradients=True))
+    browser.run("go(moments.length)")
+    browser.run("for (const name of boxes.keys()) tell(name)")
+    browser.run("document.querySelector('[data-module]')?.click()")
+    assert_whole(browser)
+    assert browser.run("parameters.size") == 1
 
 
-def test_a_page_asks_nothing_of_any_network():
-    text = page('<svg width="9pt" height="9pt" viewBox="0 0 9 9"></svg>', "<x>", {"a": "</script>"})
-    assert "default-src 'none'" in text
-    assert not re.search(r"(src|href)=[\"']", text)
-    assert text.count("</script>") == 2
+@pytest.mark.parametrize("name", NASTY, ids=range(len(NASTY)))
+def test_a_state_or_a_symbol_may_have_any_name(name, opened):
+    hmm = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]], states=[name, "b"], symbols=["c", name])
+    browser = opened(trellis(hmm, [name, "c"]))
+    browser.run("for (let i = 0; i <= moments.length; i++) go(i)")
+    browser.run("for (const name of boxes.keys()) tell(name)")
+    assert_whole(browser)
 
 
-@pytest.mark.renders
-def test_a_freed_graph_still_plays_forward(tmp_path):
-    rnn = ts.nn.RNN(2, 3)
-    loss = rnn(ts.ones(2, 1, 2))[0].sum()
-    drawing = graph(loss)
-    loss.backward()
-    text = drawing.save(tmp_path / "page.html").read_text("utf-8")
-    assert '"name":"forward"' in text
-    assert '"name":"backward"' not in text
+def assert_whole(browser):
+    """Nothing on the page has been broken, or made, by a name."""
+    assert not browser.messages
+    assert browser.run("document.body.dataset.broken || null") is None
+    assert browser.run("[...document.scripts].length") == 2
+    assert browser.run("document.querySelectorAll('img, b > script, style ~ style').length") == 0
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run("document.querySelector('footer') !== null")
+
+
+# -- mouse -------------------------------------------------------------------------------------------------------------
+
+
+def test_pointing_at_a_box_shows_its_shape_value_and_gradient(opened):
+    ts.manual_seed(0)
+    rnn = ts.nn.RNN(3, 5)
+    output, _ = rnn(ts.ones(3, 1, 3))
+    browser = opened(graph((output * output).sum()))
+    name = browser.run("[...boxes.keys()].find(name => story.details[name]?.['']?.includes('h₁'))")
+    browser.point(f"#{name}")
+    browser.wait_for("!card.hidden")
+    words = browser.run("card.innerText")
+    assert all(word in words for word in ("tanh → h₁", "(5,1)", "float64", "RNN.l0", "norm of the gradient"))
+    assert browser.run("card.querySelectorAll('canvas').length") == 2
+    shown = browser.run(f"Array.from(unpack(story.values['{name}'].value.numbers))")
+    np.testing.assert_array_equal(shown, output[1].numpy().ravel().astype(np.float32))
+    browser.point("h1")
+    assert browser.run("card.hidden")
+
+
+def test_the_wheel_zooms_to_the_pointer_and_dragging_moves(opened, lstm_page):
+    browser = opened(lstm_page)
+    before = browser.run("[view.width, ...place({ clientX: 400, clientY: 300 })]")
+    browser.call("Input.dispatchMouseEvent", type="mouseWheel", x=400, y=300, deltaX=0, deltaY=-300)
+    browser.wait_for(f"view.width < 0.9 * {before[0]}")
+    assert browser.run("place({ clientX: 400, clientY: 300 })") == pytest.approx(before[1:], abs=0.5)
+    start = browser.run("place({ clientX: 400, clientY: 300 })")
+    hidden = browser.run("document.querySelectorAll('.hidden').length")
+    browser.drag("#t1", 80, 40)
+    assert browser.run("place({ clientX: 480, clientY: 340 })") == pytest.approx(start, abs=0.5)
+    assert browser.run("document.querySelectorAll('.hidden').length") == hidden  # a drag is no click
+    browser.click("#fit")
+    assert browser.run("view.width") == pytest.approx(before[0])
+
+
+def test_search_finds_boxes_by_their_words_and_goes_from_one_to_the_next(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.press("/")
+    browser.type("tanh")
+    assert browser.run("document.querySelectorAll('.found').length") == 8
+    browser.run("toggleStep('t0')")
+    for place in ("1 of 8", "2 of 8"):
+        browser.press("Enter")
+        assert browser.run("byId('hits').textContent") == place
+        assert browser.run("hits[hit].group.getBoundingClientRect().height") > 40
+        assert "tanh" in browser.run("card.innerText")
+    assert browser.run("folded.size") == 0  # what is found is unfolded
+    browser.run("byId('search').value = 'rnn.l0'; find()")
+    assert browser.run("document.querySelectorAll('.found').length") == 48
+
+
+# -- keyboard ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_tab_key_reaches_every_control_and_the_focus_is_seen(opened, lstm_page):
+    browser = opened(lstm_page)
+    seen = []
+    for _ in range(40):
+        browser.press("Tab")
+        found = browser.run(FOCUSED)
+        if found[0] == "BODY" or found[0] in [name for name, *_ in seen]:
+            break
+        seen.append(found)
+    names = [name for name, *_ in seen]
+    expected = ["search", "zoom-out", "zoom-in", "fit", "night", "ask", "picture", "fold-all", "unfold-all", "t0"]
+    assert names[: len(expected)] == expected
+    assert names[-7:] == ["back-step", "back", "start", "forth", "forth-step", "time", "pace"]
+    assert "t1" not in names  # the arrow keys go there
+    assert all(outline == "solid" for _, outline, _ in seen)
+    assert all(label.strip() for *_, label in seen)
+
+
+def test_arrow_keys_go_from_box_to_box_and_enter_closes_the_module(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("picture.focus()")
+    browser.press("Home")
+    first = browser.run("chosen")
+    browser.press("End")
+    assert browser.run("chosen") != first
+    assert browser.run("picture.getAttribute('aria-activedescendant')") == browser.run("chosen")
+    start = browser.run(
+        "(choose(boxes.get(asked().find(box => story.columns[box.name] === 't1').name)), boxes.get(chosen).x)"
+    )
+    browser.press("Right")
+    assert browser.run("boxes.get(chosen).x") > start
+    browser.press("Left")
+    browser.press("Up")
+    assert browser.run("!card.hidden && card.innerText.length") > 10
+    assert browser.run("boxes.get(chosen).group.getAttribute('aria-label').length") > 10
+    home = browser.run("view.x")
+    browser.press("Right", shift=True)
+    assert browser.run("view.x") > home
+    browser.run("choose([...boxes.values()].find(box => story.details[box.name]?.[''] === 'tanh'))")
+    browser.press("Enter")
+    assert browser.run("closed.size") == 1
+    browser.run("choose(asked().find(box => story.columns[box.name] === 't2'))")
+    browser.press("Enter", shift=True)
+    assert browser.run("[...folded]") == ["t2"]
+
+
+def test_plus_minus_and_zero_zoom(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("picture.focus()")
+    home = browser.run("view.width")
+    browser.press("+")
+    assert browser.run("view.width") == pytest.approx(0.8 * home)
+    browser.press("-")
+    browser.press("-")
+    assert browser.run("view.width") > home
+    browser.press("0")
+    assert browser.run("view.width") == pytest.approx(home)
+
+
+def test_arrow_keys_go_along_the_chips(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("document.querySelector('[data-step=t0]').focus()")
+    browser.press("Right")
+    browser.press("Space")
+    assert browser.run("[...folded]") == ["t1"]
+    assert browser.run("document.activeElement.getAttribute('aria-expanded')") == "false"
+    browser.press("End")
+    assert browser.run("document.activeElement.dataset.step") == "t3"
+
+
+def test_the_question_mark_opens_the_help_and_escape_closes_it(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.press("?")
+    assert browser.run("byId('help').open")
+    browser.press("Escape")
+    browser.wait_for("!byId('help').open")
+
+
+# -- how it looks ------------------------------------------------------------------------------------------------------
+
+
+def test_dark_and_light_follow_the_reader_until_told_otherwise(opened, lstm_page):
+    browser = opened(lstm_page, color_scheme="dark")
+    paper = "getComputedStyle(document.body).backgroundColor"
+    column = "getComputedStyle(document.querySelector('#t0 path')).fill"
+    assert (browser.run(paper), browser.run(column)) == ("rgb(20, 20, 20)", "rgb(26, 27, 30)")
+    browser.prefer(color_scheme="light")
+    browser.wait_for(f"{paper} === 'rgb(255, 255, 255)'")
+    assert browser.run(column) == "rgb(244, 246, 250)"
+    browser.click("#night")
+    assert browser.run(paper) == "rgb(20, 20, 20)"
+    assert browser.run("byId('night').getAttribute('aria-pressed')") == "true"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_of_the_page_has_contrast(scheme, opened, lstm_page):
+    browser = opened(lstm_page, color_scheme=scheme)
+    browser.run("go(60)")
+    found = browser.run((Path(__file__).parent / "contrast.js").read_text("utf-8"))
+    assert len(found) > 20
+    assert found[0][0] >= 4.5, found[:3]
+
+
+@pytest.mark.parametrize("width", [360, 820, 1280])
+def test_no_window_is_too_narrow(width, opened, lstm_page):
+    browser = opened(lstm_page, width=width, height=800)
+    assert browser.run("document.documentElement.scrollWidth <= innerWidth")
+    assert browser.run("picture.getBoundingClientRect().height") > 300
+    small = "[...document.querySelectorAll('button')].filter(b => b.offsetParent && b.offsetHeight < 30).length"
+    assert browser.run(small) == 0
+
+
+def test_a_dark_page_prints_on_white_without_its_controls(opened, lstm_page):
+    browser = opened(lstm_page, color_scheme="dark")
+    browser.run("go(60)")
+    browser.prefer("print", color_scheme="dark")
+    browser.wait_for("!document.documentElement.classList.contains('night')")
+    assert browser.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.run("byId('transport').offsetParent") is None
+    assert browser.run("picture.getBoundingClientRect().height") > 100
+    assert base64.b64decode(browser.call("Page.printToPDF")["data"]).startswith(b"%PDF")

@@ -212,10 +212,13 @@ def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
     return curve + straight(curve[-1], corners[-1])[1:]
 
 
-def upward(start: Point, end: Point) -> list[Point]:
-    """A smooth way up, leaving and arriving vertically."""
-    bend = (end.y - start.y) / 2
-    return [start, Point(start.x, start.y + bend), Point(end.x, end.y - bend), end]
+def climbing(points: Sequence[Point]) -> list[Point]:
+    """A smooth way up through points, which it passes vertically."""
+    curve = [points[0]]
+    for start, end in itertools.pairwise(points):
+        bend = (end.y - start.y) / 2
+        curve += [Point(start.x, start.y + bend), Point(end.x, end.y - bend), end]
+    return curve
 
 
 def _between(start: Point, end: Point, fraction: float) -> Point:

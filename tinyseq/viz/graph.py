@@ -10,7 +10,7 @@ from tinyseq.viz.flat import draw_flat
 from tinyseq.viz.modules import closed, scope_of
 from tinyseq.viz.record import Record, record
 from tinyseq.viz.sheet import sheet
-from tinyseq.viz.story import Playback, Story, details
+from tinyseq.viz.story import Playback, Story, details, packed_values
 from tinyseq.viz.unrolled import Painter, frame_name
 
 View = Literal["unrolled", "folded", "flat"]
@@ -84,6 +84,7 @@ def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, val
     levels = max(len(scope_of(shown, box)) for box in shown.boxes)
     painter = Painter(shown, gradients, values, min(levels, MOST_LEVELS) if depth is None else depth)
     picture = painter.drawing()
+    playback = Playback(shown, painter.wording, start)
     story = Story(
         details(shown, painter.wording),
         columns={box.name: frame_name(box.column) for box in shown.boxes if box.column and box.column.kind == "step"},
@@ -93,6 +94,12 @@ def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, val
             for name, frame in painter.frames.items()
         },
         lines=painter.canvas.lines,
-        acts=Playback(shown, painter.wording, start).acts(),
+        corners=[
+            [round(place, 1) for x, y in painter.layout.corners[arrow] for place in (x, -y)] for arrow in shown.arrows
+        ],
+        climbs=[i for i, arrow in enumerate(shown.arrows) if arrow in painter.layout.climbs],
+        values=packed_values(shown, painter.wording),
+        parameters=playback.parameters() if start is not None else {},
+        acts=playback.acts(),
     )
     return picture, story.plain()

@@ -6,10 +6,9 @@ along channels and gutters, whose room is found here.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
-from tinyseq.viz.canvas import Point, rounded, upward
+from tinyseq.viz.canvas import Point, climbing, rounded
 from tinyseq.viz.columns import Column
 from tinyseq.viz.grid import BOX_GAP, Door, Grid, Size
 from tinyseq.viz.rows import Lane, Slot, spread
@@ -26,12 +25,16 @@ class Layout:
     Attributes:
         places, sizes: the centre of each box, and its width and height.
         frames: the lower left and upper right corner of each column.
+        corners: the points that each arrow passes.
+        climbs: the arrows that swing from point to point; others run straight, around rounded corners.
         curves: the way of each arrow.
     """
 
     places: dict[Box, Point] = field(default_factory=dict)
     sizes: dict[Box, Size] = field(default_factory=dict)
     frames: dict[Column, tuple[Point, Point]] = field(default_factory=dict)
+    corners: dict[Arrow, list[Point]] = field(default_factory=dict)
+    climbs: set[Arrow] = field(default_factory=set)
     curves: dict[Arrow, list[Point]] = field(default_factory=dict)
 
 
@@ -64,7 +67,10 @@ class _Maker:
         for arrow in sheet.arrows:
             self.into[arrow.head].append(arrow)
         self._place()
-        self.made.curves = {arrow: self._curve(arrow) for arrow in sheet.arrows}
+        self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
+        self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of}
+        for arrow, corners in self.made.corners.items():
+            self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
 
     # -- the room that everything needs --------------------------------------------------------------------------------
 
@@ -175,7 +181,7 @@ class _Maker:
 
     # -- the curves ----------------------------------------------------------------------------------------------------
 
-    def _curve(self, arrow: Arrow) -> list[Point]:
+    def _corners(self, arrow: Arrow) -> list[Point]:
         way = self.ways.of.get(arrow)
         if way is None:
             return self._climb(arrow)
@@ -183,7 +189,7 @@ class _Maker:
         for wire in way.wires:
             last, place = points[-1], self.wires[wire]
             points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
-        return rounded(points + self._arrival(arrow, way.arrive, points[-1]))
+        return points + self._arrival(arrow, way.arrive, points[-1])
 
     def _departure(self, tail: Box, way: Way) -> list[Point]:
         x, y = self.made.places[tail]
@@ -210,11 +216,7 @@ class _Maker:
         tail, head = arrow.tail, arrow.head
         x, y = self.made.places[tail]
         lanes = self._lanes(tail, tail.slot, head.slot) if tail.column else []
-        points = [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self._share(arrow))]
-        curve = points[:1]
-        for start, end in pairwise(points):
-            curve += upward(start, end)[1:]
-        return curve
+        return [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self._share(arrow))]
 
     def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
         """The points that an edge passes in the rows between its ends, and at its door if it has one."""

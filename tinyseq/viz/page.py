@@ -1,5 +1,7 @@
 """One self-contained HTML page for a drawing: it opens from disk and asks nothing of any network."""
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -8,9 +10,17 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from tinyseq.viz.night import night_colors
+
+# In the order in which they build on one another; on the page they are one script.
+SCRIPTS = ("parts", "view", "squeeze", "card", "fold", "search", "sums", "play", "page")
+
 
 def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
     """The text of the page.
+
+    The browser is told to run its one script and no other, and to load nothing, so that a name that were taken for
+    markup in spite of all escaping could do nothing.
 
     Args:
         svg: the drawing.
@@ -22,13 +32,33 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         >>> "<title>a &amp; b</title>" in text
         True
     """
-    picture = re.sub(r"<\?xml.*?\?>", "", svg)
-    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)  # as large as the page allows
-    assets = files("tinyseq.viz") / "assets"
+    assets = files("tinyseq.viz") / "assets" / "page"
+    picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
+    style = "\n" + (assets / "page.css").read_text("utf-8") + night_colors(picture) + "\n"
+    script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
     return Template((assets / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
-        style=(assets / "page.css").read_text("utf-8"),
-        picture=picture.strip(),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        style=style,
+        picture=picture,
         story=json.dumps(story or {}, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
-        script=(assets / "page.js").read_text("utf-8"),
+        script=script,
     )
+
+
+def _plain(svg: str, told_elsewhere: bool) -> str:
+    """The drawing, as large as the page allows, without what the page has no use for."""
+    picture = re.sub(r"<\?xml.*?\?>", "", svg)
+    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
+    picture = re.sub(r"<title>[^<]*</title>\n?", "", picture).replace(' xml:space="preserve"', "")
+    if told_elsewhere:  # Graphviz's tooltips
+        picture = re.sub(
+            r'<g id="a_[^"]*"><a xlink:title="[^"]*">\n?(.*?)</a>\n?</g>\n?', r"\1", picture, flags=re.DOTALL
+        )
+    return picture.strip()
+
+
+def _hash(text: str) -> str:
+    """By which a browser knows a script or a style sheet again."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

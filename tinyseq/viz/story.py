@@ -11,20 +11,24 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.inspect.paths import ones, visits
 from tinyseq.viz.boxes import Box, Sheet
+from tinyseq.viz.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.reading import Reading
 from tinyseq.viz.record import numbered
 from tinyseq.viz.style import clean, number, shape_text
 from tinyseq.viz.wording import Wording, leaf_name, value_text
 
+OTHERS = -1  # in place of a time step: those that are not shown
+
 
 @dataclass
 class Addition:
-    """A term of a parameter's gradient: who adds how much, and how large the sum has become."""
+    """A term of a parameter's gradient: who adds how much, how large the sum has become, and the numbers, packed."""
 
     parameter: str
     step: str
     norm: float
     total: float
+    term: str
 
 
 @dataclass
@@ -54,7 +58,12 @@ class Story:
         modules: for each box in modules, their names, outermost first.
         frames: for each module's frame, its column's frame and the module.
         lines: tail and head of every line, in the order of the drawing.
+        corners: the points that a line passes, x and y in turn, with y downward.
+        climbs: the numbers of those lines that swing from point to point.
+        values: small values and gradients of boxes, packed.
+        parameters: what is shown of each parameter's gradient.
         acts: what can be played.
+        fills: whether what a box says is its result, and so must not be seen before its moment.
     """
 
     details: dict[str, dict[str, str]]
@@ -62,7 +71,12 @@ class Story:
     modules: dict[str, list[str]] = field(default_factory=dict)
     frames: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
+    corners: list[list[float]] = field(default_factory=list)
+    climbs: list[int] = field(default_factory=list)
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+    parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
+    fills: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As dictionaries and lists, ready for JSON."""
@@ -94,6 +108,24 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
     return found
 
 
+def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]:
+    """The small values and gradients of boxes, as many as a page can hold."""
+    found: dict[str, dict[str, Any]] = {}
+    left = MOST_VALUES
+    for box in content.boxes:
+        if box.kind == "parameter":
+            continue  # these are shown whole, as they add up
+        gradients = wording.gradients(box)
+        parts = {"value": wording.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
+        shown = {name: part for name, array in parts.items() if (part := strip(array))}
+        left -= sum(part["rows"] * part["columns"] for part in shown.values())
+        if left < 0:
+            break
+        if shown:
+            found[box.name] = shown
+    return found
+
+
 class Playback:
     """The events of a sheet's computation.
 
@@ -112,6 +144,9 @@ class Playback:
         for box in content.boxes:
             for vertex in box.vertices:
                 self.boxes.setdefault(vertex, []).append(box)
+        leaves = sorted({leaf for leaves in self.reading.weights.values() for leaf in leaves})
+        shapes = [content.record.vertices[leaf].shape for leaf in leaves]
+        self.blocks = dict(zip(leaves, blocks(shapes, terms=len(self._shown_steps()) + 1), strict=True))
 
     def acts(self) -> list[Act]:
         """Forward, and backward if there is a loss to start from."""
@@ -120,69 +155,78 @@ class Playback:
             acts.append(Act("backward", self._backward(self.loss)))
         return acts
 
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        """What is shown of each parameter's gradient, by the parameter's name."""
+        vertices = self.content.record.vertices
+        return {
+            leaf_name(vertices[leaf]): {"shape": shape_text(vertices[leaf].shape) or "()", **block._asdict()}
+            for leaf, block in self.blocks.items()
+        }
+
     def _forward(self) -> list[Event]:
         starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
         events = [Event(starts, "inputs, parameters and the first state")]
         lit = set(starts)
         for vertex in self.reading.boxed():
-            boxes = [box for box in self.boxes.get(vertex.id, ()) if box.name not in lit]
-            if boxes:
-                events.append(Event([box.name for box in boxes], self._said(boxes)))
-                lit.update(box.name for box in boxes)
+            for box in self.boxes.get(vertex.id, ()):
+                if box.name not in lit:
+                    events.append(Event([box.name], self._said(box)))
+                    lit.add(box.name)
         return events
 
-    def _said(self, boxes: list[Box]) -> str:
-        first = self.wording.lines(boxes[0])[0].text.replace("_", "")
-        return first if len(boxes) == 1 else f"{first}, and so on: all steps at once"
+    def _said(self, box: Box) -> str:
+        return self.wording.lines(box)[0].text.replace("_", "")
 
     def _backward(self, loss: Tensor) -> list[Event]:
         """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""
         sums: dict[int, Array] = {}
-        events: dict[int, Event] = {}
+        events: dict[Box, Event] = {}
         hidden: dict[int, Array] = {}
         order: list[Event] = []
-        for vertex, when, terms in contributions(loss, self.reading, self._shown_steps()):
-            box_vertex = self.reading.inside.get(vertex, vertex)
-            boxes = self.boxes.get(box_vertex, [])
-            if not boxes:
-                for leaf, term in terms.items():
-                    hidden[leaf] = hidden[leaf] + term if leaf in hidden else term
+        for vertex, step, terms in contributions(loss, self.reading, self._shown_steps()):
+            boxes = self.boxes.get(self.reading.inside.get(vertex, vertex), [])
+            boxes = [box for box in boxes if step is None or not box.column or box.column.step == step]
+            if not boxes or step == OTHERS:
+                hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
                 continue
             if hidden:
-                order.append(self._speak("steps not shown", hidden, sums))
+                order.append(self._speak(hidden, sums))
                 hidden = {}
-            if box_vertex not in events:
-                events[box_vertex] = Event([box.name for box in boxes], self._gradient_said(boxes))
-                order.append(events[box_vertex])
-            events[box_vertex].additions += self._additions(when, terms, sums)
-            receivers = [self.boxes[leaf][0].name for leaf in sorted(terms)]
-            events[box_vertex].boxes = list(dict.fromkeys([*events[box_vertex].boxes, *receivers]))
+            for box in reversed(boxes):
+                if box not in events:
+                    events[box] = Event([box.name], self._gradient_said(box))
+                    order.append(events[box])
+            if terms:
+                event = events[boxes[-1]]
+                event.additions += self._additions("" if step is None else f"t = {step}", terms, sums)
+                event.boxes = list(dict.fromkeys([*event.boxes, *(self.boxes[leaf][0].name for leaf in sorted(terms))]))
         if hidden:
-            order.append(self._speak("steps not shown", hidden, sums))
+            order.append(self._speak(hidden, sums))
         return order
 
     def _shown_steps(self) -> set[int]:
         return {column.step for column in self.content.columns if column.kind == "step"}
 
-    def _speak(self, text: str, terms: dict[int, Array], sums: dict[int, Array]) -> Event:
+    def _speak(self, terms: dict[int, Array], sums: dict[int, Array]) -> Event:
         marks = [box.name for box in self.content.boxes if box.kind == "elided"]
-        return Event(marks, text, self._additions("others", terms, sums))
+        return Event(marks, "steps not shown", self._additions("others", terms, sums))
 
     def _additions(self, when: str, terms: dict[int, Array], sums: dict[int, Array]) -> list[Addition]:
         found = []
         for leaf, term in sorted(terms.items()):
             sums[leaf] = sums[leaf] + term if leaf in sums else term
             name = leaf_name(self.content.record.vertices[leaf])
-            found.append(Addition(name, when, _norm(term), _norm(sums[leaf])))
+            found.append(Addition(name, when, _norm(term), _norm(sums[leaf]), self.blocks[leaf].pack(term)))
         return found
 
-    def _gradient_said(self, boxes: list[Box]) -> str:
-        norm = self.wording.gradient(boxes[0])
-        size = "" if norm is None or len(boxes) > 1 else f", norm of its gradient {number(norm, 4)}"
-        return self._said(boxes) + size
+    def _gradient_said(self, box: Box) -> str:
+        norm = self.wording.gradient(box)
+        return self._said(box) + ("" if norm is None else f", norm of its gradient {number(norm, 4)}")
 
 
-def contributions(loss: Tensor, reading: Reading, shown: set[int]) -> Iterator[tuple[int, str, dict[int, Array]]]:
+def contributions(
+    loss: Tensor, reading: Reading, shown: set[int]
+) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
     """What each vertex adds to the gradients of the parameters, in the order of the backward walk.
 
     A vertex that works for all steps at once adds one term for each step that is shown, last one first, and one for
@@ -194,7 +238,8 @@ def contributions(loss: Tensor, reading: Reading, shown: set[int]) -> Iterator[t
         shown: the steps to tell apart.
 
     Yields:
-        The vertex, when it adds, and the terms by the parameters' vertices.
+        The vertex, the step that adds, and the terms by the parameters' vertices. The step is None for what stands
+        outside of the steps, and `OTHERS` for all that are not shown.
     """
     ids = numbered(loss)
 
@@ -219,15 +264,15 @@ def contributions(loss: Tensor, reading: Reading, shown: set[int]) -> Iterator[t
         track = reading.plan.tracks.get(vertex)
         step = reading.vertices[vertex].step
         if track is None or not terms:
-            yield vertex, "" if step is None else f"t = {step}", terms
+            yield vertex, step, terms
             continue
         for place in reversed(range(len(track.steps))):
             if track.steps[place] in shown:
                 part = to_parameters(next(visits({node: _at(gradient, track.axis, place)})).contributions)
                 terms = {leaf: term - part[leaf] for leaf, term in terms.items()}
-                yield vertex, f"t = {track.steps[place]}", part
+                yield vertex, track.steps[place], part
         if not shown.issuperset(track.steps):
-            yield vertex, "other steps", terms
+            yield vertex, OTHERS, terms
 
 
 def _at(gradient: Array, axis: int, place: int) -> Array:

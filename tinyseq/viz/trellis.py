@@ -148,13 +148,29 @@ class _Painter:
             }
             for cell in self.cells
         }
+        results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
         forward = [Event([names[cell]], self._recurrence(*cell)) for cell in self.cells]
+        forward.append(Event([] if self.paths else [*results], self._last()))
         acts = [Act("forward", forward)]
         if self.paths:
             states = list(enumerate(self.paths[0].states))
             back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.states[cell[1]]}") for cell in reversed(states)]
+            back[-1].boxes += results
             acts.append(Act("back-trace", back))
-        return Story(details, lines=self.canvas.lines, acts=acts)
+        columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
+        return Story(details | results, columns, lines=self.canvas.lines, acts=acts, fills=True)
+
+    def _last(self) -> str:
+        """What the last column comes to."""
+        stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
+        last = self.grid.scores[-1] + stop
+        times = "" if self.grid.end is None else " · P(stop | s)"
+        if self.semiring == "max":
+            best = int(last.argmax())
+            found = f"{self._score(last[best])}, in {self.states[best]}"
+            return f"best end: max over s of score(s, {self.steps}){times} = {found}"
+        total = self._score(float(np.logaddexp.reduce(last)))
+        return f"P({' '.join(self.grid.symbols)}) = sum over s of score(s, {self.steps}){times} = {total}"
 
     def _recurrence(self, t: int, state: int) -> str:
         """How the score of a cell comes about, with its numbers."""

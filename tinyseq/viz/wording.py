@@ -267,14 +267,18 @@ class Wording:
 
     def gradient(self, box: Box) -> float | None:
         """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
-        total, known = 0.0, False
+        found = self.gradients(box)
+        return math.sqrt(sum(float(np.sum(np.square(part, dtype=np.float64))) for part in found)) if found else None
+
+    def gradients(self, box: Box) -> list[Any]:
+        """The gradients that are known of a box's outputs at its time step, or of its parameters."""
+        found = []
         for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
             for output in range(len(self.vertices[vertex].shapes)):
                 array = self.record.gradients.get((vertex, output))
                 if array is not None:
-                    total += float(np.sum(np.square(self._at_step(array, vertex, box), dtype=np.float64)))
-                    known = True
-        return math.sqrt(total) if known else None
+                    found.append(self._at_step(array, vertex, box))
+        return found
 
     def value(self, box: Box) -> Any:
         """The value of a box at its time step, as an array; None if the tape has not kept it."""

@@ -1,0 +1,146 @@
+"""Folding on the page of a drawing: what is left closes up, and everything still hangs together."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from browser import needs_browser
+
+import tinyseq as ts
+from tinyseq.viz import graph
+
+pytestmark = [needs_browser, pytest.mark.renders]
+
+SEEN = (Path(__file__).parent / "seen.js").read_text("utf-8")
+
+
+def overlap(one, other, slack):
+    return all(min(one[i + 2], other[i + 2]) - max(one[i], other[i]) > slack for i in (0, 1))
+
+
+def apart(point, rectangle):
+    """How far a point is from the nearest side of a rectangle."""
+    (x, y), (left, top, right, bottom) = point, rectangle
+    outside = np.hypot(max(left - x, 0, x - right), max(top - y, 0, y - bottom))
+    return outside or min(x - left, right - x, y - top, bottom - y)
+
+
+def check(seen):
+    """No two things lie on each other, and every line begins and ends at the side of something."""
+    slack = 1.5 * seen["scale"]
+    solid = [*seen["boxes"].values(), *seen["covers"]]
+    for i, one in enumerate(solid):
+        assert not any(overlap(one, other, slack) for other in solid[:i])
+    for tail, head, start, end in seen["lines"]:
+        for name, point in ((tail, start), (head, end)):
+            if name in seen["shapeless"]:
+                continue
+            places = [seen["boxes"][name]] if name in seen["boxes"] else seen["covers"]
+            assert min(apart(point, place) for place in places) < 4 * slack, (tail, head, name, point)
+
+
+def drawings(char_loss, encoder_decoder_loss):
+    return {
+        "LSTM": lambda: graph(char_loss(4, ts.nn.LSTM), gradients=True),
+        "bidirectional": lambda: graph(char_loss(9, ts.nn.GRU, num_layers=2, bidirectional=True)),
+        "encoder-decoder": lambda: graph(encoder_decoder_loss, gradients=True),
+        "stacked": lambda: graph(char_loss(3, num_layers=3)),
+    }
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "bidirectional", "encoder-decoder", "stacked"])
+def test_however_it_is_folded_the_picture_hangs_together_and_unfolds_as_it_was(
+    kind, opened, char_loss, encoder_decoder_loss
+):
+    browser = opened(drawings(char_loss, encoder_decoder_loss)[kind]())
+    before = browser.run(SEEN)
+    check(before)
+    rng = np.random.default_rng(0)
+    chips = browser.run("[...document.querySelectorAll('[data-step], [data-module]')].length")
+    for _ in range(12):
+        browser.run(f"document.querySelectorAll('[data-step], [data-module]')[{rng.integers(chips)}].click()")
+        check(browser.run(SEEN))
+    browser.run("folded.clear(); closed.clear(); fitted = true; arrange(); fit()")
+    after = browser.run(SEEN)
+    assert after["view"] == pytest.approx(before["view"])
+    assert after["boxes"].keys() == before["boxes"].keys()
+    for name, place in before["boxes"].items():
+        assert after["boxes"][name] == pytest.approx(place, abs=0.5)
+
+
+def test_a_closed_module_is_small_and_the_columns_close_up(opened, lstm_page):
+    browser = opened(lstm_page)
+    size = "(f => [current.X(f.high) - current.X(f.low), current.Y(f.bottom) - current.Y(f.top)])(frames.get('t1'))"
+    wide, tall = browser.run(size)
+    browser.click('[data-module*="rnn"]')
+    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 4 * 12
+    assert browser.run("[...document.querySelectorAll('.cover text')].map(text => text.textContent)") == ["rnn.l0"] * 4
+    narrow, low = browser.run(size)
+    assert narrow < 0.75 * wide
+    assert low < 0.6 * tall
+    browser.click(".cover")
+    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+    assert browser.run(size) == [wide, tall]
+
+
+def test_a_folded_step_is_a_bar_that_a_click_opens(opened, lstm_page):
+    browser = opened(lstm_page)
+    at = "frames.get('t3').shape.getBoundingClientRect().x / svg.getScreenCTM().a"
+    before = browser.run(at)
+    x, y = browser.run("(({ left, top }) => [left + 8, top + 8])(frames.get('t1').shape.getBoundingClientRect())")
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 15
+    assert browser.run("document.querySelector('.cover text').textContent") == "t = 1"
+    assert browser.run("document.querySelector('[data-step=t1]').getAttribute('aria-expanded')") == "false"
+    assert browser.run(at) < before - 100
+    browser.click(".cover")
+    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+
+
+def test_what_was_clicked_stays_where_it_was_when_one_has_zoomed_in(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("zoom(0.5, [500, 300])")
+    left = "frames.get('t1').shape.getBoundingClientRect().x"
+    before = browser.run(left)
+    browser.run("toggleStep('t0')")
+    browser.run("toggleStep('t1')")
+    bar = browser.run("document.querySelectorAll('.cover rect')[1].getBoundingClientRect().x")
+    browser.run("toggleStep('t1')")
+    assert browser.run(left) == pytest.approx(bar, abs=1.5)
+    assert before != browser.run(left)
+
+
+def test_closing_is_a_movement_for_those_who_like_it(opened, lstm_page):
+    browser = opened(lstm_page, reduced_motion="no-preference")
+    width = "current.X(frames.get('t1').high)"
+    browser.run(
+        "(window.seen = [], new MutationObserver(() => seen.push(view.height)).observe(covers, { childList: true }))"
+    )
+    browser.click('[data-module*="rnn"]')
+    browser.wait_for("Math.abs(view.height - home[3]) < 1e-6 && seen.length > 2 && painted.get('t1') === current.looks")
+    heights = browser.run("seen")
+    assert len({round(height) for height in heights}) > 2
+    assert browser.run(width) > 0
+    check(browser.run(SEEN))
+
+
+def test_the_thin_bars_of_a_long_sequence_are_one_run_with_a_label(opened, char_loss):
+    browser = opened(graph(char_loss(30), steps=range(30), gradients=True))
+    assert browser.run("[...folded].length") == 26
+    assert browser.run("document.querySelector('.run').textContent") == "t = 3 … 28"
+    browser.run("document.querySelector('.cover').dispatchEvent(new Event('click'))")
+    assert browser.run("document.querySelector('.run').textContent") == "t = 4 … 28"
+    check(browser.run(SEEN))
+
+
+def test_a_page_of_a_hundred_steps_is_small_and_answers_a_click_at_once(opened, char_loss, tmp_path):
+    drawing = graph(char_loss(steps=100, kind=ts.nn.LSTM), steps=range(100), gradients=True)
+    assert drawing.save(tmp_path / "hundred.html").stat().st_size < 5_000_000
+    browser = opened(drawing)
+    browser.run("byId('unfold-all').click()")
+    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+    for button in ('[data-step="t50"]', '[data-module*="rnn"]', "#forth"):
+        times = [1000 * browser.work(f"document.querySelector({button!r}).click()") for _ in range(6)]
+        print(f"\n{button} on a 100-step page: fastest {min(times):.0f} ms, median {np.median(times):.0f} ms")
+        assert min(times) < 100

@@ -1,0 +1,211 @@
+"""Playing on the page of a drawing: its numbers are Python's, step by step and in the end."""
+
+import numpy as np
+import pytest
+from browser import needs_browser
+
+import tinyseq as ts
+from tinyseq.viz import graph, trellis
+
+pytestmark = [needs_browser, pytest.mark.renders]
+
+
+def network(kind, steps=12, **settings):
+    """A recurrent network that reads numbers; its loss, and its parameters by name."""
+    ts.manual_seed(1)
+    model = ts.nn.Module()
+    model.rnn = kind(3, 4, **settings)
+    model.out = ts.nn.Linear(8 if settings.get("bidirectional") else 4, 2)
+    x = ts.tensor(np.random.default_rng(0).normal(size=(steps, 2, 3)).astype(np.float32))
+    loss = ts.nn.cross_entropy(model.out(model.rnn(x)[0]), np.zeros((steps, 2), dtype=int))
+    return loss, dict(model.named_parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        (ts.nn.LSTM, {}),
+        (ts.nn.GRU, {"num_layers": 2, "bidirectional": True}),
+        (ts.nn.RNN, {"steps": 5}),
+    ],
+)
+def test_playing_to_the_end_adds_up_the_gradients_that_backward_gives(kind, settings, opened):
+    loss, parameters = network(kind, **settings)
+    browser = opened(graph(loss, gradients=True))  # most of 12 steps are left out, and add their terms all the same
+    browser.run("slider.focus()")
+    browser.press("End")
+    assert browser.run("now()") == browser.run("moments.length")
+    sums = browser.run(
+        "[...parameters.values()].map(p => [p.name, p.whole, p.item.dataset.total, [...summed(p, now())]])"
+    )
+    loss.backward()
+    assert {name.removeprefix("rnn.").removeprefix("out.") for name, *_ in sums} >= {"weight_ih_l0", "weight", "bias"}
+    assert len(sums) == len(parameters)
+    for name, whole, total, numbers in sums:
+        grad = parameters[name].grad.numpy()
+        assert whole
+        np.testing.assert_allclose(np.reshape(numbers, grad.shape), grad, rtol=1e-4, atol=1e-6)
+        assert float(total) == pytest.approx(float(np.linalg.norm(grad)), rel=1e-4)
+
+
+def test_each_step_adds_what_grad_by_step_says(opened):
+    loss, parameters = network(ts.nn.LSTM, steps=6)
+    browser = opened(graph(loss, gradients=True))
+    for name in ("rnn.weight_hh_l0", "rnn.weight_ih_l0"):
+        expected = ts.inspect.grad_by_step(loss, parameters[name])
+        expected = np.asarray(expected.numpy() if hasattr(expected, "numpy") else expected)
+        terms = browser.run(f"parameters.get('{name}').terms.map(t => [t.moment, t.step, [...unpack(t.term)]])")
+        assert [step for _, step, _ in terms] == [f"t = {t}" for t in reversed(range(6))]
+        running = np.zeros(expected[0].size)
+        for (moment, _, numbers), term in zip(terms, expected[::-1], strict=True):
+            np.testing.assert_allclose(numbers, term.ravel(), rtol=1e-4, atol=1e-7)
+            running += term.ravel()
+            browser.run(f"go({moment + 1})")
+            assert browser.run("byId('said').textContent").count(f"{name}.grad") == 1
+            shown = browser.run(f"[...summed(parameters.get('{name}'), now())]")
+            np.testing.assert_allclose(shown, running, rtol=1e-4, atol=1e-6)
+
+
+def test_large_gradients_are_shown_in_part(opened):
+    rnn = ts.nn.RNN(3, 150)
+    output, _ = rnn(ts.ones(3, 1, 3))
+    loss = (output * output).sum()
+    browser = opened(graph(loss))
+    browser.run("go(moments.length)")
+    whole, rows, columns, numbers = browser.run(
+        "(p => [p.whole, p.rows, p.columns, [...summed(p, now())]])(parameters.get('weight_hh_l0'))"
+    )
+    loss.backward()
+    assert (whole, rows, columns) == (False, 64, 64)
+    grad = rnn.weight_hh_l0.grad.numpy()
+    np.testing.assert_allclose(np.reshape(numbers, (64, 64)), grad[:64, :64], rtol=1e-4, atol=1e-5)
+    browser.run("byId('chosen').value = 'weight_hh_l0'; byId('chosen').dispatchEvent(new Event('change'))")
+    assert browser.run("byId('sum-said').textContent") == "weight_hh_l0.grad (150,150), first 64 × 64"
+
+
+def test_the_heat_map_shows_the_sum_in_blue_and_orange(opened):
+    loss, parameters = network(ts.nn.RNN, steps=5)
+    browser = opened(graph(loss))
+    browser.run("byId('chosen').value = 'rnn.weight_hh_l0'; go(moments.length)")
+    pixels = browser.run("[...byId('sum').getContext('2d').getImageData(0, 0, 4, 4).data]")
+    loss.backward()
+    red, _, blue, _ = np.reshape(pixels, (4, 4, 4)).astype(int).transpose(2, 0, 1)
+    grad = parameters["rnn.weight_hh_l0"].grad.numpy()
+    clear = np.abs(grad) > 0.1 * np.abs(grad).max()
+    np.testing.assert_array_equal((red > blue)[clear], (grad > 0)[clear])
+
+
+def test_the_slider_plays_each_box_forward_and_then_backward(opened, lstm_page):
+    browser = opened(lstm_page)
+    acts = browser.run("story.acts.map(act => [act.name, act.events.map(event => event.boxes)])")
+    assert [name for name, _ in acts] == ["forward", "backward"]
+    computed = browser.run("Object.keys(story.details).filter(name => story.details[name].ops)")
+    inputs = set(acts[0][1][0])
+    assert sorted(box for boxes in acts[0][1][1:] for box in boxes) == sorted(set(computed) - inputs)
+    assert all(len(boxes) == 1 for boxes in acts[0][1][1:])
+    ops = browser.run("[...boxes.values()].filter(b => b.group.matches('.op, .state, .result')).map(b => b.name)")
+    assert sorted({boxes[0] for boxes in acts[1][1]}) == sorted(ops)
+    browser.run("go(1)")
+    dim = "document.querySelectorAll('g.node.dim').length"
+    assert browser.run(dim) > 0.8 * len(computed)
+    browser.run(f"go({len(acts[0][1])})")
+    assert browser.run(dim) == 0
+    assert browser.run("byId('said').textContent").startswith(f"forward {len(acts[0][1])} of {len(acts[0][1])}")
+    browser.press(".")
+    assert browser.run("byId('said').textContent").startswith("backward 1 of")
+    assert browser.run("document.querySelectorAll('g.node.now').length") == 1
+    browser.run("go(0)")
+    assert browser.run(dim) == 0
+
+
+def test_the_buttons_step_by_box_and_by_time_step(opened, lstm_page):
+    browser = opened(lstm_page)
+    for button, moment in (("#forth", 1), ("#forth", 2), ("#back", 1)):
+        browser.click(button)
+        assert browser.run("now()") == moment
+    column = "story.columns[moments[now() - 1].boxes[0]]"
+    browser.run("go(12)")
+    before = browser.run(column)
+    browser.click("#forth-step")
+    after = browser.run(column)
+    assert after != before
+    browser.click("#back-step")
+    assert browser.run(column) == before
+    browser.click("#back-step")
+    assert browser.run(column) != before
+
+
+def test_play_runs_to_the_end_and_space_pauses_it(opened, cats):
+    browser = opened(trellis(cats, ["I", "like"]))
+    browser.run("byId('pace').value = '30'")
+    browser.click("#start")
+    browser.wait_for("now() > 1")
+    browser.run("document.activeElement.blur()")
+    browser.press("Space")
+    stopped = browser.run("now()")
+    assert browser.run("byId('start').getAttribute('aria-label')") == "Play"
+    assert browser.run("new Promise(done => setTimeout(() => done(now()), 150))") == stopped
+    browser.press("Space")
+    browser.wait_for("now() === moments.length && timer === null")
+
+
+def test_a_folded_step_lights_up_when_its_boxes_do(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run("toggleStep('t2')")
+    browser.run("go(1 + moments.findIndex(m => m.number > 1 && story.columns[m.boxes[0]] === 't2'))")
+    assert browser.run("document.querySelector('.cover').classList.contains('now')")
+    assert browser.run("document.querySelector('[data-step=t2]').classList.contains('now')")
+
+
+def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"]))
+    cells = "[...document.querySelectorAll('g.node[id^=t]:not(.dim)')].map(group => group.id).sort()"
+    browser.run("go(5)")
+    said = browser.run("byId('said').textContent")
+    assert said == "forward 5 of 10 score(Y, 2) = P(like | Y) · (best, from Z) = 0.8 · (0.28 · 0.2) = 0.0448"
+    assert browser.run(cells) == ["t1_s0", "t1_s1", "t1_s2", "t2_s0", "t2_s1"]
+    hidden = "getComputedStyle(document.querySelector('#t3_s0 text')).opacity"
+    assert browser.run(hidden) == "0"
+    assert browser.run("lines.filter(l => l.group.classList.contains('now')).map(l => l.ends[0])") == [
+        "t1_s0",
+        "t1_s1",
+        "t1_s2",
+    ]
+    browser.run("go(10)")
+    assert browser.run("getComputedStyle(document.querySelector('#result0 text')).opacity") == "0"
+    assert browser.run(hidden) == "1"
+    path, log_prob = cats.viterbi(["I", "like", "cats"])
+    assert browser.run("byId('said').textContent").endswith(f"= {np.exp(log_prob):.6g}, in X")
+    traced = browser.run("moments.slice(10).map(m => m.text)")
+    assert traced == [f"t = {t + 1}: {path[t]}" for t in (2, 1, 0)]
+    browser.run("go(12)")
+    way = "lines.filter(l => l.group.matches('.path:not(.dim)')).map(l => l.ends.join())"
+    assert browser.run(way) == ["t2_s1,t3_s0"]
+    browser.run("go(13)")
+    assert sorted(browser.run(way)) == ["t1_s2,t2_s1", "t2_s1,t3_s0"]
+    assert (
+        browser.run("byId('result0').textContent.trim()") == f"best path: Z → Y → X, probability {np.exp(log_prob):.6g}"
+    )
+
+
+def test_a_forward_trellis_ends_in_the_likelihood(opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"], semiring="log"))
+    browser.run("go(moments.length)")
+    likelihood = f"{np.exp(float(cats.log_likelihood(['I', 'like', 'cats']))):.6g}"
+    assert browser.run("byId('said').textContent").endswith(
+        f"P(I like cats) = sum over s of score(s, 3) = {likelihood}"
+    )
+    scores = browser.run(
+        "Object.entries(story.details).filter(([name]) => name.startsWith('t3')).map(([, f]) => Number(f.score))"
+    )
+    assert sum(scores) == pytest.approx(float(likelihood), rel=1e-4)
+
+
+def test_a_freed_graph_still_plays_forward(opened):
+    rnn = ts.nn.RNN(2, 3)
+    loss = rnn(ts.ones(2, 1, 2))[0].sum()
+    drawing = graph(loss)
+    loss.backward()
+    browser = opened(drawing)
+    assert browser.run("story.acts.map(act => act.name)") == ["forward"]
+    assert browser.run("byId('sums-section').hidden")

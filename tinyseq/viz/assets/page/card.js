@@ -1,0 +1,136 @@
+// What is known of a box: a card beside it, for the pointer and for the keyboard.
+
+const card = byId("card");
+const CARD_CELL = 12; // pixels for a number of a small array
+let chosen = null; // the box that the keyboard has chosen
+
+/** The numbers that Python has packed: 32-bit floats in base64. */
+function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
+}
+/** A number as short as so many digits allow. */
+const shortly = (value, digits = 3) => (value === 0 ? "0" : String(Number(value.toPrecision(digits))));
+
+/** Paint numbers as a heat map: blue below zero, orange above, paler toward zero. */
+function heat(canvas, numbers, rows, across, limit) {
+  const night = document.documentElement.classList.contains("night");
+  const [none, low, high] = night ? [[27, 29, 32], [86, 180, 233], [240, 130, 50]] : [[255, 255, 255], [0, 114, 178], [213, 94, 0]];
+  canvas.width = across;
+  canvas.height = rows;
+  const image = new ImageData(across, rows);
+  numbers.forEach((value, i) => {
+    const share = limit > 0 ? Math.min(Math.abs(value) / limit, 1) : 0;
+    const hue = value < 0 ? low : high;
+    image.data.set([...none.map((channel, c) => channel + (hue[c] - channel) * share), 255], 4 * i);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+}
+const largest = numbers => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+
+function stripOf({ rows, columns: across, numbers }, told) {
+  const values = unpack(numbers);
+  const canvas = make("canvas", { role: "img", "aria-label": told });
+  heat(canvas, values, rows, across, largest(values));
+  // A column of numbers is shown lying down
+  const [wide, high] = across === 1 ? [rows, 1] : [across, rows];
+  if (across === 1) heat(canvas, values, 1, rows, largest(values));
+  const cell = Math.max(Math.min(CARD_CELL, Math.floor(300 / wide)), 3);
+  Object.assign(canvas.style, { width: `${wide * cell}px`, height: `${high * Math.max(cell, 10)}px` });
+  return canvas;
+}
+
+/** Show a card beside a part of the screen: facts by their names, the first of which, without a name, is the heading. */
+function tellOf(at, facts, values = {}) {
+  const list = make("dl");
+  for (const [fact, value] of Object.entries(facts)) {
+    if (!fact) continue;
+    const words = make("dd", {}, value);
+    const strip = { value: values.value, "norm of the gradient": values.gradient }[fact];
+    if (strip) words.append(stripOf(strip, `${fact}, as colours`));
+    list.append(make("dt", {}, fact), words);
+  }
+  for (const [name, strip] of Object.entries(values)) { // of what is not said in words
+    if (strip && !(name === "value" ? "value" in facts : "norm of the gradient" in facts)) list.append(make("dt", {}, name), make("dd", {}, stripOf(strip, name)));
+  }
+  card.replaceChildren(make("h3", {}, facts[""] || ""), list);
+  card.hidden = false;
+  const [seen, size] = [picture.getBoundingClientRect(), card.getBoundingClientRect()];
+  const beside = at.right + 12 + size.width < seen.right ? at.right + 12 : at.left - 12 - size.width;
+  const left = beside > seen.left ? beside : Math.min(Math.max(at.left, 8), innerWidth - size.width - 8);
+  const below = beside > seen.left ? at.top : at.bottom + 12;
+  card.style.left = `${Math.max(left, 8)}px`;
+  card.style.top = `${Math.max(Math.min(below, seen.bottom - size.height - 8), 8)}px`;
+}
+function tell(name) {
+  const box = boxes.get(name);
+  if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
+}
+function hush() {
+  card.hidden = true;
+}
+for (const [name, { group }] of boxes) {
+  group.addEventListener("pointerenter", () => tell(name));
+  group.addEventListener("pointerleave", hush);
+}
+picture.addEventListener("wheel", hush, { passive: true });
+
+// -- from box to box by the keyboard ------------------------------------------------------------------------------------
+
+const asked = () => [...boxes.values()].filter(box => isAsked(box) && !box.group.classList.contains("hidden"));
+function choose(box) {
+  boxes.get(chosen)?.group.classList.remove("chosen");
+  chosen = box ? box.name : null;
+  if (!box) {
+    picture.removeAttribute("aria-activedescendant");
+    hush();
+    return;
+  }
+  box.group.classList.add("chosen");
+  box.group.setAttribute("role", "img");
+  box.group.setAttribute("aria-label", Object.entries(story.details[box.name]).map(pair => pair.join(" ").trim()).join(", "));
+  picture.setAttribute("aria-activedescendant", box.name);
+  reveal(box);
+  tell(box.name);
+}
+/** The nearest box in a direction; how far it lies to the side counts more than how far ahead. */
+function neighbour(right, down) {
+  const from = boxes.get(chosen);
+  const [x, y] = from.at;
+  let [best, least] = [null, Infinity];
+  for (const box of asked()) {
+    const [toX, toY] = box.at;
+    const ahead = (toX - x) * right + (toY - y) * down;
+    const aside = Math.abs((toX - x) * down) + Math.abs((toY - y) * right);
+    if (box !== from && ahead > 1 && ahead + 2.5 * aside < least) [best, least] = [box, ahead + 2.5 * aside];
+  }
+  return best;
+}
+const ends = last => {
+  const found = asked();
+  return found[last ? found.length - 1 : 0];
+};
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+picture.addEventListener("keydown", event => {
+  const { key, shiftKey } = event;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const arrow = ARROWS[key];
+  const acts = { "+": () => zoom(0.8, middle()), "=": () => zoom(0.8, middle()), "-": () => zoom(1.25, middle()), "0": fit, Home: () => choose(ends(false)), End: () => choose(ends(true)), Escape: () => choose(null) };
+  if (arrow && shiftKey) move((arrow[0] * view.width) / 10, (arrow[1] * view.height) / 10);
+  else if (arrow) choose(chosen && !boxes.get(chosen).group.classList.contains("hidden") ? neighbour(...arrow) || boxes.get(chosen) : ends(false));
+  else if (key === "Enter" && chosen) foldAround(chosen, shiftKey);
+  else if (acts[key]) acts[key]();
+  else return;
+  event.preventDefault();
+});
+picture.addEventListener("blur", () => choose(null));
+/** Fold the time step of a box, or close the innermost module around it that can be closed. */
+function foldAround(name, step) {
+  const column = story.columns[name];
+  const names = story.modules[name] || [];
+  const around = Object.entries(story.frames).filter(([, frame]) => frame.column === column && startsWith(names, frame.module));
+  around.sort((a, b) => b[1].module.length - a[1].module.length);
+  choose(null);
+  if (step && frames.has(column)) toggleStep(column);
+  else if (!step && around.length) toggleModule(around[0][1].module, around[0][0]);
+}

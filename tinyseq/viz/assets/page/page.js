@@ -1,0 +1,42 @@
+// The page as a whole: light and dark, the keys that work everywhere, and the beginning.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const paper = matchMedia("print");
+let chosenNight = null; // what the user has asked for, if anything
+function setTheme() {
+  const night = !paper.matches && (chosenNight ?? dark.matches);
+  document.documentElement.classList.toggle("night", night);
+  byId("night").setAttribute("aria-pressed", String(night));
+  showSums(now());
+}
+byId("night").addEventListener("click", () => {
+  chosenNight = !document.documentElement.classList.contains("night");
+  setTheme();
+});
+dark.addEventListener("change", setTheme);
+paper.addEventListener("change", setTheme);
+window.addEventListener("beforeprint", fit);
+
+byId("ask").addEventListener("click", () => byId("help").showModal());
+const everywhere = {
+  " ": play, ",": () => go(now() - 1), ".": () => go(now() + 1), "[": () => go(otherStep(-1)), "]": () => go(otherStep(1)),
+  "/": () => byId("search").focus(), "?": () => byId("help").showModal(),
+};
+window.addEventListener("keydown", event => {
+  if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
+  const busy = event.target.closest("input[type=search], select") || (event.key === " " && event.target.closest("button"));
+  if (busy || !everywhere[event.key]) return;
+  event.preventDefault();
+  everywhere[event.key]();
+});
+
+document.body.classList.toggle("bare", byId("steps-section").hidden && byId("modules-section").hidden && !parameters.size);
+setTheme();
+arrange();
+fit();
+const { width, height } = picture.getBoundingClientRect();
+if (width / height < (0.6 * home[2]) / home[3]) { // on a phone a long picture begins with its left part, in a size to be read
+  fitted = false;
+  show(home[0], home[1], (home[3] * width) / height, home[3]);
+}
+stage();

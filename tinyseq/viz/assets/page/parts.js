@@ -1,0 +1,73 @@
+// The parts of the picture, as Graphviz has drawn them, and the story, a JSON object that says what they are.
+"use strict";
+
+const byId = id => document.getElementById(id);
+const story = {
+  details: {}, columns: {}, modules: {}, frames: {}, lines: [], corners: [], climbs: [], values: {}, parameters: {}, acts: [],
+  ...JSON.parse(byId("story").textContent),
+};
+const picture = byId("picture");
+const svg = picture.querySelector("svg");
+const root = svg.querySelector("g.graph");
+
+/** A new element; attributes may be text alone, so nothing that it says can become markup. */
+function make(name, attributes = {}, ...inside) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...inside);
+  return made;
+}
+function draw(name, attributes = {}, text = "") {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.textContent = text;
+  return made;
+}
+
+// Graphviz's own tooltips would cover the page's: a drawing without a story has nothing else to tell, so they are kept.
+for (const link of svg.querySelectorAll("a")) {
+  const told = link.getAttributeNS("http://www.w3.org/1999/xlink", "title");
+  const name = link.parentNode.parentNode.id;
+  if (told && told.trim() && link.closest("g.node") && !story.details[name]) story.details[name] = { "": told };
+  link.removeAttributeNS("http://www.w3.org/1999/xlink", "title");
+}
+for (const title of svg.querySelectorAll("title")) title.remove();
+
+const boxes = new Map(); // name -> { name, group, x, y: its centre as drawn, at: where it is now, width, height, legend }
+for (const group of root.querySelectorAll("g.node")) {
+  const { x, y, width, height } = (group.querySelector("path, ellipse, polygon") || group).getBBox();
+  boxes.set(group.id, { name: group.id, group, x: x + width / 2, y: y + height / 2, at: [x + width / 2, y + height / 2], width, height, legend: group.id.startsWith("legend") });
+}
+const visibleText = box => box.group.textContent.trim();
+const isAsked = box => !box.legend && Boolean(story.details[box.name]); // whether there is something to tell of a box
+
+const shift = (() => { // from the story's coordinates to the picture's
+  const first = root.querySelector("#line0 path");
+  if (!first || !story.corners.length) return [0, 0];
+  const [x, y] = first.getAttribute("d").match(/-?[\d.]+/g).map(Number);
+  return [x - story.corners[0][0], y - story.corners[0][1]];
+})();
+const climbing = new Set(story.climbs);
+const lines = [...root.querySelectorAll("g.edge")].map(group => {
+  const number = Number(group.id.replace("line", ""));
+  const flat = story.corners[number] || [];
+  const path = group.querySelector("path");
+  const tip = group.querySelector("polygon");
+  return {
+    group, path, tip, form: path.getAttribute("d"), tipForm: tip && tip.getAttribute("points"), bent: false,
+    ends: story.lines[number] || ["", ""], climbs: climbing.has(number),
+    corners: flat.flatMap((x, i) => (i % 2 ? [] : [[x + shift[0], flat[i + 1] + shift[1]]])),
+    labels: [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) })),
+  };
+});
+const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
+for (const group of root.querySelectorAll("g.cluster")) {
+  const shape = group.querySelector("path, polygon");
+  const { x, y, width, height } = shape.getBBox();
+  const texts = [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) }));
+  frames.set(group.id, { id: group.id, group, shape, low: x, high: x + width, top: y, bottom: y + height, texts, title: group.textContent.trim() });
+}
+const calm = matchMedia("(prefers-reduced-motion: reduce)");
+const LIVELY = 400; // with more boxes than these, changes are made at once, without motion
+document.body.classList.toggle("lively", boxes.size <= LIVELY);
+document.body.classList.toggle("fills", Boolean(story.fills));

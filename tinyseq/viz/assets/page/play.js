@@ -1,0 +1,107 @@
+// Play: the computation forward, then backward or the path traced back, one box at a time.
+
+const moments = story.acts.flatMap(act => act.events.map((event, i) => ({ act: act.name, number: i + 1, of: act.events.length, ...event })));
+const slider = byId("time");
+const now = () => Number(slider.value);
+let timer = null;
+slider.max = String(moments.length);
+byId("play").hidden = !moments.length;
+story.acts.forEach((act, i) => {
+  const part = make("span", i ? { class: "back" } : {}, act.name);
+  part.style.flex = String(act.events.length);
+  byId("acts").append(part);
+});
+prepareSums(moments);
+
+/** Show the moment that the slider is at. */
+function stage() {
+  const acting = now() ? moments[now() - 1] : null;
+  const reached = new Set();
+  for (const moment of moments.slice(0, now())) if (acting && (moment.act === acting.act || story.fills)) moment.boxes.forEach(name => reached.add(name));
+  const lit = new Set(acting ? acting.boxes : []);
+  const tracing = Boolean(acting) && acting.act === "back-trace";
+  document.body.dataset.act = acting ? acting.act : "";
+  const traced = tracing && new Set(moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes));
+  for (const [name, { group }] of boxes) {
+    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name));
+    group.classList.toggle("now", lit.has(name));
+  }
+  const there = name => !acting || !(name in story.details) || reached.has(name);
+  for (const { group, ends: [tail, head] } of lines) {
+    const path = group.classList.contains("path");
+    const shown = path ? !acting || (tracing && traced.has(tail) && traced.has(head)) : there(tail) && there(head);
+    group.classList.toggle("dim", !shown);
+    const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
+    group.classList.toggle("now", Boolean(arriving && shown && !path));
+  }
+  markFolds(lit);
+  say(acting);
+  showSums(now());
+}
+/** The folded steps, and the buttons of all steps, in which something happens now. */
+function markFolds(lit) {
+  const steps = new Set([...lit].map(name => story.columns[name]));
+  for (const bar of covers.children) bar.classList.toggle("now", steps.has(bar.dataset.cover));
+  for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
+}
+function say(acting) {
+  const said = byId("said");
+  byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
+  if (!acting) {
+    said.textContent = "Press play, or move the slider.";
+    slider.setAttribute("aria-valuetext", "before the beginning");
+    return;
+  }
+  const sentence = `${acting.text}${(acting.additions || []).length ? `; adds to ${names(acting.additions)}` : ""}`;
+  said.replaceChildren(make("b", {}, `${acting.act} ${acting.number} of ${acting.of}`), " ", sentence);
+  slider.setAttribute("aria-valuetext", `${acting.act} ${acting.number} of ${acting.of}: ${sentence}`);
+}
+const names = additions => {
+  const found = [...new Set(additions.map(({ parameter }) => `${parameter}.grad`))];
+  return found.length > 3 ? `${found.slice(0, 3).join(", ")}, …` : found.join(", ");
+};
+
+function pause() {
+  clearInterval(timer);
+  timer = null;
+  byId("start").setAttribute("aria-pressed", "false");
+  byId("start").setAttribute("aria-label", "Play");
+}
+function go(to) {
+  slider.value = String(to);
+  stage();
+  const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !boxes.get(name)?.group.classList.contains("hidden")));
+  if (box && !fitted && !held.size) reveal(box);
+}
+const stepOf = moment => moment.act + (moment.boxes.map(name => story.columns[name]).find(Boolean) ?? "");
+/** The next moment, on or back, that belongs to another time step: its first one. */
+function otherStep(by) {
+  let to = now() + by;
+  while (to > 0 && to < moments.length && stepOf(moments[to - 1]) === stepOf(moments[Math.max(now(), 1) - 1])) to += by;
+  while (by < 0 && to > 1 && stepOf(moments[to - 2]) === stepOf(moments[to - 1])) to--;
+  return Math.min(Math.max(to, 0), moments.length);
+}
+function play() {
+  if (timer) {
+    pause();
+    return;
+  }
+  if (now() >= moments.length) go(0);
+  byId("start").setAttribute("aria-pressed", "true");
+  byId("start").setAttribute("aria-label", "Pause");
+  timer = setInterval(() => {
+    go(now() + 1);
+    if (now() >= moments.length) pause();
+  }, Number(byId("pace").value));
+}
+slider.addEventListener("input", stage);
+byId("back").addEventListener("click", () => go(now() - 1));
+byId("forth").addEventListener("click", () => go(now() + 1));
+byId("back-step").addEventListener("click", () => go(otherStep(-1)));
+byId("forth-step").addEventListener("click", () => go(otherStep(1)));
+byId("start").addEventListener("click", play);
+byId("pace").addEventListener("change", () => {
+  if (!timer) return;
+  pause();
+  play();
+});

@@ -1,0 +1,103 @@
+// The gradients of the parameters, as the terms of their sums arrive.
+
+const BAR = { width: 10, gap: 2, height: 100 };
+const parameters = new Map(); // name -> { name, shape, rows, columns, whole, terms: [{ moment, step, norm, total, term }], item, said, bars, limit }
+for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
+
+/** Gather the terms from all moments of the play, and make the list of parameters. */
+function prepareSums(moments) {
+  moments.forEach((moment, number) => {
+    for (const { parameter, ...term } of moment.additions || []) parameters.get(parameter).terms.push({ moment: number, ...term });
+  });
+  for (const parameter of parameters.values()) if (!parameter.terms.length) parameters.delete(parameter.name);
+  for (const parameter of parameters.values()) {
+    byId("chosen").append(make("option", { value: parameter.name }, parameter.name));
+    parameter.said = make("span");
+    parameter.item = make("li", { "data-parameter": parameter.name }, make("div", { class: "name" }, make("span", {}, parameter.name), parameter.said));
+    parameter.item.append(barsOf(parameter));
+    byId("sums").append(parameter.item);
+  }
+  if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "what is being added to"));
+}
+/** One bar for each term, the steps from left to right, as high as the term's norm. */
+function barsOf(parameter) {
+  const at = term => Number((/-?\d+/.exec(term.step) || [NaN])[0]);
+  const known = parameter.terms.map(at).filter(step => !Number.isNaN(step));
+  const last = Math.max(...known);
+  const place = term => (Number.isNaN(at(term)) ? last - 0.5 : at(term));
+  const sorted = [...parameter.terms].sort((a, b) => place(a) - place(b));
+  const top = Math.max(...sorted.map(term => term.norm));
+  const width = Math.max(sorted.length, 3) * (BAR.width + BAR.gap);
+  const chart = draw("svg", { viewBox: `0 0 ${width} ${BAR.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  sorted.forEach((term, i) => {
+    const height = top > 0 ? Math.max((term.norm / top) * BAR.height, 1) : 1;
+    term.bar = draw("rect", { x: i * (BAR.width + BAR.gap), y: BAR.height - height, width: BAR.width, height });
+    chart.append(term.bar);
+    term.bar.addEventListener("pointerenter", () => { byId("cell").textContent = `${parameter.name}: ${term.step || "one term"} adds a norm of ${shortly(term.norm, 4)}`; });
+  });
+  return chart;
+}
+
+/** The terms of a parameter that have arrived, added up: the block of W.grad that is shown. */
+function summed(parameter, now) {
+  const sum = new Float64Array(parameter.rows * parameter.columns);
+  for (const term of parameter.terms) {
+    if (term.moment >= now) continue;
+    term.numbers ||= unpack(term.term);
+    term.numbers.forEach((value, i) => { sum[i] += value; });
+  }
+  return sum;
+}
+let followed = ""; // the parameter whose numbers are seen, if the user has not chosen one
+
+/** Show the gradients as they are after so many moments. */
+function showSums(now) {
+  byId("sums-section").hidden = !parameters.size;
+  for (const parameter of parameters.values()) {
+    const arrived = parameter.terms.filter(term => term.moment < now);
+    const isNow = arrived.some(term => term.moment === now - 1);
+    const total = arrived.length ? arrived[arrived.length - 1].total : 0;
+    parameter.item.classList.toggle("now", isNow);
+    parameter.item.dataset.total = String(total);
+    parameter.said.textContent = `norm ${shortly(total, 4)}`;
+    for (const term of parameter.terms) {
+      term.bar.classList.toggle("in", term.moment < now);
+      term.bar.classList.toggle("now", term.moment === now - 1);
+    }
+  }
+  const adding = [...parameters.values()].filter(({ item }) => item.classList.contains("now"));
+  adding.sort((a, b) => b.rows * b.columns - a.rows * a.columns);
+  if (adding.length && !adding.some(({ name }) => name === followed)) followed = adding[0].name;
+  showNumbers(parameters.get(byId("chosen").value) || parameters.get(followed) || [...parameters.values()][0], now);
+}
+/** The numbers of one parameter's gradient: the latest term, and the sum so far. */
+function showNumbers(parameter, now) {
+  if (!parameter) return;
+  const { name, rows, columns: across, whole: isWhole, shape, terms } = parameter;
+  parameter.limit ||= largest(summed(parameter, Infinity));
+  const last = Math.max(...terms.map(term => term.moment).filter(moment => moment < now));
+  const latest = terms.filter(term => term.moment === last);
+  const term = new Float64Array(rows * across);
+  for (const { numbers, term: packed } of latest) (numbers || unpack(packed)).forEach((value, i) => { term[i] += value; });
+  const sum = summed(parameter, now);
+  const limit = Math.max(parameter.limit, largest(sum)) || 1;
+  const part = isWhole ? "" : `, first ${rows} × ${across}`;
+  const steps = [...new Set(latest.map(({ step }) => step).filter(Boolean))];
+  const who = steps.slice(0, 2).join(", ") + (steps.length > 2 ? ", …" : "") || "one use";
+  byId("term-said").textContent = !latest.length ? "no term yet" : last === now - 1 ? `${who} adds` : `${who} added`;
+  byId("sum-said").textContent = `${name}.grad ${shape}${part}`;
+  for (const [id, numbers] of [["term", term], ["sum", sum]]) {
+    const canvas = byId(id);
+    heat(canvas, numbers, rows, across, limit);
+    const cell = Math.min(26, 170 / across, 240 / rows);
+    Object.assign(canvas.style, { width: across * cell >= 60 ? `${across * cell}px` : "60px", height: `${Math.max(rows * cell, 12)}px` });
+    canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${shortly(largest(numbers), 4)}`);
+    canvas.onpointermove = event => {
+      const [row, column] = [Math.floor((event.offsetY / canvas.clientHeight) * rows), Math.floor((event.offsetX / canvas.clientWidth) * across)];
+      if (row in Array(rows).fill(0) && column < across) byId("cell").textContent = `[${shape.startsWith("(") && !shape.includes(",)") ? `${row}, ` : ""}${column}]: ${shortly(numbers[row * across + column], 5)}`;
+    };
+    canvas.onpointerleave = () => { byId("cell").textContent = `blue below 0, orange above; full colour at ±${shortly(limit)}`; };
+  }
+  if (!byId("cell").textContent) byId("term").onpointerleave();
+}
+byId("chosen").addEventListener("change", () => showSums(now()));

@@ -1,0 +1,86 @@
+// Moving and zooming: the part of the picture that is seen is the SVG's view box.
+
+const view = svg.viewBox.baseVal;
+let home = [view.x, view.y, view.width, view.height]; // all of the picture
+let fitted = true; // whether all of it is meant to be seen, however it changes
+let dragged = false; // whether the mouse has moved since it was pressed, so that its release is no click
+const whole = [...home];
+
+let room = [1, 1]; // the size of the window on the picture
+new ResizeObserver(([{ contentRect: { width, height } }]) => {
+  room = [width, height];
+  cull();
+}).observe(picture);
+function show(x, y, width, height) {
+  Object.assign(view, { x, y, width, height });
+  cull();
+}
+function fit() {
+  fitted = true;
+  show(...home);
+}
+/** The point of the picture under the pointer. */
+const place = ({ clientX, clientY }) => {
+  const point = new DOMPoint(clientX, clientY).matrixTransform(svg.getScreenCTM().inverse());
+  return [point.x, point.y];
+};
+const middle = () => [view.x + view.width / 2, view.y + view.height / 2];
+function zoom(factor, [x, y]) {
+  const kept = Math.min(Math.max(factor, whole[2] / 80 / view.width), (whole[2] * 4) / view.width);
+  fitted = false;
+  show(x + (view.x - x) * kept, y + (view.y - y) * kept, view.width * kept, view.height * kept);
+}
+function move(right, down) {
+  fitted = false;
+  show(view.x + right, view.y + down, view.width, view.height);
+}
+
+picture.addEventListener("wheel", event => {
+  event.preventDefault();
+  zoom(Math.exp(event.deltaY / 500), place(event));
+}, { passive: false });
+
+const held = new Map(); // the pointers that press: id -> event
+picture.addEventListener("pointerdown", event => {
+  held.set(event.pointerId, event);
+  if (held.size === 1) dragged = false;
+});
+for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, event => held.delete(event.pointerId));
+window.addEventListener("pointermove", event => {
+  const before = held.get(event.pointerId);
+  if (!before) return;
+  if (!dragged && Math.hypot(event.clientX - before.clientX, event.clientY - before.clientY) < 4) return;
+  dragged = true;
+  const other = [...held].find(([id]) => id !== event.pointerId);
+  if (other) pinch(before, event, other[1]);
+  else {
+    const [from, to] = [place(before), place(event)];
+    move(from[0] - to[0], from[1] - to[1]);
+  }
+  held.set(event.pointerId, event);
+});
+/** One finger of two has moved. */
+function pinch(before, after, still) {
+  const far = finger => Math.max(Math.hypot(finger.clientX - still.clientX, finger.clientY - still.clientY), 1);
+  zoom(far(before) / far(after), place({ clientX: (after.clientX + still.clientX) / 2, clientY: (after.clientY + still.clientY) / 2 }));
+}
+
+byId("zoom-in").addEventListener("click", () => zoom(0.75, middle()));
+byId("zoom-out").addEventListener("click", () => zoom(1 / 0.75, middle()));
+byId("fit").addEventListener("click", fit);
+
+/** Where a box is on the screen, drawn or not. */
+function rectangleOf({ at, width, height }) {
+  const matrix = root.getScreenCTM();
+  const { x, y } = new DOMPoint(at[0] - width / 2, at[1] - height / 2).matrixTransform(matrix);
+  return { x, y, left: x, top: y, width: width * matrix.a, height: height * matrix.d, right: x + width * matrix.a, bottom: y + height * matrix.d };
+}
+/** Bring a box into view: moved if it is outside, and closer on demand. */
+function reveal(box, closer = false) {
+  const { x, y, width, height } = rectangleOf(box);
+  const seen = picture.getBoundingClientRect();
+  const center = place({ clientX: x + width / 2, clientY: y + height / 2 });
+  const outside = x < seen.x || y < seen.y || x + width > seen.right || y + height > seen.bottom;
+  if (closer && height < 40) zoom(height / 56, center);
+  if (closer || outside) move(center[0] - middle()[0], center[1] - middle()[1]);
+}

@@ -1,0 +1,70 @@
+"""Arrays for a page: how much of them it holds, and how they are written.
+
+Numbers travel as 32-bit floats in base64: exact, and shorter than digits. A page may hold only so many, so an array
+that is too large is cut to its first rows and columns.
+"""
+
+import base64
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array, to_numpy
+
+MOST_TERMS = 250_000  # numbers in all terms of a page's gradients
+LARGEST_BLOCKS = (64, 48, 32, 16, 8, 4)  # rows and columns of what is shown of one gradient
+MOST_CELLS = 64  # numbers of a value that are shown beside a box
+MOST_VALUES = 250_000  # numbers in all values of a page
+
+
+class Block(NamedTuple):
+    """What is shown of an array: it has been made a matrix, and its first rows and columns are kept.
+
+    Attributes:
+        rows, columns: how many.
+        whole: whether that is all of it.
+    """
+
+    rows: int
+    columns: int
+    whole: bool
+
+    def pack(self, array: Array) -> str:
+        """The block of an array, as little-endian 32-bit floats in base64."""
+        kept = _matrix(array)[: self.rows, : self.columns]
+        return base64.b64encode(np.ascontiguousarray(kept, dtype="<f4").tobytes()).decode("ascii")
+
+
+def block(shape: Iterable[int], most: int) -> Block:
+    """The block of at most so many rows and columns of an array of this shape."""
+    rows, columns = _matrix(np.broadcast_to(np.float32(0), tuple(shape))).shape
+    return Block(min(rows, most), min(columns, most), max(rows, columns) <= most)
+
+
+def blocks(shapes: Iterable[Iterable[int]], terms: int) -> list[Block]:
+    """Blocks for several arrays, as large as a page can hold so many terms of each.
+
+    Example:
+        >>> blocks([(8, 8), (1000, 1000)], terms=100)
+        [Block(rows=8, columns=8, whole=True), Block(rows=48, columns=48, whole=False)]
+    """
+    shapes = [tuple(shape) for shape in shapes]
+    for most in LARGEST_BLOCKS:
+        chosen = [block(shape, most) for shape in shapes]
+        if terms * sum(found.rows * found.columns for found in chosen) <= MOST_TERMS:
+            break
+    return chosen
+
+
+def strip(array: Array | None) -> dict[str, Any] | None:
+    """A small array as a page shows it beside its box; None for a large one."""
+    if array is None or not 0 < array.size <= MOST_CELLS:
+        return None
+    whole = block(array.shape, MOST_CELLS)
+    return {"rows": whole.rows, "columns": whole.columns, "numbers": whole.pack(array)}
+
+
+def _matrix(array: Array) -> Any:
+    plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+    return plain.reshape(1, -1) if plain.ndim < 2 else plain.reshape(plain.shape[0], -1)
