@@ -82,9 +82,12 @@ from tinyseq.autograd.ops.stable import log_sigmoid, log_softmax, logaddexp, log
 from tinyseq.autograd.tape import grad, trace_backward
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.io import load, save
+from tinyseq.memory import keep_freed_memory
 from tinyseq.random import manual_seed
 
 amax, amin, permute, power = max, min, transpose, pow
+
+keep_freed_memory()
 
 __version__ = "0.1.0"
 

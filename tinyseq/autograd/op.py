@@ -347,9 +347,10 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     parents: tuple[Parent | None, ...]
     if len(args) == 1 and isinstance(args[0], Tensor):
         raw, parents = (args[0]._array,), (args[0].node,)
+        xp = NAMESPACES[type(raw[0])]
     else:
         raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
-    xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
+        xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
     try:
         out = record.forward(xp, *raw, **attrs)
     except (ValueError, TypeError, IndexError) as error:
@@ -358,13 +359,27 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     mode = MODE.get()
     if mode.anomaly:
         check_forward(record, raw, outs, mode)
-    if record.vjp is None or not mode.grad or all(parent is None for parent in parents):
+    if record.vjp is None or not mode.grad or not any(parents):
         tensors = [Tensor(part) for part in outs]
         return tensors if record.outputs else tensors[0]
     node = _node(record, raw, parents, attrs, outs, mode)
     if not record.outputs:
         return Tensor(outs[0], node)
-    return [Tensor(part, Output(node, i)) for i, part in enumerate(outs)]
+    return [_output(part, node, i) for i, part in enumerate(outs)]
+
+
+def _output(part: Array, node: Node, i: int) -> Tensor:
+    """``Tensor(part, Output(node, i))`` in one call instead of three, as `_recorded`."""
+    output = _new(Output)
+    output.node = node
+    output.index = i
+    output.shape = part.shape
+    output.dtype = part.dtype
+    output.hooks = None
+    tensor = _new(Tensor)
+    tensor._array = part
+    tensor.node = output
+    return tensor
 
 
 def _node(
@@ -377,7 +392,7 @@ def _node(
 ) -> Node:
     label: Label = anomaly_label(mode) if mode.anomaly else mode.label
     saved = record.save(outs if record.outputs else outs[0], *raw)
-    shape = tuple(part.shape for part in outs) if record.outputs else outs[0].shape
+    shape = tuple([part.shape for part in outs]) if record.outputs else outs[0].shape
     return Node(record, parents, saved, attrs, shape, outs[0].dtype if outs else None, label)
 
 

@@ -5,6 +5,7 @@ gradient on its bounds, and of equal arguments of `maximum` or `minimum` the fir
 """
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -169,24 +170,32 @@ tanh = op(
     "tanh",
     forward="tanh",
     saves="out",
-    vjp=lambda xp, g, y: g * (1 - y * y),
+    vjp=lambda xp, g, y: g - g * (y * y),
     tex=r"\bar x = \bar y\,(1 - y^2)",
     reference=np.tanh,
 )
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
-    y = xp.tanh(0.5 * x)  # (1 + tanh(x/2)) / 2: neither side overflows
-    y *= 0.5
-    y += 0.5
+    half = _half(xp, x.dtype)
+    y = xp.tanh(half * x)  # (1 + tanh(x/2)) / 2: neither side overflows
+    y *= half
+    y += half
     return y
+
+
+@cache
+def _half(xp: Any, dtype: Any) -> Any:
+    """1/2 as an array: a Python number would be converted anew at each use, which costs more than the product."""
+    half = xp.asarray(0.5, dtype=dtype)
+    return half if half == 0.5 else 0.5  # whole numbers have no half
 
 
 sigmoid = op(
     "sigmoid",
     forward=_sigmoid,
     saves="out",
-    vjp=lambda xp, g, y: g * (y * (1 - y)),
+    vjp=lambda xp, g, y: g * (y - y * y),
     tex=r"\bar x = \bar y\,y(1 - y)",
     reference=lambda x: 1 / (1 + np.exp(-x)),
     doc="The logistic function 1 / (1 + exp(-x)), without overflow.",

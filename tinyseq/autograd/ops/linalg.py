@@ -70,6 +70,9 @@ def _left_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 
 def _right_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 2 and g.ndim > 2:  # one product with the batch laid side by side, and not one for each
+        product = xp.reshape(x.T @ _flat(xp, g, True), (x.shape[1], *g.shape[:-2], g.shape[-1]))
+        return xp.permute_dims(product, (*range(1, g.ndim - 1), 0, g.ndim - 1))
     if x.ndim == 1:
         return xp.expand_dims(x, axis=-1) * xp.expand_dims(g, axis=-2) if y.ndim > 1 else x * g
     if y.ndim == 1:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Shape
 from tinyseq.autograd.op import FUNCTIONS, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
@@ -177,12 +176,12 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 def _rejoined(xp: Any, parts: Any, shapes: Any, join: Any) -> Any:
     """The gradient of a whole from those of its parts, with zeros where a part was not used."""
-    like = next(part for part in parts if part is not None)
-    blanks: dict[Shape, Any] = {}
-    for shape, part in zip(shapes, parts, strict=True):
-        if part is None and shape not in blanks:
-            blanks[shape] = xp.broadcast_to(xp.zeros_like(xp.sum(like)), shape)
-    return join([blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)])
+    missing = {shape for shape, part in zip(shapes, parts, strict=True) if part is None}
+    if missing:
+        zero = xp.zeros_like(xp.sum(next(part for part in parts if part is not None)))
+        blanks = {shape: xp.broadcast_to(zero, shape) for shape in missing}
+        parts = [blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)]
+    return join(parts)
 
 
 def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
@@ -197,9 +196,10 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
 
 
 def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
+    before = (slice(None),) * axis_of(axis, x.ndim)
     parts, start = [], 0
     for length in _cuts(x.shape[axis], sections):
-        parts.append(x[along(axis, x.ndim, slice(start, start + length))])
+        parts.append(x[(*before, slice(start, start + length), ...)])
         start += length
     return parts
 
@@ -235,11 +235,28 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
     return parts
 
 
+def _unbind(xp: Any, x: Any, *, axis: Any = 0) -> Any:
+    before = (slice(None),) * axis_of(axis, x.ndim)
+    return [x[(*before, i, ...)] for i in range(x.shape[axis])]
+
+
+def _bound(xp: Any, parts: Any, axis: Any) -> Any:
+    """The parts along a new axis. Matrices along the first are laid side by side in memory.
+
+    These are the gradients of all time steps. The gradient of the weight that made the steps' inputs is one product
+    with them side by side (see `matmul`), which then needs no copy of its own.
+    """
+    if axis or parts[0].ndim != 2:
+        return _stacked(xp, parts, axis)
+    rows, columns = parts[0].shape
+    return xp.permute_dims(xp.reshape(xp.concat(parts, axis=1), (rows, len(parts), columns)), (1, 0, 2))
+
+
 unbind = op(
     "unbind",
-    forward=lambda xp, x, *, axis=0: [x[along(axis, x.ndim, i)] for i in range(x.shape[axis])],
+    forward=_unbind,
     saves="[part.shape for part in out]",
-    vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: _stacked(xp, parts, axis)),
+    vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: _bound(xp, parts, axis)),
     outputs=True,
     tex=r"\bar x_i = \bar y_i",
     calls="axis",
