@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hmm.models import random_model
 
+import tinyseq as ts
 from tinyseq.hmm import HMM, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
 from tinyseq.hmm.scaled import Scaled
 
@@ -82,6 +83,21 @@ def test_long_and_short_sequences_in_one_list(plainly):
     np.testing.assert_allclose(model.log_likelihood(data), plainly(model.log_likelihood, data), rtol=1e-12)
     for one, other in zip(model.posterior(data), plainly(model.posterior, data), strict=True):
         np.testing.assert_allclose(one.states, other.states, atol=1e-11)
+
+
+@pytest.mark.parametrize("upstream", [-2.5, 0.0, 1e-3])
+def test_gradients_of_a_long_sequence_carry_the_upstream_gradient(upstream, plainly):
+    rng = np.random.default_rng(7)
+    initial, transition, scores = rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=(2500, 3))
+
+    def slopes():
+        leaves = [ts.tensor(part, requires_grad=True) for part in (initial, transition, scores)]
+        (log_partition(*leaves) * upstream).backward()
+        return [leaf.grad.numpy() for leaf in leaves]
+
+    for found, wanted in zip(slopes(), plainly(slopes), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-11)
+    assert slopes()[2].sum() == pytest.approx(2500 * upstream)
 
 
 def test_an_impossible_long_sequence_is_still_named():

@@ -10,7 +10,7 @@ from tinyseq.hmm.inference import expectations, log_likelihood
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.scaled import Scaled
 from tinyseq.hmm.tables import Arcs, Dense
-from tinyseq.hmm.viterbi import best_paths
+from tinyseq.hmm.viterbi import best_paths, lowest_best
 
 INF = np.inf
 
@@ -48,6 +48,18 @@ def test_viterbi_finds_the_best_path_and_ties_go_to_the_lowest_state(scores_leng
         assert best[b] == max(every.values())
         if best[b] > -INF:
             assert tuple(found.tolist()) == ranked(every)[0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("states", [1, 2, 3, 17, 40, 41, 100])
+def test_the_best_state_is_the_lowest_of_equally_good_ones(states, dtype):
+    rng = np.random.default_rng(states)
+    scores = rng.integers(-3, 1, (states, 500)).astype(dtype)
+    scores[scores == -3] = -INF
+    scores[:, 7] = -INF
+    found = lowest_best(scores)
+    np.testing.assert_array_equal(found, np.argmax(scores, axis=0))
+    assert found.dtype == np.intp
 
 
 @pytest.mark.parametrize("way", [Scaled, Exact, None], ids=["scaled", "exact", "chosen"])

@@ -54,7 +54,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
     history, longest = passes.arcs.order - 1, rows // 16
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        length = max(128, 2 * warm)
+        length = max(125, 2 * warm)  # no power of two: steps so far apart would push each other out of the cache
         starts = np.arange(first + history, first + rows, length)
         lengths = np.minimum(first + rows - starts, length)
         yield Cut(
@@ -73,12 +73,14 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     places = np.tile(first + np.linspace(0, rows - longest - 1, 8).astype(np.intp), 2)
     ramp = 1.0 + np.arange(oldest * others).reshape(oldest, others, 1)
     message = np.concatenate([np.ones((oldest, others, 8)), np.repeat(ramp, 8, axis=2)], axis=2)
-    for step in range(0, longest, 8):
-        window = Ragged.windows(places + step, np.full(16, min(8, longest - step)))
-        message = passes.forward(window, start=message).messages[-1].reshape(oldest, others, -1)
-        passes.rescale(message)
-        if _parallel(message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
-            return 3 * (step + 8) // 2
+    look = min(8, passes.every)
+    for step in range(longest):
+        message = passes.extended(message, -1, places + step)
+        if step % look == look - 1:
+            message = message.reshape(oldest, others, -1)
+            passes.rescale(message)
+            if _parallel(message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
+                return 3 * (step + 1) // 2
     return longest + 1
 
 
@@ -105,7 +107,7 @@ def log_likelihood(passes: Scaled, first: int, rows: int) -> float | None:
 
 
 def expectations(
-    passes: Scaled, first: int, rows: int, weight: float, states: Array, counts: list[Array]
+    passes: Scaled, first: int, rows: int, weight: float, states: Array, counts: list[Array] | None
 ) -> float | None:
     """As `Scaled.backward`, for one sequence; returns its log-likelihood, or None if its chain does not forget.
 
@@ -115,7 +117,7 @@ def expectations(
         rows: how many it has.
         weight: how much the sequence counts.
         states: (all rows, K), set to the posteriors of the sequence's rows.
-        counts: one array for each table, to which the expected number of uses of each arc is added.
+        counts: one array for each table, to which the expected number of uses of each arc is added; or None.
     """
     for cut in cuts(passes, first, rows):
         ends = _warmed_ends(passes, cut)
@@ -123,14 +125,16 @@ def expectations(
         if walked is None:
             continue
         likelihood, done = walked
-        mine = [np.zeros(count.shape) for count in counts]
-        _, ahead = passes.backward(done, np.full(len(cut.blocks.order), weight), states, mine)
+        mine = None if counts is None else [np.zeros(count.shape) for count in counts]
+        _, ahead = passes.backward(done, np.ones(len(cut.blocks.order)), states, mine)
         reachable = done.messages[-1][..., : ahead.shape[-1] - 1] > 0
         if _parallel(ends[..., :-1], ahead[..., 1:].reshape(ends[..., :-1].shape), reachable):
             before = passes.forward(cut.head, keep=True, ends=ahead[..., :1].reshape(*ends.shape[:2], 1))
-            passes.backward(before, np.full(1, weight), states, mine)
-            for count, part in zip(counts, mine, strict=True):
-                count += part
+            passes.backward(before, np.ones(1), states, mine)
+            if weight != 1:
+                states[first : first + rows] *= weight
+            for count, part in zip(counts or (), mine or (), strict=True):
+                count += weight * part
             return likelihood
     return None
 

@@ -46,7 +46,7 @@ class Exact:
         safe = np.zeros(len(total), dtype=bool)
         return Forward(batch, total + log_scale, total, messages, scales, safe, self.arcs.end, 0)
 
-    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array]) -> Array:
+    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None) -> Array:
         """As `Scaled.backward`; returns the expected number of stops only."""
         batch, messages = done.batch, done.messages
         stops = np.zeros(self.arcs.end.shape)
@@ -65,7 +65,8 @@ class Exact:
                 states[rows] = posterior.T
             before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
             paths = table[..., None] + (block + self.scores.logs(rows))
-            counts[number] += np.exp(before[:, :, None] + paths - (norm + done.scales[t])) @ share
+            if counts is not None:
+                counts[number] += np.exp(before[:, :, None] + paths - (norm + done.scales[t])) @ share
             ahead = log_sum(paths, axis=2)
             ahead -= _finite(ahead.max(axis=(0, 1)))
         return stops

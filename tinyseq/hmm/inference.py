@@ -21,8 +21,8 @@ class Expected(NamedTuple):
 
     Attributes:
         log_likelihood: (N,), -inf for an impossible sequence.
-        states: (rows, K), the posterior of the state at each row; zeros where the sequence is impossible.
-        counts: the expected number of uses of each arc, summed over steps and sequences, one array a table.
+        states: (rows, K), the posterior of the state at each row; zeros where the sequence is impossible; or (0, K).
+        counts: the expected number of uses of each arc, summed over steps and sequences, one array a table; or [].
         stops: (K,), the expected number of stops in each state.
     """
 
@@ -57,7 +57,12 @@ def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
 
 
 def expectations(
-    arcs: Arcs, scores: Scores, batch: Ragged, weight: Array | None = None, with_states: bool = True
+    arcs: Arcs,
+    scores: Scores,
+    batch: Ragged,
+    weight: Array | None = None,
+    with_states: bool = True,
+    with_counts: bool = True,
 ) -> Expected:
     """Forward-backward: log-likelihoods, posteriors and expected counts.
 
@@ -67,12 +72,13 @@ def expectations(
         batch: the sequences.
         weight: (N,), how much each sequence counts; 1 by default.
         with_states: whether the posterior of every row is wanted.
+        with_counts: whether the uses of arcs are wanted.
     """
     arcs = arcs.to(np.float64)
     states_of = arcs.end.shape[0]
     found = np.empty(len(batch.order))
     states = np.zeros((batch.count, states_of)) if with_states else None
-    counts = [np.zeros(table.shape) for table in arcs.tables]
+    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts else None
     stops = np.zeros(states_of)
     fast, slow = Scaled(arcs, scores), Exact(arcs, scores)
     weight = np.ones(len(batch.order)) if weight is None else weight
@@ -92,7 +98,7 @@ def expectations(
             again = slow.forward(part, keep=True)
             found[part.order] = again.log_likelihood
             stops += slow.backward(again, weight[part.order], states, counts)
-    return Expected(found, np.zeros((0, states_of)) if states is None else states, counts, stops)
+    return Expected(found, np.zeros((0, states_of)) if states is None else states, counts or [], stops)
 
 
 def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]:

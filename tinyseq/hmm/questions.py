@@ -82,7 +82,7 @@ class Questions(Parameters):
         """
         asked = Reading(self, x, states)
         passes = asked.arcs, asked.scores, asked.batch
-        expected = expectations(*passes)
+        expected = expectations(*passes, with_counts=False)
         asked.require_possible(expected.log_likelihood)
         parts = zip(
             expected.log_likelihood.tolist(),

@@ -11,7 +11,7 @@ possible path is ever lost, and zeros stay exact zeros.
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.ragged import Ragged
+from tinyseq.hmm.ragged import Index, Ragged
 from tinyseq.hmm.tables import Arcs, Forward, Scores
 
 SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
@@ -67,12 +67,8 @@ class Scaled:
                 size = running
             if not running:
                 break
-            number = self.arcs.which(t + skip)
-            table = self.tables[number]
-            rows = batch.rows(t)
-            message = message.reshape(*table.shape[:2], -1)[..., :size]
-            message = product(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
-            message *= self.scores.weights(rows)
+            number, rows = self.arcs.which(t + skip), batch.rows(t)
+            message = self.extended(message, number, rows)
             log_scale[:size] += self.scores.tops(rows)
             shift += self.tops[number]
             scale = None
@@ -88,6 +84,20 @@ class Scaled:
         with np.errstate(divide="ignore"):
             return Forward(batch, np.log(total) + log_scale, total, messages, scales, unsafe, ends, skip)
 
+    def extended(self, message: Array, number: int, rows: Index) -> Array:
+        """A message after one more step, (R, V, columns).
+
+        Args:
+            message: what the steps before have left.
+            number: which table the step has.
+            rows: the rows that it reads, one for each column that still runs.
+        """
+        weights, table = self.scores.weights(rows), self.tables[number]
+        message = message.reshape(*table.shape[:2], -1)[..., : weights.shape[1]]
+        message = product(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
+        message *= weights
+        return message
+
     def rescale(self, message: Array) -> tuple[Array, Array]:
         """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
         largest = message.max(axis=(0, 1))
@@ -95,49 +105,53 @@ class Scaled:
         message /= largest
         return largest, np.where(message > 0, message, 1.0).min(axis=(0, 1)) < self.safe
 
-    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array]) -> tuple[Array, Array]:
+    def backward(
+        self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
+    ) -> tuple[Array, Array]:
         """Add up posteriors.
 
         Args:
             done: the result of `forward` with ``keep=True``.
             weight: (columns,), how much each sequence counts.
-            states: (rows, K), set to the weighted posterior of the state at each row.
-            counts: one array for each table, to which the weighted expected number of uses of each arc is added.
+            states: (rows, K), set to the weighted posterior of the state at each row; or None.
+            counts: one array for each table, to which the weighted expected number of uses of each arc is added; or
+                None.
 
         Returns:
             (V,), the weighted expected number of stops in each state; and (H, R, columns), in proportion to the
             probability of each whole column after each history.
         """
         batch, total, messages = done.batch, done.total, done.messages
-        weight = np.where(total > 0, weight, 0.0) / np.where(total > 0, total, 1.0)
+        share = np.where(total > 0, weight, 0.0) / np.where(total > 0, total, 1.0)
         stops = np.zeros(self.end.shape)
         pairs = [np.zeros((table.shape[1], table.shape[0], table.shape[2])) for table in self.tables]
         ahead = np.ones((1, 1, 0))
         for t in reversed(range(len(batch.sizes))):
             size, number = batch.sizes[t], self.arcs.which(t + done.skip)
-            table, message = self.tables[number], messages[t + 1]
-            # The probability of all that is ahead of each history; a column that ends here has only the end ahead.
-            still, share, rows = ahead.shape[-1], weight[:size], batch.rows(t)
+            table, message, scale, rows = self.tables[number], messages[t + 1], done.scales[t], batch.rows(t)
+            # The probability of all that is ahead of each history, over the total; so times the message it is the
+            # posterior. A column that ends here has only the end ahead.
+            still = ahead.shape[-1]
             block = ahead.reshape(*message.shape[:2], still)
             if still < size:
-                ends = np.broadcast_to(done.ends[..., still:size], (*message.shape[:2], size - still))
+                ends = np.broadcast_to(
+                    done.ends[..., still:size] * share[still:size], (*message.shape[:2], size - still)
+                )
+                stops += (message[..., still:] * ends).sum(axis=(0, 2))
                 block = np.concatenate([block, ends], axis=2)
-            posterior = message * block
-            posterior = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)) * share
-            stops += posterior[:, still:].sum(axis=1)
             if states is not None:
-                states[rows] = posterior.T
+                posterior = message * block
+                states[rows] = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)).T
             block *= self.scores.weights(rows)
-            scale = done.scales[t]
             if scale is not None:
                 block /= scale
             before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
             ahead = product(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
-            block *= share
-            pairs[number] += product(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
+            if counts is not None:
+                pairs[number] += product(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
             if self.has_zeros:  # a history that cannot occur could otherwise grow beyond all bounds
                 ahead = np.where(before > 0, ahead, 0.0)
-        for count, table, uses in zip(counts, self.tables, pairs, strict=True):
+        for count, table, uses in zip(counts or (), self.tables, pairs, strict=counts is not None):
             count += table * uses.transpose(1, 0, 2)
         return stops, ahead
 

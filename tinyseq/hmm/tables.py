@@ -56,8 +56,8 @@ class Scores(Protocol):
     def logs(self, rows: Index) -> Array:
         """Log scores, (K, rows)."""
 
-    def along(self, rows: Index, states: Array) -> Array:
-        """The log score of one state for each row, (rows,)."""
+    def along(self, first: int, path: Array) -> Array:
+        """The log score of one state for each row, from the first on, (T,)."""
 
     def weights(self, rows: Index) -> Array:
         """Scores relative to the largest one of each row, (K, rows); always in float64."""
@@ -91,9 +91,9 @@ class Dense:
         """See `Scores`."""
         return self.values[rows].T
 
-    def along(self, rows: Index, states: Array) -> Array:
+    def along(self, first: int, path: Array) -> Array:
         """See `Scores`."""
-        return self.values[rows, states]
+        return self.values[np.arange(first, first + len(path)), path]
 
     def weights(self, rows: Index) -> Array:
         """See `Scores`."""
@@ -140,9 +140,10 @@ class Lookup:
         """See `Scores`."""
         return self.table.logs.take(self.ids[rows], axis=1)
 
-    def along(self, rows: Index, states: Array) -> Array:
+    def along(self, first: int, path: Array) -> Array:
         """See `Scores`."""
-        return self.table.logs[states, self.ids[rows]]
+        logs = self.table.logs
+        return logs.take(path * logs.shape[1] + self.ids[first : first + len(path)])  # faster than logs[path, ids]
 
     def weights(self, rows: Index) -> Array:
         """See `Scores`."""

@@ -16,6 +16,7 @@ from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Scores
 
 BUFFER = 1 << 17  # numbers that are added and compared at a time
+FEW = 40  # states among which the best is found faster by comparing them all
 
 
 def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None = None) -> tuple[Array, Array]:
@@ -35,7 +36,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
 
     def decode(tile: Ragged) -> None:
         messages = forward(arcs, scores, tile)
-        found, best[tile.order] = backtrack(arcs, messages, tile, join=np.max, choose=np.argmax)
+        found, best[tile.order] = backtrack(arcs, messages, tile, join=np.max, choose=lowest_best)
         for t, states in enumerate(found):
             path[tile.rows(t)] = states[: tile.sizes[t]]
 
@@ -61,7 +62,9 @@ def forward(arcs: Arcs, scores: Scores, batch: Ragged, start: Array | None = Non
     for t, size in enumerate(batch.sizes):
         table = arcs.tables[arcs.which(t + skip)]
         message = messages[-1].reshape(*table.shape[:2], -1)[..., :size]
-        messages.append(extended(message, table) + scores.logs(batch.rows(t)))
+        message = extended(message, table)
+        message += scores.logs(batch.rows(t))
+        messages.append(message)
     return messages
 
 
@@ -78,6 +81,15 @@ def extended(message: Array, table: Array) -> Array:
             np.add(message[:, r, None], table[:, r, v : v + some, None], out=paths)
             np.maximum.reduce(paths, axis=0, out=out[r, v : v + some])
     return out
+
+
+def lowest_best(scores: Array, axis: int = 0) -> Array:
+    """``np.argmax(scores, axis=0)``, up to twice as fast: a search whose outcome no processor could foresee is slow."""
+    if len(scores) > FEW:
+        return scores.argmax(axis=axis)
+    rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest
+    ranked = (scores == scores.max(axis=axis)) * rank[:, None]
+    return len(scores) - ranked.max(axis=axis).astype(np.intp)
 
 
 def backtrack(

@@ -15,10 +15,11 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Scores
-from tinyseq.hmm.viterbi import extended, forward
+from tinyseq.hmm.viterbi import extended, forward, lowest_best
 
-LENGTHS = range(96, 160)  # rows of a block
+LENGTHS = range(64, 96)  # rows of a block
 ROUNDS = 16  # how often blocks may have to start or to go back again
+LOOK = 4  # steps after which a block that has started again is compared with its old messages
 CLOSE = 1 << 16  # how many times the smallest relative difference of numbers messages may be apart
 
 
@@ -57,18 +58,20 @@ def _fitted(arcs: Arcs, scores: Scores, blocks: Ragged, messages: list[Array]) -
     """Start blocks again where their left neighbours ended, until all fit; False if they do not soon."""
     suspects = np.arange(1, len(blocks.order))
     for _ in range(ROUNDS):
-        start = _levelled(messages[-1][..., suspects - 1])
-        wrong = ~_equal(start, messages[0][..., suspects])
-        columns, message = suspects[wrong], start[..., wrong]
+        message = _levelled(messages[-1].take(suspects - 1, axis=2))
+        wrong = np.flatnonzero(~_parallel(message, messages[0].take(suspects, axis=2)))
+        columns, message = suspects[wrong], message.take(wrong, axis=2)
         messages[0][..., columns] = message
         for t, old in enumerate(messages[1:]):
             if not len(columns):
                 break
-            message = extended(message, arcs.tables[-1]) + scores.logs(blocks.some_rows(t, columns))
-            message = message.swapaxes(0, 1)
-            changed = ~_equal(_levelled(message), _levelled(old[..., columns]))
+            message = extended(message, arcs.tables[-1]).swapaxes(0, 1)
+            message += scores.logs(blocks.some_rows(t, columns))[:, None]
+            looked_at = t % LOOK == LOOK - 1
+            changed = np.flatnonzero(~_parallel(message, old.take(columns, axis=2))) if looked_at else None
             old[..., columns] = message
-            columns, message = columns[changed], message[..., changed]
+            if changed is not None:
+                columns, message = columns[changed], message.take(changed, axis=2)
         suspects = columns[columns < len(blocks.order) - 1] + 1  # behind those that have changed to their end
         if not len(suspects):
             return True
@@ -102,9 +105,11 @@ def _back(arcs: Arcs, messages: list[Array]) -> tuple[int, Array] | None:
             else:  # where an older way came through the same state, all before it is known
                 news = path[t, columns] != state
                 columns, state = columns[news], state[news]
+                if not len(columns):
+                    break
                 path[t, columns] = state
                 before = before[:, columns]
-            state = (before + table.take(state, axis=1)).argmax(axis=0)
+            state = lowest_best(before + table.take(state, axis=1))
         entered[columns] = state
         columns = np.flatnonzero(entered[1:] != ended[:-1])
         if not len(columns):
@@ -117,9 +122,9 @@ def _score(arcs: Arcs, scores: Scores, path: Array, first: int) -> float:
     """The score of a path, added up in the order of the plain walk, so that it is the same to the last bit."""
     terms = np.empty(2 * len(path) + 1, dtype=arcs.end.dtype)
     terms[0], terms[-1] = arcs.tables[0][0, 0, path[0]], arcs.end[path[-1]]
-    terms[1::2] = scores.along(np.arange(first, first + len(path)), path)
-    terms[2:-1:2] = arcs.tables[-1][path[:-1], 0, path[1:]]
-    return float(np.add.accumulate(terms)[-1])
+    terms[1::2] = scores.along(first, path)
+    terms[2:-1:2] = arcs.tables[-1].take(path[:-1] * len(arcs.end) + path[1:])
+    return float(np.add.accumulate(terms, out=terms)[-1])
 
 
 def _levelled(message: Array) -> Array:
@@ -129,10 +134,10 @@ def _levelled(message: Array) -> Array:
     return message - top
 
 
-def _equal(one: Array, other: Array) -> Array:
-    """Which levelled messages are the same, up to rounding; what is impossible must be so in both."""
-    with np.errstate(invalid="ignore"):  # two impossible entries differ by inf - inf
-        apart = np.abs(one - other)
-    close = apart <= CLOSE * np.finfo(one.dtype).eps
-    same: Array = (close | (one == other)).all(axis=(0, 1))
-    return same
+def _parallel(one: Array, other: Array) -> Array:
+    """Which messages are the same but for a constant, up to rounding; what is impossible must be so in both."""
+    with np.errstate(invalid="ignore"):  # inf - inf, for entries that are impossible in both, is left out
+        apart = one - other
+        spread = np.fmax.reduce(apart, axis=(0, 1)) - np.fmin.reduce(apart, axis=(0, 1))
+    close: Array = spread <= CLOSE * np.finfo(one.dtype).eps
+    return close
