@@ -163,6 +163,42 @@ def test_drawings_are_written(tinyseq, tmp_path, what):
     assert "graph" in (tmp_path / "picture.dot").read_text()
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        (("lstm", "--steps", "30"), '"t29"'),
+        (("rnn", "--steps", "3", "--depth", "0"), "cross entropy"),
+        (("gru", "--view", "folded"), "1 step later"),
+        (("trellis", "--semiring", "log"), "sum over all paths"),
+    ],
+)
+def test_pages_are_written(tinyseq, tmp_path, words, there):
+    pytest.importorskip("pygraphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
+    status, out, error = tinyseq("draw", *words, "--out", "page.html")
+    assert status == 0, out + error
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert page.startswith("<!doctype html>")
+    assert there in page
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("transformer",), "choose rnn, lstm, gru or trellis"),
+        (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
+        (("rnn", "--semiring", "max"), "--semiring says nothing about rnn"),
+        (("trellis", "--steps", "3"), "--steps says nothing about trellis"),
+        (("trellis", "--semiring", "min"), 'semiring must be "max" or "log"'),
+    ],
+)
+def test_a_drawing_that_cannot_be_is_one_line(tinyseq, words, said):
+    status, _, error = tinyseq("draw", *words, "--out", "picture.dot")
+    assert status == 1
+    assert error.startswith("tinyseq: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
 def test_doctor_names_the_versions(tinyseq):
     status, out, _ = tinyseq("doctor")
     assert status == 0

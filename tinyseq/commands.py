@@ -234,25 +234,56 @@ def _read(file: Path, format: str) -> Any:
 @plainly
 def draw(
     what: Annotated[str, typer.Argument(help="rnn, lstm, gru, or trellis.")],
-    out: Annotated[Path, typer.Option(help="The file: .svg, .png, .pdf, .dot or .html.")],
-    steps: Annotated[int, typer.Option(min=1, help="Time steps of a network.")] = 4,
-    view: Annotated[str, typer.Option(help="unrolled, folded or flat.")] = "unrolled",
+    out: Annotated[Path, typer.Option(help="The file: .svg, .png, .pdf, .dot or .html (a page to play with).")],
+    steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 if not said.")] = None,
+    depth: Annotated[int | None, typer.Option(min=0, help="Close a network's modules below this depth.")] = None,
+    view: Annotated[str | None, typer.Option(help="Of a network: unrolled, folded or flat.")] = None,
+    semiring: Annotated[str | None, typer.Option(help="Of a trellis: max (Viterbi) or log (forward).")] = None,
 ) -> None:
-    """Draw a recurrent network over a few steps with its gradients, or the lectures' trellis."""
+    """Draw a recurrent network that reads characters, with its gradients, or the lectures' trellis.
+
+    Of a long sequence the first steps and the last are drawn. A page holds all of up to 100 steps, to fold and unfold.
+    """
     from tinyseq.demo import worked_example
 
+    misplaced = {"--semiring": semiring} if what != "trellis" else {"--steps": steps, "--depth": depth, "--view": view}
+    for option, value in misplaced.items():
+        if value is not None:
+            raise ValueError(f"{option} says nothing about {what}; leave it out")
     if what == "trellis":
         hmm, words = worked_example()
-        drawing = ts.viz.trellis(hmm, words)
-    elif what in ("rnn", "lstm", "gru"):
-        ts.manual_seed(0)
-        layer = {"rnn": ts.nn.RNN, "lstm": ts.nn.LSTM, "gru": ts.nn.GRU}[what](4, 8)
-        outputs, _ = layer(ts.tensor(np.eye(4, dtype="f4")[np.arange(steps) % 4][:, None]))
-        drawing = ts.viz.graph((outputs[-1] * outputs[-1]).sum(), view=view, gradients=True)  # type: ignore[arg-type]
+        drawing = ts.viz.trellis(hmm, words, semiring=semiring or "max")  # type: ignore[arg-type]
+    elif what in NETWORKS:
+        count = 4 if steps is None else steps
+        shown = range(count) if out.suffix.lower() == ".html" and count <= 100 else None
+        loss = _character_loss(NETWORKS[what], count)
+        drawing = ts.viz.graph(loss, view or "unrolled", steps=shown, depth=depth, gradients=True)  # type: ignore[arg-type]
     else:
         raise ValueError(f"there is no drawing {what!r}; choose rnn, lstm, gru or trellis")
     drawing.save(out)
     console.print(f"saved {out}")
+
+
+NETWORKS = {"rnn": ts.nn.RNN, "lstm": ts.nn.LSTM, "gru": ts.nn.GRU}
+
+
+class _Characters(ts.nn.Module):
+    """Guesses the next of four letters."""
+
+    def __init__(self, layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]) -> None:
+        self.rnn = layer(4, 8)
+        self.out = ts.nn.Linear(8, 4)
+
+    def forward(self, letters: ts.Tensor) -> ts.Tensor:
+        return self.out(self.rnn(letters)[0])[:, 0]
+
+
+def _character_loss(layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU], steps: int) -> ts.Tensor:
+    """How badly a new network guesses letters that follow each other in a circle."""
+    ts.manual_seed(0)
+    letters = np.arange(steps) % 4
+    logits = _Characters(layer)(ts.tensor(np.eye(4, dtype="f4")[letters][:, None]))
+    return ts.nn.cross_entropy(logits, (letters + 1) % 4)
 
 
 @app.command()
