@@ -267,7 +267,7 @@ def draw(
 NETWORKS = {"rnn": ts.nn.RNN, "lstm": ts.nn.LSTM, "gru": ts.nn.GRU}
 
 
-class _Characters(ts.nn.Module):
+class CharacterNetwork(ts.nn.Module):
     """Guesses the next of four letters."""
 
     def __init__(self, layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]) -> None:
@@ -275,14 +275,15 @@ class _Characters(ts.nn.Module):
         self.out = ts.nn.Linear(8, 4)
 
     def forward(self, letters: ts.Tensor) -> ts.Tensor:
-        return self.out(self.rnn(letters)[0])[:, 0]
+        logits: ts.Tensor = self.out(self.rnn(letters)[0])
+        return logits[:, 0]
 
 
 def _character_loss(layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU], steps: int) -> ts.Tensor:
     """How badly a new network guesses letters that follow each other in a circle."""
     ts.manual_seed(0)
     letters = np.arange(steps) % 4
-    logits = _Characters(layer)(ts.tensor(np.eye(4, dtype="f4")[letters][:, None]))
+    logits = CharacterNetwork(layer)(ts.tensor(np.eye(4, dtype="f4")[letters][:, None]))
     return ts.nn.cross_entropy(logits, (letters + 1) % 4)
 
 

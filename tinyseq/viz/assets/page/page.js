@@ -35,7 +35,7 @@ setTheme();
 arrange();
 fit();
 const { width, height } = picture.getBoundingClientRect();
-if (width / height < (0.6 * home[2]) / home[3]) { // on a phone a long picture begins with its left part, in a size to be read
+if (innerWidth <= 860 && width / height < (0.6 * home[2]) / home[3]) { // a long picture begins with its left part, to be read
   fitted = false;
   show(home[0], home[1], (home[3] * width) / height, home[3]);
 }

@@ -94,7 +94,7 @@ function play() {
     if (now() >= moments.length) pause();
   }, Number(byId("pace").value));
 }
-slider.addEventListener("input", stage);
+slider.addEventListener("input", () => go(now()));
 byId("back").addEventListener("click", () => go(now() - 1));
 byId("forth").addEventListener("click", () => go(now() + 1));
 byId("back-step").addEventListener("click", () => go(otherStep(-1)));
