@@ -42,8 +42,10 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
 
     oldest, others, _ = arcs.tables[-1].shape
     cores = os.cpu_count() or 1
-    # A message takes up to 256 kB, and each core has a tile: NumPy lets go of the interpreter while it computes.
-    width = max(1, min((1 << 15) // (oldest * others), max(8, -(-len(batch.order) // cores))))
+    # A message takes up to 1 MB and all that are kept up to 128 MB, as far as there is a choice; and each core has a
+    # tile: NumPy lets go of the interpreter while it computes.
+    numbers = min(1 << 17, (1 << 24) // max(len(batch.sizes), 1))
+    width = max(1, min(numbers // (oldest * others), max(8, -(-len(batch.order) // cores))))
     tiles = list(batch.tiles(width))
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(decode, tiles) if len(tiles) > 1 else map(decode, tiles))
@@ -72,6 +74,9 @@ def extended(message: Array, table: Array) -> Array:
     """The best over the oldest state of message + table: (H, R, B) and (H, R, V) give (R, V, B)."""
     oldest, others, states = table.shape
     size = message.shape[-1]
+    if size == 1 and table.size <= BUFFER:
+        paths: Array = message + table
+        return paths.max(axis=0)[..., None]
     out = np.empty((others, states, size), dtype=message.dtype)
     some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
     buffer = np.empty((oldest, some, size), dtype=message.dtype)
