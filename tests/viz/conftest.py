@@ -99,3 +99,16 @@ def opened(browser, tmp_path):
         return browser
 
     return open_page
+
+
+@pytest.fixture
+def cell_loop_loss():
+    """A loop as a user writes it: an LSTM's cell over slices of the data, and a loss that is summed up on the way."""
+    ts.manual_seed(0)
+    cell, out, state, loss = ts.nn.LSTMCell(3, 5), ts.nn.Linear(5, 2), None, 0.0
+    x = ts.tensor(np.random.default_rng(0).standard_normal((4, 2, 3)).astype(np.float32))
+    for t in range(4):
+        with ts.step(t):
+            state = cell(x[t], state)
+            loss = loss + ts.nn.cross_entropy(out(state[0]), [0, 1])
+    return loss

@@ -11,6 +11,8 @@ from tinyseq.viz.layout import layout
 from tinyseq.viz.record import record
 from tinyseq.viz.rows import arranged, rows, spread
 from tinyseq.viz.sheet import sheet
+from tinyseq.viz.style import label_size
+from tinyseq.viz.unrolled import Painter
 
 NETWORKS = [
     {},
@@ -94,3 +96,34 @@ def test_spread_keeps_the_order_and_the_gaps_and_moves_nothing_without_need(item
 def test_spread_is_the_least_squares_solution():
     x = spread("abc", {"a": 0.0, "b": 0.0, "c": 100.0}, dict.fromkeys("abc", 10.0), 0.0)
     assert x == pytest.approx({"a": -5.0, "b": 5.0, "c": 100.0})
+
+
+@pytest.mark.parametrize("settings", [*NETWORKS, {"kind": ts.nn.LSTM, "bidirectional": True}])
+def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, settings):
+    painter = Painter(sheet(record(char_loss(**{"steps": 3, **settings})), fold=True))
+    wires = {arrow: curve for arrow, curve in painter.layout.curves.items() if arrow.delay}
+    assert wires
+    for arrow, own in wires.items():
+        words, middle = painter._label(arrow, own)
+        width, height = label_size(words)
+        for curve in painter.layout.curves.values():
+            for start, end in pairwise(curve):
+                beside = max(start.x, end.x) < middle.x - width / 2 or min(start.x, end.x) > middle.x + width / 2
+                below = max(start.y, end.y) < middle.y - height / 2 or min(start.y, end.y) > middle.y + height / 2
+                assert beside or below
+
+
+@pytest.mark.parametrize("kind", [ts.nn.LSTM, ts.nn.GRU])
+def test_the_letter_of_a_gate_stands_on_the_side_that_its_own_arrow_does_not_come_from(char_loss, kind):
+    painter = Painter(sheet(record(char_loss(steps=2, kind=kind))))
+    told = 0
+    for arrow in painter.sheet.arrows:
+        words, middle = painter._label(arrow, painter.layout.curves[arrow]) if arrow.part else ([], None)
+        if words:
+            told += 1
+            half = label_size(words)[0] / 2
+            curve = painter.layout.curves[arrow]
+            near = [point.x for point in curve if abs(point.y - middle.y) < 5]
+            assert all(abs(x - middle.x) > half for x in near)
+            assert (middle.x < curve[-1].x) == (curve[0].x > curve[-1].x) or len(painter.wording.into[arrow.head]) > 1
+    assert told == 2 * {ts.nn.LSTM: 4, ts.nn.GRU: 4}[kind]

@@ -142,3 +142,25 @@ def test_a_chain_of_a_semiring_reads_as_the_forward_recurrence():
 
 def test_a_thousand_steps_make_a_small_sheet(char_loss):
     assert len(sheet(record(char_loss(steps=1000, kind=ts.nn.LSTM))).boxes) < 100
+
+
+def test_a_loop_of_one_s_own_reads_as_a_layer_does(cell_loop_loss):
+    content = sheet(record(cell_loop_loss))
+    assert texts(content, "input") == ["x₀", "x₁", "x₂", "x₃"]  # slices of the data, each an array of its own
+    assert len({box.slot for box in content.boxes if box.kind == "input"}) == 1
+    wording = Wording(content)
+    parts = [wording.part(arrow) for arrow in content.arrows if arrow.part and arrow.head.column == Column(0, 1)]
+    assert sorted(parts) == ["f", "g", "i", "o"]
+
+
+def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_result(cell_loop_loss):
+    content = sheet(record(cell_loop_loss))
+    totals = [text for text in texts(content, "state") if "L" in text]
+    assert totals == ["+ → L₀", "+ → L₁", "+ → L₂"]
+    (result,) = (box for box in content.boxes if box.kind == "result")
+    assert [line.text for line in Wording(content).lines(result)] == ["+", f"loss L = {cell_loop_loss.item():.4g}"]
+    assert sorted(texts(content, "initial")) == ["L₋₁", "c₋₁ = 0", "h₋₁ = 0"]
+
+
+def test_a_zero_state_is_told_even_where_some_ops_keep_nothing_of_it(char_loss):
+    assert texts(sheet(record(char_loss(steps=2, kind=ts.nn.GRU))), "initial") == ["h₋₁ = 0"]

@@ -76,6 +76,9 @@ def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:
         lines = [Text(leaf_name(vertex), bold=True), small(f"{shape_text(vertex.shape)} {vertex.dtype}")]
     else:
         lines = [Text(vertex.op.replace("_", " "))]
+        if vertex.id == len(computation.vertices) - 1:
+            result = to_numpy(computation.values[vertex.id, 0])
+            lines.append(Text(f"loss L = {number(result.item(), 4)}" if result.size == 1 else "result", bold=True))
         if vertex.step is not None:
             lines.append(small(f"t = {vertex.step}"))
     if values:

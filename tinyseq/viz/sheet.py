@@ -4,6 +4,7 @@ Every parameter is in one box, however often it is used; parameters that are alw
 """
 
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from tinyseq.viz.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.columns import Column, Plan
@@ -39,6 +40,7 @@ class _Maker:
         self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
         self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
+        self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
         uses = self._make_boxes()
         self._make_parameters(uses)
@@ -197,7 +199,7 @@ class _Maker:
                 if not given:
                     self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
             elif has_weights and not argument.ends:
-                data, _ = self._extra("input", box.column, self._identity(argument), argument)
+                data, _ = self._extra("input", box.column, self._data_slot(argument, (box.slot, number)), argument)
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _start(self, box: Box) -> Column:
@@ -209,15 +211,14 @@ class _Maker:
             self.sheet.columns.append(start)
         return start
 
-    def _identity(self, argument: Argument) -> Hashable:
-        """The same for arguments that are views of one array of data."""
+    def _data_slot(self, argument: Argument, role: Hashable) -> Hashable:
+        """The same for arguments that are views of one array of data, or that have the same role in their steps."""
         phase = self.plan.phase_of[argument.vertex]
-        array = self.record.constants.get((argument.vertex, argument.position))
-        if array is None:
-            return "data", phase, argument.vertex
+        array: Any = self.record.constants.get((argument.vertex, argument.position))
         while getattr(array, "base", None) is not None:
             array = array.base
-        return "data", phase, id(array)
+        key = argument.vertex if array is None else id(array)
+        return self.data.setdefault((phase, array is None, key), ("data", phase, role))
 
     def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
         if (column, slot) in self.extra:
@@ -229,7 +230,8 @@ class _Maker:
         return box, True
 
     def _name_states(self) -> None:
-        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in chains of sums."""
+        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in chains of sums,
+        and L for a running total."""
         slots = set(self.timed.values())
         weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
         hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
@@ -240,9 +242,21 @@ class _Maker:
         }
         for box in self.sheet.boxes:
             if box.slot in slots and box.kind in {"op", "result"}:
-                box.kind = "state"
+                last = self.record.vertices[box.vertices[-1]]
+                is_total = (
+                    last.op == "add" and not last.shape and box.slot not in hidden
+                )  # a loss, summed up step by step
+                box.kind = box.kind if is_total and box.kind == "result" else "state"
                 loop = self.plan.loop_of.get(box.vertices[-1], 0)
-                letter = "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
+                letter = (
+                    "L"
+                    if is_total
+                    else "α"
+                    if loop in summing
+                    else "h"
+                    if box.slot in hidden or len(slots) == 1
+                    else "c"
+                )
                 if box.slot not in self.sheet.states:
                     self.sheet.states[box.slot] = (self._distinct(letter, loop),)
 

@@ -70,6 +70,7 @@ class Painter:
         frames = open_frames(content, self.layout, depth)
         self.frames = {f"{frame_name(frame.column)}_module{i}": frame for i, frame in enumerate(frames)}
         self.labelled: set[object] = set()
+        self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
 
     def drawing(self) -> Drawing:
         """The finished picture."""
@@ -158,14 +159,11 @@ class Painter:
         if arrow.delay:
             words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
             label = [small(words, ACCENT)]
-            outside = max(point.x for point in curve)
-            return label, Point(outside + label_size(label)[0] / 2 + 4, (start.y + end.y) / 2)
+            return label, self._beside_wires(curve, label)
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
             return [], start
         if arrow.part:
-            label = [small(self.wording.part(arrow), LINE)]
-            away = label_size(label)[0] / 2 + 4
-            return label, Point(end.x + (-away if end.x < self.layout.places[arrow.head].x else away), end.y - 9)
+            return self._part_label(arrow, start, end)
         shape = self.wording.new_shape(arrow)
         told = (arrow.tail.column, start.y, shape)
         if not shape or told in self.labelled:
@@ -173,6 +171,29 @@ class Painter:
         self.labelled.add(told)
         away = label_size([small(shape)])[0] / 2 + 4
         return [small(shape)], Point(start.x + (-away if end.x > start.x + 4 else away), start.y + 7)
+
+    def _beside_wires(self, curve: list[Point], label: list[Text]) -> Point:
+        """The place for the words on a wire that leads back into its loop: right of all wires, where its own turns."""
+        wires = [wire for arrow, wire in self.layout.curves.items() if arrow.delay]
+        turn = max(curve, key=lambda point: point.x)
+        y = max(point.y for point in curve if point.x > turn.x - 8)
+        while any(abs(y - taken) < label_size(label)[1] for taken in self.told_at):
+            y -= label_size(label)[1]
+        self.told_at.append(y)
+        return Point(max(point.x for wire in wires for point in wire) + label_size(label)[0] / 2 + 4, y)
+
+    def _part_label(self, arrow: Arrow, start: Point, end: Point) -> tuple[list[Text], Point]:
+        """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
+        words = self.wording.part(arrow)
+        told = (arrow.head, words)
+        if told in self.labelled:
+            return [], end
+        self.labelled.add(told)
+        label = [small(words, LINE)]
+        away = label_size(label)[0] / 2 + 4
+        middle = self.layout.places[arrow.head].x
+        left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side that no line comes from
+        return label, Point(end.x + (-away if left else away), end.y - 7)
 
     def _legend(self) -> None:
         """A row of samples below the picture, and the scale of the gradients' colours."""

@@ -98,8 +98,8 @@ class Wording:
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
         if box.kind != "initial":
             return names
-        values = [self._constant(argument) for argument in box.arguments]
-        is_zero = bool(values) and all(value is not None and not np.any(value) for value in values)
+        known = [value for argument in box.arguments if (value := self._constant(argument)) is not None]
+        is_zero = bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
         return names + (" = 0" if is_zero else "")
 
     def title(self, column: Column) -> str:
@@ -234,7 +234,7 @@ class Wording:
 
     def _holds_gates(self, box: Box, depth: int = 1) -> bool:
         names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
-        if any(re.search(r"\bweight_[ih]h_l\d", name) for name in names):
+        if any(re.search(r"\bweight_[ih]h(_l\d|$)", name) for name in names):
             return True
         return depth > 0 and any(self._holds_gates(a.tail, depth - 1) for a in self.into[box] if a.kind == "data")
 
