@@ -2,12 +2,14 @@
 
 import sys
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import tinyseq as ts
 from tinyseq.viz import plots
+from tinyseq.viz.plots import heatmaps
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
@@ -107,6 +109,67 @@ def test_activations_are_centred_at_zero_and_alignments_begin_there():
     assert weights.norm.vmin == 0.0
 
 
+def test_gates_are_panels_on_the_scale_of_their_functions():
+    net = ts.nn.LSTM(2, 3)
+    output, _ = net(ts.tensor(np.random.default_rng(0).standard_normal((4, 2, 2)).astype(np.float32)))
+    values = ts.inspect.gate_values(output)
+    figure = drawn(plots.gates(values, symbols="ab c", sequence=1))
+    panels = [axes for axes in figure.axes if axes.images and axes.get_ylabel() in values]
+    assert [axes.get_ylabel() for axes in panels] == ["i", "f", "g", "o"]
+    for axes in panels:
+        (image,) = axes.images
+        np.testing.assert_allclose(image.get_array(), values[axes.get_ylabel()][:, :, 1].T, rtol=1e-6)
+        assert (image.norm.vmin, image.norm.vmax) == ((-1.0, 1.0) if axes.get_ylabel() == "g" else (0.0, 1.0))
+    assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == ["a", "b", "␣", "c"]
+
+
+def test_the_influence_of_inputs_is_drawn_as_an_alignment():
+    x = ts.tensor([[1.0], [1.0]], requires_grad=True)
+    table = ts.inspect.influence([x[0, 0], 3.0 * x[1, 0]], x)
+    figure = drawn(plots.alignment(table, ["le", "chat"], ["the", "cat"]))
+    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), [[1, 0], [0, 3]])
+
+
+def test_long_words_stand_upright_and_do_not_run_into_each_other():
+    words = ["uncharacteristically", "a", "b", "c", "d", "e"]
+    for figure in (
+        plots.posteriors(np.full((6, 9), 1 / 9), symbols=words),
+        plots.activations(np.ones((6, 2)), symbols=words),
+        plots.alignment(np.ones((2, 6)), words, "xy"),
+    ):
+        ticks = drawn(figure).axes[0].get_xticklabels()
+        boxes = [tick.get_window_extent() for tick in ticks]
+        assert ticks[0].get_rotation() == 90
+        assert all(left.x1 <= right.x0 for left, right in pairwise(boxes))
+
+
+def test_bands_and_curves_can_be_told_apart_in_a_grey_printout():
+    def lightness(color):
+        red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+        return 0.299 * red + 0.587 * green + 0.114 * blue
+
+    bands = [lightness(color) for color in heatmaps.BANDS]
+    assert min(abs(a - b) for a, b in pairwise(bands)) > 30
+    curves = drawn(plots.gradient_flow({name: [0.1, 1.0] for name in "hcifgo"})).axes[0].lines
+    assert len({line.get_marker() for line in curves}) == 6
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # a font need not have every character
+@pytest.mark.parametrize("name", ["<b>&\"'</b>", "$x^$", "two\nlines", "😀", "x" * 10_000, "", "_hidden", "\\frac{"])
+def test_no_name_can_break_a_plot(name):
+    for figure in (
+        plots.loss_curve([0, 1], [1.0, 0.5], marks={name: 0.5}, baselines={name: 0.7}, unit=name, title=name[:60]),
+        plots.gradient_flow({name: [0.1, 1.0]}),
+        plots.posteriors([[0.5, 0.5]], states=[name, "b"], symbols=[name]),
+        plots.confusion([[1.0]], [name]),
+        plots.activations([[0.1, 0.2]], symbols=[name], units=[name, "u"]),
+        plots.alignment([[1.0]], [name], [name]),
+        plots.gates({name: [[0.1, 0.2]]}, symbols=[name]),
+    ):
+        drawn(figure)
+    assert len(plots.gradient_flow({name: [0.1, 1.0]}).axes[0].get_legend().get_texts()) == 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -121,6 +184,10 @@ def test_activations_are_centred_at_zero_and_alignments_begin_there():
         (lambda: plots.confusion([[1]], ["a", "b"]), "tags must have 1"),
         (lambda: plots.activations([1.0]), "positions, units"),
         (lambda: plots.alignment([[1.0]], ["a"], []), "target must have 1"),
+        (lambda: plots.gates({}), "one length, got none"),
+        (lambda: plots.gates({"i": [[1.0]], "f": [[1.0], [1.0]]}), r"one length, got \[1, 2\]"),
+        (lambda: plots.gates({"i": [1.0]}), "the gate 'i' must have values"),
+        (lambda: plots.gates({"i": [[1.0]]}, symbols="ab"), "symbols must have 1"),
     ],
 )
 def test_what_cannot_be_drawn_is_a_clear_error(call, message):

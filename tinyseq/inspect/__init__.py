@@ -9,6 +9,7 @@ from tinyseq.inspect.flow import GradientFlow, gradient_flow
 from tinyseq.inspect.jacobian import JacobianNorms, jacobian_norms
 from tinyseq.inspect.memory import Crossing, Kept, SavedMemory, saved_memory
 from tinyseq.inspect.terms import LagTable, grad_by_lag, grad_by_step
+from tinyseq.inspect.values import gate_values, influence
 
 __all__ = [
     "Crossing",
@@ -21,9 +22,11 @@ __all__ = [
     "SavedMemory",
     "Visit",
     "explain",
+    "gate_values",
     "grad_by_lag",
     "grad_by_step",
     "gradient_flow",
+    "influence",
     "jacobian_norms",
     "saved_memory",
     "trace_backward",

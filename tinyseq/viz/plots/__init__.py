@@ -5,12 +5,13 @@ left alone. Save one with ``figure.savefig("loss.png")``.
 """
 
 from tinyseq.viz.plots.curves import gradient_flow, jacobian_norms, loss_curve
-from tinyseq.viz.plots.heatmaps import activations, alignment, confusion, lag_heatmap, posteriors
+from tinyseq.viz.plots.heatmaps import activations, alignment, confusion, gates, lag_heatmap, posteriors
 
 __all__ = [
     "activations",
     "alignment",
     "confusion",
+    "gates",
     "gradient_flow",
     "jacobian_norms",
     "lag_heatmap",

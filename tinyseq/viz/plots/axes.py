@@ -11,33 +11,52 @@ from tinyseq.viz.style import INK, MUTED, RAMP, clean
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
 
 GRID = "#e3e7ec"
 DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # blue, white, orange: told apart by everyone
+BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # characters of a text that would not be seen
 Floats = NDArray[np.float64]
 
 
 def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.4, height: float = 4.0) -> "Axes":
     """Axes in a figure of their own, with a heading and named sides."""
+    axes = _new_figure(width, height).add_subplot()
+    _style(axes, title, x, y)
+    axes.spines[["top", "right"]].set_visible(not grid)
+    if grid:
+        axes.grid(color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+    return axes
+
+
+def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height: float) -> "list[Axes]":
+    """Axes below each other in one figure, which share their horizontal side."""
+    figure = _new_figure(width, height)
+    panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
+    for i, (axes, name) in enumerate(zip(panels, names, strict=True)):
+        _style(axes, title if i == 0 else "", x if axes is panels[-1] else "", name)
+        axes.yaxis.label.set(rotation=0, ha="right", va="center")
+    return list(panels)
+
+
+def _new_figure(width: float, height: float) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
             'plots need matplotlib, which is not installed. Get it with:  pip install "tinyseq[plot]"'
         ) from None
-    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
-    axes = figure.add_subplot()
+    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+
+
+def _style(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.set_title(literal(title), loc="left", fontsize=11, color=INK, fontweight="bold")
     axes.set_xlabel(literal(x), color=INK, fontsize=9)
     axes.set_ylabel(literal(y), color=INK, fontsize=9)
     axes.tick_params(colors=INK, labelsize=8, length=3)
-    axes.spines[["top", "right"]].set_visible(not grid)
     for spine in axes.spines.values():
         spine.set_color(MUTED)
-    if grid:
-        axes.grid(color=GRID, linewidth=0.7)
-        axes.set_axisbelow(True)
-    return axes
 
 
 def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, top: float | None = None) -> "Colormap":
@@ -51,7 +70,8 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
     if logarithmic:
         norm: Normalize = LogNorm(vmin=min(float(finite.min(initial=high)), high / 10), vmax=high)
     else:
-        norm = Normalize(-high if signed else 0.0, top or high)
+        high = top or high
+        norm = Normalize(-high if signed else 0.0, high)
     image = axes.imshow(table, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label(label, color=INK, fontsize=9)
@@ -77,7 +97,21 @@ def labels(names: Sequence[object] | None, count: int, argument: str) -> list[st
         return [str(i) for i in range(count)]
     if len(names) != count:
         raise ValueError(f"{argument} must have {count} names, got {len(names)}")
-    return [literal(clean(name, limit=24)) for name in names]
+    return [BLANKS.get(name) or literal(clean(name, limit=24)) for name in map(str, names)]
+
+
+def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument: str, size: float = 8) -> None:
+    """Names below the columns of a table; upright where they would run into each other."""
+    words = labels(symbols, count, argument)
+    room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without sides
+    upright = max(map(len, words)) * size * 0.0085 > room
+    axes.set_xticks(range(count), words, fontsize=size, rotation=90 * upright)
+
+
+def legend_name(name: str) -> str:
+    """A name as a legend takes it: matplotlib leaves out those that are empty or begin with an underscore."""
+    text = literal(clean(name)) or "(no name)"
+    return f" {text}" if text.startswith("_") else text
 
 
 def literal(text: str) -> str:

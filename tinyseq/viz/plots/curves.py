@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
-from tinyseq.viz.plots.axes import Floats, literal, new_axes, series
+from tinyseq.viz.plots.axes import Floats, legend_name, literal, new_axes, series
 from tinyseq.viz.style import ACCENT, DISTINCT, INK, MUTED, clean
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TRAIN, VALIDATION = DISTINCT[1], DISTINCT[0]
+STYLES = ("-", "--", ":", "-.")
+MARKERS = "os^vDPX"  # tell curves apart without colours
 COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
 
 
@@ -101,8 +103,8 @@ def gradient_flow(
     if not named:
         raise ValueError("gradient_flow needs at least one series of norms, got none")
     axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
-    for (name, values), color in zip(named.items(), cycle(COLORS), strict=False):
-        _logarithmic(axes, range(np.size(values)), values, name, color)
+    for (name, values), color, marker in zip(named.items(), cycle(COLORS), cycle(MARKERS), strict=False):
+        _logarithmic(axes, range(np.size(values)), values, name, color, marker=marker)
     axes.legend(frameon=False, fontsize=9)
     return axes.figure  # type: ignore[return-value]
 
@@ -126,19 +128,22 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
     """
     axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
     for i, ((name, values), color) in enumerate(zip(found.curves.items(), cycle(COLORS), strict=False)):
-        _logarithmic(axes, found.steps, values, name, color, style=":" if i else "-")
+        _logarithmic(axes, found.steps, values, name, color, style=STYLES[min(i, len(STYLES) - 1)])
+    axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # below it gradients vanish, above they explode
     axes.legend(frameon=False, fontsize=9)
     return axes.figure  # type: ignore[return-value]
 
 
-def _logarithmic(axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, style: str = "-") -> None:
+def _logarithmic(
+    axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, style: str = "-", marker: str = "o"
+) -> None:
     """A curve over time steps on a logarithmic scale."""
     x, y = series(steps, values, name)
     y = np.where(y > 0, y, np.nan)  # zero has no logarithm: a gap
     axes.set_yscale("log")
     size = 3.5 if len(y) <= 60 and style == "-" else 0
     axes.plot(
-        x, y, color=color, linewidth=1.8, linestyle=style, marker="o", markersize=size, label=literal(clean(name))
+        x, y, color=color, linewidth=1.8, linestyle=style, marker=marker, markersize=size, label=legend_name(name)
     )
     axes.locator_params(axis="x", integer=True)
 

@@ -1,6 +1,6 @@
 """Heat maps and bands: tables of states, tags, steps and units over a sequence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,12 +8,16 @@ from numpy.typing import ArrayLike
 
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
-from tinyseq.viz.plots.axes import heat, labels, new_axes
-from tinyseq.viz.style import DISTINCT, INK, MUTED, readable_on
+from tinyseq.viz.plots.axes import Floats, heat, labels, legend_name, new_axes, new_panels, write_symbols
+from tinyseq.viz.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+
+# Neighbours differ in lightness too, for a grey printout.
+BANDS = tuple(DISTINCT[i] for i in (1, 4, 2, 5, 0, 3))
 
 
 def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Who adds what to the weight's gradient") -> "Figure":
@@ -73,15 +77,17 @@ def posteriors(
         raise ValueError(f"probabilities must have shape (positions, states), got {table.shape}")
     length, count = table.shape
     names = labels(states, count, "states")
-    few = count <= len(DISTINCT)
+    few = count <= len(BANDS)
     axes = new_axes(
         title, "position", "probability" if few else "state", grid=False, width=max(6.4, min(14, length * 0.12))
     )
     if few:
         edges = np.repeat(np.arange(length + 1) - 0.5, 2)[1:-1]
         axes.stackplot(
-            edges, *(np.repeat(row, 2) for row in table.T), colors=DISTINCT[:count], labels=names, alpha=0.85
-        )
+            edges, *(np.repeat(row, 2) for row in table.T), colors=BANDS[:count],
+            labels=[legend_name(name) for name in map(str, states)] if states is not None else names,
+            edgecolor=PAPER, linewidth=0.6,
+        )  # fmt: skip
         axes.set_ylim(0, 1)
         if truth is not None:
             _truth_strip(axes, truth, length, count)
@@ -91,9 +97,7 @@ def posteriors(
         axes.set_yticks(range(count), names, fontsize=8)
     axes.set_xlim(-0.5, length - 0.5)
     if symbols is not None and length <= 80:
-        words = labels(symbols, length, "symbols")
-        upright = length > 16 and max(map(len, words)) > 2
-        axes.set_xticks(range(length), words, fontsize=8, rotation=90 * upright)
+        write_symbols(axes, symbols, length, "symbols")
     return axes.figure  # type: ignore[return-value]
 
 
@@ -165,10 +169,58 @@ def activations(
     axes = new_axes(title, "position" if symbols is None else "", "unit", grid=False, **size)
     heat(axes, table.T, label="value")
     if symbols is not None:
-        axes.set_xticks(range(length), labels(symbols, length, "symbols"), fontsize=7)
+        write_symbols(axes, symbols, length, "symbols", size=7)
     if units is not None:
         axes.set_yticks(range(count), labels(units, count, "units"), fontsize=7)
     return axes.figure  # type: ignore[return-value]
+
+
+def gates(
+    values: Mapping[str, ArrayLike],
+    symbols: Sequence[object] | None = None,
+    *,
+    sequence: int = 0,
+    title: str = "Gates over the text",
+) -> "Figure":
+    """How far each gate was open at each symbol: a panel for each gate, a row for each unit, and the text below.
+
+    Args:
+        values: what `tinyseq.inspect.gate_values` returns; or names of gates with their values (T, H).
+        symbols: what was read (T).
+        sequence: which sequence of a batch, for values (T, H, B).
+        title: the heading.
+
+    Raises:
+        ValueError: no gates, or gates of different lengths.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, _ = ts.nn.GRU(3, 4)(ts.ones(5, 1, 3))
+        >>> figure = gates(ts.inspect.gate_values(output), symbols="hello")
+        >>> [axes.get_ylabel() for axes in figure.axes[:3]]
+        ['r', 'z', 'n']
+    """
+    tables = {name: _of_sequence(np.asarray(value, dtype=np.float64), name, sequence) for name, value in values.items()}
+    if len({len(table) for table in tables.values()}) != 1:
+        raise ValueError(f"gates must be of one length, got {[len(table) for table in tables.values()] or 'none'}")
+    length = len(next(iter(tables.values())))
+    names = labels(list(tables), len(tables), "values")
+    height = 1.2 + sum(min(1.5, 0.35 + 0.06 * table.shape[1]) for table in tables.values())
+    width = max(6.4, min(16, length * 0.16))
+    panels = new_panels(title, "position" if symbols is None else "", names, width=width, height=height)
+    for axes, table in zip(panels, tables.values(), strict=True):
+        heat(axes, table.T, label="", top=1.0)  # sigmoids from 0 to 1, tanhs from -1 to 1
+        axes.set_yticks([])
+    if symbols is not None:
+        write_symbols(panels[-1], symbols, length, "symbols")
+    return panels[0].figure  # type: ignore[return-value]
+
+
+def _of_sequence(value: Floats, name: str, sequence: int) -> Floats:
+    """A gate's values (T, H) in one sequence of a batch."""
+    if value.ndim not in (2, 3) or not value.size:
+        raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
+    return value if value.ndim == 2 else value[:, :, sequence]
 
 
 def alignment(
@@ -177,7 +229,7 @@ def alignment(
     """How much each output depends on each input: attention weights, or norms of gradients where there is no attention.
 
     Args:
-        weights: (outputs, inputs).
+        weights: (outputs, inputs), for example what `tinyseq.inspect.influence` returns.
         source, target: the inputs and the outputs, as words.
         title: the heading.
 
@@ -195,7 +247,7 @@ def alignment(
     outputs, inputs = table.shape
     axes = new_axes(title, "input", "output", grid=False, width=0.4 * inputs + 2.5, height=0.35 * outputs + 1.8)
     heat(axes, table, label="weight")
-    axes.set_xticks(range(inputs), labels(source, inputs, "source"), fontsize=8, rotation=90 * (inputs > 8))
+    write_symbols(axes, source, inputs, "source")
     axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=8)
     return axes.figure  # type: ignore[return-value]
 
@@ -205,7 +257,7 @@ def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) ->
     if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
         raise ValueError(f"truth must hold {length} state indices below {count}, got shape {indices.shape}")
     for t, state in enumerate(indices):
-        axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=DISTINCT[state], clip_on=False, linewidth=0)
+        axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=BANDS[state], clip_on=False, linewidth=0)
     axes.annotate(
         "true", (0, 1.04), (-4, 0), xycoords="axes fraction", textcoords="offset points",
         ha="right", va="center", fontsize=8, color=MUTED,

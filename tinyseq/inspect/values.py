@@ -1,0 +1,89 @@
+"""What a network did while it ran: the gates' values at each step, and which outputs hang on which inputs."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.graph import ancestors
+from tinyseq.autograd.tape import grad
+from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.backend import to_numpy
+from tinyseq.inspect.paths import steps_of
+from tinyseq.inspect.states import loops, prefixes
+
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
+
+
+def gate_values(result: Tensor) -> dict[str, Floats]:
+    """The values of the gates that a recorded graph went through, by name as in `gradient_flow`.
+
+    Args:
+        result: anything that was computed from the network's outputs, before its graph is freed.
+
+    Returns:
+        For each gate, (T, H, B) after its sigmoid or tanh: a column for each sequence of the batch. Steps that the
+        result does not depend on are NaN.
+
+    Raises:
+        ValueError: if no gates are found: in a plain RNN, or in a loop without ``with ts.step(t):``.
+        RuntimeError: if the tensor has no graph, or a backward pass has freed it.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, _ = ts.nn.LSTM(3, 4)(ts.ones(7, 2, 3))
+        >>> gates = gate_values(output)
+        >>> {name: values.shape for name, values in gates.items()}
+        {'i': (7, 4, 2), 'f': (7, 4, 2), 'g': (7, 4, 2), 'o': (7, 4, 2)}
+        >>> bool((gates["f"] > 0).all() and (gates["f"] < 1).all())
+        True
+    """
+    nodes = ancestors([as_node(result)])
+    found = loops(nodes)
+    steps = steps_of(nodes)
+    values: dict[str, Floats] = {}
+    for prefix, loop in zip(prefixes([loop.scope for loop in found]), found, strict=True):
+        for name in sorted(loop.gates, key="ifgorzn".find):
+            for step, block in loop.gates[name].items():
+                if block.node.saved is None:
+                    raise RuntimeError("the gates' values are gone: backward() has freed this graph; look before it")
+                array = to_numpy(block.node.saved[block.node.op.saves.index("out")])[block.rows]
+                series = values.setdefault(prefix + name, np.full((steps, *array.shape), np.nan, dtype=array.dtype))
+                series[step] = array
+    if not values:
+        raise ValueError(
+            "this graph has no gates: they are the sigmoids and tanhs of blocks of rows in the steps of an LSTM or GRU"
+        )
+    return values
+
+
+def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
+    """How much each output depends on each position of a sequence: an alignment without attention.
+
+    Args:
+        outputs: single numbers, such as the score of the word chosen at each step.
+        inputs: (T, ...), the sequence, which requires grad; a result of ops, such as embedded words, is allowed.
+
+    Returns:
+        (len(outputs), T), the norm of the gradient of each output with respect to each position. Where an output does
+        not depend on the inputs, zeros.
+
+    Raises:
+        ValueError: if there are no outputs.
+        RuntimeError: as `tinyseq.grad`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([[1.0], [1.0], [1.0]], requires_grad=True)
+        >>> influence([2.0 * x[0, 0] + x[1, 0], x[2, 0]], x)
+        array([[2., 1., 0.],
+               [0., 0., 1.]])
+    """
+    if not outputs:
+        raise ValueError("outputs must hold at least one number")
+    rows = []
+    for output in outputs:
+        slope = grad(output, inputs, retain_graph=True, allow_unused=True)
+        flat = np.zeros((inputs.shape[0], 1)) if slope is None else slope.numpy().reshape(inputs.shape[0], -1)
+        rows.append(np.linalg.norm(flat, axis=1))
+    return np.stack(rows)
