@@ -13,7 +13,20 @@ from typing import Any
 from tinyseq.viz.night import night_colors
 
 # In the order in which they build on one another; on the page they are one script.
-SCRIPTS = ("parts", "view", "squeeze", "card", "fold", "search", "sums", "play", "page")
+SCRIPTS = (
+    "parts",
+    "view",
+    "squeeze",
+    "card",
+    "columns",
+    "arrangement",
+    "paint",
+    "fold",
+    "search",
+    "sums",
+    "play",
+    "page",
+)
 
 
 def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:

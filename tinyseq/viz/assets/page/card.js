@@ -50,9 +50,6 @@ function tellOf(at, facts, values = {}) {
     if (strip) words.append(stripOf(strip, `${fact}, as colours`));
     list.append(make("dt", {}, fact), words);
   }
-  for (const [name, strip] of Object.entries(values)) { // of what is not said in words
-    if (strip && !(name === "value" ? "value" in facts : "norm of the gradient" in facts)) list.append(make("dt", {}, name), make("dd", {}, stripOf(strip, name)));
-  }
   card.replaceChildren(make("h3", {}, facts[""] || ""), list);
   card.hidden = false;
   const [seen, size] = [picture.getBoundingClientRect(), card.getBoundingClientRect()];
@@ -115,9 +112,12 @@ picture.addEventListener("keydown", event => {
   const { key, shiftKey } = event;
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   const arrow = ARROWS[key];
-  const acts = { "+": () => zoom(0.8, middle()), "=": () => zoom(0.8, middle()), "-": () => zoom(1.25, middle()), "0": fit, Home: () => choose(ends(false)), End: () => choose(ends(true)), Escape: () => choose(null) };
+  const acts = {
+    "+": () => zoom(0.8, middle()), "=": () => zoom(0.8, middle()), "-": () => zoom(1.25, middle()), "0": fit,
+    Home: () => choose(ends(false)), End: () => choose(ends(true)), Escape: () => choose(null),
+  };
   if (arrow && shiftKey) move((arrow[0] * view.width) / 10, (arrow[1] * view.height) / 10);
-  else if (arrow) choose(chosen && !boxes.get(chosen).group.classList.contains("hidden") ? neighbour(...arrow) || boxes.get(chosen) : ends(false));
+  else if (arrow) choose(chosen ? neighbour(...arrow) || boxes.get(chosen) : ends(false));
   else if (key === "Enter" && chosen) foldAround(chosen, shiftKey);
   else if (acts[key]) acts[key]();
   else return;

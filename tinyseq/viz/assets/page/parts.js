@@ -35,12 +35,16 @@ for (const title of svg.querySelectorAll("title")) title.remove();
 
 const boxes = new Map(); // name -> { name, group, x, y: its centre as drawn, at: where it is now, width, height, legend }
 for (const group of root.querySelectorAll("g.node")) {
-  const { x, y, width, height } = (group.querySelector("path, ellipse, polygon") || group).getBBox();
-  boxes.set(group.id, { name: group.id, group, x: x + width / 2, y: y + height / 2, at: [x + width / 2, y + height / 2], width, height, legend: group.id.startsWith("legend") });
+  const shape = group.querySelector("path, ellipse, polygon") || group;
+  const { x: left, y: high, width, height } = shape.getBBox();
+  const [x, y] = [left + width / 2, high + height / 2];
+  boxes.set(group.id, { name: group.id, group, x, y, at: [x, y], width, height, legend: group.id.startsWith("legend") });
 }
 const visibleText = box => box.group.textContent.trim();
 const isAsked = box => !box.legend && Boolean(story.details[box.name]); // whether there is something to tell of a box
 
+const textsOf = group =>
+  [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) }));
 const shift = (() => { // from the story's coordinates to the picture's
   const first = root.querySelector("#line0 path");
   if (!first || !story.corners.length) return [0, 0];
@@ -57,15 +61,15 @@ const lines = [...root.querySelectorAll("g.edge")].map(group => {
     group, path, tip, form: path.getAttribute("d"), tipForm: tip && tip.getAttribute("points"), bent: false,
     ends: story.lines[number] || ["", ""], climbs: climbing.has(number),
     corners: flat.flatMap((x, i) => (i % 2 ? [] : [[x + shift[0], flat[i + 1] + shift[1]]])),
-    labels: [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) })),
+    labels: textsOf(group),
   };
 });
 const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
 for (const group of root.querySelectorAll("g.cluster")) {
   const shape = group.querySelector("path, polygon");
   const { x, y, width, height } = shape.getBBox();
-  const texts = [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) }));
-  frames.set(group.id, { id: group.id, group, shape, low: x, high: x + width, top: y, bottom: y + height, texts, title: group.textContent.trim() });
+  const place = { low: x, high: x + width, top: y, bottom: y + height };
+  frames.set(group.id, { id: group.id, group, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });
 }
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const LIVELY = 400; // with more boxes than these, changes are made at once, without motion

@@ -1,6 +1,7 @@
 // Play: the computation forward, then backward or the path traced back, one box at a time.
 
-const moments = story.acts.flatMap(act => act.events.map((event, i) => ({ act: act.name, number: i + 1, of: act.events.length, ...event })));
+const moments = story.acts.flatMap(({ name: act, events }) =>
+  events.map((event, i) => ({ act, number: i + 1, of: events.length, ...event })));
 const slider = byId("time");
 const now = () => Number(slider.value);
 let timer = null;
@@ -17,7 +18,9 @@ prepareSums(moments);
 function stage() {
   const acting = now() ? moments[now() - 1] : null;
   const reached = new Set();
-  for (const moment of moments.slice(0, now())) if (acting && (moment.act === acting.act || story.fills)) moment.boxes.forEach(name => reached.add(name));
+  for (const moment of acting ? moments.slice(0, now()) : []) {
+    if (moment.act === acting.act || story.fills) moment.boxes.forEach(name => reached.add(name));
+  }
   const lit = new Set(acting ? acting.boxes : []);
   const tracing = Boolean(acting) && acting.act === "back-trace";
   document.body.dataset.act = acting ? acting.act : "";

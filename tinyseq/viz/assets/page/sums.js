@@ -1,7 +1,7 @@
 // The gradients of the parameters, as the terms of their sums arrive.
 
 const BAR = { width: 10, gap: 2, height: 100 };
-const parameters = new Map(); // name -> { name, shape, rows, columns, whole, terms: [{ moment, step, norm, total, term }], item, said, bars, limit }
+const parameters = new Map(); // by name; what Python says of them, and their terms
 for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
 
 /** Gather the terms from all moments of the play, and make the list of parameters. */
@@ -13,8 +13,8 @@ function prepareSums(moments) {
   for (const parameter of parameters.values()) {
     byId("chosen").append(make("option", { value: parameter.name }, parameter.name));
     parameter.said = make("span");
-    parameter.item = make("li", { "data-parameter": parameter.name }, make("div", { class: "name" }, make("span", {}, parameter.name), parameter.said));
-    parameter.item.append(barsOf(parameter));
+    const heading = make("div", { class: "name" }, make("span", {}, parameter.name), parameter.said);
+    parameter.item = make("li", { "data-parameter": parameter.name }, heading, barsOf(parameter));
     byId("sums").append(parameter.item);
   }
   if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "what is being added to"));
@@ -33,7 +33,9 @@ function barsOf(parameter) {
     const height = top > 0 ? Math.max((term.norm / top) * BAR.height, 1) : 1;
     term.bar = draw("rect", { x: i * (BAR.width + BAR.gap), y: BAR.height - height, width: BAR.width, height });
     chart.append(term.bar);
-    term.bar.addEventListener("pointerenter", () => { byId("cell").textContent = `${parameter.name}: ${term.step || "one term"} adds a norm of ${shortly(term.norm, 4)}`; });
+    term.bar.addEventListener("pointerenter", () => {
+      byId("cell").textContent = `${parameter.name}: ${term.step || "one use"} adds a norm of ${shortly(term.norm, 4)}`;
+    });
   });
   return chart;
 }
@@ -86,18 +88,20 @@ function showNumbers(parameter, now) {
   const who = steps.slice(0, 2).join(", ") + (steps.length > 2 ? ", …" : "") || "one use";
   byId("term-said").textContent = !latest.length ? "no term yet" : last === now - 1 ? `${who} adds` : `${who} added`;
   byId("sum-said").textContent = `${name}.grad ${shape}${part}`;
+  byId("cell").textContent = `blue below 0, orange above; full colour at ±${shortly(limit)}`;
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
     heat(canvas, numbers, rows, across, limit);
     const cell = Math.min(26, 170 / across, 240 / rows);
-    Object.assign(canvas.style, { width: across * cell >= 60 ? `${across * cell}px` : "60px", height: `${Math.max(rows * cell, 12)}px` });
-    canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${shortly(largest(numbers), 4)}`);
-    canvas.onpointermove = event => {
-      const [row, column] = [Math.floor((event.offsetY / canvas.clientHeight) * rows), Math.floor((event.offsetX / canvas.clientWidth) * across)];
-      if (row in Array(rows).fill(0) && column < across) byId("cell").textContent = `[${shape.startsWith("(") && !shape.includes(",)") ? `${row}, ` : ""}${column}]: ${shortly(numbers[row * across + column], 5)}`;
+    Object.assign(canvas.style, { width: `${Math.max(across * cell, 60)}px`, height: `${Math.max(rows * cell, 12)}px` });
+    const most = shortly(largest(numbers), 4);
+    canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${most}`);
+    canvas.onpointermove = ({ offsetX, offsetY }) => {
+      const row = Math.min(Math.floor((offsetY / canvas.clientHeight) * rows), rows - 1);
+      const column = Math.min(Math.floor((offsetX / canvas.clientWidth) * across), across - 1);
+      const place = rows > 1 ? `${row}, ${column}` : column;
+      byId("cell").textContent = `[${place}]: ${shortly(numbers[row * across + column], 5)}`;
     };
-    canvas.onpointerleave = () => { byId("cell").textContent = `blue below 0, orange above; full colour at ±${shortly(limit)}`; };
   }
-  if (!byId("cell").textContent) byId("term").onpointerleave();
 }
 byId("chosen").addEventListener("change", () => showSums(now()));

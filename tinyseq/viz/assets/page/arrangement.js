@@ -1,0 +1,91 @@
+// The arrangement: what is hidden, what covers it, and the maps by which everything goes to its place.
+
+const FOLDED = 34; // the width of a folded time step
+const RUN = 4; // so many folded steps side by side are one run of thin bars, with one label
+const RUN_WIDTH = 260;
+const CLOSED = { height: 36, least: 66 }; // the size of a closed module
+const MARGIN = 6; // around what stays to be seen
+
+/** Folded columns side by side: [[id, ...], ...]. */
+function runs() {
+  const found = [];
+  columns.forEach((id, i) => {
+    if (!folded.has(id)) return;
+    if (i && folded.has(columns[i - 1])) found[found.length - 1].push(id);
+    else found.push([id]);
+  });
+  return found;
+}
+
+/** Covers: { key, low, high, top, bottom: before anything moves, words, bars: the columns of a run, module }. */
+function findCovers() {
+  const found = runs().map(ids => {
+    const [first, last] = [frames.get(ids[0]), frames.get(ids[ids.length - 1])];
+    const words = ids.length < RUN ? "" : `${first.title} … ${last.title.replace(/^.*= /, "")}`;
+    return { key: ids[0], low: first.low, high: last.high, top: first.top, bottom: first.bottom, words, bars: ids };
+  });
+  for (const [id, { column, module }] of Object.entries(story.frames)) {
+    const text = JSON.stringify(module);
+    if (folded.has(column) || !closed.has(text) || isClosed(module.slice(0, -1))) continue;
+    const { low, high, top: from, bottom: to, title } = frames.get(id);
+    found.push({ key: id, low, high, top: from, bottom: to, words: title, module, column });
+  }
+  return found;
+}
+
+/** The cover of each box that is out of sight. */
+function findHidden(found) {
+  const hidden = new Map();
+  const steps = new Map(found.flatMap(cover => (cover.bars || []).map(id => [id, cover])));
+  const modules = found.filter(cover => cover.module);
+  for (const name of boxes.keys()) {
+    const column = story.columns[name];
+    const names = story.modules[name] || [];
+    const cover = steps.get(column) || modules.find(other => other.column === column && startsWith(names, other.module));
+    if (cover) hidden.set(name, cover);
+  }
+  return hidden;
+}
+
+/** The spans of x in which folded columns shrink to bars, with the space to the next one. */
+function barSpans(found) {
+  return found.filter(cover => cover.bars).flatMap(({ bars }) => {
+    const width = Math.min(FOLDED, RUN_WIDTH / bars.length);
+    return bars.map((id, i) => {
+      const { low, high: end } = frames.get(id);
+      const high = i + 1 < bars.length ? frames.get(bars[i + 1]).low : end;
+      return { low, high, factor: Math.min(width / (high - low), 1) };
+    });
+  });
+}
+/** The spans of x in which a column shrinks around its closed modules; `single` if no two boxes left are side by side. */
+function moduleSpans(modules, left, single) {
+  const least = Math.max(CLOSED.least, ...(single ? left.map(box => box.width) : []));
+  const folds = modules.map(({ low, high, words }) => ({ low, high, size: Math.max(least, 7 * words.length + 24) }));
+  return shrink(folds, single ? [] : left.map(({ x, width }) => [x - width / 2 - MARGIN, x + width / 2 + MARGIN]));
+}
+
+/**
+ * What is to be seen: covers, the cover of each hidden box, the columns in which boxes that stand one above the other take
+ * the middle, the maps X and Y, and a text that tells how a column that is not folded looks.
+ */
+function arrangement() {
+  const found = findCovers();
+  const hidden = findHidden(found);
+  const modules = found.filter(cover => cover.module);
+  const seen = [...boxes.values()].filter(box => box.column && !hidden.has(box.name));
+  const across = barSpans(found);
+  const alone = new Set();
+  for (const column of new Set(modules.map(cover => cover.column))) {
+    const left = seen.filter(box => box.column === column);
+    const single = new Set(left.map(box => box.y)).size === left.length;
+    if (single) alone.add(column);
+    across.push(...moduleSpans(modules.filter(cover => cover.column === column), left, single));
+  }
+  across.sort((a, b) => a.low - b.low);
+  const tall = new Map(modules.map(({ top: low, bottom: high }) => [`${low} ${high}`, { low, high, size: CLOSED.height }]));
+  const rows = new Map(seen.map(({ y, height }) => [`${y} ${height}`, [y - height / 2 - MARGIN, y + height / 2 + MARGIN]]));
+  const down = shrink([...tall.values()], [...rows.values()]);
+  const looks = JSON.stringify([[...closed].sort(), down]);
+  return { covers: found, hidden, alone, X: squeezer(across), Y: squeezer(down), looks };
+}

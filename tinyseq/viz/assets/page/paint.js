@@ -1,0 +1,221 @@
+// Drawing an arrangement: boxes, lines, frames and covers in their places.
+
+const TITLE = 24; // the height below a run's bars for its label
+const FAR = 0.3; // words of a long picture are left out when they are drawn smaller than this
+
+/** How far each box that is not hidden has to move. Those beside, above and below the columns keep clear of each other. */
+function findMoves({ X, Y, hidden, alone }) {
+  const moves = new Map();
+  const beside = []; // stacks of boxes to the left and between the columns, and rows above and below them
+  for (const box of boxes.values()) {
+    if (hidden.has(box.name) || box.legend) continue;
+    const column = frames.get(box.column);
+    const aim = column && alone.has(column.id) ? (X(column.low) + X(column.high)) / 2 : X(box.x);
+    moves.set(box.name, [aim - box.x, Y(box.y) - box.y]);
+    if (column) continue;
+    const stacked = box.x < frames.get(columns[0]).low || (ceiling < box.y && box.y < floor);
+    const [axis, low, high] = stacked ? ["x", box.x - box.width / 2, box.x + box.width / 2] : ["y", box.y, box.y];
+    const group = beside.find(other => other.axis === axis && low <= other.high && other.low <= high);
+    const item = { box, wish: stacked ? Y(box.y) : X(box.x), size: stacked ? box.height : box.width };
+    if (group) Object.assign(group, { low: Math.min(low, group.low), high: Math.max(high, group.high), items: [...group.items, item] });
+    else beside.push({ axis, low, high, items: [item] });
+  }
+  for (const { axis, items } of beside) {
+    items.sort((a, b) => a.wish - b.wish);
+    spread(items, 10).forEach((at, i) => {
+      const { box } = items[i];
+      moves.get(box.name)[axis === "x" ? 1 : 0] = at - (axis === "x" ? box.y : box.x);
+    });
+  }
+  moveLegend(moves, Y);
+  return moves;
+}
+/** The legend stays below everything. */
+function moveLegend(moves, Y) {
+  const legend = [...boxes.values()].filter(box => box.legend);
+  const lowest = Math.max(Y(floor), ...[...moves].map(([name, [, down]]) => boxes.get(name).y + down + boxes.get(name).height / 2));
+  const before = Math.max(floor, ...[...moves.keys()].map(name => boxes.get(name).y + boxes.get(name).height / 2));
+  for (const { name } of legend) moves.set(name, [0, lowest - before]);
+}
+/** All of what is to be seen: x, y, width and height. */
+function extent(moves, { X, Y }) {
+  const parts = [[X(frames.get(columns[0]).low), Y(ceiling)], [X(Math.max(...columns.map(id => frames.get(id).high))), Y(floor)]];
+  for (const [name, [right, down]] of moves) {
+    const { x, y, width, height } = boxes.get(name);
+    parts.push([x + right - width / 2, y + down - height / 2], [x + right + width / 2, y + down + height / 2]);
+  }
+  const [xs, ys] = [parts.map(([x]) => x), parts.map(([, y]) => y)];
+  const [low, high] = [Math.min(...xs), Math.min(...ys)];
+  return [low + origin.e - 8, high + origin.f - 8, Math.max(...xs) - low + 16, Math.max(...ys) - high + 16];
+}
+
+/** How far a column is moved to the right. */
+const movedBy = (column, { X }) => (column ? X(frames.get(column).low) - frames.get(column).low : 0);
+
+function shiftBy(group, [right, down]) {
+  const transform = Math.abs(right) + Math.abs(down) < 0.02 ? null : `translate(${right.toFixed(1)} ${down.toFixed(1)})`;
+  if (group.getAttribute("transform") === transform) return;
+  if (transform) group.setAttribute("transform", transform);
+  else group.removeAttribute("transform");
+}
+
+/** The corners of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
+function rerouted(line, { X, Y, hidden }, moves) {
+  let points = line.corners.map(([x, y]) => [X(x), Y(y)]);
+  const follow = (end, next, name) => { // an end goes with its box, and takes along the piece of the line that it is on
+    const box = boxes.get(name);
+    const moved = moves.get(name);
+    if (!box || !moved) return;
+    const [x, y] = line.corners.at(end);
+    const goal = [x + moved[0], y + moved[1]];
+    if (!line.climbs && points.length > 2) {
+      if (Math.abs(y - line.corners.at(next)[1]) < 0.5) points.at(next)[1] = goal[1];
+      if (Math.abs(x - line.corners.at(next)[0]) < 0.5) points.at(next)[0] = goal[0];
+    }
+    points[end < 0 ? points.length + end : end] = goal;
+  };
+  follow(0, 1, line.ends[0]);
+  follow(-1, -2, line.ends[1]);
+  const [from, to] = line.ends.map(name => hidden.get(name));
+  if (from) points = without(points, seenRectangle(from, X, Y));
+  if (points && to) points = without(points.reverse(), seenRectangle(to, X, Y))?.reverse();
+  return points;
+}
+const seenRectangle = (cover, X, Y) => ({
+  low: X(cover.low), high: X(cover.high), top: Y(cover.top), bottom: Y(cover.bottom) - (cover.bars && cover.words ? TITLE : 0),
+});
+
+function drawLine(line, now, moves) {
+  if (!line.corners.length) return;
+  const aside = movedBy(line.column, now);
+  const points = rerouted(line, now, moves)?.map(([x, y]) => [x - aside, y]);
+  line.group.classList.toggle("hidden", !points);
+  if (!points) return;
+  const by = points.map(([x, y], i) => (line.corners[i] ? [x - line.corners[i][0], y - line.corners[i][1]] : [NaN, NaN]));
+  const rigid = by.length === line.corners.length && by.every(([x, y]) => Math.abs(x - by[0][0]) + Math.abs(y - by[0][1]) < 0.05);
+  shiftBy(line.group, rigid ? by[0] : [0, 0]);
+  if (!rigid || line.bent) {
+    const { tip, line: shaft } = headed(points, line.climbs);
+    line.path.setAttribute("d", rigid ? line.form : (line.climbs ? swung : straight)(line.tip ? shaft : points));
+    if (line.tip) line.tip.setAttribute("points", rigid ? line.tipForm : written(tip));
+    line.bent = !rigid;
+  }
+  for (const { text, x, y } of line.labels) {
+    const at = [now.X(x) - aside, now.Y(y)];
+    text.setAttribute("x", rigid ? x : at[0]);
+    text.setAttribute("y", rigid ? y : at[1]);
+    text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
+  }
+}
+
+/** Of the lines between the same two parts of the picture one is enough, if one of the parts is a cover. */
+function drawLines(now, moves, unchanged) {
+  const drawn = new Set();
+  for (const line of lines) {
+    if (unchanged.has(line.column)) continue;
+    const [from, to] = line.ends.map(name => now.hidden.get(name));
+    const way = from || to ? line.ends.map((name, i) => ([from, to][i]?.key || name)).join("|") : "";
+    const superfluous = (from && from === to) || (way && drawn.has(way));
+    line.group.classList.toggle("hidden", Boolean(superfluous));
+    if (superfluous) continue;
+    if (way) drawn.add(way);
+    drawLine(line, now, moves);
+  }
+}
+
+function drawFrames({ X, Y, covers: found }, unchanged) {
+  const inside = new Set(found.flatMap(cover => cover.bars || [cover.key]));
+  for (const { id, column, group, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
+    if (unchanged.has(column)) continue;
+    const module = story.frames[id];
+    const aside = movedBy(column, { X });
+    const gone = inside.has(id) || (module && (folded.has(module.column) || isClosed(module.module)));
+    group.classList.toggle("hidden", Boolean(gone));
+    if (gone || shape.tagName !== "path") continue;
+    const [x, y, width, height] = [X(low) - aside, Y(from), X(high) - X(low), Y(to) - Y(from)];
+    const r = Math.min(12, width / 2, height / 2);
+    const [right, down] = [width - 2 * r, height - 2 * r];
+    shape.setAttribute("d", `M${x + r},${y}h${right}q${r},0 ${r},${r}v${down}q0,${r} ${-r},${r}h${-right}q${-r},0 ${-r},${-r}v${-down}q0,${-r} ${r},${-r}z`);
+    // The title of a module stands in its upper left corner, that of a column in the middle of its lower side.
+    const by = module ? [x - low, y - from] : [x + width / 2 - (low + high) / 2, y + height - to];
+    for (const { text, x: textX, y: textY } of texts) {
+      text.setAttribute("x", textX + by[0]);
+      text.setAttribute("y", textY + by[1]);
+    }
+  }
+}
+
+function drawCover(cover, { X, Y }) {
+  const { low, high, top: y, bottom } = seenRectangle(cover, X, Y);
+  const height = bottom - y;
+  if (cover.module) {
+    const told = `${cover.module.join(".")}, closed`;
+    covers.append(coverOf({ x: low, y, width: high - low, height }, cover.words, told, () => toggleModule(cover.module)));
+    return;
+  }
+  for (const id of cover.bars) {
+    const { low: left, high: right, title } = frames.get(id);
+    const place = { x: X(left), y, width: X(right) - X(left), height };
+    const bar = coverOf(place, cover.words ? "" : title, `${title}, folded`, () => toggleStep(id), true);
+    bar.dataset.cover = id;
+    covers.append(bar);
+  }
+  if (cover.words) covers.append(draw("text", { class: "run", x: (low + high) / 2, y: bottom + TITLE - 9 }, cover.words));
+}
+function coverOf({ x, y, width, height }, words, told, act, upright = false) {
+  const group = draw("g", { class: "cover" });
+  const gap = width > 3 ? 0.5 : 0; // on either side, so that bars of a run are apart
+  group.append(draw("rect", { x: x + gap, y, width: Math.max(width - 2 * gap, 0.5), height, rx: Math.min(10, width / 3) }));
+  if (words && width > 14) {
+    const center = [x + width / 2, y + height / 2];
+    const turned = upright ? { transform: `rotate(-90 ${center.join(" ")})` } : {};
+    group.append(draw("text", { x: center[0], y: center[1] + 4, ...turned }, words));
+  }
+  group.addEventListener("click", () => { if (!dragged) act(); });
+  group.addEventListener("pointerenter", () => tellOf(group.getBoundingClientRect(), { "": told, "to open": "click" }));
+  group.addEventListener("pointerleave", hush);
+  return group;
+}
+
+const painted = new Map(); // what each column looked like when it was painted last
+/** The columns that look as they did before, wherever they have gone. */
+function findUnchanged({ looks, moving }) {
+  const same = new Set();
+  for (const id of columns) {
+    const now = folded.has(id) ? "folded" : looks;
+    if (!moving && painted.get(id) === now) same.add(id);
+    painted.set(id, moving ? "moving" : now);
+  }
+  return same;
+}
+
+function paint(now) {
+  const moves = findMoves(now);
+  const unchanged = findUnchanged(now);
+  for (const [id, parts] of groups) for (const group of parts) shiftBy(group, [movedBy(id, now), 0]);
+  for (const [name, [right, down]] of moves) boxes.get(name).at = [boxes.get(name).x + right, boxes.get(name).y + down];
+  for (const [name, { group, column }] of boxes) {
+    if (unchanged.has(column)) continue;
+    group.classList.toggle("hidden", now.hidden.has(name));
+    const [right, down] = moves.get(name) || [0, 0];
+    if (moves.has(name)) shiftBy(group, [right - movedBy(column, now), down]);
+  }
+  drawLines(now, moves, unchanged);
+  drawFrames(now, unchanged);
+  covers.replaceChildren();
+  for (const cover of now.covers) drawCover(cover, now);
+  home = extent(moves, now);
+}
+
+/** Of a long picture only the columns in sight are drawn, or all of them without their words. */
+function cull() {
+  if (boxes.size <= LIVELY || !current) return;
+  const scale = Math.min(room[0] / view.width, room[1] / view.height);
+  const reach = room[0] / scale; // half a window on either side is ready to be moved into sight
+  svg.classList.toggle("far", scale < FAR);
+  for (const [id, parts] of groups) {
+    const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
+    const away = folded.has(id) || high < -reach || low > reach;
+    if (parts[0].classList.contains("away") !== away) for (const part of parts) part.classList.toggle("away", away);
+  }
+}
