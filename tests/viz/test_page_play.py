@@ -108,6 +108,7 @@ def test_the_slider_plays_each_box_forward_and_then_backward(opened, lstm_page):
     browser.run("go(1)")
     dim = "document.querySelectorAll('g.node.dim').length"
     assert browser.run(dim) > 0.8 * len(computed)
+    assert float(browser.run("getComputedStyle(document.querySelector('g.node.dim')).opacity")) < 0.3
     browser.run(f"go({len(acts[0][1])})")
     assert browser.run(dim) == 0
     assert browser.run("byId('said').textContent").startswith(f"forward {len(acts[0][1])} of {len(acts[0][1])}")
