@@ -1,7 +1,8 @@
-"""Readers of files, vocabularies, batches, and text that every Python carries."""
+"""Readers of files, vocabularies, batches, text that every Python carries, and tasks made by chance."""
 
 from tinyseq.data.batches import Windows, bucketed, padded
 from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
+from tinyseq.data.memory import adding_problem, copy_task, embedded_reber
 from tinyseq.data.readers import DataError, Reader, conllu, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.vocabulary import Vocabulary
 
@@ -13,8 +14,11 @@ __all__ = [
     "Split",
     "Vocabulary",
     "Windows",
+    "adding_problem",
     "bucketed",
     "conllu",
+    "copy_task",
+    "embedded_reber",
     "fasta",
     "labelled",
     "padded",
