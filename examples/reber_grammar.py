@@ -74,7 +74,9 @@ def main(folder: Path, seed: int = 0) -> dict[str, float]:
             watched.append(last.item())
             return everywhere + 0.3 * last  # one prediction in 35, which the mean over all of them all but hides
 
-        runs[cell] = learn(model, loss, read(ids), steps=STEPS, rate=0.02 if QUICK else 0.015)._replace(losses=at_the_end)
+        runs[cell] = learn(model, loss, read(ids), steps=STEPS, rate=0.02 if QUICK else 0.015)._replace(
+            losses=at_the_end
+        )
         shares[cell] = remembered_right(model, seed)
     for cell, share in shares.items():
         print(

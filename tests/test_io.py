@@ -48,6 +48,56 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
         ts.load(path)
 
 
+def with_header(header, data=b""):
+    """A safetensors file with a header of one's own."""
+    return len(header).to_bytes(8, "little") + header + data
+
+
+@pytest.mark.parametrize(
+    ("contents", "message"),
+    [
+        ((2**62).to_bytes(8, "little") + b"{}", "not a whole"),
+        (with_header(b'{"a":{"dtype":"F64","shape":[9999999999],"data_offsets":[0,8]}}', bytes(8)), "not a whole"),
+        (with_header(b'{"a":{"dtype":"F64","shape":[1],"data_offsets":[800,808]}}', bytes(8)), "not a whole"),
+        (with_header(b'{"a":' * 5000), "not a whole"),
+        (with_header(b'{"__metadata__":{"tinyseq":"' + b"[" * 100_000 + b'"}}'), "not a whole"),
+        (with_header(b'{"__metadata__":{"tinyseq":"no JSON"}}'), "not a whole"),
+        (with_header(b'{"__metadata__":{"tinyseq":"[1]"}}'), "its metadata is list, expected an object"),
+    ],
+    ids=["endless header", "huge array", "outside", "deep header", "deep metadata", "no JSON", "a list"],
+)
+def test_a_malicious_file_is_a_clear_error(tmp_path, contents, message):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(contents)
+    with pytest.raises(ModelFileError, match=rf"m\.safetensors: {message}"):
+        load_with_metadata(path)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"hidden_size": 10**7},
+        {"hidden_size": 30_000},
+        {"num_layers": 10**9},
+        {"embedding_size": 10**12},
+        {"hidden_size": -1},
+        {"hidden_size": "8"},
+        {"hidden_size": None},
+        {"cell": "__import__('os')"},
+        {"no_such": 1},
+    ],
+    ids=str,
+)
+def test_a_small_file_that_describes_another_or_a_huge_model_is_a_clear_error(tmp_path, settings):
+    model = ts.lm.RNNLM("helo", hidden_size=8)
+    model.save(path := tmp_path / "m.safetensors")
+    arrays, metadata = load_with_metadata(path)
+    metadata["settings"] |= settings
+    ts.save(arrays, path, metadata)
+    with pytest.raises(ModelFileError, match=r"m\.safetensors: the model's description does not fit its weights"):
+        ts.lm.RNNLM.load(path)
+
+
 def test_another_kind_of_model_is_refused(tmp_path):
     ts.save({"a": np.ones(1)}, tmp_path / "m.safetensors", {"kind": "one"})
     with pytest.raises(ModelFileError, match="holds one, expected another"):

@@ -81,6 +81,11 @@ def test_a_step_between_forward_and_backward_is_an_error():
         loss.backward()
 
 
+def test_a_single_tensor_is_no_list_of_parameters():
+    with pytest.raises(TypeError, match=r"a single tensor.*put it in a list"):
+        ts.optim.SGD(ts.tensor([1.0, 2.0], requires_grad=True), lr=0.1)
+
+
 def test_nothing_to_optimise_is_an_error():
     with pytest.raises(ValueError, match="parameters is empty"):
         ts.optim.SGD([], lr=0.1)

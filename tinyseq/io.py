@@ -101,13 +101,33 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         metadata = json.loads(header.get("tinyseq", "{}"))
-    except (SafetensorError, ValueError, OSError, TypeError) as error:
+    except (SafetensorError, ValueError, OSError, TypeError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
     if kind is not None and metadata.get("kind") != kind:
         raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
     return arrays, metadata
+
+
+SIZES = ("hidden_size", "embedding_size", "num_layers", "context")  # the settings that decide how large a model is
+
+
+def check_sizes(settings: Mapping[str, Any], arrays: Arrays) -> None:
+    """Refuse a model that its file cannot fill, before it is made: a small file may describe one of any size.
+
+    Args:
+        settings: the arguments that the model will be made with.
+        arrays: its parameters.
+
+    Raises:
+        ValueError: a size is larger than every side of the arrays, and than their number.
+    """
+    largest = max([len(arrays), *(side for array in arrays.values() for side in array.shape)])
+    for name in SIZES:
+        size = settings.get(name, 0)
+        if isinstance(size, int) and size > largest:
+            raise ValueError(f"{name} is {size}, but no array has more than {largest} rows or columns")
 
 
 def _detached(value: Any) -> Any:

@@ -77,6 +77,15 @@ def test_an_exploding_float32_gradient_has_a_norm_though_its_squares_have_none()
     np.testing.assert_allclose(w.grad.numpy(), [0.6, 0.8], rtol=1e-6)
 
 
+def test_a_single_tensor_is_one_parameter():
+    w = ts.tensor([3.0, 4.0], requires_grad=True)
+    (w * w * 0.5).sum().backward()
+    assert ts.nn.clip_grad_norm_(w, 1.0) == 5.0
+    np.testing.assert_allclose(w.grad.numpy(), [0.6, 0.8], rtol=1e-6)
+    ts.nn.clip_grad_value_(w, 0.7)
+    np.testing.assert_allclose(w.grad.numpy(), [0.6, 0.7], rtol=1e-6)
+
+
 def test_the_norm_has_its_root():
     """The lectures' snippet compares the squared norm with the threshold: it would clip this gradient of norm 2.5."""
     w = ts.tensor([0.0, 0.0], requires_grad=True)

@@ -53,6 +53,25 @@ def test_a_ragged_batch_is_each_sequence_alone(name, lengths, num_layers, bidire
         np.testing.assert_allclose(gradient, parameter.grad.numpy(), rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.parametrize("name", sorted(LAYERS))
+@pytest.mark.parametrize("rubbish", [np.nan, np.inf, -1e300])
+def test_not_even_a_padding_that_is_not_finite_changes_a_value_or_a_gradient(name, rubbish):
+    net = layer(name, 2, 3, 2, bidirectional=True)
+    values = np.random.default_rng(0).standard_normal((5, 3, 2))
+    lengths, found = [2, 5, 3], []
+    for padding in (0.0, rubbish):
+        for column, length in enumerate(lengths):
+            values[length:, column] = padding
+        x = ts.tensor(values, requires_grad=True)
+        output, state = net(x, lengths=lengths)
+        net.zero_grad()
+        (output * output).sum().backward()
+        h = state[0] if isinstance(state, tuple) else state
+        found.append([output.numpy(), h.numpy(), x.grad.numpy(), *(p.grad.numpy() for p in net.parameters())])
+    for a, b in zip(*found, strict=True):
+        assert np.array_equal(a, b)
+
+
 @given(name=st.sampled_from(sorted(LAYERS)), cut=st.integers(1, 5), seed=st.integers(0, 2**31))
 def test_two_windows_with_the_state_carried_on_are_one(name, cut, seed):
     ts.manual_seed(seed)
@@ -105,6 +124,46 @@ def test_ops_carry_their_module_and_time_step():
         if visit.node.op.name == "tanh":
             seen[visit.node.label.step] = visit.node.label.scope
     assert seen == dict.fromkeys(range(4), ("RNN", "l0"))
+
+
+def test_the_gru_as_taught_is_its_formula_with_biases_in_layers_and_both_directions():
+    """z, r = sigmoid(W [h, x] + b), h~ = tanh(W [r h, x] + b), h_t = (1 - z) h_{t-1} + z h~, one step at a time."""
+    net = layer("GRU as taught", 2, 3, 2, bidirectional=True)
+    w = net.state_dict()
+    sigmoid = lambda a: 1 / (1 + np.exp(-a))
+
+    def read(xs, suffix):
+        h, states = np.zeros(3), []
+        w_r, w_z, w_n = np.split(w[f"weight_hh_{suffix}"], 3)
+        for x in xs:
+            x_r, x_z, x_n = np.split(w[f"weight_ih_{suffix}"] @ x + w[f"bias_ih_{suffix}"] + w[f"bias_hh_{suffix}"], 3)
+            r, z = sigmoid(x_r + w_r @ h), sigmoid(x_z + w_z @ h)
+            h = (1 - z) * h + z * np.tanh(x_n + w_n @ (r * h))
+            states.append(h)
+        return np.array(states)
+
+    xs = values = np.random.default_rng(0).standard_normal((6, 2))
+    for number in range(2):
+        xs = np.hstack([read(xs, f"l{number}"), read(xs[::-1], f"l{number}_reverse")[::-1]])
+    output, state = net(ts.tensor(values))
+    np.testing.assert_allclose(output.numpy(), xs, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(state.numpy()[2:], [xs[-1, :3], xs[0, 3:]], rtol=1e-12, atol=1e-14)
+
+
+def test_dropout_falls_between_the_layers_and_nowhere_else():
+    ts.manual_seed(0)
+    net = layer("GRU", 2, 16, 2, dropout=0.5)
+    lower, upper = layer("GRU", 2, 16), layer("GRU", 16, 16)
+    state = net.state_dict()
+    lower.load_state_dict({name: value for name, value in state.items() if name.endswith("l0")})
+    upper.load_state_dict({name.replace("l1", "l0"): value for name, value in state.items() if name.endswith("l1")})
+    x = ts.tensor(np.random.default_rng(0).standard_normal((3, 4, 2)))
+    between, _ = lower(x)
+    ts.manual_seed(1)
+    keep = ts.nn.Dropout(0.5)(ts.ones(*between.shape))
+    ts.manual_seed(1)
+    output, _ = net(x)
+    np.testing.assert_array_equal(output.numpy(), upper(between * keep)[0].numpy())
 
 
 def test_dropout_between_layers_only_while_training():

@@ -71,7 +71,8 @@ def test_outputs_states_and_every_gradient_are_pytorchs(configuration):
         rows = configuration["num_layers"] * (2 if configuration["bidirectional"] else 1)
         count = 2 if configuration["kind"] == "LSTM" else 1
         arrays = [rng.standard_normal((rows, batch, hidden)).astype(configuration["dtype"]) for _ in range(count)]
-        state, state_y = tuple(map(ts.tensor, arrays)), tuple(map(torch.tensor, arrays))
+        state = tuple(ts.tensor(array, requires_grad=True) for array in arrays)
+        state_y = tuple(torch.tensor(array, requires_grad=True) for array in arrays)
         if count == 1:
             state, state_y = state[0], state_y[0]
     output, final = ours(x, state, configuration["lengths"])
@@ -88,8 +89,10 @@ def test_outputs_states_and_every_gradient_are_pytorchs(configuration):
     np.testing.assert_allclose(output.numpy(), output_y.detach().numpy(), **close)
     for a, b in zip(parts(final), parts(final_y), strict=True):
         np.testing.assert_allclose(a.numpy(), b.detach().numpy(), **close)
-    scale = max(1.0, float(y.grad.abs().max()))
-    np.testing.assert_allclose(x.grad.numpy() / scale, y.grad.numpy() / scale, **close)
+    leaves = [(x, y)] if state is None else [(x, y), *zip(parts(state), parts(state_y), strict=True)]
+    for a, b in leaves:
+        scale = max(1.0, float(b.grad.abs().max()))
+        np.testing.assert_allclose(a.grad.numpy() / scale, b.grad.numpy() / scale, **close)
     expected = dict(theirs.named_parameters())
     for name, parameter in ours.named_parameters():
         gradient = expected[name].grad.numpy()

@@ -155,9 +155,10 @@ class NeuralLM(Module):
         """
         state, metadata = io.load_with_metadata(path, PREFIX + cls.__name__)
         try:
+            io.check_sizes(metadata["settings"], state)
             model = cls(Vocabulary.from_dict(metadata["vocabulary"]), **metadata["settings"])
             model.load_state_dict(state)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
             raise io.ModelFileError(f"{path}: the model's description does not fit its weights ({error})") from error
         return model
 

@@ -102,14 +102,14 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
     return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
-def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
+def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
     """Scale all gradients down together so that their joint norm is at most ``max_norm``.
 
     The norm is that of all gradients as one vector. (The lectures' snippet compares the *squared* norm with the
     threshold, without the root; the norm is meant.)
 
     Args:
-        parameters: tensors whose ``.grad`` is to be clipped; those without one are passed over.
+        parameters: tensors whose ``.grad`` is to be clipped, or a single one; those without one are passed over.
         max_norm: the threshold.
 
     Returns:
@@ -124,7 +124,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
         >>> w.grad.numpy().round(3)
         array([0.6, 0.8])
     """
-    gradients = [(p, p.grad) for p in parameters if p.grad is not None]
+    gradients = [(p, p.grad) for p in _each(parameters) if p.grad is not None]
     squares = 0.0
     for _, g in gradients:
         xp = namespace_of(g._array)
@@ -137,8 +137,13 @@ def clip_grad_norm_(parameters: Iterable[Tensor], max_norm: float) -> float:
     return norm
 
 
-def clip_grad_value_(parameters: Iterable[Tensor], limit: float) -> None:
-    """Limit each element of each gradient to [-limit, limit]."""
-    for p in parameters:
+def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, limit: float) -> None:
+    """Limit each element of each gradient to [-limit, limit]; ``parameters`` as for `clip_grad_norm_`."""
+    for p in _each(parameters):
         if p.grad is not None:
             p.grad = p.grad.clip(low=-limit, high=limit)
+
+
+def _each(parameters: Iterable[Tensor] | Tensor) -> Iterable[Tensor]:
+    """A single tensor is one parameter, not one for each of its rows."""
+    return [parameters] if isinstance(parameters, Tensor) else parameters

@@ -86,6 +86,8 @@ class Recurrent(Kind, Module):
             x = transpose(x, 1, 0, 2)
         initial = self._initial(state, x, single)
         active = _active(lengths, x)
+        if active is not None and not all(active.all_at):
+            x = where(active.outputs, x, 0.0)  # what is not finite in the padding would spoil the gradients
         finals: list[States] = []
         for layer in range(self.num_layers):
             if layer:

@@ -21,6 +21,8 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> None:
+        if isinstance(parameters, Tensor):
+            raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("parameters is empty: there is nothing to optimise")

@@ -181,11 +181,12 @@ class RNNTagger(Tagger):
         """
         state, metadata = io.load_with_metadata(path, KIND)
         try:
+            io.check_sizes(metadata["settings"], state)
             tagger = cls(**metadata["settings"])
             words, endings, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "endings", "tags"))
             network = Network(words, endings, tags, tagger.settings)
             network.load_state_dict(state)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
             raise io.ModelFileError(f"{path}: the tagger's description does not fit its weights ({error})") from error
         tagger._network = network
         return tagger
