@@ -1,9 +1,11 @@
 """The training loop: what it reports, when it stops, and that a stopped run goes on as if nothing had happened."""
 
 import csv
+import io
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.lm import RNNLM
-from tinyseq.train import Checkpoint, Log, Loss, NonFiniteLoss, Validation, train
+from tinyseq.train import Checkpoint, Log, Loss, NonFiniteLoss, Report, Validation, train
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 ROOT = Path(__file__).resolve().parent.parent
@@ -364,6 +366,60 @@ def test_a_resumed_log_drops_what_will_be_written_again(tmp_path):
     log.path.write_text("step,loss\n1,3.0\n2,2.0\n3,1.0\n1")  # the last line was being written when the run was killed
     log.load_state_dict({"step": 2})
     assert log.path.read_text() == "step,loss\n1,3.0\n2,2.0\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def reports_of(steps, first=0):
+    return (Report(step + 1, 1.5 / (step + 1), 2.0, 12345.6, 1.0, 0.1) for step in range(first, steps))
+
+
+def test_the_line_on_a_terminal_has_all_one_wants_to_know(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    screen, clock = Terminal(), iter(range(0, 1000, 65))
+    monkeypatch.setattr("tinyseq.train.bar.time.perf_counter", lambda: next(clock))
+    assert [report.step for report in ts.train.progress(reports_of(4), 4, "fish", file=screen)] == [1, 2, 3, 4]
+    before, *lines = screen.getvalue().split("\r")
+    assert before == ""
+    clocked = ["0:03:15 left", "0:02:10 left", "0:01:05 left", "took 0:04:20"]
+    for step, (text, when) in enumerate(zip(lines, clocked, strict=True), start=1):
+        bar, loss = "=" * (5 * step) + " " * (20 - 5 * step), f"{1.5 / step:.3f}"
+        assert text.rstrip() == f"fish [{bar}] {step}/4  loss {loss}  |g| 2.00  12,346 tokens/s  {when}"
+    assert text.endswith("\n")
+
+
+def test_in_a_narrow_terminal_the_bar_gives_way_to_the_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Terminal()
+    list(ts.train.progress(reports_of(3000), 3000, file=screen))
+    *_, text = screen.getvalue().rstrip("\n").split("\r")
+    assert len(text) == 79
+    assert re.search(r"\[=+\] 3000/3000  loss 0.001  \|g\| 2.00  12,346 tokens/s  took 0:00:0\d$", text)
+
+
+def test_the_line_in_a_file_is_one_line_and_a_resumed_run_counts_its_own_time(monkeypatch):
+    log, clock = io.StringIO(), iter(range(0, 1000, 10))
+    monkeypatch.setattr("tinyseq.train.bar.time.perf_counter", lambda: next(clock))
+    list(ts.train.progress(reports_of(8, first=6), 8, file=log))
+    assert log.getvalue() == f"training [{'=' * 20}] 8/8  loss 0.188  |g| 2.00  12,346 tokens/s  took 0:00:20\n"
+    screen, clock = Terminal(), iter(range(0, 1000, 10))
+    next(ts.train.progress(reports_of(8, first=6), 8, file=screen))
+    assert "0:00:10 left" in screen.getvalue()
+
+
+def test_the_line_ends_where_a_run_is_left_and_is_not_there_without_a_step():
+    screen = Terminal()
+    run = ts.train.progress(reports_of(4), 4, file=screen)
+    next(run)
+    run.close()
+    assert screen.getvalue().count("\n") == 1
+    assert screen.getvalue().endswith("\n")
+    screen = Terminal()
+    assert list(ts.train.progress(iter(()), 4, file=screen)) == []
+    assert screen.getvalue() == ""
 
 
 def test_a_callback_that_returns_true_stops_the_run():

@@ -5,21 +5,20 @@ import importlib.metadata
 import math
 import platform
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import tinyseq as ts
 from tinyseq.data.readers import DataError, Reader, conllu, plain_text, two_column, word_tag
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.tagging import HMMTagger
-from tinyseq.train import Report
+from tinyseq.train import progress
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
 lm = typer.Typer(no_args_is_help=True, help="Language models of characters: train, sample, eval.")
@@ -47,25 +46,6 @@ def plainly(command: Command) -> Command:
             raise typer.Exit(130) from stop
 
     return guarded  # type: ignore[return-value]
-
-
-def progress(reports: Iterable[Report], steps: int, title: str, to: Console = console) -> Iterator[Report]:
-    """Pass training reports on, showing loss, gradient norm, speed and time left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.completed}/{task.total}"),
-        TextColumn("loss {task.fields[loss]:.3f}  |g| {task.fields[norm]:.2f}  {task.fields[speed]:,.0f} tokens/s"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=to, transient=not to.is_terminal) as bar:
-        task = bar.add_task(title, total=steps, loss=math.nan, norm=math.nan, speed=0.0)
-        for report in reports:
-            bar.update(
-                task, completed=report.step, loss=report.loss, norm=report.grad_norm, speed=report.tokens_per_second
-            )
-            yield report
 
 
 @app.command()

@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 import tinyseq as ts
-from tinyseq.commands import describe, progress
+from tinyseq.commands import describe
 from tinyseq.data.corpora import HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
 from tinyseq.io import atomic_write
 from tinyseq.lm import RNNLM, NgramLM
 from tinyseq.tagging import HMMTagger, MostFrequentTag
+from tinyseq.train import progress
 
 LSTM_STEPS = 400
 LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
@@ -140,7 +141,7 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
             samples[name] = "".join(model.sample(300, prompt="The ", temperature=0.8, rng=rng))
 
     judge(0)
-    for report in progress(model.fit(learnt, steps=LSTM_STEPS, lr=8e-3), LSTM_STEPS, "  training", console):
+    for report in progress(model.fit(learnt, steps=LSTM_STEPS, lr=8e-3), LSTM_STEPS, "  training"):
         steps.append(report.step)
         losses.append(report.loss)
         if report.step in stages or report.step % (LSTM_STEPS // 8) == 0:

@@ -74,6 +74,45 @@ def test_repr_tells_shapes_and_counts():
     assert "  rnn.weight_hh_l0 (3, 3)" in lines
 
 
+def test_apply_reaches_every_module_once_and_this_one():
+    model = ts.nn.Sequential(ts.nn.Linear(2, 3), ts.nn.Sequential(ts.nn.LayerNorm(3), ts.nn.Dropout(0.1)))
+    model.again = model[0]
+    seen = []
+    assert model.apply(seen.append) is model
+    assert sorted(type(module).__name__ for module in seen) == [
+        "Dropout", "LayerNorm", "Linear", "Sequential", "Sequential",
+    ]  # fmt: skip
+
+    def zeros(module):
+        if isinstance(module, ts.nn.Linear):
+            module.weight.copy_(np.zeros(module.weight.shape))
+
+    model.apply(zeros)
+    assert not model[0].weight.numpy().any()
+
+
+def test_to_a_device_keeps_values_names_and_what_an_optimiser_holds():
+    model = Tagger()
+    before, parameters = model.state_dict(), list(model.parameters())
+    assert model.to("cpu") is model
+    assert all(p is q for p, q in zip(model.parameters(), parameters, strict=True))
+    assert [p.node.name for p in model.parameters()] == NAMES
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+    ts.nn.cross_entropy(model(np.zeros((2, 1), dtype=int)), np.zeros((2, 1), dtype=int)).backward()
+    assert all(p.grad is not None for p in parameters)
+
+
+def test_without_strict_what_fits_is_loaded_and_shapes_still_count():
+    model, state = Tagger(), Tagger().state_dict()
+    kept = model.state_dict()["output.bias"]
+    del state["output.bias"]
+    model.load_state_dict({**state, "more": np.zeros(1)}, strict=False)
+    assert np.array_equal(model.state_dict()["output.weight"], state["output.weight"])
+    assert np.array_equal(model.state_dict()["output.bias"], kept)
+    with pytest.raises(ValueError, match=r"output\.weight has shape \(1,\)"):
+        model.load_state_dict({"output.weight": np.zeros(1)}, strict=False)
+
+
 def test_to_a_dtype():
     model = Tagger().to("float64")
     assert {p.dtype for p in model.parameters()} == {np.dtype("float64")}

@@ -1,6 +1,7 @@
 """Training: a loop that is short to read, and what one wants around it."""
 
 from tinyseq.optim.schedules import warm_up_cosine
+from tinyseq.train.bar import progress
 from tinyseq.train.checkpoint import Checkpoint
 from tinyseq.train.log import Log
 from tinyseq.train.loop import Callback, Loss, Report, Task, train
@@ -16,6 +17,7 @@ __all__ = [
     "Report",
     "Task",
     "Validation",
+    "progress",
     "train",
     "warm_up_cosine",
 ]
