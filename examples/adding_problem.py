@@ -7,12 +7,14 @@ back, and the gradient that could tell the network to keep it has to come back a
     python examples/adding_problem.py [FOLDER [SEED]]
 
 Expected: who does not know the numbers says 1, with a squared error of 1/6 = 0.167. LSTM and GRU fall below 0.02, and
-the plain RNN stays above 0.12. About half a minute. With the seeds 0 to 4 the errors are ... With
-TINYSEQ_EXAMPLE_QUICK=1, over 20 steps: the GRU falls below 0.08, and the RNN stays above 0.1.
+the plain RNN stays above 0.12. About half a minute. With the seeds 0 to 4 the LSTM's errors were 0.0008 to 0.0016, the
+GRU's 0.0001 to 0.0002, and the RNN's 0.16 to 0.25. With TINYSEQ_EXAMPLE_QUICK=1, over 20 steps: the GRU falls below
+0.08, and the RNN stays above 0.1.
 
 Writes adding_problem.png into FOLDER (by default the current one) if matplotlib is installed: the errors while
 learning; how much of the state at step t is left in the last one, |d s_T / d s_t|, before and after; and the share of
-its state that each unit keeps at each step, that is the LSTM's forget gate and the GRU's update gate.
+its state that each unit keeps at each step, that is the LSTM's forget gate and the GRU's update gate. The GRU
+takes the numbers in at the marks, and holds on to them from there.
 """
 
 import os

@@ -125,7 +125,8 @@ def draw(
     for cell, axes in zip(gated, np.atleast_1d(bottom.subplots(1, len(gated))), strict=True):
         image = axes.imshow(kept(runs[cell].model, x).T, aspect="auto", cmap="viridis", vmin=0, vmax=1)
         axes.set(title=f"{cell}: {GATES[cell]}, the share of the state that is kept", ylabel="unit")
-        axes.set_xticks(range(len(symbols)), symbols, fontsize=8)
+        named = [t for t, symbol in enumerate(symbols) if symbol.strip()]
+        axes.set_xticks(named, [symbols[t] for t in named], fontsize=8)
         bottom.colorbar(image, ax=axes)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
