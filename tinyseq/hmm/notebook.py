@@ -1,6 +1,6 @@
 """How models and answers look in a notebook: tables of HTML, with every name escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -10,6 +10,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import plain
 
 MOST = 12  # rows or columns of a table that are shown
+LONGEST = 40  # positions of a sequence that are shown
 
 
 def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: str) -> str:
@@ -29,6 +30,18 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
         body += f"<tr><th>{_name(name)}</th>{cells}{'<td>…</td>' if len(row) > MOST else ''}</tr>"
     more = f"<tr><td>… {len(values) - MOST} more</td></tr>" if len(values) > MOST else ""
     return f"<table><caption>{escape(caption)}</caption><tr><th></th>{head}</tr>{body}{more}</table>"
+
+
+def strip(rows: Mapping[str, Sequence[Any]], caption: str) -> str:
+    """Sequences below each other, position by position, with the positions above them."""
+    length = min(LONGEST, max(len(row) for row in rows.values()))
+    more = "<td>…</td>" if any(len(row) > LONGEST for row in rows.values()) else ""
+    head = "".join(f"<th>{t}</th>" for t in range(length))
+    body = "".join(
+        f"<tr><th>{_name(title)}</th>{''.join(f'<td>{_name(item)}</td>' for item in row[:LONGEST])}{more}</tr>"
+        for title, row in rows.items()
+    )
+    return f"<table><caption>{escape(caption)}</caption><tr><th></th>{head}</tr>{body}</table>"
 
 
 def _some(names: Sequence[Any]) -> Iterable[Any]:

@@ -21,6 +21,9 @@ class Decoding(NamedTuple):
     path: Sequence[Any]
     log_prob: float
 
+    def _repr_html_(self) -> str:
+        return notebook.strip({"state": self.path}, f"the best path, log probability {self.log_prob:.6g}")
+
 
 class MarginalDecoding(NamedTuple):
     """The most probable state at each step, each on its own.
@@ -33,6 +36,10 @@ class MarginalDecoding(NamedTuple):
     path: Sequence[Any]
     expected_accuracy: float
 
+    def _repr_html_(self) -> str:
+        caption = f"the best state at each step, {self.expected_accuracy:.1%} of them right in expectation"
+        return notebook.strip({"state": self.path}, caption)
+
 
 class Drawn(NamedTuple):
     """A sequence drawn from a model.
@@ -44,6 +51,9 @@ class Drawn(NamedTuple):
 
     observations: Sequence[Any]
     states: Sequence[Any]
+
+    def _repr_html_(self) -> str:
+        return notebook.strip({"state": self.states, "seen": self.observations}, "drawn from the model")
 
 
 class Posterior:

@@ -1,6 +1,7 @@
 """Module: something with parameters that can be called, and whose ops carry its name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 from typing import Any, Self
 
 import numpy as np
@@ -163,6 +164,18 @@ class Module:
         lines = [f"{type(self).__name__}: {total:,} parameter{'' if total == 1 else 's'}"]
         lines += [f"  {name} {parameter.shape}" for name, parameter in self.named_parameters()]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: a table of the parameters, folded up where it is long."""
+        rows = [
+            f"<tr><td>{escape(name[:120])}</td><td>{parameter.shape}</td><td>{parameter.dtype}</td>"
+            f"<td>{parameter.size:,}</td><td>{'' if parameter.requires_grad else 'frozen'}</td></tr>"
+            for name, parameter in self.named_parameters()
+        ]
+        head = "<tr><th>parameter</th><th>shape</th><th>dtype</th><th>numbers</th><th></th></tr>"
+        opened = ' open=""' if len(rows) <= 24 else ""
+        title = escape(repr(self).partition("\n")[0])
+        return f"<details{opened}><summary>{title}</summary><table>{head}{''.join(rows)}</table></details>"
 
 
 class ModuleList(Module):
