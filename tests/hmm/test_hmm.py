@@ -225,11 +225,69 @@ def test_no_argument_is_ever_changed_or_shared():
         ([np.array([0]), np.array([1, -1])], "sequence 1, position 1: -1 is no symbol"),
         ([0, 1.5], "position 1: 1.5 is no symbol"),
         ([0, True], "position 1: True is no symbol"),
+        ([0, 1.0], "position 1: 1.0 is no symbol"),
+        (np.array([0.0, 1.0]), "position 0: 0.0 is no symbol"),
+        (np.array([False]), "position 0: False is no symbol"),
+        (["AX", "A"], "sequence 0, position 1: 'X' is no symbol"),
     ],
 )
 def test_unknown_symbols_are_named_with_their_place(dna, x, message):
     with pytest.raises(ValueError, match=message):
         dna.log_likelihood(x)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_ids_are_whole_numbers(dna, named):
+    model = dna if named else HMM(dna.initial, dna.transition, dna.emission)
+    for wrong in (1.0, np.float32(1), True, np.True_, -1, 4, "E"):
+        with pytest.raises(ValueError, match="position 1: .* is no symbol of this model"):
+            model.log_likelihood([0, wrong])
+
+
+def test_symbols_may_be_true_and_false(dna):
+    model = HMM(dna.initial, dna.transition, dna.emission[:, :2] / 0.5, symbols=[False, True])
+    assert model.log_likelihood([True, False]) == model.log_likelihood(np.array([True, False])) < 0
+    with pytest.raises(ValueError, match="position 0: 1 is no symbol of this model; known are False, True"):
+        model.log_likelihood([1])
+
+
+@pytest.mark.parametrize("x", [None, 5, {0, 1}, {"A": 1}, iter("A"), (a for a in "A"), np.array(1)])
+def test_what_is_no_sequence_is_refused(dna, x):
+    with pytest.raises(TypeError, match="x must be a list or an array, of symbols or of sequences; got "):
+        dna.log_likelihood(x)
+
+
+def test_words_over_an_alphabet_are_sequences_in_any_order(dna):
+    whole = [dna.log_likelihood(word) for word in ("A", "CG", "")]
+    assert dna.log_likelihood(["A", "CG", ""]).tolist() == whole
+    assert dna.log_likelihood(["CG", "A"]).tolist() == [whole[1], whole[0]]
+    assert dna.log_likelihood(["C", "G"]) == whole[1]  # single letters are one sequence
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda m: m.kbest("A", 0), "k must be at least 1, got 0"),
+        (lambda m: m.kbest("A", 1.5), "k must be a whole number, got 1.5"),
+        (lambda m: m.sample(-1), "length must be at least 0, got -1"),
+        (lambda m: m.sample(2.5), "length must be a whole number, got 2.5"),
+        (lambda m: m.sample_posterior("A", -1), "n must be at least 0, got -1"),
+    ],
+)
+def test_how_many_must_be_a_whole_number(dna, ask, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        ask(dna)
+
+
+def test_what_is_known_of_the_states_can_be_the_reason_why_a_sequence_is_impossible():
+    model = HMM([1, 0], [[0.5, 0.5], [0, 1]], [[1, 0], [0, 1]], states="ab", symbols="xy")
+    with pytest.raises(ImpossibleSequenceError, match="states allows only state 'b' at position 0, which cannot make"):
+        model.viterbi("xy", states=["b", None])
+    with pytest.raises(ImpossibleSequenceError, match="states allows none at position 1"):
+        model.viterbi("xy", states=[None, set()])
+    with pytest.raises(ValueError, match="states of sequence 1, position 1: 'c' is no state of this model"):
+        model.viterbi(["xy", "xy"], states=[None, [None, "c"]])
+    assert model.viterbi(["xx", "xy"], states=[None, ["a", "b"]])[1].path == ["a", "b"]
 
 
 def test_an_impossible_sequence_is_reported_with_its_place():
@@ -272,6 +330,9 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         ({"states": ["a"]}, "states has 1 names, but the tables have 2 states"),
         ({"symbols": ["a", "a"]}, "symbols names 'a' twice"),
         ({"unknown": "<unk>"}, "unknown='<unk>' is not among the symbols"),
+        ({"initial": [[0.5, 0.5], np.eye(2)[0], [1.0]]}, "for order n, initial is a tuple of n - 1 tables"),
+        ({"transition": np.zeros((0, 0))}, "transition must have at least one state"),
+        ({"emission": [[1.5, -0.5], [1.0, 0.0]]}, r"emission\[0, 1\] is -0.5; probabilities"),
         ({"end": [0.5]}, r"end must have shape \(2,\)"),
         ({"end": [0.5, 1.5]}, r"end must hold probabilities"),
     ],
@@ -440,3 +501,34 @@ def test_a_condition_that_cannot_be_is_an_error():
     model = HMM([1.0, 0.0], np.eye(2), np.eye(2))
     with pytest.raises(ImpossibleSequenceError):
         model.probability([0], given=([None], [1]))
+
+
+# -- tables that learn ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["initial", "transition", "emission", "end"])
+@pytest.mark.parametrize("logs", [False, True])
+def test_a_model_follows_its_tensors_when_an_optimizer_changes_them(which, logs):
+    tables = {
+        "initial": np.array([0.5, 0.5]),
+        "transition": np.array([[0.8, 0.1], [0.2, 0.7]]),
+        "emission": np.array([[0.9, 0.1], [0.2, 0.8]]),
+        "end": np.array([0.1, 0.1]),
+    }
+    if logs:
+        tables = {name: np.log(table) for name, table in tables.items()}
+    make, x = HMM.from_logs if logs else HMM, [0, 0, 1]
+    leaf = ts.nn.Parameter(tables[which])
+    model = make(**(tables | {which: leaf}))
+    optimizer = ts.optim.SGD([leaf], lr=0.001)
+    for _ in range(3):  # one model, several steps
+        optimizer.zero_grad()
+        model.log_likelihood(x).backward()
+        optimizer.step()
+        now = HMM.from_logs(
+            **{k: v if logs else np.log(v) for k, v in (tables | {which: leaf.numpy().copy()}).items()},
+        )
+        assert model.log_likelihood(x).item() == pytest.approx(now.log_likelihood(x), rel=1e-12)
+        assert model.viterbi(x).log_prob == pytest.approx(now.viterbi(x).log_prob, rel=1e-12)
+        np.testing.assert_allclose(model.posterior(x).states, now.posterior(x).states)
+        np.testing.assert_allclose(getattr(model, which).numpy(), getattr(now, which))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tinyseq import io
-from tinyseq.hmm.emissions import Categorical, Emission, Given, plain
+from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.gaussian import Gaussian
+from tinyseq.hmm.probabilities import plain
 
 if TYPE_CHECKING:
     from tinyseq.hmm.hmm import HMM

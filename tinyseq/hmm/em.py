@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import Rows, plain, redrawn, shares
+from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.inference import Expected, expectations
+from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.reading import Reading
 
 if TYPE_CHECKING:

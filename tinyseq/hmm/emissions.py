@@ -12,6 +12,7 @@ from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.labels import Labels
+from tinyseq.hmm.probabilities import Probabilities, plain
 from tinyseq.hmm.tables import Dense, Lookup, Scores, Table
 
 
@@ -84,11 +85,11 @@ class Categorical:
     An observation None is missing: it says nothing, every state scores it with probability one.
 
     Args:
-        probabilities: (K, V), an array, or a tensor for gradients.
+        table: (K, V), probabilities, as an array or as a tensor for gradients.
         symbols: V names; ids 0..V - 1 by default.
         unknown: the symbol that stands for every name that is not among ``symbols``; by default such a name is an
             error.
-        logs: the logs of the probabilities, where the caller has them.
+        in_logs: whether the table holds the logs.
 
     Raises:
         ValueError: for shapes or numbers that are no probabilities.
@@ -96,36 +97,46 @@ class Categorical:
 
     def __init__(
         self,
-        probabilities: Any,
+        table: Any,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
-        logs: Any = None,
+        in_logs: bool = False,
     ) -> None:
-        self.probabilities = probabilities
-        self.states, size = probabilities.shape
+        self._both = Probabilities(table, in_logs)
+        self.states, size = table.shape
         self.symbols = Labels(symbols, size, "symbol")
         if unknown is not None and unknown not in self.symbols:
             raise ValueError(f"unknown={unknown!r} is not among the symbols")
         self.unknown = unknown
-        self.log = log_of(probabilities) if logs is None else logs
-        # None, the missing observation, is one more symbol, with probability one in every state.
-        scores = plain(self.log)
-        self._table = Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
+        self._fixed = None if self._both.changes else self._by_symbol()
+
+    @property
+    def probabilities(self) -> Any:
+        """P(symbol | state), (K, V)."""
+        return self._both.values
 
     @property
     def parameters(self) -> tuple[Any, ...]:
         """See `Emission`."""
-        return (self.log,)
+        return (self._both.given,)
+
+    def _by_symbol(self) -> Table:
+        """The scores of every symbol. None, the missing observation, is one more, with probability one everywhere."""
+        scores = plain(self._both.logs)
+        return Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
 
     def is_one(self, x: Any) -> bool:
         """Whether x is one sequence: its elements are symbols, not sequences."""
         if isinstance(x, np.ndarray):
             return x.ndim == 1 and not (len(x) and isinstance(x[0], list | tuple | np.ndarray))
-        if isinstance(x, str) or not len(x) or x[0] in self.symbols:
+        if isinstance(x, str) or not len(x):
             return True
-        if isinstance(x[0], str) and self.symbols.letters:  # words over an alphabet: each word is a sequence
-            return not all(letter in self.symbols for letter in x[0])
-        return not isinstance(x[0], list | tuple | np.ndarray)
+        if self.symbols.letters and all(isinstance(item, str) for item in x):
+            words = any(len(item) != 1 for item in x)  # over an alphabet; each word is a sequence
+            if words and self.unknown is not None:  # else they are words that are not known
+                words = all(letter in self.symbols for item in x for letter in item)
+            return not words
+        return x[0] in self.symbols or not isinstance(x[0], list | tuple | np.ndarray)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """Names or ids become ids; None becomes V.
@@ -151,12 +162,12 @@ class Categorical:
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
-        return Lookup(self._table, data)
+        return Lookup(self._fixed or self._by_symbol(), data)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""
         missing = data == len(self.symbols)
-        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.log), np.where(missing, 0, data))
+        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self._both.logs), np.where(missing, 0, data))
         scores: Tensor = FUNCTIONS["where"](missing[..., None], 0.0, rows) if missing.any() else rows
         return scores
 
@@ -260,21 +271,6 @@ class Given:
     def both(self, data: Array, other: Array) -> Array:
         """The product of both: their logs add up."""
         return data + other
-
-
-def plain(table: Any) -> Array:
-    """The values of an array or a tensor."""
-    return table.numpy() if isinstance(table, Tensor) else table
-
-
-def log_of(probabilities: Any) -> Any:
-    """Logs, with log 0 = -inf; through a tensor, a zero has gradient 0: it stays zero."""
-    if isinstance(probabilities, Tensor):
-        where = FUNCTIONS["where"]
-        possible = probabilities.numpy() > 0
-        return where(possible, FUNCTIONS["log"](where(possible, probabilities, 1.0)), -np.inf)
-    with np.errstate(divide="ignore"):
-        return np.log(probabilities)
 
 
 def draw(probabilities: Array, rng: np.random.Generator) -> Array:

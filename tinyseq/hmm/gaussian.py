@@ -8,7 +8,8 @@ import numpy as np
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import Rows, plain
+from tinyseq.hmm.emissions import Rows
+from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.tables import Dense, Scores
 
 LOG_2PI = float(np.log(2 * np.pi))

@@ -1,6 +1,6 @@
 """Why a sequence is impossible: where all paths end, and what would have to be otherwise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,22 @@ from tinyseq.hmm.viterbi import forward
 
 
 def explain(
-    arcs: Arcs, scores: Scores, batch: Ragged, number: int, describe: Callable[[int], str], names: Sequence[Any]
+    arcs: Arcs,
+    scores: Scores,
+    batch: Ragged,
+    number: int,
+    observations: Sequence[str],
+    names: Sequence[Any],
+    allowed: Array | None = None,
 ) -> ImpossibleSequenceError:
     """An error that says where the sequence goes wrong.
 
     Args:
         arcs, scores, batch: of all sequences.
         number: which sequence it is.
-        describe: words for the observation at a position.
+        observations: words for the observation at each position.
         names: of the states.
+        allowed: (T, K), which states are known to be possible at each position; None for all.
     """
     alone = batch.only(number)
     reached = [message.reshape(-1, message.shape[1]) > -np.inf for message in forward(arcs, scores, alone)]
@@ -34,7 +41,16 @@ def explain(
         )
     position = dead - 1
     able = scores.logs(alone.rows(position))[:, 0] > -np.inf
-    what = f"{describe(position)} at position {position}"
+    what = f"{observations[position]} at position {position}"
+    if not able.any() and allowed is not None and not allowed[position].all():
+        if not allowed[position].any():
+            return ImpossibleSequenceError(f"{start}states allows none at position {position}", number, position)
+        which = _listed(allowed[position], names)
+        return ImpossibleSequenceError(
+            f"{start}states allows only {which} at position {position}, which cannot make {observations[position]}",
+            number,
+            position,
+        )
     if not able.any():
         return ImpossibleSequenceError(f"{start}no state can make {what}", number, position)
     where = "no sequence can begin there"

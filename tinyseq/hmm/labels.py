@@ -7,6 +7,8 @@ import numpy as np
 
 from tinyseq.backend import Array
 
+BOOLEAN = bool | np.bool_
+
 
 class Labels(Sequence[Any]):
     """The names of the states or symbols of a model, in the order of their ids.
@@ -64,21 +66,30 @@ class Labels(Sequence[Any]):
             if len(wrong):
                 raise self._unknown(int(sequence[wrong[0]]), int(wrong[0]))
             return sequence.astype(np.intp, copy=False)
-        return np.fromiter((self._id(item, t, missing, unknown) for t, item in enumerate(sequence)), dtype=np.intp)
+        return np.fromiter((self.id_at(t, item, missing, unknown) for t, item in enumerate(sequence)), dtype=np.intp)
 
-    def _id(self, item: Any, position: int, missing: int | None, unknown: int | None) -> int:
-        if isinstance(item, Hashable) and item in self._ids and not isinstance(item, bool):
-            return self._ids[item]
+    def id_at(self, position: int, item: Any, missing: int | None = None, unknown: int | None = None) -> int:
+        """The id of one item; its position is for errors, and the rest as for `ids`."""
+        found = self._ids.get(item) if isinstance(item, Hashable) else None
+        if found is not None and self._means(item, self.names[found]):
+            return found
         if item is None and missing is not None:
             return missing
-        if isinstance(item, int | np.integer) and not isinstance(item, bool) and not self.numeric:
+        if isinstance(item, int | np.integer) and not isinstance(item, BOOLEAN) and not self.numeric:
             if 0 <= item < len(self):
                 return int(item)
         elif unknown is not None:
             return unknown
         raise self._unknown(item, position)
 
+    def _means(self, item: Any, name: Any) -> bool:
+        """Whether an item that equals a name means it: True is not 1, and where ids are the names, nor is 1.0."""
+        if isinstance(item, BOOLEAN) != isinstance(name, BOOLEAN):
+            return False
+        return self.named or not isinstance(item, float | np.floating)
+
     def _unknown(self, item: Any, position: int) -> ValueError:
         shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
         known = f"known are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
+        item = item.item() if isinstance(item, np.generic) else item
         return ValueError(f"position {position}: {item!r} is no {self.kind} of this model; {known}")

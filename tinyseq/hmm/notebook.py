@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions import plain
+from tinyseq.hmm.probabilities import plain
 
 MOST = 12  # rows or columns of a table that are shown
 LONGEST = 40  # positions of a sequence that are shown

@@ -5,11 +5,11 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.hmm import notebook
-from tinyseq.hmm.emissions import Categorical, Emission, Given, log_of, plain
+from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.labels import Labels
+from tinyseq.hmm.probabilities import Probabilities, plain
 from tinyseq.hmm.tables import Arcs
 
 Table = Any  # an array, or a tensor through which gradients shall flow
@@ -36,7 +36,7 @@ class Parameters:
             emission = Categorical(emission, symbols, unknown)
         elif symbols is not None or unknown is not None:
             raise ValueError("symbols and unknown belong to a table of emissions, not to an emission model")
-        self._keep(tables, transition, emission, end, states)
+        self._keep(tables, transition, emission, end, states, in_logs=False)
         _check_rows(self._name(0), tables[0], None)
         for i, table in enumerate(tables[1:], 1):
             _check_rows(self._name(i), table, end)
@@ -45,7 +45,6 @@ class Parameters:
             _check_rows("emission", emission.probabilities, None)
         if end is not None and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
             raise ValueError(f"end must hold probabilities, got {plain(end)}")
-        self._logs = (tuple(map(log_of, tables)), log_of(transition), None if end is None else log_of(end))
 
     @classmethod
     def from_logs(
@@ -76,23 +75,31 @@ class Parameters:
         if emission is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
-            emission = Categorical(_exp(emission), symbols, unknown, logs=emission)
+            emission = Categorical(emission, symbols, unknown, in_logs=True)
         model = cls.__new__(cls)
-        model._keep(tuple(map(_exp, tables)), _exp(transition), emission, None if end is None else _exp(end), states)
-        model._logs = (tables, transition, end)
+        model._keep(tables, transition, emission, end, states, in_logs=True)
         return model
 
     def _keep(
-        self, tables: tuple[Table, ...], transition: Table, emission: Emission, end: Table | None, states: Any
+        self,
+        tables: tuple[Table, ...],
+        transition: Table,
+        emission: Emission,
+        end: Table | None,
+        states: Any,
+        in_logs: bool,
     ) -> None:
         """Take tables whose shapes fit."""
         self.order = len(tables) + 1
-        self.initial = tables if self.order > 2 else tables[0]
-        self.transition = transition
         self.emissions = emission
-        self.end = end
-        self._tables = tables
+        self._parts = (
+            [Probabilities(table, in_logs) for table in tables],
+            Probabilities(transition, in_logs),
+            None if end is None else Probabilities(end, in_logs),
+        )
         size = transition.shape[-1] if transition.ndim else 0
+        if not size:
+            raise ValueError(f"transition must have at least one state, got shape {transition.shape}")
         self.states = Labels(states, size, "state")
         for i, table in enumerate(tables):
             _expect(self._name(i), table, (size,) * (i + 1))
@@ -113,6 +120,31 @@ class Parameters:
 
     def _name(self, i: int) -> str:
         return f"initial[{i}]" if self.order > 2 else "initial"
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return tuple(part.values for part in self._parts[0])
+
+    @property
+    def initial(self) -> Any:
+        """P(s_1); for order n the tuple of P(s_1), P(s_2 | s_1), ..."""
+        return self._tables if self.order > 2 else self._tables[0]
+
+    @property
+    def transition(self) -> Table:
+        """P(s_t | history)."""
+        return self._parts[1].values
+
+    @property
+    def end(self) -> Table | None:
+        """P(stop | last state), or None."""
+        return None if self._parts[2] is None else self._parts[2].values
+
+    @property
+    def _logs(self) -> tuple[tuple[Table, ...], Table, Table | None]:
+        """The logs of the initial tables, the transition and the end."""
+        tables, transition, end = self._parts
+        return tuple(part.logs for part in tables), transition.logs, None if end is None else end.logs
 
     @property
     def symbols(self) -> Sequence[Any]:
@@ -152,14 +184,15 @@ def _taken(
 def _table(value: Any) -> Table:
     if isinstance(value, Tensor):
         return value if value.requires_grad else value.numpy()
-    array = np.array(value)
+    try:
+        array = np.array(value)
+    except ValueError as error:
+        raise ValueError(
+            "expected a table, got rows of different lengths; for order n, initial is a tuple of n - 1 tables"
+        ) from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
     return array if array.dtype.kind == "f" else array.astype(np.float64)
-
-
-def _exp(logs: Table) -> Table:
-    return FUNCTIONS["exp"](logs) if isinstance(logs, Tensor) else np.exp(logs)
 
 
 def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.chain import chain
-from tinyseq.hmm.emissions import plain
 from tinyseq.hmm.inference import best_paths, expectations, log_likelihood, transition_posteriors
 from tinyseq.hmm.kbest import best_lists
 from tinyseq.hmm.parameters import Parameters
+from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.reading import Reading
 from tinyseq.hmm.results import Decoding, Drawn, MarginalDecoding, Posterior
 from tinyseq.hmm.sampling import hidden_path, posterior_paths
@@ -169,6 +169,8 @@ class Questions(Parameters):
         """
         if length is None and (self.end is None or not (plain(self.end) > 0).any()):
             raise ValueError("a model without end never stops; pass a length")
+        if length is not None:
+            length = _whole("length", length, 0)
         rng = np.random.default_rng() if rng is None else rng
         ids = hidden_path(self._arcs(), length, rng)
         path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
@@ -189,6 +191,7 @@ class Questions(Parameters):
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
         """
+        n = _whole("n", n, 0)
         asked = Reading(self, x, states)
         asked.require_possible(log_likelihood(asked.arcs, asked.scores, asked.batch))
         rng = np.random.default_rng() if rng is None else rng
@@ -207,8 +210,10 @@ class Questions(Parameters):
             A list of `Decoding`, or for a list of sequences a list of such lists.
 
         Raises:
+            ValueError: for k < 1.
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
         """
+        k = _whole("k", k, 1)
         asked = Reading(self, x, states)
         ids, values = best_lists(asked.arcs, asked.scores, asked.batch, k)
         asked.require_possible(values[0])
@@ -237,3 +242,17 @@ class Questions(Parameters):
             summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=asked.rows.lengths)
         found = summed.numpy()[1]
         return float(found[0]) if asked.one else found
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    """A whole number that is large enough.
+
+    Raises:
+        TypeError: for any other kind of number.
+        ValueError: for one that is too small.
+    """
+    if not isinstance(value, int | np.integer) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, got {value!r}")
+    if value < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+    return int(value)

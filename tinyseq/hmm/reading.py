@@ -1,6 +1,6 @@
 """Sequences as users write them, brought into the form that the passes take; and answers brought back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from typing import Any
 
@@ -22,7 +22,8 @@ class Reading:
     Args:
         model: whose sequences they are.
         x: a sequence, or a list of sequences.
-        states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states.
+        states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states. In
+            a list of sequences, None for one of them says nothing about it.
 
     Attributes:
         one: whether x is a single sequence, so that the answer shall be a single one.
@@ -36,6 +37,13 @@ class Reading:
 
     def __init__(self, model: Parameters, x: Any, states: Any = None) -> None:
         self.model = model
+        if (
+            not hasattr(x, "__len__")
+            or not hasattr(x, "__getitem__")
+            or isinstance(x, Mapping)
+            or getattr(x, "shape", None) == ()
+        ):
+            raise TypeError(f"x must be a list or an array, of symbols or of sequences; got {type(x).__name__}")
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.transition.shape[0] + model.order - 1
@@ -53,16 +61,22 @@ class Reading:
         if self.allowed is not None:
             self.scores = Dense(np.where(self.allowed, self.all_scores(), -np.inf))
 
-    def _allowed(self, known: list[Sequence[Any]]) -> Array:
+    def _allowed(self, known: list[Any]) -> Array:
+        if len(known) == len(self.rows.lengths):
+            known = [[None] * n if part is None else part for part, n in zip(known, self.rows.lengths, strict=True)]
         if [len(part) for part in known] != self.rows.lengths:
             raise ValueError("states must be as long as x, with None where nothing is known")
         allowed = np.zeros((len(self.rows.data), len(self.model.states)), dtype=bool)
-        for row, item in enumerate(item for part in known for item in part):
-            if item is None:
-                allowed[row] = True
-            else:
+        row = 0
+        for i, part in enumerate(known):
+            for t, item in enumerate(part):
                 several = item if isinstance(item, set | frozenset | list) else [item]
-                allowed[row, self.model.states.ids(list(several))] = True
+                try:
+                    allowed[row, [self.model.states.id_at(t, state) for state in several if item is not None]] = True
+                except ValueError as error:
+                    raise ValueError(f"states of sequence {i}, {error}") from None
+                allowed[row] |= item is None
+                row += 1
         return allowed
 
     def and_given(self, other: "Reading") -> "Reading":
@@ -120,5 +134,6 @@ class Reading:
         if (values == -np.inf).any():
             number = int(np.argmax(values == -np.inf))
             data = self.rows.split(self.rows.data)[number]
-            describe = self.model.emissions.describe
-            raise explain(self.arcs, self.scores, self.batch, number, lambda t: describe(data[t]), self.model.states)
+            words = [self.model.emissions.describe(datum) for datum in data]
+            allowed = None if self.allowed is None else self.rows.split(self.allowed)[number]
+            raise explain(self.arcs, self.scores, self.batch, number, words, self.model.states, allowed)
