@@ -240,7 +240,7 @@ def test_unknown_symbols_are_named_with_their_place(dna, x, message):
 def test_ids_are_whole_numbers(dna, named):
     model = dna if named else HMM(dna.initial, dna.transition, dna.emission)
     for wrong in (1.0, np.float32(1), True, np.True_, -1, 4, "E"):
-        with pytest.raises(ValueError, match="position 1: .* is no symbol of this model"):
+        with pytest.raises(ValueError, match=r"position 1: .* is no symbol of this model"):
             model.log_likelihood([0, wrong])
 
 
