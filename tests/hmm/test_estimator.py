@@ -28,6 +28,19 @@ def test_without_labels_it_climbs():
     assert found.score(data) == same.score(data) == pytest.approx(found.fitted_.log_likelihoods[-1])
 
 
+def test_without_labels_symbols_may_have_names():
+    found = HMMEstimator(2, n_iter=5, random_state=0).fit(X)
+    assert list(found.hmm_.symbols) == ["cat", "dog", "runs", "the"]
+    ids = [[["cat", "dog", "runs", "the"].index(word) for word in x] for x in X]
+    assert found.score(X) == pytest.approx(HMMEstimator(2, n_iter=5, random_state=0).fit(ids).score(ids))
+
+
+def test_labels_must_be_as_many_as_symbols():
+    for labels in (Y[:-1], [*Y[:-1], ["NN"]]):
+        with pytest.raises(ValueError, match="X and y must have as many sequences"):
+            HMMEstimator().fit(X, labels)
+
+
 @pytest.mark.parametrize("emission", ["diag", "full"])
 def test_numbers_are_emitted_by_gaussians(emission):
     rng = np.random.default_rng(0)

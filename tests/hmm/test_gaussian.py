@@ -36,6 +36,14 @@ def test_forms_of_input_and_missing_observations():
     two = HMM([1.0], [[1.0]], Gaussian([[0.0, 1.0]], [[1.0, 1.0]]))
     assert two.log_likelihood([[0.0, 1.0], [1.0, 1.0]]) == pytest.approx(-2 * np.log(2 * np.pi) - 0.5)
     assert len(two.log_likelihood([np.zeros((3, 2)), np.zeros((1, 2))])) == 2
+    assert two.log_likelihood([None, [0.0, 1.0]]) == two.log_likelihood([[0.0, 1.0]])
+
+
+@pytest.mark.parametrize("covariances", [[[1.0], [2.0]], [[[1.0]], [[2.0]]]])
+def test_an_observation_beyond_all_bounds_is_impossible_without_a_warning(covariances):
+    model = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], Gaussian([[0.0], [3.0]], covariances))
+    assert model.log_likelihood([1e160]) == -np.inf
+    np.testing.assert_allclose(model.posterior([1e100]).states, [[0.0, 1.0]])
 
 
 def test_samples_have_the_moments():

@@ -24,7 +24,7 @@ class HMMEstimator:
     Args:
         n_components: the number of states, where there are no labels to tell it.
         emission: ``"categorical"``, or ``"diag"`` or ``"full"`` for Gaussian emissions with such covariances.
-        n_features: the number of symbols; by default as many as the largest id asks for.
+        n_features: the number of symbols, where these are ids; by default as many as the largest id asks for.
         order: n; with labels or without.
         smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
         unknown: with labels, the symbol for all those that were not seen.
@@ -92,6 +92,8 @@ class HMMEstimator:
         if self.emission != "categorical":
             raise ValueError('labels can be counted with emission="categorical" only')
         labels = _sequences(y, lengths)
+        if list(map(len, sequences)) != list(map(len, labels)):
+            raise ValueError("X and y must have as many sequences, and each of y as many states as X has symbols")
         self.hmm_ = HMM.from_labelled(
             [list(zip(x, states, strict=True)) for x, states in zip(sequences, labels, strict=True)],
             self.order,
@@ -107,8 +109,10 @@ class HMMEstimator:
         initial = tuple(_rows(rng, (size,) * (i + 1)) for i in range(self.order - 1))
         transition = _rows(rng, (size,) * self.order)
         if self.emission == "categorical":
-            most = max((int(np.max(x)) for x in sequences if len(x)), default=0)
-            return HMM(initial, transition, _rows(rng, (size, self.n_features or most + 1)))
+            names = {symbol for x in sequences for symbol in x} - {None}
+            if all(isinstance(name, int | np.integer) for name in names):
+                return HMM(initial, transition, _rows(rng, (size, self.n_features or max(names, default=0) + 1)))
+            return HMM(initial, transition, _rows(rng, (size, len(names))), symbols=sorted(names, key=str))
         if self.emission not in ("diag", "full"):
             raise ValueError(f'emission must be "categorical", "diag" or "full", got {self.emission!r}')
         data = np.concatenate([np.reshape(x, (len(x), -1)) for x in sequences])

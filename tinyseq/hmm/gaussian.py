@@ -18,7 +18,7 @@ LOG_2PI = float(np.log(2 * np.pi))
 class Gaussian:
     """A normal distribution for each state, with a diagonal or a full covariance.
 
-    A sequence is an array (T, D), or (T,) if D = 1. A row of NaN is a missing observation.
+    A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation.
 
     Args:
         means: (K, D), or (K,) if D = 1.
@@ -76,6 +76,8 @@ class Gaussian:
         """
         parts = [np.zeros((0, self.size))]
         for i, sequence in enumerate(sequences):
+            if self.size > 1 and isinstance(sequence, list | tuple):
+                sequence = [[np.nan] * self.size if item is None else item for item in sequence]
             values = np.asarray(sequence, dtype=np.float64)
             values = values.reshape(-1, 1) if values.ndim == 1 and self.size == 1 else values
             values = values.reshape(0, self.size) if not values.size else values
@@ -98,13 +100,14 @@ class Gaussian:
         scores = np.zeros((len(data), self.states))
         for k in range(self.states):
             away = data[seen] - means[k]
-            if self.full:
-                root = np.linalg.cholesky(covariances[k])
-                distance = np.square(np.linalg.solve(root, away.T)).sum(axis=0)
-                log_volume = 2 * np.log(np.diag(root)).sum()
-            else:
-                distance = (np.square(away) / covariances[k]).sum(axis=1)
-                log_volume = np.log(covariances[k]).sum()
+            with np.errstate(over="ignore"):  # beyond all bounds the density is 0, and its log -inf
+                if self.full:
+                    root = np.linalg.cholesky(covariances[k])
+                    distance = np.square(np.linalg.solve(root, away.T)).sum(axis=0)
+                    log_volume = 2 * np.log(np.diag(root)).sum()
+                else:
+                    distance = (np.square(away) / covariances[k]).sum(axis=1)
+                    log_volume = np.log(covariances[k]).sum()
             scores[seen, k] = -0.5 * (distance + log_volume + self.size * LOG_2PI)
         return Dense(scores)
 
