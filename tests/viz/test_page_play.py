@@ -210,3 +210,30 @@ def test_a_freed_graph_still_plays_forward(opened):
     browser = opened(drawing)
     assert browser.run("story.acts.map(act => act.name)") == ["forward"]
     assert browser.run("byId('sums-section').hidden")
+
+
+def test_a_computation_without_time_steps_plays_op_by_op(opened):
+    x = ts.tensor([[1.0, 2.0]], requires_grad=True)
+    w = ts.tensor([[3.0], [4.0]], requires_grad=True)
+    x.node.name, w.node.name = "x", "w"
+    loss = (x @ w).sum() * (x * x).sum()
+    browser = opened(graph(loss))
+    acts = browser.run("story.acts.map(act => [act.name, act.events.map(event => event.text)])")
+    assert acts[0] == ["forward", ["inputs and parameters", "matmul", "sum", "multiply", "sum", "multiply"]]
+    said = [text.split(",")[0] for text in acts[1][1]]
+    assert (acts[1][0], said) == ("backward", ["multiply", "sum", "multiply", "sum", "matmul"])
+    browser.run("go(moments.length)")
+    loss.backward()
+    for name, leaf in (("x", x), ("w", w)):
+        shown = browser.run(f"[...summed(parameters.get('{name}'), now())]")
+        np.testing.assert_allclose(np.reshape(shown, leaf.shape), leaf.grad.numpy(), rtol=1e-6)
+    assert browser.run("lines.filter(l => l.ends[0]).length") == 8
+    assert browser.run("parameters.get('x').terms.length") == 2
+
+
+def test_parameters_of_the_same_name_are_told_apart(opened):
+    a, b = (ts.tensor(np.ones(n), requires_grad=True) for n in (2, 3))
+    a.node.name = b.node.name = "w" * 100
+    browser = opened(graph((a * a).sum() + (b * b).sum()))
+    browser.run("go(moments.length)")
+    assert browser.run("[...parameters.values()].map(p => summed(p, now()).length)") == [2, 3]

@@ -5,7 +5,7 @@ import numpy as np
 from tinyseq.backend import to_numpy
 from tinyseq.viz.canvas import new_digraph, plain_text
 from tinyseq.viz.drawing import Drawing
-from tinyseq.viz.record import Record, Vertex
+from tinyseq.viz.record import Record, Source, Vertex
 from tinyseq.viz.style import (
     LOSS,
     OP,
@@ -40,7 +40,7 @@ def draw_flat(computation: Record, gradients: bool = False, values: bool = False
             f"this drawing would have {count:,} boxes; at most {MOST_VERTICES:,} are drawn. Draw a shorter sequence, "
             'or mark the loop\'s steps with ts.step(t) and use view="unrolled", which leaves out the middle ones'
         )
-    norms = {vertex.id: _norm(computation, vertex) for vertex in computation.vertices} if gradients else {}
+    norms = {vertex.id: gradient_norm(computation, vertex) for vertex in computation.vertices} if gradients else {}
     scale = LogScale(norms.values())
     title = f"{count} ops and leaves"
     graph = new_digraph(title, engine="dot", graph_attr={"rankdir": "BT", "nodesep": "0.2", "ranksep": "0.35"})
@@ -50,14 +50,18 @@ def draw_flat(computation: Record, gradients: bool = False, values: bool = False
         if gradients:
             paint = scale.paint(norms[vertex.id], paint.outline)
             lines = [line._replace(color=paint.text) for line in (*lines, small(f"‖∂L‖ {number(norms[vertex.id], 2)}"))]
-        graph.node(f"v{vertex.id}", **_box(lines, paint, vertex))
-        for parent in vertex.parents:
-            if parent is not None:
-                source = computation.vertices[parent[0]]
-                part = f"[{parent[1]}] " if len(source.shapes) > 1 else ""
-                label = markup([small(part + shape_text(source.shapes[parent[1]]))])
-                graph.edge(f"v{source.id}", f"v{vertex.id}", label=label)
+        graph.node(f"v{vertex.id}", id=f"v{vertex.id}", **_box(lines, paint, vertex))
+    for i, (source, vertex) in enumerate(edges(computation)):
+        tail = computation.vertices[source[0]]
+        part = f"[{source[1]}] " if len(tail.shapes) > 1 else ""
+        label = markup([small(part + shape_text(tail.shapes[source[1]]))])
+        graph.edge(f"v{tail.id}", f"v{vertex.id}", label=label, id=f"line{i}")
     return Drawing(graph.source, title)
+
+
+def edges(computation: Record) -> list[tuple[Source, Vertex]]:
+    """The values that go from vertex to vertex, in the order in which they are drawn."""
+    return [(parent, vertex) for vertex in computation.vertices for parent in vertex.parents if parent is not None]
 
 
 def _box(lines: list[Text], paint: Paint, vertex: Vertex) -> dict[str, str]:
@@ -88,7 +92,8 @@ def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:
     return lines
 
 
-def _norm(computation: Record, vertex: Vertex) -> float:
+def gradient_norm(computation: Record, vertex: Vertex) -> float:
+    """The norm of the gradient with respect to all outputs of a vertex."""
     parts = (computation.gradients.get((vertex.id, output)) for output in range(len(vertex.shapes)))
     total = sum(float(np.sum(np.square(to_numpy(part), dtype=np.float64))) for part in parts if part is not None)
     return float(np.sqrt(total))

@@ -7,10 +7,12 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.boxes import Sheet
 from tinyseq.viz.drawing import Drawing, Told
 from tinyseq.viz.flat import draw_flat
+from tinyseq.viz.flat_story import flat_story
 from tinyseq.viz.modules import closed, scope_of
+from tinyseq.viz.playback import Playback
 from tinyseq.viz.record import Record, record
 from tinyseq.viz.sheet import sheet
-from tinyseq.viz.story import Playback, Story, details, packed_values
+from tinyseq.viz.story import Story, details, packed_values
 from tinyseq.viz.unrolled import Painter, frame_name
 
 View = Literal["unrolled", "folded", "flat"]
@@ -57,7 +59,7 @@ def graph(
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
     computation = record(loss, gradients)
     if view == "flat":
-        return draw_flat(computation, gradients, values)
+        return _flat(loss, computation, gradients, values)
     wanted = [*range(steps - 1), -1] if isinstance(steps, int) else None if steps is None else list(steps)
 
     def content(found: Record) -> Sheet:
@@ -69,17 +71,28 @@ def graph(
 
     chosen = content(computation)
     if not any(box.column for box in chosen.boxes):  # nothing happens in any time step
-        return draw_flat(computation, gradients, values)
+        return _flat(loss, computation, gradients, values)
     drawing = Painter(chosen, gradients, values, depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell)
 
 
+def _flat(loss: Tensor, computation: Record, gradients: bool, values: bool) -> Drawing:
+    drawing = draw_flat(computation, gradients, values)
+    return Drawing(drawing.dot, drawing.title, lambda: (drawing, flat_story(*_with_gradients(loss)).plain()))
+
+
+def _with_gradients(loss: Tensor) -> tuple[Record, Tensor | None]:
+    """A tensor's computation, and where a backward walk starts: nowhere if the graph is freed, or not of one number."""
+    try:
+        return (record(loss, gradients=True), loss) if loss.size == 1 else (record(loss), None)
+    except RuntimeError:
+        return record(loss), None
+
+
 def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, values: bool, depth: int | None) -> Told:
     """The picture of a page, in which modules can be told apart, and its story; a freed graph plays forward only."""
-    try:
-        found, start = record(loss, gradients=loss.size == 1), loss if loss.size == 1 else None
-    except RuntimeError:
-        found, start, gradients = record(loss), None, False
+    found, start = _with_gradients(loss)
+    gradients = gradients and start is not None
     shown = content(found)
     levels = max(len(scope_of(shown, box)) for box in shown.boxes)
     painter = Painter(shown, gradients, values, min(levels, MOST_LEVELS) if depth is None else depth)
@@ -99,7 +112,7 @@ def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, val
         ],
         climbs=[i for i, arrow in enumerate(shown.arrows) if arrow in painter.layout.climbs],
         values=packed_values(shown, painter.wording),
-        parameters=playback.parameters() if start is not None else {},
+        parameters=playback.ledger.parameters() if start is not None else {},
         acts=playback.acts(),
     )
     return picture, story.plain()

@@ -1,23 +1,18 @@
-"""What the page of a drawing can tell: details of every box, and the computation played forward and backward."""
+"""What the page of a drawing can tell besides the picture: details of boxes, their values, and acts to play."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Leaf, Parent, owner
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.inspect.paths import ones, visits
-from tinyseq.viz.boxes import Box, Sheet
+from tinyseq.backend import Array, to_numpy
+from tinyseq.viz.boxes import Sheet
 from tinyseq.viz.packing import MOST_VALUES, blocks, strip
-from tinyseq.viz.reading import Reading
-from tinyseq.viz.record import numbered
+from tinyseq.viz.record import Vertex
 from tinyseq.viz.style import clean, number, shape_text
 from tinyseq.viz.wording import Wording, leaf_name, value_text
-
-OTHERS = -1  # in place of a time step: those that are not shown
 
 
 @dataclass
@@ -126,162 +121,44 @@ def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]
     return found
 
 
-class Playback:
-    """The events of a sheet's computation.
+class Ledger:
+    """The gradients of parameters, as their terms arrive.
 
     Args:
-        content: the sheet.
-        wording: its words.
-        loss: the result, whose graph must be whole for the backward act; without it there is only the forward one.
+        vertices: the computation.
+        leaves: the numbers of the parameters.
+        terms: about how many terms each will get.
     """
 
-    def __init__(self, content: Sheet, wording: Wording, loss: Tensor | None) -> None:
-        self.content = content
-        self.wording = wording
-        self.loss = loss
-        self.reading = Reading(content.record, content.plan)
-        self.boxes: dict[int, list[Box]] = {}
-        for box in content.boxes:
-            for vertex in box.vertices:
-                self.boxes.setdefault(vertex, []).append(box)
-        leaves = sorted({leaf for leaves in self.reading.weights.values() for leaf in leaves})
-        shapes = [content.record.vertices[leaf].shape for leaf in leaves]
-        self.blocks = dict(zip(leaves, blocks(shapes, terms=len(self._shown_steps()) + 1), strict=True))
+    def __init__(self, vertices: Sequence[Vertex], leaves: Iterable[int], terms: int) -> None:
+        self.leaves = {leaf: vertices[leaf] for leaf in sorted(leaves)}
+        chosen = blocks((leaf.shape for leaf in self.leaves.values()), terms)
+        self.blocks = dict(zip(self.leaves, chosen, strict=True))
+        self.names = _told_apart(self.leaves)
+        self.sums: dict[int, Array] = {}
 
-    def acts(self) -> list[Act]:
-        """Forward, and backward if there is a loss to start from."""
-        acts = [Act("forward", self._forward())]
-        if self.loss is not None:
-            acts.append(Act("backward", self._backward(self.loss)))
-        return acts
+    def add(self, when: str, terms: Mapping[int, Array]) -> list[Addition]:
+        """Write down what a moment adds, by the numbers of the parameters."""
+        found = []
+        for leaf, term in sorted(terms.items()):
+            self.sums[leaf] = self.sums[leaf] + term if leaf in self.sums else term
+            norms = _norm(term), _norm(self.sums[leaf])
+            found.append(Addition(self.names[leaf], when, *norms, self.blocks[leaf].pack(term)))
+        return found
 
     def parameters(self) -> dict[str, dict[str, Any]]:
         """What is shown of each parameter's gradient, by the parameter's name."""
-        vertices = self.content.record.vertices
         return {
-            leaf_name(vertices[leaf]): {"shape": shape_text(vertices[leaf].shape) or "()", **block._asdict()}
-            for leaf, block in self.blocks.items()
+            self.names[number]: {"shape": shape_text(leaf.shape) or "()", **self.blocks[number]._asdict()}
+            for number, leaf in self.leaves.items()
         }
 
-    def _forward(self) -> list[Event]:
-        starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
-        events = [Event(starts, "inputs, parameters and the first state")]
-        lit = set(starts)
-        for vertex in self.reading.boxed():
-            for box in self.boxes.get(vertex.id, ()):
-                if box.name not in lit:
-                    events.append(Event([box.name], self._said(box)))
-                    lit.add(box.name)
-        return events
 
-    def _said(self, box: Box) -> str:
-        return self.wording.lines(box)[0].text.replace("_", "")
-
-    def _backward(self, loss: Tensor) -> list[Event]:
-        """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""
-        sums: dict[int, Array] = {}
-        events: dict[Box, Event] = {}
-        hidden: dict[int, Array] = {}
-        order: list[Event] = []
-        for vertex, step, terms in contributions(loss, self.reading, self._shown_steps()):
-            boxes = self.boxes.get(self.reading.inside.get(vertex, vertex), [])
-            boxes = [box for box in boxes if step is None or not box.column or box.column.step == step]
-            if not boxes or step == OTHERS:
-                hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
-                continue
-            if hidden:
-                order.append(self._speak(hidden, sums))
-                hidden = {}
-            for box in reversed(boxes):
-                if box not in events:
-                    events[box] = Event([box.name], self._gradient_said(box))
-                    order.append(events[box])
-            if terms:
-                event = events[boxes[-1]]
-                event.additions += self._additions("" if step is None else f"t = {step}", terms, sums)
-                event.boxes = list(dict.fromkeys([*event.boxes, *(self.boxes[leaf][0].name for leaf in sorted(terms))]))
-        if hidden:
-            order.append(self._speak(hidden, sums))
-        return order
-
-    def _shown_steps(self) -> set[int]:
-        return {column.step for column in self.content.columns if column.kind == "step"}
-
-    def _speak(self, terms: dict[int, Array], sums: dict[int, Array]) -> Event:
-        marks = [box.name for box in self.content.boxes if box.kind == "elided"]
-        return Event(marks, "steps not shown", self._additions("others", terms, sums))
-
-    def _additions(self, when: str, terms: dict[int, Array], sums: dict[int, Array]) -> list[Addition]:
-        found = []
-        for leaf, term in sorted(terms.items()):
-            sums[leaf] = sums[leaf] + term if leaf in sums else term
-            name = leaf_name(self.content.record.vertices[leaf])
-            found.append(Addition(name, when, _norm(term), _norm(sums[leaf]), self.blocks[leaf].pack(term)))
-        return found
-
-    def _gradient_said(self, box: Box) -> str:
-        norm = self.wording.gradient(box)
-        return self._said(box) + ("" if norm is None else f", norm of its gradient {number(norm, 4)}")
-
-
-def contributions(
-    loss: Tensor, reading: Reading, shown: set[int]
-) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
-    """What each vertex adds to the gradients of the parameters, in the order of the backward walk.
-
-    A vertex that works for all steps at once adds one term for each step that is shown, last one first, and one for
-    the others: its rules are linear in its gradient, so the gradient is cut into steps.
-
-    Args:
-        loss: where to start; its graph is left as it is.
-        reading: which vertices are parameters.
-        shown: the steps to tell apart.
-
-    Yields:
-        The vertex, the step that adds, and the terms by the parameters' vertices. The step is None for what stands
-        outside of the steps, and `OTHERS` for all that are not shown.
-    """
-    ids = numbered(loss)
-
-    def to_parameters(pairs: Iterable[tuple[Parent, Array]]) -> dict[int, Array]:
-        terms: dict[int, Array] = {}
-        for parent, g in pairs:
-            if ids[owner(parent)] not in reading.weights:
-                continue
-            reached = [(parent, g)]
-            if not isinstance(parent, Leaf):  # a rearranged parameter: the gradient goes on to what it is made of
-                reached = [pair for visit in visits({parent: g}) for pair in visit.contributions]
-            for end, term in reached:
-                if isinstance(end, Leaf):
-                    terms[ids[end]] = terms[ids[end]] + term if ids[end] in terms else term
-        return terms
-
-    for node, gradient, pairs in visits(ones(loss)):
-        vertex = ids[node]
-        terms = {} if vertex in reading.weights else to_parameters(pairs)
-        if vertex in reading.weights or (vertex in reading.passed and not terms):
-            continue
-        track = reading.plan.tracks.get(vertex)
-        step = reading.vertices[vertex].step
-        if track is None or not terms:
-            yield vertex, step, terms
-            continue
-        for place in reversed(range(len(track.steps))):
-            if track.steps[place] in shown:
-                part = to_parameters(next(visits({node: _at(gradient, track.axis, place)})).contributions)
-                terms = {leaf: term - part[leaf] for leaf, term in terms.items()}
-                yield vertex, track.steps[place], part
-        if not shown.issuperset(track.steps):
-            yield vertex, OTHERS, terms
-
-
-def _at(gradient: Array, axis: int, place: int) -> Array:
-    """A gradient with zeros everywhere but at one position of an axis."""
-    xp = namespace_of(gradient)
-    chosen = (slice(None),) * axis + (slice(place, place + 1),)
-    kept = xp.zeros_like(gradient)
-    kept[chosen] = gradient[chosen]
-    return kept
+def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
+    """A name for each leaf that no other one has."""
+    names = {number: leaf_name(leaf) for number, leaf in leaves.items()}
+    often = {name for name, count in Counter(names.values()).items() if count > 1}
+    return {number: f"{name}, leaf {number}" if name in often else name for number, name in names.items()}
 
 
 def _norm(array: Array) -> float:
