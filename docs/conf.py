@@ -14,7 +14,7 @@ author = "The tinyseq authors"
 copyright = f"2026, {author}"
 version = release = tinyseq.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "op_table"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "op_table", "picture"]
 exclude_patterns = ["_build"]
 nitpicky = False  # array types such as Any have no page to link to
 

@@ -4,6 +4,7 @@ A block marked `python` is executed; a block marked `pycon` is a doctest, whose 
 """
 
 import doctest
+import importlib.util
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -72,3 +73,24 @@ def test_an_error_on_a_page_names_its_line(tmp_path):
     with pytest.raises(ValueError, match="here") as caught:
         run(page, {})
     assert caught.traceback[-1].lineno + 1 == 5
+
+
+PICTURE = re.compile(r"^```\{picture\} (.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if PICTURE.search(page.read_text("utf-8"))], ids=lambda page: page.name
+)
+def test_the_pictures_of_a_page_are_drawn(page, tmp_path, monkeypatch):
+    """As the documentation's builder draws them, from the code above them."""
+    pytest.importorskip("pygraphviz", reason="drawing needs a renderer")
+    pytest.importorskip("matplotlib", reason="plots are matplotlib figures")
+    spec = importlib.util.spec_from_file_location("picture", ROOT / "docs" / "_ext" / "picture.py")
+    pytest.importorskip("sphinx", reason="the directive is Sphinx's")
+    picture = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(picture)
+    text = page.read_text("utf-8")
+    for found in PICTURE.finditer(text):
+        svg = picture.svg(eval(found[1], picture.namespace_above(text[: found.start()])))
+        assert "<svg" in svg
+        assert len(svg) < 500_000, found[1]

@@ -55,7 +55,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
     Raises:
         ValueError: if the loss is no single number, or no step of its graph hands a state to another.
 
-    Source: the discussion of |dh_t/dh_k| in the lectures.
+    Source: the discussion of ``|dh_t/dh_k|`` in the lectures.
 
     Example:
         >>> import tinyseq as ts

@@ -42,8 +42,8 @@ class JacobianNorms:
             products with the weight and of functions whose slope is at most 1, as in an LSTM or GRU.
         products: (K,), the largest singular values of the single steps dh_{j+1}/dh_j, multiplied from j = k to t - 1.
             They lie between norms and bound: what the slopes of tanh take away. None where there is no bound.
-        spectral_radius: the largest |eigenvalue| of a square recurrent weight, else None. Below 1 the linear network
-            forgets in the long run, even where beta is above 1.
+        spectral_radius: the largest absolute value of an eigenvalue of a square recurrent weight, else None. Below 1
+            the linear network forgets in the long run, even where beta is above 1.
     """
 
     jacobian: Floats = field(repr=False)
@@ -95,7 +95,7 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
         ValueError: if h_t does not depend on h_s.
         RuntimeError: if one of them has no graph.
 
-    Source: |dh_t/dh_k| <= beta^(t - k) in the lectures; Pascanu, Mikolov and Bengio, "On the difficulty of training
+    Source: ``|dh_t/dh_k| <= beta^(t - k)`` in the lectures; Pascanu, Mikolov and Bengio, "On the difficulty of training
     recurrent neural networks", 2013.
 
     Example:

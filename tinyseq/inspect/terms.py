@@ -35,7 +35,7 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
         W: a parameter, or any other tensor that the loss was made of.
 
     Returns:
-        (T, *W.shape); T is one more than the last step between W and the loss. Steps that do not use W have zeros.
+        ``(T, *W.shape)``; T is one more than the last step between W and the loss. Steps that do not use W have zeros.
 
     Raises:
         ValueError: if the loss is no single number, does not depend on W, or uses it outside of every step: in a
@@ -110,7 +110,7 @@ class LagTable:
     Attributes:
         norms: (S, T), the Frobenius norm of each term; above the diagonal they are zero for a network that reads
             forward. ``ts.viz.plots.lag_heatmap`` draws it.
-        terms: (S, T, *W.shape), or None if only norms were asked for.
+        terms: ``(S, T, *W.shape)``, or None if only norms were asked for.
 
     Example:
         >>> import tinyseq as ts
