@@ -27,6 +27,11 @@ def test_the_version_is_the_same_everywhere():
 def test_the_readme_explains_every_extra_that_users_want():
     readme = (ROOT / "README.md").read_text("utf-8")
     for_developers = {"test", "oracles", "dev", "docs"}
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "tinyseq").rglob("*.py"))
+    not_in_use = {"parallel": "joblib", "dask": "distributed", "mpi": "mpi4py"}
+    for extra, module in not_in_use.items():  # one that the package has begun to import must be explained
+        if not re.search(rf"^\s*(import|from) {module}\b", code, re.MULTILINE):
+            for_developers.add(extra)
     missing = [name for name in PROJECT["optional-dependencies"] if f"`{name}`" not in readme]
     assert set(missing) <= for_developers
 
