@@ -181,9 +181,9 @@ def only_the_last_use() -> Iterator[None]:
     """Of several gradients of one tensor, the last replaces the others."""
     right = tape._deposit
 
-    def faulty(gradients: Any, owned: Any, heap: Any, parent: Any, g: Any) -> None:
+    def faulty(gradients: Any, owned: Any, parent: Any, g: Any) -> None:
         gradients.pop(parent, None)
-        right(gradients, owned, heap, parent, g)
+        right(gradients, owned, parent, g)
 
     with replaced(tape, "_deposit", faulty):
         yield
@@ -194,10 +194,10 @@ def adding_into_what_was_given() -> Iterator[None]:
     """The second gradient of a tensor is added into the array of the first, which may be anyone's."""
     right = tape._deposit
 
-    def faulty(gradients: Any, owned: Any, heap: Any, parent: Any, g: Any) -> None:
+    def faulty(gradients: Any, owned: Any, parent: Any, g: Any) -> None:
         if isinstance(gradients.get(parent), np.ndarray) and gradients[parent].flags.writeable:
             owned.add(parent)
-        right(gradients, owned, heap, parent, g)
+        right(gradients, owned, parent, g)
 
     with replaced(tape, "_deposit", faulty):
         yield
@@ -225,7 +225,7 @@ def in_rule(rule: Any, fault: Fault) -> Any:
                 total = total + part
             return total
 
-        return Summed(summed)
+        return Summed(summed, one_use)
     return fault(rule)
 
 

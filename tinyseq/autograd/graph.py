@@ -5,8 +5,9 @@ output, and nothing holds a closure, so there are no cycles: when the last Tenso
 frees all of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from tinyseq.autograd.modes import Label
@@ -120,13 +121,14 @@ def owner(parent: Parent) -> Leaf | Node:
     return parent.node if isinstance(parent, Output) else parent
 
 
-def ancestors(roots: "list[Parent]") -> list[Node]:
-    """Every node that the roots were made of, themselves included, newest first.
+def ancestors(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Node]:
+    """Every node that the roots were made of, themselves included, newest first; not the ends nor what lies behind.
 
     Creation order is topological order, so sorting by the clock replaces a depth-first search; nothing recurses.
     """
-    stack = [owner(root) for root in roots]
-    seen: set[Leaf | Node] = set(stack)
+    seen: set[Parent] = set(ends)
+    stack = [node for node in map(owner, roots) if node not in seen]
+    seen.update(stack)
     found: list[Node] = []
     while stack:
         node = stack.pop()
@@ -138,11 +140,7 @@ def ancestors(roots: "list[Parent]") -> list[Node]:
                 if type(parent) is Output:
                     parent = parent.node
                 if parent not in seen:
-                    seen.add(parent)  # type: ignore[arg-type]
+                    seen.add(parent)
                     stack.append(parent)  # type: ignore[arg-type]
-    found.sort(key=_age, reverse=True)
+    found.sort(key=attrgetter("seq"), reverse=True)
     return found
-
-
-def _age(node: Node) -> int:
-    return node.seq

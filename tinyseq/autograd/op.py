@@ -42,13 +42,15 @@ class Summed(NamedTuple):
 
     ``rule(xp, terms)`` gets a list of ``(upstream gradient, *saved)``, one for each use of the same leaf, and returns
     the sum of their gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses
-    may have been broadcast to different shapes: `summed_to` brings each one back before they are added.
+    may have been broadcast to different shapes: `summed_to` brings each one back before they are added. A single use
+    is ``one(xp, upstream gradient, *saved)``, as any other rule.
     """
 
     rule: Rule
+    one: Rule
 
     def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
-        return self.rule(xp, [(g, *saved)])
+        return self.one(xp, g, *saved)
 
 
 def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
@@ -325,7 +327,7 @@ def _general(record: Op) -> Callable[..., Any]:
     arity, names = len(record.inputs), tuple(record.defaults)
 
     def call(*args: Any, **attrs: Any) -> Any:
-        if not record.variadic:
+        if len(args) > arity and not record.variadic:
             attrs.update(zip(names, args[arity:], strict=False))
             args = args[:arity]
         if len(args) < arity and not record.variadic:

@@ -8,7 +8,6 @@ the graph of an unrolled network.
 from collections import deque
 from collections.abc import Iterator, Sequence, Set
 from contextlib import nullcontext
-from heapq import heappop, heappush
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.anomaly import check_backward
@@ -163,15 +162,13 @@ def walk(
     Yields:
         The fields of a `Visit`, for each node, newest first.
     """
-    heap = sorted({(-node.seq, node) for node in map(owner, roots) if type(node) is Node}, key=_clock)
     owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
     deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
     contributions: list[tuple[Parent, Any]] = []
-    while heap:
-        node = heappop(heap)[1]
-        if ends is not None and node in ends:
+    for node in ancestors(roots, ends or frozenset()):
+        if node not in gradients:
             continue
         g = gradients[node] if wanted and node in wanted else gradients.pop(node)
         saved, op, seq, attrs = node.saved, node.op, node.seq, node.attrs
@@ -212,9 +209,8 @@ def walk(
                 contributions.append((parent, gi))
             if type(parent) is Node and parent not in gradients:
                 gradients[parent] = gi
-                heappush(heap, (-parent.seq, parent))
             else:
-                _deposit(gradients, owned, heap, parent, gi)
+                _deposit(gradients, owned, parent, gi)
         if not retain_graph:
             node.saved = None
         if watched:
@@ -222,16 +218,12 @@ def walk(
             contributions = []
     for (leaf, op, i), terms in deferred.items():
         gi = op.rules[i].rule(xp, terms)
-        _deposit(gradients, owned, heap, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
+        _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
         if type(parent) is Leaf and ends is None:
             if parent.hooks:
                 gradients[parent] = _hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
-
-
-def _clock(entry: tuple[int, Node]) -> int:
-    return entry[0]
 
 
 def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) -> None:
@@ -244,17 +236,16 @@ def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) 
 def seeded(gradients: Gradients, pairs: Sequence[tuple[Parent, Any]]) -> list[Parent]:
     """Enter the gradients to start from, and return where they are; what stands twice is added up."""
     for root, g in pairs:
-        _deposit(gradients, set(), [], root, g)
+        _deposit(gradients, set(), root, g)
     return [root for root, _ in pairs]
 
 
-def _deposit(gradients: Gradients, owned: set[Parent], heap: list[tuple[int, Node]], parent: Parent, g: Any) -> None:
+def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -> None:
     """Add to a parent's gradient: the first is borrowed, the second makes a sum of our own, later ones add in place."""
     table = gradients
     if type(parent) is Output:
         if parent.node not in gradients:
             gradients[parent.node] = {}
-            heappush(heap, (-parent.node.seq, parent.node))
         table = gradients[parent.node]
     have = table.get(parent)
     if have is None:

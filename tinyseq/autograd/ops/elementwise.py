@@ -166,11 +166,18 @@ erf = op(
 
 # -- the nonlinearities of networks ------------------------------------------------------------------------------------
 
+
+def _tanh_slope(xp: Any, g: Any, y: Any) -> Any:
+    less = g * y  # an array of our own: what follows needs no other (on Tensors, x *= y makes a new one)
+    less *= y
+    return g - less
+
+
 tanh = op(
     "tanh",
     forward="tanh",
     saves="out",
-    vjp=lambda xp, g, y: g - g * (y * y),
+    vjp=_tanh_slope,
     tex=r"\bar x = \bar y\,(1 - y^2)",
     reference=np.tanh,
 )
@@ -191,11 +198,17 @@ def _half(xp: Any, dtype: Any) -> Any:
     return half if half == 0.5 else 0.5  # whole numbers have no half
 
 
+def _sigmoid_slope(xp: Any, g: Any, y: Any) -> Any:
+    slope = g * y
+    slope -= slope * y
+    return slope
+
+
 sigmoid = op(
     "sigmoid",
     forward=_sigmoid,
     saves="out",
-    vjp=lambda xp, g, y: g * (y - y * y),
+    vjp=_sigmoid_slope,
     tex=r"\bar x = \bar y\,y(1 - y)",
     reference=lambda x: 1 / (1 + np.exp(-x)),
     doc="The logistic function 1 / (1 + exp(-x)), without overflow.",

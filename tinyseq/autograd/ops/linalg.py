@@ -21,24 +21,20 @@ def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
 
 def _left(xp: Any, terms: Any) -> Any:
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
-    g, x, y = terms[0]
-    if len(terms) == 1 and x.ndim == y.ndim == 2:
-        return g @ y.T
-    if x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
-        g = _joined(xp, [_flat(xp, g, True) for g, _, _ in terms], 1)
-        y = _joined(xp, [_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], 1)
+    x = terms[0][1]
+    if len(terms) > 1 and x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
+        g = xp.concat([_flat(xp, g, True) for g, _, _ in terms], axis=1)
+        y = xp.concat([_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], axis=1)
         return g @ xp.matrix_transpose(y)
     return _total(summed_to(xp, _left_one(xp, *term), x.shape) for term in terms)
 
 
 def _right(xp: Any, terms: Any) -> Any:
     """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
-    g, x, y = terms[0]
-    if len(terms) == 1 and x.ndim == y.ndim == 2:
-        return x.T @ g
-    if y.ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
-        g = _joined(xp, [_flat(xp, g, False) for g, _, _ in terms], 0)
-        x = _joined(xp, [_flat(xp, _spread(xp, x, g), False) for g, x, _ in terms], 0)
+    y = terms[0][2]
+    if len(terms) > 1 and y.ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
+        g = xp.concat([_flat(xp, g, False) for g, _, _ in terms], axis=0)
+        x = xp.concat([_flat(xp, _spread(xp, x, g), False) for g, x, _ in terms], axis=0)
         return xp.matrix_transpose(x) @ g
     return _total(summed_to(xp, _right_one(xp, *term), y.shape) for term in terms)
 
@@ -49,10 +45,6 @@ def _spread(xp: Any, x: Any, g: Any) -> Any:
     return x if x.shape == shape else xp.broadcast_to(x, shape)
 
 
-def _joined(xp: Any, parts: Any, axis: Any) -> Any:
-    return parts[0] if len(parts) == 1 else xp.concat(parts, axis=axis)
-
-
 def _total(parts: Any) -> Any:
     total = None
     for part in parts:
@@ -61,6 +53,11 @@ def _total(parts: Any) -> Any:
 
 
 def _left_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    if x.ndim == 2:
+        if y.ndim == 2:
+            return g @ y.T
+        if y.ndim > 2:  # one product of the whole batch, and not a sum of one for each
+            return _flat(xp, g, True) @ xp.matrix_transpose(_flat(xp, _spread(xp, y, g), True))
     if y.ndim == 1:
         return xp.expand_dims(g, axis=-1) * y
     if x.ndim == 1:
@@ -70,7 +67,12 @@ def _left_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
 
 
 def _right_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    if x.ndim == 2 and g.ndim > 2:  # one product with the batch laid side by side, and not one for each
+    if y.ndim == 2:
+        if x.ndim == 2:
+            return x.T @ g
+        if x.ndim > 2:
+            return xp.matrix_transpose(_flat(xp, _spread(xp, x, g), False)) @ _flat(xp, g, False)
+    if x.ndim == 2 and g.ndim > 2:
         product = xp.reshape(x.T @ _flat(xp, g, True), (x.shape[1], *g.shape[:-2], g.shape[-1]))
         return xp.permute_dims(product, (*range(1, g.ndim - 1), 0, g.ndim - 1))
     if x.ndim == 1:
@@ -85,7 +87,7 @@ matmul = op(
     "matmul",
     forward="matmul",
     saves=("x", "y"),
-    vjp=(Summed(_left), Summed(_right)),
+    vjp=(Summed(_left, _left_one), Summed(_right, _right_one)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,y^\top,\quad \bar y = x^\top \bar z",
     calls="matmul",

@@ -21,7 +21,7 @@ reshape = op(
 
 
 def _inverse(order: Sequence[int]) -> tuple[int, ...]:
-    return tuple(int(i) for i in np.argsort(order))
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
 
 
 _transpose = op(
@@ -148,7 +148,7 @@ def _stacked(xp: Any, parts: Any, axis: int) -> Any:
 _stack = op(
     "stack",
     forward=lambda xp, *xs, axis=0: _stacked(xp, xs, axis),
-    vjp=lambda xp, g, i, *, axis: g[along(axis, g.ndim, i)],
+    vjp=lambda xp, g, i, *, axis: g[along(axis, g.ndim, i)] if axis else g[i, ...],
     tex=r"\bar x_i = \bar y_i",
     calls="stack",
     reference=lambda *xs, axis=0: np.stack(xs, axis=axis),
@@ -176,12 +176,14 @@ def _some(tensors: Sequence[Any], name: str) -> None:
 
 def _rejoined(xp: Any, parts: Any, shapes: Any, join: Any) -> Any:
     """The gradient of a whole from those of its parts, with zeros where a part was not used."""
-    missing = {shape for shape, part in zip(shapes, parts, strict=True) if part is None}
-    if missing:
-        zero = xp.zeros_like(xp.sum(next(part for part in parts if part is not None)))
-        blanks = {shape: xp.broadcast_to(zero, shape) for shape in missing}
-        parts = [blanks[shape] if part is None else part for shape, part in zip(shapes, parts, strict=True)]
-    return join(parts)
+    for part in parts:
+        if part is None:
+            break
+    else:
+        return join(parts)
+    zero = xp.zeros_like(xp.sum(next(part for part in parts if part is not None)))
+    pairs = zip(shapes, parts, strict=True)
+    return join([xp.broadcast_to(zero, shape) if part is None else part for shape, part in pairs])
 
 
 def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
@@ -196,11 +198,11 @@ def _cuts(length: int, sections: int | Sequence[int]) -> list[int]:
 
 
 def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
-    before = (slice(None),) * axis_of(axis, x.ndim)
     parts, start = [], 0
     for length in _cuts(x.shape[axis], sections):
-        parts.append(x[(*before, slice(start, start + length), ...)])
-        start += length
+        stop = start + length
+        parts.append(x[start:stop, ...] if axis == 0 else x[along(axis, x.ndim, slice(start, stop))])
+        start = stop
     return parts
 
 
@@ -236,8 +238,7 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
 
 
 def _unbind(xp: Any, x: Any, *, axis: Any = 0) -> Any:
-    before = (slice(None),) * axis_of(axis, x.ndim)
-    return [x[(*before, i, ...)] for i in range(x.shape[axis])]
+    return [x[i, ...] if axis == 0 else x[along(axis, x.ndim, i)] for i in range(x.shape[axis])]
 
 
 def _bound(xp: Any, parts: Any, axis: Any) -> Any:
