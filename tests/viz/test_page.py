@@ -134,6 +134,31 @@ def test_pointing_at_a_box_shows_its_shape_value_and_gradient(opened):
     assert browser.run("card.hidden")
 
 
+def test_what_a_finger_has_touched_stays_told(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    x, y = browser.place("g.node.state")
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": x, "y": y}])
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert "shape" in browser.run("card.hidden ? '' : card.innerText")
+    browser.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": 20, "y": 200}])
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert browser.run("card.hidden")
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
+def test_two_fingers_zoom(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=True)
+    before = browser.run("view.width")
+    for kind, gap in (("touchStart", 40), ("touchMove", 60), ("touchMove", 80), ("touchMove", 120)):
+        touches = [{"x": 500 - gap, "y": 400, "id": 1}, {"x": 500 + gap, "y": 400, "id": 2}]
+        browser.call("Input.dispatchTouchEvent", type=kind, touchPoints=touches)
+    browser.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+    assert browser.run("view.width") == pytest.approx(before / 3, rel=0.1)
+    browser.call("Emulation.setTouchEmulationEnabled", enabled=False)
+
+
 def test_the_wheel_zooms_to_the_pointer_and_dragging_moves(opened, lstm_page):
     browser = opened(lstm_page)
     before = browser.run("[view.width, ...place({ clientX: 400, clientY: 300 })]")
@@ -209,6 +234,12 @@ def test_arrow_keys_go_from_box_to_box_and_enter_closes_the_module(opened, lstm_
     browser.run("choose([...boxes.values()].find(box => story.details[box.name]?.[''] === 'tanh'))")
     browser.press("Enter")
     assert browser.run("closed.size") == 1
+    browser.run("choose([...shut.values()].find(cover => cover.name.startsWith('cover-t2')))")
+    browser.press("Left")
+    assert browser.run("chosen").startswith("cover-t1")
+    assert "closed" in browser.run("document.querySelector('.cover.chosen').getAttribute('aria-label')")
+    browser.press("Enter")
+    assert browser.run("closed.size + shut.size") == 0
     browser.run("choose(asked().find(box => story.columns[box.name] === 't2'))")
     browser.press("Enter", shift=True)
     assert browser.run("[...folded]") == ["t2"]

@@ -2,7 +2,8 @@
 
 const card = byId("card");
 const CARD_CELL = 12; // pixels for a number of a small array
-let chosen = null; // the box that the keyboard has chosen
+let chosen = null; // the box, or the cover, that the keyboard has chosen
+const shut = new Map(); // covers: name -> { name, group, at, width, height, told, open: what opens it }
 
 /** The numbers that Python has packed: 32-bit floats in base64. */
 function unpack(text) {
@@ -60,23 +61,30 @@ function tellOf(at, facts, values = {}) {
   card.style.top = `${Math.max(Math.min(below, seen.bottom - size.height - 8), 8)}px`;
 }
 function tell(name) {
-  const box = boxes.get(name);
-  if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
+  const box = part(name);
+  if (shut.has(name)) tellOf(rectangleOf(box), { "": box.told, "to open": "click, or Enter" });
+  else if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
 }
 function hush() {
   card.hidden = true;
 }
 for (const [name, { group }] of boxes) {
   group.addEventListener("pointerenter", () => tell(name));
-  group.addEventListener("pointerleave", hush);
+  group.addEventListener("pointerleave", leave);
 }
+/** A finger always leaves at once: what it has touched stays told until it touches something else. */
+function leave(event) {
+  if (event.pointerType === "mouse") hush();
+}
+picture.addEventListener("pointerdown", event => { if (!event.target.closest(".node, .cover")) hush(); });
 picture.addEventListener("wheel", hush, { passive: true });
 
 // -- from box to box by the keyboard ------------------------------------------------------------------------------------
 
-const asked = () => [...boxes.values()].filter(box => isAsked(box) && !box.group.classList.contains("hidden"));
+const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !box.group.classList.contains("hidden")), ...shut.values()];
+const part = name => boxes.get(name) || shut.get(name);
 function choose(box) {
-  boxes.get(chosen)?.group.classList.remove("chosen");
+  part(chosen)?.group.classList.remove("chosen");
   chosen = box ? box.name : null;
   if (!box) {
     picture.removeAttribute("aria-activedescendant");
@@ -85,14 +93,15 @@ function choose(box) {
   }
   box.group.classList.add("chosen");
   box.group.setAttribute("role", "img");
-  box.group.setAttribute("aria-label", Object.entries(story.details[box.name]).map(pair => pair.join(" ").trim()).join(", "));
+  const facts = story.details[box.name] || { "": box.told };
+  box.group.setAttribute("aria-label", Object.entries(facts).map(pair => pair.join(" ").trim()).join(", "));
   picture.setAttribute("aria-activedescendant", box.name);
   reveal(box);
   tell(box.name);
 }
 /** The nearest box in a direction; how far it lies to the side counts more than how far ahead. */
 function neighbour(right, down) {
-  const from = boxes.get(chosen);
+  const from = part(chosen);
   const [x, y] = from.at;
   let [best, least] = [null, Infinity];
   for (const box of asked()) {
@@ -117,15 +126,21 @@ picture.addEventListener("keydown", event => {
     Home: () => choose(ends(false)), End: () => choose(ends(true)), Escape: () => choose(null),
   };
   if (arrow && shiftKey) move((arrow[0] * view.width) / 10, (arrow[1] * view.height) / 10);
-  else if (arrow) choose(chosen ? neighbour(...arrow) || boxes.get(chosen) : ends(false));
+  else if (arrow) choose(part(chosen) ? neighbour(...arrow) || part(chosen) : ends(false));
   else if (key === "Enter" && chosen) foldAround(chosen, shiftKey);
   else if (acts[key]) acts[key]();
   else return;
   event.preventDefault();
 });
 picture.addEventListener("blur", () => choose(null));
-/** Fold the time step of a box, or close the innermost module around it that can be closed. */
+/** Open a cover; fold the time step of a box, or close the innermost module around it that can be closed. */
 function foldAround(name, step) {
+  if (shut.has(name)) {
+    const { open: act } = shut.get(name);
+    choose(null);
+    act();
+    return;
+  }
   const column = story.columns[name];
   const names = story.modules[name] || [];
   const around = Object.entries(story.frames).filter(([, frame]) => frame.column === column && startsWith(names, frame.module));

@@ -150,20 +150,23 @@ function drawCover(cover, { X, Y }) {
   const height = bottom - y;
   if (cover.module) {
     const told = `${cover.module.join(".")}, closed`;
-    covers.append(coverOf({ x: low, y, width: high - low, height }, cover.words, told, () => toggleModule(cover.module)));
+    const act = () => toggleModule(cover.module, cover.key);
+    covers.append(coverOf(cover.key, { x: low, y, width: high - low, height }, cover.words, told, act));
     return;
   }
   for (const id of cover.bars) {
     const { low: left, high: right, title } = frames.get(id);
     const place = { x: X(left), y, width: X(right) - X(left), height };
-    const bar = coverOf(place, cover.words ? "" : title, `${title}, folded`, () => toggleStep(id), true);
+    const bar = coverOf(id, place, cover.words ? "" : title, `${title}, folded`, () => toggleStep(id), true);
     bar.dataset.cover = id;
     covers.append(bar);
   }
   if (cover.words) covers.append(draw("text", { class: "run", x: (low + high) / 2, y: bottom + TITLE - 9 }, cover.words));
 }
-function coverOf({ x, y, width, height }, words, told, act, upright = false) {
-  const group = draw("g", { class: "cover" });
+function coverOf(key, { x, y, width, height }, words, told, act, upright = false) {
+  const name = `cover-${key}`;
+  const group = draw("g", { class: "cover", id: name });
+  shut.set(name, { name, group, at: [x + width / 2, y + height / 2], width, height, told, open: act });
   const gap = width > 3 ? 0.5 : 0; // on either side, so that bars of a run are apart
   group.append(draw("rect", { x: x + gap, y, width: Math.max(width - 2 * gap, 0.5), height, rx: Math.min(10, width / 3) }));
   if (words && width > 14) {
@@ -172,8 +175,8 @@ function coverOf({ x, y, width, height }, words, told, act, upright = false) {
     group.append(draw("text", { x: center[0], y: center[1] + 4, ...turned }, words));
   }
   group.addEventListener("click", () => { if (!dragged) act(); });
-  group.addEventListener("pointerenter", () => tellOf(group.getBoundingClientRect(), { "": told, "to open": "click" }));
-  group.addEventListener("pointerleave", hush);
+  group.addEventListener("pointerenter", () => tell(name));
+  group.addEventListener("pointerleave", leave);
   return group;
 }
 
@@ -203,6 +206,7 @@ function paint(now) {
   drawLines(now, moves, unchanged);
   drawFrames(now, unchanged);
   covers.replaceChildren();
+  shut.clear();
   for (const cover of now.covers) drawCover(cover, now);
   home = extent(moves, now);
 }
