@@ -86,6 +86,28 @@ def test_a_single_tensor_is_no_list_of_parameters():
         ts.optim.SGD(ts.tensor([1.0, 2.0], requires_grad=True), lr=0.1)
 
 
+def test_a_parameter_that_is_given_twice_is_updated_once():
+    w = ts.tensor([1.0], requires_grad=True)
+    w.grad = ts.ones(1)
+    ts.optim.SGD([w, w], lr=0.1).step()
+    assert w.tolist() == [0.9]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda w: ts.optim.SGD([w, w * 2], lr=0.1), r"parameters\[1\] was computed from other tensors"),
+        (lambda w: ts.optim.SGD([w], lr=-0.1), "lr must not be negative, got -0.1"),
+        (lambda w: ts.optim.SGD([w], lr=0.1, weight_decay=-1), "weight_decay must not be negative, got -1"),
+        (lambda w: ts.optim.SGD([w], lr=0.1, nesterov=True), "nesterov needs a momentum above 0"),
+        (lambda w: ts.optim.AdamW([w], betas=(0.9, 1.0)), r"both betas must lie in \[0, 1\), got \(0.9, 1.0\)"),
+    ],
+)
+def test_bad_settings_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make(ts.tensor([1.0], requires_grad=True))
+
+
 def test_nothing_to_optimise_is_an_error():
     with pytest.raises(ValueError, match="parameters is empty"):
         ts.optim.SGD([], lr=0.1)

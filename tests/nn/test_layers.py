@@ -51,8 +51,9 @@ def test_an_id_that_occurs_twice_gets_both_gradients():
     assert layer.weight.grad.tolist() == [[0, 0], [6, 8], [0, 0], [3, 4]]
 
 
-def test_padding_stays_zero_through_training():
-    layer = ts.nn.Embedding(3, 2, padding_idx=1)
+@pytest.mark.parametrize("padding_idx", [1, -2])
+def test_padding_stays_zero_through_training(padding_idx):
+    layer = ts.nn.Embedding(3, 2, padding_idx=padding_idx)
     optimizer = ts.optim.Adam(layer.parameters(), lr=0.1)
     before = layer.weight.numpy().copy()
     for _ in range(3):
@@ -91,6 +92,7 @@ def test_dropout_in_evaluation_is_the_identity():
     [
         (lambda: ts.nn.Linear(3, 2)(ts.ones(2, 4)), ValueError, r"\(2, 4\); its last axis must be 3 \(in_features\)"),
         (lambda: ts.nn.Dropout(1.0), ValueError, r"\[0, 1\), got 1.0"),
+        (lambda: ts.nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx must be one of the 3 ids, got 3"),
         (lambda: ts.nn.Embedding(3, 2)([0, -1]), IndexError, r"id -1 at position \(1,\) lies outside \[0, 3\)"),
         (lambda: ts.nn.Embedding(3, 2)([0.5]), IndexError, "integer ids, got float64"),
     ],

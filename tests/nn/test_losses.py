@@ -41,6 +41,14 @@ def test_nll_and_its_gradient_are_pytorchs(rows, classes, reduction, seed):
     np.testing.assert_allclose(x.grad.numpy(), y.grad.numpy(), rtol=1e-10, atol=1e-14)
 
 
+def test_a_batch_without_a_target_costs_nothing():
+    logits = ts.tensor(np.ones((2, 3)), requires_grad=True)
+    loss = ts.nn.cross_entropy(logits, [-100, -100])
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.numpy().any()
+
+
 def test_a_time_major_batch_needs_no_reshaping():
     logits = np.random.default_rng(0).standard_normal((3, 2, 4))
     targets = np.array([[0, 1], [2, -100], [3, 3]])
@@ -104,6 +112,7 @@ def test_the_norm_has_its_root():
             IndexError,
             r"id 2 at position \(1,\) lies outside \[0, 2\)",
         ),
+        (lambda: ts.nn.cross_entropy(ts.zeros(1, 2), [0], label_smoothing=1.5), ValueError, r"\[0, 1\], got 1.5"),
         (lambda: ts.nn.nll_loss(ts.zeros(2, 2), [0.0, 1.0]), IndexError, "integer ids, got float64"),
         (lambda: ts.nn.mse_loss(ts.zeros(2), ts.zeros(2), reduction="max"), ValueError, "\"none\", got 'max'"),
     ],

@@ -179,6 +179,7 @@ def test_dropout_between_layers_only_while_training():
     ("call", "message"),
     [
         (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 5)), r"input_size = 2, got \(4, 1, 5\)"),
+        (lambda: ts.nn.LSTM(2, 3)(ts.ones(0, 1, 2)), r"at least one time step, got shape \(0, 1, 2\)"),
         (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 1, 3)), r"pair \(h, c\)"),
         (lambda: ts.nn.GRU(2, 3)(ts.ones(4, 1, 2), ts.ones(1, 2, 3)), r"must have shape \(1, 1, 3\).*got \(1, 2, 3\)"),
         (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4, 5]), r"lengths\[1\] is 5.*between 1 and T = 4"),

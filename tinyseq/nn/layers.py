@@ -51,8 +51,11 @@ class Embedding(Module):
     Args:
         num_embeddings: how many ids there are; ids run from 0.
         embedding_dim: the length of a vector.
-        padding_idx: an id whose vector is 0 and stays so.
+        padding_idx: an id whose vector is 0 and stays so; a negative one counts from the end.
         dtype: of the vectors.
+
+    Raises:
+        ValueError: ``padding_idx`` is no id.
 
     Attributes:
         weight: (num_embeddings, embedding_dim).
@@ -69,8 +72,11 @@ class Embedding(Module):
         self.weight = init.normal((num_embeddings, embedding_dim), dtype=dtype)
         self.padding_idx = padding_idx
         if padding_idx is not None:
+            if not -num_embeddings <= padding_idx < num_embeddings:
+                raise ValueError(f"padding_idx must be one of the {num_embeddings} ids, got {padding_idx}")
+            self.padding_idx = padding_idx % num_embeddings
             values = self.weight.numpy().copy()
-            values[padding_idx] = 0
+            values[self.padding_idx] = 0
             self.weight.copy_(values)
 
     def forward(self, ids: Any) -> Tensor:

@@ -56,7 +56,9 @@ def cross_entropy(
         targets: (...) ids in [0, V), or ``ignore_index``.
         ignore_index: targets of this value count for nothing.
         reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss a target.
-        label_smoothing: the share of probability spread evenly over all classes.
+        label_smoothing: the share of probability spread evenly over all classes, in [0, 1].
+
+    If every target is ignored, the mean is 0 (in PyTorch it is NaN).
 
     Raises:
         ValueError, IndexError: for shapes or ids that do not fit.
@@ -67,6 +69,8 @@ def cross_entropy(
         >>> round(ts.exp(loss).item(), 9)
         4.0
     """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1], got {label_smoothing}")
     logits = constant(logits)
     ids, counted = _checked(targets, logits.shape[:-1], logits.shape[-1], ignore_index)
     losses: Tensor = softmax_cross_entropy(logits, targets=ids)

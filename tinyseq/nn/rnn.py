@@ -84,6 +84,8 @@ class Recurrent(Kind, Module):
             x = expand_dims(x, 1)
         elif self.batch_first:
             x = transpose(x, 1, 0, 2)
+        if not x.shape[0]:
+            raise ValueError(f"x must have at least one time step, got shape {x.shape} (T, B, I)")
         initial = self._initial(state, x, single)
         active = _active(lengths, x)
         if active is not None and not all(active.all_at):

@@ -17,17 +17,25 @@ class Optimizer:
 
     Attributes:
         lr: the learning rate, free to be changed between steps.
-        parameters: what is updated.
+        parameters: what is updated, each once.
+
+    Raises:
+        TypeError: ``parameters`` is a single tensor.
+        ValueError: there is no parameter, one is a computed tensor, or a setting is out of range.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> None:
         if isinstance(parameters, Tensor):
             raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
-        self.parameters = list(parameters)
+        self.parameters = list({id(parameter): parameter for parameter in parameters}.values())
         if not self.parameters:
             raise ValueError("parameters is empty: there is nothing to optimise")
-        if lr < 0:
-            raise ValueError(f"lr must not be negative, got {lr}")
+        for i, parameter in enumerate(self.parameters):
+            if not parameter.is_leaf:
+                raise ValueError(f"parameters[{i}] was computed from other tensors; give those, which hold the values")
+        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
         self.lr = lr
         self.weight_decay = weight_decay
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
@@ -148,6 +156,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        if not all(0 <= beta < 1 for beta in betas):
+            raise ValueError(f"both betas must lie in [0, 1), got {betas}")
         self.betas = betas
         self.eps = eps
 
