@@ -37,7 +37,13 @@ function turn(before, after, settle) {
   const keys = new Set(after.covers.map(cover => cover.key));
   const both = {
     covers: [...after.covers, ...before.covers.filter(cover => !keys.has(cover.key))],
-    hidden: new Map([...before.hidden, ...after.hidden]), alone: new Set(), moving: true,
+    hidden: new Map([...before.hidden, ...after.hidden]), moving: true,
+  };
+  const [from, to] = [findMoves(before), findMoves(after)];
+  const moved = [...to.keys()].filter(name => from.has(name));
+  const partly = share => {
+    const part = name => to.get(name).map((by, axis) => from.get(name)[axis] * (1 - share) + by * share);
+    return new Map(moved.map(name => [name, part(name)]));
   };
   const [mine, start] = [turning, performance.now()];
   const frame = time => {
@@ -45,7 +51,8 @@ function turn(before, after, settle) {
     const share = Math.min(Math.max((time - start) / MOTION, 0), 1);
     const eased = share * share * (3 - 2 * share);
     const [X, Y] = [between(before.X, after.X, eased), between(before.Y, after.Y, eased)];
-    paint(share === 1 ? after : { ...both, X, Y });
+    if (share === 1) paint(after, to);
+    else paint({ ...both, X, Y }, partly(eased));
     settle(X, Y, eased);
     if (share < 1) requestAnimationFrame(frame);
     else stage();

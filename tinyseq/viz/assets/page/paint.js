@@ -192,8 +192,7 @@ function findUnchanged({ looks, moving }) {
   return same;
 }
 
-function paint(now) {
-  const moves = findMoves(now);
+function paint(now, moves = findMoves(now)) {
   const unchanged = findUnchanged(now);
   for (const [id, parts] of groups) for (const group of parts) shiftBy(group, [movedBy(id, now), 0]);
   for (const [name, [right, down]] of moves) boxes.get(name).at = [boxes.get(name).x + right, boxes.get(name).y + down];
