@@ -62,6 +62,18 @@ def test_the_gradient_on_a_parameter_is_that_of_backward(char_loss):
     assert len(list(rnn.parameters())) == 2
 
 
+def test_the_type_of_numbers_is_told_once_or_where_it_changes(char_loss):
+    assert "every value is float32" in graph(char_loss()).dot
+    w, h = ts.tensor(np.ones((2, 2)), requires_grad=True), ts.zeros(2, 1)
+    for t in range(2):
+        with ts.step(t):
+            h = 0.5 * ts.tanh((w @ h.to("float64")).to("float32"))
+    dot = graph(h.sum()).dot
+    assert "every value is" not in dot
+    assert {"(2,1) float64", "(2,1) float32"} <= set(re.findall(r">(\(2,1\) \w+)<", dot))
+    assert "leaf 0 (2,2) float64" in dot
+
+
 def test_values_are_written_on_request(char_loss):
     loss = char_loss()
     assert f"loss L = {loss.item():.4g}" in graph(loss).dot

@@ -216,6 +216,10 @@ class Painter:
             text = [small(words)]
             self.canvas.text(f"legend_{kind}_text", Point(x + 24 + label_size(text)[0] / 2, y), text)
             x += label_size(text)[0] + 44
+        if self.wording.dtype:
+            text = [small(f"every value is {self.wording.dtype}")]
+            self.canvas.text("legend_dtype", Point(x + label_size(text)[0] / 2, y), text)
+            x += label_size(text)[0] + 24
         if self.scale:
             self._legend_of_gradients(self.scale, Point(x, y))
 

@@ -40,6 +40,8 @@ class Wording:
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
+        dtypes = {str(vertex.dtype) for vertex in self.vertices}
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
         self.phases = self._phase_names()
         self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
         for arrow in sheet.arrows:
@@ -84,7 +86,11 @@ class Wording:
     def _parameter(self, box: Box) -> list[Text]:
         leaves = [self.vertices[leaf] for leaf in box.vertices]
         lines = [Text(", ".join(short_name(leaf) for leaf in leaves), bold=True, formula=True)]
-        lines += [small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}") for leaf in leaves]
+        types = ["" if self.dtype else f" {leaf.dtype}" for leaf in leaves]
+        lines += [
+            small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}{dtype}")
+            for leaf, dtype in zip(leaves, types, strict=True)
+        ]
         return [*lines, small(f"×{box.uses} use{'s' if box.uses > 1 else ''}")]
 
     def symbol(self, box: Box, delay: int = 0) -> str:
@@ -221,16 +227,24 @@ class Wording:
         return GATES[count][index - 1] if count in GATES and self._holds_gates(arrow.tail) else f"{index}/{count}"
 
     def new_shape(self, arrow: Arrow) -> str:
-        """The shape of the value that an arrow carries, if it is not that of a value its tail was made of."""
-        before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
-        shape = self._carried(arrow)
-        return "" if arrow.tail.kind == "input" or shape in before else shape_text(shape)
+        """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.
 
-    def _carried(self, arrow: Arrow) -> Shape:
+        Where the computation has more than one type of numbers, the type stands beside it.
+        """
+        before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
+        carried = self._carried(arrow)
+        if arrow.tail.kind == "input" or carried in before:
+            return ""
+        shape, dtype = carried
+        return shape_text(shape) if self.dtype else f"{shape_text(shape)} {dtype}".strip()
+
+    def _carried(self, arrow: Arrow) -> tuple[Shape, str]:
         if arrow.value is None or arrow.kind == "weight":
-            return self.shape(arrow.tail)
+            vertices = arrow.tail.vertices
+            return self.shape(arrow.tail), str(self.vertices[vertices[-1]].dtype) if vertices else ""
         vertex, output = arrow.value
-        return self._without_time(vertex, self.vertices[vertex].shapes[output])
+        made = self.vertices[vertex]
+        return self._without_time(vertex, made.shapes[output]), str(made.dtype)
 
     def _holds_gates(self, box: Box, depth: int = 1) -> bool:
         names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
