@@ -22,16 +22,28 @@ def test_round_trip_with_metadata(tmp_path):
         assert np.array_equal(found[name], array)
 
 
-def test_pytorch_reads_ours_and_we_read_pytorchs(tmp_path):
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_pytorch_reads_ours_and_we_read_pytorchs(tmp_path, kind):
     torch = oracle("torch")
     from safetensors.torch import load_file, save_file
 
-    theirs, ours = torch.nn.LSTM(2, 3, num_layers=2, bidirectional=True), ts.nn.LSTM(2, 3, 2, bidirectional=True)
-    save_file(theirs.state_dict(), tmp_path / "theirs.safetensors")
+    class Tagger:
+        def __init__(self, library):
+            super().__init__()
+            self.embedding = library.nn.Embedding(5, 2)
+            self.recurrent = getattr(library.nn, kind)(2, 3, num_layers=2, bidirectional=True)
+            self.norm = library.nn.LayerNorm(6)
+            self.output = library.nn.Linear(6, 4)
+
+    theirs = type("Theirs", (Tagger, torch.nn.Module), {})
+    ours = type("Ours", (Tagger, ts.nn.Module), {})(ts)
+    given, found = theirs(torch), theirs(torch)
+    save_file(given.state_dict(), tmp_path / "theirs.safetensors")
     ours.load_state_dict(ts.load(tmp_path / "theirs.safetensors"))
     ts.save(ours.state_dict(), tmp_path / "ours.safetensors")
-    for name, value in load_file(tmp_path / "ours.safetensors").items():
-        assert torch.equal(value, theirs.state_dict()[name])
+    found.load_state_dict(load_file(tmp_path / "ours.safetensors"))
+    for name, value in given.state_dict().items():
+        assert torch.equal(found.state_dict()[name], value)
 
 
 @pytest.mark.parametrize("damage", ["empty", "foreign", "truncated", "pickle", "not there"])

@@ -50,6 +50,16 @@ def test_saved_and_loaded_it_tags_the_same(tagger, corpus, tmp_path):
     assert again.settings == tagger.settings
 
 
+@pytest.mark.parametrize("settings", [{"hidden_size": 10**7}, {"num_layers": 10**9}, {"cell": 3}, {"no_such": 1}, []])
+def test_a_file_that_describes_another_or_a_huge_tagger_is_a_clear_error(tagger, tmp_path, settings):
+    tagger.save(path := tmp_path / "tagger.safetensors")
+    arrays, metadata = load_with_metadata(path)
+    metadata["settings"] = settings if settings == [] else {**metadata["settings"], **settings}
+    ts.save(arrays, path, metadata)
+    with pytest.raises(ModelFileError, match=r"tagger\.safetensors: the tagger's description does not fit its weights"):
+        RNNTagger.load(path)
+
+
 def test_a_run_goes_on_from_its_checkpoint_with_the_same_bits(corpus, tmp_path):
     def run(**arguments):
         ts.manual_seed(0)
