@@ -100,6 +100,13 @@ def test_the_formulas_can_be_typeset(name):
         parser.parse(f"${formula}$")
 
 
+def test_parts_are_counted_as_everywhere_else():
+    net = layer("LSTM", 2, 3)
+    explanation = ts.inspect.explain(net(ts.tensor(normal(0, 2, 1, 2)))[0].sum(), net.weight_hh_l0)
+    assert "∇b_1 = [∇d_1[0]; …; ∇d_1[3]]" in explanation.text
+    assert "o_1 = sigmoid(d_1[3])" in explanation.text
+
+
 def test_the_second_argument_has_its_own_rule():
     w = ts.tensor(2.0, requires_grad=True)
     assert "∇W = -∇L const / W²" in ts.inspect.explain(ts.divide(3.0, w), w).text

@@ -28,6 +28,21 @@ def test_looking_changes_nothing():
         assert (before == p.grad.numpy()).all()
 
 
+def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():
+    net = layer("GRU", 2, 3, 2, bidirectional=True)
+    x = ts.tensor(normal(0, 5, 2, 2))
+    arrived = {}
+    for visit in ts.inspect.trace_backward((net(x, lengths=[5, 3])[0] ** 2.0).sum()):
+        for parent, g in visit.contributions:
+            arrived[parent] = arrived.get(parent, 0.0) + g
+    traced = [p.grad.numpy() for p in net.parameters()]
+    net.zero_grad()
+    (net(x, lengths=[5, 3])[0] ** 2.0).sum().backward()
+    for p, grad in zip(net.parameters(), traced, strict=True):
+        np.testing.assert_array_equal(grad, p.grad.numpy())
+        np.testing.assert_allclose(arrived[p.node], grad, rtol=1e-12, atol=1e-15)
+
+
 def test_arrays_of_another_library_are_looked_at_with_its_own_functions():
     xp = pytest.importorskip("array_api_strict", reason="the stand-in for libraries other than NumPy")
     weights = [ts.tensor(library.asarray(normal(0, 3, 3)), requires_grad=True) for library in (np, xp)]

@@ -160,6 +160,8 @@ def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line
     letters = _letters(node, edge, names)
     if node.op.variadic:
         rule = rule.replace("x_i", "x").replace("_{[i]}", "_i").replace("_i", f"_{i}")
+    if node.op.outputs:  # counted from 0, as everywhere else
+        rule = rule.replace("y_1", "y_{[0]}").replace("y_n", f"y_{{[{len(node.shape) - 1}]}}")
     only_bars = r"\hat" in rule or node.op.variadic  # there, letters without a bar are not the arguments
     arguments = ", ".join(names[parent].text for parent in node.edges[:3]) + (", …" if len(node.edges) > 3 else "")
     return Line(

@@ -7,7 +7,7 @@ from string import ascii_lowercase
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.inspect.states import beginnings, loops, prefixes, stepped
 
-LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyu"]  # the others mean something
+LETTERS = [letter for letter in ascii_lowercase if letter not in "cfghinorzlxyut"]  # the others mean something
 
 
 @dataclass(frozen=True)
