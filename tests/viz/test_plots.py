@@ -154,6 +154,12 @@ def test_bands_and_curves_can_be_told_apart_in_a_grey_printout():
     assert len({line.get_marker() for line in curves}) == 6
 
 
+def test_many_curves_stay_apart_and_their_names_beside_them():
+    axes = drawn(plots.gradient_flow({f"l{i}.h": [0.1, 1.0] for i in range(30)})).axes[0]
+    assert len({(line.get_color(), line.get_marker()) for line in axes.lines}) == 30
+    assert axes.get_legend().get_window_extent().x0 > axes.get_window_extent().x1
+
+
 @pytest.mark.filterwarnings("ignore:Glyph")  # a font need not have every character
 @pytest.mark.parametrize("name", ["<b>&\"'</b>", "$x^$", "two\nlines", "😀", "x" * 10_000, "", "_hidden", "\\frac{"])
 def test_no_name_can_break_a_plot(name):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION = DISTINCT[1], DISTINCT[0]
 STYLES = ("-", "--", ":", "-.")
+MOST_INSIDE = 8  # names in a legend within the axes
 MARKERS = "os^vDPX"  # tell curves apart without colours
 COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
 
@@ -103,9 +104,14 @@ def gradient_flow(
     if not named:
         raise ValueError("gradient_flow needs at least one series of norms, got none")
     axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
-    for (name, values), color, marker in zip(named.items(), cycle(COLORS), cycle(MARKERS), strict=False):
-        _logarithmic(axes, range(np.size(values)), values, name, color, marker=marker)
-    axes.legend(frameon=False, fontsize=9)
+    for i, (name, values) in enumerate(named.items()):
+        turn, color = divmod(i, len(COLORS))
+        marker = MARKERS[(i + turn) % len(MARKERS)]
+        _logarithmic(axes, range(np.size(values)), values, name, COLORS[color], marker=marker)
+    if len(named) > MOST_INSIDE:
+        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
+    else:
+        axes.legend(frameon=False, fontsize=9)
     return axes.figure  # type: ignore[return-value]
 
 
