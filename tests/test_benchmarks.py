@@ -1,0 +1,37 @@
+"""What races against tinyseq computes the same."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+
+import tinyseq as ts
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def loaded(name):
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = importlib.util.spec_from_file_location(f"benchmark_{name}", BENCHMARKS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    return module
+
+
+def test_backpropagation_through_time_by_hand_is_what_the_tape_does():
+    case = (5, 3, 4, 6)  # steps, batch, input size, hidden size
+    lstm = loaded("lstm")
+    x, w, u, b = lstm.inputs(*case)
+    layer = ts.nn.LSTM(4, 6)
+    layer.load_state_dict({"weight_ih_l0": w.T, "weight_hh_l0": u.T, "bias_ih_l0": b, "bias_hh_l0": b})
+    given = ts.tensor(x, requires_grad=True)
+    (layer(given)[0] ** 2).mean().backward()
+    grads = layer.weight_ih_l0.grad.numpy().T, layer.weight_hh_l0.grad.numpy().T, layer.bias_ih_l0.grad.numpy()
+    step = lstm.by_hand(*case)
+    step()
+    for found, wanted in zip(step(), (*grads, given.grad.numpy()), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
