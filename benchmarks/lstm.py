@@ -3,7 +3,7 @@
 python benchmarks/lstm.py [tiny small medium large]
 
 Peers that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
-"torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape at all: what it takes, no tape on NumPy can beat by much.
+"torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape, and leaves NumPy little to gain.
 """
 
 import sys
