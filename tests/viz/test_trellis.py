@@ -9,7 +9,7 @@ import pytest
 
 from tinyseq.hmm import HMM
 from tinyseq.viz import automaton, trellis
-from tinyseq.viz.lattice import lattice
+from tinyseq.viz.lattice import lattice, posteriors
 
 
 @pytest.fixture
@@ -129,12 +129,137 @@ def test_what_cannot_be_drawn_is_a_clear_error(lecture, arguments, message):
         trellis(lecture, **arguments)
 
 
-def test_a_trigram_model_is_refused():
-    hmm = HMM(([0.5, 0.5], [[0.5, 0.5]] * 2), [[[0.5, 0.5]] * 2] * 2, [[1.0], [1.0]])
-    with pytest.raises(ValueError, match="order 3"):
-        trellis(hmm, [0, 0])
+# -- higher orders -------------------------------------------------------------------------------------------------
+
+
+def n_gram(order, states=2, symbols=2, end=False, names=(None, None)):
+    """A random model."""
+    rng = np.random.default_rng(0)
+    stop = 0.2 * rng.random(states) if end else np.zeros(states)
+    tables = [rng.dirichlet(np.ones(states), (states,) * i) for i in range(order)]
+    tables = [tables[0], *(table * (1 - stop)[:, None] for table in tables[1:])]
+    initial = tuple(tables[:-1]) if order > 2 else tables[0]
+    emission = rng.dirichlet(np.ones(symbols), states)
+    return HMM(initial, tables[-1], emission, end=stop if end else None, states=names[0], symbols=names[1])
+
+
+def prefixes(hmm, x):
+    """The probability of each path's first states with their observations."""
+    tables = [*(hmm.initial if hmm.order > 2 else [hmm.initial]), hmm.transition]
+    found = {}
+    for length in range(1, len(x) + 1):
+        for path in itertools.product(range(len(hmm.states)), repeat=length):
+            found[path] = 1.0
+            for t, state in enumerate(path):
+                history = path[max(t - hmm.order + 1, 0) : t]
+                found[path] *= tables[len(history)][(*history, state)] * hmm.emission[state, x[t]]
+    return found
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+@pytest.mark.parametrize("semiring", ["max", "log"])
+def test_a_cell_joins_all_paths_that_end_in_its_history(order, semiring):
+    hmm, x = n_gram(order, states=3 if order < 4 else 2), [0, 1, 1, 0, 1]
+    every = prefixes(hmm, x)
+    grid = lattice(hmm, x, semiring)
+    for t, column in enumerate(grid.cells):
+        assert len(column) == len(hmm.states) ** min(t + 1, order - 1)
+        for row, history in column.items():
+            values = [p for path, p in every.items() if len(path) == t + 1 and path[-len(history) :] == history]
+            joined = max(values) if semiring == "max" else sum(values)
+            assert math.exp(grid.scores[t, row]) == pytest.approx(joined, rel=1e-12)
+    total = hmm.viterbi(x).log_prob if semiring == "max" else hmm.log_likelihood(x)
+    assert grid.total == pytest.approx(total, rel=1e-12)
+    reached = np.isfinite(grid.scores[1:])
+    if semiring == "log":
+        np.testing.assert_allclose(grid.shares().sum(axis=1)[reached], 1.0)
+    tails = grid.best_tails()
+    for t, row in np.argwhere(reached).tolist():
+        tail = grid.cells[t][tails[t, row]]
+        head = grid.cells[t + 1][row]
+        assert (*tail, head[-1])[-len(head) :] == head
+
+
+def test_a_trigram_trellis_has_pairs_and_its_best_path_is_viterbis():
+    hmm = n_gram(3, end=True, names=("AB", "xy"))
+    dot = trellis(hmm, "xyyx", k=2).dot
+    found = cells(dot)
+    assert [found[name][0] for name in ("t1_s1", "t1_s3")] == ["A", "B"]
+    assert [" ".join(found[f"t3_s{row}"][:2]) for row in range(4)] == ["A A", "B A", "A B", "B B"]
+    best = hmm.viterbi("xyyx").path
+    rows = [["A", "B"].index(new) * 2 + ["A", "B"].index(old) for old, new in itertools.pairwise(best)]
+    marked = edges(dot, "class=path")
+    for t, (tail, head) in enumerate(itertools.pairwise(rows), 2):
+        assert (f"t{t}_s{tail}", f"t{t + 1}_s{head}") in marked
+    assert f"{' → '.join(best)}, probability" in dot
+    assert len(edges(dot)) == 4 + 2 * 8 + len(marked)  # each history grows into two
+
+
+def test_posteriors_of_histories_are_those_of_the_model():
+    hmm, x = n_gram(3, states=3), [0, 1, 0, 1]
+    grid = lattice(hmm, x, "max")
+    found = posteriors(hmm, x, grid)
+    np.testing.assert_allclose(found.sum(axis=1), 1.0)
+    states = hmm.posterior(x).states
+    triples = hmm.posterior(x).transitions
+    for t, column in enumerate(grid.cells):
+        for state in range(3):
+            rows = [row for row, history in column.items() if history[-1] == state]
+            assert found[t, rows].sum() == pytest.approx(states[t, state])
+    for row, history in grid.cells[3].items():
+        assert found[3, row] == pytest.approx(triples[-1].sum(axis=0)[history])
+    assert "posterior" in trellis(hmm, x, posterior=True).dot
+
+
+def test_of_many_histories_those_that_matter_are_drawn():
+    hmm, x = n_gram(3, states=12, symbols=3), [0, 1, 2, 0]
+    drawing = trellis(hmm, x, k=3)
+    grid = lattice(hmm, x, "max", [found.path.tolist() for found in hmm.kbest(x, 3)])
+    assert grid.scores.shape[1] + grid.left_out == 144
+    assert grid.scores.shape[1] < 30
+    assert "of 144 histories are drawn" in drawing.dot
+    for found in hmm.kbest(x, 3):
+        assert " → ".join(map(str, found.path)) in drawing.dot
+    whole = lattice(hmm, x, "log", most_rows=144)
+    part = lattice(hmm, x, "log")
+    place = {history: row for row, history in whole.cells[-1].items()}
+    rows = list(part.cells[-1].items())
+    np.testing.assert_array_equal(part.scores[-1, [r for r, _ in rows]], whole.scores[-1, [place[h] for _, h in rows]])
+    assert part.total == whole.total
+    kept = whole.shares()[-1]
+    before = {history: row for row, history in whole.cells[-2].items()}
+    for tail, old in part.cells[-2].items():  # a share is that of the whole sum, not of what is drawn
+        for head, new in rows:
+            assert part.shares()[-1, tail, head] == pytest.approx(kept[before[old], place[new]], rel=1e-9)
+    part, whole = lattice(hmm, x, "max"), lattice(hmm, x, "max", most_rows=144)
+    tails, same = part.best_tails()[-1], whole.best_tails()[-1]
+    for head, new in part.cells[-1].items():
+        best = whole.cells[-2][int(same[place[new]])]
+        assert part.cells[-2].get(int(tails[head])) == (best if best in part.cells[-2].values() else None)
+
+
+def test_a_sequence_shorter_than_a_history_can_be_drawn():
+    hmm = n_gram(4, names=("AB", "xy"))
+    assert "best path: " in trellis(hmm, "x", posterior=True).dot
+    assert "best path: " in trellis(hmm, "xy", posterior=True).dot
+
+
+def test_transitions_that_change_with_time_are_drawn_where_they_lead():
+    rng = np.random.default_rng(0)
+    transition = rng.dirichlet(np.ones(2), (2, 2, 2))
+    hmm = HMM(([0.5, 0.5], [[0.5, 0.5]] * 2), transition, np.eye(2) * 0.5 + 0.25)
+    grid = lattice(hmm, [0, 1, 1, 0], "log")
+    assert grid.total == pytest.approx(hmm.log_likelihood([0, 1, 1, 0]))
+    for t in (1, 2):
+        for tail, old in grid.cells[t].items():
+            for head, new in grid.cells[t + 1].items():
+                wanted = transition[t - 1][(*old, new[-1])] if new[0] == old[1] else 0.0
+                assert math.exp(grid.arcs[t, tail, head]) == pytest.approx(wanted)
+
+
+def test_an_automaton_of_a_trigram_model_is_refused():
     with pytest.raises(ValueError, match="order 2"):
-        automaton(hmm)
+        automaton(n_gram(3))
 
 
 @pytest.mark.renders

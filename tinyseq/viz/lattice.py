@@ -1,5 +1,6 @@
-"""The numbers of a trellis: what each cell of (time, state) holds, and what each arc into it brings."""
+"""The numbers of a trellis: what each cell of (time, history) holds, and what each arc into it brings."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -14,78 +15,203 @@ from tinyseq.viz.style import clean, number
 
 Floats = NDArray[np.float64]
 SEMIRINGS = {"max": MAX, "log": LOG}
+MOST_CELLS = 600
+
+
+History = tuple[int, ...]
 
 
 class Lattice(NamedTuple):
     """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf is impossible.
 
+    A cell is a step and a history, the last n - 1 states, the oldest first; in a model of order 2 that is one state. A
+    row is a full history. The short histories of the first steps stand in a row of those that they grow into.
+
     Attributes:
-        scores: (T, K), the message after each observation.
-        emission: (T, K), log P(o_t | s).
-        arcs: (T - 1, K, K), log P(s' | s) for the step after each observation but the last.
-        initial: (K,), log P(s_1).
-        end: (K,), log P(stop | s), or None.
+        cells: for each step the history in each row; at first not all rows have one.
+        scores: (T, R), the message after each observation; -inf also where there is no cell.
+        emission: (T, R), log P(o_t | s_t), where s_t is the newest state of the row.
+        arcs: (T - 1, R, R), log P(s_t | history) for the step after each observation but the last; -inf also where one
+            history does not grow into the other.
+        initial: (R,), log P(s_1).
+        end: (R,), log P(stop | s_T), or None.
+        total: the sum over all paths in the semiring.
+        left_out: how many histories have no row.
+        order: n.
         symbols: what was observed.
     """
 
+    cells: list[dict[int, History]]
     scores: Floats
     emission: Floats
     arcs: Floats
     initial: Floats
     end: Floats | None
+    total: float
+    left_out: int
+    order: int
     symbols: list[str]
 
     @property
     def incoming(self) -> Floats:
-        """(T - 1, K, K): the score that each arc brings to its head, before the emission."""
+        """(T - 1, R, R): the score that each arc brings to its head, before the emission."""
         return self.scores[:-1, :, None] + self.arcs
 
+    @property
+    def arriving(self) -> Floats:
+        """(T - 1, R): the score of each cell but the first ones before the emission, from all tails, drawn or not."""
+        possible = np.isfinite(self.scores[1:])
+        return np.where(possible, self.scores[1:] - np.where(possible, self.emission[1:], 0.0), -np.inf)
+
     def best_tails(self) -> NDArray[np.intp]:
-        """(T - 1, K): the arc of the best path into each cell; the lowest state of equally good ones."""
-        tails: NDArray[np.intp] = self.incoming.argmax(axis=1)
+        """(T - 1, R): the tail of the best path into each cell, the lowest of equal ones; -1 if it has no row."""
+        incoming = self.incoming
+        tails: NDArray[np.intp] = incoming.argmax(axis=1)
+        if self.left_out:
+            best, arriving = incoming.max(axis=1), self.arriving
+            tails[(best < arriving - 1e-9 * np.abs(np.where(np.isfinite(arriving), arriving, 0.0)))] = -1
         return tails
 
     def shares(self) -> Floats:
-        """(T - 1, K, K): each arc's share of the sum in its head; 0 where nothing arrives."""
+        """(T - 1, R, R): each arc's share of the sum in its head; 0 where nothing arrives."""
         incoming = self.incoming
-        top = incoming.max(axis=1, keepdims=True, initial=-np.inf)
-        weights = np.exp(incoming - np.where(np.isfinite(top), top, 0.0))
-        total = weights.sum(axis=1, keepdims=True)
-        shares: Floats = np.divide(weights, total, out=np.zeros_like(weights), where=total > 0)
+        with np.errstate(divide="ignore"):
+            total = np.logaddexp.reduce(incoming, axis=1) if not self.left_out else self.arriving
+        shares: Floats = np.exp(incoming - np.where(np.isfinite(total), total, 0.0)[:, None])
         return shares
 
 
-def lattice(hmm: HMM, x: Any, semiring: Literal["max", "log"]) -> Lattice:
+def lattice(
+    hmm: HMM, x: Any, semiring: Literal["max", "log"], keep: Sequence[Sequence[int]] = (), most_rows: int = 16
+) -> Lattice:
     """Run the forward recurrence and keep every cell.
 
     Args:
-        hmm: a model of order 2.
+        hmm: a model of any order.
         x: one sequence of observations.
         semiring: ``"max"`` or ``"log"``.
+        keep: paths whose histories must have a row.
+        most_rows: of a model of order 3 or more, how many other histories; those that come nearest to the best.
 
     Raises:
-        ValueError: another order or semiring, several sequences, or none.
+        ValueError: another semiring, several sequences, or none, or more than 600 cells.
     """
     if semiring not in SEMIRINGS:
         raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
-    if hmm.order != 2:
-        raise ValueError(
-            f"a trellis is drawn for models of order 2, where a cell is a state; this one has order {hmm.order}"
-        )
     if not hmm.emissions.is_one(x):
         raise ValueError("a trellis shows one sequence, got a list of them; pass one, as trellis(hmm, sequences[0])")
     rows = hmm.emissions.read([x])
     length = rows.lengths[0]
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
+    _check_size(length, len(hmm.states) if hmm.order == 2 else 1)
     with np.errstate(divide="ignore", invalid="ignore"), no_grad():  # the log of 0 is -inf
-        initial, transition = np.log(plain(hmm.initial)), np.log(plain(hmm.transition))
-        end = None if hmm.end is None else np.log(plain(hmm.end))
-        emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
-        columns = [message.numpy() for message in messages(initial, transition, emission, semiring=SEMIRINGS[semiring])]
-    arcs = transition if transition.ndim == 3 else np.broadcast_to(transition, (length - 1, *transition.shape))
+        tables = [np.log(plain(table)) for table in (hmm.initial if hmm.order > 2 else [hmm.initial])]
+        transition, end = np.log(plain(hmm.transition)), None if hmm.end is None else np.log(plain(hmm.end))
+    emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
+    steps = [*tables, *(transition if transition.ndim > hmm.order else [transition] * length)][:length]
+    with no_grad():
+        found = messages(tuple(tables), transition, emission, semiring=SEMIRINGS[semiring])
+        columns = [message.numpy() for message in found][1:]
+    whole = columns[-1] if end is None else columns[-1] + end
+    total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
+    columns = [column.reshape(column.shape[-min(t, hmm.order - 1) :]) for t, column in enumerate(columns, 1)]
+    histories, left_out = _rows(columns, hmm.order - 1, keep, most_rows if hmm.order > 2 else len(hmm.states))
+    _check_size(length, len(histories))
+    cells = _cells(histories, length, hmm.order - 1)
     symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
-    return Lattice(np.stack(columns[1:]), emission, arcs[: length - 1], initial, end, symbols)
+    return _filled(cells, len(histories), columns, emission, steps, end, total, left_out, symbols)
+
+
+def _check_size(steps: int, rows: int) -> None:
+    if steps * rows > MOST_CELLS:
+        raise ValueError(
+            f"a trellis of {steps} steps and {rows} rows has {steps * rows:,} cells; at most {MOST_CELLS} are "
+            f"drawn. Draw a part, as trellis(hmm, x[:{MOST_CELLS // rows}]), or plot tinyseq.viz.posteriors"
+        )
+
+
+def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most: int) -> tuple[list[History], int]:
+    """The full histories that get a row, ordered by the newest state first; and how many do not."""
+    states = columns[0].shape[0]
+    count = states**size
+    nearest = np.full((states,) * size, -np.inf)
+    for column in [column for column in columns if column.ndim == size] or columns[-1:]:
+        top = column.max()
+        if top > -np.inf:
+            nearest = np.maximum(nearest, column - top)
+    order = np.argsort(-nearest, axis=None, kind="stable")[: min(most, count)]
+    places = np.unravel_index(order, nearest.shape)
+    chosen: set[History] = set(zip(*(place.tolist() for place in places), strict=True))
+    for path in keep:
+        for stop in range(1, len(path) + 1):
+            known = tuple(path[max(stop - size, 0) : stop])
+            if not any(history[-len(known) :] == known for history in chosen):
+                chosen.add((known[0],) * (size - len(known)) + known)
+    return sorted(chosen, key=lambda history: history[::-1]), count - len(chosen)
+
+
+def _cells(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
+    """For each step the history in each row."""
+    cells = []
+    for t in range(1, length + 1):
+        known = min(t, size)
+        homes: dict[History, list[int]] = {}
+        for row, history in enumerate(histories):
+            homes.setdefault(history[-known:], []).append(row)
+        cells.append({rows[len(rows) // 2]: history for history, rows in homes.items()})
+    return cells
+
+
+def _filled(
+    cells: list[dict[int, History]],
+    rows: int,
+    columns: list[Floats],
+    emission: Floats,
+    steps: list[Floats],
+    end: Floats | None,
+    total: float,
+    left_out: int,
+    symbols: list[str],
+) -> Lattice:
+    """The numbers of all cells, and of the arcs between them."""
+    size, length = steps[-1].ndim - 1, len(cells)
+    scores, emitted = np.full((length, rows), -np.inf), np.full((length, rows), -np.inf)
+    arcs = np.full((length - 1, rows, rows), -np.inf)
+    for t, column in enumerate(cells):
+        row_of = {history: row for row, history in column.items()}
+        for row, history in column.items():
+            scores[t, row], emitted[t, row] = columns[t][history], emission[t, history[-1]]
+        for tail, history in cells[t - 1].items() if t else ():
+            for state in range(emission.shape[1]):
+                longer = (*history, state)
+                head = row_of.get(longer[-size:] if t >= size else longer)
+                if head is not None:
+                    arcs[t - 1, tail, head] = steps[t][longer]
+    initial, last = np.full(rows, -np.inf), None if end is None else np.full(rows, -np.inf)
+    for row, history in cells[0].items():
+        initial[row] = steps[0][history]
+    for row, history in cells[-1].items():
+        if last is not None and end is not None:
+            last[row] = end[history[-1]]
+    return Lattice(cells, scores, emitted, arcs, initial, last, total, left_out, size + 1, symbols)
+
+
+def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
+    """(T, R): P(history at t | x); 0 where there is no cell."""
+    likelihood = hmm.posterior(x).log_likelihood  # an error where x is impossible
+    found, places = np.zeros(grid.scores.shape), []
+    known: list[list[Any]] = []
+    for t, column in enumerate(grid.cells):
+        for row, history in column.items():
+            places.append((t, row))
+            before = t + 1 - len(history)
+            names = [[hmm.states[state]] for state in history]
+            known.append([*[None] * before, *names, *[None] * (len(grid.cells) - t - 1)])
+    one = list(x) if isinstance(x, str) else x
+    values = np.asarray(hmm.log_likelihood([one] * len(places), states=known))
+    found[tuple(np.transpose(places))] = np.exp(values - likelihood)
+    return found
 
 
 def plain(table: Any) -> Floats:

@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.hmm.hmm import HMM
 from tinyseq.viz.canvas import Canvas, Point, straight
 from tinyseq.viz.drawing import Drawing
-from tinyseq.viz.lattice import Floats, Lattice, lattice
+from tinyseq.viz.lattice import Floats, Lattice, lattice, posteriors
 from tinyseq.viz.story import Act, Event, Story
 from tinyseq.viz.style import (
     ACCENT,
@@ -29,28 +29,27 @@ from tinyseq.viz.style import (
     small,
 )
 
-MOST_CELLS = 600
 MOST_LABELLED = 60  # arcs with their probability written on them
 MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
 SMALLEST = 1e-6  # probabilities below are shown as logs
 BEST = Paint("#fbe1ea", ACCENT)
 FAINT = "#d3d9e1"
-FORMULAS = {
-    "max": ("Viterbi, in the max semiring", "score(s, t) = P(o | s) · max over s′ of score(s′, t − 1) · P(s | s′)"),
-    "log": ("Forward, in the log semiring", "score(s, t) = P(o | s) · sum over s′ of score(s′, t − 1) · P(s | s′)"),
-}
+HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
+SUMS = {"max": "max", "log": "sum"}
 
 
 class Path(NamedTuple):
     """A path to mark.
 
     Attributes:
-        states: the state at each step.
+        rows: the row of its history at each step.
+        states: the names of its states.
         log_prob: its score.
         color: of its line.
     """
 
-    states: list[int]
+    rows: list[int]
+    states: list[str]
     log_prob: float
     color: str
 
@@ -58,19 +57,22 @@ class Path(NamedTuple):
 def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
+    In a model of order n a row is a history, the last n - 1 states; those with the same newest state stand together. Of
+    many histories those of the marked paths are drawn, and the 16 that come nearest to the best of a step.
+
     Each cell holds its score, a probability as long as these can be read and else its natural log; each arc its
     transition probability. In the max semiring the best arc into each cell is dark and the best path bold; in the log
     semiring an arc is as thick as its share of the sum. What is impossible is grey, arcs of probability 0 are left out.
 
     Args:
-        hmm: a model of order 2.
+        hmm: a model of any order.
         x: one sequence of observations.
         semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
         k: in the max semiring, mark the k best paths, each in its colour.
         posterior: shade the cells by P(state at t | x).
 
     Raises:
-        ValueError: another order or semiring, an empty sequence, or a trellis of more than 600 cells.
+        ValueError: another semiring, an empty sequence, or a trellis of more than 600 cells.
         ImpossibleSequenceError: there is no path to mark.
 
     Example:
@@ -79,25 +81,31 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         >>> trellis(hmm, "abb")
         Drawing('Viterbi, in the max semiring: a b b')
     """
-    grid = lattice(hmm, x, semiring)
-    if grid.scores.size > MOST_CELLS:
-        steps, states = grid.scores.shape
-        raise ValueError(
-            f"a trellis of {steps} steps and {states} states has {steps * states:,} cells; at most {MOST_CELLS} are "
-            f"drawn. Draw a part, as trellis(hmm, x[:{MOST_CELLS // states}]), or plot tinyseq.viz.posteriors"
-        )
-    paths = []
-    if semiring == "max":
+    if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
-        colors = (ACCENT, *DISTINCT[1:])
-        paths = [
-            Path(hmm.states.ids(found.path).tolist(), found.log_prob, colors[rank % len(colors)])
-            for rank, found in enumerate(decodings)
-        ]
-    shade = hmm.posterior(x).states if posterior else None
-    painter = _Painter(grid, [clean(name, limit=16) for name in hmm.states], semiring, paths, shade)
+    else:
+        decodings = []
+    ways = [hmm.states.ids(found.path).tolist() for found in decodings]
+    grid = lattice(hmm, x, semiring, ways)
+    names = [clean(name, limit=16) for name in hmm.states]
+    colors = (ACCENT, *DISTINCT[1:])
+    paths = [
+        Path(_rows_of(way, grid), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
+        for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
+    ]
+    painter = _Painter(grid, names, semiring, paths, posteriors(hmm, x, grid) if posterior else None)
     drawing = painter.drawing()
     return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()))
+
+
+def _rows_of(path: list[int], grid: Lattice) -> list[int]:
+    """The row at each step of a path."""
+    rows = []
+    for t, column in enumerate(grid.cells):
+        row_of = {history: row for row, history in column.items()}
+        size = len(next(iter(row_of)))
+        rows.append(row_of[tuple(path[t + 1 - size : t + 1])])
+    return rows
 
 
 class _Painter:
@@ -105,22 +113,29 @@ class _Painter:
         self, grid: Lattice, states: list[str], semiring: str, paths: list[Path], shade: Floats | None
     ) -> None:
         self.grid = grid
-        self.states = states
+        self.names = {
+            (t, row): " ".join(states[state] for state in history)
+            for t, column in enumerate(grid.cells)
+            for row, history in column.items()
+        }
+        self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
+        self.of = "s" if grid.order == 2 else "h"
         self.semiring = semiring
         self.paths = paths
         self.shade = shade
         self.steps, self.count = grid.scores.shape
         possible = grid.scores[np.isfinite(grid.scores)]
         self.as_logs = bool(possible.size) and math.exp(min(possible)) < SMALLEST
-        self.labelled = self.count * self.count * self.steps <= MOST_LABELLED
-        self.cells = {(t, s): self._cell_lines(t, s) for t in range(self.steps) for s in range(self.count)}
+        self.labelled = self.count * len(states) * self.steps <= MOST_LABELLED
+        self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
-        self.pitch = self.size[0] + (104 if self.labelled else 60), self.size[1] + (36 if self.labelled else 16)
+        apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need room
+        self.pitch = self.size[0] + apart, self.size[1] + (36 if self.labelled else 16)
 
     def drawing(self) -> Drawing:
         """The finished picture."""
-        heading, formula = FORMULAS[self.semiring]
+        heading = HEADINGS[self.semiring] + (f", order {self.grid.order}" if self.grid.order > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
         self._terminal("start", self.grid.initial)
         if self.grid.end is not None:
@@ -133,7 +148,7 @@ class _Painter:
             x = self._at(t, 0).x
             lines = [Text(symbol, bold=True), small(f"t = {t + 1}")]
             self.canvas.text(f"symbol{t}", Point(x, self._at(0, self.count - 1).y - self.size[1] / 2 - 22), lines)
-        self._caption(heading, formula)
+        self._caption(heading)
         return self.canvas.drawing()
 
     def story(self) -> Story:
@@ -141,7 +156,7 @@ class _Painter:
         names = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}
         details = {
             names[cell]: {
-                "": f"{self.states[cell[1]]} at t = {cell[0] + 1}",
+                "": f"{self.names[cell]} at t = {cell[0] + 1}",
                 "score": self._score(self.grid.scores[cell]),
                 "observation": self.grid.symbols[cell[0]],
                 **({} if self.shade is None else {"posterior": number(self.shade[cell], 6)}),
@@ -153,8 +168,8 @@ class _Painter:
         forward.append(Event([] if self.paths else [*results], self._last()))
         acts = [Act("forward", forward)]
         if self.paths:
-            states = list(enumerate(self.paths[0].states))
-            back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.states[cell[1]]}") for cell in reversed(states)]
+            way = list(enumerate(self.paths[0].rows))
+            back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.names[cell]}") for cell in reversed(way)]
             back[-1].boxes += results
             acts.append(Act("back-trace", back))
         columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
@@ -165,29 +180,32 @@ class _Painter:
         stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
         last = self.grid.scores[-1] + stop
         times = "" if self.grid.end is None else " · P(stop | s)"
+        whole = f"over {self.of} of score({self.of}, {self.steps}){times} = {self._score(self.grid.total)}"
         if self.semiring == "max":
-            best = int(last.argmax())
-            found = f"{self._score(last[best])}, in {self.states[best]}"
-            return f"best end: max over s of score(s, {self.steps}){times} = {found}"
-        total = self._score(float(np.logaddexp.reduce(last)))
-        return f"P({' '.join(self.grid.symbols)}) = sum over s of score(s, {self.steps}){times} = {total}"
+            return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
+        return f"P({' '.join(self.grid.symbols)}) = sum {whole}"
 
-    def _recurrence(self, t: int, state: int) -> str:
+    def _recurrence(self, t: int, row: int) -> str:
         """How the score of a cell comes about, with its numbers."""
-        score, emission = self._score(self.grid.scores[t, state]), number(math.exp(self.grid.emission[t, state]))
-        name, symbol = self.states[state], self.grid.symbols[t]
+        score, emission = self._score(self.grid.scores[t, row]), number(math.exp(self.grid.emission[t, row]))
+        name, symbol, state = self.names[t, row], self.grid.symbols[t], self.newest[t, row]
         if not t:
-            begin = number(math.exp(self.grid.initial[state]))
-            return f"score({name}, 1) = P({symbol} | {name}) · P({name}) = {emission} · {begin} = {score}"
-        terms = [
-            f"{self._score(self.grid.scores[t - 1, tail])} · {number(math.exp(self.grid.arcs[t - 1, tail, state]))}"
-            for tail in range(self.count)
-        ]
-        rule, shown = "sum", " + ".join(terms[:4]) + " + …" * (len(terms) > 4)
+            begin = number(math.exp(self.grid.initial[row]))
+            return f"score({name}, 1) = P({symbol} | {state}) · P({name}) = {emission} · {begin} = {score}"
+        history = self.grid.cells[t][row]
+        terms = {
+            tail: f"{self._score(self.grid.scores[t - 1, tail])} · {number(math.exp(self.grid.arcs[t - 1, tail, row]))}"
+            for tail, before in self.grid.cells[t - 1].items()
+            if history[:-1] == before[len(before) - len(history) + 1 :]
+        }
+        shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
+        rule, words = "sum", " + ".join(shown)
+        best = int(self.grid.best_tails()[t - 1, row])
         if self.semiring == "max":
-            best = int(self.grid.best_tails()[t - 1, state])
-            rule, shown = f"best, from {self.states[best]}", terms[best]
-        return f"score({name}, {t + 1}) = P({symbol} | {name}) · ({rule}) = {emission} · ({shown}) = {score}"
+            drawn = best in terms
+            rule = f"best, from {self.names[t - 1, best]}" if drawn else "best, from one that is not drawn"
+            words = terms[best] if drawn else self._score(self.grid.arriving[t - 1, row])
+        return f"score({name}, {t + 1}) = P({symbol} | {state}) · ({rule}) = {emission} · ({words}) = {score}"
 
     # -- places and words ----------------------------------------------------------------------------------------------
 
@@ -200,10 +218,10 @@ class _Painter:
         return number(log_score, 4) if self.as_logs else number(math.exp(log_score), 6)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
-        lines = [Text(self.states[state], bold=True), Text(self._score(self.grid.scores[t, state]))]
-        if self.count <= 8:
+        lines = [Text(self.names[t, state], bold=True), Text(self._score(self.grid.scores[t, state]))]
+        if self.count <= 9:
             emission = number(math.exp(self.grid.emission[t, state]))
-            lines.append(small(f"P({self.grid.symbols[t]} | {self.states[state]}) = {emission}"))
+            lines.append(small(f"P({self.grid.symbols[t]} | {self.newest[t, state]}) = {emission}"))
         if self.shade is not None:
             lines.append(small(f"posterior {number(self.shade[t, state])}"))
         return lines
@@ -211,7 +229,7 @@ class _Painter:
     # -- parts ---------------------------------------------------------------------------------------------------------
 
     def _cell(self, t: int, state: int, lines: list[Text]) -> None:
-        on_path = next((path.color for path in self.paths if path.states[t] == state), None)
+        on_path = next((path.color for path in self.paths if path.rows[t] == state), None)
         paint = OP
         if self.grid.scores[t, state] == -math.inf:
             paint = QUIET
@@ -246,7 +264,7 @@ class _Painter:
             cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
             way = (near, cell) if first else (cell, near)
             ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
-            best = any(path.states[t] == state for path in self.paths[:1])
+            best = any(path.rows[t] == state for path in self.paths[:1])
             self.canvas.line(*ends, straight(*way), color=LINE if best else FAINT)
             if self.labelled:
                 self._probability(f"{name}_s{state}", *way, log_probabilities[state], 0.5)
@@ -267,7 +285,7 @@ class _Painter:
     def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
         way = self._between(t, tail, head)
         probability = self.grid.arcs[t, tail, head]
-        words = f"P({self.states[head]} | {self.states[tail]}) = {number(math.exp(probability))}"
+        words = f"P({self.newest[t + 1, head]} | {self.names[t, tail]}) = {number(math.exp(probability))}"
         names = f"t{t + 1}_s{tail}", f"t{t + 2}_s{head}"
         self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
         if self.labelled:
@@ -287,7 +305,7 @@ class _Painter:
     def _mark_paths(self) -> None:
         for rank, path in reversed(list(enumerate(self.paths))):
             shift = 4.0 * (rank - (len(self.paths) - 1) / 2)
-            for t, (tail, head) in enumerate(zip(path.states, path.states[1:], strict=False)):
+            for t, (tail, head) in enumerate(zip(path.rows, path.rows[1:], strict=False)):
                 way = straight(*self._between(t, tail, head, shift))
                 self.canvas.line(
                     f"t{t + 1}_s{tail}",
@@ -298,28 +316,35 @@ class _Painter:
                     kind="path",
                 )
 
-    def _caption(self, heading: str, formula: str) -> None:
+    def _formula(self) -> str:
+        """The recurrence, in words."""
+        joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
+        if self.grid.order == 2:
+            return f"score(s, t) = P(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
+        rest = f"; h is the last {self.grid.order - 1} states, s the newest of them, and h′ those before s"
+        return f"score(h, t) = P(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
+
+    def _caption(self, heading: str) -> None:
         """Heading above, results below, all flush left."""
         left = -self.pitch[0] * 0.85 - 17
         top = self.size[1] / 2 + 36
         self.canvas.text_from("heading", Point(left, top), Text(heading, 13, bold=True))
-        self.canvas.text_from(
-            "formula", Point(left, top - 16), small(formula + ", shown as natural logs" * self.as_logs)
-        )
+        self.canvas.text_from("formula", Point(left, top - 16), small(self._formula()))
         bottom = self._at(0, self.count - 1).y - self.size[1] / 2 - 60
         for i, line in enumerate(self._results()):
             self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
+        if self.grid.left_out:
+            chosen = "those of the paths, and those nearest to the best of a step" if self.paths else "the likeliest"
+            words = f"{self.count} of {self.count + self.grid.left_out:,} histories are drawn: {chosen}"
+            self.canvas.text_from("note", Point(left, bottom - 16 * len(self._results())), small(words))
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":
-            last = self.grid.scores[-1] + (0.0 if self.grid.end is None else self.grid.end)
-            return [Text(f"sum over all paths: {_total(float(np.logaddexp.reduce(last)))}", bold=True)]
+            return [Text(f"sum over all paths: {_total(self.grid.total)}", bold=True)]
         lines = []
         for rank, path in enumerate(self.paths):
             name = "best path" if rank == 0 else f"{rank + 1}. best"
-            words = (
-                " → ".join(self.states[state] for state in path.states) if self.steps <= 20 else f"{self.steps} states"
-            )
+            words = " → ".join(path.states) if self.steps <= 20 else f"{self.steps} states"
             lines.append(Text(f"{name}: {words}, {_total(path.log_prob)}", color=path.color, bold=rank == 0))
         return lines
 
