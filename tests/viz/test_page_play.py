@@ -237,3 +237,17 @@ def test_parameters_of_the_same_name_are_told_apart(opened):
     browser = opened(graph((a * a).sum() + (b * b).sum()))
     browser.run("go(moments.length)")
     assert browser.run("[...parameters.values()].map(p => summed(p, now()).length)") == [2, 3]
+
+
+def test_a_gradient_that_explodes_is_shown_as_such(opened):
+    w = ts.tensor([[1e200]], requires_grad=True)
+    h = ts.ones(1, 1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for t in range(3):
+            with ts.step(t):
+                h = w @ h
+        browser = opened(graph((h - h).sum(), gradients=True))
+    browser.run("for (let i = 0; i <= moments.length; i++) go(i)")
+    assert "not finite" in browser.run("byId('sums').innerText")
+    assert browser.run("[...byId('sum').getContext('2d').getImageData(0, 0, 1, 1).data].slice(0, 3)") == [190, 0, 160]
+    assert not browser.messages

@@ -5,6 +5,7 @@ that is too large is cut to its first rows and columns.
 """
 
 import base64
+import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -33,7 +34,8 @@ class Block(NamedTuple):
     def pack(self, array: Array) -> str:
         """The block of an array, as little-endian 32-bit floats in base64."""
         kept = _matrix(array)[: self.rows, : self.columns]
-        return base64.b64encode(np.ascontiguousarray(kept, dtype="<f4").tobytes()).decode("ascii")
+        with np.errstate(over="ignore"):  # what is too large becomes infinite
+            return base64.b64encode(np.ascontiguousarray(kept, dtype="<f4").tobytes()).decode("ascii")
 
 
 def block(shape: Iterable[int], most: int) -> Block:
@@ -58,8 +60,8 @@ def blocks(shapes: Iterable[Iterable[int]], terms: int) -> list[Block]:
 
 
 def strip(array: Array | None) -> dict[str, Any] | None:
-    """A small array as a page shows it beside its box; None for a large one."""
-    if array is None or not 0 < array.size <= MOST_CELLS:
+    """A small array of real numbers as a page shows it beside its box; None for any other."""
+    if array is None or not 0 < array.size <= MOST_CELLS or array.dtype.kind not in "biuf":
         return None
     whole = block(array.shape, MOST_CELLS)
     return {"rows": whole.rows, "columns": whole.columns, "numbers": whole.pack(array)}
@@ -67,4 +69,4 @@ def strip(array: Array | None) -> dict[str, Any] | None:
 
 def _matrix(array: Array) -> Any:
     plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
-    return plain.reshape(1, -1) if plain.ndim < 2 else plain.reshape(plain.shape[0], -1)
+    return plain.reshape(1, -1) if plain.ndim < 2 else plain.reshape(plain.shape[0], math.prod(plain.shape[1:]))

@@ -55,7 +55,9 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         script_hash=_hash(script),
         style=style,
         picture=picture,
-        story=json.dumps(story or {}, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        story=json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
+            "<", "\\u003c"
+        ),
         script=script,
     )
 

@@ -17,12 +17,15 @@ from tinyseq.viz.wording import Wording, leaf_name, value_text
 
 @dataclass
 class Addition:
-    """A term of a parameter's gradient: who adds how much, how large the sum has become, and the numbers, packed."""
+    """A term of a parameter's gradient: who adds how much, how large the sum has become, and the numbers, packed.
+
+    A norm that is not finite is None.
+    """
 
     parameter: str
     step: str
-    norm: float
-    total: float
+    norm: float | None
+    total: float | None
     term: str
 
 
@@ -161,5 +164,8 @@ def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
     return {number: f"{name}, leaf {number}" if name in often else name for number, name in names.items()}
 
 
-def _norm(array: Array) -> float:
-    return float(np.linalg.norm(to_numpy(array).ravel()))
+def _norm(array: Array) -> float | None:
+    """None if it is not finite: JSON has no word for that."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norm = float(np.linalg.norm(to_numpy(array).ravel()))
+    return norm if np.isfinite(norm) else None

@@ -9,6 +9,7 @@ from tinyseq.viz.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
+    INK,
     INPUT,
     LINE,
     LOSS,
@@ -199,20 +200,21 @@ class Painter:
         """A row of samples below the picture, and the scale of the gradients' colours."""
         kinds = {box.kind for box in self.sheet.boxes}
         samples = [
-            (kind, words)
-            for kind, words in (
-                ("input", "input"),
-                ("op", "op"),
-                ("state", "state, handed to the next step"),
-                ("parameter", "parameter, drawn once however often it is used"),
+            (kind, letter, words)
+            for kind, letter, words in (  # the letters tell the samples apart in a grey printout
+                ("input", "x", "input"),
+                ("op", "", "op"),
+                ("state", "h", "state, handed to the next step"),
+                ("parameter", "W", "parameter, drawn once however often it is used"),
             )
             if kind in kinds
         ]
         low = min(low.y for low, _ in self.layout.frames.values()) if self.layout.frames else 0.0
         bottoms = [place.y - self.layout.sizes[box][1] / 2 for box, place in self.layout.places.items()]
         x, y = min(p.x - self.layout.sizes[b][0] / 2 for b, p in self.layout.places.items()), min(low, *bottoms) - 26
-        for kind, words in samples:
-            self.canvas.box(f"legend_{kind}", Point(x + 9, y), (18, 12), paint=PAINTS[kind], line_width=1.2)
+        for kind, letter, words in samples:
+            sample = [small(letter, INK)] if letter else []
+            self.canvas.box(f"legend_{kind}", Point(x + 9, y), (18, 12), sample, paint=PAINTS[kind], line_width=1.2)
             text = [small(words)]
             self.canvas.text(f"legend_{kind}_text", Point(x + 24 + label_size(text)[0] / 2, y), text)
             x += label_size(text)[0] + 44

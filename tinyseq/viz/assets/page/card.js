@@ -11,9 +11,10 @@ function unpack(text) {
   return new Float32Array(bytes.buffer);
 }
 /** A number as short as so many digits allow. */
-const shortly = (value, digits = 3) => (value === 0 ? "0" : String(Number(value.toPrecision(digits))));
+const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
 
-/** Paint numbers as a heat map: blue below zero, orange above, paler toward zero. */
+const NO_NUMBER = [190, 0, 160];
+/** Paint numbers as a heat map: blue below zero, orange above, paler toward zero; and purple for what is no number. */
 function heat(canvas, numbers, rows, across, limit) {
   const night = document.documentElement.classList.contains("night");
   const [none, low, high] = night ? [[27, 29, 32], [86, 180, 233], [240, 130, 50]] : [[255, 255, 255], [0, 114, 178], [213, 94, 0]];
@@ -23,11 +24,12 @@ function heat(canvas, numbers, rows, across, limit) {
   numbers.forEach((value, i) => {
     const share = limit > 0 ? Math.min(Math.abs(value) / limit, 1) : 0;
     const hue = value < 0 ? low : high;
-    image.data.set([...none.map((channel, c) => channel + (hue[c] - channel) * share), 255], 4 * i);
+    const color = Number.isNaN(value) ? NO_NUMBER : none.map((channel, c) => channel + (hue[c] - channel) * share);
+    image.data.set([...color, 255], 4 * i);
   });
   canvas.getContext("2d").putImageData(image, 0, 0);
 }
-const largest = numbers => numbers.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+const largest = numbers => numbers.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0);
 
 function stripOf({ rows, columns: across, numbers }, told) {
   const values = unpack(numbers);

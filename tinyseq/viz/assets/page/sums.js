@@ -26,11 +26,12 @@ function barsOf(parameter) {
   const last = Math.max(...known);
   const place = term => (Number.isNaN(at(term)) ? last - 0.5 : at(term));
   const sorted = [...parameter.terms].sort((a, b) => place(a) - place(b));
-  const top = Math.max(...sorted.map(term => term.norm));
+  const top = Math.max(...sorted.map(term => term.norm ?? 0));
   const width = Math.max(sorted.length, 3) * (BAR.width + BAR.gap);
   const chart = draw("svg", { viewBox: `0 0 ${width} ${BAR.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   sorted.forEach((term, i) => {
-    const height = top > 0 ? Math.max((term.norm / top) * BAR.height, 1) : 1;
+    const share = term.norm === null ? 1 : top > 0 ? term.norm / top : 0;
+    const height = Math.max(share * BAR.height, 1);
     term.bar = draw("rect", { x: i * (BAR.width + BAR.gap), y: BAR.height - height, width: BAR.width, height });
     chart.append(term.bar);
     term.bar.addEventListener("pointerenter", () => {
