@@ -86,6 +86,7 @@ def entropy(scores):
 real = st.floats(-4, 2, width=32)
 FINITE = real
 WITH_ZEROS = st.one_of(real, real, real, st.just(-INF))
+WIDE = st.sampled_from([0.0, -1.0, -400.0, -800.0, -1e4, -INF])  # possible, but beyond the reach of a float64
 TIED = st.one_of(st.integers(-2, 0).map(float), st.just(-INF))  # small integers: sums are exact, ties are common
 
 
@@ -98,7 +99,7 @@ def tables(draw, shape, values):
 @st.composite
 def chains(draw, values=None, orders=(2, 3, 4), batch=False, max_steps=None, varying=None, ends=None):
     """Scores of a random chain, and lengths where a batch is asked for."""
-    values = draw(st.sampled_from([FINITE, WITH_ZEROS, TIED])) if values is None else values
+    values = draw(st.sampled_from([FINITE, WITH_ZEROS, WIDE, TIED])) if values is None else values
     order = draw(st.sampled_from(orders))
     states = draw(st.integers(1, 4 if order == 2 else 3))
     longest = max_steps or {1: 6, 2: 6, 3: 5, 4: 4}[states]

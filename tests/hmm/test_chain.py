@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hmm.enumeration import (
     TIED,
+    Scores,
     chains,
     entropy,
     log_sum,
@@ -77,22 +78,51 @@ def test_entropy_is_that_of_the_distribution_over_paths(scores):
     close(found, entropy(scores))
 
 
-@given(chains(varying=False), st.integers(0, 9))
-def test_expectation_is_the_mean_of_a_sum_of_features(scores, seed):
+def paired(part, features, axis=0):
+    return None if part is None else np.stack([part, features], axis=axis)
+
+
+@given(chains(batch=True), st.integers(0, 9))
+def test_expectation_is_the_mean_of_a_sum_of_features(scores_lengths, seed):
+    scores, lengths = scores_lengths
     rng = np.random.default_rng(seed)
-    parts = [*scores.initial, scores.transition, scores.emission, scores.end]
-    features = [None if part is None else rng.normal(size=part.shape) for part in parts]
-    plain = scores._replace(
-        initial=tuple(features[:-3]), transition=features[-3], emission=features[-2], end=features[-1]
+    features = Scores(
+        tuple(rng.normal(size=part.shape) for part in scores.initial),
+        *(None if part is None else rng.normal(size=part.shape) for part in scores[1:]),
     )
-    pairs = [None if part is None else np.stack([part, f], axis=0) for part, f in zip(parts, features, strict=True)]
-    pairs[-2] = np.stack([scores.emission, plain.emission], axis=1)
-    total, mean = run((tuple(pairs[:-3]), *pairs[-3:]), Expectation())
-    weights, values = paths(scores), paths(plain)
-    norm = log_sum(weights.values())
-    close(total, norm)
-    possible = [path for path in weights if weights[path] > -INF]
-    close(mean, sum(np.exp(weights[path] - norm) * values[path] for path in possible))
+    initial = tuple(map(paired, scores.initial, features.initial))
+    by_step = int(scores.transition.ndim > scores.order)  # the axis of the pair stands behind that of the steps
+    transition = paired(scores.transition, features.transition, axis=by_step)
+    emission, end = paired(scores.emission, features.emission, axis=1), paired(scores.end, features.end)
+    totals, means = chain(initial, transition, emission, end, semiring=Expectation(), lengths=lengths).numpy()
+    for b, length in enumerate(lengths):
+        weights, values = paths(scores.alone(b, length)), paths(features.alone(b, length))
+        norm = log_sum(weights.values())
+        close(totals[b], norm)
+        possible = [path for path in weights if weights[path] > -INF]
+        close(means[b], sum(np.exp(weights[path] - norm) * values[path] for path in possible))
+    if len(set(lengths)) == 1:  # without a batch axis
+        one = chain(initial, transition, emission[: lengths[0], :, 0], end, semiring=Expectation()).numpy()
+        close(one, [totals[0], means[0]])
+
+
+@given(chains(batch=True, orders=(2, 3, 4)), st.integers(0, 9))
+def test_the_gradient_in_sample_is_one_possible_path_of_each_sequence(scores_lengths, seed):
+    scores, lengths = scores_lengths
+    emission = ts.tensor(scores.emission, requires_grad=True)
+    semiring = Sample(np.random.default_rng(seed))
+    out = chain(*scores[:2], emission, scores.end, semiring=semiring, lengths=lengths)
+    close(out.numpy(), run(scores, LOG, lengths))
+    if not any(lengths):
+        return
+    drawn = ts.grad(out.sum(), emission).numpy()
+    for b, length in enumerate(lengths):
+        found = paths(scores.alone(b, length))
+        if max(found.values()) > -INF:
+            path = drawn[:length, b].argmax(axis=-1)
+            np.testing.assert_array_equal(drawn[:length, b], np.eye(emission.shape[-1])[path])
+            assert found[tuple(path.tolist())] > -INF
+            assert not drawn[length:, b].any()
 
 
 @given(chains(batch=True), st.sampled_from([LOG, MAX, COUNT, KBest(3), Entropy()]))
@@ -158,22 +188,21 @@ def test_the_gradients_in_k_best_are_the_k_best_paths(scores, k):
             np.testing.assert_array_equal(indicator.numpy(), np.eye(emission.shape[1])[list(path)])
 
 
-def test_the_gradient_in_sample_is_a_path_drawn_from_the_posterior():
-    rng = np.random.default_rng(0)
-    initial, transition = np.log([0.6, 0.4]), np.log([[0.7, 0.3], [0.2, 0.8]])
-    emission = np.log(rng.uniform(0.1, 1, (3, 2)))
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_the_gradient_in_sample_is_a_path_drawn_from_the_posterior(order):
+    rng = np.random.default_rng(order)
+    initial = tuple(np.log(rng.dirichlet(np.ones(2), (2,) * i)) for i in range(order - 1))
+    transition, end = np.log(rng.dirichlet(np.ones(2), (2,) * (order - 1))), np.log([0.2, 0.6])
+    emission = np.log(rng.uniform(0.1, 1, (4, 2)))
     leaf = ts.tensor(np.repeat(emission[:, None], 4000, axis=1), requires_grad=True)
-    out = chain(initial, transition, leaf, semiring=Sample(rng))
+    out = chain(initial, transition, leaf, end, semiring=Sample(rng))
     drawn = ts.grad(out.sum(), leaf).numpy()
-    from hmm.enumeration import Scores
-
-    scores = Scores((initial,), transition, emission, None)
-    np.testing.assert_allclose(out.numpy(), log_sum(paths(scores).values()))
+    found = paths(Scores(initial, transition, emission, end))
+    np.testing.assert_allclose(out.numpy(), log_sum(found.values()))
     assert set(np.unique(drawn)) == {0.0, 1.0}
     picked = drawn.argmax(axis=-1)
-    found = paths(scores)
-    share = {path: np.exp(score - log_sum(found.values())) for path, score in found.items()}
-    for path, p in share.items():
+    for path, score in found.items():
+        p = np.exp(score - log_sum(found.values()))
         frequency = (picked == np.array(path)[:, None]).all(axis=0).mean()
         assert abs(frequency - p) < 5 * np.sqrt(p * (1 - p) / 4000)
 
@@ -195,8 +224,6 @@ def test_the_second_derivative_is_the_covariance_of_the_states():
     emission = ts.tensor(values, requires_grad=True)
     first = ts.grad(chain(initial, transition, emission), emission, create_graph=True)
     second = ts.grad(first[0, 0], emission).numpy()
-    from hmm.enumeration import Scores
-
     scores = Scores((initial,), transition, values, None)
     found, total = paths(scores), log_sum(paths(scores).values())
     both = np.zeros((3, 2))

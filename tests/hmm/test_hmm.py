@@ -119,6 +119,15 @@ def test_gradient_descent_on_the_tape_learns():
     assert sorted(losses, reverse=True) == losses
 
 
+def test_scores_need_not_be_logs_of_probabilities():
+    """They may be larger than any number's log, and lie further apart than a float64 reaches."""
+    initial, transition, emission = [900.0, 100.0], [[0.0, -2000.0], [0.0, 800.0]], [[0.0, -np.inf], [-np.inf, 5.0]]
+    model = HMM.from_logs(initial, transition, emission)
+    assert model.log_likelihood([0, 1]) == 900 - 2000 + 5
+    assert model.viterbi([[0, 1], [1, 1]])[1].log_prob == 100 + 800 + 10
+    assert model.sample(2, np.random.default_rng(0)).states.tolist() == [0, 0]
+
+
 # -- forms of input ----------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.inference import expectations, log_likelihood
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.scaled import Scaled
-from tinyseq.hmm.tables import Arcs, Dense
+from tinyseq.hmm.tables import Arcs, Dense, Lookup, Table
 from tinyseq.hmm.viterbi import best_paths, lowest_best
 
 INF = np.inf
@@ -89,6 +89,9 @@ def hard(kind, rng):
         emission, transition = 100 * emission, 100 * transition
     elif kind == "1e-300 in the transition":
         transition[0, 1] = np.log(1e-300)
+    elif kind == "arcs lost in a float":
+        transition[:, 1] = -1e4  # and into state 1 lead no others, which alone can make the last observation
+        emission[-1, [0, 2]] = -INF
     elif kind == "left to right":
         transition[np.tril_indices(3, -1)] = -INF
         emission[:, 0] -= 60 * np.arange(40)
@@ -109,6 +112,7 @@ def hard(kind, rng):
     [
         "scale 100",
         "1e-300 in the transition",
+        "arcs lost in a float",
         "left to right",
         "the likely die late",
         "a long uniform sequence",
@@ -139,3 +143,27 @@ def test_an_impossible_history_does_not_grow_into_the_answer():
     found = expectations(arcs, Dense(emission), Ragged([steps]))
     np.testing.assert_allclose(found.states, np.eye(2)[np.zeros(steps, dtype=int)], rtol=1e-12)
     np.testing.assert_allclose(found.log_likelihood, steps * np.log(1e-3))
+
+
+def test_arcs_lost_in_a_float_are_missed_only_where_they_make_no_difference():
+    """A mask of -1e4 is no -inf: sentences that cannot do without a masked arc are computed in logs, others fast."""
+    rng = np.random.default_rng(1)
+    transition, emission = rng.normal(size=(3, 3)), rng.normal(size=(6, 3))
+    transition[0, 1] = transition[2, 1] = -1e4
+    emission[5, [0, 2]] = -INF  # the second sequence ends in state 1, and starts elsewhere
+    emission[3:5, 1] = -INF
+    arcs, rows, batch = Arcs.of((np.zeros(3),), transition, None), Dense(emission), Ragged([3, 3])
+    assert Scaled(arcs, rows).forward(batch).unsafe.tolist() == [False, True]
+    wanted = Exact(arcs, rows).forward(batch).log_likelihood
+    assert wanted[1] < -9990
+    np.testing.assert_allclose(log_likelihood(arcs, rows, batch), wanted, rtol=1e-12)
+    found = expectations(arcs, rows, batch)
+    np.testing.assert_allclose(found.states.sum(axis=1), 1, rtol=1e-12)
+    assert found.counts[1][[0, 2], 0, 1].sum() == pytest.approx(1)
+
+
+def test_symbols_whose_probabilities_are_lost_in_a_float_are_not_missed():
+    logs = np.array([[-1000.0, 0.0], [0.0, 0.0]])
+    table, ids = Table(logs), np.array([0, 1, 0])
+    arcs = Arcs.of((np.array([0.0, -INF]),), np.array([[0.0, -INF], [-INF, 0.0]]), None)
+    assert log_likelihood(arcs, Lookup(table, ids), Ragged([3])).tolist() == [-2000.0]

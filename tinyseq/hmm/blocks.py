@@ -18,7 +18,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.scaled import Scaled
-from tinyseq.hmm.tables import Arcs, Forward
+from tinyseq.hmm.tables import Forward
 
 LONG = 2048  # rows that are worth the trouble
 FEW = 8  # sequences that are too few to be walked side by side themselves
@@ -84,9 +84,10 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     return longest + 1
 
 
-def long_columns(arcs: Arcs, batch: Ragged) -> list[int]:
+def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
     """The columns that are worth cutting: long ones among few, if all their transitions are the same table."""
-    if len(batch.order) > FEW or len(arcs.tables) != arcs.order:
+    arcs = passes.arcs
+    if len(batch.order) > FEW or len(arcs.tables) != arcs.order or passes.lost > -np.inf:
         return []
     return batch.longer(LONG)
 

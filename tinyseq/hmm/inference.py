@@ -44,7 +44,7 @@ def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
     found = np.empty(len(batch.order))
     fast = Scaled(arcs, scores)
     rest = np.ones(len(batch.order), dtype=bool)
-    for column in blocks.long_columns(arcs, batch):
+    for column in blocks.long_columns(fast, batch):
         value = blocks.log_likelihood(fast, *batch.stretch(column))
         if value is not None:
             found[batch.order[column]], rest[column] = value, False
@@ -84,7 +84,7 @@ def expectations(
     weight = np.ones(len(batch.order)) if weight is None else weight
     rest = np.ones(len(batch.order), dtype=bool)
     if states is not None:
-        for column in blocks.long_columns(arcs, batch):
+        for column in blocks.long_columns(fast, batch):
             (first, rows), number = batch.stretch(column), batch.order[column]
             value = blocks.expectations(fast, first, rows, weight[number], states, counts)
             if value is not None:

@@ -47,7 +47,8 @@ class Probabilities:
     def _derive(self) -> Any:
         if not self.in_logs:
             return log_of(self.given)
-        return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
+        with np.errstate(over="ignore"):  # scores need not be logs of probabilities: those beyond all bounds are inf
+            return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
 
 
 def plain(table: Any) -> Array:

@@ -31,7 +31,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator) -> Arr
         row = table.reshape(*(end.shape[0],) * len(known), -1)[tuple(known)]
         if not (row > -np.inf).any():
             raise ValueError(f"after the states {known} the model leads nowhere; drew {len(path)} states so far")
-        path.append(int(draw(np.exp(row), rng)))
+        path.append(int(draw(np.exp(row - row.max()), rng)))
         if length is None and rng.random() < end[path[-1]]:
             break
     return np.array(path, dtype=np.intp)

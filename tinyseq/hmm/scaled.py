@@ -4,8 +4,9 @@ Probabilities are taken relative to the largest of their table or row; what was 
 the smallest positive factor that a step can bring; the largest is K, the number of states summed over. As long as f^r
 stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so for r steps nothing is checked.
 Then each message is divided by its largest entry, and its smallest positive entry is looked at: if that is too small to
-promise as much for the next r steps, the sequence is marked unsafe and computed in logs (`tinyseq.hmm.exact`). So no
-possible path is ever lost, and zeros stay exact zeros.
+promise as much for the next r steps, the sequence is marked unsafe and computed in logs (`tinyseq.hmm.exact`). An arc
+whose probability is possible, but so small that it has become zero here, is lost; a sequence is unsafe, too, if all
+paths with lost arcs together could matter. So no possible path is ever missed, and zeros stay exact zeros.
 """
 
 import numpy as np
@@ -16,6 +17,7 @@ from tinyseq.hmm.tables import Arcs, Forward, Scores
 
 SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
 ALONE = 1 << 18  # multiplications that BLAS does in one thread
+NOTHING = 45.0  # nats below the whole that make no difference to any digit
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
@@ -25,6 +27,10 @@ class Scaled:
     Args:
         arcs: the tables.
         scores: the emission scores.
+
+    Attributes:
+        lost: the log of the largest probability of an arc that has become zero, relative to its table's largest; -inf
+            if there is none.
     """
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
@@ -35,6 +41,8 @@ class Scaled:
         self.end_top = _largest(arcs.end)
         self.end = np.exp(arcs.end - self.end_top)
         self.has_zeros = any((table == 0).any() for table in self.tables)
+        pairs = zip((*arcs.tables, arcs.end), (*self.tops, self.end_top), (*self.tables, self.end), strict=True)
+        self.lost = max(_largest_lost(logs - top, weights) for logs, top, weights in pairs)
         factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
         change = max(1 / factor if factor else np.inf, self.end.shape[0], 1 + 1e-9)
         self.every = max(1, int(np.log(SPREAD) / np.log(change)))
@@ -82,7 +90,17 @@ class Scaled:
         if not keep:
             messages = [message]
         with np.errstate(divide="ignore"):
-            return Forward(batch, np.log(total) + log_scale, total, messages, scales, unsafe, ends, skip)
+            log_likelihood = np.log(total) + log_scale
+        if self.lost > -np.inf:
+            unsafe |= log_likelihood < self._bound_of_the_lost(batch) + NOTHING
+        return Forward(batch, log_likelihood, total, messages, scales, unsafe, ends, skip)
+
+    def _bound_of_the_lost(self, batch: Ragged) -> Array:
+        """What the log of the sum over all paths with lost arcs cannot exceed, (columns,)."""
+        bound = batch.lengths * np.log(self.end.shape[0]) + self.lost + self.end_top
+        for t, size in enumerate(batch.sizes):
+            bound[:size] += self.scores.tops(batch.rows(t)) + self.tops[self.arcs.which(t)]
+        return bound
 
     def extended(self, message: Array, number: int, rows: Index) -> Array:
         """A message after one more step, (R, V, columns).
@@ -193,6 +211,11 @@ def _largest(table: Array) -> float:
     """The largest entry, or 0 where all are -inf."""
     top = float(np.max(table, initial=-np.inf))
     return top if top > -np.inf else 0.0
+
+
+def _largest_lost(logs: Array, weights: Array) -> float:
+    """The largest of the logs that are possible, but whose weight has become zero; -inf if there are none."""
+    return float(np.max(logs, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
 
 
 def _smallest(weights: Array) -> float:

@@ -51,7 +51,7 @@ class Scores(Protocol):
 
     @property
     def smallest(self) -> float:
-        """The smallest positive weight."""
+        """The smallest weight of what is possible; 0 if that is too small for a number."""
 
     def logs(self, rows: Index) -> Array:
         """Log scores, (K, rows)."""
@@ -116,7 +116,7 @@ class Table:
         self.logs = logs
         self.top = np.where(top > -np.inf, top, 0.0)
         self.relative = np.exp(logs - self.top, dtype=np.float64)
-        self.smallest = float(np.min(self.relative, where=self.relative > 0, initial=1.0))
+        self.smallest = float(np.min(self.relative, where=logs > -np.inf, initial=1.0))
 
 
 class Lookup:
