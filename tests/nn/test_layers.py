@@ -77,9 +77,54 @@ def test_dropout_scales_what_it_keeps_and_its_gradient_alike(p, seed):
 
 def test_variational_dropout_has_one_mask_for_all_time_steps_and_another_for_each_sequence():
     ts.manual_seed(0)
-    y = ts.nn.Dropout(0.5, shared=(0,))(ts.ones(6, 8, 16)).numpy()  # time x batch x features
+    y = ts.nn.Dropout(0.5, shared=0)(ts.ones(6, 8, 16)).numpy()  # time x batch x features
+    ts.manual_seed(0)
+    assert np.array_equal(y, ts.nn.Dropout(0.5, shared=(-3,))(ts.ones(6, 8, 16)).numpy())
     assert (y == y[0]).all()
     assert len({row.tobytes() for row in y[0]}) == 8
+
+
+def test_the_padding_has_pytorchs_vector_and_gradient_also_if_it_is_not_zero():
+    torch = oracle("torch")
+    weight, upstream = np.random.default_rng(0).standard_normal((2, 4, 3))
+    ours = ts.nn.Embedding(4, 3, padding_idx=1, dtype="float64")
+    theirs = torch.nn.Embedding(4, 3, padding_idx=1).double()
+    ours.load_state_dict({"weight": weight})
+    theirs.load_state_dict({"weight": torch.tensor(weight)})
+    ids = [1, 3, 1, 0]
+    found, expected = ours(ids), theirs(torch.tensor(ids))
+    np.testing.assert_array_equal(found.numpy(), expected.detach().numpy())
+    found.backward(ts.tensor(upstream))
+    expected.backward(torch.tensor(upstream))
+    np.testing.assert_array_equal(ours.weight.grad.numpy(), theirs.weight.grad.numpy())
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        ts.nn.Linear(2, 3), ts.nn.LayerNorm(2), ts.nn.RNN(2, 3), ts.nn.LSTM(2, 3), ts.nn.GRU(2, 3),
+        ts.nn.RNNCell(2, 3), ts.nn.LSTMCell(2, 3), ts.nn.GRUCell(2, 3),
+    ],
+    ids=lambda layer: type(layer).__name__,
+)  # fmt: skip
+def test_lists_and_integers_take_the_dtype_of_the_weights(layer):
+    def of(x):
+        found = layer(x)
+        return found[0] if isinstance(found, tuple) else found
+
+    for x in ([[1, 0], [0, 1]], [[1.0, 0.0], [0.0, 1.0]], np.eye(2, dtype=int), np.eye(2, dtype=bool)):
+        assert of(x).dtype == np.float32
+        assert np.array_equal(of(x).numpy(), of(np.eye(2, dtype="f4")).numpy())
+    assert of(np.eye(2)).dtype == np.float64
+    wrong = {"complex128": np.ones((1, 2)) + 1j, "<U1": [["a", "b"]], "NoneType": None, "inhomogeneous": [[1], [1, 2]]}
+    for found, x in wrong.items():
+        with pytest.raises(TypeError, match=f"x must .*{found}"):
+            layer(x)
+
+
+def test_ids_may_be_empty():
+    assert ts.nn.Embedding(3, 2)([]).shape == (0, 2)
+    assert ts.nn.cross_entropy(ts.zeros(0, 3), []).item() == 0
 
 
 def test_dropout_in_evaluation_is_the_identity():
@@ -92,6 +137,12 @@ def test_dropout_in_evaluation_is_the_identity():
     [
         (lambda: ts.nn.Linear(3, 2)(ts.ones(2, 4)), ValueError, r"\(2, 4\); its last axis must be 3 \(in_features\)"),
         (lambda: ts.nn.Dropout(1.0), ValueError, r"\[0, 1\), got 1.0"),
+        (lambda: ts.nn.Dropout(0.5, shared=2)(ts.ones(2, 4)), ValueError, r"the axis 2, but x has shape \(2, 4\)"),
+        (lambda: ts.nn.LayerNorm(3)(ts.ones(2, 1)), ValueError, r"\(2, 1\); its last axis must be 3 \(features\)"),
+        (lambda: ts.nn.LayerNorm((3,)), TypeError, r"features must be a whole number, got \(3,\)"),
+        (lambda: ts.nn.Linear(0, 2), ValueError, "in_features must be at least 1, got 0"),
+        (lambda: ts.nn.Embedding(3, 2.0), TypeError, "embedding_dim must be a whole number, got 2.0"),
+        (lambda: ts.nn.Embedding(3, 2)([[0], [1, 2]]), ValueError, "ids must be integers in a rectangular.*padded"),
         (lambda: ts.nn.Embedding(3, 2, padding_idx=3), ValueError, "padding_idx must be one of the 3 ids, got 3"),
         (lambda: ts.nn.Embedding(3, 2)([0, -1]), IndexError, r"id -1 at position \(1,\) lies outside \[0, 3\)"),
         (lambda: ts.nn.Embedding(3, 2)([0.5]), IndexError, "integer ids, got float64"),

@@ -49,6 +49,52 @@ def test_a_batch_without_a_target_costs_nothing():
     assert not logits.grad.numpy().any()
 
 
+@pytest.mark.parametrize("rubbish", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_what_is_not_finite_where_a_target_is_ignored_spoils_nothing(rubbish, smoothing):
+    torch = oracle("torch")
+    values, targets = np.random.default_rng(0).standard_normal((3, 4)), np.array([1, -100, 2])
+    values[1] = rubbish
+    x, y = ts.tensor(values, requires_grad=True), torch.tensor(values[[0, 2]], requires_grad=True)
+    loss = ts.nn.cross_entropy(x, targets, label_smoothing=smoothing)
+    theirs = torch.nn.functional.cross_entropy(y, torch.tensor(targets[[0, 2]]), label_smoothing=smoothing)
+    assert loss.item() == pytest.approx(theirs.item(), rel=1e-12)
+    loss.backward()
+    theirs.backward()
+    np.testing.assert_allclose(x.grad.numpy()[[0, 2]], y.grad.numpy(), rtol=1e-12)
+    assert not x.grad.numpy()[1].any()
+    assert ts.nn.nll_loss(values, targets).item() == pytest.approx(-(values[0, 1] + values[2, 2]) / 2)
+
+
+@given(norm_type=st.sampled_from([0.5, 1.0, 2.0, 3.5, np.inf]), limit=st.floats(0, 9), seed=st.integers(0, 2**31))
+def test_every_norm_is_clipped_as_pytorch_does(norm_type, limit, seed):
+    torch = oracle("torch")
+    rng = np.random.default_rng(seed)
+    gradients = [np.asarray(rng.standard_normal(shape)) for shape in [(2, 3), (), (4,)]]
+    ours = [ts.tensor(np.zeros(g.shape), requires_grad=True) for g in gradients]
+    theirs = [torch.zeros(g.shape, dtype=torch.float64, requires_grad=True) for g in gradients]
+    for p, q, g in zip(ours, theirs, gradients, strict=True):
+        p.grad, q.grad = ts.tensor(g), torch.tensor(g)
+    expected = float(torch.nn.utils.clip_grad_norm_(theirs, limit, norm_type=norm_type))
+    assert ts.nn.clip_grad_norm_(iter(ours), limit, norm_type) == pytest.approx(expected, rel=1e-12)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("values", [[np.inf, 1.0], [np.nan, 1.0], [np.nan, np.inf], [-np.inf, 0.0]])
+@pytest.mark.parametrize("norm_type", [1.0, 2.0, np.inf])
+def test_a_norm_that_is_not_finite_is_pytorchs_or_an_error(values, norm_type):
+    torch = oracle("torch")
+    w, v = ts.tensor(np.zeros(2), requires_grad=True), torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    w.grad, v.grad = ts.tensor(values), torch.tensor(values, dtype=torch.float64)
+    with pytest.raises(RuntimeError, match=r"the norm of the gradients is (nan|inf)"):
+        ts.nn.clip_grad_norm_([w], 1.0, norm_type, error_if_nonfinite=True)
+    np.testing.assert_array_equal(w.grad.numpy(), values)
+    expected = float(torch.nn.utils.clip_grad_norm_([v], 1.0, norm_type))
+    np.testing.assert_equal(ts.nn.clip_grad_norm_([w], 1.0, norm_type), expected)
+    np.testing.assert_array_equal(w.grad.numpy(), v.grad.numpy())
+
+
 def test_a_time_major_batch_needs_no_reshaping():
     logits = np.random.default_rng(0).standard_normal((3, 2, 4))
     targets = np.array([[0, 1], [2, -100], [3, 3]])
@@ -107,6 +153,19 @@ def test_the_norm_has_its_root():
     [
         (lambda: ts.nn.mse_loss(ts.zeros(3, 1), ts.zeros(3)), ValueError, r"shape \(3, 1\), target \(3,\)"),
         (lambda: ts.nn.cross_entropy(ts.zeros(3, 2), [0, 1]), ValueError, r"shape \(3,\).*got \(2,\)"),
+        (
+            lambda: ts.nn.cross_entropy(ts.zeros(2, 5, 3), np.zeros((2, 3), int)),  # PyTorch's layout
+            ValueError,
+            r"one id for each row of logits \(2, 5, 3\) with the classes on the last axis, got \(2, 3\)",
+        ),
+        (lambda: ts.nn.cross_entropy(ts.zeros(2, 0), [0, 0]), ValueError, r"V >= 1 classes last, got \(2, 0\)"),
+        (lambda: ts.nn.cross_entropy(1.0, [0]), ValueError, r"V >= 1 classes last, got \(\)"),
+        (lambda: ts.nn.cross_entropy("ab", [0]), TypeError, "logits must be a tensor or an array of numbers"),
+        (lambda: ts.nn.clip_grad_norm_([], -1.0), ValueError, "max_norm must not be negative, got -1.0"),
+        (lambda: ts.nn.clip_grad_norm_([], 1.0, 0), ValueError, "norm_type must be above 0, got 0"),
+        (lambda: ts.nn.clip_grad_value_([], -1.0), ValueError, "clip_value must not be negative, got -1.0"),
+        (lambda: ts.nn.clip_grad_norm_(ts.nn.Linear(1, 1), 1.0), TypeError, r"a Linear; give its \.parameters\(\)"),
+        (lambda: ts.nn.clip_grad_norm_([3.0], 1.0), TypeError, r"parameters\[0\] is of type float"),
         (
             lambda: ts.nn.cross_entropy(ts.zeros(2, 2), [0, 2]),
             IndexError,

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from oracles import oracle
 
 import tinyseq as ts
 
@@ -100,6 +101,104 @@ def test_to_a_device_keeps_values_names_and_what_an_optimiser_holds():
     assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
     ts.nn.cross_entropy(model(np.zeros((2, 1), dtype=int)), np.zeros((2, 1), dtype=int)).backward()
     assert all(p.grad is not None for p in parameters)
+
+
+def test_every_wrong_shape_and_dtype_is_listed_and_nothing_is_changed():
+    model = Tagger()
+    before = model.state_dict()
+    state = {name: value + 1 for name, value in before.items()}
+    state["rnn.weight_hh_l0"], state["output.bias"] = np.zeros((3, 4)), np.full(4, "a")
+    with pytest.raises(ValueError, match=r"rnn\.weight_hh_l0 has shape \(3, 4\).*; output\.bias holds <U1") as caught:
+        model.load_state_dict(state)
+    assert "embedding" not in str(caught.value)
+    assert all(np.array_equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+def test_a_state_of_pytorch_needs_no_conversion():
+    torch = oracle("torch")
+    theirs, ours = torch.nn.GRU(2, 3), ts.nn.GRU(2, 3)
+    for state in (theirs.state_dict(), dict(theirs.named_parameters())):
+        ours.load_state_dict(state)
+        assert all(np.array_equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
+
+
+class Tied:
+    """An output layer that reads the vectors of the embedding; a model of either library."""
+
+    def __init__(self, nn):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 3)
+        self.output = nn.Linear(3, 5)
+        self.output.weight = self.embedding.weight
+
+
+def test_a_shared_parameter_counts_once_and_loads_under_any_of_its_names():
+    torch = oracle("torch")
+    ours = type("Ours", (Tied, ts.nn.Module), {})(ts.nn)
+    theirs = type("Theirs", (Tied, torch.nn.Module), {})(torch.nn)
+    assert repr(ours).splitlines()[0] == "Ours: 20 parameters"
+    assert list(ours.state_dict()) == ["embedding.weight", "output.bias"]
+    state = {name: value.numpy() for name, value in theirs.state_dict().items()}
+    assert "output.weight" in state  # PyTorch lists it under both names
+    ours.load_state_dict(state)
+    assert np.array_equal(ours.output.weight.numpy(), state["embedding.weight"])
+    del state["embedding.weight"]  # and safetensors keeps one, whichever
+    ours.load_state_dict({name: value + 1 for name, value in state.items()})
+    assert np.array_equal(ours.embedding.weight.numpy(), state["output.weight"] + 1)
+    with pytest.raises(ValueError, match=r"embedding\.weight and output\.weight are one parameter in the model, but"):
+        ours.load_state_dict({**state, "embedding.weight": np.zeros((5, 3))})
+    with pytest.raises(KeyError, match=r"missing: embedding\.weight"):
+        ours.load_state_dict({"output.bias": state["output.bias"]})
+
+
+def test_modules_in_a_plain_list_are_an_error_and_not_forgotten():
+    class Stack(ts.nn.Module):
+        def __init__(self):
+            self.layers = []
+            for _ in range(2):
+                self.layers.append(ts.nn.Linear(2, 2))
+
+    with pytest.raises(TypeError, match=r"Stack\.layers is a list of modules.*neither be trained.*ts\.nn\.ModuleList"):
+        ts.optim.SGD(Stack().parameters(), lr=0.1)
+
+
+def test_lists_of_lists_have_pytorchs_names():
+    nested = lambda nn: nn.ModuleList([nn.ModuleList([nn.Linear(1, 2)]), nn.Sequential(nn.Linear(2, 1), nn.Dropout())])
+    assert list(nested(ts.nn).state_dict()) == list(nested(oracle("torch").nn).state_dict())
+
+
+def test_a_function_is_a_step_of_sequential_and_an_attribute_is_none():
+    model = ts.nn.Sequential(ts.nn.Linear(2, 3), ts.tanh, ts.nn.Linear(3, 1))
+    model.again = model[0]
+    assert len(model) == 3
+    assert [name for name, _ in model.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+    x = np.ones(2)
+    np.testing.assert_array_equal(model(x).numpy(), model[2](ts.tanh(model[0](x))).numpy())
+
+
+def test_modules_that_hold_each_other_are_gone_through_once():
+    model = ts.nn.Sequential(ts.nn.Linear(2, 2))
+    model[0].parent = model
+    assert list(model.state_dict()) == ["0.weight", "0.bias"]
+    assert len(list(model.eval().modules())) == 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: ts.nn.Linear(1, 1).load_state_dict(None),
+            "state must be a dictionary of arrays by name, got None",
+        ),
+        (lambda: ts.nn.Linear(1, 1).to("gpu"), r"to\(\) takes \"cpu\", \"cuda\" or a dtype .* got 'gpu'"),
+        (lambda: ts.nn.Linear(1, 1).to("int32"), "floating-point numbers, which int32 are not"),
+        (lambda: ts.nn.ModuleList([ts.tanh]), "a ModuleList holds modules, got"),
+        (lambda: ts.nn.Sequential(3), "a step of Sequential is a module or a function, got int"),
+    ],
+)
+def test_bad_use_is_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
 
 
 def test_without_strict_what_fits_is_loaded_and_shapes_still_count():

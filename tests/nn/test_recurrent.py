@@ -186,8 +186,83 @@ def test_dropout_between_layers_only_while_training():
         (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[4]), r"2 integers.*got shape \(1,\)"),
         (lambda: ts.nn.RNN(2, 0), r"hidden_size must be at least 1, got 0"),
         (lambda: ts.nn.GRU(2, 3, reset="never"), r'"after" or "before"'),
+        (lambda: ts.nn.LSTMCell(2, 0), r"hidden_size must be at least 1, got 0"),
+        (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), [ts.ones(1, 1, 3)]), r"pair \(h, c\) of tensors, got 1 of them"),
+        (lambda: ts.nn.LSTMCell(2, 3)(ts.ones(1, 2), ts.ones(1, 3)), r"pair \(h, c\) of tensors, got Tensor"),
+        (lambda: ts.nn.GRUCell(2, 3)(ts.ones(1, 2), ts.ones(1, 4)), r"shape \(1, 3\) \(B, H\), got \(1, 4\)"),
+        (lambda: ts.nn.RNN(2, 3)(ts.ones(4, 2, 2), lengths=[[1], [1, 2]]), "lengths must be integers in a rectangular"),
     ],
 )
 def test_bad_input_is_named_with_what_was_found_and_expected(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ts.nn.LSTM(2, 3.0), "hidden_size must be a whole number, got 3.0"),
+        (lambda: ts.nn.GRU(2, 3)(ts.ones(4, 1, 2), (ts.ones(1, 1, 3),) * 2), "one tensor h, got a tuple of 2; only"),
+        (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), (None, None)), "state h must be a tensor or an array of numbers"),
+    ],
+)
+def test_bad_types_are_named(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("name", sorted(LAYERS))
+def test_arrays_are_states_and_an_empty_batch_has_empty_results(name):
+    net, x = layer(name, 2, 3, 2, bidirectional=True), np.ones((5, 1, 2))
+    arrays = np.random.default_rng(0).standard_normal((2, 4, 1, 3))
+    tensors = tuple(map(ts.tensor, arrays))
+    found, expected = (arrays, tensors) if name == "LSTM" else (arrays[:1], tensors[:1])
+    states = [tuple(parts) if name == "LSTM" else parts[0] for parts in (found, expected)]
+    assert np.array_equal(net(x, states[0])[0].numpy(), net(x, states[1])[0].numpy())
+    output, state = net(np.ones((5, 0, 2)), lengths=[])
+    assert output.shape == (5, 0, 6)
+    assert (state[0] if name == "LSTM" else state).shape == (4, 0, 3)
+
+
+@given(
+    name=st.sampled_from(sorted(LAYERS)),
+    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
+    batch_first=st.booleans(),
+    bidirectional=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_a_ragged_batch_with_states_in_three_layers_is_each_sequence_alone(
+    name, lengths, batch_first, bidirectional, seed
+):
+    """With initial states, and their gradients; a sequence alone is given without a batch axis."""
+    rng = np.random.default_rng(seed)
+    ts.manual_seed(seed)
+    net = layer(name, 2, 3, 3, bidirectional=bidirectional, batch_first=batch_first)
+    count = 2 if name == "LSTM" else 1
+    values = rng.standard_normal((4, len(lengths), 2))
+    starts = rng.standard_normal((count, 3 * (1 + bidirectional), len(lengths), 3))
+
+    def run(x, start, lengths=None):
+        """Output and final states, and the gradients at x, initial states and parameters."""
+        leaves = [ts.tensor(part, requires_grad=True) for part in (x, *start)]
+        output, final = net(leaves[0], tuple(leaves[1:]) if count == 2 else leaves[1], lengths)
+        results = [output, *(final if count == 2 else [final])]
+        net.zero_grad()
+        sum((result**3).sum() for result in results).backward()
+        gradients = [leaf.grad.numpy() for leaf in leaves]
+        return [result.numpy() for result in results], gradients, [p.grad.numpy() for p in net.parameters()]
+
+    close = {"rtol": 1e-9, "atol": 1e-11}
+    time_first = lambda array: np.swapaxes(array, 0, 1) if batch_first else array
+    (output, *finals), (x_grad, *start_grads), together = run(time_first(values), starts, lengths)
+    each = []
+    for b, length in enumerate(lengths):
+        (alone, *ends), (alone_x, *alone_starts), weights = run(values[:length, b], starts[:, :, b])
+        each.append(weights)
+        np.testing.assert_allclose(time_first(output)[:length, b], alone, **close)
+        np.testing.assert_allclose(time_first(x_grad)[:length, b], alone_x, **close)
+        assert not time_first(output)[length:, b].any()
+        for found, expected in zip([*finals, *start_grads], [*ends, *alone_starts], strict=True):
+            np.testing.assert_allclose(found[:, b], expected, **close)
+    for found, *parts in zip(together, *each, strict=True):
+        np.testing.assert_allclose(found, sum(parts), rtol=1e-8, atol=1e-10)

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.ops.shape import expand_dims, transpose
-from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.autograd.tensor import TensorLike, constant_like
 from tinyseq.nn import init
+from tinyseq.nn.checks import check_positive, initial, real
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
 from tinyseq.nn.module import Module
 
@@ -15,6 +16,7 @@ class Cell(Kind, Module):
     """What RNNCell, LSTMCell and GRUCell share."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
+        check_positive(input_size=input_size, hidden_size=hidden_size)
         rows = self.gates * hidden_size
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -25,7 +27,7 @@ class Cell(Kind, Module):
             self.bias_ih = init.fan_in((rows,), hidden_size, dtype)
             self.bias_hh = init.fan_in((rows,), hidden_size, dtype)
 
-    def forward(self, x: Tensor, state: Any = None) -> Any:
+    def forward(self, x: TensorLike, state: Any = None) -> Any:
         """One step.
 
         Args:
@@ -36,16 +38,17 @@ class Cell(Kind, Module):
             The new state, shaped as ``state``.
 
         Raises:
-            ValueError: for a shape that does not fit.
+            ValueError, TypeError: for a shape or values that do not fit.
         """
+        x = real(x, self.weight_ih, "x")
         if x.ndim != 2 or x.shape[1] != self.input_size:
             raise ValueError(f"x must have shape (B, {self.input_size}), got {x.shape}")
         shape = (x.shape[0], self.hidden_size)
         zeros = constant_like(self.weight_hh, np.zeros(shape))
-        parts = (zeros,) * self.states if state is None else (state,) if self.states == 1 else tuple(state)
+        parts = (zeros,) * self.states if state is None else initial(state, self.weight_hh, self.states)
         for part in parts:
             if part.shape != shape:
-                raise ValueError(f"the state must have shape {shape}, got {part.shape}")
+                raise ValueError(f"state must have shape {shape} (B, H), got {part.shape}")
         z, bias_hh = self.weight_ih @ transpose(x), None
         if self.bias:
             bias_hh = expand_dims(self.bias_hh, 1)

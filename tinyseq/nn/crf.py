@@ -21,7 +21,7 @@ from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
-from tinyseq.nn.layers import check_ids
+from tinyseq.nn.checks import as_ids, check_ids, check_positive
 from tinyseq.nn.module import Module
 
 Pair = tuple[int, int]
@@ -65,8 +65,7 @@ class CRF(Module):
         forbidden_start: Iterable[int] = (),
         dtype: str = "float32",
     ) -> None:
-        if num_tags < 1:
-            raise ValueError(f"num_tags must be at least 1, got {num_tags}")
+        check_positive(num_tags=num_tags)
         self.num_tags = num_tags
         self.start = init.uniform((num_tags,), 0.1, dtype)
         self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
@@ -98,7 +97,7 @@ class CRF(Module):
             ValueError, IndexError: for shapes, lengths or ids that do not fit, with what was found.
         """
         batch, stops, real = _batch(scores, lengths, self.num_tags)
-        ids = np.asarray(tags.numpy() if isinstance(tags, Tensor) else tags)
+        ids = as_ids(tags, "tags")
         single = ids.ndim == 1
         ids = ids[:, None] if single else ids
         if ids.shape != real.shape:

@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import numpy as np
-
-from tinyseq.autograd.ops.elementwise import sqrt
+from tinyseq.autograd.ops.elementwise import sqrt, where
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import mean, var
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init
+from tinyseq.nn.checks import as_ids, check_ids, check_positive, real
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
 
@@ -21,6 +20,9 @@ class Linear(Module):
         bias: whether there is a b.
         dtype: of the parameters.
 
+    Raises:
+        ValueError, TypeError: a size is no whole number from 1 upwards.
+
     Attributes:
         weight: (out_features, in_features).
         bias: (out_features,), or None.
@@ -32,16 +34,22 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: str = "float32") -> None:
+        check_positive(in_features=in_features, out_features=out_features)
         self.weight = init.fan_in((out_features, in_features), in_features, dtype)
         self.bias = init.fan_in((out_features,), in_features, dtype) if bias else None
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(..., in_features) to (..., out_features)."""
+    def forward(self, x: TensorLike) -> Tensor:
+        """(..., in_features) to (..., out_features).
+
+        Raises:
+            ValueError, TypeError: the last axis is another one, or something holds no real numbers.
+        """
+        x = real(x, self.weight, "Linear: x")
         if x.shape[-1:] != self.weight.shape[1:]:
             raise ValueError(
                 f"Linear: x has shape {x.shape}; its last axis must be {self.weight.shape[1]} (in_features)"
             )
-        y = x @ self.weight.T
+        y: Tensor = x @ self.weight.T
         return y if self.bias is None else y + self.bias
 
 
@@ -51,11 +59,12 @@ class Embedding(Module):
     Args:
         num_embeddings: how many ids there are; ids run from 0.
         embedding_dim: the length of a vector.
-        padding_idx: an id whose vector is 0 and stays so; a negative one counts from the end.
+        padding_idx: an id whose vector is not learnt: it begins as 0, and its gradient is 0. A negative one counts
+            from the end.
         dtype: of the vectors.
 
     Raises:
-        ValueError: ``padding_idx`` is no id.
+        ValueError, TypeError: a size is no whole number from 1 upwards, or ``padding_idx`` is no id.
 
     Attributes:
         weight: (num_embeddings, embedding_dim).
@@ -69,6 +78,7 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: str = "float32"
     ) -> None:
+        check_positive(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         self.weight = init.normal((num_embeddings, embedding_dim), dtype=dtype)
         self.padding_idx = padding_idx
         if padding_idx is not None:
@@ -83,24 +93,16 @@ class Embedding(Module):
         """Integers of any shape to that shape with an axis for the vector.
 
         Raises:
-            IndexError: for an id outside [0, num_embeddings), with its value and place.
+            IndexError: for an id outside [0, num_embeddings), with its value and place, or ids that are no integers.
+            ValueError: for rows of different lengths.
         """
-        chosen = np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids)
+        chosen = as_ids(ids, "ids")
         check_ids(chosen, self.weight.shape[0], "Embedding")
         picked: Tensor = getitem(self.weight, chosen)
-        if self.padding_idx is not None:  # the padding's vector is 0; this keeps its gradient 0 too
-            picked = picked * constant_like(self.weight, (chosen != self.padding_idx)[..., None] * 1.0)
+        padding = chosen == self.padding_idx
+        if padding.any():
+            picked = where(constant_like(self.weight, padding[..., None]), picked.detach(), picked)
         return picked
-
-
-def check_ids(ids: Any, count: int, name: str) -> None:
-    """Raise IndexError for the first id that lies outside [0, count)."""
-    if ids.dtype.kind not in "iu":
-        raise IndexError(f"{name} takes integer ids, got {ids.dtype}")
-    wrong = (ids < 0) | (ids >= count)
-    if wrong.any():
-        place = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise IndexError(f"{name}: id {int(ids[place])} at position {place} lies outside [0, {count})")
 
 
 class Dropout(Module):
@@ -108,23 +110,42 @@ class Dropout(Module):
 
     Args:
         p: the probability, in [0, 1).
-        shared: axes along which one mask serves all; ``shared=(0,)`` on (T, B, F) is the variational dropout of
-            Gal and Ghahramani (2016), one mask a sequence.
+        shared: the axis, or axes, along which one mask serves all; ``shared=0`` on (T, B, F) is the variational dropout
+            of Gal and Ghahramani (2016), one mask a sequence.
+
+    Raises:
+        ValueError: ``p`` is out of range.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> y = ts.nn.Dropout(0.5, shared=0)(ts.ones(7, 2, 3))
+        >>> bool((y.numpy() == y.numpy()[0]).all())
+        True
     """
 
-    def __init__(self, p: float = 0.5, shared: tuple[int, ...] = ()) -> None:
+    def __init__(self, p: float = 0.5, shared: int | tuple[int, ...] = ()) -> None:
         if not 0 <= p < 1:
-            raise ValueError(f"p must lie in [0, 1), got {p}")
+            raise ValueError(f"p, the probability of dropping, must lie in [0, 1), got {p}")
         self.p = p
-        self.shared = shared
+        self.shared = (shared,) if isinstance(shared, int) else tuple(shared)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """A tensor of x's shape."""
+    def forward(self, x: TensorLike) -> Tensor:
+        """A tensor of x's shape; x itself in evaluation.
+
+        Raises:
+            ValueError: ``shared`` names an axis that x does not have.
+        """
+        x = constant(x)
         if not self.training or self.p == 0:
             return x
-        shape = tuple(1 if axis in self.shared else side for axis, side in enumerate(x.shape))
+        for axis in self.shared:
+            if not -x.ndim <= axis < x.ndim:
+                raise ValueError(f"Dropout: shared has the axis {axis}, but x has shape {x.shape}")
+        shared = {axis % x.ndim for axis in self.shared}
+        shape = tuple(1 if axis in shared else side for axis, side in enumerate(x.shape))
         keep = generator().random(shape) >= self.p
-        return x * constant_like(x, keep / (1 - self.p))
+        dropped: Tensor = x * constant_like(x, keep / (1 - self.p))
+        return dropped
 
 
 class LayerNorm(Module):
@@ -135,18 +156,35 @@ class LayerNorm(Module):
         eps: added to the variance.
         dtype: of the parameters.
 
+    Raises:
+        ValueError, TypeError: ``features`` is no whole number from 1 upwards.
+
     Attributes:
         weight, bias: (features,).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.LayerNorm(2)([[1.0, 3.0]]).numpy().round(3)
+        array([[-1.,  1.]], dtype=float32)
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: str = "float32") -> None:
+        check_positive(features=features)
         self.weight = init.constant((features,), 1.0, dtype)
         self.bias = init.constant((features,), 0.0, dtype)
         self.eps = eps
 
     def forward(self, x: TensorLike) -> Tensor:
-        """A tensor of x's shape."""
-        x = constant(x)
+        """A tensor of x's shape.
+
+        Raises:
+            ValueError, TypeError: the last axis is another one, or something holds no real numbers.
+        """
+        x = real(x, self.weight, "LayerNorm: x")
+        if x.shape[-1:] != self.weight.shape:
+            raise ValueError(
+                f"LayerNorm: x has shape {x.shape}; its last axis must be {self.weight.shape[0]} (features)"
+            )
         centred = x - mean(x, axis=-1, keepdims=True)
         deviation: Tensor = sqrt(var(x, axis=-1, keepdims=True) + self.eps)
         return centred / deviation * self.weight + self.bias

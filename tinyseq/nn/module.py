@@ -58,9 +58,22 @@ class Module:
 
     # -- what it holds -------------------------------------------------------------------------------------------------
 
+    def _held(self) -> Iterator[tuple[str, "Parameter | Module"]]:
+        """The parameters and modules directly inside, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Parameter | Module):
+                yield name, value
+            elif isinstance(value, list | tuple | dict):
+                inside = value.values() if isinstance(value, dict) else value
+                if any(isinstance(part, Parameter | Module) for part in inside):
+                    raise TypeError(
+                        f"{type(self).__name__}.{name} is a {type(value).__name__} of modules or parameters, which "
+                        "would neither be trained nor saved; make it a ts.nn.ModuleList, or give each its own attribute"
+                    )
+
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly inside, with their names."""
-        return ((name, value) for name, value in vars(self).items() if isinstance(value, Module))
+        return ((name, value) for name, value in self._held() if isinstance(value, Module))
 
     def modules(self) -> Iterator["Module"]:
         """This module and all inside it, each once."""
@@ -73,19 +86,24 @@ class Module:
                 stack.extend(child for _, child in reversed(list(module.children())))
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, with its dotted name."""
+        """Every parameter once, with its dotted name; one that is shared has the first of its names.
+
+        Raises:
+            TypeError: modules or parameters lie in a list or a dictionary, where they cannot be found.
+        """
         seen: set[int] = set()
-        for name, parameter in self._all_parameters(prefix):
+        for name, parameter in self._all_names(prefix):
             if id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield name, parameter
 
-    def _all_parameters(self, prefix: str) -> Iterator[tuple[str, Parameter]]:
-        for name, value in vars(self).items():
+    def _all_names(self, prefix: str = "", above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Parameter]]:
+        """Every name of every parameter; modules that hold each other are gone through once on each way down."""
+        for name, value in self._held():
             if isinstance(value, Parameter):
                 yield prefix + name, value
-            elif isinstance(value, Module):
-                yield from value._all_parameters(f"{prefix}{name}.")
+            elif id(value) not in above | {id(self)}:
+                yield from value._all_names(f"{prefix}{name}.", above | {id(self)})
 
     def parameters(self) -> Iterator[Parameter]:
         """Every parameter once."""
@@ -115,7 +133,14 @@ class Module:
             parameter.grad = None
 
     def to(self, target: Any) -> Self:
-        """Move the parameters to a device (``"cpu"``, ``"cuda"``) or convert them to a dtype, without gradients."""
+        """Move the parameters to a device (``"cpu"``, ``"cuda"``) or convert them to a dtype, without gradients.
+
+        Raises:
+            TypeError: ``target`` is neither a device nor a dtype of floating-point numbers.
+            RuntimeError: ``"cuda"`` without CuPy.
+        """
+        if target not in ("cpu", "cuda"):
+            _check_float(target)
         for parameter in self.parameters():
             array = parameter._array
             moved = to_device(array, target) if target in ("cpu", "cuda") else array.astype(target)
@@ -139,10 +164,15 @@ class Module:
 
         Raises:
             KeyError: for missing and unexpected names, all of them listed.
-            ValueError: for a shape that differs.
+            ValueError: for shapes that differ, all of them listed, and for what holds no real numbers; also for two
+                different values under two names of one parameter.
+            TypeError: ``state`` is no dictionary.
         """
-        own = dict(self.named_parameters())
-        missing, unexpected = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a dictionary of arrays by name, got {type(state).__name__}")
+        own, first = dict(self._all_names()), {id(parameter): name for name, parameter in self.named_parameters()}
+        given = {first[id(own[name])] for name in state if name in own}  # any one name of a shared parameter will do
+        missing, unexpected = sorted(set(first.values()) - given), sorted(state.keys() - own.keys())
         if strict and (missing or unexpected):
             parts = [
                 f"{kind}: {', '.join(names)}"
@@ -150,12 +180,9 @@ class Module:
                 if names
             ]
             raise KeyError(f"state_dict does not fit {type(self).__name__}; {'; '.join(parts)}")
-        arrays = {name: np.asarray(state[name]) for name in own if name in state}
-        for name, array in arrays.items():
-            if array.shape != own[name].shape:
-                raise ValueError(
-                    f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model"
-                )
+        arrays = {name: _array(state[name]) for name in own if name in state}
+        if wrong := [*_misfits(arrays, own), *_contradictions(arrays, own, first)]:
+            raise ValueError("; ".join(wrong))
         for name, array in arrays.items():
             own[name].copy_(array)
 
@@ -178,8 +205,53 @@ class Module:
         return f"<details{opened}><summary>{title}</summary><table>{head}{''.join(rows)}</table></details>"
 
 
+def _array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
+    """An entry of a state_dict, also one of PyTorch's, as a NumPy array."""
+    value = value.detach() if hasattr(value, "detach") else value
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+
+
+def _misfits(arrays: State, own: dict[str, Parameter]) -> Iterator[str]:
+    """What is wrong with each array by itself."""
+    for name, array in arrays.items():
+        if array.shape != own[name].shape:
+            yield f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model"
+        if array.dtype.kind not in "biuf":
+            yield f"{name} holds {array.dtype} in the state_dict, but real numbers in the model"
+
+
+def _contradictions(arrays: State, own: dict[str, Parameter], first: dict[int, str]) -> Iterator[str]:
+    """Different values for two names of one parameter."""
+    for name, array in arrays.items():
+        shared = first[id(own[name])]
+        if name != shared and not np.array_equal(array, arrays.get(shared, array)):
+            yield f"{shared} and {name} are one parameter in the model, but differ in the state_dict"
+
+
+def _check_float(target: Any) -> None:
+    try:
+        wanted = np.dtype(target)
+    except TypeError:
+        raise TypeError(f'to() takes "cpu", "cuda" or a dtype such as "float64", got {target!r}') from None
+    if wanted.kind != "f":
+        raise TypeError(f"parameters are floating-point numbers, which {wanted} are not; take float32 or float64")
+
+
 class ModuleList(Module):
-    """Modules in a list, whose parameters are found."""
+    """Modules in a list, whose parameters are found.
+
+    Args:
+        modules: what is in it at first; more can be added with `append`.
+
+    Raises:
+        TypeError: something is no module.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> layers = ts.nn.ModuleList(ts.nn.Linear(2, 2) for _ in range(3))
+        >>> len(layers), len(list(layers.parameters()))
+        (3, 6)
+    """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         for module in modules:
@@ -187,33 +259,49 @@ class ModuleList(Module):
 
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
+        if not isinstance(module, Module):
+            raise TypeError(f"a ModuleList holds modules, got {type(module).__name__}")
         setattr(self, str(len(self)), module)
         return self
 
     def __len__(self) -> int:
-        return sum(1 for _ in self.children())
+        return sum(name.isdecimal() for name in vars(self))
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter([child for _, child in self.children()])
+    def __iter__(self) -> Iterator[Any]:
+        return iter([value for name, value in vars(self).items() if name.isdecimal()])
 
-    def __getitem__(self, index: int) -> Module:
+    def __getitem__(self, index: int) -> Any:
         return list(self)[index]
 
 
 class Sequential(ModuleList):
-    """Modules in a row: each gets what the one before gave.
+    """Modules and functions in a row: each gets what the one before gave.
+
+    Args:
+        modules: the steps, each a module or a function of a tensor, such as ``ts.tanh``.
+
+    Raises:
+        TypeError: a step cannot be called.
 
     Example:
         >>> import tinyseq as ts
-        >>> ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Linear(4, 2))(ts.zeros(5, 3)).shape
+        >>> ts.nn.Sequential(ts.nn.Linear(3, 4), ts.tanh, ts.nn.Linear(4, 2))(ts.zeros(5, 3)).shape
         (5, 2)
     """
 
-    def __init__(self, *modules: Module) -> None:
-        super().__init__(modules)
+    def __init__(self, *modules: Callable[[Tensor], Tensor]) -> None:
+        for module in modules:
+            self.append(module)
+
+    def append(self, module: Callable[[Tensor], Tensor]) -> Self:
+        """Add a step at the end."""
+        if not callable(module):
+            raise TypeError(f"a step of Sequential is a module or a function, got {type(module).__name__}")
+        setattr(self, str(len(self)), module)
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last module's output."""
+        """The last step's output."""
         for module in self:
             x = module(x)
         return x

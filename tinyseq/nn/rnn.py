@@ -12,8 +12,9 @@ import numpy as np
 from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
-from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
+from tinyseq.nn.checks import as_ids, check_positive, initial, real
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -33,9 +34,7 @@ class Recurrent(Kind, Module):
         bidirectional: bool = False,
         dtype: str = "float32",
     ) -> None:
-        for name, value in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_positive(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -58,7 +57,7 @@ class Recurrent(Kind, Module):
     def _directions(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def forward(self, x: Tensor, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
+    def forward(self, x: TensorLike, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
         """Run over a batch of sequences.
 
         Args:
@@ -72,8 +71,9 @@ class Recurrent(Kind, Module):
             ``state``.
 
         Raises:
-            ValueError: for a shape or a length that does not fit, with what was found and what was expected.
+            ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
         """
+        x = real(x, next(self.parameters()), "x")
         single = x.ndim == 2
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
@@ -86,7 +86,7 @@ class Recurrent(Kind, Module):
             x = transpose(x, 1, 0, 2)
         if not x.shape[0]:
             raise ValueError(f"x must have at least one time step, got shape {x.shape} (T, B, I)")
-        initial = self._initial(state, x, single)
+        states = self._initial(state, x, single)
         active = _active(lengths, x)
         if active is not None and not all(active.all_at):
             x = where(active.outputs, x, 0.0)  # what is not finite in the padding would spoil the gradients
@@ -96,7 +96,7 @@ class Recurrent(Kind, Module):
                 x = self.dropout(x)
             outputs = []
             for direction in self._directions:
-                output, final = self._run(x, initial[len(finals)], f"l{layer}{direction}", active)
+                output, final = self._run(x, states[len(finals)], f"l{layer}{direction}", active)
                 outputs.append(output)
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)
@@ -115,10 +115,9 @@ class Recurrent(Kind, Module):
         if state is None:
             zeros = constant_like(next(self.parameters()), np.zeros((self.hidden_size, batch)))
             return [(zeros,) * self.states] * count
-        parts = (state,) if self.states == 1 else tuple(state)
-        if len(parts) != self.states:
-            raise ValueError(f"state must be a pair (h, c), got {len(parts)} tensors")
-        parts = tuple(expand_dims(part, 1) if single else part for part in parts)
+        parts = tuple(
+            expand_dims(part, 1) if single else part for part in initial(state, next(self.parameters()), self.states)
+        )
         for name, part in zip("hc", parts, strict=False):
             if part.shape != shape:
                 raise ValueError(f"state {name} must have shape {shape} (layers * directions, B, H), got {part.shape}")
@@ -170,7 +169,7 @@ def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
     if lengths is None:
         return None
     steps, batch, _ = x.shape
-    given = np.asarray(lengths.numpy() if isinstance(lengths, Tensor) else lengths)
+    given = as_ids(lengths, "lengths")
     if given.shape != (batch,) or given.dtype.kind not in "iu":
         raise ValueError(
             f"lengths must be {batch} integers, one for each sequence, got shape {given.shape} of {given.dtype}"

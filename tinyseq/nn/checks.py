@@ -1,0 +1,67 @@
+"""What layers and losses ask of what they are given; an error names the argument, what was found, and the cure."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import is_array, namespace_of
+
+
+def check_positive(**sizes: Any) -> None:
+    """Raise TypeError or ValueError for the first size that is no whole number from 1 upwards."""
+    for name, size in sizes.items():
+        if not isinstance(size, int | np.integer) or isinstance(size, bool):
+            raise TypeError(f"{name} must be a whole number, got {size!r}")
+        if size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
+
+
+def real(x: TensorLike, like: Tensor, name: str) -> Tensor:
+    """What goes into a layer, as a tensor of real numbers.
+
+    Tensors and arrays of floating-point numbers keep their dtype; lists, integers and truth values take that of the
+    layer's weight ``like``.
+    """
+    try:
+        given = constant(x, type(like._array))
+    except TypeError as error:
+        raise TypeError(f"{name} must be a tensor or an array of numbers: {error}") from error
+    isdtype = namespace_of(given._array).isdtype
+    if not isdtype(given.dtype, ("bool", "integral", "real floating")):
+        raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
+    own = isinstance(x, Tensor) or is_array(x)
+    return given if own and isdtype(given.dtype, "real floating") else given.to(like.dtype)
+
+
+def initial(state: Any, like: Tensor, count: int) -> tuple[Tensor, ...]:
+    """The parts of a state that was given, h or h and c, as tensors of real numbers."""
+    if count == 1 and isinstance(state, tuple):
+        raise TypeError(f"state must be one tensor h, got a tuple of {len(state)}; only an LSTM has a pair (h, c)")
+    if count == 2 and not (isinstance(state, tuple | list) and len(state) == 2):
+        found = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
+        raise ValueError(f"state must be a pair (h, c) of tensors, got {found}")
+    parts = (state,) if count == 1 else state
+    return tuple(real(part, like, f"state {name}") for name, part in zip("hc", parts, strict=False))
+
+
+def check_ids(ids: Any, count: int, name: str) -> None:
+    """Raise IndexError for the first id that lies outside [0, count)."""
+    if ids.dtype.kind not in "iu":
+        raise IndexError(f"{name} takes integer ids, got {ids.dtype}; convert with .astype(int) if they are whole")
+    wrong = (ids < 0) | (ids >= count)
+    if wrong.any():
+        place = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise IndexError(f"{name}: id {int(ids[place])} at position {place} lies outside [0, {count})")
+
+
+def as_ids(values: Any, name: str) -> NDArray[Any]:
+    """Ids as a NumPy array, not yet checked; an empty list holds integers."""
+    try:
+        ids = np.asarray(values.numpy() if isinstance(values, Tensor) else values)
+    except ValueError as error:
+        raise ValueError(
+            f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"
+        ) from error
+    return ids if ids.size else ids.astype(np.int64)
