@@ -82,12 +82,13 @@ from tinyseq.autograd.ops.stable import log_sigmoid, log_softmax, logaddexp, log
 from tinyseq.autograd.tape import grad, trace_backward
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.io import load, save
-from tinyseq.memory import keep_freed_memory
+from tinyseq.memory import keep_freed_memory, look_for_cycles_less_often
 from tinyseq.random import manual_seed
 
 amax, amin, permute, power = max, min, transpose, pow
 
 keep_freed_memory()
+look_for_cycles_less_often()
 
 __version__ = "0.1.0"
 

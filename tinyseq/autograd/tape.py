@@ -168,17 +168,17 @@ def walk(
     xp: Any = TENSORS if create_graph else None
     contributions: list[tuple[Parent, Any]] = []
     for node in ancestors(roots, ends or frozenset()):
-        if node not in gradients:
+        g = gradients.pop(node, None)
+        if g is None:
             continue
-        g = gradients[node] if wanted and node in wanted else gradients.pop(node)
-        saved, op, seq, attrs = node.saved, node.op, node.seq, node.attrs
+        op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
         if op.outputs:
             g = _gathered(node, gradients, wanted, g)
         if node.hooks:
             g = _hooked(node, g)
-            if wanted and node in wanted:
-                gradients[node] = g
-        if useful is not None and useful.isdisjoint(node.edges):
+        if wanted and node in wanted:
+            gradients[node] = g
+        if useful is not None and useful.isdisjoint(edges):
             continue  # the gradient of its own output was all that was wanted
         if saved is None:
             raise _freed(node)
@@ -186,10 +186,10 @@ def walk(
             xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
             saved = _reattached(node)
-        for i, parent in enumerate(node.edges):
+        for i, parent in enumerate(edges):
             if parent is None:
                 continue
-            if parent.mutated > seq and op.saves_arrays:
+            if parent.mutated > node.seq and op.saves_arrays:
                 raise _mutated(node, i)
             if useful is not None and parent not in useful:
                 continue
