@@ -43,7 +43,9 @@ def test_the_users_own_setting_is_left_alone():
     assert faults(MALLOC_TRIM_THRESHOLD_="131072") > 300  # the library's default
 
 
-@pytest.mark.parametrize(("before", "after"), [("", 10_000), ("gc.set_threshold(1234)", 1234), ("gc.set_threshold(0)", 0)])
+@pytest.mark.parametrize(
+    ("before", "after"), [("", 10_000), ("gc.set_threshold(1234)", 1234), ("gc.set_threshold(0)", 0)]
+)
 def test_cycles_are_looked_for_less_often_unless_someone_has_set_how_often(before, after):
     code = f"import gc; {before}\nimport tinyseq\nprint(gc.get_threshold()[0])"
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

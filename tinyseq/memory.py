@@ -5,7 +5,7 @@ the system, and the next step has it mapped and zeroed anew, page by page: a ten
 step. Told to keep more, it hands the same pages out again. Nothing changes on other systems.
 
 Python looks for cycles of dead objects whenever 700 (in later versions 2,000) more of them live than at the last time.
-A graph has no cycles, but a step of an LSTM makes thousands of objects, all of which live until its end: it was searched
+A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: they were searched
 several times a step in vain, for four hundredths of the time.
 """
 

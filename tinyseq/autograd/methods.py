@@ -26,6 +26,12 @@ OPERATORS = {
     "invert": "logical_not",
     "getitem": "getitem",
 }
+NUMPY_NAMES = {
+    "true_divide": "divide",
+    "power": "pow",
+    "absolute": "abs",
+    "remainder": "mod",
+}  # where they differ from ours
 REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
 METHODS = [
     "abs",
@@ -86,6 +92,35 @@ def _reshape(self: Tensor, *shape: Any) -> Tensor:
     return reshaped
 
 
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    return _numpy_call(ufunc if method == "__call__" else getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+
+
+def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    return _numpy_call(function, function.__name__, args, kwargs)
+
+
+def _numpy_call(function: Any, name: str, args: Any, kwargs: Any) -> Any:
+    """What ``np.name(tensor)`` does: our op of the name, else NumPy on constants, else an error with the cure."""
+    ours = FUNCTIONS.get(NUMPY_NAMES.get(name, name))
+    if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"}:
+        return ours(*args, **kwargs)
+    plain = [_without_graph(arg, name) for arg in args]
+    return function(*plain, **{key: _without_graph(value, name) for key, value in kwargs.items()})
+
+
+def _without_graph(value: Any, name: str) -> Any:
+    if isinstance(value, Tensor):
+        if value.node is not None:
+            raise TypeError(
+                f"np.{name} is not recorded by tinyseq; use a function of tinyseq, or np.{name}(t.detach().numpy())"
+            )
+        return value.numpy()
+    if isinstance(value, list | tuple):
+        return type(value)(_without_graph(part, name) for part in value)
+    return value
+
+
 def install() -> None:
     """Give Tensor its operators and methods."""
     for symbol, name in OPERATORS.items():
@@ -94,5 +129,7 @@ def install() -> None:
         setattr(Tensor, f"__r{symbol}__", _reflected(FUNCTIONS[OPERATORS[symbol]]))
     for name in METHODS:
         setattr(Tensor, name, FUNCTIONS[name])
+    Tensor.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+    Tensor.__array_function__ = _array_function  # type: ignore[attr-defined]
     setattr(Tensor, "reshape", _reshape)  # noqa: B010 (the type checker knows the method already)
     Tensor.T = property(lambda self: FUNCTIONS["transpose"](self))  # type: ignore[assignment]

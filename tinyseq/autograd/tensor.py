@@ -315,12 +315,6 @@ class Tensor:
         values = self.numpy()
         return values.astype(dtype) if dtype is not None or copy else values
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        return _numpy_call(ufunc if method == "__call__" else getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return _numpy_call(function, function.__name__, args, kwargs)
-
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
             raise RuntimeError("only leaves and constants can be copied deeply; detach() the result of an op first")
@@ -368,26 +362,6 @@ class Tensor:
         def __getitem__(self, index: Any) -> "Tensor": ...
         def reshape(self, *shape: Any) -> "Tensor": ...
         def __getattr__(self, name: str) -> Callable[..., "Tensor"]: ...
-
-
-class Parameter(Tensor):
-    """A leaf that a module learns.
-
-    Args:
-        data: the initial values, any array or tensor.
-        requires_grad: False for a frozen parameter.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.Parameter([0.5, -0.5])
-        tensor([ 0.5, -0.5], requires_grad=True)
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
-        super().__init__(constant(data)._array)
-        self.requires_grad_(requires_grad)
 
 
 def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -443,32 +417,6 @@ def _check_differentiable(array: Array) -> None:
 
 def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
     return Tensor.requires_grad_(kind(array), requires_grad)
-
-
-_NUMPY_NAMES = {"true_divide": "divide", "power": "pow", "absolute": "abs", "remainder": "mod"}
-
-
-def _numpy_call(function: Any, name: str, args: Any, kwargs: Any) -> Any:
-    """What ``np.name(tensor)`` does: our op of the name, else NumPy on constants, else an error with the cure."""
-    from tinyseq.autograd.op import FUNCTIONS
-
-    ours = FUNCTIONS.get(_NUMPY_NAMES.get(name, name))
-    if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"}:
-        return ours(*args, **kwargs)
-    plain = [_without_graph(arg, name) for arg in args]
-    return function(*plain, **{key: _without_graph(value, name) for key, value in kwargs.items()})
-
-
-def _without_graph(value: Any, name: str) -> Any:
-    if isinstance(value, Tensor):
-        if value.node is not None:
-            raise TypeError(
-                f"np.{name} is not recorded by tinyseq; use a function of tinyseq, or np.{name}(t.detach().numpy())"
-            )
-        return value.numpy()
-    if isinstance(value, list | tuple):
-        return type(value)(_without_graph(part, name) for part in value)
-    return value
 
 
 def as_node(value: Tensor) -> Parent:

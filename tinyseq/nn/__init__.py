@@ -1,12 +1,12 @@
 """Layers, losses and initialisers, with PyTorch's names and layouts."""
 
-from tinyseq.autograd.tensor import Parameter
 from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.crf import CRF, bio_rules
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinyseq.nn.losses import clip_grad_norm_, clip_grad_value_, cross_entropy, mse_loss, nll_loss
 from tinyseq.nn.module import Module, ModuleList, Sequential
+from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.rnn import GRU, LSTM, RNN
 from tinyseq.nn.seq2seq import EncoderDecoder
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.autograd.tensor import Parameter, Tensor
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.nn.parameter import Parameter
 from tinyseq.random import generator
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import scope
-from tinyseq.autograd.tensor import Parameter, Tensor
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import to_device, to_numpy
+from tinyseq.nn.parameter import Parameter
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 

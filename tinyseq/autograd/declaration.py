@@ -1,0 +1,141 @@
+"""What is known about an op: its value, its rules, and what its tests and drawings need."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+from tinyseq.backend import NAMESPACES, Array
+
+Rule = Callable[..., Any]
+
+
+class Domain(NamedTuple):
+    """Where random tests may draw an argument from: an interval less the points to keep away from."""
+
+    low: float = -3.0
+    high: float = 3.0
+    avoid: tuple[float, ...] = ()
+
+
+REAL = Domain()
+POSITIVE = Domain(0.3, 3.0)
+NONZERO = Domain(avoid=(0.0,))
+UNIT = Domain(-0.9, 0.9)
+
+
+class Summed(NamedTuple):
+    """A rule for an argument that takes many uses at once.
+
+    ``rule(xp, terms)`` gets a list of ``(upstream gradient, *saved)``, one for each use of the same leaf, and returns
+    the sum of their gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses
+    may have been broadcast to different shapes: `summed_to` brings each one back before they are added. A single use
+    is ``one(xp, upstream gradient, *saved)``, as any other rule.
+    """
+
+    rule: Rule
+    one: Rule
+
+    def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
+        return self.one(xp, g, *saved)
+
+
+def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
+    if g.shape == shape:
+        return g
+    extra = len(g.shape) - len(shape)
+    spread = (extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1)
+    axes = (*range(extra), *spread)
+    return xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """The rules of an op with any number of inputs: the i-th is ``rule(xp, g, i, *saved)``."""
+
+    rule: Rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return lambda xp, g, *saved, **attrs: self.rule(xp, g, i, *saved, **attrs)
+
+
+class Op:
+    """One op's record; `op` says what each part means."""
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any] | str,
+        vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None,
+        saves: tuple[str, ...] = (),
+        *,
+        module: str,
+        broadcasts: bool = False,
+        outputs: bool = False,
+        tex: str = "",
+        domain: Domain | tuple[Domain, ...] = REAL,
+        analytic: bool = True,
+        calls: str = "elementwise",
+        reference: Callable[..., Any] | None = None,
+    ) -> None:
+        if isinstance(forward, str):
+            forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.name = name
+        self.forward = forward
+        self.kernels = Kernels(forward)
+        self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.required = tuple(name for name, default in self.defaults.items() if default is inspect.Parameter.empty)
+        self.vjp = vjp
+        self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
+        self.saves = saves
+        self.broadcasts = broadcasts
+        self.outputs = outputs
+        self.tex = tex
+        self.domain = domain
+        self.analytic = analytic
+        self.calls = calls
+        self.reference = reference
+        self.module = module
+        star = "*" if self.variadic else ""
+        # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
+        self.save: Callable[..., tuple[Any, ...]] = eval(
+            f"lambda out, {star}{', '.join(self.inputs)}: ({''.join(f'{part}, ' for part in saves)})"
+        )
+        self.saves_arrays = any(part in self.inputs for part in saves)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+class Kernels(dict[type, Callable[..., Array]]):
+    """An op's forward function for each kind of array, made when the first of its kind arrives."""
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        self.forward = forward
+
+    def __missing__(self, kind: type) -> Callable[..., Array]:
+        library_name = getattr(self.forward, "library_name", None)
+        xp = NAMESPACES[kind]
+        kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
+        self[kind] = kernel
+        return kernel
+
+
+def _named_unary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x: getattr(xp, name)(x)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+def _named_binary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x, y: getattr(xp, name)(x, y)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+_BY_NAME = {1: _named_unary, 2: _named_binary}

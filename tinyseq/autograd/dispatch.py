@@ -1,0 +1,217 @@
+"""Running ops: the public function of each computes the value, and records it if a gradient may be asked of it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.anomaly import anomaly_label, check_forward
+from tinyseq.autograd.declaration import Op
+from tinyseq.autograd.graph import Node, Output, Parent, tick
+from tinyseq.autograd.modes import MODE, Label, Mode
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import NAMESPACES, Array
+
+
+def public_function(record: Op) -> Callable[..., Any]:
+    if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
+        return _general(record)
+    return _unary(record) if len(record.inputs) == 1 else _binary(record)
+
+
+def _unary(record: Op) -> Callable[..., Any]:
+    kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+
+    def call(x: Any, /) -> Tensor:
+        if not isinstance(x, Tensor):
+            x = constant(x)
+        a, parent = x._array, x.node
+        kind = type(a)
+        out = kernels[kind](a)
+        if type(out) is not kind:  # a zero-dimensional result of NumPy is a scalar, not an array
+            out = NAMESPACES[kind].asarray(out)
+        label = MODE.get().plain
+        if label is None:
+            return _checked(record, (a,), (parent,), out)
+        if parent is None or not differentiable:
+            return Tensor(out)
+        return _recorded(out, record, (parent,), save(out, a) if saves else (), label)
+
+    return call
+
+
+def _binary(record: Op) -> Callable[..., Any]:
+    kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+
+    def call(x: Any, y: Any, /) -> Tensor:
+        if isinstance(x, Tensor) and isinstance(y, Tensor):
+            a, b, p, q = x._array, y._array, x.node, y.node
+            kind = type(a)
+            if type(b) is not kind:
+                operands(record, (x, y))  # says how to bring them together
+        else:
+            (a, p), (b, q) = operands(record, (x, y))
+            kind = type(a) if type(a) in NAMESPACES else type(b)
+        try:
+            out = kernels[kind](a, b)
+        except (ValueError, TypeError) as error:
+            raise explained(record, (a, b), error) from error
+        if type(out) is not kind:
+            out = NAMESPACES[kind].asarray(out)
+        label = MODE.get().plain
+        if label is None:
+            return _checked(record, (a, b), (p, q), out)
+        if (p is None and q is None) or not differentiable:
+            return Tensor(out)
+        return _recorded(out, record, (p, q), save(out, a, b) if saves else (), label)
+
+    return call
+
+
+def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...], out: Array) -> Tensor:
+    """The result where recording is off, or where anomalies are looked for."""
+    mode = MODE.get()
+    if mode.anomaly:
+        check_forward(record, raw, (out,), mode)
+    if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
+        return Tensor(out)
+    return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
+
+
+def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: tuple[Any, ...], label: Label) -> Tensor:
+    """``Tensor(out, Node(...))`` in one call instead of three: this runs for every op of a step."""
+    node = _new(Node)
+    node.op = record
+    node.edges = edges
+    node.saved = saved
+    node.attrs = _NO_ATTRS
+    node.shape = out.shape
+    node.dtype = out.dtype
+    node.label = label
+    node.hooks = None
+    node.seq = tick()
+    tensor = _new(Tensor)
+    tensor._array = out
+    tensor.node = node
+    return tensor
+
+
+_new = object.__new__
+
+
+def _general(record: Op) -> Callable[..., Any]:
+    arity, names = len(record.inputs), tuple(record.defaults)
+
+    def call(*args: Any, **attrs: Any) -> Any:
+        if len(args) > arity and not record.variadic:
+            attrs.update(zip(names, args[arity:], strict=False))
+            args = args[:arity]
+        if len(args) < arity and not record.variadic:
+            raise TypeError(f"{record.name} takes {arity} tensors ({', '.join(record.inputs)}), got {len(args)}")
+        return apply(record, args, attrs)
+
+    return call
+
+
+def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be asked of it."""
+    if unknown := attrs.keys() - record.defaults.keys():
+        raise TypeError(f"{record.name} has no setting {min(unknown)!r}; it has {sorted(record.defaults)}")
+    for name in record.required:
+        if name not in attrs:
+            raise TypeError(f"{record.name} needs {name}=")
+    attrs = {**record.defaults, **attrs}
+    raw: tuple[Any, ...]
+    parents: tuple[Parent | None, ...]
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        raw, parents = (args[0]._array,), (args[0].node,)
+        xp = NAMESPACES[type(raw[0])]
+    else:
+        raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
+        xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
+    try:
+        out = record.forward(xp, *raw, **attrs)
+    except (ValueError, TypeError, IndexError) as error:
+        raise explained(record, raw, error, attrs) from error
+    outs = [part if type(part) in NAMESPACES else xp.asarray(part) for part in (out if record.outputs else (out,))]
+    mode = MODE.get()
+    if mode.anomaly:
+        check_forward(record, raw, outs, mode)
+    if record.vjp is None or not mode.grad or not any(parents):
+        tensors = [Tensor(part) for part in outs]
+        return tensors if record.outputs else tensors[0]
+    node = _node(record, raw, parents, attrs, outs, mode)
+    if not record.outputs:
+        return Tensor(outs[0], node)
+    return [_output(part, node, i) for i, part in enumerate(outs)]
+
+
+def _output(part: Array, node: Node, i: int) -> Tensor:
+    """``Tensor(part, Output(node, i))`` in one call instead of three, as `_recorded`."""
+    output = _new(Output)
+    output.node = node
+    output.index = i
+    output.shape = part.shape
+    output.dtype = part.dtype
+    output.hooks = None
+    tensor = _new(Tensor)
+    tensor._array = part
+    tensor.node = output
+    return tensor
+
+
+def _node(
+    record: Op,
+    raw: tuple[Any, ...],
+    parents: tuple[Parent | None, ...],
+    attrs: dict[str, Any],
+    outs: list[Array],
+    mode: Mode,
+) -> Node:
+    label: Label = anomaly_label(mode) if mode.anomaly else mode.label
+    saved = record.save(outs if record.outputs else outs[0], *raw)
+    shape = tuple([part.shape for part in outs]) if record.outputs else outs[0].shape
+    return Node(record, parents, saved, attrs, shape, outs[0].dtype if outs else None, label)
+
+
+_NO_ATTRS: dict[str, Any] = {}
+
+
+def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
+    """Raw values and graph parents of an op's arguments, all of one array library.
+
+    Python numbers stay numbers and NumPy scalars become such, so that they never widen a float32 array. Arrays are
+    copied: whoever owns one may write to it before the backward pass reads it.
+    """
+    library = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
+    pairs: list[tuple[Any, Parent | None]] = []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            pairs.append((arg._array, arg.node))
+        elif library is not None and isinstance(arg, np.generic):  # before float, which np.float64 also is
+            pairs.append((arg.item(), None))
+        elif library is not None and isinstance(arg, bool | int | float | complex):
+            pairs.append((arg, None))
+        else:
+            pairs.append((constant(arg, library)._array, None))
+    found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) in NAMESPACES}
+    if len(found) > 1:
+        named = " and ".join(f"{_argument(record, i)} is {library}" for library, i in found.items())
+        raise TypeError(f'{record.name}: {named}; move one with .to("cuda") or .to("cpu")')
+    return pairs
+
+
+def _argument(record: Op, i: int) -> str:
+    return f"{record.inputs[0]}[{i}]" if record.variadic else record.inputs[i]
+
+
+def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str, Any] | None = None) -> Exception:
+    """The array library's complaint, with the op, its arguments' shapes, its settings and the place in the model."""
+    shapes = ", ".join(
+        f"{_argument(record, i)}{tuple(a.shape) if hasattr(a, 'shape') else '=' + repr(a)}" for i, a in enumerate(raw)
+    )
+    settings = "".join(f", {key}={value!r}" for key, value in (attrs or {}).items() if value != record.defaults[key])
+    label = MODE.get().label
+    place = f" (in {label})" if label.scope or label.step is not None else ""
+    kind = type(error) if type(error) in (ValueError, TypeError, IndexError) else ValueError
+    return kind(f"{record.name}({shapes}{settings}){place}: {error}")
