@@ -18,6 +18,10 @@ CASES = [
     ("Adagrad", {"lr": 0.2, "weight_decay": 0.01}),
     ("RMSprop", {"lr": 0.02}),
     ("RMSprop", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.01}),
+    ("RMSprop", {"lr": 0.02, "centered": True}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-4, "momentum": 0.5, "centered": True}),
+    ("Adam", {"lr": 0.05, "eps": 1e-3}),
+    ("Adagrad", {"lr": 0.2, "eps": 1e-2}),
 ]
 
 
@@ -101,11 +105,43 @@ def test_a_parameter_that_is_given_twice_is_updated_once():
         (lambda w: ts.optim.SGD([w], lr=0.1, weight_decay=-1), "weight_decay must not be negative, got -1"),
         (lambda w: ts.optim.SGD([w], lr=0.1, nesterov=True), "nesterov needs a momentum above 0"),
         (lambda w: ts.optim.AdamW([w], betas=(0.9, 1.0)), r"both betas must lie in \[0, 1\), got \(0.9, 1.0\)"),
+        (lambda w: ts.optim.Adam([w], betas=0.9), "betas must be two numbers.* got 0.9"),
+        (lambda w: ts.optim.Adam([w], eps=-1), "eps must not be negative, got -1"),
+        (lambda w: ts.optim.SGD([w], lr=0.1, momentum=-0.9), "momentum must not be negative, got -0.9"),
+        (lambda w: ts.optim.RMSprop([w], alpha=1.0), r"alpha must lie in \[0, 1\), got 1.0"),
+        (lambda w: ts.optim.SGD([w], lr=float("nan")), "lr must not be negative, got nan"),
     ],
 )
 def test_bad_settings_are_named(make, message):
     with pytest.raises(ValueError, match=message):
         make(ts.tensor([1.0], requires_grad=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: ts.optim.SGD(ts.nn.Linear(1, 1), lr=0.1),
+            r"of type Linear; give a list, or a model's \.parameters\(\)",
+        ),
+        (lambda: ts.optim.SGD(ts.nn.Linear(1, 1).named_parameters(), lr=0.1), r"parameters\[0\] is of type tuple"),
+        (lambda: ts.optim.SGD([{"params": []}], lr=0.1), r"parameters\[0\] is of type dict, but must be a tensor"),
+        (lambda: ts.optim.Adam([ts.ones(1)], lr="0.1"), "lr must be a number, got '0.1'"),
+        (lambda: ts.optim.Adam([ts.ones(1)]).load_state_dict(None), "state must be a dictionary.*got NoneType"),
+    ],
+)
+def test_what_is_no_parameter_or_number_is_named(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+def test_a_tensor_of_one_element_is_a_learning_rate():
+    w = ts.tensor([1.0], requires_grad=True)
+    w.grad = ts.ones(1)
+    optimizer = ts.optim.SGD([w], lr=ts.tensor(0.5))
+    optimizer.step()
+    assert w.tolist() == [0.5]
+    assert optimizer.state_dict() == {"lr": 0.5}
 
 
 def test_nothing_to_optimise_is_an_error():
@@ -191,6 +227,11 @@ def test_the_cosine_with_a_warm_up_is_the_cosine_after_it():
         ({"0.mean": np.zeros(2)}, "no 'lr', only '0.mean'"),
         ({"lr": 0.1, "1.mean": np.zeros(2)}, "'1.mean', but there are 1 parameters"),
         ({"lr": 0.1, "weight": np.zeros(2)}, "'weight', but there are 1 parameters"),
+        (
+            {"lr": 0.1, "0.momentum": np.zeros(2)},
+            "remembers momentum of parameter 0, but this Adam remembers mean, square",
+        ),
+        ({"lr": 0.1, "0.step": 3}, "remembers step of parameter 0, but this Adam remembers mean, square, step"),
         ({"lr": 0.1, "0.mean": np.zeros(3)}, r"0\.mean has shape \(3,\).*but \(2,\) is needed"),
     ],
 )

@@ -1,7 +1,7 @@
 """Optimisers, each a rule for one parameter's update; names, defaults and trajectories are PyTorch's."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,30 +15,29 @@ class Optimizer:
 
     A subclass defines `update`, the new value of one parameter from its gradient and its state.
 
+    Args:
+        parameters: what is updated, such as a model's ``parameters()``; those without a gradient stay as they are.
+        lr: the learning rate.
+        weight_decay: the strength of a penalty on the squared norm.
+
     Attributes:
         lr: the learning rate, free to be changed between steps.
         parameters: what is updated, each once.
 
     Raises:
-        TypeError: ``parameters`` is a single tensor.
+        TypeError: ``parameters`` is a single tensor or a module, or holds what is no tensor.
         ValueError: there is no parameter, one is a computed tensor, or a setting is out of range.
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> None:
-        if isinstance(parameters, Tensor):
-            raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
-        self.parameters = list({id(parameter): parameter for parameter in parameters}.values())
-        if not self.parameters:
-            raise ValueError("parameters is empty: there is nothing to optimise")
-        for i, parameter in enumerate(self.parameters):
-            if not parameter.is_leaf:
-                raise ValueError(f"parameters[{i}] was computed from other tensors; give those, which hold the values")
-        for name, value in (("lr", lr), ("weight_decay", weight_decay)):
-            if not value >= 0:
-                raise ValueError(f"{name} must not be negative, got {value}")
-        self.lr = lr
-        self.weight_decay = weight_decay
+        self.parameters = _leaves(parameters)
+        self.lr = _not_negative("lr", lr)
+        self.weight_decay = _not_negative("weight_decay", weight_decay)
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
+
+    def remembered(self) -> set[str] | None:
+        """The names of all that `update` keeps in a parameter's state; None for a rule that does not tell."""
+        return None
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """The new value of a parameter; ``state`` is what the rule remembers of it, empty at first."""
@@ -74,8 +73,11 @@ class Optimizer:
         """Restore what `state_dict` gave; everything is checked before anything is changed.
 
         Raises:
-            ValueError: if the state has no learning rate, or an entry that fits no parameter.
+            TypeError: ``state`` is no dictionary.
+            ValueError: if the state has no learning rate, an entry that fits no parameter, or is that of another rule.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
         if "lr" not in state:
             raise ValueError(f"the optimiser's state has no 'lr', only {', '.join(map(repr, state)) or 'nothing'}")
         fresh: list[dict[str, Any]] = [{} for _ in self.parameters]
@@ -86,8 +88,43 @@ class Optimizer:
                     raise ValueError(f"the optimiser's state has {key!r}, but there are {len(fresh)} parameters")
                 like = self.parameters[int(index)]
                 fresh[int(index)][name] = int(value) if name == "step" else _fitting(value, like, key)
+        expected = self.remembered()
+        for i, found in enumerate(fresh):
+            if expected is not None and found and set(found) != expected:
+                rule, names = type(self).__name__, ", ".join(sorted(found))
+                wanted = ", ".join(sorted(expected)) or "nothing"
+                raise ValueError(f"the state remembers {names} of parameter {i}, but this {rule} remembers {wanted}")
         self.states = fresh
         self.lr = float(state["lr"])
+
+
+def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """The parameters, each once, or an error that says what else was given."""
+    if isinstance(parameters, Tensor):
+        raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
+    if not isinstance(parameters, Iterable):
+        raise TypeError(f"parameters is of type {type(parameters).__name__}; give a list, or a model's .parameters()")
+    leaves: dict[int, Tensor] = {}
+    for i, parameter in enumerate(parameters):
+        if not isinstance(parameter, Tensor):
+            found = type(parameter).__name__
+            raise TypeError(f"parameters[{i}] is of type {found}, but must be a tensor; give a model's .parameters()")
+        if not parameter.is_leaf:
+            raise ValueError(f"parameters[{i}] was computed from other tensors; give those, which hold the values")
+        leaves[id(parameter)] = parameter
+    if not leaves:
+        raise ValueError("parameters is empty: there is nothing to optimise")
+    return list(leaves.values())
+
+
+def _not_negative(name: str, value: Any) -> float:
+    """A setting as a plain number; a tensor of one element will do."""
+    plain = value.item() if hasattr(value, "item") else value
+    if not isinstance(plain, int | float):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not plain >= 0:
+        raise ValueError(f"{name} must not be negative, got {plain}")
+    return plain
 
 
 def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
@@ -99,6 +136,14 @@ def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
 
 class SGD(Optimizer):
     """w - lr * g, with momentum and Nesterov's look-ahead if wanted.
+
+    Args:
+        parameters, lr, weight_decay: as for `Optimizer`.
+        momentum: the share of the last step's direction that is kept (Polyak, 1964).
+        nesterov: take the gradient's direction as if the momentum's step had been made (Sutskever and others, 2013).
+
+    Raises:
+        TypeError, ValueError: as for `Optimizer`.
 
     Example:
         >>> import tinyseq as ts
@@ -119,10 +164,14 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        self.momentum = _not_negative("momentum", momentum)
         if nesterov and not momentum:
             raise ValueError("nesterov needs a momentum above 0")
-        self.momentum = momentum
         self.nesterov = nesterov
+
+    def remembered(self) -> set[str]:
+        """The running sum of gradients, if there is a momentum."""
+        return {"momentum"} if self.momentum else set()
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """v = momentum v + g; w - lr v."""
@@ -136,6 +185,14 @@ class SGD(Optimizer):
 
 class Adam(Optimizer):
     """Running means of the gradient and of its square (Kingma and Ba, 2015).
+
+    Args:
+        parameters, lr, weight_decay: as for `Optimizer`.
+        betas: the shares of the two means that are kept at each step.
+        eps: added to the root, so that nothing is divided by 0.
+
+    Raises:
+        TypeError, ValueError: as for `Optimizer`.
 
     Example:
         >>> import tinyseq as ts
@@ -156,10 +213,14 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"both betas must lie in [0, 1), got {betas}")
+        if not (isinstance(betas, tuple | list) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
+            raise ValueError(f"betas must be two numbers, and both betas must lie in [0, 1), got {betas}")
         self.betas = betas
-        self.eps = eps
+        self.eps = _not_negative("eps", eps)
+
+    def remembered(self) -> set[str]:
+        """The number of steps, and the two running means."""
+        return {"step", "mean", "square"}
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g², both over 1 - b^t; then w - lr m / (sqrt(s) + eps)."""
@@ -173,7 +234,23 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay apart from the gradient's means (Loshchilov and Hutter, 2019)."""
+    """Adam with the weight decay apart from the gradient's means (Loshchilov and Hutter, 2019).
+
+    Args:
+        parameters, lr, betas, eps: as for `Adam`.
+        weight_decay: each step first multiplies the value by 1 - lr * weight_decay.
+
+    Raises:
+        TypeError, ValueError: as for `Optimizer`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([1.0], requires_grad=True)
+        >>> w.grad = ts.zeros(1)
+        >>> ts.optim.AdamW([w], lr=0.1, weight_decay=0.5).step()
+        >>> w.numpy()
+        array([0.95])
+    """
 
     def __init__(
         self,
@@ -195,13 +272,34 @@ class AdamW(Adam):
 
 
 class Adagrad(Optimizer):
-    """Steps divided by the root of all squared gradients so far (Duchi and others, 2011)."""
+    """Steps divided by the root of all squared gradients so far (Duchi and others, 2011).
+
+    Args:
+        parameters, lr, weight_decay: as for `Optimizer`.
+        eps: added to the root, so that nothing is divided by 0.
+
+    Raises:
+        TypeError, ValueError: as for `Optimizer`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([1.0], requires_grad=True)
+        >>> optimizer = ts.optim.Adagrad([w], lr=0.5)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w.numpy().round(6)
+        array([0.5])
+    """
 
     def __init__(
         self, parameters: Iterable[Tensor], lr: float = 1e-2, weight_decay: float = 0.0, eps: float = 1e-10
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
-        self.eps = eps
+        self.eps = _not_negative("eps", eps)
+
+    def remembered(self) -> set[str]:
+        """The sum of squares."""
+        return {"square"}
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """s = s + g²; w - lr g / (sqrt(s) + eps)."""
@@ -211,7 +309,27 @@ class Adagrad(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """Steps divided by the root of a running mean of squared gradients (Hinton's lecture 6e, 2012)."""
+    """Steps divided by the root of a running mean of squared gradients (Hinton's lecture 6e, 2012).
+
+    Args:
+        parameters, lr, weight_decay: as for `Optimizer`.
+        alpha: the share of the mean that is kept at each step.
+        eps: added to the root, so that nothing is divided by 0.
+        momentum: the share of the last step that is kept.
+        centered: divide by the standard deviation, from which the mean gradient is taken off (Graves, 2013).
+
+    Raises:
+        TypeError, ValueError: as for `Optimizer`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([1.0], requires_grad=True)
+        >>> optimizer = ts.optim.RMSprop([w], lr=0.01)
+        >>> (w * w).sum().backward()
+        >>> optimizer.step()
+        >>> w.numpy().round(6)
+        array([0.9])
+    """
 
     def __init__(
         self,
@@ -221,17 +339,29 @@ class RMSprop(Optimizer):
         eps: float = 1e-8,
         weight_decay: float = 0.0,
         momentum: float = 0.0,
+        centered: bool = False,
     ) -> None:
         super().__init__(parameters, lr, weight_decay)
+        if not 0 <= alpha < 1:
+            raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
         self.alpha = alpha
-        self.eps = eps
-        self.momentum = momentum
+        self.eps = _not_negative("eps", eps)
+        self.momentum = _not_negative("momentum", momentum)
+        self.centered = centered
+
+    def remembered(self) -> set[str]:
+        """The running mean of squares, and what the options need."""
+        options = {"momentum": self.momentum, "mean": self.centered}
+        return {"square", *(name for name, wanted in options.items() if wanted)}
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """s = a s + (1 - a) g²; w - lr g / (sqrt(s) + eps)."""
+        """s = a s + (1 - a) g²; w - lr g / (sqrt(s) + eps), with s - m² for s if centred on m = a m + (1 - a) g."""
         gradient = self.decayed(value, gradient)
-        s = state["square"] = self.alpha * state.get("square", 0) + (1 - self.alpha) * (gradient * gradient)
-        change = gradient / (namespace_of(value).sqrt(s) + self.eps)
+        spread = s = state["square"] = self.alpha * state.get("square", 0) + (1 - self.alpha) * (gradient * gradient)
+        if self.centered:
+            m = state["mean"] = self.alpha * state.get("mean", 0) + (1 - self.alpha) * gradient
+            spread = s - m * m
+        change = gradient / (namespace_of(value).sqrt(spread) + self.eps)
         if self.momentum:
             change = state["momentum"] = self.momentum * state.get("momentum", 0) + change
         return value - self.lr * change
