@@ -60,6 +60,11 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
         ts.load(path)
 
 
+def test_a_folder_is_no_model_file(tmp_path):
+    with pytest.raises(ModelFileError, match="is a folder; expected a model"):
+        ts.load(tmp_path)
+
+
 def with_header(header, data=b""):
     """A safetensors file with a header of one's own."""
     return len(header).to_bytes(8, "little") + header + data

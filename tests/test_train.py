@@ -301,6 +301,54 @@ def test_a_weight_that_is_not_finite_is_told_from_an_op():
         list(train(lambda step: Loss(w.sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
 
 
+# -- arguments ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"task": 3}, TypeError, "task must be a function from a step's number to a ts.train.Loss, got 3"),
+        ({"task": lambda step: ts.tensor(1.0)}, TypeError, r"must return ts\.train\.Loss\(value, tokens\), got Tensor"),
+        ({"task": lambda step: Loss(1.0, 1)}, TypeError, "the value of a Loss must be a tensor.*got float"),
+        (
+            {"task": lambda step: Loss(ts.ones(2), 1)},
+            ValueError,
+            r"must be one number, got shape \(2,\); take its mean",
+        ),
+        ({"optimizer": None}, TypeError, "optimizer must be an optimiser, such as .*, got None"),
+        ({"steps": 2.0}, TypeError, "steps must be a whole number, got 2.0"),
+        ({"clip": -1.0}, ValueError, "clip must be above 0, or None for no clipping, got -1.0"),
+        ({"schedule": 0.1}, TypeError, "schedule must be a function from a step's number to its rate, got 0.1"),
+        ({"callbacks": print}, TypeError, "callbacks must be a list of functions"),
+        ({"callbacks": [None]}, TypeError, r"callbacks must be a list of functions, got \[None\]"),
+        (
+            {"checkpoint": "run.safetensors"},
+            TypeError,
+            r"must be ts\.train\.Checkpoint\(path, model\), got 'run.safetens",
+        ),
+        ({"validation": lambda: 1.0}, TypeError, r"validation must be a ts\.train\.Validation"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_an_argument_of_another_kind_is_named_before_a_step_is_taken(arguments, error, message):
+    w = ts.tensor(1.0, requires_grad=True)
+    usual = {"task": lambda step: Loss(ts.square(w), 1), "optimizer": ts.optim.SGD([w], lr=0.1), "steps": 2}
+    with pytest.raises(error, match=message):
+        list(train(**{**usual, **arguments}))
+    assert w.item() == 1.0
+
+
+def test_a_measure_that_gives_no_number_is_named():
+    w = ts.nn.Linear(1, 1)
+    validation = Validation(w, lambda: None, every=1)
+    with pytest.raises(TypeError, match="measure must return a number, got NoneType"):
+        list(
+            train(
+                lambda step: Loss(w(ts.ones(1)).sum(), 1), ts.optim.SGD(w.parameters()), steps=1, validation=validation
+            )
+        )
+
+
 # -- validation, logs, callbacks ---------------------------------------------------------------------------------------
 
 

@@ -94,6 +94,8 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     from safetensors import SafetensorError, safe_open
 
     path = Path(path)
+    if path.is_dir():
+        raise ModelFileError(f"{path}: is a folder; expected a model saved by tinyseq")
     if not path.is_file():
         raise ModelFileError(f"{path}: no such file; expected a model saved by tinyseq")
     try:

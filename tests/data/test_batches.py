@@ -90,7 +90,7 @@ def test_the_generator_alone_decides_the_shuffle():
 
 def test_what_cannot_be_cut_is_an_error():
     with pytest.raises(ValueError, match=r"ids must be one text of shape \(N,\), found shape \(2, 2\)"):
-        Windows(np.zeros((2, 2)), steps=1, batch=1)
+        Windows(np.zeros((2, 2), int), steps=1, batch=1)
     with pytest.raises(ValueError, match="steps and batch must be positive, found steps=0 and batch=1"):
         Windows([1, 2], steps=0, batch=1)
     with pytest.raises(ValueError, match="3 symbols are too few for batch=3, which needs at least 4"):
@@ -104,3 +104,20 @@ def test_what_cannot_be_padded_is_an_error():
         padded([[1], [[2]]])
     with pytest.raises(ValueError, match="size must be positive, found 0"):
         bucketed([1, 2], 0)
+    with pytest.raises(ValueError, match=r"one number for each sequence \(N,\), found shape \(1, 2\)"):
+        bucketed([[1, 2]], 1)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, found float64; round"),
+        (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, found <U5; a Vocabulary makes them"),
+        (lambda: padded([[1], [1.5]]), "sequence 1 must hold integers, found float64"),
+        (lambda: padded([[1], [[2], [3, 4]]]), "sequence 1 must hold integers, found rows of different lengths"),
+        (lambda: bucketed([1.5, 2.0], 1), "lengths must hold integers, found float64"),
+    ],
+)
+def test_no_fraction_is_cut_off_without_a_word(call, message):
+    with pytest.raises(TypeError, match=message):
+        call()

@@ -77,6 +77,26 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
         assert np.array_equal(value, before[name])
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda model: list(model.fit("", steps=1)), "the text has 0 symbols; a language model needs at least 2"),
+        (lambda model: model.perplexity("h"), "the text has 1 symbols; a language model needs at least 2"),
+        (lambda model: model.sample(-1), "length must not be negative, got -1"),
+        (lambda model: model.sample(1, temperature=-0.5), "temperature must not be negative, got -0.5"),
+        (lambda model: RNNLM("helo", hidden_size=0), "hidden_size must be at least 1, got 0"),
+    ],
+)
+def test_what_cannot_be_learnt_or_drawn_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(RNNLM("helo", hidden_size=4))
+
+
+def test_a_text_shorter_than_a_batch_and_a_window_is_learnt():
+    model = RNNLM("helo", hidden_size=4)
+    assert [report.step for report in model.fit("hello", steps=2, window=50, batch=50)] == [1, 2]
+
+
 def test_a_symbol_outside_the_vocabulary_is_named():
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
         RNNLM("helo").nats("hex")

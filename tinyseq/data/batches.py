@@ -30,6 +30,7 @@ class Windows:
 
     Raises:
         ValueError: the text is not a vector, is too short, or an argument is not positive.
+        TypeError: the text holds no integers.
 
     Example:
         >>> for inputs, targets in Windows(np.arange(8), steps=2, batch=2):
@@ -39,7 +40,7 @@ class Windows:
     """
 
     def __init__(self, ids: ArrayLike, *, steps: int, batch: int) -> None:
-        text = np.asarray(ids, np.int64)
+        text = _whole(ids, "ids")
         if text.ndim != 1:
             raise ValueError(f"ids must be one text of shape (N,), found shape {text.shape}")
         if steps < 1 or batch < 1:
@@ -81,13 +82,14 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
 
     Raises:
         ValueError: there is no sequence, or one is not a vector.
+        TypeError: a sequence holds no integers.
 
     Example:
         >>> ids, lengths = padded([[1, 2, 3], [4]])
         >>> ids.tolist(), lengths.tolist()
         ([[1, 4], [2, 0], [3, 0]], [3, 1])
     """
-    vectors = [np.asarray(sequence, np.int64) for sequence in sequences]
+    vectors = [_whole(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
     if not vectors:
         raise ValueError("no sequence to pad; a batch needs at least one")
     for i, vector in enumerate(vectors):
@@ -113,7 +115,8 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
         The batches, each as the positions of its sequences; every position from 0 to N - 1 occurs once.
 
     Raises:
-        ValueError: size is not positive.
+        ValueError: size is not positive, or the lengths are no vector.
+        TypeError: the lengths are no integers.
 
     Example:
         >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2)]
@@ -123,8 +126,22 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
     """
     if size < 1:
         raise ValueError(f"size must be positive, found {size}")
-    lengths = np.asarray(lengths, np.int64)
+    lengths = _whole(lengths, "lengths")
+    if lengths.ndim != 1:
+        raise ValueError(f"lengths must be one number for each sequence (N,), found shape {lengths.shape}")
     shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     by_length = shuffled[np.argsort(-lengths[shuffled], kind="stable")]
     batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
     return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]
+
+
+def _whole(values: ArrayLike, name: str) -> Ids:
+    """Integers as int64; a fraction would be cut off without a word."""
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise TypeError(f"{name} must hold integers, found rows of different lengths") from error
+    if found.size and found.dtype.kind not in "biu":
+        cure = "round and convert them" if found.dtype.kind == "f" else "a Vocabulary makes them of symbols"
+        raise TypeError(f"{name} must hold integers, found {found.dtype}; {cure}")
+    return found.astype(np.int64)

@@ -78,8 +78,11 @@ class NeuralLM(Module):
 
         Yields:
             A `Report` after each step.
+
+        Raises:
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
-        windows = Windows(self.vocabulary.encode(text), steps=window, batch=min(batch, len(text) - 1))
+        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=min(batch, len(text) - 1))
         optimizer = Adam(self.parameters(), lr=lr)
         schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()
@@ -93,8 +96,11 @@ class NeuralLM(Module):
         """The mean of -log P(symbol | all before it) over a text, in nats a symbol.
 
         The text is read by ``batch`` readers, each from a place of its own; only their first symbols lack a history.
+
+        Raises:
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
-        windows = Windows(self.vocabulary.encode(text), steps=window, batch=max(1, min(batch, len(text) // window)))
+        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=max(1, min(batch, len(text) // window)))
         total, count, state, training = 0.0, 0, None, self.training
         self.eval()
         with no_grad():
@@ -124,7 +130,16 @@ class NeuralLM(Module):
             prompt: what came before; without one, the first symbol is drawn evenly.
             temperature: divides the logits; below 1 bolder, at 0 always the likeliest.
             rng: where the chance comes from.
+
+        Returns:
+            The symbols, without the prompt.
+
+        Raises:
+            ValueError: ``length`` or ``temperature`` is negative, or a symbol is not in the vocabulary.
         """
+        for name, value in (("length", length), ("temperature", temperature)):
+            if not value >= 0:
+                raise ValueError(f"{name} must not be negative, got {value}")
         rng = rng or np.random.default_rng()
         ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
         drawn: list[int] = [] if len(prompt) else ids[:1]
@@ -200,6 +215,13 @@ class Reading:
 def detached(state: Any) -> Any:
     """A state as a constant: one tensor, or a pair (h, c)."""
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
+
+
+def _ids(vocabulary: Vocabulary[Any], text: Sequence[Any]) -> Any:
+    """The ids of a text in which there is something to predict."""
+    if len(text) < 2:
+        raise ValueError(f"the text has {len(text)} symbols; a language model needs at least 2, one after the other")
+    return vocabulary.encode(text)
 
 
 def _draw(logits: np.ndarray[Any, Any], temperature: float, rng: np.random.Generator) -> int:

@@ -46,6 +46,8 @@ class RNNLM(NeuralLM):
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        if hidden_size < 1:
+            raise ValueError(f"hidden_size must be at least 1, got {hidden_size}")
         embedding_size = min(hidden_size, 64) if embedding_size is None else embedding_size
         settings = {
             "hidden_size": hidden_size,

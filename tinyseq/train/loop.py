@@ -95,6 +95,8 @@ def train(
         A `Report` after each step.
 
     Raises:
+        TypeError, ValueError: an argument is of another kind, or the task gives no `Loss` of one number; the message
+            says what was found and expected.
         NonFiniteLoss: a loss or a gradient is not finite; nothing has been updated by that step.
         ModelFileError: the checkpoint is damaged, or of another run; nothing has been changed.
 
@@ -106,6 +108,7 @@ def train(
         >>> report.step, round(w.item(), 3)
         (50, 1.0)
     """
+    _check(task, optimizer, steps, clip, schedule, validation, callbacks, checkpoint)
     parts = [task, optimizer, schedule, validation, *callbacks]
     first = 0 if checkpoint is None else checkpoint.restore(parts, steps)
     start, tokens = time.perf_counter(), 0
@@ -138,7 +141,7 @@ def _updated(
 ) -> tuple[Loss, float, float]:
     """One step: the loss, its value, and the norm of its gradient."""
     before = Snapshot(task)
-    loss = task(step)
+    loss = _checked(task(step))
     value = loss.value.item()
     if not math.isfinite(value):
         raise failure(f"the loss of step {step} is {value}", step, loss.batch, task, before)
@@ -152,3 +155,49 @@ def _updated(
         optimizer.lr = schedule(step)
     optimizer.step()
     return loss, value, norm
+
+
+def _check(
+    task: object,
+    optimizer: object,
+    steps: object,
+    clip: float | None,
+    schedule: object,
+    validation: object,
+    callbacks: object,
+    checkpoint: object,
+) -> None:
+    """Raise an error for the first argument that is not what it should be, before anything is done."""
+    wanted: list[tuple[str, object, bool, str]] = [
+        ("task", task, callable(task), "a function from a step's number to a ts.train.Loss"),
+        ("optimizer", optimizer, isinstance(optimizer, Optimizer), "an optimiser, such as ts.optim.Adam(parameters)"),
+        ("steps", steps, isinstance(steps, int | np.integer), "a whole number"),
+        ("schedule", schedule, schedule is None or callable(schedule), "a function from a step's number to its rate"),
+        ("validation", validation, isinstance(validation, Validation | None), "a ts.train.Validation"),
+        (
+            "callbacks",
+            callbacks,
+            isinstance(callbacks, Sequence) and all(map(callable, callbacks)),
+            "a list of functions",
+        ),
+        ("checkpoint", checkpoint, isinstance(checkpoint, Checkpoint | None), "ts.train.Checkpoint(path, model)"),
+    ]
+    for name, value, fits, expected in wanted:
+        if not fits:
+            raise TypeError(f"{name} must be {expected}, got {value!r}")
+    if clip is not None and not clip > 0:
+        raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
+
+
+def _checked(loss: object) -> Loss:
+    """What a task gave, if it is a `Loss` of one number."""
+    if not isinstance(loss, Loss):
+        found = type(loss).__name__
+        raise TypeError(
+            f"the task must return ts.train.Loss(value, tokens), got {found}; tokens are counted for the speed"
+        )
+    if not isinstance(loss.value, Tensor):
+        raise TypeError(f"the value of a Loss must be a tensor, to go backward from, got {type(loss.value).__name__}")
+    if loss.value.size != 1:
+        raise ValueError(f"the value of a Loss must be one number, got shape {loss.value.shape}; take its mean")
+    return loss

@@ -24,6 +24,7 @@ class Validation:
 
     Raises:
         ValueError: ``every`` or ``patience`` is not positive.
+        TypeError: while training, ``measure`` gives no number.
 
     Example:
         >>> import tinyseq as ts
@@ -68,9 +69,13 @@ class Validation:
         self.model.eval()
         try:
             with no_grad():
-                value = float(self.measure())
+                measured = self.measure()
         finally:
             self.model.train(training)
+        try:
+            value = float(measured)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"measure must return a number, got {type(measured).__name__}") from error
         self.history.append((step, value))
         if value > self.best if self.higher_is_better else value < self.best:
             self.best, self.best_step, self._weights = value, step, self.model.state_dict()
