@@ -1,10 +1,13 @@
 """What races against tinyseq computes the same."""
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
+from browser import PROGRAM, chromium
 
 import tinyseq as ts
 
@@ -35,3 +38,26 @@ def test_backpropagation_through_time_by_hand_is_what_the_tape_does():
     step()
     for found, wanted in zip(step(), (*grads, given.grad.numpy()), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
+@pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
+def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
+    drawings = loaded("drawings")
+    path = drawings.page(4, tmp_path)
+    done = {
+        "fold a step": "folded.size",
+        "close a module": "closed.size",
+        "play one step": "now()",
+        "search": "hits.length",
+    }
+    with chromium() as browser:
+        for kind, act in drawings.clicks(browser).items():
+            browser.size(1400, 900)
+            browser.open(path)
+            assert not browser.run(done[kind])
+            if kind == "search":
+                browser.press("/")
+            assert 0.016 <= browser.answer(act) < 60
+            assert browser.run(done[kind])
+    assert drawings.answers(path, rounds=1).keys() == done.keys()

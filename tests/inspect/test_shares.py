@@ -1,9 +1,10 @@
 """Weights that make values for all steps at once: each step's share, against a copy of the weight for each step."""
 
-import time
+import tracemalloc
 
 import numpy as np
 import pytest
+from counted import work
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loops import layer, normal
@@ -120,18 +121,19 @@ def test_along_the_axes_that_the_rules_name_a_gradient_stays_in_its_place(op, da
             assert g is None or not np.delete(g.numpy(), position, axis=own).any()
 
 
-@pytest.mark.slow
 def test_the_price_of_a_weight_before_the_loop_grows_with_the_steps_and_not_with_their_square():
-    net = layer("LSTM", 16, 32)
+    net = layer("LSTM", 8, 16)
 
     def price(steps):
-        output, _ = net(ts.tensor(normal(0, steps, 8, 16)))
+        output, _ = net(ts.tensor(normal(0, steps, 4, 8)))
         loss = (output * output).sum()
-        best = np.inf
-        for _ in range(3):
-            start = time.process_time()
-            ts.inspect.grad_by_step(loss, net.weight_ih_l0)
-            best = min(best, time.process_time() - start)
-        return best
+        tracemalloc.start()
+        ts.inspect.grad_by_step(loss, net.weight_ih_l0)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return work(lambda: ts.inspect.grad_by_step(loss, net.weight_ih_l0)), peak
 
-    assert price(800) < 8 * price(200)  # four times, with room for noise; walks of all steps took sixteen times as long
+    (one, less), (two, more), (four, most) = price(50), price(100), price(200)
+    assert four.calls - two.calls < 2.1 * (two.calls - one.calls)  # with a walk for each step, four times as many
+    assert most - more < 2.1 * (more - less)
+    assert one.depth == two.depth == four.depth

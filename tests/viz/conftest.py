@@ -1,11 +1,12 @@
 """Small networks to draw, and whether this machine can draw at all."""
 
 import importlib.util
+import os
 import shutil
 
 import numpy as np
 import pytest
-from browser import chromium
+from browser import PROGRAM, chromium
 
 import tinyseq as ts
 from tinyseq.hmm import HMM
@@ -14,15 +15,25 @@ from tinyseq.viz import graph
 HAS_RENDERER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
 
 
+MISSING = {
+    "renders": None if HAS_RENDERER else "drawing needs pygraphviz or a `dot` program",
+    # With TINYSEQ_REQUIRE_BROWSER=1, as in CI, a test fails where there is none
+    "browser": None
+    if PROGRAM or os.environ.get("TINYSEQ_REQUIRE_BROWSER") == "1"
+    else "needs Chromium or Chrome on the PATH",
+}
+
+
 def pytest_collection_modifyitems(items):
-    skip = pytest.mark.skip(reason="drawing needs pygraphviz or a `dot` program")
     for item in items:
-        if "renders" in item.keywords and not HAS_RENDERER:
-            item.add_marker(skip)
+        for marker, reason in MISSING.items():
+            if reason and marker in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "renders: needs pygraphviz or a `dot` program")
+    config.addinivalue_line("markers", "browser: needs Chromium or Chrome")
 
 
 class CharRNN(ts.nn.Module):

@@ -5,7 +5,10 @@
     const { x, y, width, height } = element.getBoundingClientRect();
     return [x, y, x + width, y + height];
   };
-  const shown = ({ group }) => !group.classList.contains("hidden");
+  const shown = ({ group }) => {
+    const { width, height } = group.getBoundingClientRect();
+    return getComputedStyle(group).visibility === "visible" && width + height > 0;
+  };
   const shape = ({ group }) =>
     group.querySelector(":scope > :is(path, polygon, ellipse), :scope > g :is(path, polygon, ellipse)");
   const onScreen = (path, { x, y }) => {

@@ -59,6 +59,12 @@ def test_rendering_prints_nothing(capfd):
 
 
 @pytest.mark.renders
+def test_large_drawings_print_nothing_in_notebooks_either(capsys):  # where the stream of errors is Python's own
+    Drawing("graph { layout=nop2; " + "".join(f'{i} [pos="{i},0"]; ' for i in range(1001)) + "}").svg()
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.renders
 def test_the_svg_names_no_version_and_notebooks_show_it():
     svg = ABC.svg()
     assert "graphviz version" not in svg

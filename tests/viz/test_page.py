@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import needs_browser
 
 import tinyseq as ts
 from tinyseq.hmm import HMM
 from tinyseq.viz import automaton, graph, trellis
 
-pytestmark = [needs_browser, pytest.mark.renders]
+pytestmark = [pytest.mark.browser, pytest.mark.renders]
 
 NASTY = [
     "</script><script>document.body.dataset.broken = 1</script>",

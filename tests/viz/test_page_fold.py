@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import needs_browser
 
 import tinyseq as ts
 from tinyseq.viz import graph
 
-pytestmark = [needs_browser, pytest.mark.renders]
+pytestmark = [pytest.mark.browser, pytest.mark.renders]
 
 SEEN = (Path(__file__).parent / "seen.js").read_text("utf-8")
+HIDDEN = "[...boxes.values()].filter(({ group, legend }) => !legend && !group.getBoundingClientRect().width).length"
 
 
 def overlap(one, other, slack):
@@ -73,13 +73,13 @@ def test_a_closed_module_is_small_and_the_columns_close_up(opened, lstm_page):
     size = "(f => [current.X(f.high) - current.X(f.low), current.Y(f.bottom) - current.Y(f.top)])(frames.get('t1'))"
     wide, tall = browser.run(size)
     browser.click('[data-module*="rnn"]')
-    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 4 * 12
+    assert browser.run(HIDDEN) == 4 * 12
     assert browser.run("[...document.querySelectorAll('.cover text')].map(text => text.textContent)") == ["rnn.l0"] * 4
     narrow, low = browser.run(size)
     assert narrow < 0.75 * wide
     assert low < 0.6 * tall
     browser.click(".cover")
-    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+    assert browser.run(HIDDEN) == 0
     assert browser.run(size) == [wide, tall]
 
 
@@ -90,12 +90,12 @@ def test_a_folded_step_is_a_bar_that_a_click_opens(opened, lstm_page):
     x, y = browser.run("(({ left, top }) => [left + 8, top + 8])(frames.get('t1').shape.getBoundingClientRect())")
     for kind in ("mousePressed", "mouseReleased"):
         browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 15
+    assert browser.run(HIDDEN) == 15
     assert browser.run("document.querySelector('.cover text').textContent") == "t = 1"
     assert browser.run("document.querySelector('[data-step=t1]').getAttribute('aria-expanded')") == "false"
     assert browser.run(at) < before - 100
     browser.click(".cover")
-    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+    assert browser.run(HIDDEN) == 0
 
 
 def test_what_was_clicked_stays_where_it_was_when_one_has_zoomed_in(opened, lstm_page):
@@ -138,5 +138,24 @@ def test_a_page_of_a_hundred_steps_is_small_and_unfolds(opened, char_loss, tmp_p
     drawing = graph(char_loss(steps=100, kind=ts.nn.LSTM), steps=range(100), gradients=True)
     assert drawing.save(tmp_path / "hundred.html").stat().st_size < 5_000_000
     browser = opened(drawing)
+    dashed = (
+        "[...svg.querySelectorAll('.weight path')].filter(path => getComputedStyle(path).strokeDasharray !== 'none')"
+    )
+    assert browser.run(f"{dashed}.length") == 0  # hundreds of long dashed lines would make every click slow
     browser.run("byId('unfold-all').click()")
-    assert browser.run("document.querySelectorAll('g.node.hidden').length") == 0
+    assert browser.run(HIDDEN) == 0
+
+
+def test_a_click_costs_little_because_nothing_inside_of_a_closed_module_is_touched(opened, lstm_page):
+    browser = opened(lstm_page)
+    browser.run(
+        "(window.touched = [], new MutationObserver(found => touched.push(...found.map(record => record.target)))"
+        ".observe(root, { attributes: true, childList: true, subtree: true }))"
+    )
+    browser.click('[data-module*="rnn"]')
+    browser.wait_for("touched.length")
+    assert browser.run("touched.filter(element => element.closest('.nest [transform=\"scale(0)\"] > *')).length") == 0
+    assert browser.run("document.querySelectorAll('.nest [transform=\"scale(0)\"] > .node').length") == 4 * 12
+    browser.run("(touched.length = 0, toggleStep('t1'))")
+    browser.wait_for("touched.length")
+    assert browser.run("touched.filter(element => element.closest('#t0, #t1')).length") == 0

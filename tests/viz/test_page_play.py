@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from browser import needs_browser
 
 import tinyseq as ts
 from tinyseq.viz import graph, trellis
 
-pytestmark = [needs_browser, pytest.mark.renders]
+pytestmark = [pytest.mark.browser, pytest.mark.renders]
 
 
 def network(kind, steps=12, **settings):

@@ -4,6 +4,7 @@ Drawings are made as DOT, Graphviz's language, so that a user can read, change a
 `pygraphviz` first (its wheel carries Graphviz, so that pip alone is enough), then a `dot` program on the PATH.
 """
 
+import io
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -129,7 +130,8 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def _render_in_process(pygraphviz: ModuleType, dot: str, file_format: str) -> bytes:
-    with _ONE_AT_A_TIME, _graphviz_messages() as messages:
+    # pygraphviz itself warns of long layouts in large graphs, although all places are given here.
+    with _ONE_AT_A_TIME, _graphviz_messages() as messages, redirect_stderr(io.StringIO()):
         try:
             graph = pygraphviz.AGraph(string=dot)
             engine = graph.graph_attr.get("layout") or "dot"

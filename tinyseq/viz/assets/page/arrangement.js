@@ -33,16 +33,16 @@ function findCovers() {
   return found;
 }
 
+/** The covers by the nests that they hide. */
+const coveredBy = found => new Map(found.flatMap(cover => (cover.bars || [cover.key]).map(id => [id, cover])));
 /** The cover of each box that is out of sight. */
 function findHidden(found) {
   const hidden = new Map();
-  const steps = new Map(found.flatMap(cover => (cover.bars || []).map(id => [id, cover])));
-  const modules = found.filter(cover => cover.module);
-  for (const name of boxes.keys()) {
-    const column = story.columns[name];
-    const names = story.modules[name] || [];
-    const cover = steps.get(column) || modules.find(other => other.column === column && startsWith(names, other.module));
-    if (cover) hidden.set(name, cover);
+  const covered = coveredBy(found);
+  for (const { name, nest } of boxes.values()) {
+    for (let around = nest; around; around = around.parent) {
+      if (covered.has(around.id)) hidden.set(name, covered.get(around.id));
+    }
   }
   return hidden;
 }

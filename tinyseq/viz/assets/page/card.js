@@ -83,7 +83,8 @@ picture.addEventListener("wheel", hush, { passive: true });
 
 // -- from box to box by the keyboard ------------------------------------------------------------------------------------
 
-const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !box.group.classList.contains("hidden")), ...shut.values()];
+const isHidden = name => Boolean(current?.hidden.has(name));
+const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !isHidden(box.name)), ...shut.values()];
 const part = name => boxes.get(name) || shut.get(name);
 function choose(box) {
   part(chosen)?.group.classList.remove("chosen");

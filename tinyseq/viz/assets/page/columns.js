@@ -11,22 +11,41 @@ const closed = new Set(); // modules, as JSON text of their names
 const startsWith = (names, module) => module.every((part, i) => names[i] === part);
 const isClosed = names => [...closed].some(text => startsWith(names, JSON.parse(text)));
 
-// What stands in one column is moved as one, so that a click costs little however many columns there are.
+// What stands in one column is moved as one, and what stands in a module of it is hidden as one: a click costs little
+// however many columns there are.
 const KINDS = ["frames", "lines", "boxes"];
-const groups = new Map(columns.map(id => [id, KINDS.map(kind => draw("g", { class: `column ${kind}` }))]));
-function gather(kind, items, column) {
+const nests = new Map(); // ids of frames -> { id, column, module: its names, parent, groups: one for each kind, gone }
+function addNest(id, column, module, parent) {
+  const groups = KINDS.map(kind => draw("g", { class: `nest ${kind}` }));
+  nests.set(id, { id, column, module, parent, groups, gone: false });
+  parent?.groups.forEach((group, i) => group.append(groups[i]));
+}
+/** The innermost nest in a column that is of all these modules. */
+const nestOf = (column, ...modules) => nestsIn.get(column)?.findLast(nest => modules.every(names => startsWith(names, nest.module))) ?? null;
+const nestsIn = new Map();
+for (const id of columns) addNest(id, id, [], null);
+for (const nest of nests.values()) nestsIn.set(nest.id, [nest]);
+const outerFirst = Object.entries(story.frames).sort((one, other) => one[1].module.length - other[1].module.length);
+for (const [id, { column, module }] of outerFirst) {
+  if (!nestsIn.has(column)) continue;
+  addNest(id, column, module, nestOf(column, module));
+  nestsIn.get(column).push(nests.get(id));
+}
+function gather(kind, items, place) {
   for (const item of items) {
-    const id = column(item);
-    item.column = groups.has(id) ? id : null;
-    if (item.column) groups.get(id)[KINDS.indexOf(kind)].append(item.group);
+    item.nest = place(item);
+    item.column = item.nest ? item.nest.column : null;
+    item.nest?.groups[KINDS.indexOf(kind)].append(item.group);
   }
 }
-gather("frames", frames.values(), ({ id }) => story.frames[id]?.column || id);
-gather("lines", lines, ({ ends: [tail, head] }) => (columnOf(tail) === columnOf(head) ? columnOf(tail) : null));
-gather("boxes", boxes.values(), ({ name }) => columnOf(name));
+const modulesOf = name => story.modules[name] || [];
+gather("frames", frames.values(), ({ id }) => nests.get(id) ?? null);
+gather("lines", lines, ({ ends: [tail, head] }) =>
+  (columnOf(tail) === columnOf(head) ? nestOf(columnOf(tail), modulesOf(tail), modulesOf(head)) : null));
+gather("boxes", boxes.values(), ({ name }) => nestOf(columnOf(name), modulesOf(name)));
 const covers = draw("g", { class: "covers" }); // what is drawn in place of that which is folded
 const firstLine = root.querySelector(":scope > g.edge") || root.querySelector(":scope > g.node");
-for (const [around, within, on] of groups.values()) {
+for (const [around, within, on] of columns.map(id => nests.get(id).groups)) {
   firstLine?.before(around, within);
   root.append(on);
 }

@@ -52,12 +52,13 @@ function extent(moves, { X, Y }) {
 /** How far a column is moved to the right. */
 const movedBy = (column, { X }) => (column ? X(frames.get(column).low) - frames.get(column).low : 0);
 
-function shiftBy(group, [right, down]) {
-  const transform = Math.abs(right) + Math.abs(down) < 0.02 ? null : `translate(${right.toFixed(1)} ${down.toFixed(1)})`;
+const translation = ([right, down]) => (Math.abs(right) + Math.abs(down) < 0.02 ? null : `translate(${right.toFixed(1)} ${down.toFixed(1)})`);
+function transformBy(group, transform) {
   if (group.getAttribute("transform") === transform) return;
   if (transform) group.setAttribute("transform", transform);
   else group.removeAttribute("transform");
 }
+const shiftBy = (group, by) => transformBy(group, translation(by));
 
 /** The corners of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
 function rerouted(line, { X, Y, hidden }, moves) {
@@ -98,21 +99,20 @@ function drawLine(line, now, moves) {
     const { tip, line: shaft } = headed(points, line.climbs);
     line.path.setAttribute("d", rigid ? line.form : (line.climbs ? swung : straight)(line.tip ? shaft : points));
     if (line.tip) line.tip.setAttribute("points", rigid ? line.tipForm : written(tip));
+    for (const { text, x, y } of line.labels) {
+      text.setAttribute("x", rigid ? x : now.X(x) - aside);
+      text.setAttribute("y", rigid ? y : now.Y(y));
+    }
     line.bent = !rigid;
   }
-  for (const { text, x, y } of line.labels) {
-    const at = [now.X(x) - aside, now.Y(y)];
-    text.setAttribute("x", rigid ? x : at[0]);
-    text.setAttribute("y", rigid ? y : at[1]);
-    text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
-  }
+  for (const { text } of line.labels) text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
 }
 
 /** Of the lines between the same two parts of the picture one is enough, if one of the parts is a cover. */
 function drawLines(now, moves, unchanged) {
   const drawn = new Set();
   for (const line of lines) {
-    if (unchanged.has(line.column)) continue;
+    if (unchanged.has(line.column) || line.nest?.gone) continue;
     const [from, to] = line.ends.map(name => now.hidden.get(name));
     const way = from || to ? line.ends.map((name, i) => ([from, to][i]?.key || name)).join("|") : "";
     const superfluous = (from && from === to) || (way && drawn.has(way));
@@ -123,15 +123,11 @@ function drawLines(now, moves, unchanged) {
   }
 }
 
-function drawFrames({ X, Y, covers: found }, unchanged) {
-  const inside = new Set(found.flatMap(cover => cover.bars || [cover.key]));
-  for (const { id, column, group, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
-    if (unchanged.has(column)) continue;
+function drawFrames({ X, Y }, unchanged) {
+  for (const { id, column, nest, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
+    if (unchanged.has(column) || nest?.gone || shape.tagName !== "path") continue;
     const module = story.frames[id];
     const aside = movedBy(column, { X });
-    const gone = inside.has(id) || (module && (folded.has(module.column) || isClosed(module.module)));
-    group.classList.toggle("hidden", Boolean(gone));
-    if (gone || shape.tagName !== "path") continue;
     const [x, y, width, height] = [X(low) - aside, Y(from), X(high) - X(low), Y(to) - Y(from)];
     const r = Math.min(12, width / 2, height / 2);
     const [right, down] = [width - 2 * r, height - 2 * r];
@@ -194,13 +190,16 @@ function findUnchanged({ looks, moving }) {
 
 function paint(now, moves = findMoves(now)) {
   const unchanged = findUnchanged(now);
-  for (const [id, parts] of groups) for (const group of parts) shiftBy(group, [movedBy(id, now), 0]);
-  for (const [name, [right, down]] of moves) boxes.get(name).at = [boxes.get(name).x + right, boxes.get(name).y + down];
-  for (const [name, { group, column }] of boxes) {
-    if (unchanged.has(column)) continue;
-    group.classList.toggle("hidden", now.hidden.has(name));
-    const [right, down] = moves.get(name) || [0, 0];
-    if (moves.has(name)) shiftBy(group, [right - movedBy(column, now), down]);
+  const covered = coveredBy(now.covers);
+  for (const nest of nests.values()) {
+    nest.gone = covered.has(nest.id) || Boolean(nest.parent?.gone);
+    const transform = nest.gone ? "scale(0)" : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
+    for (const group of nest.groups) transformBy(group, transform);
+  }
+  for (const [name, [right, down]] of moves) {
+    const box = boxes.get(name);
+    box.at = [box.x + right, box.y + down];
+    if (!unchanged.has(box.column)) shiftBy(box.group, [right - movedBy(box.column, now), down]);
   }
   drawLines(now, moves, unchanged);
   drawFrames(now, unchanged);
@@ -216,7 +215,8 @@ function cull() {
   const scale = Math.min(room[0] / view.width, room[1] / view.height);
   const reach = room[0] / scale; // half a window on either side is ready to be moved into sight
   svg.classList.toggle("far", scale < FAR);
-  for (const [id, parts] of groups) {
+  for (const id of columns) {
+    const parts = nests.get(id).groups;
     const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
     const away = folded.has(id) || high < -reach || low > reach;
     if (parts[0].classList.contains("away") !== away) for (const part of parts) part.classList.toggle("away", away);

@@ -73,7 +73,7 @@ function pause() {
 function go(to) {
   slider.value = String(to);
   stage();
-  const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !boxes.get(name)?.group.classList.contains("hidden")));
+  const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !isHidden(name)));
   if (box && !fitted && !held.size) reveal(box);
 }
 const stepOf = moment => moment.act + (moment.boxes.map(name => story.columns[name]).find(Boolean) ?? "");

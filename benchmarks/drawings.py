@@ -1,0 +1,104 @@
+"""What drawings cost: the time of drawing a long LSTM, the size of a page, and how soon a page answers.
+
+python benchmarks/drawings.py [--quick]
+
+A page of a 100-step LSTM, with all of its steps unfolded, is opened in headless Chromium and clicked on. The time is
+the one that the browser itself tells, from the click until its effect is on the screen, in steps of 8 ms: the median
+of several clicks, and the slowest. Each line says what is wanted. --quick clicks fewer times.
+"""
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+import tinyseq as ts
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+from browser import Browser, chromium
+
+DRAWN_WITHIN = 2.0  # seconds
+PAGE_BELOW = 5e6  # bytes
+ANSWERED_WITHIN = 0.1  # seconds
+
+
+def loss_of(steps: int) -> ts.Tensor:
+    """A character LSTM with a loss at every step."""
+    ts.manual_seed(0)
+    model = ts.nn.Module()
+    model.rnn, model.out = ts.nn.LSTM(4, 8), ts.nn.Linear(8, 4)
+    ids = np.arange(steps + 1) % 4
+    output, _ = model.rnn(ts.tensor(np.eye(4, dtype=np.float32)[ids[:-1], None]))
+    return ts.nn.cross_entropy(model.out(output), ids[1:, None])
+
+
+def drawing_time(steps: int) -> float:
+    """Processor seconds for a drawing of a long LSTM without its middle, as an image."""
+    loss = loss_of(steps)
+    start = time.process_time()
+    ts.viz.graph(loss).svg()
+    return time.process_time() - start
+
+
+def page(steps: int, folder: Path) -> Path:
+    """A page with all steps of an LSTM."""
+    return ts.viz.graph(loss_of(steps), steps=range(steps), gradients=True).save(folder / "lstm.html")
+
+
+def clicks(browser: Browser) -> dict[str, Callable[[], None]]:
+    """What a person does on the page; a step and a module that have been closed are opened by the next click."""
+    return {
+        "fold a step": partial(browser.click, '[data-step="t1"]'),
+        "close a module": partial(browser.click, "[data-module]"),
+        "play one step": partial(browser.click, "#forth"),
+        "search": partial(browser.press, "t"),
+    }
+
+
+def answers(path: Path, rounds: int) -> dict[str, list[float]]:
+    """For each kind of click on a page, with all of its steps unfolded before, the seconds of each round."""
+    found = {}
+    with chromium() as browser:
+        browser.size(1400, 900)
+        for kind, act in clicks(browser).items():
+            browser.open(path)
+            browser.click("#unfold-all")
+            if kind == "search":
+                browser.press("/")
+            browser.answer(act)  # once to warm up
+            found[kind] = [browser.answer(act) for _ in range(rounds)]
+    return found
+
+
+def report(what: str, found: float, wanted: float, unit: float, name: str, more: str = "") -> bool:
+    """A line that says what was found, and whether it is as wanted."""
+    met = found < wanted
+    missed = "" if met else ", MISSED"
+    print(f"{what:40s} {found * unit:8.2f} {name} (wanted below {wanted * unit:g}{missed}){more}", flush=True)
+    return met
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true")
+    rounds = 4 if parser.parse_args(arguments).quick else 12
+    print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {os.cpu_count()} processors")
+    met = [report("drawing 1,000 steps of an LSTM, elided", drawing_time(1000), DRAWN_WITHIN, 1.0, "s")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = page(100, Path(folder))
+        met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))
+        for kind, seconds in answers(path, rounds).items():
+            slowest = f", slowest {max(seconds) * 1e3:.0f}"
+            met.append(report(kind, statistics.median(seconds), ANSWERED_WITHIN, 1e3, "ms", slowest))
+    print(f"{sum(met)} of {len(met)} are as wanted")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
