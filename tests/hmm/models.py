@@ -5,8 +5,11 @@ import numpy as np
 from tinyseq.hmm import HMM
 
 
-def random_model(rng, size, vocabulary, order=2, zeros=0.0, end=False, **names):
-    """A model whose tables are drawn from a Dirichlet distribution, some entries zero."""
+def random_model(rng, size, vocabulary, order=2, zeros=0.0, end=False, tables=None, **names):
+    """A model whose tables are drawn from a Dirichlet distribution, some entries zero.
+
+    With ``tables``, there are so many transitions, one for each step that has a full history.
+    """
 
     def table(*shape):
         weights = rng.gamma(1.0, size=shape) * (rng.random(shape) >= zeros)
@@ -16,7 +19,7 @@ def random_model(rng, size, vocabulary, order=2, zeros=0.0, end=False, **names):
     stop = rng.uniform(0.1, 0.5, size) if end else None
     going_on = np.ones(size) if stop is None else 1 - stop
     initial = tuple(table(*(size,) * (i + 1)) * (going_on[:, None] if i else 1.0) for i in range(order - 1))
-    transition = table(*(size,) * order) * going_on[:, None]
+    transition = table(*(() if tables is None else (tables,)), *(size,) * order) * going_on[:, None]
     return HMM(initial, transition, table(size, vocabulary), end=stop, **names)
 
 

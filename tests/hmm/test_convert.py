@@ -45,6 +45,40 @@ def test_the_unknown_and_float32_survive(tmp_path):
     assert again.log_likelihood(["never seen"]) == pytest.approx(np.log(0.25))
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_scores_that_change_with_time_come_back_to_the_last_bit(tmp_path, order):
+    rng = np.random.default_rng(order)
+    initial = tuple(rng.normal(size=(2,) * (i + 1)) for i in range(order - 1))
+    transition, emission = 300 * rng.normal(size=(5, *(2,) * order)), rng.normal(size=(2, 3))
+    transition[rng.random(transition.shape) < 0.2] = -np.inf
+    model = HMM.from_logs(initial, transition, emission, end=np.array([0.5, -np.inf]), symbols="xyz")
+    model.save(tmp_path / "model")
+    again = HMM.load(tmp_path / "model")
+    data = ["xyzx", "", "z", "xy"]
+    np.testing.assert_array_equal(again.log_likelihood(data), model.log_likelihood(data))
+    np.testing.assert_array_equal(again._parts[1].logs, transition)
+
+
+def test_a_damaged_file_is_refused_or_holds_a_model(tmp_path):
+    rng, path = np.random.default_rng(0), tmp_path / "model"
+    random_model(rng, 2, 2, states=["<a>", ("b", 1)], symbols="xy", unknown="y").save(path)
+    whole = path.read_bytes()
+    for size in range(len(whole)):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ModelFileError):
+            HMM.load(path)
+    for _ in range(300):
+        damaged = bytearray(whole)
+        for place in rng.integers(len(whole), size=rng.integers(1, 4)):
+            damaged[place] = rng.integers(256)
+        path.write_bytes(bytes(damaged))
+        try:
+            model = HMM.load(path)
+        except ModelFileError:
+            continue
+        assert not np.isnan(model.log_likelihood([0, 1]))
+
+
 def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelFileError, match="no such file"):
         HMM.load(tmp_path / "nothing")
@@ -87,3 +121,9 @@ def test_what_hmmlearn_lacks_is_said():
         HMM([1.0], [[1.0]], None).to_hmmlearn()
     with pytest.raises(TypeError, match="PoissonHMM has no counterpart"):
         HMM.from_hmmlearn(hmmlearn.PoissonHMM())
+    with pytest.raises(ValueError, match="this CategoricalHMM is not fitted yet"):
+        HMM.from_hmmlearn(hmmlearn.CategoricalHMM())
+    mixture = hmmlearn.GMMHMM()
+    mixture.means_ = np.zeros((1, 1, 1))
+    with pytest.raises(TypeError, match="GMMHMM has no counterpart"):
+        HMM.from_hmmlearn(mixture)

@@ -54,6 +54,38 @@ def test_with_all_states_known_one_step_is_counting(order, end):
             np.testing.assert_allclose(found[seen], wanted[seen], atol=1e-12)
 
 
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4]), st.booleans(), st.booleans())
+def test_whatever_is_learned_known_or_missing_the_likelihood_never_falls(seed, order, end, varying):
+    rng = np.random.default_rng(seed)
+    model = random_model(rng, 2, 3, order, zeros=0.2, end=end, tables=6 if varying else None)
+    data, known = [], []
+    for length in (4, 1, 6, 5, 0):
+        x, states = model.sample(length, rng)
+        data.append([symbol if rng.random() < 0.8 else None for symbol in x.tolist()])
+        known.append([state if rng.random() < 0.3 else None for state in states.tolist()])
+    learn = {name for name in ("initial", "transition", "emission", "end") if rng.random() < 0.7}
+    fitted = model.fit_em(data, known, max_steps=5, tolerance=-np.inf, learn=learn)
+    curve = np.array(fitted.log_likelihoods)
+    assert len(curve) == 6
+    assert (np.diff(curve) >= -1e-9 * np.abs(curve[1:])).all()
+    np.testing.assert_allclose(fitted.model.log_likelihood(data, known).sum(), curve[-1], rtol=1e-9, atol=1e-12)
+    found = fitted.model
+    for before, after in zip((*model._tables, model.transition), (*found._tables, found.transition), strict=True):
+        assert (after[before == 0] == 0).all()
+
+
+def test_an_end_that_is_learned_alone_leaves_the_shares_of_the_rest():
+    model = HMM([1.0, 0.0], [[0.3, 0.6], [0.3, 0.1]], [[1.0], [1.0]], end=[0.1, 0.6])
+    found = model.fit_em([[0, 0], [0]], [[0, 1], [0]], learn={"end"}, max_steps=1).model
+    np.testing.assert_allclose(found.end, [0.5, 1.0])
+    np.testing.assert_allclose(found.transition, [[0.5 / 3, 1 / 3], [0, 0]])
+
+
+def test_scores_that_are_no_probabilities_are_refused():
+    with pytest.raises(ValueError, match="initial sums to 2; it must sum to 1"):
+        HMM.from_logs(np.zeros(2), np.log(np.eye(2) + 1e-300), np.log([[0.5, 0.5]] * 2)).fit_em([0, 1])
+
+
 def test_some_known_states_pull_the_model_to_their_meaning():
     rng = np.random.default_rng(0)
     truth = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.9, 0.1], [0.1, 0.9]])

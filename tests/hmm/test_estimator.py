@@ -60,6 +60,8 @@ def test_one_array_and_lengths_as_in_hmmlearn():
     assert found.score(x, lengths=[5, 8]) == pytest.approx(found.score(data))
     with pytest.raises(ValueError, match="lengths sum to 12, but X has 13 rows"):
         found.score(x, lengths=[5, 7])
+    with pytest.raises(ValueError, match="lengths must not be negative, got -1"):
+        found.score(x, lengths=[14, -1])
     with pytest.raises(ValueError, match="lengths go with one array"):
         found.score(data, lengths=[5, 8])
 
@@ -72,6 +74,8 @@ def test_its_parameters_can_be_read_and_set():
         estimator.set_params(colour="red")
     with pytest.raises(AttributeError, match="not fitted yet"):
         estimator.predict(X)
+    with pytest.raises(ValueError, match="X holds no observations to learn from"):
+        HMMEstimator().fit([[], []])
     with pytest.raises(ValueError, match="labels can be counted"):
         HMMEstimator(emission="diag").fit(X, Y)
     with pytest.raises(ValueError, match='emission must be "categorical"'):
@@ -94,6 +98,24 @@ def test_it_can_be_cloned_searched_and_put_into_a_pipeline():
     data = random_data(np.random.default_rng(0), 3, [20] * 6)
     scores = selection.cross_val_score(HMMEstimator(2, n_features=3, n_iter=3, random_state=0), data, cv=3)
     assert np.isfinite(scores).all()
+
+
+def test_it_keeps_scikit_learns_conventions():
+    base, exceptions = oracle("sklearn.base"), oracle("sklearn.exceptions")
+    validation = oracle("sklearn.utils.validation")
+    estimator = HMMEstimator(2, n_iter=2, random_state=np.random.RandomState(0))
+    for ask in (estimator.predict, estimator.predict_proba, estimator.score, validation.check_is_fitted):
+        with pytest.raises(exceptions.NotFittedError, match=r"not fitted yet"):
+            ask(estimator if ask is validation.check_is_fitted else X)
+    before = estimator.get_params()
+    assert estimator.fit(X) is estimator
+    assert estimator.get_params() == before  # fitting leaves the arguments alone, and writes what ends in _
+    validation.check_is_fitted(estimator)
+    assert not hasattr(base.clone(estimator), "hmm_")
+    assert not base.is_classifier(estimator)  # or folds would be stratified by sequences of labels
+    assert estimator.n_features_in_ == 1
+    vectors = [np.zeros((3, 2)) + np.arange(3)[:, None], np.ones((1, 2))]
+    assert HMMEstimator(1, emission="full", n_iter=1, random_state=0).fit(vectors).n_features_in_ == 2
 
 
 def test_it_finds_the_model_that_hmmlearn_finds():

@@ -111,6 +111,7 @@ def test_bad_parameters_are_refused(arguments, message):
     [
         (np.zeros((3, 3)), r"sequence 0: observations must have shape \(T, 2\), got \(3,\)"),
         ([np.zeros((1, 2)), np.array([[0.0, np.inf]])], "sequence 1, position 0: .* must be finite"),
+        ([[["a", "b"]]], "sequence 0: observations must be numbers .*'a'"),
         (np.array([[0.0, 0.0], [np.nan, 0.0]]), "sequence 0, position 1: .* NaN throughout"),
     ],
 )

@@ -188,6 +188,20 @@ def test_log_scores_of_another_model_are_observations_too(dna):
     assert outside.viterbi([scores, scores[:1]])[1].path.tolist() == dna.viterbi("A").path.tolist()
 
 
+def test_a_batch_of_log_scores_may_be_one_array_or_tensor(dna):
+    outside = HMM(dna.initial, dna.transition, None)
+    scores = np.log(dna.emission[:, [[0, 1, 2], [3, 3, 0]]]).transpose(1, 2, 0)
+    wanted = dna.log_likelihood(["ACG", "TTA"])
+    np.testing.assert_allclose(outside.log_likelihood(scores), wanted)
+    leaf = ts.tensor(scores, requires_grad=True)
+    found = outside.log_likelihood(leaf)
+    np.testing.assert_allclose(found.numpy(), wanted)
+    slope = ts.grad(found.sum(), leaf).numpy()
+    np.testing.assert_allclose(slope, [p.states for p in dna.posterior(["ACG", "TTA"])], atol=1e-12)
+    assert outside.log_likelihood([]) == 0.0
+    assert outside.viterbi([scores[0], []])[1].log_prob == 0.0
+
+
 def test_gradients_reach_the_log_scores_of_another_model(dna):
     outside = HMM(dna.initial, dna.transition, None)
     scores = ts.tensor(np.log(dna.emission[:, [0, 1, 2]]).T, requires_grad=True)
@@ -233,6 +247,7 @@ def test_no_argument_is_ever_changed_or_shared():
         ([[0, 1], [2, 4]], "sequence 1, position 1: 4 is no symbol"),
         ([np.array([0]), np.array([1, -1])], "sequence 1, position 1: -1 is no symbol"),
         ([0, 1.5], "position 1: 1.5 is no symbol"),
+        ([[0], [1, 2, 9]], "sequence 1, position 2: 9 is no symbol of this model; known are 'A', 'C', 'G', 'T'"),
         ([0, True], "position 1: True is no symbol"),
         ([0, 1.0], "position 1: 1.0 is no symbol"),
         (np.array([0.0, 1.0]), "position 0: 0.0 is no symbol"),
@@ -344,12 +359,23 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         ({"emission": [[1.5, -0.5], [1.0, 0.0]]}, r"emission\[0, 1\] is -0.5; probabilities"),
         ({"end": [0.5]}, r"end must have shape \(2,\)"),
         ({"end": [0.5, 1.5]}, r"end must hold probabilities"),
+        ({"emission": [[np.inf, 0.5], [0.5, 0.5]]}, r"emission\[0\] sums to inf"),
+        ({"emission": [[0.5, np.nan], [0.5, 0.5]]}, r"emission\[0, 1\] is nan"),
     ],
 )
 def test_bad_tables_are_refused_with_the_reason(change, message):
     good = {"initial": [0.5, 0.5], "transition": np.eye(2), "emission": np.eye(2)}
     with pytest.raises(ValueError if "table of numbers" not in message else TypeError, match=message):
         HMM(**(good | change))
+
+
+@pytest.mark.parametrize("which", ["initial", "transition", "emission", "end"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_log_scores_that_are_no_numbers_are_refused(which, wrong):
+    tables = {"initial": np.zeros(2), "transition": np.zeros((2, 2)), "emission": np.zeros((2, 3)), "end": np.zeros(2)}
+    tables[which][..., 1] = wrong
+    with pytest.raises(ValueError, match=rf"{which}\[.*1\] is {wrong}; log scores must be finite or -inf"):
+        HMM.from_logs(**tables)
 
 
 def test_states_must_be_as_long_as_the_observations(dna):
@@ -372,6 +398,8 @@ def test_tables_in_a_notebook_escape_every_name():
         assert "a &amp; b" in html
         assert "…" in html  # long tables are cut
         assert len(html) < 10_000
+    taped = HMM([0.5, 0.5], ts.tensor(np.eye(2), requires_grad=True), np.full((2, 40), 1 / 40))
+    assert "transition" in taped._repr_html_()
     assert "order=3" in HMM(([1.0], [[1.0]]), [[[1.0]]], [[1.0]])._repr_html_()
 
 
@@ -502,6 +530,9 @@ def test_queries_are_ratios_of_probabilities(dna):
     assert everything == pytest.approx(1.0)
     with pytest.raises(ValueError, match="position 0: cannot be 'A' and 'C' at once"):
         dna.probability("A", given=("C", None))
+    for wrong in (["C"], ("C",), "C", ("C", None, None), 5):
+        with pytest.raises(TypeError, match=r"given must be a pair \(x, states\)"):
+            dna.probability("A", given=wrong)
     with pytest.raises(ValueError, match="given speaks of 2 steps, but x of 1"):
         dna.probability("A", given=("CC", None))
 

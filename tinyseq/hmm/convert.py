@@ -20,15 +20,18 @@ KIND = "hidden Markov model"
 
 def save(model: "HMM", path: str | Path) -> None:
     """`HMM.save`."""
-    state = {f"initial.{i}": plain(table) for i, table in enumerate(model._tables)}
-    state["transition"] = plain(model.transition)
-    if model.end is not None:
-        state["end"] = plain(model.end)
-    metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "emission": type(model.emissions).__name__}
+    tables, transition, end = model._parts
+    logs = transition.in_logs  # a model is saved as it was given, so that it comes back to the last bit
+    state = {f"initial.{i}": plain(table.given) for i, table in enumerate(tables)}
+    state["transition"] = plain(transition.given)
+    if end is not None:
+        state["end"] = plain(end.given)
+    metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "logs": logs}
+    metadata["emission"] = type(model.emissions).__name__
     metadata["states"] = list(model.states) if model.states.named else None
     emission = model.emissions
     if isinstance(emission, Categorical):
-        state["emission"] = plain(emission.probabilities)
+        state["emission"] = plain(emission.logs if logs else emission.probabilities)
         metadata["symbols"] = list(emission.symbols) if emission.symbols.named else None
         metadata["unknown"] = emission.unknown
     elif isinstance(emission, Gaussian):
@@ -53,7 +56,10 @@ def load(kind: type[Model], path: str | Path) -> Model:
         elif metadata["emission"] == "Categorical":
             emission = state["emission"]
             names |= {"symbols": _names(metadata["symbols"]), "unknown": metadata["unknown"]}
-        return kind(initial, state["transition"], emission, **names)
+        elif metadata["emission"] != "Given":
+            raise ValueError(f"there are no emissions of the kind {metadata['emission']!r}")
+        make = kind.from_logs if metadata.get("logs") else kind
+        return make(initial, state["transition"], emission, **names)
     except (KeyError, TypeError, ValueError) as error:
         raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
 
@@ -67,13 +73,15 @@ def from_hmmlearn(kind: type[Model], model: Any) -> Model:
     """`HMM.from_hmmlearn`."""
     if hasattr(model, "emissionprob_"):
         return kind(model.startprob_, model.transmat_, model.emissionprob_)
-    if hasattr(model, "means_"):
+    if getattr(model, "means_", np.empty(0)).ndim == 2:
         if model.covariance_type not in ("diag", "full"):
             raise TypeError(f'covariance_type={model.covariance_type!r} has no counterpart; use "diag" or "full"')
         covariances = model.covars_  # hmmlearn gives full matrices for diagonal ones, too
         if model.covariance_type == "diag":
             covariances = np.diagonal(covariances, axis1=1, axis2=2)
         return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances))
+    if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
+        raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
 
 

@@ -56,6 +56,8 @@ def baum_welch(
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted:
     """`HMM.fit_em` on sequences that the model has read."""
+    # Scores that are no probabilities are refused here: a step would make them some, and the likelihood could fall.
+    model = model.replaced(model._tables, model.transition, model.emissions, model.end)
     best: Fitted | None = None
     finals = []
     for start in range(restarts):
@@ -107,13 +109,18 @@ def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str
         visits = expected.states.sum(axis=0)
         end = np.where(visits > 0, expected.stops / np.where(visits > 0, visits, 1.0), plain(end)).clip(0, 1)
     still = np.ones(1) if end is None else 1 - plain(end)
-    if "initial" in learn:
-        first = shares(counts[0], initial[0])
-        initial = (first, *(_conditional(c, t, going_on, still) for c, t in zip(counts[1:], initial[1:], strict=True)))
-    if "transition" in learn:
-        transition = _conditional(uses, transition, going_on, still)
+
+    def settled(name: str, counts: Array, before: Array) -> Array:
+        if name in learn:
+            return _conditional(counts, before, going_on, still)
+        # What is not learned keeps its shares, but an end that is learned leaves more or less for them to share.
+        return _conditional(0 * counts, before, going_on, still) if "end" in learn else before
+
+    first = shares(counts[0], initial[0]) if "initial" in learn else initial[0]
+    rest = (settled("initial", c, t) for c, t in zip(counts[1:], initial[1:], strict=True))
+    transition = settled("transition", uses, transition)
     emission = model.emissions.learned(rows.data, expected.states) if "emission" in learn else model.emissions
-    return model.replaced(initial, transition, emission, end)
+    return model.replaced((first, *rest), transition, emission, end)
 
 
 def _conditional(counts: Array, before: Array, going_on: Array, still: Array) -> Array:

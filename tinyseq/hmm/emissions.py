@@ -116,13 +116,18 @@ class Categorical:
         return self._both.values
 
     @property
+    def logs(self) -> Any:
+        """Their logs."""
+        return self._both.logs
+
+    @property
     def parameters(self) -> tuple[Any, ...]:
         """See `Emission`."""
         return (self._both.given,)
 
     def _by_symbol(self) -> Table:
         """The scores of every symbol. None, the missing observation, is one more, with probability one everywhere."""
-        scores = plain(self._both.logs)
+        scores = plain(self.logs)
         return Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
 
     def is_one(self, x: Any) -> bool:
@@ -167,7 +172,7 @@ class Categorical:
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""
         missing = data == len(self.symbols)
-        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self._both.logs), np.where(missing, 0, data))
+        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.logs), np.where(missing, 0, data))
         scores: Tensor = FUNCTIONS["where"](missing[..., None], 0.0, rows) if missing.any() else rows
         return scores
 
@@ -220,7 +225,7 @@ class Given:
 
     def is_one(self, x: Any) -> bool:
         """Whether x is one array (T, K)."""
-        return isinstance(x, Tensor) or (hasattr(x, "ndim") and x.ndim == 2)
+        return bool(x.ndim == 2) if hasattr(x, "ndim") else not len(x)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """See `Emission`.
@@ -229,6 +234,7 @@ class Given:
             ValueError: for an array of another shape, or with NaN or +inf in it.
         """
         arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
+        arrays = [scores if scores.size else scores.reshape(0, self.states) for scores in arrays]
         for i, scores in enumerate(arrays):
             if scores.ndim != 2 or scores.shape[1] != self.states:
                 raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")

@@ -36,6 +36,7 @@ class HMMEstimator:
     Attributes:
         hmm_: the model found.
         fitted_: the report of Baum-Welch, without labels.
+        n_features_in_: 1 for symbols, D for vectors.
 
     Example:
         >>> X, y = [["the", "cat"], ["the", "cat", "runs"]], [["DT", "NN"], ["DT", "NN", "VB"]]
@@ -43,8 +44,6 @@ class HMMEstimator:
         >>> tagger.predict([["the", "cat"]]), tagger.score(X, y)
         ([['DT', 'NN']], 1.0)
     """
-
-    _estimator_type = "classifier"
 
     def __init__(
         self,
@@ -80,8 +79,14 @@ class HMMEstimator:
             X: the sequences.
             y: the states of each sequence, or None.
             lengths: the lengths of the sequences that lie one after the other in X.
+
+        Raises:
+            ValueError: if there is nothing to learn from, or X, y and lengths do not fit each other.
         """
         sequences = _sequences(X, lengths)
+        if not sum(map(len, sequences)):
+            raise ValueError("X holds no observations to learn from")
+        self.n_features_in_ = np.reshape(sequences[0], (len(sequences[0]), -1)).shape[1] if self._vectors() else 1
         if y is None:
             rng = np.random.default_rng(self.random_state)
             self.fitted_: Fitted = self._start(sequences, rng).fit_em(
@@ -89,7 +94,7 @@ class HMMEstimator:
             )
             self.hmm_ = self.fitted_.model
             return self
-        if self.emission != "categorical":
+        if self._vectors():
             raise ValueError('labels can be counted with emission="categorical" only')
         labels = _sequences(y, lengths)
         if list(map(len, sequences)) != list(map(len, labels)):
@@ -103,18 +108,22 @@ class HMMEstimator:
         )
         return self
 
+    def _vectors(self) -> bool:
+        """Whether observations are vectors, not symbols."""
+        if self.emission not in ("categorical", "diag", "full"):
+            raise ValueError(f'emission must be "categorical", "diag" or "full", got {self.emission!r}')
+        return self.emission != "categorical"
+
     def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
         """A random model to learn from."""
         size = self.n_components
         initial = tuple(_rows(rng, (size,) * (i + 1)) for i in range(self.order - 1))
         transition = _rows(rng, (size,) * self.order)
-        if self.emission == "categorical":
+        if not self._vectors():
             names = {symbol for x in sequences for symbol in x} - {None}
             if all(isinstance(name, int | np.integer) for name in names):
                 return HMM(initial, transition, _rows(rng, (size, self.n_features or max(names, default=0) + 1)))
             return HMM(initial, transition, _rows(rng, (size, len(names))), symbols=sorted(names, key=str))
-        if self.emission not in ("diag", "full"):
-            raise ValueError(f'emission must be "categorical", "diag" or "full", got {self.emission!r}')
         data = np.concatenate([np.reshape(x, (len(x), -1)) for x in sequences])
         shape = (size, data.shape[1])
         unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
@@ -147,7 +156,7 @@ class HMMEstimator:
 
     def _model(self) -> HMM:
         if not hasattr(self, "hmm_"):
-            raise AttributeError("this HMMEstimator is not fitted yet; call fit first")
+            raise _not_fitted("this HMMEstimator is not fitted yet; call fit first")
         return self.hmm_
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -185,6 +194,16 @@ class HMMEstimator:
         return f"HMMEstimator({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
 
+def _not_fitted(message: str) -> Exception:
+    """scikit-learn's error where it is installed; it is an AttributeError, too."""
+    try:
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+        return AttributeError(message)
+    error: Exception = NotFittedError(message)
+    return error
+
+
 _ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)
 
 
@@ -198,6 +217,8 @@ def _sequences(x: Any, lengths: Sequence[int] | None) -> list[Any]:
         x = x[:, 0]
     if lengths is None:
         return [x]
+    if min(lengths, default=0) < 0:
+        raise ValueError(f"lengths must not be negative, got {min(lengths)}")
     if sum(lengths) != len(x):
         raise ValueError(f"lengths sum to {sum(lengths)}, but X has {len(x)} rows")
     return np.split(x, np.cumsum(lengths)[:-1])

@@ -72,13 +72,17 @@ class Gaussian:
         """Sequences as arrays (T, D).
 
         Raises:
-            ValueError: for other shapes, infinite values, or rows of which only a part is NaN, with their place.
+            ValueError: for what is no number, other shapes, infinite values, or rows of which only a part is NaN, with
+                their place.
         """
         parts = [np.zeros((0, self.size))]
         for i, sequence in enumerate(sequences):
             if self.size > 1 and isinstance(sequence, list | tuple):
                 sequence = [[np.nan] * self.size if item is None else item for item in sequence]
-            values = np.asarray(sequence, dtype=np.float64)
+            try:
+                values = np.asarray(sequence, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"sequence {i}: observations must be numbers ({error})") from error
             values = values.reshape(-1, 1) if values.ndim == 1 and self.size == 1 else values
             values = values.reshape(0, self.size) if not values.size else values
             if values.ndim != 2 or values.shape[1] != self.size:

@@ -129,7 +129,7 @@ class HMM(Questions):
 
         Raises:
             ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
-            ValueError: for an unknown name in ``learn``.
+            ValueError: for an unknown name in ``learn``, or a model made of scores that are no probabilities.
 
         Example:
             >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
@@ -178,7 +178,15 @@ class HMM(Questions):
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:
-        """The same model as a fitted ``CategoricalHMM`` or ``GaussianHMM`` of hmmlearn."""
+        """The same model as a fitted ``CategoricalHMM`` or ``GaussianHMM`` of hmmlearn.
+
+        Args:
+            model: hmmlearn's model, with diagonal or full covariances.
+
+        Raises:
+            ValueError: if it is not fitted.
+            TypeError: for other models and kinds of covariances.
+        """
         return convert.from_hmmlearn(cls, model)
 
     def to_hmmlearn(self) -> Any:

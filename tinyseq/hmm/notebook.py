@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import numpy as np
-
 from tinyseq.backend import Array
 from tinyseq.hmm.probabilities import plain
 
@@ -55,7 +53,7 @@ def _name(name: Any) -> str:
 
 def model(hmm: Any) -> str:
     """The tables of a model of order 2; for another order what it is made of."""
-    if hmm.order != 2 or np.ndim(hmm.transition) != 2:
+    if hmm.order != 2 or hmm.transition.ndim != 2:
         return f"<code>{escape(repr(hmm))}</code>"
     parts = [table(plain(hmm.initial)[None], ["start"], hmm.states, "initial")]
     parts.append(table(plain(hmm.transition), hmm.states, hmm.states, "transition: from (row) to (column)"))

@@ -33,16 +33,17 @@ class Parameters:
         if emission is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
+            _check_rows("emission", emission, None)
             emission = Categorical(emission, symbols, unknown)
         elif symbols is not None or unknown is not None:
             raise ValueError("symbols and unknown belong to a table of emissions, not to an emission model")
+        elif isinstance(emission, Categorical):
+            _check_rows("emission", emission.probabilities, None)
         self._keep(tables, transition, emission, end, states, in_logs=False)
         _check_rows(self._name(0), tables[0], None)
         for i, table in enumerate(tables[1:], 1):
             _check_rows(self._name(i), table, end)
         _check_rows("transition", transition, end)
-        if isinstance(emission, Categorical):
-            _check_rows("emission", emission.probabilities, None)
         if end is not None and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
             raise ValueError(f"end must hold probabilities, got {plain(end)}")
 
@@ -62,6 +63,9 @@ class Parameters:
 
         The arguments are those of the model, as logs; tensors among them receive gradients.
 
+        Raises:
+            ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.
+
         Example:
             >>> import tinyseq as ts
             >>> from tinyseq.hmm import HMM
@@ -75,9 +79,15 @@ class Parameters:
         if emission is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
+            _check_scores("emission", emission)
             emission = Categorical(emission, symbols, unknown, in_logs=True)
         model = cls.__new__(cls)
         model._keep(tables, transition, emission, end, states, in_logs=True)
+        for i, table in enumerate(tables):
+            _check_scores(model._name(i), table)
+        _check_scores("transition", transition)
+        if end is not None:
+            _check_scores("end", end)
         return model
 
     def _keep(
@@ -166,7 +176,9 @@ class Parameters:
 
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
-        return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen})"
+        varies = self.transition.ndim > self.order
+        most = f", at most {len(self.transition) + self.order - 1} steps" if varies else ""
+        return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen}{most})"
 
 
 def _taken(
@@ -198,6 +210,14 @@ def _table(value: Any) -> Table:
 def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
     if table.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, as transition has {shape[-1]} states; got {table.shape}")
+
+
+def _check_scores(name: str, table: Table) -> None:
+    """Log scores may be anything but NaN and infinity."""
+    wrong = np.argwhere(~(plain(table) < np.inf))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{name}{list(place)} is {plain(table)[place]}; log scores must be finite or -inf")
 
 
 def _check_rows(name: str, table: Table, end: Table | None) -> None:

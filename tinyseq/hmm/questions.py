@@ -131,6 +131,7 @@ class Questions(Parameters):
 
         Raises:
             ImpossibleSequenceError: if what is given cannot be.
+            TypeError: if ``given`` is no pair.
             ValueError: if a symbol is asked about where another one is given.
 
         Example:
@@ -142,6 +143,8 @@ class Questions(Parameters):
         asked = Reading(self, [x], None if states is None else [states])
         if given is None:
             return float(np.exp(log_likelihood(asked.arcs, asked.scores, asked.batch)[0]))
+        if not isinstance(given, tuple | list) or len(given) != 2:
+            raise TypeError(f"given must be a pair (x, states), with None for states that are not known; got {given!r}")
         known = Reading(self, [given[0]], None if given[1] is None else [given[1]])
         both = asked.and_given(known)
         condition = log_likelihood(known.arcs, known.scores, known.batch)

@@ -48,8 +48,10 @@ class Reading:
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.transition.shape[0] + model.order - 1
         if model.transition.ndim > model.order and max(self.rows.lengths) > most:
+            several = f"; for a model of order {model.order + 1}, initial is a tuple of {model.order} tables"
             raise ValueError(
                 f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"
+                + (several if len(set(model.transition.shape)) == 1 else "")
             )
         self.allowed = None if states is None else self._allowed([states] if self.one else list(states))
         self._prepare()
