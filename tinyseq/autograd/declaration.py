@@ -101,10 +101,10 @@ class Op:
         self.calls = calls
         self.reference = reference
         self.module = module
-        star = "*" if self.variadic else ""
+        arguments = ["shapes" if outputs else "out", ("*" if self.variadic else "") + ", ".join(self.inputs)]
         # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
         self.save: Callable[..., tuple[Any, ...]] = eval(
-            f"lambda out, {star}{', '.join(self.inputs)}: ({''.join(f'{part}, ' for part in saves)})"
+            f"lambda {', '.join(arguments)}: ({''.join(f'{part}, ' for part in saves)})"
         )
         self.saves_arrays = any(part in self.inputs for part in saves)
 

@@ -103,11 +103,11 @@ def _general(record: Op) -> Callable[..., Any]:
     arity, names = len(record.inputs), tuple(record.defaults)
 
     def call(*args: Any, **attrs: Any) -> Any:
-        if len(args) > arity and not record.variadic:
-            attrs.update(zip(names, args[arity:], strict=False))
+        if len(args) != arity and not record.variadic:
+            if len(args) < arity:
+                raise TypeError(f"{record.name} takes {arity} tensors ({', '.join(record.inputs)}), got {len(args)}")
+            attrs.update(zip(names, args[arity:]))  # noqa: B905 (the rest have their defaults)
             args = args[:arity]
-        if len(args) < arity and not record.variadic:
-            raise TypeError(f"{record.name} takes {arity} tensors ({', '.join(record.inputs)}), got {len(args)}")
         return apply(record, args, attrs)
 
     return call
@@ -133,7 +133,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         out = record.forward(xp, *raw, **attrs)
     except (ValueError, TypeError, IndexError) as error:
         raise explained(record, raw, error, attrs) from error
-    outs = [part if type(part) in NAMESPACES else xp.asarray(part) for part in (out if record.outputs else (out,))]
+    outs = out if record.outputs else [out if type(out) in NAMESPACES else xp.asarray(out)]
     mode = MODE.get()
     if mode.anomaly:
         check_forward(record, raw, outs, mode)
@@ -169,9 +169,10 @@ def _node(
     mode: Mode,
 ) -> Node:
     label: Label = anomaly_label(mode) if mode.anomaly else mode.label
-    saved = record.save(outs if record.outputs else outs[0], *raw)
-    shape = tuple([part.shape for part in outs]) if record.outputs else outs[0].shape
-    return Node(record, parents, saved, attrs, shape, outs[0].dtype if outs else None, label)
+    if not record.outputs:
+        return Node(record, parents, record.save(outs[0], *raw), attrs, outs[0].shape, outs[0].dtype, label)
+    shapes = tuple([part.shape for part in outs])
+    return Node(record, parents, record.save(shapes, *raw), attrs, shapes, outs[0].dtype if outs else None, label)
 
 
 _NO_ATTRS: dict[str, Any] = {}

@@ -76,9 +76,10 @@ def op(
             the engine sums a gradient down to its input's shape. For an op with any number of inputs (``*xs``) there
             is one rule, ``rule(xp, g, i, *saved, **attrs)``, for the i-th. A rule wrapped in `Summed` takes many uses
             of the same leaf at once.
-        saves: what the rules need: names of inputs, ``"out"``, or expressions of them such as ``"x.shape"``.
+        saves: what the rules need: names of inputs, ``"out"``, or expressions of them such as ``"x.shape"``. Several
+            outputs are not kept; ``"shapes"`` are theirs.
         broadcasts: inputs follow NumPy's broadcasting.
-        outputs: ``forward`` returns a list, and ``g`` is a list with None where no gradient arrived.
+        outputs: ``forward`` returns a list of arrays, and ``g`` is a list with None where no gradient arrived.
         tex: the rule as a formula, for drawings and ``inspect.explain``.
         domain: where random tests draw each input from.
         analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.

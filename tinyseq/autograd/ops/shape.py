@@ -209,7 +209,7 @@ def _split(xp: Any, x: Any, *, sections: Any, axis: Any = 0) -> Any:
 split = op(
     "split",
     forward=_split,
-    saves="[part.shape for part in out]",
+    saves="shapes",
     vjp=lambda xp, g, shapes, *, sections, axis: _rejoined(xp, g, shapes, lambda parts: xp.concat(parts, axis=axis)),
     outputs=True,
     tex=r"\bar x = [\bar y_1; \dots; \bar y_n]",
@@ -256,7 +256,7 @@ def _bound(xp: Any, parts: Any, axis: Any) -> Any:
 unbind = op(
     "unbind",
     forward=_unbind,
-    saves="[part.shape for part in out]",
+    saves="shapes",
     vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: _bound(xp, parts, axis)),
     outputs=True,
     tex=r"\bar x_i = \bar y_i",
