@@ -60,6 +60,15 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
         ts.load(path)
 
 
+def test_numbers_that_numpy_lacks_are_named(tmp_path):
+    torch = oracle("torch")
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.ones(2, dtype=torch.bfloat16)}, tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match=r"numbers that NumPy lacks .*bfloat16.*; save them as float32"):
+        ts.load(tmp_path / "m.safetensors")
+
+
 def test_a_folder_is_no_model_file(tmp_path):
     with pytest.raises(ModelFileError, match="is a folder; expected a model"):
         ts.load(tmp_path)

@@ -412,8 +412,10 @@ def test_a_log_has_a_line_for_each_step(tmp_path, name):
 def test_a_resumed_log_drops_what_will_be_written_again(tmp_path):
     log = Log(tmp_path / "log.csv")
     log.path.write_text("step,loss\n1,3.0\n2,2.0\n3,1.0\n1")  # the last line was being written when the run was killed
+    (tmp_path / ".log.csv.a1b2c3").write_text("step,lo")  # and before that, another one while it took back lines
     log.load_state_dict({"step": 2})
     assert log.path.read_text() == "step,loss\n1,3.0\n2,2.0\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 class Terminal(io.StringIO):

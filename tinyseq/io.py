@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,13 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what an `atomic_write` of this file left behind when its process was killed."""
+    path = Path(path)
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*"):
+        unfinished.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -103,7 +111,9 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         metadata = json.loads(header.get("tinyseq", "{}"))
-    except (SafetensorError, ValueError, OSError, TypeError, RecursionError) as error:
+    except TypeError as error:  # NumPy has no bfloat16
+        raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")

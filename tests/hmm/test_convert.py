@@ -91,6 +91,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "order": 2})
     with pytest.raises(ModelFileError, match=r"no whole hidden Markov model \(KeyError: 'initial.0'\)"):
         HMM.load(tmp_path / "part")
+    for order, message in ((-1, "its order is -1, but must be at least 2"), (float("inf"), "OverflowError")):
+        ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "order": order})
+        with pytest.raises(ModelFileError, match=message):
+            HMM.load(tmp_path / "part")
 
 
 def test_to_hmmlearn_and_back():

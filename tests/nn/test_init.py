@@ -42,6 +42,39 @@ def test_xavier_has_the_bound_and_the_variance_of_pytorchs(blocks):
     assert 0.99 * bound < np.abs(values).max() <= bound
 
 
+@pytest.mark.parametrize(
+    ("make", "bounds"),
+    [
+        (lambda nn: nn.Linear(9, 400), {"weight": 1 / 3, "bias": 1 / 3}),
+        (lambda nn: nn.LSTM(5, 64, 2, bidirectional=True), {"": 1 / 8}),
+        (lambda nn: nn.GRU(100, 16), {"": 1 / 4}),
+        (lambda nn: nn.RNNCell(40, 25), {"": 1 / 5}),
+    ],
+    ids=["Linear", "LSTM", "GRU", "RNNCell"],
+)
+def test_layers_begin_evenly_within_one_over_the_root_of_their_fan_in_as_pytorchs_do(make, bounds):
+    torch = oracle("torch")
+    ts.manual_seed(0)
+    torch.manual_seed(0)
+    theirs = dict(make(torch.nn).named_parameters())
+    for name, values in make(ts.nn).state_dict().items():
+        bound = bounds.get(name, bounds.get(""))
+        for found in (values, theirs[name].detach().numpy()):
+            assert 0.9 * bound < np.abs(found).max() <= bound
+            assert abs(found.mean()) < 5 * bound / math.sqrt(3 * found.size)
+            assert found.std() == pytest.approx(bound / math.sqrt(3), rel=4 / math.sqrt(found.size))
+
+
+def test_embeddings_begin_normally_distributed_and_norms_as_the_identity():
+    ts.manual_seed(0)
+    values = ts.nn.Embedding(500, 40).weight.numpy()
+    assert abs(values.mean()) < 0.03
+    assert values.std() == pytest.approx(1, rel=0.03)
+    assert (np.abs(values) < 1).mean() == pytest.approx(0.6827, abs=0.02)
+    norm = ts.nn.LayerNorm(3)
+    assert (norm.weight.tolist(), norm.bias.tolist()) == ([1.0] * 3, [0.0] * 3)
+
+
 def test_a_new_beginning_keeps_dtype_and_is_seen_by_the_layer():
     lstm = ts.nn.LSTM(3, 4)
     before = lstm.weight_hh_l0.numpy().copy()

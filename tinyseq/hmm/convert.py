@@ -48,7 +48,10 @@ def load(kind: type[Model], path: str | Path) -> Model:
     """`HMM.load`."""
     state, metadata = io.load_with_metadata(path, KIND)
     try:
-        initial = tuple(state[f"initial.{i}"] for i in range(int(metadata["order"]) - 1))
+        order = int(metadata["order"])
+        if order < 2:
+            raise ValueError(f"its order is {order}, but must be at least 2")
+        initial = tuple(state[f"initial.{i}"] for i in range(order - 1))
         names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
         emission: Emission | Any = None
         if metadata["emission"] == "Gaussian":
@@ -60,7 +63,7 @@ def load(kind: type[Model], path: str | Path) -> Model:
             raise ValueError(f"there are no emissions of the kind {metadata['emission']!r}")
         make = kind.from_logs if metadata.get("logs") else kind
         return make(initial, state["transition"], emission, **names)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
 
 

@@ -1,7 +1,6 @@
 """Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
 
 from collections.abc import Sequence
-from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +87,7 @@ class Checkpoint:
         Raises:
             ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
         """
-        for half_written in self.path.parent.glob(f".{escape(self.path.name)}.*"):  # by a run killed while saving
-            half_written.unlink(missing_ok=True)
+        io.remove_unfinished(self.path)
         if not self.path.exists():
             return 0
         arrays, metadata = io.load_with_metadata(self.path, KIND)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tinyseq.io import atomic_write
+from tinyseq.io import atomic_write, remove_unfinished
 
 
 class Log:
@@ -56,6 +56,7 @@ class Log:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a step: lines after it are taken away."""
+        remove_unfinished(self.path)
         self._step = int(state["step"])
         self._begun = self._step > 0 and self.path.is_file()
         if self._begun:
