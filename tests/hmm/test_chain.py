@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hmm.enumeration import (
     TIED,
+    WITH_ZEROS,
     Scores,
     chains,
     entropy,
@@ -17,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import chain, messages
+from tinyseq.hmm import chain, log_partition, messages
 from tinyseq.hmm.semirings import (
     COUNT,
     LOG,
@@ -232,6 +233,27 @@ def test_the_second_derivative_is_the_covariance_of_the_states():
             both[range(3), path] += np.exp(score - total)
     alone = state_posterior(scores)
     np.testing.assert_allclose(second, both - alone[0, 0] * alone, atol=1e-12)
+
+
+@given(chains(values=WITH_ZEROS, orders=(2, 3, 4), max_steps=4, varying=False), st.integers(0, 9))
+def test_the_second_derivative_is_the_covariance_of_the_uses_of_arcs(scores, seed):
+    """Along any direction: the covariance of how often each arc is used with the whole score of the path in it."""
+    if max(paths(scores).values()) == -INF or len(scores.emission) < scores.order:
+        return
+    direction = np.random.default_rng(seed).normal(size=scores.transition.shape)
+    for run_chain in (chain, log_partition):
+        transition = ts.tensor(scores.transition, requires_grad=True)
+        value = run_chain(scores.initial, transition, scores.emission, scores.end)
+        first = ts.grad(value, transition, create_graph=True)
+        second = ts.grad((first * direction).sum(), transition).numpy()
+        whole, mean, both = log_sum(paths(scores).values()), 0.0, 0.0
+        for path, score in paths(scores).items():
+            uses = np.zeros(direction.shape)
+            for t in range(len(path) - scores.order + 1):
+                uses[path[t : t + scores.order]] += 1
+            mean = mean + np.exp(score - whole) * uses
+            both = both + np.exp(score - whole) * uses * (uses * direction).sum()
+        np.testing.assert_allclose(second, both - mean * (mean * direction).sum(), atol=1e-9)
 
 
 def test_messages_are_the_columns_of_the_trellis():

@@ -46,6 +46,10 @@ def test_log_partition_is_the_chain_in_log(scores_lengths, seed):
     np.testing.assert_allclose(value, wanted, rtol=1e-12, atol=1e-12)
     for found, want in zip(slopes, wanted_slopes, strict=True):
         np.testing.assert_allclose(found, want, rtol=1e-11, atol=1e-11)
+    everything = (*scores.initial, *(part for part in scores[1:] if part is not None))
+    for slope, wanted_slope, part in zip(slopes, wanted_slopes, everything, strict=True):
+        assert not slope[part == -np.inf].any()  # what is forbidden has gradient 0, not a small number
+        assert not wanted_slope[part == -np.inf].any()
 
 
 @given(chains(batch=True, values=TIED))
