@@ -7,7 +7,7 @@ in bad reviews; a recurrent network reads them in order.
     python examples/classify_reviews.py
 
 Expected: the LSTM is right on at least 99 % of 1000 unseen reviews, and the bag of words, trained in the same way, on
-less than 60 %; about half a minute. With TINYSEQ_EXAMPLE_QUICK=1: at least 90 % of 300 for the LSTM.
+less than 60 %; a few seconds. With TINYSEQ_EXAMPLE_QUICK=1: at least 90 % of 300 for the LSTM.
 """
 
 import os

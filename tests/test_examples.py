@@ -44,6 +44,9 @@ def test_an_example_reaches_its_figure(example, tmp_path):
     for name, value, comparison, expected in figures:
         assert reached(value, comparison, expected), f"{name}: {value}, expected {comparison} {expected}"
     assert "Expected: " in example.read_text(encoding="utf-8")
+    for picture in re.findall(r"^Writes (\S+\.png) ", example.read_text(encoding="utf-8"), re.MULTILINE):
+        if "no picture" not in result.stdout:  # which it says where matplotlib is not installed
+            assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG\r\n"), picture
 
 
 def test_the_examples_are_found():
