@@ -201,6 +201,8 @@ def test_bad_input_is_named_with_what_was_found_and_expected(call, message):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: ts.nn.RNN(2, 3, 1, "relu"), "bias must be True or False, got 'relu'; give options by name"),
+        (lambda: ts.nn.GRUCell(2, 3, "float64"), "bias must be True or False, got 'float64'"),
         (lambda: ts.nn.LSTM(2, 3.0), "hidden_size must be a whole number, got 3.0"),
         (lambda: ts.nn.GRU(2, 3)(ts.ones(4, 1, 2), (ts.ones(1, 1, 3),) * 2), "one tensor h, got a tuple of 2; only"),
         (lambda: ts.nn.LSTM(2, 3)(ts.ones(4, 1, 2), (None, None)), "state h must be a tensor or an array of numbers"),

@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.autograd.ops.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import check_positive, initial, real
+from tinyseq.nn.checks import check_flags, check_positive, initial, real
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
 from tinyseq.nn.module import Module
 
@@ -17,6 +17,7 @@ class Cell(Kind, Module):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
         check_positive(input_size=input_size, hidden_size=hidden_size)
+        check_flags(bias=bias)
         rows = self.gates * hidden_size
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -60,6 +61,15 @@ class Cell(Kind, Module):
 class RNNCell(PlainKind, Cell):
     """One step of `RNN`; parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` as PyTorch's.
 
+    Args:
+        input_size, hidden_size: lengths I and H of x_t and h_t.
+        bias: whether there are biases.
+        dtype: of the parameters.
+        nonlinearity: ``"tanh"`` or ``"relu"``.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
     Example:
         >>> import tinyseq as ts
         >>> ts.nn.RNNCell(3, 5)(ts.zeros(2, 3)).shape
@@ -69,6 +79,14 @@ class RNNCell(PlainKind, Cell):
 
 class LSTMCell(LSTMKind, Cell):
     """One step of `LSTM`: (h, c) after the step.
+
+    Args:
+        input_size, hidden_size: lengths I and H of x_t and h_t.
+        bias: whether there are biases.
+        dtype: of the parameters.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
 
     Example:
         >>> import tinyseq as ts
@@ -80,6 +98,15 @@ class LSTMCell(LSTMKind, Cell):
 
 class GRUCell(GRUKind, Cell):
     """One step of `GRU`.
+
+    Args:
+        input_size, hidden_size: lengths I and H of x_t and h_t.
+        bias: whether there are biases.
+        dtype: of the parameters.
+        reset: ``"after"`` or ``"before"`` the product, as for `GRU`.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
 
     Example:
         >>> import tinyseq as ts

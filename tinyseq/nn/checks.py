@@ -18,6 +18,13 @@ def check_positive(**sizes: Any) -> None:
             raise ValueError(f"{name} must be at least 1, got {size}")
 
 
+def check_flags(**flags: Any) -> None:
+    """Raise TypeError for the first flag that is neither True nor False, such as an argument in another one's place."""
+    for name, flag in flags.items():
+        if not isinstance(flag, bool | np.bool_):
+            raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
+
+
 def real(x: TensorLike, like: Tensor, name: str) -> Tensor:
     """What goes into a layer, as a tensor of real numbers.
 

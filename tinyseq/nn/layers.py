@@ -7,7 +7,7 @@ from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import mean, var
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, check_ids, check_positive, real
+from tinyseq.nn.checks import as_ids, check_flags, check_ids, check_positive, real
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
 
@@ -35,6 +35,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: str = "float32") -> None:
         check_positive(in_features=in_features, out_features=out_features)
+        check_flags(bias=bias)
         self.weight = init.fan_in((out_features, in_features), in_features, dtype)
         self.bias = init.fan_in((out_features,), in_features, dtype) if bias else None
 

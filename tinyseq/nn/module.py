@@ -18,6 +18,11 @@ State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 class Module:
     """The base of layers and models: assign parameters and modules to attributes, and define ``forward``.
 
+    Several modules go into a `ModuleList`; in a plain list they would not be found, which is an error.
+
+    Attributes:
+        training: whether dropout drops; `train` and `eval` set it.
+
     Example:
         >>> import tinyseq as ts
         >>> class Scale(ts.nn.Module):

@@ -14,7 +14,7 @@ from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, check_positive, initial, real
+from tinyseq.nn.checks import as_ids, check_flags, check_positive, initial, real
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -35,6 +35,7 @@ class Recurrent(Kind, Module):
         dtype: str = "float32",
     ) -> None:
         check_positive(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        check_flags(bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
@@ -197,6 +198,11 @@ class RNN(PlainKind, Recurrent):
         dtype: of the parameters.
         nonlinearity: ``"tanh"`` or ``"relu"``.
 
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
+    Source: Elman (1990).
+
     Example:
         >>> import tinyseq as ts
         >>> output, h = ts.nn.RNN(3, 5)(ts.zeros(7, 2, 3))
@@ -206,9 +212,17 @@ class RNN(PlainKind, Recurrent):
 
 
 class LSTM(LSTMKind, Recurrent):
-    """Long short-term memory; see `cells.lstm_step` for the formula, and `RNN` for the arguments.
+    """Long short-term memory; see `cells.lstm_step` for the formula.
 
     ``weight_ih_l0`` is (4H, I) and ``weight_hh_l0`` (4H, H), in the order of gates i, f, g, o.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
+    Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers and others (2000).
 
     Example:
         >>> import tinyseq as ts
@@ -219,11 +233,17 @@ class LSTM(LSTMKind, Recurrent):
 
 
 class GRU(GRUKind, Recurrent):
-    """Gated recurrent unit; see `cells.gru_step` for the formulas, and `RNN` for the arguments.
+    """Gated recurrent unit; see `cells.gru_step` and `cells.gru_step_before` for the formulas.
+
+    ``weight_ih_l0`` is (3H, I) and ``weight_hh_l0`` (3H, H), in the order of gates r, z, n.
 
     Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
         reset: where the reset gate acts: ``"after"`` the product with W_hn as in PyTorch, or ``"before"`` it as in the
             lectures and in Cho and others (2014). The update gate's roles differ as well: see the two formulas.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
 
     Example:
         >>> import tinyseq as ts

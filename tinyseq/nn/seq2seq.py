@@ -47,6 +47,9 @@ class EncoderDecoder(Module):
         cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
         num_layers: recurrent layers on top of one another, in both.
 
+    Raises:
+        ValueError, TypeError: there is no such cell, or a size is no whole number from 1 upwards.
+
     Example:
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)
