@@ -24,6 +24,16 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         path: where the file shall be.
         write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
             ``path`` in one step.
+
+    Raises:
+        OSError: the folder or the file cannot be written; what was there stays.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     atomic_write(folder + "/a.txt", lambda temporary: temporary.write_text("whole"))
+        ...     Path(folder, "a.txt").read_text()
+        'whole'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,8 +92,21 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
 def load(path: str | Path) -> Arrays:
     """The arrays of a safetensors file, by name.
 
+    Args:
+        path: the file, saved by `save`, PyTorch or others.
+
+    Returns:
+        NumPy arrays by name, as ``load_state_dict`` takes them.
+
     Raises:
+        RuntimeError: if safetensors is not installed.
         ModelFileError: if the file is missing, or is no whole safetensors file.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ts.save(ts.nn.GRU(2, 3).state_dict(), folder + "/gru.safetensors")
+        ...     ts.nn.GRU(2, 3).load_state_dict(ts.load(folder + "/gru.safetensors"))
     """
     return load_with_metadata(path)[0]
 
@@ -95,8 +118,19 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         path: the file.
         kind: if given, what ``metadata["kind"]`` must be.
 
+    Returns:
+        NumPy arrays by name, and the metadata; empty for a file that was not saved by `save`.
+
     Raises:
+        RuntimeError: if safetensors is not installed.
         ModelFileError: if the file is missing, damaged, or of another kind.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     ts.save({"w": ts.ones(2)}, folder + "/w.safetensors", {"kind": "example", "epoch": 3})
+        ...     load_with_metadata(folder + "/w.safetensors", "example")[1]["epoch"]
+        3
     """
     safetensors = _safetensors()
     from safetensors import SafetensorError, safe_open

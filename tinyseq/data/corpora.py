@@ -38,6 +38,9 @@ def python_docs() -> Split[str]:
     another), so that no held-out paragraph stands in the training text. Of every hundred paragraphs, the last ten are
     held out. The text differs a little between versions of Python.
 
+    Returns:
+        The two texts.
+
     Raises:
         DataError: this Python was installed without its documentation.
 

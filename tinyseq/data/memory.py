@@ -104,6 +104,9 @@ def embedded_reber(length: int, rng: np.random.Generator) -> str:
         length: of the whole string, at least 9.
         rng: draws it; all strings of this length are equally likely.
 
+    Returns:
+        The string, of the letters B, T, P, S, X, V and E.
+
     Raises:
         ValueError: there is no such string.
 

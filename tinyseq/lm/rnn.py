@@ -25,6 +25,12 @@ class RNNLM(NeuralLM):
     Attributes:
         embedding, recurrent, output: the three layers.
 
+    Raises:
+        ValueError, TypeError: there is no such cell, a size is no whole number from 1 upwards, or the vocabulary is
+            empty or has a symbol twice.
+
+    Source: Mikolov and others (2010).
+
     Example:
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)

@@ -157,6 +157,8 @@ def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
     Returns:
         The pairs that cannot follow each other, and the labels that cannot begin a sequence, as `CRF` takes them.
 
+    Source: Ramshaw and Marcus (1995).
+
     Example:
         >>> bio_rules(["O", "B-PER", "I-PER"])
         ([(0, 2)], [2])

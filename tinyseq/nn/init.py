@@ -21,22 +21,78 @@ from tinyseq.random import generator
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Parameter:
-    """Evenly distributed in [-bound, bound]."""
+    """Evenly distributed in [-bound, bound].
+
+    Args:
+        shape: of the parameter.
+        bound: the largest absolute value.
+        dtype: of its elements.
+
+    Returns:
+        A new `Parameter`, drawn from the generator that `manual_seed` begins.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = uniform((2, 3), 0.1)
+        >>> w.shape, bool(abs(w.numpy()).max() <= 0.1)
+        ((2, 3), True)
+    """
     return Parameter(generator().uniform(-bound, bound, shape).astype(dtype))
 
 
 def fan_in(shape: tuple[int, ...], fan: int, dtype: str = "float32") -> Parameter:
-    """Evenly distributed in ±1/sqrt(fan), PyTorch's choice for its linear and recurrent layers."""
+    """Evenly distributed in ±1/sqrt(fan), PyTorch's choice for its linear and recurrent layers.
+
+    Args:
+        shape, dtype: as for `uniform`.
+        fan: how many numbers a unit adds up; PyTorch takes the hidden size for all weights of a recurrent layer.
+
+    Returns:
+        A new `Parameter`.
+
+    Source: LeCun and others (1998), with PyTorch's constant.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> bool(abs(fan_in((100, 25), 25).numpy()).max() <= 0.2)
+        True
+    """
     return uniform(shape, 1 / math.sqrt(fan) if fan else 0.0, dtype)
 
 
 def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32") -> Parameter:
-    """Normally distributed with mean 0."""
+    """Normally distributed with mean 0.
+
+    Args:
+        shape, dtype: as for `uniform`.
+        deviation: the standard deviation.
+
+    Returns:
+        A new `Parameter`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> normal((2, 3), deviation=0.02).shape
+        (2, 3)
+    """
     return Parameter((deviation * generator().standard_normal(shape)).astype(dtype))
 
 
 def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Parameter:
-    """One value everywhere."""
+    """One value everywhere.
+
+    Args:
+        shape, dtype: as for `uniform`.
+        value: the value.
+
+    Returns:
+        A new `Parameter`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> constant((2,), 1.0).tolist()
+        [1.0, 1.0]
+    """
     return Parameter(np.full(shape, value, dtype=dtype))
 
 
@@ -58,6 +114,12 @@ def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tenso
         ValueError: ``weight`` is no matrix, or its rows cannot be cut into ``blocks``.
 
     Source: Glorot and Bengio (2010).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> linear = ts.nn.Linear(4, 2)
+        >>> bool(abs(xavier_uniform_(linear.weight).numpy()).max() <= 1)
+        True
     """
     rows, columns = _block(weight, blocks)
     bound = gain * math.sqrt(6 / (rows + columns))
@@ -65,7 +127,25 @@ def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tenso
 
 
 def xavier_normal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Normally distributed with the variance gain² 2 / (rows + columns); see `xavier_uniform_`."""
+    """Normally distributed with the variance gain² 2 / (rows + columns).
+
+    Args:
+        weight, gain, blocks: as for `xavier_uniform_`.
+
+    Returns:
+        ``weight``.
+
+    Raises:
+        ValueError: as for `xavier_uniform_`.
+
+    Source: Glorot and Bengio (2010).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> lstm = ts.nn.LSTM(4, 2)
+        >>> xavier_normal_(lstm.weight_ih_l0, blocks=4).shape
+        (8, 4)
+    """
     rows, columns = _block(weight, blocks)
     return weight.copy_(gain * math.sqrt(2 / (rows + columns)) * generator().standard_normal(weight.shape))
 

@@ -27,6 +27,17 @@ class Optimizer:
     Raises:
         TypeError: ``parameters`` is a single tensor or a module, or holds what is no tensor.
         ValueError: there is no parameter, one is a computed tensor, or a setting is out of range.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> class SignDescent(ts.optim.Optimizer):
+        ...     def update(self, value, gradient, state):
+        ...         return value - self.lr * np.sign(gradient)
+        >>> w = ts.tensor([1.0, -2.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> SignDescent([w], lr=0.5).step()
+        >>> w.tolist()
+        [0.5, -1.5]
     """
 
     def __init__(self, parameters: Iterable[Tensor], lr: float, weight_decay: float = 0.0) -> None:

@@ -18,6 +18,17 @@ LEAST_FALL = 1e-8  # smaller falls of a rate on a plateau are not made, as in Py
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     """``lr``, multiplied by ``factor`` after every ``every`` steps; PyTorch's StepLR.
 
+    Args:
+        lr: the rate to begin with.
+        every: steps between two falls.
+        factor: what the rate is multiplied by.
+
+    Returns:
+        The rate of each step.
+
+    Raises:
+        ValueError: ``every`` is not positive.
+
     Example:
         >>> rate = step_decay(1.0, every=2, factor=0.5)
         >>> [rate(step) for step in range(5)]
@@ -29,6 +40,13 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
 
 def exponential_decay(lr: float, factor: float) -> Schedule:
     """``lr``, multiplied by ``factor`` after every step; PyTorch's ExponentialLR.
+
+    Args:
+        lr: the rate of step 0.
+        factor: what the rate is multiplied by.
+
+    Returns:
+        The rate of each step.
 
     Example:
         >>> rate = exponential_decay(1.0, factor=0.5)
@@ -42,6 +60,19 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
     """From ``lr`` down to ``floor`` along half a cosine in ``steps`` steps, and ``floor`` from then on.
 
     PyTorch's CosineAnnealingLR within its first ``T_max = steps`` steps; after them, PyTorch's rate rises again.
+
+    Args:
+        lr: the rate of step 0.
+        steps: how long it falls.
+        floor: the rate at the end.
+
+    Returns:
+        The rate of each step.
+
+    Raises:
+        ValueError: ``steps`` is not positive.
+
+    Source: Loshchilov and Hutter (2017).
 
     Example:
         >>> rate = cosine_decay(1.0, steps=2)
@@ -62,6 +93,12 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         steps: from this step on, the factor is 1.
         start: the factor of step 0.
 
+    Returns:
+        The rate of each step.
+
+    Raises:
+        ValueError: ``steps`` is not positive.
+
     Example:
         >>> rate = warm_up(1.0, steps=4, start=0.0)
         >>> [rate(step) for step in range(6)]
@@ -80,6 +117,15 @@ def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1
     """A learning rate that rises to ``peak`` in ``warm_up`` steps and falls to ``floor * peak`` along a cosine.
 
     Unlike in `warm_up`, the first step has a rate above zero, ``peak / warm_up``.
+
+    Args:
+        peak: the highest rate.
+        steps: how many steps the run has in all.
+        warm_up: how many of them the rate rises.
+        floor: the share of the peak that is left at the end.
+
+    Returns:
+        The rate of each step.
 
     Example:
         >>> rate = warm_up_cosine(1.0, steps=100, warm_up=10)
@@ -107,6 +153,9 @@ class Plateau:
 
     Attributes:
         lr: the rate now.
+
+    Raises:
+        ValueError: ``mode`` or ``factor`` is another one.
 
     Example:
         >>> plateau = Plateau(1.0, factor=0.5, patience=1)

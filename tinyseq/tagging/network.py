@@ -53,6 +53,11 @@ class RNNTagger(Tagger):
     Attributes:
         network: the `tinyseq.nn.Module`, after `fit`.
 
+    Raises:
+        ValueError: there is no such cell, or ``epochs`` or ``batch`` is not positive.
+
+    Source: Huang, Xu and Yu (2015), for the network with the CRF.
+
     Example:
         >>> import tinyseq as ts
         >>> sentences = [

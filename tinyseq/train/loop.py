@@ -28,6 +28,11 @@ class Loss(NamedTuple):
         value: the mean loss, a tensor of one element.
         tokens: how many targets it is the mean of.
         batch: which part of the data it is of, in words, for messages.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> Loss(ts.nn.cross_entropy(ts.zeros(5, 4), [0, 1, 2, 3, 0]), tokens=5, batch="sentence 7").tokens
+        5
     """
 
     value: Tensor
@@ -46,6 +51,11 @@ class Report(NamedTuple):
         seconds: since the loop began, or went on.
         lr: the learning rate of this step.
         held_out: what the validation measured after this step, if it did.
+
+    Example:
+        >>> stop_below = lambda report: report.loss < 0.5  # a callback
+        >>> stop_below(Report(7, 0.4, 1.0, 100.0, 2.0, 0.01))
+        True
     """
 
     step: int

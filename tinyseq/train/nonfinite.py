@@ -15,6 +15,16 @@ class NonFiniteLoss(ArithmeticError):
         step: the step, counted from 0.
         batch: which part of the data, in words; empty if the task does not say.
         origin: the first op that made a value that is not finite, with its module, time step and line.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([0.0], requires_grad=True)
+        >>> task = lambda step: ts.train.Loss(ts.log(w).sum(), 1, "sentence 7")
+        >>> try:
+        ...     next(ts.train.train(task, ts.optim.SGD([w], lr=0.1), steps=1))
+        ... except NonFiniteLoss as error:
+        ...     print(error.step, error.batch, "log" in error.origin)
+        0 sentence 7 True
     """
 
     def __init__(self, message: str, step: int = 0, batch: str = "", origin: str = "") -> None:
