@@ -71,6 +71,24 @@ def test_arrows_begin_and_end_at_the_rims_of_their_boxes(char_loss, settings):
             assert max(across, up) == pytest.approx(1.0, abs=1e-6)
 
 
+@pytest.mark.parametrize("settings", [*NETWORKS, {"kind": ts.nn.GRU, "num_layers": 2, "bidirectional": True}])
+def test_wires_of_different_states_never_run_on_top_of_each_other(char_loss, settings):
+    content, made = placed(char_loss(**{"steps": 3, **settings}))
+    pieces = [
+        (arrow.tail, *sorted([one, other]))
+        for arrow in content.arrows
+        if arrow.kind == "time"
+        for one, other in pairwise(made.corners[arrow])
+    ]
+    for (tail, low, high), (other, from_, to) in combinations(pieces, 2):
+        if tail is other:
+            continue
+        along_x = low.y == high.y == from_.y == to.y and min(high.x, to.x) - max(low.x, from_.x) > 1
+        along_y = low.x == high.x == from_.x == to.x and min(high.y, to.y) - max(low.y, from_.y) > 1
+        assert not along_x, (tail.name, other.name)
+        assert not along_y, (tail.name, other.name)
+
+
 def test_rows_are_longest_paths_and_beginnings_stand_below_their_use():
     row = rows(["x", "y", "a", "b", "late"], [("x", "a"), ("a", "b"), ("y", "b"), ("late", "b")])
     assert row == {"x": 0, "a": 1, "b": 2, "y": 1, "late": 0}  # an edge against the order of creation is not followed
@@ -103,8 +121,9 @@ def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, s
     painter = Painter(sheet(record(char_loss(**{"steps": 3, **settings})), fold=True))
     wires = {arrow: curve for arrow, curve in painter.layout.curves.items() if arrow.delay}
     assert wires
-    for arrow, own in wires.items():
-        words, middle = painter._label(arrow, own)
+    told = painter.words_on_arrows()
+    for arrow in wires:
+        words, middle = told[arrow]
         width, height = label_size(words)
         for curve in painter.layout.curves.values():
             for start, end in pairwise(curve):
@@ -117,9 +136,8 @@ def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, s
 def test_the_letter_of_a_gate_stands_on_the_side_that_its_own_arrow_does_not_come_from(char_loss, kind):
     painter = Painter(sheet(record(char_loss(steps=2, kind=kind))))
     told = 0
-    for arrow in painter.sheet.arrows:
-        words, middle = painter._label(arrow, painter.layout.curves[arrow]) if arrow.part else ([], None)
-        if words:
+    for arrow, (words, middle) in painter.words_on_arrows().items():
+        if arrow.part:
             told += 1
             half = label_size(words)[0] / 2
             curve = painter.layout.curves[arrow]

@@ -26,6 +26,13 @@ def test_modules_close_at_the_depth_asked_for(char_loss):
     assert names(closed(content, 9)) == []
 
 
+def test_states_of_a_closed_module_are_named_from_the_lower_layer_up_and_in_reading_order(char_loss):
+    content = sheet(record(char_loss(steps=2, kind=ts.nn.GRU, num_layers=2, bidirectional=True)))
+    assert "rnn → h→⁽¹⁾₀, h←⁽¹⁾₀, h→⁽²⁾₀, h←⁽²⁾₀" in names(closed(content, 1))
+    stacked = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM, num_layers=2)))
+    assert "rnn → h⁽¹⁾₀, h⁽²⁾₀, c⁽¹⁾₀, c⁽²⁾₀" in names(closed(stacked, 1))
+
+
 def test_a_closed_module_keeps_every_arrow_that_crosses_its_wall(char_loss):
     content = sheet(record(char_loss(steps=3)))
     small = closed(content, 1)

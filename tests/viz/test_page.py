@@ -1,6 +1,7 @@
 """The page of a drawing, in a real browser: it opens, it is safe, and mouse, keyboard and eye can use it."""
 
 import base64
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +300,38 @@ def test_every_word_of_the_page_has_contrast(scheme, opened, lstm_page):
     found = browser.run((Path(__file__).parent / "contrast.js").read_text("utf-8"))
     assert len(found) > 20
     assert found[0][0] >= 4.5, found[:3]
+
+
+@pytest.mark.parametrize("network", ["CRF", "LSTM", "GRU"])
+def test_no_words_of_a_drawing_lie_on_others(network, opened, char_loss):
+    if network == "CRF":  # float32 parameters and float64 scores: the types make words long
+        scores = ts.tensor(np.random.default_rng(0).standard_normal((4, 3)), requires_grad=True)
+        drawing = graph(-ts.nn.CRF(3).log_likelihood(scores, [0, 1, 1, 2], by_step=True), gradients=True)
+    else:
+        drawing = graph(char_loss(3, getattr(ts.nn, network), bidirectional=network == "GRU"), values=True)
+    browser = opened(drawing)
+    words = browser.run(
+        "[...root.querySelectorAll('text')].map(text => [text.textContent, text.getBoundingClientRect()])"
+        ".filter(([, { width }]) => width).map(([words, { x, y, right, bottom }]) => [words, x, y, right, bottom])"
+    )
+    assert len(words) > 30
+    for (said, *one), (other, *two) in combinations(words, 2):
+        across = min(one[2], two[2]) - max(one[0], two[0])
+        height = min(one[3] - one[1], two[3] - two[1])
+        down = min(one[3], two[3]) - max(one[1], two[1])
+        assert across < 2 or down < 0.4 * height, (said, other)  # lines of one label are close
+
+
+def test_the_legend_is_no_wider_than_the_picture(opened):
+    transition = ts.tensor(np.zeros((3, 3)), requires_grad=True)
+    browser = opened(graph(ts.hmm.chain(np.zeros(3), transition, np.zeros((3, 3))), gradients=True))
+    rest, legend = (
+        browser.run(
+            f"Math.max(...[...boxes.values()].filter(box => box.legend === {kind}).map(box => box.x + box.width / 2))"
+        )
+        for kind in ("false", "true")
+    )
+    assert legend < rest + 30
 
 
 @pytest.mark.parametrize("width", [360, 820, 1280])

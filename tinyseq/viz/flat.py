@@ -54,7 +54,8 @@ def draw_flat(computation: Record, gradients: bool = False, values: bool = False
     for i, (source, vertex) in enumerate(edges(computation)):
         tail = computation.vertices[source[0]]
         part = f"[{source[1]}] " if len(tail.shapes) > 1 else ""
-        label = markup([small(part + shape_text(tail.shapes[source[1]]))])
+        words = markup([small(part + shape_text(tail.shapes[source[1]]))])
+        label = f"<&#160;{words[1:]}"  # a space, so that they are clear of the line
         graph.edge(f"v{tail.id}", f"v{vertex.id}", label=label, id=f"line{i}")
     return Drawing(graph.source, title)
 

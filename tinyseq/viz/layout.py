@@ -77,6 +77,8 @@ class _Maker:
     def _horizontal(self) -> list[float]:
         """The left side of each strip; and each gutter's tracks."""
         tracks = self.ways.tracks("gutter")
+        for wires in tracks.values():  # those of each direction on the side that they leave to, so as not to overlap
+            wires.sort(key=lambda wire: wire not in self.ways.backward)
         tracks.get(1, []).sort(key=self._nesting)
         parameters = [self.made.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
         widths = [max(parameters, default=0.0)] + [self._width(column) for column in self.sheet.columns]

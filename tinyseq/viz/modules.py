@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 from dataclasses import replace
 from typing import NamedTuple
+from unicodedata import digit
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
 from tinyseq.viz.canvas import Point
@@ -61,7 +62,7 @@ def closed(content: Sheet, depth: int) -> Sheet:
         phase = box.column.phase if box.column else None
         slot = ("module", phase, inside[box.slot])
         letters = {*states.get(slot, ()), *content.states.get(box.slot, ())}
-        states[slot] = tuple(sorted(letters, key=lambda letter: (letter[0] != "h", letter)))
+        states[slot] = tuple(sorted(letters, key=_rank))
         mark = box.kind in {"initial", "elided"}  # these stand beside the module, in the place of its state
         new = replace(box, slot=slot, module=() if mark else inside[box.slot], arguments=box.arguments if mark else ())
         merged = made.setdefault((box.column, mark, slot), new)
@@ -75,6 +76,11 @@ def closed(content: Sheet, depth: int) -> Sheet:
         if moved.tail is not moved.head or moved.delay:
             arrows.setdefault((moved.tail, moved.head, moved.delay), moved)
     return replace(content, boxes=list(dict.fromkeys(boxes.values())), arrows=list(arrows.values()), states=states)
+
+
+def _rank(letter: str) -> tuple[bool, list[int], bool]:
+    """The order of states that one module hands on: h first, the lower layer, the direction of reading."""
+    return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter
 
 
 def open_frames(content: Sheet, places: Layout, depth: int) -> list[Frame]:

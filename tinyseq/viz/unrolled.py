@@ -1,15 +1,17 @@
 """Paints a sheet: boxes, wires, columns and a legend."""
 
+from typing import NamedTuple
+
 from tinyseq.viz.boxes import Arrow, Box, Sheet
 from tinyseq.viz.canvas import Canvas, Point
 from tinyseq.viz.columns import Column
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
+from tinyseq.viz.legend import draw_legend
 from tinyseq.viz.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
-    INK,
     INPUT,
     LINE,
     LOSS,
@@ -39,6 +41,22 @@ PAINTS = {
 }
 ROOM_FOR_TEXT = 14.0, 8.0
 SIGN_SIZE = 20.0, 20.0
+
+
+class Note(NamedTuple):
+    """Words on an arrow.
+
+    Attributes:
+        words: what they say.
+        at: the point that they stand beside, or their middle if there are no sides.
+        sides: the sides on which they may stand, the better one first: -1 for the left, 1 for the right.
+        either: whether both sides are equally good.
+    """
+
+    words: list[Text]
+    at: Point
+    sides: tuple[int, ...] = ()
+    either: bool = False
 
 
 class Painter:
@@ -94,8 +112,9 @@ class Painter:
         for box in self.sheet.boxes:
             if not box.column:
                 self._draw(self.canvas, box)
+        words = self.words_on_arrows()
         for arrow in self.sheet.arrows:
-            self._connect(arrow)
+            self._connect(arrow, *words.get(arrow, ([], self.layout.curves[arrow][0])))
         self._legend()
         return self.canvas.drawing()
 
@@ -132,8 +151,7 @@ class Painter:
             kind=box.kind,
         )
 
-    def _connect(self, arrow: Arrow) -> None:
-        curve = self.layout.curves[arrow]
+    def _connect(self, arrow: Arrow, words: list[Text], place: Point) -> None:
         color, width, style = {
             "data": (LINE, 1.0, "solid"),
             "time": (ACCENT, 1.6, "solid"),
@@ -141,37 +159,76 @@ class Painter:
         }[arrow.kind]
         if self.scale and arrow.kind == "time":
             width = 0.8 + 3.0 * self.scale.fraction(self.norms.get(arrow.tail, 0.0))
-        label, beside = self._label(arrow, curve)
         self.canvas.line(
             arrow.tail.name,
             arrow.head.name,
-            curve,
+            self.layout.curves[arrow],
             color=color,
             width=width,
             style=style,
-            label=label,
-            label_at=beside,
+            label=words,
+            label_at=place,
             kind=arrow.kind,
         )
 
-    def _label(self, arrow: Arrow, curve: list[Point]) -> tuple[list[Text], Point]:
-        """The words on an arrow, and where: which part of a value arrives, or the shape of what leaves, told once."""
+    def _note(self, arrow: Arrow) -> Note | None:
+        """The words on an arrow: which part of a value arrives, or the shape of what leaves, told once."""
+        curve = self.layout.curves[arrow]
         start, end = curve[0], curve[-1]
         if arrow.delay:
             words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
             label = [small(words, ACCENT)]
-            return label, self._beside_wires(curve, label)
+            return Note(label, self._beside_wires(curve, label))
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
-            return [], start
+            return None
         if arrow.part:
-            return self._part_label(arrow, start, end)
+            return self._note_on_part(arrow, start, end)
         shape = self.wording.new_shape(arrow)
         told = (arrow.tail.column, start.y, shape)
         if not shape or told in self.labelled:
-            return [], start
+            return None
         self.labelled.add(told)
-        away = label_size([small(shape)])[0] / 2 + 4
-        return [small(shape)], Point(start.x + (-away if end.x > start.x + 4 else away), start.y + 7)
+        to_the_right = end.x > start.x + 4
+        sides = (-1, 1) if to_the_right else (1, -1)
+        return Note([small(shape)], Point(start.x, start.y + 7), sides, either=abs(end.x - start.x) < 1)
+
+    def _note_on_part(self, arrow: Arrow, start: Point, end: Point) -> Note | None:
+        """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
+        words = self.wording.part(arrow)
+        told = (arrow.head, words)
+        if told in self.labelled:
+            return None
+        self.labelled.add(told)
+        middle = self.layout.places[arrow.head].x
+        left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side that no line comes from
+        return Note([small(words, LINE)], Point(end.x, end.y - 7), (-1, 1) if left else (1, -1))
+
+    def words_on_arrows(self) -> dict[Arrow, tuple[list[Text], Point]]:
+        """What is said on arrows, and where: on the better side, else where no other words are."""
+        notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
+        found: dict[Arrow, tuple[list[Text], Point]] = {}
+        taken: list[tuple[Point, float]] = []  # places of words, and half of their widths
+        for arrow, (words, at, sides, _) in sorted(
+            notes.items(), key=lambda item: item[1].either
+        ):  # with a choice, last
+            width, height = label_size(words)
+            half = width / 2
+            spots = [Point(at.x + side * (half + 4), at.y) for side in sides] or [at]
+            if sides:  # higher up there is room as well, but it is farther from what is told of
+                spots = [spot for spot in spots if self._in_frame(arrow, spot, half)] or spots[:1]
+                spots.append(Point(spots[0].x, at.y + height))
+            free = (
+                spot
+                for spot in spots
+                if all(abs(spot.x - x) >= half + other or abs(spot.y - y) >= height - 1 for (x, y), other in taken)
+            )
+            found[arrow] = words, next(free, spots[0])
+            taken.append((found[arrow][1], half))
+        return found
+
+    def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
+        low, high = self.layout.frames.get(arrow.tail.column, (spot, spot)) if arrow.tail.column else (spot, spot)
+        return low is high or (low.x < spot.x - half and spot.x + half < high.x)
 
     def _beside_wires(self, curve: list[Point], label: list[Text]) -> Point:
         """The place for the words on a wire that leads back into its loop: right of all wires, where its own turns."""
@@ -183,56 +240,15 @@ class Painter:
         self.told_at.append(y)
         return Point(max(point.x for wire in wires for point in wire) + label_size(label)[0] / 2 + 4, y)
 
-    def _part_label(self, arrow: Arrow, start: Point, end: Point) -> tuple[list[Text], Point]:
-        """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
-        words = self.wording.part(arrow)
-        told = (arrow.head, words)
-        if told in self.labelled:
-            return [], end
-        self.labelled.add(told)
-        label = [small(words, LINE)]
-        away = label_size(label)[0] / 2 + 4
-        middle = self.layout.places[arrow.head].x
-        left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side that no line comes from
-        return label, Point(end.x + (-away if left else away), end.y - 7)
-
     def _legend(self) -> None:
-        """A row of samples below the picture, and the scale of the gradients' colours."""
+        """What boxes and colours mean, below the picture."""
+        boxes = [(place, self.layout.sizes[box]) for box, place in self.layout.places.items()]
+        frames = self.layout.frames.values()
+        left = min(place.x - width / 2 for place, (width, _) in boxes)
+        bottom = min([place.y - height / 2 for place, (_, height) in boxes] + [low.y for low, _ in frames])
+        right = max([place.x + width / 2 for place, (width, _) in boxes] + [high.x for _, high in frames])
         kinds = {box.kind for box in self.sheet.boxes}
-        samples = [
-            (kind, letter, words)
-            for kind, letter, words in (  # the letters tell the samples apart in a grey printout
-                ("input", "x", "input"),
-                ("op", "", "op"),
-                ("state", "h", "state, handed to the next step"),
-                ("parameter", "W", "parameter, drawn once however often it is used"),
-            )
-            if kind in kinds
-        ]
-        low = min(low.y for low, _ in self.layout.frames.values()) if self.layout.frames else 0.0
-        bottoms = [place.y - self.layout.sizes[box][1] / 2 for box, place in self.layout.places.items()]
-        x, y = min(p.x - self.layout.sizes[b][0] / 2 for b, p in self.layout.places.items()), min(low, *bottoms) - 26
-        for kind, letter, words in samples:
-            sample = [small(letter, INK)] if letter else []
-            self.canvas.box(f"legend_{kind}", Point(x + 9, y), (18, 12), sample, paint=PAINTS[kind], line_width=1.2)
-            text = [small(words)]
-            self.canvas.text(f"legend_{kind}_text", Point(x + 24 + label_size(text)[0] / 2, y), text)
-            x += label_size(text)[0] + 44
-        if self.wording.dtype:
-            text = [small(f"every value is {self.wording.dtype}")]
-            self.canvas.text("legend_dtype", Point(x + label_size(text)[0] / 2, y), text)
-            x += label_size(text)[0] + 24
-        if self.scale:
-            self._legend_of_gradients(self.scale, Point(x, y))
-
-    def _legend_of_gradients(self, scale: LogScale, at: Point) -> None:
-        text = [small("‖∂L‖, norm of the gradient of the loss:")]
-        x = at.x + label_size(text)[0]
-        self.canvas.text("legend_gradient", Point((at.x + x) / 2, at.y), text)
-        for i, value in enumerate(scale.ticks()):
-            paint = scale.paint(value)
-            center = Point(x + 24 + i * 36, at.y)
-            self.canvas.box(f"legend_gradient{i}", center, (36, 14), [small(number(value, 1), paint.text)], paint=paint)
+        draw_legend(self.canvas, Point(left, bottom - 26), right, kinds, self.wording.dtype, self.scale)
 
 
 def frame_name(column: Column) -> str:

@@ -36,11 +36,13 @@ class Ways:
     Attributes:
         of: the way of each arrow that leaves its column or zone; others climb within it.
         outside: the wires of a column's first and last channel that run outside of its frame.
+        backward: the wires that lead to an earlier step.
     """
 
     def __init__(self, sheet: Sheet, grid: Grid) -> None:
         self.grid = grid
         self.outside: set[Wire] = set()
+        self.backward: set[Wire] = set()
         self.of = {arrow: way for arrow in sheet.arrows if (way := self._way(arrow))}
 
     def tracks(self, along: Literal["channel", "gutter"]) -> dict[int, list[Wire]]:
@@ -87,6 +89,8 @@ class Ways:
             wires.append(below_head)
         elif near_tail != near_head:
             wires += [below_head, near_head]
+        if not ahead:
+            self.backward.update(wires)
         return Way(
             ("right" if ahead else "left") if leaves_aside else "top",
             tuple(wires),
