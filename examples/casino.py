@@ -69,12 +69,12 @@ def main() -> None:
     rng = np.random.default_rng(0)
     model = casino()
     rolls, truth = model.sample(ROLLS, rng)
-    print("rolls ", "".join(map(str, rolls[:80])))
-    print("truth ", "".join(state[0].upper() for state in truth[:80]))
+    print("rolls  ", "".join(map(str, rolls[:80])))
+    print("truth  ", "".join(state[0].upper() for state in truth[:80]))
     viterbi = model.viterbi(rolls)
     print("Viterbi", "".join(state[0].upper() for state in viterbi.path[:80]))
     single = model.posterior_decode(rolls)
-    print("single", "".join(state[0].upper() for state in single.path[:80]))
+    print("single ", "".join(state[0].upper() for state in single.path[:80]))
 
     def right(path: list[str]) -> float:
         return float(np.mean([found == true for found, true in zip(path, truth, strict=True)]))

@@ -3,13 +3,14 @@
 Daily changes of a price are small on most days, and large on some; and large ones come in bunches. A model with two
 hidden regimes, each with a normal distribution of its own, finds the bunches. Here the series is generated, so that the
 answer can be checked. The model is learned from the numbers alone, from several random starts; some of the days are
-missing, which needs nothing special.
+missing, which needs nothing special. Which regime comes first is chance, so the narrower one is called calm.
 
     python examples/gaussian_hmm.py [FOLDER]
 
 Expected: the two spreads, 0.5 and 2.0, are found to within 15 %, and at least 90 % of the days are put into their
 regime. With a full covariance the same is done for two correlated series: the correlations, 0.8 and -0.5, are found to
-within 0.15. A few seconds. Writes gaussian_hmm.png into FOLDER (by default the current one) if matplotlib is installed.
+within 0.15. A few seconds. Writes gaussian_hmm.png, the posterior with the series over it and the truth above, into
+FOLDER (by default the current one) if matplotlib is installed.
 """
 
 import os
@@ -27,7 +28,7 @@ STAY = [[0.985, 0.015], [0.04, 0.96]]
 
 
 def fitted(series: np.ndarray, covariances: np.ndarray, rng: np.random.Generator) -> ts.hmm.Fitted:
-    """The best of a few starts; regimes in the order of their spread."""
+    """The best of a few starts, the first of which has one regime narrow and one wide."""
     size = covariances.shape[-1]
     start = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Gaussian(np.zeros((2, size)), covariances))
     found = start.fit_em(series, restarts=3, max_steps=200, tolerance=1e-6, rng=rng)
@@ -41,12 +42,20 @@ def spread(model: HMM) -> np.ndarray:
     return np.sqrt(np.diagonal(covariances, axis1=1, axis2=2) if covariances.ndim == 3 else covariances)
 
 
-def picture(model: HMM, series: np.ndarray, days: int, folder: Path) -> None:
-    """The posterior of the regimes, day by day."""
+def picture(calm: np.ndarray, series: np.ndarray, regimes: np.ndarray, folder: Path) -> None:
+    """P(calm) day by day, with the changes over it and the true regimes above."""
     try:
         figure = ts.viz.posteriors(
-            model.posterior(series).states[:days], states=["calm", "turbulent"], title="Calm or turbulent?"
+            np.stack([calm, 1 - calm], axis=1),
+            states=["calm", "turbulent"],
+            truth=regimes,
+            title="Calm or turbulent? The posterior, the daily changes (white), and the truth above",
         )
+        changes = figure.axes[0].twinx()
+        changes.plot(np.arange(len(series)) + 0.5, series, color="white", linewidth=1.0)
+        changes.set_ylabel("daily change", fontsize=9, labelpad=0)
+        changes.tick_params(labelsize=8, length=2)
+        changes.spines[:].set_visible(False)
         figure.savefig(folder / "gaussian_hmm.png", dpi=120)
     except (ImportError, RuntimeError) as error:
         print(f"no picture: {error}")
@@ -57,7 +66,6 @@ def main() -> None:
     truth = HMM([1.0, 0.0], STAY, Gaussian([0.05, -0.1], [0.5**2, 2.0**2]))
     series, regimes = truth.sample(DAYS, rng)
     series[rng.random(DAYS) < 0.05] = np.nan
-    # Start one regime narrow and one wide, so that "calm" is the first.
     found = fitted(series, np.array([[0.1], [9.0]]), rng).model
     order = np.argsort(spread(found)[:, 0])
     widths = spread(found)[order, 0]
@@ -67,7 +75,8 @@ def main() -> None:
     print(f"days in their regime: {np.mean(path == regimes):.1%} of {DAYS} (expected: at least 90%)")
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()
     folder.mkdir(parents=True, exist_ok=True)
-    picture(found, series, 500, folder)
+    shown, calm = slice(500), found.posterior(series).states[:, order[0]]
+    picture(calm[shown], series[shown], regimes[shown], folder)
 
     tied, opposed = [[1.0, 0.8], [0.8, 1.0]], [[4.0, -2.0], [-2.0, 4.0]]
     pair = HMM([1.0, 0.0], STAY, Gaussian([[0.0, 0.0], [0.0, 0.0]], [tied, opposed])).sample(DAYS, rng).observations

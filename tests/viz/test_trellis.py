@@ -238,6 +238,29 @@ def test_of_many_histories_those_that_matter_are_drawn():
         assert part.cells[-2].get(int(tails[head])) == (best if best in part.cells[-2].values() else None)
 
 
+def test_histories_that_are_impossible_at_every_step_are_left_out_and_counted():
+    tagged = [[("the", "DT"), ("old", "JJ"), ("cat", "NN")], [("the", "DT"), ("cat", "NN"), ("runs", "VB")]]
+    hmm = HMM.from_labelled(tagged, order=3)
+    grid = lattice(hmm, ["the", "old", "cat"], "max", [hmm.states.ids(["DT", "JJ", "NN"])])
+    histories = {history for column in grid.cells for history in column.values()}
+    assert {tuple(hmm.states[state] for state in history) for history in histories if len(history) == 2} == {
+        ("DT", "DT"),  # a home for the first step's DT
+        ("DT", "JJ"),
+        ("JJ", "NN"),
+    }
+    assert (grid.left_out, grid.impossible) == (0, 13)
+    drawing = trellis(hmm, ["the", "old", "cat"])
+    assert "3 of 16 histories are drawn; 13 are impossible at every step" in drawing.dot
+
+
+def test_of_paths_that_share_an_arc_the_best_covers_it_and_others_lie_beside_it(lecture):
+    dot = trellis(lecture, SENTENCE, k=3).dot
+    starts = [re.search(r'pos="e,\S+ (\S+) ', line)[1] for line in dot.splitlines() if "\tt1_s2 -> t2_s1 [" in line]
+    assert len(starts) == 3  # the arc, and two of the paths Z Y X, Z Z X and Z Y Z
+    assert len(set(starts)) == 2
+    assert re.search(r"^\tstart -> t1_s2 \[.*class=path", dot, re.MULTILINE)
+
+
 def test_a_sequence_shorter_than_a_history_can_be_drawn():
     hmm = n_gram(4, names=("AB", "xy"))
     assert "best path: " in trellis(hmm, "x", posterior=True).dot

@@ -36,7 +36,8 @@ class Lattice(NamedTuple):
         initial: (R,), log P(s_1).
         end: (R,), log P(stop | s_T), or None.
         total: the sum over all paths in the semiring.
-        left_out: how many histories have no row.
+        left_out: how many possible histories have no row.
+        impossible: how many have none because they are impossible at every step, in a model of order 3 or more.
         order: n.
         symbols: what was observed.
     """
@@ -49,6 +50,7 @@ class Lattice(NamedTuple):
     end: Floats | None
     total: float
     left_out: int
+    impossible: int
     order: int
     symbols: list[str]
 
@@ -105,9 +107,10 @@ def lattice(
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.order == 2 else 1)
-    with np.errstate(divide="ignore", invalid="ignore"), no_grad():  # the log of 0 is -inf
-        tables = [np.log(plain(table)) for table in (hmm.initial if hmm.order > 2 else [hmm.initial])]
-        transition, end = np.log(plain(hmm.transition)), None if hmm.end is None else np.log(plain(hmm.end))
+    with no_grad():
+        initial, logs, stop = hmm._logs
+        tables, transition = [plain(table) for table in initial], plain(logs)
+        end = None if stop is None else plain(stop)
     emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
     steps = [*tables, *(transition if transition.ndim > hmm.order else [transition] * length)][:length]
     with no_grad():
@@ -116,11 +119,14 @@ def lattice(
     whole = columns[-1] if end is None else columns[-1] + end
     total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
     columns = [column.reshape(column.shape[-min(t, hmm.order - 1) :]) for t, column in enumerate(columns, 1)]
-    histories, left_out = _rows(columns, hmm.order - 1, keep, most_rows if hmm.order > 2 else len(hmm.states))
+    histories, possible = _rows(columns, hmm.order - 1, keep, most_rows)
+    left_out, impossible = max(possible - len(histories), 0), 0
+    if hmm.order > 2:
+        impossible = len(hmm.states) ** (hmm.order - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
     cells = _cells(histories, length, hmm.order - 1)
     symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
-    return _filled(cells, len(histories), columns, emission, steps, end, total, left_out, symbols)
+    return _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
 
 
 def _check_size(steps: int, rows: int) -> None:
@@ -132,15 +138,17 @@ def _check_size(steps: int, rows: int) -> None:
 
 
 def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most: int) -> tuple[list[History], int]:
-    """The full histories that get a row, ordered by the newest state first; and how many do not."""
+    """The full histories that get a row, ordered by the newest state first; and how many are possible."""
     states = columns[0].shape[0]
-    count = states**size
+    if size == 1:
+        return [(state,) for state in range(states)], states
     nearest = np.full((states,) * size, -np.inf)
     for column in [column for column in columns if column.ndim == size] or columns[-1:]:
         top = column.max()
         if top > -np.inf:
             nearest = np.maximum(nearest, column - top)
-    order = np.argsort(-nearest, axis=None, kind="stable")[: min(most, count)]
+    possible = int((nearest > -np.inf).sum())
+    order = np.argsort(-nearest, axis=None, kind="stable")[: min(most, max(possible, 1))]
     places = np.unravel_index(order, nearest.shape)
     chosen: set[History] = set(zip(*(place.tolist() for place in places), strict=True))
     for path in keep:
@@ -148,7 +156,7 @@ def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most:
             known = tuple(path[max(stop - size, 0) : stop])
             if not any(history[-len(known) :] == known for history in chosen):
                 chosen.add((known[0],) * (size - len(known)) + known)
-    return sorted(chosen, key=lambda history: history[::-1]), count - len(chosen)
+    return sorted(chosen, key=lambda history: history[::-1]), possible
 
 
 def _cells(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
@@ -171,7 +179,7 @@ def _filled(
     steps: list[Floats],
     end: Floats | None,
     total: float,
-    left_out: int,
+    without_row: tuple[int, int],
     symbols: list[str],
 ) -> Lattice:
     """The numbers of all cells, and of the arcs between them."""
@@ -194,7 +202,7 @@ def _filled(
     for row, history in cells[-1].items():
         if last is not None and end is not None:
             last[row] = end[history[-1]]
-    return Lattice(cells, scores, emitted, arcs, initial, last, total, left_out, size + 1, symbols)
+    return Lattice(cells, scores, emitted, arcs, initial, last, total, *without_row, size + 1, symbols)
 
 
 def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:

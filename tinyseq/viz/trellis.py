@@ -57,8 +57,9 @@ class Path(NamedTuple):
 def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
-    In a model of order n a row is a history, the last n - 1 states; those with the same newest state stand together. Of
-    many histories those of the marked paths are drawn, and the 16 that come nearest to the best of a step.
+    In a model of order n a row is a history, the last n - 1 states; those with the same newest state stand together.
+    Histories that are impossible at every step are left out, and of many others those of the marked paths are drawn,
+    and the 16 that come nearest to the best of a step.
 
     Each cell holds its score, a probability as long as these can be read and else its natural log; each arc its
     transition probability. In the max semiring the best arc into each cell is dark and the best path bold; in the log
@@ -266,6 +267,8 @@ class _Painter:
             ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
             best = any(path.rows[t] == state for path in self.paths[:1])
             self.canvas.line(*ends, straight(*way), color=LINE if best else FAINT)
+            if best:
+                self.canvas.line(*ends, straight(*way), color=ACCENT, width=2.8, kind="path")
             if self.labelled:
                 self._probability(f"{name}_s{state}", *way, log_probabilities[state], 0.5)
 
@@ -284,12 +287,16 @@ class _Painter:
 
     def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
         way = self._between(t, tail, head)
-        probability = self.grid.arcs[t, tail, head]
-        words = f"P({self.newest[t + 1, head]} | {self.names[t, tail]}) = {number(math.exp(probability))}"
         names = f"t{t + 1}_s{tail}", f"t{t + 2}_s{head}"
+        words = self._words(t, tail, head)
         self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
         if self.labelled:
-            self._probability("_".join(("p", *names)), *way, probability, 0.24)
+            self._probability("_".join(("p", *names)), *way, self.grid.arcs[t, tail, head], 0.24)
+
+    def _words(self, t: int, tail: int, head: int) -> str:
+        """What an arc says when it is pointed at."""
+        probability = number(math.exp(self.grid.arcs[t, tail, head]))
+        return f"P({self.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
 
     def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
         start, end = self._at(t, tail), self._at(t + 1, head)
@@ -304,8 +311,10 @@ class _Painter:
 
     def _mark_paths(self) -> None:
         for rank, path in reversed(list(enumerate(self.paths))):
-            shift = 4.0 * (rank - (len(self.paths) - 1) / 2)
             for t, (tail, head) in enumerate(zip(path.rows, path.rows[1:], strict=False)):
+                # Of the paths that share an arc the best covers it, and the others lie by turns on either side.
+                place = sum(other.rows[t : t + 2] == [tail, head] for other in self.paths[:rank])
+                shift = 4.0 * ((place + 1) // 2) * (-1) ** place
                 way = straight(*self._between(t, tail, head, shift))
                 self.canvas.line(
                     f"t{t + 1}_s{tail}",
@@ -313,6 +322,7 @@ class _Painter:
                     way,
                     color=path.color,
                     width=2.8 if rank == 0 else 2.0,
+                    tooltip=self._words(t, tail, head),
                     kind="path",
                 )
 
@@ -333,9 +343,15 @@ class _Painter:
         bottom = self._at(0, self.count - 1).y - self.size[1] / 2 - 60
         for i, line in enumerate(self._results()):
             self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
-        if self.grid.left_out:
-            chosen = "those of the paths, and those nearest to the best of a step" if self.paths else "the likeliest"
-            words = f"{self.count} of {self.count + self.grid.left_out:,} histories are drawn: {chosen}"
+        if self.grid.left_out or self.grid.impossible:
+            every = self.count + self.grid.left_out + self.grid.impossible
+            words = f"{self.count} of {every:,} histories are drawn"
+            if self.grid.left_out:
+                words += (
+                    ": those of the paths, and those nearest to the best of a step" if self.paths else ": the likeliest"
+                )
+            if self.grid.impossible:
+                words += f"; {self.grid.impossible:,} are impossible at every step"
             self.canvas.text_from("note", Point(left, bottom - 16 * len(self._results())), small(words))
 
     def _results(self) -> list[Text]:
