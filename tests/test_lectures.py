@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.autograd.graph import ancestors
 from tinyseq.lm import RNNLM, NgramLM, WindowLM
 from tinyseq.nn.cells import gru_step_before, lstm_step
 
@@ -157,6 +158,22 @@ def test_b_any_length_with_one_set_of_weights():
     assert sum(p.size for p in model.parameters()) == count
 
 
+def test_b_the_recurrent_language_model_is_its_formula():
+    """e_t = E x_t, h_t = tanh(W_h h_{t-1} + W_e e_t + b_1), y_t = softmax(U h_t + b_2), and its loss is the mean."""
+    ts.manual_seed(0)
+    model = RNNLM("helo", hidden_size=5, embedding_size=3, cell="rnn").to("float64")
+    w = model.state_dict()
+    h, losses = np.zeros(5), []
+    for letter, following in zip("hell", "ello", strict=True):
+        e = np.eye(4)["helo".index(letter)] @ w["embedding.weight"]
+        b_1 = w["recurrent.bias_ih_l0"] + w["recurrent.bias_hh_l0"]
+        h = np.tanh(w["recurrent.weight_hh_l0"] @ h + w["recurrent.weight_ih_l0"] @ e + b_1)
+        y = np.exp(w["output.weight"] @ h + w["output.bias"])
+        losses.append(-np.log(y["helo".index(following)] / y.sum()))
+    assert model.nats("hello", batch=1) == pytest.approx(np.mean(losses), rel=1e-12)
+    assert model.perplexity("hello", batch=1) == pytest.approx(np.exp(np.mean(losses)), rel=1e-12)
+
+
 # -- C. recurrent networks ---------------------------------------------------------------------------------------------
 
 
@@ -215,6 +232,30 @@ def test_c_the_two_grus_differ():
 def test_c_parameters_of_rnn_gru_lstm_are_one_to_three_to_four():
     counts = [sum(p.size for p in layer(7, 5).parameters()) for layer in (ts.nn.RNN, ts.nn.GRU, ts.nn.LSTM)]
     assert [count / counts[0] for count in counts] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("layer", [ts.nn.RNN, ts.nn.GRU, ts.nn.LSTM])
+def test_c_steps_wait_for_one_another_however_long_the_input(layer):
+    """The longest chain of ops that need each other's results grows by the same number with every step."""
+    net, chains = layer(3, 4), []
+    for length in (5, 6, 7, 20):
+        depth = {}
+        output = net(np.zeros((length, 1, 3), dtype="f4"))[0]
+        for node in sorted(ancestors([output.node]), key=lambda node: node.seq):
+            parents = [getattr(edge, "node", edge) for edge in node.edges]
+            depth[node] = 1 + max((depth.get(parent, 0) for parent in parents), default=0)
+        chains.append(max(depth.values()))
+    step = chains[1] - chains[0]
+    assert step >= 2
+    assert chains == [chains[0] + step * more for more in (0, 1, 2, 15)]
+
+
+def test_c_one_to_one_is_the_plain_network_and_a_sequence_of_length_one():
+    ts.manual_seed(0)
+    rnn, x = ts.nn.RNN(3, 4), np.ones((1, 2, 3), dtype="f4")
+    plain = ts.nn.Linear(3, 4)
+    plain.load_state_dict({"weight": rnn.weight_ih_l0, "bias": rnn.bias_ih_l0 + rnn.bias_hh_l0})
+    np.testing.assert_allclose(rnn(x)[0].numpy(), ts.tanh(plain(x)).numpy(), rtol=1e-6)
 
 
 def test_c_stacked_layers_read_the_states_below():
