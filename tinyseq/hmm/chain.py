@@ -37,6 +37,8 @@ def chain(
 ) -> Tensor:
     """Sum the weights of all paths, in any semiring and for any n-gram order, by ordinary ops of the tape.
 
+    (Goodman 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
+
     Scores are log probabilities, or probabilities for `SUM_PRODUCT` and `MAX_PRODUCT`. They need not sum to one.
 
     Args:
@@ -88,6 +90,9 @@ def messages(
     Yields:
         Messages with n - 1 state axes, behind those of the semiring and of the batch. While fewer than n - 1 states
         exist, the axes of the missing ones have length 1.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
 
     Example:
         >>> from tinyseq.hmm.semirings import MAX_PRODUCT

@@ -137,5 +137,10 @@ def _shuffled(model: "HMM", rows: Rows, rng: np.random.Generator) -> "HMM":
 
 
 def show(step: int, log_likelihood: float) -> None:
-    """A callback that keeps one line of progress on the screen."""
+    """A callback for `HMM.fit_em` that keeps one line of progress on the screen.
+
+    Args:
+        step: the number of the step.
+        log_likelihood: of all sequences, before the step.
+    """
     print(f"\rBaum-Welch step {step:4d}: log-likelihood {log_likelihood:.4f}", end="", file=sys.stderr, flush=True)

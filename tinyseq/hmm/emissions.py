@@ -92,7 +92,13 @@ class Categorical:
         in_logs: whether the table holds the logs.
 
     Raises:
-        ValueError: for shapes or numbers that are no probabilities.
+        ValueError: for names that do not fit the table.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> coin = Categorical(np.array([[0.5, 0.5], [0.9, 0.1]]), symbols="HT")
+        >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], coin).viterbi(["H", "H", None, "H"]).path.tolist()
+        [1, 1, 1, 1]
     """
 
     def __init__(

@@ -130,15 +130,30 @@ class HMMEstimator:
         return HMM(initial, transition, Gaussian(np.zeros(shape), unit).shuffled(data, rng))
 
     def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
-        """The best path of each sequence; one array for all if X is one array."""
+        """The best path of each sequence; one array for all if X is one array.
+
+        Args:
+            X, lengths: as for `fit`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`. (An AttributeError where scikit-learn is not installed.)
+        """
         return _joined([d.path for d in self._model().viterbi(_sequences(X, lengths))], X)
 
     def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
-        """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array."""
+        """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array.
+
+        Args:
+            X, lengths: as for `fit`.
+        """
         return _joined([p.states for p in self._model().posterior(_sequences(X, lengths))], X)
 
     def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
-        """The log-likelihood of all sequences; with labels, the share of states that `predict` finds."""
+        """The log-likelihood of all sequences; with labels, the share of states that `predict` finds.
+
+        Args:
+            X, y, lengths: as for `fit`.
+        """
         sequences = _sequences(X, lengths)
         if y is None:
             return float(self._model().log_likelihood(sequences).sum())

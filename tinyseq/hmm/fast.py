@@ -42,6 +42,9 @@ def log_partition(
     Returns:
         A number, or (B,) for a batch.
 
+    Raises:
+        ValueError: if the shapes do not fit each other.
+
     Example:
         >>> import numpy as np
         >>> import tinyseq as ts
@@ -70,6 +73,9 @@ def best_score(
 
     Returns:
         A number, or (B,) for a batch.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
 
     Example:
         >>> import tinyseq as ts

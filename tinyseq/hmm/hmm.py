@@ -82,6 +82,9 @@ class HMM(Questions):
             unknown: a symbol to add, for all that the sequences do not have; it is given what ``emission_smoothing``
                 leaves for it.
 
+        Returns:
+            The model; a history that was never seen has a row of zeros, unless it is smoothed.
+
         Raises:
             ValueError: for an order below 2, for no sequences, or for an item that is no pair, with its place.
 
@@ -109,6 +112,8 @@ class HMM(Questions):
         callback: Callable[[int, float], Any] | None = None,
     ) -> Fitted:
         """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
+
+        (Baum and others 1970; Rabiner 1989, section III C.)
 
         The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
         for example). A state that the sequences never use keeps its tables.
@@ -164,12 +169,25 @@ class HMM(Questions):
         Raises:
             RuntimeError: if safetensors is not installed.
             TypeError: for names that JSON cannot hold.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).save(f"{folder}/weather.hmm")
+            ...     HMM.load(f"{folder}/weather.hmm")
+            HMM(order=2, states=2, symbols=2)
         """
         convert.save(self, path)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
         """Load a model that `save` wrote.
+
+        Args:
+            path: the file to read; nothing in it is executed.
+
+        Returns:
+            The same model, to the last bit.
 
         Raises:
             tinyseq.io.ModelFileError: if the file is missing, damaged, or holds something else.

@@ -61,7 +61,12 @@ class Parameters:
     ) -> Self:
         """A model from log scores, which need not be normalised: for learning by gradient descent.
 
-        The arguments are those of the model, as logs; tensors among them receive gradients.
+        Args:
+            initial, transition, emission, end: as for the model, as logs; tensors among them receive gradients.
+            states, symbols, unknown: as for the model.
+
+        Returns:
+            The model; its probabilities are the exponentials of the scores.
 
         Raises:
             ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.

@@ -21,6 +21,7 @@ class Questions(Parameters):
     """The questions, each about one sequence or about a list of them.
 
     All of them take ``states``, what is known about the hidden states: for each step None, a state, or a set of states.
+    And all raise ValueError for an unknown symbol or state, with its sequence and position.
     """
 
     def log_likelihood(self, x: Any, states: Any = None) -> Any:
@@ -52,6 +53,8 @@ class Questions(Parameters):
     def viterbi(self, x: Any, states: Any = None) -> Any:
         """The most probable path of hidden states; of equally probable ones, that with the lowest last states.
 
+        (Viterbi 1967; the lectures' table of scores, without back-pointers.)
+
         Args:
             x: a sequence, or a list of sequences.
             states: what is known about the hidden states.
@@ -61,6 +64,14 @@ class Questions(Parameters):
 
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+            >>> [decoding.path for decoding in hmm.viterbi(["abab", "b"])]
+            [['L', 'L', 'L', 'L'], ['H']]
+            >>> hmm.viterbi("abab", states=[None, None, None, "H"]).path
+            ['L', 'L', 'L', 'H']
         """
         asked = Reading(self, x, states)
         ids, best = best_paths(asked.arcs, asked.scores, asked.batch)
@@ -70,15 +81,28 @@ class Questions(Parameters):
     def posterior(self, x: Any, states: Any = None) -> Any:
         """The posterior probabilities of the hidden states and transitions, by forward-backward.
 
+        (Rabiner 1989, section III.)
+
         Args:
             x: a sequence, or a list of sequences.
             states: what is known about the hidden states.
 
         Returns:
-            A `Posterior`, or a list of them.
+            A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for order n.
 
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+            >>> posterior = hmm.posterior([0, 1])
+            >>> posterior.states.round(3)
+            array([[0.767, 0.233],
+                   [0.668, 0.332]])
+            >>> posterior.transitions.round(3)
+            array([[[0.639, 0.128],
+                    [0.028, 0.205]]])
         """
         asked = Reading(self, x, states)
         passes = asked.arcs, asked.scores, asked.batch
@@ -108,6 +132,13 @@ class Questions(Parameters):
 
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+            >>> guess = hmm.posterior_decode([0, 1])
+            >>> guess.path.tolist(), round(guess.expected_accuracy, 3)  # (0.767 + 0.668) / 2
+            ([0, 0], 0.717)
         """
         posterior = self.posterior(x, states)
         found = []
@@ -182,6 +213,8 @@ class Questions(Parameters):
     def sample_posterior(self, x: Any, n: int = 1, rng: np.random.Generator | None = None, states: Any = None) -> Any:
         """Draw hidden paths that explain a sequence, each as often as it is probable.
 
+        (Forward filtering, backward sampling: Scott 2002.)
+
         Args:
             x: a sequence, or a list of sequences.
             n: how many paths.
@@ -193,6 +226,12 @@ class Questions(Parameters):
 
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]], states="LH", symbols="ab")
+            >>> hmm.sample_posterior("aba", 2, np.random.default_rng(0))  # only one path explains it
+            [['L', 'H', 'L'], ['L', 'H', 'L']]
         """
         n = _whole("n", n, 0)
         asked = Reading(self, x, states)
@@ -215,6 +254,12 @@ class Questions(Parameters):
         Raises:
             ValueError: for k < 1.
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+            >>> [(d.path.tolist(), round(float(np.exp(d.log_prob)), 4)) for d in hmm.kbest([0, 1], 3)]
+            [([0, 0], 0.1125), ([1, 1], 0.036), ([0, 1], 0.0225)]
         """
         k = _whole("k", k, 1)
         asked = Reading(self, x, states)
@@ -231,12 +276,20 @@ class Questions(Parameters):
     def entropy(self, x: Any, states: Any = None) -> Any:
         """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
 
+        (Hernando, Crespi and Cybenko 2005: one forward pass.)
+
         Args:
             x: a sequence, or a list of sequences.
             states: what is known about the hidden states.
 
         Returns:
             A number, or an array (N,); 0 where no path can produce the sequence.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]])
+            >>> round(float(hmm.entropy([0, 1, 0]) / np.log(2)), 12)  # in bits: of three hidden coins nothing is known
+            3.0
         """
         asked = Reading(self, x, states)
         initial, transition, end = self._logs

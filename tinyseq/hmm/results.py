@@ -96,6 +96,15 @@ class ImpossibleSequenceError(ValueError):
     Attributes:
         sequence: its number.
         position: the first position that no path can reach, or the length if no path can end there.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> try:
+        ...     HMM([1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]], symbols="ab").viterbi("abb")
+        ... except ImpossibleSequenceError as error:
+        ...     print(error.position, error)
+        2 sequence 0 is impossible: only state 1 can make 'b' at position 2, and no path leads there: what comes before
+        ends in state 1
     """
 
     def __init__(self, message: str, sequence: int, position: int) -> None:

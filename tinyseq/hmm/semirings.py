@@ -4,17 +4,19 @@ A path's weight is the *product* of its scores, and the *sum* over all paths is 
 answer is the log-likelihood (the forward algorithm); in the max semiring it is the score of the best path (Viterbi).
 The recurrence (`tinyseq.hmm.chain`) is the same; only the two operations change.
 
-| semiring         | sum over paths   | product along a path | scores            | answer                        |
-|------------------|------------------|----------------------|-------------------|-------------------------------|
-| `SUM_PRODUCT`    | +                | x                    | probabilities     | likelihood                    |
-| `MAX_PRODUCT`    | max              | x                    | probabilities     | probability of the best path  |
-| `LOG`            | log of sum of e^ | +                    | log probabilities | log-likelihood                |
-| `MAX`            | max              | +                    | log probabilities | log probability of the best   |
-| `COUNT`          | +                | 0 if impossible      | log probabilities | number of possible paths      |
-| `KBest(k)`       | k largest        | +                    | log probabilities | scores of the k best paths    |
-| `Entropy()`      | chain rule of H  | +                    | log probabilities | log-likelihood, entropy       |
-| `Expectation()`  | weighted mean    | +                    | pairs             | log-likelihood, expectation   |
-| `Sample(rng)`    | one drawn path   | +                    | log probabilities | log-likelihood                |
+===============  ================  ====================  =================  ============================
+semiring         sum over paths    product along a path  scores             answer
+===============  ================  ====================  =================  ============================
+`SUM_PRODUCT`    +                 x                     probabilities      likelihood
+`MAX_PRODUCT`    max               x                     probabilities      probability of the best path
+`LOG`            log of sum of e^  +                     log probabilities  log-likelihood
+`MAX`            max               +                     log probabilities  log probability of the best
+`COUNT`          +                 0 if impossible       log probabilities  number of possible paths
+`KBest(k)`       k largest         +                     log probabilities  scores of the k best paths
+`Entropy()`      chain rule of H   +                     log probabilities  log-likelihood, entropy
+`Expectation()`  weighted mean     +                     pairs              log-likelihood, expectation
+`Sample(rng)`    one drawn path    +                     log probabilities  log-likelihood
+===============  ================  ====================  =================  ============================
 
 The gradient of the answer with respect to the scores is the posterior in `LOG`, the best path (ones where it passes,
 zeros elsewhere) in `MAX` and `KBest`, and a path drawn from the posterior in `Sample`.
@@ -152,7 +154,7 @@ def Entropy() -> Semiring:
 
 
 def Expectation() -> Semiring:
-    """The expected sum of features along a path: a weight is (log of the total weight, expectation).
+    """The expected sum of features along a path: a weight is (log of the total weight, expectation). (Eisner 2002.)
 
     Every score is a pair, (log weight, feature), stacked on an axis of length 2: transition (2, K, K), end (2, K),
     emission (T, 2, K) or (T, 2, B, K).
@@ -183,6 +185,15 @@ def Sample(rng: np.random.Generator) -> Semiring:
 
     Args:
         rng: where the randomness comes from.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinyseq as ts
+        >>> emission = ts.tensor(np.zeros((4, 2)), requires_grad=True)
+        >>> draw = Sample(np.random.default_rng(0))
+        >>> ts.hmm.chain(np.zeros(2), np.zeros((2, 2)), emission, semiring=draw).backward()
+        >>> emission.grad.numpy().sum(axis=1)  # one state at each step
+        array([1., 1., 1., 1.])
     """
 
     def draw(x: Value, axis: int) -> Value:
