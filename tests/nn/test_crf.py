@@ -166,11 +166,33 @@ def test_its_parameters_are_saved_and_its_rules_are_not():
         (lambda crf: crf.decode(np.full((2, 3), -np.inf)), ValueError, "sequence 0 has no tags that are allowed"),
         (lambda crf: CRF(3, [(0, 3)]), IndexError, r"\(0, 3\) lies outside \[0, 3\)"),
         (lambda crf: CRF(0), ValueError, "at least 1, got 0"),
+        (lambda crf: CRF(3, [1]), TypeError, r"forbidden must hold pairs \(from, to\) of tags, got 1"),
+        (lambda crf: crf.decode(None), TypeError, "scores must be a tensor or an array of numbers"),
+        (lambda crf: crf.decode([[0, np.nan, 0]]), ValueError, r"scores of the CRF is nan at \(0, 0, 1\); has the"),
+        (lambda crf: crf.marginals([[0, np.inf, 0]]), ValueError, r"scores of the CRF is inf at \(0, 0, 1\)"),
     ],
 )
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call(CRF(3, dtype="float64"))
+
+
+def test_integers_and_lists_are_scores():
+    crf = CRF(2)
+    assert crf.decode([[3, 0], [0, 3]]) == crf.decode(np.array([[3, 0], [0, 3]])) == [0, 1]
+    assert crf.log_likelihood([[3, 0], [0, 3]], [0, 1]).item() < 0
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("where", ["scores", "transition"])
+def test_a_training_run_says_where_scores_that_are_no_numbers_come_from(bad, where):
+    crf, layer = CRF(3), ts.nn.Linear(2, 3)
+    broken = layer.weight if where == "scores" else crf.transition
+    broken.copy_(np.full(broken.shape, bad))
+    task = lambda step: ts.train.Loss(-crf.log_likelihood(layer(np.ones((4, 2))), [0, 1, 2, 0]), 4, "sentence 7")
+    optimizer = ts.optim.SGD([*crf.parameters(), *layer.parameters()], lr=0.1)
+    with pytest.raises(ts.train.NonFiniteLoss, match=r"the loss of step 0 is (nan|inf|-inf) \(sentence 7\)"):
+        next(ts.train.train(task, optimizer, steps=1))
 
 
 def test_it_runs_on_arrays_of_another_library():

@@ -112,6 +112,8 @@ def test_a_forget_bias_keeps_the_cell():
     [
         (lambda: init.orthogonal_(ts.zeros(4)), ValueError, r"must be a matrix, got shape \(4,\)"),
         (lambda: init.xavier_uniform_(ts.zeros(4, 2), blocks=3), ValueError, "4 rows of weight cannot be cut into 3"),
+        (lambda: init.orthogonal_(np.ones((2, 2))), TypeError, "weight must be a tensor, .*got ndarray"),
+        (lambda: init.forget_bias_(None), TypeError, "an LSTM with biases, got NoneType"),
         (lambda: init.forget_bias_(ts.nn.GRU(1, 2)), TypeError, "an LSTM with biases, got GRU"),
         (lambda: init.forget_bias_(ts.nn.LSTM(1, 2, bias=False)), TypeError, "an LSTM with biases, got LSTM"),
     ],

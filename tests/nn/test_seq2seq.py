@@ -73,9 +73,28 @@ def test_begin_is_never_written(model):
         (lambda: EncoderDecoder(2, 2, 4, cell="cnn"), "one of rnn, lstm, gru, got 'cnn'"),
         (lambda: EncoderDecoder(2, 2, 4).loss([[0]], []), "1 sources and 0 targets"),
         (lambda: EncoderDecoder(2, 2, 4).beam([0], width=0, longest=3), "width must be at least 1, got 0"),
-        (lambda: EncoderDecoder(2, 2, 4).greedy([[0], []], longest=3), r"lengths\[1\] is 0"),
+        (lambda: EncoderDecoder(2, 2, 4).greedy([[0], []], longest=3), r"sources\[1\] is empty"),
+        (lambda: EncoderDecoder(2, 2, 4).loss([[]], [[0]]), r"sources\[0\] is empty; a source needs at least one"),
+        (lambda: EncoderDecoder(2, 2, 4).greedy([[0]], longest=-1), "longest must not be negative, got -1"),
+        (lambda: EncoderDecoder(2, 2, 4).beam([0], width=1, longest=-1), "longest must not be negative, got -1"),
+        (lambda: EncoderDecoder(2, 0, 4), "target_symbols must be at least 1, got 0"),
     ],
 )
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_symbols_out_of_range_are_named_and_begin_and_end_are_none_of_them():
+    model = EncoderDecoder(2, 2, 4)
+    for target in ([0, 2], [1, 3]):  # the model's own BEGIN and END
+        with pytest.raises(IndexError, match=rf"targets\[1\]: id {target[1]} at position \(1,\) lies outside \[0, 2\)"):
+            model.loss([[0], [1]], [[0], target])
+    with pytest.raises(IndexError, match=r"id 2 at position \(0, 0\) lies outside \[0, 2\)"):
+        model.loss([[2]], [[0]])
+
+
+def test_an_empty_target_is_the_end_alone():
+    ts.manual_seed(0)
+    model = EncoderDecoder(2, 2, 4)
+    assert model.loss([[0]], [[]]).item() == pytest.approx(-log_prob(model, [0], []), rel=1e-6)

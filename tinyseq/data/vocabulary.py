@@ -85,6 +85,8 @@ class Vocabulary(Generic[Symbol]):
     def decode(self, ids: ArrayLike) -> list[Symbol]:
         """The symbols of some ids (N,); an id outside 0..len-1, a negative one too, is a ValueError."""
         ids = np.asarray(ids)
+        if ids.size and ids.dtype.kind not in "iu":
+            raise TypeError(f"ids must be integers, got {ids.dtype}; encode goes from symbols to ids")
         if wrong := [int(i) for i in ids if not 0 <= i < len(self)]:
             raise ValueError(f"id {wrong[0]} is none of the vocabulary's; they go from 0 to {len(self) - 1}")
         return [self.symbols[i] for i in ids]

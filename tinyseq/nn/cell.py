@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.autograd.ops.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import check_flags, check_positive, initial, real
+from tinyseq.nn.checks import as_numbers, check_flags, check_positive, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
 from tinyseq.nn.module import Module
 
@@ -41,7 +41,7 @@ class Cell(Kind, Module):
         Raises:
             ValueError, TypeError: for a shape or values that do not fit.
         """
-        x = real(x, self.weight_ih, "x")
+        x = as_numbers(x, self.weight_ih, "x")
         if x.ndim != 2 or x.shape[1] != self.input_size:
             raise ValueError(f"x must have shape (B, {self.input_size}), got {x.shape}")
         shape = (x.shape[0], self.hidden_size)

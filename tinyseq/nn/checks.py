@@ -25,7 +25,7 @@ def check_flags(**flags: Any) -> None:
             raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
 
 
-def real(x: TensorLike, like: Tensor, name: str) -> Tensor:
+def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
     """What goes into a layer, as a tensor of real numbers.
 
     Tensors and arrays of floating-point numbers keep their dtype; lists, integers and truth values take that of the
@@ -50,7 +50,7 @@ def initial(state: Any, like: Tensor, count: int) -> tuple[Tensor, ...]:
         found = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
         raise ValueError(f"state must be a pair (h, c) of tensors, got {found}")
     parts = (state,) if count == 1 else state
-    return tuple(real(part, like, f"state {name}") for name, part in zip("hc", parts, strict=False))
+    return tuple(as_numbers(part, like, f"state {name}") for name, part in zip("hc", parts, strict=False))
 
 
 def check_ids(ids: Any, count: int, name: str) -> None:

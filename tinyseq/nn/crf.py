@@ -19,9 +19,10 @@ from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.shape import expand_dims, stack
 from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import namespace_of
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, check_ids, check_positive
+from tinyseq.nn.checks import as_ids, as_numbers, check_ids, check_positive
 from tinyseq.nn.module import Module
 
 Pair = tuple[int, int]
@@ -91,10 +92,11 @@ class CRF(Module):
                 observed less the pairs expected.
 
         Returns:
-            A number, or (B,). Tags that use a forbidden transition have -inf, without a gradient.
+            A number, or (B,). Tags that use a forbidden transition have -inf, without a gradient. Scores that are NaN
+            or infinite give NaN, so that a training loop can say where they come from.
 
         Raises:
-            ValueError, IndexError: for shapes, lengths or ids that do not fit, with what was found.
+            ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
         """
         batch, stops, real = _batch(scores, lengths, self.num_tags)
         ids = as_ids(tags, "tags")
@@ -107,6 +109,7 @@ class CRF(Module):
         ids = np.where(real, ids, 0)
         check_ids(ids, self.num_tags, "tags")
         start, transition, end = self.tables()
+        by_step = by_step or not all(map(_is_number, (batch, start, transition, end)))  # whose ops pass NaN on
         observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
         path = observed(batch, ids, real, (start, transition, end))
         found: Tensor = path - _possible(over_all_paths(start, transition, batch, end, lengths=stops))
@@ -122,7 +125,8 @@ class CRF(Module):
             A list of ids, or for a batch a list of such lists, each of its sequence's length.
 
         Raises:
-            ValueError: for shapes or lengths that do not fit, or a sequence for which all tags are forbidden.
+            ValueError, TypeError: for shapes, lengths or scores that do not fit, or a sequence for which all tags are
+                forbidden.
         """
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
         path = self._slope(best_score, batch, stops).argmax(axis=-1)  # the gradient of the best score is its path
@@ -133,7 +137,7 @@ class CRF(Module):
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 
         Raises:
-            ValueError: as for `decode`.
+            ValueError, TypeError: as for `decode`.
         """
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
         return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
@@ -143,6 +147,12 @@ class CRF(Module):
         with enable_grad():
             leaf = batch.detach().requires_grad_()
             start, transition, end = (table.detach() for table in self.tables())
+            for name, part in (("scores", leaf), ("start", start), ("transition", transition), ("end", end)):
+                if not _is_number(part):
+                    place = tuple(np.argwhere(~(part.numpy() < np.inf))[0].tolist())
+                    raise ValueError(
+                        f"{name} of the CRF is {part.numpy()[place]} at {place}; has the training diverged?"
+                    )
             found = _possible(whole(start, transition, leaf, end, lengths=stops))
             slope: Tensor = grad(found.sum(), leaf)
         return slope.numpy()
@@ -176,7 +186,7 @@ def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
 
 def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:
     """Scores (T, B, K) with zeros in the padding, lengths (B,), and which rows (T, B) are real."""
-    scores = constant(scores)
+    scores = as_numbers(scores, constant(0.0), "scores")
     if scores.ndim not in (2, 3) or scores.shape[-1] != tags or not scores.shape[0]:
         raise ValueError(f"scores must have shape (T, {tags}) or (T, B, {tags}) with T >= 1, got {scores.shape}")
     if scores.ndim == 2:
@@ -224,6 +234,12 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
     return found
 
 
+def _is_number(scores: Tensor) -> bool:
+    """Whether nothing is NaN or plus infinity; minus infinity is a score like any other."""
+    xp = namespace_of(scores._array)
+    return bool(xp.all(scores._array < math.inf))
+
+
 def _possible(totals: Tensor) -> Tensor:
     """The sums over all paths, (B,), if none is -inf."""
     wrong = np.flatnonzero(totals.numpy() == -np.inf)
@@ -236,6 +252,9 @@ def _open(shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
     """Which entries of a table are allowed."""
     allowed = np.ones(shape, dtype=bool)
     for place in forbidden:
+        if not (isinstance(place, tuple | list) and len(place) == len(shape)):
+            raise TypeError(f"forbidden must hold pairs (from, to) of tags, got {place!r}")
+        place = tuple(place)
         if not all(0 <= i < side for i, side in zip(place, shape, strict=True)):
             raise IndexError(f"forbidden tag {place} lies outside [0, {shape[0]})")
         allowed[place] = False

@@ -197,8 +197,9 @@ def forget_bias_(layer: Any, value: float = 1.0) -> None:
         >>> (lstm.bias_ih_l0.numpy() + lstm.bias_hh_l0.numpy())[2:4].tolist()
         [3.0, 3.0]
     """
-    biases = [(name, p) for name, p in layer.named_parameters() if name.startswith("bias_")]
-    if getattr(layer, "states", 0) != 2 or not biases:
+    named = layer.named_parameters() if getattr(layer, "states", 0) == 2 else ()
+    biases = [(name, p) for name, p in named if name.startswith("bias_")]
+    if not biases:
         raise TypeError(f"forget_bias_ takes an LSTM with biases, got {type(layer).__name__}")
     size = layer.hidden_size
     for name, bias in biases:
@@ -209,6 +210,8 @@ def forget_bias_(layer: Any, value: float = 1.0) -> None:
 
 def _block(weight: Tensor, blocks: int) -> tuple[int, int]:
     """Rows and columns of one of the matrices that are stacked in a weight."""
+    if not isinstance(weight, Tensor):
+        raise TypeError(f"weight must be a tensor, which gets new values, got {type(weight).__name__}")
     if weight.ndim != 2:
         raise ValueError(f"weight must be a matrix, got shape {weight.shape}")
     rows, columns = weight.shape

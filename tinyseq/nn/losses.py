@@ -13,7 +13,7 @@ from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
-from tinyseq.nn.checks import as_ids, check_ids, real
+from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 from tinyseq.nn.module import Module
 
 Reduction = Literal["mean", "sum", "none"]
@@ -21,7 +21,7 @@ Reduction = Literal["mean", "sum", "none"]
 
 def _checked(scores: TensorLike, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
     """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
-    scores = real(scores, constant(0.0), name)
+    scores = as_numbers(scores, constant(0.0), name)
     if not scores.ndim or not scores.shape[-1]:
         raise ValueError(f"{name} must have shape (..., V), scores of V >= 1 classes last, got {scores.shape}")
     ids = as_ids(targets, "targets")

@@ -14,7 +14,7 @@ from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, check_flags, check_positive, initial, real
+from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_positive, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -74,7 +74,7 @@ class Recurrent(Kind, Module):
         Raises:
             ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
         """
-        x = real(x, next(self.parameters()), "x")
+        x = as_numbers(x, next(self.parameters()), "x")
         single = x.ndim == 2
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"

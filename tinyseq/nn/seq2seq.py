@@ -15,6 +15,7 @@ from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.stable import log_softmax
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, padded
+from tinyseq.nn.checks import as_ids, check_ids, check_positive
 from tinyseq.nn.layers import Embedding, Linear
 from tinyseq.nn.losses import cross_entropy
 from tinyseq.nn.module import Module
@@ -75,6 +76,7 @@ class EncoderDecoder(Module):
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        check_positive(source_symbols=source_symbols, target_symbols=target_symbols)
         self.begin, self.end = target_symbols, target_symbols + 1
         self.source_embedding = Embedding(source_symbols, embedding_size)
         self.target_embedding = Embedding(target_symbols + 2, embedding_size)
@@ -87,8 +89,11 @@ class EncoderDecoder(Module):
 
         Raises:
             ValueError: for a source without symbols.
+            IndexError: for a symbol outside [0, source_symbols).
         """
         ids, lengths = padded(sources)
+        if not lengths.all():
+            raise ValueError(f"sources[{int(lengths.argmin())}] is empty; a source needs at least one symbol")
         _, state = self.encoder(self.source_embedding(ids), lengths=lengths)
         return state
 
@@ -101,10 +106,13 @@ class EncoderDecoder(Module):
         """The mean of -log P(symbol | the true symbols before it, source), END included: teacher forcing.
 
         Raises:
-            ValueError: for different numbers of sources and targets.
+            ValueError: for different numbers of sources and targets, or a source without symbols.
+            IndexError: for a symbol outside [0, source_symbols) or [0, target_symbols).
         """
         if len(sources) != len(targets):
             raise ValueError(f"each source needs a target, got {len(sources)} sources and {len(targets)} targets")
+        for i, target in enumerate(targets):
+            check_ids(as_ids(target, f"targets[{i}]"), self.begin, f"targets[{i}]")
         inputs, _ = padded([[self.begin, *np.asarray(target).tolist()] for target in targets])
         outputs, _ = padded([[*np.asarray(target).tolist(), self.end] for target in targets], IGNORE)
         logits, _ = self(inputs, self.encode(sources))
@@ -116,7 +124,11 @@ class EncoderDecoder(Module):
         Args:
             sources: B sequences of ids.
             longest: symbols after which a target is cut off.
+
+        Raises:
+            ValueError: for a source without symbols, or a negative ``longest``.
         """
+        _check_longest(longest)
         written = np.empty((0, len(sources)), np.int64)
         with no_grad():
             state, ids = self.encode(sources), np.full((1, len(sources)), self.begin)
@@ -139,8 +151,9 @@ class EncoderDecoder(Module):
             At most ``width`` targets, the most probable first.
 
         Raises:
-            ValueError: ``width`` is not positive.
+            ValueError: ``width`` is not positive, ``longest`` is negative, or the source has no symbols.
         """
+        _check_longest(longest)
         if width < 1:
             raise ValueError(f"width must be at least 1, got {width}")
         done: list[Hypothesis] = []
@@ -181,6 +194,11 @@ class EncoderDecoder(Module):
             for row, symbol in zip(rows.tolist(), symbols.tolist(), strict=True)
         ]
         return longer, rows.tolist(), ended
+
+
+def _check_longest(longest: int) -> None:
+    if longest < 0:
+        raise ValueError(f"longest must not be negative, got {longest}")
 
 
 def _best(hypotheses: list[Hypothesis], width: int) -> list[Hypothesis]:
