@@ -174,6 +174,12 @@ def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     browser.run("go(10)")
     assert browser.run("getComputedStyle(document.querySelector('#result0 text')).opacity") == "0"
     assert browser.run(hidden) == "1"
+    best = "[...document.querySelectorAll('.best path')].filter(path => getComputedStyle(path).fill !== 'none').length"
+    path_seen = "lines.filter(l => l.group.matches('.path') && getComputedStyle(l.group).opacity > 0).length"
+    for moment, found in [(7, [0, 0]), (10, [0, 0]), (11, [1, 0]), (12, [2, 1]), (13, [3, 3])]:
+        browser.run(f"go({moment})")
+        assert browser.run(f"[{best}, {path_seen}]") == found  # the path shows only as it is traced back
+    browser.run("go(10)")
     path, log_prob = cats.viterbi(["I", "like", "cats"])
     assert browser.run("byId('said').textContent").endswith(f"= {np.exp(log_prob):.6g}, in X")
     traced = browser.run("moments.slice(10).map(m => m.text)")
@@ -182,10 +188,18 @@ def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     way = "lines.filter(l => l.group.matches('.path:not(.dim)')).map(l => l.ends.join())"
     assert browser.run(way) == ["t2_s1,t3_s0"]
     browser.run("go(13)")
-    assert sorted(browser.run(way)) == ["t1_s2,t2_s1", "t2_s1,t3_s0"]
+    assert sorted(browser.run(way)) == ["start,t1_s2", "t1_s2,t2_s1", "t2_s1,t3_s0"]
     assert (
         browser.run("byId('result0').textContent.trim()") == f"best path: Z → Y → X, probability {np.exp(log_prob):.6g}"
     )
+
+
+def test_other_good_paths_show_when_the_best_one_has_been_traced_back(opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"], k=3))
+    assert browser.run("lines.filter(l => l.group.matches('.path')).length") == 7
+    for moment, seen in [(0, 7), (10, 0), (12, 1), (13, 7)]:
+        browser.run(f"go({moment})")
+        assert browser.run("lines.filter(l => l.group.matches('.path:not(.dim)')).length") == seen
 
 
 def test_a_forward_trellis_ends_in_the_likelihood(opened, cats):

@@ -92,6 +92,35 @@ def test_small_probabilities_are_shown_as_logs(lecture):
     assert float(cells(dot)["t1_s2"][1]) == pytest.approx(math.log(0.28), abs=1e-3)
 
 
+def worth(words):
+    """The number that a side of an equation comes to."""
+    if " + ln" in words or words.startswith("ln "):  # in logs; the last of all, so that what is in brackets goes first
+        words = re.sub(
+            r"ln Σ exp \[(.*)\]", lambda m: str(np.logaddexp.reduce([worth(w) for w in m[1].split(";")])), words
+        )
+        words = re.sub(r"ln ([\d.e-]+)", lambda m: str(math.log(float(m[1]))) if float(m[1]) else "-inf", words)
+    return eval(words.replace("·", "*").replace("−∞", "-inf").replace("inf", "math.inf"))
+
+
+@pytest.mark.parametrize("length", [3, 12])  # the second in logs
+@pytest.mark.parametrize("semiring", ["max", "log"])
+def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, lecture):
+    words = (SENTENCE * 4)[:length]
+    grid = lattice(lecture, words, semiring)
+    (forward, *_) = trellis(lecture, words, semiring=semiring)._tell()[1]["acts"]
+    logs = 0
+    for event, (t, row) in zip(forward["events"], itertools.product(range(length), range(3)), strict=False):
+        _, _, numbers, score = event["text"].split(" = ")
+        assert event["boxes"] == [f"t{t + 1}_s{row}"]
+        logs += "ln" in numbers
+        value = math.exp(worth(numbers)) if "ln" in numbers else worth(numbers)
+        assert value == pytest.approx(math.exp(grid.scores[t, row]), rel=0.01)
+        assert float(score.replace("−∞", "-inf")) == pytest.approx(worth(numbers), rel=0.01)
+    assert logs == (3 * length if length == 12 else 0)
+    last = forward["events"][-1]["text"]
+    assert ("ln P(I like cats" in last or "best end" in last) if logs else "ln" not in last
+
+
 def test_an_end_distribution_is_drawn_and_counted():
     hmm = HMM([1.0, 0.0], [[0.4, 0.4], [0.0, 0.5]], [[1.0], [1.0]], end=[0.2, 0.5])
     dot = trellis(hmm, [0, 0]).dot
@@ -188,7 +217,7 @@ def test_a_trigram_trellis_has_pairs_and_its_best_path_is_viterbis():
     assert [" ".join(found[f"t3_s{row}"][:2]) for row in range(4)] == ["A A", "B A", "A B", "B B"]
     best = hmm.viterbi("xyyx").path
     rows = [["A", "B"].index(new) * 2 + ["A", "B"].index(old) for old, new in itertools.pairwise(best)]
-    marked = edges(dot, "class=path")
+    marked = edges(dot, 'class="?path')
     for t, (tail, head) in enumerate(itertools.pairwise(rows), 2):
         assert (f"t{t}_s{tail}", f"t{t + 1}_s{head}") in marked
     assert f"{' → '.join(best)}, probability" in dot

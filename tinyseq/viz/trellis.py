@@ -180,33 +180,41 @@ class _Painter:
         """What the last column comes to."""
         stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
         last = self.grid.scores[-1] + stop
-        times = "" if self.grid.end is None else " · P(stop | s)"
-        whole = f"over {self.of} of score({self.of}, {self.steps}){times} = {self._score(self.grid.total)}"
+        ln, times, joined = self._signs()
+        stopping = "" if self.grid.end is None else f"{times}{ln}P(stop | s)"
+        whole = f"over {self.of} of score({self.of}, {self.steps}){stopping} = {self._score(self.grid.total)}"
         if self.semiring == "max":
             return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
-        return f"P({' '.join(self.grid.symbols)}) = sum {whole}"
+        return f"{ln}P({' '.join(self.grid.symbols)}) = {joined} {whole}"
 
     def _recurrence(self, t: int, row: int) -> str:
         """How the score of a cell comes about, with its numbers."""
-        score, emission = self._score(self.grid.scores[t, row]), number(math.exp(self.grid.emission[t, row]))
-        name, symbol, state = self.names[t, row], self.grid.symbols[t], self.newest[t, row]
+        ln, times, joined = self._signs()
+        score, emission = self._score(self.grid.scores[t, row]), f"{ln}{number(math.exp(self.grid.emission[t, row]))}"
+        name, state = self.names[t, row], self.newest[t, row]
+        rule = f"score({name}, {t + 1}) = {ln}P({self.grid.symbols[t]} | {state}){times}"
         if not t:
             begin = number(math.exp(self.grid.initial[row]))
-            return f"score({name}, 1) = P({symbol} | {state}) · P({name}) = {emission} · {begin} = {score}"
+            return f"{rule}{ln}P({name}) = {emission}{times}{ln}{begin} = {score}"
         history = self.grid.cells[t][row]
         terms = {
-            tail: f"{self._score(self.grid.scores[t - 1, tail])} · {number(math.exp(self.grid.arcs[t - 1, tail, row]))}"
+            tail: f"{self._score(self.grid.scores[t - 1, tail])}{times}{ln}"
+            f"{number(math.exp(self.grid.arcs[t - 1, tail, row]))}"
             for tail, before in self.grid.cells[t - 1].items()
             if history[:-1] == before[len(before) - len(history) + 1 :]
         }
-        shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
-        rule, words = "sum", " + ".join(shown)
-        best = int(self.grid.best_tails()[t - 1, row])
         if self.semiring == "max":
-            drawn = best in terms
-            rule = f"best, from {self.names[t - 1, best]}" if drawn else "best, from one that is not drawn"
-            words = terms[best] if drawn else self._score(self.grid.arriving[t - 1, row])
-        return f"score({name}, {t + 1}) = P({symbol} | {state}) · ({rule}) = {emission} · ({words}) = {score}"
+            best = int(self.grid.best_tails()[t - 1, row])
+            tail = self.names[t - 1, best] if best in terms else "one that is not drawn"
+            arriving = terms[best] if best in terms else self._score(self.grid.arriving[t - 1, row])
+            return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
+        shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
+        words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
+        return f"{rule}({joined}) = {emission}{times}{words} = {score}"
+
+    def _signs(self) -> tuple[str, str, str]:
+        """What stands before a probability, between two, and for the sum of some: as they are, or as natural logs."""
+        return ("ln ", " + ", "ln Σ exp") if self.as_logs else ("", " · ", "sum")
 
     # -- places and words ----------------------------------------------------------------------------------------------
 
@@ -323,7 +331,7 @@ class _Painter:
                     color=path.color,
                     width=2.8 if rank == 0 else 2.0,
                     tooltip=self._words(t, tail, head),
-                    kind="path",
+                    kind="path" if rank == 0 else "path other",
                 )
 
     def _formula(self) -> str:

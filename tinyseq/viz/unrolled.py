@@ -208,9 +208,8 @@ class Painter:
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
         taken: list[tuple[Point, float]] = []  # places of words, and half of their widths
-        for arrow, (words, at, sides, _) in sorted(
-            notes.items(), key=lambda item: item[1].either
-        ):  # with a choice, last
+        for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
+            words, at, sides, _ = notes[arrow]
             width, height = label_size(words)
             half = width / 2
             spots = [Point(at.x + side * (half + 4), at.y) for side in sides] or [at]
@@ -227,8 +226,11 @@ class Painter:
         return found
 
     def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
-        low, high = self.layout.frames.get(arrow.tail.column, (spot, spot)) if arrow.tail.column else (spot, spot)
-        return low is high or (low.x < spot.x - half and spot.x + half < high.x)
+        """Whether words fit into the frame of their column, if there is one."""
+        if arrow.tail.column not in self.layout.frames:
+            return True
+        low, high = self.layout.frames[arrow.tail.column]
+        return low.x < spot.x - half and spot.x + half < high.x
 
     def _beside_wires(self, curve: list[Point], label: list[Text]) -> Point:
         """The place for the words on a wire that leads back into its loop: right of all wires, where its own turns."""

@@ -23,16 +23,18 @@ function stage() {
   }
   const lit = new Set(acting ? acting.boxes : []);
   const tracing = Boolean(acting) && acting.act === "back-trace";
-  document.body.dataset.act = acting ? acting.act : "";
-  const traced = tracing && new Set(moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes));
+  const traced = new Set(tracing ? moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
+  const marked = !acting || (tracing && acting.number === acting.of); // whether all of the best paths are known
   for (const [name, { group }] of boxes) {
+    group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
     group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name));
     group.classList.toggle("now", lit.has(name));
   }
   const there = name => !acting || !(name in story.details) || reached.has(name);
   for (const { group, ends: [tail, head] } of lines) {
     const path = group.classList.contains("path");
-    const shown = path ? !acting || (tracing && traced.has(tail) && traced.has(head)) : there(tail) && there(head);
+    const walked = !group.classList.contains("other") && traced.has(tail) && traced.has(head);
+    const shown = path ? marked || walked : there(tail) && there(head);
     group.classList.toggle("dim", !shown);
     const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
     group.classList.toggle("now", Boolean(arriving && shown && !path));
