@@ -123,6 +123,24 @@ def test_gates_are_panels_on_the_scale_of_their_functions():
     assert [tick.get_text() for tick in panels[-1].get_xticklabels()] == ["a", "b", "␣", "c"]
 
 
+@pytest.mark.parametrize("count", [2, 3, 20])
+def test_steps_and_units_are_counted_in_whole_numbers(count):
+    table = np.tril(np.ones((count, count)))
+    for figure in (
+        plots.lag_heatmap(table),
+        plots.activations(table),
+        plots.gradient_flow({"h": table[:, 0]}),
+        plots.loss_curve(range(count), table[:, 0]),
+        plots.gates({"i": table[:, :, None]}),
+        plots.posteriors(table / table.sum(1, keepdims=True)),
+    ):
+        figure.canvas.draw()
+        axes = figure.axes[0]
+        sides = [axes.xaxis, axes.yaxis] if axes.images else [axes.xaxis]
+        for side in sides:
+            assert all(text.get_text().lstrip("−").isdigit() for text in side.get_ticklabels() if text.get_text())
+
+
 def test_the_influence_of_inputs_is_drawn_as_an_alignment():
     x = ts.tensor([[1.0], [1.0]], requires_grad=True)
     table = ts.inspect.influence([x[0, 0], 3.0 * x[1, 0]], x)

@@ -55,6 +55,7 @@ def _style(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.set_xlabel(literal(x), color=INK, fontsize=9)
     axes.set_ylabel(literal(y), color=INK, fontsize=9)
     axes.tick_params(colors=INK, labelsize=8, length=3)
+    axes.locator_params(axis="x", integer=True)  # all that is drawn goes by whole steps or positions
     for spine in axes.spines.values():
         spine.set_color(MUTED)
 
@@ -73,6 +74,7 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
         high = top or high
         norm = Normalize(-high if signed else 0.0, high)
     image = axes.imshow(table, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
+    axes.locator_params(axis="y", integer=True)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
     bar.set_label(label, color=INK, fontsize=9)
     bar.ax.tick_params(colors=INK, labelsize=8)
