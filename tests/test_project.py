@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import pydoc
 import re
 import subprocess
 import sys
@@ -52,6 +53,39 @@ def test_every_public_name_has_a_docstring(package):
     public = {name: getattr(module, name) for name in module.__all__}
     documentable = (name for name, value in public.items() if inspect.isclass(value) or inspect.isroutine(value))
     assert [name for name in documentable if not inspect.getdoc(public[name])] == []
+
+
+def documented(reference):
+    """The identities of all that the directives of a page document."""
+    found = set()
+    directive = r"^\.\. auto(\w+):: ([\w.]+)((?:\n   :.*)*)"
+    for kind, path, options in re.findall(directive, reference, re.MULTILINE):
+        item = pydoc.locate(path)
+        found.add(id(item))
+        if kind == "module" and ":members:" in options:
+            left_out = re.findall(r"\w+", "".join(re.findall(r":exclude-members:(.*)", options)))
+            names = [name for name in getattr(item, "__all__", ()) if name not in left_out]
+            found |= {id(member) for name in names if not inspect.ismodule(member := getattr(item, name))}
+    return found
+
+
+# The ops of tinyseq.autograd stand in a table of their own
+@pytest.mark.parametrize("package", [package for package in PACKAGES if package != "tinyseq.autograd"])
+def test_every_public_name_is_in_the_reference(package):
+    found = documented((ROOT / "docs" / "api.md").read_text("utf-8"))
+    module = importlib.import_module(package)
+    assert [name for name in module.__all__ if id(getattr(module, name)) not in found] == []
+
+
+def test_what_the_reference_leaves_out_is_noticed():
+    reference = (
+        ".. automodule:: tinyseq.hmm\n   :members:\n   :exclude-members: HMM, chain\n\n.. autoclass:: tinyseq.hmm.HMM"
+    )
+    found = documented(reference)
+    assert id(ts.hmm.HMM) in found
+    assert id(ts.hmm.Decoding) in found
+    assert id(ts.hmm.chain) not in found
+    assert id(ts.viz.graph) not in found
 
 
 @pytest.fixture

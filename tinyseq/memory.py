@@ -27,8 +27,8 @@ _USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLE
 def keep_freed_memory() -> bool:
     """Let the C library keep up to `KEPT` freed bytes for the next allocation.
 
-    Whoever has set MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_ or GLIBC_TUNABLES in the environment has decided for
-    themselves, and nothing is changed.
+    Whoever has set ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES`` in the environment has
+    decided for themselves, and nothing is changed.
 
     Returns:
         Whether the C library agreed.
