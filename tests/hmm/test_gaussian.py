@@ -121,6 +121,19 @@ def test_bad_observations_are_named_with_their_place(x, message):
         model.log_likelihood(x)
 
 
+@pytest.mark.parametrize("requires_grad", [True, False])
+def test_full_covariances_as_tensors(requires_grad):
+    means, full = ts.tensor(np.eye(2), requires_grad=requires_grad), ts.tensor(np.stack([np.eye(2)] * 2))
+    model = HMM([0.5, 0.5], np.eye(2), Gaussian(means, full))
+    x = np.ones((3, 2))
+    if requires_grad:
+        with pytest.raises(TypeError, match="gradients reach means and variances where these are diagonal"):
+            model.log_likelihood(x)
+    else:
+        wanted = HMM([0.5, 0.5], np.eye(2), Gaussian(np.eye(2), full.numpy())).log_likelihood(x)
+        assert model.log_likelihood(x).item() == pytest.approx(wanted)
+
+
 def test_symbols_belong_to_tables():
     with pytest.raises(ValueError, match="symbols and unknown belong to a table of emissions"):
         HMM([1.0], [[1.0]], Gaussian([0.0], [1.0]), symbols="a")

@@ -210,6 +210,51 @@ def test_gradients_reach_the_log_scores_of_another_model(dna):
     np.testing.assert_allclose(slope.numpy(), dna.posterior("ACG").states, atol=1e-12)
 
 
+def test_gradients_flow_through_a_network_in_front_and_through_the_tables(dna):
+    rng = np.random.default_rng(0)
+    frames = [ts.tensor(rng.normal(size=(n, 3))) for n in (4, 1)]
+
+    def value(weight, initial, transition, end):
+        model = HMM.from_logs(ts.log_softmax(initial), ts.log_softmax(transition), None, end=end)
+        return model.log_likelihood([ts.tanh(x @ weight) for x in frames]).sum()
+
+    parts = [ts.tensor(rng.normal(size=shape), requires_grad=True) for shape in ((3, 2), (2,), (2, 2), (2,))]
+    ts.testing.gradcheck(value, parts)
+    ts.testing.gradgradcheck(value, parts)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_gradients_reach_every_table_of_every_order(order):
+    rng = np.random.default_rng(order)
+    shapes = [*[(2,) * (i + 1) for i in range(order - 1)], (4, *(2,) * order), (2, 3), (2,)]
+    data, known = [[0, None, 2, 1, 1], [2], []], [[None, {0}, None, None, 1], None, None]
+
+    def value(*parts):
+        model = HMM.from_logs(tuple(parts[: order - 1]), *parts[order - 1 : -1], end=parts[-1])
+        return model.log_likelihood(data, states=known).sum()
+
+    parts = [ts.tensor(rng.normal(size=shape), requires_grad=True) for shape in shapes]
+    ts.testing.gradcheck(value, parts)
+    for part, slope in zip(parts, ts.grad(value(*parts), parts), strict=True):
+        assert slope.numpy().any(), part.shape
+
+
+def test_tensors_in_tensors_out_whether_or_not_they_require_gradients(dna):
+    for requires_grad in (True, False):
+        tables = [ts.tensor(part, requires_grad=requires_grad) for part in (dna.initial, dna.transition, dna.emission)]
+        model = HMM(*tables, symbols="ACGT")
+        for x in ("ACG", ["ACG", "T", ""]):
+            found = model.log_likelihood(x)
+            assert isinstance(found, ts.Tensor)
+            assert found.requires_grad == requires_grad
+            np.testing.assert_allclose(found.numpy(), dna.log_likelihood(x))
+        with ts.no_grad():
+            assert isinstance(model.log_likelihood("ACG"), ts.Tensor)
+        assert isinstance(model.viterbi("ACG").log_prob, float)
+    whole = HMM(ts.tensor([1, 0]), ts.tensor([[0, 1], [1, 0]]), None)  # whole numbers are probabilities, too
+    np.testing.assert_allclose(whole.posterior(np.zeros((2, 2))).states, np.eye(2))
+
+
 def test_a_name_for_the_unknown(dna):
     model = HMM([1.0], [[1.0]], [[0.75, 0.25]], symbols=["known", "<unk>"], unknown="<unk>")
     assert np.exp(model.log_likelihood(["known", "never seen"])) == pytest.approx(0.75 * 0.25)

@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     Attributes:
         data: an array with one entry for each observation.
         lengths: how many belong to each sequence.
-        recorded: the same data as a tensor, if gradients with respect to it are wanted.
+        recorded: the same data as a tensor, if it came as one.
     """
 
     data: Array
@@ -248,7 +248,7 @@ class Given:
                 t = int(np.argwhere(~(scores < np.inf))[0, 0])
                 raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
         recorded = None
-        if any(isinstance(s, Tensor) and s.requires_grad for s in sequences):
+        if any(isinstance(s, Tensor) for s in sequences):
             recorded = FUNCTIONS["concatenate"](list(sequences))
         return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays], recorded)
 

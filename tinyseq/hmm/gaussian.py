@@ -119,15 +119,12 @@ class Gaussian:
         """See `Emission`.
 
         Raises:
-            TypeError: for full covariances that require gradients.
+            TypeError: for parameters that require gradients, where covariances are full.
         """
-        if isinstance(self.covariances, Tensor) and self.full:
-            raise TypeError("gradients reach diagonal covariances only; learn full ones with fit_em")
-        if not isinstance(self.means, Tensor) and not isinstance(self.covariances, Tensor):
-            scores = self.scores(data)
-            return Tensor(scores.logs(np.arange(len(data))).T)
+        if not any(isinstance(part, Tensor) and part.requires_grad for part in self.parameters):
+            return Tensor(self.scores(data).logs(np.arange(len(data))).T)
         if self.full:
-            raise TypeError("gradients reach means with diagonal covariances only; learn full ones with fit_em")
+            raise TypeError("gradients reach means and variances where these are diagonal; learn full ones by fit_em")
         seen = ~np.isnan(data[:, :1])
         away = np.where(seen, data, 0.0)[:, None] - self.means
         terms = away * away / self.covariances + FUNCTIONS["log"](self.covariances) + LOG_2PI
@@ -187,9 +184,9 @@ class Gaussian:
 
 
 def _columns(values: Any) -> Any:
-    """Parameters with an axis for D, also where D = 1; tensors that require gradients stay tensors."""
+    """Parameters with an axis for D, also where D = 1; tensors stay tensors."""
     if isinstance(values, Tensor):
-        values = values if values.requires_grad else values.numpy()
+        values = values if values.dtype.kind == "f" else values.numpy().astype(np.float64)
     else:
         values = np.array(values, dtype=np.float64)
     if values.ndim == 0:

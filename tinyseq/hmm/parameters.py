@@ -125,7 +125,7 @@ class Parameters:
         if end is not None:
             _expect("end", end, (size,))
         parts = (*tables, transition, *(() if end is None else (end,)), *emission.parameters)
-        self.requires_grad = any(isinstance(part, Tensor) for part in parts)
+        self.on_tape = any(isinstance(part, Tensor) for part in parts)
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def replaced(self, initial: tuple[Any, ...], transition: Any, emission: Emission, end: Any) -> Self:
@@ -189,7 +189,7 @@ class Parameters:
 def _taken(
     initial: Any, transition: Any, emission: Any, end: Any
 ) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
-    """Copies of the arguments as tables; tensors that require gradients stay tensors."""
+    """Copies of the arguments as tables; tensors stay tensors."""
     tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
     if emission is not None and not isinstance(emission, Emission):
         emission = _table(emission)
@@ -199,8 +199,10 @@ def _taken(
 
 
 def _table(value: Any) -> Table:
+    if isinstance(value, Tensor) and value.dtype.kind == "f":
+        return value
     if isinstance(value, Tensor):
-        return value if value.requires_grad else value.numpy()
+        value = value.numpy()
     try:
         array = np.array(value)
     except ValueError as error:

@@ -32,8 +32,7 @@ class Questions(Parameters):
             states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
 
         Returns:
-            A number, or an array (N,). A tensor if a parameter of the model requires gradients, or if x is a tensor of
-            log scores that does.
+            A number, or an array (N,). A tensor if a parameter of the model is one, or if x is a tensor of log scores.
 
         Raises:
             ValueError: for an unknown symbol or state, with its sequence and position.
@@ -45,7 +44,7 @@ class Questions(Parameters):
             array([0.3  , 0.7  , 0.176, 1.   ])
         """
         asked = Reading(self, x, states)
-        if asked.requires_grad:
+        if asked.on_tape:
             return asked.answer(asked.recorded_likelihood())
         values = log_likelihood(asked.arcs, asked.scores, asked.batch)
         return float(values[0]) if asked.one else values.astype(self.dtype, copy=False)

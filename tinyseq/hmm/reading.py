@@ -104,9 +104,9 @@ class Reading:
         return self.scores.logs(np.arange(len(self.rows.data))).T
 
     @property
-    def requires_grad(self) -> bool:
-        """Whether gradients shall reach the model's parameters, or the scores that the observations are."""
-        return self.model.requires_grad or self.rows.recorded is not None
+    def on_tape(self) -> bool:
+        """Whether the model's parameters are tensors, or the scores that the observations are."""
+        return self.model.on_tape or self.rows.recorded is not None
 
     def recorded_likelihood(self) -> Tensor:
         """The log-likelihood of each sequence as a tensor, through which gradients flow."""

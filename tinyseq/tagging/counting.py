@@ -235,7 +235,8 @@ class HMMTagger(Tagger):
             ImpossibleSequenceError: without smoothing, if no sequence of tags fits a sentence.
         """
         hmm = self.hmm
-        return [list(decoding.path) for decoding in hmm.viterbi([self.log_scores(words) for words in sentences])]
+        scores = [self.log_scores(words) for words in sentences]
+        return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
 
     def save(self, path: str | Path) -> None:
         """Save the tagger as one safetensors file: the counts of words, and the tables of the model."""
