@@ -32,7 +32,14 @@ def wrong_report():
     return caught.value.report
 
 
+def named_tensor():
+    tensor = ts.tensor(np.linspace(-1, 1, 600).reshape(2, 15, 20), requires_grad=True)
+    tensor.node.name = " ".join(HOSTILE)
+    return tensor
+
+
 SHOWN = {
+    "Tensor": named_tensor,
     "HMM": model,
     "Posterior": lambda: model().posterior(HOSTILE),
     "Decoding": lambda: model().viterbi(HOSTILE),
@@ -61,6 +68,35 @@ def test_it_can_be_read_on_a_dark_page_and_on_a_light_one(name):
     colours = re.findall(r"(?:color|background|fill|stroke)(?:: ?|=)[\"']?([^\"';]+)", html)
     assert all(colour in ("none", "currentColor") or colour.startswith("rgba(") for colour in colours), colours
     assert all(float(alpha) <= 0.6 for alpha in re.findall(r"rgba\([^)]*, ([\d.]+)\)", html))
+
+
+def test_a_tensor_shows_its_numbers_tinted_by_their_size():
+    cells = ElementTree.fromstring(ts.tensor([[-2.0, 0.0], [1.0, np.nan]])._repr_html_()).findall(".//td")
+    assert [cell.text for cell in cells] == ["-2", "0", "1", "nan"]
+    tints = [re.search(r"rgba\((.*), ([\d.]+)\)", cell.get("style")).groups() for cell in cells]
+    assert [float(share) for _, share in tints] == [0.6, 0.0, 0.3, 0.6]
+    assert tints[0][0] != tints[2][0] != tints[3][0]
+    large = named_tensor()._repr_html_()
+    assert large.count("<td style") == 12 * 12
+    assert "<th>0, 11</th>" in large
+    assert "18 more" in large
+
+
+@pytest.mark.parametrize(
+    "value", [3.5, [], [True, False], [1, -2], [1j, 2.0], [np.inf, -np.inf], np.zeros((0, 3)), np.zeros((2, 0)), [0.0]]
+)
+def test_a_tensor_of_any_shape_and_type_is_shown(value):
+    tensor = ts.Tensor(np.array(value))
+    html = tensor._repr_html_()
+    found = ElementTree.fromstring(html)
+    assert found.find("caption").text == f"tensor {tensor.shape}, {tensor.dtype}"
+    assert len(found.findall(".//td")) == tensor.size
+
+
+def test_a_result_says_what_made_it():
+    x = ts.tensor([1.0], requires_grad=True)
+    assert "requires_grad=True" in x._repr_html_()
+    assert "made by tanh" in ts.tanh(x)._repr_html_()
 
 
 def test_a_drawing_brings_its_own_ground():

@@ -77,6 +77,12 @@ def test_every_public_name_is_in_the_reference(package):
     assert [name for name in module.__all__ if id(getattr(module, name)) not in found] == []
 
 
+def test_every_function_that_looks_or_draws_is_explained_on_a_page():
+    text = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("inspect", "pictures", "page"))
+    names = [*ts.viz.__all__, *(name for name in ts.inspect.__all__ if inspect.isroutine(getattr(ts.inspect, name)))]
+    assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
+
+
 def test_what_the_reference_leaves_out_is_noticed():
     reference = (
         ".. automodule:: tinyseq.hmm\n   :members:\n   :exclude-members: HMM, chain\n\n.. autoclass:: tinyseq.hmm.HMM"

@@ -1,6 +1,9 @@
 """Drawings of graphs, as DOT and rendered."""
 
+import os
 import re
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -37,6 +40,21 @@ def test_edges_of_a_drawing_are_those_of_its_sheet(char_loss):
 def test_the_same_graph_gives_the_same_drawing(char_loss):
     first, second = (graph(char_loss(steps=6, kind=ts.nn.LSTM), gradients=True) for _ in range(2))
     assert first.dot == second.dot
+
+
+@pytest.mark.renders
+def test_another_process_gives_the_same_pictures_and_pages(tmp_path):
+    """Nothing hangs on the order of a set, or on where things lie in memory."""
+    script = (
+        "import sys, tinyseq as ts; ts.manual_seed(0); net = ts.nn.GRU(3, 4, num_layers=2, bidirectional=True);"
+        "loss = (net(ts.ones(3, 1, 3))[0] ** 2).mean(); drawing = ts.viz.graph(loss, gradients=True);"
+        "[drawing.save(f'{sys.argv[1]}.{ending}') for ending in ('dot', 'svg', 'png', 'html')]"
+    )
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", script, str(tmp_path / seed)], env=environment, check=True)
+    for ending in ("dot", "svg", "png", "html"):
+        assert (tmp_path / f"1.{ending}").read_bytes() == (tmp_path / f"2.{ending}").read_bytes(), ending
 
 
 @pytest.mark.renders

@@ -140,6 +140,19 @@ def test_a_chain_of_a_semiring_reads_as_the_forward_recurrence():
     assert next(box.uses for box in content.boxes if box.kind == "parameter") == 3
 
 
+def test_a_field_reads_as_the_forward_recurrence_beside_the_score_of_the_given_path():
+    crf, scores = ts.nn.CRF(3), ts.tensor(np.zeros((4, 3)), requires_grad=True)
+    content = sheet(record(-crf.log_likelihood(scores, [0, 1, 1, 2], by_step=True)))
+    assert [column.step for column in content.columns if column.kind == "step"] == [0, 1, 2, 3]
+    assert {("α",)} <= set(content.states.values()) <= {("α",), ()}
+    leaves = {
+        content.record.vertices[box.vertices[0]].name or "scores": box.uses
+        for box in content.boxes
+        if box.kind == "parameter"
+    }
+    assert leaves == {"transition": 6, "start": 2, "end": 2, "scores": 8}  # in the sum over all paths, and in the path
+
+
 def test_a_thousand_steps_make_a_small_sheet(char_loss):
     assert len(sheet(record(char_loss(steps=1000, kind=ts.nn.LSTM))).boxes) < 100
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, is_array, namespace_of, to_device, to_numpy
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
@@ -332,9 +333,16 @@ class Tensor:
     def __repr__(self) -> str:
         values = np.array2string(to_numpy(self._array), separator=", ", prefix="tensor(", threshold=200)
         plain = self.dtype in (np.float64, np.int64, np.bool_)
+        return f"tensor({values}{'' if plain else f', dtype={self.dtype}'}{self._origin()})"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the numbers as a table, tinted by their size."""
+        name = f"{self.node.name[:80]}: " if isinstance(self.node, Leaf) and self.node.name else ""
+        return table(to_numpy(self._array), f"{name}tensor {self.shape}, {self.dtype}{self._origin()}")
+
+    def _origin(self) -> str:
         made = f", made by {self.node.op.name}" if isinstance(self.node, Node) else ""
-        leaf = ", requires_grad=True" if isinstance(self.node, Leaf) else ""
-        return f"tensor({values}{'' if plain else f', dtype={self.dtype}'}{leaf}{made})"
+        return ", requires_grad=True" if isinstance(self.node, Leaf) else made
 
     if TYPE_CHECKING:  # filled from the ops by tinyseq.autograd.methods
         T: "Tensor"
