@@ -1,7 +1,9 @@
 """Settings that every test shares."""
 
 import os
+import signal
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Times differ between machines, so no profile has a deadline. HYPOTHESIS_PROFILE picks one:
@@ -12,3 +14,11 @@ settings.register_profile(
     "deep", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt, also if the tests run in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -78,7 +78,7 @@ def command(folder, *words):
 
 
 @pytest.mark.parametrize("end", ["killed", "interrupted"])
-def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again(tinyseq, tmp_path, end):
+def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again(tinyseq, tmp_path, end, interruptible):
     (tmp_path / "text.txt").write_text("so long and thanks for all the fish. " * 40)
     settings = ("--steps", 400, "--hidden", 8, "--batch", 4, "--window", 16, "--layers", 2, "--dropout", 0.2)
     train = ("lm", "train", "text.txt", *settings, "--every", 5)

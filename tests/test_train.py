@@ -151,7 +151,17 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["killed.safetensors", "run.py", "whole.safetensors"]
 
 
-def test_ctrl_c_lets_the_step_end_saves_and_stops(tmp_path):
+def test_where_interrupts_are_ignored_they_are_ignored_here_too(tmp_path, interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    run, steps = Run(tmp_path), []
+    for report in run.steps(4):
+        os.kill(os.getpid(), signal.SIGINT)
+        steps.append(report.step)
+    assert steps == [1, 2, 3, 4]
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
+def test_ctrl_c_lets_the_step_end_saves_and_stops(tmp_path, interruptible):
     run = Run(tmp_path, every=1000)
     before = signal.getsignal(signal.SIGINT)
     steps = []
@@ -169,7 +179,7 @@ def test_ctrl_c_lets_the_step_end_saves_and_stops(tmp_path):
     assert [report.step for report in Run(tmp_path).steps(8)] == [7, 8]
 
 
-def test_the_second_ctrl_c_stops_at_once(tmp_path):
+def test_the_second_ctrl_c_stops_at_once(tmp_path, interruptible):
     run = Run(tmp_path)
     presses = []
 

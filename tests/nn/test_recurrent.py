@@ -268,3 +268,13 @@ def test_a_ragged_batch_with_states_in_three_layers_is_each_sequence_alone(
             np.testing.assert_allclose(found[:, b], expected, **close)
     for found, *parts in zip(together, *each, strict=True):
         np.testing.assert_allclose(found, sum(parts), rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_a_state_takes_the_dtype_of_the_weights(name):
+    net, x = getattr(ts.nn, name)(2, 3), np.ones((4, 1, 2), dtype="f4")
+    h = ts.ones(1, 1, 3, dtype="float64", requires_grad=True)
+    output, _ = net(x, (h, h) if name == "LSTM" else h)
+    assert output.dtype == np.float32
+    output.sum().backward()
+    assert h.grad.dtype == np.float64

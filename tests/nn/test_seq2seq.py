@@ -43,6 +43,25 @@ def test_a_beam_that_is_wide_enough_finds_the_best_of_all_targets(model):
     np.testing.assert_allclose([hypothesis.log_prob for hypothesis in found], [p for _, p in ranked], rtol=1e-5)
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 5])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_narrow_beam_that_stops_early_finds_what_one_finds_that_never_does(width, seed):
+    ts.manual_seed(seed)
+    model, source, longest = EncoderDecoder(4, 3, hidden_size=8, embedding_size=4, cell="rnn"), [seed, 1, 2], 6
+    for parameter in model.parameters():
+        parameter.copy_(parameter.numpy() * 3)
+    done, alive = [], [((), 0.0)]
+    for _ in range(longest):
+        done += [(target, log_prob(model, source, target)) for target, _ in alive]
+        grown = [(*target, symbol) for target, _ in alive for symbol in range(3)]
+        scored = [(target, log_prob(model, source, target, ended=False)) for target in grown]
+        alive = sorted(scored, key=lambda pair: -pair[1])[:width]
+    expected = sorted([*done, *alive], key=lambda pair: -pair[1])[:width]
+    found = model.beam(source, width, longest)
+    assert [tuple(hypothesis.symbols) for hypothesis in found] == [target for target, _ in expected]
+    np.testing.assert_allclose([hypothesis.log_prob for hypothesis in found], [p for _, p in expected], rtol=1e-4)
+
+
 def test_greedy_on_a_batch_is_each_source_alone_and_takes_the_likeliest_symbol(model):
     sources = [[0], [1, 2, 3], [3, 3, 3, 3, 0], [2, 1]]
     together = model.greedy(sources, longest=6)

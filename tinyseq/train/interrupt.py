@@ -10,11 +10,13 @@ class HeldBack:
     """Inside the block, the first Ctrl-C only sets ``pending``; the second is an interrupt as ever.
 
     Signals can be held back in the main thread alone; elsewhere, or if it is not ``wanted``, the block changes nothing.
+    Nor does it where interrupts are ignored, as in a shell's background job, or handled outside of Python.
     """
 
     def __init__(self, wanted: bool = True) -> None:
         self.pending = False
-        self._wanted = wanted and threading.current_thread() is threading.main_thread()
+        ours = threading.current_thread() is threading.main_thread()
+        self._wanted = wanted and ours and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None)
         self._before: Any = None
 
     def __enter__(self) -> "HeldBack":
