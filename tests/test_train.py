@@ -311,6 +311,58 @@ def test_a_weight_that_is_not_finite_is_told_from_an_op():
         list(train(lambda step: Loss(w.sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
 
 
+def test_the_step_that_failed_is_done_again_from_the_state_and_the_random_numbers_before_it():
+    class Counting:
+        """Goes wrong at its third call, and only with the random number that is drawn then."""
+
+        def __init__(self):
+            ts.manual_seed(0)
+            self.weight, self.calls = ts.tensor([1.0], requires_grad=True), 0
+            self.fatal = np.random.default_rng(0).random(3)[2]
+
+        def __call__(self, step):
+            self.calls += 1
+            wrong = self.calls == 3 and ts.random.generator().random() == self.fatal
+            if self.calls < 3:
+                ts.random.generator().random()
+            return Loss(ts.log(self.weight * (0.0 if wrong else 1.0)).sum(), 1)
+
+        def state_dict(self):
+            return {"calls": self.calls}
+
+        def load_state_dict(self, state):
+            self.calls = state["calls"]
+
+    task = Counting()
+    with pytest.raises(NonFiniteLoss, match="the first op that went wrong is in the forward: log made 1 of 1"):
+        list(train(task, ts.optim.SGD([task.weight], lr=0.0), steps=5))
+    assert task.calls == 2
+
+
+def test_each_step_is_taken_at_the_rate_that_the_schedule_gives_for_it():
+    w = ts.tensor(10.0, requires_grad=True)
+    reports = list(
+        train(lambda step: Loss(w * 1.0, 1), ts.optim.SGD([w], lr=9.0), steps=3, schedule=lambda step: 2 - step)
+    )
+    assert [report.lr for report in reports] == [2, 1, 0]
+    assert w.item() == 10 - 2 - 1 - 0
+
+
+def test_a_validation_neither_records_nor_changes_the_mode_of_the_model():
+    model = ts.nn.Sequential(ts.nn.Linear(1, 1), ts.nn.Dropout(0.5))
+    seen = []
+
+    def measure():
+        seen.append((model(np.ones((1, 1), dtype="f4")).requires_grad, model[1].training))
+        return 0.0
+
+    for mode in (True, False):
+        model.train(mode)
+        Validation(model, measure, every=1)(1)
+        assert model.training == model[1].training == mode
+    assert seen == [(False, False)] * 2
+
+
 # -- arguments ---------------------------------------------------------------------------------------------------------
 
 
