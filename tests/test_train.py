@@ -363,6 +363,18 @@ def test_a_validation_neither_records_nor_changes_the_mode_of_the_model():
     assert seen == [(False, False)] * 2
 
 
+def test_an_accuracy_is_better_the_higher_it_is():
+    model, values = ts.nn.Linear(1, 1), iter([0.1, 0.5, 0.3, 0.4, 0.9])
+    validation = Validation(model, lambda: next(values), every=1, patience=2, higher_is_better=True)
+    task = lambda step: Loss(ts.square(model(np.ones((1, 1), dtype="f4")) - step).sum(), 1)
+    weights = []
+    for report in train(task, ts.optim.SGD(model.parameters(), lr=0.01), steps=9, validation=validation):
+        weights.append(model.weight.item())
+    assert (report.step, validation.best, validation.best_step) == (4, 0.5, 2)
+    validation.restore_best()
+    assert model.weight.item() == weights[1] != weights[-1]
+
+
 # -- arguments ---------------------------------------------------------------------------------------------------------
 
 
