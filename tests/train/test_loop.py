@@ -1,0 +1,133 @@
+"""The training loop: its steps, what it refuses, and what it says of numbers that are not finite."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.train import Loss, NonFiniteLoss, train
+
+# -- numbers that are not finite ---------------------------------------------------------------------------------------
+
+
+class Exploding(ts.nn.Module):
+    """Takes a logarithm that turns infinite at step 2, in a module and a time step of its own."""
+
+    def __init__(self):
+        self.weight = ts.nn.Parameter([1.0, 2.0])
+
+    def __call__(self, step):
+        with ts.scope("decoder"), ts.step(7):
+            inner = ts.log(self.weight * (0.0 if step == 2 else 1.0))
+        return Loss(ts.square(inner).sum(), 1, f"sentences {step}0 to {step}9")
+
+
+def test_a_loss_that_is_not_finite_names_step_batch_and_first_op():
+    model = Exploding()
+    optimizer = ts.optim.SGD(model.parameters(), lr=0.0)
+    with pytest.raises(NonFiniteLoss) as caught:
+        list(train(model, optimizer, steps=5))
+    assert caught.value.step == 2
+    assert caught.value.batch == "sentences 20 to 29"
+    message = str(caught.value)
+    assert "the loss of step 2 is inf (sentences 20 to 29)" in message
+    assert "forward: log made 2 of 2 values not finite (in decoder, step 7), called at" in message
+    assert "test_loop.py" in message
+
+
+def test_a_gradient_that_is_not_finite_updates_nothing():
+    w = ts.tensor([0.0, 4.0], requires_grad=True)
+    with pytest.raises(NonFiniteLoss, match="VJP of sqrt") as caught:
+        list(train(lambda step: Loss(ts.sqrt(w).sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
+    assert "the norm of its gradient is" in str(caught.value)
+    assert w.tolist() == [0.0, 4.0]
+
+
+def test_a_weight_that_is_not_finite_is_told_from_an_op():
+    w = ts.tensor([np.nan], requires_grad=True)
+    with pytest.raises(NonFiniteLoss, match="an input or a weight is not finite"):
+        list(train(lambda step: Loss(w.sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
+
+
+def test_the_step_that_failed_is_done_again_from_the_state_and_the_random_numbers_before_it():
+    class Counting:
+        """Goes wrong at its third call, and only with the random number that is drawn then."""
+
+        def __init__(self):
+            ts.manual_seed(0)
+            self.weight, self.calls = ts.tensor([1.0], requires_grad=True), 0
+            self.fatal = np.random.default_rng(0).random(3)[2]
+
+        def __call__(self, step):
+            self.calls += 1
+            wrong = self.calls == 3 and ts.random.generator().random() == self.fatal
+            if self.calls < 3:
+                ts.random.generator().random()
+            return Loss(ts.log(self.weight * (0.0 if wrong else 1.0)).sum(), 1)
+
+        def state_dict(self):
+            return {"calls": self.calls}
+
+        def load_state_dict(self, state):
+            self.calls = state["calls"]
+
+    task = Counting()
+    with pytest.raises(NonFiniteLoss, match="the first op that went wrong is in the forward: log made 1 of 1"):
+        list(train(task, ts.optim.SGD([task.weight], lr=0.0), steps=5))
+    assert task.calls == 2
+
+
+def test_each_step_is_taken_at_the_rate_that_the_schedule_gives_for_it():
+    w = ts.tensor(10.0, requires_grad=True)
+    reports = list(
+        train(lambda step: Loss(w * 1.0, 1), ts.optim.SGD([w], lr=9.0), steps=3, schedule=lambda step: 2 - step)
+    )
+    assert [report.lr for report in reports] == [2, 1, 0]
+    assert w.item() == 10 - 2 - 1 - 0
+
+
+def test_a_callback_that_returns_true_stops_the_run():
+    w = ts.tensor(4.0, requires_grad=True)
+    reports = train(
+        lambda step: Loss(ts.square(w), 1),
+        ts.optim.SGD([w], lr=0.1),
+        steps=100,
+        callbacks=[lambda report: report.loss < 5],
+    )
+    assert [round(report.loss, 2) for report in reports] == [16.0, 10.24, 6.55, 4.19]
+
+
+# -- arguments ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"task": 3}, TypeError, "task must be a function from a step's number to a ts.train.Loss, got 3"),
+        ({"task": lambda step: ts.tensor(1.0)}, TypeError, r"must return ts\.train\.Loss\(value, tokens\), got Tensor"),
+        ({"task": lambda step: Loss(1.0, 1)}, TypeError, "the value of a Loss must be a tensor.*got float"),
+        (
+            {"task": lambda step: Loss(ts.ones(2), 1)},
+            ValueError,
+            r"must be one number, got shape \(2,\); take its mean",
+        ),
+        ({"optimizer": None}, TypeError, "optimizer must be an optimiser, such as .*, got None"),
+        ({"steps": 2.0}, TypeError, "steps must be a whole number, got 2.0"),
+        ({"clip": -1.0}, ValueError, "clip must be above 0, or None for no clipping, got -1.0"),
+        ({"schedule": 0.1}, TypeError, "schedule must be a function from a step's number to its rate, got 0.1"),
+        ({"callbacks": print}, TypeError, "callbacks must be a list of functions"),
+        ({"callbacks": [None]}, TypeError, r"callbacks must be a list of functions, got \[None\]"),
+        (
+            {"checkpoint": "run.safetensors"},
+            TypeError,
+            r"must be ts\.train\.Checkpoint\(path, model\), got 'run.safetens",
+        ),
+        ({"validation": lambda: 1.0}, TypeError, r"validation must be a ts\.train\.Validation"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_an_argument_of_another_kind_is_named_before_a_step_is_taken(arguments, error, message):
+    w = ts.tensor(1.0, requires_grad=True)
+    usual = {"task": lambda step: Loss(ts.square(w), 1), "optimizer": ts.optim.SGD([w], lr=0.1), "steps": 2}
+    with pytest.raises(error, match=message):
+        list(train(**{**usual, **arguments}))
+    assert w.item() == 1.0

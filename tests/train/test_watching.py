@@ -1,0 +1,172 @@
+"""What watches a run: validation, early stopping, logs, and the line on the screen."""
+
+import csv
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.train import Checkpoint, Log, Loss, Report, Validation, train
+
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+
+def test_a_validation_neither_records_nor_changes_the_mode_of_the_model():
+    model = ts.nn.Sequential(ts.nn.Linear(1, 1), ts.nn.Dropout(0.5))
+    seen = []
+
+    def measure():
+        seen.append((model(np.ones((1, 1), dtype="f4")).requires_grad, model[1].training))
+        return 0.0
+
+    for mode in (True, False):
+        model.train(mode)
+        Validation(model, measure, every=1)(1)
+        assert model.training == model[1].training == mode
+    assert seen == [(False, False)] * 2
+
+
+def test_an_accuracy_is_better_the_higher_it_is():
+    model, values = ts.nn.Linear(1, 1), iter([0.1, 0.5, 0.3, 0.4, 0.9])
+    validation = Validation(model, lambda: next(values), every=1, patience=2, higher_is_better=True)
+    task = lambda step: Loss(ts.square(model(np.ones((1, 1), dtype="f4")) - step).sum(), 1)
+    weights = []
+    for _ in train(task, ts.optim.SGD(model.parameters(), lr=0.01), steps=9, validation=validation):
+        weights.append(model.weight.item())
+    assert (len(weights), validation.best, validation.best_step) == (4, 0.5, 2)
+    validation.restore_best()
+    assert model.weight.item() == weights[1] != weights[-1]
+
+
+def test_a_measure_that_gives_no_number_is_named():
+    w = ts.nn.Linear(1, 1)
+    validation = Validation(w, lambda: None, every=1)
+    with pytest.raises(TypeError, match="measure must return a number, got NoneType"):
+        list(
+            train(
+                lambda step: Loss(w(ts.ones(1)).sum(), 1), ts.optim.SGD(w.parameters()), steps=1, validation=validation
+            )
+        )
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    ts.manual_seed(0)
+    model = ts.nn.Linear(1, 1)
+    values = iter([3.0, 1.0, 2.0, 1.5, 1.2])
+    weights = []
+
+    def measure():
+        assert not model.training
+        weights.append(model.weight.item())
+        return next(values)
+
+    def task(step):
+        assert model.training
+        return Loss(ts.square(model(ts.ones(1, dtype="float32")) - step).sum(), 1)
+
+    def run(steps):
+        validation = Validation(model, measure, every=3, patience=3)
+        checkpoint = Checkpoint(tmp_path / "run.safetensors", model)
+        optimizer = ts.optim.SGD(model.parameters(), lr=0.01)
+        return validation, list(train(task, optimizer, steps=steps, validation=validation, checkpoint=checkpoint))
+
+    validation, reports = run(100)
+    assert [report.held_out for report in reports[2::3]] == [3.0, 1.0, 2.0, 1.5, 1.2]
+    assert len(reports) == 15
+    assert (validation.best, validation.best_step) == (1.0, 6)
+    validation, reports = run(1000)  # stopped is stopped, also for a run that is called again
+    assert reports == []
+    validation.restore_best()
+    assert model.weight.item() == weights[1]
+
+
+def test_a_plateau_lowers_the_rate_by_what_the_validation_measures():
+    w = ts.tensor(1.0, requires_grad=True)
+    model = ts.nn.Linear(1, 1)
+    validation = Validation(model, lambda: 1.0, every=2)
+    plateau = ts.optim.Plateau(0.4, factor=0.5, patience=0)
+    reports = train(
+        lambda step: Loss(w * 1.0, 1), ts.optim.SGD([w], lr=9.0), steps=8, schedule=plateau, validation=validation
+    )
+    assert [report.lr for report in reports] == [0.4, 0.4, 0.4, 0.4, 0.2, 0.2, 0.1, 0.1]
+
+
+@pytest.mark.parametrize("name", ["log.csv", "log.jsonl"])
+def test_a_log_has_a_line_for_each_step(tmp_path, name):
+    w = ts.tensor(4.0, requires_grad=True)
+    (tmp_path / name).write_text("of an older run\n")
+    reports = list(
+        train(lambda step: Loss(ts.square(w), 1), ts.optim.SGD([w], lr=0.1), steps=3, callbacks=[Log(tmp_path / name)])
+    )
+    if name.endswith("csv"):
+        rows = list(csv.DictReader((tmp_path / name).read_text().splitlines()))
+    else:
+        rows = [json.loads(line) for line in (tmp_path / name).read_text().splitlines()]
+    assert [float(row["loss"]) for row in rows] == [report.loss for report in reports]
+    assert [int(row["step"]) for row in rows] == [1, 2, 3]
+
+
+def test_a_resumed_log_drops_what_will_be_written_again(tmp_path):
+    log = Log(tmp_path / "log.csv")
+    log.path.write_text("step,loss\n1,3.0\n2,2.0\n3,1.0\n1")  # the last line was being written when the run was killed
+    (tmp_path / ".log.csv.a1b2c3").write_text("step,lo")  # and before that, another one while it took back lines
+    log.load_state_dict({"step": 2})
+    assert log.path.read_text() == "step,loss\n1,3.0\n2,2.0\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def reports_of(steps, first=0):
+    return (Report(step + 1, 1.5 / (step + 1), 2.0, 12345.6, 1.0, 0.1) for step in range(first, steps))
+
+
+def test_the_line_on_a_terminal_has_all_one_wants_to_know(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    screen, clock = Terminal(), iter(range(0, 1000, 65))
+    monkeypatch.setattr("tinyseq.train.bar.time.perf_counter", lambda: next(clock))
+    assert [report.step for report in ts.train.progress(reports_of(4), 4, "fish", file=screen)] == [1, 2, 3, 4]
+    before, *lines = screen.getvalue().split("\r")
+    assert before == ""
+    clocked = ["0:03:15 left", "0:02:10 left", "0:01:05 left", "took 0:04:20"]
+    for step, (text, when) in enumerate(zip(lines, clocked, strict=True), start=1):
+        bar, loss = "=" * (5 * step) + " " * (20 - 5 * step), f"{1.5 / step:.3f}"
+        assert text.rstrip() == f"fish [{bar}] {step}/4  loss {loss}  |g| 2.00  12,346 tokens/s  {when}"
+    assert text.endswith("\n")
+
+
+def test_in_a_narrow_terminal_the_bar_gives_way_to_the_numbers(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    screen = Terminal()
+    list(ts.train.progress(reports_of(3000), 3000, file=screen))
+    *_, text = screen.getvalue().rstrip("\n").split("\r")
+    assert len(text) == 79
+    assert re.search(r"\[=+\] 3000/3000  loss 0.001  \|g\| 2.00  12,346 tokens/s  took 0:00:0\d$", text)
+
+
+def test_the_line_in_a_file_is_one_line_and_a_resumed_run_counts_its_own_time(monkeypatch):
+    log, clock = io.StringIO(), iter(range(0, 1000, 10))
+    monkeypatch.setattr("tinyseq.train.bar.time.perf_counter", lambda: next(clock))
+    list(ts.train.progress(reports_of(8, first=6), 8, file=log))
+    assert log.getvalue() == f"training [{'=' * 20}] 8/8  loss 0.188  |g| 2.00  12,346 tokens/s  took 0:00:20\n"
+    screen, clock = Terminal(), iter(range(0, 1000, 10))
+    next(ts.train.progress(reports_of(8, first=6), 8, file=screen))
+    assert "0:00:10 left" in screen.getvalue()
+
+
+def test_the_line_ends_where_a_run_is_left_and_is_not_there_without_a_step():
+    screen = Terminal()
+    run = ts.train.progress(reports_of(4), 4, file=screen)
+    next(run)
+    run.close()
+    assert screen.getvalue().count("\n") == 1
+    assert screen.getvalue().endswith("\n")
+    screen = Terminal()
+    assert list(ts.train.progress(iter(()), 4, file=screen)) == []
+    assert screen.getvalue() == ""
