@@ -130,6 +130,15 @@ def test_another_kind_of_model_is_refused(tmp_path):
         load_with_metadata(tmp_path / "m.safetensors", "another")
 
 
+def test_a_file_is_on_the_disk_before_it_takes_the_old_ones_place(tmp_path, monkeypatch):
+    """Or else a power cut could leave an empty one."""
+    path, seen = tmp_path / "m.txt", []
+    path.write_text("old")
+    monkeypatch.setattr("tinyseq.io.os.fsync", lambda file: seen.append(path.read_text()))
+    atomic_write(path, lambda temporary: temporary.write_text("new"))
+    assert (seen, path.read_text()) == (["old"], "new")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "m.txt"
     path.write_text("old")

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.data import Windows
 from tinyseq.io import ModelFileError
 from tinyseq.lm import RNNLM
+from tinyseq.lm.neural import Reading
 from tinyseq.train import NonFiniteLoss
 
 TEXT = "so long and thanks for all the fish. " * 30
@@ -34,6 +36,30 @@ def test_nats_are_those_of_one_reader_with_the_whole_history(trained):
     logits, _ = model(model.vocabulary.encode(text[:-1])[:, None])
     loss = ts.nn.cross_entropy(logits[:, 0], model.vocabulary.encode(text[1:]))
     assert model.nats(text, window=7, batch=1) == pytest.approx(loss.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_windows_carry_the_state_on_detached_and_begin_anew_with_the_text(cell):
+    """Values are those of one long run; gradients go back to the window's beginning and no further."""
+    ts.manual_seed(0)
+    model = RNNLM("helo", hidden_size=5, cell=cell).to("float64")
+    windows = Windows(np.random.default_rng(0).integers(4, size=40), steps=5, batch=2)
+    whole, _ = model(windows.inputs)
+    task, reached = Reading(model, windows), []
+    for step in range(2 * len(windows)):  # the text is read twice
+        window = slice(5 * (step % len(windows)), 5 * (step % len(windows)) + 5)
+        loss = task(step).value
+        expected = ts.nn.cross_entropy(whole[window], windows.targets[window])
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+
+        with ts.no_grad():
+            before = model(windows.inputs[: window.start])[1] if window.start else None
+        alone = ts.nn.cross_entropy(model(windows.inputs[window], before)[0], windows.targets[window])
+        weight = model.recurrent.weight_hh_l0
+        found, truncated = ts.grad(loss, weight).numpy(), ts.grad(alone, weight).numpy()
+        np.testing.assert_allclose(found, truncated, rtol=1e-9, atol=1e-12)
+        reached.append(np.allclose(found, ts.grad(expected, weight, retain_graph=True).numpy(), rtol=1e-6))
+    assert reached == ([True] + [False] * (len(windows) - 1)) * 2  # what is cut off is something
 
 
 def test_sampling_is_reproducible_and_goes_on_from_a_prompt(trained):
