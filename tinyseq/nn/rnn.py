@@ -23,6 +23,8 @@ from tinyseq.nn.module import Module
 class Recurrent(Kind, Module):
     """What RNN, LSTM and GRU share: the loop over time, layers and directions."""
 
+    weight_ih_l0: Tensor  # the first of the parameters; all have its dtype and library
+
     def __init__(
         self,
         input_size: int,
@@ -74,7 +76,7 @@ class Recurrent(Kind, Module):
         Raises:
             ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
         """
-        x = as_numbers(x, next(self.parameters()), "x")
+        x = as_numbers(x, self.weight_ih_l0, "x")
         single = x.ndim == 2
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
@@ -112,12 +114,12 @@ class Recurrent(Kind, Module):
         """The initial states of each layer and direction, as columns."""
         count, batch = self.num_layers * len(self._directions), x.shape[1]
         shape = (count, batch, self.hidden_size)
-        dtype = next(self.parameters()).dtype
+        dtype = self.weight_ih_l0.dtype
         if state is None:
-            zeros = constant_like(next(self.parameters()), np.zeros((self.hidden_size, batch)))
+            zeros = constant_like(self.weight_ih_l0, np.zeros((self.hidden_size, batch)))
             return [(zeros,) * self.states] * count
         parts = tuple(
-            expand_dims(part, 1) if single else part for part in initial(state, next(self.parameters()), self.states)
+            expand_dims(part, 1) if single else part for part in initial(state, self.weight_ih_l0, self.states)
         )
         for name, part in zip("hc", parts, strict=False):
             if part.shape != shape:
