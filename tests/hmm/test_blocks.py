@@ -5,7 +5,8 @@ import pytest
 from hmm.models import random_model
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
+from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
+from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.scaled import Scaled
 
 
@@ -115,6 +116,24 @@ def test_a_long_sequence_with_a_spread_of_more_than_a_float_goes_through_logs(pl
     x = rng.integers(0, 4, 2500)
     assert model.log_likelihood(x) == pytest.approx(plainly(model.log_likelihood, x), rel=1e-12)
     np.testing.assert_allclose(model.posterior(x).states.sum(axis=1), 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("apart", [3.0, 40.0, 1000.0])
+def test_a_long_series_whose_levels_are_far_apart(apart, plainly, monkeypatch):
+    """In blocks and in probabilities, though each level is impossible in practice in all states but one."""
+    model = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], Gaussian([0.0, apart], [1.0, 1.0]))
+    x = model.sample(3000, np.random.default_rng(0)).observations
+    walked = []
+    plain = blocks.expectations
+    monkeypatch.setattr(blocks, "expectations", lambda *args: walked.append(plain(*args)) or walked[-1])
+    found = model.posterior(x)
+    assert walked[0] is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(Scaled, "forward", Exact.forward)
+        patch.setattr(Scaled, "backward", lambda *args: (Exact.backward(*args), None))
+        wanted = plainly(model.posterior, x)
+    assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-12)
+    np.testing.assert_allclose(found.states, wanted.states, atol=1e-11)
 
 
 @pytest.mark.parametrize(("name", "model"), list(kinds()), ids=[name for name, _ in kinds()])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hmm.enumeration import chains, log_sum, paths, ranked, state_posterior, transition_posterior
 from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from tinyseq.hmm.exact import Exact
 from tinyseq.hmm.inference import expectations, log_likelihood
@@ -162,6 +163,40 @@ def test_arcs_lost_in_a_float_are_missed_only_where_they_make_no_difference():
     found = expectations(arcs, rows, batch)
     np.testing.assert_allclose(found.states.sum(axis=1), 1, rtol=1e-12)
     assert found.counts[1][[0, 2], 0, 1].sum() == pytest.approx(1)
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4]), st.sampled_from([1, 60, 1000, 20_000]))
+def test_a_chain_that_mixes_needs_no_logs_however_far_its_scores_are_apart(seed, order, scale):
+    rng = np.random.default_rng(seed)
+    lengths = [40, 0, 1, 7]
+    initial = tuple(rng.normal(size=(3,) * (i + 1)) for i in range(order - 1))
+    transition, emission = rng.normal(size=(3,) * order), scale * rng.normal(size=(48, 3))
+    arcs, rows, batch = Arcs.of(initial, transition, rng.normal(size=3)), Dense(emission), Ragged(lengths)
+    fast, slow = Scaled(arcs, rows), Exact(arcs, rows)
+    assert fast.mixes
+    done = fast.forward(batch, keep=True)
+    assert not done.unsafe.any()
+    found, wanted = ((np.zeros_like(emission), [np.zeros(table.shape) for table in arcs.tables]) for _ in range(2))
+    fast.backward(done, np.ones(4), *found)
+    sure = slow.forward(batch, keep=True)
+    slow.backward(sure, np.ones(4), *wanted)
+    np.testing.assert_allclose(done.log_likelihood, sure.log_likelihood, rtol=1e-12, atol=1e-10)
+    np.testing.assert_allclose(found[0], wanted[0], atol=1e-9)
+    for one, other in zip(found[1], wanted[1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-8)
+
+
+@pytest.mark.parametrize("score", [-100.0, -400.0, -800.0, -1e5])
+def test_a_chain_that_mixes_may_begin_where_its_observation_is_next_to_impossible(score):
+    """Only state 0 can be the first, and state 1 explains the first observation far better."""
+    arcs = Arcs.of((np.array([0.0, -INF]),), np.log([[0.5, 0.5], [0.3, 0.7]]), None)
+    emission = np.array([[score, 0.0], [0.0, 0.0], [0.0, 0.0]])
+    for steps in (1, 3):
+        rows, batch = Dense(emission[:steps]), Ragged([steps])
+        assert log_likelihood(arcs, rows, batch)[0] == pytest.approx(score, rel=1e-12)
+        found = expectations(arcs, rows, batch)
+        np.testing.assert_allclose(found.states[0], [1, 0], atol=1e-12)
+        np.testing.assert_allclose(found.states.sum(axis=1), 1)
 
 
 def test_symbols_whose_probabilities_are_lost_in_a_float_are_not_missed():

@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.ragged import Ragged
-from tinyseq.hmm.scaled import Scaled
+from tinyseq.hmm.scaled import FEEBLE, Scaled
 from tinyseq.hmm.tables import Forward
 
 LONG = 2048  # rows that are worth the trouble
@@ -79,7 +79,7 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
         if step % look == look - 1:
             message = message.reshape(oldest, others, -1)
             passes.rescale(message)
-            if _parallel(message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
+            if _parallel(passes, message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
                 return 3 * (step + 1) // 2
     return longest + 1
 
@@ -129,7 +129,7 @@ def expectations(
         mine = None if counts is None else [np.zeros(count.shape) for count in counts]
         _, ahead = passes.backward(done, np.ones(len(cut.blocks.order)), states, mine)
         reachable = done.messages[-1][..., : ahead.shape[-1] - 1] > 0
-        if _parallel(ends[..., :-1], ahead[..., 1:].reshape(ends[..., :-1].shape), reachable):
+        if _parallel(passes, ends[..., :-1], ahead[..., 1:].reshape(ends[..., :-1].shape), reachable):
             before = passes.forward(cut.head, keep=True, ends=ahead[..., :1].reshape(*ends.shape[:2], 1))
             passes.backward(before, np.ones(1), states, mine)
             if weight != 1:
@@ -154,9 +154,9 @@ def _forward(passes: Scaled, cut: Cut, ends: Array | None) -> tuple[float, Forwa
     ends[..., -1] = passes.end
     done = passes.forward(cut.blocks, keep=keep, start=start, ends=ends)
     left = done.messages[-1][..., : len(cut.before.order)].reshape(oldest, others, -1)
-    if risky.any() or warm.unsafe.any() or done.unsafe.any() or not done.total.all():
+    if risky.any() or head.unsafe.any() or warm.unsafe.any() or done.unsafe.any() or not done.total.all():
         return None
-    if not _parallel(start[..., 1:], left, np.ones(1, dtype=bool)):
+    if not _parallel(passes, start[..., 1:], left, np.ones(1, dtype=bool)):
         return None
     growth = done.log_likelihood - np.log(done.total)
     growth[:-1] += np.log(left.max(axis=(0, 1)))
@@ -175,10 +175,10 @@ def _warmed_ends(passes: Scaled, cut: Cut) -> Array:
     return np.concatenate([ahead.reshape(others, states, -1), np.ones((others, states, 1))], axis=2)
 
 
-def _parallel(one: Array, other: Array, where: Array) -> bool:
+def _parallel(passes: Scaled, one: Array, other: Array, where: Array) -> bool:
     """Whether messages have the same direction, to 1e-12, wherever that matters."""
     top = [np.max(m, axis=(0, 1), where=where, initial=0.0) for m in (one, other)]
     if not all(part.all() for part in top):
         return False
     difference = np.abs(one / top[0] - other / top[1])
-    return bool(np.all(difference <= CLOSE * (one / top[0]), where=where))
+    return bool(np.all(difference <= CLOSE * (one / top[0]) + (FEEBLE if passes.mixes else 0.0), where=where))

@@ -7,6 +7,12 @@ Then each message is divided by its largest entry, and its smallest positive ent
 promise as much for the next r steps, the sequence is marked unsafe and computed in logs (`tinyseq.hmm.exact`). An arc
 whose probability is possible, but so small that it has become zero here, is lost; a sequence is unsafe, too, if all
 paths with lost arcs together could matter. So no possible path is ever missed, and zeros stay exact zeros.
+
+Where every state leads to every other (the chain *mixes*), much less can go wrong. What lies ahead is then about as
+probable after one history as after any other, up to a factor R that the transitions bound. So an entry of a message
+that is 1e-130 times the largest one can never matter again, and may become zero: observations that are impossible in
+all states but one, in practice, need no logs. Only the largest entry must stay in reach of numbers. At each step the
+state that explains the observation best can be entered, so it shrinks by no more than the smallest transition.
 """
 
 import numpy as np
@@ -18,6 +24,8 @@ from tinyseq.hmm.tables import Arcs, Forward, Scores
 SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
 ALONE = 1 << 18  # multiplications that BLAS does in one thread
 NOTHING = 45.0  # nats below the whole that make no difference to any digit
+FEEBLE = 1e-100  # the largest entry of a message of a chain that mixes is above it
+MIXED = 1e60  # up to this R a chain counts as one that mixes
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
@@ -31,6 +39,7 @@ class Scaled:
     Attributes:
         lost: the log of the largest probability of an arc that has become zero, relative to its table's largest; -inf
             if there is none.
+        mixes: whether no entry of a message matters that is too small for a number, if the largest is not.
     """
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
@@ -43,7 +52,11 @@ class Scaled:
         self.has_zeros = any((table == 0).any() for table in self.tables)
         pairs = zip((*arcs.tables, arcs.end), (*self.tops, self.end_top), (*self.tables, self.end), strict=True)
         self.lost = max(_largest_lost(logs - top, weights) for logs, top, weights in pairs)
-        factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
+        preference = (arcs.order - 1) * max(map(_preference, self.tables)) + _preference(self.end[None, :, None])
+        self.mixes = preference < np.log(MIXED)
+        factor = min(*map(_smallest, self.tables), _smallest(self.end))
+        if not self.mixes:
+            factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
         change = max(1 / factor if factor else np.inf, self.end.shape[0], 1 + 1e-9)
         self.every = max(1, int(np.log(SPREAD) / np.log(change)))
         reach = factor**self.every
@@ -91,6 +104,8 @@ class Scaled:
             messages = [message]
         with np.errstate(divide="ignore"):
             log_likelihood = np.log(total) + log_scale
+        if self.mixes:
+            unsafe |= total < FEEBLE
         if self.lost > -np.inf:
             unsafe |= log_likelihood < self._bound_of_the_lost(batch) + NOTHING
         return Forward(batch, log_likelihood, total, messages, scales, unsafe, ends, skip)
@@ -119,8 +134,11 @@ class Scaled:
     def rescale(self, message: Array) -> tuple[Array, Array]:
         """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
         largest = message.max(axis=(0, 1))
+        feeble = largest < FEEBLE
         largest[largest == 0] = 1.0
         message /= largest
+        if self.mixes:
+            return largest, feeble
         return largest, np.where(message > 0, message, 1.0).min(axis=(0, 1)) < self.safe
 
     def backward(
@@ -216,6 +234,14 @@ def _largest(table: Array) -> float:
 def _largest_lost(logs: Array, weights: Array) -> float:
     """The largest of the logs that are possible, but whose weight has become zero; -inf if there are none."""
     return float(np.max(logs, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
+
+
+def _preference(table: Array) -> float:
+    """The log of how many times as probable a next state can be after one history as after another, at most."""
+    largest, least = table.max(axis=(0, 1)), table.min(axis=(0, 1))
+    with np.errstate(divide="ignore"):
+        ratios = np.log(np.where(largest > 0, largest, 1.0)) - np.log(np.where(largest > 0, least, 1.0))
+    return float(ratios.max())
 
 
 def _smallest(weights: Array) -> float:
