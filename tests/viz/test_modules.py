@@ -2,14 +2,18 @@
 
 import re
 
+import numpy as np
 import pytest
 
 import tinyseq as ts
 from tinyseq.viz import graph
+from tinyseq.viz.canvas import title_place
 from tinyseq.viz.layout import layout
 from tinyseq.viz.modules import closed, open_frames
 from tinyseq.viz.record import record
 from tinyseq.viz.sheet import sheet
+from tinyseq.viz.style import label_size
+from tinyseq.viz.unrolled import Painter
 from tinyseq.viz.wording import Wording
 
 
@@ -31,6 +35,40 @@ def test_states_of_a_closed_module_are_named_from_the_lower_layer_up_and_in_read
     assert "rnn → h→⁽¹⁾₀, h←⁽¹⁾₀, h→⁽²⁾₀, h←⁽²⁾₀" in names(closed(content, 1))
     stacked = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM, num_layers=2)))
     assert "rnn → h⁽¹⁾₀, h⁽²⁾₀, c⁽¹⁾₀, c⁽²⁾₀" in names(closed(stacked, 1))
+
+
+class Reader(ts.nn.Module):
+    """All that happens in a step happens in one module, so that its frame is the uppermost thing there."""
+
+    def __init__(self):
+        self.embedding_of_words, self.rnn = ts.nn.Embedding(5, 4), ts.nn.GRU(4, 3, bidirectional=True)
+
+    def forward(self, ids):
+        return self.rnn(self.embedding_of_words(ids))[0]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_frames_of_modules_lie_inside_of_their_columns_with_their_titles(depth):
+    painter = Painter(sheet(record(Reader()(np.array([[0], [1], [2]])).sum())), depth=depth)
+    assert painter.frames
+    for name, frame in painter.frames.items():
+        low, high = painter.layout.frames[frame.column]
+        assert low.x < frame.low.x < frame.high.x < high.x
+        assert low.y < frame.low.y < frame.high.y < high.y
+        place, (width, _) = title_place(frame.low, frame.high, painter.titles[name]), label_size(painter.titles[name])
+        assert frame.low.x < place.x - width / 2 < place.x + width / 2 < frame.high.x
+
+
+def test_the_columns_of_an_encoder_and_its_decoder_are_named_after_them():
+    model = ts.nn.EncoderDecoder(5, 5, hidden_size=4, embedding_size=3)
+    wording = Wording(sheet(record(model.loss([[0, 1]], [[2]]))))
+    titles = [wording.title(column) for column in wording.sheet.columns if column.kind == "step"]
+    assert titles == ["encoder, t = 0", "encoder, t = 1", "decoder, t = 0", "decoder, t = 1"]
+
+
+def test_a_weight_is_indexed_by_the_whole_name_of_its_module():
+    dot = graph(Reader()(np.array([[0], [1], [2]])).sum()).dot
+    assert re.search(r'>W<font point-size="[\d.]+">embedding_of_words</font>', dot)
 
 
 def test_a_closed_module_keeps_every_arrow_that_crosses_its_wall(char_loss):

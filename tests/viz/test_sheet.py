@@ -145,12 +145,12 @@ def test_a_field_reads_as_the_forward_recurrence_beside_the_score_of_the_given_p
     content = sheet(record(-crf.log_likelihood(scores, [0, 1, 1, 2], by_step=True)))
     assert [column.step for column in content.columns if column.kind == "step"] == [0, 1, 2, 3]
     assert {("α",)} <= set(content.states.values()) <= {("α",), ()}
-    leaves = {
-        content.record.vertices[box.vertices[0]].name or "scores": box.uses
-        for box in content.boxes
-        if box.kind == "parameter"
-    }
-    assert leaves == {"transition": 6, "start": 2, "end": 2, "scores": 8}  # in the sum over all paths, and in the path
+    parameters = [box for box in content.boxes if box.kind == "parameter"]
+    uses = {content.record.vertices[box.vertices[0]].name: box.uses for box in parameters}
+    assert uses == {"transition": 6, "start": 2, "end": 2}  # in the sum over all paths, and in the path
+    assert len([box for box in content.boxes if box.kind == "input"]) == 4
+    for arrow in content.arrows:  # each step reads its own scores
+        assert arrow.tail.kind != "input" or arrow.tail.column == arrow.head.column
 
 
 def test_a_thousand_steps_make_a_small_sheet(char_loss):

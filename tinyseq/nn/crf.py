@@ -16,7 +16,7 @@ from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.ops.shape import expand_dims, stack
+from tinyseq.autograd.ops.shape import expand_dims, stack, unbind
 from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
@@ -225,9 +225,9 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
     start, transition, end = tables
     columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
     parts = []
-    for t in range(len(ids)):
+    for t, scores in enumerate(unbind(batch)):
         with scope("path"), step(t):
-            part = getitem(batch, (t, columns, ids[t]))
+            part = getitem(scores, (columns, ids[t]))
             part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
             parts.append(part if real[t].all() else where(constant_like(batch, real[t]), part, 0.0))
     found: Tensor = total(stack(parts), axis=0) + getitem(end, ids[last, columns])

@@ -16,6 +16,7 @@ from tinyseq.viz.drawing import INSTALL, Drawing, DrawingError
 from tinyseq.viz.style import FONT, LINE, OP, TEXT_SIZE, Paint, Text, clean, label_size, markup, unescapable
 
 ARROW = 5.0  # the length of an arrowhead in points
+TITLE_INSET = 6.0  # between a title and the left side of its frame
 TOOLTIP_LIMIT = 300
 
 
@@ -178,11 +179,9 @@ class Canvas:
                 tooltip=plain_text(" ".join(line.text for line in lines)) or " ",
             )
             if lines:
-                width, height = label_size(lines)
-                if top:
-                    place = Point(low.x + width / 2 + 6, high.y - height / 2 - 2)
-                else:
-                    place = Point((low.x + high.x) / 2, low.y + height / 2 + 3)
+                place = title_place(low, high, lines)
+                if not top:
+                    place = Point((low.x + high.x) / 2, low.y + label_size(lines)[1] / 2 + 3)
                 cluster.attr(label=markup(lines), lp=_pos(place))
             inside._graph = cluster
             yield inside
@@ -190,6 +189,12 @@ class Canvas:
     def drawing(self) -> Drawing:
         """The finished picture."""
         return Drawing(self._graph.source, self.title)
+
+
+def title_place(low: Point, high: Point, lines: Sequence[Text]) -> Point:
+    """The middle of a title in the upper left corner of a frame."""
+    width, height = label_size(lines)
+    return Point(low.x + TITLE_INSET + width / 2, high.y - height / 2 - 2)
 
 
 def straight(*points: Point) -> list[Point]:

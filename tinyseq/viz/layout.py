@@ -38,22 +38,24 @@ class Layout:
     curves: dict[Arrow, list[Point]] = field(default_factory=dict)
 
 
-def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0) -> Layout:
+def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0, headroom: float = 0.0) -> Layout:
     """Place a sheet's content.
 
     Args:
         sheet: what to place.
         size: width and height of each box.
         margin: more room around boxes, for the frames of modules.
+        headroom: more room above the boxes of a column.
     """
-    return _Maker(sheet, size, margin).made
+    return _Maker(sheet, size, margin, headroom).made
 
 
 class _Maker:
     """Finds the room that rows, columns and wires need, and with it all places."""
 
-    def __init__(self, sheet: Sheet, size: Callable[[Box], Size], margin: float) -> None:
+    def __init__(self, sheet: Sheet, size: Callable[[Box], Size], margin: float, headroom: float) -> None:
         self.sheet = sheet
+        self.headroom = headroom
         self.pad = FRAME_PAD + margin
         self.channel = CHANNEL + 1.5 * margin
         self.made = Layout(sizes=_common_sizes(sheet, size))
@@ -114,7 +116,7 @@ class _Maker:
                 y = self.frame_bottom + TITLE_HEIGHT
                 y = self._stack(inside, y) if inside else y + FRAME_PAD
             elif row == self.grid.after:
-                self.frame_top = self._stack(inside, y) if inside else y + FRAME_PAD
+                self.frame_top = (self._stack(inside, y) if inside else y + FRAME_PAD) + self.headroom
                 y = self._stack(outside, self.frame_top)
             else:
                 y = self._stack(wires, y)

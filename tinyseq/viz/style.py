@@ -14,7 +14,7 @@ from typing import NamedTuple
 FONT = "Helvetica,Arial,sans-serif"
 TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
 INDEX_SIZE = 0.72  # of an index, relative to its line; lowering it too is not for every viewer
-_INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z]+|\d+)\b")
+_INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
 INK = "#1f2933"
 MUTED = "#66727f"

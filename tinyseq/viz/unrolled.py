@@ -3,12 +3,12 @@
 from typing import NamedTuple
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
-from tinyseq.viz.canvas import Canvas, Point
+from tinyseq.viz.canvas import TITLE_INSET, Canvas, Point, title_place
 from tinyseq.viz.columns import Column
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
 from tinyseq.viz.legend import draw_legend
-from tinyseq.viz.modules import FRAME_MARGIN, NESTING, open_frames
+from tinyseq.viz.modules import FRAME_MARGIN, NESTING, Frame, open_frames
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
@@ -23,6 +23,7 @@ from tinyseq.viz.style import (
     LogScale,
     Paint,
     Text,
+    clean,
     label_size,
     number,
     small,
@@ -85,9 +86,15 @@ class Painter:
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.signs = {box for box in content.boxes if self.wording.is_sign(box)}
         self.lines = {box: self._lines(box) for box in content.boxes}
-        self.layout = layout(content, self._size, margin=FRAME_MARGIN + NESTING * depth)
+        margin = FRAME_MARGIN + NESTING * depth
+        self.layout = layout(content, self._size, margin)
         frames = open_frames(content, self.layout, depth)
+        over = max((frame.high.y - self.layout.frames[frame.column][1].y for frame in frames), default=-margin) + margin
+        if over > 0:  # frames of modules would stick out of their columns
+            self.layout = layout(content, self._size, margin, headroom=over)
+            frames = open_frames(content, self.layout, depth)
         self.frames = {f"{frame_name(frame.column)}_module{i}": frame for i, frame in enumerate(frames)}
+        self.titles = {name: [_fitted(frame.title, frame)] for name, frame in self.frames.items()}
         self.labelled: set[object] = set()
         self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
 
@@ -105,7 +112,7 @@ class Painter:
             with self.canvas.frame(frame_name(column), low, high, title, paint=COLUMN, top=False) as frame:
                 for name, module in self.frames.items():
                     if module.column == column:
-                        with frame.frame(name, module.low, module.high, [small(module.title)], paint=MODULE):
+                        with frame.frame(name, module.low, module.high, self.titles[name], paint=MODULE):
                             pass
                 for box in boxes:
                     self._draw(frame, box)
@@ -204,25 +211,22 @@ class Painter:
         return Note([small(words, LINE)], Point(end.x, end.y - 7), (-1, 1) if left else (1, -1))
 
     def words_on_arrows(self) -> dict[Arrow, tuple[list[Text], Point]]:
-        """What is said on arrows, and where: on the better side, else where no other words are."""
+        """What is said on arrows, and where: on the better side, else where neither boxes nor other words are."""
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
-        taken: list[tuple[Point, float]] = []  # places of words, and half of their widths
+        taken = [(place, self.layout.sizes[box]) for box, place in self.layout.places.items()]
+        for name, frame in self.frames.items():
+            taken.append((title_place(frame.low, frame.high, self.titles[name]), label_size(self.titles[name])))
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
             words, at, sides, _ = notes[arrow]
             width, height = label_size(words)
-            half = width / 2
-            spots = [Point(at.x + side * (half + 4), at.y) for side in sides] or [at]
+            spots = [Point(at.x + side * (width / 2 + 4), at.y) for side in sides] or [at]
             if sides:  # higher up there is room as well, but it is farther from what is told of
-                spots = [spot for spot in spots if self._in_frame(arrow, spot, half)] or spots[:1]
-                spots.append(Point(spots[0].x, at.y + height))
-            free = (
-                spot
-                for spot in spots
-                if all(abs(spot.x - x) >= half + other or abs(spot.y - y) >= height - 1 for (x, y), other in taken)
-            )
+                spots += [Point(x, y + 1.5 * height) for x, y in spots]
+                spots.sort(key=lambda spot: not self._in_frame(arrow, spot, width / 2))
+            free = (spot for spot in spots if not any(_meet(spot, (width, height), *other) for other in taken))
             found[arrow] = words, next(free, spots[0])
-            taken.append((found[arrow][1], half))
+            taken.append((found[arrow][1], (width, height)))
         return found
 
     def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
@@ -251,6 +255,20 @@ class Painter:
         right = max([place.x + width / 2 for place, (width, _) in boxes] + [high.x for _, high in frames])
         kinds = {box.kind for box in self.sheet.boxes}
         draw_legend(self.canvas, Point(left, bottom - 26), right, kinds, self.wording.dtype, self.scale)
+
+
+def _meet(one: Point, size: tuple[float, float], other: Point, room: tuple[float, float]) -> bool:
+    """Whether words come too near to something else."""
+    return abs(one.x - other.x) < (size[0] + room[0]) / 2 + 2 and abs(one.y - other.y) < (size[1] + room[1]) / 2 - 1
+
+
+def _fitted(title: str, frame: Frame) -> Text:
+    """The title of a module's frame, as much of it as there is room for."""
+    room = frame.high.x - frame.low.x - 2 * TITLE_INSET
+    length = len(title)
+    while length > 1 and label_size([small(clean(title, length))])[0] > room:
+        length -= 1
+    return small(clean(title, length))
 
 
 def frame_name(column: Column) -> str:

@@ -21,10 +21,12 @@ NAMES = {
     "concatenate": "concat",
     "logsumexp": "log Σ exp",
     "negative": "−",
+    "getitem": "pick",
 }
 MOST_STATES = 4  # named on a closed module
 # The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
 GATES = {4: "ifgo", 3: "rzn"}
+LAYER = re.compile(r"l\d+(_reverse)?")  # what a layer calls its parts
 
 
 class Wording:
@@ -121,9 +123,10 @@ class Wording:
             [self.vertices[vertex].scope for vertex, loop in plan.loop_of.items() if plan.loops[loop].phase == phase]
             for phase in range(len(plan.steps))
         ]
-        own = [_shared(scope) for scope in scopes]
-        known = len(_shared(own))
-        names = [scope[known] if len(scope) > known else "" for scope in own]
+        own = [tuple(part for part in _shared(scope) if not LAYER.fullmatch(part)) for scope in scopes]
+        own = [scope[len(_shared(own)) :] for scope in own]
+        same = len(_shared([scope[::-1] for scope in own]))
+        names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
         return [f"{clean(name, limit=20)}, " if name and len(own) > 1 else "" for name in names]
 
     def tooltip(self, box: Box) -> str:
