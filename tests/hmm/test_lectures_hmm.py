@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import tinyseq as ts
 import tinyseq.hmm as ts_hmm
 from tinyseq.hmm import HMM, chain, messages
 from tinyseq.hmm.semirings import MAX_PRODUCT, SUM_PRODUCT
@@ -49,6 +50,42 @@ def test_the_tagger_tags_the_cat_runs(tagger):
     assert tuple(path) == max(every, key=every.get)
     assert np.exp(log_prob) == pytest.approx(max(every.values()))
     assert sum(every.values()) == pytest.approx(np.exp(tagger.log_likelihood(["the", "cat", "runs"])))
+
+
+def test_the_next_state_depends_on_the_last_one_only(tagger):
+    """The Markov assumption: P(s_t | s_1..s_{t-1}) = P(s_t | s_{t-1})."""
+    anything = [None] * 3
+    for first in tagger.states:
+        asked = tagger.probability(anything, [None, None, "VB"], given=(anything, [first, "NN", None]))
+        assert asked == pytest.approx(0.5)
+    # It is no independence: without s_2, the first state does tell something of the third.
+    others = {
+        tagger.probability(anything, [None, None, "VB"], given=(anything, [s, None, None])) for s in tagger.states
+    }
+    assert len(others) == 3
+
+
+def test_an_observation_depends_on_its_own_state_only(tagger):
+    """Output independence: P(o_t | s_1..s_t, o_1..o_{t-1}) = P(o_t | s_t)."""
+    for before in (["the", "cat", None], ["runs", None, None], [None, None, None]):
+        for states in (["DT", "NN", "VB"], [None, "DT", "VB"]):
+            asked = tagger.probability([None, None, "runs"], given=(before, states))
+            assert asked == pytest.approx(0.5)
+
+
+def test_the_generative_model_and_the_discriminative_one_are_two_readings_of_one_table(tagger):
+    """P(Y | X) = P(X | Y) P(Y) / P(X) is what a CRF with the HMM's logs as its scores says at once."""
+    words, tags = ["the", "cat", "runs"], ["DT", "NN", "VB"]
+    joint, whole = tagger.log_likelihood(words, states=tags), tagger.log_likelihood(words)
+    crf = ts.nn.CRF(3, dtype="float64")
+    for parameter, table in zip(
+        (crf.start, crf.transition, crf.end), (tagger.initial, tagger.transition, np.ones(3)), strict=True
+    ):
+        parameter.copy_(np.log(table))
+    scores = np.log(tagger.emission[:, tagger.symbols.ids(words)]).T
+    assert crf.log_likelihood(scores, tagger.states.ids(tags)).item() == pytest.approx(joint - whole, rel=1e-12)
+    assert crf.decode(scores) == tagger.states.ids(tagger.viterbi(words).path).tolist()
+    np.testing.assert_allclose(crf.marginals(scores), tagger.posterior(words).states, atol=1e-12)
 
 
 def test_viterbi_columns_of_i_like_cats(i_like_cats):
@@ -121,8 +158,6 @@ def test_the_cost_of_a_step_grows_as_states_to_the_order():
     """O(n K^order): a step's largest array has K^order numbers, never the K^(2 order - 2) of pairs of histories."""
     states, order = 5, 4
     initial = tuple(np.ones((states,) * (i + 1)) for i in range(order - 1))
-    import tinyseq as ts
-
     emission = ts.tensor(np.ones((8, states)), requires_grad=True)
     out = chain(initial, np.ones((states,) * order), emission, semiring=SUM_PRODUCT)
     sizes = [int(np.prod(visit.node.shape)) for visit in ts.trace_backward(out)]
