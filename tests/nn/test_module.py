@@ -215,7 +215,22 @@ def test_without_strict_what_fits_is_loaded_and_shapes_still_count():
 def test_to_a_dtype():
     model = Tagger().to("float64")
     assert {p.dtype for p in model.parameters()} == {np.dtype("float64")}
-    assert model(np.zeros((2, 1), dtype=int)).dtype == np.float64
+    optimizer = ts.optim.Adam(model.parameters(), lr=0.1)
+    output = model(np.zeros((2, 1), dtype=int))
+    assert output.dtype == np.float64
+    output.sum().backward()
+    assert {p.grad.dtype for p in model.parameters()} == {np.dtype("float64")}
+    optimizer.step()
+    assert model.to("float32").output.weight.dtype == np.float32
+    assert all(p.grad is None for p in model.parameters())  # they belong to the numbers before
+
+
+def test_zero_grad_forgets_every_gradient():
+    model = Tagger()
+    model(np.zeros((2, 1), dtype=int)).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
 
 
 def test_embedding_names_the_id_that_is_out_of_range():
