@@ -69,6 +69,27 @@ def test_numbers_that_numpy_lacks_are_named(tmp_path):
         ts.load(tmp_path / "m.safetensors")
 
 
+@pytest.mark.parametrize(
+    ("state", "metadata", "message"),
+    [
+        (ts.nn.Linear(1, 1), None, r"a dictionary of arrays by name, got Linear; give its state_dict\(\)"),
+        ([1.0], None, "a dictionary of arrays by name, got list$"),
+        ({"a": {"b": 1.0}}, None, "arrays of real numbers by name, got object under 'a'"),
+        ({"a": np.array(["x"])}, None, "got <U1 under 'a'"),
+        ({"a": np.ones(2) * 1j}, None, "got complex128 under 'a'"),
+        ({1: np.ones(2)}, None, "got float64 under 1"),
+        ({"a": np.ones(2)}, {"f": print}, "metadata must be what JSON can hold: .*builtin_function"),
+    ],
+    ids=["module", "list", "nested", "strings", "complex", "number as name", "function as metadata"],
+)
+def test_what_cannot_be_saved_is_named_and_leaves_the_old_file(tmp_path, state, metadata, message):
+    path = tmp_path / "m.safetensors"
+    ts.save({"old": np.ones(1)}, path)
+    with pytest.raises(TypeError, match=message):
+        ts.save(state, path, metadata)
+    assert list(ts.load(path)) == ["old"]
+
+
 def test_a_folder_is_no_model_file(tmp_path):
     with pytest.raises(ModelFileError, match="is a folder; expected a model"):
         ts.load(tmp_path)

@@ -73,7 +73,8 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
 
     Raises:
         RuntimeError: if safetensors is not installed.
-        TypeError: for metadata that JSON cannot hold.
+        TypeError: ``state`` is no dictionary of arrays of numbers by name, or JSON cannot hold the metadata.
+        OSError: the file cannot be written; what was there stays.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -83,8 +84,17 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
         [1.0, 1.0]
     """
     safetensors = _safetensors()
+    if not isinstance(state, Mapping):
+        cure = "; give its state_dict()" if hasattr(state, "state_dict") else ""
+        raise TypeError(f"state must be a dictionary of arrays by name, got {type(state).__name__}{cure}")
     arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
-    header = {"tinyseq": json.dumps(dict(metadata or {}))}
+    for name, array in arrays.items():
+        if not isinstance(name, str) or array.dtype.kind not in "biuf":
+            raise TypeError(f"state must hold arrays of real numbers by name, got {array.dtype} under {name!r}")
+    try:
+        header = {"tinyseq": json.dumps(dict(metadata or {}))}
+    except TypeError as error:
+        raise TypeError(f"metadata must be what JSON can hold: {error}") from error
     contents = safetensors.save(arrays, header)  # save_file makes a temporary file of its own, which a kill would leave
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 

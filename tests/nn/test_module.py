@@ -193,6 +193,10 @@ def test_modules_that_hold_each_other_are_gone_through_once():
         (lambda: ts.nn.Linear(1, 1).to("gpu"), r"to\(\) takes \"cpu\", \"cuda\" or a dtype .* got 'gpu'"),
         (lambda: ts.nn.Linear(1, 1).to("int32"), "floating-point numbers, which int32 are not"),
         (lambda: ts.nn.ModuleList([ts.tanh]), "a ModuleList holds modules, got"),
+        (
+            lambda: setattr(ts.nn.Linear(1, 1), "weight", np.ones((1, 1))),
+            r"Linear\.weight is a parameter, and ndarray would not be trained; .* weight\.copy_\(values\)",
+        ),
         (lambda: ts.nn.Sequential(3), "a step of Sequential is a module or a function, got int"),
     ],
 )

@@ -49,6 +49,11 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Tensor | None):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a parameter, and {type(value).__name__} would not be trained; "
+                f"give it new values by {name}.copy_(values)"
+            )
         object.__setattr__(self, name, value)
         if isinstance(value, Parameter) and isinstance(value.node, Leaf) and value.node.name is None:
             value.node.name = name
