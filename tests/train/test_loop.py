@@ -96,6 +96,25 @@ def test_a_callback_that_returns_true_stops_the_run():
     assert [round(report.loss, 2) for report in reports] == [16.0, 10.24, 6.55, 4.19]
 
 
+def test_gradients_are_clipped_and_their_norm_before_it_is_reported():
+    w = ts.tensor([3.0, 4.0], requires_grad=True)
+    task = lambda step: Loss((w * ts.tensor([30.0, 40.0])).sum(), 1)
+    (report,) = train(task, ts.optim.SGD([w], lr=1.0), steps=1, clip=1.0)
+    assert report.grad_norm == 50
+    np.testing.assert_allclose(w.numpy(), [3 - 0.6, 4 - 0.8], rtol=1e-6)
+    (report,) = train(task, ts.optim.SGD([w], lr=1.0), steps=1, clip=None)
+    np.testing.assert_allclose(w.numpy(), [2.4 - 30, 3.2 - 40], rtol=1e-6)
+
+
+def test_tokens_per_second_are_those_of_all_steps_so_far(monkeypatch):
+    clock = iter([100.0, 102.0, 103.0, 110.0])
+    monkeypatch.setattr("tinyseq.train.loop.time.perf_counter", lambda: next(clock))
+    w = ts.tensor(1.0, requires_grad=True)
+    reports = list(train(lambda step: Loss(w * 1.0, 10 * (step + 1)), ts.optim.SGD([w], lr=0.1), steps=3))
+    assert [report.seconds for report in reports] == [2, 3, 10]
+    assert [report.tokens_per_second for report in reports] == [10 / 2, 30 / 3, 60 / 10]
+
+
 # -- arguments ---------------------------------------------------------------------------------------------------------
 
 

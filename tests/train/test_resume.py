@@ -93,6 +93,16 @@ def test_a_finished_run_takes_no_further_step(tmp_path):
     assert [report.step for report in Run(tmp_path).steps(6)] == [5, 6]
 
 
+def test_what_a_run_killed_while_saving_left_behind_is_taken_away(tmp_path):
+    list(Run(tmp_path).steps(2))
+    (tmp_path / ".run.safetensors.a1b2c3").write_bytes(b"half")
+    (tmp_path / ".run.safetensors-of-another").write_bytes(b"")
+    list(Run(tmp_path).steps(3))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".run.safetensors-of-another", "log.csv", "run.safetensors",
+    ]  # fmt: skip
+
+
 def test_the_checkpoint_has_everything(tmp_path):
     list(Run(tmp_path).steps(4))
     arrays, metadata = load_with_metadata(tmp_path / "run.safetensors")
