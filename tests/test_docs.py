@@ -75,6 +75,16 @@ def test_an_error_on_a_page_names_its_line(tmp_path):
     assert caught.traceback[-1].lineno + 1 == 5
 
 
+PLACE = re.compile(r"`((?:tests|tinyseq|examples|docs)/[^`:]+)(?:::(\w+))?`")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_files_and_tests_that_a_page_names_exist(page):
+    for place, test in PLACE.findall(page.read_text("utf-8")):
+        assert (ROOT / place).exists(), place
+        assert not test or f"def {test}(" in (ROOT / place).read_text("utf-8"), f"{place}::{test}"
+
+
 PICTURE = re.compile(r"^```\{picture\} (.*)$", re.MULTILINE)
 
 

@@ -13,9 +13,10 @@ STATES, SYMBOLS = ["a", "b", "c"], ["x", "y", "z", "w"]
 
 
 @st.composite
-def models(draw, orders=(2, 3), zeros=True):
-    """A random model, its tables with some zeros, and what it needs to be asked by enumeration."""
+def models(draw, orders=(2, 3, 4), zeros=True, varying=None):
+    """A random model, its tables with some zeros, its transitions perhaps another table at each step."""
     order, size = draw(st.sampled_from(orders)), draw(st.integers(1, 3))
+    changes = draw(st.booleans()) if varying is None else varying
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
 
     def table(*shape):
@@ -25,21 +26,25 @@ def models(draw, orders=(2, 3), zeros=True):
 
     end = rng.random(size) * 0.5 if draw(st.booleans()) else None
     initial = tuple(table(*(size,) * (i + 1)) for i in range(order - 1))
-    transition = table(*(size,) * order)
-    return HMM(initial, transition, table(size, 4), end=end, states=STATES[:size], symbols=SYMBOLS)
+    transition = table(*((5,) if changes else ()), *(size,) * order)
+    return HMM(initial, transition, table(size, 4), end=end, states=STATES[:size], symbols=SYMBOLS, unknown="w")
 
 
-def enumerated(model, x, allowed=None):
-    """The scores of one sequence, for the oracle."""
+def enumerated(model, x, known=None):
+    """The scores of one sequence, for the oracle; with what is known about its states."""
     with np.errstate(divide="ignore"):
-        emission = np.log([model.emission[:, SYMBOLS.index(s)] if s else np.ones(len(model.states)) for s in x])
-        emission = emission.reshape(len(x), len(model.states))
+        columns = [SYMBOLS.index(s if s in SYMBOLS else "w") if s else None for s in x]
+        emission = [np.ones(len(model.states)) if v is None else model.emission[:, v] for v in columns]
+        for row, item in enumerate(known or ()):
+            if item is not None:
+                emission[row] = emission[row] * [name in item for name in model.states]
+        emission = np.log(np.reshape(emission, (len(x), len(model.states))))
         initial = model.initial if model.order > 2 else (model.initial,)
         end = None if model.end is None else np.log(model.end)
         return Scores(tuple(map(np.log, initial)), np.log(model.transition), emission, end)
 
 
-SEQUENCES = st.lists(st.lists(st.sampled_from([*SYMBOLS, None]), max_size=4), min_size=1, max_size=4)
+SEQUENCES = st.lists(st.lists(st.sampled_from([*SYMBOLS, None, "never seen"]), max_size=4), min_size=1, max_size=4)
 
 
 @given(models(), SEQUENCES)
@@ -78,7 +83,7 @@ def test_viterbi_and_posterior_are_those_of_all_paths(model, x):
         assert posterior.log_likelihood == pytest.approx(log_sum(found.values()))
 
 
-@given(models(zeros=False), st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4))
+@given(models(zeros=False, varying=False), st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4))
 def test_the_posterior_is_the_gradient_of_the_log_likelihood_through_the_tape(model, x):
     initial = model.initial if model.order > 2 else (model.initial,)
     logs = [ts.tensor(np.log(t), requires_grad=True) for t in (*initial, model.transition, model.emission)]
@@ -586,6 +591,38 @@ def test_a_condition_that_cannot_be_is_an_error():
     model = HMM([1.0, 0.0], np.eye(2), np.eye(2))
     with pytest.raises(ImpossibleSequenceError):
         model.probability([0], given=([None], [1]))
+
+
+@given(models(), SEQUENCES, st.data())
+def test_with_partly_known_states_every_answer_is_that_of_the_paths_that_fit(model, x, data):
+    item = st.one_of(st.none(), st.sets(st.sampled_from(list(model.states)), min_size=1), st.sampled_from(model.states))
+    known = [data.draw(st.one_of(st.none(), st.lists(item, min_size=len(s), max_size=len(s)))) for s in x]
+    every = [paths(enumerated(model, s, k)) for s, k in zip(x, known, strict=True)]
+    totals = [log_sum(found.values()) for found in every]
+    np.testing.assert_allclose(model.log_likelihood(x, known), totals, rtol=1e-10, atol=1e-12)
+    wanted = [entropy(enumerated(model, s, k)) for s, k in zip(x, known, strict=True)]
+    np.testing.assert_allclose(model.entropy(x, known), wanted, rtol=1e-9, atol=1e-9)
+    possible = [i for i, total in enumerate(totals) if total > -np.inf]
+    if len(possible) < len(x):
+        with pytest.raises(ImpossibleSequenceError) as raised:
+            model.kbest(x, 2, known)
+        assert raised.value.sequence == totals.index(-np.inf)
+    if not possible:
+        return
+    x, known, every = ([part[i] for i in possible] for part in (x, known, every))
+    rng = np.random.default_rng(0)
+    answers = model.viterbi(x, known), model.posterior(x, known), model.kbest(x, 3, known)
+    for s, k, found, best, posterior, ranks, drawn, total in zip(
+        x, known, every, *answers, model.sample_posterior(x, 2, rng, known), [totals[i] for i in possible], strict=True
+    ):
+        assert best.log_prob == pytest.approx(max(found.values()))
+        np.testing.assert_allclose(posterior.states, state_posterior(enumerated(model, s, k)), atol=1e-10)
+        np.testing.assert_allclose(posterior.transitions, transition_posterior(enumerated(model, s, k)), atol=1e-10)
+        assert posterior.log_likelihood == pytest.approx(total)
+        scores = sorted((score for score in found.values() if score > -np.inf), reverse=True)
+        np.testing.assert_allclose([rank.log_prob for rank in ranks], scores[:3])
+        for path in drawn:
+            assert found[tuple(map(model.states.index, path))] > -np.inf
 
 
 # -- tables that learn ---------------------------------------------------------------------------------------------
