@@ -118,6 +118,13 @@ def test_the_slider_plays_each_box_forward_and_then_backward(opened, lstm_page):
     assert browser.run(dim) == 0
 
 
+def test_every_moment_says_what_happens_and_when(opened, lstm_page):
+    browser = opened(lstm_page)
+    said = browser.run("moments.map(moment => moment.text)")
+    assert {"× → h₁", "+ → c₁", "σ at t = 1", "tanh at t = 2", "multiply at t = 3", "Whh h₀", "Wih x₁ + b"} <= set(said)
+    assert any(text.startswith("cross entropy at t = 0, norm of its gradient 0.25") for text in said)
+
+
 def test_the_buttons_step_by_box_and_by_time_step(opened, lstm_page):
     browser = opened(lstm_page)
     for button, moment in (("#forth", 1), ("#forth", 2), ("#back", 1)):

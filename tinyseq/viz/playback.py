@@ -10,9 +10,10 @@ from tinyseq.viz.boxes import Box, Sheet
 from tinyseq.viz.reading import Reading
 from tinyseq.viz.record import numbered
 from tinyseq.viz.story import Act, Event, Ledger
-from tinyseq.viz.style import number
+from tinyseq.viz.style import number, spoken
 from tinyseq.viz.wording import Wording
 
+INDICES = frozenset("₀₁₂₃₄₅₆₇₈₉")
 OTHERS = -1  # in place of a time step: those that are not shown
 
 
@@ -56,7 +57,12 @@ class Playback:
         return events
 
     def _said(self, box: Box) -> str:
-        return self.wording.lines(box)[0].text.replace("_", "")
+        """A box in words, with its time step unless a letter of its formula has that for an index."""
+        sign = self.wording.is_sign(box)
+        text = self.content.record.vertices[box.vertices[0]].op if sign else spoken(self.wording.lines(box)[0].text)
+        if self.content.folded or box.column is None or box.column.kind != "step" or INDICES & set(text):
+            return text
+        return f"{text} at t = {box.column.step}"
 
     def _backward(self, loss: Tensor) -> list[Event]:
         """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""

@@ -11,7 +11,7 @@ from tinyseq.backend import Array, to_numpy
 from tinyseq.viz.boxes import Sheet
 from tinyseq.viz.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.record import Vertex
-from tinyseq.viz.style import clean, number, shape_text
+from tinyseq.viz.style import clean, number, shape_text, spoken
 from tinyseq.viz.wording import Wording, leaf_name, value_text
 
 
@@ -86,7 +86,7 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
     vertices = content.record.vertices
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
-        facts = {"": " ".join(line.text for line in wording.lines(box)[:1]).replace("_", "")}
+        facts = {"": spoken(" ".join(line.text for line in wording.lines(box)[:1]))}
         last = vertices[box.vertices[-1]] if box.vertices else None
         if box.kind == "parameter":
             facts["parameters"] = ", ".join(f"{leaf_name(vertices[v])} {vertices[v].shape}" for v in box.vertices)

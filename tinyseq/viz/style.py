@@ -135,6 +135,11 @@ def label_size(lines: Sequence[Text]) -> tuple[float, float]:
     return max((line.width for line in lines), default=0.0), sum(line.height for line in lines)
 
 
+def spoken(formula: str) -> str:
+    """A formula as plain text, in which W_hh is Whh."""
+    return _INDEX.sub(r"\1", formula)
+
+
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
