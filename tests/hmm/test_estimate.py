@@ -155,6 +155,13 @@ def test_what_is_not_labelled_is_refused(data, message):
         HMM.from_labelled(data)
 
 
+def test_labels_that_are_not_among_the_names_are_named_with_their_place():
+    with pytest.raises(ValueError, match="sequence 1, position 0: 'z' is no state of this model; known are 'x'"):
+        HMM.from_labelled([[("a", "x")], [("a", "z")]], states=["x"])
+    with pytest.raises(ValueError, match="sequence 0, position 1: 'q' is no symbol of this model; known are 'a'"):
+        HMM.from_labelled([[("a", "x"), ("q", "x")]], symbols=["a"])
+
+
 def test_the_order_must_be_two_at_least():
     with pytest.raises(ValueError, match="order must be at least 2, got 1"):
         HMM.from_labelled([[("x", "a")]], order=1)

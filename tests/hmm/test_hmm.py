@@ -164,6 +164,16 @@ def test_empty_and_single_observations(dna):
     assert dna.viterbi("A").path.tolist() == [0]
 
 
+def test_no_sequences_have_no_answers(dna):
+    nothing = np.zeros((0, 3), dtype=int)
+    assert dna.log_likelihood(nothing).shape == dna.entropy(nothing).shape == (0,)
+    for answer in (dna.viterbi, dna.posterior, dna.posterior_decode, dna.sample_posterior):
+        assert answer(nothing) == []
+    assert dna.kbest(nothing, 2) == []
+    varying = HMM(dna.initial, dna.transition[None], dna.emission)
+    assert varying.viterbi(nothing) == []
+
+
 def test_without_names_paths_are_arrays_of_ids(dna):
     path = dna.viterbi("AACCGG").path
     assert isinstance(path, np.ndarray)

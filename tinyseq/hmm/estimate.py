@@ -51,12 +51,14 @@ def labelled_tables(
         words.append(unknown)
     kinds, vocabulary = Labels(tags, len(tags), "state"), Labels(words, len(words), "symbol")
     other = None if unknown is None else words.index(unknown)
-    counts = count(
-        [kinds.ids([tag for _, tag in sequence], missing=-1) for sequence in pairs],
-        [vocabulary.ids([word for word, _ in sequence], len(words), other) for sequence in pairs],
-        (len(tags), len(words)),
-        order,
-    )
+    paths, made = [], []
+    for i, sequence in enumerate(pairs):
+        try:
+            paths.append(kinds.ids([tag for _, tag in sequence], missing=-1))
+            made.append(vocabulary.ids([word for word, _ in sequence], len(words), other))
+        except ValueError as error:
+            raise ValueError(f"sequence {i}, {error}") from None
+    counts = count(paths, made, (len(tags), len(words)), order)
     smooth, smooth_symbols = smoother(smoothing), smoother(emission_smoothing)
     initial, transition = tables(smooth(counts.transition))
     stop = None

@@ -151,6 +151,12 @@ class Parameters:
         return self._parts[1].values
 
     @property
+    def longest(self) -> int | None:
+        """The most steps that a sequence may have, where the transitions change with time; else None."""
+        transition = self._parts[1].given
+        return transition.shape[0] + self.order - 1 if transition.ndim > self.order else None
+
+    @property
     def end(self) -> Table | None:
         """P(stop | last state), or None."""
         return None if self._parts[2] is None else self._parts[2].values
@@ -181,8 +187,7 @@ class Parameters:
 
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
-        varies = self.transition.ndim > self.order
-        most = f", at most {len(self.transition) + self.order - 1} steps" if varies else ""
+        most = "" if self.longest is None else f", at most {self.longest} steps"
         return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen}{most})"
 
 

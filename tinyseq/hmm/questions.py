@@ -192,7 +192,8 @@ class Questions(Parameters):
             `Drawn`: the observations, and the hidden states behind them.
 
         Raises:
-            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere.
+            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere, or to
+                where its transitions, one for each step, come to their end.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -205,7 +206,7 @@ class Questions(Parameters):
         if length is not None:
             length = _whole("length", length, 0)
         rng = np.random.default_rng() if rng is None else rng
-        ids = hidden_path(self._arcs(), length, rng)
+        ids = hidden_path(self._arcs(), length, rng, self.longest)
         path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
         return Drawn(self.emissions.sample(ids, rng), path)
 
@@ -295,7 +296,7 @@ class Questions(Parameters):
         scores = asked.all_scores()[asked.rows.padded()]
         with no_grad():
             summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=asked.rows.lengths)
-        found = summed.numpy()[1]
+        found = summed.numpy()[1] if asked.rows.lengths else np.zeros(0)
         return float(found[0]) if asked.one else found
 
 

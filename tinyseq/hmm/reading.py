@@ -46,8 +46,8 @@ class Reading:
             raise TypeError(f"x must be a list or an array, of symbols or of sequences; got {type(x).__name__}")
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
-        most = model.transition.shape[0] + model.order - 1
-        if model.transition.ndim > model.order and max(self.rows.lengths) > most:
+        most = model.longest
+        if most is not None and max(self.rows.lengths, default=0) > most:
             several = f"; for a model of order {model.order + 1}, initial is a tuple of {model.order} tables"
             raise ValueError(
                 f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"

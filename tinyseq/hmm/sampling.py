@@ -12,20 +12,23 @@ from tinyseq.hmm.tables import Arcs, Scores
 from tinyseq.hmm.viterbi import backtrack
 
 
-def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator) -> Array:
+def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longest: int | None = None) -> Array:
     """The ids of a path drawn from the prior.
 
     Args:
         arcs: the tables.
         length: how many states; None to go on until the model stops.
         rng: where the randomness comes from.
+        longest: for how many steps there are transitions; None for any number.
 
     Raises:
-        ValueError: if the path comes to a history that leads nowhere.
+        ValueError: if the path comes to a history that leads nowhere, or there are no transitions for so many steps.
     """
     history, end = arcs.order - 1, np.exp(arcs.end)
     path: list[int] = []
     while length is None or len(path) < length:
+        if len(path) == longest:
+            raise ValueError(f"transition has tables for sequences up to {longest} steps; the one drawn is longer")
         table = arcs.tables[arcs.which(len(path))]
         known = path[-history:]
         row = table.reshape(*(end.shape[0],) * len(known), -1)[tuple(known)]
