@@ -9,10 +9,11 @@ import tinyseq as ts
 
 def test_looking_changes_nothing():
     net = layer("LSTM", 2, 3, 2)
-    x = ts.tensor(normal(0, 6, 2, 2))
+    x = ts.tensor(normal(0, 6, 2, 2), requires_grad=True)
     (net(x)[0].sum() * 2).backward()
     plain = [p.grad.numpy() for p in net.parameters()]
     net.zero_grad()
+    x.grad = None
     output, _ = net(x)
     loss = output.sum() * 2
     for _ in range(2):
@@ -22,7 +23,10 @@ def test_looking_changes_nothing():
         ts.inspect.jacobian_norms(output[1], output[5])
         ts.inspect.saved_memory(loss)
         ts.inspect.explain(loss, net.weight_hh_l0)
-    assert all(p.grad is None for p in net.parameters())
+        ts.inspect.gate_values(output)
+        ts.inspect.influence([output[t].sum() for t in range(6)], x)
+        ts.viz.graph(loss, gradients=True, values=True)._tell()  # what a page is made of
+    assert all(p.grad is None for p in [*net.parameters(), x])
     loss.backward()
     for before, p in zip(plain, net.parameters(), strict=True):
         assert (before == p.grad.numpy()).all()
@@ -39,7 +43,7 @@ def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():
     net.zero_grad()
     (net(x, lengths=[5, 3])[0] ** 2.0).sum().backward()
     for p, grad in zip(net.parameters(), traced, strict=True):
-        np.testing.assert_array_equal(grad, p.grad.numpy())
+        np.testing.assert_array_equal(grad, p.grad.numpy())  # to the last bit
         np.testing.assert_allclose(arrived[p.node], grad, rtol=1e-12, atol=1e-15)
 
 
