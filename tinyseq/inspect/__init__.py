@@ -1,7 +1,7 @@
 """Numbers to look at: what backpropagation through time does to one recorded graph.
 
-Nothing here changes the graph or a ``.grad``, but for `trace_backward`, which is ``backward()`` one node at a time: look
-as often as you like, then go backward.
+Nothing here changes the graph or a ``.grad``, but for `trace_backward`, which is ``backward()`` one node at a time:
+look as often as you like, then go backward.
 """
 
 from tinyseq.autograd.tape import Visit, trace_backward
