@@ -38,6 +38,28 @@ def both(scores, lengths, fast, semiring, upstream=None):
     return results
 
 
+@pytest.mark.parametrize("padding", [np.nan, np.inf, -np.inf, 1e300])
+@pytest.mark.parametrize("order", [2, 3])
+def test_what_lies_beyond_a_length_reaches_neither_value_nor_gradient(order, padding):
+    rng, lengths = np.random.default_rng(order), [5, 2, 0]
+    parts = [rng.normal(size=(2,) * (i + 1)) for i in range(order)]
+    emission = rng.normal(size=(5, 3, 2))
+    padded = emission.copy()
+    for b, length in enumerate(lengths):
+        padded[length:, b] = padding
+    for semiring, fast in ((LOG, log_partition), (MAX, best_score)):
+        for run in (fast, lambda *args, semiring=semiring, **kwargs: chain(*args, semiring=semiring, **kwargs)):
+            answers = []
+            for scores in (emission, padded):
+                tensors = [ts.tensor(part, requires_grad=True) for part in (*parts, scores)]
+                out = run(tuple(tensors[:-2]), *tensors[-2:], lengths=lengths)
+                first = ts.grad(out.sum(), tensors, create_graph=True)
+                second = ts.grad((first[-2] ** 2).sum(), tensors, allow_unused=True) if semiring is LOG else []
+                answers.append([out, *first, *(slope for slope in second if slope is not None)])
+            for one, other in zip(*answers, strict=True):
+                np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
 @given(chains(batch=True), st.integers(0, 9))
 def test_log_partition_is_the_chain_in_log(scores_lengths, seed):
     scores, lengths = scores_lengths

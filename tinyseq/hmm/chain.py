@@ -71,6 +71,8 @@ def chain(
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else np.asarray(lengths)
+    if (stops < steps).any():
+        emission = _without_padding(emission, stops, semiring)
     total = None
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
         if (stops == t).any():
@@ -123,6 +125,13 @@ def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
     column = one.reshape(one.shape + (1,) * (len(batch) + order - 1))
     ones = np.broadcast_to(column, one.shape + batch + (1,) * (order - 1))
     return constant(namespace_of(emission._array).asarray(ones))
+
+
+def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Value:
+    """Emission scores with 0 beyond each sequence's length: not even NaN shall reach a gradient from there."""
+    inside = np.arange(emission.shape[0]).reshape(-1, *(1,) * stops.ndim) < stops
+    inside = inside.reshape(inside.shape[:1] + (1,) * int(semiring.pairs) + inside.shape[1:] + (1,))
+    return FUNCTIONS["where"](constant_like(emission, inside), emission, 0.0)
 
 
 def _behind_the_beginning(table: Tensor, order: int, semiring: Semiring) -> Value:
