@@ -94,6 +94,21 @@ def test_what_the_reference_leaves_out_is_noticed():
     assert id(ts.viz.graph) not in found
 
 
+@pytest.mark.parametrize("package", ["nn", "nn.init", "optim", "train", "data", "lm", "tagging"])
+def test_every_public_name_for_models_and_training_has_an_example(package):
+    """Which the tests run. Functions of a module, or what it lists."""
+    module = importlib.import_module(f"tinyseq.{package}")
+    names = getattr(module, "__all__", [name for name in vars(module) if not name.startswith("_")])
+    public = {name: getattr(module, name) for name in names}
+    shown = {
+        name: ">>>" in (value.__doc__ or "")
+        for name, value in public.items()
+        if (inspect.isclass(value) or inspect.isfunction(value)) and value.__module__.startswith(f"tinyseq.{package}")
+    }
+    assert [name for name, example in shown.items() if not example] == []
+    assert len(shown) >= 3
+
+
 @pytest.fixture
 def demo(tmp_path):
     """A folder with all that the demo should write."""

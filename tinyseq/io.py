@@ -14,7 +14,15 @@ Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class ModelFileError(ValueError):
-    """A file that is missing, damaged, or not a model of the expected kind."""
+    """A file that is missing, damaged, or not a model of the expected kind.
+
+    Example:
+        >>> try:
+        ...     load("nowhere.safetensors")
+        ... except ModelFileError as error:
+        ...     print(error)
+        nowhere.safetensors: no such file; expected a model saved by tinyseq
+    """
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:

@@ -22,7 +22,13 @@ FISH = "So long and thanks for all the fish"
 
 
 class Split(NamedTuple, Generic[Data]):
-    """Data to learn from, and data of the same kind to be judged by."""
+    """Data to learn from, and data of the same kind to be judged by.
+
+    Example:
+        >>> train, held_out = Split("so long and thanks for all ", "the fish")
+        >>> held_out
+        'the fish'
+    """
 
     train: Data
     held_out: Data

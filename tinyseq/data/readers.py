@@ -27,6 +27,13 @@ class DataError(ValueError):
     Attributes:
         source: the file's path as given, or the name of the text.
         line: the line's number, counted from 1; None when the whole file is meant.
+
+    Example:
+        >>> try:
+        ...     two_column.parse("the\\tDT\\ncat")
+        ... except DataError as error:
+        ...     print(error.line)
+        2
     """
 
     def __init__(self, source: str, line: int | None, found: str, expected: str) -> None:

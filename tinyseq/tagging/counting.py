@@ -36,6 +36,11 @@ class Lexicon:
 
     Raises:
         ValueError: the shapes do not fit, or a tag or word has no count.
+
+    Example:
+        >>> lexicon = Lexicon.of([[("they", "PRP"), ("fish", "VB")], [("fish", "NN")]])
+        >>> lexicon.words.symbols, lexicon.tags.symbols, lexicon.counts.tolist()
+        (('they', 'fish'), ('NN', 'PRP', 'VB'), [[0, 1, 0], [1, 0, 1]])
     """
 
     def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
@@ -84,6 +89,11 @@ class Endings:
         lexicon: all words.
         rare: words that occur more often than this are left out.
         longest: letters in the longest ending.
+
+    Example:
+        >>> lexicon = Lexicon.of([[("walking", "VBG"), ("cat", "NN")], [("seeing", "VBG"), ("dog", "NN")]])
+        >>> dict(zip(lexicon.tags.symbols, Endings(lexicon)("singing").round(2).tolist()))
+        {'NN': 0.04, 'VBG': 0.96}
     """
 
     def __init__(self, lexicon: Lexicon, rare: int = 10, longest: int = 10) -> None:

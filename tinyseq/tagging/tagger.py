@@ -17,6 +17,12 @@ class Accuracy(NamedTuple):
         all: of all words.
         known: of those that the tagger has learnt from.
         unknown: of the others.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> tagger = ts.tagging.MostFrequentTag().fit([[("a", "DT"), ("cat", "NN")]])
+        >>> tagger.accuracy([[("a", "DT"), ("dog", "NN")]])
+        Accuracy(all=0.5, known=1.0, unknown=0.0)
     """
 
     all: float
@@ -25,7 +31,20 @@ class Accuracy(NamedTuple):
 
 
 class Tagger(ABC):
-    """What every tagger can do once it has learnt, on top of tagging."""
+    """What every tagger can do once it has learnt, on top of tagging.
+
+    A subclass defines `known`, `fit` and `tag_many`.
+
+    Example:
+        >>> class Shouting(Tagger):
+        ...     known = frozenset()
+        ...     def fit(self, sentences):
+        ...         return self
+        ...     def tag_many(self, sentences):
+        ...         return [[word.upper() for word in words] for words in sentences]
+        >>> Shouting().tag(["a", "cat"])
+        ['A', 'CAT']
+    """
 
     @property
     @abstractmethod
