@@ -70,6 +70,7 @@ def test_embeddings_begin_normally_distributed_and_norms_as_the_identity():
     values = ts.nn.Embedding(500, 40).weight.numpy()
     assert abs(values.mean()) < 0.03
     assert values.std() == pytest.approx(1, rel=0.03)
+    assert init.normal((500, 40), deviation=0.02).numpy().std() == pytest.approx(0.02, rel=0.03)
     assert (np.abs(values) < 1).mean() == pytest.approx(0.6827, abs=0.02)
     norm = ts.nn.LayerNorm(3)
     assert (norm.weight.tolist(), norm.bias.tolist()) == ([1.0] * 3, [0.0] * 3)

@@ -95,6 +95,14 @@ def test_a_norm_that_is_not_finite_is_pytorchs_or_an_error(values, norm_type):
     np.testing.assert_array_equal(w.grad.numpy(), v.grad.numpy())
 
 
+def test_an_infinite_threshold_measures_and_changes_nothing():
+    w = ts.tensor([0.0, 0.0], requires_grad=True)
+    for values, norm in (([3.0, 4.0], 5.0), ([np.inf, 1.0], np.inf)):
+        w.grad = ts.tensor(values)
+        assert ts.nn.clip_grad_norm_([w], np.inf) == norm
+        assert w.grad.tolist() == values
+
+
 def test_a_time_major_batch_needs_no_reshaping():
     logits = np.random.default_rng(0).standard_normal((3, 2, 4))
     targets = np.array([[0, 1], [2, -100], [3, 3]])
