@@ -48,6 +48,17 @@ def test_a_weight_that_is_not_finite_is_told_from_an_op():
         list(train(lambda step: Loss(w.sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
 
 
+def test_an_input_that_is_not_finite_is_told_from_an_op_of_a_whole_network():
+    net = ts.nn.LSTM(2, 3)
+    x = np.ones((4, 1, 2), dtype="f4")
+    x[1, 0, 1] = np.nan
+    task = lambda step: Loss(net(x)[0].sum(), 4, "sentence 7")
+    with pytest.raises(
+        NonFiniteLoss, match=r"is nan \(sentence 7\); no op made it.* an input or a weight is not finite"
+    ):
+        list(train(task, ts.optim.SGD(net.parameters(), lr=0.1), steps=1))
+
+
 def test_the_step_that_failed_is_done_again_from_the_state_and_the_random_numbers_before_it():
     class Counting:
         """Goes wrong at its third call, and only with the random number that is drawn then."""

@@ -1,11 +1,15 @@
 """When a loss is no number: which step, which batch, and which op went wrong first."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from tinyseq.autograd.anomaly import AnomalyError
 from tinyseq.autograd.modes import detect_anomaly
 from tinyseq.train.state import Snapshot
+
+
+GIVEN = "no op made it out of finite values: an input or a weight is not finite"
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -46,7 +50,8 @@ def failure(what: str, step: int, batch: str, task: Callable[[int], Any], before
     """
     origin = diagnosed(step, task, before)
     where = f" ({batch})" if batch else ""
-    message = f"{what}{where}; {origin}; lower the learning rate, or clip the gradients"
+    cure = "look for it in the data" if origin == GIVEN else "lower the learning rate, or clip the gradients"
+    message = f"{what}{where}; {origin}; {cure}"
     return NonFiniteLoss(message, step, batch, origin)
 
 
@@ -55,9 +60,11 @@ def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
     before.restore()
     try:
         with detect_anomaly():
-            task(step).value.backward()
+            value = task(step).value
+            if math.isfinite(value.item()):  # else no op of the forward pass is to blame, and so none of the backward
+                value.backward()
     except AnomalyError as error:
         return f"the first op that went wrong is in the {error}"
     finally:
         before.restore()
-    return "no op made it out of finite values: an input or a weight is not finite"
+    return GIVEN
