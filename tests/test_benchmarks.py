@@ -58,6 +58,6 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
             assert not browser.run(done[kind])
             if kind == "search":
                 browser.press("/")
-            assert 0.016 <= browser.answer(act) < 60
+            assert browser.answer(act) >= 0.016
             assert browser.run(done[kind])
     assert drawings.answers(path, rounds=1).keys() == done.keys()

@@ -209,6 +209,16 @@ def test_other_good_paths_show_when_the_best_one_has_been_traced_back(opened, ca
         assert browser.run("lines.filter(l => l.group.matches('.path:not(.dim)')).length") == seen
 
 
+def test_cells_keep_the_shade_of_their_posterior_while_the_best_path_is_not_yet_known(opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"], posterior=True))
+    shades = "[...document.querySelectorAll('.shaded path')].map(path => getComputedStyle(path).fill)"
+    whole = browser.run(shades)
+    assert len(set(whole)) > 5
+    browser.run("go(10)")
+    assert browser.run(shades) == whole
+    assert browser.run("document.querySelectorAll('.unmarked').length") == 3
+
+
 def test_a_forward_trellis_ends_in_the_likelihood(opened, cats):
     browser = opened(trellis(cats, ["I", "like", "cats"], semiring="log"))
     browser.run("go(moments.length)")

@@ -259,7 +259,7 @@ class _Painter:
             shaded,
             paint=paint,
             line_width=2.2 if on_path else 1.0,
-            kind="best" if on_path else "cell",
+            kind=("best" if on_path else "cell") + (" shaded" if self.shade is not None else ""),
         )
 
     def _terminal(self, name: str, log_probabilities: Floats) -> None:
