@@ -50,6 +50,16 @@ def test_numbers_are_emitted_by_gaussians(emission):
     assert path[0] != path[-1]
 
 
+def test_observations_may_be_missing():
+    numbers = [[0.0, None, 0.1, 5.0], [], [None, 5.1, np.nan, 4.9]]
+    path = HMMEstimator(2, emission="diag", random_state=0, restarts=3).fit(numbers).predict(numbers)
+    assert path[0][0] == path[0][2] != path[0][3] == path[2][1]
+    pairs = [[None, [0.0, 1.0], [5.0, 2.0]], [[0.1, 1.1], None]]
+    assert HMMEstimator(2, emission="diag", random_state=0).fit(pairs).n_features_in_ == 2
+    symbols = [["a", None, "b"], [None]]
+    assert HMMEstimator(2, n_iter=2, random_state=0).fit(symbols).predict(symbols)[1].shape == (1,)
+
+
 def test_one_array_and_lengths_as_in_hmmlearn():
     rng = np.random.default_rng(0)
     data = random_data(rng, 3, [5, 8])

@@ -37,6 +37,9 @@ def test_forms_of_input_and_missing_observations():
     assert two.log_likelihood([[0.0, 1.0], [1.0, 1.0]]) == pytest.approx(-2 * np.log(2 * np.pi) - 0.5)
     assert len(two.log_likelihood([np.zeros((3, 2)), np.zeros((1, 2))])) == 2
     assert two.log_likelihood([None, [0.0, 1.0]]) == two.log_likelihood([[0.0, 1.0]])
+    several = two.log_likelihood([[None, [0.0, 1.0]], [], [[0.0, 1.0], None, None]])
+    seen = two.log_likelihood([[0.0, 1.0]])
+    np.testing.assert_allclose(several, [seen, 0.0, seen])
 
 
 @pytest.mark.parametrize("covariances", [[[1.0], [2.0]], [[[1.0]], [[2.0]]]])

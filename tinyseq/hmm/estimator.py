@@ -86,7 +86,8 @@ class HMMEstimator:
         sequences = _sequences(X, lengths)
         if not sum(map(len, sequences)):
             raise ValueError("X holds no observations to learn from")
-        self.n_features_in_ = np.reshape(sequences[0], (len(sequences[0]), -1)).shape[1] if self._vectors() else 1
+        seen = (item for x in sequences for item in x if item is not None)
+        self.n_features_in_ = int(np.size(next(seen, 0.0))) if self._vectors() else 1
         if y is None:
             rng = np.random.default_rng(self.random_state)
             self.fitted_: Fitted = self._start(sequences, rng).fit_em(
@@ -124,10 +125,10 @@ class HMMEstimator:
             if all(isinstance(name, int | np.integer) for name in names):
                 return HMM(initial, transition, _rows(rng, (size, self.n_features or max(names, default=0) + 1)))
             return HMM(initial, transition, _rows(rng, (size, len(names))), symbols=sorted(names, key=str))
-        data = np.concatenate([np.reshape(x, (len(x), -1)) for x in sequences])
-        shape = (size, data.shape[1])
+        shape = (size, self.n_features_in_)
         unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
-        return HMM(initial, transition, Gaussian(np.zeros(shape), unit).shuffled(data, rng))
+        plain = Gaussian(np.zeros(shape), unit)
+        return HMM(initial, transition, plain.shuffled(plain.read(sequences).data, rng))
 
     def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
         """The best path of each sequence; one array for all if X is one array.

@@ -64,9 +64,11 @@ class Gaussian:
         """Whether x is one sequence: numbers, or vectors of length D."""
         if isinstance(x, np.ndarray) and x.dtype != object:
             return x.ndim == 1 or (x.ndim == 2 and x.shape[1] == self.size)
-        if not len(x) or x[0] is None or np.ndim(x[0]) == 0:
+        first: Any = next((item for item in x if item is not None), 0.0)
+        if not hasattr(first, "__len__") or getattr(first, "ndim", 1) == 0:
             return True
-        return np.ndim(x[0]) == 1 and self.size > 1 and len(x[0]) == self.size and np.ndim(x[0][0]) == 0
+        numbers = not any(value is None or hasattr(value, "__len__") for value in first)
+        return self.size > 1 and len(first) == self.size and numbers
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """Sequences as arrays (T, D).
