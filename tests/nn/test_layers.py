@@ -122,6 +122,14 @@ def test_lists_and_integers_take_the_dtype_of_the_weights(layer):
             layer(x)
 
 
+def test_dropout_scales_integers_too():
+    ts.manual_seed(0)
+    dropped = ts.nn.Dropout(0.25)(np.full(50, 3)).numpy()
+    assert sorted(set(dropped.tolist())) == [0.0, 4.0]
+    with pytest.raises(TypeError, match="Dropout: x must be a tensor or an array of numbers"):
+        ts.nn.Dropout(0.25)("ab")
+
+
 def test_ids_may_be_empty():
     assert ts.nn.Embedding(3, 2)([]).shape == (0, 2)
     assert ts.nn.cross_entropy(ts.zeros(0, 3), []).item() == 0

@@ -44,7 +44,7 @@ def test_a_gradient_that_is_not_finite_updates_nothing():
 
 def test_a_weight_that_is_not_finite_is_told_from_an_op():
     w = ts.tensor([np.nan], requires_grad=True)
-    with pytest.raises(NonFiniteLoss, match="an input or a weight is not finite"):
+    with pytest.raises(NonFiniteLoss, match="an input or a weight is not finite; look for it in the data"):
         list(train(lambda step: Loss(w.sum(), 1), ts.optim.SGD([w], lr=0.1), steps=1))
 
 

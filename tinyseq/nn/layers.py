@@ -135,8 +135,9 @@ class Dropout(Module):
 
         Raises:
             ValueError: ``shared`` names an axis that x does not have.
+            TypeError: x holds no real numbers.
         """
-        x = constant(x)
+        x = as_numbers(x, constant(0.0), "Dropout: x")
         if not self.training or self.p == 0:
             return x
         for axis in self.shared:
