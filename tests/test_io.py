@@ -46,6 +46,27 @@ def test_pytorch_reads_ours_and_we_read_pytorchs(tmp_path, kind):
         assert torch.equal(found.state_dict()[name], value)
 
 
+def test_shared_weights_go_to_pytorch_and_come_back(tmp_path):
+    torch = oracle("torch")
+    from safetensors.torch import load_model, save_model
+
+    class Tied:
+        def __init__(self, nn):
+            super().__init__()
+            self.embedding = nn.Embedding(5, 3)
+            self.output = nn.Linear(3, 5)
+            self.output.weight = self.embedding.weight
+
+    ours, theirs = (type("Model", (Tied, nn.Module), {})(nn) for nn in (ts.nn, torch.nn))
+    save_model(theirs, tmp_path / "theirs.safetensors")
+    ours.load_state_dict(ts.load(tmp_path / "theirs.safetensors"))
+    assert np.array_equal(ours.embedding.weight.numpy(), theirs.output.weight.detach().numpy())
+    ours.embedding.weight.copy_(ours.embedding.weight.numpy() + 1)
+    ts.save(ours.state_dict(), tmp_path / "ours.safetensors")
+    assert load_model(theirs, tmp_path / "ours.safetensors") == (set(), [])
+    assert np.array_equal(ours.output.weight.numpy(), theirs.output.weight.detach().numpy())
+
+
 @pytest.mark.parametrize("damage", ["empty", "foreign", "truncated", "pickle", "not there"])
 def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
     path = tmp_path / "m.safetensors"
