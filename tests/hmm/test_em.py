@@ -145,6 +145,19 @@ def test_only_what_is_asked_for_is_learned():
         model.fit_em(data, learn={"emissions"})
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_a_float32_model_learns_in_float64(order):
+    rng = np.random.default_rng(order)
+    truth = random_model(rng, 3, 4, order, zeros=0.2, end=True)
+    tables = [table.astype("f4") for table in (*truth._tables, truth.transition, truth.emission, truth.end)]
+    single = HMM(tuple(tables[: order - 1]), *tables[order - 1 : -1], end=tables[-1])
+    data = [truth.sample(n, rng).observations for n in (0, 1, 5, 20)]  # too little to use every history
+    found, wanted = (model.fit_em(data, max_steps=4, tolerance=-np.inf) for model in (single, truth))
+    assert found.model.dtype == np.float64
+    np.testing.assert_allclose(found.log_likelihoods, wanted.log_likelihoods, rtol=1e-5)
+    np.testing.assert_allclose(found.model.transition, wanted.model.transition, atol=1e-4)
+
+
 def test_a_state_that_is_never_used_keeps_its_tables():
     model = HMM([1.0, 0.0], [[1.0, 0.0], [0.3, 0.7]], [[0.5, 0.5], [0.2, 0.8]])
     found = model.fit_em([[0, 1, 1]], max_steps=5).model

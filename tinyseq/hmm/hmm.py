@@ -116,7 +116,7 @@ class HMM(Questions):
         (Baum and others 1970; Rabiner 1989, section III C.)
 
         The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
-        for example). A state that the sequences never use keeps its tables.
+        for example). A state that the sequences never use keeps its tables. What is learned is in float64.
 
         Args:
             sequences: a sequence, or a list of sequences.
