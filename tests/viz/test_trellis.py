@@ -121,6 +121,19 @@ def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, lect
     assert ("ln P(I like cats" in last or "best end" in last) if logs else "ln" not in last
 
 
+def test_scores_beyond_all_bounds_are_shown_as_logs():
+    hmm = HMM.from_logs([800.0, 0.0], [[0.0, -3.0], [1.0, 2.0]], [[0.0, -np.inf], [1.0, 1.0]], symbols="ab")
+    dot = trellis(hmm, "aa").dot
+    assert cells(dot)["t1_s0"][:2] == ["0", "800"]
+    assert "0 → 0, log probability 800" in dot
+
+
+def test_scores_of_another_model_are_numbered():
+    hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], None)
+    found = cells(trellis(hmm, np.log([[0.5, 0.5], [0.2, 0.8]])).dot)
+    assert " ".join(found["t2_s1"]) == "1 0.18 P(o2 | 1) = 0.8"  # 0.5 x 0.5 x 0.9 x 0.8
+
+
 def test_an_end_distribution_is_drawn_and_counted():
     hmm = HMM([1.0, 0.0], [[0.4, 0.4], [0.0, 0.5]], [[1.0], [1.0]], end=[0.2, 0.5])
     dot = trellis(hmm, [0, 0]).dot

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.hmm.chain import messages
+from tinyseq.hmm.emissions import Given
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.semirings import LOG, MAX
 from tinyseq.viz.style import clean, number
@@ -125,7 +126,10 @@ def lattice(
         impossible = len(hmm.states) ** (hmm.order - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
     cells = _cells(histories, length, hmm.order - 1)
-    symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
+    if isinstance(hmm.emissions, Given):
+        symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
+    else:
+        symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     return _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
 
 

@@ -126,7 +126,9 @@ class _Painter:
         self.shade = shade
         self.steps, self.count = grid.scores.shape
         possible = grid.scores[np.isfinite(grid.scores)]
-        self.as_logs = bool(possible.size) and math.exp(min(possible)) < SMALLEST
+        self.as_logs = (
+            bool(possible.size) and not SMALLEST <= _exp(min(possible)) <= _exp(max(possible)) <= 1 / SMALLEST
+        )
         self.labelled = self.count * len(states) * self.steps <= MOST_LABELLED
         self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
@@ -190,16 +192,16 @@ class _Painter:
     def _recurrence(self, t: int, row: int) -> str:
         """How the score of a cell comes about, with its numbers."""
         ln, times, joined = self._signs()
-        score, emission = self._score(self.grid.scores[t, row]), f"{ln}{number(math.exp(self.grid.emission[t, row]))}"
+        score, emission = self._score(self.grid.scores[t, row]), f"{ln}{number(_exp(self.grid.emission[t, row]))}"
         name, state = self.names[t, row], self.newest[t, row]
         rule = f"score({name}, {t + 1}) = {ln}P({self.grid.symbols[t]} | {state}){times}"
         if not t:
-            begin = number(math.exp(self.grid.initial[row]))
+            begin = number(_exp(self.grid.initial[row]))
             return f"{rule}{ln}P({name}) = {emission}{times}{ln}{begin} = {score}"
         history = self.grid.cells[t][row]
         terms = {
             tail: f"{self._score(self.grid.scores[t - 1, tail])}{times}{ln}"
-            f"{number(math.exp(self.grid.arcs[t - 1, tail, row]))}"
+            f"{number(_exp(self.grid.arcs[t - 1, tail, row]))}"
             for tail, before in self.grid.cells[t - 1].items()
             if history[:-1] == before[len(before) - len(history) + 1 :]
         }
@@ -224,12 +226,12 @@ class _Painter:
     def _score(self, log_score: float) -> str:
         if log_score == -math.inf:
             return "0" if not self.as_logs else "−∞"
-        return number(log_score, 4) if self.as_logs else number(math.exp(log_score), 6)
+        return number(log_score, 4) if self.as_logs else number(_exp(log_score), 6)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
         lines = [Text(self.names[t, state], bold=True), Text(self._score(self.grid.scores[t, state]))]
         if self.count <= 9:
-            emission = number(math.exp(self.grid.emission[t, state]))
+            emission = number(_exp(self.grid.emission[t, state]))
             lines.append(small(f"P({self.grid.symbols[t]} | {self.newest[t, state]}) = {emission}"))
         if self.shade is not None:
             lines.append(small(f"posterior {number(self.shade[t, state])}"))
@@ -303,7 +305,7 @@ class _Painter:
 
     def _words(self, t: int, tail: int, head: int) -> str:
         """What an arc says when it is pointed at."""
-        probability = number(math.exp(self.grid.arcs[t, tail, head]))
+        probability = number(_exp(self.grid.arcs[t, tail, head]))
         return f"P({self.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
 
     def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
@@ -312,7 +314,7 @@ class _Painter:
 
     def _probability(self, name: str, start: Point, end: Point, log_probability: float, fraction: float) -> None:
         """A number on an arc, where those of its neighbours do not come near."""
-        lines = [small(number(math.exp(log_probability)), MUTED)]
+        lines = [small(number(_exp(log_probability)), MUTED)]
         width, height = label_size(lines)
         at = Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
         self.canvas.box(name, at, (width + 2, height - 1), lines, paint=Paint(PAPER, PAPER), shape="rect", line_width=0)
@@ -373,7 +375,12 @@ class _Painter:
         return lines
 
 
+def _exp(log_score: float) -> float:
+    """The exponential; infinity for scores, which need not be logs of probabilities, beyond all bounds."""
+    return math.exp(log_score) if log_score < 700 else math.inf
+
+
 def _total(log_score: float) -> str:
-    if math.log(SMALLEST) < log_score:
-        return f"probability {number(math.exp(log_score), 6)}"
+    if math.log(SMALLEST) < log_score < -math.log(SMALLEST):
+        return f"probability {number(_exp(log_score), 6)}"
     return f"log probability {number(log_score, 6)}"
