@@ -201,6 +201,20 @@ def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     )
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_gives_the_best_path_away_before_it_is_traced(scheme, opened, cats):
+    browser = opened(trellis(cats, ["I", "like", "cats"]), color_scheme=scheme)
+    looks = "(({ stroke, strokeWidth, fill }) => [stroke, strokeWidth, fill].join())(getComputedStyle(path))"
+    for reached in (":not(.dim)", ".dim"):
+        browser.run("go(5)")
+        cells = f"[...document.querySelectorAll(':is(.best, .cell){reached}:not(.now) path')]"
+        assert browser.run(f"{cells}.length") == 4
+        plain = {
+            browser.run(f"{cells}.map(path => {looks})")[i].replace("rgb(255, 255, 255)", "none") for i in range(4)
+        }
+        assert len({look.replace("rgb(20, 20, 20)", "none") for look in plain}) == 1
+
+
 def test_other_good_paths_show_when_the_best_one_has_been_traced_back(opened, cats):
     browser = opened(trellis(cats, ["I", "like", "cats"], k=3))
     assert browser.run("lines.filter(l => l.group.matches('.path')).length") == 7

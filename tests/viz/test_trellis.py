@@ -134,6 +134,13 @@ def test_scores_of_another_model_are_numbered():
     assert " ".join(found["t2_s1"]) == "1 0.18 P(o2 | 1) = 0.8"  # 0.5 x 0.5 x 0.9 x 0.8
 
 
+@pytest.mark.renders
+def test_arcs_that_are_not_kept_let_those_below_them_through(lecture):
+    svg = trellis(lecture, SENTENCE).svg()
+    assert 0.2 < float(re.search(r'stroke-opacity="([\d.]+)"', svg)[1]) < 0.3
+    assert svg.count("stroke-opacity") >= 2 * (18 - 6)  # of the 18 arcs each cell keeps one
+
+
 def test_an_end_distribution_is_drawn_and_counted():
     hmm = HMM([1.0, 0.0], [[0.4, 0.4], [0.0, 0.5]], [[1.0], [1.0]], end=[0.2, 0.5])
     dot = trellis(hmm, [0, 0]).dot
@@ -341,6 +348,33 @@ def test_an_automaton_has_an_arc_for_each_possible_transition(lecture):
     assert sorted(arcs) == sorted((f"s{i}", f"s{j}") for i in range(3) for j in range(3))
     assert dot.count("start") >= 3
     assert "cats 0.7" in dot
+
+
+def test_of_many_transitions_of_an_automaton_the_most_probable_are_drawn_and_the_rest_is_told():
+    transition = np.random.default_rng(0).dirichlet(np.full(12, 0.5), 12)
+    hmm = HMM(np.full(12, 1 / 12), transition, np.full((12, 2), 0.5))
+    dot = automaton(hmm).dot
+    arcs = [(int(tail), int(head)) for tail, head in re.findall(r"^\ts(\d+) -> s(\d+) \[", dot, re.MULTILINE)]
+    assert len(arcs) == 48
+    drawn = np.zeros((12, 12), dtype=bool)
+    drawn[tuple(np.transpose(arcs))] = True
+    assert transition[drawn].min() > transition[~drawn].max()
+    possible = (transition >= 5e-4).sum()
+    assert f"the 48 most probable of {possible} transitions are drawn, from {transition[drawn].min():.3g} up" in dot
+
+
+@pytest.mark.parametrize("count", [3, 6, 12])
+def test_no_number_of_an_automaton_lies_on_a_state(count):
+    transition = np.random.default_rng(count).dirichlet(np.full(count, 0.5), count)
+    dot = automaton(HMM(np.full(count, 1 / count), transition, np.full((count, 6), 1 / 6), symbols="abcdef")).dot
+    pattern = r'^\t(\w+) \[.*height=([\d.]+).*pos="([-\d.]+),([-\d.]+)".*width=([\d.]+)'
+    found = {name: tuple(map(float, numbers)) for name, *numbers in re.findall(pattern, dot, re.MULTILINE)}
+    states = [found[f"s{state}"] for state in range(count)]
+    numbers = [place for name, place in found.items() if re.match(r"p_s\d+_s\d+$", name)]
+    assert len(numbers) >= count
+    for height, x, y, width in numbers:
+        for tall, at_x, at_y, wide in states:
+            assert abs(x - at_x) >= 36 * (width + wide) - 1 or abs(y - at_y) >= 36 * (height + tall) - 1
 
 
 def test_an_automaton_leaves_out_what_is_impossible():

@@ -13,13 +13,15 @@ from tinyseq.viz.style import ACCENT, LINE, MUTED, PAPER, QUIET, STATE, Paint, T
 MOST_STATES = 40
 MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
 SMALLEST = 5e-4  # arcs and emissions below are left out
+MOST_ARCS, MOST_ARCS_EACH = 36, 4  # in all, or for each state: of more transitions the most probable ones are drawn
 
 
 def automaton(hmm: HMM) -> Drawing:
     """Draw an HMM as its states, with the probabilities of transitions between them.
 
-    Each state lists its most probable symbols. An arc is as thick as it is probable; arcs below 0.0005 are left out.
-    Short arrows from outside are the initial probabilities, and to the outside those of stopping.
+    Each state lists its most probable symbols. An arc is as thick as it is probable; arcs below 0.0005 are left out,
+    and of very many the least probable ones, which a note below tells. Short arrows from outside are the initial
+    probabilities, and to the outside those of stopping.
 
     Args:
         hmm: a model of order 2, with the same transitions at every step.
@@ -51,20 +53,37 @@ class _Painter:
         self.lines = [self._state_lines(state) for state in range(self.count)]
         sizes = [label_size(lines) for lines in self.lines]
         self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
+        self.taken: list[tuple[Point, tuple[float, float]]] = []  # places and sizes of what numbers must not lie on
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
     def drawing(self) -> Drawing:
         """The finished picture."""
         self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
         for state, lines in enumerate(self.lines):
+            self.taken.append((self._at(state), self.size))
             self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
-        for tail, head in np.argwhere(self.transition >= SMALLEST).tolist():
-            (self._loop if tail == head else self._arc)(tail, head)
+        self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
             for state, probability in enumerate([] if table is None else plain(table).tolist()):
                 if probability >= SMALLEST:
                     self._outside(name, state, probability, color)
         return self.canvas.drawing()
+
+    def _transitions(self) -> None:
+        """An arc for each transition, as far as arcs and their numbers can be told apart."""
+        possible, least = int((self.transition >= SMALLEST).sum()), SMALLEST
+        most = max(MOST_ARCS, MOST_ARCS_EACH * self.count)
+        if possible > most:
+            least = float(np.sort(self.transition, axis=None)[-most])
+        drawn = np.argwhere(self.transition >= least).tolist()
+        for tail, head in drawn:
+            (self._loop if tail == head else self._arc)(tail, head)
+        if len(drawn) < possible:
+            words = small(
+                f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {number(least)} up"
+            )
+            below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
+            self.canvas.text("note", Point(0.0, -below), [words])
 
     def _state_lines(self, state: int) -> list[Text]:
         lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
@@ -133,9 +152,25 @@ class _Painter:
         """An arc with its probability, by default nearer to the tail than the middle, where many arcs meet."""
         words = [small(number(probability))]
         width, height = label_size(words)
-        self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
-        share = ((1 - at) ** 3, 3 * (1 - at) ** 2 * at, 3 * (1 - at) * at**2, at**3)
-        x, y = (sum(part * point[axis] for part, point in zip(share, curve, strict=True)) for axis in (0, 1))
         size = width + 2, height - 1
+        self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
+        places = [_along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
+        place = next((spot for spot in places if self._is_free(spot, size)), places[0])
+        self.taken.append((place, size))
         paper = Paint(PAPER, PAPER)
-        self.canvas.box(f"p_{tail}_{head}", Point(x, y), size, words, paint=paper, shape="rect", line_width=0)
+        self.canvas.box(f"p_{tail}_{head}", place, size, words, paint=paper, shape="rect", line_width=0)
+
+    def _is_free(self, spot: Point, size: tuple[float, float]) -> bool:
+        """Whether a number there lies on no state and on no other number."""
+        return all(
+            abs(spot.x - x) >= (size[0] + width) / 2 or abs(spot.y - y) >= (size[1] + height) / 2
+            for (x, y), (width, height) in self.taken
+        )
+
+
+def _along(curve: list[Point], share: float) -> Point:
+    """A point of a Bezier curve."""
+    rest = 1 - share
+    parts = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
+    x, y = (sum(part * point[axis] for part, point in zip(parts, curve, strict=True)) for axis in (0, 1))
+    return Point(x, y)

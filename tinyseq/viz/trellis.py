@@ -33,7 +33,7 @@ MOST_LABELLED = 60  # arcs with their probability written on them
 MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
 SMALLEST = 1e-6  # probabilities below are shown as logs
 BEST = Paint("#fbe1ea", ACCENT)
-FAINT = "#d3d9e1"
+FAINT = f"{LINE}3d"  # lets through what it crosses, so that a marked arc below it stays whole
 HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
 SUMS = {"max": "max", "log": "sum"}
 
