@@ -126,6 +126,8 @@ def test_scores_beyond_all_bounds_are_shown_as_logs():
     dot = trellis(hmm, "aa").dot
     assert cells(dot)["t1_s0"][:2] == ["0", "800"]
     assert "0 → 0, log probability 800" in dot
+    (forward, *_) = trellis(hmm, "aa")._tell()[1]["acts"]
+    assert forward["events"][0]["text"] == "score(0, 1) = ln P(a | 0) + ln P(0) = ln 1 + 800 = 800"
 
 
 def test_scores_of_another_model_are_numbered():

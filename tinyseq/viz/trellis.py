@@ -192,16 +192,15 @@ class _Painter:
     def _recurrence(self, t: int, row: int) -> str:
         """How the score of a cell comes about, with its numbers."""
         ln, times, joined = self._signs()
-        score, emission = self._score(self.grid.scores[t, row]), f"{ln}{number(_exp(self.grid.emission[t, row]))}"
+        score, emission = self._score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
         name, state = self.names[t, row], self.newest[t, row]
         rule = f"score({name}, {t + 1}) = {ln}P({self.grid.symbols[t]} | {state}){times}"
         if not t:
-            begin = number(_exp(self.grid.initial[row]))
-            return f"{rule}{ln}P({name}) = {emission}{times}{ln}{begin} = {score}"
+            begin = self._factor(self.grid.initial[row])
+            return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
         history = self.grid.cells[t][row]
         terms = {
-            tail: f"{self._score(self.grid.scores[t - 1, tail])}{times}{ln}"
-            f"{number(_exp(self.grid.arcs[t - 1, tail, row]))}"
+            tail: f"{self._score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
             for tail, before in self.grid.cells[t - 1].items()
             if history[:-1] == before[len(before) - len(history) + 1 :]
         }
@@ -213,6 +212,12 @@ class _Painter:
         shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
         words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
         return f"{rule}({joined}) = {emission}{times}{words} = {score}"
+
+    def _factor(self, log_score: float) -> str:
+        """A probability as a recurrence has it; among logs, its log alone where no exponential is readable."""
+        if self.as_logs and abs(log_score) > 50 and log_score != -math.inf:
+            return number(log_score, 4)
+        return f"{self._signs()[0]}{number(_exp(log_score))}"
 
     def _signs(self) -> tuple[str, str, str]:
         """What stands before a probability, between two, and for the sum of some: as they are, or as natural logs."""
