@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,11 @@ def page(steps: int, folder: Path) -> Path:
 
 def clicks(browser: Browser) -> dict[str, Callable[[], None]]:
     """What a person does on the page; a step and a module that have been closed are opened by the next click."""
+    begin = cycle(["#forth", "#back"])
     return {
         "fold a step": partial(browser.click, '[data-step="t1"]'),
         "close a module": partial(browser.click, "[data-module]"),
+        "begin to play, and leave": lambda: browser.click(next(begin)),
         "play one step": partial(browser.click, "#forth"),
         "search": partial(browser.press, "t"),
     }

@@ -48,6 +48,7 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
     done = {
         "fold a step": "folded.size",
         "close a module": "closed.size",
+        "begin to play, and leave": "now()",
         "play one step": "now()",
         "search": "hits.length",
     }

@@ -125,6 +125,32 @@ def test_every_moment_says_what_happens_and_when(opened, lstm_page):
     assert any(text.startswith("cross entropy at t = 0, norm of its gradient 0.25") for text in said)
 
 
+SEEN_AS = """(() => {
+  const opacity = element => (element ? Number(getComputedStyle(element).opacity) * opacity(element.parentElement) : 1);
+  const acting = moments[now() - 1];
+  const past = moments.slice(0, now()).filter(({ act }) => act === acting.act);
+  const reached = new Set(past.flatMap(({ boxes }) => boxes));
+  const lit = name => !acting || !(name in story.details) || reached.has(name);
+  const right = (group, whole) => Math.abs(opacity(group) - (whole ? 1 : 0.2)) < 1e-3;
+  const wrong = [...boxes.values()].filter(({ name, group }) => !right(group, lit(name))).map(({ name }) => name);
+  const wrongLines = lines.filter(({ group, ends }) => !right(group, ends.every(lit))).map(({ ends }) => ends);
+  return [reached.size, [...wrong, ...wrongLines]];
+})()"""
+
+
+@pytest.mark.parametrize("steps", [4, 30])
+def test_what_is_not_computed_yet_is_pale_in_small_pictures_and_in_large_ones(steps, opened, char_loss):
+    browser = opened(graph(char_loss(steps, ts.nn.LSTM), steps=range(steps)))
+    browser.run("byId('unfold-all').click()")
+    assert browser.run("boxes.size > LIVELY") == (steps == 30)
+    last = browser.run("moments.length")
+    for moment in (1, last // 5, last // 2, last // 2 + 1, last // 2 + 7, last, last // 3, 0):
+        browser.run(f"go({moment})")
+        reached, wrong = browser.run(SEEN_AS)
+        assert wrong == []
+        assert (reached > 0) == (moment > 0)
+
+
 def test_the_buttons_step_by_box_and_by_time_step(opened, lstm_page):
     browser = opened(lstm_page)
     for button, moment in (("#forth", 1), ("#forth", 2), ("#back", 1)):

@@ -25,23 +25,39 @@ function stage() {
   const tracing = Boolean(acting) && acting.act === "back-trace";
   const traced = new Set(tracing ? moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
   const marked = !acting || (tracing && acting.number === acting.of); // whether all of the best paths are known
-  for (const [name, { group }] of boxes) {
+  const touched = dimNests(acting, reached);
+  const apart = ({ nest }) => !nest || touched.has(nest); // whether a part of the picture is dimmed by itself
+  for (const [name, box] of boxes) {
+    const { group } = box;
     group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
-    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name));
+    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name) && apart(box));
     group.classList.toggle("now", lit.has(name));
   }
   const there = name => !acting || !(name in story.details) || reached.has(name);
-  for (const { group, ends: [tail, head] } of lines) {
+  for (const line of lines) {
+    const { group, ends: [tail, head] } = line;
     const path = group.classList.contains("path");
     const walked = !group.classList.contains("other") && traced.has(tail) && traced.has(head);
     const shown = path ? marked || walked : there(tail) && there(head);
-    group.classList.toggle("dim", !shown);
+    group.classList.toggle("dim", !shown && apart(line));
     const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
     group.classList.toggle("now", Boolean(arriving && shown && !path));
   }
   markFolds(lit);
   say(acting);
   showSums(now());
+}
+/** The nests in which something is reached; in a large picture the others are dimmed as one, so that a click costs little. */
+function dimNests(acting, reached) {
+  const touched = new Set();
+  for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);
+  const all = !acting || story.fills || boxes.size <= LIVELY;
+  if (all) for (const nest of nests.values()) touched.add(nest);
+  for (const nest of nests.values()) {
+    const dim = !touched.has(nest) && (!nest.parent || touched.has(nest.parent));
+    for (const group of nest.groups.slice(1)) group.classList.toggle("faded", dim); // but for the frames
+  }
+  return touched;
 }
 /** The folded steps, and the buttons of all steps, in which something happens now. */
 function markFolds(lit) {
