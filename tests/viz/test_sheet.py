@@ -153,6 +153,13 @@ def test_a_field_reads_as_the_forward_recurrence_beside_the_score_of_the_given_p
         assert arrow.tail.kind != "input" or arrow.tail.column == arrow.head.column
 
 
+def test_letters_are_told_apart_from_their_like_alone():
+    """A field over a network that reads both ways: its messages have no direction to tell, the states no layer."""
+    net, crf = ts.nn.GRU(2, 3, bidirectional=True), ts.nn.CRF(6)
+    content = sheet(record(-crf.log_likelihood(net(ts.ones(3, 1, 2))[0], [[0], [1], [2]], by_step=True)))
+    assert set(content.states.values()) - {()} == {("h→",), ("h←",), ("α",)}
+
+
 def test_a_thousand_steps_make_a_small_sheet(char_loss):
     assert len(sheet(record(char_loss(steps=1000, kind=ts.nn.LSTM))).boxes) < 100
 

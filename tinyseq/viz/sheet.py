@@ -240,33 +240,27 @@ class _Maker:
             for vertex in self.record.vertices
             if vertex.op in {"logsumexp", "max"} and vertex.step is not None
         }
-        for box in self.sheet.boxes:
-            if box.slot in slots and box.kind in {"op", "result"}:
-                last = self.record.vertices[box.vertices[-1]]
-                is_total = (
-                    last.op == "add" and not last.shape and box.slot not in hidden
-                )  # a loss, summed up step by step
-                box.kind = box.kind if is_total and box.kind == "result" else "state"
-                loop = self.plan.loop_of.get(box.vertices[-1], 0)
-                letter = (
-                    "L"
-                    if is_total
-                    else "α"
-                    if loop in summing
-                    else "h"
-                    if box.slot in hidden or len(slots) == 1
-                    else "c"
-                )
-                if box.slot not in self.sheet.states:
-                    self.sheet.states[box.slot] = (self._distinct(letter, loop),)
+        carriers = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
+        carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
+        for box in carriers:
+            last = self.record.vertices[box.vertices[-1]]
+            is_total = last.op == "add" and not last.shape and box.slot not in hidden  # a loss, summed up step by step
+            box.kind = box.kind if is_total and box.kind == "result" else "state"
+            loop = self.plan.loop_of.get(box.vertices[-1], 0)
+            letter = (
+                "L" if is_total else "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
+            )
+            alike = {loop} if is_total else carrying & summing if loop in summing else carrying - summing
+            if box.slot not in self.sheet.states:
+                self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
 
-    def _distinct(self, letter: str, loop: int) -> str:
-        """A state's letter, with an arrow for its direction and a number for its layer where there are several."""
-        loops = self.plan.loops
-        own = loops[loop]
-        beside = [other for other in loops if other.phase == own.phase]
+    def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
+        """A state's letter, with an arrow for its direction and a number for its layer if like loops differ in them."""
+        own = self.plan.loops[loop]
+        beside = [self.plan.loops[i] for i in alike if self.plan.loops[i].phase == own.phase]
         arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
-        layer = superscript(own.level + 1) if any(other.level for other in beside) else ""
+        lowest = min(other.level for other in beside)
+        layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""
         symbol = letter + arrow + layer
         while (symbol,) in self.sheet.states.values():
             symbol += "′"
