@@ -153,6 +153,23 @@ def test_a_field_reads_as_the_forward_recurrence_beside_the_score_of_the_given_p
         assert arrow.tail.kind != "input" or arrow.tail.column == arrow.head.column
 
 
+def test_parameters_that_are_stacked_with_results_of_steps_have_a_box():
+    w, x = (ts.tensor(np.eye(3), requires_grad=True) for _ in range(2))
+    w.node.name = "rnn.weight_hh_l0"
+    rows = []
+    for t, make in enumerate((lambda: ts.tanh(x), lambda: x + w, lambda: ts.tanh(rows[0]))):
+        with ts.step(t):
+            rows.append(make())
+    joined = ts.stack(rows).sum(axis=0)
+    content = sheet(record(rows[2].sum() + joined.sum() + ts.tanh(joined).sum()))
+    assert {box for box in content.boxes if box.kind == "parameter"} >= {
+        arrow.tail for arrow in content.arrows if arrow.kind == "weight"
+    }
+    assert "rnn.weight_hh_l0" in {
+        content.record.vertices[box.vertices[0]].name for box in content.boxes if box.vertices
+    }
+
+
 def test_letters_are_told_apart_from_their_like_alone():
     """A field over a network that reads both ways: its messages have no direction to tell, the states no layer."""
     net, crf = ts.nn.GRU(2, 3, bidirectional=True), ts.nn.CRF(6)

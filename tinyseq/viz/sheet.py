@@ -73,7 +73,7 @@ class _Maker:
             members = self.reading.members(vertex)
             home = self.reading.homes.get(vertex.id)
             for step in (home.step,) if home else self.plan.steps_of(vertex.id):
-                weights = {leaf for member in members for leaf in self._weights_of(member)}
+                weights = {leaf for member in members for leaf in self._weights_of(member, step)}
                 for leaf in weights:
                     uses.setdefault(leaf, set()).add((vertex.id, step))
                 column = self._between(vertex.id)
@@ -94,8 +94,13 @@ class _Maker:
             self.sheet.columns.append(column)
         return column
 
-    def _weights_of(self, vertex: Vertex) -> set[int]:
-        return {leaf for parent in vertex.parents if parent for leaf in self.reading.weights.get(parent[0], ())}
+    def _weights_of(self, vertex: Vertex, step: int | None) -> set[int]:
+        """The parameters among a vertex's arguments, and among the data that a stack has joined for it."""
+        arguments = [self._argument(vertex, position, step) for position in range(len(vertex.parents))]
+        joined = {
+            leaf for found in arguments for end in found.ends for leaf in self.reading.weights.get(end.vertex, ())
+        }
+        return joined.union(*(found.weights for found in arguments))
 
     def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
         inside = {member.id for member in members}
