@@ -1,5 +1,7 @@
 """The chains as one node of the tape equal the readable recurrence: value, gradient and second order."""
 
+from functools import partial
+
 import array_api_strict
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.autograd.op import OPS
 from tinyseq.hmm import best_score, chain, log_partition
-from tinyseq.hmm.semirings import LOG, MAX
+from tinyseq.hmm.semirings import LOG, MAX, KBest
 from tinyseq.testing.battery import check_op
 from tinyseq.testing.calls import Call, family, numbers
 
@@ -72,6 +74,24 @@ def test_log_partition_is_the_chain_in_log(scores_lengths, seed):
     for slope, wanted_slope, part in zip(slopes, wanted_slopes, everything, strict=True):
         assert not slope[part == -np.inf].any()  # what is forbidden has gradient 0, not a small number
         assert not wanted_slope[part == -np.inf].any()
+
+
+@pytest.mark.parametrize("semiring", [LOG, MAX, KBest(2)])
+def test_a_sequence_without_a_possible_path_has_no_gradient_and_leaves_the_others_theirs(semiring):
+    initial, transition = [0.0, -np.inf], [[-np.inf, 0.0], [0.0, -1.0]]
+    possible, impossible = np.zeros((3, 2)), np.array([[0.0, 0.0], [0.0, -np.inf], [0.0, 0.0]])
+    fast = {LOG: [log_partition], MAX: [best_score]}.get(semiring, [])
+    for run in (*fast, partial(chain, semiring=semiring)):
+        alone, together = (
+            [ts.tensor(part, requires_grad=True) for part in (initial, transition, emission)]
+            for emission in (possible[:, None], np.stack([impossible, possible], axis=1))
+        )
+        run(*alone).sum().backward()
+        run(*together).sum().backward()
+        for one, other in zip(alone[:2], together[:2], strict=True):
+            np.testing.assert_array_equal(other.grad.numpy(), one.grad.numpy())
+        assert not together[2].grad.numpy()[:, 0].any()
+        np.testing.assert_array_equal(together[2].grad.numpy()[:, 1:], alone[2].grad.numpy())
 
 
 @given(chains(batch=True, values=TIED))

@@ -49,9 +49,10 @@ def test_a_trigram_that_ignores_the_oldest_state_is_a_bigram(seed):
     data = [x for x in random_data(rng, 4, [7, 1, 0, 3, 2]) if np.isfinite(two.log_likelihood(x))] or [[]]
     for other in (three, four):
         np.testing.assert_allclose(other.log_likelihood(data), two.log_likelihood(data), rtol=1e-12, atol=1e-13)
-        for one, same in zip(two.viterbi(data), other.viterbi(data), strict=True):
-            assert one.path.tolist() == same.path.tolist()
-            assert one.log_prob == same.log_prob
+        for x, one, same in zip(data, two.viterbi(data), other.viterbi(data), strict=True):
+            np.testing.assert_allclose(same.log_prob, one.log_prob, rtol=1e-12)
+            if one.path.tolist() != same.path.tolist():  # the same arcs in another order: equal but for rounding
+                np.testing.assert_allclose(two.log_likelihood(x, states=list(same.path)), one.log_prob, rtol=1e-12)
         for one, same in zip(two.posterior(data), other.posterior(data), strict=True):
             np.testing.assert_allclose(same.states, one.states, atol=1e-12)
 

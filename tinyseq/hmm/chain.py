@@ -78,7 +78,7 @@ def chain(
         if (stops == t).any():
             whole = _finished(message, end if t else None, semiring, order=len(tables) + 1)
             total = whole if total is None else FUNCTIONS["where"](constant_like(whole, stops == t), whole, total)
-    return constant(0.0) if total is None else total
+    return constant(0.0) if total is None else _still_if_impossible(total, semiring)
 
 
 def messages(
@@ -153,6 +153,15 @@ def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int
     for axis in range(1 - order, 0):
         message = semiring.sum(message, axis)
     return message
+
+
+def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
+    """The sum over paths, without a gradient where its log is -inf: no small change of the scores gives it a path."""
+    if semiring.zero != -np.inf:
+        return total
+    possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
+    still: Tensor = total if possible.numpy().all() else FUNCTIONS["where"](possible, total, semiring.zero)
+    return still
 
 
 def checked(

@@ -66,7 +66,8 @@ def best_score(
     *,
     lengths: Sequence[int] | None = None,
 ) -> Tensor:
-    """The score of the best path: ``chain(..., semiring=MAX)``, fast. Its gradient is that path.
+    """The score of the best path: ``chain(..., semiring=MAX)``, fast. Its gradient is that path, and 0 if none is
+    possible.
 
     Args:
         initial, transition, emission, end, lengths: as for `chain`, in log scores.
@@ -142,7 +143,8 @@ def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tu
 
 def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
     """How often each score counts on the best path, times the upstream gradient of its sequence, as one vector."""
-    paths, _ = best_paths(*_prepared(scores, shapes, order, lengths))
+    paths, best = best_paths(*_prepared(scores, shapes, order, lengths))
+    g = np.where(best != -np.inf, g, 0.0)  # where no path is possible there is none to follow
     paths = paths.reshape(shapes[order][:2])
     slopes = np.zeros(scores.shape)
     initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
