@@ -28,10 +28,10 @@ UNIT = Domain(-0.9, 0.9)
 class Summed(NamedTuple):
     """A rule for an argument that takes many uses at once.
 
-    ``rule(xp, terms)`` gets a list of ``(upstream gradient, *saved)``, one for each use of the same leaf, and returns
-    the sum of their gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses
-    may have been broadcast to different shapes: `summed_to` brings each one back before they are added. A single use
-    is ``one(xp, upstream gradient, *saved)``, as any other rule.
+    ``rule(xp, terms)`` gets a list of ``(upstream gradient, *saved)``, one for each use of the same leaf in the order
+    of their making, and returns the sum of their gradients. A recurrent weight's gradient is then one large product,
+    not one small one a step. Uses may have been broadcast to different shapes: `summed_to` brings each one back before
+    they are added. The list is a `Parts`. A single use is ``one(xp, upstream gradient, *saved)``, as any other rule.
     """
 
     rule: Rule
@@ -39,6 +39,29 @@ class Summed(NamedTuple):
 
     def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
         return self.one(xp, g, *saved)
+
+
+class Parts(list[Any]):
+    """What a walk hands to a rule for many steps at once.
+
+    The gradients of all time steps are wanted side by side twice: by what made the steps' inputs, and then by the
+    recurrent weight. So the first to lay them so leaves them here for the second.
+
+    Attributes:
+        known: what has been laid side by side in this walk, by the ids of the parts; held with it, they stay theirs.
+    """
+
+    __slots__ = ("known",)
+    known: dict[tuple[int, ...], tuple[list[Any], Any]]
+
+    def remember(self, whole: Any) -> None:
+        """Leave these parts as one array."""
+        self.known[tuple(map(id, self))] = list(self), whole
+
+    def recalled(self, parts: list[Any]) -> Any:
+        """These very parts as one array, if it was left here; it is given away."""
+        found = self.known.pop(tuple(map(id, parts)), None)
+        return None if found is None else found[1]
 
 
 def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import TENSORS, Op, Summed, summed_to
+from tinyseq.autograd.op import TENSORS, Op, Parts, Summed, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
@@ -163,7 +163,8 @@ def walk(
         The fields of a `Visit`, for each node, newest first.
     """
     owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
-    deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
+    deferred: dict[tuple[Leaf, Op, int], Parts] = {}
+    known: dict[Any, Any] = {}
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
     contributions: list[tuple[Parent, Any]] = []
@@ -173,7 +174,7 @@ def walk(
             continue
         op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
         if op.outputs:
-            g = _gathered(node, gradients, wanted, g)
+            g = _gathered(node, gradients, wanted, g, known)
         if node.hooks:
             g = _hooked(node, g)
         if wanted and node in wanted:
@@ -195,7 +196,10 @@ def walk(
                 continue
             rule = op.rules[i]
             if type(rule) is Summed and type(parent) is Leaf and not (create_graph or anomaly):
-                deferred.setdefault((parent, op, i), []).append((g, *saved))
+                use = parent, op, i
+                if use not in deferred:
+                    deferred[use] = _parts(known)
+                deferred[use].append((g, *saved))
                 if watched:
                     gi = rule(xp, g, *saved)
                     contributions.append((parent, _fitted(xp, gi, parent.shape, parent.dtype, op, i)))
@@ -217,6 +221,7 @@ def walk(
             yield node, g, contributions
             contributions = []
     for (leaf, op, i), terms in deferred.items():
+        terms.reverse()
         gi = op.rules[i].rule(xp, terms)
         _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
@@ -291,9 +296,17 @@ def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
     return useful
 
 
-def _gathered(node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any]) -> list[Any]:
+def _parts(known: dict[Any, Any], contents: Sequence[Any] = ()) -> Parts:
+    parts = Parts(contents)
+    parts.known = known
+    return parts
+
+
+def _gathered(
+    node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any], known: dict[Any, Any]
+) -> Parts:
     """The gradients of a node's outputs, in order, None where none arrived."""
-    slots: list[Any] = [None] * len(node.shape)
+    slots = _parts(known, [None] * len(node.shape))
     for output, g in found.items():
         slots[output.index] = _hooked(output, g) if output.hooks else g
         if wanted and output in wanted:

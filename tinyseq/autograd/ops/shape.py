@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, composite, op
+from tinyseq.autograd.op import FUNCTIONS, Parts, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 
@@ -250,7 +250,10 @@ def _bound(xp: Any, parts: Any, axis: Any) -> Any:
     if axis or parts[0].ndim != 2:
         return _stacked(xp, parts, axis)
     rows, columns = parts[0].shape
-    return xp.permute_dims(xp.reshape(xp.concat(parts, axis=1), (rows, len(parts), columns)), (1, 0, 2))
+    whole = xp.concat(parts, axis=1)
+    if isinstance(parts, Parts):
+        parts.remember(whole)
+    return xp.permute_dims(xp.reshape(whole, (rows, len(parts), columns)), (1, 0, 2))
 
 
 unbind = op(

@@ -1,0 +1,76 @@
+"""The gradients of all time steps, which two rules want side by side, are laid so once, and nothing else changes."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.autograd.op import Parts
+
+T, B, H = 4, 2, 3
+
+
+def plain(w, z):
+    """h_t = tanh(z_t + W h_{t-1}): the same gradient arrives at z_t and at the product."""
+    return list(ts.unbind(z)), lambda z_t, h: ts.tanh(z_t + w @ h)
+
+
+def used_twice(w, z):
+    """z_t is used once more, so its gradient is not the product's."""
+    return list(ts.unbind(z)), lambda z_t, h: ts.tanh(z_t + w @ h) * z_t
+
+
+def hooked(w, z):
+    """A hook changes the gradient of z_t alone."""
+    steps = ts.unbind(z)
+    for z_t in steps:
+        z_t.register_hook(lambda g: 2 * g)
+    return steps, lambda z_t, h: ts.tanh(z_t + w @ h)
+
+
+def backward_in_time(w, z):
+    """The loop runs from the last step to the first."""
+    return ts.unbind(z)[::-1], lambda z_t, h: ts.tanh(z_t + w @ h)
+
+
+def some_steps_only(w, z):
+    """Not every step is used."""
+    return ts.unbind(z)[1:], lambda z_t, h: ts.tanh(z_t + w @ h)
+
+
+def two_weights(w, z):
+    """The same gradients belong to two leaves."""
+    v = w.detach().requires_grad_()
+    return ts.unbind(z), lambda z_t, h: ts.tanh(z_t + w @ h + v @ (h * h))
+
+
+def gradients(form):
+    rng = np.random.default_rng(0)
+    w, x, u = (ts.tensor(rng.normal(size=s), requires_grad=True) for s in ((H, H), (T, H, B), (H, H)))
+    steps, cell = form(w, u @ x)
+    h, states = ts.zeros(H, B), []
+    for z_t in steps:
+        h = cell(z_t, h)
+        states.append(h)
+    (ts.stack(states) ** 2).sum().backward()
+    return [leaf.grad.numpy() for leaf in (w, x, u)]
+
+
+@pytest.mark.parametrize("form", [plain, used_twice, hooked, backward_in_time, some_steps_only, two_weights])
+def test_what_is_laid_side_by_side_once_gives_the_gradient_of_laying_it_twice(form, monkeypatch):
+    once = gradients(form)
+    monkeypatch.setattr(Parts, "recalled", lambda self, parts: None)
+    for one, other in zip(once, gradients(form), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(("form", "reused"), [(plain, True), (used_twice, False), (hooked, False)])
+def test_it_is_laid_once_where_it_is_the_same(form, reused, monkeypatch):
+    found, recalled = [], Parts.recalled
+    monkeypatch.setattr(Parts, "recalled", lambda self, parts: found.append(recalled(self, parts)) or found[-1])
+    gradients(form)
+    assert [whole is not None for whole in found] == [reused]
+
+
+def test_a_layer_of_each_direction_has_the_gradients_of_difference_quotients():
+    x = np.random.default_rng(1).normal(size=(3, 2, 2))
+    ts.testing.assert_gradients(ts.nn.GRU(2, 3, num_layers=2, bidirectional=True, dtype="float64"), x)
