@@ -99,15 +99,15 @@ def test_best_score_is_the_chain_in_max_bit_for_bit(scores_lengths):
     scores, lengths = scores_lengths
     (value, slopes), (wanted, wanted_slopes) = both(scores, lengths, best_score, MAX)
     np.testing.assert_array_equal(value, wanted)
-    if (value > -np.inf).all():
-        for found, want in zip(slopes, wanted_slopes, strict=True):
-            np.testing.assert_array_equal(found, want)
+    for found, want in zip(slopes, wanted_slopes, strict=True):
+        np.testing.assert_array_equal(found, want)
 
 
 @given(chains(values=WITH_ZEROS))
 def test_one_sequence_needs_no_batch_axis(scores):
     for fast, semiring in ((log_partition, LOG), (best_score, MAX)):
-        np.testing.assert_allclose(fast(*scores).numpy(), chain(*scores, semiring=semiring).numpy(), rtol=1e-12)
+        wanted = chain(*scores, semiring=semiring).numpy()
+        np.testing.assert_allclose(fast(*scores).numpy(), wanted, rtol=1e-12, atol=1e-12)
 
 
 @given(chains(values=FINITE, orders=(2, 3), max_steps=4))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.autograd.op import NONZERO, OPS, POSITIVE, Domain, op
+from tinyseq.autograd.op import FUNCTIONS, NONZERO, OPS, POSITIVE, Domain, op
 from tinyseq.backend import NUMPY
 from tinyseq.testing import ContractError
 from tinyseq.testing.battery import check_op
@@ -33,7 +33,7 @@ def declared():
 
     yield declare
     for name in set(OPS) - before:
-        del OPS[name]
+        del OPS[name], FUNCTIONS[name]
 
 
 X = np.array([[0.5, -1.5, 2.0]])
