@@ -25,10 +25,7 @@ def seconds_of(step: Callable[[], object], budget: float = 1.5) -> float:
 
 
 def race(script: str, racers: list[str], case: str, rounds: int = 3) -> dict[str, float]:
-    """The seconds of each racer that is installed, measured in turns by ``script --one RACER CASE``.
-
-    The lowest of the rounds' medians: what else the machine does can only add to a time.
-    """
+    """The median seconds of each racer that is installed, measured in turns by ``script --one RACER CASE``."""
     times: dict[str, list[float]] = {racer: [] for racer in racers}
     for _ in range(rounds):
         for racer in list(times):
@@ -40,7 +37,7 @@ def race(script: str, racers: list[str], case: str, rounds: int = 3) -> dict[str
                 del times[racer]
             else:
                 times[racer].append(float(result.stdout))
-    return {racer: min(found) for racer, found in times.items()}
+    return {racer: statistics.median(found) for racer, found in times.items()}
 
 
 def report(case: str, times: dict[str, float], base: str, unit: float, name: str) -> None:
