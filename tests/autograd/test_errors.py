@@ -251,3 +251,9 @@ def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
     raises(
         AttributeError, "a rule asked for 'cosh', which tinyseq has no op for", ts.grad, odd(x), x, create_graph=True
     )
+
+
+def test_arguments_that_are_too_many_or_given_twice_are_refused():
+    x = leaf([1, 2])
+    raises(TypeError, r"split takes 1 tensors and 2 settings .*, got 4 arguments", ts.split, x, 2, 0, 7)
+    raises(TypeError, "split got sections= twice, by its place and by its name", ts.split, x, 2, sections=1)

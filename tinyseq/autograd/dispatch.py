@@ -14,6 +14,7 @@ from tinyseq.backend import NAMESPACES, Array
 
 
 def public_function(record: Op) -> Callable[..., Any]:
+    """The function that users call, which runs and records the op; the commonest forms have shorter ways."""
     if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
         return _general(record)
     return _unary(record) if len(record.inputs) == 1 else _binary(record)
@@ -106,11 +107,22 @@ def _general(record: Op) -> Callable[..., Any]:
         if len(args) != arity and not record.variadic:
             if len(args) < arity:
                 raise TypeError(f"{record.name} takes {arity} tensors ({', '.join(record.inputs)}), got {len(args)}")
-            attrs.update(zip(names, args[arity:]))  # noqa: B905 (the rest have their defaults)
+            _name(record, names, args[arity:], attrs)
             args = args[:arity]
         return apply(record, args, attrs)
 
     return call
+
+
+def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: dict[str, Any]) -> None:
+    """Enter into ``attrs`` the settings that were given by their place."""
+    if len(values) > len(names):
+        takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
+        raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
+    for name, value in zip(names, values, strict=False):
+        if name in attrs:
+            raise TypeError(f"{record.name} got {name}= twice, by its place and by its name")
+        attrs[name] = value
 
 
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:

@@ -6,14 +6,14 @@ the graph of an unrolled network.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
 from tinyseq.autograd.modes import MODE, enable_grad
-from tinyseq.autograd.op import TENSORS, Op, Parts, Summed, summed_to
+from tinyseq.autograd.op import TENSORS, Arrived, Op, Summed, Uses, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
@@ -163,8 +163,8 @@ def walk(
         The fields of a `Visit`, for each node, newest first.
     """
     owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
-    deferred: dict[tuple[Leaf, Op, int], Parts] = {}
-    known: dict[Any, Any] = {}
+    deferred: dict[tuple[Leaf, Op, int], Uses] = {}
+    put_off = deferred.values()
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
     contributions: list[tuple[Parent, Any]] = []
@@ -174,7 +174,7 @@ def walk(
             continue
         op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
         if op.outputs:
-            g = _gathered(node, gradients, wanted, g, known)
+            g = _gathered(node, gradients, wanted, g, put_off)
         if node.hooks:
             g = _hooked(node, g)
         if wanted and node in wanted:
@@ -196,10 +196,10 @@ def walk(
                 continue
             rule = op.rules[i]
             if type(rule) is Summed and type(parent) is Leaf and not (create_graph or anomaly):
-                use = parent, op, i
-                if use not in deferred:
-                    deferred[use] = _parts(known)
-                deferred[use].append((g, *saved))
+                uses = deferred.get((parent, op, i))
+                if uses is None:
+                    uses = deferred[parent, op, i] = Uses()
+                uses.append((g, *saved))
                 if watched:
                     gi = rule(xp, g, *saved)
                     contributions.append((parent, _fitted(xp, gi, parent.shape, parent.dtype, op, i)))
@@ -220,9 +220,8 @@ def walk(
         if watched:
             yield node, g, contributions
             contributions = []
-    for (leaf, op, i), terms in deferred.items():
-        terms.reverse()
-        gi = op.rules[i].rule(xp, terms)
+    for (leaf, op, i), uses in deferred.items():
+        gi = op.rules[i].rule(xp, uses)
         _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
         if type(parent) is Leaf and ends is None:
@@ -296,17 +295,12 @@ def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
     return useful
 
 
-def _parts(known: dict[Any, Any], contents: Sequence[Any] = ()) -> Parts:
-    parts = Parts(contents)
-    parts.known = known
-    return parts
-
-
 def _gathered(
-    node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any], known: dict[Any, Any]
-) -> Parts:
+    node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any], put_off: Iterable[Uses]
+) -> Arrived:
     """The gradients of a node's outputs, in order, None where none arrived."""
-    slots = _parts(known, [None] * len(node.shape))
+    slots = Arrived([None] * len(node.shape))
+    slots.put_off = put_off
     for output, g in found.items():
         slots[output.index] = _hooked(output, g) if output.hooks else g
         if wanted and output in wanted:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, Parts, composite, op
+from tinyseq.autograd.op import FUNCTIONS, Arrived, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 
@@ -251,8 +251,8 @@ def _bound(xp: Any, parts: Any, axis: Any) -> Any:
         return _stacked(xp, parts, axis)
     rows, columns = parts[0].shape
     whole = xp.concat(parts, axis=1)
-    if isinstance(parts, Parts):
-        parts.remember(whole)
+    if isinstance(parts, Arrived):
+        parts.leave(whole)
     return xp.permute_dims(xp.reshape(whole, (rows, len(parts), columns)), (1, 0, 2))
 
 

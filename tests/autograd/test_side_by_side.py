@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import Parts
+from tinyseq.autograd.op import Uses
 
 T, B, H = 4, 2, 3
 
@@ -43,6 +43,15 @@ def two_weights(w, z):
     return ts.unbind(z), lambda z_t, h: ts.tanh(z_t + w @ h + v @ (h * h))
 
 
+def in_another_loop_before(w, z):
+    """The weight was used before the loop, too."""
+    h = ts.ones(H, B)
+    for _ in range(2):
+        h = ts.tanh(w @ h)
+    steps = ts.unbind(z)
+    return steps, lambda z_t, before: ts.tanh(z_t + w @ (before + h if z_t is steps[0] else before))
+
+
 def gradients(form):
     rng = np.random.default_rng(0)
     w, x, u = (ts.tensor(rng.normal(size=s), requires_grad=True) for s in ((H, H), (T, H, B), (H, H)))
@@ -55,20 +64,34 @@ def gradients(form):
     return [leaf.grad.numpy() for leaf in (w, x, u)]
 
 
-@pytest.mark.parametrize("form", [plain, used_twice, hooked, backward_in_time, some_steps_only, two_weights])
+@pytest.mark.parametrize(
+    "form",
+    [plain, used_twice, hooked, backward_in_time, some_steps_only, two_weights, in_another_loop_before],
+)
 def test_what_is_laid_side_by_side_once_gives_the_gradient_of_laying_it_twice(form, monkeypatch):
     once = gradients(form)
-    monkeypatch.setattr(Parts, "recalled", lambda self, parts: None)
+    monkeypatch.setattr(Uses, "side_by_side", lambda self: None)
     for one, other in zip(once, gradients(form), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(("form", "reused"), [(plain, True), (used_twice, False), (hooked, False)])
+@pytest.mark.parametrize(
+    ("form", "reused"),
+    [
+        (plain, [True]),
+        (backward_in_time, [True]),
+        (two_weights, [True, True]),
+        (used_twice, [False]),
+        (hooked, [False]),
+        (in_another_loop_before, [False]),
+        (some_steps_only, [False]),
+    ],
+)
 def test_it_is_laid_once_where_it_is_the_same(form, reused, monkeypatch):
-    found, recalled = [], Parts.recalled
-    monkeypatch.setattr(Parts, "recalled", lambda self, parts: found.append(recalled(self, parts)) or found[-1])
+    found, side_by_side = [], Uses.side_by_side
+    monkeypatch.setattr(Uses, "side_by_side", lambda self: found.append(side_by_side(self)) or found[-1])
     gradients(form)
-    assert [whole is not None for whole in found] == [reused]
+    assert [whole is not None for whole in found] == reused
 
 
 def test_a_layer_of_each_direction_has_the_gradients_of_difference_quotients():
