@@ -48,7 +48,11 @@ def report(case: str, times: dict[str, float], base: str, unit: float, name: str
 
 
 def versions() -> str:
-    """What is compared: versions of the installed packages, and the number of processors."""
+    """What is compared: versions of the installed packages, the number of processors, and NumPy's kernels if known.
+
+    The kernels for products are chosen by the processor, or by ``OPENBLAS_CORETYPE``; for one processor they differ by
+    factors.
+    """
     import os
 
     found = []
@@ -57,7 +61,17 @@ def versions() -> str:
             found.append(f"{package} {getattr(importlib.import_module(package), '__version__', '')}".strip())
         except ImportError:
             continue
-    return f"Python {sys.version.split()[0]}, {', '.join(found)}, {os.cpu_count()} processors"
+    return f"Python {sys.version.split()[0]}, {', '.join(found)}, {os.cpu_count()} processors{_kernels()}"
 
 
-HERE = Path(__file__).parent
+def _kernels() -> str:
+    """NumPy's BLAS and the processor it has kernels for, where threadpoolctl is installed to ask."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ""
+    import numpy as np
+
+    root = str(Path(np.__file__).parent)
+    blas = next((pool for pool in threadpool_info() if pool["filepath"].startswith(root)), {})
+    return f", {blas['internal_api']} for {blas['architecture']}" if "architecture" in blas else ""
