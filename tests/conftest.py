@@ -6,6 +6,8 @@ import signal
 import pytest
 from hypothesis import HealthCheck, settings
 
+import tinyseq as ts
+
 # Times differ between machines, so no profile has a deadline. HYPOTHESIS_PROFILE picks one:
 # dev while writing code, ci the same examples in every run, deep for a night of searching.
 settings.register_profile("dev", max_examples=50, deadline=None)
@@ -22,3 +24,15 @@ def interruptible():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def cats():
+    """COS 484, precept 3: the worked Viterbi example."""
+    return ts.hmm.HMM(
+        initial=[0.1, 0.2, 0.7],
+        transition=[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
+        emission=[[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
+        states=["X", "Y", "Z"],
+        symbols=["I", "like", "cats"],
+    )

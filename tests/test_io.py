@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from oracles import oracle
+from oracles import Tied, oracle
 
 import tinyseq as ts
 from tinyseq.io import ModelFileError, atomic_write, load_with_metadata
@@ -50,14 +50,7 @@ def test_shared_weights_go_to_pytorch_and_come_back(tmp_path):
     torch = oracle("torch")
     from safetensors.torch import load_model, save_model
 
-    class Tied:
-        def __init__(self, nn):
-            super().__init__()
-            self.embedding = nn.Embedding(5, 3)
-            self.output = nn.Linear(3, 5)
-            self.output.weight = self.embedding.weight
-
-    ours, theirs = (type("Model", (Tied, nn.Module), {})(nn) for nn in (ts.nn, torch.nn))
+    ours, theirs = Tied.of(ts.nn), Tied.of(torch.nn)
     save_model(theirs, tmp_path / "theirs.safetensors")
     ours.load_state_dict(ts.load(tmp_path / "theirs.safetensors"))
     assert np.array_equal(ours.embedding.weight.numpy(), theirs.output.weight.detach().numpy())

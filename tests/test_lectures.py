@@ -23,17 +23,6 @@ def normal(*shape):
 # -- A. hidden Markov models -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def cats():
-    return ts.hmm.HMM(
-        initial=[0.1, 0.2, 0.7],
-        transition=[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        emission=[[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
-
-
 def test_a_viterbi_of_i_like_cats_is_z_y_x(cats):
     """The slides print .0179, .0269 and .0100 for three products, a shifted point, and so end in <Z, Y, Z>."""
     path, log_prob = cats.viterbi(["I", "like", "cats"])

@@ -1,8 +1,8 @@
 """Memory for training steps: freed memory is kept at hand, and the search for cycles comes less often.
 
 A step allocates the graph's arrays and frees all of them at its end. The GNU C library then gives that memory back to
-the system, and the next step has it mapped and zeroed anew, page by page. Told to keep more, it hands the same pages out
-again. Nothing changes on other systems.
+the system, and the next step has it mapped and zeroed anew, page by page. Told to keep more, it hands the same pages
+out again. Nothing changes on other systems.
 
 Python looks for cycles of dead objects whenever 700 (in later versions 2,000) more of them live than at the last time.
 A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: they were searched

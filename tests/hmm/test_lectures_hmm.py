@@ -21,18 +21,6 @@ def tagger():
     )
 
 
-@pytest.fixture
-def i_like_cats():
-    """COS 484, precept 3: the worked Viterbi example."""
-    return HMM(
-        [0.1, 0.2, 0.7],
-        [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
-
-
 def test_the_tagger_is_the_product_of_its_three_tables(tagger):
     # P(the cat runs, DT NN VB) = P(DT) P(the|DT) P(NN|DT) P(cat|NN) P(VB|NN) P(runs|VB)
     joint = tagger.log_likelihood(["the", "cat", "runs"], states=["DT", "NN", "VB"])
@@ -88,9 +76,9 @@ def test_the_generative_model_and_the_discriminative_one_are_two_readings_of_one
     np.testing.assert_allclose(crf.marginals(scores), tagger.posterior(words).states, atol=1e-12)
 
 
-def test_viterbi_columns_of_i_like_cats(i_like_cats):
+def test_viterbi_columns_of_i_like_cats(cats):
     """The slides print .0179, .0269 and .0100 in column 3, a shifted decimal point, and so conclude <Z, Y, Z>."""
-    model = i_like_cats
+    model = cats
     columns = [
         column.numpy() for column in messages(model.initial, model.transition, model.emission.T, semiring=MAX_PRODUCT)
     ]
@@ -99,15 +87,15 @@ def test_viterbi_columns_of_i_like_cats(i_like_cats):
     np.testing.assert_allclose(columns[3], [0.012544, 0.001792, 0.002688], rtol=1e-12)
 
 
-def test_the_products_whose_decimal_point_the_slides_shift(i_like_cats):
-    step = 0.0448 * i_like_cats.transition[1] * i_like_cats.emission[:, 2]  # from Y, for "cats"
+def test_the_products_whose_decimal_point_the_slides_shift(cats):
+    step = 0.0448 * cats.transition[1] * cats.emission[:, 2]  # from Y, for "cats"
     assert step[1] == pytest.approx(0.001792)
     assert step[2] == pytest.approx(0.002688)
     assert pytest.approx(0.001008) == 0.0168 * 0.2 * 0.3
 
 
-def test_best_path_of_i_like_cats_is_z_y_x(i_like_cats):
-    path, log_prob = i_like_cats.viterbi(["I", "like", "cats"])
+def test_best_path_of_i_like_cats_is_z_y_x(cats):
+    path, log_prob = cats.viterbi(["I", "like", "cats"])
     assert path == ["Z", "Y", "X"]
     assert np.exp(log_prob) == pytest.approx(0.012544, rel=1e-12)
 

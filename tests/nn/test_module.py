@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from oracles import oracle
+from oracles import Tied, oracle
 
 import tinyseq as ts
 
@@ -122,21 +122,10 @@ def test_a_state_of_pytorch_needs_no_conversion():
         assert all(np.array_equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
 
 
-class Tied:
-    """An output layer that reads the vectors of the embedding; a model of either library."""
-
-    def __init__(self, nn):
-        super().__init__()
-        self.embedding = nn.Embedding(5, 3)
-        self.output = nn.Linear(3, 5)
-        self.output.weight = self.embedding.weight
-
-
 def test_a_shared_parameter_counts_once_and_loads_under_any_of_its_names():
     torch = oracle("torch")
-    ours = type("Ours", (Tied, ts.nn.Module), {})(ts.nn)
-    theirs = type("Theirs", (Tied, torch.nn.Module), {})(torch.nn)
-    assert repr(ours).splitlines()[0] == "Ours: 20 parameters"
+    ours, theirs = Tied.of(ts.nn), Tied.of(torch.nn)
+    assert repr(ours).splitlines()[0] == "Tied: 20 parameters"
     assert list(ours.state_dict()) == ["embedding.weight", "output.bias"]
     state = {name: value.numpy() for name, value in theirs.state_dict().items()}
     assert "output.weight" in state  # PyTorch lists it under both names

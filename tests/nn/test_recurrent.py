@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from loops import LAYERS, layer
 
 import tinyseq as ts
-
-LAYERS = {"RNN": {}, "LSTM": {}, "GRU": {}, "GRU as taught": {"reset": "before"}}
-
-
-def layer(name, *sizes, **settings):
-    return getattr(ts.nn, name.split()[0])(*sizes, **LAYERS[name], **settings, dtype="float64")
 
 
 @given(
@@ -24,8 +19,7 @@ def layer(name, *sizes, **settings):
 def test_a_ragged_batch_is_each_sequence_alone(name, lengths, num_layers, bidirectional, seed):
     """Values, states and gradients; and what stands in the padding changes nothing."""
     rng = np.random.default_rng(seed)
-    ts.manual_seed(seed)
-    net = layer(name, 2, 3, num_layers, bidirectional=bidirectional)
+    net = layer(name, 2, 3, num_layers, bidirectional=bidirectional, seed=seed)
     values = rng.standard_normal((5, len(lengths), 2))
     x = ts.tensor(values, requires_grad=True)
     output, state = net(x, lengths=lengths)
@@ -74,8 +68,7 @@ def test_not_even_a_padding_that_is_not_finite_changes_a_value_or_a_gradient(nam
 
 @given(name=st.sampled_from(sorted(LAYERS)), cut=st.integers(1, 5), seed=st.integers(0, 2**31))
 def test_two_windows_with_the_state_carried_on_are_one(name, cut, seed):
-    ts.manual_seed(seed)
-    net = layer(name, 2, 3, 2)
+    net = layer(name, 2, 3, 2, seed=seed)
     x = ts.tensor(np.random.default_rng(seed).standard_normal((6, 2, 2)))
     whole, final = net(x)
     first, carried = net(x[:cut])
@@ -151,7 +144,6 @@ def test_the_gru_as_taught_is_its_formula_with_biases_in_layers_and_both_directi
 
 
 def test_dropout_falls_between_the_layers_and_nowhere_else():
-    ts.manual_seed(0)
     net = layer("GRU", 2, 16, 2, dropout=0.5)
     lower, upper = layer("GRU", 2, 16), layer("GRU", 16, 16)
     state = net.state_dict()
@@ -238,8 +230,7 @@ def test_a_ragged_batch_with_states_in_three_layers_is_each_sequence_alone(
 ):
     """With initial states, and their gradients; a sequence alone is given without a batch axis."""
     rng = np.random.default_rng(seed)
-    ts.manual_seed(seed)
-    net = layer(name, 2, 3, 3, bidirectional=bidirectional, batch_first=batch_first)
+    net = layer(name, 2, 3, 3, bidirectional=bidirectional, batch_first=batch_first, seed=seed)
     count = 2 if name == "LSTM" else 1
     values = rng.standard_normal((4, len(lengths), 2))
     starts = rng.standard_normal((count, 3 * (1 + bidirectional), len(lengths), 3))

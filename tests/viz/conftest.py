@@ -9,7 +9,6 @@ import pytest
 from browser import PROGRAM, chromium
 
 import tinyseq as ts
-from tinyseq.hmm import HMM
 from tinyseq.viz import graph
 
 HAS_RENDERER = importlib.util.find_spec("pygraphviz") is not None or shutil.which("dot") is not None
@@ -66,18 +65,6 @@ def char_loss():
 def lstm_page(char_loss):
     """Four steps of an LSTM, with gradients."""
     return graph(char_loss(steps=4, kind=ts.nn.LSTM), gradients=True)
-
-
-@pytest.fixture
-def cats():
-    """The lectures' worked example of an HMM."""
-    return HMM(
-        [0.1, 0.2, 0.7],
-        [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
 
 
 @pytest.fixture

@@ -11,19 +11,6 @@ from tinyseq.hmm import HMM
 from tinyseq.viz import automaton, trellis
 from tinyseq.viz.lattice import lattice, posteriors
 
-
-@pytest.fixture
-def lecture():
-    """The worked example of the lectures, "I like cats"."""
-    return HMM(
-        initial=[0.1, 0.2, 0.7],
-        transition=[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        emission=[[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
-
-
 SENTENCE = ["I", "like", "cats"]
 
 
@@ -37,43 +24,43 @@ def edges(dot, kind=""):
     return re.findall(rf"^\t(t\d+_s\d+) -> (t\d+_s\d+) \[.*{kind}", dot, re.MULTILINE)
 
 
-def test_the_lectures_columns_are_printed_as_the_lectures_print_them(lecture):
-    found = cells(trellis(lecture, SENTENCE).dot)
+def test_the_lectures_columns_are_printed_as_the_lectures_print_them(cats):
+    found = cells(trellis(cats, SENTENCE).dot)
     scores = [[found[f"t{t}_s{s}"][1] for s in range(3)] for t in (1, 2, 3)]
     assert scores == [["0.02", "0.02", "0.28"], ["0.0168", "0.0448", "0.0168"], ["0.012544", "0.001792", "0.002688"]]
 
 
-def test_the_best_path_is_bold_and_named(lecture):
-    dot = trellis(lecture, SENTENCE).dot
+def test_the_best_path_is_bold_and_named(cats):
+    dot = trellis(cats, SENTENCE).dot
     assert edges(dot, "class=path") == [("t1_s2", "t2_s1"), ("t2_s1", "t3_s0")]
     assert "Z → Y → X, probability 0.012544" in dot
     assert re.findall(r"^\t(t\d_s\d) \[.*class=best", dot, re.MULTILINE) == ["t1_s2", "t2_s1", "t3_s0"]
 
 
-def test_the_log_semiring_shows_forward_scores_and_their_sum(lecture):
-    dot = trellis(lecture, SENTENCE, semiring="log").dot
+def test_the_log_semiring_shows_forward_scores_and_their_sum(cats):
+    dot = trellis(cats, SENTENCE, semiring="log").dot
     forward = np.array([0.02, 0.02, 0.28])
     for emission in ([0.1, 0.8, 0.3], [0.7, 0.1, 0.3]):
-        forward = forward @ lecture.transition * emission
+        forward = forward @ cats.transition * emission
     assert [cells(dot)[f"t3_s{s}"][1] for s in range(3)] == [f"{value:.6g}" for value in forward]
     assert f"probability {forward.sum():.6g}" in dot
 
 
-def test_the_k_best_paths_are_those_of_enumeration(lecture):
+def test_the_k_best_paths_are_those_of_enumeration(cats):
     def score(path):
-        total = lecture.initial[path[0]] * lecture.emission[path[0], 0]
+        total = cats.initial[path[0]] * cats.emission[path[0], 0]
         for t in (1, 2):
-            total *= lecture.transition[path[t - 1], path[t]] * lecture.emission[path[t], t]
+            total *= cats.transition[path[t - 1], path[t]] * cats.emission[path[t], t]
         return total
 
     best = sorted(itertools.product(range(3), repeat=3), key=score, reverse=True)[:4]
-    dot = trellis(lecture, SENTENCE, k=4).dot
+    dot = trellis(cats, SENTENCE, k=4).dot
     for path in best:
         assert f"{' → '.join('XYZ'[state] for state in path)}, probability {score(path):.6g}" in dot
 
 
-def test_posteriors_are_written_and_sum_to_one(lecture):
-    found = cells(trellis(lecture, SENTENCE, posterior=True).dot)
+def test_posteriors_are_written_and_sum_to_one(cats):
+    found = cells(trellis(cats, SENTENCE, posterior=True).dot)
     for t in (1, 2, 3):
         assert sum(float(found[f"t{t}_s{s}"][-1]) for s in range(3)) == pytest.approx(1.0, abs=2e-3)
 
@@ -86,8 +73,8 @@ def test_impossible_arcs_are_left_out_and_impossible_cells_are_zero():
     assert ("t1_s0", "t2_s1") in edges(dot)
 
 
-def test_small_probabilities_are_shown_as_logs(lecture):
-    dot = trellis(lecture, SENTENCE * 6).dot
+def test_small_probabilities_are_shown_as_logs(cats):
+    dot = trellis(cats, SENTENCE * 6).dot
     assert "natural logs" in dot
     assert float(cells(dot)["t1_s2"][1]) == pytest.approx(math.log(0.28), abs=1e-3)
 
@@ -104,10 +91,10 @@ def worth(words):
 
 @pytest.mark.parametrize("length", [3, 12])  # the second in logs
 @pytest.mark.parametrize("semiring", ["max", "log"])
-def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, lecture):
+def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, cats):
     words = (SENTENCE * 4)[:length]
-    grid = lattice(lecture, words, semiring)
-    (forward, *_) = trellis(lecture, words, semiring=semiring)._tell()[1]["acts"]
+    grid = lattice(cats, words, semiring)
+    (forward, *_) = trellis(cats, words, semiring=semiring)._tell()[1]["acts"]
     logs = 0
     for event, (t, row) in zip(forward["events"], itertools.product(range(length), range(3)), strict=False):
         _, _, numbers, score = event["text"].split(" = ")
@@ -137,8 +124,8 @@ def test_scores_of_another_model_are_numbered():
 
 
 @pytest.mark.renders
-def test_arcs_that_are_not_kept_let_those_below_them_through(lecture):
-    svg = trellis(lecture, SENTENCE).svg()
+def test_arcs_that_are_not_kept_let_those_below_them_through(cats):
+    svg = trellis(cats, SENTENCE).svg()
     assert 0.2 < float(re.search(r'stroke-opacity="([\d.]+)"', svg)[1]) < 0.3
     assert svg.count("stroke-opacity") >= 2 * (18 - 6)  # of the 18 arcs each cell keeps one
 
@@ -161,8 +148,8 @@ def test_the_lattice_is_that_of_the_model(semiring):
     np.testing.assert_allclose(lattice(hmm, x, "log").shares().sum(axis=1), 1.0)
 
 
-def test_missing_observations_are_named(lecture):
-    assert "(missing)" in trellis(lecture, ["I", None, "cats"]).dot
+def test_missing_observations_are_named(cats):
+    assert "(missing)" in trellis(cats, ["I", None, "cats"]).dot
 
 
 @pytest.mark.parametrize(
@@ -175,9 +162,9 @@ def test_missing_observations_are_named(lecture):
         ({"x": ["dogs"]}, "dogs"),
     ],
 )
-def test_what_cannot_be_drawn_is_a_clear_error(lecture, arguments, message):
+def test_what_cannot_be_drawn_is_a_clear_error(cats, arguments, message):
     with pytest.raises(ValueError, match=message):
-        trellis(lecture, **arguments)
+        trellis(cats, **arguments)
 
 
 # -- higher orders -------------------------------------------------------------------------------------------------
@@ -304,8 +291,8 @@ def test_histories_that_are_impossible_at_every_step_are_left_out_and_counted():
     assert "3 of 16 histories are drawn; 13 are impossible at every step" in drawing.dot
 
 
-def test_of_paths_that_share_an_arc_the_best_covers_it_and_others_lie_beside_it(lecture):
-    dot = trellis(lecture, SENTENCE, k=3).dot
+def test_of_paths_that_share_an_arc_the_best_covers_it_and_others_lie_beside_it(cats):
+    dot = trellis(cats, SENTENCE, k=3).dot
     starts = [re.search(r'pos="e,\S+ (\S+) ', line)[1] for line in dot.splitlines() if "\tt1_s2 -> t2_s1 [" in line]
     assert len(starts) == 3  # the arc, and two of the paths Z Y X, Z Z X and Z Y Z
     assert len(set(starts)) == 2
@@ -344,8 +331,8 @@ def test_names_of_states_and_symbols_cannot_break_a_trellis_or_an_automaton():
         assert "<script" not in drawing.svg()
 
 
-def test_an_automaton_has_an_arc_for_each_possible_transition(lecture):
-    dot = automaton(lecture).dot
+def test_an_automaton_has_an_arc_for_each_possible_transition(cats):
+    dot = automaton(cats).dot
     arcs = re.findall(r"^\t(s\d) -> (s\d) ", dot, re.MULTILINE)
     assert sorted(arcs) == sorted((f"s{i}", f"s{j}") for i in range(3) for j in range(3))
     assert dot.count("start") >= 3
@@ -384,6 +371,6 @@ def test_an_automaton_leaves_out_what_is_impossible():
     assert re.findall(r"^\t(s\d) -> (s\d) ", dot, re.MULTILINE) == [("s0", "s1"), ("s1", "s0")]
 
 
-def test_the_same_model_gives_the_same_pictures(lecture):
-    assert trellis(lecture, SENTENCE).dot == trellis(lecture, SENTENCE).dot
-    assert automaton(lecture).dot == automaton(lecture).dot
+def test_the_same_model_gives_the_same_pictures(cats):
+    assert trellis(cats, SENTENCE).dot == trellis(cats, SENTENCE).dot
+    assert automaton(cats).dot == automaton(cats).dot
