@@ -7,6 +7,7 @@ the browser's own input, so that what a test does is what a person can do.
 import base64
 import json
 import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -76,6 +77,7 @@ class Browser:
 
     def _next(self) -> Any:
         while b"\0" not in self._rest:
+            assert select.select([self._receive], [], [], PATIENCE)[0], f"no answer from the browser in {PATIENCE} s"
             more = os.read(self._receive, 1 << 20)
             assert more, "the browser has ended"
             self._rest += more
