@@ -221,6 +221,9 @@ def test_the_cosine_with_a_warm_up_is_the_cosine_after_it():
 # -- states that do not fit --------------------------------------------------------------------------------------------
 
 
+GOOD = {"lr": 0.1, "0.step": 1, "0.mean": np.ones(2), "0.square": np.ones(2)}
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
@@ -232,6 +235,11 @@ def test_the_cosine_with_a_warm_up_is_the_cosine_after_it():
             "remembers momentum of parameter 0, but this Adam remembers mean, square",
         ),
         ({"lr": 0.1, "0.step": 3}, "remembers step of parameter 0, but this Adam remembers mean, square, step"),
+        ({**GOOD, "lr": -1.0}, "the state's lr must not be negative, got -1.0"),
+        (
+            {**GOOD, "0.mean": np.array(["a", "b"])},
+            "0.mean holds <U1 in the optimiser's state; real numbers",
+        ),
         ({"lr": 0.1, "0.mean": np.zeros(3)}, r"0\.mean has shape \(3,\).*but \(2,\) is needed"),
     ],
 )
@@ -258,3 +266,17 @@ def test_a_parameter_without_axes_stays_an_array():
         resumed = getattr(ts.optim, name)([w], **arguments)
         resumed.load_state_dict(optimizer.state_dict())
         assert str(resumed.state_dict()) == str(optimizer.state_dict())
+
+
+@pytest.mark.parametrize(("name", "arguments"), CASES)
+def test_numbers_of_numpy_widen_no_parameter(name, arguments):
+    """A rate of NumPy's, such as a schedule may compute, is a float64 that counts as an array's."""
+    w = ts.tensor(np.ones(2, dtype="f4"), requires_grad=True)
+    numbers = {key: np.float64(value) if type(value) is float else value for key, value in arguments.items()}
+    optimizer = getattr(ts.optim, name)([w], **numbers)
+    tasks = lambda step: ts.train.Loss((w * w).sum(), 1)
+    list(ts.train.train(tasks, optimizer, steps=2, schedule=lambda step: np.float64(0.1)))
+    assert type(optimizer.lr) is float
+    optimizer.lr = np.float64(0.1)
+    optimizer.step()
+    assert w.dtype == np.float32

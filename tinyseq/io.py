@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -45,7 +46,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -61,7 +62,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 def remove_unfinished(path: str | Path) -> None:
     """Remove what an `atomic_write` of this file left behind when its process was killed."""
     path = Path(path)
-    for unfinished in path.parent.glob(f".{escape(path.name)}.*"):
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
         unfinished.unlink(missing_ok=True)
 
 

@@ -95,6 +95,27 @@ def test_other_functions_of_numpy_take_constants():
     np.testing.assert_array_equal(np.sort(x), [1.0, 2.0, 3.0])
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.multiply.outer(x, x),
+        lambda x: np.add.reduce(x, axis=1),
+        lambda x: np.add.reduceat(x, [0, 1]),
+        lambda x: np.split(x, [1, 3]),
+        lambda x: np.split(x, 2),
+        lambda x: np.take(x, [0, 5]),
+        lambda x: np.trace(x[:2, None] * x),
+        lambda x: np.diagonal(x[:2, None] * x),
+    ],
+)
+def test_what_numpy_means_otherwise_is_as_numpy_means_it(call):
+    values = np.arange(8.0).reshape(4, 2)
+    for found, expected in zip(call(ts.tensor(values)), call(values), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    with pytest.raises(TypeError, match=r"np\.[\w.]+ is not recorded by tinyseq"):
+        call(leaf(values))
+
+
 def test_constants_become_numbers_and_arrays():
     x = ts.tensor(2.0)
     assert (float(x), int(x), bool(x), x.item()) == (2.0, 2, True, 2.0)

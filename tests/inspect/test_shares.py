@@ -38,6 +38,9 @@ PROLOGUES = {
     "chosen by a mask": lambda w: ts.where(normal(2, STEPS, WIDTH, WIDTH) > 0, w, 2.0 * w),
     "spread out": lambda w: ts.broadcast_to(w, (STEPS, WIDTH, WIDTH)) * 1.0,
     "an einsum": lambda w: ts.einsum("ij,tjb->tib", w, normal(0, STEPS, WIDTH, BATCH)),
+    "columns by ids beside a number": lambda w: ts.reshape(w, (1, WIDTH, WIDTH))[0, :, np.array([0, 2, 1, 0])],
+    "two arrays with a slice between": lambda w: ts.stack([w, -w])[IDS[:, 0] % 2, :, IDS[:, 1]],
+    "turned over in two ways": lambda w: ts.flip(w[IDS], axis=(1, 2)),
     "its own sequence": lambda w: ts.tanh(ts.concatenate([w, w[:1]])),
 }
 

@@ -1,6 +1,7 @@
 """The recurrent language model learns, judges, samples and is saved."""
 
 import math
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -103,6 +104,25 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
         assert np.array_equal(value, before[name])
 
 
+def spoilt(model):
+    model.output.bias.copy_(np.full(4, np.nan))
+    return model
+
+
+@pytest.mark.parametrize("look", [lambda model: model.nats("hello"), lambda model: model.sample(2)])
+@pytest.mark.parametrize("broken", [False, True])
+def test_looking_at_a_model_leaves_the_mode_of_each_of_its_parts(look, broken, monkeypatch):
+    model = RNNLM("helo", hidden_size=4)
+    model.recurrent.eval()
+    before = [module.training for module in model.modules()]
+    if broken:
+        monkeypatch.setattr(type(model.output), "forward", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if broken else nullcontext():
+        look(model)
+    assert [module.training for module in model.modules()] == before
+    assert {*before} == {True, False}
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -110,6 +130,8 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
         (lambda model: model.perplexity("h"), "the text has 1 symbols; a language model needs at least 2"),
         (lambda model: model.sample(-1), "length must not be negative, got -1"),
         (lambda model: model.sample(1, temperature=-0.5), "temperature must not be negative, got -0.5"),
+        (lambda model: spoilt(model).sample(2), "scores for the next symbol are NaN; has its training diverged"),
+        (lambda model: spoilt(model).sample(2, temperature=0), "scores for the next symbol are NaN"),
         (lambda model: RNNLM("helo", hidden_size=0), "hidden_size must be at least 1, got 0"),
     ],
 )

@@ -115,6 +115,12 @@ def test_saved_and_loaded_it_says_the_same_and_is_no_other_kind(tmp_path):
     [
         (lambda: WindowLM("ab", context=0), ValueError, "context must be at least 1 symbol, got 0"),
         (lambda: WindowLM("ab")([0, 1]), ValueError, r"ids must have shape \(T, B\), got \(2,\)"),
+        (lambda: WindowLM("ab")([[2]]), IndexError, r"ids: id 2 at position \(0, 0\) lies outside \[0, 2\)"),
+        (
+            lambda: WindowLM("ab", context=3)([[1]], ts.tensor([[0, 0], [0, 0]])),
+            ValueError,
+            r"state must have shape \(2, 1\) \(context - 1, B\), got \(2, 2\)",
+        ),
         (lambda: WindowLM("ab").nats("abc"), ValueError, "symbol 'c' at position 2"),
     ],
 )

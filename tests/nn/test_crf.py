@@ -159,7 +159,8 @@ def test_its_parameters_are_saved_and_its_rules_are_not():
     [
         (lambda crf: crf.decode(np.zeros((4, 2))), ValueError, r"\(T, 3\) or \(T, B, 3\) with T >= 1, got \(4, 2\)"),
         (lambda crf: crf.decode(np.zeros((0, 3))), ValueError, r"T >= 1, got \(0, 3\)"),
-        (lambda crf: crf.decode(np.zeros((4, 2, 3)), [4, 5]), ValueError, r"from 1 to T = 4, got \[4, 5\]"),
+        (lambda crf: crf.decode(np.zeros((4, 2, 3)), [4, 5]), ValueError, r"lengths\[1\] is 5,.* 1 and T = 4"),
+        (lambda crf: crf.decode(np.zeros((4, 2, 3)), [[1], [1, 2]]), ValueError, "lengths must be integers in a rect"),
         (lambda crf: crf.decode(np.zeros((4, 3)), [4]), ValueError, "cut a single sequence"),
         (lambda crf: crf.log_likelihood(np.zeros((4, 3)), [0, 1]), ValueError, "one id for each of"),
         (lambda crf: crf.log_likelihood(np.zeros((2, 3)), [0, 3]), IndexError, "id 3 at position"),

@@ -133,6 +133,9 @@ def test_a_shared_parameter_counts_once_and_loads_under_any_of_its_names():
     assert np.array_equal(ours.output.weight.numpy(), state["embedding.weight"])
     del state["embedding.weight"]  # and safetensors keeps one, whichever
     ours.load_state_dict({name: value + 1 for name, value in state.items()})
+    unknown = np.full((5, 3), np.nan)
+    ours.load_state_dict({**state, "output.weight": unknown, "embedding.weight": unknown})
+    ours.load_state_dict({name: value + 1 for name, value in state.items()})
     assert np.array_equal(ours.embedding.weight.numpy(), state["output.weight"] + 1)
     with pytest.raises(ValueError, match=r"embedding\.weight and output\.weight are one parameter in the model, but"):
         ours.load_state_dict({**state, "embedding.weight": np.zeros((5, 3))})
@@ -185,6 +188,10 @@ def test_modules_that_hold_each_other_are_gone_through_once():
         (
             lambda: setattr(ts.nn.Linear(1, 1), "weight", np.ones((1, 1))),
             r"Linear\.weight is a parameter, and ndarray would not be trained; .* weight\.copy_\(values\)",
+        ),
+        (
+            lambda: setattr(layer := ts.nn.Linear(1, 1), "weight", layer.weight * 2),
+            r"Linear\.weight is a parameter, and Tensor would not be trained; .* weight\.copy_\(values\)",
         ),
         (lambda: ts.nn.Sequential(3), "a step of Sequential is a module or a function, got int"),
     ],

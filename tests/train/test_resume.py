@@ -95,12 +95,12 @@ def test_a_finished_run_takes_no_further_step(tmp_path):
 
 def test_what_a_run_killed_while_saving_left_behind_is_taken_away(tmp_path):
     list(Run(tmp_path).steps(2))
-    (tmp_path / ".run.safetensors.a1b2c3").write_bytes(b"half")
-    (tmp_path / ".run.safetensors-of-another").write_bytes(b"")
+    (tmp_path / ".run.safetensors.a1b2c3.unfinished").write_bytes(b"half")
+    others = [".run.safetensors-of-another", ".run.safetensors.swp"]  # such as an editor's
+    for name in others:
+        (tmp_path / name).write_bytes(b"")
     list(Run(tmp_path).steps(3))
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        ".run.safetensors-of-another", "log.csv", "run.safetensors",
-    ]  # fmt: skip
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*others, "log.csv", "run.safetensors"]
 
 
 def test_the_checkpoint_has_everything(tmp_path):

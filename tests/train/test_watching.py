@@ -22,11 +22,23 @@ def test_a_validation_neither_records_nor_changes_the_mode_of_the_model():
         seen.append((model(np.ones((1, 1), dtype="f4")).requires_grad, model[1].training))
         return 0.0
 
-    for mode in (True, False):
+    for mode, inner in [(True, True), (False, False), (True, False)]:
         model.train(mode)
+        model[1].train(inner)
         Validation(model, measure, every=1)(1)
-        assert model.training == model[1].training == mode
-    assert seen == [(False, False)] * 2
+        assert [module.training for module in model.modules()] == [mode, mode, inner]
+    assert seen == [(False, False)] * 3
+
+
+def test_where_nothing_was_measured_the_model_keeps_its_weights():
+    model = ts.nn.Linear(1, 1)
+    validation = Validation(model, lambda: float("nan"), every=2)
+    model.weight.copy_(np.full((1, 1), 42.0))
+    for step in (1, 2):
+        validation(step)
+        validation.restore_best()
+        assert model.weight.item() == 42.0
+    assert [step for step, _ in validation.history] == [2]
 
 
 def test_an_accuracy_is_better_the_higher_it_is():
@@ -112,7 +124,8 @@ def test_a_log_has_a_line_for_each_step(tmp_path, name):
 def test_a_resumed_log_drops_what_will_be_written_again(tmp_path):
     log = Log(tmp_path / "log.csv")
     log.path.write_text("step,loss\n1,3.0\n2,2.0\n3,1.0\n1")  # the last line was being written when the run was killed
-    (tmp_path / ".log.csv.a1b2c3").write_text("step,lo")  # and before that, another one while it took back lines
+    # And before that, another one was killed while it took back lines.
+    (tmp_path / ".log.csv.a1b2c3.unfinished").write_text("step,lo")
     log.load_state_dict({"step": 2})
     assert log.path.read_text() == "step,loss\n1,3.0\n2,2.0\n"
     assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
@@ -170,3 +183,11 @@ def test_the_line_ends_where_a_run_is_left_and_is_not_there_without_a_step():
     screen = Terminal()
     assert list(ts.train.progress(iter(()), 4, file=screen)) == []
     assert screen.getvalue() == ""
+
+
+def test_the_last_line_of_a_run_that_stops_early_is_of_its_last_step(monkeypatch):
+    screen, clock = Terminal(), iter(range(1000))
+    monkeypatch.setattr("tinyseq.train.bar.time.perf_counter", lambda: next(clock) / 1000)  # no second look is due
+    list(ts.train.progress(reports_of(3), 1000, file=screen))
+    texts = screen.getvalue().rstrip("\n").split("\r")[1:]
+    assert [text.partition("]")[2].split()[0] for text in texts] == ["1/1000", "3/1000"]

@@ -93,7 +93,9 @@ def _reshape(self: Tensor, *shape: Any) -> Tensor:
 
 
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    return _numpy_call(ufunc if method == "__call__" else getattr(ufunc, method), ufunc.__name__, inputs, kwargs)
+    if method == "__call__":
+        return _numpy_call(ufunc, ufunc.__name__, inputs, kwargs)
+    return _on_constants(getattr(ufunc, method), f"{ufunc.__name__}.{method}", inputs, kwargs)  # outer, reduce, ...
 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -102,9 +104,18 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 def _numpy_call(function: Any, name: str, args: Any, kwargs: Any) -> Any:
     """What ``np.name(tensor)`` does: our op of the name, else NumPy on constants, else an error with the cure."""
-    ours = FUNCTIONS.get(NUMPY_NAMES.get(name, name))
+    ours = None if _means_otherwise(name, args) else FUNCTIONS.get(NUMPY_NAMES.get(name, name))
     if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"}:
         return ours(*args, **kwargs)
+    return _on_constants(function, name, args, kwargs)
+
+
+def _means_otherwise(name: str, args: Any) -> bool:
+    """NumPy splits at places and takes from all elements; its traces and diagonals are of the first two axes."""
+    return name in ("split", "take") or (name in ("trace", "diagonal") and getattr(args[0], "ndim", 0) > 2)
+
+
+def _on_constants(function: Any, name: str, args: Any, kwargs: Any) -> Any:
     plain = [_without_graph(arg, name) for arg in args]
     return function(*plain, **{key: _without_graph(value, name) for key, value in kwargs.items()})
 

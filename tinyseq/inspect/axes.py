@@ -5,7 +5,7 @@ W x_t + b of all steps back into the columns of the steps, and `grad_by_step` to
 apart.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import prod
 from typing import Any, NamedTuple
 
@@ -83,7 +83,10 @@ def _through_reduction(use: Applied, axis: int, shape: Shape | None) -> list[int
 
 def _along(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
     named = use.attrs.get("axis")
-    return None if named is None or named % len(use.shape) == axis else [axis]
+    if named is None:
+        return None
+    along = named if isinstance(named, tuple) else (named,)
+    return None if axis in [a % len(use.shape) for a in along] else [axis]
 
 
 def _transpose(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
@@ -112,24 +115,25 @@ def _cross_entropy(use: Applied, axis: int, shapes: list[Shape | None]) -> list[
 
 
 def _getitem(use: Applied, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
-    """A look-up of rows by an array of ids, or slices that leave the axis whole."""
+    """Look-ups by arrays of ids, and slices that leave the axis whole.
+
+    The axes of the arrays, broadcast together, stand where the first of them stood; but at the front if a slice
+    separates them from each other, or from a whole number beside them (NumPy's "advanced indexing").
+    """
     index: Any = use.attrs["index"]
-    parts: Iterable[Any] = index if isinstance(index, tuple) else (index,)
-    out, own = 0, 0
-    for part in parts:
-        if hasattr(part, "ndim") and part.dtype.kind != "b":
-            if out <= axis < out + part.ndim:
-                return [None]
-            out, own = out + part.ndim, own + 1
-        elif isinstance(part, slice):
-            if out == axis:
-                return [own] if part == slice(None) else None
-            out, own = out + 1, own + 1
-        elif isinstance(part, int):
-            own += 1
-        else:
-            return None
-    return [own + axis - out]
+    parts: tuple[Any, ...] = index if isinstance(index, tuple) else (index,)
+    if not all(type(part) in (slice, int) or (hasattr(part, "ndim") and part.dtype.kind != "b") for part in parts):
+        return None
+    sliced = [own for own, part in enumerate(parts) if isinstance(part, slice)]
+    picks = [own for own in range(len(parts)) if own not in sliced]
+    looked_up = max((part.ndim for part in parts if hasattr(part, "ndim")), default=0)
+    start = picks[0] if picks and picks[-1] - picks[0] < len(picks) else 0
+    if start <= axis < start + looked_up:
+        return [None]
+    left = axis if axis < start else axis - looked_up
+    if left >= len(sliced):
+        return [len(parts) + left - len(sliced)]
+    return [sliced[left]] if parts[sliced[left]] == slice(None) else None
 
 
 _RULES = {

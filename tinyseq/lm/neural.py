@@ -12,7 +12,6 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq import io
-from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
@@ -101,14 +100,12 @@ class NeuralLM(Module):
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
         windows = Windows(_ids(self.vocabulary, text), steps=window, batch=max(1, min(batch, len(text) // window)))
-        total, count, state, training = 0.0, 0, None, self.training
-        self.eval()
-        with no_grad():
+        total, count, state = 0.0, 0, None
+        with self.evaluating():
             for inputs, targets in windows:
                 logits, state = self(inputs, state)
                 total += cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
                 count += int((targets != IGNORE).sum())
-        self.train(training)
         return total / count
 
     def perplexity(self, text: Sequence[Any], **settings: int) -> float:
@@ -135,7 +132,8 @@ class NeuralLM(Module):
             The symbols, without the prompt.
 
         Raises:
-            ValueError: ``length`` or ``temperature`` is negative, or a symbol is not in the vocabulary.
+            ValueError: ``length`` or ``temperature`` is negative, a symbol is not in the vocabulary, or the model has
+                learnt nothing but NaN.
         """
         for name, value in (("length", length), ("temperature", temperature)):
             if not value >= 0:
@@ -143,14 +141,12 @@ class NeuralLM(Module):
         rng = rng or np.random.default_rng()
         ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
         drawn: list[int] = [] if len(prompt) else ids[:1]
-        state, training = None, self.training
-        self.eval()
-        with no_grad():
+        state = None
+        with self.evaluating():
             while len(drawn) < length:
                 logits, state = self(np.array(ids)[:, None], state)
                 ids = [_draw(logits.numpy()[-1, 0].astype(np.float64), temperature, rng)]
                 drawn += ids
-        self.train(training)
         return self.vocabulary.decode(drawn[:length])
 
     # -- keeping -------------------------------------------------------------------------------------------------------
@@ -225,6 +221,8 @@ def _ids(vocabulary: Vocabulary[Any], text: Sequence[Any]) -> Any:
 
 
 def _draw(logits: np.ndarray[Any, Any], temperature: float, rng: np.random.Generator) -> int:
+    if np.isnan(logits).any():
+        raise ValueError("the model's scores for the next symbol are NaN; has its training diverged?")
     if temperature == 0:
         return int(logits.argmax())
     shares = np.exp((logits - logits.max()) / temperature)

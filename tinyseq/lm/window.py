@@ -11,6 +11,7 @@ from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.nn import Embedding, Linear
+from tinyseq.nn.checks import check_ids
 
 
 class WindowLM(NeuralLM):
@@ -74,14 +75,17 @@ class WindowLM(NeuralLM):
             Logits (T, B, V), and the last n - 1 symbols.
 
         Raises:
-            ValueError: ``ids`` has another shape.
+            ValueError: ``ids`` or ``state`` has another shape.
             IndexError: for an id outside of the vocabulary.
         """
         read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids)
         if read.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {read.shape}")
+        check_ids(read, len(self.vocabulary), "ids")  # the embedding has one row more, for before the beginning
         steps, batch = read.shape
         before = np.full((self.context - 1, batch), len(self.vocabulary)) if state is None else state.numpy()
+        if before.shape != (self.context - 1, batch):
+            raise ValueError(f"state must have shape {(self.context - 1, batch)} (context - 1, B), got {before.shape}")
         symbols = np.concatenate([before, read])
         vectors = self.embedding(symbols)
         windows = concatenate([vectors[place : place + steps] for place in range(self.context)], axis=2)

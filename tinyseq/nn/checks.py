@@ -72,3 +72,17 @@ def as_ids(values: Any, name: str) -> NDArray[Any]:
             f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"
         ) from error
     return ids if ids.size else ids.astype(np.int64)
+
+
+def as_lengths(lengths: Any, size: int, steps: int) -> NDArray[Any]:
+    """The true lengths of the sequences of a batch, integers from 1 to T."""
+    given = as_ids(lengths, "lengths")
+    if given.shape != (size,) or given.dtype.kind not in "iu":
+        raise ValueError(
+            f"lengths must be {size} integers, one for each sequence, got shape {given.shape} of {given.dtype}"
+        )
+    wrong = (given < 1) | (given > steps)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(f"lengths[{i}] is {int(given[i])}, but must lie between 1 and T = {steps}")
+    return given

@@ -22,7 +22,7 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_numbers, check_ids, check_positive
+from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids, check_positive
 from tinyseq.nn.module import Module
 
 Pair = tuple[int, int]
@@ -92,8 +92,8 @@ class CRF(Module):
                 observed less the pairs expected.
 
         Returns:
-            A number, or (B,). Tags that use a forbidden transition have -inf, without a gradient. Scores that are NaN
-            or infinite give NaN, so that a training loop can say where they come from.
+            A number, or (B,). Tags that use a forbidden transition have -inf. Scores that are NaN or plus infinity
+            give NaN, so that a training loop can say where they come from.
 
         Raises:
             ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
@@ -194,14 +194,7 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
             raise ValueError("lengths go with a batch of scores (T, B, K); cut a single sequence to its length")
         scores = expand_dims(scores, 1)
     steps, size = scores.shape[:2]
-    stops = np.full(size, steps) if lengths is None else np.asarray(lengths)
-    if (
-        stops.shape != (size,)
-        or stops.dtype.kind not in "iu"
-        or stops.min(initial=1) < 1
-        or stops.max(initial=1) > steps
-    ):
-        raise ValueError(f"lengths must be {size} integers from 1 to T = {steps}, got {stops.tolist()}")
+    stops = np.full(size, steps) if lengths is None else as_lengths(lengths, size, steps)
     real = np.arange(steps)[:, None] < stops
     if not real.all():
         scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)

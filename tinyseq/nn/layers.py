@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tinyseq.autograd.ops.elementwise import sqrt, where
+from tinyseq.autograd.ops.elementwise import sqrt, square, where
 from tinyseq.autograd.ops.index import getitem
-from tinyseq.autograd.ops.reduce import mean, var
+from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_ids, check_positive
@@ -100,8 +100,7 @@ class Embedding(Module):
         chosen = as_ids(ids, "ids")
         check_ids(chosen, self.weight.shape[0], "Embedding")
         picked: Tensor = getitem(self.weight, chosen)
-        padding = chosen == self.padding_idx
-        if padding.any():
+        if self.padding_idx is not None and (padding := chosen == self.padding_idx).any():
             picked = where(constant_like(self.weight, padding[..., None]), picked.detach(), picked)
         return picked
 
@@ -188,5 +187,5 @@ class LayerNorm(Module):
                 f"LayerNorm: x has shape {x.shape}; its last axis must be {self.weight.shape[0]} (features)"
             )
         centred = x - mean(x, axis=-1, keepdims=True)
-        deviation: Tensor = sqrt(var(x, axis=-1, keepdims=True) + self.eps)
+        deviation: Tensor = sqrt(mean(square(centred), axis=-1, keepdims=True) + self.eps)
         return centred / deviation * self.weight + self.bias

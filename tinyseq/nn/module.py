@@ -1,13 +1,14 @@
 """Module: something with parameters that can be called, and whose ops carry its name."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from html import escape
 from typing import Any, Self
 
 import numpy as np
 
 from tinyseq.autograd.graph import Leaf
-from tinyseq.autograd.modes import scope
+from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import to_device, to_numpy
 from tinyseq.nn.parameter import Parameter
@@ -49,7 +50,9 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Tensor | None):
+        if isinstance(vars(self).get(name), Parameter) and not (
+            value is None or (isinstance(value, Tensor) and value.is_leaf)
+        ):
             raise TypeError(
                 f"{type(self).__name__}.{name} is a parameter, and {type(value).__name__} would not be trained; "
                 f"give it new values by {name}.copy_(values)"
@@ -131,6 +134,27 @@ class Module:
     def eval(self) -> Self:
         """Evaluation behaviour from now on: dropout passes everything."""
         return self.train(False)
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Evaluation behaviour without recording inside the block; then each module is in its own mode again.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> model = ts.nn.Sequential(ts.nn.Dropout(0.5), ts.nn.Dropout(0.5).eval())
+            >>> with model.evaluating():
+            ...     inside = model[0].training
+            >>> inside, model[0].training, model[1].training
+            (False, True, False)
+        """
+        before = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            with no_grad():
+                yield
+        finally:
+            for module, mode in before:
+                object.__setattr__(module, "training", mode)
 
     def apply(self, function: Callable[["Module"], Any]) -> Self:
         """Call a function on every module inside, and on this one."""
@@ -235,7 +259,7 @@ def _contradictions(arrays: State, own: dict[str, Parameter], first: dict[int, s
     """Different values for two names of one parameter."""
     for name, array in arrays.items():
         shared = first[id(own[name])]
-        if name != shared and not np.array_equal(array, arrays.get(shared, array)):
+        if name != shared and not np.array_equal(array, arrays.get(shared, array), equal_nan=array.dtype.kind == "f"):
             yield f"{shared} and {name} are one parameter in the model, but differ in the state_dict"
 
 

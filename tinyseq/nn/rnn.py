@@ -14,7 +14,7 @@ from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_positive, initial
+from tinyseq.nn.checks import as_lengths, as_numbers, check_flags, check_positive, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -91,7 +91,7 @@ class Recurrent(Kind, Module):
             raise ValueError(f"x must have at least one time step, got shape {x.shape} (T, B, I)")
         states = self._initial(state, x, single)
         active = _active(lengths, x)
-        if active is not None and not all(active.all_at):
+        if active is not None:
             x = where(active.outputs, x, 0.0)  # what is not finite in the padding would spoil the gradients
         finals: list[States] = []
         for layer in range(self.num_layers):
@@ -147,7 +147,7 @@ class Recurrent(Kind, Module):
                     states = after
                 hs[t] = states[0]
             output = transpose(stack([hs[t] for t in steps]), 0, 2, 1)
-            if active is not None and not all(active.all_at):
+            if active is not None:
                 output = where(active.outputs, output, 0.0)
         return output, states
 
@@ -169,19 +169,12 @@ class Active:
 
 
 def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
+    """None where every sequence has a real symbol at each step."""
     if lengths is None:
         return None
     steps, batch, _ = x.shape
-    given = as_ids(lengths, "lengths")
-    if given.shape != (batch,) or given.dtype.kind not in "iu":
-        raise ValueError(
-            f"lengths must be {batch} integers, one for each sequence, got shape {given.shape} of {given.dtype}"
-        )
-    wrong = (given < 1) | (given > steps)
-    if wrong.any():
-        i = int(np.argmax(wrong))
-        raise ValueError(f"lengths[{i}] is {int(given[i])}, but must lie between 1 and T = {steps}")
-    return Active(given, x)
+    given = as_lengths(lengths, batch, steps)
+    return None if (given == steps).all() else Active(given, x)
 
 
 class RNN(PlainKind, Recurrent):

@@ -64,7 +64,8 @@ class Optimizer:
             if parameter.grad is not None:
                 value = parameter._array
                 updated = self.update(value, parameter.grad._array, state)
-                parameter._assign(namespace_of(value).asarray(updated))  # NumPy makes scalars of arrays without axes
+                # NumPy makes scalars of arrays without axes, and float64 of float32 times one of its own scalars.
+                parameter._assign(namespace_of(value).asarray(updated, dtype=value.dtype))
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -72,7 +73,7 @@ class Optimizer:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything the next step depends on, as NumPy arrays by name (``"3.momentum"``) and ``"lr"``."""
+        """What steps change: the rate ``"lr"``, and all that the rule remembers (``"3.momentum"``) as NumPy arrays."""
         arrays = {
             f"{i}.{name}": np.array(to_numpy(value)) if hasattr(value, "dtype") else value
             for i, state in enumerate(self.states)
@@ -91,6 +92,7 @@ class Optimizer:
             raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
         if "lr" not in state:
             raise ValueError(f"the optimiser's state has no 'lr', only {', '.join(map(repr, state)) or 'nothing'}")
+        lr = float(_not_negative("the state's lr", state["lr"]))
         fresh: list[dict[str, Any]] = [{} for _ in self.parameters]
         for key, value in state.items():
             if key != "lr":
@@ -105,8 +107,7 @@ class Optimizer:
                 rule, names = type(self).__name__, ", ".join(sorted(found))
                 wanted = ", ".join(sorted(expected)) or "nothing"
                 raise ValueError(f"the state remembers {names} of parameter {i}, but this {rule} remembers {wanted}")
-        self.states = fresh
-        self.lr = float(state["lr"])
+        self.states, self.lr = fresh, lr
 
 
 def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
@@ -139,10 +140,14 @@ def _not_negative(name: str, value: Any) -> float:
 
 
 def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
-    """An array of the parameter's library and shape."""
+    """Real numbers in an array of the parameter's library and shape."""
     if np.shape(value) != parameter.shape:
         raise ValueError(f"{key} has shape {np.shape(value)} in the optimiser's state, but {parameter.shape} is needed")
-    return namespace_of(parameter._array).asarray(value)
+    xp = namespace_of(parameter._array)
+    found = xp.asarray(value)
+    if not xp.isdtype(found.dtype, "real floating"):
+        raise ValueError(f"{key} holds {found.dtype} in the optimiser's state; real numbers are needed")
+    return found
 
 
 class SGD(Optimizer):
@@ -226,7 +231,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         if not (isinstance(betas, tuple | list) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
             raise ValueError(f"betas must be two numbers, and both betas must lie in [0, 1), got {betas}")
-        self.betas = betas
+        self.betas = float(betas[0]), float(betas[1])
         self.eps = _not_negative("eps", eps)
 
     def remembered(self) -> set[str]:
@@ -327,7 +332,8 @@ class RMSprop(Optimizer):
         alpha: the share of the mean that is kept at each step.
         eps: added to the root, so that nothing is divided by 0.
         momentum: the share of the last step that is kept.
-        centered: divide by the standard deviation, from which the mean gradient is taken off (Graves, 2013).
+        centered: divide by the standard deviation, from which the mean gradient is taken off (Graves, 2013). As in
+            PyTorch, gradients that stay the same for thousands of steps can bring rounding below 0, and so NaN.
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -355,7 +361,7 @@ class RMSprop(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         if not 0 <= alpha < 1:
             raise ValueError(f"alpha must lie in [0, 1), got {alpha}")
-        self.alpha = alpha
+        self.alpha = float(alpha)
         self.eps = _not_negative("eps", eps)
         self.momentum = _not_negative("momentum", momentum)
         self.centered = centered

@@ -301,7 +301,7 @@ def an_index(draw: Draw, shape: Shape) -> Any:
 def _part(draw: Draw, rng: np.random.Generator, side: int, target: Shape) -> Any:
     kind = draw(st.sampled_from(("array", "slice", "number")))
     if kind == "slice" or side == 0:
-        return draw(st.slices(side))
+        return draw(st.just(slice(None)) | st.slices(side))
     return int(rng.integers(-side, side)) if kind == "number" else _integers(rng, side, target[-2:])
 
 

@@ -47,7 +47,8 @@ def progress(
             left = (steps - report.step) * seconds / taken
             width = get_terminal_size().columns - 1 if live else 1000
             text = line(report, steps, title, f"{clock(left)} left" if left else f"took {clock(seconds)}", width)
-            if live and (seconds - shown > PAUSE or taken == 1 or not left):
+            due = seconds - shown > PAUSE or taken == 1 or not left
+            if live and due:
                 shown = seconds
                 file.write("\r" + text[:width].ljust(width))
                 file.flush()
@@ -55,8 +56,8 @@ def progress(
         if text and not live:
             file.write(text + "\n")
     finally:
-        if text and live:
-            file.write("\n")
+        if text and live:  # a run that stops early ends between two looks
+            file.write("\n" if due else "\r" + text[:width].ljust(width) + "\n")
 
 
 def line(report: Report, steps: int, title: str, clocked: str, width: int) -> str:

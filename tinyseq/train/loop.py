@@ -162,7 +162,7 @@ def _updated(
         what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
         raise failure(what, step, loss.batch, task, before)
     if schedule is not None:
-        optimizer.lr = schedule(step)
+        optimizer.lr = float(schedule(step))  # as JSON keeps it; a NumPy scalar would widen float32 states
     optimizer.step()
     return loss, value, norm
 

@@ -49,7 +49,10 @@ def failure(what: str, step: int, batch: str, task: Callable[[int], Any], before
     """
     origin = diagnosed(step, task, before)
     where = f" ({batch})" if batch else ""
-    cure = "look for it in the data" if origin == GIVEN else "lower the learning rate, or clip the gradients"
+    if origin == GIVEN:
+        cure = "look for it in the data and among the weights"
+    else:
+        cure = "lower the learning rate, or clip the gradients"
     message = f"{what}{where}; {origin}; {cure}"
     return NonFiniteLoss(message, step, batch, origin)
 

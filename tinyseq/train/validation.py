@@ -4,7 +4,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from tinyseq.autograd.modes import no_grad
 from tinyseq.nn.module import Module
 
 
@@ -65,13 +64,8 @@ class Validation:
         """Measure, if it is time to, and note the result; ``step`` steps have been taken."""
         if step % self.every:
             return None
-        training = self.model.training
-        self.model.eval()
-        try:
-            with no_grad():
-                measured = self.measure()
-        finally:
-            self.model.train(training)
+        with self.model.evaluating():
+            measured = self.measure()
         try:
             value = float(measured)
         except (TypeError, ValueError) as error:
@@ -89,8 +83,9 @@ class Validation:
         return sum(step > self.best_step for step, _ in self.history) >= self.patience
 
     def restore_best(self) -> None:
-        """Give the model the weights of the best measurement."""
-        self.model.load_state_dict(self._weights)
+        """Give the model the weights of the best measurement; if no measurement was a number, it keeps its own."""
+        if self.best_step:
+            self.model.load_state_dict(self._weights)
 
     def state_dict(self) -> dict[str, Any]:
         """The measurements, and the best weights."""
