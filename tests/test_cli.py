@@ -163,6 +163,14 @@ def test_drawings_are_written(tinyseq, tmp_path, what):
     assert "graph" in (tmp_path / "picture.dot").read_text()
 
 
+def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
+    pytest.importorskip("graphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
+    status, out, error = tinyseq("draw", "trellis", "--out", "t[bold].dot")
+    assert (status, out.splitlines()[-1]) == (0, "saved t[bold].dot"), error
+    (tmp_path / "a [").mkdir()
+    assert tinyseq("draw", "trellis", "--out", "a [/a].dot")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "there"),
     [

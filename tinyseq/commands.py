@@ -25,7 +25,7 @@ lm = typer.Typer(no_args_is_help=True, help="Language models of characters: trai
 tag = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
 app.add_typer(lm, name="lm")
 app.add_typer(tag, name="tag")
-console = Console()
+console = Console(markup=False)  # brackets in the names of files are no markup
 
 READERS: dict[str, Reader[Any]] = {"conllu": conllu, "word-tag": word_tag, "two-column": two_column}
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -285,4 +285,4 @@ def doctor() -> None:
         try:
             console.print(f"{package} {importlib.metadata.version(package)}: {purpose}")
         except importlib.metadata.PackageNotFoundError:
-            console.print(f"{package} is missing; for {purpose}: pip install 'tinyseq\\[{extra}]'")
+            console.print(f"{package} is missing; for {purpose}: pip install 'tinyseq[{extra}]'")

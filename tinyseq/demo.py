@@ -91,9 +91,8 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "samples.txt", lambda path: path.write_text(samples, encoding="utf-8"))
     page = index_page(unrolled.svg(), trellis.svg(), (out / "loss.png").read_bytes(), trained.samples)
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
-    console.print(
-        f"\nWrote unrolled.svg, trellis.svg, loss.png and samples.txt; open [bold]{out / 'index.html'}[/bold]"
-    )
+    console.print("\nWrote unrolled.svg, trellis.svg, loss.png and samples.txt; open", end=" ")
+    console.print(str(out / "index.html"), style="bold")
 
 
 def spell_hello(console: Console) -> Any:
@@ -154,8 +153,8 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
     table.add_row("character trigram model", f"{trigram:.3f}", f"{math.exp(trigram):.2f}")
     console.print(table)
     for name, text in samples.items():
-        console.print(f"  [bold]{name}[/bold]: The", end=" ")
-        console.print(" ".join(text[:160].split()), markup=False, highlight=False)
+        console.print(f"  {name}", style="bold", end=": The ")
+        console.print(" ".join(text[:160].split()), highlight=False)
     return Trained(steps, losses, judged, trigram, samples)
 
 
@@ -175,7 +174,7 @@ def tag_python(console: Console) -> None:
         console.print(f"  {name:18s} {describe(tagger.fit(train).accuracy(held_out))}")
     words = tokens(LINE)
     for word, found in zip(words, taggers["trigram HMM"].tag(words), strict=True):
-        console.print(f"  {word:12s} {found}", markup=False, highlight=False)
+        console.print(f"  {word:12s} {found}", highlight=False)
 
 
 def decode(hmm: Any, words: list[str], console: Console) -> None:

@@ -101,6 +101,16 @@ def test_gradients_of_a_long_sequence_carry_the_upstream_gradient(upstream, plai
     assert slopes()[2].sum() == pytest.approx(2500 * upstream)
 
 
+def test_blocks_must_meet_to_the_last_digits(plainly, monkeypatch):
+    """A warm-up that is guessed too short, after which messages differ by 1e-8, is not long enough."""
+    monkeypatch.setattr(blocks, "memory", lambda *_: 8)  # then 24, then 72
+    model = HMM([1.0, 0.0], [[0.86, 0.14], [0.4, 0.6]], np.eye(2))  # two messages come together by 0.46 at each step
+    x = [None] * 3000 + [1]
+    found, wanted = model.posterior(x), plainly(model.posterior, x)
+    np.testing.assert_allclose(found.states, wanted.states, atol=1e-12)
+    assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-10)
+
+
 def test_an_impossible_long_sequence_is_still_named():
     model = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5, 0.0], [0.1, 0.9, 0.0]])
     x = np.zeros(3000, dtype=int)

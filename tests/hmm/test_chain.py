@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import chain, log_partition, messages
+from tinyseq.hmm import best_score, chain, log_partition, messages
 from tinyseq.hmm.semirings import (
     COUNT,
     LOG,
@@ -290,3 +290,11 @@ def test_shapes_that_do_not_fit_are_named(change, message):
 def test_k_best_of_none_is_refused():
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         KBest(0)
+
+
+@pytest.mark.parametrize("lengths", [[1.5, 2], [np.nan, 2], ["1", "2"], [True, False]])
+def test_lengths_are_whole_numbers(lengths):
+    tables = np.zeros(2), np.zeros((2, 2)), np.zeros((3, 2, 2))
+    for run in (chain, log_partition, best_score):
+        with pytest.raises(TypeError, match="lengths must be whole numbers, one for each sequence; got "):
+            run(*tables, lengths=lengths)

@@ -193,8 +193,22 @@ def test_the_report_says_what_happened(capsys):
 
 
 def test_the_wrong_number_of_steps_is_refused():
-    with pytest.raises(ValueError, match="restarts at least 1, got 5 and 0"):
-        HMM([1.0], [[1.0]], [[1.0]]).fit_em([[0]], max_steps=5, restarts=0)
+    model = HMM([1.0], [[1.0]], [[1.0]])
+    with pytest.raises(ValueError, match="restarts must be at least 1, got 0"):
+        model.fit_em([[0]], max_steps=5, restarts=0)
+    with pytest.raises(ValueError, match="max_steps must be at least 0, got -1"):
+        model.fit_em([[0]], max_steps=-1)
+    with pytest.raises(TypeError, match=r"max_steps must be a whole number, got 2\.5"):
+        model.fit_em([[0]], max_steps=2.5)
+
+
+def test_one_name_says_what_is_learned():
+    model = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    found, wanted = (model.fit_em([[0, 0, 1]], max_steps=2, learn=names).model for names in ("emission", ["emission"]))
+    np.testing.assert_array_equal(found.emission, wanted.emission)
+    np.testing.assert_array_equal(found.transition, model.transition)
+    with pytest.raises(ValueError, match="learn names 'emissions'; it may name initial, transition, emission, end"):
+        model.fit_em([[0]], learn="emissions")
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -39,6 +39,13 @@ def test_labels_must_be_as_many_as_symbols():
     for labels in (Y[:-1], [*Y[:-1], ["NN"]]):
         with pytest.raises(ValueError, match="X and y must have as many sequences"):
             HMMEstimator().fit(X, labels)
+        with pytest.raises(ValueError, match="X and y must have as many sequences"):
+            HMMEstimator().fit(X, Y).score(X, labels)
+
+
+def test_ids_are_not_negative():
+    with pytest.raises(ValueError, match="symbols that are numbers are ids from 0 on, got -1"):
+        HMMEstimator().fit([[0, -1]])
 
 
 @pytest.mark.parametrize("emission", ["diag", "full"])
@@ -72,6 +79,9 @@ def test_one_array_and_lengths_as_in_hmmlearn():
         found.score(x, lengths=[5, 7])
     with pytest.raises(ValueError, match="lengths must not be negative, got -1"):
         found.score(x, lengths=[14, -1])
+    for wrong in ([6.5, 6.5], 13, "13"):
+        with pytest.raises(TypeError, match="lengths must be a list of whole numbers, got "):
+            found.score(x, lengths=wrong)
     with pytest.raises(ValueError, match="lengths go with one array"):
         found.score(data, lengths=[5, 8])
 

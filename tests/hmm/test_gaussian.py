@@ -100,7 +100,13 @@ def test_gradients_reach_means_and_variances():
         (([0.0, 1.0], [1.0]), r"covariances must have shape \(2, 1\), as means are \(2, 1\); got \(1, 1\)"),
         (([0.0, 1.0], [1.0, 0.0]), r"covariances\[1\] is not symmetric with positive variances"),
         (([[0.0, 1.0]], [[[1.0, 2.0], [2.0, 1.0]]]), r"covariances\[0\] is not symmetric with positive variances"),
-        (([[0.0, 1.0]], [[[1.0, 0.5], [0.0, 1.0]]]), "not symmetric"),
+        (([[0.0, 1.0]] * 2, [np.eye(2), [[1.0, 0.5], [0.0, 1.0]]]), r"covariances\[1\] is not symmetric"),
+        (([0.0, np.nan], [1.0, 1.0]), r"means\[1, 0\] is nan, but must be finite"),
+        (([0.0, 1.0], [1.0, np.inf]), r"covariances\[1, 0\] is inf, but must be finite"),
+        ((np.zeros((2, 2, 2)), np.ones((2, 2))), r"means must have shape \(states, D\).*got \(2, 2, 2\)"),
+        (([0.0], [1.0], -1.0), "floor must not be negative, got -1"),
+        (([0.0, 1.0], [1.0, 1e-8]), r"covariances\[1\] has a variance of 1e-08, below the floor of 1e-06; give floor="),
+        (([[0.0, 1.0]], [[[1.0, 1.0], [1.0, 1.0 + 1e-9]]]), r"covariances\[0\] has a variance of .*below the floor"),
         ((0.0, 1.0), "means and covariances need an entry for each state"),
     ],
 )
@@ -146,3 +152,14 @@ def test_an_impossible_sequence_of_vectors_is_named():
     model = HMM([1.0, 0.0], [[0.0, 1.0], [0.0, 0.0]], Gaussian([0.0, 1.0], [1.0, 1.0]))
     with pytest.raises(ImpossibleSequenceError, match=r"can make the observation \[3.\] at position 2, and no path"):
         model.viterbi([1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_what_learning_finds_at_the_floor_is_a_model_again(full):
+    """Whatever the scale of the data: eigenvalues come back to within rounding of the largest of them."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(2, 3)), 5, axis=0) * [1e4, 1.0, 1e-4]
+    covariances = np.tile(1e8 * np.eye(3), (2, 1, 1)) if full else np.full((2, 3), 1e8)
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian(x[[0, 5]], covariances, floor=1e-6))
+    learned = start.fit_em(x, max_steps=5).model.emissions
+    assert Gaussian(learned.means, learned.covariances, learned.floor).full == full

@@ -83,3 +83,21 @@ def test_gaussian_emissions(kind):
     np.testing.assert_allclose(fitted.transition, other.transmat_, rtol=1e-9, atol=1e-12)
     found = HMM.from_hmmlearn(other).emissions.covariances
     np.testing.assert_allclose(fitted.emissions.covariances, found, rtol=1e-9, atol=1e-12)
+
+
+def test_a_model_of_counts_is_no_model_of_symbols():
+    other = hmmlearn.MultinomialHMM(2, n_trials=5, init_params="")
+    other.startprob_, other.transmat_, other.emissionprob_ = [0.5, 0.5], np.eye(2), np.eye(2)
+    with pytest.raises(TypeError, match="MultinomialHMM has no counterpart here; convert a CategoricalHMM"):
+        HMM.from_hmmlearn(other)
+
+
+@pytest.mark.parametrize("kind", ["diag", "full"])
+def test_small_variances_are_taken_as_they_are(kind):
+    other = hmmlearn.GaussianHMM(2, kind, init_params="")
+    other.n_features = 2
+    other.startprob_, other.transmat_, other.means_ = [0.5, 0.5], np.eye(2), np.eye(2)
+    other.covars_ = np.full((2, 2), 1e-9) if kind == "diag" else np.tile(1e-9 * np.eye(2), (2, 1, 1))
+    emission = HMM.from_hmmlearn(other).emissions
+    np.testing.assert_allclose(emission.covariances, other.covars_ if kind == "full" else np.full((2, 2), 1e-9))
+    assert 0 < emission.floor <= 1e-9

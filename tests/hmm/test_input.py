@@ -266,6 +266,8 @@ def test_an_impossible_sequence_is_reported_with_its_place():
     ("change", "message"),
     [
         ({"initial": [0.5, 0.6]}, r"initial sums to 1.1; it must sum to 1"),
+        ({"initial": [0.0, 0.0]}, r"initial sums to 0; it must sum to 1"),
+        ({"initial": ()}, r"initial must hold at least one table, P\(s_1\); got an empty tuple"),
         ({"initial": [0.5, np.nan]}, r"initial\[1\] is nan; probabilities lie between 0 and 1"),
         ({"transition": [[0.5, 0.5], [1.5, -0.5]]}, r"transition\[1, 1\] is -0.5"),
         ({"transition": [[0.5, 0.5], [0.3, 0.3]]}, r"transition\[1\] sums to 0.6"),
@@ -306,6 +308,9 @@ def test_states_must_be_as_long_as_the_observations(dna):
         dna.log_likelihood("ACG", states=[None])
     with pytest.raises(ValueError, match="2 is no state of this model"):
         dna.log_likelihood("A", states=[2])
+    for x, states in (("A", 5), (["A", "C"], 5), (["A", "CG"], [[0], 1])):
+        with pytest.raises(TypeError, match=r"states must hold None, a state or a set of states for each .* got [15]"):
+            dna.log_likelihood(x, states=states)
 
 
 def test_repr_says_what_it_is(dna):

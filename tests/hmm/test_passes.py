@@ -199,6 +199,29 @@ def test_a_chain_that_mixes_may_begin_where_its_observation_is_next_to_impossibl
         np.testing.assert_allclose(found.states.sum(axis=1), 1)
 
 
+def test_what_was_next_to_nothing_is_noticed_before_it_is_scaled_up():
+    """Numbers below 1e-308 have few digits, which dividing by the largest of them does not bring back."""
+    transition = np.log([[0.5, 0.3, 0.2], [0.3, 0.4, 0.3], [0.2, 0.2, 0.6]])
+    arcs = Arcs.of((np.array([np.log(0.5), np.log(0.5), -INF]),), transition, None)
+    emission = np.zeros((400, 3))
+    emission[0] = [-742.0, -741.0, 0.0]  # state 2 explains it best, and cannot be the first
+    rows, batch = Dense(emission), Ragged([400])
+    assert Scaled(arcs, rows).mixes
+    wanted = Exact(arcs, rows).forward(batch).log_likelihood
+    np.testing.assert_allclose(log_likelihood(arcs, rows, batch), wanted, rtol=1e-12)
+
+
+def test_a_lost_arc_that_makes_the_fifth_digit_is_not_missed():
+    """Two ways to the end: one of two arcs of e^-370, and one of an arc of e^-750, which no float can hold."""
+    transition = np.full((4, 4), -INF)
+    transition[0, 1] = transition[1, 2] = -370.0
+    transition[0, 3], transition[3, 2], transition[2, 0] = -750.0, 0.0, 0.0
+    arcs = Arcs.of((np.array([0.0, -INF, -INF, -INF]),), transition, None)
+    emission = np.array([[0.0, -INF, -INF, -INF], [-INF, 0.0, -INF, 0.0], [-INF, -INF, 0.0, -INF]])
+    found = log_likelihood(arcs, Dense(emission), Ragged([3]))
+    np.testing.assert_allclose(found, np.logaddexp(-740.0, -750.0), rtol=1e-12)
+
+
 def test_symbols_whose_probabilities_are_lost_in_a_float_are_not_missed():
     logs = np.array([[-1000.0, 0.0], [0.0, 0.0]])
     table, ids = Table(logs), np.array([0, 1, 0])

@@ -210,6 +210,7 @@ def test_no_name_can_break_a_plot(name):
         (lambda: plots.alignment([[1.0]], ["a"], []), "target must have 1"),
         (lambda: plots.gates({}), "one length, got none"),
         (lambda: plots.gates({"i": [[1.0]], "f": [[1.0], [1.0]]}), r"one length, got \[1, 2\]"),
+        (lambda: plots.gates({"i": [[[1.0]]]}, sequence=5), r"sequence must lie in \[0, 1\).*; got 5"),
         (lambda: plots.gates({"i": [1.0]}), "the gate 'i' must have values"),
         (lambda: plots.gates({"i": [[1.0]]}, symbols="ab"), "symbols must have 1"),
     ],
@@ -217,6 +218,13 @@ def test_no_name_can_break_a_plot(name):
 def test_what_cannot_be_drawn_is_a_clear_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_losses_that_have_exploded_are_drawn_without_perplexities():
+    (axes,) = drawn(plots.loss_curve([0, 1], [1000.0, 2.0])).axes
+    assert axes.get_ylim()[1] > 1000
+    assert not axes.child_axes
+    assert drawn(plots.loss_curve([0, 1], [3.0, 2.0])).axes[0].child_axes
 
 
 def test_no_global_state_is_touched():

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from tinyseq.hmm import HMM
+import tinyseq as ts
+from tinyseq.hmm import HMM, Gaussian
 from tinyseq.viz import automaton, trellis
 from tinyseq.viz.lattice import lattice, posteriors
 
@@ -71,6 +72,26 @@ def test_impossible_arcs_are_left_out_and_impossible_cells_are_zero():
     assert cells(dot)["t1_s1"][1] == "0"
     assert ("t1_s1", "t2_s0") not in edges(dot)
     assert ("t1_s0", "t2_s1") in edges(dot)
+
+
+def test_posteriors_of_a_model_of_tensors_are_those_of_its_values(cats):
+    tables = (np.log(part) for part in (cats.initial, cats.transition, cats.emission))
+    learner = HMM.from_logs(*(ts.tensor(part, requires_grad=True) for part in tables), symbols=cats.symbols)
+    assert cells(trellis(learner, SENTENCE, posterior=True).dot).keys() == cells(trellis(cats, SENTENCE).dot).keys()
+    grids = [lattice(model, SENTENCE, "log") for model in (learner, cats)]
+    np.testing.assert_allclose(*(posteriors(m, SENTENCE, grid) for m, grid in zip((learner, cats), grids, strict=True)))
+
+
+def test_densities_are_not_called_probabilities():
+    model = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([0.0, 5.0], [0.001, 0.001]))
+    density = np.exp(model.viterbi([0.0, 5.0]).log_prob)
+    assert density > 1
+    for semiring in ("max", "log"):
+        drawing = trellis(model, [0.0, 5.0], semiring=semiring)
+        assert f"density {density:.6g}" in drawing.dot
+        assert "probability" not in drawing.dot
+        assert "p(0 | 0) = 12.6" in drawing.dot
+        assert "P(0 | 0) = 12.6" not in str(drawing._tell()[1])
 
 
 def test_small_probabilities_are_shown_as_logs(cats):
@@ -337,6 +358,13 @@ def test_an_automaton_has_an_arc_for_each_possible_transition(cats):
     assert sorted(arcs) == sorted((f"s{i}", f"s{j}") for i in range(3) for j in range(3))
     assert dot.count("start") >= 3
     assert "cats 0.7" in dot
+
+
+def test_of_equally_probable_transitions_no_more_are_drawn_than_of_others():
+    model = HMM(np.full(40, 1 / 40), np.full((40, 40), 1 / 40), np.full((40, 2), 0.5))
+    dot = automaton(model).dot
+    assert len(re.findall(r"^\ts\d+ -> s\d+ \[", dot, re.MULTILINE)) == 160
+    assert "the 160 most probable of 1,600 transitions are drawn, from 0.025 up" in dot
 
 
 def test_of_many_transitions_of_an_automaton_the_most_probable_are_drawn_and_the_rest_is_told():

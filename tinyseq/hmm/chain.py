@@ -57,6 +57,7 @@ def chain(
 
     Raises:
         ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
 
     Example:
         >>> import tinyseq as ts
@@ -95,6 +96,7 @@ def messages(
 
     Raises:
         ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
 
     Example:
         >>> from tinyseq.hmm.semirings import MAX_PRODUCT
@@ -194,6 +196,8 @@ def checked(
         found = np.asarray(lengths)
         if found.shape != batch:
             raise ValueError(f"lengths must have shape {batch}, one for each sequence, got {found.shape}")
+        if found.size and found.dtype.kind not in "iu":
+            raise TypeError(f"lengths must be whole numbers, one for each sequence; got {found.tolist()}")
         if found.size and (found.min() < 0 or found.max() > emission.shape[0]):
             raise ValueError(
                 f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq import io
 from tinyseq.hmm.emissions import Categorical, Emission, Given
-from tinyseq.hmm.gaussian import Gaussian
+from tinyseq.hmm.gaussian import FLOOR, Gaussian
 from tinyseq.hmm.probabilities import plain
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _names(names: Any) -> Any:
 
 def from_hmmlearn(kind: type[Model], model: Any) -> Model:
     """`HMM.from_hmmlearn`."""
-    if hasattr(model, "emissionprob_"):
+    if hasattr(model, "emissionprob_") and type(model).__name__ != "MultinomialHMM":  # which sees counts of symbols
         return kind(model.startprob_, model.transmat_, model.emissionprob_)
     if getattr(model, "means_", np.empty(0)).ndim == 2:
         if model.covariance_type not in ("diag", "full"):
@@ -82,7 +82,8 @@ def from_hmmlearn(kind: type[Model], model: Any) -> Model:
         covariances = model.covars_  # hmmlearn gives full matrices for diagonal ones, too
         if model.covariance_type == "diag":
             covariances = np.diagonal(covariances, axis1=1, axis2=2)
-        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances))
+        least = max(float(np.linalg.eigvalsh(model.covars_).min()), 0.0)
+        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances, min(FLOOR, least)))
     if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")

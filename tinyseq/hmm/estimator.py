@@ -82,6 +82,7 @@ class HMMEstimator:
 
         Raises:
             ValueError: if there is nothing to learn from, or X, y and lengths do not fit each other.
+            TypeError: for lengths that are no whole numbers.
         """
         sequences = _sequences(X, lengths)
         if not sum(map(len, sequences)):
@@ -97,9 +98,7 @@ class HMMEstimator:
             return self
         if self._vectors():
             raise ValueError('labels can be counted with emission="categorical" only')
-        labels = _sequences(y, lengths)
-        if list(map(len, sequences)) != list(map(len, labels)):
-            raise ValueError("X and y must have as many sequences, and each of y as many states as X has symbols")
+        labels = _labels(y, lengths, sequences)
         self.hmm_ = HMM.from_labelled(
             [list(zip(x, states, strict=True)) for x, states in zip(sequences, labels, strict=True)],
             self.order,
@@ -123,6 +122,8 @@ class HMMEstimator:
         if not self._vectors():
             names = {symbol for x in sequences for symbol in x} - {None}
             if all(isinstance(name, int | np.integer) for name in names):
+                if min(names, default=0) < 0:
+                    raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
                 return HMM(initial, transition, _rows(rng, (size, self.n_features or max(names, default=0) + 1)))
             return HMM(initial, transition, _rows(rng, (size, len(names))), symbols=sorted(names, key=str))
         shape = (size, self.n_features_in_)
@@ -154,13 +155,17 @@ class HMMEstimator:
 
         Args:
             X, y, lengths: as for `fit`.
+
+        Raises:
+            ValueError: X and y do not fit each other.
         """
         sequences = _sequences(X, lengths)
         if y is None:
             return float(self._model().log_likelihood(sequences).sum())
+        labels = _labels(y, lengths, sequences)
         pairs = [
             pair
-            for decoding, states in zip(self._model().viterbi(sequences), _sequences(y, lengths), strict=True)
+            for decoding, states in zip(self._model().viterbi(sequences), labels, strict=True)
             for pair in zip(decoding.path, states, strict=True)
         ]
         return float(np.mean([found == wanted for found, wanted in pairs]))
@@ -233,11 +238,22 @@ def _sequences(x: Any, lengths: Sequence[int] | None) -> list[Any]:
         x = x[:, 0]
     if lengths is None:
         return [x]
-    if min(lengths, default=0) < 0:
-        raise ValueError(f"lengths must not be negative, got {min(lengths)}")
-    if sum(lengths) != len(x):
-        raise ValueError(f"lengths sum to {sum(lengths)}, but X has {len(x)} rows")
-    return np.split(x, np.cumsum(lengths)[:-1])
+    given = np.asarray(lengths)
+    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
+        raise TypeError(f"lengths must be a list of whole numbers, got {lengths!r}")
+    if given.min(initial=0) < 0:
+        raise ValueError(f"lengths must not be negative, got {given.min()}")
+    if given.sum() != len(x):
+        raise ValueError(f"lengths sum to {given.sum()}, but X has {len(x)} rows")
+    return np.split(x, np.cumsum(given)[:-1])
+
+
+def _labels(y: Any, lengths: Sequence[int] | None, sequences: list[Any]) -> list[Any]:
+    """The states of each sequence."""
+    labels = _sequences(y, lengths)
+    if list(map(len, sequences)) != list(map(len, labels)):
+        raise ValueError("X and y must have as many sequences, and each of y as many states as X has symbols")
+    return labels
 
 
 def _joined(parts: list[Any], x: Any) -> Any:

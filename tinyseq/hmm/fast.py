@@ -44,6 +44,7 @@ def log_partition(
 
     Raises:
         ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
 
     Example:
         >>> import numpy as np
@@ -77,6 +78,7 @@ def best_score(
 
     Raises:
         ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
 
     Example:
         >>> import tinyseq as ts

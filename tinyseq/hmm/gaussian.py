@@ -13,6 +13,7 @@ from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.tables import Dense, Scores
 
 LOG_2PI = float(np.log(2 * np.pi))
+FLOOR = 1e-6  # of variances, where it is not given
 
 
 class Gaussian:
@@ -23,10 +24,11 @@ class Gaussian:
     Args:
         means: (K, D), or (K,) if D = 1.
         covariances: variances (K, D) (or (K,)), or full covariances (K, D, D).
-        floor: no variance along any direction becomes smaller than this when learning.
+        floor: no variance along any direction may be smaller than this, and none becomes so when learning.
 
     Raises:
-        ValueError: for shapes that do not fit, and for covariances that are not positive definite.
+        ValueError: for shapes that do not fit, for numbers that are not finite, and for covariances that are not
+            positive definite, or below ``floor``.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -35,8 +37,12 @@ class Gaussian:
         [0, 0, 1, 1]
     """
 
-    def __init__(self, means: Any, covariances: Any, floor: float = 1e-6) -> None:
+    def __init__(self, means: Any, covariances: Any, floor: float = FLOOR) -> None:
         self.means, self.covariances = _columns(means), _columns(covariances)
+        if self.means.ndim != 2:
+            raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {self.means.shape}")
+        if not floor >= 0:
+            raise ValueError(f"floor must not be negative, got {floor}")
         self.states, self.size = self.means.shape
         self.full = self.covariances.ndim == 3
         self.floor = floor
@@ -45,15 +51,29 @@ class Gaussian:
             raise ValueError(
                 f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}"
             )
-        self._check_positive()
+        self._check_values()
 
-    def _check_positive(self) -> None:
+    def _check_values(self) -> None:
         values = plain(self.covariances)
+        for name, part in (("means", plain(self.means)), ("covariances", values)):
+            if not np.isfinite(part).all():
+                place = tuple(np.argwhere(~np.isfinite(part))[0].tolist())
+                raise ValueError(f"{name}{list(place)} is {part[place]}, but must be finite")
         least = np.linalg.eigvalsh(values).min(axis=-1) if self.full else values.min(axis=-1)
-        symmetric = np.allclose(values, values.swapaxes(-1, -2)) if self.full else True
-        if not (least > 0).all() or not symmetric:
-            state = int(np.argmin(least > 0)) if symmetric else "of some state"
+        good = least > 0
+        if self.full:
+            good &= np.isclose(values, values.swapaxes(-1, -2)).all(axis=(-1, -2))
+        if not good.all():
+            state = int(np.argmin(good))
             raise ValueError(f"covariances[{state}] is not symmetric with positive variances in every direction")
+        rounding = 1e-12 * values.reshape(self.states, -1).max(axis=1)
+        low = least + rounding < self.floor * (1 - 1e-6)  # which learning would widen, and the likelihood could fall
+        if low.any():
+            state = int(np.argmax(low))
+            raise ValueError(
+                f"covariances[{state}] has a variance of {least[state]:.3g}, below the floor of {self.floor:.3g}; "
+                "give floor= a smaller number"
+            )
 
     @property
     def parameters(self) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.hmm import convert
 from tinyseq.hmm.em import Fitted, baum_welch
 from tinyseq.hmm.estimate import Smoothing, labelled_tables
-from tinyseq.hmm.questions import Questions
+from tinyseq.hmm.questions import Questions, whole
 from tinyseq.hmm.reading import Reading
 
 
@@ -126,7 +126,7 @@ class HMM(Questions):
             restarts: how many starts; all but the first have random tables, with the zeros of this model. The likeliest
                 result is returned.
             rng: where their randomness comes from; a fresh generator by default.
-            learn: what is learned; the rest stays as it is.
+            learn: what is learned, a name or several; the rest stays as it is.
             callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
 
         Returns:
@@ -134,7 +134,9 @@ class HMM(Questions):
 
         Raises:
             ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
-            ValueError: for an unknown name in ``learn``, or a model made of scores that are no probabilities.
+            ValueError: for an unknown name in ``learn``, fewer than one start, or a model made of scores that are no
+                probabilities.
+            TypeError: for a number of steps or restarts that is not whole.
 
         Example:
             >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
@@ -142,17 +144,16 @@ class HMM(Questions):
             >>> fitted.converged, fitted.log_likelihoods[-1] > fitted.log_likelihoods[0]
             (True, True)
         """
-        unknown = set(learn) - {"initial", "transition", "emission", "end"}
+        learn = {learn} if isinstance(learn, str) else set(learn)
+        unknown = learn - {"initial", "transition", "emission", "end"}
         if unknown:
             raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name initial, transition, emission, end")
-        if max_steps < 0 or restarts < 1:
-            raise ValueError(f"max_steps must be at least 0 and restarts at least 1, got {max_steps} and {restarts}")
         return baum_welch(
             self,
             Reading(self, sequences, states),
-            max_steps=max_steps,
+            max_steps=whole("max_steps", max_steps, 0),
             tolerance=tolerance,
-            restarts=restarts,
+            restarts=whole("restarts", restarts, 1),
             rng=np.random.default_rng() if rng is None else rng,
             learn=frozenset(learn),
             callback=callback,

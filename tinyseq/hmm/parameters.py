@@ -196,6 +196,8 @@ def _taken(
 ) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
     """Copies of the arguments as tables; tensors stay tensors."""
     tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
+    if not tables:
+        raise ValueError("initial must hold at least one table, P(s_1); got an empty tuple")
     if emission is not None and not isinstance(emission, Emission):
         emission = _table(emission)
         if emission.ndim != 2:
@@ -241,7 +243,9 @@ def _check_rows(name: str, table: Table, end: Table | None) -> None:
         raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities lie between 0 and 1")
     sums = values.sum(axis=-1)
     tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # which rows that were float32 once keep
-    good = (np.abs(sums - 1) <= tolerance) | (sums == 0)
+    good = np.abs(sums - 1) <= tolerance
+    if sums.ndim:  # what begins with nothing could be no sequence
+        good |= sums == 0
     if end is not None:
         good |= np.abs(sums + plain(end) - 1) <= tolerance
     if not good.all():

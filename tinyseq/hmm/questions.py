@@ -192,8 +192,8 @@ class Questions(Parameters):
             `Drawn`: the observations, and the hidden states behind them.
 
         Raises:
-            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere, or to
-                where its transitions, one for each step, come to their end.
+            ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere, or never
+                stops, or to where its transitions, one for each step, come to their end.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -204,7 +204,7 @@ class Questions(Parameters):
         if length is None and (self.end is None or not (plain(self.end) > 0).any()):
             raise ValueError("a model without end never stops; pass a length")
         if length is not None:
-            length = _whole("length", length, 0)
+            length = whole("length", length, 0)
         rng = np.random.default_rng() if rng is None else rng
         ids = hidden_path(self._arcs(), length, rng, self.longest)
         path = [self.states[i] for i in ids.tolist()] if self.states.named else ids
@@ -233,7 +233,7 @@ class Questions(Parameters):
             >>> hmm.sample_posterior("aba", 2, np.random.default_rng(0))  # only one path explains it
             [['L', 'H', 'L'], ['L', 'H', 'L']]
         """
-        n = _whole("n", n, 0)
+        n = whole("n", n, 0)
         asked = Reading(self, x, states)
         asked.require_possible(log_likelihood(asked.arcs, asked.scores, asked.batch))
         rng = np.random.default_rng() if rng is None else rng
@@ -261,7 +261,7 @@ class Questions(Parameters):
             >>> [(d.path.tolist(), round(float(np.exp(d.log_prob)), 4)) for d in hmm.kbest([0, 1], 3)]
             [([0, 0], 0.1125), ([1, 1], 0.036), ([0, 1], 0.0225)]
         """
-        k = _whole("k", k, 1)
+        k = whole("k", k, 1)
         asked = Reading(self, x, states)
         ids, values = best_lists(asked.arcs, asked.scores, asked.batch, k)
         asked.require_possible(values[0])
@@ -300,7 +300,7 @@ class Questions(Parameters):
         return float(found[0]) if asked.one else found
 
 
-def _whole(name: str, value: Any, least: int) -> int:
+def whole(name: str, value: Any, least: int) -> int:
     """A whole number that is large enough.
 
     Raises:

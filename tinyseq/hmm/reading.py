@@ -33,6 +33,7 @@ class Reading:
 
     Raises:
         ValueError: for observations or states that the model does not know, or that do not fit each other.
+        TypeError: for observations or states that are no sequences.
     """
 
     def __init__(self, model: Parameters, x: Any, states: Any = None) -> None:
@@ -53,7 +54,7 @@ class Reading:
                 f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"
                 + (several if len(set(model.transition.shape)) == 1 else "")
             )
-        self.allowed = None if states is None else self._allowed([states] if self.one else list(states))
+        self.allowed = None if states is None else self._allowed(states)
         self._prepare()
 
     def _prepare(self) -> None:
@@ -63,7 +64,11 @@ class Reading:
         if self.allowed is not None:
             self.scores = Dense(np.where(self.allowed, self.all_scores(), -np.inf))
 
-    def _allowed(self, known: list[Any]) -> Array:
+    def _allowed(self, states: Any) -> Array:
+        known = [states] if self.one or not hasattr(states, "__len__") else list(states)
+        for part in known:
+            if part is not None and not hasattr(part, "__len__"):
+                raise TypeError(f"states must hold None, a state or a set of states for each step of x; got {part!r}")
         if len(known) == len(self.rows.lengths):
             known = [[None] * n if part is None else part for part, n in zip(known, self.rows.lengths, strict=True)]
         if [len(part) for part in known] != self.rows.lengths:

@@ -22,10 +22,12 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
         longest: for how many steps there are transitions; None for any number.
 
     Raises:
-        ValueError: if the path comes to a history that leads nowhere, or there are no transitions for so many steps.
+        ValueError: if the path comes to a history that leads nowhere, or from which it cannot stop, or there are no
+            transitions for so many steps.
     """
     history, end = arcs.order - 1, np.exp(arcs.end)
     path: list[int] = []
+    can_stop = _leading_to_a_stop(arcs) if length is None and longest is None else None
     while length is None or len(path) < length:
         if len(path) == longest:
             raise ValueError(f"transition has tables for sequences up to {longest} steps; the one drawn is longer")
@@ -35,9 +37,22 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
         if not (row > -np.inf).any():
             raise ValueError(f"after the states {known} the model leads nowhere; drew {len(path)} states so far")
         path.append(int(draw(np.exp(row - row.max()), rng)))
+        if can_stop is not None and len(path) >= history and not can_stop[tuple(path[-history:])]:
+            raise ValueError(f"no state that can stop follows the states {path[-history:]}; pass a length")
         if length is None and rng.random() < end[path[-1]]:
             break
     return np.array(path, dtype=np.intp)
+
+
+def _leading_to_a_stop(arcs: Arcs) -> Array:
+    """Which histories, the last n - 1 states, can stop or lead on to one that can."""
+    possible = arcs.tables[-1].reshape((len(arcs.end),) * arcs.order) > -np.inf
+    found = np.broadcast_to(arcs.end > -np.inf, possible.shape[:-1])
+    while True:
+        more = found | (possible & found).any(axis=-1)
+        if (more == found).all():
+            return more
+        found = more
 
 
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:

@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.hmm.hmm import HMM
 from tinyseq.viz.canvas import Canvas, Point, straight
 from tinyseq.viz.drawing import Drawing
-from tinyseq.viz.lattice import Floats, plain
+from tinyseq.viz.lattice import Floats, floats
 from tinyseq.viz.style import ACCENT, LINE, MUTED, PAPER, QUIET, STATE, Paint, Text, clean, label_size, number, small
 
 MOST_STATES = 40
@@ -34,7 +34,7 @@ def automaton(hmm: HMM) -> Drawing:
         >>> automaton(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]))
         Drawing('2 states')
     """
-    transition = plain(hmm.transition)
+    transition = floats(hmm.transition)
     if hmm.order != 2 or transition.ndim != 2:
         raise ValueError("an automaton is drawn for models of order 2 whose transitions are the same at every step")
     count = len(transition)
@@ -64,24 +64,22 @@ class _Painter:
             self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
         self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
-            for state, probability in enumerate([] if table is None else plain(table).tolist()):
+            for state, probability in enumerate([] if table is None else floats(table).tolist()):
                 if probability >= SMALLEST:
                     self._outside(name, state, probability, color)
         return self.canvas.drawing()
 
     def _transitions(self) -> None:
         """An arc for each transition, as far as arcs and their numbers can be told apart."""
-        possible, least = int((self.transition >= SMALLEST).sum()), SMALLEST
+        possible = int((self.transition >= SMALLEST).sum())
         most = max(MOST_ARCS, MOST_ARCS_EACH * self.count)
-        if possible > most:
-            least = float(np.sort(self.transition, axis=None)[-most])
-        drawn = np.argwhere(self.transition >= least).tolist()
+        likeliest = np.argsort(-self.transition, axis=None, kind="stable")[: min(possible, most)]
+        drawn = [divmod(place, self.count) for place in sorted(likeliest.tolist())]
         for tail, head in drawn:
             (self._loop if tail == head else self._arc)(tail, head)
         if len(drawn) < possible:
-            words = small(
-                f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {number(least)} up"
-            )
+            least = number(min(float(self.transition[arc]) for arc in drawn))
+            words = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {least} up")
             below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
             self.canvas.text("note", Point(0.0, -below), [words])
 
@@ -89,7 +87,7 @@ class _Painter:
         lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
         symbols = list(self.hmm.symbols)
         if symbols:
-            emission = plain(self.hmm.emission)[state]
+            emission = floats(self.hmm.emission)[state]
             for symbol in np.argsort(-emission, kind="stable")[:MOST_SYMBOLS].tolist():
                 if emission[symbol] >= SMALLEST:
                     lines.append(small(f"{clean(symbols[symbol], limit=12)} {number(float(emission[symbol]))}"))

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.tensor import Tensor
 from tinyseq.hmm.chain import messages
 from tinyseq.hmm.emissions import Given
+from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
+from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.semirings import LOG, MAX
 from tinyseq.viz.style import clean, number
 
@@ -41,6 +42,7 @@ class Lattice(NamedTuple):
         impossible: how many have none because they are impossible at every step, in a model of order 3 or more.
         order: n.
         symbols: what was observed.
+        density: whether the emissions are densities, which may exceed 1, and no probabilities.
     """
 
     cells: list[dict[int, History]]
@@ -54,6 +56,7 @@ class Lattice(NamedTuple):
     impossible: int
     order: int
     symbols: list[str]
+    density: bool = False
 
     @property
     def incoming(self) -> Floats:
@@ -110,8 +113,8 @@ def lattice(
     _check_size(length, len(hmm.states) if hmm.order == 2 else 1)
     with no_grad():
         initial, logs, stop = hmm._logs
-        tables, transition = [plain(table) for table in initial], plain(logs)
-        end = None if stop is None else plain(stop)
+        tables, transition = [floats(table) for table in initial], floats(logs)
+        end = None if stop is None else floats(stop)
     emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
     steps = [*tables, *(transition if transition.ndim > hmm.order else [transition] * length)][:length]
     with no_grad():
@@ -130,7 +133,8 @@ def lattice(
         symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
-    return _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
+    filled = _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
+    return filled._replace(density=isinstance(hmm.emissions, Gaussian))
 
 
 def _check_size(steps: int, rows: int) -> None:
@@ -221,14 +225,14 @@ def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
             names = [[hmm.states[state]] for state in history]
             known.append([*[None] * before, *names, *[None] * (len(grid.cells) - t - 1)])
     one = list(x) if isinstance(x, str) else x
-    values = np.asarray(hmm.log_likelihood([one] * len(places), states=known))
+    values = floats(hmm.log_likelihood([one] * len(places), states=known))
     found[tuple(np.transpose(places))] = np.exp(values - likelihood)
     return found
 
 
-def plain(table: Any) -> Floats:
-    """The values of a table of probabilities."""
-    values: Floats = np.asarray(table.numpy() if isinstance(table, Tensor) else table, dtype=np.float64)
+def floats(table: Any) -> Floats:
+    """The values of an array or a tensor, in float64."""
+    values: Floats = np.asarray(plain(table), dtype=np.float64)
     return values
 
 

@@ -121,6 +121,7 @@ class _Painter:
         }
         self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
         self.of = "s" if grid.order == 2 else "h"
+        self.p, self.name = ("p", "density") if grid.density else ("P", "probability")  # of observations
         self.semiring = semiring
         self.paths = paths
         self.shade = shade
@@ -187,14 +188,14 @@ class _Painter:
         whole = f"over {self.of} of score({self.of}, {self.steps}){stopping} = {self._score(self.grid.total)}"
         if self.semiring == "max":
             return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
-        return f"{ln}P({' '.join(self.grid.symbols)}) = {joined} {whole}"
+        return f"{ln}{self.p}({' '.join(self.grid.symbols)}) = {joined} {whole}"
 
     def _recurrence(self, t: int, row: int) -> str:
         """How the score of a cell comes about, with its numbers."""
         ln, times, joined = self._signs()
         score, emission = self._score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
         name, state = self.names[t, row], self.newest[t, row]
-        rule = f"score({name}, {t + 1}) = {ln}P({self.grid.symbols[t]} | {state}){times}"
+        rule = f"score({name}, {t + 1}) = {ln}{self.p}({self.grid.symbols[t]} | {state}){times}"
         if not t:
             begin = self._factor(self.grid.initial[row])
             return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
@@ -237,7 +238,7 @@ class _Painter:
         lines = [Text(self.names[t, state], bold=True), Text(self._score(self.grid.scores[t, state]))]
         if self.count <= 9:
             emission = number(_exp(self.grid.emission[t, state]))
-            lines.append(small(f"P({self.grid.symbols[t]} | {self.newest[t, state]}) = {emission}"))
+            lines.append(small(f"{self.p}({self.grid.symbols[t]} | {self.newest[t, state]}) = {emission}"))
         if self.shade is not None:
             lines.append(small(f"posterior {number(self.shade[t, state])}"))
         return lines
@@ -345,9 +346,9 @@ class _Painter:
         """The recurrence, in words."""
         joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
         if self.grid.order == 2:
-            return f"score(s, t) = P(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
+            return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
         rest = f"; h is the last {self.grid.order - 1} states, s the newest of them, and h′ those before s"
-        return f"score(h, t) = P(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
+        return f"score(h, t) = {self.p}(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
 
     def _caption(self, heading: str) -> None:
         """Heading above, results below, all flush left."""
@@ -371,12 +372,12 @@ class _Painter:
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":
-            return [Text(f"sum over all paths: {_total(self.grid.total)}", bold=True)]
+            return [Text(f"sum over all paths: {_total(self.grid.total, self.name)}", bold=True)]
         lines = []
         for rank, path in enumerate(self.paths):
             name = "best path" if rank == 0 else f"{rank + 1}. best"
             words = " → ".join(path.states) if self.steps <= 20 else f"{self.steps} states"
-            lines.append(Text(f"{name}: {words}, {_total(path.log_prob)}", color=path.color, bold=rank == 0))
+            lines.append(Text(f"{name}: {words}, {_total(path.log_prob, self.name)}", color=path.color, bold=rank == 0))
         return lines
 
 
@@ -385,7 +386,7 @@ def _exp(log_score: float) -> float:
     return math.exp(log_score) if log_score < 700 else math.inf
 
 
-def _total(log_score: float) -> str:
+def _total(log_score: float, name: str) -> str:
     if math.log(SMALLEST) < log_score < -math.log(SMALLEST):
-        return f"probability {number(_exp(log_score), 6)}"
-    return f"log probability {number(log_score, 6)}"
+        return f"{name} {number(_exp(log_score), 6)}"
+    return f"log {name} {number(log_score, 6)}"

@@ -160,6 +160,8 @@ def _perplexity_axis(axes: "Axes") -> None:
     low, high = axes.get_ylim()
     low = max(low, 0.0)
     axes.set_ylim(low, high)
+    if high > 700:  # whose exponential is no number any more
+        return
     right = axes.secondary_yaxis("right", functions=(lambda loss: loss, lambda loss: loss))
     right.yaxis.set_major_locator(
         FixedLocator([math.log(value) for value in _round_values(math.exp(low), math.exp(high))])

@@ -191,7 +191,7 @@ def gates(
         title: the heading.
 
     Raises:
-        ValueError: no gates, or gates of different lengths.
+        ValueError: no gates, gates of different lengths, or no such sequence.
 
     Example:
         >>> import tinyseq as ts
@@ -220,7 +220,11 @@ def _of_sequence(value: Floats, name: str, sequence: int) -> Floats:
     """A gate's values (T, H) in one sequence of a batch."""
     if value.ndim not in (2, 3) or not value.size:
         raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
-    return value if value.ndim == 2 else value[:, :, sequence]
+    if value.ndim == 2:
+        return value
+    if not 0 <= sequence < value.shape[2]:
+        raise ValueError(f"sequence must lie in [0, {value.shape[2]}), the sequences of the batch; got {sequence}")
+    return value[:, :, sequence]
 
 
 def alignment(
