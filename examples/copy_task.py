@@ -6,7 +6,7 @@ symbols again in their order. All that it says depends on what it heard more tha
     python examples/copy_task.py [FOLDER [SEED]]
 
 Expected: who does not know the symbols gets 25 % right. LSTM and GRU say at least 95 % right, and the plain RNN at most
-60 %. About 25 seconds. With the seeds 0 to 4, LSTM and GRU said all right, and the RNN 24 to 38 %. With
+60 %. About half a minute. With the seeds 0 to 4, LSTM and GRU said all right, and the RNN 24 to 38 %. With
 TINYSEQ_EXAMPLE_QUICK=1, a silence of 20 steps and 2 symbols: the GRU says at least 95 % right, the RNN at most 80 %.
 
 Writes copy_task.png into FOLDER (by default the current one) if matplotlib is installed; see adding_problem.py for what

@@ -7,7 +7,7 @@ itself. It invents names, and they look like what they are to name: classes begi
     python examples/generate_names.py
 
 Expected: of 300 invented class names at least 65 % begin with a capital (of the real ones 76 % do), and of 300
-function names at most 10 %; about ten seconds. With TINYSEQ_EXAMPLE_QUICK=1 the same of 100, less readable, names.
+function names at most 10 %; under half a minute. With TINYSEQ_EXAMPLE_QUICK=1 the same of 100, less readable, names.
 """
 
 import os

@@ -8,7 +8,7 @@ layers, and both ways with a CRF, which decides about all labels of a line toget
     python examples/tag_source.py
 
 Expected: of the labels of whole files that none of them has learnt from, the baseline has at least 80 % right, the
-network that reads both ways at least 90 %, and each network more than the baseline; about 40 seconds.
+network that reads both ways at least 90 %, and each network more than the baseline; about a minute.
 With TINYSEQ_EXAMPLE_QUICK=1, on a tenth of the data: the baseline at least 70 %, reading both ways at least 80 %.
 """
 

@@ -15,6 +15,8 @@ all states but one, in practice, need no logs. Only the largest entry must stay 
 state that explains the observation best can be entered, so it shrinks by no more than the smallest transition.
 """
 
+import math
+
 import numpy as np
 
 from tinyseq.backend import Array
@@ -211,17 +213,20 @@ class Scaled:
 
 
 def product(a: Array, b: Array) -> Array:
-    """Matrix products (R, M, H) @ (R, H, N), those of middle size in pieces.
+    """Matrix products (R, M, H) @ (R, H, N), those of middle size in pieces that BLAS does in one thread.
 
-    BLAS would share out such products among threads. That saves little time, and costs up to twenty times as much while
-    other processes want the processors, as the threads wait for each other at every product.
+    It would share them out, and its threads wait for each other at every product. On idle processors that is faster;
+    but where other processes want them, a product then takes as long as the system lets a process wait.
     """
-    work = a.shape[2] * b.shape[2]
-    if not ALONE < a.shape[1] * work <= 32 * ALONE:
+    inner = a.shape[2]
+    if not ALONE < a.shape[1] * inner * b.shape[2] <= 32 * ALONE:
         return np.matmul(a, b)
-    out, some = np.empty((len(a), a.shape[1], b.shape[2])), max(1, ALONE // work)
-    for i in range(0, a.shape[1], some):
-        np.matmul(a[:, i : i + some], b, out=out[:, i : i + some])
+    out = np.empty((len(a), a.shape[1], b.shape[2]))
+    rows = max(1, min(a.shape[1], math.isqrt(ALONE // inner)))  # square pieces read least for what they compute
+    columns = max(1, ALONE // (rows * inner))
+    for i in range(0, a.shape[1], rows):
+        for j in range(0, b.shape[2], columns):
+            np.matmul(a[:, i : i + rows], b[..., j : j + columns], out=out[:, i : i + rows, j : j + columns])
     return out
 
 

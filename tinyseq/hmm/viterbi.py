@@ -16,7 +16,7 @@ from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Arcs, Scores
 
 BUFFER = 1 << 17  # numbers that are added and compared at a time
-FEW = 40  # states among which the best is found faster by comparing them all
+FEW = 40  # states among which the best is found by comparing them all
 
 
 def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None = None) -> tuple[Array, Array]:
@@ -89,7 +89,7 @@ def extended(message: Array, table: Array) -> Array:
 
 
 def lowest_best(scores: Array, axis: int = 0) -> Array:
-    """``np.argmax(scores, axis=0)``, up to twice as fast: a search whose outcome no processor could foresee is slow."""
+    """``np.argmax(scores, axis=0)``, without a search for few states, as no processor foresees the outcome of one."""
     if len(scores) > FEW:
         return scores.argmax(axis=axis)
     rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest
