@@ -92,9 +92,21 @@ def test_numbers_that_numpy_lacks_are_named(tmp_path):
         ({"a": np.array(["x"])}, None, "got <U1 under 'a'"),
         ({"a": np.ones(2) * 1j}, None, "got complex128 under 'a'"),
         ({1: np.ones(2)}, None, "got float64 under 1"),
+        ({"a": np.ones(2, dtype=np.longdouble)}, None, "real numbers by name, got (float128|float96) under 'a'"),
+        ({"__metadata__": np.ones(2)}, None, "'__metadata__', a name that safetensors keeps for itself; call it other"),
         ({"a": np.ones(2)}, {"f": print}, "metadata must be what JSON can hold: .*builtin_function"),
     ],
-    ids=["module", "list", "nested", "strings", "complex", "number as name", "function as metadata"],
+    ids=[
+        "module",
+        "list",
+        "nested",
+        "strings",
+        "complex",
+        "number as name",
+        "longdouble",
+        "reserved",
+        "function as metadata",
+    ],
 )
 def test_what_cannot_be_saved_is_named_and_leaves_the_old_file(tmp_path, state, metadata, message):
     path = tmp_path / "m.safetensors"
@@ -102,6 +114,27 @@ def test_what_cannot_be_saved_is_named_and_leaves_the_old_file(tmp_path, state, 
     with pytest.raises(TypeError, match=message):
         ts.save(state, path, metadata)
     assert list(ts.load(path)) == ["old"]
+
+
+def test_a_bit_that_has_changed_is_noticed(tmp_path):
+    path = tmp_path / "m.safetensors"
+    ts.save({"b": np.arange(5.0), "a": np.arange(3, dtype="f4")[::-1]}, path, {"kind": "x"})
+    whole = path.read_bytes()
+    assert ts.load(path)["a"].tolist() == [2, 1, 0]
+    for place in range(len(whole) - 5 * 8 - 3 * 4, len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with pytest.raises(ModelFileError, match="damaged, for its numbers are not those that were saved"):
+            ts.load(path)
+
+
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2"])
+def test_short_floats_of_pytorch_are_named(tmp_path, dtype):
+    torch = oracle("torch")
+    from safetensors.torch import save_file
+
+    save_file({"w": torch.ones(2).to(getattr(torch, dtype))}, tmp_path / "m.safetensors")
+    with pytest.raises(ModelFileError, match=r"numbers that NumPy lacks .*; save them as float32"):
+        ts.load(tmp_path / "m.safetensors")
 
 
 def test_a_folder_is_no_model_file(tmp_path):

@@ -93,6 +93,13 @@ def is_array(value: object) -> bool:
     return type(value) in NAMESPACES or (hasattr(value, "__array_namespace__") and not isinstance(value, np.generic))
 
 
+def forget(name: str) -> None:
+    """Forget an extension, in all namespaces that have looked it up."""
+    EXTENSIONS.pop(name, None)
+    for found in NAMESPACES.values():
+        vars(found).pop(name, None)
+
+
 def extension(function: Callable[..., Any]) -> Callable[..., Any]:
     """Register ``function(xp, ...)`` under its name in every namespace."""
     EXTENSIONS[function.__name__] = function

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from glob import escape
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
+CHECKSUM = "crc32"  # in the metadata of a file, besides what was given
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -98,10 +100,14 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
         raise TypeError(f"state must be a dictionary of arrays by name, got {type(state).__name__}{cure}")
     arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
     for name, array in arrays.items():
-        if not isinstance(name, str) or array.dtype.kind not in "biuf":
+        if not isinstance(name, str) or array.dtype.kind not in "biuf" or array.itemsize > 8:
             raise TypeError(f"state must hold arrays of real numbers by name, got {array.dtype} under {name!r}")
+        if name == "__metadata__":
+            raise TypeError(
+                "state has an entry '__metadata__', a name that safetensors keeps for itself; call it otherwise"
+            )
     try:
-        header = {"tinyseq": json.dumps(dict(metadata or {}))}
+        header = {"tinyseq": json.dumps({**(metadata or {}), CHECKSUM: _checksum(arrays)})}
     except TypeError as error:
         raise TypeError(f"metadata must be what JSON can hold: {error}") from error
     contents = safetensors.save(arrays, header)  # save_file makes a temporary file of its own, which a kill would leave
@@ -164,12 +170,14 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         metadata = json.loads(header.get("tinyseq", "{}"))
-    except TypeError as error:  # NumPy has no bfloat16
+    except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no numbers of 8 bits
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
+    if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
+        raise ModelFileError(f"{path}: damaged, for its numbers are not those that were saved")
     if kind is not None and metadata.get("kind") != kind:
         raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
     return arrays, metadata
@@ -193,6 +201,15 @@ def check_sizes(settings: Mapping[str, Any], arrays: Arrays) -> None:
         size = settings.get(name, 0)
         if isinstance(size, int) and size > largest:
             raise ValueError(f"{name} is {size}, but no array has more than {largest} rows or columns")
+
+
+def _checksum(arrays: Arrays) -> str:
+    """Tells whether a bit has changed since a file was written; safetensors itself does not."""
+    total = 0
+    for name in sorted(arrays):
+        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)
+        total = zlib.crc32(array.tobytes(), zlib.crc32(name.encode(), total))
+    return f"{total:08x}"
 
 
 def _detached(value: Any) -> Any:

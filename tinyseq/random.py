@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-_GENERATOR: ContextVar[np.random.Generator] = ContextVar("tinyseq_generator")
+_REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `replayed`
+_seeded: np.random.Generator | None = None  # one for all threads and all cells of a notebook, as PyTorch's
 
 
 def generator() -> np.random.Generator:
     """The generator that initialisers and dropout draw from."""
-    try:
-        return _GENERATOR.get()
-    except LookupError:
-        return manual_seed(None)
+    replay = _REPLAY.get(None)
+    return replay if replay is not None else _seeded if _seeded is not None else manual_seed(None)
 
 
 def manual_seed(seed: int | None) -> np.random.Generator:
@@ -29,9 +28,9 @@ def manual_seed(seed: int | None) -> np.random.Generator:
         >>> bool((ts.nn.Linear(2, 1).weight.numpy() == first).all())
         True
     """
-    fresh = np.random.default_rng(seed)
-    _GENERATOR.set(fresh)
-    return fresh
+    global _seeded
+    _seeded = np.random.default_rng(seed)
+    return _seeded
 
 
 def state() -> Any:
@@ -44,8 +43,8 @@ def replayed(earlier: Any) -> Iterator[None]:
     """Inside the block, random numbers come again as they came after `state` gave ``earlier``."""
     again = np.random.default_rng()
     again.bit_generator.state = earlier
-    token = _GENERATOR.set(again)
+    token = _REPLAY.set(again)
     try:
         yield
     finally:
-        _GENERATOR.reset(token)
+        _REPLAY.reset(token)

@@ -72,6 +72,11 @@ def test_infinities_that_were_given_are_no_anomaly():
         y = ts.logsumexp(x) + ts.max(x * 2.0)
         y.backward()
     assert x.grad.tolist() == [3.0, 0.0]
+    mask = np.array([True, False])
+    with ts.detect_anomaly():
+        ts.logsumexp(ts.where(mask, x, -np.inf)).backward()
+        with pytest.raises(AnomalyError, match="log made 1 of 2 values not finite"):
+            ts.where(mask, ts.log(leaf([0.0, 1.0])), -np.inf)
 
 
 def test_whole_numbers_and_several_outputs_pass():

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.autograd.op import op
 
 
 def leaf(values, **settings):
@@ -257,3 +258,46 @@ def test_arguments_that_are_too_many_or_given_twice_are_refused():
     x = leaf([1, 2])
     raises(TypeError, r"split takes 1 tensors and 2 settings .*, got 4 arguments", ts.split, x, 2, 0, 7)
     raises(TypeError, "split got sections= twice, by its place and by its name", ts.split, x, 2, sections=1)
+
+
+@pytest.mark.parametrize("name", ["view", "unsqueeze", "clone", "data", "cuda", "numel"])
+def test_habits_of_pytorch_end_in_the_cure(name):
+    x = leaf([1.0])
+    raises(AttributeError, rf"'Tensor' object has no attribute '{name}'; use ", lambda: getattr(x, name))
+    assert not hasattr(x, name)
+    raises(
+        AttributeError, r"'Parameter' object has no attribute 'nonsense'$", lambda: ts.nn.Linear(1, 1).weight.nonsense
+    )
+
+
+def test_several_tensors_where_one_is_expected():
+    layer, head = ts.nn.RNN(2, 3), ts.nn.Linear(3, 1)
+    for call in (lambda: head(layer(ts.ones(4, 1, 2))), lambda: ts.tensor([leaf([1.0]), leaf([2.0])])):
+        raises(TypeError, "expected one tensor, got a .* of 2; join tensors with ts.stack.*output, state = rnn", call)
+    assert ts.tensor([ts.ones(1), ts.zeros(1)]).tolist() == [[1.0], [0.0]]
+
+
+def test_a_loss_is_printed_as_a_number():
+    loss = (leaf([1.0, 2.0]) ** 2).sum()
+    assert f"{loss:.3f} {loss:6.1e}" == "5.000 5.0e+00"
+    assert f"{loss}" == str(loss)
+    assert f"{ts.tensor([1.0, 2.0])}" == str(ts.tensor([1.0, 2.0]))
+
+
+def test_an_op_of_a_notebook_may_be_declared_again():
+    """A cell that is run twice; what the array libraries remember of the first is forgotten."""
+    from tinyseq.autograd.op import OPS
+
+    cell = """
+from tinyseq.autograd.op import op
+twice = op("cell_example", forward=lambda xp, x: {factor} * x, vjp=lambda xp, g: {factor} * g)
+again = op("user_{factor}_example", forward=lambda xp, x: xp.cell_example(x), vjp=lambda xp, g: xp.cell_example(g))
+"""
+    for factor in (2, 3):
+        space = {"__name__": "__main__"}
+        exec(cell.format(factor=factor), space)
+        x = leaf([1.0])
+        space["again"](x).backward()
+        assert (space["twice"](x).tolist(), space["again"](x).tolist(), x.grad.tolist()) == ([factor],) * 3
+    assert OPS["cell_example"].module == "__main__"
+    raises(ValueError, "'cell_example' is declared already, in __main__; choose", op, "cell_example", lambda xp, x: x)

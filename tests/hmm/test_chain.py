@@ -298,3 +298,8 @@ def test_lengths_are_whole_numbers(lengths):
     for run in (chain, log_partition, best_score):
         with pytest.raises(TypeError, match="lengths must be whole numbers, one for each sequence; got "):
             run(*tables, lengths=lengths)
+
+
+def test_a_semiring_by_its_name_is_refused():
+    with pytest.raises(TypeError, match=r"semiring must be one of tinyseq\.hmm\.semirings, such as LOG.*, got 'log'"):
+        chain(np.zeros(2), np.zeros((2, 2)), np.zeros((3, 2)), semiring="log")

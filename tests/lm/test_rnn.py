@@ -148,3 +148,20 @@ def test_a_text_shorter_than_a_batch_and_a_window_is_learnt():
 def test_a_symbol_outside_the_vocabulary_is_named():
     with pytest.raises(ValueError, match="symbol 'x' at position 2"):
         RNNLM("helo").nats("hex")
+
+
+def test_a_run_that_nobody_reads_warns_that_nothing_was_learnt():
+    model = RNNLM("helo", hidden_size=4)
+    with pytest.warns(UserWarning, match="fit has learnt nothing, as nobody read its reports; write `for report in"):
+        model.fit("hello", steps=3)
+    with pytest.raises(ValueError, match="the text has 0 symbols"):
+        model.fit("", steps=3)
+    next(model.fit("hello", steps=3))
+
+
+def test_a_checkpoint_of_another_batch_is_refused(tmp_path):
+    pytest.importorskip("safetensors", reason="safetensors is not installed")
+    path, text = tmp_path / "run.safetensors", "hello" * 20
+    list(RNNLM("helo", hidden_size=4).fit(text, steps=2, window=4, batch=2, checkpoint=path))
+    with pytest.raises(ModelFileError, match="its text was read in 2 places, but this run reads in 3"):
+        next(RNNLM("helo", hidden_size=4).fit(text, steps=4, window=4, batch=3, checkpoint=path))

@@ -187,3 +187,14 @@ def test_the_norm_has_its_root():
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_generator_that_was_read_before_is_told():
+    layer = ts.nn.Linear(1, 1)
+    parameters = layer.parameters()
+    optimizer = ts.optim.SGD(parameters, lr=0.1)
+    layer(ts.ones(1, 1)).sum().backward()
+    with pytest.warns(UserWarning, match="nothing to clip: parameters has been read to its end before; give a list"):
+        assert ts.nn.clip_grad_norm_(parameters, 0.1) == 0.0
+    assert ts.nn.clip_grad_norm_(optimizer.parameters, 0.1) > 1
+    assert ts.nn.clip_grad_norm_([], 0.1) == 0.0

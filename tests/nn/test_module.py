@@ -152,6 +152,11 @@ def test_modules_in_a_plain_list_are_an_error_and_not_forgotten():
 
     with pytest.raises(TypeError, match=r"Stack\.layers is a list of modules.*neither be trained.*ts\.nn\.ModuleList"):
         ts.optim.SGD(Stack().parameters(), lr=0.1)
+    for inside in ([[ts.nn.Linear(1, 1)]], {ts.nn.Linear(1, 1)}, {"a": (ts.nn.Linear(1, 1),)}):
+        model = Stack()
+        model.layers = inside
+        with pytest.raises(TypeError, match=r"Stack\.layers is a (list|set|dict) of modules or parameters"):
+            model.state_dict()
 
 
 def test_lists_of_lists_have_pytorchs_names():

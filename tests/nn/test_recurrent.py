@@ -269,3 +269,29 @@ def test_a_state_takes_the_dtype_of_the_weights(name):
     assert output.dtype == np.float32
     output.sum().backward()
     assert h.grad.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("after", "found"), [(lambda h: h, "Tensor"), (lambda h: (h, h), "tuple of 2"), (lambda h: [h], "list")]
+)
+def test_a_step_that_returns_another_number_of_states_is_an_error(after, found):
+    class Mine(ts.nn.RNN):
+        def step(self, z, states, weight_hh, bias_hh):
+            return after(super().step(z, states, weight_hh, bias_hh)[0])
+
+    with pytest.raises(TypeError, match=rf"Mine\.step must return a tuple of states = 1 tensors, .* got {found}$"):
+        Mine(2, 3)(ts.ones(4, 1, 2))
+
+
+def test_states_are_named_with_the_shapes_that_were_given():
+    x = ts.ones(4, 2)
+    with pytest.raises(
+        ValueError, match=r"state h must have shape \(1, 3\) \(layers \* directions, H\), got \(1, 1, 5\)"
+    ):
+        ts.nn.RNN(2, 3)(x, ts.ones(1, 1, 5))
+    with pytest.raises(ValueError, match=r"state c must have shape \(4, 3\) \(B, H\), got \(4, 2\)"):
+        ts.nn.LSTMCell(2, 3)(x, (ts.ones(4, 3), ts.ones(4, 2)))
+    with pytest.raises(TypeError, match=r"padding_idx must be one of the ids, a whole number, got 1\.5"):
+        ts.nn.Embedding(3, 2, padding_idx=1.5)
+    with pytest.raises(TypeError, match="p, the probability of dropping, must be a number, got 'a'"):
+        ts.nn.LSTM(2, 3, dropout="a")

@@ -166,3 +166,8 @@ def test_a_function_that_changes_its_mind_is_refused():
 def test_outputs_that_are_no_tensors_are_refused():
     with pytest.raises(TypeError, match="must give a tensor or a tuple of tensors, got float"):
         gradcheck(lambda x: 1.0, np.ones(2))
+
+
+def test_where_there_is_nothing_to_check_it_says_so():
+    with pytest.raises(TypeError, match="has no input of floating-point numbers, so there is no derivative to check"):
+        ts.testing.gradcheck(lambda x: x * 1.5, [ts.tensor([1, 2])])

@@ -92,3 +92,22 @@ def test_drawn_tensors_keep_to_their_domain(x):
 def test_drawn_batches_fit_recurrent_layers(batch):
     output, _ = ts.nn.RNN(2, 3, dtype="float64")(batch.x, lengths=batch.lengths)
     assert output.shape == (*batch.x.shape[:2], 3)
+
+
+def test_a_parameter_is_called_by_its_name():
+    class Wrong(ts.nn.Module):
+        def __init__(self):
+            self.scale = ts.nn.init.constant((), 2.0, "float64")
+
+        def forward(self, x):
+            return BUGS["scale"](x) * 0.0 + x * self.scale.detach()
+
+    with pytest.raises(ContractError, match="the gradient of scale"):
+        assert_gradients(Wrong(), RNG.standard_normal(3))
+
+
+def test_chance_is_not_taken_for_a_wrong_rule():
+    layer = ts.nn.Sequential(ts.nn.Linear(2, 40, dtype="float64"), ts.nn.Dropout(0.5))
+    with pytest.raises(ValueError, match=r"Sequential gave two different results for the same inputs; .* \.eval\(\)"):
+        assert_gradients(layer, RNG.standard_normal((1, 2)))
+    assert_gradients(layer.eval(), RNG.standard_normal((1, 2)))

@@ -1,5 +1,7 @@
 """The training loop: its steps, what it refuses, and what it says of numbers that are not finite."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,52 @@ def test_a_callback_that_returns_true_stops_the_run():
         callbacks=[lambda report: report.loss < 5],
     )
     assert [round(report.loss, 2) for report in reports] == [16.0, 10.24, 6.55, 4.19]
+
+
+@pytest.mark.parametrize(("answer", "taken"), [(True, 1), (np.True_, 1), (1, 3), (np.ones(3), 3), (None, 3)])
+def test_only_true_stops_the_run(answer, taken):
+    w = ts.tensor(4.0, requires_grad=True)
+    run = train(lambda step: Loss(w * w, 1), ts.optim.SGD([w], lr=0.1), steps=3, callbacks=[lambda report: answer])
+    assert len(list(run)) == taken
+
+
+@pytest.mark.parametrize("rate", [math.nan, math.inf, -1.0])
+def test_a_rate_that_is_none_is_refused_before_it_spoils_a_weight(rate):
+    w = ts.tensor(4.0, requires_grad=True)
+    run = train(lambda step: Loss(w * w, 1), ts.optim.SGD([w], lr=0.1), steps=3, schedule=lambda step: rate)
+    with pytest.raises(
+        ValueError, match=f"the schedule gives step 0 the rate {rate}; a rate is a number from 0 upwards"
+    ):
+        next(run)
+    assert w.item() == 4.0
+
+
+def test_a_loss_that_does_not_depend_on_the_optimisers_parameters_is_an_error():
+    model, other = ts.nn.Linear(1, 1), ts.nn.Linear(1, 1)
+    task = lambda step: Loss(model(ts.ones(1, 1)).sum(), 1)
+    with pytest.raises(ValueError, match="the loss of step 0 depends on none of the optimiser's parameters"):
+        next(train(task, ts.optim.SGD(other.parameters(), lr=0.1), steps=3))
+
+
+def test_a_plateau_needs_a_validation_that_means_the_same():
+    model = ts.nn.Linear(1, 1)
+    run = lambda **settings: next(
+        train(
+            lambda step: Loss(model(ts.ones(1, 1)).sum(), 1),
+            ts.optim.SGD(model.parameters(), lr=0.1),
+            steps=3,
+            schedule=ts.optim.Plateau(0.1),
+            **settings,
+        )
+    )
+    with pytest.raises(ValueError, match="a Plateau observes what the validation measures; give a validation as well"):
+        run()
+    with pytest.raises(
+        ValueError, match="for the validation higher values are better, but the Plateau's mode is 'min'"
+    ):
+        run(validation=ts.train.Validation(model, lambda: 0.0, every=1, higher_is_better=True))
+    with pytest.raises(TypeError, match="a Plateau inside another schedule would observe nothing"):
+        ts.optim.warm_up(ts.optim.Plateau(0.1), 2)
 
 
 def test_gradients_are_clipped_and_their_norm_before_it_is_reported():

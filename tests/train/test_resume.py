@@ -213,7 +213,18 @@ def test_outside_of_the_main_thread_a_run_is_saved_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["truncated", "foreign", "of another model", "of another optimiser", "of other parts"]
+    "damage",
+    [
+        "truncated",
+        "foreign",
+        "of another model",
+        "of another optimiser",
+        "of other parts",
+        "steps that are none",
+        "a step that is none",
+        "a bool that is none",
+        "a rate that is none",
+    ],
 )
 def test_a_checkpoint_that_does_not_fit_is_an_error_and_changes_nothing(tmp_path, damage):
     list(Run(tmp_path).steps(4))
@@ -226,8 +237,18 @@ def test_a_checkpoint_that_does_not_fit_is_an_error_and_changes_nothing(tmp_path
     elif damage == "of another model":
         run.model = ts.nn.Linear(3, 2)
         run.checkpoint.model = run.model
+        run.optimizer = ts.optim.Adam(run.model.parameters())
     elif damage == "of another optimiser":
         run.optimizer = ts.optim.SGD(run.model.parameters(), lr=0.1)
+    elif damage != "of other parts":
+        arrays, metadata = load_with_metadata(path)
+        if damage == "steps that are none":
+            metadata["parts"]["2.Adam"]["0.step"] = -1
+        elif damage == "a rate that is none":
+            metadata["parts"]["3.Plateau"]["lr"] = -0.1
+        else:
+            metadata |= {"step": -5} if "step" in damage else {"stopped": "no"}
+        ts.save(arrays, path, metadata)
     else:
         arrays, metadata = load_with_metadata(path)
         arrays["2.Adam/0.mean"] = np.zeros((7, 7), dtype="f4")  # found only after the model has been restored
@@ -289,3 +310,73 @@ def test_the_text_model_goes_on_from_its_checkpoint(tmp_path):
         return found
 
     assert {**losses(3), **losses(13), **losses(30)} == losses()
+
+
+def test_a_checkpoint_must_hold_all_that_is_learnt(tmp_path):
+    body, head = ts.nn.Linear(2, 3), ts.nn.Linear(3, 1)
+    optimizer = ts.optim.Adam([*body.parameters(), *head.parameters()])
+    task = lambda step: Loss(head(body(ts.ones(1, 2))).sum(), 1)
+    with pytest.raises(ValueError, match=r"the checkpoint's Linear does not hold parameters \[2, 3\] of the optimiser"):
+        next(train(task, optimizer, steps=3, checkpoint=Checkpoint(tmp_path / "run.safetensors", body)))
+    both = ts.nn.ModuleList([body, head])
+    assert len(list(train(task, optimizer, steps=3, checkpoint=Checkpoint(tmp_path / "run.safetensors", both)))) == 3
+    with pytest.raises(TypeError, match="model must be a module, whose weights are saved, got NoneType"):
+        Checkpoint(tmp_path / "run.safetensors", None)
+
+
+class Carrying:
+    """A task that carries something from step to step."""
+
+    def __init__(self, carried):
+        self.weight, self.carried = ts.nn.Linear(1, 1), carried
+
+    def __call__(self, step):
+        return Loss(self.weight(ts.ones(1, 1)).sum(), 1)
+
+    def state_dict(self):
+        return {"carried": self.carried}
+
+    def load_state_dict(self, state):
+        self.carried = state["carried"]
+
+
+@pytest.mark.parametrize("carried", [ts.ones(2, 3), np.float32(0.5), np.arange(3), [1, "a"]])
+def test_what_a_task_carries_comes_back(tmp_path, carried):
+    for _ in range(2):
+        task = Carrying(carried)
+        checkpoint = Checkpoint(tmp_path / "run.safetensors", task.weight)
+        list(train(task, ts.optim.SGD(task.weight.parameters(), lr=0.1), steps=2, checkpoint=checkpoint))
+    assert np.asarray(task.carried).tolist() == (carried.tolist() if hasattr(carried, "tolist") else ["1", "a"])
+
+
+def test_what_a_checkpoint_cannot_keep_is_named(tmp_path):
+    task = Carrying({1, 2})
+    checkpoint = Checkpoint(tmp_path / "run.safetensors", task.weight)
+    with pytest.raises(
+        TypeError, match=r"Carrying\.state_dict\(\) has 'carried', which a checkpoint cannot keep .*set"
+    ):
+        list(train(task, ts.optim.SGD(task.weight.parameters(), lr=0.1), steps=2, checkpoint=checkpoint))
+
+
+def test_ctrl_c_after_the_last_step_is_not_lost(tmp_path, interruptible):
+    run, before = Run(tmp_path), signal.getsignal(signal.SIGINT)
+
+    def press_at_step_3():
+        for report in run.steps(3):
+            if report.step == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        press_at_step_3()
+    assert signal.getsignal(signal.SIGINT) == before
+    assert load_with_metadata(tmp_path / "run.safetensors")[1]["step"] == 3
+
+
+def test_numbers_drawn_in_a_thread_follow_the_seed():
+    drawn = []
+    for _ in range(2):
+        ts.manual_seed(3)
+        thread = threading.Thread(target=lambda: drawn.append(ts.nn.Linear(2, 1).weight.tolist()))
+        thread.start()
+        thread.join()
+    assert drawn[0] == drawn[1]

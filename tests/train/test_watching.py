@@ -191,3 +191,20 @@ def test_the_last_line_of_a_run_that_stops_early_is_of_its_last_step(monkeypatch
     list(ts.train.progress(reports_of(3), 1000, file=screen))
     texts = screen.getvalue().rstrip("\n").split("\r")[1:]
     assert [text.partition("]")[2].split()[0] for text in texts] == ["1/1000", "3/1000"]
+
+
+def test_a_log_in_json_is_json_where_a_measurement_is_no_number(tmp_path):
+    log = Log(tmp_path / "log.jsonl")
+    log(Report(1, 0.5, 1.0, 10.0, 1.0, 0.1, float("nan")))
+    log(Report(2, 0.5, 1.0, 10.0, 1.0, 0.1))
+    strictly = lambda constant: pytest.fail(f"{constant} is no JSON")
+    rows = [json.loads(line, parse_constant=strictly) for line in log.path.read_text().splitlines()]
+    assert [(row["step"], row["held_out"]) for row in rows] == [(1, None), (2, None)]
+
+
+def test_the_line_in_a_file_is_written_where_a_run_is_left():
+    log = io.StringIO()
+    run = ts.train.progress(reports_of(4), 4, file=log)
+    next(run)
+    run.close()
+    assert log.getvalue().startswith("training [=====               ] 1/4  loss 1.500")

@@ -221,3 +221,18 @@ def test_no_name_can_break_a_drawing_or_put_a_script_into_it(name, scope):
         assert "<script" not in svg
         assert svg.rstrip().endswith("</svg>")
         assert len(svg) < 60_000
+
+
+@pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
+def test_a_single_step_reads_its_input_and_begins_with_nothing(kind, char_loss):
+    words = re.sub(r"<[^>]*>", "", graph(char_loss(steps=1, kind=kind)).dot)
+    assert re.search(r"W ?ih x", words)
+    assert re.search(r"W ?hh 0", words)
+    assert "x′" not in words
+
+
+def test_a_folded_picture_says_of_which_step_its_numbers_are(char_loss):
+    folded = graph(char_loss(steps=4), view="folded", gradients=True).dot
+    assert "the numbers are those of t = 2" in folded
+    assert "the numbers are those" not in graph(char_loss(steps=4), view="folded").dot
+    assert "the numbers are those" not in graph(char_loss(steps=4), gradients=True).dot

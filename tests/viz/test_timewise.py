@@ -101,3 +101,17 @@ def test_the_rule_for_each_op_is_that_slicing_commutes_with_it(op, keeps):
         changed[1] += 1.0
         before, after = np.moveaxis(op(x).numpy(), out, 0), np.moveaxis(op(ts.tensor(changed)).numpy(), out, 0)
         np.testing.assert_array_equal(before[[0, 2]], after[[0, 2]])
+
+
+@pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
+def test_a_single_step_has_its_input_in_its_column_and_an_axis_of_one_layer_is_no_time(kind, char_loss):
+    found = tracked(char_loss(steps=1, kind=kind))
+    assert found["softmax_cross_entropy"] == Track(0, (0,))
+    assert {"matmul", "add", "unbind", "stack", "transpose"} <= found.keys()
+    state = ts.tensor(np.ones((1, 1, 3), dtype="f4"), requires_grad=True)
+    output, final = kind(2, 3)(ts.ones(1, 1, 2, dtype="float32"), (state, state) if kind is ts.nn.LSTM else state)
+    last = final[0] if isinstance(final, tuple) else final
+    vertices = record(output.sum() + last.sum()).vertices
+    outside = [v.id for v in vertices if v.op in ("stack", "unbind") and v.scope == (kind.__name__,)]
+    assert len(outside) == (3 if kind is ts.nn.LSTM else 2)
+    assert not {*outside} & tracks(vertices).keys()

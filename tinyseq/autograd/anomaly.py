@@ -35,8 +35,8 @@ def user_line() -> str:
 
 def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode: Mode) -> None:
     """Raise if an op made a value that is not finite out of inputs that all are."""
-    if any(_strange(a) for a in raw if type(a) in NAMESPACES):
-        return
+    if any(_strange(a) if type(a) in NAMESPACES else isinstance(a, float) and not math.isfinite(a) for a in raw):
+        return  # also for -inf given on purpose, as to where(allowed, scores, -math.inf)
     for out in outs:
         if count := _strange(out):
             raise AnomalyError(

@@ -33,6 +33,23 @@ NUMPY_NAMES = {
     "remainder": "mod",
 }  # where they differ from ours
 REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
+# What users of PyTorch reach for first, and what does the same here.
+ELSEWHERE = {
+    "clone": "t itself, as values never change in place",
+    "contiguous": "t itself, as its layout never matters",
+    "cpu": 't.to("cpu")',
+    "cuda": 't.to("cuda")',
+    "data": "t.detach(), or `with ts.no_grad():` around an update in place",
+    "dim": "t.ndim",
+    "double": 't.to("float64")',
+    "expand": "ts.broadcast_to(t, shape)",
+    "float": 't.to("float32")',
+    "long": 't.to("int64")',
+    "masked_fill": "ts.where(mask, value, t)",
+    "numel": "t.size",
+    "unsqueeze": "t.expand_dims(axis)",
+    "view": "t.reshape(...)",
+}
 METHODS = [
     "abs",
     "all",
@@ -85,6 +102,11 @@ def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
     return lambda self, other: function(other, self)
 
 
+def _missing(self: Tensor, name: str) -> Any:
+    cure = f"; use {ELSEWHERE[name]}" if name in ELSEWHERE else ""
+    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{cure}", name=name, obj=self)
+
+
 def _reshape(self: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape, given as numbers or as a tuple; one side may be -1."""
     sides = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
@@ -134,6 +156,7 @@ def _without_graph(value: Any, name: str) -> Any:
 
 def install() -> None:
     """Give Tensor its operators and methods."""
+    Tensor.__getattr__ = _missing  # type: ignore[method-assign]
     for symbol, name in OPERATORS.items():
         setattr(Tensor, f"__{symbol}__", FUNCTIONS[name])
     for symbol in REFLECTED:

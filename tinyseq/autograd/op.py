@@ -23,7 +23,7 @@ from tinyseq.autograd.declaration import (
     summed_to,
 )
 from tinyseq.autograd.dispatch import apply, public_function
-from tinyseq.backend import EXTENSIONS
+from tinyseq.backend import EXTENSIONS, forget
 
 __all__ = [
     "FUNCTIONS",
@@ -99,10 +99,10 @@ def op(
         >>> x.grad.item()
         12.0
     """
-    if name in OPS:
-        raise ValueError(f"an op named {name!r} is declared already")
-    saves = (saves,) if isinstance(saves, str) else saves
     module = sys._getframe(1).f_globals["__name__"]
+    if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
+        raise ValueError(f"an op named {name!r} is declared already, in {OPS[name].module}; choose another name")
+    saves = (saves,) if isinstance(saves, str) else saves
     record = Op(
         name,
         forward,
@@ -117,6 +117,8 @@ def op(
         calls=calls,
         reference=reference,
     )
+    if name in OPS:
+        forget(name)
     OPS[name] = record
     EXTENSIONS.setdefault(name, record.forward)
     function = public_function(record)

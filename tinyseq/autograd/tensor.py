@@ -327,8 +327,12 @@ class Tensor:
 
     def __reduce__(self) -> Any:
         if not self.is_leaf:
-            raise TypeError("only leaves and constants can be pickled; detach() the result of an op first")
+            raise TypeError("only leaves and constants can be copied or pickled; detach() the result of an op first")
         return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad)
+
+    def __format__(self, spec: str) -> str:
+        # Text takes nothing out of the graph that could be differentiated, so a loss may be printed as it is.
+        return format(self.item() if spec and self.size == 1 else str(self), spec)
 
     def __repr__(self) -> str:
         values = np.array2string(to_numpy(self._array), separator=", ", prefix="tensor(", threshold=200)
@@ -403,6 +407,11 @@ def constant(value: TensorLike, library: type | None = None) -> Tensor:
     if is_array(value):
         xp = namespace_of(value)
         return Tensor(xp.asarray(value, copy=True))
+    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) and part.node is not None for part in value):
+        raise TypeError(
+            f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "
+            "and unpack what a recurrent layer returns: output, state = rnn(x)"
+        )
     try:
         array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else value)
     except ValueError as error:

@@ -170,6 +170,8 @@ def checked(
     initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
 ) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
     """The scores as tensors whose shapes fit."""
+    if not isinstance(semiring, Semiring):
+        raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
     tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
     transition, emission = constant(transition), constant(emission)
     end = None if end is None else constant(end)

@@ -43,25 +43,26 @@ def input_axes(use: Applied, axis: int) -> list[int | None] | None:
     """
     shapes = list(use.arguments)
     if use.op == "matmul":
-        return _through_matmul(len(use.shape), axis, shapes)
+        return _through_matmul(use.shape, axis, shapes)
     if use.family in ELEMENTWISE:
-        return [_broadcast_axis(len(use.shape), axis, shape) for shape in shapes]
+        return [_broadcast_axis(use.shape, axis, shape) for shape in shapes]
     if use.family in REDUCTIONS:
         return _through_reduction(use, axis, shapes[0])
     rule = _RULES.get(use.op)
     return rule(use, axis, shapes) if rule else None
 
 
-def _broadcast_axis(ndim: int, axis: int, shape: Shape | None) -> int | None:
-    own = axis - ndim + len(shape or ())
-    return own if shape and own >= 0 and shape[own] != 1 else None
+def _broadcast_axis(whole: Shape, axis: int, shape: Shape | None) -> int | None:
+    own = axis - len(whole) + len(shape or ())
+    return own if shape and own >= 0 and shape[own] == whole[axis] else None
 
 
-def _through_matmul(ndim: int, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+def _through_matmul(whole: Shape, axis: int, shapes: list[Shape | None]) -> list[int | None] | None:
+    ndim = len(whole)
     if any(shape is not None and len(shape) < 2 for shape in shapes):
         return None
     if axis < ndim - 2:
-        return [_broadcast_axis(ndim, axis, shape) for shape in shapes]
+        return [_broadcast_axis(whole, axis, shape) for shape in shapes]
     x, y = shapes
     rows = axis == ndim - 2
     return [len(x) - 2 if x and rows else None, len(y) - 1 if y and not rows else None]

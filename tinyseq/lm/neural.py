@@ -5,6 +5,7 @@ before: for a recurrent network h (and c), for a network with a fixed window the
 """
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -60,7 +61,7 @@ class NeuralLM(Module):
         checkpoint: str | Path | None = None,
         every: int = 100,
     ) -> Iterator[Report]:
-        """Learn a text by truncated backpropagation through time; a generator of a report a step.
+        """Learn a text by truncated backpropagation through time, one step for each report that is read.
 
         The text is read in windows, over and over. The state is carried from window to window but detached, so that a
         recurrent network's gradient goes back at most ``window`` steps.
@@ -75,8 +76,8 @@ class NeuralLM(Module):
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
 
-        Yields:
-            A `Report` after each step.
+        Returns:
+            An iterator of a `Report` for each step. Reading it is what trains: ``for report in model.fit(...): pass``.
 
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
@@ -87,7 +88,7 @@ class NeuralLM(Module):
         self.train()
         kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every)
         task = Reading(self, windows)
-        yield from train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
+        return Run(train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept))
 
     # -- judging -------------------------------------------------------------------------------------------------------
 
@@ -174,6 +175,24 @@ class NeuralLM(Module):
         return model
 
 
+class Run(Iterator[Report]):
+    """The reports of a run. It goes on only while they are read, which is easily forgotten."""
+
+    def __init__(self, reports: Iterator[Report]) -> None:
+        self._reports, self._begun = reports, False
+
+    def __next__(self) -> Report:
+        self._begun = True
+        return next(self._reports)
+
+    def __del__(self) -> None:
+        if not self._begun:
+            warnings.warn(
+                "fit has learnt nothing, as nobody read its reports; write `for report in model.fit(...): pass`",
+                stacklevel=2,
+            )
+
+
 class Reading:
     """The task of reading a text in windows, over and over, with the state carried on but detached.
 
@@ -205,6 +224,10 @@ class Reading:
         """Restore what `state_dict` gave."""
         device = next(self.model.parameters()).device
         parts = tuple(tensor(state[name]).to(device) for name in "hc" if name in state)
+        readers = self.windows.inputs.shape[1]
+        for part in parts:
+            if part.shape[1] != readers:
+                raise ValueError(f"its text was read in {part.shape[1]} places, but this run reads in {readers}")
         self.state = None if not parts else parts[0] if len(parts) == 1 else parts
 
 

@@ -47,9 +47,9 @@ class Cell(Kind, Module):
         shape = (x.shape[0], self.hidden_size)
         zeros = constant_like(self.weight_hh, np.zeros(shape))
         parts = (zeros,) * self.states if state is None else initial(state, self.weight_hh, self.states)
-        for part in parts:
+        for name, part in zip("hc", parts, strict=False):
             if part.shape != shape:
-                raise ValueError(f"state must have shape {shape} (B, H), got {part.shape}")
+                raise ValueError(f"state {name} must have shape {shape} (B, H), got {part.shape}")
         z, bias_hh = self.weight_ih @ transpose(x), None
         if self.bias:
             bias_hh = expand_dims(self.bias_hh, 1)

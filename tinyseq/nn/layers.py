@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from tinyseq.autograd.ops.elementwise import sqrt, square, where
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import mean
@@ -83,6 +85,8 @@ class Embedding(Module):
         self.weight = init.normal((num_embeddings, embedding_dim), dtype=dtype)
         self.padding_idx = padding_idx
         if padding_idx is not None:
+            if not isinstance(padding_idx, int | np.integer) or isinstance(padding_idx, bool):
+                raise TypeError(f"padding_idx must be one of the ids, a whole number, got {padding_idx!r}")
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(f"padding_idx must be one of the {num_embeddings} ids, got {padding_idx}")
             self.padding_idx = padding_idx % num_embeddings
@@ -114,7 +118,7 @@ class Dropout(Module):
             of Gal and Ghahramani (2016), one mask a sequence.
 
     Raises:
-        ValueError: ``p`` is out of range.
+        ValueError, TypeError: ``p`` is out of range, or no number.
 
     Example:
         >>> import tinyseq as ts
@@ -124,6 +128,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, shared: int | tuple[int, ...] = ()) -> None:
+        if not isinstance(p, int | float) or isinstance(p, bool):
+            raise TypeError(f"p, the probability of dropping, must be a number, got {p!r}")
         if not 0 <= p < 1:
             raise ValueError(f"p, the probability of dropping, must lie in [0, 1), got {p}")
         self.p = p

@@ -77,13 +77,11 @@ class Module:
         for name, value in vars(self).items():
             if isinstance(value, Parameter | Module):
                 yield name, value
-            elif isinstance(value, list | tuple | dict):
-                inside = value.values() if isinstance(value, dict) else value
-                if any(isinstance(part, Parameter | Module) for part in inside):
-                    raise TypeError(
-                        f"{type(self).__name__}.{name} is a {type(value).__name__} of modules or parameters, which "
-                        "would neither be trained nor saved; make it a ts.nn.ModuleList, or give each its own attribute"
-                    )
+            elif _holds_parts(value):
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a {type(value).__name__} of modules or parameters, which "
+                    "would neither be trained nor saved; make it a ts.nn.ModuleList, or give each its own attribute"
+                )
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
         """The modules directly inside, with their names."""
@@ -238,6 +236,14 @@ class Module:
         opened = ' open=""' if len(rows) <= 24 else ""
         title = escape(repr(self).partition("\n")[0])
         return f"<details{opened}><summary>{title}</summary><table>{head}{''.join(rows)}</table></details>"
+
+
+def _holds_parts(value: Any, deep: int = 3) -> bool:
+    """Whether modules or parameters lie in a container, or in one inside it."""
+    if isinstance(value, list | tuple | set | dict) and deep:
+        inside = value.values() if isinstance(value, dict) else value
+        return any(_holds_parts(part, deep - 1) for part in inside)
+    return isinstance(value, Parameter | Module)
 
 
 def _array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:

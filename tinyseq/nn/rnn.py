@@ -113,17 +113,19 @@ class Recurrent(Kind, Module):
     def _initial(self, state: Any, x: Tensor, single: bool) -> list[States]:
         """The initial states of each layer and direction, as columns."""
         count, batch = self.num_layers * len(self._directions), x.shape[1]
-        shape = (count, batch, self.hidden_size)
         dtype = self.weight_ih_l0.dtype
         if state is None:
             zeros = constant_like(self.weight_ih_l0, np.zeros((self.hidden_size, batch)))
             return [(zeros,) * self.states] * count
-        parts = tuple(
-            expand_dims(part, 1) if single else part for part in initial(state, self.weight_ih_l0, self.states)
-        )
+        parts = initial(state, self.weight_ih_l0, self.states)
+        wanted, axes = ((count, self.hidden_size), "H") if single else ((count, batch, self.hidden_size), "B, H")
         for name, part in zip("hc", parts, strict=False):
-            if part.shape != shape:
-                raise ValueError(f"state {name} must have shape {shape} (layers * directions, B, H), got {part.shape}")
+            if part.shape != wanted:
+                raise ValueError(
+                    f"state {name} must have shape {wanted} (layers * directions, {axes}), got {part.shape}"
+                )
+        if single:
+            parts = tuple(expand_dims(part, 1) for part in parts)
         columns = [transpose(part if part.dtype == dtype else part.to(dtype), 0, 2, 1) for part in parts]
         return list(zip(*(unbind(part) for part in columns), strict=True))
 
@@ -141,6 +143,13 @@ class Recurrent(Kind, Module):
             for t in reversed(steps) if backward else steps:
                 with step(t):
                     after = self.step(zs[t], states, weight_hh, bias_hh)
+                    if type(after) is not tuple or len(after) != self.states:
+                        # A lone tensor would be taken for its rows, and a state too many would be lost without a word.
+                        raise TypeError(
+                            f"{type(self).__name__}.step must return a tuple of states = {self.states} tensors, such "
+                            f"as (h,) or (h, c), got {type(after).__name__}"
+                            + (f" of {len(after)}" if isinstance(after, tuple) else "")
+                        )
                     if active is not None and not active.all_at[t]:
                         # A sequence that is over keeps its state, and one whose end lies ahead has not begun.
                         after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))

@@ -143,8 +143,8 @@ class EncoderDecoder(Module):
 
         Args:
             source: one sequence of ids.
-            width: how many unfinished targets are followed. With 1 it is the greedy search; with enough, all targets
-                are seen.
+            width: how many unfinished targets are followed. With 1 it is the path of the greedy search, and of all its
+                ends the most probable one comes first; with enough, all targets are seen.
             longest: symbols after which a target is cut off.
 
         Returns:

@@ -100,7 +100,7 @@ class Optimizer:
                 if not (index.isdecimal() and name and int(index) < len(fresh)):
                     raise ValueError(f"the optimiser's state has {key!r}, but there are {len(fresh)} parameters")
                 like = self.parameters[int(index)]
-                fresh[int(index)][name] = int(value) if name == "step" else _fitting(value, like, key)
+                fresh[int(index)][name] = _count(value, key) if name == "step" else _fitting(value, like, key)
         expected = self.remembered()
         for i, found in enumerate(fresh):
             if expected is not None and found and set(found) != expected:
@@ -137,6 +137,13 @@ def _not_negative(name: str, value: Any) -> float:
     if not plain >= 0:
         raise ValueError(f"{name} must not be negative, got {plain}")
     return plain
+
+
+def _count(value: Any, key: str) -> int:
+    """How many steps a parameter has been through."""
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{key} is {value!r} in the optimiser's state, but must be a whole number from 1 upwards")
+    return int(value)
 
 
 def _fitting(value: Any, parameter: Tensor, key: str) -> Array:

@@ -105,6 +105,8 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
     _positive("steps", steps)
+    if isinstance(schedule, Plateau):
+        raise TypeError("a Plateau inside another schedule would observe nothing; give train() the Plateau itself")
 
     def rate(step: int) -> float:
         full = schedule(step) if callable(schedule) else schedule
@@ -219,6 +221,8 @@ class Plateau:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
+        if not 0 <= lr < math.inf:
+            raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number from 0 upwards")
         self.lr, self.best, self.bad, self.cooling = lr, best, bad, cooling
 
 

@@ -97,7 +97,7 @@ def check_gradient(trial: Trial) -> None:
     """The gradient is the derivative of the value, element by element."""
     for i, found, slope, x in zip(trial.subject.real, trial.gradients, trial.slopes, trial.inputs, strict=True):
         wanted = (joined(trial.upstreams) @ slope).reshape(x.shape)
-        trial.agree(found, wanted, f"the gradient of argument {i}")
+        trial.agree(found, wanted, f"the gradient of {trial.subject.titles[i]}")
 
 
 def check_adjoint(trial: Trial) -> None:

@@ -84,6 +84,8 @@ def gradient_of(subject: Subject) -> Subject:
 
 def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckReport:
     """Compare the Jacobian of the rules with that of the quotients, element by element."""
+    if not subject.real:
+        raise TypeError(f"{subject.name} has no input of floating-point numbers, so there is no derivative to check")
     values = subject.values()
     _refuse_short_numbers(subject, [value.dtype for value in values])
     if not np.array_equal(subject.vector(), subject.vector(), equal_nan=True):

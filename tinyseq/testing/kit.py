@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.testing.contract import FIRST_ORDER, Trial, check_second_order
 from tinyseq.testing.subject import Subject
@@ -29,7 +31,8 @@ def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: 
         >>> ts.testing.assert_gradients(lambda x, y: ts.tanh(x) * y, np.ones((2, 3)), np.ones(3))
         >>> ts.testing.assert_gradients(ts.nn.GRUCell(2, 3, dtype="float64"), np.ones((1, 2)), np.ones((1, 3)))
     """
-    parameters = [p for p in fn.parameters() if p.requires_grad] if hasattr(fn, "parameters") else []
+    named = [(n, p) for n, p in fn.named_parameters() if p.requires_grad] if hasattr(fn, "named_parameters") else []
+    names, parameters = [n for n, _ in named], [p for _, p in named]
     _same_precision(inputs, parameters)
     count = len(inputs)
 
@@ -37,7 +40,11 @@ def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: 
         return _with_values(fn, tensors[:count], parameters, tensors[count:])
 
     name = str(getattr(fn, "__name__", type(fn).__name__))
-    trial = Trial(Subject(called, [*inputs, *(p.numpy() for p in parameters)], name))
+    subject = Subject(called, [*inputs, *(p.numpy() for p in parameters)], name)
+    if not np.array_equal(subject.vector(), subject.vector(), equal_nan=True):  # chance would look like a wrong rule
+        raise ValueError(f"{name} gave two different results for the same inputs; make it repeatable, as with .eval()")
+    subject.titles.update(zip(range(count, len(subject.arrays)), names, strict=True))
+    trial = Trial(subject)
     for check in FIRST_ORDER:
         check(trial)
     if second_order:

@@ -36,6 +36,7 @@ class Subject:
         self.name = name or str(getattr(fn, "__name__", type(fn).__name__))
         self.arrays = tuple(to_numpy(x._array) for x in tensors)
         self.real = tuple(i for i, array in enumerate(self.arrays) if array.dtype.kind == "f")
+        self.titles = {i: f"argument {i}" for i in range(len(tensors))}  # what complaints call the inputs
         self.library = library or (namespace_of(tensors[0]._array) if tensors else NUMPY)
 
     def tensors(self, arrays: Sequence[Values] | None = None, requires_grad: bool = False) -> list[Tensor]:

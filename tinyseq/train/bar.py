@@ -55,6 +55,10 @@ def progress(
             yield report
         if text and not live:
             file.write(text + "\n")
+    except GeneratorExit:  # a break in the loop that reads the reports
+        if text and not live:
+            file.write(text + "\n")
+        raise
     finally:
         if text and live:  # a run that stops early ends between two looks
             file.write("\n" if due else "\r" + text[:width].ljust(width) + "\n")

@@ -1,5 +1,6 @@
 """Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq import io
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
 from tinyseq.nn.module import Module
 from tinyseq.train.state import Snapshot, Stateful, random_state, set_random_state
@@ -44,6 +46,8 @@ class Checkpoint:
     def __init__(self, path: str | Path, model: Module, *, every: int = 100) -> None:
         if every < 1:
             raise ValueError(f"every must be at least 1 step, got {every}")
+        if not isinstance(model, Module):
+            raise TypeError(f"model must be a module, whose weights are saved, got {type(model).__name__}")
         self.path = Path(path)
         self.model = model
         self.every = every
@@ -67,10 +71,11 @@ class Checkpoint:
         for name, part in self._named(parts).items():
             plain[name] = {}
             for key, value in part.state_dict().items():
-                if isinstance(value, np.ndarray):
-                    arrays[f"{name}/{key}"] = value
+                if isinstance(value, np.ndarray | np.generic | Tensor):
+                    arrays[f"{name}/{key}"] = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
                 else:
                     plain[name][key] = value
+                    _check_plain(part, key, value)
         metadata = {"kind": KIND, "step": step, "stopped": stopped, "random": random_state(), "parts": plain}
         io.save(arrays, self.path, metadata)
 
@@ -97,7 +102,10 @@ class Checkpoint:
             states = _states(arrays, metadata["parts"])
             if states.keys() != named.keys():
                 raise ValueError(f"it holds {', '.join(states)}, but the run has {', '.join(named)}")
-            position = steps if metadata["stopped"] else int(metadata["step"])
+            step, stopped = metadata["step"], metadata["stopped"]
+            if type(step) is not int or step < 0 or type(stopped) is not bool:
+                raise ValueError(f"its step is {step!r} and stopped {stopped!r}; expected a number of steps and a bool")
+            position = steps if stopped else step
             set_random_state(metadata["random"])
             for name, part in named.items():
                 part.load_state_dict(states[name])
@@ -113,6 +121,17 @@ class Checkpoint:
             for i, part in enumerate([self.model, *parts])
             if isinstance(part, Stateful)
         }
+
+
+def _check_plain(part: object, key: str, value: object) -> None:
+    """Name the entry of a state that cannot be kept."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{type(part).__name__}.state_dict() has {key!r}, which a checkpoint cannot keep ({error}); give an array, "
+            "a tensor or what JSON can hold, each under a name of its own"
+        ) from error
 
 
 def _states(arrays: dict[str, Any], plain: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Log:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_text("" if self.path.suffix == ".jsonl" else _row(list(values)), encoding="utf-8")
             self._begun = True
-        line = json.dumps(values) + "\n" if self.path.suffix == ".jsonl" else _row(list(values.values()))
+        line = _json(values) if self.path.suffix == ".jsonl" else _row(list(values.values()))
         with self.path.open("a", encoding="utf-8", newline="") as file:
             file.write(line)
         self._step = report.step
@@ -70,6 +71,12 @@ class Log:
             return int(json.loads(line)["step"])
         first = line.partition(",")[0]
         return int(first) if first.isdecimal() else 0
+
+
+def _json(values: dict[str, Any]) -> str:
+    """A line; JSON has no NaN and no infinity."""
+    known = {name: None if value is None or not math.isfinite(value) else value for name, value in values.items()}
+    return json.dumps(known) + "\n"
 
 
 def _row(values: list[Any]) -> str:

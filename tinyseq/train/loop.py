@@ -133,7 +133,8 @@ def train(
                 schedule.observe(held_out)
             report = Report(step + 1, value, norm, tokens / max(seconds, 1e-9), seconds, optimizer.lr, held_out)
             answers = [callback(report) for callback in callbacks]
-            stop = True in answers or (validation is not None and validation.exhausted)
+            stop = any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)  # 1 is not True
+            stop = stop or (validation is not None and validation.exhausted)
             if checkpoint is not None:
                 last = stop or step + 1 == steps
                 checkpoint.after(step + 1, parts, stopped=stop, at_once=last or interrupt.pending)
@@ -157,12 +158,20 @@ def _updated(
         raise failure(f"the loss of step {step} is {value}", step, loss.batch, task, before)
     optimizer.zero_grad()
     loss.value.backward()
+    if all(parameter.grad is None for parameter in optimizer.parameters):
+        raise ValueError(
+            f"the loss of step {step} depends on none of the optimiser's parameters; does it hold those of the model "
+            "that the task calls?"
+        )
     norm = clip_grad_norm_(optimizer.parameters, math.inf if clip is None else clip)
     if not math.isfinite(norm):
         what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
         raise failure(what, step, loss.batch, task, before)
     if schedule is not None:
-        optimizer.lr = float(schedule(step))  # as JSON keeps it; a NumPy scalar would widen float32 states
+        rate = float(schedule(step))  # as JSON keeps it; a NumPy scalar would widen float32 states
+        if not 0 <= rate < math.inf:
+            raise ValueError(f"the schedule gives step {step} the rate {rate}; a rate is a number from 0 upwards")
+        optimizer.lr = rate
     optimizer.step()
     return loss, value, norm
 
@@ -173,7 +182,7 @@ def _check(
     steps: object,
     clip: float | None,
     schedule: object,
-    validation: object,
+    validation: Validation | None,
     callbacks: object,
     checkpoint: object,
 ) -> None:
@@ -195,6 +204,23 @@ def _check(
     for name, value, fits, expected in wanted:
         if not fits:
             raise TypeError(f"{name} must be {expected}, got {value!r}")
+    if isinstance(schedule, Plateau):
+        if validation is None:
+            raise ValueError("a Plateau observes what the validation measures; give a validation as well")
+        if (schedule.mode == "max") != validation.higher_is_better:
+            better = "higher" if validation.higher_is_better else "lower"
+            raise ValueError(
+                f"for the validation {better} values are better, but the Plateau's mode is {schedule.mode!r}"
+            )
+    if isinstance(checkpoint, Checkpoint) and isinstance(optimizer, Optimizer):
+        kept = {id(parameter) for parameter in checkpoint.model.parameters()}
+        lost = [i for i, parameter in enumerate(optimizer.parameters) if id(parameter) not in kept]
+        if lost:
+            raise ValueError(
+                f"the checkpoint's {type(checkpoint.model).__name__} does not hold parameters {lost} of the optimiser, "
+                "which a run that goes on would begin anew; give Checkpoint a module that holds them all, such as "
+                "ts.nn.ModuleList([...])"
+            )
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
 

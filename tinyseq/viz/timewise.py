@@ -59,13 +59,23 @@ def _users(vertices: tuple[Vertex, ...]) -> dict[int, list[int]]:
 
 def _stacked(vertex: Vertex, vertices: tuple[Vertex, ...]) -> Track | None:
     """The time axis that a `stack` of results of different steps makes."""
-    if vertex.op != "stack" or vertex.step is not None or len(vertex.parents) < 2:
+    if vertex.op != "stack" or vertex.step is not None:
         return None
     steps = [None if parent is None else _step_of(vertices, parent[0]) for parent in vertex.parents]
     known = tuple(step for step in steps if step is not None)
     if len(set(known)) < len(steps):
         return None
+    if len(steps) == 1 and not _in_the_loop(vertex, [parent[0] for parent in vertex.parents if parent], vertices):
+        return None
     return Track(vertex.attrs["axis"] % len(vertex.shape), known)
+
+
+def _in_the_loop(vertex: Vertex, others: list[int], vertices: tuple[Vertex, ...]) -> bool:
+    """Whether an axis of length 1 is a time axis of one step, as it is made in the same scope as the step.
+
+    The axis of one layer, along which states are joined and taken apart, is made outside of the layer's scope.
+    """
+    return all(vertices[other].scope == vertex.scope for other in others)
 
 
 def _step_of(vertices: tuple[Vertex, ...], vertex: int) -> int | None:
@@ -80,7 +90,7 @@ def _step_of(vertices: tuple[Vertex, ...], vertex: int) -> int | None:
 
 def _taken_apart(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[int, list[int]]) -> Track | None:
     """The time axis of what an `unbind` takes apart, if each slice goes to a step of its own."""
-    if vertex.op != "unbind" or vertex.step is not None or len(vertex.shapes) < 2:
+    if vertex.op != "unbind" or vertex.step is not None:
         return None
     steps: dict[int, set[int | None]] = {}
     for user in users[vertex.id]:
@@ -89,6 +99,8 @@ def _taken_apart(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[in
                 steps.setdefault(parent[1], set()).add(vertices[user].step)
     known = tuple(step for i in range(len(vertex.shapes)) for step in steps.get(i, ()) if step is not None)
     if len(set(known)) != len(vertex.shapes) or any(len(found) > 1 for found in steps.values()):
+        return None
+    if len(vertex.shapes) == 1 and not _in_the_loop(vertex, users[vertex.id], vertices):
         return None
     return Track(vertex.attrs["axis"] % (len(vertex.shape) + 1), known)
 

@@ -109,6 +109,8 @@ class Painter:
                     self._draw(self.canvas, box)
                 continue
             title = [Text(self.wording.title(column), bold=True)]
+            if self.sheet.folded and (self.scale or self.wording.with_values):  # one step's numbers, not those of all
+                title.append(small(f"the numbers are those of t = {column.step}"))
             with self.canvas.frame(frame_name(column), low, high, title, paint=COLUMN, top=False) as frame:
                 for name, module in self.frames.items():
                     if module.column == column:

@@ -97,6 +97,9 @@ class Wording:
 
     def symbol(self, box: Box, delay: int = 0) -> str:
         """What a state or an input is called, with its time step; in a folded loop, as seen so many steps later."""
+        alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
+        if box.kind == "input" and alone and self._is_zero(box):
+            return "0"  # of a single step nobody can tell whether this is its input or the state it begins with
         letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
         if not box.column:
             return ", ".join(letters)
@@ -106,9 +109,11 @@ class Wording:
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
         if box.kind != "initial":
             return names
+        return names + (" = 0" if self._is_zero(box) else "")
+
+    def _is_zero(self, box: Box) -> bool:
         known = [value for argument in box.arguments if (value := self._constant(argument)) is not None]
-        is_zero = bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
-        return names + (" = 0" if is_zero else "")
+        return bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
 
     def title(self, column: Column) -> str:
         """The heading of a column; several phases are told apart by the modules that they run in."""
@@ -164,7 +169,8 @@ class Wording:
             return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
         if first.op == "getitem" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
-            return f"{weights[0]}[x{step}]"
+            letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
+            return f"{weights[0]}[{letter}{step}]"
         if first.op == "sum" and len(ops) > 1:
             return self._mean(first, last)
         if last.op in SIGNS:

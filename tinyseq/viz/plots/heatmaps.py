@@ -40,7 +40,7 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Who adds what to t
     table = np.asarray(norms.norms if isinstance(norms, LagTable) else norms, dtype=np.float64)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
         raise ValueError(f"norms must be a square table (loss step, use step), got shape {table.shape}")
-    axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False)
+    axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False, width=5.0)
     heat(axes, np.where(table > 0, table, np.nan), logarithmic=True, label="norm of the term")
     axes.set_aspect("equal")
     return axes.figure  # type: ignore[return-value]
