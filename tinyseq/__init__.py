@@ -5,6 +5,8 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 is computed.
 """
 
+from typing import TYPE_CHECKING
+
 from tinyseq import data, hmm, inspect, lm, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.checkpoint import checkpoint
 from tinyseq.autograd.functional import hessian, hvp, jacobian, jvp, vjp
@@ -81,6 +83,7 @@ from tinyseq.autograd.ops.shape import (
 from tinyseq.autograd.ops.stable import log_sigmoid, log_softmax, logaddexp, logsumexp, softmax, softplus
 from tinyseq.autograd.tape import grad, trace_backward
 from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.habits import PACKAGE, of_module
 from tinyseq.io import load, save
 from tinyseq.memory import keep_freed_memory, look_for_cycles_less_often
 from tinyseq.random import manual_seed
@@ -91,6 +94,9 @@ keep_freed_memory()
 look_for_cycles_less_often()
 
 __version__ = "0.1.0"
+
+if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    __getattr__ = of_module("tinyseq", PACKAGE)
 
 __all__ = [
     "Tensor",

@@ -24,7 +24,7 @@ FLOORS: list[list[set[str]]] = [
     [{"nn"}, {"hmm"}],
     [{"optim", "io", "inspect", "testing"}, {"data"}],
     [{"autograd"}],
-    [{"backend", "memory", "random"}],
+    [{"backend", "habits", "memory", "random"}],
 ]
 PLACE = {
     room: (level, side)

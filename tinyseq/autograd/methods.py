@@ -5,6 +5,7 @@ from typing import Any
 
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.habits import TENSOR, missing
 
 OPERATORS = {
     "add": "add",
@@ -33,23 +34,6 @@ NUMPY_NAMES = {
     "remainder": "mod",
 }  # where they differ from ours
 REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
-# What users of PyTorch reach for first, and what does the same here.
-ELSEWHERE = {
-    "clone": "t itself, as values never change in place",
-    "contiguous": "t itself, as its layout never matters",
-    "cpu": 't.to("cpu")',
-    "cuda": 't.to("cuda")',
-    "data": "t.detach(), or `with ts.no_grad():` around an update in place",
-    "dim": "t.ndim",
-    "double": 't.to("float64")',
-    "expand": "ts.broadcast_to(t, shape)",
-    "float": 't.to("float32")',
-    "long": 't.to("int64")',
-    "masked_fill": "ts.where(mask, value, t)",
-    "numel": "t.size",
-    "unsqueeze": "t.expand_dims(axis)",
-    "view": "t.reshape(...)",
-}
 METHODS = [
     "abs",
     "all",
@@ -103,8 +87,7 @@ def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _missing(self: Tensor, name: str) -> Any:
-    cure = f"; use {ELSEWHERE[name]}" if name in ELSEWHERE else ""
-    raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{cure}", name=name, obj=self)
+    raise missing(f"{type(self).__name__!r} object", name, TENSOR)
 
 
 def _reshape(self: Tensor, *shape: Any) -> Tensor:

@@ -1,5 +1,8 @@
 """Layers, losses and initialisers, with PyTorch's names and layouts."""
 
+from typing import TYPE_CHECKING
+
+from tinyseq.habits import NN, of_module
 from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.crf import CRF, bio_rules
@@ -9,6 +12,9 @@ from tinyseq.nn.module import Module, ModuleList, Sequential
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.rnn import GRU, LSTM, RNN
 from tinyseq.nn.seq2seq import EncoderDecoder
+
+if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    __getattr__ = of_module("tinyseq.nn", NN)
 
 __all__ = [
     "CRF",
