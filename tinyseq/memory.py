@@ -8,7 +8,7 @@ Python looks for cycles of dead objects whenever 700 (in later versions 2,000) m
 A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: they were searched
 several times a step in vain.
 
-Without the two, ``benchmarks/lstm.py`` takes 1.15 to 1.5 times as long for an LSTM's step.
+Without the two, ``benchmarks/lstm.py`` takes 1.15 to 1.7 times as long for an LSTM's step.
 """
 
 import ctypes
