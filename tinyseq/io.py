@@ -207,8 +207,8 @@ def _checksum(arrays: Arrays) -> str:
     """Tells whether a bit has changed since a file was written; safetensors itself does not."""
     total = 0
     for name in sorted(arrays):
-        array = arrays[name].astype(arrays[name].dtype.newbyteorder("<"), order="C", copy=False)
-        total = zlib.crc32(array.tobytes(), zlib.crc32(name.encode(), total))
+        array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
+        total = zlib.crc32(array.data, zlib.crc32(name.encode(), total))
     return f"{total:08x}"
 
 

@@ -106,6 +106,14 @@ def test_other_functions_of_numpy_take_constants():
         lambda x: np.take(x, [0, 5]),
         lambda x: np.trace(x[:2, None] * x),
         lambda x: np.diagonal(x[:2, None] * x),
+        lambda x: np.linalg.norm(x, 1, axis=1),
+        lambda x: [np.linalg.norm(x, 1)],
+        lambda x: np.cumsum(x),
+        lambda x: np.repeat(x, 2),
+        lambda x: np.clip(x, a_min=2, a_max=4),
+        lambda x: np.sum(x, 0, float),
+        lambda x: np.max(x, axis=0, initial=3.0),
+        lambda x: np.roll(x, 1),
     ],
 )
 def test_what_numpy_means_otherwise_is_as_numpy_means_it(call):

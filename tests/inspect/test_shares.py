@@ -40,6 +40,7 @@ PROLOGUES = {
     "an einsum": lambda w: ts.einsum("ij,tjb->tib", w, normal(0, STEPS, WIDTH, BATCH)),
     "columns by ids beside a number": lambda w: ts.reshape(w, (1, WIDTH, WIDTH))[0, :, np.array([0, 2, 1, 0])],
     "two arrays with a slice between": lambda w: ts.stack([w, -w])[IDS[:, 0] % 2, :, IDS[:, 1]],
+    "behind a slice, with one between": lambda w: ts.reshape(w, (1, WIDTH, 1, WIDTH))[:, IDS[:, 0], :, IDS[:, 1]],
     "turned over in two ways": lambda w: ts.flip(w[IDS], axis=(1, 2)),
     "its own sequence": lambda w: ts.tanh(ts.concatenate([w, w[:1]])),
 }

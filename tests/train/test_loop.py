@@ -209,3 +209,15 @@ def test_an_argument_of_another_kind_is_named_before_a_step_is_taken(arguments, 
     with pytest.raises(error, match=message):
         list(train(**{**usual, **arguments}))
     assert w.item() == 1.0
+
+
+def test_a_run_that_nobody_reads_warns_that_no_step_was_taken():
+    w = ts.tensor(4.0, requires_grad=True)
+    run = lambda: train(lambda step: Loss(w * w, 1), ts.optim.SGD([w], lr=0.1), steps=3)
+    with pytest.warns(UserWarning, match="no step was taken, as nobody read the reports of this run"):
+        run()
+    assert w.item() == 4.0
+    next(run())  # one that is left early is read
+    run().close()  # and one that is closed was meant to be
+    with pytest.raises(TypeError, match="steps must be"):
+        train(lambda step: None, ts.optim.SGD([w], lr=0.1), steps="3")  # said at once, not at the first report

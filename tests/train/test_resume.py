@@ -73,8 +73,9 @@ class Run:
 def test_a_stopped_run_goes_on_as_if_nothing_had_happened(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    whole = Run(tmp_path / "a")
+    whole, before = Run(tmp_path / "a"), signal.getsignal(signal.SIGINT)
     reports = list(whole.steps(20))
+    assert signal.getsignal(signal.SIGINT) == before
     losses = {}
     for stop in (1, 7, 8, 14, 20):  # the run is left after this step, wherever the last checkpoint was
         run = Run(tmp_path / "b")

@@ -33,6 +33,7 @@ NUMPY_NAMES = {
     "absolute": "abs",
     "remainder": "mod",
 }  # where they differ from ours
+ALIKE = {"norm": 1, "split": 0, "take": 0}  # how many arguments by place mean the same, where not all do
 REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
 METHODS = [
     "abs",
@@ -109,15 +110,19 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 def _numpy_call(function: Any, name: str, args: Any, kwargs: Any) -> Any:
     """What ``np.name(tensor)`` does: our op of the name, else NumPy on constants, else an error with the cure."""
-    ours = None if _means_otherwise(name, args) else FUNCTIONS.get(NUMPY_NAMES.get(name, name))
-    if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"}:
-        return ours(*args, **kwargs)
+    ours = FUNCTIONS.get(NUMPY_NAMES.get(name, name))
+    if ours is not None and not kwargs.keys() & {"out", "where", "dtype", "casting"} and _means_the_same(name, args):
+        try:
+            return ours(*args, **kwargs)
+        except TypeError:
+            pass  # it has no such setting, or needs one that NumPy does not
     return _on_constants(function, name, args, kwargs)
 
 
-def _means_otherwise(name: str, args: Any) -> bool:
-    """NumPy splits at places and takes from all elements; its traces and diagonals are of the first two axes."""
-    return name in ("split", "take") or (name in ("trace", "diagonal") and getattr(args[0], "ndim", 0) > 2)
+def _means_the_same(name: str, args: Any) -> bool:
+    if name in ("trace", "diagonal") and getattr(args[0], "ndim", 0) > 2:
+        return False  # NumPy's are of the first two axes, ours of the last two
+    return len(args) <= ALIKE.get(name, len(args))
 
 
 def _on_constants(function: Any, name: str, args: Any, kwargs: Any) -> Any:

@@ -5,7 +5,6 @@ before: for a recurrent network h (and c), for a network with a fixed window the
 """
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -88,7 +87,7 @@ class NeuralLM(Module):
         self.train()
         kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every)
         task = Reading(self, windows)
-        return Run(train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept))
+        return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
 
     # -- judging -------------------------------------------------------------------------------------------------------
 
@@ -173,24 +172,6 @@ class NeuralLM(Module):
         except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
             raise io.ModelFileError(f"{path}: the model's description does not fit its weights ({error})") from error
         return model
-
-
-class Run(Iterator[Report]):
-    """The reports of a run. It goes on only while they are read, which is easily forgotten."""
-
-    def __init__(self, reports: Iterator[Report]) -> None:
-        self._reports, self._begun = reports, False
-
-    def __next__(self) -> Report:
-        self._begun = True
-        return next(self._reports)
-
-    def __del__(self) -> None:
-        if not self._begun:
-            warnings.warn(
-                "fit has learnt nothing, as nobody read its reports; write `for report in model.fit(...): pass`",
-                stacklevel=2,
-            )
 
 
 class Reading:

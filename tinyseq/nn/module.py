@@ -238,11 +238,14 @@ class Module:
         return f"<details{opened}><summary>{title}</summary><table>{head}{''.join(rows)}</table></details>"
 
 
+_KINDS = (Parameter, Module, list, tuple, set, dict)
+
+
 def _holds_parts(value: Any, deep: int = 3) -> bool:
     """Whether modules or parameters lie in a container, or in one inside it."""
     if isinstance(value, list | tuple | set | dict) and deep:
         inside = value.values() if isinstance(value, dict) else value
-        return any(_holds_parts(part, deep - 1) for part in inside)
+        return any(isinstance(part, _KINDS) and _holds_parts(part, deep - 1) for part in inside)
     return isinstance(value, Parameter | Module)
 
 

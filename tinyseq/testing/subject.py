@@ -59,6 +59,13 @@ class Subject:
         """The outputs as one vector."""
         return joined(self.values(arrays))
 
+    def require_repeatable(self) -> None:
+        """Raise ValueError if chance has a hand in the outputs, which would look like a wrong rule."""
+        if not np.array_equal(self.vector(), self.vector(), equal_nan=True):
+            raise ValueError(
+                f"{self.name} gave two different results for the same inputs; make it repeatable, as with model.eval()"
+            )
+
     def gradients(self, upstreams: Sequence[Values | None], arrays: Sequence[Values] | None = None) -> list[Values]:
         """The gradient of each differentiated input, by the rules, given those of the outputs (None: none arrives)."""
         inputs = self.tensors(arrays, requires_grad=True)

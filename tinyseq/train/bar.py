@@ -40,7 +40,7 @@ def progress(
     file = file or sys.stderr
     live = file.isatty() or "ipykernel" in sys.modules
     start, shown, taken = time.perf_counter(), 0.0, 0
-    text = ""
+    text, left_well = "", False
     try:
         for taken, report in enumerate(reports, start=1):
             seconds = time.perf_counter() - start
@@ -53,15 +53,15 @@ def progress(
                 file.write("\r" + text[:width].ljust(width))
                 file.flush()
             yield report
-        if text and not live:
-            file.write(text + "\n")
+        left_well = True
     except GeneratorExit:  # a break in the loop that reads the reports
-        if text and not live:
-            file.write(text + "\n")
+        left_well = True
         raise
     finally:
         if text and live:  # a run that stops early ends between two looks
             file.write("\n" if due else "\r" + text[:width].ljust(width) + "\n")
+        elif text and left_well:
+            file.write(text + "\n")
 
 
 def line(report: Report, steps: int, title: str, clocked: str, width: int) -> str:

@@ -75,9 +75,14 @@ class Checkpoint:
                     arrays[f"{name}/{key}"] = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
                 else:
                     plain[name][key] = value
-                    _check_plain(part, key, value)
         metadata = {"kind": KIND, "step": step, "stopped": stopped, "random": random_state(), "parts": plain}
-        io.save(arrays, self.path, metadata)
+        try:
+            io.save(arrays, self.path, metadata)
+        except TypeError:
+            for name, part in self._named(parts).items():
+                for key, value in plain[name].items():
+                    _check_plain(part, key, value)
+            raise
 
     def restore(self, parts: Sequence[object], steps: int) -> int:
         """Go back to what was saved, if there is a file.

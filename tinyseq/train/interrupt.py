@@ -29,9 +29,9 @@ class HeldBack:
         signal.signal(signal.SIGINT, self._before)
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return  # a generator that another thread throws away
-        if self._wanted and self._before is not None and signal.getsignal(signal.SIGINT) in (self._note, self._before):
+        if not self._wanted or threading.current_thread() is not threading.main_thread():
+            return  # the other thread throws away a generator
+        if not self.pending and signal.getsignal(signal.SIGINT) == self._note:
             signal.signal(signal.SIGINT, self._before)
-            if self.pending and kind in (None, GeneratorExit):  # after the last step, or before a break
-                signal.raise_signal(signal.SIGINT)
+        elif self.pending and kind in (None, GeneratorExit):  # pressed after the last step, or before a break
+            signal.raise_signal(signal.SIGINT)

@@ -6,7 +6,8 @@ stopped goes on from any step, and a step that went wrong can be done again unde
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[Report]:
-    """Take steps on the losses of a task; a generator, so that the caller can look, sample or stop between steps.
+    """Take steps on the losses of a task, one for each report that is read, so that one can look or stop between them.
 
     Args:
         task: the loss of each step.
@@ -101,8 +102,8 @@ def train(
             at any moment ends with the same weights, bit for bit, as one that was not. Ctrl-C lets the step end, saves,
             and then raises KeyboardInterrupt.
 
-    Yields:
-        A `Report` after each step.
+    Returns:
+        An iterator of a `Report` after each step. Reading it is what trains.
 
     Raises:
         TypeError, ValueError: an argument is of another kind, or the task gives no `Loss` of one number; the message
@@ -119,6 +120,43 @@ def train(
         (50, 1.0)
     """
     _check(task, optimizer, steps, clip, schedule, validation, callbacks, checkpoint)
+    return Run(_reports(task, optimizer, steps, clip, schedule, validation, callbacks, checkpoint))
+
+
+class Run(Iterator[Report]):
+    """The reports of a run. It goes on only while they are read, which is easily forgotten."""
+
+    def __init__(self, reports: Generator[Report]) -> None:
+        self._reports, self._begun = reports, False
+
+    def __next__(self) -> Report:
+        self._begun = True
+        return next(self._reports)
+
+    def close(self) -> None:
+        """End the run here, as leaving its loop does."""
+        self._begun = True
+        self._reports.close()
+
+    def __del__(self) -> None:
+        if not self._begun:
+            warnings.warn(
+                "no step was taken, as nobody read the reports of this run; write `for report in ...: pass`",
+                stacklevel=2,
+            )
+
+
+def _reports(
+    task: Task,
+    optimizer: Optimizer,
+    steps: int,
+    clip: float | None,
+    schedule: Schedule | None,
+    validation: Validation | None,
+    callbacks: Sequence[Callback],
+    checkpoint: Checkpoint | None,
+) -> Generator[Report]:
+    """The run itself."""
     parts = [task, optimizer, schedule, validation, *callbacks]
     first = 0 if checkpoint is None else checkpoint.restore(parts, steps)
     start, tokens = time.perf_counter(), 0
