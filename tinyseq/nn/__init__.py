@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 from tinyseq.habits import NN, of_module
 from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
+from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_
 from tinyseq.nn.crf import CRF, bio_rules
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
-from tinyseq.nn.losses import clip_grad_norm_, clip_grad_value_, cross_entropy, mse_loss, nll_loss
+from tinyseq.nn.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
 from tinyseq.nn.module import Module, ModuleList, Sequential
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.rnn import GRU, LSTM, RNN
@@ -33,11 +42,15 @@ __all__ = [
     "Parameter",
     "RNNCell",
     "Sequential",
+    "binary_cross_entropy_with_logits",
     "bio_rules",
     "clip_grad_norm_",
     "clip_grad_value_",
     "cross_entropy",
+    "huber_loss",
     "init",
+    "l1_loss",
     "mse_loss",
     "nll_loss",
+    "smooth_l1_loss",
 ]

@@ -1,30 +1,169 @@
-"""Losses, and the clipping of gradients."""
+"""Losses: of classes, of yes and no, and of numbers."""
 
 import math
-import warnings
-from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
 import numpy as np
 
-from tinyseq.autograd.ops.elementwise import square, where
-from tinyseq.autograd.ops.index import take_along_axis
-from tinyseq.autograd.ops.reduce import mean
+from tinyseq.autograd.ops.elementwise import abs as absolute
+from tinyseq.autograd.ops.elementwise import minimum, square, where
+from tinyseq.autograd.ops.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy
+from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
-from tinyseq.nn.module import Module
 
 Reduction = Literal["mean", "sum", "none"]
 
 
-def _checked(scores: TensorLike, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
-    """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
+# -- classes -----------------------------------------------------------------------------------------------------------
+
+
+def cross_entropy(
+    logits: TensorLike,
+    targets: Any,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    *,
+    weight: TensorLike | None = None,
+) -> Tensor:
+    r"""-log softmax(logits)[target], averaged over the targets that are not ignored.
+
+    The classes lie on the **last** axis, so that a language model's (T, B, V) logits need no reshaping. The gradient
+    with respect to the logits is softmax(logits) - one_hot(target); exp of the mean is the perplexity.
+
+    Args:
+        logits: (..., V) scores.
+        targets: (...) ids in [0, V), or ``ignore_index``; or soft targets (..., V), the probability of each class, as
+            numbers with a decimal point. The loss of a row is then -sum_v targets[v] log softmax(logits)[v].
+        ignore_index: ids of this value count for nothing, whatever their logits are.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss a target.
+        label_smoothing: the share of probability spread evenly over all classes, in [0, 1].
+        weight: (V,), how much each class counts. With ids, the mean is the weighted mean: the sum of losses divided by
+            the sum of their targets' weights. With soft targets it is divided by their number, as in PyTorch.
+
+    Returns:
+        A number, or with ``reduction="none"`` one loss a target, 0 for those that are ignored. If every target is
+        ignored, the mean is 0 (in PyTorch it is NaN).
+
+    Raises:
+        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> loss = ts.nn.cross_entropy(ts.zeros(3, 4), [0, 1, 2])  # uniform over 4: perplexity 4
+        >>> round(ts.exp(loss).item(), 9)
+        4.0
+        >>> ts.nn.cross_entropy(ts.zeros(2), [0.25, 0.75]).item() == ts.nn.cross_entropy(ts.zeros(2), 0).item()
+        True
+    """
+    if not 0 <= label_smoothing <= 1:
+        raise ValueError(f"label_smoothing must lie in [0, 1], got {label_smoothing}")
+    logits = _scores(logits, "logits")
+    shares = _class_weights(weight, logits)
+    soft = _soft(targets, logits)
+    if soft is not None:
+        losses = _against_soft(logits, soft, shares, label_smoothing)
+        return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+    logits, ids, counted = _checked(logits, "logits", targets, ignore_index)
+    picked = None if shares is None else getitem(shares, ids)
+    losses = softmax_cross_entropy(logits, targets=ids)
+    if picked is not None:
+        losses = _counting(picked, losses)
+    if label_smoothing:
+        uniform = constant_like(logits, np.full(logits.shape[-1:], 1.0 / logits.shape[-1]))
+        losses = losses * (1 - label_smoothing) + _against_soft(logits, uniform, shares) * label_smoothing
+    return _reduced(losses, counted, reduction, picked)
+
+
+def nll_loss(
+    log_probs: TensorLike,
+    targets: Any,
+    ignore_index: int = -100,
+    reduction: Reduction = "mean",
+    *,
+    weight: TensorLike | None = None,
+) -> Tensor:
+    """-log_probs[target], averaged; what `cross_entropy` is after a log_softmax.
+
+    Args:
+        log_probs: (..., V).
+        targets: (...) ids in [0, V), or ``ignore_index``.
+        ignore_index, reduction, weight: as for `cross_entropy`.
+
+    Returns:
+        A number, or with ``reduction="none"`` one loss a target.
+
+    Raises:
+        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.nll_loss([[-0.5, -1.0], [-2.0, -0.1]], [0, 1]).item()
+        0.3
+    """
+    log_probs = _scores(log_probs, "log_probs")
+    shares = _class_weights(weight, log_probs)
+    log_probs, ids, counted = _checked(log_probs, "log_probs", targets, ignore_index)
+    losses = -take_along_axis(log_probs, ids[..., None], axis=-1).reshape(ids.shape)
+    if shares is None:
+        return _reduced(losses, counted, reduction)
+    picked = getitem(shares, ids)
+    return _reduced(_counting(picked, losses), counted, reduction, picked)
+
+
+def _scores(scores: TensorLike, name: str) -> Tensor:
+    """Scores of classes on the last axis."""
     scores = as_numbers(scores, constant(0.0), name)
     if not scores.ndim or not scores.shape[-1]:
         raise ValueError(f"{name} must have shape (..., V), scores of V >= 1 classes last, got {scores.shape}")
+    return scores
+
+
+def _class_weights(weight: TensorLike | None, scores: Tensor) -> Tensor | None:
+    if weight is None:
+        return None
+    weight = _in_dtype_of(scores, weight, "weight")
+    if weight.shape != scores.shape[-1:]:
+        raise ValueError(
+            f"weight must have shape {scores.shape[-1:]}, one number for each class on the last axis of "
+            f"{scores.shape}, got {weight.shape}"
+        )
+    _check_between(weight, 0.0, math.inf, "weight")
+    return weight
+
+
+def _soft(targets: Any, logits: Tensor) -> Tensor | None:
+    """Soft targets as a tensor, or None if the targets are ids, which have one axis fewer."""
+    given = targets if hasattr(targets, "dtype") else as_ids(targets, "targets")
+    if given.shape != logits.shape:
+        return None
+    soft = constant(given, type(logits._array))
+    if not namespace_of(soft._array).isdtype(soft.dtype, "real floating"):
+        raise ValueError(
+            f"targets have the shape {given.shape} of the logits, so they must be probabilities in floating point, "
+            f"got {given.dtype}; convert them with .astype(float), or give one id for each row"
+        )
+    _check_between(soft, 0.0, 1.0, "targets")
+    return _in_dtype_of(logits, soft, "targets")
+
+
+def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smoothing: float = 0.0) -> Tensor:
+    """-sum_v weight_v target_v log softmax(logits)_v of each row."""
+    if label_smoothing:
+        soft = soft * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
+    if shares is not None:
+        soft = soft * shares
+    losses: Tensor = total(_counting(soft, -log_softmax(logits, axis=-1)), axis=-1)
+    return losses
+
+
+def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
+    """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
+    if not isinstance(ignore_index, int | np.integer):
+        raise TypeError(f"ignore_index must be one whole number, got {ignore_index!r}; give weight= by its name")
     ids = as_ids(targets, "targets")
     if ids.shape != scores.shape[:-1]:
         raise ValueError(
@@ -39,80 +178,64 @@ def _checked(scores: TensorLike, name: str, targets: Any, ignore_index: int) -> 
     return scores, ids, counted
 
 
-def _reduced(losses: Tensor, counted: Any, reduction: str) -> Tensor:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
-    if not counted.all():
-        losses = losses * constant_like(losses, counted * 1.0)
-    if reduction == "none":
-        return losses
-    summed: Tensor = total(losses)
-    return summed if reduction == "sum" else summed * (1.0 / max(int(counted.sum()), 1))
+# -- yes or no ---------------------------------------------------------------------------------------------------------
 
 
-def cross_entropy(
+def binary_cross_entropy_with_logits(
     logits: TensorLike,
-    targets: Any,
-    ignore_index: int = -100,
+    targets: TensorLike,
+    weight: TensorLike | None = None,
     reduction: Reduction = "mean",
-    label_smoothing: float = 0.0,
+    pos_weight: TensorLike | None = None,
 ) -> Tensor:
-    r"""-log softmax(logits)[target], averaged over the targets that are not ignored.
+    r"""-t log sigmoid(x) - (1 - t) log(1 - sigmoid(x)) for each logit x and target t, without overflow.
 
-    The classes lie on the **last** axis, so that a language model's (T, B, V) logits need no reshaping. The gradient
-    with respect to the logits is softmax(logits) - one_hot(target); exp of the mean is the perplexity.
+    The gradient with respect to a logit is sigmoid(x) - t.
 
     Args:
-        logits: (..., V) scores.
-        targets: (...) ids in [0, V), or ``ignore_index``.
-        ignore_index: targets of this value count for nothing, whatever their logits are.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss a target.
-        label_smoothing: the share of probability spread evenly over all classes, in [0, 1].
+        logits: scores of any shape; 0 means a probability of 1/2.
+        targets: of the same shape, 0 for no and 1 for yes, or a probability.
+        weight: how much each element counts; any shape that broadcasts to that of the logits.
+        reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
+        pos_weight: how much more a yes counts than a no, such as their ratio in unbalanced data; broadcasts as
+            ``weight`` does: (V,) has a number for each of V questions on the last axis.
 
     Returns:
-        A number, or with ``reduction="none"`` one loss a target, 0 for those that are ignored. If every target is
-        ignored, the mean is 0 (in PyTorch it is NaN).
+        A number, or with ``reduction="none"`` a tensor of the logits' shape.
 
     Raises:
-        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
+        ValueError, TypeError: for shapes or values that do not fit.
 
     Example:
         >>> import tinyseq as ts
-        >>> loss = ts.nn.cross_entropy(ts.zeros(3, 4), [0, 1, 2])  # uniform over 4: perplexity 4
-        >>> round(ts.exp(loss).item(), 9)
-        4.0
+        >>> ts.nn.binary_cross_entropy_with_logits([0.0, 1000.0, -1000.0], [1, 1, 0], reduction="none").numpy().round(4)
+        array([0.6931, 0.    , 0.    ])
     """
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must lie in [0, 1], got {label_smoothing}")
-    logits, ids, counted = _checked(logits, "logits", targets, ignore_index)
-    losses: Tensor = softmax_cross_entropy(logits, targets=ids)
-    if label_smoothing:
-        spread = -mean(log_softmax(logits, axis=-1), axis=-1)
-        losses = losses * (1 - label_smoothing) + spread * label_smoothing
-    return _reduced(losses, counted, reduction)
+    logits = as_numbers(logits, constant(0.0), "logits")
+    targets = _in_dtype_of(logits, targets, "targets")
+    if targets.shape != logits.shape:
+        raise ValueError(f"targets have shape {targets.shape}, logits {logits.shape}; they must be equal")
+    _check_between(targets, 0.0, 1.0, "targets")
+    yes = targets if pos_weight is None else targets * _broadcast_weight(pos_weight, logits, "pos_weight")
+    losses = _counting(yes, softplus(-logits)) + _counting(1 - targets, softplus(logits))
+    if weight is not None:
+        losses = _counting(_broadcast_weight(weight, logits, "weight"), losses)
+    return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
-def nll_loss(log_probs: TensorLike, targets: Any, ignore_index: int = -100, reduction: Reduction = "mean") -> Tensor:
-    """-log_probs[target], averaged; what `cross_entropy` is after a log_softmax.
+def _broadcast_weight(weight: TensorLike, logits: Tensor, name: str) -> Tensor:
+    weight = _in_dtype_of(logits, weight, name)
+    try:
+        fits = np.broadcast_shapes(weight.shape, logits.shape) == logits.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} must broadcast to the shape {logits.shape} of logits, got {weight.shape}")
+    _check_between(weight, 0.0, math.inf, name)
+    return weight
 
-    Args:
-        log_probs: (..., V).
-        targets, ignore_index, reduction: as for `cross_entropy`.
 
-    Returns:
-        A number, or with ``reduction="none"`` one loss a target.
-
-    Raises:
-        ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.nll_loss([[-0.5, -1.0], [-2.0, -0.1]], [0, 1]).item()
-        0.3
-    """
-    log_probs, ids, counted = _checked(log_probs, "log_probs", targets, ignore_index)
-    picked = take_along_axis(log_probs, ids[..., None], axis=-1)
-    return _reduced(-picked.reshape(ids.shape), counted, reduction)
+# -- numbers -----------------------------------------------------------------------------------------------------------
 
 
 def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
@@ -133,110 +256,143 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         >>> ts.nn.mse_loss([1.0, 3.0], [1.0, 1.0]).item()
         2.0
     """
-    prediction, target = constant(prediction), constant(target)
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction has shape {prediction.shape}, target {target.shape}; they must be equal")
-    losses: Tensor = square(prediction - target)
+    losses: Tensor = square(_difference(prediction, target))
     return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
-def clip_grad_norm_(
-    parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
-) -> float:
-    """Scale all gradients down together so that their joint norm is at most ``max_norm``.
-
-    The norm is that of all gradients as one vector. (The lectures' snippet compares the *squared* norm with the
-    threshold, without the root; the norm is meant.) The values are PyTorch's, whose scale is max_norm / (norm + 1e-6).
+def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
+    """The absolute difference, averaged over all elements; its gradient is 0 where there is none.
 
     Args:
-        parameters: tensors whose ``.grad`` is to be clipped, or a single one; those without one are passed over.
-        max_norm: the threshold; infinity measures without clipping.
-        norm_type: the p of the p-norm; ``math.inf`` for the largest absolute value.
-        error_if_nonfinite: raise an error if the norm is NaN or infinite. Without it, a norm that is NaN makes every
-            gradient NaN, and an infinite one makes zeros and NaNs, as in PyTorch.
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
 
     Returns:
-        The norm before clipping; 0.0 if there is no gradient.
+        A number, or with ``reduction="none"`` a tensor of that shape.
 
     Raises:
-        ValueError: ``max_norm`` is negative, or ``norm_type`` is not positive.
-        TypeError: ``parameters`` are no tensors.
-        RuntimeError: the norm is not finite, and that shall be an error; the gradients are as they were.
-
-    Source: Pascanu, Mikolov and Bengio (2013).
+        ValueError: if the shapes differ.
 
     Example:
         >>> import tinyseq as ts
-        >>> w = ts.tensor([3.0, 4.0], requires_grad=True)
-        >>> (w * w * 0.5).sum().backward()
-        >>> ts.nn.clip_grad_norm_([w], 1.0)
-        5.0
-        >>> w.grad.numpy().round(3)
-        array([0.6, 0.8])
+        >>> ts.nn.l1_loss([1.0, 4.0], [2.0, 1.0]).item()
+        2.0
     """
-    if not max_norm >= 0:
-        raise ValueError(f"max_norm must not be negative, got {max_norm}")
-    if not norm_type > 0:
-        raise ValueError(f"norm_type must be above 0, got {norm_type}")
-    gradients = [(p, p.grad) for p in _each(parameters) if p.grad is not None]
-    norm = _norm([g._array for _, g in gradients], norm_type)
-    if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"the norm of the gradients is {norm}; lower the learning rate, or look where it comes from")
-    scale = max_norm / (norm + 1e-6)
-    if not (scale >= 1 or max_norm == math.inf):
-        with np.errstate(invalid="ignore"):  # zero times infinity
-            for p, g in gradients:
-                p.grad = g * scale
-    return norm
+    losses: Tensor = absolute(_difference(prediction, target))
+    return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
-def _norm(arrays: list[Any], p: float) -> float:
-    """The p-norm of some arrays as one vector."""
-    total = 0.0
-    for array in arrays:
-        xp = namespace_of(array)
-        wide = xp.abs(xp.astype(array, xp.float64))  # the squares of an exploding float32 gradient are beyond float32
-        if wide.size and p == math.inf:
-            total = float(np.maximum(total, float(xp.max(wide))))  # NaN stays NaN
-        elif wide.size:
-            total += float(xp.sum(wide * wide if p == 2 else wide**p))
-    return total if p == math.inf else total ** (1 / p)
-
-
-def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
-    """Limit each element of each gradient to [-clip_value, clip_value].
+def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
+    """d^2 / 2 for a difference |d| up to ``delta``, and delta (|d| - delta / 2) beyond: outliers pull no harder.
 
     Args:
-        parameters: as for `clip_grad_norm_`.
-        clip_value: the largest absolute value that an element may have.
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+        delta: where the square turns into a line, and the line's slope; above 0.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
 
     Raises:
-        ValueError: ``clip_value`` is negative.
-        TypeError: ``parameters`` are no tensors.
+        ValueError: if the shapes differ, or delta is not above 0.
+
+    Source: Huber (1964).
 
     Example:
         >>> import tinyseq as ts
-        >>> w = ts.tensor([3.0, 0.5], requires_grad=True)
-        >>> (w * w * 0.5).sum().backward()
-        >>> ts.nn.clip_grad_value_([w], 1.0)
-        >>> w.grad.numpy()
-        array([1. , 0.5])
+        >>> ts.nn.huber_loss([1.0, 10.0], [0.0, 0.0], reduction="none").numpy()
+        array([0.5, 9.5])
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_value must not be negative, got {clip_value}")
-    for p in _each(parameters):
-        if p.grad is not None:
-            p.grad = p.grad.clip(low=-clip_value, high=clip_value)
+    if not delta > 0:
+        raise ValueError(f"delta must be above 0, got {delta}")
+    far = absolute(_difference(prediction, target))
+    near = minimum(far, delta)
+    return _reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
 
 
-def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    """The parameters as a list; a single tensor is one, not one for each of its rows."""
-    if isinstance(parameters, Module):
-        raise TypeError(f"parameters is a {type(parameters).__name__}; give its .parameters()")
-    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    if not tensors and isinstance(parameters, Iterator):
-        warnings.warn("there is nothing to clip: parameters has been read to its end before; give a list", stacklevel=3)
-    for i, p in enumerate(tensors):
-        if not isinstance(p, Tensor):
-            raise TypeError(f"parameters[{i}] is of type {type(p).__name__}; a tensor is expected")
-    return tensors
+def smooth_l1_loss(
+    prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", beta: float = 1.0
+) -> Tensor:
+    """`huber_loss` divided by its threshold: `l1_loss` with a rounded corner.
+
+    Args:
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+        beta: where the square turns into the absolute value; 0 is `l1_loss`.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
+
+    Raises:
+        ValueError: if the shapes differ, or beta is negative or infinite.
+
+    Source: Girshick, Fast R-CNN (2015).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.smooth_l1_loss([1.0, 10.0], [0.0, 0.0], reduction="none", beta=2.0).numpy()
+        array([0.25, 9.  ])
+    """
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be a number from 0 upwards, got {beta}")
+    if beta == 0:
+        return l1_loss(prediction, target, reduction)
+    far = absolute(_difference(prediction, target))
+    near = minimum(far, beta)
+    return _reduced((near / beta) * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
+
+
+def _difference(prediction: TensorLike, target: TensorLike) -> Tensor:
+    prediction = as_numbers(prediction, constant(0.0), "prediction")
+    target = _in_dtype_of(prediction, target, "target")
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction has shape {prediction.shape}, target {target.shape}; they must be equal")
+    difference: Tensor = prediction - target
+    return difference
+
+
+# -- what all of them share --------------------------------------------------------------------------------------------
+
+
+def _in_dtype_of(x: Tensor, values: TensorLike, name: str) -> Tensor:
+    """Targets and weights as tensors of the array library and dtype of what they go with: they widen nothing."""
+    given = as_numbers(values, x, name)
+    return given if given.dtype == x.dtype else given.to(x.dtype)
+
+
+def _check_between(x: Tensor, low: float, high: float, name: str) -> None:
+    """Raise ValueError for the first number outside [low, high]; NaN passes, so that its source can be looked for."""
+    xp = namespace_of(x._array)
+    wrong = (x._array < low) | (x._array > high)
+    if bool(xp.any(wrong)):
+        place = tuple(int(i) for i in np.argwhere(Tensor(wrong).numpy())[0])
+        limits = f"lie in [{low:g}, {high:g}]" if high < math.inf else "not be negative"
+        raise ValueError(f"{name} must {limits}, got {x.numpy()[place]} at position {place}")
+
+
+def _counting(shares: Tensor, losses: Tensor) -> Tensor:
+    """shares * losses, where 0 times infinity is 0: what has no share counts for nothing."""
+    xp = namespace_of(losses._array)
+    void = (shares._array == 0) & (losses._array == math.inf)
+    if bool(xp.any(void)):
+        losses = where(Tensor(void), 0.0, losses)
+    counting: Tensor = shares * losses
+    return counting
+
+
+def _reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
+    """One number of the losses that count; the mean is weighted if each loss has a share of its own."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
+    if not counted.all():
+        mask = constant_like(losses, counted * 1.0)
+        losses, shares = losses * mask, None if shares is None else shares * mask
+    if reduction == "none":
+        return losses
+    summed: Tensor = total(losses)
+    if reduction == "sum":
+        return summed
+    if shares is None:
+        return summed / max(int(counted.sum()), 1)
+    whole: Tensor = total(shares)
+    return summed / whole if whole.detach().item() else summed

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.nn.losses import clip_grad_norm_
+from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
 from tinyseq.train.checkpoint import Checkpoint
 from tinyseq.train.interrupt import HeldBack
