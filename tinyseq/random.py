@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
+
 _REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `replayed`
 _seeded: np.random.Generator | None = None  # one for all threads and all cells of a notebook, as PyTorch's
 
@@ -20,6 +22,9 @@ def generator() -> np.random.Generator:
 def manual_seed(seed: int | None) -> np.random.Generator:
     """Begin a new stream of random numbers; the same seed gives the same model and the same dropout.
 
+    Raises:
+        ValueError, TypeError: ``seed`` is no whole number from 0 upwards.
+
     Example:
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)
@@ -29,7 +34,7 @@ def manual_seed(seed: int | None) -> np.random.Generator:
         True
     """
     global _seeded
-    _seeded = np.random.default_rng(seed)
+    _seeded = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
     return _seeded
 
 

@@ -24,7 +24,7 @@ FLOORS: list[list[set[str]]] = [
     [{"nn"}, {"hmm"}],
     [{"optim", "io", "inspect", "testing"}, {"data"}],
     [{"autograd"}],
-    [{"backend", "habits", "memory", "random"}],
+    [{"arguments", "backend", "habits", "memory", "random"}],
 ]
 PLACE = {
     room: (level, side)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.data import Windows, bucketed, padded
+from tinyseq.data import Windows, bucketed, padded, padded_values
 from tinyseq.data.batches import IGNORE
 
 sequences = st.lists(st.lists(st.integers(0, 9), max_size=8), min_size=1, max_size=10)
@@ -91,7 +91,7 @@ def test_the_generator_alone_decides_the_shuffle():
 def test_what_cannot_be_cut_is_an_error():
     with pytest.raises(ValueError, match=r"ids must be one text of shape \(N,\), found shape \(2, 2\)"):
         Windows(np.zeros((2, 2), int), steps=1, batch=1)
-    with pytest.raises(ValueError, match="steps and batch must be positive, found steps=0 and batch=1"):
+    with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         Windows([1, 2], steps=0, batch=1)
     with pytest.raises(ValueError, match="3 symbols are too few for batch=3, which needs at least 4"):
         Windows([1, 2, 3], steps=1, batch=3)
@@ -102,7 +102,7 @@ def test_what_cannot_be_padded_is_an_error():
         padded([])
     with pytest.raises(ValueError, match=r"sequence 1 has shape \(1, 1\)"):
         padded([[1], [[2]]])
-    with pytest.raises(ValueError, match="size must be positive, found 0"):
+    with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         bucketed([1, 2], 0)
     with pytest.raises(ValueError, match=r"one number for each sequence \(N,\), found shape \(1, 2\)"):
         bucketed([[1, 2]], 1)
@@ -111,9 +111,13 @@ def test_what_cannot_be_padded_is_an_error():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, found float64; round"),
+        (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, found float64; write ids as"),
         (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, found <U5; a Vocabulary makes them"),
-        (lambda: padded([[1], [1.5]]), "sequence 1 must hold integers, found float64"),
+        (
+            lambda: padded([[1], [1.5]]),
+            "sequence 1 must hold integers, found float64; .* padded_values",
+        ),
+        (lambda: padded_values([[1.0], ["a"]]), "sequence 1 must hold real numbers, found <U1"),
         (lambda: padded([[1], [[2], [3, 4]]]), "sequence 1 must hold integers, found rows of different lengths"),
         (lambda: bucketed([1.5, 2.0], 1), "lengths must hold integers, found float64"),
     ],
@@ -121,3 +125,33 @@ def test_what_cannot_be_padded_is_an_error():
 def test_no_fraction_is_cut_off_without_a_word(call, message):
     with pytest.raises(TypeError, match=message):
         call()
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=5), st.sampled_from([None, 1, 3]), st.sampled_from(["f4", "f8"])
+)
+def test_padded_values_hold_each_sequence_and_nothing_else(lengths, features, dtype):
+    rng = np.random.default_rng(0)
+    shape = () if features is None else (features,)
+    sequences = [rng.standard_normal((length, *shape)).astype(dtype) for length in lengths]
+    values, found = padded_values(sequences, padding=9.0)
+    assert values.dtype == dtype
+    assert values.shape == (max(lengths), len(lengths), *shape)
+    assert found.tolist() == lengths
+    for i, sequence in enumerate(sequences):
+        np.testing.assert_array_equal(values[: lengths[i], i], sequence)
+        assert (values[lengths[i] :, i] == 9.0).all()
+
+
+@pytest.mark.parametrize(
+    ("sequences", "message"),
+    [
+        ([], "no sequence to pad"),
+        ([1.0], r"sequence 0 has shape \(\)"),
+        ([[[1.0, 2.0]], [[1.0]]], r"sequence 1 has shape \(1, 1\); expected \(T, 2\), as sequence 0"),
+        ([[1.0], [[1.0]]], r"sequence 1 has shape \(1, 1\); expected \(T,\), as sequence 0"),
+    ],
+)
+def test_what_values_cannot_be_padded_is_an_error(sequences, message):
+    with pytest.raises(ValueError, match=message):
+        padded_values(sequences)

@@ -207,7 +207,7 @@ def test_fitting_again_begins_anew():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"order": 0}, r"order must be at least 1 \(a unigram model\), found 0"),
+        ({"order": 0}, r"order must be at least 1, got 0"),
         ({"order": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
         ({"order": 2, "smoothing": "add-k", "k": 0}, "k must be positive, found 0; smoothing=None adds nothing"),
     ],

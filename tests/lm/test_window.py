@@ -113,7 +113,7 @@ def test_saved_and_loaded_it_says_the_same_and_is_no_other_kind(tmp_path):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: WindowLM("ab", context=0), ValueError, "context must be at least 1 symbol, got 0"),
+        (lambda: WindowLM("ab", context=0), ValueError, "context must be at least 1, got 0"),
         (lambda: WindowLM("ab")([0, 1]), ValueError, r"ids must have shape \(T, B\), got \(2,\)"),
         (lambda: WindowLM("ab")([[2]]), IndexError, r"ids: id 2 at position \(0, 0\) lies outside \[0, 2\)"),
         (

@@ -94,8 +94,8 @@ def test_begin_is_never_written(model):
         (lambda: EncoderDecoder(2, 2, 4).beam([0], width=0, longest=3), "width must be at least 1, got 0"),
         (lambda: EncoderDecoder(2, 2, 4).greedy([[0], []], longest=3), r"sources\[1\] is empty"),
         (lambda: EncoderDecoder(2, 2, 4).loss([[]], [[0]]), r"sources\[0\] is empty; a source needs at least one"),
-        (lambda: EncoderDecoder(2, 2, 4).greedy([[0]], longest=-1), "longest must not be negative, got -1"),
-        (lambda: EncoderDecoder(2, 2, 4).beam([0], width=1, longest=-1), "longest must not be negative, got -1"),
+        (lambda: EncoderDecoder(2, 2, 4).greedy([[0]], longest=-1), "longest must be at least 0, got -1"),
+        (lambda: EncoderDecoder(2, 2, 4).beam([0], width=1, longest=-1), "longest must be at least 0, got -1"),
         (lambda: EncoderDecoder(2, 0, 4), "target_symbols must be at least 1, got 0"),
     ],
 )

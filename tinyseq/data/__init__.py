@@ -1,6 +1,6 @@
 """Readers of files, vocabularies, batches, text that every Python carries, and tasks made by chance."""
 
-from tinyseq.data.batches import Windows, bucketed, padded
+from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
 from tinyseq.data.memory import adding_problem, copy_task, embedded_reber
 from tinyseq.data.readers import DataError, Reader, conllu, fasta, labelled, plain_text, two_column, word_tag
@@ -22,6 +22,7 @@ __all__ = [
     "fasta",
     "labelled",
     "padded",
+    "padded_values",
     "plain_text",
     "python_docs",
     "python_source",

@@ -1,13 +1,17 @@
 """Batches, time first: windows on one long text, and padded groups of sequences."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyseq.arguments import whole
+
 IGNORE = -100  # a target that counts for nothing: the default ignore_index of cross_entropy, here as in PyTorch
 
 Ids = NDArray[np.int64]
+Values = NDArray[np.floating[Any]]
 
 
 class Windows:
@@ -30,7 +34,7 @@ class Windows:
 
     Raises:
         ValueError: the text is not a vector, is too short, or an argument is not positive.
-        TypeError: the text holds no integers.
+        TypeError: the text holds no integers, or an argument is no whole number.
 
     Example:
         >>> for inputs, targets in Windows(np.arange(8), steps=2, batch=2):
@@ -40,11 +44,10 @@ class Windows:
     """
 
     def __init__(self, ids: ArrayLike, *, steps: int, batch: int) -> None:
-        text = _whole(ids, "ids")
+        text = as_ids(ids, "ids")
         if text.ndim != 1:
             raise ValueError(f"ids must be one text of shape (N,), found shape {text.shape}")
-        if steps < 1 or batch < 1:
-            raise ValueError(f"steps and batch must be positive, found steps={steps} and batch={batch}")
+        steps, batch = whole("steps", steps), whole("batch", batch)
         targets = len(text) - 1
         if targets < batch:
             raise ValueError(f"{len(text)} symbols are too few for batch={batch}, which needs at least {batch + 1}")
@@ -61,6 +64,7 @@ class Windows:
         return -(-len(self.inputs) // self.steps)
 
     def __getitem__(self, index: int) -> tuple[Ids, Ids]:
+        index = whole("index", index, None)
         if not 0 <= index < len(self):
             raise IndexError(f"window {index} of {len(self)}")
         window = slice(index * self.steps, (index + 1) * self.steps)
@@ -82,16 +86,17 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
 
     Raises:
         ValueError: there is no sequence, or one is not a vector.
-        TypeError: a sequence holds no integers.
+        TypeError: a sequence holds no integers, or padding is no whole number.
 
     Example:
         >>> ids, lengths = padded([[1, 2, 3], [4]])
         >>> ids.tolist(), lengths.tolist()
         ([[1, 4], [2, 0], [3, 0]], [3, 1])
     """
-    vectors = [_whole(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
+    vectors = [as_ids(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
     if not vectors:
         raise ValueError("no sequence to pad; a batch needs at least one")
+    padding = whole("padding", padding, None)
     for i, vector in enumerate(vectors):
         if vector.ndim != 1:
             raise ValueError(f"sequence {i} has shape {vector.shape}; expected a vector of ids (T,)")
@@ -100,6 +105,40 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
     for column, vector in zip(ids.T, vectors, strict=True):
         column[: len(vector)] = vector
     return ids, lengths
+
+
+def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple[Values, Ids]:
+    """Sequences of real numbers of different lengths side by side, each one filled up to the longest.
+
+    Args:
+        sequences: B vectors (T_i,), or B tables (T_i, F) of F features at each step.
+        padding: what they are filled up with.
+
+    Returns:
+        values (T, B) or (T, B, F), as a layer takes them, and lengths (B,), int64. float32 stays float32.
+
+    Raises:
+        ValueError: there is no sequence, one is neither vector nor table, or they differ in their features.
+        TypeError: a sequence holds no real numbers.
+
+    Example:
+        >>> values, lengths = padded_values([[0.5, 1.5], [2.5]])
+        >>> values.tolist(), lengths.tolist()
+        ([[0.5, 2.5], [1.5, 0.0]], [2, 1])
+    """
+    parts = [_real(sequence, f"sequence {i}") for i, sequence in enumerate(sequences)]
+    if not parts:
+        raise ValueError("no sequence to pad; a batch needs at least one")
+    features = parts[0].shape[1:]
+    for i, part in enumerate(parts):
+        if part.ndim not in (1, 2) or part.shape[1:] != features:
+            wanted = f"(T{''.join(f', {side}' for side in features)}{'' if features else ','})"
+            raise ValueError(f"sequence {i} has shape {part.shape}; expected {wanted}, as sequence 0 or (T, F) for all")
+    lengths = np.array([len(part) for part in parts], np.int64)
+    values = np.full((lengths.max(), len(parts), *features), padding, np.result_type(*parts))
+    for i, part in enumerate(parts):
+        values[: len(part), i] = part
+    return values, lengths
 
 
 def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = None) -> list[Ids]:
@@ -116,7 +155,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
 
     Raises:
         ValueError: size is not positive, or the lengths are no vector.
-        TypeError: the lengths are no integers.
+        TypeError: the lengths are no integers, or size is no whole number.
 
     Example:
         >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2)]
@@ -124,9 +163,8 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
         >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2, rng=np.random.default_rng(0))]
         [[1, 3], [0, 2]]
     """
-    if size < 1:
-        raise ValueError(f"size must be positive, found {size}")
-    lengths = _whole(lengths, "lengths")
+    size = whole("size", size)
+    lengths = as_ids(lengths, "lengths")
     if lengths.ndim != 1:
         raise ValueError(f"lengths must be one number for each sequence (N,), found shape {lengths.shape}")
     shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
@@ -135,13 +173,26 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
     return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]
 
 
-def _whole(values: ArrayLike, name: str) -> Ids:
+def as_ids(values: ArrayLike, name: str) -> Ids:
     """Integers as int64; a fraction would be cut off without a word."""
     try:
         found = np.asarray(values)
     except ValueError as error:
         raise TypeError(f"{name} must hold integers, found rows of different lengths") from error
     if found.size and found.dtype.kind not in "biu":
-        cure = "round and convert them" if found.dtype.kind == "f" else "a Vocabulary makes them of symbols"
+        cure = "a Vocabulary makes them of symbols"
+        if found.dtype.kind == "f":
+            cure = "write ids as integers; padded_values takes sequences of real numbers"
         raise TypeError(f"{name} must hold integers, found {found.dtype}; {cure}")
     return found.astype(np.int64)
+
+
+def _real(values: ArrayLike, name: str) -> Values:
+    """Real numbers as floating-point ones."""
+    try:
+        found = np.asarray(values)
+    except ValueError as error:
+        raise TypeError(f"{name} must hold real numbers, found rows of different lengths") from error
+    if found.size and found.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, found {found.dtype}")
+    return found if found.dtype.kind == "f" else found.astype(np.float64)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
+from tinyseq.arguments import whole
 from tinyseq.data.pysource import labelled_tokens
 from tinyseq.data.readers import DataError, Sentence
 
@@ -99,6 +100,7 @@ def python_source(train: int = 150_000, held_out: int = 15_000) -> Split[list[Se
         >>> 1000 <= sum(map(len, train)) < 1100
         True
     """
+    train, held_out = whole("train", train, 0), whole("held_out", held_out, 0)
     library = Path(sysconfig.get_path("stdlib"))
     files = source_files(library)
     parts: list[list[Sentence]] = []

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import whole
 from tinyseq.data.batches import IGNORE, Ids
 
 Numbers = NDArray[np.float32]
@@ -28,15 +29,14 @@ def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[N
         Numbers and marks (T, B, 2), and the sum of the two marked numbers (B,).
 
     Raises:
-        ValueError: ``length`` is less than 2.
+        ValueError, TypeError: ``length`` is no whole number from 2 upwards, for two marks, or ``batch`` none from 1.
 
     Example:
         >>> x, sums = adding_problem(10, 3, np.random.default_rng(0))
         >>> x.shape, bool(((x[:, :, 0] * x[:, :, 1]).sum(axis=0) == sums).all())
         ((10, 3, 2), True)
     """
-    if length < 2:
-        raise ValueError(f"length must be at least 2, for two marks, got {length}")
+    length, batch = whole("length", length, 2), whole("batch", batch)
     numbers, marks, columns = rng.random((length, batch)), np.zeros((length, batch)), np.arange(batch)
     marks[rng.integers(0, length // 2, batch), columns] = 1
     marks[rng.integers(length // 2, length, batch), columns] = 1
@@ -63,16 +63,15 @@ def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: np.random.
         Inputs and targets (T, B), T = 2 count + blanks. Before the answer the target is -100, which a loss ignores.
 
     Raises:
-        ValueError: a number is not positive.
+        ValueError, TypeError: a number is not whole and positive.
 
     Example:
         >>> inputs, targets = copy_task(4, count=2, blanks=3, batch=1, rng=np.random.default_rng(0))
         >>> inputs[:, 0].tolist(), targets[:, 0].tolist()
         ([3, 2, 4, 4, 5, 4, 4], [-100, -100, -100, -100, -100, 3, 2])
     """
-    for name, value in (("symbols", symbols), ("count", count), ("blanks", blanks)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    symbols, count = whole("symbols", symbols), whole("count", count)
+    blanks, batch = whole("blanks", blanks), whole("batch", batch)
     said = rng.integers(symbols, size=(count, batch))
     inputs = np.full((2 * count + blanks, batch), symbols)
     targets = np.full_like(inputs, IGNORE)
@@ -108,16 +107,14 @@ def embedded_reber(length: int, rng: np.random.Generator) -> str:
         The string, of the letters B, T, P, S, X, V and E.
 
     Raises:
-        ValueError: there is no such string.
+        ValueError, TypeError: there is no string of this length, or it is no whole number.
 
     Example:
         >>> embedded_reber(20, np.random.default_rng(0))
         'BPBTSXXTVPXVPXTVVEPE'
     """
-    inner = length - 4
-    ways = _ways(max(inner, 0))
-    if ways[-1]["start"] == 0:
-        raise ValueError(f"length must be at least 9, for the shortest string, got {length}")
+    inner = whole("length", length, 9) - 4
+    ways = _ways(inner)
     outer, state, string = "TP"[rng.integers(2)], "start", ""
     for left in reversed(range(inner)):
         arcs = REBER[state]

@@ -7,6 +7,8 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyseq.arguments import whole
+
 Symbol = TypeVar("Symbol", bound=Hashable)
 
 
@@ -63,6 +65,7 @@ class Vocabulary(Generic[Symbol]):
             >>> Vocabulary.from_counts("hello world", min_count=2).symbols
             ('l', 'o')
         """
+        min_count = whole("min_count", min_count, 0)
         ranked = Counter(counts).most_common()
         return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
 
@@ -85,6 +88,10 @@ class Vocabulary(Generic[Symbol]):
     def decode(self, ids: ArrayLike) -> list[Symbol]:
         """The symbols of some ids (N,); an id outside 0..len-1, a negative one too, is a ValueError."""
         ids = np.asarray(ids)
+        if ids.ndim != 1:
+            raise ValueError(
+                f"ids must be a vector (N,), got shape {ids.shape}; decode a table row by row, or its columns: ids.T"
+            )
         if ids.size and ids.dtype.kind not in "iu":
             raise TypeError(f"ids must be integers, got {ids.dtype}; encode goes from symbols to ids")
         if wrong := [int(i) for i in ids if not 0 <= i < len(self)]:

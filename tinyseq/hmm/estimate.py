@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.labels import Labels
 
@@ -42,8 +43,7 @@ def labelled_tables(
     unknown: Hashable | None,
 ) -> dict[str, Any]:
     """The arguments of a model, estimated from labelled sequences; `HMM.from_labelled` says what is what."""
-    if order < 2:
-        raise ValueError(f"order must be at least 2, got {order}")
+    order = whole("order", order, 2)
     pairs = [[_pair(item, i, t) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
     words = _names(symbols, (word for sequence in pairs for word, _ in sequence), "symbols")

@@ -6,10 +6,11 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.hmm import convert
 from tinyseq.hmm.em import Fitted, baum_welch
 from tinyseq.hmm.estimate import Smoothing, labelled_tables
-from tinyseq.hmm.questions import Questions, whole
+from tinyseq.hmm.questions import Questions
 from tinyseq.hmm.reading import Reading
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.chain import chain
 from tinyseq.hmm.inference import best_paths, expectations, log_likelihood, transition_posteriors
@@ -298,17 +299,3 @@ class Questions(Parameters):
             summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=asked.rows.lengths)
         found = summed.numpy()[1] if asked.rows.lengths else np.zeros(0)
         return float(found[0]) if asked.one else found
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number that is large enough.
-
-    Raises:
-        TypeError: for any other kind of number.
-        ValueError: for one that is too small.
-    """
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise TypeError(f"{name} must be a whole number, got {value!r}")
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
-    return int(value)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, is_array
@@ -109,10 +110,9 @@ class SavedMemory:
             every: steps in a window, from 1.
 
         Raises:
-            ValueError: for a window of less than one step.
+            ValueError, TypeError: ``every`` is no whole number from 1 upwards.
         """
-        if every < 1:
-            raise ValueError(f"every must be at least 1 step, got {every}")
+        every = whole("every", every)
         windows: dict[tuple[tuple[str, ...], int], int] = defaultdict(int)
         always = 0
         for entry in self._own():

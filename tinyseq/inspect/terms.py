@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.shape import stack
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -69,6 +70,7 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
         norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
 
     Raises:
+        TypeError: if ``losses`` is one tensor.
         ValueError: if there are no losses, or for a loss as in `grad_by_step`. A loss that does not depend on W has a
             row of zeros, as long as another one does.
 
@@ -86,6 +88,11 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
                 [0.5 , 0.5 , 0.  ],
                 [0.25, 0.25, 0.25]])
     """
+    if isinstance(losses, Tensor):
+        raise TypeError(
+            "losses must be a list of losses, one for each step, got one tensor; grad_by_step takes one loss"
+        )
+    losses = list(losses)
     if not losses:
         raise ValueError("losses must hold at least one loss, one for each step")
     rows: list[dict[int, Any]] = []
@@ -143,8 +150,7 @@ class LagTable:
         Args:
             k: how many recurrent steps a gradient may travel back, from 0.
         """
-        if k < 0:
-            raise ValueError(f"k must be at least 0, got {k}")
+        k = whole("k", k, 0)
         return self._sum(self._lags() > k)
 
     def dropped_by_windows(self, length: int) -> Tensor:
@@ -153,8 +159,7 @@ class LagTable:
         Args:
             length: steps in a window, from 1.
         """
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        length = whole("length", length)
         s, t = np.indices(self.norms.shape)
         return self._sum(s // length != t // length)
 

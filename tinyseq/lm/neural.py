@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq import io
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
@@ -81,6 +82,8 @@ class NeuralLM(Module):
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
+        steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
+        every = whole("every", every)
         windows = Windows(_ids(self.vocabulary, text), steps=window, batch=min(batch, len(text) - 1))
         optimizer = Adam(self.parameters(), lr=lr)
         schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
@@ -99,6 +102,7 @@ class NeuralLM(Module):
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
+        window, batch = whole("window", window), whole("batch", batch)
         windows = Windows(_ids(self.vocabulary, text), steps=window, batch=max(1, min(batch, len(text) // window)))
         total, count, state = 0.0, 0, None
         with self.evaluating():
@@ -135,9 +139,9 @@ class NeuralLM(Module):
             ValueError: ``length`` or ``temperature`` is negative, a symbol is not in the vocabulary, or the model has
                 learnt nothing but NaN.
         """
-        for name, value in (("length", length), ("temperature", temperature)):
-            if not value >= 0:
-                raise ValueError(f"{name} must not be negative, got {value}")
+        length = whole("length", length, 0)
+        if not temperature >= 0:
+            raise ValueError(f"temperature must not be negative, got {temperature}")
         rng = rng or np.random.default_rng()
         ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
         drawn: list[int] = [] if len(prompt) else ids[:1]

@@ -16,6 +16,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import whole
 from tinyseq.data.vocabulary import Vocabulary
 
 Symbol = TypeVar("Symbol", bound=Hashable)
@@ -76,7 +77,7 @@ class NgramLM(Generic[Symbol]):
             has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
 
     Raises:
-        ValueError: an argument is out of range.
+        ValueError, TypeError: an argument is out of range, or ``order`` is no whole number.
 
     Source: Jurafsky and Martin, Speech and Language Processing, chapter 3; Chen and Goodman (1999).
 
@@ -98,8 +99,7 @@ class NgramLM(Generic[Symbol]):
         k: float = 1.0,
         vocabulary: Vocabulary[Symbol] | None = None,
     ) -> None:
-        if order < 1:
-            raise ValueError(f"order must be at least 1 (a unigram model), found {order}")
+        order = whole("order", order)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, found {smoothing!r}")
         if not k > 0:
@@ -190,6 +190,7 @@ class NgramLM(Generic[Symbol]):
         Returns:
             `length` symbols; fewer if, without smoothing, the sample runs into a history that nothing ever followed.
         """
+        length = whole("length", length, 0)
         symbols, sample = self.vocabulary.symbols, list(history)
         beginning = len(sample)
         while len(sample) < beginning + length:

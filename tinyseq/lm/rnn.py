@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
@@ -52,9 +53,8 @@ class RNNLM(NeuralLM):
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
-        if hidden_size < 1:
-            raise ValueError(f"hidden_size must be at least 1, got {hidden_size}")
-        embedding_size = min(hidden_size, 64) if embedding_size is None else embedding_size
+        hidden_size, num_layers = whole("hidden_size", hidden_size), whole("num_layers", num_layers)
+        embedding_size = min(hidden_size, 64) if embedding_size is None else whole("embedding_size", embedding_size)
         settings = {
             "hidden_size": hidden_size,
             "embedding_size": embedding_size,

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise import tanh
 from tinyseq.autograd.ops.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
@@ -31,7 +32,7 @@ class WindowLM(NeuralLM):
             beginning of a text.
 
     Raises:
-        ValueError: ``context`` is not positive.
+        ValueError, TypeError: ``context`` or a size is no whole number from 1 upwards.
 
     Source: the lectures' fixed-window model; Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic language
     model", 2003, without the direct connections from e to y.
@@ -53,9 +54,8 @@ class WindowLM(NeuralLM):
         hidden_size: int = 128,
         embedding_size: int | None = None,
     ) -> None:
-        if context < 1:
-            raise ValueError(f"context must be at least 1 symbol, got {context}")
-        embedding_size = min(hidden_size, 64) if embedding_size is None else embedding_size
+        context, hidden_size = whole("context", context), whole("hidden_size", hidden_size)
+        embedding_size = min(hidden_size, 64) if embedding_size is None else whole("embedding_size", embedding_size)
         settings = {"context": context, "hidden_size": hidden_size, "embedding_size": embedding_size}
         super().__init__(vocabulary, settings)
         size = len(self.vocabulary)

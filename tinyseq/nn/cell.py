@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.ops.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_numbers, check_flags, check_positive, initial
+from tinyseq.nn.checks import as_numbers, check_flags, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
 from tinyseq.nn.module import Module
 
@@ -16,7 +17,8 @@ class Cell(Kind, Module):
     """What RNNCell, LSTMCell and GRUCell share."""
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
-        check_positive(input_size=input_size, hidden_size=hidden_size)
+        input_size = whole("input_size", input_size)
+        hidden_size = whole("hidden_size", hidden_size)
         check_flags(bias=bias)
         rows = self.gates * hidden_size
         self.input_size = input_size

@@ -9,15 +9,6 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import is_array, namespace_of
 
 
-def check_positive(**sizes: Any) -> None:
-    """Raise TypeError or ValueError for the first size that is no whole number from 1 upwards."""
-    for name, size in sizes.items():
-        if not isinstance(size, int | np.integer) or isinstance(size, bool):
-            raise TypeError(f"{name} must be a whole number, got {size!r}")
-        if size < 1:
-            raise ValueError(f"{name} must be at least 1, got {size}")
-
-
 def check_flags(**flags: Any) -> None:
     """Raise TypeError for the first flag that is neither True nor False, such as an argument in another one's place."""
     for name, flag in flags.items():

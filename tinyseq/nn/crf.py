@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.index import getitem
@@ -22,7 +23,7 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids, check_positive
+from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids
 from tinyseq.nn.module import Module
 
 Pair = tuple[int, int]
@@ -66,7 +67,7 @@ class CRF(Module):
         forbidden_start: Iterable[int] = (),
         dtype: str = "float32",
     ) -> None:
-        check_positive(num_tags=num_tags)
+        num_tags = whole("num_tags", num_tags)
         self.num_tags = num_tags
         self.start = init.uniform((num_tags,), 0.1, dtype)
         self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
@@ -142,7 +143,7 @@ class CRF(Module):
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
         return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
 
-    def _slope(self, whole: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
+    def _slope(self, over_paths: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
         """The gradient with respect to the scores of a sum over all paths."""
         with enable_grad():
             leaf = batch.detach().requires_grad_()
@@ -153,7 +154,7 @@ class CRF(Module):
                     raise ValueError(
                         f"{name} of the CRF is {part.numpy()[place]} at {place}; has the training diverged?"
                     )
-            found = _possible(whole(start, transition, leaf, end, lengths=stops))
+            found = _possible(over_paths(start, transition, leaf, end, lengths=stops))
             slope: Tensor = grad(found.sum(), leaf)
         return slope.numpy()
 

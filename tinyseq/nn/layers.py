@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import numpy as np
-
+from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise import sqrt, square, where
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_ids, check_positive
+from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
 
@@ -36,7 +35,8 @@ class Linear(Module):
     """
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: str = "float32") -> None:
-        check_positive(in_features=in_features, out_features=out_features)
+        in_features = whole("in_features", in_features)
+        out_features = whole("out_features", out_features)
         check_flags(bias=bias)
         self.weight = init.fan_in((out_features, in_features), in_features, dtype)
         self.bias = init.fan_in((out_features,), in_features, dtype) if bias else None
@@ -81,15 +81,12 @@ class Embedding(Module):
     def __init__(
         self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: str = "float32"
     ) -> None:
-        check_positive(num_embeddings=num_embeddings, embedding_dim=embedding_dim)
+        num_embeddings = whole("num_embeddings", num_embeddings)
+        embedding_dim = whole("embedding_dim", embedding_dim)
         self.weight = init.normal((num_embeddings, embedding_dim), dtype=dtype)
         self.padding_idx = padding_idx
         if padding_idx is not None:
-            if not isinstance(padding_idx, int | np.integer) or isinstance(padding_idx, bool):
-                raise TypeError(f"padding_idx must be one of the ids, a whole number, got {padding_idx!r}")
-            if not -num_embeddings <= padding_idx < num_embeddings:
-                raise ValueError(f"padding_idx must be one of the {num_embeddings} ids, got {padding_idx}")
-            self.padding_idx = padding_idx % num_embeddings
+            self.padding_idx = whole("padding_idx", padding_idx, -num_embeddings, num_embeddings - 1) % num_embeddings
             values = self.weight.numpy().copy()
             values[self.padding_idx] = 0
             self.weight.copy_(values)
@@ -133,7 +130,8 @@ class Dropout(Module):
         if not 0 <= p < 1:
             raise ValueError(f"p, the probability of dropping, must lie in [0, 1), got {p}")
         self.p = p
-        self.shared = (shared,) if isinstance(shared, int) else tuple(shared)
+        axes = shared if isinstance(shared, tuple | list) else (shared,)
+        self.shared = tuple(whole("shared", axis, None) for axis in axes)
 
     def forward(self, x: TensorLike) -> Tensor:
         """A tensor of x's shape; x itself in evaluation.
@@ -176,7 +174,7 @@ class LayerNorm(Module):
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: str = "float32") -> None:
-        check_positive(features=features)
+        features = whole("features", features)
         self.weight = init.constant((features,), 1.0, dtype)
         self.bias = init.constant((features,), 0.0, dtype)
         self.eps = eps

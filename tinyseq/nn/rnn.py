@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_lengths, as_numbers, check_flags, check_positive, initial
+from tinyseq.nn.checks import as_lengths, as_numbers, check_flags, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -36,7 +37,9 @@ class Recurrent(Kind, Module):
         bidirectional: bool = False,
         dtype: str = "float32",
     ) -> None:
-        check_positive(input_size=input_size, hidden_size=hidden_size, num_layers=num_layers)
+        input_size = whole("input_size", input_size)
+        hidden_size = whole("hidden_size", hidden_size)
+        num_layers = whole("num_layers", num_layers)
         check_flags(bias=bias, batch_first=batch_first, bidirectional=bidirectional)
         self.input_size = input_size
         self.hidden_size = hidden_size

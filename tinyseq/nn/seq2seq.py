@@ -11,11 +11,12 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.stable import log_softmax
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, padded
-from tinyseq.nn.checks import as_ids, check_ids, check_positive
+from tinyseq.nn.checks import as_ids, check_ids
 from tinyseq.nn.layers import Embedding, Linear
 from tinyseq.nn.losses import cross_entropy
 from tinyseq.nn.module import Module
@@ -76,7 +77,9 @@ class EncoderDecoder(Module):
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
-        check_positive(source_symbols=source_symbols, target_symbols=target_symbols)
+        source_symbols = whole("source_symbols", source_symbols)
+        target_symbols = whole("target_symbols", target_symbols)
+        hidden_size, embedding_size = whole("hidden_size", hidden_size), whole("embedding_size", embedding_size)
         self.begin, self.end = target_symbols, target_symbols + 1
         self.source_embedding = Embedding(source_symbols, embedding_size)
         self.target_embedding = Embedding(target_symbols + 2, embedding_size)
@@ -127,8 +130,9 @@ class EncoderDecoder(Module):
 
         Raises:
             ValueError: for a source without symbols, or a negative ``longest``.
+            TypeError: ``longest`` is no whole number.
         """
-        _check_longest(longest)
+        longest = whole("longest", longest, 0)
         written = np.empty((0, len(sources)), np.int64)
         with no_grad():
             state, ids = self.encode(sources), np.full((1, len(sources)), self.begin)
@@ -152,10 +156,9 @@ class EncoderDecoder(Module):
 
         Raises:
             ValueError: ``width`` is not positive, ``longest`` is negative, or the source has no symbols.
+            TypeError: one of the two is no whole number.
         """
-        _check_longest(longest)
-        if width < 1:
-            raise ValueError(f"width must be at least 1, got {width}")
+        width, longest = whole("width", width), whole("longest", longest, 0)
         done: list[Hypothesis] = []
         alive = [Hypothesis([], 0.0)]
         with no_grad():
@@ -194,11 +197,6 @@ class EncoderDecoder(Module):
             for row, symbol in zip(rows.tolist(), symbols.tolist(), strict=True)
         ]
         return longer, rows.tolist(), ended
-
-
-def _check_longest(longest: int) -> None:
-    if longest < 0:
-        raise ValueError(f"longest must not be negative, got {longest}")
 
 
 def _best(hypotheses: list[Hypothesis], width: int) -> list[Hypothesis]:

@@ -9,6 +9,8 @@ import math
 from collections.abc import Callable
 from typing import Any, Literal
 
+from tinyseq.arguments import whole
+
 Schedule = Callable[[int], float]
 """The learning rate of a step, counted from 0."""
 
@@ -27,14 +29,14 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError: ``every`` is not positive.
+        ValueError, TypeError: ``every`` is no whole number from 1 upwards.
 
     Example:
         >>> rate = step_decay(1.0, every=2, factor=0.5)
         >>> [rate(step) for step in range(5)]
         [1.0, 1.0, 0.5, 0.5, 0.25]
     """
-    _positive("every", every)
+    every = whole("every", every)
     return lambda step: float(lr * factor ** (step // every))
 
 
@@ -70,7 +72,7 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         The rate of each step.
 
     Raises:
-        ValueError: ``steps`` is not positive.
+        ValueError, TypeError: ``steps`` is no whole number from 1 upwards.
 
     Source: Loshchilov and Hutter (2017).
 
@@ -79,7 +81,7 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         >>> [round(rate(step), 3) for step in range(4)]
         [1.0, 0.5, 0.0, 0.0]
     """
-    _positive("steps", steps)
+    steps = whole("steps", steps)
     return lambda step: floor + (lr - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
 
 
@@ -97,14 +99,14 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         The rate of each step.
 
     Raises:
-        ValueError: ``steps`` is not positive.
+        ValueError, TypeError: ``steps`` is no whole number from 1 upwards.
 
     Example:
         >>> rate = warm_up(1.0, steps=4, start=0.0)
         >>> [rate(step) for step in range(6)]
         [0.0, 0.25, 0.5, 0.75, 1.0, 1.0]
     """
-    _positive("steps", steps)
+    steps = whole("steps", steps)
     if isinstance(schedule, Plateau):
         raise TypeError("a Plateau inside another schedule would observe nothing; give train() the Plateau itself")
 
@@ -129,11 +131,15 @@ def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1
     Returns:
         The rate of each step.
 
+    Raises:
+        ValueError, TypeError: ``steps`` or ``warm_up`` is no whole number from 0 upwards.
+
     Example:
         >>> rate = warm_up_cosine(1.0, steps=100, warm_up=10)
         >>> [round(rate(step), 2) for step in (0, 9, 100)]
         [0.1, 1.0, 0.1]
     """
+    steps, warm_up = whole("steps", steps, 0), whole("warm_up", warm_up, 0)
     falling = cosine_decay(peak, max(steps - warm_up, 1), floor * peak)
     return lambda step: peak * (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
 
@@ -157,7 +163,7 @@ class Plateau:
         lr: the rate now.
 
     Raises:
-        ValueError: ``mode`` or ``factor`` is another one.
+        ValueError, TypeError: ``mode`` or ``factor`` is another one, or ``patience`` or ``cooldown`` no whole number.
 
     Example:
         >>> plateau = Plateau(1.0, factor=0.5, patience=1)
@@ -184,9 +190,9 @@ class Plateau:
         self.lr = lr
         self.mode = mode
         self.factor = factor
-        self.patience = patience
+        self.patience = whole("patience", patience, 0)
         self.threshold = threshold
-        self.cooldown = cooldown
+        self.cooldown = whole("cooldown", cooldown, 0)
         self.min_lr = min_lr
         self.best = math.inf if mode == "min" else -math.inf
         self.bad = 0
@@ -224,8 +230,3 @@ class Plateau:
         if not 0 <= lr < math.inf:
             raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number from 0 upwards")
         self.lr, self.best, self.bad, self.cooling = lr, best, bad, cooling
-
-
-def _positive(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")

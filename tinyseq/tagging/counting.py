@@ -14,11 +14,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq import io
+from tinyseq import arguments, io
+from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.hmm import HMM
-from tinyseq.tagging.tagger import Tagger, learnt
+from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]
 
@@ -58,13 +59,8 @@ class Lexicon:
             ValueError: there is no word, or something is no pair of strings, with its place.
         """
         pairs: Counter[tuple[Word, Tag]] = Counter()
-        for i, sentence in enumerate(sentences):
-            for j, pair in enumerate(sentence):
-                match pair:
-                    case (str(word), str(tag)):
-                        pairs[word, tag] += 1
-                    case _:
-                        raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, found {pair!r}")
+        for sentence in labelled(sentences):
+            pairs.update(sentence)
         if not pairs:
             raise ValueError("there is no word to learn from")
         words = Vocabulary(dict.fromkeys(word for word, _ in pairs))
@@ -97,7 +93,7 @@ class Endings:
     """
 
     def __init__(self, lexicon: Lexicon, rare: int = 10, longest: int = 10) -> None:
-        self.longest = longest
+        rare, self.longest = whole("rare", rare, 0), whole("longest", longest, 0)
         self.prior: Floats = lexicon.counts.sum(axis=0) / lexicon.counts.sum()
         self._counts: dict[tuple[bool, str], NDArray[Any]] = {}
         for word, count in zip(lexicon.words, lexicon.counts, strict=True):
@@ -156,7 +152,8 @@ class MostFrequentTag(Tagger):
         best = dict(zip(self.known, self.lexicon.counts.argmax(axis=1).tolist(), strict=True))
         guess = Endings(self.lexicon, longest=0)
         return [
-            [tags[best[word] if word in best else int(guess(word).argmax())] for word in words] for words in sentences
+            [tags[best[word] if word in best else int(guess(word).argmax())] for word in words]
+            for words in arguments.sentences("sentences", sentences)
         ]
 
 
@@ -176,7 +173,7 @@ class HMMTagger(Tagger):
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
 
     Raises:
-        ValueError: order is below 2.
+        ValueError, TypeError: order is no whole number from 2 upwards.
 
     Example:
         >>> sentences = [
@@ -190,9 +187,7 @@ class HMMTagger(Tagger):
     """
 
     def __init__(self, order: int = 3, smoothing: str | None = "witten-bell") -> None:
-        if order < 2:
-            raise ValueError(f"order must be at least 2 (a bigram model), found {order}")
-        self.order, self.smoothing = order, smoothing
+        self.order, self.smoothing = whole("order", order, 2), smoothing
         self._hmm: HMM | None = None
 
     @property
@@ -233,6 +228,7 @@ class HMMTagger(Tagger):
 
     def log_scores(self, words: Sequence[Word]) -> Floats:
         """log P(word | tag) of each word for each tag (T, K), up to a constant for each word."""
+        words = arguments.words("words", words)
         scores = np.empty((len(words), len(self.lexicon.tags)))
         for t, word in enumerate(words):
             scores[t] = self._log_score(word)
@@ -243,9 +239,10 @@ class HMMTagger(Tagger):
 
         Raises:
             ImpossibleSequenceError: without smoothing, if no sequence of tags fits a sentence.
+            TypeError: something is no list of words.
         """
         hmm = self.hmm
-        scores = [self.log_scores(words) for words in sentences]
+        scores = [self.log_scores(words) for words in arguments.sentences("sentences", sentences)]
         return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
 
     def save(self, path: str | Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq import io
+from tinyseq import arguments, io
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.shape import concatenate
 from tinyseq.autograd.tensor import Tensor
@@ -22,7 +23,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
 from tinyseq.optim import Adam
 from tinyseq.random import generator
-from tinyseq.tagging.tagger import Tagger, learnt
+from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, train, warm_up_cosine
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
@@ -54,7 +55,7 @@ class RNNTagger(Tagger):
         network: the `tinyseq.nn.Module`, after `fit`.
 
     Raises:
-        ValueError: there is no such cell, or ``epochs`` or ``batch`` is not positive.
+        ValueError, TypeError: there is no such cell, or a size or a count is no whole number from 1 upwards.
 
     Source: Huang, Xu and Yu (2015), for the network with the CRF.
 
@@ -86,19 +87,16 @@ class RNNTagger(Tagger):
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
-        for name, value in (("epochs", epochs), ("batch", batch)):
-            if value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
         self.settings: dict[str, Any] = {
-            "hidden_size": hidden_size,
-            "embedding_size": embedding_size,
+            "hidden_size": whole("hidden_size", hidden_size),
+            "embedding_size": whole("embedding_size", embedding_size),
             "cell": cell,
-            "num_layers": num_layers,
+            "num_layers": whole("num_layers", num_layers),
             "bidirectional": bidirectional,
             "crf": crf,
             "dropout": dropout,
-            "epochs": epochs,
-            "batch": batch,
+            "epochs": whole("epochs", epochs),
+            "batch": whole("batch", batch),
             "lr": lr,
         }
         self._network: Network | None = None
@@ -132,8 +130,8 @@ class RNNTagger(Tagger):
         Raises:
             ValueError: there is no word, or something is no pair of strings, with its place.
         """
-        kept = [list(sentence) for sentence in sentences]
-        pairs = [_pair(pair, i, j) for i, sentence in enumerate(kept) for j, pair in enumerate(sentence)]
+        kept = labelled(sentences)
+        pairs = [pair for sentence in kept for pair in sentence]
         if not pairs:
             raise ValueError("there is no word to learn from")
         network = Network(
@@ -160,7 +158,7 @@ class RNNTagger(Tagger):
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The tags of several sentences, each a list of words."""
-        network, given = self.network, [list(words) for words in sentences]
+        network, given = self.network, arguments.sentences("sentences", sentences)
         found: list[list[Tag]] = [[] for _ in given]
         full = [i for i, words in enumerate(given) if words]
         network.eval()
@@ -298,14 +296,6 @@ class Reading:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         self.seed, self._mixed = int(state["seed"]), (-1, [])
-
-
-def _pair(pair: object, sentence: int, position: int) -> tuple[Word, Tag]:
-    match pair:
-        case (str(word), str(tag)):
-            return word, tag
-        case _:
-            raise ValueError(f"sentence {sentence}, position {position}: expected a (word, tag) pair, found {pair!r}")
 
 
 def _ending(word: Word) -> str:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Self, TypeVar
 
+from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
 
 Learnt = TypeVar("Learnt")
@@ -57,21 +58,23 @@ class Tagger(ABC):
 
     @abstractmethod
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
-        """The tags of several sentences, each a list of words."""
+        """The tags of several sentences, each a list of words; `tinyseq.arguments.sentences` checks that they are."""
 
     def tag(self, words: Sequence[Word]) -> list[Tag]:
         """The tags of one sentence, given as a list of words.
 
         Raises:
-            TypeError: the sentence is a string, and not a list of words.
+            TypeError: the sentence is a string, and not a list of words, or something in it is no word.
         """
-        if isinstance(words, str):
-            raise TypeError(f"words must be a list, found the string {words[:20]!r}; words.split() makes one")
-        return self.tag_many([words])[0]
+        return self.tag_many([arguments.words("words", words)])[0]
 
     def accuracy(self, sentences: Iterable[Sentence]) -> Accuracy:
-        """How often the tagger agrees with the tags of some sentences."""
-        gold = [list(sentence) for sentence in sentences]
+        """How often the tagger agrees with the tags of some sentences.
+
+        Raises:
+            ValueError: something is no pair of strings, with its place.
+        """
+        gold = labelled(sentences)
         found = self.tag_many([[word for word, _ in sentence] for sentence in gold])
         right, total = Counter[bool](), Counter[bool]()
         for sentence, tags in zip(gold, found, strict=True):
@@ -81,6 +84,23 @@ class Tagger(ABC):
         share = [right[known] / total[known] if total[known] else float("nan") for known in (True, False)]
         everything = total.total()
         return Accuracy(right.total() / everything if everything else float("nan"), *share)
+
+
+def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
+    """Sentences of (word, tag) pairs as lists.
+
+    Raises:
+        ValueError: something is no pair of strings, with its place.
+    """
+    found = [list(sentence) for sentence in sentences]
+    for i, sentence in enumerate(found):
+        for j, pair in enumerate(sentence):
+            match pair:
+                case (str(), str()):
+                    pass
+                case _:
+                    raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, found {pair!r}")
+    return found
 
 
 def learnt(value: Learnt | None) -> Learnt:

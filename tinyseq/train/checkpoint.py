@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq import io
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
 from tinyseq.nn.module import Module
@@ -27,7 +28,7 @@ class Checkpoint:
         every: steps between two savings; the last step is always saved.
 
     Raises:
-        ValueError: ``every`` is not positive.
+        ValueError, TypeError: ``every`` is no whole number from 1 upwards.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -44,13 +45,11 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | Path, model: Module, *, every: int = 100) -> None:
-        if every < 1:
-            raise ValueError(f"every must be at least 1 step, got {every}")
         if not isinstance(model, Module):
             raise TypeError(f"model must be a module, whose weights are saved, got {type(model).__name__}")
         self.path = Path(path)
         self.model = model
-        self.every = every
+        self.every = whole("every", every)
 
     def after(self, step: int, parts: Sequence[object], *, stopped: bool, at_once: bool) -> None:
         """Save the run if it is time to.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
@@ -119,7 +120,8 @@ def train(
         >>> report.step, round(w.item(), 3)
         (50, 1.0)
     """
-    _check(task, optimizer, steps, clip, schedule, validation, callbacks, checkpoint)
+    _check(task, optimizer, clip, schedule, validation, callbacks, checkpoint)
+    steps = whole("steps", steps, 0)
     return Run(_reports(task, optimizer, steps, clip, schedule, validation, callbacks, checkpoint))
 
 
@@ -217,7 +219,6 @@ def _updated(
 def _check(
     task: object,
     optimizer: object,
-    steps: object,
     clip: float | None,
     schedule: object,
     validation: Validation | None,
@@ -228,7 +229,6 @@ def _check(
     wanted: list[tuple[str, object, bool, str]] = [
         ("task", task, callable(task), "a function from a step's number to a ts.train.Loss"),
         ("optimizer", optimizer, isinstance(optimizer, Optimizer), "an optimiser, such as ts.optim.Adam(parameters)"),
-        ("steps", steps, isinstance(steps, int | np.integer), "a whole number"),
         ("schedule", schedule, schedule is None or callable(schedule), "a function from a step's number to its rate"),
         ("validation", validation, isinstance(validation, Validation | None), "a ts.train.Validation"),
         (

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from tinyseq.arguments import whole
 from tinyseq.nn.module import Module
 
 
@@ -22,8 +23,8 @@ class Validation:
         best: the best value; best_step: the step after which it was measured.
 
     Raises:
-        ValueError: ``every`` or ``patience`` is not positive.
-        TypeError: while training, ``measure`` gives no number.
+        ValueError: ``every`` or ``patience`` is below 1.
+        TypeError: one of them is no whole number, or, while training, ``measure`` gives no number.
 
     Example:
         >>> import tinyseq as ts
@@ -47,13 +48,10 @@ class Validation:
         patience: int | None = None,
         higher_is_better: bool = False,
     ) -> None:
-        for name, value in (("every", every), ("patience", patience)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
         self.model = model
         self.measure = measure
-        self.every = every
-        self.patience = patience
+        self.every = whole("every", every)
+        self.patience = None if patience is None else whole("patience", patience)
         self.higher_is_better = higher_is_better
         self.history: list[tuple[int, float]] = []
         self.best = -math.inf if higher_is_better else math.inf

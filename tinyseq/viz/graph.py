@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Literal, get_args
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.boxes import Sheet
 from tinyseq.viz.drawing import Drawing, Told
@@ -60,7 +61,7 @@ def graph(
     computation = record(loss, gradients)
     if view == "flat":
         return _flat(loss, computation, gradients, values)
-    wanted = [*range(steps - 1), -1] if isinstance(steps, int) else None if steps is None else list(steps)
+    wanted, depth = _wanted(steps), None if depth is None else whole("depth", depth, 0)
 
     def content(found: Record) -> Sheet:
         whole = sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
@@ -74,6 +75,15 @@ def graph(
         return _flat(loss, computation, gradients, values)
     drawing = Painter(chosen, gradients, values, depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell)
+
+
+def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
+    """The time steps to draw; None for the usual ones."""
+    if steps is None:
+        return None
+    if isinstance(steps, Iterable) and not isinstance(steps, str):
+        return [whole("steps", step, None) for step in steps]
+    return [*range(whole("steps", steps) - 1), -1]
 
 
 def _flat(loss: Tensor, computation: Record, gradients: bool, values: bool) -> Drawing:

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.hmm.hmm import HMM
 from tinyseq.viz.canvas import Canvas, Point, straight
 from tinyseq.viz.drawing import Drawing
@@ -73,6 +74,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         posterior: shade the cells by P(state at t | x).
 
     Raises:
+        TypeError: k is no whole number.
         ValueError: another semiring, an empty sequence, or a trellis of more than 600 cells.
         ImpossibleSequenceError: there is no path to mark.
 
@@ -82,6 +84,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         >>> trellis(hmm, "abb")
         Drawing('Viterbi, in the max semiring: a b b')
     """
+    k = whole("k", k)
     if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinyseq.arguments import whole
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
 from tinyseq.viz.plots.axes import Floats, heat, labels, legend_name, new_axes, new_panels, write_symbols
@@ -222,6 +223,7 @@ def _of_sequence(value: Floats, name: str, sequence: int) -> Floats:
         raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
     if value.ndim == 2:
         return value
+    sequence = whole("sequence", sequence, None)
     if not 0 <= sequence < value.shape[2]:
         raise ValueError(f"sequence must lie in [0, {value.shape[2]}), the sequences of the batch; got {sequence}")
     return value[:, :, sequence]

@@ -1,0 +1,132 @@
+"""What every part asks of its arguments: whole numbers are whole, and a list of words is no string."""
+
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+LONGEST = 40  # characters of a value that an error quotes
+
+
+def whole(name: str, value: Any, least: int | None = 1, most: int | None = None) -> int:
+    """A count, an order, a size or an index as a plain int, which JSON can hold.
+
+    NumPy's integers are whole numbers. A float is not, not even 2.0, and neither is a truth value: as a count either
+    is more often a mistake than meant.
+
+    Args:
+        name: of the argument, for the error.
+        value: what the user gave.
+        least: the smallest that is allowed; None for no bound.
+        most: the largest that is allowed; None for no bound.
+
+    Returns:
+        The number.
+
+    Raises:
+        TypeError: it is no whole number.
+        ValueError: it is too small or too large.
+
+    Example:
+        >>> whole("steps", np.int64(3))
+        3
+        >>> whole("steps", 3.0)
+        Traceback (most recent call last):
+        TypeError: steps must be a whole number, got 3.0; write 3
+        >>> whole("steps", 0)
+        Traceback (most recent call last):
+        ValueError: steps must be at least 1, got 0
+    """
+    try:
+        if isinstance(value, bool | np.bool_):
+            raise TypeError
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, got {shown(value)}{_cure(value)}") from None
+    if least is not None and number < least:
+        raise ValueError(f"{name} must be at least {least}, got {number}")
+    if most is not None and number > most:
+        raise ValueError(f"{name} must be at most {most}, got {number}")
+    return number
+
+
+def words(name: str, sentence: Any) -> list[str]:
+    """The words of one sentence.
+
+    Args:
+        name: of the argument, for the error.
+        sentence: an iterable of strings that is no string itself.
+
+    Returns:
+        The words as a list.
+
+    Raises:
+        TypeError: it is a string, no sequence, or holds something that is no string, with its position.
+
+    Example:
+        >>> words("words", ("the", "cat"))
+        ['the', 'cat']
+        >>> words("words", "the cat")
+        Traceback (most recent call last):
+        TypeError: words must be a list of words, got the string 'the cat'; words.split() makes one
+    """
+    if isinstance(sentence, str | bytes):
+        raise TypeError(f"{name} must be a list of words, got the string {shown(sentence)}; {name}.split() makes one")
+    found = _listed(name, sentence, "a list of words")
+    for position, word in enumerate(found):
+        if not isinstance(word, str):
+            raise TypeError(f"{name}[{position}] must be a word, a string, got {shown(word)}")
+    return found
+
+
+def sentences(name: str, given: Any) -> list[list[str]]:
+    """Several sentences, each a list of words.
+
+    Args:
+        name: of the argument, for the error.
+        given: an iterable of sentences as `words` takes them.
+
+    Returns:
+        The sentences as lists.
+
+    Raises:
+        TypeError: it is a string or one sentence, or something in it is no sentence, with its position.
+
+    Example:
+        >>> sentences("sentences", [["the", "cat"], []])
+        [['the', 'cat'], []]
+        >>> sentences("sentences", ["the", "cat"])
+        Traceback (most recent call last):
+        TypeError: sentences[0] must be a list of words, got the string 'the'; put a single sentence in a list: [words]
+    """
+    if isinstance(given, str | bytes):
+        raise TypeError(f"{name} must be a list of lists of words, got the string {shown(given)}")
+    found = _listed(name, given, "a list of lists of words")
+    for i, sentence in enumerate(found):
+        if isinstance(sentence, str | bytes):
+            raise TypeError(
+                f"{name}[{i}] must be a list of words, got the string {shown(sentence)}; "
+                "put a single sentence in a list: [words]"
+            )
+    return [words(f"{name}[{i}]", sentence) for i, sentence in enumerate(found)]
+
+
+def shown(value: Any) -> str:
+    """A value as an error quotes it: on one line, and not longer than is helpful."""
+    text = " ".join(repr(value).split()) if not isinstance(value, str) else repr(value)
+    return text if len(text) <= LONGEST + 2 else f"{text[: LONGEST - 3]}..."
+
+
+def _cure(value: Any) -> str:
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return f"; write {int(value)}"
+    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
+        return f"; int({value!r}) makes one"
+    return ""
+
+
+def _listed(name: str, value: Any, expected: str) -> list[Any]:
+    if not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be {expected}, got {shown(value)}")
+    return list(value)
