@@ -73,11 +73,10 @@ def namespace_of(array: Array) -> Namespace:
     kind = type(array)
     if kind in NAMESPACES:
         return NAMESPACES[kind]
-    if isinstance(array, np.generic):
-        return NUMPY  # and the type is not noted down: what NumPy makes of arrays without axes is no array
-    if isinstance(array, np.ndarray):
-        module: Any = np
-    elif (cupy := sys.modules.get("cupy")) is not None and isinstance(array, cupy.ndarray):
+    if isinstance(array, np.generic | np.ndarray):
+        return NUMPY  # and the type is not noted down: a scalar is no array, and a masked array or a memory map is more
+    module: Any
+    if (cupy := sys.modules.get("cupy")) is not None and isinstance(array, cupy.ndarray):
         module = cupy
     elif hasattr(array, "__array_namespace__"):
         module = array.__array_namespace__()

@@ -10,7 +10,10 @@ from tinyseq.autograd.declaration import Op
 from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import NAMESPACES, Array
+from tinyseq.backend import NAMESPACES, Array, to_numpy
+
+# what an array library raises for arguments that it cannot use; any other error is somebody's own, and is left alone
+EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
 
 
 def public_function(record: Op) -> Callable[..., Any]:
@@ -24,18 +27,22 @@ def _unary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
 
     def call(x: Any, /) -> Tensor:
-        if not isinstance(x, Tensor):
-            x = constant(x)
-        a, parent = x._array, x.node
+        if isinstance(x, Tensor):
+            a, parent = x._array, x.node
+        else:
+            a, parent = operands(record, (x,))[0]
         kind = type(a)
-        out = kernels[kind](a)
+        try:
+            out = kernels[kind](a)
+        except EXPLAINED as error:
+            raise explained(record, (a,), error) from error
         if type(out) is not kind:  # a zero-dimensional result of NumPy is a scalar, not an array
             out = NAMESPACES[kind].asarray(out)
         label = MODE.get().plain
         if label is None:
             return _checked(record, (a,), (parent,), out)
         if parent is None or not differentiable:
-            return Tensor(out)
+            return _constant(out)
         return _recorded(out, record, (parent,), save(out, a) if saves else (), label)
 
     return call
@@ -55,7 +62,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
             out = kernels[kind](a, b)
-        except (ValueError, TypeError) as error:
+        except EXPLAINED as error:
             raise explained(record, (a, b), error) from error
         if type(out) is not kind:
             out = NAMESPACES[kind].asarray(out)
@@ -63,7 +70,7 @@ def _binary(record: Op) -> Callable[..., Any]:
         if label is None:
             return _checked(record, (a, b), (p, q), out)
         if (p is None and q is None) or not differentiable:
-            return Tensor(out)
+            return _constant(out)
         return _recorded(out, record, (p, q), save(out, a, b) if saves else (), label)
 
     return call
@@ -75,7 +82,7 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
     if mode.anomaly:
         check_forward(record, raw, (out,), mode)
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
-        return Tensor(out)
+        return _constant(out)
     return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
 
 
@@ -94,6 +101,14 @@ def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: t
     tensor = _new(Tensor)
     tensor._array = out
     tensor.node = node
+    return tensor
+
+
+def _constant(out: Array) -> Tensor:
+    """``Tensor(out)`` of what an op made, which needs no look at its elements."""
+    tensor = _new(Tensor)
+    tensor._array = out
+    tensor.node = None
     return tensor
 
 
@@ -132,6 +147,9 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     for name in record.required:
         if name not in attrs:
             raise TypeError(f"{record.name} needs {name}=")
+    for name, value in attrs.items():
+        if isinstance(value, Tensor):
+            attrs[name] = _setting(record, name, value)
     attrs = {**record.defaults, **attrs}
     raw: tuple[Any, ...]
     parents: tuple[Parent | None, ...]
@@ -143,19 +161,28 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
     try:
         out = record.forward(xp, *raw, **attrs)
-    except (ValueError, TypeError, IndexError) as error:
+    except EXPLAINED as error:
         raise explained(record, raw, error, attrs) from error
     outs = out if record.outputs else [out if type(out) in NAMESPACES else xp.asarray(out)]
     mode = MODE.get()
     if mode.anomaly:
         check_forward(record, raw, outs, mode)
     if record.vjp is None or not mode.grad or not any(parents):
-        tensors = [Tensor(part) for part in outs]
+        tensors = [_constant(part) for part in outs]
         return tensors if record.outputs else tensors[0]
     node = _node(record, raw, parents, attrs, outs, mode)
     if not record.outputs:
         return Tensor(outs[0], node)
     return [_output(part, node, i) for i, part in enumerate(outs)]
+
+
+def _setting(record: Op, name: str, value: Tensor) -> Array:
+    if value.node is not None:
+        raise TypeError(
+            f"{record.name}({name}){_place()}: {name} is a setting, through which no gradient flows; "
+            f"give {name}.detach(), or write the formula in other ops"
+        )
+    return value._array
 
 
 def _output(part: Array, node: Node, i: int) -> Tensor:
@@ -206,7 +233,10 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
         elif library is not None and isinstance(arg, bool | int | float | complex):
             pairs.append((arg, None))
         else:
-            pairs.append((constant(arg, library)._array, None))
+            try:
+                pairs.append((constant(arg, library)._array, None))
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"{record.name}({_argument(record, len(pairs))}){_place()}: {error}") from error
     found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) in NAMESPACES}
     if len(found) > 1:
         named = " and ".join(f"{_argument(record, i)} is {library}" for library, i in found.items())
@@ -221,10 +251,32 @@ def _argument(record: Op, i: int) -> str:
 def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str, Any] | None = None) -> Exception:
     """The array library's complaint, with the op, its arguments' shapes, its settings and the place in the model."""
     shapes = ", ".join(
-        f"{_argument(record, i)}{tuple(a.shape) if hasattr(a, 'shape') else '=' + repr(a)}" for i, a in enumerate(raw)
+        f"{_argument(record, i)}{tuple(a.shape)}" if hasattr(a, "shape") else f"{_argument(record, i)}={shown(a)}"
+        for i, a in enumerate(raw)
     )
-    settings = "".join(f", {key}={value!r}" for key, value in (attrs or {}).items() if value != record.defaults[key])
+    given = {key: shown(value) for key, value in (attrs or {}).items()}
+    settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
+    known = (each for each in type(error).__mro__ if issubclass(each, Exception) and each.__module__ == "builtins")
+    kind = next(known, ValueError)
+    if issubclass(kind, AttributeError | LookupError) and kind is not IndexError:
+        kind = TypeError  # an argument that is nothing of the kind
+    return kind(f"{record.name}({shapes}{settings}){_place()}: {error}")
+
+
+def _place() -> str:
     label = MODE.get().label
-    place = f" (in {label})" if label.scope or label.step is not None else ""
-    kind = type(error) if type(error) in (ValueError, TypeError, IndexError) else ValueError
-    return kind(f"{record.name}({shapes}{settings}){place}: {error}")
+    return f" (in {label})" if label.scope or label.step is not None else ""
+
+
+def shown(value: Any, most: int = 8) -> str:
+    """A setting in a few words: a long array by its type and shape."""
+    if isinstance(value, Tensor):
+        value = value._array
+    if type(value) in NAMESPACES:
+        numbers = to_numpy(value)
+        return repr(numbers.tolist()) if numbers.size <= most else f"{value.dtype}{tuple(value.shape)}"
+    if type(value) in (tuple, list) and any(hasattr(part, "dtype") for part in value):
+        parts = ", ".join(shown(part, most) for part in value)
+        return f"({parts})" if type(value) is tuple else f"[{parts}]"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} ..."

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any, Self, Union
 
 import numpy as np
 
+from tinyseq.autograd.conversion import holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.notebook import table
-from tinyseq.backend import NAMESPACES, Array, dtype_of, is_array, namespace_of, to_device, to_numpy
+from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
 Axis = int | tuple[int, ...] | None
@@ -17,8 +18,9 @@ Axis = int | tuple[int, ...] | None
 class Tensor:
     """An array that remembers how it was computed, so that gradients can be taken.
 
-    Make one with `tensor`. The array is never written to: an update (`copy_`, ``+=`` under `no_grad`, an optimiser's
-    step) gives the tensor a new array, so that whatever a graph has saved stays what it was.
+    Make one with `tensor`; ``Tensor(array)`` takes an array as it is, without a copy. The array is never written to: an
+    update (`copy_`, ``+=`` under `no_grad`, an optimiser's step) gives the tensor a new one, so that what a graph has
+    saved stays what it was.
 
     Attributes:
         node: what made it: a `Node` or an `Output` of one, a `Leaf` where gradients end, or None for a constant.
@@ -34,8 +36,8 @@ class Tensor:
 
     __slots__ = ("__weakref__", "_array", "node")
 
-    def __init__(self, array: Array, node: Parent | None = None) -> None:
-        self._array = array
+    def __init__(self, array: TensorLike, node: Parent | None = None) -> None:
+        self._array: Array = array if type(array) in NAMESPACES and holds_numbers(array) else constant(array)._array
         self.node = node
 
     # -- what it is ----------------------------------------------------------------------------------------------------
@@ -396,7 +398,7 @@ def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> 
     made = constant(data).detach()
     if dtype is not None:
         xp = namespace_of(made._array)
-        made._array = xp.asarray(made._array, dtype=dtype_of(xp, dtype))
+        made = Tensor(xp.asarray(made._array, dtype=dtype_of(xp, dtype)))
     return made.requires_grad_(requires_grad)
 
 
@@ -404,21 +406,7 @@ def constant(value: TensorLike, library: type | None = None) -> Tensor:
     """A Tensor of any tensor-like value; arrays are copied, and plain numbers become arrays of the given library."""
     if isinstance(value, Tensor):
         return value
-    if is_array(value):
-        xp = namespace_of(value)
-        return Tensor(xp.asarray(value, copy=True))
-    if isinstance(value, list | tuple) and any(isinstance(part, Tensor) and part.node is not None for part in value):
-        raise TypeError(
-            f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "
-            "and unpack what a recurrent layer returns: output, state = rnn(x)"
-        )
-    try:
-        array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else value)
-    except ValueError as error:
-        raise TypeError(f"expected a rectangular array of numbers: {error}") from error
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"expected numbers, got {type(value).__name__} of dtype {array.dtype}")
-    return Tensor(array if library is None else NAMESPACES[library].asarray(array))
+    return Tensor(to_array(value, library))
 
 
 def constant_like(x: Tensor, values: Array) -> Tensor:

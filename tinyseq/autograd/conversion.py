@@ -1,0 +1,73 @@
+"""What may become a tensor: numbers, in any form that they come in."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of
+
+_HELD = {"U": "text", "S": "bytes", "M": "dates", "m": "spans of time", "V": "records", "O": "Python objects"}
+_CURES = {
+    "U": "number the words, as a ts.data.Vocabulary does",
+    "V": "take its fields one by one",
+    "O": "convert them first, as by np.array(values, dtype=float)",
+}
+
+
+def holds_numbers(array: Array) -> bool:
+    """Whether the engine can compute with an array's elements; other libraries than NumPy hold nothing else.
+
+    Example:
+        >>> holds_numbers(np.ones(2)), holds_numbers(np.array(["a"]))
+        (True, False)
+    """
+    return getattr(array.dtype, "kind", "f") in "fiubc"
+
+
+def to_array(value: Any, library: type | None = None) -> Array:
+    """An array of any numbers: arrays are copied, plain numbers and lists become arrays of the given library.
+
+    Raises:
+        TypeError: for what is no rectangular array of numbers, and for masked elements, as a tensor has no mask.
+
+    Example:
+        >>> to_array([[1, 2], [3, 4]])
+        array([[1, 2],
+               [3, 4]])
+    """
+    _check_unmasked(value)
+    if is_array(value):
+        if not holds_numbers(value):
+            raise _no_numbers(value, value.dtype)
+        return namespace_of(value).asarray(value, copy=True)
+    if isinstance(value, list | tuple) and any(getattr(part, "node", None) is not None for part in value):
+        raise TypeError(
+            f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "
+            "and unpack what a recurrent layer returns: output, state = rnn(x)"
+        )
+    try:
+        array = np.array([np.asarray(part) for part in value] if isinstance(value, list | tuple) else value)
+    except ValueError as error:
+        raise TypeError(f"expected a rectangular array of numbers: {error}") from error
+    if not holds_numbers(array):
+        raise _no_numbers(value, array.dtype)
+    return array if library is None else NAMESPACES[library].asarray(array)
+
+
+def _no_numbers(value: object, dtype: Any) -> TypeError:
+    held = _HELD.get(dtype.kind, "no numbers")
+    cure = f"; {_CURES[dtype.kind]}" if dtype.kind in _CURES else ""
+    return TypeError(f"expected numbers, got {type(value).__name__} of dtype {dtype}, which holds {held}{cure}")
+
+
+def _check_unmasked(value: object) -> None:
+    """What lies under a mask is no value."""
+    for part in value if isinstance(value, list | tuple) else (value,):
+        if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
+            hidden = int(np.ma.getmaskarray(part).sum())
+            raise TypeError(
+                f"got a masked array with {hidden} masked elements, and a tensor has no mask; fill "
+                "them in with a.filled(value), and keep them out of a loss with ts.where(mask, 0.0, loss)"
+            )
+        if isinstance(part, list) and part is not value:
+            _check_unmasked(part)
