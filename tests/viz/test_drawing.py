@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tinyseq.viz import Drawing, DrawingError
 from tinyseq.viz import drawing as module
-from tinyseq.viz.style import Text, blend, clean, label_size, markup, number, readable_on, shape_text, text_width
+from tinyseq.viz.style import Text, blend, clean, markup, number, readable_on, shape_text
 
 ABC = Drawing('digraph { a -> b [label=<x &lt; y>] ; b -> "ü" }', title="three <nodes> & more")
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph", ".html": b"<!doctype html>"}
@@ -141,12 +141,6 @@ def test_markup_escapes_and_sets_indices():
     assert "&lt;b&gt; &amp;" in markup([Text("<b> &")])
     assert "W<font" in markup([Text("W_hh", formula=True)])
     assert "W_hh" in markup([Text("W_hh")])
-
-
-def test_text_is_measured_as_helvetica():
-    assert text_width("WWW", 10) == pytest.approx(3 * 9.44)
-    assert text_width("iii", 10) == pytest.approx(3 * 2.22)
-    assert label_size([Text("a"), Text("bb")])[1] == pytest.approx(2 * 1.25 * 11)
 
 
 def test_numbers_and_shapes_are_short():

@@ -118,7 +118,7 @@ def test_closing_is_a_movement_for_those_who_like_it(opened, lstm_page):
         "(window.seen = [], new MutationObserver(() => seen.push(view.height)).observe(covers, { childList: true }))"
     )
     browser.click('[data-module*="rnn"]')
-    browser.wait_for("Math.abs(view.height - home[3]) < 1e-6 && seen.length > 2 && painted.get('t1') === current.looks")
+    browser.wait_for("Math.abs(view.height - home[3]) < 1e-3 && seen.length > 2 && painted.get('t1') === current.looks")
     heights = browser.run("seen")
     assert len({round(height) for height in heights}) > 2
     assert browser.run(width) > 0

@@ -2,7 +2,7 @@
 
 from tinyseq.viz import plots
 from tinyseq.viz.automaton import automaton
-from tinyseq.viz.drawing import Drawing, DrawingError
+from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.graph import graph
 from tinyseq.viz.plots import (
     activations,
@@ -15,6 +15,7 @@ from tinyseq.viz.plots import (
     loss_curve,
     posteriors,
 )
+from tinyseq.viz.render import DrawingError
 from tinyseq.viz.trellis import trellis
 
 __all__ = [

@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from tinyseq.hmm.hmm import HMM
-from tinyseq.viz.canvas import Canvas, Point, straight
+from tinyseq.viz.canvas import Canvas
+from tinyseq.viz.curves import Point, straight
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.lattice import Floats, floats
 from tinyseq.viz.style import ACCENT, LINE, MUTED, PAPER, QUIET, STATE, Paint, Text, clean, label_size, number, small

@@ -1,18 +1,26 @@
 """A computation as the tape has it: every op a box, laid out by Graphviz from the inputs up."""
 
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
+
 import numpy as np
 
 from tinyseq.backend import to_numpy
-from tinyseq.viz.canvas import new_digraph, plain_text
+from tinyseq.viz.canvas import Canvas, new_digraph, plain_text
+from tinyseq.viz.curves import Point
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.record import Record, Source, Vertex
+from tinyseq.viz.render import render
 from tinyseq.viz.style import (
     LOSS,
     OP,
     PARAMETER,
+    ROOM_FOR_TEXT,
     LogScale,
-    Paint,
     Text,
+    label_size,
     markup,
     number,
     shape_text,
@@ -44,20 +52,58 @@ def draw_flat(computation: Record, gradients: bool = False, values: bool = False
     scale = LogScale(norms.values())
     title = f"{count} ops and leaves"
     graph = new_digraph(title, engine="dot", graph_attr={"rankdir": "BT", "nodesep": "0.2", "ranksep": "0.35"})
+    canvas = Canvas(title)
+    boxes: dict[str, Callable[[Point], None]] = {}
     for vertex in computation.vertices:
         paint = PARAMETER if vertex.is_leaf else LOSS if vertex.id == count - 1 else OP
         lines = _lines(computation, vertex, values)
         if gradients:
             paint = scale.paint(norms[vertex.id], paint.outline)
             lines = [line._replace(color=paint.text) for line in (*lines, small(f"‖∂L‖ {number(norms[vertex.id], 2)}"))]
-        graph.node(f"v{vertex.id}", id=f"v{vertex.id}", **_box(lines, paint, vertex))
+        name, (width, height), about = f"v{vertex.id}", label_size(lines), _about(vertex)
+        size = width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]
+        inches = {"width": f"{size[0] / 72:.4f}", "height": f"{size[1] / 72:.4f}", "fixedsize": "true"}
+        colors = {"fillcolor": paint.fill, "color": paint.outline}
+        graph.node(name, label=markup(lines), id=name, tooltip=plain_text(about), **inches, **colors)
+        boxes[name] = partial(canvas.box, name, size=size, lines=lines, paint=paint, tooltip=about)
+    words: list[Text] = []
     for i, (source, vertex) in enumerate(edges(computation)):
         tail = computation.vertices[source[0]]
         part = f"[{source[1]}] " if len(tail.shapes) > 1 else ""
-        words = markup([small(part + shape_text(tail.shapes[source[1]]))])
-        label = f"<&#160;{words[1:]}"  # a space, so that they are clear of the line
-        graph.edge(f"v{tail.id}", f"v{vertex.id}", label=label, id=f"line{i}")
-    return Drawing(graph.source, title)
+        words.append(small(part + shape_text(tail.shapes[source[1]])))
+        graph.edge(f"v{tail.id}", f"v{vertex.id}", label=_in_room(words[-1]), id=f"line{i}")
+
+    @cache
+    def svg() -> str:
+        _place(render(graph.source, "json"), canvas, boxes, words)
+        return canvas.drawing().svg()
+
+    return Drawing(graph.source, title, svg=svg)
+
+
+def _in_room(line: Text) -> str:
+    """A label of the size that it has in the font of this package, a little to the right of its line."""
+    width, height = math.ceil(line.width) + 4, math.ceil(line.height)
+    cell = f'<td fixedsize="true" width="{width}" height="{height}">{markup([line])[1:-1]}</td>'
+    return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
+
+
+def _place(found: bytes, canvas: Canvas, boxes: Mapping[str, Callable[[Point], None]], words: Sequence[Text]) -> None:
+    """Draw boxes and lines where Graphviz has placed them."""
+    layout = json.loads(found)
+    for node in layout.get("objects", []):
+        boxes[node["name"]](_point(node["pos"]))
+    for edge in sorted(layout.get("edges", []), key=lambda edge: int(edge["id"].removeprefix("line"))):
+        tip, *points = edge["pos"].split()  # such as e,1,2 3,4 5,6
+        curve = [*map(_point, points[:-1]), _point(tip.removeprefix("e,"))]
+        tail, head = (layout["objects"][edge[end]]["name"] for end in ("tail", "head"))
+        line = words[len(canvas.lines)]
+        canvas.line(tail, head, curve, label=[line] if line.text else [], label_at=_point(edge["lp"]))
+
+
+def _point(text: str) -> Point:
+    x, y = map(float, text.split(","))
+    return Point(x, y)
 
 
 def edges(computation: Record) -> list[tuple[Source, Vertex]]:
@@ -65,15 +111,10 @@ def edges(computation: Record) -> list[tuple[Source, Vertex]]:
     return [(parent, vertex) for vertex in computation.vertices for parent in vertex.parents if parent is not None]
 
 
-def _box(lines: list[Text], paint: Paint, vertex: Vertex) -> dict[str, str]:
+def _about(vertex: Vertex) -> str:
     place = ".".join(vertex.scope) + ("" if vertex.step is None else f", step {vertex.step}")
     about = f"{vertex.op or leaf_name(vertex)} {', '.join(map(str, vertex.shapes))} {vertex.dtype}"
-    return {
-        "label": markup(lines),
-        "fillcolor": paint.fill,
-        "color": paint.outline,
-        "tooltip": plain_text(f"{about} in {place}" if place else about),
-    }
+    return f"{about} in {place}" if place else about
 
 
 def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:

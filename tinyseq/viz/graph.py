@@ -74,7 +74,7 @@ def graph(
     if not any(box.column for box in chosen.boxes):  # nothing happens in any time step
         return _flat(loss, computation, gradients, values)
     drawing = Painter(chosen, gradients, values, depth or 0).drawing()
-    return Drawing(drawing.dot, drawing.title, tell)
+    return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
 
 
 def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
@@ -88,7 +88,9 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
 
 def _flat(loss: Tensor, computation: Record, gradients: bool, values: bool) -> Drawing:
     drawing = draw_flat(computation, gradients, values)
-    return Drawing(drawing.dot, drawing.title, lambda: (drawing, flat_story(*_with_gradients(loss)).plain()))
+    return Drawing(
+        drawing.dot, drawing.title, lambda: (drawing, flat_story(*_with_gradients(loss)).plain()), drawing.svg
+    )
 
 
 def _with_gradients(loss: Tensor) -> tuple[Record, Tensor | None]:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
-from tinyseq.viz.canvas import Point, climbing, rounded
 from tinyseq.viz.columns import Column
+from tinyseq.viz.curves import Point, climbing, rounded
 from tinyseq.viz.grid import BOX_GAP, Door, Grid, Size
 from tinyseq.viz.rows import Lane, Slot, spread
 from tinyseq.viz.wires import Way, Ways, Wire

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from tinyseq.viz.canvas import Canvas, Point
+from tinyseq.viz.canvas import Canvas
+from tinyseq.viz.curves import Point
 from tinyseq.viz.style import INK, INPUT, OP, PARAMETER, STATE, LogScale, Paint, label_size, number, small
 
 ROW, GAP, LEAST = 20.0, 22.0, 300.0  # points: from row to row, between entries, and what a row may always take

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from unicodedata import digit
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
-from tinyseq.viz.canvas import Point
 from tinyseq.viz.columns import Column
+from tinyseq.viz.curves import Point
 from tinyseq.viz.layout import Layout
 from tinyseq.viz.style import clean
 

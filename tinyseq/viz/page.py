@@ -10,6 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
+from tinyseq.viz.font import font_faces
 from tinyseq.viz.night import night_colors
 
 # In the order in which they build on one another; on the page they are one script.
@@ -47,7 +48,7 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
     """
     assets = files("tinyseq.viz") / "assets" / "page"
     picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
-    style = "\n" + (assets / "page.css").read_text("utf-8") + night_colors(picture) + "\n"
+    style = "\n".join(["", (assets / "page.css").read_text("utf-8"), font_faces(), night_colors(picture), ""])
     script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
     return Template((assets / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
@@ -63,15 +64,12 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
 
 
 def _plain(svg: str, told_elsewhere: bool) -> str:
-    """The drawing, as large as the page allows, without what the page has no use for."""
-    picture = re.sub(r"<\?xml.*?\?>", "", svg)
-    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
-    picture = re.sub(r"<title>[^<]*</title>\n?", "", picture).replace(' xml:space="preserve"', "")
-    if told_elsewhere:  # Graphviz's tooltips
-        picture = re.sub(
-            r'<g id="a_[^"]*"><a xlink:title="[^"]*">\n?(.*?)</a>\n?</g>\n?', r"\1", picture, flags=re.DOTALL
-        )
-    return picture.strip()
+    """The drawing, as large as the page allows, without what the page has already."""
+    picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
+    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1).replace(
+        ' xml:space="preserve"', ""
+    )
+    return (re.sub(r"<title>[^<]*</title>\n?", "", picture) if told_elsewhere else picture).strip()
 
 
 def _hash(text: str) -> str:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-FONT = "Helvetica,Arial,sans-serif"
+from tinyseq.viz.font import text_width
+
 TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
-INDEX_SIZE = 0.72  # of an index, relative to its line; lowering it too is not for every viewer
-_INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
+ROOM_FOR_TEXT = 14.0, 8.0  # in a box, beside and above its words together
+INDEX_SIZE = 0.72  # of an index, relative to its line
+INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
 INK = "#1f2933"
 MUTED = "#66727f"
@@ -45,31 +47,6 @@ DISTINCT = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 # Pale to dark in one hue, so that the order survives a grey printout.
 RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
-
-# Widths of Helvetica's characters in thousandths of the type size, from Adobe's font metrics: printable ASCII.
-_WIDTHS = (
-    *(278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278),
-    *(556,) * 10,
-    *(278, 278, 584, 584, 584, 556, 1015),
-    *(667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833),
-    *(722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611),
-    *(278, 278, 278, 469, 556, 333),
-    *(556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833),
-    *(556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500),
-    *(334, 260, 334, 584),
-)
-
-
-def text_width(text: str, size: float = TEXT_SIZE) -> float:
-    """About how wide a text is, in points: boxes are sized before any font is at hand."""
-    thousandths = 0
-    for character in text:
-        code = ord(character)
-        if 32 <= code < 127:
-            thousandths += _WIDTHS[code - 32]
-        elif not unicodedata.combining(character):
-            thousandths += 1000 if unicodedata.east_asian_width(character) in "WF" else 600
-    return thousandths * size / 1000
 
 
 def clean(text: object, limit: int = 48) -> str:
@@ -104,9 +81,9 @@ class Text(NamedTuple):
 
     @property
     def width(self) -> float:
-        indices = sum(text_width(index) for index in _INDEX.findall(self.text)) if self.formula else 0.0
-        width = text_width(self.text) - indices * (1 - INDEX_SIZE)
-        return width * self.size / TEXT_SIZE * (1.07 if self.bold else 1.0)
+        pieces = INDEX.split(self.text) if self.formula else [self.text]  # words and indices in turn
+        sizes = (self.size, INDEX_SIZE * self.size)
+        return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(pieces))
 
     @property
     def height(self) -> float:
@@ -124,7 +101,7 @@ def markup(lines: Iterable[Text]) -> str:
     for line in lines:
         words = escape(unescapable(clean(line.text, limit=200))) or " "  # Graphviz refuses an empty <font>
         if line.formula:
-            words = _INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.size:g}">\1</font>', words)
+            words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.size:g}">\1</font>', words)
         words = f"<b>{words}</b>" if line.bold else words
         parts.append(f'<font point-size="{line.size:g}" color="{line.color}">{words}</font>')
     return "<" + "<br/>".join(parts) + ">"
@@ -137,7 +114,7 @@ def label_size(lines: Sequence[Text]) -> tuple[float, float]:
 
 def spoken(formula: str) -> str:
     """A formula as plain text, in which W_hh is Whh."""
-    return _INDEX.sub(r"\1", formula)
+    return INDEX.sub(r"\1", formula)
 
 
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")

@@ -7,7 +7,8 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.hmm.hmm import HMM
-from tinyseq.viz.canvas import Canvas, Point, straight
+from tinyseq.viz.canvas import Canvas
+from tinyseq.viz.curves import Point, straight
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.lattice import Floats, Lattice, lattice, posteriors
 from tinyseq.viz.story import Act, Event, Story
@@ -99,7 +100,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
     ]
     painter = _Painter(grid, names, semiring, paths, posteriors(hmm, x, grid) if posterior else None)
     drawing = painter.drawing()
-    return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()))
+    return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()), drawing.svg)
 
 
 def _rows_of(path: list[int], grid: Lattice) -> list[int]:

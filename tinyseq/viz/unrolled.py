@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
-from tinyseq.viz.canvas import TITLE_INSET, Canvas, Point, title_place
+from tinyseq.viz.canvas import TITLE_INSET, Canvas, title_place
 from tinyseq.viz.columns import Column
+from tinyseq.viz.curves import Point
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
 from tinyseq.viz.legend import draw_legend
@@ -19,6 +20,7 @@ from tinyseq.viz.style import (
     OP,
     PARAMETER,
     QUIET,
+    ROOM_FOR_TEXT,
     STATE,
     LogScale,
     Paint,
@@ -40,7 +42,6 @@ PAINTS = {
     "result": LOSS,
     "parameter": PARAMETER,
 }
-ROOM_FOR_TEXT = 14.0, 8.0
 SIGN_SIZE = 20.0, 20.0
 
 

@@ -1,4 +1,4 @@
-// The parts of the picture, as Graphviz has drawn them, and the story, a JSON object that says what they are.
+// The parts of the picture, and the story, a JSON object that says what they are.
 "use strict";
 
 const byId = id => document.getElementById(id);
@@ -24,14 +24,12 @@ function draw(name, attributes = {}, text = "") {
   return made;
 }
 
-// Graphviz's own tooltips would cover the page's: a drawing without a story has nothing else to tell, so they are kept.
-for (const link of svg.querySelectorAll("a")) {
-  const told = link.getAttributeNS("http://www.w3.org/1999/xlink", "title");
-  const name = link.parentNode.parentNode.id;
-  if (told && told.trim() && link.closest("g.node") && !story.details[name]) story.details[name] = { "": told };
-  link.removeAttributeNS("http://www.w3.org/1999/xlink", "title");
+// The picture's own tooltips would cover the page's: a drawing without a story has nothing else to tell, so they are kept.
+for (const title of svg.querySelectorAll("title")) {
+  const name = title.parentNode.id;
+  if (title.closest("g.node") && !story.details[name]) story.details[name] = { "": title.textContent };
+  title.remove();
 }
-for (const title of svg.querySelectorAll("title")) title.remove();
 
 const boxes = new Map(); // name -> { name, group, x, y: its centre as drawn, at: where it is now, width, height, legend }
 for (const group of root.querySelectorAll("g.node")) {

@@ -1,0 +1,64 @@
+"""Places, and lines between them: chains of cubic Bezier curves, of 1 + 3n points."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+Size = tuple[float, float]  # width and height, in points
+
+
+class Point(NamedTuple):
+    """A place in the picture, in points, y upwards."""
+
+    x: float
+    y: float
+
+
+def straight(*points: Point) -> list[Point]:
+    """A line through points, as Bezier curves."""
+    curve = [points[0]]
+    for start, end in itertools.pairwise(points):
+        curve += [between(start, end, 1 / 3), between(start, end, 2 / 3), end]
+    return curve
+
+
+def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
+    """A line through points with its corners rounded off, as Bezier curves."""
+    corners = [point for i, point in enumerate(points) if i == 0 or math.dist(point, points[i - 1]) > 0.01]
+    curve = [corners[0]]
+    for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
+        entry = short_of(before, corner, min(radius, math.dist(before, corner) / 2))
+        leave = short_of(after, corner, min(radius, math.dist(after, corner) / 2))
+        curve += straight(curve[-1], entry)[1:]
+        curve += [between(entry, corner, 0.55), between(leave, corner, 0.55), leave]
+    return curve + straight(curve[-1], corners[-1])[1:]
+
+
+def climbing(points: Sequence[Point]) -> list[Point]:
+    """A smooth way up through points, which it passes vertically."""
+    curve = [points[0]]
+    for start, end in itertools.pairwise(points):
+        bend = (end.y - start.y) / 2
+        curve += [Point(start.x, start.y + bend), Point(end.x, end.y - bend), end]
+    return curve
+
+
+def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:
+    """A line that ends where an arrowhead of this length begins, and the corners of that."""
+    tip = curve[-1]
+    base = short_of(curve[-2], tip, length)
+    across, up = (tip.y - base.y) * 0.35, (tip.x - base.x) * 0.35
+    corners = [Point(base.x - across, base.y + up), tip, Point(base.x + across, base.y - up)]
+    return [*curve[:-1], base], corners
+
+
+def between(start: Point, end: Point, fraction: float) -> Point:
+    """The point at a fraction of the straight way."""
+    return Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
+
+
+def short_of(start: Point, end: Point, distance: float) -> Point:
+    """The point `distance` before the end of the way from start to end."""
+    length = math.dist(start, end)
+    return between(start, end, 1 - distance / length) if length > distance else start
