@@ -205,7 +205,7 @@ def test_copying_into_a_result_or_from_another_shape():
         (float, r"use t\.item\(\), or float\(t\.detach\(\)\)"),
         (int, r"use t\.item\(\), or int\(t\.detach\(\)\)"),
         (np.asarray, r"use t\.detach\(\)\.numpy\(\), or a function of tinyseq"),
-        (np.sinh, r"np\.sinh is not recorded by tinyseq; .* np\.sinh\(t\.detach\(\)\.numpy\(\)\)"),
+        (np.spacing, r"np\.spacing is not recorded by tinyseq; .* np\.spacing\(t\.detach\(\)\.numpy\(\)\)"),
         (np.median, r"np\.median is not recorded by tinyseq"),
         (lambda x: np.hstack([x, x]), r"np\.hstack is not recorded by tinyseq"),
     ],
@@ -247,11 +247,11 @@ def test_a_rule_that_gives_a_wrong_shape_is_named():
 def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
     from tinyseq.autograd.op import op
 
-    odd = op("odd_example", lambda xp, x: xp.sinh(x), lambda xp, g, x: g * xp.cosh(x), "x")
+    odd = op("odd_example", lambda xp, x: xp.fabs(x), lambda xp, g, x: g * xp.fabs(x) / x, "x")
     x = leaf(0.5)
-    assert ts.grad(odd(x), x).item() == pytest.approx(np.cosh(0.5))
+    assert ts.grad(odd(x), x).item() == 1.0
     raises(
-        AttributeError, "a rule asked for 'cosh', which tinyseq has no op for", ts.grad, odd(x), x, create_graph=True
+        AttributeError, "a rule asked for 'fabs', which tinyseq has no op for", ts.grad, odd(x), x, create_graph=True
     )
 
 

@@ -12,6 +12,9 @@ OPERATORS = {
     "sub": "subtract",
     "mul": "multiply",
     "truediv": "divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "divmod": "divmod",
     "pow": "pow",
     "matmul": "matmul",
     "lt": "less",
@@ -20,11 +23,14 @@ OPERATORS = {
     "ge": "greater_equal",
     "eq": "equal",
     "ne": "not_equal",
-    "and": "logical_and",
-    "or": "logical_or",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
     "neg": "negative",
+    "pos": "positive",
     "abs": "abs",
-    "invert": "logical_not",
+    "round": "round",
+    "invert": "invert",
     "getitem": "getitem",
 }
 NUMPY_NAMES = {
@@ -34,7 +40,7 @@ NUMPY_NAMES = {
     "remainder": "mod",
 }  # where they differ from ours
 ALIKE = {"norm": 1, "split": 0, "take": 0}  # how many arguments by place mean the same, where not all do
-REFLECTED = ("add", "sub", "mul", "truediv", "pow", "matmul")
+REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor")
 METHODS = [
     "abs",
     "all",
@@ -65,6 +71,7 @@ METHODS = [
     "prod",
     "relu",
     "repeat",
+    "round",
     "sigmoid",
     "sin",
     "softmax",

@@ -5,6 +5,7 @@ family draws shapes and settings. The numbers lie in general position, no two cl
 close to a point that the domain avoids, so that a quotient of differences never straddles a tie or a kink.
 """
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -55,6 +56,7 @@ def calls_of(op: Op) -> st.SearchStrategy[Call]:
         >>> from tinyseq.autograd.op import OPS
         >>> call = calls_of(OPS["matmul"]).example()  # doctest: +SKIP
     """
+    importlib.import_module("tinyseq.testing.families")  # which register themselves here
     if op.calls not in FAMILIES:
         raise LookupError(
             f"{op.name} says calls={op.calls!r}, but there is no such family of calls; "

@@ -331,23 +331,3 @@ def astype(x: TensorLike, dtype: Any) -> Tensor:
     converted: Tensor = _astype(x, dtype=dtype)
     floating = namespace_of(converted._array).isdtype(converted.dtype, ("real floating", "complex floating"))
     return converted if floating else converted.detach()
-
-
-# -- questions, which have no gradient ---------------------------------------------------------------------------------
-
-less = op("less", lambda xp, x, y: x < y, broadcasts=True, analytic=False, reference=np.less)
-less_equal = op("less_equal", lambda xp, x, y: x <= y, broadcasts=True, analytic=False, reference=np.less_equal)
-greater = op("greater", lambda xp, x, y: x > y, broadcasts=True, analytic=False, reference=np.greater)
-greater_equal = op(
-    "greater_equal", lambda xp, x, y: x >= y, broadcasts=True, analytic=False, reference=np.greater_equal
-)
-equal = op("equal", lambda xp, x, y: x == y, broadcasts=True, analytic=False, reference=np.equal)
-not_equal = op("not_equal", lambda xp, x, y: x != y, broadcasts=True, analytic=False, reference=np.not_equal)
-logical_and = op(
-    "logical_and", lambda xp, x, y: x & y, broadcasts=True, analytic=False, calls="boolean", reference=np.logical_and
-)
-logical_or = op(
-    "logical_or", lambda xp, x, y: x | y, broadcasts=True, analytic=False, calls="boolean", reference=np.logical_or
-)
-logical_not = op("logical_not", lambda xp, x: ~x, analytic=False, calls="boolean", reference=np.logical_not)
-isfinite = op("isfinite", lambda xp, x: xp.isfinite(x), analytic=False, reference=np.isfinite)

@@ -1,0 +1,211 @@
+r"""Rounding, division with a remainder, and what is done about the sign, the infinite and the undefined.
+
+What is constant between its steps (`floor`, `ceil`, `trunc`, `round`, `floor_divide`) has gradient 0, at the steps too.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS, NONZERO, Domain, composite, op
+from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.backend import EXTENSIONS, Namespace
+
+INF = float("inf")
+STEPS = Domain(avoid=tuple(float(n) for n in range(-3, 4)))
+
+
+def _no_slope(xp: Any, g: Any) -> Any:
+    return xp.zeros_like(g)
+
+
+def _fmod(xp: Namespace, x: Any, y: Any) -> Any:
+    return xp.copysign(xp.remainder(xp.abs(x), xp.abs(y)), x)
+
+
+EXTENSIONS.update(  # for libraries that have only the array-API standard's functions
+    fmod=_fmod,
+    fmax=lambda xp, x, y: xp.where(x != x, y, xp.where(y != y, x, xp.maximum(x, y))),
+    fmin=lambda xp, x, y: xp.where(x != x, y, xp.where(y != y, x, xp.minimum(x, y))),
+)
+
+positive = op(
+    "positive", "positive", lambda xp, g: g, tex=r"\bar x = \bar y", reference=np.positive, doc="x itself: ``+x``."
+)
+
+# -- to whole numbers --------------------------------------------------------------------------------------------------
+
+floor = op(
+    "floor",
+    "floor",
+    _no_slope,
+    tex=r"\bar x = 0",
+    domain=STEPS,
+    analytic=False,
+    reference=np.floor,
+    doc="The largest whole number that is not above x; its gradient is 0.",
+)
+ceil = op(
+    "ceil",
+    "ceil",
+    _no_slope,
+    tex=r"\bar x = 0",
+    domain=STEPS,
+    analytic=False,
+    reference=np.ceil,
+    doc="The smallest whole number that is not below x; its gradient is 0.",
+)
+trunc = op(
+    "trunc",
+    "trunc",
+    _no_slope,
+    tex=r"\bar x = 0",
+    domain=STEPS,
+    analytic=False,
+    reference=np.trunc,
+    doc="x without its fraction; its gradient is 0.",
+)
+
+
+def _round(xp: Namespace, x: Any, *, decimals: int = 0) -> Any:
+    if not decimals or xp.name in ("numpy", "cupy"):
+        return xp.round(x, decimals) if decimals else xp.round(x)
+    unit = 10.0 ** abs(decimals)
+    return xp.round(x * unit) / unit if decimals > 0 else xp.round(x / unit) * unit
+
+
+round = op(
+    "round",
+    forward=_round,
+    vjp=lambda xp, g, *, decimals: xp.zeros_like(g),
+    tex=r"\bar x = 0",
+    domain=Domain(avoid=(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)),
+    analytic=False,
+    calls="round",
+    reference=np.round,
+    doc="""To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.round(ts.tensor([0.5, 1.5, 2.25])), ts.round(ts.tensor(2.257), 2)
+        (tensor([0., 2., 2.]), tensor(2.26))
+    """,
+)
+
+# -- division with a remainder -----------------------------------------------------------------------------------------
+
+floor_divide = op(
+    "floor_divide",
+    forward="floor_divide",
+    vjp=(_no_slope, _no_slope),
+    broadcasts=True,
+    tex=r"\bar x = 0,\quad \bar y = 0",
+    analytic=False,
+    calls="remainder",
+    reference=lambda x, y: np.floor(x / y),
+    doc="The floor of x / y: ``x // y``; its gradient is 0.",
+)
+mod = op(
+    "mod",
+    forward="remainder",
+    saves=("x", "y"),
+    vjp=(lambda xp, g, x, y: g, lambda xp, g, x, y: -g * xp.floor_divide(x, y)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\lfloor x / y \rfloor",
+    analytic=False,
+    calls="remainder",
+    reference=lambda x, y: x - np.floor(x / y) * y,
+    doc="What x // y leaves of x, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
+)
+fmod = op(
+    "fmod",
+    forward="fmod",
+    saves=("x", "y", "out"),
+    vjp=(lambda xp, g, x, y, z: g, lambda xp, g, x, y, z: -g * xp.round((x - z) / y)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\operatorname{trunc}(x / y)",
+    analytic=False,
+    calls="remainder",
+    reference=lambda x, y: x - np.trunc(x / y) * y,
+    doc="What the division of x by y, cut to a whole number, leaves of x, with x's sign: the fmod of C.",
+)
+
+
+@composite
+def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
+    """``x // y`` and ``x % y``."""
+    return floor_divide(x, y), mod(x, y)
+
+
+# -- signs, infinities, what is no number ------------------------------------------------------------------------------
+
+copysign = op(
+    "copysign",
+    forward="copysign",
+    saves=("x", "out"),
+    vjp=(lambda xp, g, x, z: g * (xp.sign(x) * xp.sign(z)), lambda xp, g, x, z: xp.zeros_like(g)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z \operatorname{sign}(x) \operatorname{sign}(z),\quad \bar y = 0",
+    domain=NONZERO,
+    analytic=False,
+    reference=lambda x, y: np.abs(x) * np.sign(y),
+    doc="The size of x with the sign of y; its gradient at x = 0 is 0.",
+)
+fmax = op(
+    "fmax",
+    forward="fmax",
+    saves=("x", "y"),
+    vjp=(
+        lambda xp, g, x, y: xp.where((x >= y) | (y != y), g, 0.0),
+        lambda xp, g, x, y: xp.where((x >= y) | (y != y), 0.0, g),
+    ),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
+    analytic=False,
+    reference=np.fmax,
+    doc="The larger of two, or the one that is not NaN; where they are equal the first receives the gradient.",
+)
+fmin = op(
+    "fmin",
+    forward="fmin",
+    saves=("x", "y"),
+    vjp=(
+        lambda xp, g, x, y: xp.where((x <= y) | (y != y), g, 0.0),
+        lambda xp, g, x, y: xp.where((x <= y) | (y != y), 0.0, g),
+    ),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
+    analytic=False,
+    reference=np.fmin,
+    doc="The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient.",
+)
+
+
+def _finite(
+    xp: Namespace, x: Any, *, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
+    if not xp.isdtype(x.dtype, "real floating"):
+        return xp.asarray(x, copy=True)
+    limits = xp.finfo(x.dtype)
+    high, low = limits.max if posinf is None else posinf, limits.min if neginf is None else neginf
+    x = xp.where(x != x, float(nan), x)
+    return xp.where(x == INF, float(high), xp.where(x == -INF, float(low), x))
+
+
+nan_to_num = op(
+    "nan_to_num",
+    forward=_finite,
+    saves="x",
+    vjp=lambda xp, g, x, *, nan, posinf, neginf: xp.where(xp.isfinite(x), g, 0.0),
+    tex=r"\bar x = \bar y\,[|x| < \infty]",
+    analytic=False,
+    reference=lambda x, **settings: np.nan_to_num(x, **settings),
+    doc="""Numbers in place of NaN (0) and of infinities (the finite ones next to them); there the gradient is 0.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nan_to_num(ts.tensor([1.0, float("nan"), float("inf")]), posinf=99.0)
+        tensor([ 1.,  0., 99.])
+    """,
+)
+FUNCTIONS["rint"] = round

@@ -1,0 +1,218 @@
+r"""Circular and hyperbolic functions and their inverses, angles and distances.
+
+Slopes are written so that they neither cancel nor overflow where the slope itself is a number: 1 - x^2 as
+(1 - x)(1 + x), and 1 + x^2 as the square of `hypot`. At the origin `hypot` and `arctan2` have gradient 0, as they have
+no slope there.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import NONZERO, UNIT, Domain, op
+from tinyseq.backend import EXTENSIONS, Namespace
+
+
+def _of_the_standard(name: str) -> Callable[..., Any]:
+    return lambda xp, *inputs: getattr(xp, name)(*inputs)
+
+
+EXTENSIONS.update(  # the array-API standard's names, for libraries that do not know NumPy's
+    {f"arc{name}": _of_the_standard(f"a{name}") for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
+)
+
+# -- circular functions ------------------------------------------------------------------------------------------------
+
+tan = op(
+    "tan",
+    forward="tan",
+    saves="out",
+    vjp=lambda xp, g, y: g + g * y * y,
+    tex=r"\bar x = \bar y\,(1 + y^2)",
+    domain=Domain(-1.4, 1.4),
+    reference=lambda x: np.sin(x) / np.cos(x),
+)
+arcsin = op(
+    "arcsin",
+    forward="arcsin",
+    saves="x",
+    vjp=lambda xp, g, x: g / xp.sqrt((1 - x) * (1 + x)),
+    tex=r"\bar x = \bar y / \sqrt{1 - x^2}",
+    domain=UNIT,
+    reference=np.arcsin,
+    doc="The angle in [-π/2, π/2] with sine x; its slope is infinite at -1 and 1.",
+)
+arccos = op(
+    "arccos",
+    forward="arccos",
+    saves="x",
+    vjp=lambda xp, g, x: -g / xp.sqrt((1 - x) * (1 + x)),
+    tex=r"\bar x = -\bar y / \sqrt{1 - x^2}",
+    domain=UNIT,
+    reference=np.arccos,
+    doc="The angle in [0, π] with cosine x; its slope is infinite at -1 and 1.",
+)
+
+
+def _arctan_slope(xp: Any, g: Any, x: Any) -> Any:
+    length = xp.hypot(x, xp.ones_like(x))
+    return g / length / length
+
+
+arctan = op(
+    "arctan",
+    forward="arctan",
+    saves="x",
+    vjp=_arctan_slope,
+    tex=r"\bar x = \bar y / (1 + x^2)",
+    reference=np.arctan,
+    doc="The angle in [-π/2, π/2] with tangent x.",
+)
+
+# -- hyperbolic functions ----------------------------------------------------------------------------------------------
+
+sinh = op("sinh", "sinh", lambda xp, g, x: g * xp.cosh(x), "x", tex=r"\bar x = \bar y\cosh x", reference=np.sinh)
+cosh = op("cosh", "cosh", lambda xp, g, x: g * xp.sinh(x), "x", tex=r"\bar x = \bar y\sinh x", reference=np.cosh)
+arcsinh = op(
+    "arcsinh",
+    forward="arcsinh",
+    saves="x",
+    vjp=lambda xp, g, x: g / xp.hypot(x, xp.ones_like(x)),
+    tex=r"\bar x = \bar y / \sqrt{x^2 + 1}",
+    reference=np.arcsinh,
+)
+arccosh = op(
+    "arccosh",
+    forward="arccosh",
+    saves="x",
+    vjp=lambda xp, g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)),
+    tex=r"\bar x = \bar y / \sqrt{x^2 - 1}",
+    domain=Domain(1.3, 4.0),
+    reference=np.arccosh,
+)
+arctanh = op(
+    "arctanh",
+    forward="arctanh",
+    saves="x",
+    vjp=lambda xp, g, x: g / ((1 - x) * (1 + x)),
+    tex=r"\bar x = \bar y / (1 - x^2)",
+    domain=UNIT,
+    reference=np.arctanh,
+)
+
+# -- angles and distances ----------------------------------------------------------------------------------------------
+
+
+def _cosine(xp: Any, x: Any, y: Any, length: Any) -> Any:
+    """x / length, where length = hypot(x, y): in [-1, 1], and 0 at the origin.
+
+    Where the length is infinite, an infinite side outweighs a finite one, and two of them count as equal.
+    """
+    beyond = xp.isinf(length)
+    if bool(xp.any(beyond)):
+        sides = xp.isinf(x) | xp.isinf(y)
+        x, y = (
+            xp.where(beyond, xp.where(xp.isinf(side), xp.sign(side), xp.where(sides, 0.0, side / 4)), side)
+            for side in (x, y)
+        )
+        length = xp.where(beyond, xp.hypot(x, y), length)
+    zero = length == 0
+    return xp.where(zero, 0.0, x / xp.where(zero, 1.0, length))
+
+
+hypot = op(
+    "hypot",
+    forward="hypot",
+    saves=("x", "y", "out"),
+    vjp=(
+        lambda xp, g, x, y, z: g * _cosine(xp, x, y, z),
+        lambda xp, g, x, y, z: g * _cosine(xp, y, x, z),
+    ),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,x / z,\quad \bar y = \bar z\,y / z",
+    domain=NONZERO,
+    analytic=False,
+    reference=lambda x, y: np.sqrt(x * x + y * y),
+    doc="The length of the vector (x, y), without overflow; its gradient at the origin is 0.",
+)
+
+
+def _turn(xp: Any, g: Any, along: Any, across: Any) -> Any:
+    """g along / (along² + across²), 0 at the origin."""
+    length = xp.hypot(along, across)
+    return g * _cosine(xp, along, across, length) / xp.where(length == 0, 1.0, length)
+
+
+arctan2 = op(
+    "arctan2",
+    forward="arctan2",
+    saves=("x", "y"),
+    vjp=(
+        lambda xp, g, x, y: _turn(xp, g, y, x),
+        lambda xp, g, x, y: -_turn(xp, g, x, y),
+    ),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,y / (x^2 + y^2),\quad \bar y = -\bar z\,x / (x^2 + y^2)",
+    domain=NONZERO,
+    analytic=False,
+    reference=lambda x, y: np.angle(y + 1j * x),
+    doc="""The angle in [-π, π] whose tangent is x / y: NumPy's order, the second coordinate of the point first.
+
+    Its gradient at the origin is 0.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.rad2deg(ts.arctan2(ts.tensor([0.0, 1.0]), ts.tensor([-1.0, 1.0])))
+        tensor([180.,  45.])
+    """,
+)
+deg2rad = op(
+    "deg2rad",
+    forward=lambda xp, x: x * (math.pi / 180),
+    vjp=lambda xp, g: g * (math.pi / 180),
+    tex=r"\bar x = \tfrac{\pi}{180} \bar y",
+    reference=np.deg2rad,
+    doc="Degrees as radians.",
+)
+rad2deg = op(
+    "rad2deg",
+    forward=lambda xp, x: x * (180 / math.pi),
+    vjp=lambda xp, g: g * (180 / math.pi),
+    tex=r"\bar x = \tfrac{180}{\pi} \bar y",
+    reference=np.rad2deg,
+    doc="Radians as degrees.",
+)
+
+
+def _sinc(xp: Namespace, x: Any) -> Any:
+    whole = xp.round(x)  # sin(πx) by what is left of x, so that no digits are lost near whole numbers
+    sine = xp.sin(math.pi * (x - whole)) * (1 - 2 * (whole % 2))
+    zero = x == 0
+    return xp.where(zero, 1.0, sine / xp.where(zero, 1.0, math.pi * x))
+
+
+SINC_TERMS = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 11)]
+
+
+def _sinc_slope(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    near = xp.abs(x) < 1 / math.pi  # here (cos πx - y) / x would cancel: its power series instead
+    small = xp.where(near, x, 0.0)
+    squared, series = small * small, xp.zeros_like(x)
+    for term in reversed(SINC_TERMS):
+        series = series * squared + term
+    far = xp.where(near, 1.0, x)
+    return g * xp.where(near, series * small, (xp.cos(math.pi * far) - y) / far)
+
+
+sinc = op(
+    "sinc",
+    forward=_sinc,
+    saves=("x", "out"),
+    vjp=_sinc_slope,
+    tex=r"\bar x = \bar y\,(\cos \pi x - y) / x",
+    analytic=False,
+    reference=np.sinc,
+    doc="sin(πx) / (πx), and 1 at 0.",
+)
