@@ -17,6 +17,7 @@ import tinyseq as ts
 from tinyseq.data.readers import DataError, Reader, conllu, plain_text, two_column, word_tag
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
+from tinyseq.lm.perplexity import perplexity
 from tinyseq.tagging import HMMTagger
 from tinyseq.train import progress
 
@@ -142,7 +143,7 @@ def _model(path: Path) -> RNNLM | WindowLM:
 
 def _judge(model: RNNLM | WindowLM, text: str, name: str) -> None:
     nats = model.nats(text)
-    console.print(f"{name}: {nats:.4f} nats a character, perplexity {math.exp(nats):.3f}")
+    console.print(f"{name}: {nats:.4f} nats a character, perplexity {perplexity(nats):.3f}")
 
 
 # -- taggers -----------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from tinyseq.data.corpora import HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
 from tinyseq.io import atomic_write
 from tinyseq.lm import RNNLM, NgramLM
+from tinyseq.lm.perplexity import perplexity
 from tinyseq.tagging import HMMTagger, MostFrequentTag
 from tinyseq.train import progress
 
@@ -111,7 +112,7 @@ def spell_hello(console: Console) -> Any:
         spelled = "h" + "".join(letters[i] for i in logits.numpy()[:, 0].argmax(-1))
         done = spelled == HELLO and loss.item() < 0.1
         if done or step % 20 == 0:
-            console.print(f"  step {step:3d}  perplexity {math.exp(loss.item()):.3f}  spells {spelled}")
+            console.print(f"  step {step:3d}  perplexity {perplexity(loss.item()):.3f}  spells {spelled}")
         if done:
             break
         optimizer.zero_grad()
@@ -136,7 +137,7 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
     def judge(step: int) -> None:
         judged.append((step, model.nats(held_out)))
         if step in stages:
-            name = f"{stages[step]} training (step {step}, perplexity {math.exp(judged[-1][1]):.2f})"
+            name = f"{stages[step]} training (step {step}, perplexity {perplexity(judged[-1][1]):.2f})"
             samples[name] = "".join(model.sample(300, prompt="The ", temperature=0.8, rng=rng))
 
     judge(0)
@@ -149,8 +150,8 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
     table = Table("held-out text", "nats per character", "perplexity")
     found = dict(judged)
     for step, stage in stages.items():
-        table.add_row(f"LSTM {stage} training", f"{found[step]:.3f}", f"{math.exp(found[step]):.2f}")
-    table.add_row("character trigram model", f"{trigram:.3f}", f"{math.exp(trigram):.2f}")
+        table.add_row(f"LSTM {stage} training", f"{found[step]:.3f}", f"{perplexity(found[step]):.2f}")
+    table.add_row("character trigram model", f"{trigram:.3f}", f"{perplexity(trigram):.2f}")
     console.print(table)
     for name, text in samples.items():
         console.print(f"  {name}", style="bold", end=": The ")

@@ -4,8 +4,10 @@ An op is declared once, with `op`. That record computes the value, gives the gra
 the property tests (``tinyseq.testing``), the table of ops in the documentation, and the drawings.
 """
 
+import copyreg
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeVar
 
 from tinyseq.autograd.declaration import (
@@ -68,6 +70,8 @@ def op(
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
 
+    The function can be pickled if it is bound to the op's name at the top of a module, as any function.
+
     Args:
         name: the name it gets in ``tinyseq``, in drawings and in errors.
         forward: ``forward(xp, *inputs, *, **attrs)`` on raw arrays; ``xp`` is their namespace. Positional parameters
@@ -123,10 +127,20 @@ def op(
     EXTENSIONS.setdefault(name, record.forward)
     function = public_function(record)
     function.__name__ = function.__qualname__ = name
+    function.__module__ = module  # where pickle looks for it, by its name
     function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
     function.op = record  # type: ignore[attr-defined]
     FUNCTIONS[name] = function
     return function
+
+
+def declared(module: str, name: str) -> Op:
+    """The record of an op, for pickle: a declaration holds functions without a name, and is found, not copied."""
+    import_module(module)
+    return OPS[name]
+
+
+copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
 
 
 def composite(function: Function) -> Function:

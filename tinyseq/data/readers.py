@@ -37,18 +37,25 @@ class DataError(ValueError):
     """
 
     def __init__(self, source: str, line: int | None, found: str, expected: str) -> None:
+        super().__init__(source, line, found, expected)  # as pickle calls it again
         self.source = source
         self.line = line
+
+    def __str__(self) -> str:
+        source, line, found, expected = self.args
         place = source if line is None else f"{source}, line {line}"
-        super().__init__(f"{place}: {found}; expected {expected}")
+        return f"{place}: {found}; expected {expected}"
 
 
 class Malformed(Exception):
     """What a parsing function raises about one line; the reader adds the file's name and the format's good line."""
 
     def __init__(self, line: int, found: str, expected: str | None = None) -> None:
-        super().__init__(found)
+        super().__init__(line, found, expected)
         self.line, self.found, self.expected = line, found, expected
+
+    def __str__(self) -> str:
+        return self.found
 
 
 @dataclass(frozen=True)

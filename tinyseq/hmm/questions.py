@@ -7,6 +7,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
+from tinyseq.backend import Array
 from tinyseq.hmm.chain import chain
 from tinyseq.hmm.inference import best_paths, expectations, log_likelihood, transition_posteriors
 from tinyseq.hmm.kbest import best_lists
@@ -173,14 +174,14 @@ class Questions(Parameters):
         """
         asked = Reading(self, [x], None if states is None else [states])
         if given is None:
-            return float(np.exp(log_likelihood(asked.arcs, asked.scores, asked.batch)[0]))
+            return _exponential(log_likelihood(asked.arcs, asked.scores, asked.batch))
         if not isinstance(given, tuple | list) or len(given) != 2:
             raise TypeError(f"given must be a pair (x, states), with None for states that are not known; got {given!r}")
         known = Reading(self, [given[0]], None if given[1] is None else [given[1]])
         both = asked.and_given(known)
         condition = log_likelihood(known.arcs, known.scores, known.batch)
         known.require_possible(condition)
-        return float(np.exp(log_likelihood(both.arcs, both.scores, both.batch) - condition)[0])
+        return _exponential(log_likelihood(both.arcs, both.scores, both.batch) - condition)
 
     def sample(self, length: int | None = None, rng: np.random.Generator | None = None) -> Drawn:
         """Draw a sequence from the model.
@@ -299,3 +300,9 @@ class Questions(Parameters):
             summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=asked.rows.lengths)
         found = summed.numpy()[1] if asked.rows.lengths else np.zeros(0)
         return float(found[0]) if asked.one else found
+
+
+def _exponential(log_probability: Array) -> float:
+    """The one probability; a density may be above the largest number, and is inf then."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(log_probability)[0])

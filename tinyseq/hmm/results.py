@@ -108,6 +108,9 @@ class ImpossibleSequenceError(ValueError):
     """
 
     def __init__(self, message: str, sequence: int, position: int) -> None:
-        super().__init__(message)
+        super().__init__(message, sequence, position)  # as pickle calls it again
         self.sequence = sequence
         self.position = position
+
+    def __str__(self) -> str:
+        return str(self.args[0])

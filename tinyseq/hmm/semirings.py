@@ -25,6 +25,7 @@ zeros elsewhere) in `MAX` and `KBest`, and a path drawn from the posterior in `S
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -114,19 +115,19 @@ def KBest(k: int) -> Semiring:
     """
     if k < 1:
         raise ValueError(f"k must be at least 1, got {k}")
+    return Semiring(f"{k}-best", sum=partial(_best, k), one=(0.0, *(-inf,) * (k - 1)))
 
-    def best(x: Value, axis: int) -> Value:
-        # All lists in a row, ordered by state and then by rank, so that a stable sort keeps the lowest state first.
-        xp = namespace(x)
-        axis += x.ndim
-        others = tuple(i for i in range(1, x.ndim) if i != axis)
-        row = xp.permute_dims(x, (axis, 0, *others))
-        row = xp.reshape(row, (row.shape[0] * row.shape[1], *row.shape[2:]))
-        values = row.numpy() if isinstance(row, Tensor) else row
-        order = namespace(values).argsort(-values, axis=0, stable=True)[:k]
-        return xp.take_along_axis(row, order, axis=0)
 
-    return Semiring(f"{k}-best", sum=best, one=(0.0, *(-inf,) * (k - 1)))
+def _best(k: int, x: Value, axis: int) -> Value:
+    # All lists in a row, ordered by state and then by rank, so that a stable sort keeps the lowest state first.
+    xp = namespace(x)
+    axis += x.ndim
+    others = tuple(i for i in range(1, x.ndim) if i != axis)
+    row = xp.permute_dims(x, (axis, 0, *others))
+    row = xp.reshape(row, (row.shape[0] * row.shape[1], *row.shape[2:]))
+    values = row.numpy() if isinstance(row, Tensor) else row
+    order = namespace(values).argsort(-values, axis=0, stable=True)[:k]
+    return xp.take_along_axis(row, order, axis=0)
 
 
 def Entropy() -> Semiring:
@@ -141,16 +142,17 @@ def Entropy() -> Semiring:
         >>> Entropy().sum(two, axis=-1).round(4)
         array([0.    , 0.6931])
     """
+    return Semiring("entropy", sum=_chosen, times=_longer, one=(0.0, 0.0))
 
-    def extend(weight: Value, score: Value) -> Value:
-        longer = weight[0] + score
-        return namespace(longer).stack([longer, weight[1] + 0 * _finite(score)])
 
-    def choose(x: Value, axis: int) -> Value:
-        total, share, log_share = _shares(x[0], axis)
-        return namespace(x).stack([total, _total(share * (x[1] - log_share), axis)])
+def _longer(weight: Value, score: Value) -> Value:
+    longer = weight[0] + score
+    return namespace(longer).stack([longer, weight[1] + 0 * _finite(score)])
 
-    return Semiring("entropy", sum=choose, times=extend, one=(0.0, 0.0))
+
+def _chosen(x: Value, axis: int) -> Value:
+    total, share, log_share = _shares(x[0], axis)
+    return namespace(x).stack([total, _total(share * (x[1] - log_share), axis)])
 
 
 def Expectation() -> Semiring:
@@ -165,17 +167,18 @@ def Expectation() -> Semiring:
         >>> Expectation().sum(pairs, axis=-1).round(4)
         array([0., 2.])
     """
+    return Semiring("expectation", sum=_mean, times=_with_feature, one=(0.0, 0.0), pairs=True)
 
-    def extend(weight: Value, score: Value) -> Value:
-        xp = namespace(score)
-        missing = weight.ndim - score.ndim  # axes of a batch, which go behind the pair's own
-        return weight + xp.reshape(score, (2, *(1,) * missing, *score.shape[1:])) if missing > 0 else weight + score
 
-    def mean(x: Value, axis: int) -> Value:
-        total, share, _ = _shares(x[0], axis)
-        return namespace(x).stack([total, _total(share * x[1], axis)])
+def _with_feature(weight: Value, score: Value) -> Value:
+    xp = namespace(score)
+    missing = weight.ndim - score.ndim  # axes of a batch, which go behind the pair's own
+    return weight + xp.reshape(score, (2, *(1,) * missing, *score.shape[1:])) if missing > 0 else weight + score
 
-    return Semiring("expectation", sum=mean, times=extend, one=(0.0, 0.0), pairs=True)
+
+def _mean(x: Value, axis: int) -> Value:
+    total, share, _ = _shares(x[0], axis)
+    return namespace(x).stack([total, _total(share * x[1], axis)])
 
 
 def Sample(rng: np.random.Generator) -> Semiring:
@@ -195,19 +198,19 @@ def Sample(rng: np.random.Generator) -> Semiring:
         >>> emission.grad.numpy().sum(axis=1)  # one state at each step
         array([1., 1., 1., 1.])
     """
+    return Semiring("sample", sum=partial(_drawn, rng))
 
-    def draw(x: Value, axis: int) -> Value:
-        xp = namespace(x)
-        total = _logsumexp(x, axis)
-        if not isinstance(x, Tensor):
-            return total
-        # The largest of (log weight + Gumbel noise) is a draw in proportion to the weights.
-        values = x.numpy()
-        pick = np.argmax(values + rng.gumbel(size=values.shape), axis=axis, keepdims=True)
-        drawn = xp.squeeze(xp.take_along_axis(x, pick, axis=axis), axis=axis)
-        return drawn + _finite(total).detach() - _finite(drawn).detach()
 
-    return Semiring("sample", sum=draw)
+def _drawn(rng: np.random.Generator, x: Value, axis: int) -> Value:
+    xp = namespace(x)
+    total = _logsumexp(x, axis)
+    if not isinstance(x, Tensor):
+        return total
+    # The largest of (log weight + Gumbel noise) is a draw in proportion to the weights.
+    values = x.numpy()
+    pick = np.argmax(values + rng.gumbel(size=values.shape), axis=axis, keepdims=True)
+    drawn = xp.squeeze(xp.take_along_axis(x, pick, axis=axis), axis=axis)
+    return drawn + _finite(total).detach() - _finite(drawn).detach()
 
 
 def _finite(x: Value) -> Value:

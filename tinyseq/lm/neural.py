@@ -4,7 +4,6 @@ A model of this kind reads symbols in order and carries a *state* from one to th
 before: for a recurrent network h (and c), for a network with a fixed window the last few symbols.
 """
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.lm.perplexity import perplexity
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.optim import Adam
 from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
@@ -113,8 +113,8 @@ class NeuralLM(Module):
         return total / count
 
     def perplexity(self, text: Sequence[Any], **settings: int) -> float:
-        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one."""
-        return math.exp(self.nats(text, **settings))
+        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf above 1.8e308."""
+        return perplexity(self.nats(text, **settings))
 
     def sample(
         self,

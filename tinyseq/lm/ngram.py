@@ -10,7 +10,6 @@ What h keeps and leaves sums to one, so P does, too. A history that never occurr
 
 from collections.abc import Hashable, Iterable, Iterator
 from itertools import chain
-from math import exp
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.lm.perplexity import perplexity
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
@@ -182,7 +182,7 @@ class NgramLM(Generic[Symbol]):
 
         For a uniform model it is the number of symbols.
         """
-        return exp(self.nats(data))
+        return perplexity(self.nats(data))
 
     def sample(self, length: int, rng: np.random.Generator, history: Iterable[Symbol] = ()) -> list[Symbol]:
         """Draw what follows a history, symbol by symbol.

@@ -151,7 +151,7 @@ def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
     if np.shape(value) != parameter.shape:
         raise ValueError(f"{key} has shape {np.shape(value)} in the optimiser's state, but {parameter.shape} is needed")
     xp = namespace_of(parameter._array)
-    found = xp.asarray(value)
+    found = xp.asarray(value, copy=True)  # the caller may go on with its own
     if not xp.isdtype(found.dtype, "real floating"):
         raise ValueError(f"{key} holds {found.dtype} in the optimiser's state; real numbers are needed")
     return found

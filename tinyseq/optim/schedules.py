@@ -7,12 +7,13 @@ what it gives depends on what has been measured.
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal
 
 from tinyseq.arguments import whole
 
 Schedule = Callable[[int], float]
-"""The learning rate of a step, counted from 0."""
+"""The learning rate of a step, counted from 0. Those made here can be pickled, and show their numbers."""
 
 LEAST_FALL = 1e-8  # smaller falls of a rate on a plateau are not made, as in PyTorch
 
@@ -37,7 +38,11 @@ def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
         [1.0, 1.0, 0.5, 0.5, 0.25]
     """
     every = whole("every", every)
-    return lambda step: float(lr * factor ** (step // every))
+    return partial(_stepped, lr, every, factor)
+
+
+def _stepped(lr: float, every: int, factor: float, step: int) -> float:
+    return float(lr * factor ** (step // every))
 
 
 def exponential_decay(lr: float, factor: float) -> Schedule:
@@ -55,7 +60,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
         >>> [rate(step) for step in range(3)]
         [1.0, 0.5, 0.25]
     """
-    return lambda step: float(lr * factor**step)
+    return partial(_stepped, lr, 1, factor)
 
 
 def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
@@ -82,7 +87,11 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
         [1.0, 0.5, 0.0, 0.0]
     """
     steps = whole("steps", steps)
-    return lambda step: floor + (lr - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
+    return partial(_half_cosine, lr, steps, floor)
+
+
+def _half_cosine(lr: float, steps: int, floor: float, step: int) -> float:
+    return floor + (lr - floor) * (1 + math.cos(math.pi * min(step / steps, 1.0))) / 2
 
 
 def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Schedule:
@@ -109,12 +118,12 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
     steps = whole("steps", steps)
     if isinstance(schedule, Plateau):
         raise TypeError("a Plateau inside another schedule would observe nothing; give train() the Plateau itself")
+    return partial(_warmed, schedule, steps, start)
 
-    def rate(step: int) -> float:
-        full = schedule(step) if callable(schedule) else schedule
-        return full * (start + (1 - start) * min(step / steps, 1.0))
 
-    return rate
+def _warmed(schedule: Schedule | float, steps: int, start: float, step: int) -> float:
+    full = schedule(step) if callable(schedule) else schedule
+    return full * (start + (1 - start) * min(step / steps, 1.0))
 
 
 def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1) -> Schedule:
@@ -140,8 +149,11 @@ def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1
         [0.1, 1.0, 0.1]
     """
     steps, warm_up = whole("steps", steps, 0), whole("warm_up", warm_up, 0)
-    falling = cosine_decay(peak, max(steps - warm_up, 1), floor * peak)
-    return lambda step: peak * (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
+    return partial(_warmed_cosine, peak, warm_up, cosine_decay(peak, max(steps - warm_up, 1), floor * peak))
+
+
+def _warmed_cosine(peak: float, warm_up: int, falling: Schedule, step: int) -> float:
+    return peak * (step + 1) / warm_up if step < warm_up else falling(step - warm_up)
 
 
 class Plateau:

@@ -216,7 +216,17 @@ class HMMTagger(Tagger):
         self.lexicon, self._hmm = lexicon, hmm
         self.endings = Endings(lexicon)
         self._rows = dict(zip(lexicon.words, lexicon.counts, strict=True))
+        self._remember()
+
+    def _remember(self) -> None:
         self._log_score = lru_cache(maxsize=1 << 16)(self._log_score_of)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_log_score"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._remember()
 
     def _log_score_of(self, word: Word) -> Floats:
         p = self.endings(word)

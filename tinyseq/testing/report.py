@@ -111,7 +111,7 @@ class GradcheckError(AssertionError):
     """Derivatives differ; ``report`` is the `GradcheckReport`, and the message its text."""
 
     def __init__(self, report: GradcheckReport) -> None:
-        super().__init__(str(report))
+        super().__init__(report)  # as pickle calls it again; its text is the message
         self.report = report
 
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from tinyseq.arguments import whole
 from tinyseq.nn.module import Module
 
@@ -87,12 +89,12 @@ class Validation:
 
     def state_dict(self) -> dict[str, Any]:
         """The measurements, and the best weights."""
-        weights = {f"best.{name}": value for name, value in self._weights.items()}
+        weights = {f"best.{name}": value.copy() for name, value in self._weights.items()}
         return {"best": self.best, "best_step": self.best_step, "history": list(self.history), **weights}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         best, best_step = float(state["best"]), int(state["best_step"])
         history = [(int(step), float(value)) for step, value in state["history"]]
-        weights = {name: state[f"best.{name}"] for name in self._weights}
+        weights = {name: np.array(state[f"best.{name}"]) for name in self._weights}
         self.best, self.best_step, self.history, self._weights = best, best_step, history, weights

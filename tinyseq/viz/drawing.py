@@ -6,6 +6,7 @@ written as SVG too, without any help; Graphviz makes the other formats of them.
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,23 @@ class Drawing:
         self.dot = dot
         self.title = title
         self._tell = tell
-        self._svg = svg or (lambda: render_svg(dot))
+        self._svg = svg
 
     def __repr__(self) -> str:
         return f"Drawing({self.title!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
+        return Drawing(self.dot, self.title, self._tell, self._svg)  # a picture does not change
+
+    def __reduce__(self) -> Any:
+        """For pickle: the picture is written now, and its page told, as the graph stays behind."""
+        picture, story = self._tell() if self._tell else (None, {})
+        told = None if picture is None else (*picture._written(), dict(story))
+        return _drawn, (*self._written(), told)
+
+    def _written(self) -> tuple[str, str, str | None]:
+        """All that the picture itself is, as text; None for an SVG file that Graphviz will make."""
+        return self.dot, self.title, self._svg() if self._svg else None
 
     def svg(self) -> str:
         """The picture as the text of an SVG file, the same for the same picture, whatever fonts there are.
@@ -56,7 +70,7 @@ class Drawing:
             DrawingError: Graphviz is needed (for a flat graph, or DOT text of a user's own), and neither `pygraphviz`
                 nor `dot` is installed, or it refuses the DOT text.
         """
-        return self._svg()
+        return self._svg() if self._svg else render_svg(self.dot)
 
     def _repr_svg_(self) -> str:
         return self.svg()
@@ -102,3 +116,12 @@ class Drawing:
     def _page(self) -> str:
         picture, story = self._tell() if self._tell else (self, {})
         return page(picture.svg(), self.title, story)
+
+
+def _drawn(dot: str, title: str, svg: str | None, told: tuple[str, str, str | None, dict[str, Any]] | None) -> Drawing:
+    """A drawing that was pickled."""
+    return Drawing(dot, title, partial(_retold, *told) if told else None, partial(str, svg) if svg else None)
+
+
+def _retold(dot: str, title: str, svg: str | None, story: dict[str, Any]) -> Told:
+    return _drawn(dot, title, svg, None), story
