@@ -114,7 +114,9 @@ def demo(tmp_path):
     """A folder with all that the demo should write."""
     (tmp_path / "loss.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
     (tmp_path / "samples.txt").write_text("hello")
-    (tmp_path / "index.html").write_text("<!doctype html>")
+    (tmp_path / "index.html").write_text('<a href="unrolled.html"></a><a href="trellis.html"></a>')
+    for name in ("unrolled.html", "trellis.html"):
+        (tmp_path / name).write_text('<script>{"acts":[{"name":"forward"}]}</script>')
     for name in ("unrolled.svg", "trellis.svg"):
         (tmp_path / name).write_text('<svg xmlns="http://www.w3.org/2000/svg"><text>h</text></svg>')
     return tmp_path
@@ -137,6 +139,8 @@ def test_a_whole_demo_passes_its_check(demo):
         ("samples.txt", b" \n", "samples.txt: is empty"),
         ("loss.png", b"<svg/>", "loss.png: is no PNG"),
         ("unrolled.svg", b"<svg><text>", "unrolled.svg: is no XML"),
+        ("unrolled.html", b"<!doctype html>", "unrolled.html: is no page that plays"),
+        ("index.html", b'<a href="trellis.html"></a>', "index.html: does not link unrolled.html"),
         ("trellis.svg", b"<svg></svg>", "trellis.svg: is no drawing with labels"),
     ],
 )

@@ -77,9 +77,10 @@ def run(out: Path, seed: int, console: Console) -> None:
     hmm, words = worked_example()
     decode(hmm, words, console)
 
-    unrolled.save(out / "unrolled.svg")
     trellis = ts.viz.trellis(hmm, words)
-    trellis.save(out / "trellis.svg")
+    for ending in ("svg", "html"):
+        unrolled.save(out / f"unrolled.{ending}")
+        trellis.save(out / f"trellis.{ending}")
     figure = ts.viz.loss_curve(
         trained.steps,
         trained.losses,
@@ -92,7 +93,7 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "samples.txt", lambda path: path.write_text(samples, encoding="utf-8"))
     page = index_page(unrolled.svg(), trellis.svg(), (out / "loss.png").read_bytes(), trained.samples)
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
-    console.print("\nWrote unrolled.svg, trellis.svg, loss.png and samples.txt; open", end=" ")
+    console.print("\nWrote unrolled and trellis (.svg and .html), loss.png and samples.txt; open", end=" ")
     console.print(str(out / "index.html"), style="bold")
 
 
@@ -186,7 +187,7 @@ def decode(hmm: Any, words: list[str], console: Console) -> None:
 
 
 def index_page(unrolled: str, trellis: str, loss: bytes, samples: dict[str, str]) -> str:
-    """One page with all pictures inside."""
+    """One page with all pictures inside, and links to those that play."""
     picture = base64.b64encode(loss).decode("ascii")
     texts = "".join(f"<h3>{html.escape(stage)}</h3><pre>{html.escape(text)}</pre>" for stage, text in samples.items())
     return f"""<!doctype html>
@@ -195,14 +196,20 @@ def index_page(unrolled: str, trellis: str, loss: bytes, samples: dict[str, str]
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }}
 figure {{ margin: 1rem 0 2rem; overflow-x: auto; }} figure svg, img {{ max-width: 100%; height: auto; }}
+.play {{ display: inline-block; padding: 0.5rem 1rem; border-radius: 0.5rem; color: #fff; background: #1d2733;
+text-decoration: none; }}
 pre {{ white-space: pre-wrap; background: #f3f6fb; padding: 0.8rem; border-radius: 6px; }}
 </style></head><body>
 <h1>What the models learnt</h1>
 <h2>Backpropagation through time, drawn</h2>
 <p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
-the size of the loss's gradient.</p><figure>{_inline(unrolled)}</figure>
+the size of the loss's gradient.</p>
+<p><a class="play" href="unrolled.html">▶ Play it</a> forward and backward, step by step. <code>tinyseq draw rnn --out
+x.html</code> makes such a page of a network that has not been trained.</p><figure>{_inline(unrolled)}</figure>
 <h2>The best path through a trellis</h2>
 <p>The hidden Markov model of the lectures reads "I like cats"; Viterbi's best path is drawn bold.</p>
+<p><a class="play" href="trellis.html">▶ Play it</a> cell by cell; <code>tinyseq draw trellis --out x.html</code> makes
+this page too.</p>
 <figure>{_inline(trellis)}</figure>
 <h2>A character LSTM learns English</h2><figure><img alt="loss and perplexity during training"
 src="data:image/png;base64,{picture}"></figure>

@@ -3,12 +3,14 @@
 python tools/check_demo.py DIR
 """
 
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-FILES = ("unrolled.svg", "trellis.svg", "loss.png", "samples.txt", "index.html")
+PAGES = ("unrolled.html", "trellis.html")
+FILES = ("unrolled.svg", "trellis.svg", *PAGES, "loss.png", "samples.txt", "index.html")
 
 
 def complaint(path: Path) -> str | None:
@@ -20,6 +22,10 @@ def complaint(path: Path) -> str | None:
         return "is empty"
     if path.suffix == ".png" and not content.startswith(PNG_SIGNATURE):
         return "is no PNG"
+    if path.name in PAGES and not re.search(rb'"acts":\[\{', content):
+        return "is no page that plays"
+    if path.name == "index.html" and (missing := [page for page in PAGES if f'href="{page}"'.encode() not in content]):
+        return f"does not link {' and '.join(missing)}"
     if path.suffix == ".svg":
         try:
             root = ElementTree.fromstring(content)

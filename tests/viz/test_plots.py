@@ -1,5 +1,6 @@
 """Plots: what they show, and what they refuse."""
 
+import pickle
 import sys
 import warnings
 from itertools import pairwise
@@ -18,6 +19,42 @@ def drawn(figure):
     """Render, as a warning or an error may only come then."""
     figure.canvas.draw()
     return figure
+
+
+FIGURES = {
+    "loss_curve": lambda: plots.loss_curve([0, 1], [1.0, 0.5]),
+    "gradient_flow": lambda: plots.gradient_flow({"h": [0.1, 1.0]}),
+    "jacobian_norms": lambda: plots.jacobian_norms(_jacobian_norms()),
+    "lag_heatmap": lambda: plots.lag_heatmap([[1.0, 0.0], [0.5, 1.0]]),
+    "posteriors": lambda: plots.posteriors([[0.9, 0.1]]),
+    "confusion": lambda: plots.confusion([[1, 0], [0, 1]], "ab"),
+    "activations": lambda: plots.activations([[0.1, 0.2]]),
+    "gates": lambda: plots.gates({"i": [[0.1], [0.2]]}),
+    "alignment": lambda: plots.alignment([[1.0]], "a", "b"),
+}
+
+
+def _jacobian_norms():
+    w, h = ts.tensor([[0.5]], requires_grad=True), [ts.ones(1, 1)]
+    for t in range(3):
+        with ts.step(t):
+            h.append(ts.tanh(w @ h[-1]))
+    return ts.inspect.jacobian_norms(h[1], h[3])
+
+
+def test_a_notebook_shows_every_plot_and_it_stays_a_figure():
+    """What a notebook asks the last line of a cell for, without pyplot."""
+    from matplotlib.figure import Figure
+
+    assert set(FIGURES) == set(plots.__all__)
+    for name, make in FIGURES.items():
+        figure = make()
+        assert isinstance(figure, Figure), name
+        picture = figure._repr_png_()
+        assert picture.startswith(b"\x89PNG"), name
+        width, height = (int.from_bytes(picture[at : at + 4]) for at in (16, 20))
+        assert [width, height] == [int(side * figure.dpi) for side in figure.get_size_inches()], name
+        assert pickle.loads(pickle.dumps(figure))._repr_png_().startswith(b"\x89PNG"), name
 
 
 def test_a_loss_curve_has_both_series_and_the_perplexity_of_its_losses():
@@ -234,6 +271,7 @@ def test_no_global_state_is_touched():
 
 def test_without_matplotlib_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.delitem(sys.modules, "tinyseq.viz.plots.figure", raising=False)
     with pytest.raises(ImportError, match=r'pip install "tinyseq\[plot\]"'):
         plots.loss_curve([0, 1], [1.0, 0.5])
 

@@ -42,12 +42,12 @@ def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height
 
 def _new_figure(width: float, height: float) -> "Figure":
     try:
-        from matplotlib.figure import Figure
+        from tinyseq.viz.plots.figure import PlotFigure
     except ImportError:
         raise ImportError(
             'plots need matplotlib, which is not installed. Get it with:  pip install "tinyseq[plot]"'
         ) from None
-    return Figure(figsize=(width, height), dpi=150, layout="constrained")
+    return PlotFigure(figsize=(width, height), dpi=150, layout="constrained")
 
 
 def _style(axes: "Axes", title: str, x: str, y: str) -> None:
