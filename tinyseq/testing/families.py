@@ -34,3 +34,13 @@ def whole(draw: Draw, op: Op) -> Call:
     truth = draw(st.booleans())
     given = [np.asarray(rng.integers(0, 2 if truth else 100, shape)) for shape in broadcastable(draw, len(op.inputs))]
     return Call(tuple(x.astype(bool) if truth else x for x in given), {})
+
+
+# -- matrices ----------------------------------------------------------------------------------------------------------
+
+
+@family
+def triangle(draw: Draw, op: Op) -> Call:
+    """Matrices in batches, and a diagonal."""
+    shape = draw(shapes(min_dims=2))
+    return Call(numbers(draw, op, [shape]), {"k": draw(st.integers(-3, 3))})

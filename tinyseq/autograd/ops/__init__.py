@@ -1,11 +1,13 @@
 """The ops, one family a file; importing this package registers them all."""
 
 from tinyseq.autograd.ops import (
+    arranging,
     creation,
     elementwise,
     exponential,
     index,
     linalg,
+    products,
     questions,
     reduce,
     rounding,
@@ -15,11 +17,13 @@ from tinyseq.autograd.ops import (
 )
 
 __all__ = [
+    "arranging",
     "creation",
     "elementwise",
     "exponential",
     "index",
     "linalg",
+    "products",
     "questions",
     "reduce",
     "rounding",

@@ -292,7 +292,7 @@ def _inside(xp: Any, x: Any, low: Any, high: Any) -> Any:
     return inside if high is None else inside & (x <= high)
 
 
-clip = op(
+_clip = op(
     "clip",
     forward=lambda xp, x, *, low=None, high=None: xp.clip(x, low, high),
     saves="x",
@@ -302,8 +302,51 @@ clip = op(
     analytic=False,
     calls="clip",
     reference=lambda x, low=None, high=None: np.clip(x, low, high),
-    doc="Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.",
 )
+
+
+@composite
+def clip(x: TensorLike, low: Any = None, high: Any = None, **named: Any) -> Tensor:
+    """Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.
+
+    Args:
+        x: the values.
+        low: the lower bound, a number or what can be broadcast with x; NumPy's names ``a_min=`` and ``min=`` do too.
+        high: the upper bound; ``a_max=`` and ``max=`` do too.
+        named: the bounds under NumPy's names.
+
+    Returns:
+        The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
+
+    Raises:
+        TypeError: for another name, or a bound given twice.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
+        tensor([2., 5., 8.])
+    """
+    low, high = _bound(low, named, "low", "a_min", "min"), _bound(high, named, "high", "a_max", "max")
+    if named:
+        raise TypeError(f"clip has no setting {min(named)!r}; it has low= and high=")
+    if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (low, high)):
+        limited: Tensor = _clip(x, low=low, high=high)
+        return limited
+    if low is not None:
+        x = maximum(x, low)
+    return x if high is None else minimum(x, high)  # type: ignore[return-value]
+
+
+def _bound(bound: Any, named: dict[str, Any], name: str, *others: str) -> Any:
+    """A bound under any of its names; NumPy's numbers become Python's, which widen nothing."""
+    for other in others:
+        if (value := named.pop(other, None)) is not None:
+            if bound is not None:
+                raise TypeError(f"clip got {name}= and {other}=, which are the same bound")
+            bound = value
+    return bound.item() if isinstance(bound, np.generic) else bound
+
+
 where = op(
     "where",
     forward=lambda xp, condition, x, y: xp.where(xp.asarray(condition, dtype=xp.bool), x, y),

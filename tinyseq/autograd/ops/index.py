@@ -62,13 +62,6 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
     return picked
 
 
-def _along(indices: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
-    """The index that `take_along_axis` stands for."""
-    grid = list(np.ogrid[tuple(slice(side) for side in indices.shape)])
-    grid[axis_of(axis, len(shape))] = indices
-    return tuple(grid)
-
-
 @composite
 def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
@@ -82,22 +75,77 @@ def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
     return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(indices))))
 
 
+def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
+    """The index of one element for each of ``chosen``, which stand along an axis of a grid of a shape."""
+    grid = list(np.ogrid[tuple(slice(side) for side in shape)])
+    grid[axis_of(axis, len(shape))] = chosen
+    return tuple(grid)
+
+
 @composite
-def take_along_axis(x: TensorLike, indices: Any, axis: int) -> Tensor:
-    """One element for each index along an axis, with NumPy's meaning (``indices`` has x's number of axes)."""
+def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tensor:
+    """One element for each index along an axis, as NumPy's: the other axes of x and indices are broadcast.
+
+    Args:
+        x: the values.
+        indices: whole numbers, with as many axes as x.
+        axis: along which axis; None takes from all elements, counted through.
+
+    Raises:
+        ValueError: if the indices have another number of axes, or cannot be broadcast.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([[1.0, 2.0], [3.0, 4.0]])
+        >>> ts.take_along_axis(x, [[1]], axis=0).tolist()
+        [[3.0, 4.0]]
+    """
     x = constant(x)
     chosen = frozen_index(np.asarray(indices))
-    if chosen.ndim != x.ndim:
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    axis = axis_of(axis, x.ndim)
+    fits = chosen.ndim == x.ndim and all(
+        i == axis or m == n or 1 in (m, n) for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
+    )
+    if not fits:
         raise ValueError(
-            f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes"
+            f"take_along_axis: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes, "
+            f"of the same lengths or 1 but for axis {axis}"
         )
     return getitem(x, _along(chosen, axis, x.shape))
 
 
 @composite
 def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
-    """`take_along_axis` under PyTorch's name and order of arguments."""
-    return take_along_axis(x, indices, axis)
+    """One element for each index along an axis, as PyTorch's: nothing is broadcast.
+
+    Args:
+        x: the values.
+        axis: along which axis.
+        indices: whole numbers, with as many axes as x; along the others they may be shorter than x, and take its
+            beginning.
+
+    Raises:
+        ValueError: if the indices have another number of axes, or are longer than x along another axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.gather(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), 0, [[1]]).tolist()
+        [[3.0]]
+    """
+    x = constant(x)
+    chosen = frozen_index(np.asarray(indices))
+    axis = axis_of(axis, x.ndim)
+    fits = chosen.ndim == x.ndim and all(
+        i == axis or m <= n for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
+    )
+    if not fits:
+        raise ValueError(
+            f"gather: indices have shape {chosen.shape}, x has shape {x.shape}; give as many axes, "
+            f"none longer than x's but for axis {axis}"
+        )
+    return getitem(x, _along(chosen, axis, chosen.shape))
 
 
 @composite

@@ -6,6 +6,10 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.op import Summed, composite, op, summed_to
+from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.reduce import axis_of
+from tinyseq.autograd.ops.reduce import sum as total
+from tinyseq.autograd.ops.shape import transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 
@@ -154,15 +158,45 @@ _einsum = op(
 )
 
 
+def _letters(axes: Any, given: Any) -> str:
+    """A list of axes as letters, as NumPy counts them: 0 is A, and 26 is a."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    try:
+        return "".join("..." if axis is Ellipsis else alphabet[range(len(alphabet))[axis]] for axis in axes)
+    except (IndexError, TypeError):
+        raise ValueError(
+            f"einsum: after each operand comes a list of axes, numbers from 0 to 51 and Ellipsis; got {given!r}"
+        ) from None
+
+
+def _of_lists(parts: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """``einsum(x, [0, 1], y, [1, 2], [0, 2])`` as subscripts and operands."""
+    operands, axes = parts[: len(parts) // 2 * 2 : 2], parts[1::2]
+    subscripts = ",".join(_letters(part, part) for part in axes)
+    if len(parts) % 2:
+        subscripts += "->" + _letters(parts[-1], parts[-1])
+    return subscripts, operands
+
+
 @composite
-def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
+def einsum(subscripts: Any, *operands: Any) -> Tensor:
     """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
+
+    Args:
+        subscripts: such as ``"ij,jk->ik"``. Instead, a list of axes may follow each operand, and one for the output
+            come last: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
+        operands: the tensors.
+
+    Raises:
+        ValueError: if the subscripts do not fit the operands.
 
     Example:
         >>> import tinyseq as ts
         >>> ts.einsum("ij,j->i", ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))
         tensor([3., 7.])
     """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _of_lists((subscripts, *operands))
     product: Tensor = _einsum(*operands, subscripts=subscripts)
     return product
 
@@ -199,12 +233,37 @@ def outer(x: TensorLike, y: TensorLike) -> Tensor:
 
 
 @composite
-def trace(x: TensorLike) -> Tensor:
-    """The sum of the diagonal of a matrix, or of each matrix of a batch."""
-    return einsum("...ii->...", x)
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
+    """The diagonal of a matrix, or of each matrix of a batch, as the last axis.
+
+    Args:
+        x: (..., m, n) by default.
+        offset: which diagonal: above the main one if positive, below it if negative.
+        axis1: the axis of the rows; the last but one here, where NumPy's default is the first.
+        axis2: the axis of the columns; the last one here, where NumPy's default is the second.
+
+    Returns:
+        The other axes, and the diagonal's.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.diagonal(ts.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]), offset=1)
+        tensor([2., 6.])
+    """
+    x = constant(x)
+    rows, columns = axis_of(axis1, x.ndim), axis_of(axis2, x.ndim)
+    if rows == columns:
+        raise ValueError(f"diagonal: axis1={axis1} and axis2={axis2} are the same axis of shape {x.shape}")
+    others = [i for i in range(x.ndim) if i not in (rows, columns)]
+    if [*others, rows, columns] != list(range(x.ndim)):
+        x = transpose(x, (*others, rows, columns))
+    length = max(min(x.shape[-2] - max(-offset, 0), x.shape[-1] - max(offset, 0)), 0)
+    places = np.arange(length)
+    return getitem(x, (..., places + max(-offset, 0), places + max(offset, 0)))
 
 
 @composite
-def diagonal(x: TensorLike) -> Tensor:
-    """The diagonal of a matrix, or of each matrix of a batch."""
-    return einsum("...ii->...i", x)
+def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
+    """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
+    summed: Tensor = total(diagonal(x, offset, axis1, axis2), axis=-1)
+    return summed

@@ -1,0 +1,369 @@
+"""What is made of moving elements: triangles and diagonals, orders, rows and columns, differences, grids."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import composite, op
+from tinyseq.autograd.ops.index import getitem, scattered
+from tinyseq.autograd.ops.linalg import diagonal
+from tinyseq.autograd.ops.reduce import along, axis_of
+from tinyseq.autograd.ops.shape import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flatten,
+    flip,
+    reshape,
+    swapaxes,
+    transpose,
+)
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import to_numpy
+
+# -- triangles and diagonals -------------------------------------------------------------------------------------------
+
+tril = op(
+    "tril",
+    forward=lambda xp, x, *, k=0: xp.tril(x, k=k),
+    vjp=lambda xp, g, *, k: xp.tril(g, k=k),
+    tex=r"\bar x = \operatorname{tril} \bar y",
+    calls="triangle",
+    reference=lambda x, k=0: x * np.tri(x.shape[-2], x.shape[-1], k),
+    doc="""The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.tril(ts.ones(2, 2)).tolist()
+        [[1.0, 0.0], [1.0, 1.0]]
+    """,
+)
+triu = op(
+    "triu",
+    forward=lambda xp, x, *, k=0: xp.triu(x, k=k),
+    vjp=lambda xp, g, *, k: xp.triu(g, k=k),
+    tex=r"\bar x = \operatorname{triu} \bar y",
+    calls="triangle",
+    reference=lambda x, k=0: x * (1 - np.tri(x.shape[-2], x.shape[-1], k - 1)),
+    doc="The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.",
+)
+
+
+@composite
+def diag(x: TensorLike, k: int = 0) -> Tensor:
+    """A matrix with a vector on its k-th diagonal; of a matrix, that diagonal.
+
+    Raises:
+        ValueError: for other numbers of axes.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.diag(ts.tensor([1.0, 2.0])).tolist()
+        [[1.0, 0.0], [0.0, 2.0]]
+    """
+    x = constant(x)
+    if x.ndim == 2:
+        return diagonal(x, k)
+    if x.ndim != 1:
+        raise ValueError(f"diag takes a vector or a matrix, got shape {x.shape}; for a batch of matrices use diagonal")
+    side, places = len(x) + abs(k), np.arange(len(x))
+    index = places + max(-k, 0), places + max(k, 0)
+    matrix: Tensor = scattered(x, index=index, shape=(side, side))
+    return matrix
+
+
+@composite
+def diagflat(x: TensorLike, k: int = 0) -> Tensor:
+    """A matrix with all elements on its k-th diagonal."""
+    return diag(flatten(x), k)
+
+
+# -- order along an axis -----------------------------------------------------------------------------------------------
+
+
+def _sorted_slope(xp: Any, g: Any, x: Any, *, axis: Any) -> Any:
+    order = np.argsort(to_numpy(x._array if isinstance(x, Tensor) else x), axis=axis, stable=True)
+    place = list(np.ogrid[tuple(slice(side) for side in order.shape)])
+    place[axis_of(axis, order.ndim)] = np.argsort(order, axis=axis)  # where each element went
+    return xp.getitem(g, index=tuple(place))
+
+
+_sort = op(
+    "sort",
+    forward=lambda xp, x, *, axis=-1: xp.sort(x, axis=axis),
+    saves="x",
+    vjp=_sorted_slope,
+    tex=r"\bar x_{\pi(i)} = \bar y_i",
+    analytic=False,
+    calls="axis",
+    reference=np.sort,
+)
+
+
+@composite
+def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
+    """In ascending order along an axis; of all elements if it is None.
+
+    Equal elements keep their order, and so do their gradients. NaN comes last.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([3.0, 1.0, 2.0], requires_grad=True)
+        >>> ts.sort(x)[0].backward()
+        >>> x.grad
+        tensor([0., 1., 0.])
+    """
+    ordered: Tensor = _sort(flatten(x), axis=0) if axis is None else _sort(x, axis=axis)
+    return ordered
+
+
+argsort = op(
+    "argsort",
+    forward=lambda xp, x, *, axis=-1: xp.argsort(x, axis=axis, **({"stable": True} if xp.name == "numpy" else {})),
+    analytic=False,
+    calls="axis",
+    reference=lambda x, axis=-1: np.argsort(x, axis=axis, kind="stable"),
+    doc="The places of the elements in ascending order along an axis; equal ones keep their order (no gradient).",
+)
+
+# -- axes --------------------------------------------------------------------------------------------------------------
+
+
+@composite
+def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
+    """Move axes to other places; the others keep their order.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.moveaxis(ts.zeros(2, 3, 4), 0, -1).shape
+        (3, 4, 2)
+    """
+    x = constant(x)
+    origins, goals = (
+        [axis_of(a, x.ndim) for a in (axis if isinstance(axis, tuple | list) else (axis,))]
+        for axis in (source, destination)
+    )
+    if len(origins) != len(goals) or len(set(origins)) < len(origins) or len(set(goals)) < len(goals):
+        raise ValueError(f"moveaxis: source {source} and destination {destination} must name as many axes, each once")
+    order = [i for i in range(x.ndim) if i not in origins]
+    for goal, origin in sorted(zip(goals, origins, strict=True)):
+        order.insert(goal, origin)
+    return transpose(x, tuple(order))
+
+
+@composite
+def ravel(x: TensorLike) -> Tensor:
+    """All elements along one axis: `flatten` under NumPy's name."""
+    return flatten(x)
+
+
+@composite
+def fliplr(x: TensorLike) -> Tensor:
+    """The columns in reverse, as NumPy's: along the second axis."""
+    return flip(x, axis=1)  # type: ignore[no-any-return]
+
+
+@composite
+def flipud(x: TensorLike) -> Tensor:
+    """The rows in reverse, as NumPy's: along the first axis."""
+    return flip(x, axis=0)  # type: ignore[no-any-return]
+
+
+@composite
+def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
+    """Turn by k times 90 degrees, from the first of two axes towards the second.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.rot90(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
+        [[2.0, 4.0], [1.0, 3.0]]
+    """
+    x = constant(x)
+    first, second = (axis_of(a, x.ndim) for a in axes)
+    if first == second:
+        raise ValueError(f"rot90: axes {axes} must be two different ones")
+    if k % 4 in (1, 2):
+        x = flip(x, axis=second)
+    if k % 4 in (2, 3):
+        x = flip(x, axis=first)
+    return swapaxes(x, first, second) if k % 2 else x
+
+
+def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Any:
+    """Each tensor with new axes where it has few: at ``axes[ndim]``. One by itself, several as a tuple."""
+    wide = []
+    for x in map(constant, tensors):
+        for axis in axes[x.ndim] if x.ndim < len(axes) else ():
+            x = expand_dims(x, axis)
+        wide.append(x)
+    return wide[0] if len(wide) == 1 else tuple(wide)
+
+
+@composite
+def atleast_1d(*tensors: TensorLike) -> Any:
+    """With an axis, if there is none; of several tensors, a tuple."""
+    return _at_least(tensors, ((0,),))
+
+
+@composite
+def atleast_2d(*tensors: TensorLike) -> Any:
+    """With two axes at least, new ones in front; of several tensors, a tuple."""
+    return _at_least(tensors, ((0, 0), (0,)))
+
+
+@composite
+def atleast_3d(*tensors: TensorLike) -> Any:
+    """With three axes at least, as NumPy adds them: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    return _at_least(tensors, ((0, 0, 0), (0, 2), (2,)))
+
+
+# -- joining -----------------------------------------------------------------------------------------------------------
+
+
+@composite
+def vstack(tensors: Sequence[TensorLike]) -> Tensor:
+    """On top of each other; vectors are rows.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.vstack([ts.zeros(2), ts.ones(3, 2)]).shape
+        (4, 2)
+    """
+    return concatenate([atleast_2d(x) for x in tensors], axis=0)
+
+
+@composite
+def hstack(tensors: Sequence[TensorLike]) -> Tensor:
+    """Side by side, along the second axis; vectors one after the other."""
+    wide = [atleast_1d(x) for x in tensors]
+    return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
+
+
+@composite
+def dstack(tensors: Sequence[TensorLike]) -> Tensor:
+    """Along the third axis."""
+    return concatenate([atleast_3d(x) for x in tensors], axis=2)
+
+
+@composite
+def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
+    """Side by side; vectors are columns."""
+    given = [constant(x) for x in tensors]
+    return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
+
+
+@composite
+def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
+    """``values`` behind x along an axis; both flattened if it is None, as in NumPy."""
+    if axis is None:
+        return concatenate([flatten(x), flatten(values)])
+    return concatenate([x, values], axis=axis)
+
+
+# -- differences ------------------------------------------------------------------------------------------------------
+
+
+@composite
+def diff(
+    x: TensorLike, n: int = 1, axis: int = -1, prepend: TensorLike | None = None, append: TensorLike | None = None
+) -> Tensor:
+    """Differences of neighbours along an axis, taken n times.
+
+    Args:
+        x: the values.
+        n: how often.
+        axis: along which axis.
+        prepend: what stands before x along the axis, a number or a tensor.
+        append: what stands behind it.
+
+    Returns:
+        A tensor that is n shorter along the axis.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.diff(ts.tensor([1.0, 4.0, 9.0])), ts.diff(ts.tensor([1.0, 4.0, 9.0]), n=2)
+        (tensor([3., 5.]), tensor([2.]))
+    """
+    x = constant(x)
+    if n < 0:
+        raise ValueError(f"diff: n must be 0 or more, got {n}")
+    place = axis_of(axis, x.ndim)
+    if n and (prepend is not None or append is not None):
+        side = (*x.shape[:place], 1, *x.shape[place + 1 :])
+        ends = [None if end is None else constant_beside(x, end) for end in (prepend, append)]
+        wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
+        x = concatenate([part for part in (wide[0], x, wide[1]) if part is not None], axis=place)
+    for _ in range(n):
+        later, earlier = (getitem(x, along(place, x.ndim, part)) for part in (slice(1, None), slice(None, -1)))
+        x = later != earlier if str(x.dtype).endswith("bool") else later - earlier
+    return x
+
+
+def constant_beside(x: Tensor, value: TensorLike) -> Tensor:
+    """A tensor-like value beside x: a plain number takes x's library and type."""
+    return constant_like(x, np.asarray(value, float)) if isinstance(value, int | float) else constant(value)
+
+
+# -- grids -------------------------------------------------------------------------------------------------------------
+
+
+@composite
+def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, axis: int = 0) -> Tensor:
+    """Evenly spaced numbers from ``start`` to ``stop``, differentiable with respect to both.
+
+    Args:
+        start: the first one, a number or a tensor.
+        stop: the last one; the first one that is left out if ``endpoint`` is false.
+        num: how many.
+        endpoint: whether ``stop`` is one of them.
+        axis: the place of the new axis, where the ends are tensors.
+
+    Returns:
+        (num, ...), where ... is the shape that the ends are broadcast to.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.linspace(0.0, 1.0, 5)
+        tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
+    """
+    if num < 0:
+        raise ValueError(f"linspace: num must be 0 or more, got {num}")
+    ends = [part for part in (start, stop) if hasattr(part, "shape")]
+    first, last = (
+        constant_beside(constant(ends[0]), part) if ends else constant(np.asarray(part, float))
+        for part in (start, stop)
+    )
+    parts = max(num - 1 if endpoint else num, 1)
+    steps = np.arange(num, dtype=float).reshape((num,) + (1,) * max(first.ndim, last.ndim))
+    ahead, behind = (constant_like(first + last, share) for share in (steps / parts, (parts - steps) / parts))
+    return moveaxis(first * behind + last * ahead, 0, axis)
+
+
+@composite
+def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> list[Tensor]:
+    """The coordinates of a grid: one tensor for each axis, all of the grid's shape.
+
+    Args:
+        tensors: vectors of coordinates.
+        indexing: "xy" (the first vector runs along the second axis, as in NumPy) or "ij".
+
+    Raises:
+        ValueError: for another indexing.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x, y = ts.meshgrid(ts.tensor([0.0, 1.0, 2.0]), ts.tensor([5.0, 6.0]))
+        >>> x.shape, y[:, 0]
+        ((2, 3), tensor([5., 6.]))
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f'meshgrid: indexing must be "xy" or "ij", got {indexing!r}')
+    flat = [flatten(x) for x in tensors]
+    order = list(range(len(flat)))
+    if indexing == "xy" and len(flat) > 1:
+        order[:2] = 1, 0
+    shape = tuple(len(flat[i]) for i in order)
+    return [
+        broadcast_to(reshape(x, tuple(-1 if i == place else 1 for i in order)), shape) for place, x in enumerate(flat)
+    ]

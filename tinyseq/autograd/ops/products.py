@@ -1,0 +1,64 @@
+"""Products of vectors and tables under their own names: Kronecker, inner, cross."""
+
+from collections.abc import Sequence
+
+from tinyseq.autograd.op import composite
+from tinyseq.autograd.ops.arranging import moveaxis
+from tinyseq.autograd.ops.linalg import tensordot
+from tinyseq.autograd.ops.shape import flatten, reshape, stack
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+
+
+@composite
+def kron(x: TensorLike, y: TensorLike) -> Tensor:
+    """The Kronecker product: every element of x times the whole of y, side by side.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.kron(ts.tensor([1.0, 10.0]), ts.tensor([1.0, 2.0]))
+        tensor([ 1.,  2., 10., 20.])
+    """
+    x, y = constant(x), constant(y)
+    ndim = max(x.ndim, y.ndim)
+    ones = (1,) * ndim
+    of_x, of_y = ((1,) * (ndim - part.ndim) + part.shape for part in (x, y))
+    product = reshape(x, _interleaved(of_x, ones)) * reshape(y, _interleaved(ones, of_y))
+    joined: Tensor = reshape(product, tuple(a * b for a, b in zip(of_x, of_y, strict=True)))
+    return joined
+
+
+def _interleaved(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:
+    return tuple(side for pair in zip(first, second, strict=True) for side in pair)
+
+
+@composite
+def inner(x: TensorLike, y: TensorLike) -> Tensor:
+    """The last axis of x with the last axis of y; of vectors, their scalar product."""
+    x, y = constant(x), constant(y)
+    return tensordot(x, y, ([-1], [-1])) if x.shape and y.shape else x * y
+
+
+@composite
+def vdot(x: TensorLike, y: TensorLike) -> Tensor:
+    """The scalar product of all elements."""
+    return tensordot(flatten(x), flatten(y), 1)
+
+
+@composite
+def cross(x: TensorLike, y: TensorLike, axis: int = -1) -> Tensor:
+    """The cross product of vectors with three elements along an axis.
+
+    Raises:
+        ValueError: if the axis has another length.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cross(ts.tensor([1.0, 0.0, 0.0]), ts.tensor([0.0, 1.0, 0.0]))
+        tensor([0., 0., 1.])
+    """
+    x, y = moveaxis(x, axis, -1), moveaxis(y, axis, -1)
+    if x.shape[-1] != 3 or y.shape[-1] != 3:
+        raise ValueError(f"cross takes vectors of 3 along axis {axis}, got {x.shape[-1]} and {y.shape[-1]}")
+    a, b = ([part[..., i] for i in range(3)] for part in (x, y))
+    parts = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+    return moveaxis(stack(parts, axis=-1), -1, axis)
