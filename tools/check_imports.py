@@ -36,6 +36,7 @@ PLACE = {
 # The doors through a wall, (importing module, imported room), each with its reason.
 DOORS = {
     ("nn.crf", "hmm"): "a CRF is a chain with neural scores",
+    ("nn.ctc", "hmm"): "CTC sums over the alignments of labels to steps, which are the paths of a chain",
 }
 
 

@@ -13,7 +13,11 @@ from tinyseq.testing.battery import check_library, check_op
 from tinyseq.testing.calls import calls_of
 
 ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
-ELSEWHERE = {"log_partition": "tests/hmm/test_fast.py", "best_score": "tests/hmm/test_fast.py"}
+ELSEWHERE = {
+    "log_partition": "tests/hmm/test_fast.py",
+    "best_score": "tests/hmm/test_fast.py",
+    "left_to_right": "tests/hmm/test_left_to_right.py",
+}
 
 
 @pytest.mark.parametrize("op", ENGINE, ids=lambda op: op.name)

@@ -7,6 +7,8 @@ from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_
 from tinyseq.nn.crf import CRF, bio_rules
+from tinyseq.nn.ctc import ctc_align, ctc_loss
+from tinyseq.nn.ctc_decode import ctc_collapse, ctc_decode
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinyseq.nn.losses import (
     binary_cross_entropy_with_logits,
@@ -47,6 +49,10 @@ __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "cross_entropy",
+    "ctc_align",
+    "ctc_collapse",
+    "ctc_decode",
+    "ctc_loss",
     "huber_loss",
     "init",
     "l1_loss",

@@ -66,7 +66,7 @@ def cross_entropy(
     soft = _soft(targets, logits)
     if soft is not None:
         losses = _against_soft(logits, soft, shares, label_smoothing)
-        return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+        return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
     logits, ids, counted = _checked(logits, "logits", targets, ignore_index)
     picked = None if shares is None else getitem(shares, ids)
     losses = softmax_cross_entropy(logits, targets=ids)
@@ -75,7 +75,7 @@ def cross_entropy(
     if label_smoothing:
         uniform = constant_like(logits, np.full(logits.shape[-1:], 1.0 / logits.shape[-1]))
         losses = losses * (1 - label_smoothing) + _against_soft(logits, uniform, shares) * label_smoothing
-    return _reduced(losses, counted, reduction, picked)
+    return reduced(losses, counted, reduction, picked)
 
 
 def nll_loss(
@@ -109,9 +109,9 @@ def nll_loss(
     log_probs, ids, counted = _checked(log_probs, "log_probs", targets, ignore_index)
     losses = -take_along_axis(log_probs, ids[..., None], axis=-1).reshape(ids.shape)
     if shares is None:
-        return _reduced(losses, counted, reduction)
+        return reduced(losses, counted, reduction)
     picked = getitem(shares, ids)
-    return _reduced(_counting(picked, losses), counted, reduction, picked)
+    return reduced(_counting(picked, losses), counted, reduction, picked)
 
 
 def _scores(scores: TensorLike, name: str) -> Tensor:
@@ -220,7 +220,7 @@ def binary_cross_entropy_with_logits(
     losses = _counting(yes, softplus(-logits)) + _counting(1 - targets, softplus(logits))
     if weight is not None:
         losses = _counting(_broadcast_weight(weight, logits, "weight"), losses)
-    return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
 def _broadcast_weight(weight: TensorLike, logits: Tensor, name: str) -> Tensor:
@@ -257,7 +257,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
         2.0
     """
     losses: Tensor = square(_difference(prediction, target))
-    return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
 def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
@@ -279,7 +279,7 @@ def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "
         2.0
     """
     losses: Tensor = absolute(_difference(prediction, target))
-    return _reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
 def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
@@ -307,7 +307,7 @@ def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction 
         raise ValueError(f"delta must be above 0, got {delta}")
     far = absolute(_difference(prediction, target))
     near = minimum(far, delta)
-    return _reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
+    return reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
 
 
 def smooth_l1_loss(
@@ -339,7 +339,7 @@ def smooth_l1_loss(
         return l1_loss(prediction, target, reduction)
     far = absolute(_difference(prediction, target))
     near = minimum(far, beta)
-    return _reduced((near / beta) * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
+    return reduced((near / beta) * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
 
 
 def _difference(prediction: TensorLike, target: TensorLike) -> Tensor:
@@ -380,7 +380,7 @@ def _counting(shares: Tensor, losses: Tensor) -> Tensor:
     return counting
 
 
-def _reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
+def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
     """One number of the losses that count; the mean is weighted if each loss has a share of its own."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
