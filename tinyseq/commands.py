@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 import tinyseq as ts
-from tinyseq.data.readers import DataError, Reader, conllu, plain_text, two_column, word_tag
+from tinyseq.data import DataError, Reader, conllu, plain_text, two_column, word_tag
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.lm.perplexity import perplexity

@@ -22,7 +22,8 @@ FLOORS: list[list[set[str]]] = [
     [{"viz"}],
     [{"lm", "train", "tagging"}],
     [{"nn"}, {"hmm"}],
-    [{"optim", "io", "inspect", "testing"}, {"data"}],
+    [{"optim", "inspect", "testing"}, {"data"}],
+    [{"io"}],
     [{"autograd"}],
     [{"arguments", "backend", "habits", "memory", "random"}],
 ]

@@ -1,14 +1,26 @@
 """Every format gives back what was written in it, and says in one line what is wrong with a bad file."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.data import DataError, conllu, fasta, labelled, plain_text, two_column, word_tag
+from tinyseq.data import (
+    DataError,
+    bases,
+    conll2003,
+    conllu,
+    conllu_sentences,
+    fasta,
+    labelled,
+    plain_text,
+    two_column,
+    word_tag,
+)
 
-READERS = [conllu, word_tag, two_column, plain_text, labelled, fasta]
+READERS = [conllu, conllu_sentences, word_tag, two_column, conll2003, plain_text, labelled, fasta]
 CONLLU = """\
 # sent_id = 1
 # text = vámonos al mar
@@ -108,9 +120,58 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
     assert word_tag(path) == [[("the", "DT")]]
 
 
-def test_an_unknown_choice_of_tags_is_an_error():
+def test_an_unknown_choice_or_option_or_encoding_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="tags must be 'pos', 'chunk' or 'ner', found 'xpos'"):
+        conll2003.parse("EU NNP B-NP B-ORG", tags="xpos")
+    with pytest.raises(ValueError, match=r"separator must be what stands between word and tag, .* found ''"):
+        word_tag.parse("the/DT", separator="")
+    with pytest.raises(TypeError, match=r"word/TAG has no option 'tags'; its options: separator"):
+        word_tag.parse("the/DT", tags="xpos")
+    with pytest.raises(TypeError, match=r"text must be a string, got bytes; a reader itself takes a path"):
+        word_tag.parse(b"the/DT")
+    for encoding, error in (("klingon", ValueError), ("hex", ValueError), ("undefined", ValueError), (3, TypeError)):
+        with pytest.raises(error, match="encoding must be"):
+            word_tag(tmp_path / "not even looked at", encoding=encoding)
     with pytest.raises(ValueError, match="tags must be 'upos' or 'xpos', found 'lemma'"):
         conllu.parse(CONLLU, tags="lemma")
+
+
+def test_a_word_without_a_tag_is_no_error_among_others_that_have_one():
+    assert conllu.parse(CONLLU.replace("NOUN", "_"))[0][2] == ("mar", "_")
+
+
+def test_columns_of_conll2003_are_chosen_and_documents_passed_over():
+    begin = "-DOCSTART- -X- -X- O\n\n"
+    text = f"{begin}EU NNP I-NP I-ORG\nrejects VBZ I-VP O\n\n{begin}Peter\tNNP\tI-NP\tI-PER\n"
+    assert conll2003.parse(text) == [[("EU", "I-ORG"), ("rejects", "O")], [("Peter", "I-PER")]]
+    assert conll2003.parse(text, tags="chunk")[0] == [("EU", "I-NP"), ("rejects", "I-VP")]
+    assert conll2003.parse(text, tags="pos")[1] == [("Peter", "NNP")]
+
+
+def test_tags_may_follow_an_underscore_or_any_other_separator():
+    assert word_tag.parse("the_DT cat_s_NN a/b_SYM", separator="_") == [
+        [("the", "DT"), ("cat_s", "NN"), ("a/b", "SYM")]
+    ]
+    assert word_tag.parse("the||DT", separator="||") == [[("the", "DT")]]
+
+
+def test_fasta_passes_over_comments_and_keeps_case_gaps_and_unknown_bases():
+    text = ";a comment\n>chr1 one\n; another\nACGTN nacg.-\nRYK*\n"
+    assert fasta.parse(text) == [("chr1 one", "ACGTNnacg.-RYK*")]
+
+
+@given(st.text("ACGTUNRYKMacgtunry.-*"))
+def test_bases_are_known_or_missing_each_in_its_place(sequence):
+    found = bases(sequence)
+    known = {"A": "A", "C": "C", "G": "G", "T": "T", "U": "T"}
+    assert found == [known.get(letter.upper()) for letter in sequence]
+    soft = [base if letter.isupper() else None for base, letter in zip(found, sequence, strict=True)]
+    assert bases(sequence, masked=False) == soft
+
+
+def test_what_is_no_sequence_of_bases_is_named():
+    with pytest.raises(ValueError, match="sequence has '>' at position 2"):
+        bases("AC>GT")
 
 
 ROW = "\t".join("_" * 7)  # LEMMA to MISC, less the tags
@@ -122,7 +183,20 @@ MALFORMED = [
     (conllu, CONLLU.replace("\n\n# sent_id = 2", ""), 8, "word number '1'; expected 4 or a blank line first"),
     (conllu, CONLLU.replace("\n1\tvamos", "\nx\tvamos"), 4, "word number 'x'; expected 1"),
     (conllu, CONLLU.replace("\tmar\tmar", "\t\tmar"), 7, "an empty FORM column"),
-    (conllu, CONLLU.replace("NOUN", "_"), 7, "no UPOS tag for 'mar'; expected a tag in column 4 (or tags='xpos')"),
+    (conllu, re.sub("VERB|PRON|NOUN|INTJ", "_", CONLLU), 4, "no UPOS tag for 'vamos'; expected a tag in column 4 (or "),
+    (conllu, CONLLU.replace("NOUN", ""), 7, "an empty UPOS column; expected a tag, or _ for none"),
+    (conllu, CONLLU.replace("\n3\t", "\n# late\n3\t"), 7, "the comment '# late' inside a sentence; expected a blank"),
+    (conllu, CONLLU.replace("1-2\t", "2-3\t"), 3, "the multiword token 2-3 before word 1; expected 1-..."),
+    (conllu, CONLLU.replace("1-2\t", "1-4\t"), 7, "3 words, but a multiword token up to 4"),
+    (conllu, CONLLU.replace("2.1\t", "1.1\t"), 6, "the empty node 1.1 after word 2; expected 2.1"),
+    (
+        conll2003,
+        "EU NNP B-NP B-ORG\nrejects VBZ B-VP\n",
+        2,
+        "3 columns in 'rejects VBZ B-VP'; expected a word, its part",
+    ),
+    (word_tag, "the_DT", 1, "'the_DT' has no tag; expected separator='_', if tags follow that"),
+    (word_tag, "runs/VB\ufeffthe/DT", 1, "a byte order mark inside 'runs/VB\\ufeffthe/DT'; expected a line break"),
     (word_tag, "the/DT\n\ncat/NN runs\n", 3, "'runs' has no tag; expected words with tags, as in 'the/DT cat/NN'"),
     (word_tag, "cat/", 1, "'cat/' has no tag"),
     (word_tag, "/NN", 1, "'/NN' has no word"),
@@ -156,7 +230,9 @@ UNREADABLE = [
     (b" \n\t\n", None, "only blank lines"),
     (b"a/X\nb\0/X", 2, "a NUL byte, as in a binary file"),
     (b"a/X\nb\xff/X", 2, "byte 0xff in column 2 is not UTF-8"),
+    (b"\xef\xbb\xbfa/X\n\xef\xbb\xbfb\xff/X", 2, "byte 0xff in column 5 is not UTF-8"),
     ("a/X".encode("utf-16"), 1, "byte 0xff in column 1 is not UTF-8"),
+    (b"\xef\xbb\xbf", None, "the file is empty"),
 ]
 
 
@@ -185,13 +261,25 @@ def test_a_file_of_comments_alone_is_an_error():
         conllu.parse("# sent_id = 1\n")
 
 
-@given(st.binary(max_size=200))
-def test_arbitrary_bytes_are_read_or_refused_but_never_crash(tmp_path_factory, content):
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp1252", "latin-1", "cp037", "shift_jis"]
+
+
+@given(st.binary(max_size=200), st.sampled_from(ENCODINGS))
+def test_arbitrary_bytes_are_read_or_refused_but_never_crash(tmp_path_factory, content, encoding):
     path = tmp_path_factory.mktemp("file") / "bytes"
     path.write_bytes(content)
     for reader in READERS:
         with contextlib.suppress(DataError):
-            assert reader(path)
+            assert reader(path, encoding=encoding)
+
+
+@given(st.text("1.-_/\t\n\r ab>;#\ufeff\x85\xa0é€-DOCSTART", max_size=80), st.sampled_from(ENCODINGS))
+def test_texts_of_what_formats_are_made_of_are_read_or_refused(tmp_path_factory, text, encoding):
+    path = tmp_path_factory.mktemp("file") / "text"
+    path.write_bytes(text.encode(encoding, "ignore"))
+    for reader in READERS:
+        with contextlib.suppress(DataError):
+            assert reader(path, encoding=encoding)
 
 
 def test_a_long_line_is_cut_in_the_message():

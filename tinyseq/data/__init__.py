@@ -1,22 +1,41 @@
 """Readers of files, vocabularies, batches, text that every Python carries, and tasks made by chance."""
 
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
+from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
+from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.memory import adding_problem, copy_task, embedded_reber
-from tinyseq.data.readers import DataError, Reader, conllu, fasta, labelled, plain_text, two_column, word_tag
+from tinyseq.data.readers import DataError, Reader
+from tinyseq.data.treebank import (
+    ConlluSentence,
+    ConlluToken,
+    conllu,
+    conllu_sentences,
+    conllu_text,
+    write_conllu,
+)
 from tinyseq.data.vocabulary import Vocabulary
 
 __all__ = [
     "FISH",
     "HELLO",
+    "ConlluSentence",
+    "ConlluToken",
     "DataError",
     "Reader",
+    "Span",
     "Split",
     "Vocabulary",
     "Windows",
     "adding_problem",
+    "bases",
     "bucketed",
+    "conll2003",
     "conllu",
+    "conllu_sentences",
+    "conllu_text",
+    "convert_sentences",
+    "convert_tags",
     "copy_task",
     "embedded_reber",
     "fasta",
@@ -26,6 +45,9 @@ __all__ = [
     "plain_text",
     "python_docs",
     "python_source",
+    "span_tags",
+    "spans",
     "two_column",
     "word_tag",
+    "write_conllu",
 ]

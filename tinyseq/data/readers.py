@@ -1,14 +1,17 @@
-"""Files of labelled and plain sequences: one declaration per format.
+"""Reading files: a format is declared once, and everything around it is done here for all of them.
 
 A `Reader` is a format's name, what a good line of it looks like, and a function from numbered lines to items. Opening,
 decoding and the wording of errors are done once, for all of them: whatever is wrong with a file becomes a `DataError`
-whose text is one line with the file, the line number, what was found and what was expected.
+whose text is one line with the file, the line number, what was found and what was expected. The formats themselves
+stand in `formats.py` and `treebank.py`.
 """
 
+import codecs
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,6 +22,8 @@ Lines = list[tuple[int, str]]  # (line number from 1, text without its line end)
 Items = TypeVar("Items")
 
 BLANKS = " \t"  # what separates; other Unicode spaces may be part of a word
+MARK = "\ufeff"  # the byte order mark: of a file's first line, and in joined files of any line
+UTF8 = {"utf-8", "utf-8-sig"}
 
 
 class DataError(ValueError):
@@ -29,6 +34,7 @@ class DataError(ValueError):
         line: the line's number, counted from 1; None when the whole file is meant.
 
     Example:
+        >>> from tinyseq.data import two_column
         >>> try:
         ...     two_column.parse("the\\tDT\\ncat")
         ... except DataError as error:
@@ -68,6 +74,7 @@ class Reader(Generic[Items]):
         items: the function from numbered lines to what the file holds. It raises `Malformed`.
 
     Example:
+        >>> from tinyseq.data import labelled, word_tag
         >>> word_tag.parse("the/DT cat/NN\\na/b/SYM")
         [[('the', 'DT'), ('cat', 'NN')], [('a/b', 'SYM')]]
         >>> labelled.parse("positive I like cats")  # doctest: +ELLIPSIS
@@ -79,33 +86,44 @@ class Reader(Generic[Items]):
     line: str
     items: Callable[..., Items]
 
-    def __call__(self, path: str | os.PathLike[str], **options: str) -> Items:
+    def __call__(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Items:
         """Read a file.
 
         Args:
             path: where the file is.
+            encoding: how its characters are written, as Python names it: ``"cp1252"`` (Windows), ``"latin-1"``,
+                ``"utf-16"`` and others. A byte order mark is no part of the text.
             options: what the format lets one choose, such as `tags="xpos"` of `conllu`.
 
         Returns:
             What the file holds; see the reader's own description.
 
         Raises:
-            DataError: the file is missing, empty, binary, not UTF-8, or a line of it is malformed.
+            DataError: the file is missing, empty, binary, in another encoding, or a line of it is malformed.
+            ValueError: Python knows no such encoding, or an option has no such value.
+            TypeError: the format has no such option.
         """
+        _check_encoding(encoding)
         source = os.fspath(path)
         try:
             content = Path(path).read_bytes()
-        except OSError as error:
-            reason = (error.strerror or type(error).__name__).lower()
+        except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
+            reason = str(getattr(error, "strerror", None) or error).lower()
             raise DataError(source, None, f"cannot be read ({reason})", f"a {self.name} file") from error
-        return self.parse(self._decode(content, source), source, **options)
+        return self.parse(self._decode(content, source, encoding), source, **options)
 
     def parse(self, text: str, source: str = "<text>", **options: str) -> Items:
         """Read a text that is in memory; `source` is what errors call it. Otherwise as calling the reader."""
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a string, got {type(text).__name__}; a reader itself takes a path")
+        known = list(signature(self.items).parameters)[1:]
+        for name in options:
+            if name not in known:
+                raise TypeError(f"{self.name} has no option {name!r}; its options: {', '.join(known) or 'none'}")
         # Only these end a line: str.splitlines would also break at characters that occur inside words.
-        lines = list(enumerate(re.split(r"\r\n|\n|\r", text), start=1))
-        if not text.strip():
-            raise DataError(source, None, "the file is empty" if not text else "only blank lines", self.line)
+        lines = [(i, line.lstrip(MARK)) for i, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1)]
+        if not any(line.strip() for _, line in lines):
+            raise DataError(source, None, "only blank lines" if text.strip(MARK) else "the file is empty", self.line)
         try:
             items = self.items(lines, **options)
         except Malformed as error:
@@ -114,18 +132,45 @@ class Reader(Generic[Items]):
             raise DataError(source, None, "nothing but comments", self.line)
         return items
 
-    def _decode(self, content: bytes, source: str) -> str:
+    def _decode(self, content: bytes, source: str, encoding: str) -> str:
+        expected = self._expected(content, encoding)
+        utf8 = codecs.lookup(encoding).name in UTF8
+        if content.startswith(codecs.BOM_UTF8) and not codecs.lookup(encoding).name.startswith("utf"):
+            raise DataError(source, 1, f"the byte order mark of UTF-8, but encoding={encoding!r}", "encoding='utf-8'")
         try:
-            text = content.decode("utf-8-sig")
+            text = content.decode("utf-8-sig" if utf8 else encoding)
         except UnicodeDecodeError as error:
-            before = content[: error.start]
+            before = error.object[: error.start]  # without the byte order mark
             line, column = before.count(b"\n") + 1, error.start - before.rfind(b"\n")
-            found = f"byte 0x{content[error.start]:02x} in column {column} is not UTF-8"
-            raise DataError(source, line, found, f"a {self.name} file saved as UTF-8 text") from None
+            name = "UTF-8" if utf8 else encoding
+            found = f"byte 0x{error.object[error.start]:02x} in column {column} is not {name}"
+            raise DataError(source, line, found, expected) from None
+        except ValueError as error:
+            raise DataError(source, None, f"cannot be read as {encoding} ({error})", expected) from None
         if "\0" in text:
             line = text.count("\n", 0, text.index("\0")) + 1
-            raise DataError(source, line, "a NUL byte, as in a binary file", f"a {self.name} file saved as UTF-8 text")
+            raise DataError(source, line, "a NUL byte, as in a binary file", expected)
         return text
+
+    def _expected(self, content: bytes, encoding: str) -> str:
+        """What a file should be whose bytes are no text, and what to try."""
+        if codecs.lookup(encoding).name not in UTF8:
+            return f"a {self.name} file in encoding={encoding!r}"
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return f"a {self.name} file saved as UTF-8 text; its byte order mark says encoding='utf-16'"
+        return f"a {self.name} file saved as UTF-8 text, or its encoding, such as encoding='cp1252' or 'latin-1'"
+
+
+def _check_encoding(encoding: object) -> None:
+    """Raise an error for what is no name of a text's encoding, before a file is opened."""
+    if not isinstance(encoding, str):
+        raise TypeError(f"encoding must be a name, such as 'utf-8' or 'cp1252', got {encoding!r}")
+    try:
+        "a".encode(encoding)
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            f"encoding must be one that Python knows, such as 'utf-8' or 'cp1252', got {encoding!r}"
+        ) from error
 
 
 def show(text: str, width: int = 40) -> str:
@@ -146,127 +191,19 @@ def blocks(lines: Lines) -> Iterator[Lines]:
         yield block
 
 
-def conllu_items(lines: Lines, tags: str = "upos") -> list[Sentence]:
-    columns = {"upos": 3, "xpos": 4}
-    if tags not in columns:
-        raise ValueError(f"tags must be 'upos' or 'xpos', found {tags!r}")
-    sentences = (list(conllu_tokens(block, columns[tags], tags.upper())) for block in blocks(lines))
-    return [sentence for sentence in sentences if sentence]
+def fields(line: str) -> list[str]:
+    """The fields of a line, between tabs, or between blanks where there is no tab; blanks around them are no part."""
+    line = line.strip(BLANKS)
+    return re.split(" *\t[ \t]*", line) if "\t" in line else re.split(" +", line)
 
 
-def conllu_tokens(block: Lines, column: int, title: str) -> Iterator[tuple[Word, Tag]]:
-    count = 0
-    for number, line in block:
-        if line.startswith("#"):
-            continue
-        fields = line.split("\t")
-        if len(fields) != 10:
-            raise Malformed(number, f"{len(fields)} column{'s' * (len(fields) != 1)} in {show(line)}")
-        identifier, word, tag = fields[0], fields[1], fields[column]
-        if re.fullmatch(r"\d+-\d+|\d+\.\d+", identifier):
-            continue  # a multiword token's surface form, or an empty node: neither is a word of the sentence
-        if identifier != str(count + 1):
-            cure = f"{count + 1} or a blank line first" if count else "1"
-            raise Malformed(number, f"word number {show(identifier)}", cure)
-        if not word:
-            raise Malformed(number, "an empty FORM column")
-        if tag in ("", "_"):
-            other = "xpos" if title == "UPOS" else "upos"
-            cure = f"a tag in column {column + 1} (or tags={other!r})"
-            raise Malformed(number, f"no {title} tag for {show(word)}", cure)
-        count += 1
-        yield word, tag
+def option(name: str, value: str, choices: Collection[str]) -> str:
+    """The value of a reader's option.
 
-
-def word_tag_items(lines: Lines) -> list[Sentence]:
-    return [
-        [split_word_tag(token, number) for token in re.split(f"[{BLANKS}]+", line.strip(BLANKS))]
-        for number, line in lines
-        if line.strip(BLANKS)
-    ]
-
-
-def split_word_tag(token: str, number: int) -> tuple[Word, Tag]:
-    word, slash, tag = token.rpartition("/")  # the last slash: a word may hold slashes of its own
-    if not slash or not tag:
-        raise Malformed(number, f"{show(token)} has no tag")
-    if not word:
-        raise Malformed(number, f"{show(token)} has no word")
-    return word, tag
-
-
-def two_column_items(lines: Lines) -> list[Sentence]:
-    return [[two_columns(number, line) for number, line in block] for block in blocks(lines)]
-
-
-def two_columns(number: int, line: str) -> tuple[Word, Tag]:
-    fields = line.split("\t") if "\t" in line else re.split(" +", line.strip(" "))
-    if len(fields) != 2 or not all(fields):
-        filled = sum(map(bool, fields))
-        raise Malformed(number, f"{filled} column{'s' * (filled != 1)} in {show(line)}")
-    return fields[0], fields[1]
-
-
-def plain_text_items(lines: Lines) -> str:
-    return "\n".join(line for _, line in lines)
-
-
-def labelled_items(lines: Lines) -> list[tuple[str, str]]:
-    items = []
-    for number, line in lines:
-        if not line.strip(BLANKS):
-            continue
-        label, tab, text = line.partition("\t")
-        if not tab:
-            raise Malformed(number, f"no tab in {show(line)}")
-        if not label or not text:
-            raise Malformed(number, f"no {'text' if label else 'label'} in {show(line)}")
-        if "\t" in text:
-            raise Malformed(number, f"{text.count(chr(9)) + 1} tabs in {show(line)}")
-        items.append((label, text))
-    return items
-
-
-def fasta_items(lines: Lines) -> list[tuple[str, str]]:
-    records: list[tuple[int, str, list[str]]] = []
-    for number, line in lines:
-        line = line.strip()
-        if line.startswith(">"):
-            records.append((number, line[1:].strip(), []))
-        elif line and not records:
-            raise Malformed(number, f"{show(line)} before any header", "a header first, as in '>chr1 a region'")
-        elif line:
-            if wrong := re.search(r"[^A-Za-z*\-]", line):
-                raise Malformed(number, f"{wrong[0]!r} in column {wrong.start() + 1} of a sequence")
-            records[-1][2].append(line)
-    for number, header, sequence in records:
-        if not sequence:
-            raise Malformed(number, f"header {show(header)} without a sequence")
-    return [(header, "".join(sequence)) for _, header, sequence in records]
-
-
-conllu = Reader(
-    "CoNLL-U",
-    "ten columns separated by tabs, as in '1<TAB>cats<TAB>cat<TAB>NOUN<TAB>NNS' and five more",
-    conllu_items,
-)
-"""Universal Dependencies' format: sentences of (FORM, tag); `tags="upos"` (the default) or `"xpos"` chooses the column.
-
-Comments, the ranges of multiword tokens (1-2) and empty nodes (1.1) are passed over.
-Source: universaldependencies.org/format.html
-"""
-
-word_tag = Reader("word/TAG", "words with tags, as in 'the/DT cat/NN'", word_tag_items)
-"""The Brown corpus's format: a sentence per line, each word with its tag after the last slash."""
-
-two_column = Reader("two-column", "a word and its tag, separated by a tab or spaces, as in 'cat NN'", two_column_items)
-"""A word and its tag per line, a blank line between sentences."""
-
-plain_text = Reader("plain text", "some text", plain_text_items)
-"""The text as one string; every kind of line end becomes a newline."""
-
-labelled = Reader("labelled TSV", "a label, one tab and a text, as in 'positive<TAB>I like cats'", labelled_items)
-"""A (label, text) pair per line, for classification."""
-
-fasta = Reader("FASTA", "letters, '*' or '-', under a header such as '>chr1 a region'", fasta_items)
-"""Biological sequences: (header, sequence) pairs, the lines of a sequence joined, its case kept."""
+    Raises:
+        ValueError: it is none of the choices.
+    """
+    if value not in list(choices):
+        *others, last = map(repr, choices)
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, found {value!r}")
+    return value

@@ -1,0 +1,172 @@
+"""Chunks and entities as tags: which words belong together, in the schemes IOB1, BIO and BIOES.
+
+    words   Mary Ann  met   Bo    Li    Oz           three entities; Bo Li and Oz follow each other
+    IOB1    I-P  I-P  O     I-P   I-P   B-P          B- only where a chunk follows another one of its kind
+    BIO     B-P  I-P  O     B-P   I-P   B-P          B- begins every chunk; also called IOB2
+    BIOES   B-P  E-P  O     B-P   E-P   S-P          E- ends a chunk, S- is one of a single word; also called IOBES
+
+Source: Ramshaw and Marcus (1995); Tjong Kim Sang and Veenstra (1999).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, get_args
+
+from tinyseq.data.readers import Sentence, Tag
+
+Scheme = Literal["iob1", "bio", "bioes"]
+LETTERS = {"iob1": "IB", "bio": "BI", "bioes": "BIES"}
+
+
+class Span(NamedTuple):
+    """A chunk: the words from start up to, but not including, end.
+
+    Example:
+        >>> Span("PER", 0, 2)
+        Span(kind='PER', start=0, end=2)
+    """
+
+    kind: str
+    start: int
+    end: int
+
+
+def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
+    """The chunks that the tags of a sentence mark.
+
+    Args:
+        tags: one for each word: ``O``, or a letter of the scheme and a kind, such as ``B-PER``; a letter alone is of
+            the kind "".
+        scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
+
+    Returns:
+        The chunks in order.
+
+    Raises:
+        ValueError: a tag is none of the scheme's, or stands where it must not, with its position.
+
+    Example:
+        >>> spans(["B-PER", "I-PER", "O", "B-LOC"])
+        [Span(kind='PER', start=0, end=2), Span(kind='LOC', start=3, end=4)]
+    """
+    check_scheme("scheme", scheme)
+    found: list[Span] = []
+    before, kind_before = "O", ""
+    for position, tag in enumerate(tags):
+        letter, kind = split_tag(tag, scheme, f"tags[{position}]")
+        inside = before in OPEN[scheme] and kind == kind_before  # whether a chunk of this kind may go on
+        if letter in CONTINUES[scheme] and not inside and not (scheme == "iob1" and letter == "I"):
+            raise ValueError(_misplaced(position, tag, tags, scheme))
+        if scheme == "bioes" and before in "BI" and not (letter in "IE" and inside):
+            raise ValueError(_misplaced(position, tag, tags, scheme))
+        if letter in CONTINUES[scheme] and inside:
+            found[-1] = found[-1]._replace(end=position + 1)
+        elif letter != "O":
+            found.append(Span(kind, position, position + 1))
+        before, kind_before = letter, kind
+    if scheme == "bioes" and before in "BI" and found:
+        raise ValueError(f"tags end in {tags[-1]!r}, but in BIOES the last word of a chunk has E- or S-")
+    return found
+
+
+OPEN = {"iob1": "IB", "bio": "BI", "bioes": "BI"}  # letters after which a chunk may go on
+CONTINUES = {"iob1": "I", "bio": "I", "bioes": "IE"}  # letters that go on with a chunk
+
+
+def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> list[Tag]:
+    """The tags of a sentence in which these chunks are: what `spans` takes apart.
+
+    Args:
+        chunks: in any order; they may not overlap.
+        length: words in the sentence.
+        scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
+
+    Raises:
+        ValueError: a chunk is empty, lies outside of the sentence, or overlaps with another one.
+
+    Example:
+        >>> span_tags([Span("PER", 0, 2), Span("LOC", 3, 4)], 4, "bioes")
+        ['B-PER', 'E-PER', 'O', 'S-LOC']
+    """
+    check_scheme("scheme", scheme)
+    tags, before = ["O"] * length, Span("", 0, 0)
+    for chunk in sorted(chunks, key=lambda chunk: chunk.start):
+        kind, start, end = chunk
+        if not before.end <= start < end <= length:
+            raise ValueError(f"{chunk} is empty, overlaps with {before}, or ends behind the {length} words")
+        letters = ["I"] * (end - start)
+        if scheme != "iob1" or (start and start == before.end and kind == before.kind):
+            letters[0] = "B"
+        if scheme == "bioes":
+            letters[-1] = "E" if end - start > 1 else "S"
+        tags[start:end] = [f"{letter}-{kind}" if kind else letter for letter in letters]
+        before = chunk
+    return tags
+
+
+def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Tag]:
+    """The same chunks in another scheme.
+
+    Args:
+        tags: of one sentence.
+        source: the scheme that they are in: ``"iob1"``, ``"bio"`` or ``"bioes"``.
+        target: the scheme that is wanted.
+
+    Raises:
+        ValueError: a tag is none of the source's, or stands where it must not, with its position.
+
+    Example:
+        >>> convert_tags(["I-PER", "I-PER", "B-PER", "O"], "iob1", "bio")
+        ['B-PER', 'I-PER', 'B-PER', 'O']
+    """
+    check_scheme("source", source)
+    check_scheme("target", target)
+    return span_tags(spans(tags, source), len(tags), target)
+
+
+def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Scheme) -> list[Sentence]:
+    """Sentences of (word, tag) pairs with the same chunks in another scheme.
+
+    Args:
+        sentences: as a reader gives them.
+        source, target: as for `convert_tags`.
+
+    Raises:
+        ValueError: a tag is none of the source's, or stands where it must not, with its sentence and position.
+
+    Example:
+        >>> convert_sentences([[("Ann", "I-PER"), ("runs", "O")]], "iob1", "bioes")
+        [[('Ann', 'S-PER'), ('runs', 'O')]]
+    """
+    converted = []
+    for i, sentence in enumerate(sentences):
+        words, tags = [word for word, _ in sentence], [tag for _, tag in sentence]
+        try:
+            converted.append(list(zip(words, convert_tags(tags, source, target), strict=True)))
+        except ValueError as error:
+            raise ValueError(f"sentence {i}: {error}") from None
+    return converted
+
+
+def split_tag(tag: Tag, scheme: Scheme, name: str) -> tuple[str, str]:
+    """The letter and the kind of a tag.
+
+    Raises:
+        ValueError: the scheme has no such tag; ``name`` is what the error calls it.
+    """
+    letter, dash, kind = tag.partition("-") if isinstance(tag, str) else ("", "", "")
+    if tag == "O" or (letter in LETTERS[scheme] and len(letter) == 1 and (kind or not dash)):
+        return letter, kind
+    wanted = ", ".join(f"{letter}-X" for letter in LETTERS[scheme])
+    raise ValueError(f"{name} is {tag!r}; the scheme {scheme!r} has O, {wanted}, such as {LETTERS[scheme][0]}-PER")
+
+
+def check_scheme(name: str, scheme: object) -> None:
+    """Raise ValueError for what is no scheme."""
+    if scheme not in get_args(Scheme):
+        raise ValueError(f"{name} must be 'iob1', 'bio' or 'bioes', got {scheme!r}")
+
+
+def _misplaced(position: int, tag: Tag, tags: Sequence[Tag], scheme: Scheme) -> str:
+    where = f"follows {tags[position - 1]!r}" if position else "begins the sentence"
+    cure = "; tags of IOB1 become BIO with convert_tags(tags, 'iob1', 'bio')" if scheme == "bio" else ""
+    return f"tags[{position}] is {tag!r} and {where}, which the scheme {scheme!r} forbids{cure}"
