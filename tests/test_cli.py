@@ -108,6 +108,42 @@ def test_a_tagger_is_trained_judged_and_used(tinyseq, tmp_path):
     assert tinyseq("tag", "tag", "m.tag", "the dog runs") == (0, "the\tDET\ndog\tNOUN\nruns\tVERB\n", "")
 
 
+@pytest.mark.parametrize("format", ["brown", "word-tag", "underscore", "two-column", "conll2003"])
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_tagger_reads_any_format_and_encoding_from_several_files(tinyseq, tmp_path, format, encoding):
+    sentences = [[("the", "DET"), ("café", "NOUN")], [("the", "DET"), ("cat", "NOUN")]]
+    line = {
+        "brown": lambda s: " ".join(f"{word}/{tag}" for word, tag in s) + "\n",
+        "underscore": lambda s: " ".join(f"{word}_{tag}" for word, tag in s) + "\n",
+        "two-column": lambda s: "".join(f"{word} {tag}\n" for word, tag in s) + "\n",
+        "conll2003": lambda s: "".join(f"{word} X I-NP {tag}\n" for word, tag in s) + "\n",
+    }[format if format != "word-tag" else "brown"]
+    for i, sentence in enumerate(sentences):
+        (tmp_path / f"part{i}.txt").write_text(line(sentence), encoding=encoding)
+    how = ("--format", format, "--encoding", encoding)
+    status, out, error = tinyseq("tag", "train", "part*.txt", "--out", "m.tag", *how)
+    assert (status, error) == (0, "")
+    assert "2 sentences, 4 tokens" in out
+    assert tinyseq("tag", "tag", "m.tag", "the café")[1] == "the\tDET\ncafé\tNOUN\n"
+    status, out, _ = tinyseq("tag", "eval", "m.tag", "part0.txt", "part1.txt", *how)
+    assert out == "part0.txt and 1 more: 100.00% of tags right\n"
+
+
+def test_texts_of_several_files_in_another_encoding_are_joined(tinyseq, tmp_path):
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text("déjà vu und süß " * 20, encoding="cp1252")
+    settings = ("--steps", 2, "--hidden", 4, "--window", 8, "--batch", 2, "--encoding", "cp1252")
+    status, out, error = tinyseq("lm", "train", "?.txt", "--out", "m.lm", *settings)
+    assert status == 0, out + error
+    assert tinyseq("lm", "eval", "m.lm", "a.txt", "--encoding", "cp1252")[1].startswith("a.txt: ")
+    status, _, error = tinyseq("lm", "eval", "m.lm", "a.txt")
+    assert (status, error.count("\n")) == (1, 1)
+    assert "is not UTF-8; expected a plain text file saved as UTF-8 text, or its encoding" in error
+    assert tinyseq("lm", "eval", "m.lm", "*.conllu") == (1, "", "tinyseq: no file matches '*.conllu'\n")
+    status, _, error = tinyseq("lm", "eval", "m.lm", "a.txt", "--encoding", "klingon")
+    assert (status, error.count("\n"), "encoding must be one that Python knows" in error) == (1, 1, True)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

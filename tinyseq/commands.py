@@ -1,6 +1,7 @@
 """The commands: a demonstration, language models, taggers, drawings, and a look at the installation."""
 
 import functools
+import glob
 import importlib.metadata
 import math
 import platform
@@ -14,7 +15,8 @@ import typer
 from rich.console import Console
 
 import tinyseq as ts
-from tinyseq.data import DataError, Reader, conllu, plain_text, two_column, word_tag
+from tinyseq.data import DataError, conll2003, conllu, plain_text, two_column, word_tag
+from tinyseq.data.readers import Sentence
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.lm.perplexity import perplexity
@@ -28,7 +30,15 @@ app.add_typer(lm, name="lm")
 app.add_typer(tag, name="tag")
 console = Console(markup=False)  # brackets in the names of files are no markup
 
-READERS: dict[str, Reader[Any]] = {"conllu": conllu, "word-tag": word_tag, "two-column": two_column}
+READERS: dict[str, Callable[..., Any]] = {
+    "conllu": conllu,
+    "brown": word_tag,
+    "word-tag": word_tag,
+    "underscore": functools.partial(word_tag, separator="_"),
+    "two-column": two_column,
+    "conll2003": conll2003,
+}
+Encoding = Annotated[str, typer.Option(help="Of the text, as Python names it: utf-8, cp1252, latin-1, ...")]
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -67,7 +77,7 @@ def demo(
 @lm.command("train")
 @plainly
 def lm_train(
-    file: Annotated[Path, typer.Argument(help="A text in UTF-8.")],
+    files: Annotated[list[str], typer.Argument(help="A text; several files or a pattern such as '*.txt' are joined.")],
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     steps: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 1000,
     hidden: Annotated[int, typer.Option(min=1, help="Length of the hidden state.")] = 128,
@@ -85,9 +95,11 @@ def lm_train(
         Path | None, typer.Option(help="A file that keeps the run; if it is there, the run goes on from it.")
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Steps between two savings of the checkpoint.")] = 100,
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Train a character model on a text; its last tenth is held out to judge by."""
-    text = plain_text(file)
+    paths = matching(files)
+    text = _text(paths, encoding)
     cut = max(len(text) * 9 // 10, 2)
     learnt, held_out = text[:cut], text[cut:]
     ts.manual_seed(seed)
@@ -99,7 +111,7 @@ def lm_train(
     else:
         raise ValueError("--cell, --layers and --dropout are of recurrent models; leave them out, or --context")
     reports = model.fit(learnt, steps=steps, window=window, batch=batch, lr=lr, checkpoint=checkpoint, every=every)
-    taken = list(progress(reports, steps, file.name))
+    taken = list(progress(reports, steps, _named(paths)))
     model.save(out)
     if taken:
         loss, speed = taken[-1].loss, taken[-1].tokens_per_second
@@ -129,10 +141,12 @@ def lm_sample(
 @plainly
 def lm_eval(
     model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
-    file: Annotated[Path, typer.Argument(help="A text in UTF-8.")],
+    files: Annotated[list[str], typer.Argument(help="A text; several files or a pattern such as '*.txt' are joined.")],
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Print a model's loss and perplexity on a text."""
-    _judge(_model(model), plain_text(file), file.name)
+    paths = matching(files)
+    _judge(_model(model), _text(paths, encoding), _named(paths))
 
 
 def _model(path: Path) -> RNNLM | WindowLM:
@@ -154,13 +168,14 @@ Format = Annotated[str, typer.Option("--format", help=f"How the file is written:
 @tag.command("train")
 @plainly
 def tag_train(
-    file: Annotated[Path, typer.Argument(help="Labelled sentences, CoNLL-U by default.")],
+    files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     order: Annotated[int, typer.Option(min=2, max=5, help="2 for bigrams of tags, 3 for trigrams.")] = 3,
     format: Format = "conllu",
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Fit a hidden Markov model to labelled sentences by counting."""
-    sentences = _read(file, format)
+    sentences = _sentences(matching(files), format, encoding)
     tagger = HMMTagger(order=order).fit(sentences)
     tagger.save(out)
     console.print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} tokens; saved {out}")
@@ -184,12 +199,14 @@ def tag_tag(
 @plainly
 def tag_eval(
     model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
-    file: Annotated[Path, typer.Argument(help="Labelled sentences.")],
+    files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
     format: Format = "conllu",
+    encoding: Encoding = "utf-8",
 ) -> None:
     """Print a tagger's accuracy on all, known and unknown words."""
-    accuracy = HMMTagger.load(model).accuracy(_read(file, format))
-    console.print(f"{file.name}: {describe(accuracy)}")
+    paths = matching(files)
+    accuracy = HMMTagger.load(model).accuracy(_sentences(paths, format, encoding))
+    console.print(f"{_named(paths)}: {describe(accuracy)}")
 
 
 def describe(accuracy: Any) -> str:
@@ -202,10 +219,39 @@ def describe(accuracy: Any) -> str:
     return f"{accuracy.all:.2%} of tags right{unknown}"
 
 
-def _read(file: Path, format: str) -> Any:
+def _sentences(paths: list[Path], format: str, encoding: str) -> list[Sentence]:
     if format not in READERS:
         raise ValueError(f"--format must be one of {', '.join(READERS)}, got {format!r}")
-    return READERS[format](file)
+    return [sentence for path in paths for sentence in READERS[format](path, encoding=encoding)]
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def matching(names: list[str]) -> list[Path]:
+    """The files of some names or patterns, in the order of the names, those of a pattern sorted.
+
+    Raises:
+        ValueError: no file matches a pattern.
+    """
+    found: list[Path] = []
+    for name in names:
+        if Path(name).exists() or not glob.has_magic(name):
+            found.append(Path(name))
+            continue
+        files = sorted(path for path in map(Path, glob.glob(name, recursive=True)) if path.is_file())
+        if not files:
+            raise ValueError(f"no file matches {name!r}")
+        found += files
+    return found
+
+
+def _text(paths: list[Path], encoding: str) -> str:
+    return "\n".join(plain_text(path, encoding=encoding) for path in paths)
+
+
+def _named(paths: list[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
 
 
 # -- drawings and the installation -------------------------------------------------------------------------------------

@@ -228,12 +228,12 @@ def rows(block: Lines) -> Iterator[tuple[int, list[str]]]:
         identifier = columns[0]
         if identifier == str(count + 1):
             count, empty = count + 1, 0
-        elif multiword := re.fullmatch(r"([0-9]+)-([0-9]+)", identifier):
+        elif multiword := re.fullmatch(r"([0-9]{1,9})-([0-9]{1,9})", identifier):
             first, last = int(multiword[1]), int(multiword[2])
             if first != count + 1 or last < first or first <= covered:
                 raise Malformed(number, f"the multiword token {identifier} before word {count + 1}", f"{count + 1}-...")
             covered = last
-        elif node := re.fullmatch(r"([0-9]+)\.([0-9]+)", identifier):
+        elif node := re.fullmatch(r"([0-9]{1,9})\.([0-9]{1,9})", identifier):
             empty += 1
             if (int(node[1]), int(node[2])) != (count, empty):
                 raise Malformed(number, f"the empty node {identifier} after word {count}", f"{count}.{empty}")
