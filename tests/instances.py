@@ -24,6 +24,10 @@ SENTENCES = [
 ]
 
 
+def sentence_of_conllu() -> ts.data.ConlluSentence:
+    return ts.data.conllu_sentences.parse("# sent_id = 1\n1\tcats\tcat\tNOUN\tNNS\t_\t0\troot\t_\t_\n")[0]
+
+
 def modules() -> list[ModuleType]:
     """Every module of the package whose own requirements are installed."""
     found = [ts]
@@ -161,7 +165,10 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "ModelFileError": [lambda: error_of(lambda: ts.load("nowhere.safetensors"))],
     "NonFiniteLoss": [lambda: ts.train.NonFiniteLoss("the loss is nan", 3, "sentence 7", "log")],
     # data
+    "ConlluSentence": [lambda: sentence_of_conllu()],
+    "ConlluToken": [lambda: sentence_of_conllu().tokens[0]],
     "Reader": [lambda: ts.data.conllu],
+    "Span": [lambda: ts.data.Span("PER", 0, 2)],
     "Split": [lambda: ts.data.Split("learnt", "held out")],
     "Vocabulary": [lambda: ts.data.Vocabulary("helo"), lambda: ts.data.Vocabulary(["a", 1], unknown="?")],
     "Windows": [lambda: ts.data.Windows(np.arange(9), steps=2, batch=2)],
