@@ -14,10 +14,11 @@ author = "The tinyseq authors"
 copyright = f"2026, {author}"
 version = release = tinyseq.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon", "op_table", "picture"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "op_table", "picture"]
 exclude_patterns = ["_build"]
 nitpicky = False  # array types such as Any have no page to link to
 
+html_math_renderer = "mathml"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 

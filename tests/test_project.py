@@ -1,6 +1,7 @@
 """The project's files agree with each other."""
 
 import importlib
+import importlib.util
 import inspect
 import pydoc
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import tinyseq as ts
+from tinyseq.autograd.op import OPS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -151,3 +153,32 @@ def test_a_spoilt_demo_fails_its_check(demo, name, content, complaint):
     result = check_demo(demo)
     assert result.returncode == 1
     assert complaint in result.stdout
+
+
+def test_the_check_of_the_documentation_finds_what_a_page_loads_from_elsewhere(tmp_path):
+    command = [sys.executable, str(ROOT / "tools" / "check_offline.py"), str(tmp_path)]
+    (tmp_path / "page.html").write_text(
+        '<link rel="canonical" href="https://a.org/"><a href="https://b.org/x.js">x</a><img src="a.svg">'
+    )
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    loads = ['<script src="https://c.org/x.js"></script>', '<link rel="stylesheet" href="//d.org/x.css">']
+    (tmp_path / "page.html").write_text("".join(loads))
+    (tmp_path / "style.css").write_text("@import 'https://e.org/e.css'; p { background: url(https://f.org/f.png) }")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert [site for site in "abcdef" if f"{site}.org" in result.stdout] == ["c", "d", "e", "f"]
+
+
+def test_every_formula_of_an_op_becomes_mathml():
+    from xml.etree import ElementTree
+
+    pytest.importorskip("latex2mathml", reason="the extra docs writes formulas with it")
+    specification = importlib.util.spec_from_file_location("mathml", ROOT / "docs" / "_ext" / "mathml.py")
+    extension = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(extension)
+    formulas = [op.tex for op in OPS.values() if op.tex]
+    assert len(formulas) > 80
+    for tex in formulas:
+        assert ElementTree.fromstring(extension.mathml(tex, "inline")).tag.endswith("}math"), tex
+    with pytest.raises(ValueError, match=r"\\nosuch"):
+        extension.mathml(r"\nosuch{x}", "inline")

@@ -283,7 +283,7 @@ def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "
 
 
 def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
-    """d^2 / 2 for a difference |d| up to ``delta``, and delta (|d| - delta / 2) beyond: outliers pull no harder.
+    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers pull no harder.
 
     Args:
         prediction, target: tensors of one shape.
