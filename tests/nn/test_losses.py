@@ -66,7 +66,11 @@ def test_what_is_not_finite_where_a_target_is_ignored_spoils_nothing(rubbish, sm
     assert ts.nn.nll_loss(values, targets).item() == pytest.approx(-(values[0, 1] + values[2, 2]) / 2)
 
 
-@given(norm_type=st.sampled_from([0.5, 1.0, 2.0, 3.5, np.inf]), limit=st.floats(0, 9), seed=st.integers(0, 2**31))
+@given(
+    norm_type=st.sampled_from([0.5, 1, 1.0, 2.0, np.float32(2), 3.5, np.inf, "inf"]),
+    limit=st.floats(0, 9),
+    seed=st.integers(0, 2**31),
+)
 def test_every_norm_is_clipped_as_pytorch_does(norm_type, limit, seed):
     torch = oracle("torch")
     rng = np.random.default_rng(seed)
@@ -79,6 +83,20 @@ def test_every_norm_is_clipped_as_pytorch_does(norm_type, limit, seed):
     assert ts.nn.clip_grad_norm_(iter(ours), limit, norm_type) == pytest.approx(expected, rel=1e-12)
     for p, q in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-12)
+
+
+@given(
+    p=st.sampled_from([0.25, 1.0, 2.0, 3.5, 200.0, np.inf]), exponent=st.integers(-300, 300), seed=st.integers(0, 2**31)
+)
+def test_a_norm_keeps_its_digits_over_the_whole_range(p, exponent, seed):
+    """The norm is homogeneous: that of gradients 10^e times as large is 10^e times as large, though no power may be."""
+    gradient = np.random.default_rng(seed).standard_normal(5)
+    norms = []
+    for scale in (1.0, 10.0**exponent):
+        w = ts.tensor(np.zeros(5), requires_grad=True)
+        w.grad = ts.tensor(gradient * scale)
+        norms.append(ts.nn.clip_grad_norm_([w], np.inf, p) / scale)
+    assert norms[1] == pytest.approx(norms[0], rel=1e-12)
 
 
 @pytest.mark.parametrize("values", [[np.inf, 1.0], [np.nan, 1.0], [np.nan, np.inf], [-np.inf, 0.0]])
@@ -139,6 +157,12 @@ def test_an_exploding_float32_gradient_has_a_norm_though_its_squares_have_none()
     np.testing.assert_allclose(w.grad.numpy(), [0.6, 0.8], rtol=1e-6)
 
 
+def test_a_norm_beyond_all_numbers_is_infinite():
+    w = ts.tensor(np.zeros(1000), requires_grad=True)
+    w.grad = ts.tensor(np.ones(1000))
+    assert ts.nn.clip_grad_norm_([w], np.inf, 0.001) == np.inf
+
+
 def test_a_single_tensor_is_one_parameter():
     w = ts.tensor([3.0, 4.0], requires_grad=True)
     (w * w * 0.5).sum().backward()
@@ -170,7 +194,21 @@ def test_the_norm_has_its_root():
         (lambda: ts.nn.cross_entropy(1.0, [0]), ValueError, r"V >= 1 classes last, got \(\)"),
         (lambda: ts.nn.cross_entropy("ab", [0]), TypeError, "logits must be a tensor or an array of numbers"),
         (lambda: ts.nn.clip_grad_norm_([], -1.0), ValueError, "max_norm must not be negative, got -1.0"),
-        (lambda: ts.nn.clip_grad_norm_([], 1.0, 0), ValueError, "norm_type must be above 0, got 0"),
+        *(
+            (lambda p=p: ts.nn.clip_grad_norm_([], 1.0, p), ValueError, rf"norm_type must be above 0.*; got {p}")
+            for p in (0, -1, -0.5, -np.inf, np.nan)
+        ),
+        *(
+            (lambda p=p: ts.nn.clip_grad_norm_([], 1.0, p), TypeError, f"norm_type must be a number, got {p!r}")
+            for p in ("fro", "2", None, True, 2j)
+        ),
+        *(
+            (lambda x=x: ts.nn.clip_grad_norm_([], x), TypeError, f"max_norm must be a number, got {x!r}")
+            for x in ("1", None, True, 1j)
+        ),
+        (lambda: ts.nn.clip_grad_norm_([], np.nan), ValueError, "max_norm must not be negative, got nan"),
+        (lambda: ts.nn.clip_grad_norm_([], 1.0, 2.0, 1), TypeError, "error_if_nonfinite must be True or False, got 1"),
+        (lambda: ts.nn.clip_grad_value_([], "1"), TypeError, "clip_value must be a number, got '1'"),
         (lambda: ts.nn.clip_grad_value_([], -1.0), ValueError, "clip_value must not be negative, got -1.0"),
         (lambda: ts.nn.clip_grad_norm_(ts.nn.Linear(1, 1), 1.0), TypeError, r"a Linear; give its \.parameters\(\)"),
         (lambda: ts.nn.clip_grad_norm_([3.0], 1.0), TypeError, r"parameters\[0\] is of type float"),

@@ -34,8 +34,8 @@ class Cell(Kind, Module):
         """One step.
 
         Args:
-            x: (B, input_size).
-            state: h (B, H), or for an LSTM the pair (h, c); zeros if None.
+            x: (B, input_size), or (input_size,) for a single sequence.
+            state: h (B, H), or for an LSTM the pair (h, c), without B if x has none; zeros if None.
 
         Returns:
             The new state, shaped as ``state``.
@@ -44,19 +44,23 @@ class Cell(Kind, Module):
             ValueError, TypeError: for a shape or values that do not fit.
         """
         x = as_numbers(x, self.weight_ih, "x")
-        if x.ndim != 2 or x.shape[1] != self.input_size:
-            raise ValueError(f"x must have shape (B, {self.input_size}), got {x.shape}")
-        shape = (x.shape[0], self.hidden_size)
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            raise ValueError(f"x must have shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}")
+        single, shape = x.ndim == 1, (*x.shape[:-1], self.hidden_size)
         zeros = constant_like(self.weight_hh, np.zeros(shape))
         parts = (zeros,) * self.states if state is None else initial(state, self.weight_hh, self.states)
         for name, part in zip("hc", parts, strict=False):
             if part.shape != shape:
-                raise ValueError(f"state {name} must have shape {shape} (B, H), got {part.shape}")
-        z, bias_hh = self.weight_ih @ transpose(x), None
+                raise ValueError(
+                    f"state {name} must have shape {shape} ({'H' if single else 'B, H'}), got {part.shape}"
+                )
+        columns = [expand_dims(part, 1) if single else transpose(part) for part in (x, *parts)]
+        z, bias_hh = self.weight_ih @ columns[0], None
         if self.bias:
             bias_hh = expand_dims(self.bias_hh, 1)
             z = z + self.input_bias(expand_dims(self.bias_ih, 1), bias_hh)
-        after = tuple(map(transpose, self.step(z, tuple(map(transpose, parts)), self.weight_hh, bias_hh)))
+        after = self.step(z, tuple(columns[1:]), self.weight_hh, bias_hh)
+        after = tuple(part[:, 0] if single else transpose(part) for part in after)
         return after[0] if self.states == 1 else after
 
 

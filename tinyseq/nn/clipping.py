@@ -1,19 +1,26 @@
 """The clipping of gradients, by their joint norm or one by one."""
 
 import math
+import numbers
 import warnings
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
+from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
+
+SMALLEST = 1e-280  # a sum of powers below it may have lost some to underflow
 
 
 def clip_grad_norm_(
-    parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+    parameters: Iterable[Tensor] | Tensor,
+    max_norm: float,
+    norm_type: float | Literal["inf"] = 2.0,
+    error_if_nonfinite: bool = False,
 ) -> float:
     """Scale all gradients down together so that their joint norm is at most ``max_norm``.
 
@@ -23,7 +30,7 @@ def clip_grad_norm_(
     Args:
         parameters: tensors whose ``.grad`` is to be clipped, or a single one; those without one are passed over.
         max_norm: the threshold; infinity measures without clipping.
-        norm_type: the p of the p-norm; ``math.inf`` for the largest absolute value.
+        norm_type: the p of the p-norm, above 0; ``math.inf`` or ``"inf"`` for the largest absolute value.
         error_if_nonfinite: raise an error if the norm is NaN or infinite. Without it, a norm that is NaN makes every
             gradient NaN, and an infinite one makes zeros and NaNs, as in PyTorch.
 
@@ -32,7 +39,7 @@ def clip_grad_norm_(
 
     Raises:
         ValueError: ``max_norm`` is negative, or ``norm_type`` is not positive.
-        TypeError: ``parameters`` are no tensors.
+        TypeError: ``parameters`` are no tensors, or a setting is no number.
         RuntimeError: the norm is not finite, and that shall be an error; the gradients are as they were.
 
     Source: Pascanu, Mikolov and Bengio (2013).
@@ -46,33 +53,72 @@ def clip_grad_norm_(
         >>> w.grad.numpy().round(3)
         array([0.6, 0.8])
     """
-    if not max_norm >= 0:
-        raise ValueError(f"max_norm must not be negative, got {max_norm}")
-    if not norm_type > 0:
-        raise ValueError(f"norm_type must be above 0, got {norm_type}")
+    check_flags(error_if_nonfinite=error_if_nonfinite)
+    max_norm = _limit("max_norm", max_norm)
+    p = math.inf if norm_type == "inf" else _number("norm_type", norm_type)
+    if not p > 0:
+        raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, for a norm; got {norm_type}")
     gradients = [(p, p.grad) for p in _each(parameters) if p.grad is not None]
-    norm = _norm([g._array for _, g in gradients], norm_type)
+    norm = _norm([g._array for _, g in gradients], p)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"the norm of the gradients is {norm}; lower the learning rate, or look where it comes from")
     scale = max_norm / (norm + 1e-6)
     if not (scale >= 1 or max_norm == math.inf):
         with np.errstate(invalid="ignore"):  # zero times infinity
-            for p, g in gradients:
-                p.grad = g * scale
+            for parameter, g in gradients:
+                parameter.grad = g * scale
     return norm
 
 
 def _norm(arrays: list[Any], p: float) -> float:
     """The p-norm of some arrays as one vector."""
+    if p == math.inf:
+        return _largest(arrays)
+    total = _sum_of_powers(arrays, p, 1.0)
+    if SMALLEST < total < math.inf:
+        return _root(total, p)
+    top = _largest(arrays)  # powers that left the range of numbers stay in it beside the largest element
+    if not 0 < top < math.inf:
+        return top
+    return top * _root(_sum_of_powers(arrays, p, top), p)
+
+
+def _root(total: float, p: float) -> float:
+    with np.errstate(over="ignore"):  # a root of less than 1 is a power, which may be beyond all numbers
+        return float(np.float64(total) ** (1 / p))
+
+
+def _largest(arrays: list[Any]) -> float:
+    """The largest absolute value; NaN if there is one, and 0 where there is nothing."""
+    found = [float(xp.max(xp.abs(array))) for array in arrays if array.size for xp in [namespace_of(array)]]
+    return float(np.max(found, initial=0.0))
+
+
+def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
+    """The sum of |x / unit| ** p over all elements; infinite where it is beyond all numbers."""
     total = 0.0
-    for array in arrays:
-        xp = namespace_of(array)
-        wide = xp.abs(xp.astype(array, xp.float64))  # the squares of an exploding float32 gradient are beyond float32
-        if wide.size and p == math.inf:
-            total = float(np.maximum(total, float(xp.max(wide))))  # NaN stays NaN
-        elif wide.size:
+    with np.errstate(over="ignore"):
+        for array in arrays:
+            xp = namespace_of(array)
+            wide = xp.abs(
+                xp.astype(array, xp.float64)
+            )  # the squares of an exploding float32 gradient are beyond float32
+            wide = wide if unit == 1 else wide / unit
             total += float(xp.sum(wide * wide if p == 2 else wide**p))
-    return total if p == math.inf else total ** (1 / p)
+    return total
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool | str) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def _limit(name: str, value: Any) -> float:
+    limit = _number(name, value)
+    if not limit >= 0:
+        raise ValueError(f"{name} must not be negative, got {value}")
+    return limit
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
@@ -84,7 +130,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
     Raises:
         ValueError: ``clip_value`` is negative.
-        TypeError: ``parameters`` are no tensors.
+        TypeError: ``parameters`` are no tensors, or ``clip_value`` is no number.
 
     Example:
         >>> import tinyseq as ts
@@ -94,8 +140,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
         >>> w.grad.numpy()
         array([1. , 0.5])
     """
-    if not clip_value >= 0:
-        raise ValueError(f"clip_value must not be negative, got {clip_value}")
+    clip_value = _limit("clip_value", clip_value)
     for p in _each(parameters):
         if p.grad is not None:
             p.grad = p.grad.clip(low=-clip_value, high=clip_value)
