@@ -111,6 +111,47 @@ def test_a_hook_that_changes_the_shape_and_a_hook_on_a_constant():
     raises(RuntimeError, "a hook needs a tensor with requires_grad=True", ts.ones(2).register_hook, print)
 
 
+# -- hooks -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", ["leaf", "result", "output"])
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_hook_may_return_any_numbers_and_keeps_the_type_of_the_gradient(place, create_graph):
+    arrays = (np.array([3.0, 4.0]), [3, 4], np.array([3, 4]), (3.0, 4.0))
+    for answer in (ts.tensor([3.0, 4.0]), *(() if create_graph else arrays)):
+        x = ts.tensor([1.0, 2.0], dtype="float32", requires_grad=True)
+        y = ts.unbind(ts.stack([x, x]))[0] if place == "output" else x if place == "leaf" else x * np.float32(1)
+        y.register_hook(lambda g, answer=answer: answer)
+        g = ts.grad((y * y).sum(), x, create_graph=create_graph)
+        assert g.tolist() == [3.0, 4.0]
+        assert g.dtype == np.float32
+
+
+def test_a_hook_that_returns_what_is_no_gradient_is_refused():
+    x = leaf([1.0, 2.0])
+    for answer, error, text in (
+        ("abc", TypeError, r"a hook on Leaf\(.*must return a tensor or None: expected numbers, got str"),
+        (True, ValueError, r"returned shape \(\) for a gradient of shape \(2,\)"),
+        (0.0, ValueError, r"returned shape \(\) for a gradient of shape \(2,\)"),
+        (np.ones(3), ValueError, r"returned shape \(3,\) for a gradient of shape \(2,\)"),
+        (ts.tensor(array_api_strict.asarray([1.0, 2.0])), TypeError, "returned a tensor of .* for a gradient of"),
+    ):
+        remove = x.register_hook(lambda g, answer=answer: answer)
+        raises(error, text, (x * x).sum().backward)
+        assert x.grad is None
+        remove()
+    y = leaf([1.0, 2.0])
+    y.register_hook(lambda g: 2.0 * g.detach().numpy())
+    raises(
+        TypeError,
+        "cannot be differentiated again; compute with the tensor",
+        ts.grad,
+        (y**3).sum(),
+        y,
+        create_graph=True,
+    )
+
+
 # -- leaves ------------------------------------------------------------------------------------------------------------
 
 

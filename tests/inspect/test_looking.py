@@ -7,9 +7,29 @@ from loops import layer, normal
 import tinyseq as ts
 
 
-def test_looking_changes_nothing():
+def looks(net, x, output, loss):
+    """Every question that is asked of a graph."""
+    return {
+        "grad_by_step": lambda: ts.inspect.grad_by_step(loss, net.weight_hh_l0),
+        "grad_by_lag": lambda: ts.inspect.grad_by_lag([loss], net.weight_hh_l1),
+        "gradient_flow": lambda: ts.inspect.gradient_flow(loss),
+        "jacobian_norms": lambda: ts.inspect.jacobian_norms(output[1], output[5]),
+        "saved_memory": lambda: ts.inspect.saved_memory(loss),
+        "explain": lambda: ts.inspect.explain(loss, net.weight_hh_l0),
+        "gate_values": lambda: ts.inspect.gate_values(output),
+        "influence": lambda: ts.inspect.influence([output[t].sum() for t in range(6)], x),
+        "graph": lambda: ts.viz.graph(loss, gradients=True, values=True)._tell(),  # what a page is made of
+        "flat": lambda: ts.viz.graph(loss, view="flat", gradients=True)._tell(),
+    }
+
+
+def stacked():
     net = layer("LSTM", 2, 3, 2)
-    x = ts.tensor(normal(0, 6, 2, 2), requires_grad=True)
+    return net, ts.tensor(normal(0, 6, 2, 2), requires_grad=True)
+
+
+def test_looking_changes_nothing():
+    net, x = stacked()
     (net(x)[0].sum() * 2).backward()
     plain = [p.grad.numpy() for p in net.parameters()]
     net.zero_grad()
@@ -17,19 +37,38 @@ def test_looking_changes_nothing():
     output, _ = net(x)
     loss = output.sum() * 2
     for _ in range(2):
-        ts.inspect.grad_by_step(loss, net.weight_hh_l0)
-        ts.inspect.grad_by_lag([loss], net.weight_hh_l1)
-        ts.inspect.gradient_flow(loss)
-        ts.inspect.jacobian_norms(output[1], output[5])
-        ts.inspect.saved_memory(loss)
-        ts.inspect.explain(loss, net.weight_hh_l0)
-        ts.inspect.gate_values(output)
-        ts.inspect.influence([output[t].sum() for t in range(6)], x)
-        ts.viz.graph(loss, gradients=True, values=True)._tell()  # what a page is made of
+        for look in looks(net, x, output, loss).values():
+            look()
     assert all(p.grad is None for p in [*net.parameters(), x])
     loss.backward()
     for before, p in zip(plain, net.parameters(), strict=True):
         assert (before == p.grad.numpy()).all()
+
+
+def test_looking_calls_no_hook_and_backward_does():
+    """Hooks on leaves, on results and on one of several outputs; the answers are those without them."""
+    net, x = stacked()
+    called = []
+
+    def graph(hooked):
+        h = x * 1.0
+        steps = ts.unbind(h)
+        output, _ = net(ts.stack(steps))
+        loss = output.sum() * 2
+        for name, tensor in {"result": h, "outputs": steps[2], "loss": loss, "states": output}.items():
+            if hooked:
+                tensor.register_hook(lambda g, name=name: called.append(name) or 1e6 * g)
+        return output, loss
+
+    plain = {name: repr(look()) for name, look in looks(net, x, *graph(False)).items()}
+    for name, leaf in {"weight": net.weight_hh_l0, "other": net.weight_hh_l1, "x": x}.items():
+        leaf.register_hook(lambda g, name=name: called.append(name) or -g)
+    output, loss = graph(True)
+    for name, look in looks(net, x, output, loss).items():
+        assert repr(look()) == plain[name], name
+        assert called == [], name
+    loss.backward()
+    assert set(called) == {"result", "outputs", "loss", "states", "weight", "other", "x"}
 
 
 def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():

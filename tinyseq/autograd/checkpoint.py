@@ -135,4 +135,4 @@ CHECKPOINT = Op(
     tex=r"\bar x = \text{by running again}",
     module=__name__,
 )
-CHECKPOINT.saves_arrays = True  # it reads the leaves again, so an update in between is an error
+CHECKPOINT.saved_inputs = frozenset(CHECKPOINT.inputs)  # it reads the leaves again, so an update in between is an error

@@ -1,5 +1,6 @@
 """What is known about an op: its value, its rules, and what its tests and drawings need."""
 
+import ast
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -115,6 +116,7 @@ class Op:
         analytic: bool = True,
         calls: str = "elementwise",
         reference: Callable[..., Any] | None = None,
+        reads: tuple[str, ...] | None = None,
     ) -> None:
         if isinstance(forward, str):
             forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
@@ -142,10 +144,35 @@ class Op:
         self.save: Callable[..., tuple[Any, ...]] = eval(
             f"lambda {', '.join(arguments)}: ({''.join(f'{part}, ' for part in saves)})"
         )
-        self.saves_arrays = any(part in self.inputs for part in saves)
+        saved = frozenset(name for part in saves for name in _values_in(part) if name in self.inputs)
+        self.saved_inputs = saved
+        self.read_by = (saved,) * len(self.inputs) if reads is None else tuple(frozenset(r.split()) for r in reads)
+
+    def reads(self, rule: int, i: int) -> bool:
+        """Whether the rule of one argument reads the values of the i-th."""
+        if self.variadic:
+            return bool(self.saved_inputs)
+        return self.inputs[i] in self.read_by[rule]
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+def _values_in(save: str) -> set[str]:
+    """The names in a save whose values it keeps, and not only their shape or type."""
+    tree = ast.parse(save, mode="eval")
+    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _ABOUT}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in described]
+    loops = [(each.target, each.iter) for each in ast.walk(tree) if isinstance(each, ast.comprehension)]
+    read = {node.id for node in names if not any(node in pair for pair in loops)}
+    return read | {source.id for target, source in loops if isinstance(source, ast.Name) and _name(target) in read}
+
+
+def _name(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+_ABOUT = ("shape", "ndim", "dtype", "size")
 
 
 class Kernels(dict[type, Callable[..., Array]]):

@@ -66,6 +66,7 @@ def op(
     analytic: bool = True,
     calls: str = "elementwise",
     reference: Callable[..., Any] | None = None,
+    reads: tuple[str, ...] | None = None,
     doc: str = "",
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
@@ -93,6 +94,8 @@ def op(
         analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
         calls: the family of random calls that tests make (``tinyseq.testing.calls``).
         reference: an independent NumPy function with the same value, for the tests.
+        reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
+            An update of a leaf that a rule reads, before the rule runs, is an error.
         doc: the docstring of the public function.
 
     Example:
@@ -120,6 +123,7 @@ def op(
         analytic=analytic,
         calls=calls,
         reference=reference,
+        reads=reads,
     )
     if name in OPS:
         forget(name)

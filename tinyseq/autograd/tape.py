@@ -144,6 +144,7 @@ def walk(
     create_graph: bool = False,
     retain_graph: bool = False,
     watched: bool = False,
+    hooks: bool = True,
 ) -> Iterator[tuple[Node, Any, list[tuple[Parent, Any]]]]:
     """Carry gradients from the roots to the leaves.
 
@@ -158,6 +159,7 @@ def walk(
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
         watched: yield the visits; otherwise the generator runs through without a stop.
+        hooks: call the users' hooks, which whoever only looks must not.
 
     Yields:
         The fields of a `Visit`, for each node, newest first.
@@ -174,8 +176,8 @@ def walk(
             continue
         op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
         if op.outputs:
-            g = _gathered(node, gradients, wanted, g, put_off)
-        if node.hooks:
+            g = _gathered(node, gradients, wanted, g, put_off, hooks)
+        if hooks and node.hooks:
             g = _hooked(node, g)
         if wanted and node in wanted:
             gradients[node] = g
@@ -190,7 +192,7 @@ def walk(
         for i, parent in enumerate(edges):
             if parent is None:
                 continue
-            if parent.mutated > node.seq and op.saves_arrays:
+            if parent.mutated > node.seq and _reads(node, i, useful):
                 raise _mutated(node, i)
             if useful is not None and parent not in useful:
                 continue
@@ -225,7 +227,7 @@ def walk(
         _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
     for parent in list(gradients):
         if type(parent) is Leaf and ends is None:
-            if parent.hooks:
+            if hooks and parent.hooks:
                 gradients[parent] = _hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
 
@@ -296,13 +298,18 @@ def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
 
 
 def _gathered(
-    node: Node, gradients: Gradients, wanted: Set[Parent] | None, found: dict[Output, Any], put_off: Iterable[Uses]
+    node: Node,
+    gradients: Gradients,
+    wanted: Set[Parent] | None,
+    found: dict[Output, Any],
+    put_off: Iterable[Uses],
+    hooks: bool,
 ) -> Arrived:
     """The gradients of a node's outputs, in order, None where none arrived."""
     slots = Arrived([None] * len(node.shape))
     slots.put_off = put_off
     for output, g in found.items():
-        slots[output.index] = _hooked(output, g) if output.hooks else g
+        slots[output.index] = _hooked(output, g) if hooks and output.hooks else g
         if wanted and output in wanted:
             gradients[output] = slots[output.index]
     return slots
@@ -336,11 +343,26 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
 def _hooked(parent: Parent, g: Any) -> Any:
     """A gradient after the hooks set on its tensor."""
     for hook in list((parent.hooks or {}).values()):
-        new = hook(_tensor(g))
-        if new is not None:
-            if new.shape != g.shape:
-                raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
-            g = new if isinstance(g, Tensor) else new._array
+        given = _tensor(g)
+        new = hook(given)
+        if new is None:
+            continue
+        if not isinstance(new, Tensor):
+            if given.node is not None:
+                raise TypeError(
+                    f"a hook on {parent!r} returned {type(new).__name__}, through which this gradient cannot be "
+                    "differentiated again; compute with the tensor that the hook is given"
+                )
+            try:
+                new = constant(new, type(given._array))
+            except TypeError as error:
+                raise TypeError(f"a hook on {parent!r} must return a tensor or None: {error}") from error
+        if new.shape != g.shape:
+            raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
+        if type(new._array) is not type(given._array):
+            raise TypeError(f"a hook on {parent!r} returned a tensor of {new.device} for a gradient of {given.device}")
+        new = new if new.dtype == given.dtype else new.to(given.dtype)
+        g = new if isinstance(g, Tensor) else new._array
     return g
 
 
@@ -365,6 +387,12 @@ def _tensor(g: Any) -> Tensor:
     if isinstance(g, Tensor):
         return g
     return Tensor(g if type(g) in NAMESPACES else namespace_of(g).asarray(g))
+
+
+def _reads(node: Node, i: int, useful: Set[Parent] | None) -> bool:
+    """Whether a rule that is going to run reads an argument's saved values."""
+    wanted = (edge is not None and (useful is None or edge in useful) for edge in node.edges)
+    return any(node.op.reads(rule, i) for rule, runs in enumerate(wanted) if runs)
 
 
 def _freed(node: Node) -> RuntimeError:

@@ -27,7 +27,7 @@ def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:
 
 
 def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) -> Iterator[Visit]:
-    """Walk backward from several places at once; saved values stay, and no ``.grad`` is touched.
+    """Walk backward from several places at once; saved values stay, no ``.grad`` is touched, and no hook is called.
 
     Args:
         seeds: where to start, and the gradients there.
@@ -39,7 +39,7 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
             gradients.setdefault(parent.node, {})[parent] = g
         else:
             gradients[parent] = g
-    for visit in walk(gradients, list(seeds), {}, useful=through, retain_graph=True, watched=True):
+    for visit in walk(gradients, list(seeds), {}, useful=through, retain_graph=True, watched=True, hooks=False):
         yield Visit(*visit)
 
 

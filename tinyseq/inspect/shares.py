@@ -121,7 +121,7 @@ def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
     shared = {output.node for output, steps in readers.items() if len(steps) > 1}
     found: dict[Node, dict[Output, int]] = defaultdict(dict)
     for output, steps in readers.items():
-        if output.node not in shared and not (output.hooks or output.node.hooks):
+        if output.node not in shared:
             found[output.node][output] = steps[0]
     return found
 
@@ -129,8 +129,8 @@ def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
 def _argument_axes(node: Node, axis: int) -> Axes | None:
     """The axis of each argument that runs along an axis of the result; None where the steps mix, or might."""
     op = node.op
-    if node.hooks or not op.module.startswith("tinyseq."):
-        return None  # hooks see whole gradients, and an op's family may say little about what users declare
+    if not op.module.startswith("tinyseq."):
+        return None  # an op's family may say little about what users declare
     shapes = [None if edge is None else edge.shape for edge in node.edges]
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if part in op.inputs and is_array(value):

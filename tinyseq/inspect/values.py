@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import ancestors
-from tinyseq.autograd.tape import grad
+from tinyseq.autograd.graph import Parent, ancestors
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.backend import to_numpy
-from tinyseq.inspect.paths import steps_of
+from tinyseq.backend import Array, to_numpy
+from tinyseq.inspect.paths import add, leading_to, ones, steps_of, visits
 from tinyseq.inspect.states import loops, prefixes
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -70,7 +69,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
 
     Raises:
         ValueError: if there are no outputs.
-        RuntimeError: as `tinyseq.grad`.
+        RuntimeError: an output or the inputs have no graph, or ``backward()`` has freed it.
 
     Example:
         >>> import tinyseq as ts
@@ -81,9 +80,20 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
     """
     if not outputs:
         raise ValueError("outputs must hold at least one number")
-    rows = []
+    target, rows = as_node(inputs), []
     for output in outputs:
-        slope = grad(output, inputs, retain_graph=True, allow_unused=True)
-        flat = np.zeros((inputs.shape[0], 1)) if slope is None else slope.numpy().reshape(inputs.shape[0], -1)
+        slope = _slope(output, target)
+        flat = np.zeros((inputs.shape[0], 1)) if slope is None else to_numpy(slope).reshape(inputs.shape[0], -1)
         rows.append(np.linalg.norm(flat, axis=1))
     return np.stack(rows)
+
+
+def _slope(output: Tensor, target: Parent) -> Array | None:
+    """The gradient of one number at one place of its graph."""
+    seeds = ones(output)
+    sums = {parent: g for parent, g in seeds.items() if parent is target}
+    for visit in visits(seeds, leading_to(target, ancestors(list(seeds)))):
+        for parent, g in visit.contributions:
+            if parent is target:
+                add(sums, parent, g)
+    return sums.get(target)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, ancestors, owner
-from tinyseq.autograd.tape import trace_backward
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
+from tinyseq.inspect.paths import add, ones, visits
 
 Shape = tuple[int, ...]
 Source = tuple[int, int]  # a vertex's id, and which of its outputs
@@ -156,17 +156,14 @@ def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], d
 
 def _gradients(result: Tensor, ids: Mapping[Leaf | Node, int]) -> dict[Source, Array]:
     """The gradient of every value, the leaves' own ``.grad`` left as they were."""
-    leaves = [item for item in ids if isinstance(item, Leaf)]
-    before = [leaf.grad for leaf in leaves]
     found: dict[Source, Array] = {}
-    try:
-        for leaf in leaves:
-            leaf.grad = None
-        for node, upstream, _ in trace_backward(result, retain_graph=True):
-            parts = upstream if node.op.outputs else [upstream]
-            found.update({(ids[node], i): part for i, part in enumerate(parts) if part is not None})
-        found.update({(ids[leaf], 0): leaf.grad._array for leaf in leaves if leaf.grad is not None})
-    finally:
-        for leaf, grad in zip(leaves, before, strict=True):
-            leaf.grad = grad
+    seeds = ones(result)
+    sums = {parent: g for parent, g in seeds.items() if isinstance(parent, Leaf)}
+    for node, upstream, contributions in visits(seeds):
+        parts = upstream if node.op.outputs else [upstream]
+        found.update({(ids[node], i): part for i, part in enumerate(parts) if part is not None})
+        for parent, g in contributions:
+            if isinstance(parent, Leaf):
+                add(sums, parent, g)
+    found.update({(ids[leaf], 0): g for leaf, g in sums.items()})
     return found

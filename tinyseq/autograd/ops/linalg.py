@@ -94,6 +94,7 @@ matmul = op(
     forward="matmul",
     saves=("x", "y"),
     vjp=(Summed(_left, _left_one), Summed(_right, _right_one)),
+    reads=("y", "x"),
     broadcasts=True,
     tex=r"\bar x = \bar z\,y^\top,\quad \bar y = x^\top \bar z",
     calls="matmul",

@@ -144,6 +144,7 @@ copysign = op(
     forward="copysign",
     saves=("x", "out"),
     vjp=(lambda xp, g, x, z: g * (xp.sign(x) * xp.sign(z)), lambda xp, g, x, z: xp.zeros_like(g)),
+    reads=("x", ""),
     broadcasts=True,
     tex=r"\bar x = \bar z \operatorname{sign}(x) \operatorname{sign}(z),\quad \bar y = 0",
     domain=NONZERO,
