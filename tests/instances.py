@@ -153,6 +153,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "scope": [lambda: ts.scope("encoder")],
     "step": [lambda: ts.step(3)],
     # errors
+    "AnotherRun": [lambda: ts.train.AnotherRun("run.safetensors: a checkpoint of another run")],
     "AnomalyError": [lambda: ts.autograd.anomaly.AnomalyError("forward: log made 1 of 2 values not finite")],
     "ContractError": [lambda: ts.testing.ContractError("the rule is wrong")],
     "DataError": [lambda: error_of(lambda: ts.data.two_column.parse("the\tDT\ncat"))],

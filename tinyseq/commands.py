@@ -110,7 +110,16 @@ def lm_train(
         model = WindowLM(letters, context, hidden)
     else:
         raise ValueError("--cell, --layers and --dropout are of recurrent models; leave them out, or --context")
-    reports = model.fit(learnt, steps=steps, window=window, batch=batch, lr=lr, checkpoint=checkpoint, every=every)
+    reports = model.fit(
+        learnt,
+        steps=steps,
+        window=window,
+        batch=batch,
+        lr=lr,
+        checkpoint=checkpoint,
+        every=every,
+        depends_on={"seed": seed},
+    )
     taken = list(progress(reports, steps, _named(paths)))
     model.save(out)
     if taken:

@@ -109,7 +109,7 @@ def test_the_checkpoint_has_everything(tmp_path):
     arrays, metadata = load_with_metadata(tmp_path / "run.safetensors")
     assert metadata["step"] == 4
     assert metadata["random"]["bit_generator"] == "PCG64"
-    assert {"0.Noisy/linear.weight", "2.Adam/0.mean", "2.Adam/0.square", "4.Validation/best.linear.bias"} <= set(arrays)
+    assert {"0.Noisy/linear.weight", "2.Adam/0.mean", "2.Adam/0.square", "Validation/best.linear.bias"} <= set(arrays)
     assert metadata["parts"]["2.Adam"]["0.step"] == 4
 
 

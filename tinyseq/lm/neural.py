@@ -60,6 +60,7 @@ class NeuralLM(Module):
         clip: float = 1.0,
         checkpoint: str | Path | None = None,
         every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
     ) -> Iterator[Report]:
         """Learn a text by truncated backpropagation through time, one step for each report that is read.
 
@@ -75,6 +76,7 @@ class NeuralLM(Module):
             clip: the largest norm of the gradient.
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
+            depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
 
         Returns:
             An iterator of a `Report` for each step. Reading it is what trains: ``for report in model.fit(...): pass``.
@@ -84,11 +86,13 @@ class NeuralLM(Module):
         """
         steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
         every = whole("every", every)
-        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=min(batch, len(text) - 1))
+        ids = _ids(self.vocabulary, text)
+        windows = Windows(ids, steps=window, batch=min(batch, len(text) - 1))
         optimizer = Adam(self.parameters(), lr=lr)
         schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()
-        kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every)
+        depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
+        kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on)
         task = Reading(self, windows)
         return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
 

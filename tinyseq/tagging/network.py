@@ -118,6 +118,7 @@ class RNNTagger(Tagger):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
     ) -> Self:
         """Learn from sentences of (word, tag) pairs.
 
@@ -126,6 +127,7 @@ class RNNTagger(Tagger):
             callbacks: called with a `Report` after each step.
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
+            depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
 
         Raises:
             ValueError: there is no word, or something is no pair of strings, with its place.
@@ -142,6 +144,9 @@ class RNNTagger(Tagger):
         )
         task = Reading(network, [sentence for sentence in kept if sentence], self.settings["batch"])
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
+        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # which may be added
+        depends_on = {"sentences": kept, **settings, **(depends_on or {})}
+        saved = None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on)
         reports = train(
             task,
             Adam(network.parameters(), lr=lr),
@@ -149,7 +154,7 @@ class RNNTagger(Tagger):
             clip=5.0,
             schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
             callbacks=callbacks,
-            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, network, every=every),
+            checkpoint=saved,
         )
         for _ in reports:
             pass

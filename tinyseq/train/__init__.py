@@ -2,13 +2,14 @@
 
 from tinyseq.optim.schedules import warm_up_cosine
 from tinyseq.train.bar import progress
-from tinyseq.train.checkpoint import Checkpoint
+from tinyseq.train.checkpoint import AnotherRun, Checkpoint
 from tinyseq.train.log import Log
 from tinyseq.train.loop import Callback, Loss, Report, Task, train
 from tinyseq.train.nonfinite import NonFiniteLoss
 from tinyseq.train.validation import Validation
 
 __all__ = [
+    "AnotherRun",
     "Callback",
     "Checkpoint",
     "Log",

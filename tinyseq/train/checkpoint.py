@@ -1,7 +1,7 @@
 """Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,14 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
 from tinyseq.nn.module import Module
+from tinyseq.train.fingerprint import differences
 from tinyseq.train.state import Snapshot, Stateful, random_state, set_random_state
 
 KIND = "tinyseq.train.Checkpoint"
+
+
+class AnotherRun(ModelFileError):
+    """A checkpoint of a run that depends on something else; the message names what differs, and both values."""
 
 
 class Checkpoint:
@@ -26,6 +31,8 @@ class Checkpoint:
         path: the file.
         model: what is trained.
         every: steps between two savings; the last step is always saved.
+        depends_on: what else the run depends on, by name, such as ``{"text": text, "window": 64, "seed": 0}``. Of all
+            that is long a checksum is kept. The model, the optimiser, the schedule and the clipping need not be named.
 
     Raises:
         ValueError, TypeError: ``every`` is no whole number from 1 upwards.
@@ -44,12 +51,16 @@ class Checkpoint:
         ([1, 2], [3, 4, 5])
     """
 
-    def __init__(self, path: str | Path, model: Module, *, every: int = 100) -> None:
+    def __init__(
+        self, path: str | Path, model: Module, *, every: int = 100, depends_on: Mapping[str, Any] | None = None
+    ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a module, whose weights are saved, got {type(model).__name__}")
         self.path = Path(path)
         self.model = model
         self.every = whole("every", every)
+        self.depends_on = dict(depends_on or {})
+        self._run: dict[str, Any] = {}
 
     def after(self, step: int, parts: Sequence[object], *, stopped: bool, at_once: bool) -> None:
         """Save the run if it is time to.
@@ -74,7 +85,8 @@ class Checkpoint:
                     arrays[f"{name}/{key}"] = np.asarray(value.numpy() if isinstance(value, Tensor) else value)
                 else:
                     plain[name][key] = value
-        metadata = {"kind": KIND, "step": step, "stopped": stopped, "random": random_state(), "parts": plain}
+        metadata = {"kind": KIND, "step": step, "stopped": stopped, "random": random_state()}
+        metadata |= {"run": self._run, "parts": plain}
         try:
             io.save(arrays, self.path, metadata)
         except TypeError:
@@ -83,12 +95,13 @@ class Checkpoint:
                     _check_plain(part, key, value)
             raise
 
-    def restore(self, parts: Sequence[object], steps: int) -> int:
+    def restore(self, parts: Sequence[object], steps: int, run: Mapping[str, Any]) -> int:
         """Go back to what was saved, if there is a file.
 
         Args:
             parts: as for `after`.
             steps: how many steps the run shall have.
+            run: what the run depends on, as `fingerprint.of_run` gives it; the file must be of the same run.
 
         Returns:
             The step to go on from; ``steps`` if the run was stopped early.
@@ -96,6 +109,7 @@ class Checkpoint:
         Raises:
             ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
         """
+        self._run = dict(run)
         io.remove_unfinished(self.path)
         if not self.path.exists():
             return 0
@@ -104,27 +118,50 @@ class Checkpoint:
         before = Snapshot(*named.values())
         try:
             states = _states(arrays, metadata["parts"])
-            if states.keys() != named.keys():
-                raise ValueError(f"it holds {', '.join(states)}, but the run has {', '.join(named)}")
+            held, wanted = ([name for name in names if name[0] in "0123"] for names in (states, named))
+            if held != wanted:
+                raise ValueError(f"it holds {', '.join(held)}, but the run has {', '.join(wanted)}")
+            self._require_same(metadata["run"], states)
             step, stopped = metadata["step"], metadata["stopped"]
             if type(step) is not int or step < 0 or type(stopped) is not bool:
                 raise ValueError(f"its step is {step!r} and stopped {stopped!r}; expected a number of steps and a bool")
             position = steps if stopped else step
             set_random_state(metadata["random"])
             for name, part in named.items():
-                part.load_state_dict(states[name])
+                if name in states:  # what watches a run may come later, and go
+                    part.load_state_dict(states[name])
+        except AnotherRun:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             before.restore()
             raise ModelFileError(f"{self.path}: no checkpoint of this run ({error}); nothing was changed") from error
         return position
 
+    def _require_same(self, saved: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
+        """Refuse the checkpoint of another run.
+
+        A rate may also be what it was when the run was saved, as of an optimiser that has been through it all.
+        """
+        now = self._run
+        if now.get("optimizer.lr") in [state["lr"] for state in states.values() if "lr" in state]:
+            now = {**now, "optimizer.lr": saved.get("optimizer.lr")}
+        if unlike := differences(saved, now):
+            raise AnotherRun(
+                f"{self.path}: a checkpoint of another run: {'; '.join(unlike)}. Give this run a checkpoint of its "
+                "own, or delete the file to begin anew; nothing was changed"
+            )
+        self._run = saved
+
     def _named(self, parts: Sequence[object]) -> dict[str, Stateful]:
-        """The parts that have a state, each with a name of its own."""
-        return {
-            f"{i}.{type(part).__name__}": part
-            for i, part in enumerate([self.model, *parts])
-            if isinstance(part, Stateful)
-        }
+        """The parts that have a state: model, task, optimiser and schedule, and then whatever watches them, by name."""
+        named: dict[str, Stateful] = {}
+        for i, part in enumerate([self.model, *parts]):
+            if isinstance(part, Stateful):
+                kind = type(part).__name__
+                name = f"{i}.{kind}" if i < 4 else kind
+                count = sum(other.partition("#")[0] == name for other in named)
+                named[f"{name}#{count + 1}" if count else name] = part
+        return named
 
 
 def _check_plain(part: object, key: str, value: object) -> None:

@@ -17,6 +17,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
 from tinyseq.train.checkpoint import Checkpoint
+from tinyseq.train.fingerprint import of_run
 from tinyseq.train.interrupt import HeldBack
 from tinyseq.train.nonfinite import failure
 from tinyseq.train.state import Snapshot
@@ -110,7 +111,8 @@ def train(
         TypeError, ValueError: an argument is of another kind, or the task gives no `Loss` of one number; the message
             says what was found and expected.
         NonFiniteLoss: a loss or a gradient is not finite; nothing has been updated by that step.
-        ModelFileError: the checkpoint is damaged, or of another run; nothing has been changed.
+        ModelFileError: the checkpoint is damaged, or of another run: another model, optimiser, schedule, clipping, or
+            something that the checkpoint ``depends_on``; nothing has been changed. More steps are no other run.
 
     Example:
         >>> import tinyseq as ts
@@ -160,7 +162,10 @@ def _reports(
 ) -> Generator[Report]:
     """The run itself."""
     parts = [task, optimizer, schedule, validation, *callbacks]
-    first = 0 if checkpoint is None else checkpoint.restore(parts, steps)
+    first = 0
+    if checkpoint is not None:
+        run = of_run(checkpoint.model, optimizer, schedule, clip, checkpoint.depends_on)
+        first = checkpoint.restore(parts, steps, run)
     start, tokens = time.perf_counter(), 0
     with HeldBack(wanted=checkpoint is not None) as interrupt:
         for step in range(first, steps):
