@@ -19,7 +19,19 @@ KIND = "tinyseq.train.Checkpoint"
 
 
 class AnotherRun(ModelFileError):
-    """A checkpoint of a run that depends on something else; the message names what differs, and both values."""
+    """A checkpoint of a run that depends on something else; the message names what differs, and both values.
+
+    Example:
+        >>> import tempfile, tinyseq as ts
+        >>> model = ts.lm.RNNLM("helo", hidden_size=4)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = list(model.fit("hello", steps=2, window=4, checkpoint=f"{folder}/run"))
+        ...     try:
+        ...         next(model.fit("hello", steps=4, window=3, checkpoint=f"{folder}/run"))
+        ...     except AnotherRun as error:
+        ...         print(str(error).split(": ")[2].split(".")[0])
+        window was 4, now 3
+    """
 
 
 class Checkpoint:
