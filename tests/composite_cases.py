@@ -115,6 +115,18 @@ MORE = [
     *(same("inner", *s) for s in (((3,), (3,)), ((2, 3), (4, 3)), ((), (2,)), ((2, 3), (3,)))),
     same("vdot", (2, 3), (3, 2)),
     *(same("cross", *s, axis=a) for s, a in ((((3,), (2, 3)), -1), (((3, 2), (3, 2)), 0), (((2, 3, 1), (2, 3, 2)), 1))),
+    # matrices
+    *(
+        Case(
+            "matrix_power",
+            lambda x, n=n: ts.matrix_power(x, n),
+            lambda x, n=n: np.linalg.matrix_power(x, n),
+            ((2, 3, 3),),
+        )
+        for n in (1, 2, 3, 6, -1, -2)
+    ),
+    Case("eigvalsh", lambda x: ts.eigvalsh(x @ x.T), lambda x: np.linalg.eigvalsh(x @ x.T), ((3, 3),)),
+    *(Case("svdvals", ts.svdvals, lambda x: np.linalg.svd(x, compute_uv=False), (s,)) for s in ((2, 3), (2, 3, 2))),
     # grids
     *(
         same("linspace", *s, num=n, endpoint=e)

@@ -36,6 +36,14 @@ from tinyseq.autograd.ops.arranging import (
     vstack,
 )
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
+from tinyseq.autograd.ops.decompositions import (
+    cholesky,
+    eigh,
+    eigvalsh,
+    qr,
+    svd,
+    svdvals,
+)
 from tinyseq.autograd.ops.elementwise import (
     abs,
     add,
@@ -154,6 +162,14 @@ from tinyseq.autograd.ops.shape import (
     unbind,
 )
 from tinyseq.autograd.ops.stable import log_sigmoid, log_softmax, logaddexp, logsumexp, softmax, softplus
+from tinyseq.autograd.ops.systems import (
+    det,
+    inv,
+    matrix_power,
+    pinv,
+    slogdet,
+    solve,
+)
 from tinyseq.autograd.ops.trigonometric import (
     arccos,
     arccosh,
@@ -218,6 +234,7 @@ __all__ = [
     "cbrt",
     "ceil",
     "checkpoint",
+    "cholesky",
     "chunk",
     "clip",
     "column_stack",
@@ -230,6 +247,7 @@ __all__ = [
     "cumsum",
     "data",
     "deg2rad",
+    "det",
     "detect_anomaly",
     "diag",
     "diagflat",
@@ -239,6 +257,8 @@ __all__ = [
     "divmod",
     "dot",
     "dstack",
+    "eigh",
+    "eigvalsh",
     "einsum",
     "elu",
     "enable_grad",
@@ -273,6 +293,7 @@ __all__ = [
     "index_set",
     "inner",
     "inspect",
+    "inv",
     "invert",
     "isfinite",
     "isinf",
@@ -301,6 +322,7 @@ __all__ = [
     "logsumexp",
     "manual_seed",
     "matmul",
+    "matrix_power",
     "max",
     "maximum",
     "mean",
@@ -323,10 +345,12 @@ __all__ = [
     "outer",
     "pad",
     "permute",
+    "pinv",
     "positive",
     "pow",
     "power",
     "prod",
+    "qr",
     "rad2deg",
     "random",
     "ravel",
@@ -346,8 +370,10 @@ __all__ = [
     "sin",
     "sinc",
     "sinh",
+    "slogdet",
     "softmax",
     "softplus",
+    "solve",
     "sort",
     "split",
     "sqrt",
@@ -358,6 +384,8 @@ __all__ = [
     "step",
     "subtract",
     "sum",
+    "svd",
+    "svdvals",
     "swapaxes",
     "tagging",
     "take",

@@ -256,7 +256,8 @@ def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str,
     )
     given = {key: shown(value) for key, value in (attrs or {}).items()}
     settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
-    known = (each for each in type(error).__mro__ if issubclass(each, Exception) and each.__module__ == "builtins")
+    mine = (each for each in type(error).__mro__ if issubclass(each, Exception))
+    known = (each for each in mine if each.__module__ == "builtins" or each is np.linalg.LinAlgError)
     kind = next(known, ValueError)
     if issubclass(kind, AttributeError | LookupError) and kind is not IndexError:
         kind = TypeError  # an argument that is nothing of the kind

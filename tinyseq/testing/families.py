@@ -1,10 +1,26 @@
 """Families of calls of single ops, which need numbers of their own kind."""
 
+from typing import Any
+
 import numpy as np
 from hypothesis import strategies as st
 
 from tinyseq.autograd.op import Op
-from tinyseq.testing.calls import Call, Draw, broadcastable, distinct, family, numbers, shapes
+from tinyseq.testing.calls import (
+    LAYOUTS,
+    Call,
+    Draw,
+    Shape,
+    arranged,
+    broadcastable,
+    distinct,
+    domains_of,
+    family,
+    numbers,
+    shapes,
+    within,
+)
+from tinyseq.testing.numerical import Values
 
 # -- elementwise -------------------------------------------------------------------------------------------------------
 
@@ -44,3 +60,61 @@ def triangle(draw: Draw, op: Op) -> Call:
     """Matrices in batches, and a diagonal."""
     shape = draw(shapes(min_dims=2))
     return Call(numbers(draw, op, [shape]), {"k": draw(st.integers(-3, 3))})
+
+
+def _generator(draw: Draw) -> np.random.Generator:
+    return np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+
+
+def _turns(rng: np.random.Generator, shape: Shape, columns: int) -> Values:
+    """Orthogonal columns, at random."""
+    return np.asarray(np.linalg.qr(rng.standard_normal((*shape, columns)))[0])
+
+
+def _matrices(draw: Draw, op: Op, batch: Shape, rows: int, columns: int) -> Values:
+    """Matrices whose singular values lie in the op's domain, well apart."""
+    rng, k = _generator(draw), min(rows, columns)
+    sizes = within(domains_of(op, 1)[0], distinct(rng, [(k, *batch)])[0])
+    sizes = np.moveaxis(np.sort(sizes, axis=0), 0, -1) + 0.3 * np.arange(k)
+    left, right = _turns(rng, (*batch, rows), k), _turns(rng, (*batch, columns), k)
+    return arranged((left * sizes[..., None, :]) @ np.swapaxes(right, -1, -2), draw(st.sampled_from(LAYOUTS)))
+
+
+@family
+def square(draw: Draw, op: Op) -> Call:
+    """Square matrices in batches, far from singular."""
+    side = draw(st.integers(1, 3))
+    return Call((_matrices(draw, op, draw(shapes(max_dims=2)), side, side),), {})
+
+
+@family
+def rectangular(draw: Draw, op: Op) -> Call:
+    """Matrices of any shape, of full rank."""
+    return Call((_matrices(draw, op, draw(shapes(max_dims=1)), draw(st.integers(1, 3)), draw(st.integers(1, 3))),), {})
+
+
+@family
+def svd(draw: Draw, op: Op) -> Call:
+    """Matrices of any shape; with full matrices only if they are square."""
+    (x,), _ = rectangular(draw, op)
+    return Call((x,), {"full_matrices": x.shape[-1] == x.shape[-2] and draw(st.booleans())})
+
+
+@family
+def system(draw: Draw, op: Op) -> Call:
+    """Square matrices, and right-hand sides: a vector, or matrices whose batch broadcasts with theirs."""
+    side, (left, right) = draw(st.integers(1, 3)), broadcastable(draw, 2)
+    sides: Any = (side,) if draw(st.booleans()) else (*right[-2:], side, draw(st.integers(1, 2)))
+    y = within(domains_of(op, 2)[1], distinct(_generator(draw), [sides])[0])
+    return Call((_matrices(draw, op, left[-2:], side, side), arranged(y, draw(st.sampled_from(LAYOUTS)))), {})
+
+
+@family
+def symmetric(draw: Draw, op: Op) -> Call:
+    """Matrices with a symmetric part whose eigenvalues are in the op's domain, well apart, and another part."""
+    side, batch, rng = draw(st.integers(1, 3)), draw(shapes(max_dims=1)), _generator(draw)
+    values = np.sort(within(domains_of(op, 1)[0], distinct(rng, [(side, *batch)])[0]), axis=0)
+    values = np.moveaxis(values, 0, -1) + 0.3 * np.arange(side)
+    vectors, other = _turns(rng, (*batch, side), side), rng.standard_normal((*batch, side, side))
+    x = (vectors * values[..., None, :]) @ np.swapaxes(vectors, -1, -2) + other - np.swapaxes(other, -1, -2)
+    return Call((arranged(x, draw(st.sampled_from(LAYOUTS))),), {})

@@ -3,6 +3,7 @@
 from tinyseq.autograd.ops import (
     arranging,
     creation,
+    decompositions,
     elementwise,
     exponential,
     index,
@@ -13,12 +14,14 @@ from tinyseq.autograd.ops import (
     rounding,
     shape,
     stable,
+    systems,
     trigonometric,
 )
 
 __all__ = [
     "arranging",
     "creation",
+    "decompositions",
     "elementwise",
     "exponential",
     "index",
@@ -29,5 +32,6 @@ __all__ = [
     "rounding",
     "shape",
     "stable",
+    "systems",
     "trigonometric",
 ]
