@@ -3,6 +3,8 @@
 import os
 import signal
 
+import device_stand_in
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -36,3 +38,35 @@ def cats():
         states=["X", "Y", "Z"],
         symbols=["I", "like", "cats"],
     )
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--every-tensor-on",
+        choices=["cuda", "stand-in"],
+        help="put the array of every tensor on a GPU, or on the tests' stand-in for one",
+    )
+
+
+def pytest_configure(config):
+    """With ``--every-tensor-on``, no tensor keeps its array in NumPy."""
+    where = config.getoption("--every-tensor-on")
+    if where is None:
+        return
+    if where == "stand-in":
+        device_stand_in.install(pytest.MonkeyPatch())
+    import cupy
+
+    made = ts.Tensor.__init__
+
+    def on_device(self, array, node=None):
+        made(self, cupy.asarray(array) if isinstance(array, np.ndarray) else array, node)
+
+    ts.Tensor.__init__ = on_device
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--every-tensor-on"):
+        for item in items:
+            if "host" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="about arrays in the host's memory"))

@@ -254,6 +254,7 @@ def test_a_state_that_does_not_fit_changes_nothing(state, message):
     assert str(optimizer.state_dict()) == before
 
 
+@pytest.mark.host
 def test_a_parameter_without_axes_stays_an_array():
     w = ts.tensor(4.0, requires_grad=True)
     for name, arguments in CASES:

@@ -51,7 +51,37 @@ class Namespace:
 
 
 NUMPY = Namespace(np)
-NAMESPACES: dict[type, Namespace] = {np.ndarray: NUMPY}
+
+
+class Namespaces(dict[type, Namespace]):
+    """The namespace of each type of array, entered when the type is first looked up."""
+
+    def __missing__(self, kind: type) -> Namespace:
+        if issubclass(kind, np.generic | np.ndarray):
+            return NUMPY  # and the type is not noted down: a scalar is no array, and a memory map is more than one
+        module = _home(kind)
+        if module is None:
+            raise KeyError(kind)
+        return self.enter(kind, module)
+
+    def enter(self, kind: type, module: ModuleType) -> Namespace:
+        """Note down that arrays of this type belong to ``module``."""
+        found = next((known for known in self.values() if known.module is module), None) or Namespace(module)
+        self[kind] = found
+        return found
+
+
+def _home(kind: type) -> ModuleType | None:
+    """The package in which an array type was defined, if it is that package's ``ndarray``.
+
+    CuPy's arrays have no ``__array_namespace__``, so the type itself has to say where it belongs.
+    """
+    module = sys.modules.get(kind.__module__.partition(".")[0])
+    own = getattr(module, "ndarray", None)
+    return module if isinstance(own, type) and issubclass(kind, own) else None
+
+
+NAMESPACES = Namespaces({np.ndarray: NUMPY})
 
 
 def namespace_of(array: Array) -> Namespace:
@@ -71,25 +101,25 @@ def namespace_of(array: Array) -> Namespace:
         'numpy'
     """
     kind = type(array)
-    if kind in NAMESPACES:
+    try:
         return NAMESPACES[kind]
-    if isinstance(array, np.generic | np.ndarray):
-        return NUMPY  # and the type is not noted down: a scalar is no array, and a masked array or a memory map is more
-    module: Any
-    if (cupy := sys.modules.get("cupy")) is not None and isinstance(array, cupy.ndarray):
-        module = cupy
-    elif hasattr(array, "__array_namespace__"):
-        module = array.__array_namespace__()
-    else:
-        raise TypeError(f"expected an array, got {kind.__name__}; make it one with ts.tensor(...)")
-    found = next((known for known in NAMESPACES.values() if known.module is module), None) or Namespace(module)
-    NAMESPACES[kind] = found
-    return found
+    except KeyError:
+        if hasattr(array, "__array_namespace__"):
+            return NAMESPACES.enter(kind, array.__array_namespace__())
+    raise TypeError(f"expected an array, got {kind.__name__}; make it one with ts.tensor(...)")
 
 
 def is_array(value: object) -> bool:
     """Whether a value is a raw array that the engine can compute with (NumPy scalars are not)."""
-    return type(value) in NAMESPACES or (hasattr(value, "__array_namespace__") and not isinstance(value, np.generic))
+    if type(value) in NAMESPACES:
+        return True
+    if isinstance(value, np.generic) or not hasattr(value, "dtype"):
+        return False
+    try:
+        namespace_of(value)
+    except TypeError:
+        return False
+    return True
 
 
 def forget(name: str) -> None:
@@ -117,6 +147,11 @@ def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
     if isinstance(array, np.ndarray):
         return array
     return array.get() if hasattr(array, "get") else np.asarray(array)
+
+
+def on_host(values: Any) -> Any:
+    """Arrays of any library as NumPy's; anything else, such as a list, as it is."""
+    return to_numpy(values) if is_array(values) else values
 
 
 def to_device(array: Array, device: str) -> Array:
@@ -154,7 +189,7 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
     """Zeros of a shape with ``values`` added at ``index``; places named twice receive both."""
     if xp.name in ("numpy", "cupy"):
         out = xp.zeros(shape, dtype=values.dtype)
-        index = _native(xp, index)
+        index = _native(xp, index, shape)
         if _names_places_once(index):
             out[index] = values
         elif xp.name == "numpy":
@@ -175,18 +210,41 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
 def gathered(xp: Namespace, array: Array, index: Any) -> Array:
     """``array[index]`` for any index that NumPy understands, as an array of its own."""
     if xp.name in ("numpy", "cupy"):
-        found = array[_native(xp, index)]
+        found = array[_native(xp, index, array.shape)]
         return found.copy() if isinstance(found, np.ndarray) and found.base is not None else found
     cells = np.arange(math.prod(array.shape)).reshape(array.shape)[index]
     flat = xp.take(xp.reshape(array, (-1,)), xp.asarray(cells.reshape(-1)), axis=0)
     return xp.reshape(flat, cells.shape)
 
 
-def _native(xp: Namespace, index: Any) -> Any:
-    """An index whose arrays are of this library."""
-    if isinstance(index, tuple):
-        return tuple(_native(xp, part) for part in index)
-    return xp.asarray(index) if isinstance(index, np.ndarray) else index
+def replaced(xp: Namespace, array: Array, index: Any, values: Array) -> Array:
+    """A copy of an array with ``values`` at ``index``."""
+    if xp.name in ("numpy", "cupy"):
+        out = xp.asarray(array, copy=True)
+        out[_native(xp, index, array.shape)] = values
+        return out
+    out = to_numpy(array).copy()
+    out[index] = to_numpy(values)
+    return xp.asarray(out)
+
+
+def _native(xp: Namespace, index: Any, shape: tuple[int, ...]) -> Any:
+    """An index into an array of this shape whose arrays are of this library."""
+    if xp is NUMPY:
+        return index
+    # CuPy checks no bounds, and wraps what lies outside round. NumPy checks, on an array that takes no memory.
+    parts = index if isinstance(index, tuple) else (index,)
+    reached = len(shape) if any(part is Ellipsis for part in parts) else sum(map(_axes, parts))
+    np.broadcast_to(np.False_, shape[:reached])[index]
+    native = tuple(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in parts)
+    return native if isinstance(index, tuple) else native[0]
+
+
+def _axes(part: Any) -> int:
+    """How many axes one part of an index takes up."""
+    if part is None or isinstance(part, bool | np.bool_):
+        return 0
+    return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
 
 
 def _names_places_once(index: Any) -> bool:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.backend import on_host
+
 UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
 CHECKSUM = "crc32"  # in the metadata of a file, besides what was given
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -213,7 +215,7 @@ def _checksum(arrays: Arrays) -> str:
 
 
 def _detached(value: Any) -> Any:
-    return value.numpy() if hasattr(value, "numpy") else value
+    return value.numpy() if hasattr(value, "numpy") else on_host(value)
 
 
 def _safetensors() -> Any:

@@ -196,6 +196,7 @@ def test_shapes_that_do_not_fit_are_named_with_the_place_in_the_model():
         raises(ValueError, r"matmul\(x\(2, 3\), y\(2, 3\)\) \(in encoder\.cell, step 7\)", lambda: x @ x)
 
 
+@pytest.mark.host
 def test_arrays_of_two_libraries_are_not_mixed():
     x = leaf([1.0, 2.0])
     y = ts.tensor(array_api_strict.asarray([1.0, 2.0]))
@@ -206,6 +207,7 @@ def test_arrays_of_two_libraries_are_not_mixed():
     raises(TypeError, "gradient is array_api_strict, but the output is numpy; move one", (x * 2.0).backward, y)
 
 
+@pytest.mark.host
 def test_a_device_that_does_not_exist():
     x = leaf([1.0])
     raises(TypeError, "data type 'gpu' not understood", x.to, "gpu")

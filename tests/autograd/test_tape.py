@@ -64,6 +64,7 @@ def test_the_gradient_has_the_type_of_the_leaf_whatever_it_is_mixed_with():
     assert ts.grad((x * np.ones(2)).sum(), x).dtype == np.float32
 
 
+@pytest.mark.host
 def test_a_gradient_without_axes_is_an_array_still():
     x = leaf(2.0)
     (x * x + x).backward()

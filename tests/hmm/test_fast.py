@@ -148,6 +148,7 @@ def chain_calls(draw, op):
     return Call(numbers(draw, op, [(sum(part.size for part in parts),)]), setting)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", ["log_partition", "best_score"])
 @given(data=st.data())
 def test_the_ops_keep_the_contract_of_ops(name, data):
@@ -155,6 +156,7 @@ def test_the_ops_keep_the_contract_of_ops(name, data):
     check_op(op, data.draw(st.composite(chain_calls)(op)))
 
 
+@pytest.mark.host
 def test_it_is_one_node_of_the_tape():
     emission = ts.tensor(np.zeros((50, 3)), requires_grad=True)
     out = log_partition(np.zeros(3), np.zeros((3, 3)), emission[:, None], lengths=[50]).sum()

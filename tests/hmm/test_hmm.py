@@ -47,6 +47,7 @@ def test_viterbi_and_posterior_are_those_of_all_paths(model, x):
         assert posterior.log_likelihood == pytest.approx(log_sum(found.values()))
 
 
+@pytest.mark.host
 @given(models(zeros=False, varying=False), st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4))
 def test_the_posterior_is_the_gradient_of_the_log_likelihood_through_the_tape(model, x):
     initial = model.initial if model.order > 2 else (model.initial,)

@@ -49,6 +49,7 @@ def test_where_probabilities_underflow_too(model):
         assert peak(ask, scores) < most * len(scores) < STATES * len(scores)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("run", [log_partition, best_score])
 def test_gradients_take_no_more(model, run):
     emission = np.random.default_rng(1).normal(size=(2000, STATES))

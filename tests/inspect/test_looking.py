@@ -71,6 +71,7 @@ def test_looking_calls_no_hook_and_backward_does():
     assert set(called) == {"result", "outputs", "loss", "states", "weight", "other", "x"}
 
 
+@pytest.mark.host
 def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():
     net = layer("GRU", 2, 3, 2, bidirectional=True)
     x = ts.tensor(normal(0, 5, 2, 2))
@@ -86,6 +87,7 @@ def test_a_traced_backward_pass_is_backward_and_its_parts_add_up():
         np.testing.assert_allclose(arrived[p.node], grad, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.host
 def test_arrays_of_another_library_are_looked_at_with_its_own_functions():
     xp = pytest.importorskip("array_api_strict", reason="the stand-in for libraries other than NumPy")
     weights = [ts.tensor(library.asarray(normal(0, 3, 3)), requires_grad=True) for library in (np, xp)]

@@ -9,6 +9,7 @@ from loops import LAYERS, layer, normal
 import tinyseq as ts
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_the_bytes_are_those_that_the_death_of_the_graph_gives_back(name):
     net, x = layer(name, 32, 64, 2), ts.tensor(normal(0, 12, 64, 32))
@@ -47,6 +48,7 @@ def test_the_ledger_of_a_plain_network_is_the_one_by_hand():
         memory.checkpointed(0)
 
 
+@pytest.mark.host
 @pytest.mark.parametrize("name", sorted(LAYERS))
 def test_what_checkpointing_would_keep_is_what_a_checkpointed_run_keeps(name):
     """The memory after the forward pass in windows, and that of the one window that is computed again."""
@@ -99,6 +101,7 @@ def test_a_decoder_s_windows_keep_the_state_that_it_begins_with():
     assert memory.checkpointed(2) == memory.by_kind["constant"] + (1 + 1 + 2) * state + 2 * state
 
 
+@pytest.mark.host
 def test_a_view_counts_as_the_array_that_it_keeps():
     x = ts.tensor(normal(0, 100, 2), requires_grad=True)
     memory = ts.inspect.saved_memory((ts.exp(x).T ** 2.0).sum())

@@ -130,6 +130,7 @@ def test_a_field_s_terms_are_the_pairs_observed_less_the_pairs_expected():
     np.testing.assert_allclose(ts.inspect.grad_by_step(loss, crf.start).numpy()[0], start.numpy(), rtol=1e-12)
 
 
+@pytest.mark.host
 def test_a_chain_computed_at_once_says_how_to_go_step_by_step():
     crf = ts.nn.CRF(2)
     with pytest.raises(ValueError, match=r"outside of every time step: (?s:.*)by_step=True"):

@@ -92,6 +92,7 @@ def test_apply_reaches_every_module_once_and_this_one():
     assert not model[0].weight.numpy().any()
 
 
+@pytest.mark.host
 def test_to_a_device_keeps_values_names_and_what_an_optimiser_holds():
     model = Tagger()
     before, parameters = model.state_dict(), list(model.parameters())

@@ -49,6 +49,7 @@ def test_a_right_op_passes(declared):
     check_op(declared(vjp=lambda xp, g, x: 2 * g * x, **SQUARE), Call((X,), {}))
 
 
+@pytest.mark.host
 @pytest.mark.parametrize(
     ("vjp", "text"),
     [

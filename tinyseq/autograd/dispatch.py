@@ -10,7 +10,7 @@ from tinyseq.autograd.declaration import Op
 from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import NAMESPACES, Array, to_numpy
+from tinyseq.backend import NAMESPACES, Array, is_array, to_numpy
 
 # what an array library raises for arguments that it cannot use; any other error is somebody's own, and is left alone
 EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
@@ -59,7 +59,7 @@ def _binary(record: Op) -> Callable[..., Any]:
                 operands(record, (x, y))  # says how to bring them together
         else:
             (a, p), (b, q) = operands(record, (x, y))
-            kind = type(a) if type(a) in NAMESPACES else type(b)
+            kind = type(b) if type(a) in NUMBERS else type(a)
         try:
             out = kernels[kind](a, b)
         except EXPLAINED as error:
@@ -158,7 +158,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
         xp = NAMESPACES[type(raw[0])]
     else:
         raw, parents = zip(*operands(record, args), strict=True) if args else ((), ())
-        xp = next(NAMESPACES[type(a)] for a in raw if type(a) in NAMESPACES)
+        xp = next(NAMESPACES[type(a)] for a in raw if type(a) not in NUMBERS)
     try:
         out = record.forward(xp, *raw, **attrs)
     except EXPLAINED as error:
@@ -215,6 +215,7 @@ def _node(
 
 
 _NO_ATTRS: dict[str, Any] = {}
+NUMBERS = frozenset({bool, int, float, complex})  # what may stand among the raw values of an op beside arrays
 
 
 def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
@@ -223,7 +224,7 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
     Python numbers stay numbers and NumPy scalars become such, so that they never widen a float32 array. Arrays are
     copied: whoever owns one may write to it before the backward pass reads it.
     """
-    library = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
+    library = _library(args)
     pairs: list[tuple[Any, Parent | None]] = []
     for arg in args:
         if isinstance(arg, Tensor):
@@ -233,15 +234,27 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
         elif library is not None and isinstance(arg, bool | int | float | complex):
             pairs.append((arg, None))
         else:
+            if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):
+                arg = NAMESPACES[library].asarray(arg)  # a mask of the host, for tensors wherever they lie
             try:
                 pairs.append((constant(arg, library)._array, None))
             except (TypeError, ValueError) as error:
                 raise TypeError(f"{record.name}({_argument(record, len(pairs))}){_place()}: {error}") from error
-    found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) in NAMESPACES}
+    found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) not in NUMBERS}
     if len(found) > 1:
         named = " and ".join(f"{_argument(record, i)} is {library}" for library, i in found.items())
         raise TypeError(f'{record.name}: {named}; move one with .to("cuda") or .to("cpu")')
     return pairs
+
+
+def _library(args: Sequence[Any]) -> type | None:
+    """The type of the arrays that an op is to compute with, as far as one of its arguments has any."""
+    found = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
+    return found or next((type(a) for a in args if not isinstance(a, np.ndarray) and is_array(a)), None)
+
+
+def _undifferentiated(record: Op, i: int) -> bool:
+    return record.vjp is None or (not record.variadic and record.rules[i] is None)
 
 
 def _argument(record: Op, i: int) -> str:

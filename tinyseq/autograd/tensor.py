@@ -9,7 +9,7 @@ from tinyseq.autograd.conversion import holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.notebook import table
-from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
+from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, replaced, to_device, to_numpy
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
 Axis = int | tuple[int, ...] | None
@@ -110,6 +110,11 @@ class Tensor:
             value = constant(value).detach()
             if value.shape != self.shape:
                 raise ValueError(f"grad must have the tensor's shape {self.shape}, got {value.shape}")
+            if value.device != self.device:
+                raise TypeError(
+                    f'grad lies on "{value.device}" and the tensor on "{self.device}"; '
+                    f'move it with .to("{self.device}")'
+                )
         self.node.grad = value
 
     # -- out of the graph ----------------------------------------------------------------------------------------------
@@ -272,9 +277,10 @@ class Tensor:
                 "assigning to part of a tensor would change values that its graph has saved; collect the parts and use "
                 "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
             )
-        array = to_numpy(self._array).copy()
-        array[index.numpy() if isinstance(index, Tensor) else index] = constant(value).numpy()
-        self._assign(namespace_of(self._array).asarray(array))
+        from tinyseq.autograd.ops.index import frozen_index
+
+        kind = type(self._array)
+        self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), constant(value, kind)._array))
 
     # -- Python's and NumPy's protocols --------------------------------------------------------------------------------
 
@@ -330,7 +336,7 @@ class Tensor:
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise TypeError("only leaves and constants can be copied or pickled; detach() the result of an op first")
-        return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad)
+        return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad, self.device)
 
     def __format__(self, spec: str) -> str:
         # Text takes nothing out of the graph that could be differentiated, so a loss may be printed as it is.
@@ -420,8 +426,8 @@ def _check_differentiable(array: Array) -> None:
         raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; convert with dtype='float32'")
 
 
-def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool) -> Tensor:
-    return Tensor.requires_grad_(kind(array), requires_grad)
+def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str) -> Tensor:
+    return Tensor.requires_grad_(kind(to_device(array, device)), requires_grad)
 
 
 def as_node(value: Tensor) -> Parent:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
+from tinyseq.backend import on_host
 
 IGNORE = -100  # a target that counts for nothing: the default ignore_index of cross_entropy, here as in PyTorch
 
@@ -176,7 +177,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
 def as_ids(values: ArrayLike, name: str) -> Ids:
     """Integers as int64; a fraction would be cut off without a word."""
     try:
-        found = np.asarray(values)
+        found = np.asarray(on_host(values))
     except ValueError as error:
         raise TypeError(f"{name} must hold integers, found rows of different lengths") from error
     if found.size and found.dtype.kind not in "biu":
@@ -190,7 +191,7 @@ def as_ids(values: ArrayLike, name: str) -> Ids:
 def _real(values: ArrayLike, name: str) -> Values:
     """Real numbers as floating-point ones."""
     try:
-        found = np.asarray(values)
+        found = np.asarray(on_host(values))
     except ValueError as error:
         raise TypeError(f"{name} must hold real numbers, found rows of different lengths") from error
     if found.size and found.dtype.kind not in "biuf":

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
+from tinyseq.backend import on_host
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 
@@ -87,7 +88,7 @@ class Vocabulary(Generic[Symbol]):
 
     def decode(self, ids: ArrayLike) -> list[Symbol]:
         """The symbols of some ids (N,); an id outside 0..len-1, a negative one too, is a ValueError."""
-        ids = np.asarray(ids)
+        ids = np.asarray(on_host(ids))
         if ids.ndim != 1:
             raise ValueError(
                 f"ids must be a vector (N,), got shape {ids.shape}; decode a table row by row, or its columns: ids.T"

@@ -74,11 +74,12 @@ def chain(
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else np.asarray(lengths)
     if (stops < steps).any():
         emission = _without_padding(emission, stops, semiring)
-    total = None
+    total, ended = None, stops == np.arange(steps + 1).reshape(-1, *(1,) * stops.ndim)
+    now = constant_like(emission, ended)
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
-        if (stops == t).any():
+        if ended[t].any():
             whole = _finished(message, end if t else None, semiring, order=len(tables) + 1)
-            total = whole if total is None else FUNCTIONS["where"](constant_like(whole, stops == t), whole, total)
+            total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
     return constant(0.0) if total is None else _still_if_impossible(total, semiring)
 
 
@@ -122,11 +123,11 @@ def messages(
 
 def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
     """The message before any observation: the empty path."""
-    one = np.asarray(semiring.one, dtype=emission.numpy().dtype)
+    xp = namespace_of(emission._array)
+    one = xp.asarray(semiring.one, dtype=emission.dtype)
     batch = emission.shape[1 + semiring.pairs : -1]
-    column = one.reshape(one.shape + (1,) * (len(batch) + order - 1))
-    ones = np.broadcast_to(column, one.shape + batch + (1,) * (order - 1))
-    return constant(namespace_of(emission._array).asarray(ones))
+    column = xp.reshape(one, one.shape + (1,) * (len(batch) + order - 1))
+    return constant(xp.broadcast_to(column, one.shape + batch + (1,) * (order - 1)))
 
 
 def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Value:
@@ -162,7 +163,9 @@ def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
     if semiring.zero != -np.inf:
         return total
     possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
-    still: Tensor = total if possible.numpy().all() else FUNCTIONS["where"](possible, total, semiring.zero)
+    if isinstance(possible._array, np.ndarray) and possible._array.all():  # a look that costs nothing only on the host
+        return total
+    still: Tensor = FUNCTIONS["where"](possible, total, semiring.zero)
     return still
 
 

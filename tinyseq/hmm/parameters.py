@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import on_host
 from tinyseq.hmm import notebook
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.labels import Labels
@@ -211,7 +212,7 @@ def _table(value: Any) -> Table:
     if isinstance(value, Tensor):
         value = value.numpy()
     try:
-        array = np.array(value)
+        array = np.array(on_host(value))
     except ValueError as error:
         raise ValueError(
             "expected a table, got rows of different lengths; for order n, initial is a tuple of n - 1 tables"

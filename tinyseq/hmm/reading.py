@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.backend import Array, on_host
 from tinyseq.hmm.emissions import Rows
 from tinyseq.hmm.fast import log_partition
 from tinyseq.hmm.impossible import explain
@@ -45,6 +45,7 @@ class Reading:
             or getattr(x, "shape", None) == ()
         ):
             raise TypeError(f"x must be a list or an array, of symbols or of sequences; got {type(x).__name__}")
+        x = [on_host(part) for part in x] if isinstance(x, list | tuple) else on_host(x)
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.longest

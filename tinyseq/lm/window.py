@@ -9,6 +9,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise import tanh
 from tinyseq.autograd.ops.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.backend import on_host
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.nn import Embedding, Linear
@@ -78,7 +79,7 @@ class WindowLM(NeuralLM):
             ValueError: ``ids`` or ``state`` has another shape.
             IndexError: for an id outside of the vocabulary.
         """
-        read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else ids)
+        read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else on_host(ids))
         if read.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {read.shape}")
         check_ids(read, len(self.vocabulary), "ids")  # the embedding has one row more, for before the beginning

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import is_array, namespace_of
+from tinyseq.backend import is_array, namespace_of, on_host
 
 
 def check_flags(**flags: Any) -> None:
@@ -57,7 +57,7 @@ def check_ids(ids: Any, count: int, name: str) -> None:
 def as_ids(values: Any, name: str) -> NDArray[Any]:
     """Ids as a NumPy array, not yet checked; an empty list holds integers."""
     try:
-        ids = np.asarray(values.numpy() if isinstance(values, Tensor) else values)
+        ids = np.asarray(values.numpy() if isinstance(values, Tensor) else on_host(values))
     except ValueError as error:
         raise ValueError(
             f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"

@@ -110,7 +110,7 @@ class CRF(Module):
         ids = np.where(real, ids, 0)
         check_ids(ids, self.num_tags, "tags")
         start, transition, end = self.tables()
-        by_step = by_step or not all(map(_is_number, (batch, start, transition, end)))  # whose ops pass NaN on
+        by_step = by_step or not _are_numbers(batch, start, transition, end)  # the ops of which pass NaN on
         observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
         path = observed(batch, ids, real, (start, transition, end))
         found: Tensor = path - _possible(over_all_paths(start, transition, batch, end, lengths=stops))
@@ -148,12 +148,11 @@ class CRF(Module):
         with enable_grad():
             leaf = batch.detach().requires_grad_()
             start, transition, end = (table.detach() for table in self.tables())
-            for name, part in (("scores", leaf), ("start", start), ("transition", transition), ("end", end)):
-                if not _is_number(part):
-                    place = tuple(np.argwhere(~(part.numpy() < np.inf))[0].tolist())
-                    raise ValueError(
-                        f"{name} of the CRF is {part.numpy()[place]} at {place}; has the training diverged?"
-                    )
+            if not _are_numbers(leaf, start, transition, end):
+                for name, part in (("scores", leaf), ("start", start), ("transition", transition), ("end", end)):
+                    for place in np.argwhere(~(part.numpy() < np.inf)).tolist()[:1]:
+                        value = part.numpy()[tuple(place)]
+                        raise ValueError(f"{name} of the CRF is {value} at {tuple(place)}; has the training diverged?")
             found = _possible(over_paths(start, transition, leaf, end, lengths=stops))
             slope: Tensor = grad(found.sum(), leaf)
         return slope.numpy()
@@ -228,10 +227,11 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
     return found
 
 
-def _is_number(scores: Tensor) -> bool:
+def _are_numbers(*parts: Tensor) -> bool:
     """Whether nothing is NaN or plus infinity; minus infinity is a score like any other."""
-    xp = namespace_of(scores._array)
-    return bool(xp.all(scores._array < math.inf))
+    xp = namespace_of(parts[0]._array)
+    # One answer for all parts, as each one that is read makes a GPU wait.
+    return bool(xp.all(xp.stack([xp.all(part._array < math.inf) for part in parts])))
 
 
 def _possible(totals: Tensor) -> Tensor:

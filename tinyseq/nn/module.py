@@ -10,7 +10,7 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import to_device, to_numpy
+from tinyseq.backend import on_host, to_device, to_numpy
 from tinyseq.nn.parameter import Parameter
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
@@ -252,7 +252,7 @@ def _holds_parts(value: Any, deep: int = 3) -> bool:
 def _array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
     """An entry of a state_dict, also one of PyTorch's, as a NumPy array."""
     value = value.detach() if hasattr(value, "detach") else value
-    return np.asarray(value.numpy() if hasattr(value, "numpy") else value)
+    return np.asarray(value.numpy() if hasattr(value, "numpy") else on_host(value))
 
 
 def _misfits(arrays: State, own: dict[str, Parameter]) -> Iterator[str]:

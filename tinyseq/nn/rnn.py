@@ -14,6 +14,7 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
+from tinyseq.backend import namespace_of
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_lengths, as_numbers, check_flags, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
@@ -118,7 +119,8 @@ class Recurrent(Kind, Module):
         count, batch = self.num_layers * len(self._directions), x.shape[1]
         dtype = self.weight_ih_l0.dtype
         if state is None:
-            zeros = constant_like(self.weight_ih_l0, np.zeros((self.hidden_size, batch)))
+            weight = self.weight_ih_l0._array
+            zeros = Tensor(namespace_of(weight).zeros((self.hidden_size, batch), dtype=weight.dtype))
             return [(zeros,) * self.states] * count
         parts = initial(state, self.weight_ih_l0, self.states)
         wanted, axes = ((count, self.hidden_size), "H") if single else ((count, batch, self.hidden_size), "B, H")
@@ -175,8 +177,8 @@ class Active:
 
     def __init__(self, lengths: np.ndarray[Any, np.dtype[Any]], x: Tensor) -> None:
         mask = np.arange(x.shape[0])[:, None] < lengths
-        self.at = [constant_like(x, row) for row in mask]
         self.outputs = constant_like(x, mask[:, :, None])
+        self.at = unbind(self.outputs[:, :, 0])
         self.all_at = [bool(row.all()) for row in mask]
 
 

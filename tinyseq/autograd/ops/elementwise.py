@@ -62,6 +62,8 @@ def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
 
 
 def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
+    if isinstance(x, int | float):
+        return g * (out * math.log(x)) if x > 0 else xp.zeros_like(g)
     positive = x > 0
     return g * xp.where(positive, out * xp.log(xp.where(positive, x, 1.0)), 0.0)
 
@@ -350,11 +352,18 @@ def _bound(bound: Any, named: dict[str, Any], name: str, *others: str) -> Any:
     return bound.item() if isinstance(bound, np.generic) else bound
 
 
+def _where(xp: Any, condition: Any, g: Any, negated: bool = False) -> Any:
+    """The gradient where a condition holds, or does not, and 0 elsewhere."""
+    if isinstance(condition, bool):  # which array libraries other than NumPy do not take
+        return g if condition is not negated else xp.zeros_like(g)
+    return xp.where(condition, 0.0, g) if negated else xp.where(condition, g, 0.0)
+
+
 where = op(
     "where",
     forward=lambda xp, condition, x, y: xp.where(xp.asarray(condition, dtype=xp.bool), x, y),
     saves="condition",
-    vjp=(None, lambda xp, g, c: xp.where(c, g, 0.0), lambda xp, g, c: xp.where(c, 0.0, g)),
+    vjp=(None, lambda xp, g, c: _where(xp, c, g), lambda xp, g, c: _where(xp, c, g, negated=True)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[c],\quad \bar y = \bar z\,[\neg c]",
     calls="where",

@@ -9,7 +9,7 @@ from tinyseq import backend
 from tinyseq.autograd.op import composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import to_numpy
+from tinyseq.backend import on_host, to_numpy
 
 _getitem = op(
     "getitem",
@@ -72,7 +72,7 @@ def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
         tensor([30., 10., 30.])
     """
     x = constant(x)
-    return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(indices))))
+    return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(on_host(indices)))))
 
 
 def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
@@ -101,7 +101,7 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tenso
         [[3.0, 4.0]]
     """
     x = constant(x)
-    chosen = frozen_index(np.asarray(indices))
+    chosen = frozen_index(np.asarray(on_host(indices)))
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x.ndim)
@@ -209,7 +209,7 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
         >>> ts.one_hot([2, 0], 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    chosen = frozen_index(np.asarray(ids))
+    chosen = frozen_index(np.asarray(on_host(ids)))
     wrong = (chosen < 0) | (chosen >= num_classes)
     if wrong.any():
         raise ValueError(f"one_hot: id {int(chosen[wrong][0])} lies outside [0, {num_classes})")
