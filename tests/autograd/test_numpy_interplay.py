@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.testing import gradcheck
 
 
 def leaf(values):
@@ -100,27 +101,85 @@ def test_other_functions_of_numpy_take_constants():
     [
         lambda x: np.multiply.outer(x, x),
         lambda x: np.add.reduce(x, axis=1),
-        lambda x: np.add.reduceat(x, [0, 1]),
         lambda x: np.split(x, [1, 3]),
         lambda x: np.split(x, 2),
         lambda x: np.take(x, [0, 5]),
-        lambda x: np.trace(x[:2, None] * x),
-        lambda x: np.diagonal(x[:2, None] * x),
-        lambda x: np.linalg.norm(x, 1, axis=1),
-        lambda x: [np.linalg.norm(x, 1)],
         lambda x: np.cumsum(x),
+        lambda x: np.cumprod(x),
+        lambda x: np.concatenate([x, x], axis=None),
         lambda x: np.repeat(x, 2),
+        lambda x: np.clip(x, a_min=2, a_max=4),
+        lambda x: np.clip(x, -x, x + 1),
         lambda x: np.sum(x, 0, float),
         lambda x: np.max(x, axis=0, initial=3.0),
         lambda x: np.roll(x, 1),
+        lambda x: np.roll(x, (1, -1), (0, 1)),
+        lambda x: np.pad(x, 1, "constant"),
+        lambda x: np.pad(x, ((1, 0), (0, 2)), mode="reflect"),
+        lambda x: np.astype(x, np.float64),
+        lambda x: np.expand_dims(x, (0, 2)),
+        lambda x: np.sort(-x, axis=0),
+        lambda x: np.rot90(x),
+        lambda x: np.amax(x, axis=1),
     ],
 )
-def test_what_numpy_means_otherwise_is_as_numpy_means_it(call):
-    values = np.arange(8.0).reshape(4, 2)
-    for found, expected in zip(call(ts.tensor(values)), call(values), strict=True):
-        np.testing.assert_array_equal(found, expected)
-    with pytest.raises(TypeError, match=r"np\.[\w.]+ is not recorded by tinyseq"):
-        call(leaf(values))
+def test_numpy_means_what_it_means_and_the_gradient_follows(call):
+    values = np.arange(8.0).reshape(4, 2) + 0.5
+    recorded = call(leaf(values))
+    for found, constant, expected in zip(recorded, call(ts.tensor(values)), call(values), strict=True):
+        np.testing.assert_array_equal(found.detach(), expected)
+        np.testing.assert_array_equal(constant, expected)
+        assert isinstance(constant, ts.Tensor)
+        assert found.requires_grad
+    gradcheck(call, [values])
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda x: np.add.reduceat(x, [0, 1]), r"np.add.reduceat is not recorded by tinyseq"),
+        (lambda x: np.fft.fft(x), r"np.fft.fft is not recorded by tinyseq; use .*np.fft.fft\(t.detach\(\).numpy\(\)\)"),
+        (lambda x: np.linalg.norm(x, 1), r"np.linalg.norm is not recorded by tinyseq with ord; use ts.norm\(x, axis="),
+        (lambda x: np.sum(x, where=x > 1), r"with where; use ts.sum\(x, axis=.*choose first, with ts.where"),
+        (lambda x: np.exp(x, where=x.numpy() > 1), r"np.exp is not recorded by tinyseq with where"),
+        (lambda x: np.exp(x, out=np.ones((4, 2))), r"np.exp would write.*y = np.f\(...\)"),
+        (lambda x: np.sum(x, 0, None, np.ones(2)), r"np.sum would write.*y = np.f\(...\)"),
+        (lambda x: np.copyto(np.ones((4, 2)), x), r"np.copyto would write.*ts.index_set"),
+        (lambda x: np.fill_diagonal(x, 0.0), r"np.fill_diagonal would write.*t.copy_\(values\)"),
+        (lambda x: np.multiply.at(np.ones((4, 2)), 0, x), r"np.multiply.at would write"),
+        (lambda x: np.frompyfunc(float, 1, 1)(x), r"is not recorded by tinyseq"),
+    ],
+)
+def test_what_has_no_gradient_names_function_and_cure(call, text):
+    with pytest.raises(TypeError, match=text):
+        call(leaf(np.arange(8.0).reshape(4, 2)))
+
+
+def test_a_constant_may_be_written_into_an_array_but_never_written_to():
+    x, out = ts.ones(2), np.zeros(2)
+    assert np.add(x, 1.0, out=out) is out
+    assert np.sum(ts.ones((2, 2)), 0, None, out) is out
+    np.copyto(out, x)
+    assert out.tolist() == [1.0, 1.0]
+    with pytest.raises(TypeError, match=r"np.copyto would write to a tensor.*t.copy_\(values\)"):
+        np.copyto(x, out)
+
+
+def test_what_numpy_makes_of_a_constant_shares_no_memory_with_the_callers_array():
+    a = np.ones(2)
+    _, b = np.broadcast_arrays(ts.ones((2, 2)), a)
+    a[:] = 5.0
+    assert b.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_looking_needs_no_gradient():
+    x = leaf([[3.0, 1.0], [2.0, 4.0]])
+    assert (np.shape(x), np.ndim(x), np.size(x), np.argmax(x)) == ((2, 2), 2, 4, 3)
+    assert np.argsort(x, axis=1).tolist() == [[1, 0], [0, 1]]
+    assert np.array_repr(x) == "array([[3., 1.],\n       [2., 4.]])"
+    assert np.array_equal(x, x)
+    with ts.no_grad():
+        assert np.median(x) == 2.5
 
 
 def test_constants_become_numbers_and_arrays():

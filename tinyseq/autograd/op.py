@@ -51,6 +51,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
+NUMPY_NAMES: dict[str, str] = {}  # other names of NumPy's for an op: "power" for pow, "add.reduce" for sum
 
 
 def op(
@@ -67,6 +68,7 @@ def op(
     calls: str = "elementwise",
     reference: Callable[..., Any] | None = None,
     reads: tuple[str, ...] | None = None,
+    numpy: str | tuple[str, ...] = (),
     doc: str = "",
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
@@ -96,6 +98,7 @@ def op(
         reference: an independent NumPy function with the same value, for the tests.
         reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
             An update of a leaf that a rule reads, before the rule runs, is an error.
+        numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
         doc: the docstring of the public function.
 
     Example:
@@ -128,6 +131,7 @@ def op(
     if name in OPS:
         forget(name)
     OPS[name] = record
+    NUMPY_NAMES.update(dict.fromkeys([numpy] if isinstance(numpy, str) else numpy, name))
     EXTENSIONS.setdefault(name, record.forward)
     function = public_function(record)
     function.__name__ = function.__qualname__ = name

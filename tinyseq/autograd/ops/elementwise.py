@@ -78,6 +78,7 @@ pow = op(
     tex=r"\bar x = \bar z\,y\,x^{y-1},\quad \bar y = \bar z\,z\,\ln x",
     domain=(POSITIVE, REAL),
     reference=np.power,
+    numpy="power",
 )
 negative = op("negative", lambda xp, x: -x, lambda xp, g: -g, tex=r"\bar x = -\bar y", reference=np.negative)
 abs = op(
@@ -89,6 +90,7 @@ abs = op(
     domain=NONZERO,
     analytic=False,
     reference=np.absolute,
+    numpy="absolute",
 )
 square = op(
     "square", lambda xp, x: x * x, lambda xp, g, x: 2 * g * x, "x", tex=r"\bar x = 2\bar y\,x", reference=np.square

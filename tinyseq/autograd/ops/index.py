@@ -63,8 +63,10 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
 
 
 @composite
-def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
+def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
+
+    If the axis is None, the elements are counted through.
 
     Example:
         >>> import tinyseq as ts
@@ -72,6 +74,8 @@ def take(x: TensorLike, indices: Any, axis: int = 0) -> Tensor:
         tensor([30., 10., 30.])
     """
     x = constant(x)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
     return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(on_host(indices)))))
 
 

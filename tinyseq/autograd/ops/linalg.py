@@ -180,7 +180,7 @@ def _of_lists(parts: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
 
 
 @composite
-def einsum(subscripts: Any, *operands: Any) -> Tensor:
+def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
 
     Args:

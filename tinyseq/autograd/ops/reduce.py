@@ -71,6 +71,7 @@ sum = op(
     tex=r"\bar x_i = \bar y",
     calls="reduce",
     reference=np.sum,
+    numpy="add.reduce",
 )
 
 
@@ -101,6 +102,7 @@ prod = op(
     tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
     calls="reduce",
     reference=np.prod,
+    numpy="multiply.reduce",
 )
 max = op(
     "max",
@@ -112,6 +114,7 @@ max = op(
     calls="reduce_some",
     reference=np.max,
     doc="The largest element along the axes; of equal ones the first (lowest index) receives the gradient.",
+    numpy=("amax", "maximum.reduce"),
 )
 min = op(
     "min",
@@ -123,6 +126,7 @@ min = op(
     calls="reduce_some",
     reference=np.min,
     doc="The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.",
+    numpy=("amin", "minimum.reduce"),
 )
 argmax = op(
     "argmax",
@@ -138,13 +142,14 @@ argmin = op(
     calls="reduce_one",
     reference=np.argmin,
 )
-cumsum = op(
+_cumsum = op(
     "cumsum",
     forward=lambda xp, x, *, axis: xp.cumulative_sum(x, axis=axis),
     vjp=lambda xp, g, *, axis: xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis),
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j",
     calls="axis",
     reference=np.cumsum,
+    numpy="add.accumulate",
 )
 
 
@@ -169,7 +174,7 @@ def _running_product_slope(xp: Any, g: Any, x: Any, *, axis: Any) -> Any:
     return xp.stack(sums[::-1], axis=axis) * xp.cumulative_prod(before, axis=axis)
 
 
-cumprod = op(
+_cumprod = op(
     "cumprod",
     forward=_running_product,
     saves="x",
@@ -177,7 +182,34 @@ cumprod = op(
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j \prod_{k \le j, k \ne i} x_k",
     calls="axis",
     reference=np.cumprod,
+    numpy="multiply.accumulate",
 )
+
+
+@composite
+def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Sums of all elements up to each one, along an axis; of all elements in their order if it is None.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
+        [[1.0, 2.0], [4.0, 6.0]]
+    """
+    summed: Tensor = _cumsum(*_in_a_row(x, axis))
+    return summed
+
+
+@composite
+def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
+    """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
+    multiplied: Tensor = _cumprod(*_in_a_row(x, axis))
+    return multiplied
+
+
+def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
+    """The tensor and its axis, or its elements in one axis, as NumPy takes them without an axis."""
+    x = constant(x)
+    return (x.reshape(-1), 0) if axis is None or not x.shape else (x, axis)
 
 
 @composite
@@ -250,6 +282,7 @@ norm = op(
     calls="reduce",
     reference=lambda x, axis=None, keepdims=False: np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims)),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
+    numpy="vector_norm",
 )
 
 

@@ -82,6 +82,7 @@ round = op(
     domain=Domain(avoid=(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)),
     analytic=False,
     calls="round",
+    numpy="around",
     reference=np.round,
     doc="""To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
 
@@ -114,6 +115,7 @@ mod = op(
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\lfloor x / y \rfloor",
     analytic=False,
     calls="remainder",
+    numpy="remainder",
     reference=lambda x, y: x - np.floor(x / y) * y,
     doc="What x // y leaves of x, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
 )

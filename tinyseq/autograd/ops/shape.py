@@ -35,8 +35,8 @@ _transpose = op(
 
 
 @composite
-def transpose(x: TensorLike, *order: Any) -> Tensor:
-    """Reorder the axes: as given (``transpose(x, 1, 0, 2)`` or a tuple), or all in reverse.
+def transpose(x: TensorLike, *order: Any, axes: Sequence[int] | None = None) -> Tensor:
+    """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
     Example:
         >>> import tinyseq as ts
@@ -44,7 +44,8 @@ def transpose(x: TensorLike, *order: Any) -> Tensor:
         (3, 2, 4)
     """
     x = constant(x)
-    axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
+    if axes is None:
+        axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
     axes = tuple(axes) or tuple(reversed(range(x.ndim)))
     if sorted(axes_of(axes, x.ndim)) != list(range(x.ndim)):
         raise ValueError(f"transpose: order {axes} must name each axis of shape {x.shape} once")
@@ -59,11 +60,11 @@ def matrix_transpose(x: TensorLike) -> Tensor:
 
 
 @composite
-def swapaxes(x: TensorLike, first: int, second: int) -> Tensor:
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """Swap two axes."""
     x = constant(x)
     order = list(range(x.ndim))
-    order[first], order[second] = order[second], order[first]
+    order[axis1], order[axis2] = order[axis2], order[axis1]
     return transpose(x, *order)
 
 
@@ -75,12 +76,15 @@ def flatten(x: TensorLike) -> Tensor:
 
 
 @composite
-def expand_dims(x: TensorLike, axis: int) -> Tensor:
-    """A new axis of length 1 at ``axis``."""
+def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
+    """A new axis of length 1 at ``axis``, or at each of several."""
     x = constant(x)
-    shape = list(x.shape)
-    shape.insert(axis_of(axis, x.ndim + 1), 1)
-    wide: Tensor = reshape(x, tuple(shape))
+    named = axis if isinstance(axis, tuple | list) else (axis,)
+    ndim = x.ndim + len(named)
+    new, sides = {axis_of(a, ndim) for a in named}, iter(x.shape)
+    if len(new) < len(named):
+        raise ValueError(f"expand_dims: axis {axis} names an axis twice")
+    wide: Tensor = reshape(x, tuple([1 if i in new else next(sides) for i in range(ndim)]))
     return wide
 
 
@@ -124,8 +128,8 @@ _concatenate = op(
 
 
 @composite
-def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """Join tensors along an axis they have.
+def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
+    """Join tensors along an axis they have; if it is None, all their elements one after the other.
 
     Example:
         >>> import tinyseq as ts
@@ -133,6 +137,8 @@ def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
         tensor([0., 0., 1.])
     """
     _some(tensors, "concatenate")
+    if axis is None:
+        return concatenate([constant(x).reshape(-1) for x in tensors])
     joined: Tensor = _concatenate(*tensors, axis=axis)
     return joined
 
@@ -277,8 +283,10 @@ flip = op(
 )
 roll = op(
     "roll",
-    forward=lambda xp, x, *, shift, axis: xp.roll(x, shift, axis=axis),
-    vjp=lambda xp, g, *, shift, axis: xp.roll(g, -shift, axis=axis),
+    forward=lambda xp, x, *, shift, axis=None: xp.roll(x, shift, axis=axis),
+    vjp=lambda xp, g, *, shift, axis: xp.roll(
+        g, tuple([-s for s in shift]) if isinstance(shift, tuple | list) else -shift, axis=axis
+    ),
     tex=r"\bar x = \operatorname{roll}_{-s} \bar y",
     calls="roll",
     reference=np.roll,
@@ -308,17 +316,19 @@ def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) ->
 
 
 @composite
-def repeat(x: TensorLike, repeats: int, axis: int) -> Tensor:
-    """Each element so many times, one after the other, along an axis."""
+def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
+    """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
     x = constant(x)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
     return FUNCTIONS["take"](x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)  # type: ignore[no-any-return]
 
 
 @composite
-def tile(x: TensorLike, times: int | Sequence[int]) -> Tensor:
+def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
     """The whole tensor so many times along each axis, as NumPy's tile."""
     x = constant(x)
-    counts = [times] if isinstance(times, int) else list(times)
+    counts = list(np.atleast_1d(np.asarray(reps, dtype=np.intp)).tolist())
     counts = [1] * (x.ndim - len(counts)) + counts
     while x.ndim < len(counts):
         x = expand_dims(x, 0)

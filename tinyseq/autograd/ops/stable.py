@@ -57,6 +57,7 @@ logsumexp = op(
         >>> ts.logsumexp(ts.tensor([[1000.0, 1000.0], [-float("inf"), -float("inf")]]), axis=1).numpy().round(4)
         array([1000.6931,      -inf])
     """,
+    numpy="logaddexp.reduce",
 )
 softmax = op(
     "softmax",
