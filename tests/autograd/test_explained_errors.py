@@ -88,12 +88,12 @@ def test_a_wrong_index_or_mask_or_bound_says_what_is_wrong():
         IndexError, r"index=\[True, False, True\]\): boolean index did not match", x.__getitem__, [True, False, True]
     )
     raises(IndexError, r"index=\(\[0, 1\], \[0, 1\]\)\): too many indices", lambda: x[[0, 1], [0, 1]])
-    raises(ValueError, r"clip\(x\(2,\), low=\[.*\]\): operands could not be broadcast", ts.clip, x, low=np.ones(3))
+    raises(ValueError, r"maximum\(x\(2,\), y\(3,\)\): operands could not be broadcast", ts.clip, x, low=np.ones(3))
     raises(IndexError, r"take.*index=\(\[2\], Ellipsis\)|index 2 is out of bounds", ts.take, x, [2])
 
 
 def test_unary_ops_say_what_they_were_given():
-    raises(TypeError, r"logical_not\(x\(2,\)\): ufunc .invert. not supported", lambda: ~ts.ones(2))
+    raises(TypeError, r"invert\(x\(2,\)\): ufunc .invert. not supported", lambda: ~ts.ones(2))
     raises(TypeError, r"exp\(x\): expected numbers, got str", ts.exp, "abc")
     raises(TypeError, r"add\(y\): expected numbers, got NoneType", lambda: ts.ones(2) + None)
 
