@@ -232,7 +232,7 @@ def test_one_hot():
         ),
         (lambda x: ts.clip(x, 1.0, low=2.0), TypeError, "low"),
         (lambda x: ts.clip(x, 1.0, a_min=2.0), TypeError, "low= and a_min=, which are the same bound"),
-        (lambda x: ts.clip(x, lower=1.0), TypeError, "clip has no setting 'lower'"),
+        (lambda x: ts.clip(x, lower=1.0), TypeError, "clip.*'lower'"),
         (lambda x: ts.clip(x, ts.ones(4)), ValueError, r"maximum\(x\(2, 3\), y\(4,\)\)"),
         (lambda x: ts.diagonal(x, 0, 1, -1), ValueError, "axis1=1 and axis2=-1 are the same axis"),
         (lambda x: ts.diagonal(x[0]), IndexError, "axis -2 is out of bounds for 1 axes"),

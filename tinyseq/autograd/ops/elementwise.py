@@ -313,29 +313,39 @@ _clip = op(
 
 
 @composite
-def clip(x: TensorLike, low: Any = None, high: Any = None, **named: Any) -> Tensor:
+def clip(
+    x: TensorLike,
+    low: Any = None,
+    high: Any = None,
+    *,
+    a_min: Any = None,
+    a_max: Any = None,
+    min: Any = None,
+    max: Any = None,
+) -> Tensor:
     """Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.
 
     Args:
         x: the values.
-        low: the lower bound, a number or what can be broadcast with x; NumPy's names ``a_min=`` and ``min=`` do too.
-        high: the upper bound; ``a_max=`` and ``max=`` do too.
-        named: the bounds under NumPy's names.
+        low: the lower bound, a number or what can be broadcast with x.
+        high: the upper bound.
+        a_min: another name for ``low``, NumPy's.
+        a_max: another name for ``high``, NumPy's.
+        min: another name for ``low``, NumPy's and PyTorch's.
+        max: another name for ``high``, NumPy's and PyTorch's.
 
     Returns:
         The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
 
     Raises:
-        TypeError: for another name, or a bound given twice.
+        TypeError: if a bound is given twice.
 
     Example:
         >>> import tinyseq as ts
         >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
         tensor([2., 5., 8.])
     """
-    low, high = _bound(low, named, "low", "a_min", "min"), _bound(high, named, "high", "a_max", "max")
-    if named:
-        raise TypeError(f"clip has no setting {min(named)!r}; it has low= and high=")
+    low, high = _bound(low=low, a_min=a_min, min=min), _bound(high=high, a_max=a_max, max=max)
     if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (low, high)):
         limited: Tensor = _clip(x, low=low, high=high)
         return limited
@@ -344,13 +354,12 @@ def clip(x: TensorLike, low: Any = None, high: Any = None, **named: Any) -> Tens
     return x if high is None else minimum(x, high)  # type: ignore[return-value]
 
 
-def _bound(bound: Any, named: dict[str, Any], name: str, *others: str) -> Any:
+def _bound(**names: Any) -> Any:
     """A bound under any of its names; NumPy's numbers become Python's, which widen nothing."""
-    for other in others:
-        if (value := named.pop(other, None)) is not None:
-            if bound is not None:
-                raise TypeError(f"clip got {name}= and {other}=, which are the same bound")
-            bound = value
+    given = {name: value for name, value in names.items() if value is not None}
+    if len(given) > 1:
+        raise TypeError(f"clip got {' and '.join(f'{name}=' for name in given)}, which are the same bound")
+    bound = next(iter(given.values()), None)
     return bound.item() if isinstance(bound, np.generic) else bound
 
 

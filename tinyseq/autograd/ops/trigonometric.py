@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.op import NONZERO, UNIT, Domain, op
-from tinyseq.backend import EXTENSIONS, Namespace
+from tinyseq.backend import EXTENSIONS
 
 
 def _of_the_standard(name: str) -> Callable[..., Any]:
@@ -186,11 +186,16 @@ rad2deg = op(
 )
 
 
-def _sinc(xp: Namespace, x: Any) -> Any:
-    whole = xp.round(x)  # sin(πx) by what is left of x, so that no digits are lost near whole numbers
-    sine = xp.sin(math.pi * (x - whole)) * (1 - 2 * (whole % 2))
+def _half_turns(xp: Any, x: Any) -> Any:
+    """x less the nearest whole number, and -1 or 1 for an odd or an even one: sin(πx) and cos(πx) without loss."""
+    whole = xp.round(x)
+    return x - whole, 1 - 2 * (whole % 2)
+
+
+def _sinc(xp: Any, x: Any) -> Any:
+    rest, sign = _half_turns(xp, x)
     zero = x == 0
-    return xp.where(zero, 1.0, sine / xp.where(zero, 1.0, math.pi * x))
+    return xp.where(zero, 1.0, sign * xp.sin(math.pi * rest) / xp.where(zero, 1.0, math.pi * x))
 
 
 SINC_TERMS = [(-1) ** k * 2 * k * math.pi ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 11)]
@@ -203,7 +208,9 @@ def _sinc_slope(xp: Any, g: Any, x: Any, y: Any) -> Any:
     for term in reversed(SINC_TERMS):
         series = series * squared + term
     far = xp.where(near, 1.0, x)
-    return g * xp.where(near, series * small, (xp.cos(math.pi * far) - y) / far)
+    rest, sign = _half_turns(xp, far)
+    cosine = sign * xp.sin(math.pi * (0.5 - xp.abs(rest)))
+    return g * xp.where(near, series * small, (cosine - y) / far)
 
 
 sinc = op(
