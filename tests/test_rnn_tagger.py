@@ -1,10 +1,12 @@
 """The recurrent tagger learns from context and endings, keeps its interface, and is saved."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.data import python_source
+from tinyseq.data import convert_sentences, python_source, spans
 from tinyseq.io import ModelFileError, load_with_metadata
 from tinyseq.tagging import MostFrequentTag, RNNTagger
 
@@ -102,3 +104,85 @@ def test_files_and_input_that_do_not_fit_are_named(tmp_path):
         RNNTagger().fit([[]])
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         RNNTagger(epochs=0)
+
+
+CHUNKS = [
+    [("Mary", "B-PER"), ("Ann", "I-PER"), ("sleeps", "O")],
+    [("Bo", "B-PER"), ("met", "O"), ("Mary", "B-PER")],
+    [("Oz", "B-LOC"), ("sleeps", "O")],
+]
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bioes"])
+def test_rules_hold_in_all_that_is_tagged_and_are_kept_in_the_file(scheme, tmp_path):
+    ts.manual_seed(0)
+    sentences = convert_sentences(CHUNKS, "bio", scheme)
+    if scheme == "bioes":
+        sentences.append(
+            [("Ann", "B-LOC"), ("of", "I-LOC"), ("Oz", "E-LOC"), ("in", "B-PER"), ("a", "I-PER"), ("b", "E-PER")]
+        )
+    tagger = RNNTagger(hidden_size=4, embedding_size=4, epochs=1, crf=True, rules=scheme).fit(sentences)
+    tagger.save(tmp_path / "chunks.tagger")
+    again = RNNTagger.load(tmp_path / "chunks.tagger")
+    for part in (tagger, again):
+        part.network.output.weight.copy_(9 * np.random.default_rng(1).standard_normal(part.network.output.weight.shape))
+    words = ["Mary", "Ann", "Oz", "sleeps", "who", "met", "Bo"]
+    for seed in range(20):
+        given = list(np.random.default_rng(seed).permutation(words))
+        spans(tagger.tag(given), scheme)  # an error if the tags break the scheme
+        assert again.tag(given) == tagger.tag(given)
+
+
+def test_pairs_are_rules_too():
+    ts.manual_seed(0)
+    rules = [("O", "B-PER"), (None, "O"), ("B-LOC", None)]
+    kept = [CHUNKS[0], [("Oz", "B-LOC"), ("sleeps", "O")]]
+    tagger = RNNTagger(hidden_size=4, epochs=1, crf=True, rules=rules).fit(kept)
+    weight = tagger.network.output.weight
+    for seed in range(20):
+        weight.copy_(9 * np.random.default_rng(seed).standard_normal(weight.shape))
+        tags = tagger.tag(["Mary", "Oz", "sleeps"])
+        assert tags[0] != "O"
+        assert tags[-1] != "B-LOC"
+        assert ("O", "B-PER") not in pairwise(tags)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentences", "error", "message"),
+    [
+        ({"rules": "bio"}, [], ValueError, "rules are for tags that are decided together; give crf=True as well"),
+        ({"crf": True, "rules": "iob1"}, [], ValueError, "rules must be 'bio', 'bioes' or pairs of tags, got 'iob1'"),
+        ({"crf": True, "rules": 3}, [], TypeError, "rules must be 'bio', 'bioes' or pairs of tags, got 3"),
+        ({"crf": True, "rules": [("O",)]}, [], TypeError, r"rules\[0\] must be a pair \(tag, tag after it\)"),
+        ({"crf": True, "rules": [(None, None)]}, [], TypeError, r"rules\[0\] must be a pair"),
+        (
+            {"crf": True, "rules": [("O", "X")]},
+            CHUNKS,
+            ValueError,
+            "rules name 'X', which no word has; the tags are B-LOC",
+        ),
+        (
+            {"crf": True, "rules": "bio"},
+            [CHUNKS[0], [("a", "O"), ("b", "I-PER")]],
+            ValueError,
+            r"sentence 1: tags\[1\] is 'I-PER' and follows 'O', which the scheme 'bio' forbids; tags of IOB1",
+        ),
+        (
+            {"crf": True, "rules": "bioes"},
+            [[("a", "O")], [("b", "B-PER")]],
+            ValueError,
+            "sentence 1: tags end in 'B-PER', but in BIOES",
+        ),
+        (
+            {"crf": True, "rules": [("O", "B-PER")]},
+            CHUNKS,
+            ValueError,
+            "sentence 1, position 2: 'B-PER' follows 'O', which rules forbid",
+        ),
+        ({"crf": True, "rules": [(None, "B-LOC")]}, CHUNKS, ValueError, "sentence 2, position 0: 'B-LOC' begins it"),
+        ({"crf": True, "rules": [("O", None)]}, CHUNKS, ValueError, "sentence 0, position 2: 'O' ends it"),
+    ],
+)
+def test_rules_that_do_not_fit_are_named_before_training(settings, sentences, error, message):
+    with pytest.raises(error, match=message):
+        RNNTagger(**settings).fit(sentences)

@@ -7,6 +7,7 @@ from hmm.models import SEQUENCES, SYMBOLS, enumerated, models
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinyseq as ts
 from tinyseq.hmm import HMM, ImpossibleSequenceError
 
 
@@ -185,3 +186,19 @@ def test_with_partly_known_states_every_answer_is_that_of_the_paths_that_fit(mod
         np.testing.assert_allclose([rank.log_prob for rank in ranks], scores[:3])
         for path in drawn:
             assert found[tuple(map(model.states.index, path))] > -np.inf
+
+
+def test_labels_that_a_model_forbids_are_named_when_they_are_learnt_from():
+    """IOB1 tags in a model with the rules of BIO: a loss of inf would say neither where nor why."""
+    transition = ts.tensor([[0.5, 0.5, 0.0], [0.3, 0.3, 0.4], [0.3, 0.3, 0.4]], requires_grad=True)
+    emission = [[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]]
+    model = HMM([0.5, 0.5, 0.0], transition, emission, states=["O", "B", "I"], symbols="ab")
+    assert np.isfinite(model.log_likelihood("ab", states=["B", "I"]).item())
+    message = "sequence 1 is impossible: only state 'I' can .* 'b' at position 1, .* ends in state 'O', which it cannot"
+    with pytest.raises(ImpossibleSequenceError, match=message):
+        model.log_likelihood(["ab", "ab"], states=[["O", "B"], ["O", "I"]])
+    task = lambda step: ts.train.Loss(-model.log_likelihood(["ab", "ab"], states=[["O", "B"], ["O", "I"]]).sum(), 4)
+    with pytest.raises(ImpossibleSequenceError, match=message):
+        next(ts.train.train(task, ts.optim.SGD([transition], lr=0.1), steps=1))
+    with pytest.raises(ImpossibleSequenceError, match=r"sequence 0 is impossible: .* position 0, and no sequence"):
+        model.log_likelihood(["ab"], states=[["I", "I"]])

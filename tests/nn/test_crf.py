@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.nn import CRF, bio_rules
+from tinyseq.data import spans
+from tinyseq.nn import CRF, bio_rules, bioes_rules
 
 
 def sequences(crf, scores):
@@ -29,7 +30,8 @@ def fields(draw):
     # Label 0 may follow and be followed by every label, so that no sequence is impossible.
     pairs = [(a, b) for a in range(1, tags) for b in range(1, tags)]
     forbidden = draw(st.lists(st.sampled_from(pairs), unique=True)) if pairs else []
-    crf = CRF(tags, forbidden, forbidden_start=range(1, draw(st.integers(1, tags))), dtype="float64")
+    starts, ends = (range(1, draw(st.integers(1, tags))) for _ in range(2))
+    crf = CRF(tags, forbidden, forbidden_start=starts, forbidden_end=ends, dtype="float64")
     for parameter in crf.parameters():
         parameter.copy_(rng.standard_normal(parameter.shape))
     steps = max(lengths) + draw(st.integers(0, 1))
@@ -102,7 +104,10 @@ def test_gradients_are_what_is_observed_less_what_is_expected(field, by_step):
 @given(field=fields())
 def test_a_ragged_batch_is_each_sequence_alone(field):
     crf, scores, lengths = field
-    tags = np.random.default_rng(0).integers(0, crf.num_tags, scores.shape[:2])
+    drawn = np.random.default_rng(0).standard_normal(scores.shape)
+    tags = np.full(scores.shape[:2], 99)
+    for b, path in enumerate(crf.decode(drawn, lengths)):  # an allowed sequence
+        tags[: len(path), b] = path
     together = crf.log_likelihood(scores, tags, lengths)
     alone = [crf.log_likelihood(scores[:n, b], tags[:n, b]).item() for b, n in enumerate(lengths)]
     np.testing.assert_allclose(together.numpy(), alone, rtol=1e-9, atol=1e-9)
@@ -129,8 +134,65 @@ def test_bio_rules_let_only_whole_entities_through():
         decoded = [names[tag] for tag in crf.decode(3 * rng.standard_normal((6, 5)))]
         for before, after in zip(["O", *decoded], decoded, strict=False):
             assert not after.startswith("I-") or before[2:] == after[2:]
-    broken = crf.log_likelihood(rng.standard_normal((2, 5)), [1, 4])
-    assert broken.item() == -np.inf
+    with pytest.raises(ValueError, match="tags of sequence 0, position 1: tag 4 follows tag 1, which the CRF forbids"):
+        crf.log_likelihood(rng.standard_normal((2, 5)), [1, 4])
+
+
+@given(field=fields(), seed=st.integers(0, 2**32), by_step=st.booleans())
+def test_forbidden_tags_are_named_with_sequence_position_and_pair(field, seed, by_step):
+    """The first of them, by a look at each position in turn, instead of an infinite loss."""
+    crf, scores, lengths = field
+    tags = np.random.default_rng(seed).integers(0, crf.num_tags, scores.shape[:2])
+    start, transition, end = (table.numpy() for table in crf.tables())
+    for b, length in enumerate(lengths):
+        path = tags[:length, b].tolist()
+        places = [(0, f"tag {path[0]} begins it")] if start[path[0]] == -np.inf else []
+        places += [
+            (t, f"tag {b} follows tag {a}")
+            for t, (a, b) in enumerate(pairwise(path), start=1)
+            if transition[a, b] == -np.inf
+        ]
+        places += [(length - 1, f"tag {path[-1]} ends it")] if end[path[-1]] == -np.inf else []
+        if places:
+            position, pair = places[0]
+            with pytest.raises(ValueError, match=f"^tags of sequence {b}, position {position}: {pair}, which the CRF"):
+                crf.log_likelihood(scores, tags, lengths, by_step=by_step)
+            return
+    assert np.isfinite(crf.log_likelihood(scores, tags, lengths, by_step=by_step).numpy()).all()
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bioes"])
+def test_rules_forbid_exactly_what_the_scheme_does(scheme):
+    """All sequences of up to four tags of two kinds: the CRF allows those that are chunks, and only those."""
+    names = ["O", *(f"{letter}-{kind}" for kind in "XY" for letter in {"bio": "BI", "bioes": "BIES"}[scheme])]
+    rules = {"bio": bio_rules, "bioes": bioes_rules}[scheme]
+    crf = CRF(len(names), *rules(names))
+    start, transition, end = (table.numpy() > -np.inf for table in crf.tables())
+    for length in (1, 2, 3, 4):
+        for path in product(range(len(names)), repeat=length):
+            possible = start[path[0]] and end[path[-1]] and all(transition[pair] for pair in pairwise(path))
+            try:
+                spans([names[tag] for tag in path], scheme)
+            except ValueError:
+                assert not possible
+            else:
+                assert possible
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: bio_rules(["PER"]), ValueError, r"tags\[0\] is 'PER'; the scheme 'bio' has O, B-X, I-X"),
+        (lambda: bio_rules(["O", "I-PER"]), ValueError, "tags have 'I-PER' but not 'B-PER', .*convert_sentences"),
+        (lambda: bio_rules("OBI"), TypeError, "tags must be a list of words, got the string 'OBI'"),
+        (lambda: bio_rules(["O", 3]), TypeError, r"tags\[1\] must be a word, a string, got 3"),
+        (lambda: bioes_rules(["O", "B-X", "I-X"]), ValueError, "tags have 'I-X' but not 'E-X', without which it can"),
+        (lambda: bioes_rules(["O", "E-X"]), ValueError, "tags have 'E-X' but not 'B-X'"),
+    ],
+)
+def test_tags_that_are_of_no_scheme_are_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
 
 
 def test_it_learns_an_order_that_single_labels_cannot_tell():

@@ -53,10 +53,11 @@ def explain(
         )
     if not able.any():
         return ImpossibleSequenceError(f"{start}no state can make {what}", number, position)
-    where = "no sequence can begin there"
     if position:
         before = _listed(reached[position].any(axis=0), names)
-        where = f"no path leads there: what comes before ends in {before}"
+        where = f"no path leads there: what comes before ends in {before}, which it cannot follow"
+    else:
+        where = "no sequence can begin there"
     return ImpossibleSequenceError(f"{start}only {_listed(able, names)} can make {what}, and {where}", number, position)
 
 

@@ -38,6 +38,7 @@ class Questions(Parameters):
 
         Raises:
             ValueError: for an unknown symbol or state, with its sequence and position.
+            ImpossibleSequenceError: if the answer is a tensor, to learn from, and no path has these states.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -47,7 +48,10 @@ class Questions(Parameters):
         """
         asked = Reading(self, x, states)
         if asked.on_tape:
-            return asked.answer(asked.recorded_likelihood())
+            found = asked.recorded_likelihood()
+            if states is not None:  # a loss of labels; inf would say nothing about the pair that is impossible
+                asked.require_possible(found.numpy())
+            return asked.answer(found)
         values = log_likelihood(asked.arcs, asked.scores, asked.batch)
         return float(values[0]) if asked.one else values.astype(self.dtype, copy=False)
 

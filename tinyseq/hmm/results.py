@@ -104,7 +104,7 @@ class ImpossibleSequenceError(ValueError):
         ... except ImpossibleSequenceError as error:
         ...     print(error.position, error)
         2 sequence 0 is impossible: only state 1 can make 'b' at position 2, and no path leads there: what comes before
-        ends in state 1
+        ends in state 1, which it cannot follow
     """
 
     def __init__(self, message: str, sequence: int, position: int) -> None:

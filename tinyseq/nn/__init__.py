@@ -6,7 +6,7 @@ from tinyseq.habits import NN, of_module
 from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_
-from tinyseq.nn.crf import CRF, bio_rules
+from tinyseq.nn.crf import CRF
 from tinyseq.nn.ctc import ctc_align, ctc_loss
 from tinyseq.nn.ctc_decode import ctc_collapse, ctc_decode
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
@@ -22,6 +22,7 @@ from tinyseq.nn.losses import (
 from tinyseq.nn.module import Module, ModuleList, Sequential
 from tinyseq.nn.parameter import Parameter
 from tinyseq.nn.rnn import GRU, LSTM, RNN
+from tinyseq.nn.rules import bio_rules, bioes_rules
 from tinyseq.nn.seq2seq import EncoderDecoder
 
 if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
@@ -46,6 +47,7 @@ __all__ = [
     "Sequential",
     "binary_cross_entropy_with_logits",
     "bio_rules",
+    "bioes_rules",
     "clip_grad_norm_",
     "clip_grad_value_",
     "cross_entropy",

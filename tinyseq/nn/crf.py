@@ -25,8 +25,8 @@ from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids
 from tinyseq.nn.module import Module
+from tinyseq.nn.rules import Pair
 
-Pair = tuple[int, int]
 Tables = tuple[Tensor, Tensor, Tensor]
 Floats = NDArray[np.floating[Any]]
 
@@ -41,6 +41,7 @@ class CRF(Module):
         num_tags: K labels.
         forbidden: pairs (from, to) of labels that cannot follow each other, such as `bio_rules` gives.
         forbidden_start: labels that no sequence begins with.
+        forbidden_end: labels that no sequence ends with.
         dtype: of the parameters.
 
     Attributes:
@@ -65,6 +66,7 @@ class CRF(Module):
         num_tags: int,
         forbidden: Iterable[Pair] = (),
         forbidden_start: Iterable[int] = (),
+        forbidden_end: Iterable[int] = (),
         dtype: str = "float32",
     ) -> None:
         num_tags = whole("num_tags", num_tags)
@@ -73,11 +75,16 @@ class CRF(Module):
         self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
         self.end = init.uniform((num_tags,), 0.1, dtype)
         self._open_start = _open((num_tags,), [(tag,) for tag in forbidden_start])
+        self._open_end = _open((num_tags,), [(tag,) for tag in forbidden_end])
         self._open_transition = _open((num_tags, num_tags), forbidden)
 
     def tables(self) -> Tables:
         """Start, transition and end with -inf where something is forbidden."""
-        return _closed(self.start, self._open_start), _closed(self.transition, self._open_transition), self.end
+        return (
+            _closed(self.start, self._open_start),
+            _closed(self.transition, self._open_transition),
+            _closed(self.end, self._open_end),
+        )
 
     def log_likelihood(
         self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None, *, by_step: bool = False
@@ -93,10 +100,11 @@ class CRF(Module):
                 observed less the pairs expected.
 
         Returns:
-            A number, or (B,). Tags that use a forbidden transition have -inf. Scores that are NaN or plus infinity
-            give NaN, so that a training loop can say where they come from.
+            A number, or (B,). Scores that are NaN or plus infinity give NaN, so that a training loop can say where
+            they come from.
 
         Raises:
+            ValueError: tags use what is forbidden, with the sequence, the position and the pair.
             ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
         """
         batch, stops, real = _batch(scores, lengths, self.num_tags)
@@ -109,6 +117,7 @@ class CRF(Module):
             )
         ids = np.where(real, ids, 0)
         check_ids(ids, self.num_tags, "tags")
+        self._check_allowed(ids, real)
         start, transition, end = self.tables()
         by_step = by_step or not _are_numbers(batch, start, transition, end)  # the ops of which pass NaN on
         observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
@@ -143,6 +152,27 @@ class CRF(Module):
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
         return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
 
+    def _check_allowed(self, ids: Any, real: Any) -> None:
+        """Raise ValueError for the first sequence whose tags (T, B) use what is forbidden: its loss would be inf."""
+        steps, columns = real.sum(axis=0), np.arange(ids.shape[1])
+        # Row t is what stands between positions t - 1 and t; the first row begins, and the row after the last ends.
+        wrong = np.zeros((len(ids) + 1, len(columns)), dtype=bool)
+        wrong[0] = ~self._open_start[ids[0]]
+        wrong[1:-1] = ~self._open_transition[ids[:-1], ids[1:]] & real[1:]
+        wrong[steps, columns] |= ~self._open_end[ids[steps - 1, columns]]
+        if not wrong.any():
+            return
+        sequence = int(wrong.any(axis=0).argmax())
+        position, last = int(wrong[:, sequence].argmax()), int(steps[sequence]) - 1
+        tags = ids[:, sequence].tolist()
+        pair = f"tag {tags[position]} begins it" if not position else f"tag {tags[last]} ends it"
+        if 0 < position <= last:
+            pair = f"tag {tags[position]} follows tag {tags[position - 1]}"
+        raise ValueError(
+            f"tags of sequence {sequence}, position {min(position, last)}: {pair}, which the CRF forbids; correct the "
+            "tags, or the rules (ts.data.convert_tags goes between IOB1, BIO and BIOES)"
+        )
+
     def _slope(self, over_paths: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
         """The gradient with respect to the scores of a sum over all paths."""
         with enable_grad():
@@ -156,32 +186,6 @@ class CRF(Module):
             found = _possible(over_paths(start, transition, leaf, end, lengths=stops))
             slope: Tensor = grad(found.sum(), leaf)
         return slope.numpy()
-
-
-def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
-    """What the BIO scheme forbids: an inside tag ``I-X`` that follows neither ``B-X`` nor ``I-X``.
-
-    Args:
-        tags: the labels in the order of their ids, such as ``O``, ``B-PER``, ``I-PER``.
-
-    Returns:
-        The pairs that cannot follow each other, and the labels that cannot begin a sequence, as `CRF` takes them.
-
-    Source: Ramshaw and Marcus (1995).
-
-    Example:
-        >>> bio_rules(["O", "B-PER", "I-PER"])
-        ([(0, 2)], [2])
-        >>> crf = CRF(3, *bio_rules(["O", "B-PER", "I-PER"]))
-    """
-    inside = [(i, tag[2:]) for i, tag in enumerate(tags) if tag.startswith("I-")]
-    forbidden = [
-        (before, after)
-        for after, kind in inside
-        for before, tag in enumerate(tags)
-        if tag not in (f"B-{kind}", f"I-{kind}")
-    ]
-    return sorted(forbidden), [after for after, _ in inside]
 
 
 def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:

@@ -23,6 +23,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
 from tinyseq.optim import Adam
 from tinyseq.random import generator
+from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, train, warm_up_cosine
 
@@ -46,6 +47,8 @@ class RNNTagger(Tagger):
         num_layers: recurrent layers on top of one another.
         bidirectional: whether a second network reads the sentence from its end.
         crf: whether tags are decided together, by a `CRF`, or each for itself.
+        rules: with ``crf``, what cannot be: ``"bio"`` or ``"bioes"``, the scheme of the tags, or pairs (tag, tag after
+            it) that are forbidden, with None for the tag before the first word or after the last.
         dropout: probability of dropping parts of the word vectors, and between layers.
         epochs: how often all sentences are read.
         batch: sentences in a batch, all of about the same length.
@@ -55,7 +58,8 @@ class RNNTagger(Tagger):
         network: the `tinyseq.nn.Module`, after `fit`.
 
     Raises:
-        ValueError, TypeError: there is no such cell, or a size or a count is no whole number from 1 upwards.
+        ValueError, TypeError: there is no such cell, a size or a count is no whole number from 1 upwards, or ``rules``
+            are none, or given without ``crf``.
 
     Source: Huang, Xu and Yu (2015), for the network with the CRF.
 
@@ -84,9 +88,12 @@ class RNNTagger(Tagger):
         epochs: int = 4,
         batch: int = 32,
         lr: float = 0.01,
+        rules: Rules = None,
     ) -> None:
         if cell not in CELLS:
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
+        if rules is not None and not crf:
+            raise ValueError("rules are for tags that are decided together; give crf=True as well")
         self.settings: dict[str, Any] = {
             "hidden_size": whole("hidden_size", hidden_size),
             "embedding_size": whole("embedding_size", embedding_size),
@@ -98,6 +105,7 @@ class RNNTagger(Tagger):
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
             "lr": lr,
+            "rules": checked(rules),
         }
         self._network: Network | None = None
 
@@ -130,12 +138,13 @@ class RNNTagger(Tagger):
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
 
         Raises:
-            ValueError: there is no word, or something is no pair of strings, with its place.
+            ValueError: there is no word, or something is no pair of strings, or breaks the rules, with its place.
         """
         kept = labelled(sentences)
         pairs = [pair for sentence in kept for pair in sentence]
         if not pairs:
             raise ValueError("there is no word to learn from")
+        check_gold(kept, self.settings["rules"])
         network = Network(
             Vocabulary(dict.fromkeys([UNKNOWN, *(word for word, _ in pairs)]), unknown=UNKNOWN),
             Vocabulary(dict.fromkeys([UNKNOWN, *(_ending(word) for word, _ in pairs)]), unknown=UNKNOWN),
@@ -228,7 +237,7 @@ class Network(Module):
             bidirectional=settings["bidirectional"],
         )
         self.output = Linear(directions * hidden, len(tags))
-        self.crf = CRF(len(tags)) if settings["crf"] else None
+        self.crf = CRF(len(tags), *forbidden(settings.get("rules"), tags.symbols)) if settings["crf"] else None
 
     def encode(self, words: Sequence[Word]) -> tuple[Ids, Ids]:
         """The numbers of words and of their endings; 0 for what is not known."""
