@@ -56,8 +56,20 @@ def both(torch: Any) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]
         return x
 
     unary = ["tanh", "sigmoid", "sin", "cos", "exp", "expm1", "log1p", "sqrt", "abs", "square", "reciprocal"]
-    unary += ["relu", "erf", "sign", "negative"]
-    binary = ["add", "subtract", "multiply", "divide", "maximum", "minimum", "pow", "logaddexp", "matmul"]
+    unary += ["relu", "erf", "sign", "negative", "arctan", "arcsinh", "log2", "log10"]
+    binary = [
+        "hypot",
+        "arctan2",
+        "add",
+        "subtract",
+        "multiply",
+        "divide",
+        "maximum",
+        "minimum",
+        "pow",
+        "logaddexp",
+        "matmul",
+    ]
     return {
         **{name: same(name) for name in unary + binary},
         "elu": (ts.elu, F.elu),
@@ -84,6 +96,7 @@ def both(torch: Any) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]
         "cumsum": along("cumsum", torch.cumsum),
         "cumprod": along("cumprod", torch.cumprod),
         "unbind": along("unbind", torch.unbind),
+        "sort": along("sort", lambda x, dim: torch.sort(x, dim=dim).values),
         "flip": (lambda x, axis: ts.flip(x, axis=axis), lambda x, axis: torch.flip(x, axis)),
         "roll": (
             lambda x, shift, axis: ts.roll(x, shift=shift, axis=axis),

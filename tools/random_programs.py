@@ -104,7 +104,7 @@ def off(x: Values, *kinks: float) -> bool:
 # -- kinds of steps, each added to a draft if there are values for it --------------------------------------------------
 
 SMOOTH = ["tanh", "sigmoid", "sin", "cos", "erf", "gelu", "softplus", "log_sigmoid", "square", "negative", "exp"]
-SMOOTH += ["expm1"]
+SMOOTH += ["expm1", "arctan", "arcsinh"]
 
 
 def smooth(draft: Draft) -> None:
@@ -127,9 +127,9 @@ def positive(draft: Draft) -> None:
     if draft.values[i].min() < -10:  # what is nearly 0 has a root and a reciprocal that amplify rounding
         return
     draft.add("sigmoid", i)
-    name = str(draft.rng.choice(["sqrt", "log1p", "reciprocal", "pow", "divide"]))
+    name = str(draft.rng.choice(["sqrt", "log1p", "log2", "log10", "reciprocal", "pow", "divide"]))
     last, pair = len(draft.values) - 1, draft.pair()
-    if name in ("sqrt", "log1p", "reciprocal"):
+    if name not in ("pow", "divide"):
         draft.add(name, last)
     elif pair is not None and fit(draft.values[pair[0]].shape, draft.values[last].shape):
         draft.add(name, *((last, pair[0]) if name == "pow" else (pair[0], last)))
@@ -142,6 +142,8 @@ def binary(draft: Draft) -> None:
     names = ["add", "subtract", "multiply", "logaddexp", "where"]
     if pair[0] != pair[1] and apart(x, y):
         names += ["maximum", "minimum"]
+    if off(x, 0.0) and off(y, 0.0):
+        names += ["hypot", "arctan2"]
     name = str(draft.rng.choice(names))
     shape = np.broadcast_shapes(x.shape, y.shape)
     draft.add(name, *pair, **({"condition": draft.rng.random(shape) < 0.5} if name == "where" else {}))
@@ -162,7 +164,7 @@ def along_one_axis(draft: Draft) -> None:
     (i,) = draft.any()
     x = draft.values[i]
     if x.ndim:
-        name = str(draft.rng.choice(["softmax", "log_softmax", "cumsum", "cumprod", "unbind"]))
+        name = str(draft.rng.choice(["softmax", "log_softmax", "cumsum", "cumprod", "unbind"] + ["sort"] * apart(x)))
         draft.add(name, i, axis=draft.axis(x))
 
 

@@ -30,7 +30,12 @@ EXTENSIONS.update(  # for libraries that have only the array-API standard's func
 )
 
 positive = op(
-    "positive", "positive", lambda xp, g: g, tex=r"\bar x = \bar y", reference=np.positive, doc="x itself: ``+x``."
+    "positive",
+    lambda xp, x: +x,
+    lambda xp, g: g,
+    tex=r"\bar x = \bar y",
+    reference=np.positive,
+    doc="x itself: ``+x``.",
 )
 
 # -- to whole numbers --------------------------------------------------------------------------------------------------

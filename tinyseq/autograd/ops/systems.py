@@ -64,9 +64,18 @@ def _matrix_slope(xp: Any, g: Any, x: Any, z: Any, ndim: Any) -> Any:
     return -(xp.solve(xp.matrix_transpose(x), g) @ xp.matrix_transpose(z))
 
 
+def _solution(xp: Any, x: Any, y: Any) -> Any:
+    if y.ndim == 1:
+        return _solution(xp, x, columns(xp, y))[..., 0]
+    if x.shape[:-2] != y.shape[:-2] and x.ndim > 1:  # which not all libraries broadcast
+        batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        x, y = (xp.broadcast_to(part, (*batch, *part.shape[-2:])) for part in (x, y))
+    return xp.linalg.solve(x, y)
+
+
 solve = op(
     "solve",
-    forward=lambda xp, x, y: xp.linalg.solve(x, y),
+    forward=_solution,
     saves=("x", "out", "y.ndim"),
     vjp=(_matrix_slope, _right_side_slope),
     broadcasts=True,
