@@ -52,10 +52,8 @@ from tinyseq.autograd.ops.elementwise import (
     cos,
     divide,
     elu,
-    erf,
     exp,
     expm1,
-    gelu,
     leaky_relu,
     log,
     log1p,
@@ -85,6 +83,7 @@ from tinyseq.autograd.ops.exponential import (
 )
 from tinyseq.autograd.ops.index import gather, index_set, one_hot, scatter_add, take, take_along_axis
 from tinyseq.autograd.ops.linalg import diagonal, dot, einsum, matmul, outer, tensordot, trace
+from tinyseq.autograd.ops.normal import erf, gelu, normal_cdf
 from tinyseq.autograd.ops.products import (
     cross,
     inner,
@@ -337,6 +336,7 @@ __all__ = [
     "nn",
     "no_grad",
     "norm",
+    "normal_cdf",
     "not_equal",
     "one_hot",
     "ones",

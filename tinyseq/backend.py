@@ -259,11 +259,39 @@ def erf(xp: Namespace, array: Array) -> Array:
         from cupyx.scipy.special import erf as on_device
 
         return on_device(array)
-    values = to_numpy(array)
+    values = _real(to_numpy(array))
     return xp.asarray(np.asarray(_ERF(values), dtype=values.dtype))
 
 
-_ERF = np.frompyfunc(math.erf, 1, 1)
+@extension
+def normal_cdf(xp: Namespace, array: Array) -> Array:
+    """erfc(-x / sqrt 2) / 2. The quotient is taken in two parts, as erfc would magnify its rounding."""
+    if xp.name == "cupy":
+        from cupyx.scipy.special import ndtr as on_device
+
+        return on_device(array)
+    values = _real(to_numpy(array))
+    with np.errstate(under="ignore", invalid="ignore"):
+        exact = -np.clip(values, -50, 50).astype(np.longdouble) / np.sqrt(np.longdouble(2))
+        rounded = exact.astype(np.float64)
+        rest = (exact - rounded).astype(np.float64)
+        found = np.asarray(_ERFC(rounded), dtype=np.float64)
+        found = (found - rest * (2 / math.sqrt(math.pi)) * np.exp(-rounded * rounded)) / 2
+    return xp.asarray(found.astype(values.dtype))
+
+
+def _real(values: np.ndarray[Any, np.dtype[Any]]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Whole numbers as float64."""
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+_ERF, _ERFC = np.frompyfunc(math.erf, 1, 1), np.frompyfunc(math.erfc, 1, 1)
+
+
+@extension
+def fmin(xp: Namespace, x: Array, y: Array) -> Array:
+    """The smaller of two, and the other one where one is NaN."""
+    return xp.where(xp.isnan(x), y, xp.minimum(x, y))
 
 
 @extension

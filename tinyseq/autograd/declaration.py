@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from tinyseq.backend import NAMESPACES, Array
+from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Rule = Callable[..., Any]
 
@@ -24,6 +24,25 @@ REAL = Domain()
 POSITIVE = Domain(0.3, 3.0)
 NONZERO = Domain(avoid=(0.0,))
 UNIT = Domain(-0.9, 0.9)
+
+
+class Accuracy(NamedTuple):
+    """How far an op's results may lie from the true ones, in units in the last place of their dtype.
+
+    ``tinyseq.testing.accuracy`` says what is measured. Results below the smallest normal number may be that number off.
+
+    Attributes:
+        value: the largest error of the value.
+        gradient: the largest error of the gradient of each input.
+        low, high: where the inputs lie for which this is promised; all numbers of the dtype by default.
+        why: what limits the accuracy, where the promise is a weak one or holds in a part of the range only.
+    """
+
+    value: float = 0.5
+    gradient: float = 0.5
+    low: float = float("-inf")
+    high: float = float("inf")
+    why: str = ""
 
 
 class Summed(NamedTuple):
@@ -117,6 +136,8 @@ class Op:
         calls: str = "elementwise",
         reference: Callable[..., Any] | None = None,
         reads: tuple[str, ...] | None = None,
+        with_slope: Callable[..., Any] | None = None,
+        ulps: Accuracy | None = None,
     ) -> None:
         if isinstance(forward, str):
             forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
@@ -130,7 +151,7 @@ class Op:
         self.required = tuple(name for name, default in self.defaults.items() if default is inspect.Parameter.empty)
         self.vjp = vjp
         self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
-        self.saves = saves
+        self.saves = saves = saves if with_slope is None else ("out", "slope")
         self.broadcasts = broadcasts
         self.outputs = outputs
         self.tex = tex
@@ -139,10 +160,14 @@ class Op:
         self.calls = calls
         self.reference = reference
         self.module = module
+        self.with_slope = with_slope
+        self.ulps = ulps
         arguments = ["shapes" if outputs else "out", ("*" if self.variadic else "") + ", ".join(self.inputs)]
         # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
-        self.save: Callable[..., tuple[Any, ...]] = eval(
-            f"lambda {', '.join(arguments)}: ({''.join(f'{part}, ' for part in saves)})"
+        self.save: Callable[..., tuple[Any, ...]] = (
+            eval(f"lambda {', '.join(arguments)}: ({''.join(f'{part}, ' for part in saves)})")
+            if with_slope is None
+            else lambda out, x: (out, with_slope(namespace_of(x), x)[1])
         )
         saved = frozenset(name for part in saves for name in _values_in(part) if name in self.inputs)
         self.saved_inputs = saved

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
-from tinyseq.autograd.declaration import Op
+from tinyseq.autograd.declaration import Kernels, Op
 from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
@@ -20,7 +20,9 @@ def public_function(record: Op) -> Callable[..., Any]:
     """The function that users call, which runs and records the op; the commonest forms have shorter ways."""
     if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
         return _general(record)
-    return _unary(record) if len(record.inputs) == 1 else _binary(record)
+    if len(record.inputs) == 2:
+        return _binary(record)
+    return _unary(record) if record.with_slope is None else _unary_with_slope(record, record.with_slope)
 
 
 def _unary(record: Op) -> Callable[..., Any]:
@@ -44,6 +46,29 @@ def _unary(record: Op) -> Callable[..., Any]:
         if parent is None or not differentiable:
             return _constant(out)
         return _recorded(out, record, (parent,), save(out, a) if saves else (), label)
+
+    return call
+
+
+def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..., Any]:
+    kernels, both = record.kernels, Kernels(with_slope)
+
+    def call(x: Any, /) -> Tensor:
+        if isinstance(x, Tensor):
+            a, parent = x._array, x.node
+        else:
+            a, parent = operands(record, (x,))[0]
+        kind, label = type(a), MODE.get().plain
+        recorded = parent is not None and label is not None
+        try:
+            out, slope = both[kind](a) if recorded else (kernels[kind](a), None)
+        except EXPLAINED as error:
+            raise explained(record, (a,), error) from error
+        if type(out) is not kind:
+            out = NAMESPACES[kind].asarray(out)
+        if label is None:
+            return _checked(record, (a,), (parent,), out)
+        return _recorded(out, record, (parent,), (out, slope), label) if recorded else _constant(out)
 
     return call
 

@@ -15,6 +15,7 @@ from tinyseq.autograd.declaration import (
     POSITIVE,
     REAL,
     UNIT,
+    Accuracy,
     Arrived,
     Domain,
     ForEach,
@@ -35,6 +36,7 @@ __all__ = [
     "REAL",
     "TENSORS",
     "UNIT",
+    "Accuracy",
     "Arrived",
     "Domain",
     "ForEach",
@@ -69,6 +71,8 @@ def op(
     reference: Callable[..., Any] | None = None,
     reads: tuple[str, ...] | None = None,
     numpy: str | tuple[str, ...] = (),
+    with_slope: Callable[..., Any] | None = None,
+    ulps: Accuracy | None = None,
     doc: str = "",
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
@@ -99,6 +103,9 @@ def op(
         reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
             An update of a leaf that a rule reads, before the rule runs, is an error.
         numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
+        with_slope: for a function of one number whose derivative costs little beside the value, but cannot be had from
+            the value without loss: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
+        ulps: the promised accuracy, which the tests hold it to.
         doc: the docstring of the public function.
 
     Example:
@@ -127,6 +134,8 @@ def op(
         calls=calls,
         reference=reference,
         reads=reads,
+        with_slope=with_slope,
+        ulps=ulps,
     )
     if name in OPS:
         forget(name)

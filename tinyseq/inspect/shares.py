@@ -143,7 +143,7 @@ def _can_be_cut(node: Node) -> bool:
     """Whether the rules work on one position of everything that they read."""
     op = node.op
     return not (node.attrs or op.outputs or op.variadic) and all(
-        part == "out" or part in op.inputs for part in op.saves
+        part in ("out", "slope") or part in op.inputs for part in op.saves
     )
 
 
@@ -151,7 +151,7 @@ def _saved_at(node: Node, axis: int, axes: Axes, position: int) -> tuple[Any, ..
     """What the rules of a node read, at one position of its result's axis."""
     found = []
     for part, value in zip(node.op.saves, node.saved or (), strict=True):
-        own = axis if part == "out" else axes[node.op.inputs.index(part)]
+        own = axis if part in ("out", "slope") else axes[node.op.inputs.index(part)]
         found.append(value if own is None else _at(value, own, position))
     return tuple(found)
 

@@ -45,9 +45,8 @@ multiply = op(
 divide = op(
     "divide",
     forward="divide",
-    saves=("x", "y"),
-    vjp=(lambda xp, g, x, y: g / y, lambda xp, g, x, y: -g * x / (y * y)),
-    reads=("y", "x y"),
+    saves=("y", "out"),
+    vjp=(lambda xp, g, y, out: g / y, lambda xp, g, y, out: -g * (out / y)),  # y² may overflow where x / y does not
     broadcasts=True,
     tex=r"\bar x = \bar z / y,\quad \bar y = -\bar z\,x / y^2",
     domain=(REAL, Domain(avoid=(0.0,))),
@@ -56,9 +55,15 @@ divide = op(
 
 
 def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
+    # Below 1/2 the difference y - 1 is rounded, and the power would magnify it: x^y / x is exact there.
     if isinstance(y, int | float):
-        return g * (y * x ** (y - 1)) if y != 0 else xp.zeros_like(g)
-    return g * (y * x ** xp.where((x == 0) & (y == 0), 1.0, y - 1))  # the slope of x^0 is 0, at x = 0 too
+        if y == 0:
+            return xp.zeros_like(g)
+        if y >= 0.5:
+            return g * (y * x ** (y - 1))
+        return g * (y * xp.where(x == 0, float("inf"), out / xp.where(x == 0, 1.0, x)))
+    lower = xp.where((x == 0) & (y == 0), 1.0, y - 1)  # the slope of x^0 is 0, at x = 0 too
+    return g * (y * xp.where((x == 0) | (y >= 0.5), x**lower, out / xp.where(x == 0, 1.0, x)))
 
 
 def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
@@ -129,9 +134,9 @@ exp = op("exp", "exp", lambda xp, g, y: g * y, "out", tex=r"\bar x = \bar y\,y",
 expm1 = op(
     "expm1",
     forward="expm1",
-    saves="out",
-    vjp=lambda xp, g, y: g * (y + 1),
-    tex=r"\bar x = \bar y\,(y + 1)",
+    saves="x",
+    vjp=lambda xp, g, x: g * xp.exp(x),  # of y + 1 nothing is left where y has come close to -1
+    tex=r"\bar x = \bar y\,e^x",
     reference=np.expm1,
 )
 log = op(
@@ -161,15 +166,6 @@ cos = op(
     tex=r"\bar x = -\bar y\sin x",
     reference=np.cos,
 )
-erf = op(
-    "erf",
-    forward="erf",
-    saves="x",
-    vjp=lambda xp, g, x: g * (2 / math.sqrt(math.pi)) * xp.exp(-x * x),
-    tex=r"\bar x = \bar y\,\tfrac{2}{\sqrt\pi} e^{-x^2}",
-    analytic=False,
-    reference=np.vectorize(math.erf, otypes=[float]),
-)
 
 # -- the nonlinearities of networks ------------------------------------------------------------------------------------
 
@@ -191,31 +187,45 @@ tanh = op(
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
-    half = _half(xp, x.dtype)
-    y = xp.tanh(half * x)  # (1 + tanh(x/2)) / 2: neither side overflows
-    y *= half
-    y += half
+    """e / (1 + e) with e = exp x, which keeps all digits below 0 too; where e would overflow it is 1 long since."""
+    cap, one = _limits(xp, x.dtype)
+    y = xp.exp(xp.minimum(x, cap))
+    y /= y + one
     return y
 
 
+def _sigmoid_and_slope(xp: Any, x: Any) -> Any:
+    """The slope is e / (1 + e)²: of y (1 - y) nothing is left where y has come close to 1.
+
+    Where e would overflow, the slope stays a little below the smallest normal number.
+    """
+    cap, one = _limits(xp, x.dtype)
+    y = xp.exp(xp.minimum(x, cap))
+    below = y + one
+    y /= below
+    return y, y / below
+
+
 @cache
-def _half(xp: Any, dtype: Any) -> Any:
-    """1/2 as an array: a Python number would be converted anew at each use, which costs more than the product."""
-    half = xp.asarray(0.5, dtype=dtype)
-    return half if half == 0.5 else 0.5  # whole numbers have no half
+def _limits(xp: Any, dtype: Any) -> Any:
+    """The largest whole number whose exp is finite, and 1; as arrays, for a Python number is converted at each use."""
+    if not xp.isdtype(dtype, ("real floating", "complex floating")):
+        return 709.0, 1.0  # whole numbers become float64
+    cap = math.floor(math.log(float(xp.finfo(dtype).max)))
+    return xp.asarray(cap, dtype=dtype), xp.asarray(1, dtype=dtype)
 
 
-def _sigmoid_slope(xp: Any, g: Any, y: Any) -> Any:
-    slope = g * y
-    slope -= slope * y
-    return slope
+def _sigmoid_rule(xp: Any, g: Any, y: Any, slope: Any) -> Any:
+    if isinstance(y, Tensor):  # the same number, as the tape knows how to differentiate it
+        slope = Tensor(slope, (y - y * y).node)
+    return g * slope
 
 
 sigmoid = op(
     "sigmoid",
     forward=_sigmoid,
-    saves="out",
-    vjp=_sigmoid_slope,
+    vjp=_sigmoid_rule,
+    with_slope=_sigmoid_and_slope,
     tex=r"\bar x = \bar y\,y(1 - y)",
     reference=lambda x: 1 / (1 + np.exp(-x)),
     doc="The logistic function 1 / (1 + exp(-x)), without overflow.",
@@ -249,23 +259,6 @@ elu = op(
     domain=NONZERO,
     reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)),
     analytic=False,
-)
-
-
-def _gelu_slope(xp: Any, g: Any, x: Any) -> Any:
-    density = xp.exp(-0.5 * x * x) / math.sqrt(2 * math.pi)
-    return g * (0.5 * (1 + xp.erf(x / math.sqrt(2))) + x * density)
-
-
-gelu = op(
-    "gelu",
-    forward=lambda xp, x: 0.5 * x * (1 + xp.erf(x / math.sqrt(2))),
-    saves="x",
-    vjp=_gelu_slope,
-    tex=r"\bar x = \bar y\,(\Phi(x) + x\varphi(x))",
-    analytic=False,
-    reference=lambda x: x * np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(x),
-    doc="x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form.",
 )
 
 # -- choice ------------------------------------------------------------------------------------------------------------

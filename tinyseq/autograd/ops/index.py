@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq import backend
 from tinyseq.autograd.op import composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import on_host, to_numpy
 
 _getitem = op(
@@ -164,6 +164,8 @@ def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     x = constant(x)
     place = frozen_index(index)
     shape = x.numpy()[place].shape
+    if isinstance(values, int | float | np.generic) or not hasattr(values, "dtype"):
+        values = constant_like(x, np.asarray(values, dtype=None if x.numpy().dtype.kind != "f" else float))
     values = constant(values)
     if values.shape != shape:
         from tinyseq.autograd.ops.shape import broadcast_to

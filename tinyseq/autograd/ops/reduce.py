@@ -225,8 +225,12 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         tensor([3., 5.])
     """
     x = constant(x)
-    total: Tensor = sum(x, axis=axis, keepdims=keepdims)
-    return total * (1.0 / _divisor(x, axis, 0, "mean"))
+    count = _divisor(x, axis, 0, "mean")
+    if "float16" in str(x.dtype):  # whose sums soon overflow
+        wide: Tensor = sum(x.to("float32"), axis=axis, keepdims=keepdims) / count
+        return wide.to(x.dtype)
+    mean: Tensor = sum(x, axis=axis, keepdims=keepdims) / count
+    return mean
 
 
 @composite
@@ -238,9 +242,9 @@ def var(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0)
     """
     x = constant(x)
     divisor = _divisor(x, axis, ddof, "var")
-    centred = x - mean(x, axis, keepdims=True)
-    total: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims)
-    return total * (1.0 / divisor)
+    centred = _centred(x, axis)
+    variance: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims) / divisor
+    return variance
 
 
 @composite
@@ -252,8 +256,14 @@ def std(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0)
     """
     x = constant(x)
     divisor = _divisor(x, axis, ddof, "std")
-    length: Tensor = norm(x - mean(x, axis, keepdims=True), axis=axis, keepdims=keepdims)
-    return length * (1.0 / math.sqrt(divisor))
+    length: Tensor = norm(_centred(x, axis), axis=axis, keepdims=keepdims)
+    return length / math.sqrt(divisor)
+
+
+def _centred(x: Tensor, axis: Axis) -> Tensor:
+    """x less its mean, and once more, as the mean is rounded: of equal elements exactly nothing is left."""
+    centred = x - mean(x, axis, keepdims=True)
+    return centred - mean(centred, axis, keepdims=True)
 
 
 def _divisor(x: Tensor, axis: Axis, ddof: int, name: str) -> int:
@@ -272,9 +282,29 @@ def _norm_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: Any) 
     return restored(xp, g, x.shape, axis, keepdims) * xp.where(zero, 0.0, x / xp.where(zero, 1.0, length))
 
 
+def _norm(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
+    """The root of the sum of squares in units of the largest element, so that no square overflows or underflows."""
+    if not xp.isdtype(x.dtype, ("real floating", "complex floating")):
+        x = xp.astype(x, xp.float64)
+    if 0 in x.shape:
+        return xp.sum(xp.abs(x), axis=axis, keepdims=keepdims)
+    largest = xp.max(xp.abs(x), axis=axis, keepdims=True)
+    unit = xp.where((largest > 0) & xp.isfinite(largest), largest, 1.0)
+    shares = x / unit
+    shares *= shares
+    length = xp.sqrt(xp.sum(shares, axis=axis, keepdims=True)) * unit
+    return length if keepdims else xp.reshape(length, _left(x.shape, axis))
+
+
+def _left(shape: Any, axis: Any) -> tuple[int, ...]:
+    """What is left of a shape without the axes that are reduced."""
+    gone = axes_of(axis, len(shape))
+    return tuple(side for i, side in enumerate(shape) if i not in gone)
+
+
 norm = op(
     "norm",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.sqrt(xp.sum(x * x, axis=axis, keepdims=keepdims)),
+    forward=_norm,
     saves=("x", "out"),
     vjp=_norm_slope,
     tex=r"\bar x_i = \bar y\,x_i / y",

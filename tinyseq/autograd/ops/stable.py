@@ -1,51 +1,81 @@
 r"""Ops of log space, with defined values and gradients at infinity.
 
 Where everything is -inf, the log of a sum of exponentials is -inf and its gradient 0; where some terms are +inf, they
-share the gradient equally. There is no NaN, no epsilon, and no warning.
+share the gradient equally. There is no NaN, no epsilon, and no warning. The maximum is taken off first, and added again
+only where the result needs it, so that probabilities of scores of 10^8 lose no digit.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.autograd.op import op
 from tinyseq.autograd.ops.reduce import restored
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import namespace_of
 
 _INF = float("inf")
 
 
-def _log_sum(xp: Any, x: Any, axis: Any) -> Any:
-    """log(sum(exp(x))) with the axes kept; the sum over nothing is 0, and its log -inf."""
+class _Terms(NamedTuple):
+    """The terms of log(sum(exp(x))), all less the largest of them; reduced axes are kept.
+
+    Attributes:
+        top: the largest x; 0 where there is none.
+        rest: x - top: 0 for those that are +inf, -inf where all are -inf.
+        exp: exp(rest).
+        total: the sum of ``exp``; 0 where all are -inf, NaN where there is a NaN.
+    """
+
+    top: Any
+    rest: Any
+    exp: Any
+    total: Any
+
+    def log_total(self, xp: Any) -> Any:
+        """The log of the sum; 0 where all are -inf, as then ``top`` and ``rest`` say it."""
+        return xp.log(xp.where(self.total == 0, 1.0, self.total))
+
+    def shares(self, xp: Any) -> Any:
+        """exp / total; 0 where all are -inf."""
+        return self.exp / xp.where(self.total == 0, 1.0, self.total)
+
+
+def _terms(xp: Any, x: Any, axis: Any) -> _Terms:
+    if not xp.isdtype(x.dtype, "real floating"):
+        x = xp.astype(x, xp.float64)
     if 0 in x.shape:
-        top = 0.0
-    else:
-        top = xp.max(x, axis=axis, keepdims=True)
-        top = xp.where(xp.isfinite(top), top, 0.0)
-    with np.errstate(divide="ignore"):
-        return xp.log(xp.sum(xp.exp(x - top), axis=axis, keepdims=True)) + top
+        total = xp.sum(x, axis=axis, keepdims=True)
+        return _Terms(total - _INF, x, x, total)
+    top = xp.max(x, axis=axis, keepdims=True)
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, for which fmin has 0; and -1e308 - 1e308
+        rest = xp.fmin(x - xp.maximum(top, float(xp.finfo(x.dtype).min)), xp.zeros_like(top))
+    exp = xp.exp(rest)
+    total = xp.sum(exp, axis=axis, keepdims=True)
+    return _Terms(top, rest, exp, xp.where(xp.isnan(top), top, total))
 
 
-def _log_shares(xp: Any, x: Any, total: Any, axis: Any) -> Any:
-    """x - total, the log of each term's share of the sum whose log is ``total``; -inf where the sum is 0."""
-    infinite = total == _INF
-    if bool(xp.any(infinite)):  # the +inf terms share equally: stand 0 and -inf in for them and for the others
-        with np.errstate(divide="ignore"):
-            hit = xp.astype(x == _INF, x.dtype)
-            x = xp.where(infinite, xp.log(hit), x)
-            total = xp.where(infinite, xp.log(xp.sum(hit, axis=axis, keepdims=True)), total)
-    return x - xp.where(total == -_INF, 0.0, total)
+def _log_sum(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
+    terms = _terms(xp, x, axis)
+    found = terms.top + terms.log_total(xp)
+    return found if keepdims else xp.sum(found, axis=axis)
+
+
+def _softmax(xp: Any, x: Any, *, axis: Any = -1) -> Any:
+    return _terms(xp, x, axis).shares(xp)
+
+
+def _log_softmax(xp: Any, x: Any, *, axis: Any = -1) -> Any:
+    terms = _terms(xp, x, axis)
+    return terms.rest - terms.log_total(xp)
 
 
 logsumexp = op(
     "logsumexp",
-    forward=lambda xp, x, *, axis=None, keepdims=False: (
-        _log_sum(xp, x, axis) if keepdims else xp.sum(_log_sum(xp, x, axis), axis=axis)
-    ),
-    saves=("x", "out"),
-    vjp=lambda xp, g, x, out, *, axis, keepdims: (
-        restored(xp, g, x.shape, axis, keepdims)
-        * xp.exp(_log_shares(xp, x, restored(xp, out, x.shape, axis, keepdims), axis))
-    ),
+    forward=_log_sum,
+    saves="x",
+    # exp(x - y) is the same, but y is rounded: over a thousand steps the shares would no longer add up to 1
+    vjp=lambda xp, g, x, *, axis, keepdims: restored(xp, g, x.shape, axis, keepdims) * xp.softmax(x, axis=axis),
     tex=r"\bar x_i = \bar y\,e^{x_i - y}",
     analytic=False,
     calls="reduce",
@@ -61,7 +91,7 @@ logsumexp = op(
 )
 softmax = op(
     "softmax",
-    forward=lambda xp, x, *, axis=-1: xp.exp(_log_shares(xp, x, _log_sum(xp, x, axis), axis)),
+    forward=_softmax,
     saves="out",
     vjp=lambda xp, g, y, *, axis: y * (g - xp.sum(g * y, axis=axis, keepdims=True)),
     tex=r"\bar x = y \odot (\bar y - \langle \bar y, y \rangle)",
@@ -74,13 +104,13 @@ softmax = op(
 
 def _log_softmax_slope(xp: Any, g: Any, out: Any, *, axis: Any) -> Any:
     share = xp.exp(out)
-    alive = xp.sum(share, axis=axis, keepdims=True) > 0
-    return xp.where(alive, g - share * xp.sum(g, axis=axis, keepdims=True), 0.0)
+    impossible = xp.sum(share, axis=axis, keepdims=True) == 0
+    return xp.where(impossible, 0.0, g - share * xp.sum(g, axis=axis, keepdims=True))
 
 
 log_softmax = op(
     "log_softmax",
-    forward=lambda xp, x, *, axis=-1: _log_shares(xp, x, _log_sum(xp, x, axis), axis),
+    forward=_log_softmax,
     saves="out",
     vjp=_log_softmax_slope,
     tex=r"\bar x = \bar y - e^y \sum \bar y",
@@ -91,24 +121,19 @@ log_softmax = op(
 )
 
 
-def _pair_share(xp: Any, x: Any, y: Any, out: Any) -> Any:
-    """The share of x in exp(x) + exp(y)."""
-    infinite = out == _INF
-    if bool(xp.any(infinite)):
-        hit, other = (xp.astype((part == _INF) & infinite, out.dtype) for part in (x, y))
-        even = hit / xp.where(infinite, hit + other, 1.0)
-        return xp.where(infinite, even, _pair_share(xp, xp.where(infinite, 0.0, x), y, xp.where(infinite, 0.0, out)))
-    return xp.exp(x - xp.where(out == -_INF, 0.0, out))
+def _pair_share(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """The share of x in exp(x) + exp(y), sigmoid(x - y): a half where both are inf, and nothing where both are -inf."""
+    infinite = (x == y) & (xp.abs(x) == _INF)
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = xp.where(infinite, 0.0, x - y)
+    return g * xp.where(infinite & (x < 0), 0.0, xp.sigmoid(apart))
 
 
 logaddexp = op(
     "logaddexp",
     forward=lambda xp, x, y: xp.logaddexp(x, y),
-    saves=("x", "y", "out"),
-    vjp=(
-        lambda xp, g, x, y, out: g * _pair_share(xp, x, y, out),
-        lambda xp, g, x, y, out: g * _pair_share(xp, y, x, out),
-    ),
+    saves=("x", "y"),
+    vjp=(_pair_share, lambda xp, g, x, y: _pair_share(xp, g, y, x)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,e^{x - z},\quad \bar y = \bar z\,e^{y - z}",
     analytic=False,
@@ -141,13 +166,17 @@ def _at_targets(targets: Any) -> Any:
 
 
 def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
-    total = xp.sum(_log_sum(xp, logits, -1), axis=-1)
-    return total - xp.getitem(logits, index=_at_targets(targets))
+    terms = _terms(xp, logits, -1)
+    return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(terms.rest, index=_at_targets(targets))
 
 
 def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
-    # dL/dlogits = softmax(logits) - the target as a one-hot row
-    hot = xp.scattered(xp.ones_like(g), index=_at_targets(targets), shape=tuple(logits.shape))
+    # dL/dlogits = softmax(logits) - the target as a one-hot row; both 0 where all of a row is -inf
+    values = logits._array if isinstance(logits, Tensor) else logits
+    library = namespace_of(values)
+    possible = library.max(values, axis=-1) > -_INF
+    ones = xp.where(possible, xp.ones_like(g), 0.0)
+    hot = xp.scattered(ones, index=_at_targets(targets), shape=tuple(logits.shape))
     return xp.expand_dims(g, axis=-1) * (xp.softmax(logits, axis=-1) - hot)
 
 

@@ -1,0 +1,58 @@
+"""Functions of the normal distribution, and the nonlinearity made of them."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import op
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import namespace_of
+
+
+def _bell(xp: Any, x: Any, factor: float) -> Any:
+    """exp(-factor x²), which is 0 beyond 50. The square is taken in two parts, as exp would magnify its rounding."""
+    x = xp.clip(x, -50.0, 50.0)
+    values = x._array if isinstance(x, Tensor) else x
+    library = namespace_of(values)
+    near = library.asarray(library.round(values * 16.0) / 16.0)
+    near = Tensor(near) if isinstance(x, Tensor) else near
+    return xp.exp(-factor * near * near) * xp.exp(-factor * (x - near) * (x + near))
+
+
+erf = op(
+    "erf",
+    forward="erf",
+    saves="x",
+    vjp=lambda xp, g, x: g * (2 / math.sqrt(math.pi)) * _bell(xp, x, 1.0),
+    tex=r"\bar x = \bar y\,\tfrac{2}{\sqrt\pi} e^{-x^2}",
+    analytic=False,
+    reference=np.vectorize(math.erf, otypes=[float]),
+)
+
+
+def _gelu_slope(xp: Any, g: Any, x: Any) -> Any:
+    density = _bell(xp, x, 0.5) / math.sqrt(2 * math.pi)
+    return g * (xp.normal_cdf(x) + xp.clip(x, -50.0, 50.0) * density)
+
+
+normal_cdf = op(
+    "normal_cdf",
+    forward="normal_cdf",
+    saves="x",
+    vjp=lambda xp, g, x: g * _bell(xp, x, 0.5) / math.sqrt(2 * math.pi),
+    tex=r"\bar x = \bar y\,\varphi(x)",
+    analytic=False,
+    reference=np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float]),
+    doc="The distribution function of the normal distribution, (1 + erf(x / sqrt 2)) / 2, with all digits below 0 too.",
+)
+gelu = op(
+    "gelu",
+    forward=lambda xp, x: xp.maximum(x, -50.0) * xp.normal_cdf(x),  # at -inf 0, and not -inf times 0
+    saves="x",
+    vjp=_gelu_slope,
+    tex=r"\bar x = \bar y\,(\Phi(x) + x\varphi(x))",
+    analytic=False,
+    reference=lambda x: x * np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float])(x),
+    doc="x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form.",
+)
