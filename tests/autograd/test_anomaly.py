@@ -1,6 +1,7 @@
 """detect_anomaly names the first op whose value is not finite, and apart from it the first gradient."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -100,3 +101,15 @@ def test_it_is_left_after_an_error():
     with pytest.raises(AnomalyError), ts.detect_anomaly():
         ts.log(x)
     assert np.isnan(ts.log(x).numpy()).all()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", ["{}_tools.py", "{}.py", "{}-examples/run.py"])
+def test_a_file_beside_the_package_is_the_users(name):
+    """Also one whose path begins as the package's does."""
+    package = Path(ts.__file__).parent
+    path = str(package.parent / name.format(package.name))
+    space = {"ts": ts, "x": leaf([0.0])}
+    with ts.detect_anomaly(), pytest.raises(AnomalyError) as caught:
+        exec(compile("\n\nts.log(x)", path, "exec"), space)
+    assert str(caught.value).endswith(f"called at {path}:3")

@@ -1,6 +1,7 @@
 """Finding the first value that is not finite: what `detect_anomaly` switches on."""
 
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tinyseq.autograd.graph import Node
     from tinyseq.autograd.op import Op
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 class AnomalyError(ArithmeticError):

@@ -1,12 +1,15 @@
 """What is true of every op recorded now: whether to record at all, and where in the model we are."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator
 from contextvars import ContextVar
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Label(NamedTuple):
@@ -28,31 +31,86 @@ class Mode:
     """The engine's switches. One immutable object per combination, so that an op reads them all with one look-up.
 
     ``plain`` is the label where ops are simply recorded, and None where recording is off or anomalies are looked for.
+    ``outer`` is what holds again when the innermost block is left, and ``errors`` what NumPy did before it.
     """
 
-    __slots__ = ("anomaly", "grad", "label", "plain")
+    __slots__ = ("anomaly", "errors", "grad", "label", "outer", "plain")
 
-    def __init__(self, grad: bool = True, label: Label | None = None, anomaly: bool = False) -> None:
+    def __init__(
+        self, grad: bool = True, label: Label | None = None, anomaly: bool = False, outer: "Mode | None" = None
+    ) -> None:
         self.grad = grad
         self.label = label or Label()
         self.anomaly = anomaly
         self.plain = self.label if grad and not anomaly else None
+        self.outer = outer
+        self.errors: Any = None
 
 
 MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B039 (never mutated)
 
 
-@contextmanager
-def _switched(mode: Mode) -> Iterator[None]:
-    token = MODE.set(mode)
-    try:
-        yield
-    finally:
-        MODE.reset(token)
+class Switch:
+    """A block, or a decorated function, inside which the mode is another one.
+
+    It holds no state of its own: one object can be entered again, inside itself too, and in several threads.
+    """
+
+    __slots__ = ()
+
+    def inside(self, now: Mode) -> Mode:
+        """The mode inside, whose ``outer`` is the one around it."""
+        raise NotImplementedError
+
+    def __enter__(self) -> None:
+        MODE.set(self.inside(MODE.get()))
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        mode = MODE.get()
+        MODE.set(mode.outer or mode)
+
+    def __call__(self, function: Function) -> Function:
+        if isasyncgenfunction(function) or isinstance(function, type) or not callable(function):
+            kind = "an asynchronous generator" if isasyncgenfunction(function) else repr(function)
+            raise TypeError(f"{type(self).__name__} decorates functions, got {kind}; write the `with` block inside it")
+
+        @wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        @wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Any:
+            return self._resumed(function(*args, **kwargs))
+
+        @wraps(function)
+        async def wait(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return await function(*args, **kwargs)
+
+        wrapped: Any = generate if isgeneratorfunction(function) else wait if iscoroutinefunction(function) else call
+        return cast(Function, wrapped)
+
+    def _resumed(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """A generator that runs inside the block, and hands over outside of it."""
+        go_on, value = generator.send, None
+        while True:
+            try:
+                with self:
+                    result = go_on(value)
+            except StopIteration as stop:
+                return stop.value
+            try:
+                go_on, value = generator.send, (yield result)
+            except GeneratorExit:
+                with self:
+                    generator.close()
+                raise
+            except BaseException as error:
+                go_on, value = generator.throw, error
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+class no_grad(Switch):
     """Record nothing inside the block (or decorated function): results are constants.
 
     Example:
@@ -62,13 +120,14 @@ def no_grad() -> Iterator[None]:
         ...     (x * x).requires_grad
         False
     """
-    now = MODE.get()
-    with _switched(Mode(False, now.label, now.anomaly)):
-        yield
+
+    __slots__ = ()
+
+    def inside(self, now: Mode) -> Mode:
+        return Mode(False, now.label, now.anomaly, now)
 
 
-@contextmanager
-def enable_grad() -> Iterator[None]:
+class enable_grad(Switch):
     """Record again, inside a `no_grad` block.
 
     Example:
@@ -78,13 +137,14 @@ def enable_grad() -> Iterator[None]:
         ...     (x * x).requires_grad
         True
     """
-    now = MODE.get()
-    with _switched(Mode(True, now.label, now.anomaly)):
-        yield
+
+    __slots__ = ()
+
+    def inside(self, now: Mode) -> Mode:
+        return Mode(True, now.label, now.anomaly, now)
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
+class detect_anomaly(Switch):
     """Stop at the first value that is not finite, and say which op made it.
 
     Forward and backward are watched separately: the error names the op, its module path and time step, and the line of
@@ -101,25 +161,29 @@ def detect_anomaly() -> Iterator[None]:
         Traceback (most recent call last):
         tinyseq.autograd.anomaly.AnomalyError: forward: log made 1 of 2 values not finite
     """
-    now = MODE.get()
-    with np.errstate(all="ignore"), _switched(Mode(now.grad, now.label, True)):  # our error says more than a warning
-        yield
+
+    __slots__ = ()
+
+    def inside(self, now: Mode) -> Mode:
+        mode = Mode(now.grad, now.label, True, now)
+        mode.errors = np.seterr(all="ignore")  # our error says more than a warning
+        return mode
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        np.seterr(**(MODE.get().errors or {}))
+        super().__exit__(kind, error, trace)
 
 
-class _Relabelled:
-    """A context that changes the label; a class, as it is entered at every time step and generators cost more."""
+class _Relabelled(Switch):
+    """A block that changes the label."""
 
-    __slots__ = ("token", "value")
+    __slots__ = ("value",)
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __enter__(self) -> None:
-        now = MODE.get()
-        self.token = MODE.set(Mode(now.grad, self.relabel(now.label), now.anomaly))
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        MODE.reset(self.token)
+    def inside(self, now: Mode) -> Mode:
+        return Mode(now.grad, self.relabel(now.label), now.anomaly, now)
 
     def relabel(self, label: Label) -> Label:
         """The label inside the block."""

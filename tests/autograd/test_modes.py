@@ -1,0 +1,168 @@
+"""Every switch of the engine works as a block and as a decorator, again and again, inside itself and in threads."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.autograd.modes import MODE
+
+SWITCHES = {
+    "no_grad": (ts.no_grad, lambda mode: not mode.grad),
+    "enable_grad": (ts.enable_grad, lambda mode: mode.grad),
+    "detect_anomaly": (ts.detect_anomaly, lambda mode: mode.anomaly and np.geterr()["divide"] == "ignore"),
+    "step": (lambda: ts.step(3), lambda mode: mode.label.step == 3),
+    "scope": (lambda: ts.scope("cell"), lambda mode: mode.label.scope[-1:] == ("cell",)),
+}
+
+
+@pytest.fixture(params=SWITCHES)
+def switch(request):
+    """Each switch, and whether it is on; outside, it is off."""
+    make, test = SWITCHES[request.param]
+    before, errors = MODE.get(), np.geterr()
+    around = ts.no_grad() if request.param == "enable_grad" else ts.enable_grad()
+    with around:
+        assert not test(MODE.get())
+        yield make, lambda: test(MODE.get())
+        assert not test(MODE.get())
+    assert MODE.get() is before
+    assert np.geterr() == errors
+
+
+def test_one_object_is_entered_again_and_inside_itself(switch):
+    make, on = switch
+    block = make()
+    for _ in range(2):
+        with block:
+            assert on()
+            with block, block:
+                assert on()
+            assert on()
+        assert not on()
+    with pytest.raises(KeyError), block:
+        raise KeyError
+    assert not on()
+
+
+def test_one_object_serves_several_threads(switch):
+    make, on = switch
+    block, gates, found = make(), [threading.Event() for _ in range(2)], []
+
+    def first():
+        with block:
+            gates[0].set()
+            gates[1].wait(10)
+            found.append(on())
+        found.append(MODE.get().outer)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    gates[0].wait(10)
+    with block:
+        assert on()
+    gates[1].set()
+    thread.join(10)
+    assert found == [True, None]
+
+
+def test_a_decorated_function_runs_inside_and_keeps_its_name(switch):
+    make, on = switch
+
+    @make()
+    def asked(x, *, y=0):
+        """What it says."""
+        return on(), x, y
+
+    assert asked(1, y=2) == (True, 1, 2)
+    assert (asked.__name__, asked.__doc__) == ("asked", "What it says.")
+
+    @make()
+    def recursive(n):
+        return [on()] if n == 0 else [*recursive(n - 1), on()]
+
+    assert recursive(3) == [True] * 4
+
+
+def test_a_decorated_generator_is_inside_while_it_runs_and_outside_while_it_waits(switch):
+    make, on = switch
+    inside = []
+
+    @make()
+    def numbers():
+        try:
+            for i in range(3):
+                inside.append(on())
+                try:
+                    got = yield i
+                except ValueError as error:
+                    got = error.args[0]
+                inside.append((on(), got))
+            return "done"
+        finally:
+            inside.append(on())
+
+    generator = numbers()
+    assert next(generator) == 0
+    assert not on()
+    assert generator.send("sent") == 1
+    assert generator.throw(ValueError("thrown")) == 2
+    assert not on()
+    with pytest.raises(StopIteration, match="done"):
+        next(generator)
+    assert inside == [True, (True, "sent"), True, (True, "thrown"), True, (True, None), True]
+
+    generator = numbers()
+    next(generator)
+    inside.clear()
+    generator.close()
+    assert inside == [True]
+    generator = numbers()
+    next(generator)
+    with pytest.raises(KeyError):
+        generator.throw(KeyError("out"))
+    assert list(numbers()) == [0, 1, 2]
+
+
+def test_a_decorated_coroutine_is_inside_while_it_is_awaited(switch):
+    make, on = switch
+
+    @make()
+    async def asked():
+        before = on()
+        await asyncio.sleep(0)
+        return before, on()
+
+    async def main():
+        return await asked(), on()
+
+    assert asyncio.run(main()) == ((True, True), False)
+
+
+def test_what_cannot_be_decorated_is_refused(switch):
+    make, _ = switch
+
+    async def stream():
+        yield 1
+
+    for thing in (stream, int, 3):
+        with pytest.raises(TypeError, match=r"decorates functions, got .*; write the `with` block inside it"):
+            make()(thing)
+
+
+def test_a_generator_under_no_grad_records_nothing():
+    x = ts.tensor(2.0, requires_grad=True)
+
+    @ts.no_grad()
+    def powers():
+        y = x
+        while True:
+            y = y * x
+            yield y
+
+    squares = powers()
+    assert [next(squares).requires_grad for _ in range(3)] == [False] * 3
+    assert (x * x).requires_grad
+    squares.close()
