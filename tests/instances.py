@@ -150,6 +150,9 @@ COUNTED = {"order": 2, "smoothing": "witten-bell"}
 OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Tensor": [lambda: ts.tensor([[1.0, -2.0]]), lambda: ts.tensor(3, dtype="int32"), lambda: ts.zeros(0, 2)],
     "Parameter": [lambda: ts.nn.Parameter([1.0, 2.0])],
+    "no_grad": [lambda: ts.no_grad()],
+    "enable_grad": [lambda: ts.enable_grad()],
+    "detect_anomaly": [lambda: ts.detect_anomaly()],
     "scope": [lambda: ts.scope("encoder")],
     "step": [lambda: ts.step(3)],
     # errors
@@ -308,7 +311,7 @@ def differences(a: Any, b: Any, path: str = "", seen: frozenset[int] = frozenset
         return [f"{path}: the messages {a} and {b}"]
     parts = getattr(a, "__dict__", None)
     slots = [name for kind in type(a).__mro__ for name in getattr(kind, "__slots__", ())]
-    if type(a).__module__.startswith("tinyseq") and (parts is not None or slots):
+    if type(a).__module__.startswith("tinyseq") and (parts is not None or hasattr(a, "__slots__")):
         inside = [{n: getattr(x, n) for n in [*(parts or ()), *slots] if hasattr(x, n)} for x in (a, b)]
         return differences(*({n: v for n, v in d.items() if not is_cache(v)} for d in inside), path, seen)
     if isinstance(a, FunctionType | type) or a != b:

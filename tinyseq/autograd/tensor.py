@@ -85,7 +85,7 @@ class Tensor:
                 "requires_grad can be set only on a tensor that no op made; use .detach() for a constant"
             )
         if wanted and self.node is None:
-            _check_differentiable(self._array)
+            check_differentiable(self._array)
             self.node = Leaf(self._array)
         elif not wanted:
             self.node = None
@@ -160,8 +160,10 @@ class Tensor:
             return self
         if not self.is_leaf:
             raise RuntimeError(f'move leaves, not results: call .to("{target}") on the inputs and the model')
-        moved = type(self)(to_device(self._array, target))
-        return moved.requires_grad_(self.requires_grad)
+        moved = type(self)(to_device(self._array, target)).requires_grad_(self.requires_grad)
+        if isinstance(moved.node, Leaf) and isinstance(self.node, Leaf):
+            moved.node.name = self.node.name
+        return moved
 
     # -- gradients -----------------------------------------------------------------------------------------------------
 
@@ -336,7 +338,8 @@ class Tensor:
     def __reduce__(self) -> Any:
         if not self.is_leaf:
             raise TypeError("only leaves and constants can be copied or pickled; detach() the result of an op first")
-        return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad, self.device)
+        name = self.node.name if isinstance(self.node, Leaf) else None
+        return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad, self.device, name)
 
     def __format__(self, spec: str) -> str:
         # Text takes nothing out of the graph that could be differentiated, so a loss may be printed as it is.
@@ -436,13 +439,16 @@ def constant_like(x: Tensor, values: Array) -> Tensor:
     return Tensor(xp.asarray(values, dtype=x.dtype) if values.dtype.kind == "f" else xp.asarray(values))
 
 
-def _check_differentiable(array: Array) -> None:
+def check_differentiable(array: Array) -> None:
     if not namespace_of(array).isdtype(array.dtype, ("real floating", "complex floating")):
         raise TypeError(f"only floating-point tensors have gradients, got {array.dtype}; convert with dtype='float32'")
 
 
-def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str) -> Tensor:
-    return Tensor.requires_grad_(kind(to_device(array, device)), requires_grad)
+def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str, name: str | None = None) -> Tensor:
+    made = kind(to_device(array, device)).requires_grad_(requires_grad)
+    if isinstance(made.node, Leaf):
+        made.node.name = name
+    return made
 
 
 def as_node(value: Tensor) -> Parent:

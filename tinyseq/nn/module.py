@@ -7,7 +7,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import on_host, to_device, to_numpy
@@ -50,25 +49,40 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not (
-            value is None or (isinstance(value, Tensor) and value.is_leaf)
-        ):
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a parameter, and {type(value).__name__} would not be trained; "
-                f"give it new values by {name}.copy_(values)"
-            )
+        old = vars(self).get(name)
+        self._check_replacement(name, old, value)
         object.__setattr__(self, name, value)
-        if isinstance(value, Parameter) and isinstance(value.node, Leaf) and value.node.name is None:
-            value.node.name = name
+        if isinstance(value, Parameter) and value.root is None:
+            if isinstance(old, Parameter) and old.name and old.root:
+                value.named(old.name, old.root)
+            else:
+                value.named(name, self)
         elif isinstance(value, Module) and value._name is None:
-            value._adopt(name)
+            value._adopt(name, self)
 
-    def _adopt(self, name: str) -> None:
-        """Take the name of the attribute that now holds this module; parameters below get it as a prefix."""
+    def _check_replacement(self, name: str, old: Any, value: Any) -> None:
+        """Refuse what would take a parameter or a module out of the model in silence."""
+        place, given = f"{type(self).__name__}.{name}", type(value).__name__
+        if isinstance(old, Parameter) and not (value is None or isinstance(value, Parameter)):
+            raise TypeError(
+                f"{place} is a parameter, and {given} would not be trained; give it new values by "
+                f"{name}.copy_(values), put ts.nn.Parameter(values) in its place, or None to take it out"
+            )
+        if isinstance(old, Module) and not (value is None or callable(value)):
+            raise TypeError(
+                f"{place} is a module, {type(old).__name__}, and {given} is none; put another one in its place, or "
+                "None to take it out"
+            )
+
+    def _adopt(self, name: str, parent: "Module") -> None:
+        """Take the name of the attribute that now holds this module; parameters below get it as a prefix.
+
+        A parameter that is shared with another module keeps the name that it has there.
+        """
         object.__setattr__(self, "_name", name)
-        for parameter in self.parameters():
-            if isinstance(parameter.node, Leaf):
-                parameter.node.name = f"{name}.{parameter.node.name}"
+        for below, parameter in list(self.named_parameters()):
+            if parameter.root in (self, None):
+                parameter.named(f"{name}.{parameter.name if parameter.root is self else below}", parent)
 
     # -- what it holds -------------------------------------------------------------------------------------------------
 
@@ -177,9 +191,7 @@ class Module:
         for parameter in self.parameters():
             array = parameter._array
             moved = to_device(array, target) if target in ("cpu", "cuda") else array.astype(target)
-            parameter._array = moved
-            if isinstance(parameter.node, Leaf):
-                parameter.node = Leaf(moved, parameter.node.name)
+            parameter.moved(moved)
         return self
 
     # -- saving --------------------------------------------------------------------------------------------------------

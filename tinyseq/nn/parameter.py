@@ -1,10 +1,17 @@
 """What a module learns."""
 
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from typing import Any
+from weakref import ref
+
+from tinyseq.autograd.graph import Leaf, tick
+from tinyseq.autograd.tensor import Tensor, TensorLike, check_differentiable, constant
+from tinyseq.backend import Array, to_device, to_numpy
 
 
 class Parameter(Tensor):
     """A leaf that a module learns.
+
+    It keeps its place in graphs, with its name and hooks, while it is frozen.
 
     Args:
         data: the initial values, any array or tensor.
@@ -16,8 +23,71 @@ class Parameter(Tensor):
         tensor([ 0.5, -0.5], requires_grad=True)
     """
 
-    __slots__ = ()
+    __slots__ = ("_leaf", "_root")
 
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(constant(data)._array)
-        self.requires_grad_(requires_grad)
+        self._leaf = Leaf(self._array)
+        self._root: ref[Any] | None = None
+        self.requires_grad = requires_grad
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether it is learnt. False freezes it, which forgets its gradient; True makes it a leaf as it was before."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted and self.node is None:
+            check_differentiable(self._array)
+            self._leaf.grad = None
+            self.node = self._leaf
+        elif not wanted:
+            self._leaf.grad = None
+            self.node = None
+
+    @property
+    def name(self) -> str | None:
+        """Its name in the model, frozen or not."""
+        return self._leaf.name
+
+    def named(self, name: str, root: Any) -> None:
+        """Take a name, which counts from a module."""
+        self._leaf.name = name
+        self._root = ref(root)
+
+    @property
+    def root(self) -> Any:
+        """The module that its name counts from; None if there is none any more."""
+        return None if self._root is None else self._root()
+
+    def moved(self, array: Array) -> None:
+        """Hold an array of another type or device from now on, without gradient and outside of older graphs."""
+        frozen, name = self.node is None, self._leaf.name
+        self._array, self._leaf = array, Leaf(array, name)
+        self.node = None if frozen else self._leaf
+
+    def _assign(self, array: Array) -> None:
+        self._array = array
+        self._leaf.mutated = tick()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Parameter":
+        twin = _rebuilt(type(self), self._array, self.requires_grad, self._leaf.name)
+        memo[id(self)] = twin
+        return twin
+
+    def __reduce__(self) -> Any:
+        values = to_numpy(self._array)
+        return _unpickled, (type(self), values, self.requires_grad, self.device, self._leaf.name)
+
+
+def _unpickled(kind: type[Parameter], values: Array, requires_grad: bool, device: str, name: str | None) -> Parameter:
+    return _rebuilt(kind, to_device(values, device), requires_grad, name)
+
+
+def _rebuilt(kind: type[Parameter], array: Array, requires_grad: bool, name: str | None) -> Parameter:
+    """A parameter of its own, of whatever class, without a call of its ``__init__``."""
+    made = kind.__new__(kind)
+    made._array, made._leaf, made._root = array, Leaf(array, name), None
+    made.node = made._leaf if requires_grad else None
+    return made
