@@ -17,11 +17,12 @@ from rich.console import Console
 import tinyseq as ts
 from tinyseq.data import DataError, conll2003, conllu, plain_text, two_column, word_tag
 from tinyseq.data.readers import Sentence
-from tinyseq.io import ModelFileError, load_with_metadata
+from tinyseq.io import ModelFileError, check_model_output, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.tagging import HMMTagger
 from tinyseq.train import progress
+from tinyseq.viz.drawing import check_picture
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
 lm = typer.Typer(no_args_is_help=True, help="Language models of characters: train, sample, eval.")
@@ -99,6 +100,9 @@ def lm_train(
 ) -> None:
     """Train a character model on a text; its last tenth is held out to judge by."""
     paths = matching(files)
+    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else [])])
+    if checkpoint is not None:
+        check_model_output(checkpoint, "--checkpoint", inputs=paths)
     text = _text(paths, encoding)
     cut = max(len(text) * 9 // 10, 2)
     learnt, held_out = text[:cut], text[cut:]
@@ -184,7 +188,9 @@ def tag_train(
     encoding: Encoding = "utf-8",
 ) -> None:
     """Fit a hidden Markov model to labelled sentences by counting."""
-    sentences = _sentences(matching(files), format, encoding)
+    paths = matching(files)
+    check_model_output(out, "--out", inputs=paths)
+    sentences = _sentences(paths, format, encoding)
     tagger = HMMTagger(order=order).fit(sentences)
     tagger.save(out)
     console.print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} tokens; saved {out}")
@@ -286,6 +292,7 @@ def draw(
     for option, value in misplaced.items():
         if value is not None:
             raise ValueError(f"{option} says nothing about {what}; leave it out")
+    check_picture(out, "--out")
     if what == "trellis":
         hmm, words = worked_example()
         drawing = ts.viz.trellis(hmm, words, semiring=semiring or "max")  # type: ignore[arg-type]

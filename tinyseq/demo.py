@@ -3,6 +3,7 @@
 import base64
 import html
 import math
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,13 +15,14 @@ import tinyseq as ts
 from tinyseq.commands import describe
 from tinyseq.data.corpora import HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
-from tinyseq.io import atomic_write
+from tinyseq.io import atomic_write, check_output
 from tinyseq.lm import RNNLM, NgramLM
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.tagging import HMMTagger, MostFrequentTag
 from tinyseq.train import progress
 
 LSTM_STEPS = 400
+FILES = ("unrolled.svg", "unrolled.html", "trellis.svg", "trellis.html", "loss.png", "samples.txt", "index.html")
 LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
 
 
@@ -68,7 +70,7 @@ def worked_example() -> tuple[Any, list[str]]:
 
 def run(out: Path, seed: int, console: Console) -> None:
     """All parts of the demonstration, and its files in the folder ``out``."""
-    out.mkdir(parents=True, exist_ok=True)
+    prepare(out)
     rng = np.random.default_rng(seed)
     ts.manual_seed(seed)
     unrolled = spell_hello(console)
@@ -95,6 +97,16 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
     console.print("\nWrote unrolled and trellis (.svg and .html), loss.png and samples.txt; open", end=" ")
     console.print(str(out / "index.html"), style="bold")
+
+
+def prepare(out: Path) -> None:
+    """Make the folder, and see that all files can be written and drawn, before the minute of work begins."""
+    if os.path.lexists(out) and not out.is_dir():
+        raise NotADirectoryError(f"--out {out} is a file; give the name of a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        check_output(out / name, "--out")
+    ts.viz.loss_curve([0, 1], [1.0, 0.5])  # an error that says what to install
 
 
 def spell_hello(console: Console) -> Any:

@@ -4,7 +4,7 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,65 @@ class ModelFileError(ValueError):
     """
 
 
+def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
+    """Refuse a file that could not be written, before the work begins that it shall keep.
+
+    Folders above it that do not exist will be made. Nothing is written by this check.
+
+    Args:
+        path: where the file shall be.
+        name: of the argument, for errors.
+        inputs: files that are read, which it must not take the place of.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the path is a folder or a device, its name is too long, or nothing can be written there.
+        ValueError: it is one of the inputs.
+
+    Example:
+        >>> try:
+        ...     check_output(".", "--out")
+        ... except OSError as error:
+        ...     print(error)
+        --out . is a folder; give the name of a file, such as model.safetensors in it
+    """
+    path = Path(path)
+    for read in inputs:
+        if path.resolve() == Path(read).resolve():
+            raise ValueError(f"{name} {path} is a file that is read, too, and would be overwritten; give another name")
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    try:
+        handle, probe = _beside(path, folder)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise type(error)(f"{name} {path} cannot be written in the folder {folder}: {reason}") from error
+    return path
+
+
+def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
+    """As `check_output`, for a file that `save` will write.
+
+    Raises:
+        RuntimeError: safetensors is not installed.
+        OSError, ValueError: as for `check_output`.
+    """
+    _safetensors()
+    return check_output(path, name, inputs=inputs)
+
+
+def _beside(path: Path, folder: Path) -> tuple[int, str]:
+    """A new temporary file for what will take the place of a path."""
+    return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=UNFINISHED)
+
+
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file so that it is there whole or not at all.
 
@@ -48,9 +107,9 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
         ...     Path(folder, "a.txt").read_text()
         'whole'
     """
-    path = Path(path)
+    path = check_output(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
+    handle, name = _beside(path, path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

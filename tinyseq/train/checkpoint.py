@@ -28,7 +28,7 @@ class AnotherRun(ModelFileError):
         ...     _ = list(model.fit("hello", steps=2, window=4, checkpoint=f"{folder}/run"))
         ...     try:
         ...         next(model.fit("hello", steps=4, window=3, checkpoint=f"{folder}/run"))
-        ...     except AnotherRun as error:
+        ...     except ts.train.AnotherRun as error:
         ...         print(str(error).split(": ")[2].split(".")[0])
         window was 4, now 3
     """
@@ -48,6 +48,8 @@ class Checkpoint:
 
     Raises:
         ValueError, TypeError: ``every`` is no whole number from 1 upwards.
+        OSError: the file cannot be written.
+        RuntimeError: safetensors is not installed.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -68,7 +70,7 @@ class Checkpoint:
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a module, whose weights are saved, got {type(model).__name__}")
-        self.path = Path(path)
+        self.path = io.check_model_output(path, "the checkpoint")
         self.model = model
         self.every = whole("every", every)
         self.depends_on = dict(depends_on or {})

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tinyseq.io import atomic_write, remove_unfinished
+from tinyseq.io import atomic_write, check_output, remove_unfinished
 
 
 class Log:
@@ -20,6 +20,7 @@ class Log:
 
     Raises:
         ValueError: the file's name ends otherwise.
+        OSError: the file cannot be written.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -33,7 +34,7 @@ class Log:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+        self.path = check_output(path, "the log")
         if self.path.suffix not in (".csv", ".jsonl"):
             raise ValueError(f"a log is a .csv or a .jsonl file, got {self.path.name!r}")
         self._begun = False

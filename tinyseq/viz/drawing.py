@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tinyseq.io import atomic_write
+from tinyseq.io import atomic_write, check_output
 from tinyseq.viz.page import page
 from tinyseq.viz.render import render, render_svg
 
+ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
 Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and what the page can tell of it
 
 
@@ -86,6 +87,7 @@ class Drawing:
 
         Raises:
             ValueError: the ending is none of these.
+            OSError: the file cannot be written.
             DrawingError: the picture cannot be rendered.
 
         Example:
@@ -94,13 +96,8 @@ class Drawing:
             >>> Drawing("digraph { a -> b }").save(f"{folder}/two.dot").name
             'two.dot'
         """
-        path = Path(path)
-        formats = self._formats()
-        make = formats.get(path.suffix.lower())
-        if make is None:
-            known = ", ".join(formats)
-            raise ValueError(f"cannot save a drawing as {path.name!r}: the file's ending must be one of {known}")
-        data = make()
+        path = check_picture(path)
+        data = self._formats()[path.suffix.lower()]()
         atomic_write(path, lambda part: part.write_bytes(data))
         return path
 
@@ -116,6 +113,15 @@ class Drawing:
     def _page(self) -> str:
         picture, story = self._tell() if self._tell else (self, {})
         return page(picture.svg(), self.title, story)
+
+
+def check_picture(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """The path of a picture, before it is drawn: see `tinyseq.io.check_output`; a ValueError for another ending."""
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise ValueError(f"cannot save a drawing as {path.name!r}: the file's ending must be one of {known}")
+    return check_output(path, name)
 
 
 def _drawn(dot: str, title: str, svg: str | None, told: tuple[str, str, str | None, dict[str, Any]] | None) -> Drawing:

@@ -1,0 +1,180 @@
+"""A file that could not be written is refused before the work whose result it shall keep."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import tinyseq as ts
+from tinyseq.io import atomic_write, check_model_output, check_output
+from tinyseq.viz.drawing import check_picture
+
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+TEXT = "so long and thanks for all the fish. " * 40
+CONLLU = "1\tthe\t_\tDET\t_\t_\t_\t_\t_\t_\n2\tcat\t_\tNOUN\t_\t_\t_\t_\t_\t_\n\n"
+LONG = "m" * 250 + ".svg"  # fits into a folder's entry, but not with what a temporary file's name adds
+
+# The path, and what the error says of it.
+BAD = {
+    "a folder": ("folder", "folder is a folder; give the name of a file"),
+    "a folder above is a file": (
+        "text.txt/m.svg",
+        r"text\.txt/m\.svg cannot be written in the folder .*text\.txt: not a",
+    ),
+    "far below a file": ("text.txt/a/b/m.svg", "cannot be written in the folder .*text.txt: not a directory"),
+    "a device": (os.devnull, "null is a device or a broken link"),
+    "a broken link": ("broken.svg", "broken.svg is a device or a broken link"),
+    "unwritable": ("/proc/m.svg", "cannot be written in the folder /proc: "),
+    "too long": (LONG, "cannot be written in the folder .*: file name too long"),
+}
+if not Path("/proc/self").exists():
+    del BAD["unwritable"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "train.conllu").write_text(CONLLU)
+    (tmp_path / "broken.svg").symlink_to("nowhere")
+    return tmp_path
+
+
+def contents(folder):
+    return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("bad", list(BAD))
+def test_it_is_refused_and_nothing_is_touched(folder, bad):
+    path, message = BAD[bad]
+    before = contents(folder)
+    for call in (
+        lambda: check_output(path),
+        lambda: check_model_output(path),
+        lambda: atomic_write(path, lambda temporary: pytest.fail("the work was begun")),
+        lambda: ts.save({"w": ts.ones(2)}, path),
+        lambda: ts.lm.RNNLM("ab", 2).save(path),
+        lambda: ts.train.Checkpoint(path, ts.nn.Linear(1, 1)),
+        lambda: ts.lm.RNNLM("ab", 2).fit("abab", steps=1, checkpoint=path),
+        lambda: ts.tagging.RNNTagger().fit([[("a", "X")]], checkpoint=path),
+        lambda: check_picture(path) if path.endswith(".svg") else check_output(path),
+        lambda: ts.viz.Drawing("digraph {}").save(path) if path.endswith(".svg") else check_output(path),
+    ):
+        with pytest.raises(OSError, match=message):
+            call()
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("path", ["m.svg", "new/folders/m.svg", "folder/m.svg", "text.txt", "m"])
+def test_what_can_be_written_is_left_alone(folder, path):
+    before = contents(folder)
+    assert check_output(path) == Path(path)
+    assert contents(folder) == before
+    atomic_write(path, lambda temporary: temporary.write_text("whole"))
+    assert Path(path).read_text() == "whole"
+
+
+@pytest.mark.parametrize("read", ["text.txt", "./folder/../text.txt"])
+def test_an_input_is_not_overwritten(folder, read):
+    with pytest.raises(ValueError, match=r"--out text\.txt is a file that is read, too, and would be overwritten"):
+        check_output("text.txt", "--out", inputs=["other", read])
+    Path("link.txt").symlink_to("text.txt")
+    with pytest.raises(ValueError, match="would be overwritten"):
+        check_output("link.txt", inputs=[read])
+
+
+def test_a_log_is_checked_when_it_is_made(folder):
+    Path("folder.csv").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"the log folder\.csv is a folder"):
+        ts.train.Log("folder.csv")
+
+
+@pytest.fixture
+def tinyseq(folder, monkeypatch):
+    """Run a command; training, tagging and drawing make the test fail."""
+    typer = pytest.importorskip("typer.testing", reason="the command line is not installed")
+    from tinyseq import commands, demo
+
+    for work in ("RNNLM", "WindowLM", "HMMTagger", "_character_loss"):
+        monkeypatch.setattr(commands, work, lambda *args, **kwargs: pytest.fail("the work was begun"))
+    for work in ("spell_hello", "worked_example"):
+        monkeypatch.setattr(demo, work, lambda *args, **kwargs: pytest.fail("the work was begun"))
+
+    def run(*words):
+        result = typer.CliRunner().invoke(commands.app, [str(word) for word in words])
+        return result.exit_code, result.stderr
+
+    return run
+
+
+COMMANDS = {
+    "lm train": ["lm", "train", "text.txt", "--out"],
+    "its checkpoint": ["lm", "train", "text.txt", "--out", "m.lm", "--checkpoint"],
+    "tag train": ["tag", "train", "train.conllu", "--out"],
+    "draw rnn": ["draw", "rnn", "--out"],
+    "draw trellis": ["draw", "trellis", "--out"],
+}
+
+
+@pytest.mark.parametrize("bad", list(BAD))
+@pytest.mark.parametrize("command", list(COMMANDS))
+def test_every_command_refuses_it_in_one_line(tinyseq, folder, command, bad):
+    before = contents(folder)
+    path, _ = BAD[bad]
+    status, error = tinyseq(*COMMANDS[command], path)
+    assert (status, error.count("\n")) == (1, 1)
+    assert error.startswith(f"tinyseq: --{'checkpoint' if command == 'its checkpoint' else 'out'} {path}") or (
+        "draw" in command and f"{Path(path).name!r}: the file's ending must be one of" in error
+    )
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["lm", "train", "text.txt", "--out", "./text.txt"],
+        ["lm", "train", "text.txt", "train.conllu", "--out", "m.lm", "--checkpoint", "train.conllu"],
+        ["lm", "train", "text.txt", "--out", "run", "--checkpoint", "run"],
+        ["tag", "train", "train.conllu", "--out", "train.conllu"],
+    ],
+)
+def test_no_command_overwrites_what_it_reads(tinyseq, folder, words):
+    before = contents(folder)
+    status, error = tinyseq(*words)
+    assert (status, error.count("\n")) == (1, 1)
+    assert "would be overwritten; give another name" in error
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("command", ["lm train", "tag train", "its checkpoint"])
+def test_a_missing_safetensors_is_said_before_work_begins(tinyseq, monkeypatch, command):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
+    status, error = tinyseq(*COMMANDS[command], "m.model")
+    assert (status, error) == (1, 'tinyseq: model files need safetensors: pip install "tinyseq[io]"\n')
+
+
+def test_a_drawing_of_an_unknown_kind_is_said_before_work_begins(tinyseq):
+    status, error = tinyseq("draw", "rnn", "--out", "picture.jpg")
+    assert (status, error.count("\n")) == (1, 1)
+    assert "cannot save a drawing as 'picture.jpg': the file's ending must be one of .svg, .png" in error
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("text.txt", "--out text.txt is a file; give the name of a folder"),
+        ("folder", "--out folder/samples.txt is a folder"),
+        ("/proc/demo", "/proc/demo"),
+    ],
+)
+def test_the_demonstration_looks_at_its_folder_first(tinyseq, folder, out, message):
+    (folder / "folder" / "samples.txt").mkdir()
+    before = contents(folder)
+    status, error = tinyseq("demo", "--out", out)
+    assert (status, error.count("\n")) == (1, 1)
+    assert message in error
+    assert contents(folder) == before
