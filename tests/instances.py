@@ -153,6 +153,10 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "no_grad": [lambda: ts.no_grad()],
     "enable_grad": [lambda: ts.enable_grad()],
     "detect_anomaly": [lambda: ts.detect_anomaly()],
+    "EighResult": [lambda: ts.eigh(ts.tensor(np.eye(2)))],
+    "SVDResult": [lambda: ts.svd(ts.tensor(np.eye(2)))],
+    "QRResult": [lambda: ts.qr(ts.tensor(np.eye(2)))],
+    "SlogdetResult": [lambda: ts.slogdet(ts.tensor(np.eye(2)))],
     "scope": [lambda: ts.scope("encoder")],
     "step": [lambda: ts.step(3)],
     # errors
@@ -167,6 +171,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     ],
     "Malformed": [lambda: ts.data.readers.Malformed(3, "no tab", "a tab"), lambda: ts.data.readers.Malformed(3, "x")],
     "ModelFileError": [lambda: error_of(lambda: ts.load("nowhere.safetensors"))],
+    "NotMoved": [lambda: ts.autograd.cells.NotMoved("an element is computed")],
     "NonFiniteLoss": [lambda: ts.train.NonFiniteLoss("the loss is nan", 3, "sentence 7", "log")],
     # data
     "ConlluSentence": [lambda: sentence_of_conllu()],
