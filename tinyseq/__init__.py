@@ -187,7 +187,8 @@ from tinyseq.autograd.ops.trigonometric import (
 )
 from tinyseq.autograd.tape import grad, trace_backward
 from tinyseq.autograd.tensor import Tensor, tensor
-from tinyseq.habits import PACKAGE, of_module
+from tinyseq.habits.lookup import of_module
+from tinyseq.habits.names import PACKAGE
 from tinyseq.io import load, save
 from tinyseq.memory import keep_freed_memory, look_for_cycles_less_often
 from tinyseq.random import manual_seed

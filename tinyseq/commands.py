@@ -307,7 +307,11 @@ def draw(
     console.print(f"saved {out}")
 
 
-NETWORKS = {"rnn": ts.nn.RNN, "lstm": ts.nn.LSTM, "gru": ts.nn.GRU}
+NETWORKS: dict[str, type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]] = {
+    "rnn": ts.nn.RNN,
+    "lstm": ts.nn.LSTM,
+    "gru": ts.nn.GRU,
+}
 
 
 class CharacterNetwork(ts.nn.Module):

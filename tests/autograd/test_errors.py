@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq import habits
 from tinyseq.autograd.op import op
 
 
@@ -312,11 +311,6 @@ def test_habits_of_pytorch_end_in_the_cure(name):
     for module, habit in ((ts, "cat"), (ts, "float32"), (ts.nn, "CrossEntropyLoss"), (ts.nn, "ReLU")):
         raises(AttributeError, rf"module '{module.__name__}' has no attribute '{habit}'; use ", getattr, module, habit)
     raises(AttributeError, r"module 'tinyseq' has no attribute 'nonsense'$", getattr, ts, "nonsense")
-
-
-def test_no_habit_is_a_name_that_exists():
-    for owner, names in ((ts.Tensor, habits.TENSOR), (ts, habits.PACKAGE), (ts.nn, habits.NN)):
-        assert [name for name in names if hasattr(owner, name)] == []
 
 
 def test_names_that_do_not_exist_on_a_parameter():

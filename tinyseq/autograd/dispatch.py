@@ -11,6 +11,7 @@ from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, Array, is_array, to_numpy
+from tinyseq.habits.settings import setting
 
 # what an array library raises for arguments that it cannot use; any other error is somebody's own, and is left alone
 EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
@@ -168,7 +169,8 @@ def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: di
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be asked of it."""
     if unknown := attrs.keys() - record.defaults.keys():
-        raise TypeError(f"{record.name} has no setting {min(unknown)!r}; it has {sorted(record.defaults)}")
+        name = min(unknown)
+        raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{setting(name)}")
     for name in record.required:
         if name not in attrs:
             raise TypeError(f"{record.name} needs {name}=")

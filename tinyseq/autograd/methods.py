@@ -6,7 +6,8 @@ from typing import Any
 from tinyseq.autograd.numpy_calls import array_function, array_ufunc
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.habits import TENSOR, missing
+from tinyseq.habits.lookup import missing
+from tinyseq.habits.names import TENSOR
 
 OPERATORS = {
     "add": "add",

@@ -5,6 +5,7 @@ the property tests (``tinyseq.testing``), the table of ops in the documentation,
 """
 
 import copyreg
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -27,6 +28,7 @@ from tinyseq.autograd.declaration import (
 )
 from tinyseq.autograd.dispatch import apply, public_function
 from tinyseq.backend import EXTENSIONS, forget
+from tinyseq.habits.settings import explained
 
 __all__ = [
     "FUNCTIONS",
@@ -162,6 +164,8 @@ copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
 
 def composite(function: Function) -> Function:
     """Give a function that is made of ops a public name; it needs no rule of its own."""
+    if len(inspect.signature(function).parameters) != 2:  # a pair, such as that of getitem, has none and runs often
+        function = explained(function)  # type: ignore[assignment]
     FUNCTIONS[function.__name__] = function
     return function
 

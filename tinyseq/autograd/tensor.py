@@ -1,7 +1,7 @@
 """The Tensor: an array, and what it was made by."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Union
 
 import numpy as np
 
@@ -10,9 +10,19 @@ from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, replaced, to_device, to_numpy
+from tinyseq.habits.settings import explained
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
 Axis = int | tuple[int, ...] | None
+
+
+class Count(int):
+    """How many elements a tensor has; called, as PyTorch's ``size`` is, it says what to use."""
+
+    def __call__(self, axis: Any = None) -> NoReturn:
+        """Refuse."""
+        used = "t.shape" if axis is None else f"t.shape[{axis}]"
+        raise TypeError(f"t.size is the number of elements, as in NumPy; use {used} for what t.size() is in PyTorch")
 
 
 class Tensor:
@@ -61,7 +71,7 @@ class Tensor:
     @property
     def size(self) -> int:
         """The number of elements."""
-        return int(np.prod(self._array.shape, dtype=np.int64))
+        return Count(np.prod(self._array.shape, dtype=np.int64))
 
     @property
     def device(self) -> str:
@@ -143,6 +153,7 @@ class Tensor:
         """The values as nested lists of Python numbers."""
         return to_numpy(self._array).tolist()
 
+    @explained
     def to(self, target: Any) -> "Tensor":
         """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
 
@@ -167,6 +178,7 @@ class Tensor:
 
     # -- gradients -----------------------------------------------------------------------------------------------------
 
+    @explained
     def backward(self, gradient: "TensorLike | None" = None, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
 
@@ -402,6 +414,7 @@ class Tensor:
         def __getattr__(self, name: str) -> Callable[..., "Tensor"]: ...
 
 
+@explained
 def tensor(data: TensorLike, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Make a tensor from numbers, nested lists, an array or a tensor. The data is copied.
 

@@ -1,5 +1,7 @@
 """Readers of files, vocabularies, batches, text that every Python carries, and tasks made by chance."""
 
+from typing import TYPE_CHECKING
+
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
@@ -15,6 +17,11 @@ from tinyseq.data.treebank import (
     write_conllu,
 )
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.habits.lookup import of_module
+from tinyseq.habits.names import DATA
+
+if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [
     "FISH",

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.habits import NN, of_module
+from tinyseq.habits.lookup import of_module
+from tinyseq.habits.names import NN
 from tinyseq.nn import init
 from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
 from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_

@@ -10,12 +10,14 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
+from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
 
 SMALLEST = 1e-280  # a sum of powers below it may have lost some to underflow
 
 
+@explained
 def clip_grad_norm_(
     parameters: Iterable[Tensor] | Tensor,
     max_norm: float,
@@ -121,6 +123,7 @@ def _limit(name: str, value: Any) -> float:
     return limit
 
 
+@explained
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Limit each element of each gradient to [-clip_value, clip_value].
 

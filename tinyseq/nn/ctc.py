@@ -20,6 +20,7 @@ from tinyseq.autograd.ops.shape import expand_dims
 from tinyseq.autograd.tape import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
+from tinyseq.habits.settings import explained
 from tinyseq.hmm.left_to_right import left_to_right
 from tinyseq.hmm.semirings import LOG, MAX, Semiring
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
@@ -30,6 +31,7 @@ Ids = NDArray[np.integer[Any]]
 ROUNDING = 1e-3  # how far above 0 a log probability may come to lie in a short type
 
 
+@explained
 def ctc_loss(
     log_probs: TensorLike,
     targets: Any,
@@ -81,6 +83,7 @@ def ctc_loss(
     return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
+@explained
 def ctc_align(
     log_probs: TensorLike, targets: Any, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0
 ) -> Any:

@@ -9,12 +9,14 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import TensorLike, constant
+from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 
 Prefix = tuple[int, ...]
 Ways = tuple[float, float]  # log probabilities of all alignments of a prefix that end in a blank, and in its last label
 
 
+@explained
 def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
     """The labels that an alignment stands for: repeats are merged, and then blanks are dropped.
 
@@ -41,6 +43,7 @@ def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
     return labels
 
 
+@explained
 def ctc_decode(log_probs: TensorLike, lengths: Sequence[int] | None = None, blank: int = 0, width: int = 1) -> Any:
     """The labels that a network trained by `ctc_loss` has heard.
 

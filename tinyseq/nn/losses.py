@@ -12,6 +12,7 @@ from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
+from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 
 Reduction = Literal["mean", "sum", "none"]
@@ -20,6 +21,7 @@ Reduction = Literal["mean", "sum", "none"]
 # -- classes -----------------------------------------------------------------------------------------------------------
 
 
+@explained
 def cross_entropy(
     logits: TensorLike,
     targets: Any,
@@ -78,6 +80,7 @@ def cross_entropy(
     return reduced(losses, counted, reduction, picked)
 
 
+@explained
 def nll_loss(
     log_probs: TensorLike,
     targets: Any,
@@ -181,6 +184,7 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
 # -- yes or no ---------------------------------------------------------------------------------------------------------
 
 
+@explained
 def binary_cross_entropy_with_logits(
     logits: TensorLike,
     targets: TensorLike,
@@ -238,6 +242,7 @@ def _broadcast_weight(weight: TensorLike, logits: Tensor, name: str) -> Tensor:
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
+@explained
 def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The squared difference, averaged over all elements.
 
@@ -260,6 +265,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
     return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
+@explained
 def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
     """The absolute difference, averaged over all elements; its gradient is 0 where there is none.
 
@@ -282,6 +288,7 @@ def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "
     return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
+@explained
 def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
     """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers pull no harder.
 
@@ -310,6 +317,7 @@ def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction 
     return reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
 
 
+@explained
 def smooth_l1_loss(
     prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", beta: float = 1.0
 ) -> Tensor:

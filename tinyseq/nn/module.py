@@ -3,19 +3,22 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 import numpy as np
 
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import on_host, to_device, to_numpy
+from tinyseq.habits.lookup import missing
+from tinyseq.habits.names import MODULE
+from tinyseq.habits.settings import Explained
 from tinyseq.nn.parameter import Parameter
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
-class Module:
+class Module(metaclass=Explained):
     """The base of layers and models: assign parameters and modules to attributes, and define ``forward``.
 
     Several modules go into a `ModuleList`; in a plain list they would not be found, which is an error.
@@ -59,6 +62,11 @@ class Module:
                 value.named(name, self)
         elif isinstance(value, Module) and value._name is None:
             value._adopt(name, self)
+
+    if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, MODULE)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
         """Refuse what would take a parameter or a module out of the model in silence."""

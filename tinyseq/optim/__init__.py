@@ -1,5 +1,9 @@
 """Optimisers and learning-rate schedules, with PyTorch's values."""
 
+from typing import TYPE_CHECKING
+
+from tinyseq.habits.lookup import of_module
+from tinyseq.habits.names import OPTIM
 from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from tinyseq.optim.schedules import (
     Plateau,
@@ -10,6 +14,9 @@ from tinyseq.optim.schedules import (
     warm_up,
     warm_up_cosine,
 )
+
+if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    __getattr__ = of_module("tinyseq.optim", OPTIM)
 
 __all__ = [
     "SGD",

@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.habits.lookup import missing
+from tinyseq.habits.names import OPTIMIZER
+from tinyseq.habits.settings import Explained
 
 
-class Optimizer:
+class Optimizer(metaclass=Explained):
     """The base: it goes through the parameters, keeps each one's state, and saves and restores it.
 
     A subclass defines `update`, the new value of one parameter from its gradient and its state.
@@ -45,6 +48,11 @@ class Optimizer:
         self.lr = _not_negative("lr", lr)
         self.weight_decay = _not_negative("weight_decay", weight_decay)
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
+
+    if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+
+        def __getattr__(self, name: str) -> NoReturn:
+            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER)
 
     def remembered(self) -> set[str] | None:
         """The names of all that `update` keeps in a parameter's state; None for a rule that does not tell."""

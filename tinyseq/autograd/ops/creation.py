@@ -7,12 +7,14 @@ import numpy as np
 from tinyseq.autograd.op import composite
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
+from tinyseq.habits.settings import explained
 
 
 def _shape(sides: tuple[Any, ...]) -> tuple[int, ...]:
     return tuple(sides[0]) if len(sides) == 1 and isinstance(sides[0], tuple | list) else sides
 
 
+@explained
 def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """Zeros of a shape, given as numbers or as a tuple.
 
@@ -24,21 +26,25 @@ def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> 
     return Tensor(np.zeros(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
 
 
+@explained
 def ones(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
     """Ones of a shape, given as numbers or as a tuple."""
     return Tensor(np.ones(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
 
 
+@explained
 def full(shape: Any, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """One value in every place of a shape."""
     return Tensor(np.full(shape, value, dtype=dtype)).requires_grad_(requires_grad)
 
 
+@explained
 def arange(*bounds: float, dtype: Any = None) -> Tensor:
     """Evenly spaced numbers: ``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``."""
     return Tensor(np.arange(*bounds, dtype=dtype))
 
 
+@explained
 def eye(n: int, dtype: Any = np.float64) -> Tensor:
     """The identity matrix."""
     return Tensor(np.eye(n, dtype=dtype))

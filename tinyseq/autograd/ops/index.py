@@ -10,6 +10,7 @@ from tinyseq.autograd.op import composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import on_host, to_numpy
+from tinyseq.habits.settings import explained
 
 _getitem = op(
     "getitem",
@@ -199,6 +200,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     return scatter_add(kept, place, values)
 
 
+@explained
 def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
     """Rows of zeros with a one at each id.
 

@@ -1,0 +1,204 @@
+"""Every public name and keyword argument of PyTorch that a user may try is here, or its error says what to use.
+
+The names are PyTorch's own, as it lists them, so that what a new version adds is seen here.
+"""
+
+import inspect
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from oracles import oracle
+
+import tinyseq as ts
+from tinyseq.habits import names
+from tinyseq.habits.settings import SETTINGS
+
+torch = oracle("torch")
+
+x = ts.tensor([[1.0, 2.0]], requires_grad=True)
+OWNERS = {
+    "torch.Tensor": (torch.Tensor, x),
+    "torch": (torch, ts),
+    "torch.nn": (torch.nn, ts.nn),
+    "torch.optim": (torch.optim, ts.optim),
+    "torch.optim.lr_scheduler": (torch.optim.lr_scheduler, ts.optim),
+    "torch.utils.data": (torch.utils.data, ts.data),
+    "torch.nn.Module": (torch.nn.Module, ts.nn.Linear(1, 1)),
+    "torch.optim.Optimizer": (torch.optim.SGD, ts.optim.SGD([x], lr=0.1)),
+}
+# What PyTorch lists and no user calls: modules of Python's that it imports, types of its compiler, kernels.
+INTERNAL = re.compile(
+    r"sys|os|math|torch|types|typing|typename|warnings|functools|textwrap|inspect|threading|platform|glob|importlib|"
+    r"ctypes|builtins|cast|override|wraps|partial|ref|annotations|bisect_right|Counter|Any|Callable|Literal|Self|"
+    r"SupportsFloat|TypedDict|Optional|TYPE_CHECKING|EPOCH_DEPRECATION_WARNING|DFIterDataPipe|"
+    r".*(Type|Storage|Object|Iterator|List|Dict|Argument|Spec|Context|Error|Info|Node|Block|Stats|Config|Logger|"
+    r"LoggerBase|Plan|Value|Capsule|Guard|Set|Key|Unit|Check|Function|Method|Module|Serializer|Writer|Reader|Property|"
+    r"State|Report|Use|Schema|Hook|Tensor|Exception|Interface|Generic)|"
+    r"AVG|SUM|CallStack|.*Builder|.*MemoTable|.*Subclass|Event|classproperty|thread_safe_generator|lu_unpack|.*Options|qat|inf|DataChunk|AliasDb|Code|Future|Gradient|Graph|IODescriptor|Stream|Tag|ThroughputBenchmark|PRIVATE_OPS|USE_.*|Sym.*|sym_.*|"
+    r".*_copy|.*_(enabled|mode|mode_enabled|nesting|cache|precision|denormal|always|threads|gradient|path|destination)|"
+    r"(is|get|set|has|init|merge|parse|import|unify|prepare|read|register|hash)_.*|"
+    r"batch_norm_.*|native_.*|cudnn_.*|fused_.*|choose_.*|fake_.*|empty_.*|nonzero_static|norm_except_dim|"
+    r"argument_validation|functional_datapipe|guaranteed_.*|non_deterministic|runtime_.*|graph_settings|dataset|"
+    r"dataloader|sampler|distributed|common_types|factory_kwargs|intrinsic|modules|attention|grad|"
+    r"T_destination|call_super_init|dump_patches|profile_hook_step|swap_in_.*|module_load|grad_dtype|const_data_ptr|"
+    r"(cpp|monitor|types|return_types|torch_version|windows|signal|special|testing|serialization|masked|nested|hub|"
+    r"while_loop|cond|matrix_exp|backends|compiler|ao|autograd|cpu|fx|mtia|amp|sparse|random|multiprocessing|"
+    r"segment_reduce|sspaddmm|saddmm|dsmm|hsmm|hspmm|lobpcg|.*_lowrank|range|name|values|new|put|map_?|map2_?|apply_|as_subclass|"
+    r"reinforce|volatile|resolve_.*|resize_as.*|sum_to_size|set_|bits?\d*.*|to_dlpack|from_.*|frombuffer|"
+    r"use_deterministic_algorithms|result_type|can_cast|promote_types|compiled_with_.*|constant_pad_nd|.*_backward_.*)"
+)
+
+
+def public(owner):
+    return sorted(name for name in dir(owner) if not name.startswith("_"))
+
+
+def answer(owner, name):
+    """None where the library has the name, else what the error says behind its first sentence."""
+    try:
+        getattr(owner, name)
+    except AttributeError as error:
+        head, _, cure = str(error).partition("; ")
+        assert re.search(rf"has no attribute {name!r}$", head)
+        return cure
+    return None
+
+
+@pytest.mark.parametrize("place", sorted(OWNERS))
+def test_every_name_of_pytorch_is_here_or_its_error_says_what_to_use(place):
+    theirs, ours = OWNERS[place]
+    answers = {name: answer(ours, name) for name in public(theirs) if not INTERNAL.fullmatch(name)}
+    assert [name for name, cure in answers.items() if cure == ""] == []
+    count = Counter(
+        "here" if cure is None else "not here" if "no counterpart" in cure else "hint" for cure in answers.values()
+    )
+    print(f"{place}: {dict(count)} of {len(answers)}")
+    assert count["here"] + count["hint"] > 0
+
+
+@pytest.mark.parametrize("place", sorted(OWNERS))
+def test_what_an_error_names_exists(place):
+    """A name of the library in a cure, such as ts.nn.mse_loss, can be used."""
+    theirs, ours = OWNERS[place]
+    found = 0
+    for name in public(theirs):
+        for path in re.findall(r"\b(ts|np|t)((?:\.[A-Za-z_]\w*)+)", answer(ours, name) or ""):
+            value = {"ts": ts, "np": np, "t": x}[path[0]]
+            for part in path[1].split(".")[1:]:
+                value = getattr(value, part)
+            found += 1
+    assert found or place == "torch.optim.Optimizer"
+
+
+def test_the_common_ones_have_cures_of_their_own():
+    for owner, name, cure in [
+        (x, "add_", "use t = x + y, as values never change in place"),
+        (x, "unsqueeze_", "use t = ts.expand_dims(t, axis), as values never change in place"),
+        (x, "exp_", "use t = ts.exp(...), as values never change in place"),
+        (x, "log1p", "use ts.log1p"),
+        (x, "zero_", "use t.grad = None"),
+        (x, "item_", "values never change in place"),
+        (ts, "cat", "use ts.concatenate"),
+        (ts, "randn", "use ts.tensor(rng.standard_normal"),
+        (ts, "LSTM", "use ts.nn.LSTM"),
+        (ts, "cross_entropy", "use ts.nn.cross_entropy"),
+        (ts, "conv1d", "no counterpart of PyTorch's conv1d"),
+        (ts.nn, "BCEWithLogitsLoss", "use ts.nn.binary_cross_entropy_with_logits"),
+        (ts.nn, "CTCLoss", "use ts.nn.ctc_loss"),
+        (ts.nn, "SmoothL1Loss", "use ts.nn.smooth_l1_loss"),
+        (ts.nn, "LogSoftmax", "use ts.log_softmax"),
+        (ts.optim, "lr_scheduler", "use ts.optim.step_decay"),
+        (ts.data, "DataLoader", "use ts.data.bucketed"),
+        (ts.nn.Linear(1, 1), "cuda", 'use model.to("cuda")'),
+        (ts, "manual_sed", "the nearest name is manual_seed"),
+    ]:
+        assert cure in answer(owner, name)
+    assert answer(ts, "nonsense") == answer(x, "nonsense") == answer(x, "_private") == ""
+
+
+def test_size_is_a_number_that_says_what_to_call():
+    t = ts.zeros(2, 3)
+    assert t.size == 6
+    assert isinstance(t.size, int)
+    for call, message in ((lambda: t.size(0), r"use t\.shape\[0\] "), (lambda: t.size(), r"use t\.shape ")):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_no_habit_is_a_name_that_exists():
+    owners = {"TENSOR": x, "PACKAGE": ts, "NN": ts.nn, "OPTIM": ts.optim, "DATA": ts.data}
+    owners |= {"MODULE": OWNERS["torch.nn.Module"][1], "OPTIMIZER": OWNERS["torch.optim.Optimizer"][1]}
+    for table, owner in owners.items():
+        assert [name for name in getattr(names, table) if hasattr(owner, name)] == []
+    operators = [name for name in names.WRITTEN if hasattr(ts, name)]
+    assert [name for name in operators if not re.fullmatch(r"x \S+ y", names.WRITTEN[name])] == []
+    assert len(names.WRITTEN) > 60
+
+
+# -- keyword arguments -------------------------------------------------------------------------------------------------
+
+
+def shared_callables():
+    """Everything of one name in both libraries whose arguments PyTorch tells."""
+    rooms = [(torch.nn, ts.nn), (torch.optim, ts.optim), (torch.nn.functional, ts), (torch.nn.functional, ts.nn)]
+    for theirs, ours in rooms:
+        for name in public(theirs):
+            both = getattr(theirs, name), getattr(ours, name, None)
+            told = callable(both[1]) and inspect.isclass(both[0]) == inspect.isclass(both[1])
+            op = getattr(both[1], "op", None)
+            if told and not inspect.ismodule(both[0]) and (op is None or op.defaults):  # tensors of ops have no names
+                yield name, *both
+
+
+CALLS = list({name: (name, theirs, ours) for name, theirs, ours in shared_callables()}.values())
+
+
+@pytest.mark.parametrize(("name", "theirs", "ours"), CALLS, ids=[name for name, _, _ in CALLS])
+def test_every_keyword_argument_of_pytorch_is_here_or_its_error_says_what_to_use(name, theirs, ours):
+    try:
+        parameters = inspect.signature(theirs).parameters.values()
+    except ValueError:
+        pytest.skip("PyTorch does not tell its arguments")
+    unexplained = []
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD) or parameter.name.startswith("_"):
+            continue
+        try:
+            ours(**{parameter.name: None})
+        except Exception as error:
+            refused = re.search(r"unexpected keyword argument|has no setting", str(error))
+            if refused and parameter.name != "defaults" and not str(error).endswith(SETTINGS.get(parameter.name, "\0")):
+                unexplained.append(parameter.name)
+    assert unexplained == []
+
+
+def test_keyword_arguments_are_explained_wherever_they_are_given():
+    for call, message in [
+        (lambda: x.sum(dim=1), "sum has no setting 'dim'.*; use axis="),
+        (lambda: ts.mean(x, dim=1), "mean.*'dim'; use axis="),
+        (lambda: x.mean(dim=1), "mean.*'dim'; use axis="),
+        (lambda: x.max(keepdim=True), "'keepdim'.*; use keepdims="),
+        (lambda: ts.zeros(2, device="cuda"), r"'device'; .*\.to\(\"cuda\"\)"),
+        (lambda: ts.tensor([1.0], device="cuda"), r"'device'; .*\.to\(\"cuda\"\)"),
+        (lambda: x.to(device="cuda"), r"'device'; .*\.to\(\"cuda\"\)"),
+        (lambda: x.sum().backward(create_graph=True), r"'create_graph'; ts\.grad\("),
+        (lambda: ts.nn.LSTM(1, 1, proj_size=1), "'proj_size'; put a ts.nn.Linear behind"),
+        (lambda: ts.nn.GRU(1, 1, nonlinearity="relu"), "'nonlinearity'; only RNN and RNNCell"),
+        (lambda: ts.nn.Dropout(0.1, inplace=True), "'inplace'; values never change"),
+        (lambda: ts.optim.Adam([x], foreach=True), "'foreach'; leave it out"),
+        (lambda: ts.nn.mse_loss(x, x, size_average=True), "'size_average'; use reduction="),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_an_error_of_the_users_own_code_is_left_alone():
+    class Model(ts.nn.Module):
+        def __init__(self, width):
+            dict.fromkeys([], dim=width)
+
+    with pytest.raises(TypeError, match=r"takes no keyword arguments$"):
+        Model(width=3)
+    assert len(SETTINGS) > 30
