@@ -151,6 +151,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Tensor": [lambda: ts.tensor([[1.0, -2.0]]), lambda: ts.tensor(3, dtype="int32"), lambda: ts.zeros(0, 2)],
     "Parameter": [lambda: ts.nn.Parameter([1.0, 2.0])],
     "no_grad": [lambda: ts.no_grad()],
+    "reuse": [lambda: ts.memory.reuse()],
     "enable_grad": [lambda: ts.enable_grad()],
     "detect_anomaly": [lambda: ts.detect_anomaly()],
     "EighResult": [lambda: ts.eigh(ts.tensor(np.eye(2)))],

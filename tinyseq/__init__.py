@@ -7,7 +7,7 @@ is computed.
 
 from typing import TYPE_CHECKING
 
-from tinyseq import data, hmm, inspect, lm, nn, optim, random, tagging, testing, train, viz
+from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.checkpoint import checkpoint
 from tinyseq.autograd.functional import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
@@ -190,13 +190,9 @@ from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.habits.lookup import of_module
 from tinyseq.habits.names import PACKAGE
 from tinyseq.io import load, save
-from tinyseq.memory import keep_freed_memory, look_for_cycles_less_often
 from tinyseq.random import manual_seed
 
 amax, amin, permute, power = max, min, transpose, pow
-
-keep_freed_memory()
-look_for_cycles_less_often()
 
 __version__ = "0.1.0"
 
@@ -326,6 +322,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "memory",
     "meshgrid",
     "min",
     "minimum",

@@ -8,13 +8,17 @@ Python looks for cycles of dead objects whenever 700 (in later versions 2,000) m
 A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: they were searched
 several times a step in vain.
 
-Without the two, ``benchmarks/lstm.py`` takes 1.15 to 1.7 times as long for an LSTM's step.
+Both settings are the whole process's, so they are made only where they are asked for: inside `reuse`, as
+`tinyseq.train.train` runs. ``benchmarks/lstm.py`` prints an LSTM's step with and without; without them it took 1.15 to
+1.7 times as long.
 """
 
 import ctypes
 import gc
 import os
 import platform
+from threading import Lock
+from types import TracebackType
 
 KEPT = 512 << 20  # bytes at the top of the heap that stay with the process after they were freed
 LARGEST = 64 << 20  # bytes of the largest array that comes from the heap; a larger one goes back to the system at once
@@ -23,40 +27,59 @@ YOUNG = 10_000  # objects made and not freed between two searches for cycles
 
 _DEFAULTS = (700, 2000)  # what Python's versions begin with
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # the parameters' numbers in malloc.h
+_ADAPTED = 64 << 20, 32 << 20  # where the C library's own adaptation of the two ends, which cannot be switched on again
 _USERS_OWN = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "GLIBC_TUNABLES")
 
+_lock = Lock()
+_open = 0  # how many blocks are, in all threads
+_before: int | None = None  # the collector's threshold outside of them; None if it is somebody else's
 
-def keep_freed_memory() -> bool:
-    """Let the C library keep up to `KEPT` freed bytes for the next allocation.
 
-    Whoever has set ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES`` in the environment has
-    decided for themselves, and nothing is changed.
+class reuse:
+    """Reuse freed memory, and search for cycles less often, inside the block.
 
-    Returns:
-        Whether the C library agreed.
+    Wrap a training loop of your own in it. The settings are those of the whole process; the last block that is left, in
+    any thread, takes them back: the collector's threshold becomes what it was, freed memory goes back to the system,
+    and the C library's thresholds go to where its own adaptation would have brought them. Whoever has set
+    ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES`` in the environment, or the collector's
+    threshold, has decided for themselves, and that is left alone.
 
     Example:
-        >>> keep_freed_memory() in (True, False)
+        >>> before = gc.get_threshold()
+        >>> with reuse():
+        ...     pass  # steps of forward, backward and update
+        >>> gc.get_threshold() == before
         True
     """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        global _open, _before
+        with _lock:
+            _open += 1
+            if _open == 1:
+                _keep_freed_memory(KEPT, LARGEST)
+                young, *older = gc.get_threshold()
+                _before = young if young in _DEFAULTS else None
+                if _before is not None:
+                    gc.set_threshold(YOUNG, *older)
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        global _open
+        with _lock:
+            _open -= 1
+            if _open == 0:
+                if _keep_freed_memory(*_ADAPTED):
+                    ctypes.CDLL(None).malloc_trim(0)
+                young, *older = gc.get_threshold()
+                if _before is not None and young == YOUNG:
+                    gc.set_threshold(_before, *older)
+
+
+def _keep_freed_memory(kept: int, largest: int) -> bool:
+    """Whether the C library agreed."""
     if platform.libc_ver()[0] != "glibc" or any(name in os.environ for name in _USERS_OWN):
         return False
     adjust = ctypes.CDLL(None).mallopt
-    return bool(adjust(_TRIM_THRESHOLD, KEPT) and adjust(_MMAP_THRESHOLD, LARGEST))
-
-
-def look_for_cycles_less_often() -> bool:
-    """Let Python's collector look for cycles after `YOUNG` new objects, unless somebody has set it already.
-
-    Returns:
-        Whether it was changed.
-
-    Example:
-        >>> look_for_cycles_less_often()  # it was, when tinyseq was imported
-        False
-    """
-    young, *older = gc.get_threshold()
-    if young not in _DEFAULTS:
-        return False
-    gc.set_threshold(YOUNG, *older)
-    return True
+    return bool(adjust(_TRIM_THRESHOLD, kept) and adjust(_MMAP_THRESHOLD, largest))

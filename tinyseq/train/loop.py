@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.memory import reuse
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
 from tinyseq.train.checkpoint import Checkpoint
@@ -104,6 +105,8 @@ def train(
             at any moment ends with the same weights, bit for bit, as one that was not. Ctrl-C lets the step end, saves,
             and then raises KeyboardInterrupt.
 
+    While it goes on, the process reuses freed memory and searches less often for cycles (`tinyseq.memory.reuse`).
+
     Returns:
         An iterator of a `Report` after each step. Reading it is what trains.
 
@@ -167,7 +170,7 @@ def _reports(
         run = of_run(checkpoint.model, optimizer, schedule, clip, checkpoint.depends_on)
         first = checkpoint.restore(parts, steps, run)
     start, tokens = time.perf_counter(), 0
-    with HeldBack(wanted=checkpoint is not None) as interrupt:
+    with reuse(), HeldBack(wanted=checkpoint is not None) as interrupt:
         for step in range(first, steps):
             with np.errstate(all="ignore"):  # what is not finite is an error below, and more than a warning
                 loss, value, norm = _updated(step, task, optimizer, clip, schedule)
