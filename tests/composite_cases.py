@@ -15,6 +15,7 @@ class Case(NamedTuple):
     ours: object
     numpy: object
     shapes: tuple
+    converts: bool = False  # to a type of its own
 
     def arrays(self):
         rng = np.random.default_rng(0)
@@ -24,9 +25,10 @@ class Case(NamedTuple):
 def same(name, *shapes, of=None, many=False, **settings):
     """A case of a function that has NumPy's name and arguments, or another's (``of``); ``many`` joins a list."""
     ours, theirs = FUNCTIONS[name], getattr(np, of or name)
+    converts = "dtype" in settings
     if many:
         return Case(name, lambda *xs: ours(xs, **settings), lambda *xs: theirs(xs, **settings), shapes)
-    return Case(name, lambda *xs: ours(*xs, **settings), lambda *xs: theirs(*xs, **settings), shapes)
+    return Case(name, lambda *xs: ours(*xs, **settings), lambda *xs: theirs(*xs, **settings), shapes, converts)
 
 
 def listed(case):
@@ -38,7 +40,7 @@ PLACES = np.array([[0, 2, 1], [1, 1, -1]])
 LEFT, RIGHT = [-0.9, 0.1, 0.4], [[0.3], [1.1]]
 MORE = [
     same("logaddexp2", (2, 3), (3,)),
-    Case("float_power", lambda x: ts.float_power(x, 3), lambda x: np.float_power(x, 3), ((2, 3),)),
+    Case("float_power", lambda x: ts.float_power(x, 3), lambda x: np.float_power(x, 3), ((2, 3),), converts=True),
     listed(Case("divmod", lambda x: ts.divmod(x, 0.7), lambda x: np.divmod(x, 0.7), ((2, 3),))),
     same("rint", (2, 3)),
     # bounds that are tensors, or wider than what they limit, or under NumPy's names
@@ -50,8 +52,14 @@ MORE = [
         lambda x, low, high: np.clip(x, low - 0.3, high + 0.17),
         ((2, 1), (3,), (2, 3)),
     ),
-    Case("clip", lambda x: ts.clip(x, LEFT, RIGHT), lambda x: np.clip(x, LEFT, RIGHT), ((3,),)),
-    Case("clip", lambda x: ts.clip(x, None, RIGHT), lambda x: np.clip(x, None, RIGHT), ((3,),)),
+    Case("clip", lambda x: ts.clip(x, LEFT, RIGHT), lambda x: np.clip(x, LEFT, RIGHT), ((3,),), converts=True),
+    Case("clip", lambda x: ts.clip(x, None, RIGHT), lambda x: np.clip(x, None, RIGHT), ((3,),), converts=True),
+    # NumPy's keywords
+    *(same(name, (2, 3), axis=1, dtype=np.float64) for name in ("sum", "prod", "mean", "var", "std")),
+    *(same(name, (2, 3), axis=0, correction=1) for name in ("var", "std")),
+    same("tile", (2, 3), reps=(2, 1)),
+    same("transpose", (2, 3, 4), axes=(2, 0, 1)),
+    same("swapaxes", (2, 3, 4), axis1=0, axis2=-1),
     # diagonals of any matrix, at any place
     *(
         Case(

@@ -43,7 +43,7 @@ def check_op(op: Op, call: Call, reference: Callable[..., Any] | None = None) ->
         check(trial)
     check_same_inputs(op, call)
     check_second_order(trial)
-    check_short_floats(trial, converts="dtype" in op.defaults)
+    check_short_floats(trial, converts=call.attrs.get("dtype") is not None)
 
 
 def op_trial(op: Op, call: Call, library: Namespace = NUMPY) -> Trial:

@@ -45,8 +45,8 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
 
 
 @composite
-def cross(x: TensorLike, y: TensorLike, axis: int = -1) -> Tensor:
-    """The cross product of vectors with three elements along an axis.
+def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
+    """The cross product of vectors with three elements along an axis, the last by default.
 
     Raises:
         ValueError: if the axis has another length.
@@ -56,6 +56,7 @@ def cross(x: TensorLike, y: TensorLike, axis: int = -1) -> Tensor:
         >>> ts.cross(ts.tensor([1.0, 0.0, 0.0]), ts.tensor([0.0, 1.0, 0.0]))
         tensor([0., 0., 1.])
     """
+    axis = -1 if axis is None else axis
     x, y = moveaxis(x, axis, -1), moveaxis(y, axis, -1)
     if x.shape[-1] != 3 or y.shape[-1] != 3:
         raise ValueError(f"cross takes vectors of 3 along axis {axis}, got {x.shape[-1]} and {y.shape[-1]}")

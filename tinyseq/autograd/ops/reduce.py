@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.op import NONZERO, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
-from tinyseq.backend import namespace_of
+from tinyseq.backend import dtype_of, namespace_of
 
 
 def axis_of(axis: int, ndim: int) -> int:
@@ -63,11 +63,21 @@ def _extreme_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: An
     return xp.where(mask, g, 0.0)
 
 
+def _taken_in(xp: Any, x: Any, dtype: Any) -> Any:
+    """The type in which sums and products are taken, as NumPy's ``dtype=`` says."""
+    wanted = dtype_of(xp, dtype)
+    if xp.isdtype(x.dtype, "real floating") and not xp.isdtype(xp.zeros(0, dtype=wanted).dtype, "real floating"):
+        raise TypeError(f"dtype={dtype} would cut the fractions of {x.dtype} and with them the gradient; use t.to(...)")
+    return wanted
+
+
 sum = op(
     "sum",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.sum(x, axis=axis, keepdims=keepdims),
+    forward=lambda xp, x, *, axis=None, keepdims=False, dtype=None: xp.sum(
+        x, axis=axis, keepdims=keepdims, dtype=dtype if dtype is None else _taken_in(xp, x, dtype)
+    ),
     saves="x.shape",
-    vjp=lambda xp, g, shape, *, axis, keepdims: xp.broadcast_to(restored(xp, g, shape, axis, keepdims), shape),
+    vjp=lambda xp, g, shape, *, axis, keepdims, dtype: xp.broadcast_to(restored(xp, g, shape, axis, keepdims), shape),
     tex=r"\bar x_i = \bar y",
     calls="reduce",
     reference=np.sum,
@@ -75,7 +85,7 @@ sum = op(
 )
 
 
-def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any) -> Any:
+def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any, dtype: Any) -> Any:
     """The product of all others: those before times those after, so that zeros need no division."""
     if 0 in x.shape:
         return x * 0.0
@@ -96,7 +106,9 @@ def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any) -> Any:
 
 prod = op(
     "prod",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.prod(x, axis=axis, keepdims=keepdims),
+    forward=lambda xp, x, *, axis=None, keepdims=False, dtype=None: xp.prod(
+        x, axis=axis, keepdims=keepdims, dtype=dtype if dtype is None else _taken_in(xp, x, dtype)
+    ),
     saves="x",
     vjp=_product_slope,
     tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
@@ -213,8 +225,8 @@ def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
 
 
 @composite
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The mean along the axes.
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean along the axes, of x in another type if ``dtype`` names one.
 
     Raises:
         ValueError: if there is nothing to divide by.
@@ -224,7 +236,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
         >>> ts.mean(ts.tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0)
         tensor([3., 5.])
     """
-    x = constant(x)
+    x = constant(x) if dtype is None else constant(x).to(dtype)
     count = _divisor(x, axis, 0, "mean")
     if "float16" in str(x.dtype):  # whose sums soon overflow
         wide: Tensor = sum(x.to("float32"), axis=axis, keepdims=keepdims) / count
@@ -234,28 +246,62 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
 
 
 @composite
-def var(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+def var(
+    x: TensorLike,
+    axis: Axis = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    correction: int | None = None,
+    dtype: Any = None,
+) -> Tensor:
     """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
+
+    Args:
+        x: the values.
+        axis: along which axes; all of them by default.
+        keepdims: whether the axes stay, with length 1.
+        ddof: what is taken from the count.
+        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        dtype: the type to compute in.
 
     Raises:
         ValueError: if there is nothing to divide by.
+        TypeError: if ``ddof`` and ``correction`` are both given.
     """
-    x = constant(x)
-    divisor = _divisor(x, axis, ddof, "var")
+    x = constant(x) if dtype is None else constant(x).to(dtype)
+    divisor = _divisor(x, axis, _less(ddof, correction, "var"), "var")
     centred = _centred(x, axis)
     variance: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims) / divisor
     return variance
 
 
 @composite
-def std(x: TensorLike, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+def std(
+    x: TensorLike,
+    axis: Axis = None,
+    keepdims: bool = False,
+    ddof: int = 0,
+    *,
+    correction: int | None = None,
+    dtype: Any = None,
+) -> Tensor:
     """The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.
+
+    Args:
+        x: the values.
+        axis: along which axes; all of them by default.
+        keepdims: whether the axes stay, with length 1.
+        ddof: what is taken from the count.
+        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        dtype: the type to compute in.
 
     Raises:
         ValueError: if there is nothing to divide by.
+        TypeError: if ``ddof`` and ``correction`` are both given.
     """
-    x = constant(x)
-    divisor = _divisor(x, axis, ddof, "std")
+    x = constant(x) if dtype is None else constant(x).to(dtype)
+    divisor = _divisor(x, axis, _less(ddof, correction, "std"), "std")
     length: Tensor = norm(_centred(x, axis), axis=axis, keepdims=keepdims)
     return length / math.sqrt(divisor)
 
@@ -264,6 +310,14 @@ def _centred(x: Tensor, axis: Axis) -> Tensor:
     """x less its mean, and once more, as the mean is rounded: of equal elements exactly nothing is left."""
     centred = x - mean(x, axis, keepdims=True)
     return centred - mean(centred, axis, keepdims=True)
+
+
+def _less(ddof: int, correction: int | None, name: str) -> int:
+    if correction is None:
+        return ddof
+    if ddof:
+        raise TypeError(f"{name} got ddof={ddof} and correction={correction}, which are the same; give one of them")
+    return correction
 
 
 def _divisor(x: Tensor, axis: Axis, ddof: int, name: str) -> int:

@@ -174,6 +174,7 @@ deg2rad = op(
     vjp=lambda xp, g: g * (math.pi / 180),
     tex=r"\bar x = \tfrac{\pi}{180} \bar y",
     reference=np.deg2rad,
+    numpy="radians",
     doc="Degrees as radians.",
 )
 rad2deg = op(
@@ -182,6 +183,7 @@ rad2deg = op(
     vjp=lambda xp, g: g * (180 / math.pi),
     tex=r"\bar x = \tfrac{180}{\pi} \bar y",
     reference=np.rad2deg,
+    numpy="degrees",
     doc="Radians as degrees.",
 )
 
