@@ -211,7 +211,12 @@ def _erf(values):
     return _wrapped(np.vectorize(math.erf, otypes=[values.dtype])(values._values))
 
 
-SPECIAL.erf = _erf
+def _ndtr(values):
+    half = np.vectorize(lambda x: 0.5 * math.erfc(-x / math.sqrt(2)), otypes=[values.dtype])
+    return _wrapped(half(values._values))
+
+
+SPECIAL.erf, SPECIAL.ndtr = _erf, _ndtr
 MODULES = {"cupy": LIBRARY, "cupyx": EXTRAS, "cupyx.scipy": SCIPY, "cupyx.scipy.special": SPECIAL}
 
 
