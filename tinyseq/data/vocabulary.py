@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
+from tinyseq.io import kept_name, read_name, written_name
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 
@@ -25,6 +26,7 @@ class Vocabulary(Generic[Symbol]):
 
     Raises:
         ValueError: a symbol occurs twice, or there is none.
+        TypeError: a symbol is no string, number, or tuple of them, so that no file could keep it.
 
     Example:
         >>> letters = Vocabulary("helo")
@@ -40,10 +42,10 @@ class Vocabulary(Generic[Symbol]):
     """
 
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
-        self.symbols = tuple(symbols)
+        self.symbols: tuple[Symbol, ...] = tuple(kept_name(symbol, "symbol") for symbol in symbols)
+        self.unknown = unknown = kept_name(unknown, "symbol")
         if unknown is not None and unknown not in self.symbols:
             self.symbols += (unknown,)
-        self.unknown = unknown
         self._ids = {symbol: i for i, symbol in enumerate(self.symbols)}
         if not self.symbols:
             raise ValueError("a vocabulary needs at least one symbol")
@@ -100,18 +102,15 @@ class Vocabulary(Generic[Symbol]):
         return [self.symbols[i] for i in ids]
 
     def to_dict(self) -> dict[str, Any]:
-        """What `json.dumps` can write and `from_dict` reads; the symbols must be strings or integers."""
-        for symbol in self.symbols:
-            if not isinstance(symbol, (str, int)):
-                raise TypeError(f"JSON does not keep the symbol {symbol!r}; it keeps strings and integers")
-        return {"symbols": list(self.symbols), "unknown": self.unknown}
+        """What `json.dumps` can write and `from_dict` reads."""
+        return {"symbols": [written_name(symbol) for symbol in self.symbols], "unknown": written_name(self.unknown)}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Vocabulary[Any]":
         """The vocabulary that `to_dict` described; a ValueError says what is wrong with another mapping."""
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
             raise ValueError(f"a vocabulary has a list 'symbols' and an 'unknown'; found {sorted(state)}")
-        return cls(state["symbols"], state["unknown"])
+        return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))
 
     def __len__(self) -> int:
         return len(self.symbols)

@@ -8,6 +8,7 @@ import numpy as np
 from tinyseq import io
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.gaussian import FLOOR, Gaussian
+from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.probabilities import plain
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ def save(model: "HMM", path: str | Path) -> None:
         state["end"] = plain(end.given)
     metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "logs": logs}
     metadata["emission"] = type(model.emissions).__name__
-    metadata["states"] = list(model.states) if model.states.named else None
+    metadata["states"] = _written(model.states)
     emission = model.emissions
     if isinstance(emission, Categorical):
         state["emission"] = plain(emission.logs if logs else emission.probabilities)
-        metadata["symbols"] = list(emission.symbols) if emission.symbols.named else None
-        metadata["unknown"] = emission.unknown
+        metadata["symbols"] = _written(emission.symbols)
+        metadata["unknown"] = io.written_name(emission.unknown)
     elif isinstance(emission, Gaussian):
         state |= {"means": plain(emission.means), "covariances": plain(emission.covariances)}
         metadata["floor"] = emission.floor
@@ -58,7 +59,7 @@ def load(kind: type[Model], path: str | Path) -> Model:
             emission = Gaussian(state["means"], state["covariances"], float(metadata["floor"]))
         elif metadata["emission"] == "Categorical":
             emission = state["emission"]
-            names |= {"symbols": _names(metadata["symbols"]), "unknown": metadata["unknown"]}
+            names |= {"symbols": _names(metadata["symbols"]), "unknown": io.read_name(metadata["unknown"])}
         elif metadata["emission"] != "Given":
             raise ValueError(f"there are no emissions of the kind {metadata['emission']!r}")
         make = kind.from_logs if metadata.get("logs") else kind
@@ -67,9 +68,14 @@ def load(kind: type[Model], path: str | Path) -> Model:
         raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
 
 
+def _written(labels: Labels) -> Any:
+    """Names as JSON keeps them; None where the ids are the names."""
+    return [io.written_name(name) for name in labels] if labels.named else None
+
+
 def _names(names: Any) -> Any:
-    """Names as they were: JSON turns tuples into lists."""
-    return names if names is None else [tuple(name) if isinstance(name, list) else name for name in names]
+    """Names as they were."""
+    return names if names is None else [io.read_name(name) for name in names]
 
 
 def from_hmmlearn(kind: type[Model], model: Any) -> Model:

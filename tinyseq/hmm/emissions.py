@@ -14,6 +14,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.probabilities import Probabilities, plain
 from tinyseq.hmm.tables import Dense, Lookup, Scores, Table
+from tinyseq.io import kept_name
 
 
 class Rows(NamedTuple):
@@ -113,7 +114,7 @@ class Categorical:
         self.symbols = Labels(symbols, size, "symbol")
         if unknown is not None and unknown not in self.symbols:
             raise ValueError(f"unknown={unknown!r} is not among the symbols")
-        self.unknown = unknown
+        self.unknown = kept_name(unknown, "symbol's name")
         self._fixed = None if self._both.changes else self._by_symbol()
 
     @property

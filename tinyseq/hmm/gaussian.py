@@ -45,7 +45,7 @@ class Gaussian:
             raise ValueError(f"floor must not be negative, got {floor}")
         self.states, self.size = self.means.shape
         self.full = self.covariances.ndim == 3
-        self.floor = floor
+        self.floor = float(floor)
         wanted = (self.states, self.size, self.size) if self.full else (self.states, self.size)
         if self.covariances.shape != wanted:
             raise ValueError(

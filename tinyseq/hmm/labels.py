@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.io import kept_name
 
 BOOLEAN = bool | np.bool_
 
@@ -20,6 +21,7 @@ class Labels(Sequence[Any]):
 
     Raises:
         ValueError: if there are too few or too many names, or a name occurs twice.
+        TypeError: if a name is no string, number, or tuple of them, so that no file could keep it.
 
     Example:
         >>> tags = Labels(["DT", "NN", "VB"], 3, "state")
@@ -29,7 +31,7 @@ class Labels(Sequence[Any]):
 
     def __init__(self, names: Iterable[Hashable] | None, size: int, kind: str) -> None:
         self.named = names is not None
-        self.names = tuple(range(size) if names is None else names)
+        self.names = tuple(range(size) if names is None else (kept_name(name, f"{kind}'s name") for name in names))
         self.kind = kind
         self._ids: dict[Hashable, int] = {name: i for i, name in enumerate(self.names)}
         if len(self.names) != size:

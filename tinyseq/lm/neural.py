@@ -33,7 +33,7 @@ class NeuralLM(Module):
 
     def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
-        self.settings = settings
+        self.settings = io.kept_settings(settings)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.

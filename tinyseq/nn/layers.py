@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise import sqrt, square, where
 from tinyseq.autograd.ops.index import getitem
@@ -125,6 +127,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, shared: int | tuple[int, ...] = ()) -> None:
+        p = p.item() if isinstance(p, np.generic) else p
         if not isinstance(p, int | float) or isinstance(p, bool):
             raise TypeError(f"p, the probability of dropping, must be a number, got {p!r}")
         if not 0 <= p < 1:

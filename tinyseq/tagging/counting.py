@@ -19,6 +19,7 @@ from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.hmm import HMM
+from tinyseq.hmm.estimate import smoother
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]
@@ -187,6 +188,9 @@ class HMMTagger(Tagger):
     """
 
     def __init__(self, order: int = 3, smoothing: str | None = "witten-bell") -> None:
+        smoother(smoothing)  # an unknown name is an error now
+        if callable(smoothing):
+            raise TypeError(f"smoothing must be a name, which a tagger's file can keep, got {smoothing!r}")
         self.order, self.smoothing = whole("order", order, 2), smoothing
         self._hmm: HMM | None = None
 

@@ -94,7 +94,7 @@ class RNNTagger(Tagger):
             raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         if rules is not None and not crf:
             raise ValueError("rules are for tags that are decided together; give crf=True as well")
-        self.settings: dict[str, Any] = {
+        settings = {
             "hidden_size": whole("hidden_size", hidden_size),
             "embedding_size": whole("embedding_size", embedding_size),
             "cell": cell,
@@ -107,6 +107,7 @@ class RNNTagger(Tagger):
             "lr": lr,
             "rules": checked(rules),
         }
+        self.settings = io.kept_settings(settings)
         self._network: Network | None = None
 
     @property
