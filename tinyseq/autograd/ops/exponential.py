@@ -7,11 +7,10 @@ import numpy as np
 
 from tinyseq.autograd.op import NONZERO, POSITIVE, composite, op
 from tinyseq.autograd.ops.elementwise import astype, pow
-from tinyseq.autograd.ops.stable import logaddexp
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import EXTENSIONS, Namespace
 
-LN2, LN10 = math.log(2), math.log(10)
+LN2, LN10, INF = math.log(2), math.log(10), float("inf")
 
 
 def _cube_root(xp: Namespace, x: Any) -> Any:
@@ -23,7 +22,11 @@ def _cube_root(xp: Namespace, x: Any) -> Any:
     return xp.where(plain, xp.sign(x) * y, x)
 
 
-EXTENSIONS.update(exp2=lambda xp, x: 2.0**x, cbrt=_cube_root)
+EXTENSIONS.update(
+    exp2=lambda xp, x: 2.0**x,
+    cbrt=_cube_root,
+    logaddexp2=lambda xp, x, y: xp.logaddexp(x * LN2, y * LN2) / LN2,
+)
 
 exp2 = op(
     "exp2",
@@ -67,17 +70,33 @@ cbrt = op(
 )
 
 
-@composite
-def logaddexp2(x: TensorLike, y: TensorLike) -> Tensor:
-    """log2(2^x + 2^y) without overflow.
+def _share(xp: Any, g: Any, x: Any, y: Any) -> Any:
+    """The share of x in 2^x + 2^y: a half where both are inf, and nothing where both are -inf."""
+    infinite = (x == y) & (xp.abs(x) == INF)
+    with np.errstate(invalid="ignore", over="ignore"):
+        apart = xp.where(infinite, 0.0, x - y)
+    below = apart < 0
+    smaller = xp.exp2(xp.where(below, apart, -apart))  # of the two, as a part of the larger one
+    return g * xp.where(infinite & (x < 0), 0.0, xp.where(below, smaller, 1.0) / (1 + smaller))
+
+
+logaddexp2 = op(
+    "logaddexp2",
+    forward="logaddexp2",
+    saves=("x", "y"),
+    vjp=(_share, lambda xp, g, x, y: _share(xp, g, y, x)),
+    broadcasts=True,
+    tex=r"\bar x = \bar z\,2^{x - z},\quad \bar y = \bar z\,2^{y - z}",
+    analytic=False,
+    reference=lambda x, y: np.log2(2.0**x + 2.0**y),
+    doc="""log2(2^x + 2^y) without overflow.
 
     Example:
         >>> import tinyseq as ts
         >>> ts.logaddexp2(ts.tensor(2000.0), 2000.0)
         tensor(2001.)
-    """
-    both: Tensor = logaddexp(constant(x) * LN2, constant(y) * LN2)
-    return both / LN2
+    """,
+)
 
 
 @composite
