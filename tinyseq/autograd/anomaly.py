@@ -28,10 +28,16 @@ def anomaly_label(mode: Mode) -> Label:
 
 def user_line() -> str:
     """File and line of the innermost frame outside of this package."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
+    frame = sys._getframe(frames_inside())
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def frames_inside() -> int:
+    """How many frames of this package lie between the caller, itself included, and the user's code."""
+    frame, count = sys._getframe(1), 0
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode: Mode) -> None:

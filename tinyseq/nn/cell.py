@@ -8,7 +8,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.ops.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_numbers, check_flags, initial
+from tinyseq.nn.checks import as_input, check_flags, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind
 from tinyseq.nn.module import Module
 
@@ -43,7 +43,7 @@ class Cell(Kind, Module):
         Raises:
             ValueError, TypeError: for a shape or values that do not fit.
         """
-        x = as_numbers(x, self.weight_ih, "x")
+        x = as_input(x, self.weight_ih, "x")
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ValueError(f"x must have shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}")
         single, shape = x.ndim == 1, (*x.shape[:-1], self.hidden_size)

@@ -1,10 +1,12 @@
 """What layers and losses ask of what they are given; an error names the argument, what was found, and the cure."""
 
+import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import is_array, namespace_of, on_host
 
@@ -31,6 +33,28 @@ def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
         raise TypeError(f"{name} must hold real numbers, got {given.dtype}")
     own = isinstance(x, Tensor) or is_array(x)
     return given if own and isdtype(given.dtype, "real floating") else given.to(like.dtype)
+
+
+_warned: list[str] = []  # once in a process is enough
+
+
+def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
+    """What a layer computes with, as `as_numbers`; the first input wider than its weight is warned about."""
+    given = as_numbers(x, weight, name)
+    if given.dtype == weight.dtype or _warned:
+        return given
+    widths = [namespace_of(t._array).finfo(t.dtype).bits for t in (given, weight)]
+    if widths[0] <= widths[1]:
+        return given
+    _warned.append(name)
+    wide, narrow = given.dtype, weight.dtype
+    warnings.warn(
+        f"{name} is {wide} and the layer's weight {narrow}, so all that follows is computed in {wide}, which is right "
+        f'but slower. Convert the input, as by .astype("{narrow}") (NumPy, ts.zeros and ts.ones make float64), or, if '
+        f'you want it so, the layer, by layer.to("{wide}"). This is said once.',
+        stacklevel=1 + frames_inside(),
+    )
+    return given
 
 
 def initial(state: Any, like: Tensor, count: int) -> tuple[Tensor, ...]:

@@ -10,7 +10,7 @@ from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_ids, as_numbers, check_flags, check_ids
+from tinyseq.nn.checks import as_ids, as_input, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
 from tinyseq.random import generator
 
@@ -49,7 +49,7 @@ class Linear(Module):
         Raises:
             ValueError, TypeError: the last axis is another one, or something holds no real numbers.
         """
-        x = as_numbers(x, self.weight, "Linear: x")
+        x = as_input(x, self.weight, "Linear: x")
         if x.shape[-1:] != self.weight.shape[1:]:
             raise ValueError(
                 f"Linear: x has shape {x.shape}; its last axis must be {self.weight.shape[1]} (in_features)"
@@ -188,7 +188,7 @@ class LayerNorm(Module):
         Raises:
             ValueError, TypeError: the last axis is another one, or something holds no real numbers.
         """
-        x = as_numbers(x, self.weight, "LayerNorm: x")
+        x = as_input(x, self.weight, "LayerNorm: x")
         if x.shape[-1:] != self.weight.shape:
             raise ValueError(
                 f"LayerNorm: x has shape {x.shape}; its last axis must be {self.weight.shape[0]} (features)"

@@ -16,7 +16,7 @@ from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpos
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_lengths, as_numbers, check_flags, initial
+from tinyseq.nn.checks import as_input, as_lengths, check_flags, initial
 from tinyseq.nn.kinds import GRUKind, Kind, LSTMKind, PlainKind, States
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
@@ -80,7 +80,7 @@ class Recurrent(Kind, Module):
         Raises:
             ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
         """
-        x = as_numbers(x, self.weight_ih_l0, "x")
+        x = as_input(x, self.weight_ih_l0, "x")
         single = x.ndim == 2
         if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
             layout = "(B, T, I)" if self.batch_first else "(T, B, I)"

@@ -1,0 +1,62 @@
+"""A float64 input to a float32 layer is computed in float64, as NumPy promotes, and said once in a process."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.nn import checks
+
+CALLS = {
+    "Linear": lambda x: ts.nn.Linear(2, 3)(x),
+    "LayerNorm": lambda x: ts.nn.LayerNorm(2)(x),
+    "RNN": lambda x: ts.nn.RNN(2, 3)(x)[0],
+    "LSTM": lambda x: ts.nn.LSTM(2, 3, bidirectional=True)(x)[0],
+    "GRU": lambda x: ts.nn.GRU(2, 3)(x)[0],
+    "RNNCell": lambda x: ts.nn.RNNCell(2, 3)(x[0]),
+    "LSTMCell": lambda x: ts.nn.LSTMCell(2, 3)(x[0])[0],
+    "GRUCell": lambda x: ts.nn.GRUCell(2, 3)(x[0]),
+    "Sequential": lambda x: ts.nn.Sequential(ts.nn.Linear(2, 2), ts.tanh, ts.nn.Linear(2, 1))(x),
+}
+
+
+@pytest.fixture(autouse=True)
+def nothing_said_yet():
+    before = checks._warned[:]
+    checks._warned.clear()
+    yield
+    checks._warned[:] = before
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("make", [np.ones, ts.ones], ids=["array", "tensor"])
+def test_a_wider_input_is_said_once_where_the_user_calls(call, make):
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            y = call(make((4, 1, 2)))
+    assert y.dtype == np.float64
+    assert len(said) == 1
+    assert said[0].category is UserWarning
+    assert said[0].filename == __file__
+    assert "is float64 and the layer's weight float32" in str(said[0].message)
+    assert '.astype("float32")' in str(said[0].message)
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_nothing_is_said_where_the_types_agree_or_numbers_have_none(call):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for x in (np.ones((4, 1, 2), dtype=np.float32), np.ones((4, 1, 2), dtype=int), np.ones((4, 1, 2)).tolist()):
+            assert call(x).dtype == np.float32
+        assert ts.nn.RNN(2, 3)(np.ones((4, 1, 2), dtype=np.float32), ts.zeros(1, 1, 3))[0].dtype == np.float32
+        assert ts.nn.Linear(2, 3).to("float64")(np.ones((4, 2), dtype=np.float32)).dtype == np.float64
+
+
+def test_gradients_of_a_layer_are_checked_in_float64():
+    layer = ts.nn.GRU(2, 3).to("float64")
+    x = ts.tensor(np.random.default_rng(0).normal(size=(3, 1, 2)), requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ts.testing.gradcheck(lambda x, *_: layer(x)[0], [x, *layer.parameters()])
