@@ -165,3 +165,9 @@ def test_a_checkpoint_of_another_batch_is_refused(tmp_path):
     list(RNNLM("helo", hidden_size=4).fit(text, steps=2, window=4, batch=2, checkpoint=path))
     with pytest.raises(ModelFileError, match=r"a checkpoint of another run: batch was 2, now 3\. Give"):
         next(RNNLM("helo", hidden_size=4).fit(text, steps=4, window=4, batch=3, checkpoint=path))
+
+
+def test_a_text_as_long_as_all_windows_together_is_judged():
+    """As many readers as symbols would leave one of them without a target."""
+    model = RNNLM("helo", 3)
+    assert model.nats("hello", window=1) == pytest.approx(model.nats("hello", window=1, batch=4))

@@ -227,7 +227,7 @@ def test_its_parameters_are_saved_and_its_rules_are_not():
         (lambda crf: crf.log_likelihood(np.zeros((4, 3)), [0, 1]), ValueError, "one id for each of"),
         (lambda crf: crf.log_likelihood(np.zeros((2, 3)), [0, 3]), IndexError, "id 3 at position"),
         (lambda crf: crf.decode(np.full((2, 3), -np.inf)), ValueError, "sequence 0 has no tags that are allowed"),
-        (lambda crf: CRF(3, [(0, 3)]), IndexError, r"\(0, 3\) lies outside \[0, 3\)"),
+        (lambda crf: CRF(3, [(0, 3)]), IndexError, r"forbidden holds \(0, 3\), which lies outside \[0, 3\)"),
         (lambda crf: CRF(0), ValueError, "at least 1, got 0"),
         (lambda crf: CRF(3, [1]), TypeError, r"forbidden must hold pairs \(from, to\) of tags, got 1"),
         (lambda crf: crf.decode(None), TypeError, "scores must be a tensor or an array of numbers"),

@@ -27,6 +27,7 @@ from tinyseq.autograd.declaration import (
     summed_to,
 )
 from tinyseq.autograd.dispatch import apply, public_function
+from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import EXTENSIONS, forget
 from tinyseq.habits.settings import explained
 
@@ -164,6 +165,7 @@ copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
 
 def composite(function: Function) -> Function:
     """Give a function that is made of ops a public name; it needs no rule of its own."""
+    function = takes_whole_numbers(function)
     if len(inspect.signature(function).parameters) != 2:  # a pair, such as that of getitem, has none and runs often
         function = explained(function)  # type: ignore[assignment]
     FUNCTIONS[function.__name__] = function

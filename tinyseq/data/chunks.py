@@ -11,6 +11,7 @@ Source: Ramshaw and Marcus (1995); Tjong Kim Sang and Veenstra (1999).
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple, get_args
 
+from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag
 
 Scheme = Literal["iob1", "bio", "bioes"]
@@ -88,7 +89,7 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
         ['B-PER', 'E-PER', 'O', 'S-LOC']
     """
     check_scheme("scheme", scheme)
-    tags, before = ["O"] * length, Span("", 0, 0)
+    tags, before = ["O"] * whole("length", length, 0), Span("", 0, 0)
     for chunk in sorted(chunks, key=lambda chunk: chunk.start):
         kind, start, end = chunk
         if not before.end <= start < end <= length:

@@ -107,7 +107,8 @@ class NeuralLM(Module):
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
         """
         window, batch = whole("window", window), whole("batch", batch)
-        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=max(1, min(batch, len(text) // window)))
+        batch = max(1, min(batch, len(text) // window, len(text) - 1))
+        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=batch)
         total, count, state = 0.0, 0, None
         with self.evaluating():
             for inputs, targets in windows:

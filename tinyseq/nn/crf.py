@@ -74,9 +74,9 @@ class CRF(Module):
         self.start = init.uniform((num_tags,), 0.1, dtype)
         self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
         self.end = init.uniform((num_tags,), 0.1, dtype)
-        self._open_start = _open((num_tags,), [(tag,) for tag in forbidden_start])
-        self._open_end = _open((num_tags,), [(tag,) for tag in forbidden_end])
-        self._open_transition = _open((num_tags, num_tags), forbidden)
+        self._open_start = _open("forbidden_start", (num_tags,), [(tag,) for tag in forbidden_start])
+        self._open_end = _open("forbidden_end", (num_tags,), [(tag,) for tag in forbidden_end])
+        self._open_transition = _open("forbidden", (num_tags, num_tags), forbidden)
 
     def tables(self) -> Tables:
         """Start, transition and end with -inf where something is forbidden."""
@@ -246,16 +246,16 @@ def _possible(totals: Tensor) -> Tensor:
     return totals
 
 
-def _open(shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
+def _open(name: str, shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
     """Which entries of a table are allowed."""
     allowed = np.ones(shape, dtype=bool)
     for place in forbidden:
         if not (isinstance(place, tuple | list) and len(place) == len(shape)):
-            raise TypeError(f"forbidden must hold pairs (from, to) of tags, got {place!r}")
-        place = tuple(place)
-        if not all(0 <= i < side for i, side in zip(place, shape, strict=True)):
-            raise IndexError(f"forbidden tag {place} lies outside [0, {shape[0]})")
-        allowed[place] = False
+            raise TypeError(f"{name} must hold pairs (from, to) of tags, got {place!r}")
+        tags = tuple(whole(name, tag, None) for tag in place)
+        if not all(0 <= tag < side for tag, side in zip(tags, shape, strict=True)):
+            raise IndexError(f"{name} holds {tags if len(tags) > 1 else tags[0]}, which lies outside [0, {shape[0]})")
+        allowed[tags] = False
     return allowed
 
 

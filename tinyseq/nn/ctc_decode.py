@@ -34,7 +34,7 @@ def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
         >>> ctc_collapse([0, 3, 3, 0, 0, 3, 5])
         [3, 3, 5]
     """
-    ids = as_ids(path, "path")
+    ids, blank = as_ids(path, "path"), whole("blank", blank, 0)
     if ids.ndim != 1:
         raise ValueError(f"path must have shape (T,), one id for each step, got {ids.shape}")
     check_ids(ids, np.iinfo(np.int64).max, "path")

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise import abs as absolute
 from tinyseq.autograd.ops.elementwise import minimum, square, where
 from tinyseq.autograd.ops.index import getitem, take_along_axis
@@ -165,8 +166,7 @@ def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smo
 
 def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
     """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
-    if not isinstance(ignore_index, int | np.integer):
-        raise TypeError(f"ignore_index must be one whole number, got {ignore_index!r}; give weight= by its name")
+    ignore_index = whole("ignore_index", ignore_index, None)
     ids = as_ids(targets, "targets")
     if ids.shape != scores.shape[:-1]:
         raise ValueError(

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.op import composite
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
@@ -47,7 +48,7 @@ def arange(*bounds: float, dtype: Any = None) -> Tensor:
 @explained
 def eye(n: int, dtype: Any = np.float64) -> Tensor:
     """The identity matrix."""
-    return Tensor(np.eye(n, dtype=dtype))
+    return Tensor(np.eye(whole("n", n, 0), dtype=dtype))
 
 
 @composite

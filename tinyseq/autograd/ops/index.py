@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq import backend
+from tinyseq.arguments import whole
 from tinyseq.autograd.op import composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
@@ -217,6 +218,7 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
         >>> ts.one_hot([2, 0], 3).tolist()
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
+    num_classes = whole("num_classes", num_classes)
     chosen = frozen_index(np.asarray(on_host(ids)))
     wrong = (chosen < 0) | (chosen >= num_classes)
     if wrong.any():

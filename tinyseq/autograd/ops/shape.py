@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.op import FUNCTIONS, Arrived, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
@@ -238,7 +239,7 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
     """At most that many parts of one length, the last perhaps shorter, as in PyTorch."""
     x = constant(x)
     length = x.shape[axis]
-    size = -(-length // chunks)
+    size = -(-length // whole("chunks", chunks))
     parts: list[Tensor] = split(x, [min(size, length - start) for start in range(0, length, size)], axis=axis)
     return parts
 
@@ -309,7 +310,7 @@ def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) ->
         shape = list(x.shape)
         parts = []
         for width in (before, after):
-            shape[axis] = width
+            shape[axis] = whole("widths", width, 0)
             parts.append(constant_like(x, np.full(shape, value)))
         x = concatenate([parts[0], x, parts[1]], axis=axis)
     return x
@@ -319,6 +320,8 @@ def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) ->
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
     """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
     x = constant(x)
+    if np.min(repeats, initial=0) < 0:
+        raise ValueError(f"repeats must not be negative, got {repeats}")
     if axis is None:
         x, axis = x.reshape(-1), 0
     return FUNCTIONS["take"](x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)  # type: ignore[no-any-return]
@@ -329,6 +332,8 @@ def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
     """The whole tensor so many times along each axis, as NumPy's tile."""
     x = constant(x)
     counts = list(np.atleast_1d(np.asarray(reps, dtype=np.intp)).tolist())
+    if min(counts, default=0) < 0:
+        raise ValueError(f"reps must not be negative, got {reps}")
     counts = [1] * (x.ndim - len(counts)) + counts
     while x.ndim < len(counts):
         x = expand_dims(x, 0)

@@ -259,7 +259,7 @@ def alignment(
 
 
 def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
-    indices = np.asarray(truth)
+    indices = np.array([whole("truth", state, None) for state in truth], dtype=int)
     if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
         raise ValueError(f"truth must hold {length} state indices below {count}, got shape {indices.shape}")
     for t, state in enumerate(indices):
