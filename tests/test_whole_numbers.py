@@ -152,7 +152,7 @@ def fit(model: Any, **settings: Any) -> None:
 
 
 def checkpoint(**settings: Any) -> ts.train.Checkpoint:
-    return ts.train.Checkpoint("nowhere", ts.nn.Linear(1, 1), **settings)
+    return ts.train.Checkpoint("run.safetensors", ts.nn.Linear(1, 1), **settings)
 
 
 def validation(**settings: Any) -> ts.train.Validation:
@@ -219,7 +219,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "tagging.HMMTagger": ts.tagging.HMMTagger,
     "tagging.RNNTagger": ts.tagging.RNNTagger,
     "tagging.RNNTagger.fit": lambda **a: ts.tagging.RNNTagger(2, 2, epochs=1).fit(
-        PAIRS, checkpoint="nowhere/never.written", **a
+        PAIRS, checkpoint="tagger.safetensors", **a
     ),
     "data.Vocabulary.from_counts": lambda **a: ts.data.Vocabulary.from_counts("hello" * 2, **a),
     "data.Windows": lambda **a: ts.data.Windows(np.arange(9), **{"steps": 2, "batch": 2} | a),
@@ -302,6 +302,11 @@ def names_it(argument: Argument, error: Exception | None) -> bool:
 
 def called(argument: Argument) -> str:
     return f"{argument.owner}({argument.name})"
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("argument", TRIED, ids=called)
