@@ -83,7 +83,7 @@ def owned(prefix: str, value: Any) -> list[tuple[str, Callable[..., Any]]]:
         for name, method in inspect.getmembers(value, lambda m: isinstance(m, FunctionType | MethodType))
         if name[0] != "_" and method.__module__.startswith("tinyseq")
     ]
-    return methods if has_fields(value) else [(prefix, value), *methods]
+    return methods if has_fields(value) else [(prefix, value.__init__), *methods]
 
 
 # -- an example call of each -------------------------------------------------------------------------------------------
