@@ -171,6 +171,12 @@ def test_round_is_a_method_and_python_s_own_too():
     assert (+x).tolist() == x.tolist()
 
 
+@pytest.mark.parametrize("name", ["argsort", "ceil", "floor", "trunc", "ravel", "trace", "tan", "log2", "tril", "triu"])
+def test_methods_that_arrays_or_pytorch_s_tensors_have(name):
+    x = ts.tensor([[1.5, 0.3], [0.2, 2.5]])
+    assert getattr(x, name)().tolist() == getattr(ts, name)(x).tolist()
+
+
 def test_logic_of_numbers_and_bits_of_whole_numbers():
     one, two = ts.tensor([1, 0, 4]), ts.tensor([2, 0, 0])
     assert ts.logical_and(one, two).tolist() == [True, False, False]
