@@ -139,7 +139,7 @@ def sequential() -> ts.nn.Module:
 
 def affine() -> ts.nn.Module:
     module = ts.nn.Module()
-    module.factor, module.shift = ts.nn.Parameter([2.0, 1.0]), ts.nn.Parameter([2.0, 1.0])
+    module.factor, module.shift = ts.nn.Parameter([2.0, 1.0], requires_grad=False), ts.nn.Parameter([2.0, 1.0])
     return module
 
 
@@ -149,7 +149,7 @@ COUNTED = {"order": 2, "smoothing": "witten-bell"}
 # One or several objects of each public class, made anew at each call.
 OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Tensor": [lambda: ts.tensor([[1.0, -2.0]]), lambda: ts.tensor(3, dtype="int32"), lambda: ts.zeros(0, 2)],
-    "Parameter": [lambda: ts.nn.Parameter([1.0, 2.0])],
+    "Parameter": [lambda: ts.nn.Parameter([1.0, 2.0]), lambda: ts.nn.Parameter([1.0], requires_grad=False)],
     "no_grad": [lambda: ts.no_grad()],
     "reuse": [lambda: ts.memory.reuse()],
     "enable_grad": [lambda: ts.enable_grad()],
@@ -294,7 +294,7 @@ def differences(a: Any, b: Any, path: str = "", seen: frozenset[int] = frozenset
         same = a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
         return [] if same else [f"{path}: {a!r} and {b!r}"]
     if isinstance(a, ts.Tensor):
-        of = lambda t: (t.detach().numpy(), t.requires_grad)
+        of = lambda t: (t.detach().numpy(), t.requires_grad, getattr(t.node, "name", None))
         return differences(of(a), of(b), path, seen)
     if isinstance(a, ts.viz.Drawing):
         seen_of = lambda d: (d.dot, d.title, d._svg and d.svg(), d._tell and d._page())

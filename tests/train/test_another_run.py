@@ -122,6 +122,8 @@ def test_a_plateau_must_be_the_same_but_for_where_it_stands(tmp_path):
     assert run(path, schedule=lambda: Plateau(0.05, patience=0, factor=0.5), steps=9)[0] == [9]
     with pytest.raises(AnotherRun, match=r"schedule was Plateau\(.*factor=0.5.*, now Plateau\(.*factor=0.1"):
         run(path, schedule=lambda: Plateau(0.05, patience=0), steps=9)
+    with pytest.raises(AnotherRun, match=r"another run: schedule\.lr was 0\.05, now 0\.1\."):
+        run(path, schedule=lambda: Plateau(0.1, patience=0, factor=0.5), steps=9)
 
 
 def test_another_optimiser_is_named(tmp_path):
@@ -159,6 +161,22 @@ def test_an_optimiser_that_has_been_through_the_run_goes_on(tmp_path):
     assert taken == [1, 2, 3, 4]
     fresh = Adam(model.parameters(), lr=0.1)
     assert len(list(train(task, fresh, steps=5, checkpoint=Checkpoint(tmp_path / "run.safetensors", model)))) == 1
+
+
+def test_modules_that_hold_each_other_are_described_once():
+    class Part(ts.nn.Module):
+        def __init__(self, size, other=None):
+            self.size, self.other = size, other
+
+    a = Part(1)
+    a.other = Part(2, a)
+    found = fingerprint.of_run(a, Adam([ts.tensor([1.0], requires_grad=True)]), None, None, {})
+    assert {name: value for name, value in found.items() if name.startswith("model")} == {
+        "model": "Part",
+        "model.size": 1,
+        "model.other": "Part",
+        "model.other.size": 2,
+    }
 
 
 @pytest.mark.parametrize("kind", ["RNNLM", "WindowLM"])

@@ -154,11 +154,12 @@ class Checkpoint:
     def _require_same(self, saved: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
         """Refuse the checkpoint of another run.
 
-        A rate may also be what it was when the run was saved, as of an optimiser that has been through it all.
+        A rate may also be what it was when the run was saved, as of an optimiser or a Plateau that went through it.
         """
-        now = self._run
-        if now.get("optimizer.lr") in [state["lr"] for state in states.values() if "lr" in state]:
-            now = {**now, "optimizer.lr": saved.get("optimizer.lr")}
+        now, rates = dict(self._run), [state["lr"] for state in states.values() if "lr" in state]
+        for rate in ("optimizer.lr", "schedule.lr"):
+            if rate in saved and now.get(rate) in rates:
+                now[rate] = saved[rate]
         if unlike := differences(saved, now):
             raise AnotherRun(
                 f"{self.path}: a checkpoint of another run: {'; '.join(unlike)}. Give this run a checkpoint of its "

@@ -51,6 +51,8 @@ def of_run(
     if schedule is not None:
         kept.pop("lr")
         items["schedule"] = _of_schedule(schedule)
+    if isinstance(schedule, Plateau):
+        items["schedule.lr"] = summary(schedule.lr)
     items |= {f"optimizer.{name}": summary(value) for name, value in kept.items()}
     items["clip"] = summary(clip)
     return items
@@ -107,7 +109,7 @@ def _checksum(value: str | bytes) -> str:
     return f"sha256 {hashlib.sha256(data).hexdigest()[:16]}"
 
 
-def _of_model(name: str, module: Module) -> Items:
+def _of_model(name: str, module: Module, above: frozenset[int] = frozenset()) -> Items:
     """The class of a module, the arguments that it was made with, as far as it keeps them, and all that is inside."""
     items = {name: type(module).__name__}
     for argument in _arguments(type(module)):
@@ -115,7 +117,8 @@ def _of_model(name: str, module: Module) -> Items:
         if argument in vars(module) and not isinstance(value, Module | Tensor):
             items |= _of_value(f"{name}.{argument}", value)
     for child, inside in module.children():
-        items |= _of_model(f"{name}.{child}", inside)
+        if id(inside) not in above | {id(module)}:  # modules may hold each other
+            items |= _of_model(f"{name}.{child}", inside, above | {id(module)})
     return items
 
 
