@@ -118,6 +118,14 @@ def test_the_common_ones_have_cures_of_their_own():
     assert answer(ts, "nonsense") == answer(x, "nonsense") == answer(x, "_private") == ""
 
 
+def test_what_a_model_of_the_users_own_lacks_is_not_looked_for_elsewhere():
+    class Model(ts.nn.Module):
+        pass
+
+    for name in ("lstm", "dropout", "conv1", "sum_"):
+        assert answer(Model(), name) == ""
+
+
 def test_size_is_a_number_that_says_what_to_call():
     t = ts.zeros(2, 3)
     assert t.size == 6

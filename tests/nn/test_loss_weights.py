@@ -258,7 +258,7 @@ def test_a_class_that_is_impossible_and_not_wanted_costs_nothing():
         (
             lambda: ts.nn.cross_entropy(ts.zeros(2, 3), [0, 1], np.ones(3)),  # PyTorch's place of the weight
             TypeError,
-            "ignore_index must be one whole number, got array.*give weight= by its name",
+            "ignore_index must be a whole number, got array.*give weight= by its name",
         ),
         (
             lambda: ts.nn.cross_entropy(ts.zeros(2, 3), np.eye(3, dtype=int)[:2]),

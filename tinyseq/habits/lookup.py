@@ -6,6 +6,7 @@ A name is looked up in this order: what its owner says of it (`TENSOR`, `PACKAGE
 """
 
 import difflib
+import functools
 import re
 import sys
 from collections.abc import Callable
@@ -16,9 +17,17 @@ import numpy as np
 from tinyseq.habits.names import REASONS, WRITTEN
 
 
-def missing(owner: str, name: str, cures: dict[str, str]) -> AttributeError:
-    """The error for an attribute that is not there."""
-    return AttributeError(f"{owner} has no attribute {name!r}{_ending(name, cures)}", name=name)
+def missing(owner: str, name: str, cures: dict[str, str], own: bool = False) -> AttributeError:
+    """The error for an attribute that is not there.
+
+    Args:
+        owner: what it was looked for in, for the error.
+        name: of the attribute.
+        cures: what to use in place of attributes of PyTorch's such owners.
+        own: look nowhere else; for objects whose attributes are the user's own, such as a model's ``lstm``.
+    """
+    ending = (f"; use {cures[name]}" if name in cures else "") if own else _ending(name, cures)
+    return AttributeError(f"{owner} has no attribute {name!r}{ending}", name=name)
 
 
 def _ending(name: str, cures: dict[str, str]) -> str:
@@ -34,8 +43,8 @@ def _ending(name: str, cures: dict[str, str]) -> str:
         return f"; tinyseq has no counterpart of PyTorch's {name}: {reason}"
     if callable(getattr(np, name, None)) and name.islower():
         return f"; use np.{name} on t.numpy(), which has no gradient"
-    near = difflib.get_close_matches(name, [public for _, public in _public()], n=1, cutoff=0.8)
-    return f"; the nearest name is {near[0]}" if near else ""
+    near = _nearest(name)
+    return f"; the nearest name is {near}" if near else ""
 
 
 def written(name: str, cures: dict[str, str]) -> str | None:
@@ -47,8 +56,21 @@ def written(name: str, cures: dict[str, str]) -> str | None:
         base = written(name[:-1], cures)
         call = "(...)" if base and base.replace(".", "").replace("_", "").isalnum() else ""
         return base and f"t = {base}{call}, as values never change in place"
+    return _elsewhere(name)
+
+
+@functools.cache  # hasattr asks too, and again and again
+def _elsewhere(name: str) -> str | None:
+    """Where the library has a name, but for case and underscores."""
     plain = name.replace("_", "").lower()
     return next((f"{place}.{public}" for place, public in _public() if public.replace("_", "").lower() == plain), None)
+
+
+@functools.cache
+def _nearest(name: str) -> str | None:
+    """The public name that is spelt nearly so."""
+    near = difflib.get_close_matches(name, [public for _, public in _public()], n=1, cutoff=0.8)
+    return near[0] if near else None
 
 
 def _public() -> list[tuple[str, str]]:

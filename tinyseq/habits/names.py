@@ -265,7 +265,28 @@ DATA = {
     "TensorDataset": "arrays of the same length",
     "random_split": "ts.data.Split, or rng.permutation(len(items)) with rng = np.random.default_rng(seed)",
 }
+_HOOKS = "a Module around it whose forward looks at what goes in and comes out, or Tensor.register_hook"
 MODULE = {
+    **dict.fromkeys(
+        (
+            *("register_forward_pre_hook", "register_forward_hook", "register_backward_hook"),
+            *("register_full_backward_hook", "register_full_backward_pre_hook"),
+        ),
+        _HOOKS,
+    ),
+    **dict.fromkeys(
+        (
+            *("register_load_state_dict_pre_hook", "register_load_state_dict_post_hook"),
+            *("register_state_dict_pre_hook", "register_state_dict_post_hook", "get_extra_state", "set_extra_state"),
+        ),
+        "state_dict and load_state_dict of a subclass",
+    ),
+    **dict.fromkeys(("get_buffer", "get_parameter", "get_submodule", "set_submodule"), "the attribute itself"),
+    **dict.fromkeys(("ipu", "mtia", "xpu", "to_empty"), 'model.to("cuda") or model.to("cpu")'),
+    "bfloat16": 'model.to("float16")',
+    "compile": "the model as it is",
+    "extra_repr": "__repr__ of a subclass",
+    "named_buffers": "model.state_dict()",
     "add_module": "an attribute: self.name = module",
     "buffers": "model.state_dict()",
     "cpu": 'model.to("cpu")',
@@ -276,7 +297,6 @@ MODULE = {
     "named_children": "model.children(), which yields (name, module)",
     "named_modules": "model.modules() and model.children()",
     "register_buffer": "an attribute that is an array",
-    "register_forward_hook": "a Module around it whose forward looks at the output",
     "register_module": "an attribute: self.name = module",
     "register_parameter": "an attribute: self.name = ts.nn.Parameter(values)",
     "requires_grad_": "p.requires_grad_(False) for p in model.parameters()",
@@ -284,6 +304,14 @@ MODULE = {
     "type": 'model.to("float32")',
 }
 OPTIMIZER = {
+    **dict.fromkeys(
+        (
+            *("register_step_pre_hook", "register_step_post_hook", "register_state_dict_pre_hook"),
+            *("register_state_dict_post_hook", "register_load_state_dict_pre_hook"),
+            "register_load_state_dict_post_hook",
+        ),
+        "step, state_dict or load_state_dict of a subclass",
+    ),
     "add_param_group": "one optimizer for each group of parameters",
     "param_groups": "optimizer.lr and optimizer.parameters; one optimizer for each group that has settings of its own",
     "state": "optimizer.state_dict()",

@@ -144,7 +144,8 @@ def _soft(targets: Any, logits: Tensor) -> Tensor | None:
     given = targets if hasattr(targets, "dtype") else as_ids(targets, "targets")
     if given.shape != logits.shape:
         return None
-    soft = constant(given, type(logits._array))
+    on_host = isinstance(given, np.ndarray)  # which may go with logits on a GPU, as ids do
+    soft = constant_like(logits, np.array(given)) if on_host else constant(given)
     if not namespace_of(soft._array).isdtype(soft.dtype, "real floating"):
         raise ValueError(
             f"targets have the shape {given.shape} of the logits, so they must be probabilities in floating point, "
@@ -166,6 +167,8 @@ def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smo
 
 def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
     """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
+    if np.ndim(ignore_index):  # which is the weight's place in PyTorch
+        raise TypeError(f"ignore_index must be a whole number, got {ignore_index!r}; give weight= by its name")
     ignore_index = whole("ignore_index", ignore_index, None)
     ids = as_ids(targets, "targets")
     if ids.shape != scores.shape[:-1]:

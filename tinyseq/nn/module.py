@@ -66,7 +66,7 @@ class Module(metaclass=Explained):
     if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, MODULE)
+            raise missing(f"{type(self).__name__!r} object", name, MODULE, own=True)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
         """Refuse what would take a parameter or a module out of the model in silence."""

@@ -52,7 +52,7 @@ class Optimizer(metaclass=Explained):
     if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
 
         def __getattr__(self, name: str) -> NoReturn:
-            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER)
+            raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, own=True)
 
     def remembered(self) -> set[str] | None:
         """The names of all that `update` keeps in a parameter's state; None for a rule that does not tell."""

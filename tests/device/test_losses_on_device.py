@@ -1,0 +1,71 @@
+"""Losses, CTC and single steps give on the device what they give on the host, in its own arrays."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+
+pytestmark = pytest.mark.usefixtures("cupy")
+
+RNG = np.random.default_rng(0)
+SCORES = RNG.standard_normal((6, 2, 4))
+IDS = RNG.integers(1, 4, (6, 2))
+SOFT = RNG.dirichlet(np.ones(4), (6, 2))
+UNIT = RNG.random((6, 2, 4))
+
+LOSSES = {
+    "ids": lambda x: ts.nn.cross_entropy(x, IDS, label_smoothing=0.1),
+    "ids and weights": lambda x: ts.nn.cross_entropy(x, IDS, weight=[0.5, 1.0, 2.0, 0.0], ignore_index=1),
+    "soft": lambda x: ts.nn.cross_entropy(x, SOFT.tolist(), weight=[0.5, 1.0, 2.0, 0.0]),
+    "soft as an array": lambda x: ts.nn.cross_entropy(x, SOFT),
+    "soft on the device": lambda x: ts.nn.cross_entropy(x, like(x, SOFT)),
+    "negative log likelihood": lambda x: ts.nn.nll_loss(ts.log_softmax(x), IDS, weight=[0.5, 1.0, 2.0, 1.0]),
+    "binary": lambda x: ts.nn.binary_cross_entropy_with_logits(x, like(x, UNIT), [1.0, 2.0, 1.0, 1.0], pos_weight=3.0),
+    "l1": lambda x: ts.nn.l1_loss(x, like(x, UNIT)),
+    "huber": lambda x: ts.nn.huber_loss(x, like(x, UNIT), delta=0.5),
+    "smooth l1": lambda x: ts.nn.smooth_l1_loss(x, like(x, UNIT), beta=0.5),
+    "ctc": lambda x: ts.nn.ctc_loss(ts.log_softmax(x), IDS.T[:, :3], [6, 2], [3, 3], zero_infinity=True),
+}
+
+
+def like(x, values):
+    return ts.tensor(values).to(x.device)
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_a_loss_and_its_gradient(name):
+    found = []
+    for device in ("cpu", "cuda"):
+        x = ts.tensor(SCORES).to(device).requires_grad_()
+        loss = LOSSES[name](x)
+        loss.backward()
+        assert loss.device == x.grad.device == device
+        found.append((loss.numpy(), x.grad.numpy()))
+    for there, here in zip(*found, strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-12, atol=1e-14)
+
+
+def test_alignments_decoding_and_clipping():
+    results = []
+    for device in ("cpu", "cuda"):
+        log_probs = ts.log_softmax(ts.tensor(SCORES).to(device))
+        w = ts.tensor([3.0, 4.0]).to(device).requires_grad_()
+        w.grad = ts.tensor([3.0, 4.0]).to(device)
+        norms = [ts.nn.clip_grad_norm_([w], 1e9, p) for p in (1, 2, "inf")]
+        decoded = [ts.nn.ctc_decode(log_probs, width=width) for width in (1, 3)]
+        results.append((ts.nn.ctc_align(log_probs, IDS.T[:, :2]), decoded, norms))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize("kind", ["RNNCell", "LSTMCell", "GRUCell"])
+def test_a_single_step(kind):
+    cell = getattr(ts.nn, kind)(4, 3)
+    on_device = getattr(ts.nn, kind)(4, 3)
+    on_device.load_state_dict(cell.state_dict())
+    on_device.to("cuda")
+    x = ts.tensor(SCORES[0, 0], dtype="float32")
+    for here, there in zip(
+        *(s if isinstance(s, tuple) else (s,) for s in (cell(x), on_device(x.to("cuda")))), strict=True
+    ):
+        assert there.device == "cuda"
+        np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-6)
