@@ -189,6 +189,46 @@ def test_logic_of_numbers_and_bits_of_whole_numbers():
         one & ts.tensor([1.5, 2.0, 3.0])
 
 
+def moves(seed):
+    """A function of ours and NumPy's that picks elements, and an array for it: random shapes, axes and indices."""
+    rng = np.random.default_rng(seed)
+    ndim = int(rng.integers(1, 4))
+    shape = tuple(int(side) for side in rng.integers(1, 4, ndim))
+    axis = int(rng.integers(-ndim, ndim))
+    sides = [int(rng.choice([1, side])) if side > 1 else int(rng.integers(1, 4)) for side in shape]
+    sides[axis] = int(rng.integers(0, 5))
+    ids = rng.integers(-shape[axis], shape[axis], sides)
+    yield "take_along_axis", shape, lambda m, x: m.take_along_axis(x, ids, axis)
+    if ndim > 1:
+        one, two = (int(a) for a in rng.permutation(ndim)[:2])
+        k, turns = int(rng.integers(-3, 4)), int(rng.integers(-4, 5))
+        yield "diagonal", shape, lambda m, x: m.diagonal(x, k, one, two)
+        yield "rot90", shape, lambda m, x: m.rot90(x, turns, (one, two))
+        yield "moveaxis", shape, lambda m, x: m.moveaxis(x, (one, two), (two, axis if axis % ndim != two else one))
+        yield "tril", shape, lambda m, x: m.tril(x, k)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_what_picks_elements_gives_each_its_gradient_back(seed):
+    """NumPy's function is asked which elements it picks, by the same call on their numbers."""
+    for name, shape, call in moves(seed):
+        x = np.random.default_rng(seed).standard_normal(shape)
+        picked = call(np, np.arange(1, x.size + 1).reshape(shape))
+        leaf = ts.tensor(x, requires_grad=True)
+        y = call(ts, leaf)
+        np.testing.assert_array_equal(y.numpy(), call(np, x), err_msg=name)
+        weights = np.arange(1.0, y.size + 1).reshape(y.shape)
+        (y * weights).sum().backward()
+        wanted = np.bincount(picked.reshape(-1), weights.reshape(-1), x.size + 1)[1:]  # place 0 is what tril leaves out
+        np.testing.assert_array_equal(leaf.grad.numpy().reshape(-1), wanted, err_msg=name)
+
+
+def test_the_triangle_of_a_vector_is_that_of_a_matrix_with_such_rows():
+    value, slope = gradient(lambda x: ts.tril(x, k=1) * [1.0, 10.0, 100.0], [1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(value, np.tril([1.0, 2.0, 3.0], 1) * [1.0, 10.0, 100.0])
+    assert slope == [3.0, 30.0, 200.0]
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 @pytest.mark.parametrize("rank", [0, 1, 2, 3])
 def test_the_determinant_of_a_singular_matrix_has_its_cofactors_as_gradient(n, rank):

@@ -28,6 +28,7 @@ tril = op(
     "tril",
     forward=lambda xp, x, *, k=0: xp.tril(x, k=k),
     vjp=lambda xp, g, *, k: xp.tril(g, k=k),
+    broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{tril} \bar y",
     calls="triangle",
     reference=lambda x, k=0: x * np.tri(x.shape[-2], x.shape[-1], k),
@@ -43,6 +44,7 @@ triu = op(
     "triu",
     forward=lambda xp, x, *, k=0: xp.triu(x, k=k),
     vjp=lambda xp, g, *, k: xp.triu(g, k=k),
+    broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{triu} \bar y",
     calls="triangle",
     reference=lambda x, k=0: x * (1 - np.tri(x.shape[-2], x.shape[-1], k - 1)),
@@ -291,7 +293,7 @@ def diff(
     place = axis_of(axis, x.ndim)
     if n and (prepend is not None or append is not None):
         side = (*x.shape[:place], 1, *x.shape[place + 1 :])
-        ends = [None if end is None else constant_beside(x, end) for end in (prepend, append)]
+        ends = [None if end is None else _beside(x, end) for end in (prepend, append)]
         wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
         x = concatenate([part for part in (wide[0], x, wide[1]) if part is not None], axis=place)
     for _ in range(n):
@@ -300,7 +302,7 @@ def diff(
     return x
 
 
-def constant_beside(x: Tensor, value: TensorLike) -> Tensor:
+def _beside(x: Tensor, value: TensorLike) -> Tensor:
     """A tensor-like value beside x: a plain number takes x's library and type."""
     return constant_like(x, np.asarray(value, float)) if isinstance(value, int | float) else constant(value)
 
@@ -331,8 +333,7 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
         raise ValueError(f"linspace: num must be 0 or more, got {num}")
     ends = [part for part in (start, stop) if hasattr(part, "shape")]
     first, last = (
-        constant_beside(constant(ends[0]), part) if ends else constant(np.asarray(part, float))
-        for part in (start, stop)
+        _beside(constant(ends[0]), part) if ends else constant(np.asarray(part, float)) for part in (start, stop)
     )
     parts = max(num - 1 if endpoint else num, 1)
     steps = np.arange(num, dtype=float).reshape((num,) + (1,) * max(first.ndim, last.ndim))

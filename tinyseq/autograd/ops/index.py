@@ -141,7 +141,7 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
         [[3.0]]
     """
     x = constant(x)
-    chosen = frozen_index(np.asarray(indices))
+    chosen = frozen_index(np.asarray(on_host(indices)))
     axis = axis_of(axis, x.ndim)
     fits = chosen.ndim == x.ndim and all(
         i == axis or m <= n for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
