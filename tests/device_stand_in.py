@@ -181,7 +181,11 @@ def _where(condition, x, y):
     return _on_device(np.where)(condition.astype("?"), x, y)  # a Python bool has no astype
 
 
-def _scatter_add(out, index, values):
+def _add(x, y, **settings):
+    return _on_device(np.add)(x, y, **settings)
+
+
+def _add_at(out, index, values):
     np.add.at(out._values, _bent(index, out._values.shape), _plain(values))
 
 
@@ -203,7 +207,8 @@ LIBRARY.asarray, LIBRARY.array = _uploaded(np.asarray), _uploaded(np.array)
 LIBRARY.asnumpy = lambda values: values.get() if isinstance(values, ndarray) else np.asarray(values)
 LIBRARY.__version__ = "a stand-in"
 LIBRARY.__getattr__ = _library
-EXTRAS.scatter_add = _scatter_add
+_add.at = _add_at
+LIBRARY.add = _add
 EXTRAS.scipy, SCIPY.special = SCIPY, SPECIAL
 
 

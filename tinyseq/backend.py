@@ -192,12 +192,8 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
         index = _native(xp, index, shape)
         if _names_places_once(index):
             out[index] = values
-        elif xp.name == "numpy":
-            np.add.at(out, index, values)
         else:
-            import cupyx
-
-            cupyx.scatter_add(out, index, values)
+            xp.add.at(out, index, values)
         return out
     # A library without scatter: number the cells, index the numbers, and add one value at a time.
     cells = np.arange(math.prod(shape)).reshape(shape)[index].reshape(-1)
