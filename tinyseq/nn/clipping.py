@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import namespace_of
+from tinyseq.backend import namespace_of, to_numpy
 from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
@@ -92,22 +92,29 @@ def _root(total: float, p: float) -> float:
 
 def _largest(arrays: list[Any]) -> float:
     """The largest absolute value; NaN if there is one, and 0 where there is nothing."""
-    found = [float(xp.max(xp.abs(array))) for array in arrays if array.size for xp in [namespace_of(array)]]
-    return float(np.max(found, initial=0.0))
+    found = [xp.max(xp.abs(array)) for array in arrays if array.size for xp in [namespace_of(array)]]
+    return float(np.max(_numbers(found), initial=0.0))
 
 
 def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
     """The sum of |x / unit| ** p over all elements; infinite where it is beyond all numbers."""
-    total = 0.0
+    sums = []
     with np.errstate(over="ignore"):
         for array in arrays:
             xp = namespace_of(array)
-            wide = xp.abs(
-                xp.astype(array, xp.float64)
-            )  # the squares of an exploding float32 gradient are beyond float32
+            # The squares of an exploding float32 gradient are beyond float32.
+            wide = xp.abs(xp.astype(array, xp.float64))
             wide = wide if unit == 1 else wide / unit
-            total += float(xp.sum(wide * wide if p == 2 else wide**p))
-    return total
+            sums.append(xp.sum(wide * wide if p == 2 else wide**p))
+        return sum(_numbers(sums), 0.0)
+
+
+def _numbers(values: list[Any]) -> list[float]:
+    """Results without axes as numbers: read together where they lie on a device, which waits for each reading."""
+    if len({type(value) for value in values}) > 1 or isinstance(values[0] if values else 0.0, np.generic | float):
+        return [float(value) for value in values]
+    found: list[float] = to_numpy(namespace_of(values[0]).stack(values)).tolist()
+    return found
 
 
 def _number(name: str, value: Any) -> float:

@@ -5,6 +5,7 @@ share the gradient equally. There is no NaN, no epsilon, and no warning. The max
 only where the result needs it, so that probabilities of scores of 10^8 lose no digit.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -160,14 +161,18 @@ log_sigmoid = op(
 )
 
 
-def _at_targets(targets: Any) -> Any:
-    """The index of each row's target in an array whose last axis holds the classes."""
-    return (*np.ix_(*(np.arange(side) for side in targets.shape)), targets)
+def _at_targets(targets: Any, classes: int) -> Any:
+    """Where each row's target stands among all elements of an array whose last axis holds the classes."""
+    wrong = (targets < 0) | (targets >= classes)
+    if wrong.any():
+        raise IndexError(f"target {int(targets[wrong][0])} lies outside [0, {classes})")
+    return np.arange(targets.size).reshape(targets.shape) * classes + targets
 
 
 def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
     terms = _terms(xp, logits, -1)
-    return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(terms.rest, index=_at_targets(targets))
+    rest = xp.reshape(terms.rest, (-1,))
+    return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(rest, index=_at_targets(targets, logits.shape[-1]))
 
 
 def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
@@ -176,8 +181,8 @@ def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
     library = namespace_of(values)
     possible = library.max(values, axis=-1) > -_INF
     ones = xp.where(possible, xp.ones_like(g), 0.0)
-    hot = xp.scattered(ones, index=_at_targets(targets), shape=tuple(logits.shape))
-    return xp.expand_dims(g, axis=-1) * (xp.softmax(logits, axis=-1) - hot)
+    hot = xp.scattered(ones, index=_at_targets(targets, logits.shape[-1]), shape=(math.prod(logits.shape),))
+    return xp.expand_dims(g, axis=-1) * (xp.softmax(logits, axis=-1) - xp.reshape(hot, tuple(logits.shape)))
 
 
 softmax_cross_entropy = op(
