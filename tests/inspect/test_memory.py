@@ -44,7 +44,7 @@ def test_the_ledger_of_a_plain_network_is_the_one_by_hand():
     # Windows of two: the constants, h_1 and h_3, and the two states of one window.
     assert memory.checkpointed(2) == memory.by_kind["constant"] + 2 * state + 2 * state
     assert memory.checkpointed(6) == memory.by_kind["constant"] + 6 * state == memory.total
-    with pytest.raises(ValueError, match="at least 1 step"):
+    with pytest.raises(ValueError, match="every must be at least 1, got 0"):
         memory.checkpointed(0)
 
 
