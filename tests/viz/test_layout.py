@@ -2,6 +2,7 @@
 
 from itertools import combinations, pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,7 +123,8 @@ def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, s
     wires = {arrow: curve for arrow, curve in painter.layout.curves.items() if arrow.delay}
     assert wires
     told = painter.words_on_arrows()
-    for arrow in wires:
+    assert {(arrow.tail, arrow.delay) for arrow in wires} <= {(arrow.tail, arrow.delay) for arrow in told}
+    for arrow in wires.keys() & told.keys():
         words, middle = told[arrow]
         width, height = label_size(words)
         for curve in painter.layout.curves.values():
@@ -132,16 +134,29 @@ def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, s
                 assert beside or below
 
 
-@pytest.mark.parametrize("kind", [ts.nn.LSTM, ts.nn.GRU])
-def test_the_letter_of_a_gate_stands_on_the_side_that_its_own_arrow_does_not_come_from(char_loss, kind):
-    painter = Painter(sheet(record(char_loss(steps=2, kind=kind))))
-    told = 0
+def test_the_part_of_a_value_is_told_on_the_side_that_its_arrow_does_not_come_from():
+    w, h = ts.tensor(np.ones((9, 3)), requires_grad=True), ts.ones(3, 1)
+    for t in range(2):
+        with ts.step(t):
+            a, b, c = ts.split(w @ h, 3)
+            h = ts.tanh(a) * ts.sigmoid(b) + ts.sin(c)
+    painter = Painter(sheet(record(h.sum())))
+    told = []
     for arrow, (words, middle) in painter.words_on_arrows().items():
         if arrow.part:
-            told += 1
+            told.append(words[0].text)
             half = label_size(words)[0] / 2
             curve = painter.layout.curves[arrow]
             near = [point.x for point in curve if abs(point.y - middle.y) < 5]
             assert all(abs(x - middle.x) > half for x in near)
-            assert (middle.x < curve[-1].x) == (curve[0].x > curve[-1].x) or len(painter.wording.into[arrow.head]) > 1
-    assert told == 2 * {ts.nn.LSTM: 4, ts.nn.GRU: 4}[kind]
+            assert (middle.x < curve[-1].x) == (curve[0].x > curve[-1].x) or curve[0].x == curve[-1].x
+    assert told == ["1/3", "2/3", "3/3"] * 2
+
+
+def test_the_cell_of_an_lstm_goes_straight_through_time(char_loss):
+    content, made = placed(char_loss(steps=4, kind=ts.nn.LSTM, num_layers=2))
+    cells = [arrow for arrow in content.arrows if arrow.kind == "time" and "c" in content.states[arrow.tail.slot][0]]
+    assert len(cells) == 2 * 4
+    for arrow in cells:
+        if arrow.tail.kind == "state":
+            assert {round(point.y, 6) for point in made.corners[arrow]} == {round(made.places[arrow.tail].y, 6)}

@@ -121,7 +121,15 @@ def test_the_slider_plays_each_box_forward_and_then_backward(opened, lstm_page):
 def test_every_moment_says_what_happens_and_when(opened, lstm_page):
     browser = opened(lstm_page)
     said = browser.run("moments.map(moment => moment.text)")
-    assert {"× → h₁", "+ → c₁", "σ at t = 1", "tanh at t = 2", "multiply at t = 3", "Whh h₀", "Wih x₁ + b"} <= set(said)
+    assert {
+        "× → h₁",
+        "+ → c₁",
+        "σ → f at t = 1",
+        "tanh → g at t = 2",
+        "multiply at t = 3",
+        "Whh h₀",
+        "Wih x₁ + b",
+    } <= set(said)
     assert any(text.startswith("cross entropy at t = 0, norm of its gradient 0.25") for text in said)
 
 

@@ -53,8 +53,9 @@ def test_an_lstm_hands_on_h_and_c_and_names_its_gates(char_loss):
     content = sheet(record(char_loss(steps=2, kind=ts.nn.LSTM)))
     assert sorted(texts(content, "state")) == ["+ → c₀", "+ → c₁", "× → h₀", "× → h₁"]
     wording = Wording(content)
-    gates = [wording.part(arrow) for arrow in content.arrows if arrow.part]
-    assert sorted(gates[:4]) == ["f", "g", "i", "o"]
+    named = [wording.lines(box)[0].text for box in content.boxes if box in wording.gates]
+    assert sorted(named) == sorted(2 * ["σ → f", "tanh → g", "σ → i", "σ → o"])
+    assert not any(wording.part(arrow) for arrow in content.arrows)  # which is said once
 
 
 @pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
@@ -186,8 +187,7 @@ def test_a_loop_of_one_s_own_reads_as_a_layer_does(cell_loop_loss):
     assert texts(content, "input") == ["x₀", "x₁", "x₂", "x₃"]  # slices of the data, each an array of its own
     assert len({box.slot for box in content.boxes if box.kind == "input"}) == 1
     wording = Wording(content)
-    parts = [wording.part(arrow) for arrow in content.arrows if arrow.part and arrow.head.column == Column(0, 1)]
-    assert sorted(parts) == ["f", "g", "i", "o"]
+    assert sorted(gate for box, gate in wording.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
 
 
 def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_result(cell_loop_loss):

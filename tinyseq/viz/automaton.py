@@ -6,15 +6,17 @@ import numpy as np
 
 from tinyseq.hmm.hmm import HMM
 from tinyseq.viz.canvas import Canvas
-from tinyseq.viz.curves import Point, straight
+from tinyseq.viz.curves import Point, along, passed, straight
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.lattice import Floats, floats
+from tinyseq.viz.room import Room
 from tinyseq.viz.style import ACCENT, LINE, MUTED, PAPER, QUIET, STATE, Paint, Text, clean, label_size, number, small
 
 MOST_STATES = 40
 MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
 SMALLEST = 5e-4  # arcs and emissions below are left out
-MOST_ARCS, MOST_ARCS_EACH = 36, 4  # in all, or for each state: of more transitions the most probable ones are drawn
+BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians at their ends: the first that is free
+MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in all, or for each state: of more transitions the most probable ones are drawn
 
 
 def automaton(hmm: HMM) -> Drawing:
@@ -54,14 +56,14 @@ class _Painter:
         self.lines = [self._state_lines(state) for state in range(self.count)]
         sizes = [label_size(lines) for lines in self.lines]
         self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
-        self.taken: list[tuple[Point, tuple[float, float]]] = []  # places and sizes of what numbers must not lie on
+        self.room = Room()  # for numbers
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
     def drawing(self) -> Drawing:
         """The finished picture."""
         self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
         for state, lines in enumerate(self.lines):
-            self.taken.append((self._at(state), self.size))
+            self.room.take(self._at(state), self.size)
             self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
         self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
@@ -109,18 +111,28 @@ class _Painter:
         return Point(x + reach * math.cos(angle), y + reach * math.sin(angle))
 
     def _arc(self, tail: int, head: int) -> None:
+        """An arc to its right, as far bent, or else to its left, that it runs through no other state."""
+        ways = (self._bent(tail, head, bend) for bend in BENDS)
+        curve = next((way for way in ways if not self._meets_states(way, tail, head)), self._bent(tail, head, BENDS[0]))
+        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
+
+    def _bent(self, tail: int, head: int, bend: float) -> list[Point]:
         start, end = self._at(tail), self._at(head)
         toward = math.atan2(end.y - start.y, end.x - start.x)
-        bend = 0.35
         first, last = self._rim(tail, toward - bend), self._rim(head, toward + math.pi + bend)
         reach = math.dist(first, last) / 3
-        curve = [
+        return [
             first,
             Point(first.x + reach * math.cos(toward - bend), first.y + reach * math.sin(toward - bend)),
             Point(last.x - reach * math.cos(toward + bend), last.y - reach * math.sin(toward + bend)),
             last,
         ]
-        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
+
+    def _meets_states(self, curve: list[Point], tail: int, head: int) -> bool:
+        a, b = self.size[0] / 2 + 4, self.size[1] / 2 + 4
+        others = [self._at(state) for state in range(self.count) if state not in {tail, head}]
+        points = passed(curve, apart=6.0)
+        return any(math.hypot((x - at.x) / a, (y - at.y) / b) < 1 for at in others for x, y in points)
 
     def _loop(self, state: int, _: int) -> None:
         out = self._angle(state)
@@ -153,23 +165,8 @@ class _Painter:
         width, height = label_size(words)
         size = width + 2, height - 1
         self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
-        places = [_along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
-        place = next((spot for spot in places if self._is_free(spot, size)), places[0])
-        self.taken.append((place, size))
+        places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
+        place = next((spot for spot in places if self.room.is_free(spot, size)), places[0])
+        self.room.take(place, size)
         paper = Paint(PAPER, PAPER)
         self.canvas.box(f"p_{tail}_{head}", place, size, words, paint=paper, shape="rect", line_width=0)
-
-    def _is_free(self, spot: Point, size: tuple[float, float]) -> bool:
-        """Whether a number there lies on no state and on no other number."""
-        return all(
-            abs(spot.x - x) >= (size[0] + width) / 2 or abs(spot.y - y) >= (size[1] + height) / 2
-            for (x, y), (width, height) in self.taken
-        )
-
-
-def _along(curve: list[Point], share: float) -> Point:
-    """A point of a Bezier curve."""
-    rest = 1 - share
-    parts = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
-    x, y = (sum(part * point[axis] for part, point in zip(parts, curve, strict=True)) for axis in (0, 1))
-    return Point(x, y)

@@ -19,12 +19,14 @@ class Argument(NamedTuple):
         vertex, position: which argument of which op.
         ends: where data come from.
         weights: the parameters it is made of, if it is made of nothing else. A constant has neither.
+        piece: of a constant, which part it is: an axis, and from where to where along it; None for all of it.
     """
 
     vertex: int
     position: int
     ends: tuple[End, ...]
     weights: tuple[int, ...]
+    piece: tuple[int, int, int] | None = None
 
 
 @dataclass(eq=False)

@@ -44,6 +44,24 @@ def climbing(points: Sequence[Point]) -> list[Point]:
     return curve
 
 
+def along(curve: Sequence[Point], share: float) -> Point:
+    """A point of a single Bezier curve."""
+    rest = 1 - share
+    parts = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
+    x, y = (sum(part * point[axis] for part, point in zip(parts, curve, strict=True)) for axis in (0, 1))
+    return Point(x, y)
+
+
+def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
+    """Points of a line, at most so far from each other."""
+    points = [curve[0]]
+    for i in range(0, len(curve) - 1, 3):
+        piece = curve[i : i + 4]
+        count = max(2, math.ceil(sum(itertools.starmap(math.dist, itertools.pairwise(piece))) / apart))
+        points += [along(piece, k / count) for k in range(1, count + 1)]
+    return points
+
+
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:
     """A line that ends where an arrowhead of this length begins, and the corners of that."""
     tip = curve[-1]

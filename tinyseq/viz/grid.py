@@ -31,21 +31,28 @@ class Grid:
     Attributes:
         strips: the number of each column, from the left; 0 is the strip of the parameters.
         row: the row of each box, from the bottom; parameters have none.
+        level: pairs of slots that stand side by side.
         first, after, end: the lowest row of the columns, the first above them, and the number of all rows.
         x: the place of each slot, lane and door within its column's pattern.
         extent: from where to where a pattern reaches.
-        neighbours: for each box in a column, whether others stand to its left and to its right in its row.
     """
 
     def __init__(self, sheet: Sheet, sizes: Mapping[Box, Size]) -> None:
         self.sheet = sheet
         self.sizes = sizes
         self.strips = {column: i + 1 for i, column in enumerate(sheet.columns)}
+        self.level = _level(sheet)
+        self._arrange()
+        while parted := self._parted():
+            self.level -= parted
+            self._arrange()
+
+    def _arrange(self) -> None:
         self.row, (self.first, self.after, self.end) = self._rows()
         self.x: dict[tuple[Pattern, Slot | Lane], float] = {}
         self.extent: dict[Pattern, Size] = {}
         self._arrange_columns()
-        self.neighbours = self._neighbours()
+        self.in_row = self._in_row()
 
     def place(self, column: Column, item: Slot | Lane) -> float:
         """The x of a slot, lane or door, from the middle of its column."""
@@ -69,13 +76,16 @@ class Grid:
         ends, start = [], 0
         for zone in ("before", "columns", "after"):
             boxes = [box for box in self.sheet.boxes if box.zone == zone]
-            boxes.sort(key=lambda box: 0 if box.kind == "input" else 1 if box.vertices else 2)  # as they are computed
+            order = {"input": 0, "initial": 2, "elided": 2}
+            boxes.sort(key=lambda box: order.get(box.kind, 1))  # as they are computed
             edges = [
                 (arrow.tail.slot, arrow.head.slot)
                 for arrow in self.sheet.arrows
                 if arrow.kind == "data" and arrow.tail.zone == arrow.head.zone == zone
             ]
             found = rows(list(dict.fromkeys(box.slot for box in boxes)), edges)
+            if zone == "columns":
+                found |= {tail: found[head] for tail, head in self.level}
             row |= {box: start + found[box.slot] for box in boxes}
             start += max(found.values(), default=-1) + 1
             ends.append(start)
@@ -111,17 +121,44 @@ class Grid:
             low, high = (side(x + way * half[item] for item, x in found.items()) for side, way in ((min, -1), (max, 1)))
             self.extent[pattern] = low, high
 
-    def _neighbours(self) -> dict[Box, tuple[bool, bool]]:
-        """Whether a box has others to its left and to its right in its column's row."""
-        rows_of_boxes: dict[tuple[Column, int], list[Box]] = {}
+    def _in_row(self) -> dict[tuple[Column, int], list[Box]]:
+        """The boxes of each row of each column, from the left."""
+        found: dict[tuple[Column, int], list[Box]] = {}
         for box in self.sheet.boxes:
             if box.column:
-                rows_of_boxes.setdefault((box.column, self.row[box]), []).append(box)
-        found: dict[Box, tuple[bool, bool]] = {}
-        for (column, _), boxes in rows_of_boxes.items():
+                found.setdefault((box.column, self.row[box]), []).append(box)
+        for (column, _), boxes in found.items():
             boxes.sort(key=lambda box: self.x[pattern_of(column), box.slot])
-            found |= {box: (i > 0, i < len(boxes) - 1) for i, box in enumerate(boxes)}
         return found
+
+    def neighbours(self, box: Box) -> tuple[bool, bool]:
+        """Whether a box has others to its left and to its right in its column's row."""
+        assert box.column
+        boxes = self.in_row[box.column, self.row[box]]
+        return boxes[0] is not box, boxes[-1] is not box
+
+    def _parted(self) -> set[tuple[Slot, Slot]]:
+        """The pairs that should stand side by side, and have others between them."""
+        found: set[tuple[Slot, Slot]] = set()
+        for boxes in self.in_row.values():
+            place = {box.slot: i for i, box in enumerate(boxes)}
+            found |= {(a, b) for a, b in self.level if {a, b} <= place.keys() and abs(place[a] - place[b]) > 1}
+        return found
+
+
+def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
+    """Slots that stand beside the state that they lead to, as they take in that of the step before and do nothing else:
+    so the way of an LSTM's cell through time is a straight line."""
+    heads: dict[Box, set[Box]] = {}
+    for arrow in sheet.arrows:
+        heads.setdefault(arrow.tail, set()).add(arrow.head)
+    alike: dict[tuple[Slot, Slot], set[bool]] = {}
+    for arrow in sheet.arrows:
+        if arrow.kind == "time" and arrow.tail.kind == "state":
+            slots = arrow.head.slot, arrow.tail.slot
+            straight = {(box.slot, box.column) for box in heads.get(arrow.head, ())} == {(slots[1], arrow.head.column)}
+            alike.setdefault(slots, set()).add(straight)
+    return {slots for slots, found in alike.items() if found == {True}}
 
 
 def pattern_of(column: Column) -> Pattern:

@@ -244,4 +244,7 @@ def _shown(hmm: HMM, item: Any, datum: Any) -> str:
         return clean(hmm.symbols[int(datum)], limit=16)
     if isinstance(item, float | np.floating):
         return number(float(item))
+    if isinstance(item, np.ndarray) and np.issubdtype(item.dtype, np.floating):
+        several = [number(float(value)) for value in item.ravel()[:3]] + ["…"] * (item.size > 3)
+        return several[0] if item.size == 1 else f"({', '.join(several)})"
     return clean(item, limit=16)

@@ -15,7 +15,7 @@ from tinyseq.viz.rows import Lane, Slot, spread
 from tinyseq.viz.wires import Way, Ways, Wire
 
 FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
-CHANNEL, GUTTER, TRACK = 30.0, 20.0, 6.0
+CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
 
 
 @dataclass
@@ -69,8 +69,8 @@ class _Maker:
         for arrow in sheet.arrows:
             self.into[arrow.head].append(arrow)
         self._place()
+        self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
         self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
-        self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of}
         for arrow, corners in self.made.corners.items():
             self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
 
@@ -188,7 +188,7 @@ class _Maker:
     def _corners(self, arrow: Arrow) -> list[Point]:
         way = self.ways.of.get(arrow)
         if way is None:
-            return self._climb(arrow)
+            return self._aside(arrow) if self._is_level(arrow) else self._climb(arrow)
         points = self._departure(arrow.tail, way)
         for wire in way.wires:
             last, place = points[-1], self.wires[wire]
@@ -215,6 +215,16 @@ class _Maker:
         share = {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind]
         return [Point(x + share * width, last.y), self._bottom(arrow.head, share)]
 
+    def _is_level(self, arrow: Arrow) -> bool:
+        """Whether an arrow leads to a box that stands beside its tail."""
+        return arrow.kind == "data" and (arrow.tail.slot, arrow.head.slot) in self.grid.level
+
+    def _aside(self, arrow: Arrow) -> list[Point]:
+        (x, y), (other, _) = self.made.places[arrow.tail], self.made.places[arrow.head]
+        side = 1 if x < other else -1
+        widths = (self.made.sizes[box][0] for box in (arrow.tail, arrow.head))
+        return [Point(x + side * next(widths) / 2, y), Point(other - side * next(widths) / 2, y)]
+
     def _climb(self, arrow: Arrow) -> list[Point]:
         """Up from row to row, past the rows between on the lanes kept free."""
         tail, head = arrow.tail, arrow.head
@@ -238,7 +248,7 @@ class _Maker:
 
     def _share(self, arrow: Arrow) -> float:
         """Where on the bottom of its head an arrow within a column arrives: in the order of where they come from."""
-        arrows = [other for other in self.into[arrow.head] if other not in self.ways.of]
+        arrows = [other for other in self.into[arrow.head] if other in self.made.climbs]
         arrows.sort(key=self._last_x)
         return (arrows.index(arrow) + 1) / (len(arrows) + 1) - 0.5
 

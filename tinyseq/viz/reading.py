@@ -1,8 +1,9 @@
 """How a class reads a computation: what is one box, what is a parameter, and what need not be shown.
 
-Three things are read together. A product with a weight and the biases added to it is one box, ``W x + b``; so is a
-sum divided by a count, a mean. A parameter and what merely rearranges it, ``W.T`` or ``split(W, 3)``, is a *weight*.
-And ops that only rearrange data, a reshape or the `unbind` that hands slices to the steps, are passed through.
+Some ops are read together. A product with a weight and the biases added to it is one box, ``W x + b``; so is a sum
+divided by a count, a mean; and so are the additions after a loop, as in ``sum(losses)``. A parameter and what merely
+rearranges it, ``W.T`` or ``split(W, 3)``, is a *weight*. And ops that only rearrange data, a reshape or the `unbind`
+that hands slices to the steps, are passed through.
 """
 
 from collections.abc import Iterator
@@ -155,6 +156,7 @@ class Reading:
         for vertex in self.vertices:
             data = [parent[0] for parent in vertex.parents if parent and parent[0] not in self.weights]
             constants = vertex.parents.count(None)
+            joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
             if vertex.op == "matmul" and len(data) + constants == 1:
                 affine.add(vertex.id)
             if len(data) != 1 or not self._is_only_user(vertex, data[0]):
@@ -168,6 +170,11 @@ class Reading:
         for vertex_id, after in reversed(joined.items()):
             inside[vertex_id] = inside.get(after, after)
         return inside
+
+    def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
+        """Whether two additions outside of the loops are one longer sum."""
+        adds = all(v.op == "add" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
+        return adds and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
 
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
         """Whether a vertex alone uses another one, in the same place of the drawing."""

@@ -4,6 +4,7 @@ Every parameter is in one box, however often it is used; parameters that are alw
 """
 
 from collections.abc import Hashable, Iterable
+from difflib import SequenceMatcher
 from typing import Any
 
 from tinyseq.viz.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
@@ -42,11 +43,13 @@ class _Maker:
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
         self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
+        self.joined: set[tuple[Box, int]] = set()  # arguments that stand for others which were joined
         uses = self._make_boxes()
         self._make_parameters(uses)
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
+        made += self._joined_constants(made)
         for box in made:
             self._supply_constants(box)
         self._name_states()
@@ -56,14 +59,17 @@ class _Maker:
     def _slots(self) -> dict[int, Hashable]:
         """A name for each vertex that is the same for the vertices that do its work at other steps."""
         slots: dict[int, Hashable] = {}
-        counts: dict[Hashable, int] = {}
+        steps: dict[int, dict[int, list[Vertex]]] = {}
         for vertex in self.reading.boxed():
-            kind = (self.plan.phase_of.get(vertex.id), vertex.scope, vertex.op)
             if vertex.step is None:
-                slots[vertex.id] = (*kind, vertex.id)
+                slots[vertex.id] = (self.plan.phase_of.get(vertex.id), vertex.id)
             else:
-                counts[kind, vertex.step] = counts.get((kind, vertex.step), -1) + 1
-                slots[vertex.id] = (*kind, counts[kind, vertex.step])
+                steps.setdefault(self.plan.phase_of[vertex.id], {}).setdefault(vertex.step, []).append(vertex)
+        for phase, found in steps.items():
+            model = max(found.values(), key=len)
+            for step, vertices in found.items():
+                for i, (vertex, place) in enumerate(zip(vertices, _aligned(vertices, model), strict=True)):
+                    slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
         return slots
 
     def _make_boxes(self) -> dict[int, set[tuple[int, int | None]]]:
@@ -188,9 +194,62 @@ class _Maker:
         loop = self.plan.loop_of.get(vertex)
         return loop is not None and self.plan.loops[loop].backward
 
+    def _joins(self, box: Box) -> bool:
+        """Whether a box joins values to one, as in [h; x]."""
+        alike = self.in_slot.get(box.slot, box)
+        return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].family == "concatenate"
+
+    def _joined_constants(self, boxes: list[Box]) -> list[Box]:
+        """Boxes for [h; x] in steps where both are constants, most often the first: the tape has them only as joined.
+
+        What was joined is told from the other steps, where the same argument of the same op is joined of known parts.
+        """
+        joins: dict[tuple[Hashable, int], Box] = {}
+        for arrow in self.sheet.arrows:
+            if arrow.tail.vertices and arrow.tail.column == arrow.head.column and self._joins(arrow.tail):
+                for number, argument in enumerate(arrow.head.arguments):
+                    if any(end.vertex == arrow.tail.vertices[-1] for end in argument.ends):
+                        joins[arrow.head.slot, number] = arrow.tail
+        made = []
+        for box in boxes:
+            for number, argument in enumerate(box.arguments):
+                join = joins.get((box.slot, number))
+                if join and not (argument.ends or argument.weights) and box.column and box.column.kind == "step":
+                    new, is_new = self._extra("op", box.column, join.slot)
+                    if is_new:
+                        new.arguments = self._pieces(join, argument)
+                        made.append(new)
+                        self.sheet.boxes.remove(new)
+                        self.sheet.boxes.insert(self.sheet.boxes.index(box), new)  # it is made before what it is for
+                    self.sheet.arrows.append(Arrow(new, box))
+                    self.joined.add((box, number))
+        return made
+
+    def _lengths(self, join: Box) -> list[int | None]:
+        """How long the parts are that a box joins; None for those that are not known."""
+        vertex = self.record.vertices[join.vertices[-1]]
+        axis = vertex.attrs["axis"]
+        lengths = [parent and self.record.vertices[parent[0]].shapes[parent[1]][axis] for parent in vertex.parents]
+        rest = vertex.shape[axis] - sum(length for length in lengths if length)
+        return [rest if length is None and lengths.count(None) == 1 else length for length in lengths]
+
+    def _pieces(self, join: Box, argument: Argument) -> tuple[Argument, ...]:
+        """The parts of a constant that stands where others are joined: as long as theirs."""
+        vertex = self.record.vertices[join.vertices[-1]]
+        axis, start = vertex.attrs["axis"] % len(vertex.shape), 0
+        lengths = self._lengths(join)
+        pieces: list[Argument] = []
+        for length in lengths:
+            if None in lengths:
+                pieces.append(argument._replace(position=-1 - len(pieces)))  # of which nothing is known
+            else:
+                pieces.append(argument._replace(piece=(axis, start, start + (length or 0))))
+                start += length or 0
+        return tuple(pieces)
+
     def _supply_constants(self, box: Box) -> None:
-        """Show the constants that are the beginning of a state, or the data that a weight is applied to."""
-        has_weights = any(argument.weights for argument in box.arguments)
+        """Show constants that are the beginning of a state, or data: what a weight meets, or a state is joined with."""
+        has_weights = any(argument.weights for argument in box.arguments) or self._joins(box)
         for number, argument in enumerate(box.arguments):
             state = self.timed.get((box.slot, number))
             if argument.weights or not box.column or box.column.kind != "step":
@@ -203,22 +262,29 @@ class _Maker:
                     beginning.kind, beginning.column, beginning.slot = "initial", start, state
                 if not given:
                     self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
-            elif has_weights and not argument.ends:
-                data, _ = self._extra("input", box.column, self._data_slot(argument, (box.slot, number)), argument)
+            elif has_weights and not argument.ends and (box, number) not in self.joined:
+                data, _ = self._extra("input", box.column, self._data_slot(argument, box, number), argument)
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _start(self, box: Box) -> Column:
         """The place beside the first step that a loop takes, for what it begins with."""
-        phase = self.plan.phase_of[box.vertices[-1]]
+        assert box.column
+        phase, vertex = box.column.phase, box.arguments[0].vertex
         steps = self.plan.steps[phase]
-        start = Column(phase, steps[-1] + 1 if self._runs_backward(box.vertices[-1]) else steps[0] - 1, "start")
+        start = Column(phase, steps[-1] + 1 if self._runs_backward(vertex) else steps[0] - 1, "start")
         if start not in self.sheet.columns:
             self.sheet.columns.append(start)
         return start
 
-    def _data_slot(self, argument: Argument, role: Hashable) -> Hashable:
+    def _data_slot(self, argument: Argument, box: Box, number: int) -> Hashable:
         """The same for arguments that are views of one array of data, or that have the same role in their steps."""
         phase = self.plan.phase_of[argument.vertex]
+        role: Hashable = box.slot, number
+        if self._joins(
+            box
+        ):  # the tape keeps no constants that are joined: one of the same length is taken for the same
+            length = self._lengths(self.in_slot[box.slot])[number]
+            return "data", phase, role if length is None else length
         array: Any = self.record.constants.get((argument.vertex, argument.position))
         while getattr(array, "base", None) is not None:
             array = array.base
@@ -239,6 +305,7 @@ class _Maker:
         and L for a running total."""
         slots = set(self.timed.values())
         weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
+        weighted |= {arrow.tail for arrow in self.sheet.arrows if arrow.head in weighted and self._joins(arrow.tail)}
         hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
         summing = {
             self.plan.loop_of[vertex.id]
@@ -270,6 +337,17 @@ class _Maker:
         while (symbol,) in self.sheet.states.values():
             symbol += "′"
         return symbol
+
+
+def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
+    """For each op of a time step its place in another step that does as much or more; None where it has none."""
+    one, other = ([(v.scope, v.op, len(v.parents)) for v in step] for step in (vertices, model))
+    if one == other:
+        return list(range(len(one)))
+    places: list[int | None] = [None] * len(one)
+    for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
+        places[start : start + size] = range(place, place + size)
+    return places
 
 
 def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:

@@ -10,6 +10,7 @@ from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.layout import layout
 from tinyseq.viz.legend import draw_legend
 from tinyseq.viz.modules import FRAME_MARGIN, NESTING, Frame, open_frames
+from tinyseq.viz.room import Room
 from tinyseq.viz.style import (
     ACCENT,
     COLUMN,
@@ -85,8 +86,8 @@ class Painter:
         norms = {box: self.wording.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
-        self.signs = {box for box in content.boxes if self.wording.is_sign(box)}
         self.lines = {box: self._lines(box) for box in content.boxes}
+        self.signs = {box for box in content.boxes if self._is_sign(box)}
         margin = FRAME_MARGIN + NESTING * depth
         self.layout = layout(content, self._size, margin)
         frames = open_frames(content, self.layout, depth)
@@ -128,9 +129,13 @@ class Painter:
         self._legend()
         return self.canvas.drawing()
 
+    def _is_sign(self, box: Box) -> bool:
+        """Whether a box is a circle with a mere sign in it."""
+        return self.wording.is_sign(box) and len(self.lines[box]) == 1
+
     def _lines(self, box: Box) -> list[Text]:
         lines = self.wording.lines(box)
-        if box in self.norms and box not in self.signs:
+        if box in self.norms and not self.wording.is_sign(box):
             lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}"))
         paint = self._paint(box)
         # On a shade, remarks need the full contrast
@@ -186,6 +191,9 @@ class Painter:
         curve = self.layout.curves[arrow]
         start, end = curve[0], curve[-1]
         if arrow.delay:
+            if (arrow.tail, arrow.delay) in self.labelled:
+                return None
+            self.labelled.add((arrow.tail, arrow.delay))
             words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
             label = [small(words, ACCENT)]
             return Note(label, self._beside_wires(curve, label))
@@ -206,7 +214,7 @@ class Painter:
         """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
         words = self.wording.part(arrow)
         told = (arrow.head, words)
-        if told in self.labelled:
+        if not words or told in self.labelled:
             return None
         self.labelled.add(told)
         middle = self.layout.places[arrow.head].x
@@ -217,19 +225,22 @@ class Painter:
         """What is said on arrows, and where: on the better side, else where neither boxes nor other words are."""
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
-        taken = [(place, self.layout.sizes[box]) for box, place in self.layout.places.items()]
+        room = Room(((place, self.layout.sizes[box]) for box, place in self.layout.places.items()), gap=(2.0, -1.0))
         for name, frame in self.frames.items():
-            taken.append((title_place(frame.low, frame.high, self.titles[name]), label_size(self.titles[name])))
+            room.take(title_place(frame.low, frame.high, self.titles[name]), label_size(self.titles[name]))
+        for curve in self.layout.curves.values():
+            room.take_line(curve)
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
             words, at, sides, _ = notes[arrow]
             width, height = label_size(words)
             spots = [Point(at.x + side * (width / 2 + 4), at.y) for side in sides] or [at]
             if sides:  # higher up there is room as well, but it is farther from what is told of
-                spots += [Point(x, y + 1.5 * height) for x, y in spots]
+                spots = [Point(x, y + rise * height) for rise in (0.0, 1.5, 0.75) for x, y in spots]
                 spots.sort(key=lambda spot: not self._in_frame(arrow, spot, width / 2))
-            free = (spot for spot in spots if not any(_meet(spot, (width, height), *other) for other in taken))
-            found[arrow] = words, next(free, spots[0])
-            taken.append((found[arrow][1], (width, height)))
+            free = next((spot for spot in spots if room.is_free(spot, (width, height))), None)
+            if free or arrow.part or arrow.delay:  # a shape without room is left out: the box tells it, too
+                found[arrow] = words, free or spots[0]
+                room.take(found[arrow][1], (width, height))
         return found
 
     def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
@@ -258,11 +269,6 @@ class Painter:
         right = max([place.x + width / 2 for place, (width, _) in boxes] + [high.x for _, high in frames])
         kinds = {box.kind for box in self.sheet.boxes}
         draw_legend(self.canvas, Point(left, bottom - 26), right, kinds, self.wording.dtype, self.scale)
-
-
-def _meet(one: Point, size: tuple[float, float], other: Point, room: tuple[float, float]) -> bool:
-    """Whether words come too near to something else."""
-    return abs(one.x - other.x) < (size[0] + room[0]) / 2 + 2 and abs(one.y - other.y) < (size[1] + room[1]) / 2 - 1
 
 
 def _fitted(title: str, frame: Frame) -> Text:

@@ -81,8 +81,8 @@ class Ways:
         ahead = start <= end
         near_tail = Wire("gutter", start + ahead, tail)
         near_head = Wire("gutter", end + (not ahead), tail)
-        leaves_aside = not self.grid.neighbours[tail][ahead]
-        arrives_aside = not self.grid.neighbours[head][not ahead]
+        leaves_aside = not self.grid.neighbours(tail)[ahead]
+        arrives_aside = not self.grid.neighbours(head)[not ahead]
         wires = [near_tail] if leaves_aside else [Wire("channel", self.grid.row[tail] + 1, tail), near_tail]
         below_head = Wire("channel", self.grid.row[head], tail)
         if not arrives_aside:

@@ -23,6 +23,7 @@ NAMES = {
     "negative": "−",
     "getitem": "pick",
 }
+NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # named on a closed module
 # The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
 GATES = {4: "ifgo", 3: "rzn"}
@@ -49,6 +50,7 @@ class Wording:
         for arrow in sheet.arrows:
             self.into[arrow.head].append(arrow)
         self.inputs = self._input_names()
+        self.gates = self._gates()
 
     def _input_names(self) -> dict[Slot, str]:
         """x for the input of most columns, x′ for the next, and so on."""
@@ -57,6 +59,26 @@ class Wording:
             if box.kind == "input":
                 columns[box.slot] = columns.get(box.slot, 0) + 1
         return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+
+    def _gates(self) -> dict[Box, str]:
+        """The gate that a box computes: the one whose part of the sums alone comes to it, through signs or at once."""
+        gates: dict[Box, str] = {}
+        for box in self.sheet.boxes:  # as they are computed
+            if box.kind == "op" and not box.module and not self.is_sign(box):
+                letters = {letter for letter in self._letters(box) if letter}
+                if len(letters) == 1 and len(self.into[box]) == 1:
+                    gates[box] = letters.pop()
+        return gates
+
+    def _letters(self, box: Box) -> set[str]:
+        """The gates whose parts come to a box."""
+        found: set[str] = set()
+        for arrow in self.into[box]:
+            if arrow.part:
+                found |= {self.gate(arrow)}
+            elif arrow.tail.kind == "op" and arrow.tail.column == box.column and self.is_sign(arrow.tail):
+                found |= self._letters(arrow.tail)
+        return found
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
 
@@ -72,8 +94,9 @@ class Wording:
             value = value_text(self.value(box)) if self.with_values and box.kind == "input" else ""
             return [*lines, *(small(text) for text in (shape, value) if text)]
         formula = box.module[-1] if box.module else self.formula(box)
-        if box.kind == "state":
-            formula = f"{formula} → {self.symbol(box)}"
+        name = self.symbol(box) if box.kind == "state" else self.gates.get(box)
+        if name:
+            formula = f"{formula} → {name}"
         lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
         if box.kind == "result":
             value = self.value(box)
@@ -160,6 +183,9 @@ class Wording:
     def formula(self, box: Box) -> str:
         """What a box computes, in the letters of the lectures."""
         ops = [self.vertices[vertex] for vertex in box.vertices]
+        join = self._join(box)
+        if join:
+            return self._joined(box, join)
         if not ops:
             return ""
         first, last = ops[0], ops[-1]
@@ -171,11 +197,29 @@ class Wording:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
             return f"{weights[0]}[{letter}{step}]"
+        if last.op == "add" and len(ops) > 1:
+            return "sum"
         if first.op == "sum" and len(ops) > 1:
             return self._mean(first, last)
         if last.op in SIGNS:
             return self._sign(last, box)
         return NAMES.get(last.op) or last.op.replace("_", " ")
+
+    def _join(self, box: Box) -> Vertex | None:
+        """The op with which a box, or one that does its work at another step, joins values to one."""
+        alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), box)
+        last = self.vertices[alike.vertices[-1]] if alike.vertices else None
+        return last if last and last.family == "concatenate" else None
+
+    def _joined(self, box: Box, join: Vertex) -> str:
+        """What is joined, one above the other or side by side: [h; x] or [h, x]."""
+        names = []
+        for argument in box.arguments:
+            sources = {(end.vertex, end.output) for end in argument.ends}
+            found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
+            known = bool(found) and found[0].tail.kind in NAMED
+            names.append(self.symbol(found[0].tail, found[0].delay).removesuffix(" = 0") if known else "·")
+        return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _short(self, leaf: int) -> str:
         return short_name(self.vertices[leaf])
@@ -189,7 +233,10 @@ class Wording:
         letters = self.sheet.states.get(tail.slot, ())
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
             return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
-        named = tail.kind in {"state", "input", "initial"} and len(letters) <= 1
+        join = self._join(tail)
+        if join:
+            return self._joined(tail, join)
+        named = tail.kind in NAMED and len(letters) <= 1
         return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
 
     def _mean(self, summed: Vertex, scaled: Vertex) -> str:
@@ -228,12 +275,14 @@ class Wording:
     # -- arrows --------------------------------------------------------------------------------------------------------
 
     def part(self, arrow: Arrow) -> str:
-        """Which part of its value an arrow carries."""
+        """Which part of its value an arrow carries; empty for that of a gate, which is named where it is computed."""
+        return "" if self.gate(arrow) in self.gates.values() else arrow.part.strip()
+
+    def gate(self, arrow: Arrow) -> str:
+        """The gate whose part of a sum an arrow carries; empty for other parts."""
         part = re.fullmatch(r" (\d+)/(\d+)", arrow.part)
-        if not part:
-            return arrow.part
-        index, count = int(part[1]), int(part[2])
-        return GATES[count][index - 1] if count in GATES and self._holds_gates(arrow.tail) else f"{index}/{count}"
+        count = int(part[2]) if part else 0
+        return GATES[count][int(part[1]) - 1] if part and count in GATES and self._holds_gates(arrow.tail) else ""
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.
@@ -322,7 +371,13 @@ class Wording:
 
     def _constant(self, argument: Argument) -> Any:
         array = self.record.constants.get((argument.vertex, argument.position))
-        return None if array is None else np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+        if array is None:
+            return None
+        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+        if argument.piece:
+            axis, start, stop = argument.piece
+            plain = plain.take(range(start, stop), axis=axis)
+        return plain
 
     def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
         track = self.sheet.plan.tracks.get(vertex)

@@ -1,0 +1,446 @@
+"""Thirty networks as students write them, to draw: name -> a function that makes the loss.
+
+Each is declared with how many inputs a step has: what is not a parameter and no state, and has to be seen.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+import tinyseq as ts
+
+STEPS = 3
+
+
+class Network(NamedTuple):
+    """A network to draw.
+
+    Attributes:
+        loss: makes it, and is its loss.
+        inputs: how many boxes of input a step has, at least.
+        initial: how many states are seen before the first step, at least.
+    """
+
+    loss: Callable[[], ts.Tensor]
+    inputs: int
+    initial: int
+
+
+ZOO: dict[str, Network] = {}
+
+
+def network(inputs: int = 1, initial: int = 1):
+    def declare(make):
+        ZOO[make.__name__] = Network(make, inputs, initial)
+        return make
+
+    return declare
+
+
+def weight(*shape, name=""):
+    made = ts.nn.Parameter(0.5 * np.random.default_rng(len(name) + sum(shape)).standard_normal(shape))
+    made.node.name = name
+    return made
+
+
+def data(*shape, seed=0):
+    return ts.tensor(np.random.default_rng(seed).standard_normal(shape))
+
+
+def letters(*shape):
+    return np.random.default_rng(1).integers(0, 4, shape)
+
+
+class Reader(ts.nn.Module):
+    """A layer, and scores for the next letter."""
+
+    def __init__(self, kind, **settings):
+        ts.manual_seed(0)
+        self.rnn = kind(4, 5, **settings)
+        self.out = ts.nn.Linear(10 if settings.get("bidirectional") else 5, 4)
+
+    def forward(self, x):
+        return self.out(self.rnn(x)[0])
+
+
+def read(kind, steps=STEPS, **settings):
+    x = ts.tensor(np.eye(4, dtype=np.float32)[letters(steps)][:, None])
+    return ts.nn.cross_entropy(Reader(kind, **settings)(x), letters(steps, 1))
+
+
+@network()
+def rnn():
+    return read(ts.nn.RNN)
+
+
+@network(initial=2)
+def lstm():
+    return read(ts.nn.LSTM)
+
+
+@network()
+def gru():
+    return read(ts.nn.GRU)
+
+
+@network()
+def gru_of_the_lectures():
+    return read(ts.nn.GRU, reset="before")
+
+
+@network(initial=2)
+def two_layers():
+    return read(ts.nn.RNN, num_layers=2)
+
+
+@network(initial=2)
+def both_directions():
+    return read(ts.nn.RNN, bidirectional=True)
+
+
+@network(initial=4)
+def both_directions_of_an_lstm():
+    return read(ts.nn.LSTM, bidirectional=True)
+
+
+@network(initial=4)
+def two_layers_in_both_directions():
+    return read(ts.nn.GRU, num_layers=2, bidirectional=True)
+
+
+@network()
+def concatenated():
+    """tanh(W [h; x]), as the lectures write it."""
+    w, v, x, h, losses = weight(5, 9, name="W"), weight(4, 5, name="V"), data(STEPS, 4, 1), ts.zeros(5, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.concatenate([h, x[t]]))
+            losses.append(ts.nn.cross_entropy((v @ h).T, [t % 4]))
+    return sum(losses)
+
+
+@network()
+def concatenated_with_a_bias_and_the_last_loss():
+    w, b, x, h = weight(5, 9, name="W"), weight(5, 1, name="b"), data(STEPS, 4, 1), ts.zeros(5, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.concatenate([x[t], h]) + b)
+    return ts.sum(h * h)
+
+
+@network()
+def concatenated_rows():
+    """The same with rows: [h, x] W."""
+    w, x, h = weight(9, 5, name="W"), data(STEPS, 2, 4), ts.zeros(2, 5)
+    loss = ts.zeros(())
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(ts.concatenate([h, x[t]], axis=1) @ w)
+            loss = loss + ts.mean(h * h)
+    return loss
+
+
+@network(initial=2)
+def lstm_by_hand_from_concatenated():
+    """i, f, o and g of one weight each, over [h; x]."""
+    weights = [weight(3, 5, name=f"W_{gate}") for gate in "ifog"]
+    x, h, c, losses = data(STEPS, 2, 1), ts.zeros(3, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            both = ts.concatenate([h, x[t]])
+            i, f, o = (ts.sigmoid(w @ both) for w in weights[:3])
+            c = f * c + i * ts.tanh(weights[3] @ both)
+            h = o * ts.tanh(c)
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network()
+def gru_by_hand():
+    w_z, w_r, w_n = (weight(3, 5, name=f"W_{gate}") for gate in "zrn")
+    x, h, losses = data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            both = ts.concatenate([h, x[t]])
+            z, r = ts.sigmoid(w_z @ both), ts.sigmoid(w_r @ both)
+            n = ts.tanh(w_n @ ts.concatenate([r * h, x[t]]))
+            h = (1 - z) * h + z * n
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network()
+def minimal_gated_unit():
+    w, u, x, h = weight(6, 2, name="W"), weight(6, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            f, n = ts.split(w @ x[t] + u @ h, 2)
+            f = ts.sigmoid(f)
+            h = h + f * (ts.tanh(n) - h)
+    return ts.sum(h * h)
+
+
+@network()
+def three_blocks_of_its_own():
+    """A cell whose three blocks are a, b and c, and no gates of a GRU."""
+    w, u, x, h = weight(9, 2, name="W"), weight(9, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            a, b, c = ts.split(w @ x[t] + u @ h, 3)
+            h = ts.tanh(a) * ts.sigmoid(b) + ts.sin(c) * h
+    return ts.sum(h * h)
+
+
+@network()
+def highway():
+    w, g, x, h = weight(3, 3, name="W"), weight(3, 3, name="G"), data(STEPS, 3, 1), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            gate = ts.sigmoid(g @ h)
+            h = gate * ts.tanh(w @ x[t]) + (1 - gate) * h
+    return ts.mean(h)
+
+
+@network()
+def skip_over_two_steps():
+    """h_t also takes h_{t-2}."""
+    w, s, x, states = weight(3, 2, name="W"), weight(3, 3, name="S"), data(4, 2, 1), [ts.zeros(3, 1), ts.zeros(3, 1)]
+    for t in range(4):
+        with ts.step(t):
+            states.append(ts.tanh(w @ x[t] + s @ states[-1] + states[-2]))
+    return ts.sum(states[-1] * states[-1])
+
+
+@network()
+def input_added_to_the_output():
+    """A residual connection around the recurrence."""
+    w, u, x, h, losses = weight(3, 3, name="W"), weight(3, 3, name="U"), data(STEPS, 3, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            z = w @ x[t]
+            h = ts.tanh(z + u @ h)
+            losses.append(ts.sum((h + z) * (h + z)))
+    return sum(losses)
+
+
+@network(inputs=0)
+def attention_over_states():
+    """An encoder, and a decoder whose every step looks back at all of the encoder's states."""
+    w, u, x, h, states = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
+    with ts.scope("encoder"):
+        for t in range(STEPS):
+            with ts.step(t):
+                h = ts.tanh(w @ x[t] + u @ h)
+                states.append(h)
+    keys, d, s, losses = ts.concatenate(states, axis=1), weight(3, 3, name="D"), h, []
+    with ts.scope("decoder"):
+        for t in range(2):
+            with ts.step(t):
+                share = ts.softmax(keys.T @ s, axis=0)
+                s = ts.tanh(d @ s + keys @ share)
+                losses.append(ts.sum(s * s))
+    return sum(losses)
+
+
+@network()
+def encoder_and_decoder():
+    ts.manual_seed(0)
+    encoder, decoder = ts.nn.RNN(4, 5), ts.nn.RNN(4, 5)
+    with ts.scope("encoder"):
+        _, h = encoder(ts.ones(3, 1, 4))
+    with ts.scope("decoder"):
+        outputs, _ = decoder(ts.ones(2, 1, 4), h)
+    return ts.sum(outputs * outputs)
+
+
+@network(inputs=0)
+def nested_loops():
+    """Words of letters: an inner state for each word, and an outer one over the words."""
+    w, u, v, words, outer = (
+        weight(3, 3, name="W"),
+        weight(3, 2, name="U"),
+        weight(3, 3, name="V"),
+        data(2, 2, 2, 1),
+        None,
+    )
+    outer = ts.zeros(3, 1)
+    for i in range(2):
+        inner = ts.zeros(3, 1)
+        with ts.scope(f"word{i}"):
+            for t in range(2):
+                with ts.step(t):
+                    inner = ts.tanh(w @ inner + u @ words[i, t])
+        with ts.scope("sentence"), ts.step(i):
+            outer = ts.tanh(v @ outer + inner)
+    return ts.sum(outer * outer)
+
+
+@network()
+def losses_at_some_steps():
+    w, u, x, h, loss = weight(3, 2, name="W"), weight(3, 3, name="U"), data(4, 2, 1), ts.zeros(3, 1), ts.zeros(())
+    for t in range(4):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            if t % 2:
+                loss = loss + ts.sum(h * h)
+    return loss
+
+
+@network()
+def sum_of_losses():
+    w, u, x, h, losses = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            losses.append(ts.sum(h * h))
+    return sum(losses) / STEPS
+
+
+@network(inputs=2)
+def two_sequences():
+    w, v, u = weight(3, 2, name="W"), weight(3, 2, name="V"), weight(3, 3, name="U")
+    x, y, h = data(STEPS, 2, 1), data(STEPS, 2, 1, seed=5), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + v @ y[t] + u @ h)
+    return ts.sum(h * h)
+
+
+@network(inputs=2, initial=1)
+def two_sequences_concatenated():
+    w, x, y, h = weight(3, 7, name="W"), data(STEPS, 2, 1), data(STEPS, 2, 1, seed=5), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.concatenate([h, x[t], y[t]]))
+    return ts.sum(h * h)
+
+
+@network(initial=2)
+def cell_in_a_loop():
+    ts.manual_seed(0)
+    cell, out, state, loss = ts.nn.LSTMCell(3, 5), ts.nn.Linear(5, 2), None, 0.0
+    x = ts.tensor(np.random.default_rng(0).standard_normal((STEPS, 2, 3)).astype(np.float32))
+    for t in range(STEPS):
+        with ts.step(t):
+            state = cell(x[t], state)
+            loss = loss + ts.nn.cross_entropy(out(state[0]), [0, 1])
+    return loss
+
+
+@network(inputs=0)
+def embedded_words():
+    ts.manual_seed(0)
+    table, layer, out = ts.nn.Embedding(4, 3), ts.nn.LSTM(3, 5), ts.nn.Linear(5, 4)
+    hidden, _ = layer(table(letters(STEPS, 1)))
+    return ts.nn.cross_entropy(out(hidden), letters(STEPS, 1))
+
+
+@network(inputs=0, initial=0)
+def letters_looked_up():
+    """An embedding by index in each step, as in the lectures on character models."""
+    table, w, h, losses = weight(4, 3, name="E"), weight(3, 3, name="W"), ts.zeros(3), []
+    for t, letter in enumerate(letters(STEPS)):
+        with ts.step(t):
+            h = ts.tanh(w @ h + table[int(letter)])
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network()
+def layers_with_dropout():
+    ts.manual_seed(0)
+    return read(ts.nn.RNN, num_layers=2, dropout=0.5)
+
+
+@network()
+def normalised_layer():
+    ts.manual_seed(0)
+    cell, norm, x, h = ts.nn.RNNCell(3, 4), ts.nn.LayerNorm(4), ts.ones(STEPS, 1, 3), None
+    for t in range(STEPS):
+        with ts.step(t):
+            h = norm(cell(x[t], h))
+    return ts.sum(h * h)
+
+
+@network(inputs=0, initial=0)
+def chain_of_scores():
+    """The forward recursion of a hidden Markov model, from ops."""
+    transition, alpha = weight(3, 3, name="A"), weight(3, name="pi")
+    for t in range(STEPS):
+        with ts.step(t):
+            alpha = ts.logsumexp(alpha[:, None] + transition, axis=0) + data(3, seed=t)
+    return ts.logsumexp(alpha)
+
+
+@network(initial=0)
+def backward_in_time():
+    w, u, x, h, losses = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in reversed(range(STEPS)):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network()
+def last_step_only():
+    hidden, _ = Reader(ts.nn.RNN).rnn(ts.ones(STEPS, 1, 4))
+    return ts.sum(hidden[-1] * hidden[-1])
+
+
+VIEWS = {
+    "unrolled": {"gradients": True},
+    "folded": {"view": "folded"},
+    "closed": {"depth": 0},
+    "values": {"depth": 1, "values": True},
+}
+# These have more in one step than can be read in a small window, whatever is done.
+LARGE = {
+    *("gru", "gru_of_the_lectures", "gru_by_hand", "lstm", "lstm_by_hand_from_concatenated", "cell_in_a_loop"),
+    *("both_directions", "both_directions_of_an_lstm", "two_layers_in_both_directions"),
+    *("embedded_words", "layers_with_dropout", "normalised_layer", "one step", "flat", "long trellis", "automaton"),
+}
+
+
+def _drawn(name, settings):
+    return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
+
+
+def model(states, symbols=4, n=2, seed=0):
+    """A hidden Markov model with random tables."""
+    rng = np.random.default_rng(seed)
+
+    def table(*shape):
+        drawn = rng.gamma(0.6, size=shape)
+        return drawn / drawn.sum(axis=-1, keepdims=True)
+
+    initial = table(states) if n == 2 else (table(states), table(states, states))
+    names = [f"state{i}" for i in range(states)]
+    return ts.hmm.HMM(
+        initial, table(*[states] * n), table(states, symbols), states=names, symbols=list("abcdefgh")[:symbols]
+    )
+
+
+def _gaussian():
+    emission = ts.hmm.Gaussian([[0.123456, -10.0], [5.0, 1e4]], [[0.001, 1.0], [1.0, 1e6]])
+    observations = np.array([[0.1234567, -9.87654321], [4.7, 9876.54321], [5.3, 12345.678]])
+    return ts.viz.trellis(ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], emission), observations)
+
+
+GALLERY = {f"{name}: {view}": _drawn(name, settings) for name in ZOO for view, settings in VIEWS.items()}
+GALLERY |= {
+    "flat: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), view="flat", values=True),
+    "flat: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), view="flat", gradients=True),
+    **{
+        f"one step: {kind.__name__}": (lambda kind=kind: ts.viz.graph(read(kind, steps=1)))
+        for kind in (ts.nn.RNN, ts.nn.GRU)
+    },
+    "trellis: two states": lambda: ts.viz.trellis(model(2), "abca"),
+    "trellis: forward": lambda: ts.viz.trellis(model(3), "abca", semiring="log", posterior=True),
+    "trellis: three best": lambda: ts.viz.trellis(model(3), "abca", k=3),
+    "trellis: densities": _gaussian,
+    "trellis: third order": lambda: ts.viz.trellis(model(2, n=3), "abca"),
+    **{f"long trellis: {n}": (lambda n=n: ts.viz.trellis(model(3), "abcd" * (n // 4))) for n in (20, 48)},
+    **{f"automaton: {n}": (lambda n=n: ts.viz.automaton(model(n))) for n in (1, 2, 3, 4, 6, 8, 10, 12)},
+}

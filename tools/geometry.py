@@ -1,0 +1,208 @@
+"""Check the geometry of drawings: words in their boxes, boxes apart, lines around both.
+
+It reads the SVG text that a drawing writes, so what is checked is what is seen.
+"""
+
+import math
+import re
+from itertools import combinations, pairwise
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from tinyseq.viz.font import text_width
+
+SLACK = 0.75  # points by which things may touch
+WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
+LEAST_LETTERS = 8.0  # pixels
+PIXELS = 96 / 72  # for each point of a picture in its own size
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+class Area(NamedTuple):
+    """A rectangle, y downwards, and what it holds."""
+
+    name: str
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: "Area", slack: float = SLACK) -> bool:
+        return (
+            self.left + slack < other.right
+            and other.left + slack < self.right
+            and self.top + slack < other.bottom
+            and other.top + slack < self.bottom
+        )
+
+    def holds(self, other: "Area") -> bool:
+        return (
+            self.left - SLACK <= other.left
+            and other.right <= self.right + SLACK
+            and self.top - SLACK <= other.top
+            and other.bottom <= self.bottom + SLACK
+        )
+
+    def has(self, x: float, y: float, slack: float = SLACK) -> bool:
+        return self.left + slack < x < self.right - slack and self.top + slack < y < self.bottom - slack
+
+
+class Node(NamedTuple):
+    """A box: its outline (None for words alone), its words, and whether it is a chip that lies on a line."""
+
+    name: str
+    outline: Area | None
+    words: list[Area]
+    chip: bool
+    round: bool
+
+
+Line = tuple[str, list[tuple[float, float]], list[Area]]  # its name, the points that it passes, and its words
+
+
+def faults(svg: str) -> list[str]:
+    """What is wrong with a drawing."""
+    root = ElementTree.fromstring(svg)
+    groups = {kind: [g for g in root.iter(f"{SVG}g") if kind in g.get("class", "").split()] for kind in
+              ("node", "edge", "cluster")}  # fmt: skip
+    nodes = [_node(group) for group in groups["node"]]
+    lines: list[Line] = [(group.get("id", ""), _curve(group), _words(group)) for group in groups["edge"]]
+    titles = [area for group in groups["cluster"] for area in _words(group)]
+    return [
+        *_words_outside(nodes),
+        *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
+        *_crossed(nodes, titles, lines),
+        *_too_small(root),
+    ]
+
+
+def _words_outside(nodes: list[Node]) -> list[str]:
+    found = []
+    for node in nodes:
+        for area in node.words:
+            if node.outline and not (node.outline.holds(area) if not node.round else _in_ellipse(node.outline, area)):
+                found.append(f"{area.name!r} sticks out of {node.name}")
+    return found
+
+
+def _in_round(outline: Area, x: float, y: float) -> bool:
+    middle = (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
+    a, b = (outline.right - outline.left) / 2 - SLACK, (outline.bottom - outline.top) / 2 - SLACK
+    return math.hypot((x - middle[0]) / a, (y - middle[1]) / b) < 1
+
+
+def _in_ellipse(outline: Area, area: Area) -> bool:
+    x, y = (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
+    a, b = (outline.right - outline.left) / 2 + SLACK, (outline.bottom - outline.top) / 2 + SLACK
+    high = (area.bottom - area.top) * 0.3  # letters are not as high as their line
+    return all(
+        math.hypot((corner - x) / a, (side - y) / b) <= 1
+        for corner in (area.left, area.right)
+        for side in ((area.top + area.bottom) / 2 - high, (area.top + area.bottom) / 2 + high)
+    )
+
+
+def _overlaps(nodes: list[Node], titles: list[Area], labels: list[tuple[str, Area]]) -> list[str]:
+    areas = [node.outline or area for node in nodes for area in ([node.outline] if node.outline else node.words)]
+    areas = [area for area in areas if area] + titles + [area for _, area in labels]
+    return [f"{one.name} lies on {other.name}" for one, other in combinations(areas, 2) if one.overlaps(other)]
+
+
+def _crossed(
+    nodes: list[Node], titles: list[Area], lines: list[tuple[str, list[tuple[float, float]], list[Area]]]
+) -> list[str]:
+    found = []
+    for name, points, own in lines:
+        ends = points[0], points[-1]
+        for node in nodes:
+            areas = [node.outline] if node.outline else node.words
+            for area in areas if not node.chip else []:
+                assert area
+                near = area._replace(left=area.left - 6, top=area.top - 6, right=area.right + 6, bottom=area.bottom + 6)
+                if any(near.has(*end, 0.0) for end in ends):
+                    continue
+                inside = _in_round if node.round else Area.has
+                if any(inside(area, *point) for point in points):
+                    found.append(f"{name} runs through {area.name}")
+        for area in [*titles, *(label for other, _, labels in lines for label in labels if other != name)]:
+            if any(area.has(*point) for point in points):
+                found.append(f"{name} runs through the words {area.name!r}")
+        found += [
+            f"{name} runs through its own words {area.name!r}" for area in own if any(area.has(*p) for p in points)
+        ]
+    return found
+
+
+def _too_small(root: ElementTree.Element) -> list[str]:
+    _, _, width, height = map(float, root.get("viewBox", "").split())
+    scale = min(WINDOW[0] / width, WINDOW[1] / height, PIXELS)
+    sizes = {float(text.get("font-size", 0)) for text in root.iter(f"{SVG}text")}
+    least = min(sizes, default=LEAST_LETTERS) * scale
+    if least < LEAST_LETTERS:
+        return [f"the smallest letters have {least:.1f} pixels in a window of {WINDOW[0]} x {WINDOW[1]}"]
+    return []
+
+
+def _words(group: ElementTree.Element) -> list[Area]:
+    return [_text_area(text) for text in group.findall(f"{SVG}text")]
+
+
+def _text_area(text: ElementTree.Element) -> Area:
+    size, bold = float(text.get("font-size", 0)), text.get("font-weight") == "bold"
+    width = text_width(text.text or "", size, bold)
+    for part in text:
+        width += text_width(part.text or "", float(part.get("font-size", size)), bold)
+        width += text_width(part.tail or "", size, bold)
+    x, y = float(text.get("x", 0)), float(text.get("y", 0))
+    left = x - width / 2 if text.get("text-anchor") == "middle" else x
+    # From the top of the capitals to below the baseline, as far as is seen.
+    return Area("".join(text.itertext()), left, y - 0.73 * size, left + width, y + 0.2 * size)
+
+
+def _node(group: ElementTree.Element) -> Node:
+    name, words = group.get("id", ""), _words(group)
+    shape = group.find(f"{SVG}ellipse")
+    if shape is not None:
+        x, y, a, b = (float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry"))
+        return Node(name, Area(name, x - a, y - b, x + a, y + b), words, False, True)
+    shape = group.find(f"{SVG}path")
+    if shape is None:
+        return Node(name, None, words, False, False)
+    return Node(name, _extent(name, shape.get("d", "")), words, shape.get("stroke") == "none", False)
+
+
+def _extent(name: str, path: str) -> Area:
+    """The rectangle around an outline of relative steps."""
+    x = y = 0.0
+    xs, ys = [], []
+    for command, numbers in re.findall(r"([Mhvqz])([^A-Za-z]*)", path):
+        values = [float(value) for value in re.findall(r"-?[\d.]+", numbers)]
+        if command == "M":
+            x, y = values
+        elif command == "h":
+            x += values[0]
+        elif command == "v":
+            y += values[0]
+        elif command == "q":
+            x, y = x + values[2], y + values[3]
+        xs.append(x)
+        ys.append(y)
+    return Area(name, min(xs), min(ys), max(xs), max(ys))
+
+
+def _curve(group: ElementTree.Element) -> list[tuple[float, float]]:
+    """Points along a line, a point or so apart."""
+    path = group.find(f"{SVG}path")
+    assert path is not None
+    numbers = [float(value) for value in re.findall(r"-?[\d.]+", path.get("d", ""))]
+    places = list(zip(numbers[::2], numbers[1::2], strict=True))
+    points = [places[0]]
+    for i in range(0, len(places) - 1, 3):
+        piece = places[i : i + 4]
+        pieces = max(4, int(sum(math.dist(one, other) for one, other in pairwise(piece)) / 2))
+        for k in range(1, pieces + 1):
+            s = k / pieces
+            parts = ((1 - s) ** 3, 3 * (1 - s) ** 2 * s, 3 * (1 - s) * s * s, s**3)
+            x, y = (sum(part * place[axis] for part, place in zip(parts, piece, strict=True)) for axis in (0, 1))
+            points.append((x, y))
+    return points
