@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinyseq as ts
 from tinyseq.arguments import sentences, whole, words
+
+HMM = ts.hmm.HMM([0.6, 0.4], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], symbols="ab")
+TAGGER = ts.tagging.HMMTagger().fit([[("the", "DT"), ("fish", "NN")]])
 
 
 @given(st.integers(-(2**62), 2**62), st.sampled_from([int, np.int64, np.asarray]))
@@ -75,3 +79,38 @@ def test_what_is_no_list_of_words_is_named_with_its_place(call, message):
 @given(st.lists(st.lists(st.text())))
 def test_lists_of_words_come_back(given_sentences):
     assert sentences("texts", (tuple(sentence) for sentence in given_sentences)) == given_sentences
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: ts.step("a"), TypeError, "the step must be a whole number, got 'a'"),
+        (lambda: ts.step(-1), ValueError, "the step must be at least 0, got -1"),
+        (lambda: ts.nn.cross_entropy(np.zeros((2, 3)), ["a", "b"]), TypeError, "targets must be integers, got strings"),
+        (lambda: ts.nn.nll_loss(np.zeros((2, 3)), ["a", "b"]), TypeError, "targets must be integers, got strings"),
+        (
+            lambda: ts.nn.CRF(3).log_likelihood(np.zeros((2, 3)), ["O", "B"]),
+            TypeError,
+            "tags must be integers, got str",
+        ),
+        (lambda: ts.nn.Embedding(3, 2)(["a"]), TypeError, r"ids must be integers, got strings; ts\.data\.Vocabulary"),
+        (
+            lambda: ts.inspect.grad_by_lag(ts.ones(1).sum(), ts.ones(1)),
+            TypeError,
+            r"losses must be a list .* grad_by_st",
+        ),
+        (lambda: HMM.fit_em([]), ValueError, "sequences hold no observation to learn from"),
+        (lambda: HMM.fit_em([[], []]), ValueError, "sequences hold no observation to learn from"),
+        (
+            lambda: ts.data.Vocabulary("ab").decode([[0, 1]]),
+            ValueError,
+            r"ids must be a vector \(N,\), got shape \(1, 2",
+        ),
+        (lambda: TAGGER.tag(["a", None]), TypeError, r"words\[1\] must be a word, a string, got None"),
+        (lambda: TAGGER.tag_many("text"), TypeError, "sentences must be a list of lists of words, got the string 'tex"),
+        (lambda: TAGGER.accuracy("text"), ValueError, r"sentence 0, position 0: expected a \(word, tag\) pair"),
+    ],
+)
+def test_what_newcomers_tried_is_named(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -70,7 +70,9 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
         path.unlink()
     else:
         path.write_bytes(contents[damage])
-    with pytest.raises(ModelFileError, match=r"m\.safetensors: (not a whole safetensors file|no such file)"):
+    with pytest.raises(
+        ModelFileError, match=r"m\.safetensors: (not a whole safetensors file|no such file|is a pickle)"
+    ):
         ts.load(path)
 
 
@@ -219,3 +221,29 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
         atomic_write(path, fail)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["m.txt"]
+
+
+def test_files_of_other_libraries_are_named_with_the_way_to_convert_them(tmp_path):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    weights = torch.nn.GRU(2, 3).state_dict()
+    for zipped in (True, False):
+        path = tmp_path / "model.pt"
+        torch.save(weights, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(
+            ModelFileError, match=r"model\.pt: is a pickle, as PyTorch's .* weights_only=True\), 'model"
+        ):
+            ts.load(path)
+        ts.save(torch.load(path, weights_only=True), tmp_path / "model.safetensors")  # what the error says
+        gru = ts.nn.GRU(2, 3)
+        gru.load_state_dict(ts.load(tmp_path / "model.safetensors"))
+        np.testing.assert_array_equal(gru.weight_hh_l0.numpy(), weights["weight_hh_l0"])
+    np.savez(tmp_path / "arrays.npz", w=np.ones(2))
+    with pytest.raises(ModelFileError, match=r"is a zip file; if it is NumPy's \.npz, ts\.save\(dict\(np\.load"):
+        ts.load(tmp_path / "arrays.npz")
+    ts.save(dict(np.load(tmp_path / "arrays.npz")), tmp_path / "arrays.safetensors")
+    np.save(tmp_path / "array.npy", np.ones(2))
+    with pytest.raises(ModelFileError, match=r"is an array of NumPy; np\.load reads it"):
+        ts.load(tmp_path / "array.npy")
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "arrays.npz").read_bytes()[:60])
+    with pytest.raises(ModelFileError, match="not a whole safetensors file"):
+        ts.load(tmp_path / "cut.pt")

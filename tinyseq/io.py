@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from glob import escape
@@ -234,7 +235,8 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no numbers of 8 bits
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        raise ModelFileError(f"{path}: not a whole safetensors file ({error})") from error
+        what = _foreign(path) or f"not a whole safetensors file ({error})"
+        raise ModelFileError(f"{path}: {what}") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
     if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
@@ -335,6 +337,27 @@ def _checksum(arrays: Arrays) -> str:
         array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
         total = zlib.crc32(array.data, zlib.crc32(name.encode(), total))
     return f"{total:08x}"
+
+
+def _foreign(path: Path) -> str | None:
+    """What a file of another library is, by its first bytes, and how to convert it."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(b"\x93NUMPY"):
+        return "is an array of NumPy; np.load reads it, and ts.save({name: array}, path) makes a model file"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError):
+        names = []
+    if names and not any(name.endswith("data.pkl") for name in names):
+        return "is a zip file; if it is NumPy's .npz, ts.save(dict(np.load(path)), 'model.safetensors') converts it"
+    if names or start.startswith(b"\x80"):
+        return (
+            "is a pickle, as PyTorch's .pt files are, which is not read, as it could run code; where PyTorch is "
+            "installed, ts.save(torch.load(path, weights_only=True), 'model.safetensors') converts a state_dict"
+        )
+    return None
 
 
 def _detached(value: Any) -> Any:

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
+from tinyseq.arguments import whole
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -193,6 +195,9 @@ class _Relabelled(Switch):
 class step(_Relabelled):
     """Label the ops inside the block with a time step, counted from 0.
 
+    Raises:
+        ValueError, TypeError: the step is no whole number from 0 upwards.
+
     Example:
         >>> import tinyseq as ts
         >>> x = ts.tensor(2.0, requires_grad=True)
@@ -203,6 +208,11 @@ class step(_Relabelled):
     """
 
     __slots__ = ()
+
+    def __init__(self, value: int) -> None:
+        if type(value) is not int or value < 0:  # all that a loop needs, as this runs at every step
+            value = whole("the step", value, 0)
+        super().__init__(value)
 
     def relabel(self, label: Label) -> Label:
         return Label(label.scope, self.value)

@@ -135,8 +135,8 @@ class HMM(Questions):
 
         Raises:
             ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
-            ValueError: for an unknown name in ``learn``, fewer than one start, or a model made of scores that are no
-                probabilities.
+            ValueError: for sequences without an observation, an unknown name in ``learn``, fewer than one start, or a
+                model made of scores that are no probabilities.
             TypeError: for a number of steps or restarts that is not whole.
 
         Example:
@@ -149,9 +149,12 @@ class HMM(Questions):
         unknown = learn - {"initial", "transition", "emission", "end"}
         if unknown:
             raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name initial, transition, emission, end")
+        asked = Reading(self, sequences, states)
+        if not len(asked.rows.data):
+            raise ValueError("sequences hold no observation to learn from")
         return baum_welch(
             self,
-            Reading(self, sequences, states),
+            asked,
             max_steps=whole("max_steps", max_steps, 0),
             tolerance=tolerance,
             restarts=whole("restarts", restarts, 1),

@@ -86,6 +86,8 @@ def as_ids(values: Any, name: str) -> NDArray[Any]:
         raise ValueError(
             f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"
         ) from error
+    if ids.dtype.kind in "US":
+        raise TypeError(f"{name} must be integers, got strings; ts.data.Vocabulary(...).encode makes them")
     return ids if ids.size else ids.astype(np.int64)
 
 
