@@ -189,6 +189,30 @@ def test_logic_of_numbers_and_bits_of_whole_numbers():
         one & ts.tensor([1.5, 2.0, 3.0])
 
 
+@pytest.mark.parametrize(
+    ("x", "y", "value", "slopes"),
+    [
+        (1000.0, -1000.0, 1000.0, [1.0, 0.0]),
+        (3000.0, 3000.0, 3001.0, [0.5, 0.5]),
+        (-INF, -INF, -INF, [0.0, 0.0]),
+        (INF, INF, INF, [0.5, 0.5]),
+        (-INF, 2.0, 2.0, [0.0, 1.0]),
+        (INF, 2.0, INF, [1.0, 0.0]),
+        (-1000.0, 20.0, 20.0, [2.0**-1020, 1.0]),
+    ],
+)
+def test_logaddexp2_shares_its_gradient(x, y, value, slopes):
+    found = gradient(ts.logaddexp2, x, y)
+    same(found[0], value)
+    same(found[1], slopes)
+
+
+def test_the_gradient_passes_on_bounds_that_are_tensors():
+    value, slopes = gradient(ts.clip, [1.0, 2.0, 3.0], [1.0, 0.0, 0.0], [9.0, 9.0, 3.0])
+    assert value == [1.0, 2.0, 3.0]
+    assert slopes == [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
 def moves(seed):
     """A function of ours and NumPy's that picks elements, and an array for it: random shapes, axes and indices."""
     rng = np.random.default_rng(seed)
