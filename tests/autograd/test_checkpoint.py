@@ -1,6 +1,8 @@
 """Checkpoints: the plain call's values and gradients, with less kept."""
 
 import gc
+import weakref
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -101,3 +103,116 @@ def test_without_gradients_it_is_a_plain_call():
     with ts.no_grad():
         assert not ts.checkpoint(chain, x, w).requires_grad
     assert not ts.checkpoint(chain, x.detach(), w.detach()).requires_grad
+
+
+class Pair(NamedTuple):
+    first: ts.Tensor
+    rest: dict
+
+
+FORMS = {
+    "tensor": lambda a, b, c: a + b.sum() + c.sum(),
+    "tuple": lambda a, b, c: (a, b, c),
+    "list": lambda a, b, c: [a, b, c],
+    "dictionary": lambda a, b, c: {"a": a, "b": b, "c": c},
+    "nested": lambda a, b, c: (a, (b, [c])),
+    "named": lambda a, b, c: Pair(a, {"b": b, "c": [c]}),
+    "with others": lambda a, b, c: {"a": (a, None), "n": 3, "word": "x", "b": b, "c": c, "array": np.ones(2)},
+    "twice": lambda a, b, c: [a, a, b, {"again": b}, c],
+    "with a constant": lambda a, b, c: (ts.ones(2), a, b, c),
+    "empty part": lambda a, b, c: ((), a, {}, [b], c),
+}
+
+
+def tensors_of(result):
+    if isinstance(result, ts.Tensor):
+        return [result]
+    parts = result.values() if isinstance(result, dict) else result if isinstance(result, tuple | list) else ()
+    return [tensor for part in parts for tensor in tensors_of(part)]
+
+
+def shape_of(result):
+    """The containers, with their types."""
+    if isinstance(result, dict):
+        return type(result), {key: shape_of(part) for key, part in result.items()}
+    if isinstance(result, tuple | list):
+        return type(result), [shape_of(part) for part in result]
+    return type(result), result if isinstance(result, int | str) else None
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_any_form_of_results_comes_back_with_its_gradients(form, create_graph):
+    x, w = pair()
+    function = lambda x, *, w: form(w @ x, ts.tanh(x), ts.exp(w).sum())
+    plain, again = function(x, w=w), ts.checkpoint(function, x, w=w)
+    assert shape_of(again) == shape_of(plain)
+    found = []
+    for result in (plain, again):
+        loss = sum((t**2).sum() * (k + 1) for k, t in enumerate(tensors_of(result)))
+        slopes = ts.grad(loss, [x, w], create_graph=create_graph)
+        found.append([g.numpy() for g in slopes])
+        if create_graph:
+            found[-1] += [g.numpy() for g in ts.grad(sum((g**2).sum() for g in slopes), [x, w])]
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-11)
+
+
+@pytest.mark.parametrize("kind", [ts.nn.RNN, ts.nn.LSTM, ts.nn.GRU])
+def test_a_recurrent_layer_is_checkpointed_with_its_states(kind):
+    layer = kind(2, 3, bidirectional=True).to("float64")
+    x = ts.tensor(np.random.default_rng(0).normal(size=(4, 2, 2)), requires_grad=True)
+    losses = [
+        sum((t**2).sum() for t in tensors_of(result))
+        for result in (layer(x, lengths=[4, 2]), ts.checkpoint(layer, x, lengths=[4, 2]))
+    ]
+    for a, b in zip(*(ts.grad(loss, [x, *layer.parameters()]) for loss in losses), strict=True):
+        np.testing.assert_allclose(b.numpy(), a.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("first", ["float32", "float64"])
+def test_results_of_two_types_have_gradients_of_their_own(first):
+    """The gradient of float64 is not rounded, whichever comes first, and that of float32 is no wider."""
+    x = ts.tensor([1.0, 3.0], requires_grad=True)
+    second = "float64" if first == "float32" else "float32"
+
+    a, b = ts.checkpoint(lambda x: (x.to(first), x.to(second)), x)
+    assert [str(a.dtype), str(b.dtype)] == [first, second]
+    wide = a if first == "float64" else b
+    (wide / 3.0).sum().backward(retain_graph=True)
+    assert x.grad.tolist() == [1 / 3, 1 / 3]
+    narrow = b if first == "float64" else a
+    x.grad = None
+    (narrow * np.ones(2) / 3.0).sum().backward()
+    assert x.grad.tolist() == [float(np.float32(1 / 3))] * 2
+
+
+def test_what_it_was_called_with_is_kept_until_backward_and_no_longer():
+    x, w = pair()
+    extra = ts.exp(x)
+    kept = weakref.ref(extra)
+
+    def function(extra, *, table):
+        return (w @ extra) * table
+
+    table = ts.ones(3, 2)
+    other, made = weakref.ref(table), weakref.ref(function)
+    loss = ts.checkpoint(function, extra, table=table).sum()
+    del extra, table, function
+    assert all(held() is not None for held in (kept, other, made))
+    loss.backward(retain_graph=True)
+    loss.backward()
+    assert [held() for held in (kept, other, made)] == [None] * 3
+    with pytest.raises(RuntimeError, match="freed"):
+        loss.backward()
+
+
+def test_a_function_that_gives_something_else_is_refused():
+    x, w = pair()
+    for bad in (lambda x: {w @ x}, lambda x: iter([x]), lambda x: object(), lambda x: [x, {"a": lambda: x}]):
+        with pytest.raises(TypeError, match="checkpoint: the function must give tensors, alone or in tuples"):
+            ts.checkpoint(bad, x)
+    counts = iter([2, 3])
+    y = ts.checkpoint(lambda x: [w @ x] * next(counts), x)
+    with pytest.raises(RuntimeError, match="gave 2 tensors, and 3 when it was called again"):
+        y[0].sum().backward()

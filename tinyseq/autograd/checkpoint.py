@@ -1,9 +1,12 @@
 """Checkpoints: compute a part of the model again in the backward pass, instead of keeping its arrays."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, tick
 from tinyseq.autograd.modes import MODE, enable_grad
@@ -16,10 +19,10 @@ from tinyseq.random import replayed, state
 
 @dataclass
 class Segment:
-    """A part of the model that can be run again.
+    """A part of the model that can be run again; the node holds it as it holds saved arrays, and frees it as these.
 
     Attributes:
-        function, args: the call.
+        function, args, settings: the call.
         random: the state of the random generator before it.
         edges: what the part was made of.
         upstream, found: the last backward pass through it: what came in, and the gradients of the edges.
@@ -27,6 +30,7 @@ class Segment:
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
+    settings: dict[str, Any]
     random: Any
     edges: tuple[Parent, ...]
     upstream: list[Any] | None = None
@@ -41,7 +45,12 @@ class Segment:
     def _run_again(self, upstream: list[Any]) -> tuple[Any, ...]:
         gradients: Gradients = {}
         with replayed(self.random), enable_grad():
-            results = _tensors(self.function(*self.args))
+            results = list(_tensors(self.function(*self.args, **self.settings)))
+            if len(results) != len(upstream):
+                raise RuntimeError(
+                    f"checkpoint: the function gave {len(upstream)} tensors, and {len(results)} when it was called "
+                    "again; it must give the same"
+                )
             pairs = zip(results, upstream, strict=True)
             roots = seeded(gradients, [(r.node, g) for r, g in pairs if r.node is not None and g is not None])
             ends = {owner(edge) for edge in self.edges}
@@ -62,23 +71,50 @@ def _found(gradients: Gradients, edge: Parent, upstream: list[Any]) -> Any:
     return Tensor(zeros) if isinstance(given, Tensor) else zeros
 
 
-def _tensors(result: Any) -> list[Tensor]:
-    return [result] if isinstance(result, Tensor) else list(result)
+def _tensors(result: Any) -> Iterator[Tensor]:
+    """The tensors in tuples, lists and dictionaries, in order."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, tuple | list | dict):
+        for part in result.values() if isinstance(result, dict) else result:
+            yield from _tensors(part)
+    elif result is not None and not isinstance(result, bool | int | float | complex | str | np.generic | np.ndarray):
+        raise TypeError(
+            "checkpoint: the function must give tensors, alone or in tuples, lists and dictionaries, got "
+            f"{type(result).__name__}"
+        )
 
 
-def checkpoint(function: Callable[..., Any], *args: Any) -> Any:
-    """Call ``function(*args)``, and forget all that its gradient will need: the backward pass calls it again.
+def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
+    """The same tuples, lists and dictionaries with other tensors in them."""
+    if isinstance(result, Tensor):
+        return next(tensors)
+    if isinstance(result, dict):
+        twin = copy(result)
+        twin.update({key: _exchanged(part, tensors) for key, part in result.items()})
+        return twin
+    if isinstance(result, tuple | list):
+        parts = [_exchanged(part, tensors) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return result
+
+
+def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    """Call ``function(*args, **settings)``, and forget all that its gradient will need: backward calls it again.
 
     Memory for time: of a recurrent network cut into parts of k steps, only the states between the parts are kept, and
     the arrays of one part at a time. Gradients, of parameters inside too, are those of the plain call; dropout drops
     the same again.
 
     Args:
-        function: gives a tensor or a tuple of tensors, and the same again when it is called again.
-        args: what it is called with.
+        function: gives tensors, alone or in tuples, lists and dictionaries, and the same when it is called again.
+        args, settings: what it is called with; they are kept until backward has passed.
 
     Returns:
         What the function returned.
+
+    Raises:
+        TypeError: the function gives something else.
 
     Example:
         >>> import tinyseq as ts
@@ -88,26 +124,25 @@ def checkpoint(function: Callable[..., Any], *args: Any) -> Any:
         True
     """
     if not MODE.get().grad:
-        return function(*args)
+        return function(*args, **settings)
     random, start = state(), tick()
-    result = function(*args)
-    outputs = _tensors(result)
+    result = function(*args, **settings)
+    outputs = list(_tensors(result))
     edges = _made_of([output.node for output in outputs if output.node is not None], start)
     if not edges:
         return result
-    node = Node(
-        CHECKPOINT,
-        edges,
-        (),
-        {"segment": Segment(function, args, random, edges)},
-        tuple(output.shape for output in outputs),
-        outputs[0].dtype,
-        MODE.get().label,
-    )
-    wrapped = [
-        output if output.node is None else Tensor(output._array, Output(node, i)) for i, output in enumerate(outputs)
-    ]
-    return wrapped[0] if isinstance(result, Tensor) else type(result)(wrapped)
+    segment = Segment(function, args, settings, random, edges)
+    shapes = tuple(output.shape for output in outputs)
+    node = Node(CHECKPOINT, edges, (segment,), {}, shapes, outputs[0].dtype, MODE.get().label)
+    return _exchanged(result, (_output(node, i, output) for i, output in enumerate(outputs)))
+
+
+def _output(node: Node, i: int, made: Tensor) -> Tensor:
+    if made.node is None:
+        return made
+    place = Output(node, i)
+    place.dtype = made.dtype  # the outputs of other ops have one dtype
+    return Tensor(made._array, place)
 
 
 def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:
@@ -129,8 +164,9 @@ def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:
 
 CHECKPOINT = Op(
     "checkpoint",
-    forward=lambda xp, *xs, segment: list(xs),
-    vjp=lambda xp, g, i, *, segment: segment.gradient(g, i),
+    forward=lambda xp, *xs: list(xs),
+    vjp=lambda xp, g, i, segment: segment.gradient(g, i),
+    saves=("segment",),
     outputs=True,
     tex=r"\bar x = \text{by running again}",
     module=__name__,
