@@ -107,7 +107,7 @@ OPS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "matrix_power": ([SQUARE], {"n": 2}),
     "moveaxis": ([X], {"source": 0, "destination": 1}),
     "one_hot": ([[0, 1]], {"num_classes": 2}),
-    "pad": ([X], {"widths": [(1, 1), (0, 0), (0, 0)]}),
+    "pad": ([X], {"pad_width": [(1, 1), (0, 0), (0, 0)]}),
     "repeat": ([X], {"repeats": 2}),
     "stack": ([[X, X]], {}),
     "swapaxes": ([X], {"axis1": 0, "axis2": 1}),

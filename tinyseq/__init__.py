@@ -84,6 +84,7 @@ from tinyseq.autograd.ops.exponential import (
 from tinyseq.autograd.ops.index import gather, index_set, one_hot, scatter_add, take, take_along_axis
 from tinyseq.autograd.ops.linalg import diagonal, dot, einsum, matmul, outer, tensordot, trace
 from tinyseq.autograd.ops.normal import erf, gelu, normal_cdf
+from tinyseq.autograd.ops.padding import pad
 from tinyseq.autograd.ops.products import (
     cross,
     inner,
@@ -148,7 +149,6 @@ from tinyseq.autograd.ops.shape import (
     expand_dims,
     flatten,
     flip,
-    pad,
     repeat,
     reshape,
     roll,

@@ -17,6 +17,7 @@ from tinyseq.testing.subject import Subject
 
 IDS = np.array([[2, 0], [-1, 2]])
 ALONG = np.array([[0, 2, 1], [1, 1, -1]])
+PAD_MODES = ["edge", "wrap", "linear_ramp", "maximum", "mean", "median", "minimum", "reflect", "symmetric"]
 CASES = [
     *(
         Case(f.__name__, lambda x, f=f, a=a, k=k: f(x, axis=a, keepdims=k), n, ((2, 3, 2),))
@@ -49,8 +50,20 @@ CASES = [
     Case("trace", ts.trace, lambda x: np.trace(x, axis1=-2, axis2=-1), ((2, 3, 3),)),
     Case("diagonal", ts.diagonal, np.diagonal, ((3, 3),)),
     Case("diagonal", ts.diagonal, lambda x: np.diagonal(x, axis1=-2, axis2=-1), ((2, 3, 3),)),
-    Case("pad", lambda x: ts.pad(x, [(1, 0), (0, 2)]), lambda x: np.pad(x, [(1, 0), (0, 2)]), ((2, 3),)),
-    Case("pad", lambda x: ts.pad(x, [(2, 1)], 7.0), lambda x: np.pad(x, [(2, 1)], constant_values=7.0), ((0,),)),
+    *(
+        Case("pad", lambda x, k=k: ts.pad(x, **k), lambda x, k=k: np.pad(x, **k), (s,))
+        for k, s in (
+            ({"pad_width": [(1, 0), (0, 2)]}, (2, 3)),
+            ({"pad_width": [(2, 1)], "constant_values": 7.0}, (0,)),
+            ({"pad_width": (1, 2), "constant_values": ((1.0, 2.0), (3.0, 4.0))}, (2, 3)),
+            ({"pad_width": 0, "mode": "edge"}, (0, 2)),
+            *(({"pad_width": (3, 1), "mode": mode}, (2, 3)) for mode in PAD_MODES),
+            *(({"pad_width": ((0, 7), (5, 8)), "mode": m, "reflect_type": "odd"}, (1, 3)) for m in PAD_MODES[-2:]),
+            *(({"pad_width": 1, "mode": mode, "stat_length": (2, 1)}, (3, 2)) for mode in PAD_MODES[3:7]),
+            ({"pad_width": (3, 2), "mode": "linear_ramp", "end_values": (5.0, -1.0)}, (2, 3)),
+        )
+    ),
+    Case("pad", lambda x: ts.pad(x, {-1: (1, 2)}), lambda x: np.pad(x, ((0, 0), (1, 2))), ((2, 3),)),
     Case("pad", lambda x: ts.pad(x, []), lambda x: x, ((),)),
     *(
         Case("tile", lambda x, n=n: ts.tile(x, n), lambda x, n=n: np.tile(x, n), (s,))
@@ -257,7 +270,16 @@ def test_one_hot():
         (lambda x: ts.take_along_axis(x, [0], 0), ValueError, r"indices have shape \(1,\), x has shape \(2, 3\)"),
         (lambda x: x[["a"]], IndexError, "an index must hold integers or booleans"),
         (lambda x: x[0.5], IndexError, r"getitem\(x\(2, 3\), index=0.5\).*only integers"),
-        (lambda x: ts.pad(x, [(1, 1)]), ValueError, r"shape \(2, 3\) needs 2 pairs of widths, got 1"),
+        (lambda x: ts.pad(x, [(1, 1)] * 3), ValueError, r"shape \(2, 3\) needs 2 pairs of pad_width"),
+        (
+            lambda x: ts.pad(x, 1, 7.0),
+            ValueError,
+            "mode must be one of .* got 7.0; for another constant .* constant_values=",
+        ),
+        (lambda x: ts.pad(x, 1, "edge", stat_length=2), ValueError, "mode 'edge' has no setting stat_length="),
+        (lambda x: ts.pad(x, -1), ValueError, "pad_width must not be negative, got -1"),
+        (lambda x: ts.pad(x, 0.5), ValueError, "pad_width must be whole numbers, got 0.5"),
+        (lambda x: ts.pad(x[:0], 1, "wrap"), ValueError, "axis 0 of shape .* is empty, and only mode 'constant'"),
         (lambda x: ts.stack([]), ValueError, "stack takes a list of at least one tensor, got none"),
         (lambda x: ts.concatenate(x), ValueError, "concatenate takes a list of at least one tensor, got a tensor"),
         (lambda x: ts.concatenate([x, x[0]]), ValueError, r"concatenate\(xs\[0\]\(2, 3\), xs\[1\]\(3,\)\)"),

@@ -102,7 +102,7 @@ class _Cells:
 
     def followed(self, traced: Any, result: Any) -> Tensor:
         """NumPy's result as a Tensor whose gradient goes to where its cells came from."""
-        if traced.shape != result.shape or result.dtype.kind not in "fc":
+        if traced.shape != result.shape or result.dtype.kind != "f":
             raise NotMoved
         flat = traced.reshape(-1).tolist()
         places = np.array([part.place if isinstance(part, Cell) else -1 for part in flat], dtype=np.int64)

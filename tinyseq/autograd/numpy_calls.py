@@ -17,7 +17,7 @@ import numpy as np
 
 from tinyseq.autograd.cells import NotMoved, moved
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.op import FUNCTIONS, NUMPY_NAMES, OPS
+from tinyseq.autograd.op import FUNCTIONS, NUMPY_FORMS, NUMPY_NAMES, OPS
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import NAMESPACES
 
@@ -87,6 +87,8 @@ def recorded(value: Any) -> bool:
 
 def _ours(name: str) -> Function | None:
     """Our differentiable function for a name of NumPy's."""
+    if name in NUMPY_FORMS:
+        return NUMPY_FORMS[name]
     name = NUMPY_NAMES.get(name, name)
     return None if name in OPS and OPS[name].vjp is None else FUNCTIONS.get(name)
 
@@ -195,15 +197,21 @@ def _bound(
             continue
         if i < len(taken.inputs) and not taken.variadic:
             tensors.append(value)
+        elif name == "dtype" and value is not None and np.dtype(value).kind != "f":
+            strange.append(name)  # whole numbers have no gradient, and NumPy's way to make them
         elif name in taken.settings and not recorded(value):
             if value is not np._NoValue:
                 settings[name] = _raw(value) if isinstance(value, Tensor | list | tuple) else value
-        elif name == "dtype" and np.dtype(value).kind == "f":
+        elif name == "dtype" and value is not None:
             dtype = value
         elif not _alike(value, default):
             strange.append(name)
     strange += [name for name in taken.required if name not in settings]
-    strange += kwargs.keys() - {p.name for p in theirs}  # what NumPy takes as **kwargs
+    for name in kwargs.keys() - {p.name for p in theirs}:  # what NumPy takes as **kwargs
+        if name in taken.settings and not recorded(kwargs[name]):
+            settings[name] = kwargs[name]
+        else:
+            strange.append(name)
     if strange or len(tensors) < len(taken.inputs):
         return strange or ["fewer arguments"]
     tensors = _listed(taken, tensors)

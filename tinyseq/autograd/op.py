@@ -47,6 +47,7 @@ __all__ = [
     "Summed",
     "Uses",
     "apply",
+    "as_numpy",
     "composite",
     "op",
     "summed_to",
@@ -57,6 +58,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
 NUMPY_NAMES: dict[str, str] = {}  # other names of NumPy's for an op: "power" for pow, "add.reduce" for sum
+NUMPY_FORMS: dict[str, Callable[..., Any]] = {}  # see `as_numpy`
 
 
 def op(
@@ -170,6 +172,16 @@ def composite(function: Function) -> Function:
         function = explained(function)  # type: ignore[assignment]
     FUNCTIONS[function.__name__] = function
     return function
+
+
+def as_numpy(name: str) -> Callable[[Function], Function]:
+    """What NumPy's function of a name means, where ours of that name means something else."""
+
+    def register(function: Function) -> Function:
+        NUMPY_FORMS[name] = function
+        return function
+
+    return register
 
 
 class TensorNamespace:

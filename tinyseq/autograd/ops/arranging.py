@@ -1,11 +1,12 @@
 """What is made of moving elements: triangles and diagonals, orders, rows and columns, differences, grids."""
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import composite, op
+from tinyseq.autograd.op import as_numpy, composite, op
 from tinyseq.autograd.ops.index import getitem, scattered
 from tinyseq.autograd.ops.linalg import diagonal
 from tinyseq.autograd.ops.reduce import along, axis_of
@@ -181,7 +182,7 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
         >>> ts.rot90(ts.tensor([[1.0, 2.0], [3.0, 4.0]])).tolist()
         [[2.0, 4.0], [1.0, 3.0]]
     """
-    x = constant(x)
+    x, k = constant(x), index(k)
     first, second = (axis_of(a, x.ndim) for a in axes)
     if first == second:
         raise ValueError(f"rot90: axes {axes} must be two different ones")
@@ -290,8 +291,10 @@ def diff(
     x = constant(x)
     if n < 0:
         raise ValueError(f"diff: n must be 0 or more, got {n}")
+    if not n:
+        return x
     place = axis_of(axis, x.ndim)
-    if n and (prepend is not None or append is not None):
+    if prepend is not None or append is not None:
         side = (*x.shape[:place], 1, *x.shape[place + 1 :])
         ends = [None if end is None else _beside(x, end) for end in (prepend, append)]
         wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
@@ -368,3 +371,8 @@ def meshgrid(*tensors: TensorLike, indexing: str = "xy") -> list[Tensor]:
     return [
         broadcast_to(reshape(x, tuple(-1 if i == place else 1 for i in order)), shape) for place, x in enumerate(flat)
     ]
+
+
+@as_numpy("meshgrid")
+def _numpy_meshgrid(*tensors: TensorLike, indexing: str = "xy") -> tuple[Tensor, ...]:
+    return tuple(meshgrid(*tensors, indexing=indexing))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import POSITIVE, composite, op
+from tinyseq.autograd.op import FUNCTIONS, POSITIVE, as_numpy, composite, op
 from tinyseq.autograd.ops.systems import beside, columns, rows
 from tinyseq.autograd.tensor import Tensor, TensorLike
 
@@ -236,3 +236,31 @@ def qr(x: TensorLike) -> QRResult:
         [[3.0, 1.0], [4.0, 2.0]]
     """
     return QRResult(*_qr(x))
+
+
+# -- NumPy reads one triangle, whatever stands in the other ------------------------------------------------------------
+
+
+def _mirrored(x: TensorLike, upper: bool) -> Tensor:
+    """The symmetric matrix that has this triangle of x on both sides."""
+    triangle, beyond = ("triu", 1) if upper else ("tril", -1)
+    strict: Tensor = FUNCTIONS[triangle](x, k=beyond)
+    mirrored: Tensor = FUNCTIONS[triangle](x) + FUNCTIONS["matrix_transpose"](strict)
+    return mirrored
+
+
+@as_numpy("cholesky")
+def _numpy_cholesky(x: TensorLike, upper: bool = False) -> Tensor:
+    lower: Tensor = cholesky(_mirrored(x, upper))
+    turned: Tensor = FUNCTIONS["matrix_transpose"](lower)
+    return turned if upper else lower
+
+
+@as_numpy("eigh")
+def _numpy_eigh(x: TensorLike) -> Any:  # from the upper triangle, LAPACK gives other signs to the eigenvectors
+    return eigh(_mirrored(x, False))
+
+
+@as_numpy("eigvalsh")
+def _numpy_eigvalsh(x: TensorLike, UPLO: str = "L") -> Tensor:
+    return eigvalsh(_mirrored(x, UPLO.upper() == "U"))

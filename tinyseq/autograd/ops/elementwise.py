@@ -385,8 +385,11 @@ _astype = op(
 
 
 @composite
-def astype(x: TensorLike, dtype: Any) -> Tensor:
-    """The same values in another type; whole numbers and truth values carry no gradient."""
+def astype(x: TensorLike, dtype: Any, copy: bool = True) -> Tensor:
+    """The same values in another type; whole numbers and truth values carry no gradient.
+
+    ``copy`` is NumPy's, and changes nothing: values never change in place.
+    """
     converted: Tensor = _astype(x, dtype=dtype)
     floating = namespace_of(converted._array).isdtype(converted.dtype, ("real floating", "complex floating"))
     return converted if floating else converted.detach()

@@ -78,7 +78,10 @@ def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
     x = constant(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
-    return getitem(x, along(axis, x.ndim, frozen_index(np.asarray(on_host(indices)))))
+    chosen = np.asarray(on_host(indices))
+    if chosen.dtype == bool:
+        chosen = chosen.astype(np.intp)  # as NumPy: numbers 0 and 1, and no mask
+    return getitem(x, along(axis, x.ndim, frozen_index(chosen)))
 
 
 def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.op import FUNCTIONS, Arrived, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 reshape = op(
     "reshape",
@@ -36,7 +36,7 @@ _transpose = op(
 
 
 @composite
-def transpose(x: TensorLike, *order: Any, axes: Sequence[int] | None = None) -> Tensor:
+def transpose(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
     Example:
@@ -45,7 +45,9 @@ def transpose(x: TensorLike, *order: Any, axes: Sequence[int] | None = None) -> 
         (3, 2, 4)
     """
     x = constant(x)
-    if axes is None:
+    if axes is not None:
+        axes = (axes,) if isinstance(axes, int) else axes
+    else:
         axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
     axes = tuple(axes) or tuple(reversed(range(x.ndim)))
     if sorted(axes_of(axes, x.ndim)) != list(range(x.ndim)):
@@ -282,38 +284,21 @@ flip = op(
     calls="axis",
     reference=np.flip,
 )
+
+
+def _opposite(shift: Any) -> Any:
+    back = (-np.asarray(shift, dtype=np.intp)).tolist()
+    return tuple(back) if isinstance(back, list) else back
+
+
 roll = op(
     "roll",
     forward=lambda xp, x, *, shift, axis=None: xp.roll(x, shift, axis=axis),
-    vjp=lambda xp, g, *, shift, axis: xp.roll(
-        g, tuple([-s for s in shift]) if isinstance(shift, tuple | list) else -shift, axis=axis
-    ),
+    vjp=lambda xp, g, *, shift, axis: xp.roll(g, _opposite(shift), axis=axis),
     tex=r"\bar x = \operatorname{roll}_{-s} \bar y",
     calls="roll",
     reference=np.roll,
 )
-
-
-@composite
-def pad(x: TensorLike, widths: Sequence[tuple[int, int]], value: float = 0.0) -> Tensor:
-    """Surround with a constant: a pair (before, after) for each axis.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.pad(ts.ones(2), [(1, 2)])
-        tensor([0., 1., 1., 0., 0.])
-    """
-    x = constant(x)
-    if len(widths) != x.ndim:
-        raise ValueError(f"pad: shape {x.shape} needs {x.ndim} pairs of widths, got {len(widths)}")
-    for axis, (before, after) in enumerate(widths):
-        shape = list(x.shape)
-        parts = []
-        for width in (before, after):
-            shape[axis] = whole("widths", width, 0)
-            parts.append(constant_like(x, np.full(shape, value)))
-        x = concatenate([parts[0], x, parts[1]], axis=axis)
-    return x
 
 
 @composite
@@ -322,7 +307,7 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
     x = constant(x)
     if np.min(repeats, initial=0) < 0:
         raise ValueError(f"repeats must not be negative, got {repeats}")
-    if axis is None:
+    if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
     return FUNCTIONS["take"](x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)  # type: ignore[no-any-return]
 
