@@ -83,6 +83,7 @@ def test_the_schemes_of_the_literature():
         "S-P",
     ]
     assert convert_tags(["I-LOC", "I-PER"], "iob1", "bio") == ["B-LOC", "B-PER"]
+    assert convert_tags(["B-LOC", "B-PER"], "bio", "iob1") == ["I-LOC", "I-PER"]  # B- only after a chunk of its kind
 
 
 @pytest.mark.parametrize(
