@@ -1,0 +1,54 @@
+"""Whole models on the device: trained, resumed, sampled from, saved, looked at and drawn."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+
+TEXT = "so long and thanks for all the fish. " * 20
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_language_model_learns_there_what_it_learns_here(cupy, cell, tmp_path):
+    nats = []
+    for device in ("cpu", "cuda"):
+        ts.manual_seed(0)
+        model = ts.lm.RNNLM(sorted(set(TEXT)), hidden_size=8, cell=cell).to(device)
+        for steps in (3, 6):  # stopped, and gone on from its checkpoint
+            list(model.fit(TEXT, steps=steps, window=8, batch=4, checkpoint=tmp_path / device))
+        assert {p.device for p in model.parameters()} == {device}
+        assert len("".join(model.sample(5, prompt="so "))) == 5
+        model.save(tmp_path / f"{device}.model")
+        nats += [model.nats(TEXT[:80]), ts.lm.RNNLM.load(tmp_path / f"{device}.model").nats(TEXT[:80])]
+    np.testing.assert_allclose(nats, nats[0], rtol=1e-4)
+
+
+def test_a_window_model_learns_there(cupy):
+    model = ts.lm.WindowLM(sorted(set(TEXT)), context=3, hidden_size=8).to("cuda")
+    before = model.nats(TEXT[:80])
+    list(model.fit(TEXT, steps=30, window=8, batch=4))
+    assert model.nats(TEXT[:80]) < before
+
+
+def test_gradients_are_checked_there(cupy):
+    x = ts.tensor(np.random.default_rng(0).normal(size=(2, 3))).to("cuda").requires_grad_()
+    ts.testing.gradcheck(lambda x: ts.tanh(x) @ x.T, [x])
+    ts.testing.gradgradcheck(lambda x: ts.logsumexp(x * x, axis=1), [x])
+
+
+def test_graphs_of_the_device_are_looked_at_and_drawn(cupy):
+    found = []
+    for device in ("cpu", "cuda"):
+        ts.manual_seed(0)
+        layer = ts.nn.LSTM(3, 4, dtype="float64").to(device)
+        x = ts.tensor(np.random.default_rng(0).normal(size=(4, 1, 3))).to(device)
+        output, _ = layer(x)
+        loss = (output * output).mean()
+        terms = ts.inspect.grad_by_step(loss, layer.weight_hh_l0)
+        flow = ts.inspect.gradient_flow(loss)
+        found.append((terms.numpy(), flow.states["h"], ts.viz.graph(loss, gradients=True, values=True).svg()))
+    for here, there in zip(*found, strict=True):
+        if isinstance(here, str):
+            assert here.count("<text") == there.count("<text")
+        else:
+            np.testing.assert_allclose(there, here, rtol=1e-10)
