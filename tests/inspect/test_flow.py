@@ -94,3 +94,15 @@ def test_messages_of_a_markov_chain_are_states_whose_gradients_are_posteriors():
     log_z = ts.hmm.chain(initial, np.log(tables[1]), np.log(tables[2][:, x].T))
     norms = ts.inspect.gradient_flow(log_z).states["state"]
     np.testing.assert_allclose(norms, np.linalg.norm(ts.hmm.HMM(*tables).posterior(x).states, axis=1), rtol=1e-10)
+
+
+def test_a_gradient_whose_square_is_too_small_for_float32_is_not_shown_as_nothing():
+    """h_t = h_{t-1} / 2: the gradient halves at every step, down to 2^-120."""
+    net = ts.nn.RNN(1, 1, nonlinearity="relu", bias=False)
+    for name, value in net.named_parameters():
+        value.copy_(np.full(value.shape, 0.5 if "hh" in name else 1.0, dtype=np.float32))
+    x = ts.tensor(np.ones((121, 1, 1), dtype=np.float32), requires_grad=True)
+    output, _ = net(x)
+    norms = ts.inspect.gradient_flow(output[-1].sum()).states["h"]
+    np.testing.assert_array_equal(norms, 0.5 ** np.arange(120, -1, -1))
+    np.testing.assert_array_equal(ts.inspect.influence([output[-1].sum()], x), [norms])

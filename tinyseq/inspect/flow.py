@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Node, Output, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import to_numpy
-from tinyseq.inspect.paths import made_of, ones, steps_of, visits
+from tinyseq.inspect.paths import made_of, ones, size_of, steps_of, visits
 from tinyseq.inspect.states import loops, prefixes
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
@@ -92,5 +92,5 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
         for index, rows, norms, step in wanted.get(node, ()):
             gradient = upstream if index is None else upstream[index]
             if gradient is not None:
-                norms[step] = np.linalg.norm(to_numpy(gradient)[rows])
+                norms[step] = size_of(to_numpy(gradient)[rows])
     return GradientFlow(states, gates)

@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from tinyseq.autograd.graph import Node, Output, Parent, ancestors, owner
+from tinyseq.autograd.op import OPS
 from tinyseq.autograd.tape import Visit, walk
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.backend import Array, namespace_of
+from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
 
 def scalar_root(loss: Tensor) -> Parent:
@@ -14,6 +17,11 @@ def scalar_root(loss: Tensor) -> Parent:
     if loss.size != 1:
         raise ValueError(f"loss must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
     return as_node(loss)
+
+
+def size_of(gradient: Array, axis: int | None = None) -> Any:
+    """The Euclidean norm in float64, whose squares neither overflow nor underflow: of all, or along one axis."""
+    return OPS["norm"].forward(NUMPY, to_numpy(gradient).astype(np.float64), axis=axis)
 
 
 def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:

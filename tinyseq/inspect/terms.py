@@ -17,8 +17,8 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.shape import stack
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, steps_of, visits
+from tinyseq.backend import Array, namespace_of
+from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, size_of, steps_of, visits
 from tinyseq.inspect.shares import shares
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
@@ -100,13 +100,13 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
     for s, loss in enumerate(losses):
         found = _terms(loss, W, f"losses[{s}]") or Terms({}, 0)
         steps = max(steps, found.steps)
-        rows.append({t: _norm(g) for t, g in found.by_step.items()} if norms_only else found.by_step)
+        rows.append({t: float(size_of(g)) for t, g in found.by_step.items()} if norms_only else found.by_step)
     if not steps:
         raise ValueError(f"no loss depends on W ({_called(as_node(W))})")
     if norms_only:
         return LagTable(np.array([[row.get(t, 0.0) for t in range(steps)] for row in rows]))
     terms = stack([_row(Terms(row, steps), W) for row in rows])
-    norms = [[_norm(row[t]) if t in row else 0.0 for t in range(steps)] for row in rows]
+    norms = [[float(size_of(row[t])) if t in row else 0.0 for t in range(steps)] for row in rows]
     return LagTable(np.array(norms), terms)
 
 
@@ -269,7 +269,3 @@ def _row(found: Terms, W: Tensor) -> Tensor:
     xp = namespace_of(W._array)
     zeros = xp.zeros(W.shape, dtype=W.dtype)
     return Tensor(xp.stack([found.by_step.get(t, zeros) for t in range(found.steps)]))
-
-
-def _norm(term: Array) -> float:
-    return float(np.linalg.norm(to_numpy(term).ravel()))

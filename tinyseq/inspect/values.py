@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.graph import Parent, ancestors
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, to_numpy
-from tinyseq.inspect.paths import add, leading_to, ones, steps_of, visits
+from tinyseq.inspect.paths import add, leading_to, ones, size_of, steps_of, visits
 from tinyseq.inspect.states import loops, prefixes
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
@@ -84,7 +84,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
     for output in outputs:
         slope = _slope(output, target)
         flat = np.zeros((inputs.shape[0], 1)) if slope is None else to_numpy(slope).reshape(inputs.shape[0], -1)
-        rows.append(np.linalg.norm(flat, axis=1))
+        rows.append(size_of(flat, axis=1))
     return np.stack(rows)
 
 

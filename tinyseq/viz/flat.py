@@ -5,9 +5,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 
-import numpy as np
-
 from tinyseq.backend import to_numpy
+from tinyseq.inspect.paths import size_of
 from tinyseq.viz.canvas import Canvas, new_digraph, plain_text
 from tinyseq.viz.curves import Point
 from tinyseq.viz.drawing import Drawing
@@ -137,5 +136,4 @@ def _lines(computation: Record, vertex: Vertex, values: bool) -> list[Text]:
 def gradient_norm(computation: Record, vertex: Vertex) -> float:
     """The norm of the gradient with respect to all outputs of a vertex."""
     parts = (computation.gradients.get((vertex.id, output)) for output in range(len(vertex.shapes)))
-    total = sum(float(np.sum(np.square(to_numpy(part), dtype=np.float64))) for part in parts if part is not None)
-    return float(np.sqrt(total))
+    return math.hypot(*(float(size_of(part)) for part in parts if part is not None))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, to_numpy
+from tinyseq.backend import Array
+from tinyseq.inspect.paths import size_of
 from tinyseq.viz.boxes import Sheet
 from tinyseq.viz.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.record import Vertex
@@ -167,5 +168,5 @@ def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
 def _norm(array: Array) -> float | None:
     """None if it is not finite: JSON has no word for that."""
     with np.errstate(over="ignore", invalid="ignore"):
-        norm = float(np.linalg.norm(to_numpy(array).ravel()))
+        norm = float(size_of(array))
     return norm if np.isfinite(norm) else None
