@@ -29,20 +29,33 @@ UNIT = Domain(-0.9, 0.9)
 class Accuracy(NamedTuple):
     """How far an op's results may lie from the true ones, in units in the last place of their dtype.
 
-    ``tinyseq.testing.accuracy`` says what is measured. Results below the smallest normal number may be that number off.
+    `tinyseq.testing.accuracy` measures it; NumPy's own functions of float32 are up to 4 units off. An error
+    smaller than the smallest normal number is none.
 
     Attributes:
-        value: the largest error of the value.
-        gradient: the largest error of the gradient of each input.
-        low, high: where the inputs lie for which this is promised; all numbers of the dtype by default.
-        why: what limits the accuracy, where the promise is a weak one or holds in a part of the range only.
+        value, gradient: the largest error of the value, and of the gradient of each input.
+        cancels: where terms of a sum may cancel, the unit is that of a larger number. ``"value"``, ``"gradient"`` or
+            both are measured by the largest element of the result (elementwise, by 1 at least); ``"shares"`` by 1 and
+            by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
+        low, high: where the inputs lie for which this is promised; all normal numbers of the dtype by default.
+        span: the part of the dtype's exponents, on either side of 1, that the inputs' sizes may take.
+        why: what limits the accuracy, where the promise is weaker than the default.
     """
 
-    value: float = 0.5
-    gradient: float = 0.5
+    value: float = 5.0
+    gradient: float = 6.0
+    cancels: str = ""
     low: float = float("-inf")
     high: float = float("inf")
+    span: float = 1.0
     why: str = ""
+
+
+CONDITIONED = Accuracy(
+    float("inf"),
+    float("inf"),
+    why="a matrix close to a singular one magnifies rounding, and LAPACK has no long doubles",
+)
 
 
 class Summed(NamedTuple):

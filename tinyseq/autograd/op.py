@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, TypeVar
 
 from tinyseq.autograd.declaration import (
+    CONDITIONED,
     NONZERO,
     POSITIVE,
     REAL,
@@ -32,6 +33,7 @@ from tinyseq.backend import EXTENSIONS, forget
 from tinyseq.habits.settings import explained
 
 __all__ = [
+    "CONDITIONED",
     "FUNCTIONS",
     "NONZERO",
     "OPS",

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, POSITIVE, as_numpy, composite, op
+from tinyseq.autograd.op import CONDITIONED, FUNCTIONS, POSITIVE, as_numpy, composite, op
 from tinyseq.autograd.ops.systems import beside, columns, rows
 from tinyseq.autograd.tensor import Tensor, TensorLike
 
@@ -42,6 +42,7 @@ cholesky = op(
     analytic=False,
     calls="symmetric",
     reference=lambda x: np.linalg.cholesky((x + np.swapaxes(x, -1, -2)) / 2),
+    ulps=CONDITIONED,
     doc="""The lower triangle y with y @ yᵀ = x, for a symmetric positive definite x.
 
     Example:
@@ -81,6 +82,7 @@ _eigh = op(
     analytic=False,
     calls="symmetric",
     reference=lambda x: list(np.linalg.eigh((x + np.swapaxes(x, -1, -2)) / 2)),
+    ulps=CONDITIONED,
 )
 
 
@@ -149,6 +151,7 @@ _svd = op(
     analytic=False,
     calls="svd",
     reference=lambda x, full_matrices=True: list(np.linalg.svd(x, full_matrices=full_matrices)),
+    ulps=CONDITIONED,
 )
 
 
@@ -215,6 +218,7 @@ _qr = op(
     analytic=False,
     calls="rectangular",
     reference=lambda x: list(np.linalg.qr(x)),
+    ulps=CONDITIONED,
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Domain, composite, op
+from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import dtype_of, namespace_of
 
@@ -61,9 +61,9 @@ def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
             return xp.zeros_like(g)
         if y >= 0.5:
             return g * (y * x ** (y - 1))
-        return g * (y * xp.where(x == 0, float("inf"), out / xp.where(x == 0, 1.0, x)))
+        return g * xp.where(x == 0, y * float("inf"), (y * out) / xp.where(x == 0, 1.0, x))
     lower = xp.where((x == 0) & (y == 0), 1.0, y - 1)  # the slope of x^0 is 0, at x = 0 too
-    return g * (y * xp.where((x == 0) | (y >= 0.5), x**lower, out / xp.where(x == 0, 1.0, x)))
+    return g * xp.where((x == 0) | (y >= 0.5), y * x**lower, (y * out) / xp.where(x == 0, 1.0, x))
 
 
 def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
@@ -183,6 +183,9 @@ tanh = op(
     vjp=_tanh_slope,
     tex=r"\bar x = \bar y\,(1 - y^2)",
     reference=np.tanh,
+    ulps=Accuracy(
+        cancels="gradient", why="1 - y² of a rounded y; the slope kept beside y made an LSTM 2 to 8 % slower"
+    ),
 )
 
 
@@ -211,7 +214,7 @@ def _limits(xp: Any, dtype: Any) -> Any:
     """The largest whole number whose exp is finite, and 1; as arrays, for a Python number is converted at each use."""
     if not xp.isdtype(dtype, ("real floating", "complex floating")):
         return 709.0, 1.0  # whole numbers become float64
-    cap = math.floor(math.log(float(xp.finfo(dtype).max)))
+    cap = math.floor(float(np.log(xp.finfo(dtype).max)))
     return xp.asarray(cap, dtype=dtype), xp.asarray(1, dtype=dtype)
 
 
@@ -257,7 +260,7 @@ elu = op(
     vjp=lambda xp, g, x, *, alpha: g * xp.where(x > 0, 1.0, alpha * xp.exp(xp.where(x > 0, 0.0, x))),
     tex=r"\bar x = \bar y\,([x > 0] + a e^x[x \le 0])",
     domain=NONZERO,
-    reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * (np.exp(np.minimum(x, 0)) - 1)),
+    reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
     analytic=False,
 )
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, POSITIVE, composite, op
+from tinyseq.autograd.op import NONZERO, POSITIVE, Accuracy, composite, op
 from tinyseq.autograd.ops.elementwise import astype, pow
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import EXTENSIONS, Namespace
@@ -65,7 +65,8 @@ cbrt = op(
     tex=r"\bar x = \bar y / 3y^2",
     domain=NONZERO,
     analytic=False,
-    reference=lambda x: np.sign(x) * np.abs(x) ** (1 / 3),
+    reference=np.cbrt,
+    ulps=Accuracy(gradient=8),
     doc="The cube root, of negative numbers too; its slope at 0 is infinite.",
 )
 
@@ -88,7 +89,8 @@ logaddexp2 = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,2^{x - z},\quad \bar y = \bar z\,2^{y - z}",
     analytic=False,
-    reference=lambda x, y: np.log2(2.0**x + 2.0**y),
+    reference=lambda x, y: np.maximum(x, y) + np.log1p(2.0 ** -np.abs(x - y)) / np.log(np.asarray(2, dtype=x.dtype)),
+    ulps=Accuracy(cancels="value gradient", gradient=8, why="the larger term and the log may cancel; x - y is rounded"),
     doc="""log2(2^x + 2^y) without overflow.
 
     Example:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import Summed, composite, op, summed_to
+from tinyseq.autograd.op import Accuracy, Summed, composite, op, summed_to
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
@@ -99,6 +99,7 @@ matmul = op(
     tex=r"\bar x = \bar z\,y^\top,\quad \bar y = x^\top \bar z",
     calls="matmul",
     reference=np.matmul,
+    ulps=Accuracy(value=8, gradient=8, cancels="terms", span=0.45, why="sums of products, which may cancel"),
     doc="Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.",
 )
 
@@ -156,6 +157,7 @@ _einsum = op(
     tex=r"\bar x_i = \operatorname{einsum}(\bar y, x_{j \ne i})",
     calls="einsum",
     reference=lambda *xs, subscripts: np.einsum(subscripts, *xs),
+    ulps=Accuracy(value=12, gradient=12, cancels="terms", span=0.2, why="sums of products, which may cancel"),
 )
 
 

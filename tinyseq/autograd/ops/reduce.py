@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, composite, op
+from tinyseq.autograd.op import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
 from tinyseq.backend import dtype_of, namespace_of
 
@@ -81,6 +81,7 @@ sum = op(
     tex=r"\bar x_i = \bar y",
     calls="reduce",
     reference=np.sum,
+    ulps=Accuracy(value=8, cancels="terms", why="a sum of many terms, which may cancel"),
     numpy="add.reduce",
 )
 
@@ -114,6 +115,7 @@ prod = op(
     tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
     calls="reduce",
     reference=np.prod,
+    ulps=Accuracy(value=8, gradient=12, span=0.03, why="partial products may leave the range of numbers"),
     numpy="multiply.reduce",
 )
 max = op(
@@ -161,6 +163,7 @@ _cumsum = op(
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j",
     calls="axis",
     reference=np.cumsum,
+    ulps=Accuracy(value=8, gradient=8, cancels="terms", why="a sum of many terms, which may cancel"),
     numpy="add.accumulate",
 )
 
@@ -194,6 +197,7 @@ _cumprod = op(
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j \prod_{k \le j, k \ne i} x_k",
     calls="axis",
     reference=np.cumprod,
+    ulps=Accuracy(value=8, gradient=30, cancels="gradient", span=0.03, why="partial products may leave the range"),
     numpy="multiply.accumulate",
 )
 
@@ -365,6 +369,7 @@ norm = op(
     domain=NONZERO,
     calls="reduce",
     reference=lambda x, axis=None, keepdims=False: np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims)),
+    ulps=Accuracy(span=0.9, why="the norm of numbers close to the largest one is infinite"),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
     numpy="vector_norm",
 )

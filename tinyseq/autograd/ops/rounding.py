@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, NONZERO, Domain, composite, op
+from tinyseq.autograd.op import FUNCTIONS, NONZERO, Accuracy, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import EXTENSIONS, Namespace
 
@@ -90,6 +90,7 @@ round = op(
     calls="round",
     numpy="around",
     reference=np.round,
+    ulps=Accuracy(value=100, span=0.9, why="NumPy multiplies by powers of ten"),
     doc="""To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
 
     Example:
@@ -122,7 +123,7 @@ mod = op(
     analytic=False,
     calls="remainder",
     numpy="remainder",
-    reference=lambda x, y: x - np.floor(x / y) * y,
+    reference=np.mod,
     doc="What x // y leaves of x, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
 )
 fmod = op(
@@ -134,7 +135,7 @@ fmod = op(
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\operatorname{trunc}(x / y)",
     analytic=False,
     calls="remainder",
-    reference=lambda x, y: x - np.trunc(x / y) * y,
+    reference=np.fmod,
     doc="What the division of x by y, cut to a whole number, leaves of x, with x's sign: the fmod of C.",
 )
 

@@ -10,12 +10,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import op
+from tinyseq.autograd.op import Accuracy, op
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 
 _INF = float("inf")
+
+
+def _long_terms(x: Any, axis: Any) -> tuple[Any, Any]:
+    """For the tests: x less its largest element, and the log of the sum of its exponentials."""
+    rest = x - np.max(x, axis=axis, keepdims=True, initial=-np.finfo(x.dtype).max)
+    return rest, np.log(np.exp(rest).sum(axis=axis, keepdims=True))
+
+
+def _long_logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    log_total = _long_terms(x, axis)[1] + np.max(x, axis=axis, keepdims=True, initial=-np.finfo(x.dtype).max)
+    return log_total if keepdims else log_total.sum(axis=axis)
 
 
 class _Terms(NamedTuple):
@@ -80,7 +91,8 @@ logsumexp = op(
     tex=r"\bar x_i = \bar y\,e^{x_i - y}",
     analytic=False,
     calls="reduce",
-    reference=lambda x, axis=None, keepdims=False: np.log(np.sum(np.exp(x), axis=axis, keepdims=keepdims)),
+    reference=_long_logsumexp,
+    ulps=Accuracy(cancels="value gradient", gradient=8, why="the largest term and the log of the sum may cancel"),
     doc="""log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
 
     Example:
@@ -98,7 +110,8 @@ softmax = op(
     tex=r"\bar x = y \odot (\bar y - \langle \bar y, y \rangle)",
     analytic=False,
     calls="axis",
-    reference=lambda x, axis=-1: np.exp(x) / np.exp(x).sum(axis=axis, keepdims=True),
+    reference=lambda x, axis=-1: np.exp(np.subtract(*_long_terms(x, axis))),
+    ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
     doc="exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf.",
 )
 
@@ -117,7 +130,8 @@ log_softmax = op(
     tex=r"\bar x = \bar y - e^y \sum \bar y",
     analytic=False,
     calls="axis",
-    reference=lambda x, axis=-1: x - np.log(np.exp(x).sum(axis=axis, keepdims=True)),
+    reference=lambda x, axis=-1: np.subtract(*_long_terms(x, axis)),
+    ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
     doc="x - logsumexp(x) along an axis, the log of `softmax`.",
 )
 
@@ -138,7 +152,8 @@ logaddexp = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,e^{x - z},\quad \bar y = \bar z\,e^{y - z}",
     analytic=False,
-    reference=lambda x, y: np.log(np.exp(x) + np.exp(y)),
+    reference=lambda x, y: np.maximum(x, y) + np.log1p(np.exp(-np.abs(x - y))),
+    ulps=Accuracy(cancels="value gradient", gradient=8, why="the larger term and the log may cancel; x - y is rounded"),
     doc="log(exp(x) + exp(y)) without overflow.",
 )
 softplus = op(
@@ -148,7 +163,7 @@ softplus = op(
     vjp=lambda xp, g, x: g * xp.sigmoid(x),
     tex=r"\bar x = \bar y\,\sigma(x)",
     analytic=False,
-    reference=lambda x: np.log(1 + np.exp(x)),
+    reference=lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
 )
 log_sigmoid = op(
     "log_sigmoid",
@@ -157,7 +172,7 @@ log_sigmoid = op(
     vjp=lambda xp, g, x: g * xp.sigmoid(-x),
     tex=r"\bar x = \bar y\,\sigma(-x)",
     analytic=False,
-    reference=lambda x: -np.log(1 + np.exp(-x)),
+    reference=lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x))),
 )
 
 
@@ -193,6 +208,7 @@ softmax_cross_entropy = op(
     tex=r"\bar x = \bar y\,(\hat y - y)",
     analytic=False,
     calls="cross_entropy",
-    reference=lambda x, targets: np.log(np.exp(x).sum(-1)) - np.take_along_axis(x, targets[..., None], -1)[..., 0],
+    reference=lambda x, targets: -np.take_along_axis(np.subtract(*_long_terms(x, -1)), targets[..., None], -1)[..., 0],
+    ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
     doc="-log softmax(logits)[target] for each row; ``targets`` is an array of ids, one axis fewer than the logits.",
 )

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import POSITIVE, REAL, composite, op
+from tinyseq.autograd.op import CONDITIONED, POSITIVE, REAL, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 
@@ -41,6 +41,7 @@ inv = op(
     domain=POSITIVE,
     calls="square",
     reference=lambda x: np.linalg.solve(x, np.broadcast_to(np.eye(x.shape[-1]), x.shape)),
+    ulps=CONDITIONED,
     doc="""The inverse of a square matrix, or of each matrix of a batch; to solve equations, `solve` is better.
 
     Example:
@@ -83,6 +84,7 @@ solve = op(
     domain=(POSITIVE, REAL),
     calls="system",
     reference=lambda x, y: np.linalg.inv(x) @ y,
+    ulps=CONDITIONED,
     doc="""The solution z of x @ z = y.
 
     As in NumPy, y is a vector only if it has one axis; else its last two axes are a matrix, each column of which is a
@@ -116,6 +118,7 @@ pinv = op(
         if x.shape[-2] >= x.shape[-1]
         else np.swapaxes(np.linalg.solve(x @ np.swapaxes(x, -1, -2), x), -1, -2)
     ),
+    ulps=CONDITIONED,
     doc="The pseudo-inverse of Moore and Penrose; its gradient supposes that the rank stays as it is.",
 )
 
@@ -172,6 +175,7 @@ det = op(
     domain=POSITIVE,
     calls="square",
     reference=lambda x: np.prod(np.linalg.eigvals(x), axis=-1).real,
+    ulps=CONDITIONED,
     doc="The determinant; its gradient, the cofactors, is right for singular matrices too.",
 )
 
@@ -200,6 +204,7 @@ _slogdet = op(
     domain=POSITIVE,
     calls="square",
     reference=lambda x: [np.sign(np.linalg.det(x)), np.log(np.abs(np.prod(np.linalg.eigvals(x), axis=-1)))],
+    ulps=CONDITIONED,
 )
 
 
