@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
+from tinyseq.autograd.hooks import as_gradient, hooked
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import TENSORS, Arrived, Op, Summed, Uses, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
@@ -178,7 +179,7 @@ def walk(
         if op.outputs:
             g = _gathered(node, gradients, wanted, g, put_off, hooks)
         if hooks and node.hooks:
-            g = _hooked(node, g)
+            g = hooked(node, g)
         if wanted and node in wanted:
             gradients[node] = g
         if useful is not None and useful.isdisjoint(edges):
@@ -228,14 +229,14 @@ def walk(
     for parent in list(gradients):
         if type(parent) is Leaf and ends is None:
             if hooks and parent.hooks:
-                gradients[parent] = _hooked(parent, gradients[parent])
+                gradients[parent] = hooked(parent, gradients[parent])
             leaves[parent] = parent in owned
 
 
 def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) -> None:
     handed = {id(seed)}
     for leaf, own in leaves.items():
-        fresh = _tensor(gradients[leaf] if own else _own(gradients[leaf], handed))
+        fresh = as_gradient(gradients[leaf] if own else _own(gradients[leaf], handed))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
@@ -309,7 +310,7 @@ def _gathered(
     slots = Arrived([None] * len(node.shape))
     slots.put_off = put_off
     for output, g in found.items():
-        slots[output.index] = _hooked(output, g) if hooks and output.hooks else g
+        slots[output.index] = hooked(output, g) if hooks and output.hooks else g
         if wanted and output in wanted:
             gradients[output] = slots[output.index]
     return slots
@@ -340,32 +341,6 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
     return g if g.dtype == dtype else xp.astype(g, dtype)
 
 
-def _hooked(parent: Parent, g: Any) -> Any:
-    """A gradient after the hooks set on its tensor."""
-    for hook in list((parent.hooks or {}).values()):
-        given = _tensor(g)
-        new = hook(given)
-        if new is None:
-            continue
-        if not isinstance(new, Tensor):
-            if given.node is not None:
-                raise TypeError(
-                    f"a hook on {parent!r} returned {type(new).__name__}, through which this gradient cannot be "
-                    "differentiated again; compute with the tensor that the hook is given"
-                )
-            try:
-                new = constant(new, type(given._array))
-            except TypeError as error:
-                raise TypeError(f"a hook on {parent!r} must return a tensor or None: {error}") from error
-        if new.shape != g.shape:
-            raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
-        if type(new._array) is not type(given._array):
-            raise TypeError(f"a hook on {parent!r} returned a tensor of {new.device} for a gradient of {given.device}")
-        new = new if new.dtype == given.dtype else new.to(given.dtype)
-        g = new if isinstance(g, Tensor) else new._array
-    return g
-
-
 def _own(g: Array, handed: set[int]) -> Array:
     """An array that no view, upstream gradient or other leaf shares."""
     if getattr(g, "base", None) is not None or id(g) in handed or type(g) not in NAMESPACES:
@@ -379,14 +354,7 @@ def _result(g: Any, i: int, source: Tensor, allow_unused: bool) -> Tensor | None
         raise RuntimeError(
             f"the outputs do not depend on inputs[{i}] (shape {source.shape}); pass allow_unused=True for None instead"
         )
-    return g if g is None else _tensor(g)
-
-
-def _tensor(g: Any) -> Tensor:
-    """A gradient as a Tensor; what NumPy makes of arrays without axes is no array, and becomes one again."""
-    if isinstance(g, Tensor):
-        return g
-    return Tensor(g if type(g) in NAMESPACES else namespace_of(g).asarray(g))
+    return g if g is None else as_gradient(g)
 
 
 def _reads(node: Node, i: int, useful: Set[Parent] | None) -> bool:

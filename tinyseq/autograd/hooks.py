@@ -1,0 +1,40 @@
+"""What users' hooks make of a gradient."""
+
+from typing import Any
+
+from tinyseq.autograd.graph import Parent
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import NAMESPACES, namespace_of
+
+
+def hooked(parent: Parent, g: Any) -> Any:
+    """A gradient after the hooks set on its tensor."""
+    for hook in list((parent.hooks or {}).values()):
+        given = as_gradient(g)
+        new = hook(given)
+        if new is None:
+            continue
+        if not isinstance(new, Tensor):
+            if given.node is not None:
+                raise TypeError(
+                    f"a hook on {parent!r} returned {type(new).__name__}, through which this gradient cannot be "
+                    "differentiated again; compute with the tensor that the hook is given"
+                )
+            try:
+                new = constant(new, type(given._array))
+            except TypeError as error:
+                raise TypeError(f"a hook on {parent!r} must return a tensor or None: {error}") from error
+        if new.shape != g.shape:
+            raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
+        if type(new._array) is not type(given._array):
+            raise TypeError(f"a hook on {parent!r} returned a tensor of {new.device} for a gradient of {given.device}")
+        new = new if new.dtype == given.dtype else new.to(given.dtype)
+        g = new if isinstance(g, Tensor) else new._array
+    return g
+
+
+def as_gradient(g: Any) -> Tensor:
+    """A gradient as a Tensor; what NumPy makes of arrays without axes is no array, and becomes one again."""
+    if isinstance(g, Tensor):
+        return g
+    return Tensor(g if type(g) in NAMESPACES else namespace_of(g).asarray(g))
