@@ -210,3 +210,13 @@ def test_an_error_of_the_users_own_code_is_left_alone():
     with pytest.raises(TypeError, match=r"takes no keyword arguments$"):
         Model(width=3)
     assert len(SETTINGS) > 30
+
+
+@pytest.mark.parametrize(
+    "kind", [ts.nn.Linear, ts.nn.LSTM, ts.nn.Embedding, ts.optim.Adam], ids=lambda kind: kind.__name__
+)
+def test_help_and_editors_see_what_a_class_takes(kind):
+    names = list(inspect.signature(kind).parameters)
+    assert names == list(inspect.signature(kind.__init__).parameters)[1:]
+    assert len(names) > 1
+    assert "settings" not in names

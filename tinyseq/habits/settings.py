@@ -1,6 +1,7 @@
 """Keyword arguments of PyTorch, and what to do about them here."""
 
 import functools
+import inspect
 import re
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -48,7 +49,7 @@ SETTINGS = {
     "nonlinearity": "only RNN and RNNCell have it",
     "other": "give it by its place",
     "out": "results are new tensors; assign what is returned",
-    "pad": "use widths=, pairs (before, after) of all axes from the first",
+    "pad": "use pad_width=, pairs (before, after) of all axes from the first",
     "params": "give them by their place",
     "pin_memory": "leave it out",
     "proj_size": "put a ts.nn.Linear behind the layer",
@@ -59,6 +60,7 @@ SETTINGS = {
     "sparse": "gradients are dense",
     "target": "give it by its place",
     "threshold_mode": "the threshold is relative",
+    "value": "use constant_values=",
     "weight": 'multiply the losses of reduction="none" by it',
     "unbiased": "use ddof=1 for True and ddof=0 for False",
 }
@@ -85,6 +87,12 @@ def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
 
 class Explained(type):
     """A class whose construction explains the keyword arguments of PyTorch that it does not have."""
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What its construction takes, for ``help`` and editors."""
+        made = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return made.replace(parameters=list(made.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **settings: Any) -> Any:
         """Make an object."""
