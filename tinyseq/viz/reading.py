@@ -43,6 +43,7 @@ class Reading:
         weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
         inside: for each vertex that is read as a part of another one's box, that other one.
         passed: the vertices that only rearrange data.
+        mixed: those of them that parameters pass through, among data.
         homes: the columns of leaves that a single step uses.
     """
 
@@ -54,6 +55,12 @@ class Reading:
         self.homes = self._homes()
         self.weights = self._weights()
         self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
+        self.mixed: set[int] = set()
+        for vertex in self.vertices:
+            if vertex.id in self.passed and any(
+                p and (p[0] in self.weights or p[0] in self.mixed) for p in vertex.parents
+            ):
+                self.mixed.add(vertex.id)
         self.inside = self._inside()
 
     def boxed(self) -> Iterator[Vertex]:

@@ -3,7 +3,7 @@
 Every parameter is in one box, however often it is used; parameters that are always used together share one.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -36,6 +36,7 @@ class _Maker:
         self.record = record
         self.sheet = Sheet(record, plan, columns, folded=fold)
         self.shown = set(self.sheet.columns)
+        self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
         self.slots = self._slots()
         self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
@@ -78,13 +79,13 @@ class _Maker:
         for vertex in self.reading.boxed():
             members = self.reading.members(vertex)
             home = self.reading.homes.get(vertex.id)
-            for step in (home.step,) if home else self.plan.steps_of(vertex.id):
-                weights = {leaf for member in members for leaf in self._weights_of(member, step)}
-                for leaf in weights:
-                    uses.setdefault(leaf, set()).add((vertex.id, step))
-                column = self._between(vertex.id)
-                if step is not None:
-                    column = Column(self.reading.phase_of(vertex.id), step)
+            steps = (home.step,) if home else self.plan.steps_of(vertex.id)
+            for member in members:
+                for leaf, at in self._weights_of(member, steps):
+                    uses.setdefault(leaf, set()).update((vertex.id, step) for step in at)
+            between = self._between(vertex.id)
+            for step in steps if len(steps) == 1 else self.shown_steps & set(steps):
+                column = between if step is None else Column(self.reading.phase_of(vertex.id), step)
                 if column is None or column in self.shown:
                     self._make_box(vertex, members, column, step)
         return uses
@@ -100,13 +101,17 @@ class _Maker:
             self.sheet.columns.append(column)
         return column
 
-    def _weights_of(self, vertex: Vertex, step: int | None) -> set[int]:
-        """The parameters among a vertex's arguments, and among the data that a stack has joined for it."""
-        arguments = [self._argument(vertex, position, step) for position in range(len(vertex.parents))]
-        joined = {
-            leaf for found in arguments for end in found.ends for leaf in self.reading.weights.get(end.vertex, ())
-        }
-        return joined.union(*(found.weights for found in arguments))
+    def _weights_of(
+        self, vertex: Vertex, steps: tuple[int | None, ...]
+    ) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+        """The parameters among a vertex's arguments, or among data joined for it, and the steps that use them."""
+        for position, parent in enumerate(vertex.parents):
+            if parent and parent[0] in self.reading.weights:
+                yield from ((leaf, steps) for leaf in self.reading.weights[parent[0]])
+            elif parent and parent[0] in self.reading.mixed:
+                for step in steps:
+                    ends = self._argument(vertex, position, step).ends
+                    yield from ((leaf, (step,)) for end in ends for leaf in self.reading.weights.get(end.vertex, ()))
 
     def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
         inside = {member.id for member in members}

@@ -43,7 +43,7 @@ class Wording:
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
-        dtypes = {str(vertex.dtype) for vertex in self.vertices}
+        dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
         self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
         self.phases = self._phase_names()
         self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
