@@ -402,3 +402,17 @@ def test_an_automaton_leaves_out_what_is_impossible():
 def test_the_same_model_gives_the_same_pictures(cats):
     assert trellis(cats, SENTENCE).dot == trellis(cats, SENTENCE).dot
     assert automaton(cats).dot == automaton(cats).dot
+
+
+@pytest.mark.parametrize("length", [20, 50])
+def test_a_long_trellis_goes_on_below_with_the_states_that_it_comes_from(cats, length):
+    words = [SENTENCE[t % len(SENTENCE)] for t in range(length)]
+    drawing = trellis(cats, words)
+    width = float(re.search(r'viewBox="0 0 ([\d.]+)', drawing.svg())[1])
+    assert width < 1400
+    heads = re.findall(r"^\t(t\d+_s\d\w*) -> t(\d+)_s\d ", drawing.dot, re.MULTILINE)
+    lines = {int(head) for tail, head in heads if tail.endswith("_again")}  # columns that begin a line
+    assert len(lines) >= 2
+    for tail, head in heads:
+        assert tail.startswith(f"t{int(head) - 1}_")
+        assert tail.endswith("_again") == (int(head) in lines)

@@ -11,6 +11,7 @@ from tinyseq.viz.canvas import Canvas
 from tinyseq.viz.curves import Point, straight
 from tinyseq.viz.drawing import Drawing
 from tinyseq.viz.lattice import Floats, Lattice, lattice, posteriors
+from tinyseq.viz.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.story import Act, Event, Story
 from tinyseq.viz.style import (
     ACCENT,
@@ -33,11 +34,10 @@ from tinyseq.viz.style import (
 
 MOST_LABELLED = 60  # arcs with their probability written on them
 MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
-SMALLEST = 1e-6  # probabilities below are shown as logs
+LINE_WIDTH, BETWEEN_LINES = 1200.0, 70.0  # points: how far a trellis runs before it goes on below, and how far below
 BEST = Paint("#fbe1ea", ACCENT)
 FAINT = f"{LINE}3d"  # lets through what it crosses, so that a marked arc below it stays whole
 HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
-SUMS = {"max": "max", "log": "sum"}
 
 
 class Path(NamedTuple):
@@ -98,7 +98,9 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         Path(_rows_of(way, grid), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
         for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
     ]
-    painter = _Painter(grid, names, semiring, paths, posteriors(hmm, x, grid) if posterior else None)
+    painter = _Painter(
+        grid, Recurrence(grid, names, semiring), semiring, paths, posteriors(hmm, x, grid) if posterior else None
+    )
     drawing = painter.drawing()
     return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()), drawing.svg)
 
@@ -115,31 +117,22 @@ def _rows_of(path: list[int], grid: Lattice) -> list[int]:
 
 class _Painter:
     def __init__(
-        self, grid: Lattice, states: list[str], semiring: str, paths: list[Path], shade: Floats | None
+        self, grid: Lattice, words: Recurrence, semiring: str, paths: list[Path], shade: Floats | None
     ) -> None:
         self.grid = grid
-        self.names = {
-            (t, row): " ".join(states[state] for state in history)
-            for t, column in enumerate(grid.cells)
-            for row, history in column.items()
-        }
-        self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
-        self.of = "s" if grid.order == 2 else "h"
-        self.p, self.name = ("p", "density") if grid.density else ("P", "probability")  # of observations
+        self.words = words
+        self.names = words.names
         self.semiring = semiring
         self.paths = paths
         self.shade = shade
         self.steps, self.count = grid.scores.shape
-        possible = grid.scores[np.isfinite(grid.scores)]
-        self.as_logs = (
-            bool(possible.size) and not SMALLEST <= _exp(min(possible)) <= _exp(max(possible)) <= 1 / SMALLEST
-        )
-        self.labelled = self.count * len(states) * self.steps <= MOST_LABELLED
+        self.labelled = self.count * len(words.states) * self.steps <= MOST_LABELLED
         self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
         apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need room
         self.pitch = self.size[0] + apart, self.size[1] + (36 if self.labelled else 16)
+        self.per_line = max(int(LINE_WIDTH / self.pitch[0]), 4)
 
     def drawing(self) -> Drawing:
         """The finished picture."""
@@ -153,9 +146,13 @@ class _Painter:
         for (t, s), lines in self.cells.items():
             self._cell(t, s, lines)
         for t, symbol in enumerate(self.grid.symbols):
-            x = self._at(t, 0).x
+            x, y = self._at(t, self.count - 1)
             lines = [Text(symbol, bold=True), small(f"t = {t + 1}")]
-            self.canvas.text(f"symbol{t}", Point(x, self._at(0, self.count - 1).y - self.size[1] / 2 - 22), lines)
+            self.canvas.text(f"symbol{t}", Point(x, y - self.size[1] / 2 - 22), lines)
+        for t in range(self.per_line, self.steps, self.per_line):
+            for row in self.grid.cells[t - 1]:
+                words = [small(self.names[t - 1, row])]
+                self.canvas.box(self._tail(t - 1, row), self._before(t, row), (self.size[0], 22), words, paint=QUIET)
         self._caption(heading)
         return self.canvas.drawing()
 
@@ -165,15 +162,15 @@ class _Painter:
         details = {
             names[cell]: {
                 "": f"{self.names[cell]} at t = {cell[0] + 1}",
-                "score": self._score(self.grid.scores[cell]),
+                "score": self.words.score(self.grid.scores[cell]),
                 "observation": self.grid.symbols[cell[0]],
                 **({} if self.shade is None else {"posterior": number(self.shade[cell], 6)}),
             }
             for cell in self.cells
         }
         results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
-        forward = [Event([names[cell]], self._recurrence(*cell)) for cell in self.cells]
-        forward.append(Event([] if self.paths else [*results], self._last()))
+        forward = [Event([names[cell]], self.words.cell(*cell)) for cell in self.cells]
+        forward.append(Event([] if self.paths else [*results], self.words.last(bool(self.paths))))
         acts = [Act("forward", forward)]
         if self.paths:
             way = list(enumerate(self.paths[0].rows))
@@ -183,66 +180,22 @@ class _Painter:
         columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
         return Story(details | results, columns, lines=self.canvas.lines, acts=acts, fills=True)
 
-    def _last(self) -> str:
-        """What the last column comes to."""
-        stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
-        last = self.grid.scores[-1] + stop
-        ln, times, joined = self._signs()
-        stopping = "" if self.grid.end is None else f"{times}{ln}P(stop | s)"
-        whole = f"over {self.of} of score({self.of}, {self.steps}){stopping} = {self._score(self.grid.total)}"
-        if self.semiring == "max":
-            return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
-        return f"{ln}{self.p}({' '.join(self.grid.symbols)}) = {joined} {whole}"
-
-    def _recurrence(self, t: int, row: int) -> str:
-        """How the score of a cell comes about, with its numbers."""
-        ln, times, joined = self._signs()
-        score, emission = self._score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
-        name, state = self.names[t, row], self.newest[t, row]
-        rule = f"score({name}, {t + 1}) = {ln}{self.p}({self.grid.symbols[t]} | {state}){times}"
-        if not t:
-            begin = self._factor(self.grid.initial[row])
-            return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
-        history = self.grid.cells[t][row]
-        terms = {
-            tail: f"{self._score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
-            for tail, before in self.grid.cells[t - 1].items()
-            if history[:-1] == before[len(before) - len(history) + 1 :]
-        }
-        if self.semiring == "max":
-            best = int(self.grid.best_tails()[t - 1, row])
-            tail = self.names[t - 1, best] if best in terms else "one that is not drawn"
-            arriving = terms[best] if best in terms else self._score(self.grid.arriving[t - 1, row])
-            return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
-        shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
-        words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
-        return f"{rule}({joined}) = {emission}{times}{words} = {score}"
-
-    def _factor(self, log_score: float) -> str:
-        """A probability as a recurrence has it; among logs, its log alone where no exponential is readable."""
-        if self.as_logs and abs(log_score) > 50 and log_score != -math.inf:
-            return number(log_score, 4)
-        return f"{self._signs()[0]}{number(_exp(log_score))}"
-
-    def _signs(self) -> tuple[str, str, str]:
-        """What stands before a probability, between two, and for the sum of some: as they are, or as natural logs."""
-        return ("ln ", " + ", "ln Σ exp") if self.as_logs else ("", " · ", "sum")
-
     # -- places and words ----------------------------------------------------------------------------------------------
 
-    def _at(self, t: int, state: int) -> Point:
-        return Point(t * self.pitch[0], -state * self.pitch[1])
+    def _at(self, t: int, row: int) -> Point:
+        """The place of a cell; a long trellis goes on below, as the lines of a text do."""
+        line, place = divmod(t, self.per_line)
+        return Point(place * self.pitch[0], -row * self.pitch[1] - line * (self.count * self.pitch[1] + BETWEEN_LINES))
 
-    def _score(self, log_score: float) -> str:
-        if log_score == -math.inf:
-            return "0" if not self.as_logs else "−∞"
-        return number(log_score, 4) if self.as_logs else number(_exp(log_score), 6)
+    def _before(self, t: int, row: int) -> Point:
+        """The place from which arcs lead to column t: the column before, or what repeats it where a line begins."""
+        return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
-        lines = [Text(self.names[t, state], bold=True), Text(self._score(self.grid.scores[t, state]))]
+        lines = [Text(self.names[t, state], bold=True), Text(self.words.score(self.grid.scores[t, state]))]
         if self.count <= 9:
-            emission = number(_exp(self.grid.emission[t, state]))
-            lines.append(small(f"{self.p}({self.grid.symbols[t]} | {self.newest[t, state]}) = {emission}"))
+            emission = number(exponential(self.grid.emission[t, state]))
+            lines.append(small(f"{self.words.p}({self.grid.symbols[t]} | {self.words.newest[t, state]}) = {emission}"))
         if self.shade is not None:
             lines.append(small(f"posterior {number(self.shade[t, state])}"))
         return lines
@@ -278,7 +231,8 @@ class _Painter:
         """What lies before the first column, or behind the last one, with the arcs between."""
         first = name == "start"
         t, away = (0, -1) if first else (self.steps - 1, 1)
-        place = Point(self._at(t, 0).x + away * self.pitch[0] * 0.85, self._at(0, self.count - 1).y / 2)
+        (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
+        place = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2)
         self.canvas.box(name, place, (34, 20), [small(name)], paint=QUIET)
         for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
             near = Point(place.x - away * 17, place.y)
@@ -307,24 +261,29 @@ class _Painter:
 
     def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
         way = self._between(t, tail, head)
-        names = f"t{t + 1}_s{tail}", f"t{t + 2}_s{head}"
+        names = self._tail(t, tail), f"t{t + 2}_s{head}"
         words = self._words(t, tail, head)
         self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
         if self.labelled:
             self._probability("_".join(("p", *names)), *way, self.grid.arcs[t, tail, head], 0.24)
 
+    def _tail(self, t: int, row: int) -> str:
+        """The name of what an arc from a cell begins at."""
+        again = "_again" * ((t + 1) % self.per_line == 0 and t + 1 < self.steps)
+        return f"t{t + 1}_s{row}{again}"
+
     def _words(self, t: int, tail: int, head: int) -> str:
         """What an arc says when it is pointed at."""
-        probability = number(_exp(self.grid.arcs[t, tail, head]))
-        return f"P({self.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
+        probability = number(exponential(self.grid.arcs[t, tail, head]))
+        return f"P({self.words.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
 
     def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
-        start, end = self._at(t, tail), self._at(t + 1, head)
+        start, end = self._before(t + 1, tail), self._at(t + 1, head)
         return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
 
     def _probability(self, name: str, start: Point, end: Point, log_probability: float, fraction: float) -> None:
         """A number on an arc, where those of its neighbours do not come near."""
-        lines = [small(number(_exp(log_probability)), MUTED)]
+        lines = [small(number(exponential(log_probability)), MUTED)]
         width, height = label_size(lines)
         at = Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
         self.canvas.box(name, at, (width + 2, height - 1), lines, paint=Paint(PAPER, PAPER), shape="rect", line_width=0)
@@ -337,7 +296,7 @@ class _Painter:
                 shift = 4.0 * ((place + 1) // 2) * (-1) ** place
                 way = straight(*self._between(t, tail, head, shift))
                 self.canvas.line(
-                    f"t{t + 1}_s{tail}",
+                    self._tail(t, tail),
                     f"t{t + 2}_s{head}",
                     way,
                     color=path.color,
@@ -346,21 +305,13 @@ class _Painter:
                     kind="path" if rank == 0 else "path other",
                 )
 
-    def _formula(self) -> str:
-        """The recurrence, in words."""
-        joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
-        if self.grid.order == 2:
-            return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
-        rest = f"; h is the last {self.grid.order - 1} states, s the newest of them, and h′ those before s"
-        return f"score(h, t) = {self.p}(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
-
     def _caption(self, heading: str) -> None:
         """Heading above, results below, all flush left."""
         left = -self.pitch[0] * 0.85 - 17
         top = self.size[1] / 2 + 36
         self.canvas.text_from("heading", Point(left, top), Text(heading, 13, bold=True))
-        self.canvas.text_from("formula", Point(left, top - 16), small(self._formula()))
-        bottom = self._at(0, self.count - 1).y - self.size[1] / 2 - 60
+        self.canvas.text_from("formula", Point(left, top - 16), small(self.words.formula()))
+        bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - 60
         for i, line in enumerate(self._results()):
             self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
         if self.grid.left_out or self.grid.impossible:
@@ -376,21 +327,13 @@ class _Painter:
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":
-            return [Text(f"sum over all paths: {_total(self.grid.total, self.name)}", bold=True)]
+            return [Text(f"sum over all paths: {total_text(self.grid.total, self.words.name)}", bold=True)]
         lines = []
         for rank, path in enumerate(self.paths):
             name = "best path" if rank == 0 else f"{rank + 1}. best"
-            words = " → ".join(path.states) if self.steps <= 20 else f"{self.steps} states"
-            lines.append(Text(f"{name}: {words}, {_total(path.log_prob, self.name)}", color=path.color, bold=rank == 0))
+            words = " → ".join(path.states)
+            words = words if len(words) <= 100 else f"{self.steps} states"
+            lines.append(
+                Text(f"{name}: {words}, {total_text(path.log_prob, self.words.name)}", color=path.color, bold=rank == 0)
+            )
         return lines
-
-
-def _exp(log_score: float) -> float:
-    """The exponential; infinity for scores, which need not be logs of probabilities, beyond all bounds."""
-    return math.exp(log_score) if log_score < 700 else math.inf
-
-
-def _total(log_score: float, name: str) -> str:
-    if math.log(SMALLEST) < log_score < -math.log(SMALLEST):
-        return f"{name} {number(_exp(log_score), 6)}"
-    return f"log {name} {number(log_score, 6)}"
