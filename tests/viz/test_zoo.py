@@ -50,6 +50,7 @@ NAMES = {
     "lstm": {"σ → f", "σ → i", "σ → o", "tanh → g", "+ → c₀"},
     "gru": {"σ → r", "σ → z", "tanh → n"},
     "lstm_by_hand_from_concatenated": {"× → h₀", "+ → c₀", "W_i [h₀; x₁]"},
+    "gru_by_hand": {"1 − ·", "W_z [h₁; x₂]", "[·; x₁]"},
     "three_blocks_of_its_own": {"tanh", "σ", "sin"},
     "attention_over_states": {"[h₀, h₁, h₂]", "softmax"},
     "two_sequences_concatenated": {"[h₀; x₁; x′₁]"},

@@ -98,7 +98,7 @@ class Playback:
         return Event(marks, "steps not shown", self.ledger.add("others", terms))
 
     def _gradient_said(self, box: Box) -> str:
-        norm = self.wording.gradient(box)
+        norm = self.wording.values.gradient(box)
         return self._said(box) + ("" if norm is None else f", norm of its gradient {number(norm, 4)}")
 
 

@@ -94,14 +94,14 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
             facts["uses"] = str(box.uses)
         elif last is not None:
             facts["ops"] = ", ".join(vertices[vertex].op or "leaf" for vertex in box.vertices[:12])
-            facts["shape"] = shape_text(wording.shape(box)) or "()"
+            facts["shape"] = shape_text(wording.values.shape(box)) or "()"
         if last is not None:
             facts["dtype"] = str(last.dtype)
             facts["module"] = ".".join(last.scope)
         if box.column and box.column.kind == "step":
             facts["step"] = str(box.column.step)
-        facts["value"] = value_text(wording.value(box), shown=6)
-        norm = wording.gradient(box)
+        facts["value"] = value_text(wording.values.value(box), shown=6)
+        norm = wording.values.gradient(box)
         facts["norm of the gradient"] = "" if norm is None else number(norm, 6)
         found[box.name] = {name: clean(fact, limit=200) for name, fact in facts.items() if fact}
     return found
@@ -114,8 +114,8 @@ def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]
     for box in content.boxes:
         if box.kind == "parameter":
             continue  # these are shown whole, as they add up
-        gradients = wording.gradients(box)
-        parts = {"value": wording.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
+        gradients = wording.values.gradients(box)
+        parts = {"value": wording.values.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
         shown = {name: part for name, array in parts.items() if (part := strip(array))}
         left -= sum(part["rows"] * part["columns"] for part in shown.values())
         if left < 0:

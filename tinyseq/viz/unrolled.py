@@ -83,7 +83,7 @@ class Painter:
             )
         self.sheet = content
         self.wording = Wording(content, values)
-        norms = {box: self.wording.gradient(box) for box in content.boxes} if gradients else {}
+        norms = {box: self.wording.values.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.lines = {box: self._lines(box) for box in content.boxes}

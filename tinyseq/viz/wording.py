@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, to_numpy
 from tinyseq.viz.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.columns import Column
 from tinyseq.viz.record import Shape, Vertex
 from tinyseq.viz.rows import Slot
 from tinyseq.viz.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript
+from tinyseq.viz.values import Values
 
 SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
 NAMES = {
@@ -43,6 +43,7 @@ class Wording:
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
+        self.values = Values(sheet)
         dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
         self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
         self.phases = self._phase_names()
@@ -90,8 +91,8 @@ class Wording:
             return self._parameter(box)
         if box.kind in {"input", "initial"}:
             lines = [Text(self.symbol(box), bold=True, formula=True)]
-            shape = shape_text(self.shape(box)) if box.kind == "input" else ""
-            value = value_text(self.value(box)) if self.with_values and box.kind == "input" else ""
+            shape = shape_text(self.values.shape(box)) if box.kind == "input" else ""
+            value = value_text(self.values.value(box)) if self.with_values and box.kind == "input" else ""
             return [*lines, *(small(text) for text in (shape, value) if text)]
         formula = box.module[-1] if box.module else self.formula(box)
         name = self.symbol(box) if box.kind == "state" else self.gates.get(box)
@@ -99,13 +100,13 @@ class Wording:
             formula = f"{formula} → {name}"
         lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
         if box.kind == "result":
-            value = self.value(box)
+            value = self.values.value(box)
             single = value is not None and value.size == 1
             lines.append(
                 Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
             )
         elif self.with_values:
-            lines += [small(text) for text in (value_text(self.value(box)),) if text]
+            lines += [small(text) for text in (value_text(self.values.value(box)),) if text]
         return lines
 
     def _parameter(self, box: Box) -> list[Text]:
@@ -135,7 +136,7 @@ class Wording:
         return names + (" = 0" if self._is_zero(box) else "")
 
     def _is_zero(self, box: Box) -> bool:
-        known = [value for argument in box.arguments if (value := self._constant(argument)) is not None]
+        known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
         return bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
 
     def title(self, column: Column) -> str:
@@ -168,7 +169,7 @@ class Wording:
         last = self.vertices[box.vertices[-1]]
         ops = " + ".join(self.vertices[vertex].op or "leaf" for vertex in box.vertices)
         place = ".".join(last.scope) + (f", step {box.column.step}" if box.column else "")
-        return f"{ops}: {self.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
+        return f"{ops}: {self.values.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
 
     def is_sign(self, box: Box) -> bool:
         """Whether a box is a mere sign between two values, which is drawn as a circle."""
@@ -261,7 +262,7 @@ class Wording:
             elif argument.weights:
                 parts.append(", ".join(map(self._short, argument.weights)))
             else:
-                value = self._constant(argument)
+                value = self.values.constant(argument)
                 parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
         if (
             vertex.op == "multiply"
@@ -299,92 +300,16 @@ class Wording:
     def _carried(self, arrow: Arrow) -> tuple[Shape, str]:
         if arrow.value is None or arrow.kind == "weight":
             vertices = arrow.tail.vertices
-            return self.shape(arrow.tail), str(self.vertices[vertices[-1]].dtype) if vertices else ""
+            return self.values.shape(arrow.tail), str(self.vertices[vertices[-1]].dtype) if vertices else ""
         vertex, output = arrow.value
         made = self.vertices[vertex]
-        return self._without_time(vertex, made.shapes[output]), str(made.dtype)
+        return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
 
     def _holds_gates(self, box: Box, depth: int = 1) -> bool:
         names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
         if any(re.search(r"\bweight_[ih]h(_l\d|$)", name) for name in names):
             return True
         return depth > 0 and any(self._holds_gates(a.tail, depth - 1) for a in self.into[box] if a.kind == "data")
-
-    # -- numbers -------------------------------------------------------------------------------------------------------
-
-    def shape(self, box: Box) -> Shape:
-        """The shape of a box's value at its own time step."""
-        if not box.vertices:
-            return self._constant_shape(box.arguments[0]) if box.arguments else ()
-        return self._without_time(box.vertices[-1], self.vertices[box.vertices[-1]].shape)
-
-    def _without_time(self, vertex: int, shape: Shape) -> Shape:
-        track = self.sheet.plan.tracks.get(vertex)
-        return shape[: track.axis] + shape[track.axis + 1 :] if track else shape
-
-    def _constant_shape(self, argument: Argument) -> Shape:
-        """The shape of a constant, at one time step if it holds a sequence of them."""
-        value = self._constant(argument)
-        shape: Shape = () if value is None else value.shape
-        axis = self._constant_axis(argument)
-        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
-
-    def _constant_axis(self, argument: Argument) -> int | None:
-        """The time axis of a constant that holds a sequence."""
-        value, track = self._constant(argument), self.sheet.plan.tracks.get(argument.vertex)
-        if value is None or track is None:
-            return None
-        axis = track.axis - len(self.vertices[argument.vertex].shape) + value.ndim
-        return axis if axis >= 0 and value.shape[axis] == len(track.steps) else None
-
-    def gradient(self, box: Box) -> float | None:
-        """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
-        found = self.gradients(box)
-        return math.sqrt(sum(float(np.sum(np.square(part, dtype=np.float64))) for part in found)) if found else None
-
-    def gradients(self, box: Box) -> list[Any]:
-        """The gradients that are known of a box's outputs at its time step, or of its parameters."""
-        found = []
-        for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
-            for output in range(len(self.vertices[vertex].shapes)):
-                array = self.record.gradients.get((vertex, output))
-                if array is not None:
-                    found.append(self._at_step(array, vertex, box))
-        return found
-
-    def value(self, box: Box) -> Any:
-        """The value of a box at its time step, as an array; None if the tape has not kept it."""
-        if not box.vertices:
-            return self._constant_at_step(box)
-        array = self.record.values.get((box.vertices[-1], 0))
-        return None if array is None else self._at_step(array, box.vertices[-1], box)
-
-    def _constant_at_step(self, box: Box) -> Any:
-        if not box.arguments:
-            return None
-        value = self._constant(box.arguments[0])
-        axis = self._constant_axis(box.arguments[0])
-        if value is None or axis is None or not box.column:
-            return value
-        steps = self.sheet.plan.tracks[box.arguments[0].vertex].steps
-        return np.take(value, steps.index(box.column.step), axis=axis)
-
-    def _constant(self, argument: Argument) -> Any:
-        array = self.record.constants.get((argument.vertex, argument.position))
-        if array is None:
-            return None
-        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
-        if argument.piece:
-            axis, start, stop = argument.piece
-            plain = plain.take(range(start, stop), axis=axis)
-        return plain
-
-    def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
-        track = self.sheet.plan.tracks.get(vertex)
-        plain = np.asarray(to_numpy(array))
-        if track is None or box.column is None or box.column.kind != "step":
-            return plain
-        return np.take(plain, track.steps.index(box.column.step), axis=track.axis)
 
 
 def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
