@@ -242,7 +242,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
     """
     x = constant(x) if dtype is None else constant(x).to(dtype)
     count = _divisor(x, axis, 0, "mean")
-    if "float16" in str(x.dtype):  # whose sums soon overflow
+    if getattr(x.dtype, "char", "") == "e":  # float16, whose sums soon overflow
         wide: Tensor = sum(x.to("float32"), axis=axis, keepdims=keepdims) / count
         return wide.to(x.dtype)
     mean: Tensor = sum(x, axis=axis, keepdims=keepdims) / count
