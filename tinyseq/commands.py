@@ -96,6 +96,7 @@ def lm_train(
         Path | None, typer.Option(help="A file that keeps the run; if it is there, the run goes on from it.")
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Steps between two savings of the checkpoint.")] = 100,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")] = "cpu",
     encoding: Encoding = "utf-8",
 ) -> None:
     """Train a character model on a text; its last tenth is held out to judge by."""
@@ -123,6 +124,7 @@ def lm_train(
         checkpoint=checkpoint,
         every=every,
         depends_on={"seed": seed},
+        device=device,
     )
     taken = list(progress(reports, steps, _named(paths)))
     model.save(out)

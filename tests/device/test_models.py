@@ -52,3 +52,20 @@ def test_graphs_of_the_device_are_looked_at_and_drawn(cupy):
             assert here.count("<text") == there.count("<text")
         else:
             np.testing.assert_allclose(there, here, rtol=1e-10)
+
+
+@pytest.mark.parametrize("crf", [False, True], ids=["each tag alone", "with a CRF"])
+def test_a_tagger_learns_and_tags_there(cupy, crf):
+    sentences = [[("the", "D"), ("cat", "N"), ("sat", "V")], [("cats", "N"), ("sit", "V")]] * 20
+    tagger = ts.tagging.RNNTagger(crf=crf, epochs=3).fit(sentences, device="cuda")
+    assert {p.device for p in tagger.network.parameters()} == {"cuda"}
+    assert tagger.tag(["the", "cat", "sat"]) == ["D", "N", "V"]
+    assert tagger.accuracy(sentences).all > 0.9
+
+
+def test_fit_moves_a_model_and_names_a_device_that_it_does_not_know(cupy):
+    model = ts.lm.RNNLM(sorted(set(TEXT)), hidden_size=8)
+    list(model.fit(TEXT, steps=2, window=8, batch=4, device="cuda"))
+    assert {p.device for p in model.parameters()} == {"cuda"}
+    with pytest.raises(ValueError, match='device must be "cpu" or "cuda", got \'tpu\''):
+        model.fit(TEXT, steps=2, device="tpu")

@@ -17,6 +17,7 @@ from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.nn import Module, cross_entropy
+from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
 from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
 
@@ -61,6 +62,7 @@ class NeuralLM(Module):
         checkpoint: str | Path | None = None,
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
     ) -> Iterator[Report]:
         """Learn a text by truncated backpropagation through time, one step for each report that is read.
 
@@ -77,17 +79,22 @@ class NeuralLM(Module):
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
+            device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it learns where it is.
 
         Returns:
             An iterator of a `Report` for each step. Reading it is what trains: ``for report in model.fit(...): pass``.
 
         Raises:
-            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device.
+            RuntimeError: there is no CuPy for ``"cuda"``.
         """
         steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
         every = whole("every", every)
         ids = _ids(self.vocabulary, text)
         windows = Windows(ids, steps=window, batch=min(batch, len(text) - 1))
+        check_device(device)
+        if device is not None:
+            self.to(device)
         optimizer = Adam(self.parameters(), lr=lr)
         schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()

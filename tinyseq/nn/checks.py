@@ -11,6 +11,12 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import is_array, namespace_of, on_host
 
 
+def check_device(device: str | None) -> None:
+    """Raise ValueError for what is neither None nor a device."""
+    if device not in (None, "cpu", "cuda"):
+        raise ValueError(f'device must be "cpu" or "cuda", got {device!r}')
+
+
 def check_flags(**flags: Any) -> None:
     """Raise TypeError for the first flag that is neither True nor False, such as an argument in another one's place."""
     for name, flag in flags.items():

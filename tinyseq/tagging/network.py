@@ -21,6 +21,7 @@ from tinyseq.data.batches import IGNORE, bucketed, padded
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
+from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
 from tinyseq.random import generator
 from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
@@ -128,6 +129,7 @@ class RNNTagger(Tagger):
         checkpoint: str | Path | None = None,
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
     ) -> Self:
         """Learn from sentences of (word, tag) pairs.
 
@@ -137,10 +139,13 @@ class RNNTagger(Tagger):
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
+            device: learn on ``"cuda"``, and tag there afterwards; by default on the host.
 
         Raises:
             ValueError: there is no word, or something is no pair of strings, or breaks the rules, with its place.
+            RuntimeError: there is no CuPy for ``"cuda"``.
         """
+        check_device(device)
         kept = labelled(sentences)
         pairs = [pair for sentence in kept for pair in sentence]
         if not pairs:
@@ -152,6 +157,7 @@ class RNNTagger(Tagger):
             Vocabulary(sorted({tag for _, tag in pairs})),
             self.settings,
         )
+        network.to(device or "cpu")
         task = Reading(network, [sentence for sentence in kept if sentence], self.settings["batch"])
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
         settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # which may be added
