@@ -46,7 +46,7 @@ def learned(rolls: list[int], rng: np.random.Generator) -> ts.hmm.Fitted:
         states=["fair", "loaded"],
         symbols=[1, 2, 3, 4, 5, 6],
     )
-    return start.fit_em(rolls, max_steps=300, tolerance=1e-7, rng=rng)
+    return start.fit_em(rolls, max_steps=300, rng=rng)
 
 
 def pictures(model: ts.hmm.HMM, rolls: list[int], truth: list[str], folder: Path) -> None:

@@ -31,7 +31,7 @@ def fitted(series: np.ndarray, covariances: np.ndarray, rng: np.random.Generator
     """The best of a few starts, the first of which has one regime narrow and one wide."""
     size = covariances.shape[-1]
     start = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Gaussian(np.zeros((2, size)), covariances))
-    found = start.fit_em(series, restarts=3, max_steps=200, tolerance=1e-6, rng=rng)
+    found = start.fit_em(series, restarts=3, max_steps=200, rng=rng)
     print(found)
     return found
 

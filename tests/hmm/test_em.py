@@ -122,6 +122,56 @@ def test_a_left_to_right_model_stays_left_to_right():
     assert found.initial.tolist() == [1, 0, 0]
 
 
+TWO = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], [[0.9, 0.1], [0.2, 0.8]])
+
+
+def drawn(model, seed, sequences=40, length=50):
+    rng = np.random.default_rng(seed)
+    return [model.sample(length, rng).observations for _ in range(sequences)]
+
+
+@pytest.mark.parametrize("apart", [1e-1, 1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_near_a_saddle_it_does_not_say_that_it_converged(apart, seed):
+    data = drawn(TWO, seed)
+    start = HMM(
+        [0.5, 0.5],
+        [[0.5 + apart, 0.5 - apart], [0.5 - apart, 0.5 + apart]],
+        [[0.65, 0.35], [0.65 - apart, 0.35 + apart]],
+    )
+    fitted = start.fit_em(data, max_steps=300 if apart >= 1e-2 else 30)
+    assert fitted.converged == (apart >= 1e-2)
+    assert (fitted.log_likelihoods[-1] >= TWO.log_likelihood(data).sum()) == fitted.converged
+
+
+def test_the_tolerance_is_of_all_sequences_together():
+    data = drawn(TWO, 0)
+    start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    for tolerance in (1.0, 1e-2, 1e-4):
+        gains = np.diff(start.fit_em(data, tolerance=tolerance, max_steps=500).log_likelihoods)
+        assert 0 <= gains[-1] <= gains[-2] <= tolerance
+        small = gains <= tolerance
+        assert not (small[:-2] & small[1:-1] & (gains[1:-1] <= gains[:-2])).any()  # so it did not stop late
+
+
+def test_of_several_starts_the_better_half_goes_on():
+    data = drawn(TWO, 0)
+    steps = []
+    fitted = random_model(np.random.default_rng(0), 3, 2).fit_em(
+        data,
+        restarts=8,
+        tolerance=-np.inf,
+        max_steps=50,
+        rng=np.random.default_rng(0),
+        callback=lambda *a: steps.append(a),
+    )
+    reached = [[value for step, value in steps if step == last] for last in (10, 11, 20, 21, 40, 41, 50)]
+    assert list(map(len, reached)) == [8, 4, 4, 2, 2, 1, 1]
+    assert sorted(fitted.restarts)[:4] == sorted(reached[0])[:4]  # these fell behind
+    assert fitted.log_likelihoods[-1] == max(fitted.restarts) == reached[-1][0]
+    assert len(fitted.log_likelihoods) == 51
+
+
 def test_restarts_keep_the_best():
     rng = np.random.default_rng(3)
     model, data = random_model(rng, 3, 4), random_data(rng, 4, [20] * 4)

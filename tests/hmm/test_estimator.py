@@ -5,7 +5,7 @@ import pytest
 from hmm.models import random_data, random_model
 from oracles import oracle
 
-from tinyseq.hmm import AddK
+from tinyseq.hmm import HMM, AddK
 from tinyseq.hmm.estimator import HMMEstimator
 
 X = [["the", "cat"], ["the", "cat", "runs"], ["the", "dog", "runs"], ["cat", "runs"], ["the", "dog"], ["dog", "runs"]]
@@ -26,6 +26,16 @@ def test_without_labels_it_climbs():
     found = HMMEstimator(2, n_iter=10, random_state=1).fit(data)
     same = HMMEstimator(2, n_iter=10, random_state=1).fit(data)
     assert found.score(data) == same.score(data) == pytest.approx(found.fitted_.log_likelihoods[-1])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_its_default_fit_explains_as_much_as_the_truth(seed):
+    truth = HMM([0.5, 0.5], [[0.95, 0.05], [0.1, 0.9]], [[0.9, 0.1], [0.2, 0.8]])
+    rng = np.random.default_rng(seed)
+    data = [truth.sample(50, rng).observations for _ in range(40)]
+    found = HMMEstimator(2, random_state=seed).fit(data)
+    assert found.fitted_.converged
+    assert found.score(data) >= truth.log_likelihood(data).sum()
 
 
 def test_without_labels_symbols_may_have_names():

@@ -37,6 +37,12 @@ def test_a_few_numbers_for_each_step_and_state(model, question, most, lengths):
     assert peak(ask, data) < most * sum(lengths) < STATES * sum(lengths)
 
 
+def test_starts_wait_without_their_posteriors(model):
+    data = np.random.default_rng(1).integers(0, SYMBOLS, 6000)
+    one, several = (peak(lambda n: model.fit_em(data, max_steps=1, restarts=n), n) for n in (1, 8))
+    assert several - one < 1.5 * 6000
+
+
 def test_the_log_likelihood_of_a_longer_sequence_takes_hardly_more(model):
     x = np.random.default_rng(1).integers(0, SYMBOLS, 8000)
     assert peak(model.log_likelihood, x) - peak(model.log_likelihood, x[:4000]) < 0.2 * 4000

@@ -16,9 +16,12 @@ from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.inference import Expected, expectations
 from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.reading import Reading
+from tinyseq.hmm.starts import redrawn_transition
 
 if TYPE_CHECKING:
     from tinyseq.hmm.hmm import HMM
+
+TRIAL = 10  # steps of every start, before the better half goes on
 
 
 class Fitted(NamedTuple):
@@ -27,8 +30,8 @@ class Fitted(NamedTuple):
     Attributes:
         model: the best model found.
         log_likelihoods: the log-likelihood of all sequences before each step, and after the last.
-        converged: whether a step gained less than was asked for.
-        restarts: the final log-likelihood of each start.
+        converged: whether the last steps gained no more than was asked for.
+        restarts: the last log-likelihood of each start; those that fell behind were not followed to the end.
     """
 
     model: "HMM"
@@ -44,6 +47,65 @@ class Fitted(NamedTuple):
         return f"Fitted({self.model!r}, {state} after {steps} steps: log-likelihood {first:.6g} -> {last:.6g}{chosen})"
 
 
+class Climb:
+    """Steps of Baum-Welch from one start.
+
+    Args:
+        model: where it starts.
+        data: what it learns from.
+        learn: what it learns.
+        tolerance: it has converged when two steps gain no more than this each, and the second no more than the first:
+            leaving a saddle, they grow.
+        callback: called with each step and its log-likelihood; or None.
+
+    Attributes:
+        model: where it is.
+        curve: the log-likelihood at each step so far.
+        converged: whether it has.
+    """
+
+    def __init__(
+        self,
+        model: "HMM",
+        data: Reading,
+        learn: frozenset[str],
+        tolerance: float,
+        callback: Callable[[int, float], Any] | None,
+    ) -> None:
+        self.model, self.data, self.learn = model, data, learn
+        self.tolerance, self.callback = tolerance, callback
+        self.curve: list[float] = []
+        self.converged = False
+        self._expected: Expected | None = None
+        self._ahead: HMM | None = model  # where the next step leads, if that is known already
+
+    def go_on(self, last: int) -> None:
+        """Go on until step ``last``, if it does not converge before."""
+        while len(self.curve) <= last and not self.converged:
+            self._look_ahead()
+            assert self._ahead is not None
+            self.model, self._ahead = self._ahead, None
+            seen = self.data.by(self.model)
+            self._expected = expectations(seen.arcs, seen.scores, seen.batch)
+            seen.require_possible(self._expected.log_likelihood)
+            self.curve.append(float(self._expected.log_likelihood.sum()))
+            if self.callback is not None:
+                self.callback(len(self.curve) - 1, self.curve[-1])
+            gains = np.diff(self.curve[-3:])
+            self.converged = len(gains) == 2 and gains[1] <= gains[0] <= self.tolerance
+
+    def pause(self) -> None:
+        """Let go of the posteriors, which take as much memory as the data."""
+        if not self.converged:
+            self._look_ahead()
+        self._expected = None
+
+    def _look_ahead(self) -> None:
+        if self._ahead is None:
+            assert self._expected is not None
+            self._ahead = maximised(self.model, self.data.rows, self._expected, self.learn)
+
+
 def baum_welch(
     model: "HMM",
     data: Reading,
@@ -55,44 +117,24 @@ def baum_welch(
     learn: frozenset[str],
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted:
-    """`HMM.fit_em` on sequences that the model has read."""
+    """`HMM.fit_em` on sequences that the model has read.
+
+    With several starts, the better half goes on each time, twice as far: most time is spent where it pays.
+    """
     # Scores that are no probabilities are refused here: a step would make them some, and the likelihood could fall.
     model = model.replaced(model._tables, model.transition, model.emissions, model.end)
-    best: Fitted | None = None
-    finals = []
-    for start in range(restarts):
-        begun = model if start == 0 else _shuffled(model, data.rows, rng)
-        found = _climb(begun, data, max_steps, tolerance, learn, callback)
-        finals.append(found.log_likelihoods[-1])
-        if best is None or finals[-1] > best.log_likelihoods[-1]:
-            best = found
-    assert best is not None
-    return best._replace(restarts=finals)
-
-
-def _climb(
-    model: "HMM",
-    data: Reading,
-    max_steps: int,
-    tolerance: float,
-    learn: frozenset[str],
-    callback: Callable[[int, float], Any] | None,
-) -> Fitted:
-    """Steps from one start."""
-    curve, converged = [], False
-    for step in range(max_steps + 1):
-        seen = data.by(model)
-        expected = expectations(seen.arcs, seen.scores, seen.batch)
-        seen.require_possible(expected.log_likelihood)
-        curve.append(float(expected.log_likelihood.sum()))
-        if callback is not None:
-            callback(step, curve[-1])
-        if step and curve[-1] - curve[-2] <= tolerance * max(len(data.rows.data), 1):
-            converged = True
-            break
-        if step < max_steps:
-            model = maximised(model, data.rows, expected, learn)
-    return Fitted(model, curve, converged, [])
+    starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
+    climbs = [Climb(start, data, learn, tolerance, callback) for start in starts]
+    leading, last = climbs, TRIAL
+    while len(leading) > 1:
+        for climb in leading:
+            climb.go_on(min(last, max_steps))
+            climb.pause()
+        leading = sorted(leading, key=lambda climb: -climb.curve[-1])[: len(leading) // 2]
+        last *= 2
+    best = leading[0]
+    best.go_on(max_steps)
+    return Fitted(best.model, best.curve, best.converged, [climb.curve[-1] for climb in climbs])
 
 
 def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str]) -> "HMM":
@@ -129,10 +171,10 @@ def _conditional(counts: Array, before: Array, going_on: Array, still: Array) ->
     return shares(counts, old) * still[:, None]
 
 
-def _shuffled(model: "HMM", rows: Rows, rng: np.random.Generator) -> "HMM":
+def shuffled(model: "HMM", rows: Rows, rng: np.random.Generator) -> "HMM":
     """Random tables with the zeros of the model's own."""
     initial = tuple(redrawn(plain(table), rng) for table in model._tables)
-    transition = redrawn(plain(model.transition), rng)
+    transition = redrawn_transition(plain(model.transition), rng)
     return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)
 
 

@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.em import Fitted
-from tinyseq.hmm.emissions import shares
+from tinyseq.hmm.em import Fitted, shuffled
 from tinyseq.hmm.estimate import Smoothing
 from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
+from tinyseq.hmm.reading import Reading
 
 
 class HMMEstimator:
@@ -29,8 +29,8 @@ class HMMEstimator:
         smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
         unknown: with labels, the symbol for all those that were not seen.
         n_iter: without labels, the most steps of Baum-Welch.
-        tol: stop when a step gains no more than this for each observation.
-        restarts: without labels, how many random starts.
+        tol: stop when steps gain no more than this, in nats for all sequences together.
+        restarts: without labels, how many random starts; the better half of them goes on each time.
         random_state: a seed, or None.
 
     Attributes:
@@ -55,9 +55,9 @@ class HMMEstimator:
         smoothing: Smoothing = None,
         emission_smoothing: Smoothing = None,
         unknown: Any = None,
-        n_iter: int = 100,
-        tol: float = 1e-4,
-        restarts: int = 1,
+        n_iter: int = 300,
+        tol: float = 1e-3,
+        restarts: int = 10,
         random_state: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -117,19 +117,24 @@ class HMMEstimator:
     def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
         """A random model to learn from."""
         size = self.n_components
-        initial = tuple(_rows(rng, (size,) * (i + 1)) for i in range(self.order - 1))
-        transition = _rows(rng, (size,) * self.order)
-        if not self._vectors():
-            names = {symbol for x in sequences for symbol in x} - {None}
-            if all(isinstance(name, int | np.integer) for name in names):
-                if min(names, default=0) < 0:
-                    raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
-                return HMM(initial, transition, _rows(rng, (size, self.n_features or max(names, default=0) + 1)))
-            return HMM(initial, transition, _rows(rng, (size, len(names))), symbols=sorted(names, key=str))
-        shape = (size, self.n_features_in_)
-        unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
-        plain = Gaussian(np.zeros(shape), unit)
-        return HMM(initial, transition, plain.shuffled(plain.read(sequences).data, rng))
+        tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.order)]
+        flat = HMM(tuple(tables[:-1]), tables[-1], **self._flat_emission(sequences))
+        return shuffled(flat, Reading(flat, sequences).rows, rng)
+
+    def _flat_emission(self, sequences: list[Any]) -> dict[str, Any]:
+        """Emissions that are alike in all states, and the names of the symbols."""
+        size = self.n_components
+        if self._vectors():
+            shape = (size, self.n_features_in_)
+            unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
+            return {"emission": Gaussian(np.zeros(shape), unit)}
+        names = {symbol for x in sequences for symbol in x} - {None}
+        if all(isinstance(name, int | np.integer) for name in names):
+            if min(names, default=0) < 0:
+                raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
+            number = self.n_features or max(names, default=0) + 1
+            return {"emission": np.full((size, number), 1 / number)}
+        return {"emission": np.full((size, len(names)), 1 / len(names)), "symbols": sorted(names, key=str)}
 
     def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
         """The best path of each sequence; one array for all if X is one array.
@@ -259,9 +264,3 @@ def _labels(y: Any, lengths: Sequence[int] | None, sequences: list[Any]) -> list
 def _joined(parts: list[Any], x: Any) -> Any:
     """Answers in the form of the question."""
     return np.concatenate(parts) if isinstance(x, np.ndarray) and x.dtype != object else parts
-
-
-def _rows(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """Random rows that sum to one, none of them far from uniform."""
-    weights = 1 + rng.random(shape)
-    return shares(weights, weights)

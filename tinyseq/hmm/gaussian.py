@@ -10,6 +10,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows
 from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.starts import spread_out
 from tinyseq.hmm.tables import Dense, Scores
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -183,13 +184,12 @@ class Gaussian:
         return Gaussian(means, covariances, self.floor)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Gaussian":
-        """Means at observations drawn at random, each with the spread of all of them."""
+        """Means at observations that lie far apart, each with the spread of all observations around their nearest."""
         data = data[~np.isnan(data[:, 0])]
         if len(data) < self.states:
             return self
-        means = data[rng.choice(len(data), self.states, replace=False)]
-        everything = np.full((len(data), self.states), 1.0)
-        spread = self.learned(data, everything).covariances
+        means, nearest = spread_out(data, self.states, rng)
+        spread = self.learned(data - means[nearest], np.ones((len(data), self.states))).covariances
         return Gaussian(means, spread, self.floor)
 
     def describe(self, datum: Any) -> str:

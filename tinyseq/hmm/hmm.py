@@ -106,7 +106,7 @@ class HMM(Questions):
         states: Any = None,
         *,
         max_steps: int = 100,
-        tolerance: float = 1e-6,
+        tolerance: float = 1e-3,
         restarts: int = 1,
         rng: np.random.Generator | None = None,
         learn: Collection[str] = ("initial", "transition", "emission", "end"),
@@ -123,9 +123,10 @@ class HMM(Questions):
             sequences: a sequence, or a list of sequences.
             states: what is known about their hidden states; with it learning is semi-supervised.
             max_steps: when to stop at the latest.
-            tolerance: stop when a step gains no more than this, in nats for each observation.
-            restarts: how many starts; all but the first have random tables, with the zeros of this model. The likeliest
-                result is returned.
+            tolerance: stop when two steps gain no more than this each, in nats for all sequences together, and the
+                second no more than the first; leaving a saddle, steps grow.
+            restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
+                half of them goes on each time, twice as far, and the last one to its end.
             rng: where their randomness comes from; a fresh generator by default.
             learn: what is learned, a name or several; the rest stays as it is.
             callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
