@@ -165,3 +165,8 @@ def test_labels_that_are_not_among_the_names_are_named_with_their_place():
 def test_the_order_must_be_two_at_least():
     with pytest.raises(ValueError, match="order must be at least 2, got 1"):
         HMM.from_labelled([[("x", "a")]], order=1)
+
+
+def test_names_that_cannot_be_sorted_keep_the_order_in_which_they_came():
+    for names in ([(), np.True_], [(1, 2), np.False_], ["a", 1], [(1,), "a"]):
+        assert list(HMM.from_labelled([[(name, name) for name in names]]).symbols) == names

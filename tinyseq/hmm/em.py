@@ -91,8 +91,9 @@ class Climb:
             self.curve.append(float(self._expected.log_likelihood.sum()))
             if self.callback is not None:
                 self.callback(len(self.curve) - 1, self.curve[-1])
-            gains = np.diff(self.curve[-3:])
-            self.converged = len(gains) == 2 and gains[1] <= gains[0] <= self.tolerance
+            if len(self.curve) > 2:
+                before, gain = self.curve[-2] - self.curve[-3], self.curve[-1] - self.curve[-2]
+                self.converged = gain <= before <= self.tolerance
 
     def pause(self) -> None:
         """Let go of the posteriors, which take as much memory as the data."""

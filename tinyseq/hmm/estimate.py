@@ -92,7 +92,7 @@ def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: st
         raise ValueError(f"the sequences hold no {kind}")
     try:
         return sorted(names)
-    except TypeError:
+    except (TypeError, ValueError):  # NumPy's booleans compare with each element of a tuple
         return names
 
 
