@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import tinyseq as ts
+
 pytest.importorskip("typer", reason="the command line is not installed: pip install 'tinyseq[cli]'")
 pytest.importorskip("safetensors", reason="model files are not installed: pip install 'tinyseq[io]'")
 
@@ -214,10 +216,15 @@ def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
         (("rnn", "--steps", "3", "--depth", "0"), "cross entropy"),
         (("gru", "--view", "folded"), "1 step later"),
         (("trellis", "--semiring", "log"), "sum over all paths"),
+        (("lstm", "--text", "hello", "--title", "Spelling"), "Spelling"),
+        (("gru", "--layers", "2", "--bidirectional", "--last", "--values", "--no-gradients"), "h→"),
+        (("trellis", "--hmm", "m.hmm", "--observations", "b a"), "best path: low"),
     ],
 )
 def test_pages_are_written(tinyseq, tmp_path, words, there):
     pytest.importorskip("pygraphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
+    model = ts.hmm.HMM([0.9, 0.1], [[0.5, 0.5]] * 2, [[0.5, 0.5], [0.1, 0.9]], states=["low", "high"], symbols="ab")
+    model.save(tmp_path / "m.hmm")
     status, out, error = tinyseq("draw", *words, "--out", "page.html")
     assert status == 0, out + error
     page = (tmp_path / "page.html").read_text("utf-8")
@@ -232,6 +239,11 @@ def test_pages_are_written(tinyseq, tmp_path, words, there):
         (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
         (("rnn", "--semiring", "max"), "--semiring says nothing about rnn"),
         (("trellis", "--steps", "3"), "--steps says nothing about trellis"),
+        (("rnn", "--observations", "a b"), "--observations says nothing about rnn"),
+        (("rnn", "--text", "a"), "at least two letters"),
+        (("rnn", "--text", "abc", "--steps", "2"), "cannot both be given"),
+        (("trellis", "--hmm", "m.hmm"), "--hmm needs --observations"),
+        (("trellis", "--no-legend"), "--legend says nothing about trellis"),
         (("trellis", "--semiring", "min"), 'semiring must be "max" or "log"'),
     ],
 )

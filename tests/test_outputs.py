@@ -98,7 +98,7 @@ def tinyseq(folder, monkeypatch):
     typer = pytest.importorskip("typer.testing", reason="the command line is not installed")
     from tinyseq import commands, demo
 
-    for work in ("RNNLM", "WindowLM", "HMMTagger", "_character_loss"):
+    for work in ("RNNLM", "WindowLM", "HMMTagger", "character_loss"):
         monkeypatch.setattr(commands, work, lambda *args, **kwargs: pytest.fail("the work was begun"))
     for work in ("spell_hello", "worked_example"):
         monkeypatch.setattr(demo, work, lambda *args, **kwargs: pytest.fail("the work was begun"))

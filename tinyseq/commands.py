@@ -17,6 +17,7 @@ from rich.console import Console
 import tinyseq as ts
 from tinyseq.data import DataError, conll2003, conllu, plain_text, two_column, word_tag
 from tinyseq.data.readers import Sentence
+from tinyseq.draw import NETWORKS, character_loss, model_and_words
 from tinyseq.io import ModelFileError, check_model_output, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.lm.perplexity import perplexity
@@ -282,58 +283,50 @@ def draw(
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 if not said.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Close a network's modules below this depth.")] = None,
     view: Annotated[str | None, typer.Option(help="Of a network: unrolled, folded or flat.")] = None,
+    text: Annotated[str | None, typer.Option(help="What a network reads and guesses, such as hello.")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers of a network.")] = None,
+    bidirectional: Annotated[bool | None, typer.Option("--bidirectional", help="Read in both directions.")] = None,
+    last: Annotated[bool | None, typer.Option("--last", help="The loss of the last step alone.")] = None,
+    values: Annotated[bool | None, typer.Option("--values", help="Write values on the boxes of a network.")] = None,
+    gradients: Annotated[bool | None, typer.Option("--gradients/--no-gradients", help="Colour by gradients.")] = None,
+    legend: Annotated[bool | None, typer.Option("--legend/--no-legend", help="Explain colours below.")] = None,
+    title: Annotated[str | None, typer.Option(help="A heading above a network.")] = None,
     semiring: Annotated[str | None, typer.Option(help="Of a trellis: max (Viterbi) or log (forward).")] = None,
+    hmm: Annotated[Path | None, typer.Option(help="Of a trellis: a model that HMM.save wrote.")] = None,
+    observations: Annotated[str | None, typer.Option(help="Of a trellis: words with blanks between.")] = None,
 ) -> None:
-    """Draw a recurrent network that reads characters, with its gradients, or the lectures' trellis.
+    """Draw a recurrent network that reads letters, with its gradients, or a trellis, by default the lectures'.
 
     Of a long sequence the first steps and the last are drawn. A page holds all of up to 100 steps, to fold and unfold.
+    For example:  tinyseq draw lstm --text hello --out hello.html
     """
-    from tinyseq.demo import worked_example
-
-    misplaced = {"--semiring": semiring} if what != "trellis" else {"--steps": steps, "--depth": depth, "--view": view}
-    for option, value in misplaced.items():
+    of_networks = {
+        **{"--steps": steps, "--depth": depth, "--view": view, "--text": text, "--layers": layers, "--last": last},
+        **{"--bidirectional": bidirectional, "--values": values, "--gradients": gradients, "--legend": legend},
+        "--title": title,
+    }
+    of_trellises = {"--semiring": semiring, "--hmm": hmm, "--observations": observations}
+    for option, value in (of_networks if what == "trellis" else of_trellises).items():
         if value is not None:
             raise ValueError(f"{option} says nothing about {what}; leave it out")
     check_picture(out, "--out")
     if what == "trellis":
-        hmm, words = worked_example()
-        drawing = ts.viz.trellis(hmm, words, semiring=semiring or "max")  # type: ignore[arg-type]
+        drawing = ts.viz.trellis(*model_and_words(hmm, observations), semiring=semiring or "max")  # type: ignore[arg-type]
     elif what in NETWORKS:
-        count = 4 if steps is None else steps
-        shown = range(count) if out.suffix.lower() == ".html" and count <= 100 else None
-        loss = _character_loss(NETWORKS[what], count)
-        drawing = ts.viz.graph(loss, view or "unrolled", steps=shown, depth=depth, gradients=True)  # type: ignore[arg-type]
+        if text is not None and steps is not None:
+            raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
+        letters = text if text is not None else [("abcd")[t % 4] for t in range((4 if steps is None else steps) + 1)]
+        count = len(letters) - 1
+        loss = character_loss(what, letters, layers or 1, bool(bidirectional), bool(last))
+        drawing = ts.viz.graph(
+            loss, view or "unrolled", range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]
+            gradients=gradients is not False, values=bool(values), title=title or "", legend=legend is not False,
+            inputs=text or (),
+        )  # fmt: skip
     else:
         raise ValueError(f"there is no drawing {what!r}; choose rnn, lstm, gru or trellis")
     drawing.save(out)
     console.print(f"saved {out}")
-
-
-NETWORKS: dict[str, type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]] = {
-    "rnn": ts.nn.RNN,
-    "lstm": ts.nn.LSTM,
-    "gru": ts.nn.GRU,
-}
-
-
-class CharacterNetwork(ts.nn.Module):
-    """Guesses the next of four letters."""
-
-    def __init__(self, layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]) -> None:
-        self.rnn = layer(4, 8)
-        self.out = ts.nn.Linear(8, 4)
-
-    def forward(self, letters: ts.Tensor) -> ts.Tensor:
-        logits: ts.Tensor = self.out(self.rnn(letters)[0])
-        return logits[:, 0]
-
-
-def _character_loss(layer: type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU], steps: int) -> ts.Tensor:
-    """How badly a new network guesses letters that follow each other in a circle."""
-    ts.manual_seed(0)
-    letters = np.arange(steps) % 4
-    logits = CharacterNetwork(layer)(ts.tensor(np.eye(4, dtype="f4")[letters][:, None]))
-    return ts.nn.cross_entropy(logits, (letters + 1) % 4)
 
 
 @app.command()

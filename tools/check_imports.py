@@ -17,7 +17,7 @@ FACADE = "__init__"  # tinyseq/__init__.py, what `import tinyseq` gives: it stan
 
 # The floors of the house, top first. Sides of one floor (the inner sets) do not import each other.
 FLOORS: list[list[set[str]]] = [
-    [{"cli", "commands", "demo", "__main__"}],
+    [{"cli", "commands", "demo", "draw", "__main__"}],
     [{FACADE}],
     [{"viz"}],
     [{"lm", "train", "tagging"}],

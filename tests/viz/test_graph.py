@@ -236,3 +236,40 @@ def test_a_folded_picture_says_of_which_step_its_numbers_are(char_loss):
     assert "the numbers are those of t = 2" in folded
     assert "the numbers are those" not in graph(char_loss(steps=4), view="folded").dot
     assert "the numbers are those" not in graph(char_loss(steps=4), gradients=True).dot
+
+
+def test_a_title_stands_above_a_legend_can_be_left_out_and_inputs_have_their_names(char_loss):
+    loss = char_loss(4)
+    plain = graph(loss).svg()
+    told = graph(loss, title="A network & its <word>", legend=False, inputs="hell").svg()
+    assert "legend_op" in plain
+    assert "legend" not in told
+    assert ">A network &amp; its &lt;word&gt;</text>" in told
+    words = re.findall(r'class="node input">.*?<text[^>]*>([^<]*)</text>', told, re.DOTALL)
+    assert words == list("hell")
+    assert "x₀" in told
+
+
+def test_letters_that_are_looked_up_have_their_names_too():
+    table, h, words = ts.tensor(np.ones((3, 2)), requires_grad=True), ts.zeros(2), "abc"
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(h + table[np.array(t)])
+    assert "E[b]" in graph(h.sum(), names={"E": table}, inputs=words).svg()
+
+
+def test_leaves_have_the_names_that_the_user_gives_them():
+    w, u = (ts.tensor(np.eye(2), requires_grad=True) for _ in range(2))
+    h = ts.ones(2, 1)
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh(w @ h + u @ np.ones((2, 1)))
+    loss = h.sum()
+    svg = graph(loss, names={"W_hh": w, "U": u}).svg()
+    assert re.search(r">W<tspan[^>]*>hh</tspan>", svg)
+    assert ">U</text>" in svg
+    assert "θ" not in svg
+    assert "W_hh" in graph(loss, view="flat", names={"W_hh": w}).dot
+    for wrong in (3.0, h, ts.tensor(1.0, requires_grad=True)):
+        with pytest.raises(ValueError, match=r"names\['W'\] must be a tensor with requires_grad=True"):
+            graph(loss, names={"W": wrong})

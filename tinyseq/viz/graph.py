@@ -1,6 +1,7 @@
 """Drawings of a computation: unrolled by time step, folded, or flat."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Literal, get_args
 
 from tinyseq.arguments import whole
@@ -28,6 +29,11 @@ def graph(
     depth: int | None = None,
     gradients: bool = False,
     values: bool = False,
+    *,
+    title: str = "",
+    legend: bool = True,
+    inputs: Sequence[object] = (),
+    names: Mapping[str, Tensor] | None = None,
 ) -> Drawing:
     """Draw how a tensor was computed.
 
@@ -41,6 +47,11 @@ def graph(
         depth: draw modules as boxes, opened to this depth; deeper ones are closed. By default every op is shown.
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
         values: write the first elements of values on the boxes, where the tape has kept them.
+        title: a heading above the picture.
+        legend: whether to say below the picture what its boxes and colours mean.
+        inputs: what is read at each time step, such as the letters of a word, to stand in place of x₀, x₁, ...
+        names: what to call parameters and other leaves, such as ``{"W": w, "U": u}``. By default their names in their
+            module.
 
     Raises:
         ValueError: the tensor has no graph, or what is asked for is too large to draw; the message says what to do.
@@ -58,22 +69,24 @@ def graph(
     """
     if view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
-    computation = record(loss, gradients)
+    computation = record(loss, gradients, names)
     if view == "flat":
-        return _flat(loss, computation, gradients, values)
+        return _flat(loss, computation, gradients, values, title, names)
     wanted, depth = _wanted(steps), None if depth is None else whole("depth", depth, 0)
 
     def content(found: Record) -> Sheet:
         whole = sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
         return whole if depth is None else closed(whole, depth)
 
+    paint = partial(Painter, values=values, title=title, legend=legend, inputs=inputs)
+
     def tell() -> Told:
-        return _told(loss, content, gradients, values, depth)
+        return _told(_with_gradients(loss, names), content, paint, gradients, depth)
 
     chosen = content(computation)
     if not any(box.column for box in chosen.boxes):  # nothing happens in any time step
-        return _flat(loss, computation, gradients, values)
-    drawing = Painter(chosen, gradients, values, depth or 0).drawing()
+        return _flat(loss, computation, gradients, values, title, names)
+    drawing = paint(chosen, gradients, depth=depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
 
 
@@ -86,28 +99,43 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
     return [*range(whole("steps", steps) - 1), -1]
 
 
-def _flat(loss: Tensor, computation: Record, gradients: bool, values: bool) -> Drawing:
+def _flat(
+    loss: Tensor,
+    computation: Record,
+    gradients: bool,
+    values: bool,
+    title: str,
+    names: Mapping[str, Tensor] | None,
+) -> Drawing:
     drawing = draw_flat(computation, gradients, values)
-    return Drawing(
-        drawing.dot, drawing.title, lambda: (drawing, flat_story(*_with_gradients(loss)).plain()), drawing.svg
-    )
+
+    def tell() -> Told:
+        return drawing, flat_story(*_with_gradients(loss, names)).plain()
+
+    return Drawing(drawing.dot, title or drawing.title, tell, drawing.svg)
 
 
-def _with_gradients(loss: Tensor) -> tuple[Record, Tensor | None]:
+def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:
     """A tensor's computation, and where a backward walk starts: nowhere if the graph is freed, or not of one number."""
     try:
-        return (record(loss, gradients=True), loss) if loss.size == 1 else (record(loss), None)
+        return (record(loss, True, names), loss) if loss.size == 1 else (record(loss, names=names), None)
     except RuntimeError:
-        return record(loss), None
+        return record(loss, names=names), None
 
 
-def _told(loss: Tensor, content: Callable[[Record], Sheet], gradients: bool, values: bool, depth: int | None) -> Told:
+def _told(
+    computation: tuple[Record, Tensor | None],
+    content: Callable[[Record], Sheet],
+    paint: Callable[..., Painter],
+    gradients: bool,
+    depth: int | None,
+) -> Told:
     """The picture of a page, in which modules can be told apart, and its story; a freed graph plays forward only."""
-    found, start = _with_gradients(loss)
+    found, start = computation
     gradients = gradients and start is not None
     shown = content(found)
     levels = max(len(scope_of(shown, box)) for box in shown.boxes)
-    painter = Painter(shown, gradients, values, min(levels, MOST_LEVELS) if depth is None else depth)
+    painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS) if depth is None else depth)
     picture = painter.drawing()
     playback = Playback(shown, painter.wording, start)
     story = Story(

@@ -24,6 +24,7 @@ class Vertex:
         id: its place in the record; every vertex comes after those it was made of.
         op: the op's name; empty for a leaf.
         name: a leaf's name in the model; may be empty.
+        label: what a user calls a leaf in this drawing; may be empty.
         family: what sort of op it is (``"elementwise"``, ...), as the op's declaration has it.
         step: the time step it was recorded in; None outside of loops.
         scope: the modules it was recorded in, outermost first.
@@ -43,6 +44,7 @@ class Vertex:
     dtype: Any = None
     parents: tuple[Source | None, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
 
     @property
     def is_leaf(self) -> bool:
@@ -70,15 +72,16 @@ class Record:
     gradients: Mapping[Source, Array] = field(default_factory=dict)
 
 
-def record(result: Tensor, gradients: bool = False) -> Record:
+def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] | None = None) -> Record:
     """The computation of a tensor.
 
     Args:
         result: what was computed.
         gradients: also carry the gradient back; then the result must be a single number. No ``.grad`` is touched.
+        names: what to call leaves.
 
     Raises:
-        ValueError: the tensor has no graph.
+        ValueError: the tensor has no graph, or what is named is no leaf of it.
         RuntimeError: gradients are asked for, but an earlier backward pass has freed the graph.
 
     Example:
@@ -89,8 +92,9 @@ def record(result: Tensor, gradients: bool = False) -> Record:
     """
     ids = numbered(result)
     values, constants = _kept_values(ids)
+    labels = _labels(names or {}, ids)
     return Record(
-        tuple(_vertex(item, ids) for item in ids),
+        tuple(_vertex(item, ids, labels) for item in ids),
         values | {_source(as_node(result), ids): result._array},
         constants,
         _gradients(result, ids) if gradients else {},
@@ -118,9 +122,23 @@ def _source(parent: Leaf | Node | Output, ids: Mapping[Leaf | Node, int]) -> Sou
     return ids[owner(parent)], parent.index if isinstance(parent, Output) else 0
 
 
-def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int]) -> Vertex:
+def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:
+    labels: dict[Leaf | Node, str] = {}
+    for name, tensor in names.items():
+        node = tensor.node if isinstance(tensor, Tensor) else None
+        if not isinstance(node, Leaf) or node not in ids:
+            raise ValueError(
+                f"names[{name!r}] must be a tensor with requires_grad=True from which the result was computed, got "
+                f"{type(tensor).__name__ if not isinstance(tensor, Tensor) else 'another tensor'}"
+            )
+        labels[node] = name
+    return labels
+
+
+def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[Leaf | Node, str]) -> Vertex:
     if isinstance(item, Leaf):
-        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype)
+        label = labels.get(item, "")
+        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
     op = item.op
     return Vertex(
         ids[item],

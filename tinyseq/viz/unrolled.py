@@ -1,5 +1,6 @@
 """Paints a sheet: boxes, wires, columns and a legend."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.viz.boxes import Arrow, Box, Sheet
@@ -70,19 +71,33 @@ class Painter:
         gradients: colour boxes by the norm of their gradient, which the record must hold.
         values: write values on boxes.
         depth: draw frames around modules to this depth.
+        title: a heading above the picture.
+        legend: whether to say below it what boxes and colours mean.
+        inputs: what is read at each time step.
 
     Raises:
         ValueError: too many boxes for anyone to look at, and for Graphviz to draw in reasonable time.
     """
 
-    def __init__(self, content: Sheet, gradients: bool = False, values: bool = False, depth: int = 0) -> None:
+    def __init__(
+        self,
+        content: Sheet,
+        gradients: bool = False,
+        values: bool = False,
+        depth: int = 0,
+        *,
+        title: str = "",
+        legend: bool = True,
+        inputs: Sequence[object] = (),
+    ) -> None:
         if len(content.boxes) > MOST_BOXES:
             raise ValueError(
                 f"this drawing would have {len(content.boxes):,} boxes; at most {MOST_BOXES:,} are drawn. Choose fewer "
                 'time steps (steps=[0, 1, 2, -1]), close modules (depth=1), or fold the loop (view="folded")'
             )
         self.sheet = content
-        self.wording = Wording(content, values)
+        self.title, self.legend = title, legend
+        self.wording = Wording(content, values, inputs)
         norms = {box: self.wording.values.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
@@ -103,7 +118,8 @@ class Painter:
     def drawing(self) -> Drawing:
         """The finished picture."""
         steps = sum(map(len, self.sheet.plan.steps))
-        self.canvas = Canvas(f"{steps} time step{'s' * (steps > 1)}, {'folded' if self.sheet.folded else 'unrolled'}")
+        way = "folded" if self.sheet.folded else "unrolled"
+        self.canvas = Canvas(self.title or f"{steps} time step{'s' * (steps > 1)}, {way}")
         for column, (low, high) in self.layout.frames.items():
             boxes = [box for box in self.sheet.boxes if box.column == column]
             if column.kind != "step":
@@ -126,7 +142,7 @@ class Painter:
         words = self.words_on_arrows()
         for arrow in self.sheet.arrows:
             self._connect(arrow, *words.get(arrow, ([], self.layout.curves[arrow][0])))
-        self._legend()
+        self._surround()
         return self.canvas.drawing()
 
     def _is_sign(self, box: Box) -> bool:
@@ -201,6 +217,8 @@ class Painter:
             return None
         if arrow.part:
             return self._note_on_part(arrow, start, end)
+        if arrow not in self.layout.climbs:  # from side to side, there is no room for words
+            return None
         shape = self.wording.new_shape(arrow)
         told = (arrow.tail.column, start.y, shape)
         if not shape or told in self.labelled:
@@ -260,13 +278,19 @@ class Painter:
         self.told_at.append(y)
         return Point(max(point.x for wire in wires for point in wire) + label_size(label)[0] / 2 + 4, y)
 
-    def _legend(self) -> None:
-        """What boxes and colours mean, below the picture."""
+    def _surround(self) -> None:
+        """What boxes and colours mean, below the picture; and the title above it."""
         boxes = [(place, self.layout.sizes[box]) for box, place in self.layout.places.items()]
         frames = self.layout.frames.values()
         left = min(place.x - width / 2 for place, (width, _) in boxes)
         bottom = min([place.y - height / 2 for place, (_, height) in boxes] + [low.y for low, _ in frames])
         right = max([place.x + width / 2 for place, (width, _) in boxes] + [high.x for _, high in frames])
+        if self.title:
+            top = max([place.y + height / 2 for place, (_, height) in boxes] + [high.y for _, high in frames])
+            heading = Text(clean(self.title, limit=120), 14, bold=True)
+            self.canvas.text_from("title", Point(left, top + 26), heading)
+        if not self.legend:
+            return
         kinds = {box.kind for box in self.sheet.boxes}
         draw_legend(self.canvas, Point(left, bottom - 26), right, kinds, self.wording.dtype, self.scale)
 

@@ -36,13 +36,15 @@ class Wording:
     Args:
         sheet: the drawing's content.
         values: also write values, as far as the tape has kept them.
+        inputs: what is read at each time step.
     """
 
-    def __init__(self, sheet: Sheet, values: bool = False) -> None:
+    def __init__(self, sheet: Sheet, values: bool = False, inputs: Sequence[object] = ()) -> None:
         self.sheet = sheet
         self.record = sheet.record
         self.vertices = sheet.record.vertices
         self.with_values = values
+        self.words = [clean(word, limit=16) or "␣" for word in inputs]
         self.values = Values(sheet)
         dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
         self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
@@ -91,6 +93,9 @@ class Wording:
             return self._parameter(box)
         if box.kind in {"input", "initial"}:
             lines = [Text(self.symbol(box), bold=True, formula=True)]
+            word = self._word(box)
+            if word and box.kind == "input" and self.inputs[box.slot] == "x":
+                lines = [Text(word, bold=True), small(self.symbol(box))]
             shape = shape_text(self.values.shape(box)) if box.kind == "input" else ""
             value = value_text(self.values.value(box)) if self.with_values and box.kind == "input" else ""
             return [*lines, *(small(text) for text in (shape, value) if text)]
@@ -134,6 +139,11 @@ class Wording:
         if box.kind != "initial":
             return names
         return names + (" = 0" if self._is_zero(box) else "")
+
+    def _word(self, box: Box) -> str:
+        """What is read at a box's time step, as the user has named it."""
+        step = box.column.step if box.column and box.column.kind == "step" and not self.sheet.folded else -1
+        return self.words[step] if 0 <= step < len(self.words) else ""
 
     def _is_zero(self, box: Box) -> bool:
         known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
@@ -197,6 +207,8 @@ class Wording:
         if first.op == "getitem" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
+            if self._word(box):
+                return f"{weights[0]}[{self._word(box)}]"
             return f"{weights[0]}[{letter}{step}]"
         if last.op == "add" and len(ops) > 1:
             return "sum"
@@ -321,11 +333,13 @@ def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
 
 def leaf_name(leaf: Vertex) -> str:
     """A leaf's name in the model; its number in the computation if it has none."""
-    return clean(leaf.name, limit=40) if leaf.name else f"leaf {leaf.id}"
+    return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
 
 
 def short_name(leaf: Vertex) -> str:
     """A leaf as the lectures would write it: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
+    if leaf.label:
+        return clean(leaf.label, limit=20)
     if not leaf.name:
         return f"θ{subscript(leaf.id)}"
     *modules, last = leaf.name.split(".")
