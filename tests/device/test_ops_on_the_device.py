@@ -1,5 +1,6 @@
 """Every op and every function made of ops gives on the device what it gives on the host, values and gradients."""
 
+import device_stand_in
 import numpy as np
 import pytest
 from composite_cases import MORE
@@ -19,7 +20,23 @@ ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.op
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_op_gives_the_same_on_the_device(cupy, op, data):
+    if op.name in ("eigh", "svd") and cupy is not device_stand_in.LIBRARY:
+        pytest.skip("another LAPACK chooses other signs of the vectors")
     check_library(op, data.draw(calls_of(op)), namespace_of(cupy.asarray([0.0])))
+
+
+def test_factors_are_right_whatever_the_signs_of_their_vectors(cupy):
+    a = np.random.default_rng(0).normal(size=(2, 4, 4))
+    found = []
+    for make in (lambda x: x, cupy.asarray):
+        x, weight = ts.tensor(make(a), requires_grad=True), ts.tensor(make(np.arange(4.0)))
+        values, vectors = ts.eigh(x + ts.swapaxes(x, -1, -2))
+        u, s, vh = ts.svd(x)
+        np.testing.assert_allclose(((u * s[:, None, :]) @ vh).numpy(), a, atol=1e-12)
+        projected = (vectors * weight) @ ts.swapaxes(vectors, -1, -2) + (u * weight) @ ts.swapaxes(u, -1, -2)
+        (ts.square(projected + values[:, None, :]).sum() + ts.square(vh * ts.log(s)[:, :, None]).sum()).backward()
+        found.append(x.grad.numpy())
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", MORE, ids=lambda case: case.name)
