@@ -193,6 +193,8 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "AddK": [lambda: ts.hmm.AddK(0.5)],
     "Categorical": [lambda: ts.hmm.Categorical(np.array([[0.5, 0.5]]), symbols="ab", unknown="b")],
     "Gaussian": [lambda: ts.hmm.Gaussian([[0.0, 1.0]], [[1.0, 1.0]]), lambda: ts.hmm.Gaussian([[0.0]], [[[1.0]]])],
+    "Given": [lambda: ts.hmm.emissions.Given(2)],
+    "Rows": [lambda: ts.hmm.emissions.Rows(np.arange(3), [2, 1])],
     "Decoding": [lambda: hmm().viterbi("ab")],
     "MarginalDecoding": [lambda: hmm().posterior_decode("ab")],
     "Drawn": [lambda: hmm().sample(3, np.random.default_rng(0))],

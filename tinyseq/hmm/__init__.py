@@ -3,10 +3,9 @@
 from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
 from tinyseq.hmm.em import Fitted, show
-from tinyseq.hmm.emissions import Categorical
+from tinyseq.hmm.emissions import Categorical, Density, Gaussian
 from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
-from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.results import Decoding, Drawn, ImpossibleSequenceError, MarginalDecoding, Posterior
 
@@ -15,6 +14,7 @@ __all__ = [
     "AddK",
     "Categorical",
     "Decoding",
+    "Density",
     "Drawn",
     "Fitted",
     "Gaussian",

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tinyseq import io
-from tinyseq.hmm.emissions import Categorical, Emission, Given
-from tinyseq.hmm.gaussian import FLOOR, Gaussian
+from tinyseq.hmm.emissions import FLOOR, Categorical, Gaussian, kinds
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.probabilities import plain
 
@@ -28,20 +27,9 @@ def save(model: "HMM", path: str | Path) -> None:
     if end is not None:
         state["end"] = plain(end.given)
     metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "logs": logs}
-    metadata["emission"] = type(model.emissions).__name__
-    metadata["states"] = _written(model.states)
-    emission = model.emissions
-    if isinstance(emission, Categorical):
-        state["emission"] = plain(emission.logs if logs else emission.probabilities)
-        metadata["symbols"] = _written(emission.symbols)
-        metadata["unknown"] = io.written_name(emission.unknown)
-    elif isinstance(emission, Gaussian):
-        state |= {"means": plain(emission.means), "covariances": plain(emission.covariances)}
-        metadata["floor"] = emission.floor
-    elif not isinstance(emission, Given):
-        raise TypeError(
-            f"a {type(emission).__name__} cannot be saved; only tables, Gaussian, and models without one can"
-        )
+    arrays, settings = model.emissions.saved()
+    state |= {f"emission.{name}": values for name, values in arrays.items()}
+    metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": settings}
     io.save(state, path, metadata)
 
 
@@ -53,15 +41,12 @@ def load(kind: type[Model], path: str | Path) -> Model:
         if order < 2:
             raise ValueError(f"its order is {order}, but must be at least 2")
         initial = tuple(state[f"initial.{i}"] for i in range(order - 1))
+        named = metadata["emission"]
+        if named not in kinds():
+            raise ValueError(f"there are no emissions of the kind {named!r}; if it is your own, import it first")
+        arrays = {name.removeprefix("emission."): array for name, array in state.items() if name[:9] == "emission."}
+        emission = kinds()[named].restored(arrays, metadata["settings"])
         names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
-        emission: Emission | Any = None
-        if metadata["emission"] == "Gaussian":
-            emission = Gaussian(state["means"], state["covariances"], float(metadata["floor"]))
-        elif metadata["emission"] == "Categorical":
-            emission = state["emission"]
-            names |= {"symbols": _names(metadata["symbols"]), "unknown": io.read_name(metadata["unknown"])}
-        elif metadata["emission"] != "Given":
-            raise ValueError(f"there are no emissions of the kind {metadata['emission']!r}")
         make = kind.from_logs if metadata.get("logs") else kind
         return make(initial, state["transition"], emission, **names)
     except (KeyError, TypeError, ValueError, OverflowError) as error:

@@ -162,7 +162,10 @@ def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str
     first = shares(counts[0], initial[0]) if "initial" in learn else initial[0]
     rest = (settled("initial", c, t) for c, t in zip(counts[1:], initial[1:], strict=True))
     transition = settled("transition", uses, transition)
-    emission = model.emissions.learned(rows.data, expected.states) if "emission" in learn else model.emissions
+    arrays = None if "emission" in learn else learn & frozenset(model.emissions.arrays)
+    emission = model.emissions
+    if arrays is None or arrays:
+        emission = emission.learned(rows.data, expected.states, arrays)
     return model.replaced((first, *rest), transition, emission, end)
 
 

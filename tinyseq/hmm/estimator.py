@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.em import Fitted, shuffled
+from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.estimate import Smoothing
-from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.reading import Reading
 

@@ -128,7 +128,8 @@ class HMM(Questions):
             restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
                 half of them goes on each time, twice as far, and the last one to its end.
             rng: where their randomness comes from; a fresh generator by default.
-            learn: what is learned, a name or several; the rest stays as it is.
+            learn: what is learned, a name or several; the rest stays as it is. Arrays of the emission model have names
+                of their own, such as ``"means"``.
             callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
 
         Returns:
@@ -147,9 +148,10 @@ class HMM(Questions):
             (True, True)
         """
         learn = {learn} if isinstance(learn, str) else set(learn)
-        unknown = learn - {"initial", "transition", "emission", "end"}
+        known = ("initial", "transition", "emission", "end", *self.emissions.arrays)
+        unknown = learn - set(known)
         if unknown:
-            raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name initial, transition, emission, end")
+            raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name {', '.join(known)}")
         asked = Reading(self, sequences, states)
         if not len(asked.rows.data):
             raise ValueError("sequences hold no observation to learn from")

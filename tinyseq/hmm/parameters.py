@@ -87,6 +87,8 @@ class Parameters:
         elif not isinstance(emission, Emission):
             _check_scores("emission", emission)
             emission = Categorical(emission, symbols, unknown, in_logs=True)
+        elif isinstance(emission, Categorical):
+            _check_scores("emission", emission.logs)
         model = cls.__new__(cls)
         model._keep(tables, transition, emission, end, states, in_logs=True)
         for i, table in enumerate(tables):

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.chain import messages
 from tinyseq.hmm.emissions import Given
-from tinyseq.hmm.gaussian import Gaussian
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.semirings import LOG, MAX
@@ -134,7 +133,7 @@ def lattice(
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     filled = _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
-    return filled._replace(density=isinstance(hmm.emissions, Gaussian))
+    return filled._replace(density=hmm.emissions.density)
 
 
 def _check_size(steps: int, rows: int) -> None:

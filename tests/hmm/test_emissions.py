@@ -1,0 +1,238 @@
+"""Every class of emissions, found at run time: what it declares is true, and what follows from it works."""
+
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+from hmm.enumeration import Scores, log_sum, paths
+from hmm.families import CASES, Exponential, observations
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.hmm import HMM, Density, Gaussian
+from tinyseq.hmm.emissions import Given, kinds
+from tinyseq.io import ModelFileError
+
+DENSITIES = [name for name, case in CASES.items() if isinstance(case.make(np.random.default_rng(0)), Density)]
+seeds = st.integers(0, 2**32 - 1)
+
+
+def drawn(name, seed, count=7):
+    rng = np.random.default_rng(seed)
+    model = CASES[name].make(rng)
+    return rng, model, observations(model, rng, count)
+
+
+def with_chain(model, rng):
+    rows = rng.dirichlet(np.ones(3), 4)
+    return HMM(rows[0], rows[1:], model)
+
+
+def scored(model, x):
+    return model.scores(x).logs(np.arange(len(x))).T
+
+
+def test_every_class_has_a_case():
+    concrete = {name.rsplit(".", 1)[-1] for name, kind in kinds().items() if not inspect.isabstract(kind)}
+    ours = {name for name, kind in kinds().items() if kind.__module__.startswith("tinyseq.")}
+    assert concrete & ours <= {name.split()[0] for name in CASES}
+    assert "Gaussian" in ours
+
+
+@pytest.mark.parametrize("name", [name for name in DENSITIES if CASES[name].oracle])
+@given(seed=seeds)
+def test_log_densities_are_those_of_scipy(name, seed):
+    pytest.importorskip("scipy")
+    _, model, x = drawn(name, seed)
+    np.testing.assert_allclose(scored(model, x), CASES[name].oracle(model, x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in DENSITIES if CASES[name].outcomes])
+@given(seed=seeds)
+def test_densities_sum_to_one(name, seed):
+    _, model, _ = drawn(name, seed)
+    if CASES[name].outcomes == "counts":
+        total = np.exp(scored(model, np.arange(2000.0)[:, None])).sum(axis=0)
+    else:  # the trapezoid rule in log x, or in sinh x, where tails are long
+        u = np.linspace(-40, 40, 400_001)
+        at, slope = (np.exp(u), np.exp(u)) if CASES[name].outcomes == "positive" else (np.sinh(u), np.cosh(u))
+        total = (np.exp(scored(model, at[:, None])) * slope[:, None]).sum(axis=0) * (u[1] - u[0])
+    np.testing.assert_allclose(total, 1, rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+@given(seed=seeds)
+def test_the_likelihood_is_the_sum_over_all_paths(name, seed):
+    rng, model, x = drawn(name, seed, count=4)
+    hmm = with_chain(model, rng)
+    scores = scored(model, hmm.emissions.read([x]).data)
+    found = paths(Scores((np.log(hmm.initial),), np.log(hmm.transition), scores, None))
+    assert hmm.log_likelihood(x) == pytest.approx(log_sum(found.values()), rel=1e-10, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+@given(seed=seeds)
+def test_baum_welch_never_falls(name, seed):
+    """From any start, with observations missing, whatever is learned."""
+    rng, truth, x = drawn(name, seed, count=25)
+    start = truth if rng.random() < 0.3 else CASES[name].make(rng)
+    if not isinstance(truth, Given):
+        x = [None if rng.random() < 0.15 else datum for datum in x]
+    names = ["initial", "transition", "emission", *start.arrays]
+    learn = {part for part in names if rng.random() < 0.6} - ({"emission"} if rng.random() < 0.5 else set())
+    fitted = with_chain(start, rng).fit_em([x[:9], x[9:10], x[10:]], max_steps=6, tolerance=-np.inf, learn=learn)
+    curve = np.array(fitted.log_likelihoods)
+    assert len(curve) == 7
+    assert (np.diff(curve) >= -1e-9 * np.abs(curve).max()).all(), curve
+    if "emission" not in learn:
+        for part in set(start.arrays) - learn:
+            np.testing.assert_array_equal(getattr(fitted.model.emissions, part), getattr(start, part))
+
+
+@pytest.mark.parametrize("name", [name for name in DENSITIES if CASES[name].closed])
+@given(seed=seeds)
+def test_a_weighted_fit_is_a_maximum(name, seed):
+    """No array moved a little makes the weighted log density larger."""
+    rng, model, x = drawn(name, seed, count=30)
+    weights = rng.dirichlet(np.ones(3), 30)
+    best = model.learned(x, weights)
+    top = (weights * scored(best, x)).sum()
+    for part in best.arrays:
+        values = getattr(best, part)
+        for _ in range(4):
+            moved = values + 1e-4 * np.abs(values) * rng.choice([-1, 1], values.shape)
+            if values.ndim > 1 and values.shape[-1] == values.shape[-2]:
+                moved = (moved + np.swapaxes(moved, -1, -2)) / 2
+            try:
+                other = best.replaced(**{part: moved})
+            except ValueError:  # rows of probabilities that no longer sum to one
+                continue
+            assert (weights * scored(other, x)).sum() <= top + 1e-9 * abs(top)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_a_fit_to_many_draws_finds_where_they_come_from(name):
+    rng, model, _ = drawn(name, 3)
+    states = np.repeat(np.arange(3), 40_000)
+    x = model.sample(states, rng)
+    found, weights = model, np.eye(3)[states]
+    for _ in range(1 if CASES[name].closed else 40):
+        found = found.learned(x, weights)
+    for part in model.arrays:
+        np.testing.assert_allclose(getattr(found, part), getattr(model, part), rtol=0.12, atol=0.06)
+    assert (weights * scored(found, x)).sum() >= (weights * scored(model, x)).sum()
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+@given(seed=seeds)
+def test_a_state_that_is_never_used_stays(name, seed):
+    rng, model, x = drawn(name, seed, count=12)
+    weights = rng.dirichlet(np.ones(3), 12)
+    weights[:, 1] = 0
+    found = model.learned(x, weights)
+    for part in set(model.arrays) - set(model.shared):
+        np.testing.assert_array_equal(getattr(found, part)[1], getattr(model, part)[1])
+    assert np.isfinite(scored(found, x)[:, [0, 2]]).all()
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_missing_observations_say_nothing(name):
+    rng, model, x = drawn(name, 5)
+    holes = np.insert(x, [2, 5], np.nan, axis=0)
+    assert (scored(model, holes)[[2, 6]] == 0).all()
+    np.testing.assert_array_equal(np.delete(scored(model, holes), [2, 6], axis=0), scored(model, x))
+    weights = rng.dirichlet(np.ones(3), len(holes))
+    seen = model.learned(x, np.delete(weights, [2, 6], axis=0))
+    for part in model.arrays:
+        np.testing.assert_allclose(getattr(model.learned(holes, weights), part), getattr(seen, part), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_gradients_reach_every_array(name):
+    """Also with missing observations, which take no part."""
+    rng, model, x = drawn(name, 6)
+    chain, x = with_chain(model, rng), np.insert(x, 2, np.nan, axis=0)
+    for part in model.arrays:
+        values = np.array(getattr(model, part))
+        leaf = ts.tensor(values, requires_grad=True)
+        value = HMM(chain.initial, chain.transition, model.replaced(**{part: leaf})).log_likelihood(x)
+        found = ts.grad(value, leaf).numpy()
+        direction = rng.normal(size=values.shape)
+        if part == "covariances" and values.ndim > 1 and values.shape[-1] == values.shape[-2]:
+            direction = direction + np.swapaxes(direction, -1, -2)
+        if values.ndim > 1 and np.allclose(values.sum(axis=-1), 1):
+            direction -= direction.mean(axis=-1, keepdims=True)
+        ends = [
+            HMM(chain.initial, chain.transition, model.replaced(**{part: values + step * direction})).log_likelihood(x)
+            for step in (1e-5, -1e-5)
+        ]
+        assert (found * direction).sum() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-7), part
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_a_model_comes_back_from_its_file(name, tmp_path):
+    rng, model, x = drawn(name, 7)
+    hmm = with_chain(model, rng)
+    hmm.save(tmp_path / "a.hmm")
+    back = HMM.load(tmp_path / "a.hmm")
+    assert type(back.emissions) is type(model)
+    assert back.log_likelihood(x) == hmm.log_likelihood(x) == pickle.loads(pickle.dumps(hmm)).log_likelihood(x)
+    for part in model.settings:
+        assert getattr(back.emissions, part) == getattr(model, part)
+
+
+@pytest.mark.parametrize("name", list(CASES))
+def test_other_starts_are_models_of_the_kind(name):
+    rng, model, x = drawn(name, 8, count=40)
+    data = model.read([x]).data
+    starts = [model.shuffled(data, rng), *([model.kmeans(x, rng)] if isinstance(model, Density) else [])]
+    for start in starts:
+        assert type(start) is type(model)
+        assert np.isfinite(with_chain(start, rng).log_likelihood(x))
+
+
+def test_kmeans_puts_states_where_the_observations_are():
+    rng = np.random.default_rng(0)
+    x = np.concatenate([rng.normal(mean, 0.1, 50) for mean in (-3e5, 0.0, 2e5)])
+    start = Gaussian(np.zeros(3), np.ones(3)).kmeans(x, rng)
+    np.testing.assert_allclose(np.sort(start.means[:, 0]), [-3e5, 0, 2e5], atol=0.1)
+
+
+def test_what_a_family_of_ones_own_gets_wrong_is_said():
+    class Flat(Exponential):
+        def log_density(self, x):
+            return np.zeros(len(x))
+
+    class Broken(Exponential):
+        def log_density(self, x):
+            return np.full((len(x), 2), np.nan)
+
+    rows = [[0.5, 0.5]] * 2
+    with pytest.raises(ValueError, match=r"Flat.log_density must give one column for each of 2 states, \(rows, 2\)"):
+        HMM(rows[0], rows, Flat([1.0, 2.0])).log_likelihood([1.0])
+    with pytest.raises(ValueError, match=r"Broken gives \[1.\] the log density nan in state 0"):
+        HMM(rows[0], rows, Broken([1.0, 2.0])).log_likelihood([1.0])
+    with pytest.raises(ValueError, match=r"sequence 0, position 1: \[-1.\] must be positive, or NaN"):
+        HMM(rows[0], rows, Exponential([1.0, 2.0])).log_likelihood([1.0, -1.0])
+    with pytest.raises(ValueError, match=r"rates\[1\] is nan, but must be finite"):
+        Exponential([1.0, np.nan])
+
+
+def test_a_file_of_unknown_emissions_is_refused(tmp_path):
+    class Passing(Exponential):
+        pass
+
+    HMM([1.0], [[1.0]], Passing([1.0])).save(tmp_path / "a.hmm")
+    Passing.__module__ = "elsewhere"
+    with pytest.raises(ModelFileError, match=r"no emissions of the kind .*Passing'; if it is your own, import it"):
+        HMM.load(tmp_path / "a.hmm")
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("spherical", (2, 2)), ("tied", (2, 2, 2)), ("diag", (2,)), ("full", (2, 2)), ("other", (2,))]
+)
+def test_covariances_of_another_kind_are_refused(kind, shape):
+    with pytest.raises(ValueError, match="covariance_type must be one of" if kind == "other" else "must have shape"):
+        Gaussian(np.zeros((2, 2)), np.ones(shape), covariance_type=kind)

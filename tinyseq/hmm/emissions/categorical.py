@@ -1,0 +1,164 @@
+"""Discrete symbols."""
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq import io
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions.draws import draw, redrawn, shares
+from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.labels import Labels
+from tinyseq.hmm.probabilities import Probabilities, plain
+from tinyseq.hmm.tables import Lookup, Scores, Table
+
+
+class Categorical(Emission):
+    """Discrete symbols: P(symbol | state).
+
+    An observation None is missing: it says nothing, every state scores it with probability one.
+
+    Args:
+        table: (K, V), probabilities, as an array or as a tensor for gradients.
+        symbols: V names; ids 0..V - 1 by default.
+        unknown: the symbol that stands for every name that is not among ``symbols``; by default such a name is an
+            error.
+        in_logs: whether the table holds the logs.
+
+    Raises:
+        ValueError: for names that do not fit the table.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> coin = Categorical(np.array([[0.5, 0.5], [0.9, 0.1]]), symbols="HT")
+        >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], coin).viterbi(["H", "H", None, "H"]).path.tolist()
+        [1, 1, 1, 1]
+    """
+
+    def __init__(
+        self,
+        table: Any,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+        in_logs: bool = False,
+    ) -> None:
+        self._both = Probabilities(table, in_logs)
+        self.states, size = table.shape
+        self.symbols = Labels(symbols, size, "symbol")
+        if unknown is not None and unknown not in self.symbols:
+            raise ValueError(f"unknown={unknown!r} is not among the symbols")
+        self.unknown = io.kept_name(unknown, "symbol's name")
+        self._fixed = None if self._both.changes else self._by_symbol()
+
+    @property
+    def probabilities(self) -> Any:
+        """P(symbol | state), (K, V)."""
+        return self._both.values
+
+    @property
+    def logs(self) -> Any:
+        """Their logs."""
+        return self._both.logs
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """See `Emission`."""
+        return (self._both.given,)
+
+    def saved(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """See `Emission`. The table is saved as it was given, so that it comes back to the last bit."""
+        names = [io.written_name(name) for name in self.symbols] if self.symbols.named else None
+        settings = {"symbols": names, "unknown": io.written_name(self.unknown), "in_logs": self._both.in_logs}
+        return {"emission": plain(self._both.given)}, settings
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> Self:
+        """See `Emission`."""
+        names = settings["symbols"]
+        symbols = names if names is None else [io.read_name(name) for name in names]
+        return cls(arrays["emission"], symbols, io.read_name(settings["unknown"]), settings["in_logs"])
+
+    def _by_symbol(self) -> Table:
+        """The scores of every symbol. None, the missing observation, is one more, with probability one everywhere."""
+        scores = plain(self.logs)
+        return Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one sequence: its elements are symbols, not sequences."""
+        if isinstance(x, np.ndarray):
+            return x.ndim == 1 and not (len(x) and isinstance(x[0], list | tuple | np.ndarray))
+        if isinstance(x, str) or not len(x):
+            return True
+        if self.symbols.letters and all(isinstance(item, str) for item in x):
+            words = any(len(item) != 1 for item in x)  # over an alphabet; each word is a sequence
+            if words and self.unknown is not None:  # else they are words that are not known
+                words = all(letter in self.symbols for item in x for letter in item)
+            return not words
+        return x[0] in self.symbols or not isinstance(x[0], list | tuple | np.ndarray)
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """Names or ids become ids; None becomes V.
+
+        Raises:
+            ValueError: for a symbol that the model does not know, with sequence and position.
+        """
+        lengths = [len(sequence) for sequence in sequences]
+        together = np.concatenate(sequences) if set(map(type, sequences)) == {np.ndarray} else None
+        if together is not None and together.dtype.kind in "iu":
+            in_range = not together.size or (together.min() >= 0 and together.max() < len(self.symbols))
+            if in_range and not self.symbols.numeric:
+                return Rows(together.astype(np.intp, copy=False), lengths)
+        missing = len(self.symbols)
+        unknown = None if self.unknown is None else int(self.symbols.ids([self.unknown])[0])
+        parts = [np.zeros(0, dtype=np.intp)]
+        for i, sequence in enumerate(sequences):
+            try:
+                parts.append(self.symbols.ids(sequence, missing, unknown))
+            except ValueError as error:
+                raise ValueError(f"sequence {i}, {error}") from None
+        return Rows(np.concatenate(parts), lengths)
+
+    def scores(self, data: Array) -> Scores:
+        """See `Emission`."""
+        return Lookup(self._fixed or self._by_symbol(), data)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        missing = data == len(self.symbols)
+        rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.logs), np.where(missing, 0, data))
+        scores: Tensor = FUNCTIONS["where"](missing[..., None], 0.0, rows) if missing.any() else rows
+        return scores
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """See `Emission`."""
+        ids = draw(plain(self.probabilities)[states], rng)
+        return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return "a missing observation" if datum == len(self.symbols) else repr(self.symbols[int(datum)])
+
+    def both(self, data: Array, other: Array) -> Array:
+        """See `Emission`."""
+        missing = len(self.symbols)
+        clash = np.flatnonzero((data != other) & (data != missing) & (other != missing))
+        if len(clash):
+            t = int(clash[0])
+            raise ValueError(f"position {t}: cannot be {self.describe(data[t])} and {self.describe(other[t])} at once")
+        return np.where(data == missing, other, data)
+
+    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
+        """Each state's share of the expected counts of its symbols; a state that is never used stays as it is."""
+        size = len(self.symbols) + 1  # the last is the missing observation
+        counts = np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
+        return self._with(shares(counts, plain(self.probabilities)))
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
+        """Random probabilities where there are any now."""
+        return self._with(redrawn(plain(self.probabilities), rng))
+
+    def _with(self, probabilities: Array) -> Self:
+        return type(self)(probabilities, self.symbols if self.symbols.named else None, self.unknown)

@@ -1,0 +1,265 @@
+"""Emissions of numbers and vectors: all that a family need not say itself."""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.emissions.groups import kmeans
+from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.tables import Dense, Scores
+
+CHUNK = 2048  # rows whose densities are computed at a time, so that what comes in between stays in the cache
+
+
+class Density(Emission):
+    """Emissions that are numbers or vectors of them, declared by a log density, a draw and a weighted fit.
+
+    A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation.
+
+    A family of one's own is a subclass that names in ``arrays`` the arrays that it is made of, which are attributes and
+    arguments of its constructor, and in ``settings`` its other arguments. It says ``log_density``, ``draw`` and
+    ``fitted``, and has everything else: learning, gradients, decoding, sampling, missing observations, files.
+
+    Args:
+        states: K.
+        size: D.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, Density
+        >>> class Exponential(Density):
+        ...     arrays = ("rates",)
+        ...
+        ...     def __init__(self, rates):
+        ...         self.rates = self.taken("rates", rates)
+        ...         super().__init__(states=len(self.rates))
+        ...
+        ...     def log_density(self, x):  # (rows, D) -> (rows, K)
+        ...         return np.log(self.rates) - self.rates * x
+        ...
+        ...     def draw(self, states, rng):
+        ...         return rng.exponential(1 / self.rates[states])[:, None]
+        ...
+        ...     def fitted(self, x, weights, learn):
+        ...         return {"rates": weights.sum(axis=0) / (weights.T @ x)[:, 0]}
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Exponential([0.1, 10.0]))
+        >>> hmm.viterbi([9.0, 12.0, None, 0.1, 0.2]).path.tolist()
+        [0, 0, 0, 1, 1]
+        >>> hmm.fit_em([9.0, 12.0, 7.0, 0.1, 0.2, 0.05]).model.emissions.rates.round(2)
+        array([0.11, 8.57])
+    """
+
+    density = True
+    shared: tuple[str, ...] = ()  # arrays that have no entry for each state
+    support: ClassVar[str] = "finite"  # what an observation must be, in words
+
+    def __init__(self, states: int, size: int = 1) -> None:
+        self.states = int(states)
+        self.size = int(size)
+
+    # -- what a family says --------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def log_density(self, x: Array) -> Any:
+        """Log densities (rows, K) of observations (rows, D), none of them missing.
+
+        Parameters may be tensors: written with operators and NumPy's functions, gradients reach them.
+        """
+
+    @abstractmethod
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """One observation for each state, (rows, D)."""
+
+    @abstractmethod
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> Mapping[str, Array]:
+        """The arrays that make the weighted log density of the observations largest, or at least larger.
+
+        Args:
+            x: (rows, D), none of them missing.
+            weights: (rows, K).
+            learn: which arrays are wanted; the others stay as they are.
+        """
+
+    def possible(self, x: Array) -> Array:
+        """Which observations (rows, D) are in the support, (rows,); by default all that are finite."""
+        found: Array = np.isfinite(x).all(axis=1)
+        return found
+
+    # -- what follows --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def taken(name: str, values: Any) -> Any:
+        """A copy of a parameter as a float array; a tensor stays one.
+
+        Raises:
+            ValueError: for numbers that are not finite, or no numbers at all.
+        """
+        try:
+            if isinstance(values, Tensor):
+                values = values if values.dtype.kind == "f" else values.numpy().astype(np.float64)
+            else:
+                values = np.array(values, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name} must be numbers ({error})") from error
+        wrong = np.argwhere(~np.isfinite(plain(values)))
+        if len(wrong):
+            place = tuple(wrong[0].tolist())
+            raise ValueError(f"{name}{list(place)} is {plain(values)[place]}, but must be finite")
+        return values
+
+    def replaced(self, **arrays: Any) -> Self:
+        """The same with other arrays."""
+        given = {name: getattr(self, name) for name in (*self.arrays, *self.settings)}
+        return type(self)(**given | arrays)
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one sequence: numbers, or vectors of length D."""
+        if isinstance(x, np.ndarray) and x.dtype != object:
+            return x.ndim == 1 or (x.ndim == 2 and x.shape[1] == self.size)
+        first: Any = next((item for item in x if item is not None), 0.0)
+        if not hasattr(first, "__len__") or getattr(first, "ndim", 1) == 0:
+            return True
+        numbers = not any(value is None or hasattr(value, "__len__") for value in first)
+        return self.size > 1 and len(first) == self.size and numbers
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """Sequences as arrays (T, D).
+
+        Raises:
+            ValueError: for what is no number, other shapes, values that the states cannot make, or rows of which only a
+                part is NaN, with their place.
+        """
+        parts = [np.zeros((0, self.size))]
+        for i, sequence in enumerate(sequences):
+            if isinstance(sequence, list | tuple) and any(item is None for item in sequence):
+                vectors = self.size > 1 or any(getattr(item, "shape", ()) == (1,) for item in sequence)
+                sequence = [
+                    ([np.nan] * self.size if vectors else np.nan) if item is None else item for item in sequence
+                ]
+            try:
+                values = np.asarray(sequence, dtype=np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"sequence {i}: observations must be numbers ({error})") from error
+            values = values.reshape(-1, 1) if values.ndim == 1 and self.size == 1 else values
+            values = values.reshape(0, self.size) if not values.size else values
+            if values.ndim != 2 or values.shape[1] != self.size:
+                raise ValueError(f"sequence {i}: observations must have shape (T, {self.size}), got {values.shape}")
+            wrong = ~(self.possible(values) | np.isnan(values).all(axis=1))
+            if wrong.any():
+                t = int(np.argmax(wrong))
+                raise ValueError(
+                    f"sequence {i}, position {t}: {values[t]} must be {self.support}, or NaN throughout where it is "
+                    "missing"
+                )
+            parts.append(values)
+        return Rows(np.concatenate(parts), [len(part) for part in parts[1:]])
+
+    def scores(self, data: Array) -> Scores:
+        """Log densities; 0 for a missing observation.
+
+        Raises:
+            ValueError: if ``log_density`` gives another shape than (rows, K), or NaN or infinity.
+        """
+        seen = ~np.isnan(data[:, 0])
+        whole = bool(seen.all())
+        rows = data if whole else data[seen]
+        found = np.empty((len(rows), self.states))
+        with no_grad(), np.errstate(over="ignore", divide="ignore"):  # beyond all bounds the density is 0, its log -inf
+            for start in range(0, len(rows), CHUNK):
+                found[start : start + CHUNK] = self._checked(plain(self.log_density(rows[start : start + CHUNK])))
+        if not (found < np.inf).all():
+            t, k = np.argwhere(~(found < np.inf))[0].tolist()
+            raise ValueError(f"{type(self).__name__} gives {rows[t]} the log density {found[t, k]} in state {k}")
+        if whole:
+            return Dense(found)
+        scores = np.zeros((len(data), self.states))
+        scores[seen] = found
+        return Dense(scores)
+
+    def _checked(self, scores: Any) -> Any:
+        if scores.ndim != 2 or scores.shape[1] != self.states:
+            raise ValueError(
+                f"{type(self).__name__}.log_density must give one column for each of {self.states} states, (rows, "
+                f"{self.states}); got {scores.shape}"
+            )
+        return scores
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        if not any(isinstance(part, Tensor) and part.requires_grad for part in self.parameters):
+            return Tensor(self.scores(data).logs(np.arange(len(data))).T)
+        seen = ~np.isnan(data[:, :1])
+        if not seen.any():
+            return Tensor(np.zeros((len(data), self.states)))
+        stand_in = data[seen[:, 0]][0]  # which takes part in no sum, and has a density
+        scores = self._checked(self.log_density(np.where(seen, data, stand_in)))
+        recorded: Tensor = FUNCTIONS["where"](seen, scores, 0.0)
+        return recorded
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Emission`."""
+        return self.draw(states, rng)
+
+    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
+        """A weighted fit; a state that is never used stays as it is."""
+        wanted = frozenset(self.arrays) if learn is None else learn & frozenset(self.arrays)
+        seen = ~np.isnan(data[:, 0])
+        if not seen.all():
+            data, states = data[seen], states[seen]
+        used = states.sum(axis=0) > 0
+        before = {name: np.array(plain(getattr(self, name))) for name in self.arrays}
+        if not used.any():
+            return self.replaced(**before)
+        with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by no weight is put back below
+            found = self.replaced(**before).fitted(data, states, wanted)
+        after = {name: np.array(found[name]) for name in found if name in wanted}
+        for name in after.keys() - set(self.shared):
+            after[name][~used] = before[name][~used]
+        return self.replaced(**before | after)
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
+        """Fitted to groups around observations drawn at random, far from each other."""
+        return self._from_groups(data, rng, steps=0)
+
+    def kmeans(self, sequences: Any, rng: np.random.Generator | None = None) -> Self:
+        """The same kind of emissions, each state fitted to one of the groups that k-means finds: a start for learning.
+
+        (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's steps.)
+
+        Args:
+            sequences: a sequence, or a list of them.
+            rng: where the first centres come from; a fresh generator by default.
+
+        Example:
+            >>> from tinyseq.hmm import Gaussian
+            >>> start = Gaussian([0.0, 0.0], [1.0, 1.0]).kmeans([1.0, 1.2, 7.0, 7.4], np.random.default_rng(0))
+            >>> sorted(start.means[:, 0].tolist())
+            [1.1, 7.2]
+        """
+        data = self.read([sequences] if self.is_one(sequences) else list(sequences)).data
+        return self._from_groups(data, np.random.default_rng() if rng is None else rng, steps=50)
+
+    def _from_groups(self, data: Array, rng: np.random.Generator, steps: int) -> Self:
+        data = data[~np.isnan(data[:, 0])]
+        if not len(data):
+            return self
+        _, groups = kmeans(data, self.states, rng, steps)
+        return self.learned(data, (groups[:, None] == np.arange(self.states)).astype(np.float64))
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return f"the observation {np.asarray(datum)}"
+
+    def both(self, data: Array, other: Array) -> Array:
+        """What is not missing in one or the other."""
+        missing, clash = np.isnan(data), (data != other) & ~np.isnan(data) & ~np.isnan(other)
+        if clash.any():
+            t = int(np.argwhere(clash)[0, 0])
+            raise ValueError(f"position {t}: cannot be {data[t]} and {other[t]} at once")
+        return np.where(missing, other, data)

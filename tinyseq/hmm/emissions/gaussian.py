@@ -1,0 +1,97 @@
+"""Emissions that are real vectors, normally distributed in each state."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.groups import spread_out
+from tinyseq.hmm.probabilities import plain
+
+FLOOR = 1e-6  # of variances, where it is not given
+
+
+class Gaussian(Density):
+    """A normal distribution for each state.
+
+    A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation. ``learn`` of
+    `HMM.fit_em` may name ``"means"`` and ``"covariances"``, to learn one without the other.
+
+    Args:
+        means: (K, D), or (K,) if D = 1.
+        covariances: variances (K, D) (or (K,)), full covariances (K, D, D), or what ``covariance_type`` says.
+        floor: no variance along any direction may be smaller than this, and none becomes so when learning.
+        covariance_type: ``"diag"`` (K, D), ``"full"`` (K, D, D), ``"spherical"``, one variance for all directions,
+            (K,), or ``"tied"``, one covariance for all states, (D, D); by default full if there are three axes, else
+            diag.
+
+    Raises:
+        ValueError: for shapes that do not fit, for numbers that are not finite, and for covariances that are not
+            positive definite, or below ``floor``.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Gaussian([0.0, 5.0], [1.0, 1.0]))
+        >>> hmm.viterbi(np.array([0.1, -0.3, 4.8, 5.5])).path.tolist()
+        [0, 0, 1, 1]
+    """
+
+    arrays = ("means", "covariances")
+    settings = ("floor", "covariance_type")
+
+    def __init__(self, means: Any, covariances: Any, floor: float = FLOOR, covariance_type: str | None = None) -> None:
+        self.means = self.taken("means", kinds.columns(means))
+        if self.means.ndim != 2:
+            raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {self.means.shape}")
+        if not floor >= 0:
+            raise ValueError(f"floor must not be negative, got {floor}")
+        super().__init__(*self.means.shape)
+        self.floor = float(floor)
+        values = covariances if covariance_type == "spherical" else kinds.columns(covariances)
+        self.covariances = self.taken("covariances", values)
+        self.covariance_type = kinds.kind_of(self.covariances, covariance_type)
+        wanted = kinds.shape_of(self.covariance_type, self.states, self.size)
+        if self.covariances.shape != wanted:
+            raise ValueError(
+                f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}"
+            )
+        self.shared = ("covariances",) if self.covariance_type == "tied" else ()
+        kinds.check(self.covariance_type, plain(self.covariances), self.floor)
+
+    @property
+    def full(self) -> bool:
+        """Whether features may depend on each other."""
+        return self.covariance_type in ("full", "tied")
+
+    @property
+    def spreads(self) -> Any:
+        """The covariances as variances (K, D), or as matrices (K, D, D)."""
+        return kinds.directions(self.covariance_type, self.covariances, self.states, self.size)
+
+    def log_density(self, x: Array) -> Any:
+        """See `Density`."""
+        distance, volume = kinds.distances(x, self.means, self.spreads)
+        return -0.5 * (distance + (volume + self.size * kinds.LOG_2PI)[:, None]).T
+
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Density`."""
+        found: Array = plain(self.means)[states] + kinds.noise(plain(self.spreads), states, rng)
+        return found
+
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+        """Weighted means and covariances."""
+        means = kinds.weighted(x, weights) if "means" in learn else self.means
+        if "covariances" not in learn:
+            return {"means": means}
+        return {"means": means, "covariances": kinds.fitted(self.covariance_type, x, weights, means, self.floor)}
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Gaussian":
+        """Means at observations that lie far apart, each with the spread of all observations around their nearest."""
+        data = data[~np.isnan(data[:, 0])]
+        if len(data) < self.states:
+            return self
+        means, nearest = spread_out(data, self.states, rng)
+        spread = self.learned(data - means[nearest], np.ones((len(data), self.states))).covariances
+        return self.replaced(means=means, covariances=spread)

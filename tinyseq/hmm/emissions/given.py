@@ -1,0 +1,81 @@
+"""Scores from any other model in place of emissions."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.tables import Dense, Scores
+
+
+class Given(Emission):
+    """Observations that are themselves log scores: each sequence is an array (T, K), made by any other model.
+
+    Args:
+        states: K.
+    """
+
+    settings = ("states",)
+
+    def __init__(self, states: int) -> None:
+        self.states = states
+
+    def is_one(self, x: Any) -> bool:
+        """Whether x is one array (T, K)."""
+        return bool(x.ndim == 2) if hasattr(x, "ndim") else not len(x)
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """See `Emission`.
+
+        Raises:
+            ValueError: for an array of another shape, or with NaN or +inf in it.
+        """
+        arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
+        arrays = [scores if scores.size else scores.reshape(0, self.states) for scores in arrays]
+        for i, scores in enumerate(arrays):
+            if scores.ndim != 2 or scores.shape[1] != self.states:
+                raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")
+            if not (scores < np.inf).all():
+                t = int(np.argwhere(~(scores < np.inf))[0, 0])
+                raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
+        recorded = None
+        if any(isinstance(s, Tensor) for s in sequences):
+            recorded = FUNCTIONS["concatenate"](list(sequences))
+        return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays], recorded)
+
+    def scores(self, data: Array) -> Scores:
+        """See `Emission`."""
+        return Dense(data)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        return Tensor(data)
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """Not possible.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
+
+    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Given":
+        """Itself: whoever made the scores learns elsewhere."""
+        return self
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Given":
+        """Itself."""
+        return self
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return f"log scores {np.asarray(datum)}"
+
+    def both(self, data: Array, other: Array) -> Array:
+        """The product of both: their logs add up."""
+        return data + other
