@@ -273,3 +273,12 @@ def test_leaves_have_the_names_that_the_user_gives_them():
     for wrong in (3.0, h, ts.tensor(1.0, requires_grad=True)):
         with pytest.raises(ValueError, match=r"names\['W'\] must be a tensor with requires_grad=True"):
             graph(loss, names={"W": wrong})
+
+
+@pytest.mark.renders
+def test_a_loop_without_time_steps_is_told_what_to_write():
+    h, w = ts.ones(2, 2), ts.tensor(np.eye(2), requires_grad=True)
+    for _ in range(3):
+        h = ts.tanh(w @ h)
+    assert "with ts.step(t):" in graph(h.sum()).svg()
+    assert "with ts.step(t):" not in graph(h.sum(), view="flat").svg()

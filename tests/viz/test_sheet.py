@@ -201,3 +201,14 @@ def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_resul
 
 def test_a_zero_state_is_told_even_where_some_ops_keep_nothing_of_it(char_loss):
     assert texts(sheet(record(char_loss(steps=2, kind=ts.nn.GRU))), "initial") == ["h₋₁ = 0"]
+
+
+def test_parameters_that_differ_in_layer_or_direction_alone_are_told_apart(char_loss):
+    def names(**settings):
+        content = sheet(record(char_loss(steps=2, **settings)))
+        return {text for text in texts(content, "parameter") if "hh" in text.split(",")[0]}
+
+    assert names() == {"W_hh"}
+    assert names(num_layers=2) == {"W_hh⁽¹⁾", "W_hh⁽²⁾"}
+    assert names(bidirectional=True) == {"W_hh←", "W_hh→"}
+    assert names(num_layers=2, bidirectional=True) == {"W_hh⁽¹⁾←", "W_hh⁽¹⁾→", "W_hh⁽²⁾←", "W_hh⁽²⁾→"}

@@ -30,13 +30,14 @@ from tinyseq.viz.wording import leaf_name, value_text
 MOST_VERTICES = 1500
 
 
-def draw_flat(computation: Record, gradients: bool = False, values: bool = False) -> Drawing:
+def draw_flat(computation: Record, gradients: bool = False, values: bool = False, note: str = "") -> Drawing:
     """Draw every vertex of a record.
 
     Args:
         computation: what to draw.
         gradients: colour boxes by the norm of their gradient, which the record must hold.
         values: write values on boxes.
+        note: what to say below.
 
     Raises:
         ValueError: too many vertices for anyone to look at, and for Graphviz to lay out in reasonable time.
@@ -74,7 +75,9 @@ def draw_flat(computation: Record, gradients: bool = False, values: bool = False
 
     @cache
     def svg() -> str:
-        _place(render(graph.source, "json"), canvas, boxes, words)
+        left, low = _place(render(graph.source, "json"), canvas, boxes, words)
+        if note:
+            canvas.text_from("note", Point(left, low - 14), small(note))
         return canvas.drawing().svg()
 
     return Drawing(graph.source, title, svg=svg)
@@ -87,8 +90,8 @@ def _in_room(line: Text) -> str:
     return f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0"><tr>{cell}</tr></table>>'
 
 
-def _place(found: bytes, canvas: Canvas, boxes: Mapping[str, Callable[[Point], None]], words: Sequence[Text]) -> None:
-    """Draw boxes and lines where Graphviz has placed them."""
+def _place(found: bytes, canvas: Canvas, boxes: Mapping[str, Callable[[Point], None]], words: Sequence[Text]) -> Point:
+    """Draw boxes and lines where Graphviz has placed them; returns the lower left corner."""
     layout = json.loads(found)
     for node in layout.get("objects", []):
         boxes[node["name"]](_point(node["pos"]))
@@ -98,6 +101,7 @@ def _place(found: bytes, canvas: Canvas, boxes: Mapping[str, Callable[[Point], N
         tail, head = (layout["objects"][edge[end]]["name"] for end in ("tail", "head"))
         line = words[len(canvas.lines)]
         canvas.line(tail, head, curve, label=[line] if line.text else [], label_at=_point(edge["lp"]))
+    return _point(",".join(layout["bb"].split(",")[:2]))
 
 
 def _point(text: str) -> Point:

@@ -19,6 +19,7 @@ from tinyseq.viz.unrolled import Painter, frame_name
 
 View = Literal["unrolled", "folded", "flat"]
 MOST_COLUMNS = 8  # drawn without being asked for
+NO_STEPS = "drawn flat, as no op has a time step: write  with ts.step(t):  around the body of your loop"
 MOST_LEVELS = 5  # of modules that a page can open and close
 
 
@@ -84,8 +85,8 @@ def graph(
         return _told(_with_gradients(loss, names), content, paint, gradients, depth)
 
     chosen = content(computation)
-    if not any(box.column for box in chosen.boxes):  # nothing happens in any time step
-        return _flat(loss, computation, gradients, values, title, names)
+    if not any(box.column for box in chosen.boxes):
+        return _flat(loss, computation, gradients, values, title, names, NO_STEPS)
     drawing = paint(chosen, gradients, depth=depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
 
@@ -106,8 +107,9 @@ def _flat(
     values: bool,
     title: str,
     names: Mapping[str, Tensor] | None,
+    note: str = "",
 ) -> Drawing:
-    drawing = draw_flat(computation, gradients, values)
+    drawing = draw_flat(computation, gradients, values, note)
 
     def tell() -> Told:
         return drawing, flat_story(*_with_gradients(loss, names)).plain()

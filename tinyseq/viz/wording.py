@@ -11,7 +11,7 @@ from tinyseq.viz.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.columns import Column
 from tinyseq.viz.record import Shape, Vertex
 from tinyseq.viz.rows import Slot
-from tinyseq.viz.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript
+from tinyseq.viz.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript, superscript
 from tinyseq.viz.values import Values
 
 SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
@@ -52,6 +52,7 @@ class Wording:
         self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
         for arrow in sheet.arrows:
             self.into[arrow.head].append(arrow)
+        self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
         self.inputs = self._input_names()
         self.gates = self._gates()
 
@@ -116,7 +117,7 @@ class Wording:
 
     def _parameter(self, box: Box) -> list[Text]:
         leaves = [self.vertices[leaf] for leaf in box.vertices]
-        lines = [Text(", ".join(short_name(leaf) for leaf in leaves), bold=True, formula=True)]
+        lines = [Text(", ".join(self.names[leaf.id] for leaf in leaves), bold=True, formula=True)]
         types = ["" if self.dtype else f" {leaf.dtype}" for leaf in leaves]
         lines += [
             small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}{dtype}")
@@ -235,7 +236,7 @@ class Wording:
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _short(self, leaf: int) -> str:
-        return short_name(self.vertices[leaf])
+        return self.names[leaf]
 
     def _operand(self, box: Box, data: Iterable[Argument]) -> str:
         """The name of what a weight is applied to."""
@@ -336,6 +337,9 @@ def leaf_name(leaf: Vertex) -> str:
     return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
 
 
+WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # as layers call their parameters
+
+
 def short_name(leaf: Vertex) -> str:
     """A leaf as the lectures would write it: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
     if leaf.label:
@@ -343,11 +347,23 @@ def short_name(leaf: Vertex) -> str:
     if not leaf.name:
         return f"θ{subscript(leaf.id)}"
     *modules, last = leaf.name.split(".")
-    kind = re.fullmatch(r"(weight|bias)(_[a-z]+)?(_l\d+)?(_reverse)?", last)
+    kind = WEIGHT.fullmatch(last)
     if not kind:
         return clean(last, limit=20)
     letter = "W" if kind[1] == "weight" else "b"
     return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
+
+
+def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
+    """The short names of leaves by their ids, with a layer and a direction where these alone tell them apart."""
+    names = {leaf.id: short_name(leaf) for leaf in leaves}
+    alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
+    kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
+    layers, ways = {kind[3] for kind in kinds.values()}, {bool(kind[4]) for kind in kinds.values()}
+    for leaf, kind in kinds.items():
+        layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
+        names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
+    return names
 
 
 def value_text(value: Any, shown: int = 4) -> str:
