@@ -99,7 +99,7 @@ def test_values_are_written_on_request(char_loss):
     assert not re.findall(r">\[-?\d", graph(loss).dot)
     shown = graph(loss, values=True).dot
     assert [f"[{', '.join(one_hot)}]" in shown for one_hot in ("1000", "0100", "0010", "0001")] == [True] * 4
-    assert len(re.findall(r">\[-?\d", shown)) == 12  # x, h and the scores, four times each
+    assert len(re.findall(r">\[-?\d", shown)) == 16  # x, the product with h, h and the scores, four times each
 
 
 def test_a_long_lstm_leaves_out_its_middle(char_loss):

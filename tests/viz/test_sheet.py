@@ -212,3 +212,20 @@ def test_parameters_that_differ_in_layer_or_direction_alone_are_told_apart(char_
     assert names(num_layers=2) == {"W_hh⁽¹⁾", "W_hh⁽²⁾"}
     assert names(bidirectional=True) == {"W_hh←", "W_hh→"}
     assert names(num_layers=2, bidirectional=True) == {"W_hh⁽¹⁾←", "W_hh⁽¹⁾→", "W_hh⁽²⁾←", "W_hh⁽²⁾→"}
+
+
+def test_values_that_the_tape_did_not_keep_follow_from_what_it_kept():
+    rng = np.random.default_rng(0)
+    w, h, c, seen = ts.tensor(rng.standard_normal((8, 4)), requires_grad=True), ts.zeros(2, 1), ts.zeros(2, 1), {}
+    for t in range(3):
+        with ts.step(t):
+            i, f, g, o = ts.split(w @ ts.concatenate([h, rng.standard_normal((2, 1))]), 4)
+            c = ts.sigmoid(f) * c + ts.sigmoid(i) * ts.tanh(g)
+            h = ts.sigmoid(o) * ts.tanh(c)
+            seen |= {f"c{t}": c.numpy(), f"h{t}": h.numpy()}
+    content = sheet(record(h.sum()))
+    wording = Wording(content)
+    states = {wording.symbol(box): wording.values.value(box) for box in content.boxes if box.kind == "state"}
+    assert len(states) == 6
+    for name, value in states.items():
+        np.testing.assert_allclose(value, seen[name[0] + str("₀₁₂".index(name[1]))], rtol=1e-12, err_msg=name)

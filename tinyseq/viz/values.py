@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, to_numpy
+from tinyseq.autograd.op import OPS
+from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.boxes import Argument, Box, Sheet
-from tinyseq.viz.record import Shape
+from tinyseq.viz.record import Shape, Source
 
 
 class Values:
@@ -21,6 +22,7 @@ class Values:
         self.sheet = sheet
         self.record = sheet.record
         self.vertices = sheet.record.vertices
+        self.found: dict[Source, Any] = {}
 
     def shape(self, box: Box) -> Shape:
         """The shape of a box's value at its own time step."""
@@ -66,8 +68,30 @@ class Values:
         """The value of a box at its time step, as an array; None if the tape has not kept it."""
         if not box.vertices:
             return self._constant_at_step(box)
-        array = self.record.values.get((box.vertices[-1], 0))
+        array = self._known((box.vertices[-1], 0))
         return None if array is None else self._at_step(array, box.vertices[-1], box)
+
+    def _known(self, source: Source, depth: int = 20) -> Any:
+        """A value that the tape has kept, or that follows by a few ops from what it has kept at the same step."""
+        if source in self.record.values:
+            return self.record.values[source]
+        if source in self.found:
+            return self.found[source]
+        vertex, arguments = self.vertices[source[0]], []
+        for position, parent in enumerate(vertex.parents):
+            if parent is None:
+                arguments.append(self.record.constants.get((vertex.id, position)))
+            elif depth and vertex.step is not None and self.vertices[parent[0]].step == vertex.step:
+                arguments.append(self._known(parent, depth - 1))
+            else:
+                arguments.append(self.record.values.get(parent))
+        arrays = [found for found in arguments if hasattr(found, "dtype")]
+        value = None
+        if arrays and all(found is not None for found in arguments):
+            value = OPS[vertex.op].forward(namespace_of(arrays[0]), *arguments, **vertex.attrs)
+            value = value[source[1]] if OPS[vertex.op].outputs else value
+        self.found[source] = value
+        return value
 
     def _constant_at_step(self, box: Box) -> Any:
         if not box.arguments:
