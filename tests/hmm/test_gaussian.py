@@ -74,8 +74,9 @@ def test_learning_finds_two_levels():
 
 
 def test_variances_do_not_collapse():
-    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([0.0, 1.0], [1.0, 1.0], floor=1e-3))
-    fitted = start.fit_em([0.0, 0.0, 1.0, 1.0, 0.0], max_steps=50)
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian([0.0, 1.0], [1.0, 1.0], floor=1e-3), states="ab")
+    with pytest.warns(UserWarning, match="a variance of state 'a', 'b' was kept at its floor"):
+        fitted = start.fit_em([0.0, 0.0, 1.0, 1.0, 0.0], max_steps=50)
     assert fitted.model.emissions.covariances.min() >= 1e-3
     assert np.isfinite(fitted.log_likelihoods).all()
 
@@ -106,8 +107,14 @@ def test_gradients_reach_means_and_variances():
         (([0.0, 1.0], [1.0, np.inf]), r"covariances\[1, 0\] is inf, but must be finite"),
         ((np.zeros((2, 2, 2)), np.ones((2, 2))), r"means must have shape \(states, D\).*got \(2, 2, 2\)"),
         (([0.0], [1.0], -1.0), "floor must not be negative, got -1"),
-        (([0.0, 1.0], [1.0, 1e-8]), r"covariances\[1\] has a variance of 1e-08, below the floor of 1e-06; give floor="),
-        (([[0.0, 1.0]], [[[1.0, 1.0], [1.0, 1.0 + 1e-9]]]), r"covariances\[0\] has a variance of .*below the floor"),
+        (
+            ([0.0, 1.0], [1.0, 1e-8], 1e-6),
+            r"covariances\[1\] has a variance of 1e-08, below the floor of 1e-06; give floor=",
+        ),
+        (
+            ([[0.0, 1.0]], [[[1.0, 1.0], [1.0, 1.0 + 1e-9]]], 1e-6),
+            r"covariances\[0\] has a variance of .*below the floor",
+        ),
         ((0.0, 1.0), "means and covariances need an entry for each state"),
     ],
 )
@@ -153,11 +160,63 @@ def test_an_impossible_sequence_of_vectors_is_named():
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_what_learning_finds_at_the_floor_is_a_model_again(full):
+@pytest.mark.parametrize("floor", [1e-6, None])
+@pytest.mark.filterwarnings("ignore:a variance of state")
+def test_what_learning_finds_at_the_floor_is_a_model_again(full, floor):
     """Whatever the scale of the data: eigenvalues come back to within rounding of the largest of them."""
     rng = np.random.default_rng(0)
     x = np.repeat(rng.normal(size=(2, 3)), 5, axis=0) * [1e4, 1.0, 1e-4]
     covariances = np.tile(1e8 * np.eye(3), (2, 1, 1)) if full else np.full((2, 3), 1e8)
-    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian(x[[0, 5]], covariances, floor=1e-6))
+    start = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], Gaussian(x[[0, 5]], covariances, floor=floor))
     learned = start.fit_em(x, max_steps=5).model.emissions
     assert Gaussian(learned.means, learned.covariances, learned.floor).full == full
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("scale", [1e-6, 1e-2, 1e4])
+def test_the_floor_follows_the_scale_of_the_data(full, scale):
+    """Learning finds the same model in other units, down to daily returns and below, and also at the floor."""
+    rng = np.random.default_rng(0)
+    data = np.concatenate([rng.normal(0, 1, (100, 2)), rng.normal(4, 0.2, (100, 2)), np.full((20, 2), 9.0)])
+    unit = np.tile(np.eye(2), (3, 1, 1)) if full else np.ones((3, 2))
+
+    def learned(by):
+        start = HMM(np.full(3, 1 / 3), np.full((3, 3), 1 / 3), Gaussian(by * data[[0, 150, 210]], by**2 * unit))
+        with pytest.warns(UserWarning, match="a variance of state 2 was kept at its floor"):
+            fitted = start.fit_em(by * data, max_steps=30, tolerance=-np.inf)
+        assert (np.diff(fitted.log_likelihoods) > -1e-8).all()
+        return fitted.model.emissions
+
+    plain, scaled = learned(1.0), learned(scale)
+    np.testing.assert_allclose(scaled.means, scale * plain.means, rtol=1e-6)
+    np.testing.assert_allclose(scaled.covariances, scale**2 * plain.covariances, rtol=1e-6, atol=1e-9 * scale**2)
+    variances = np.diagonal(plain.covariances, axis1=1, axis2=2) if full else plain.covariances
+    np.testing.assert_allclose(variances[2], 1e-6 * data.var(axis=0), rtol=1e-3)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_state_below_the_floor_to_begin_with_may_stay_there(full):
+    rng = np.random.default_rng(1)
+    data = np.concatenate([rng.normal(0, 1, (50, 2)), np.full((30, 2), 2.0)])
+    tiny = 1e-12 * np.eye(2) if full else np.full(2, 1e-12)
+    wide = np.eye(2) if full else np.ones(2)
+    start = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Gaussian([[0.0, 0.0], [2.0, 2.0]], [wide, tiny]))
+    with pytest.warns(UserWarning, match="a variance of state 1 was kept"):
+        fitted = start.fit_em(data + 1e-9 * rng.normal(size=data.shape), max_steps=10, tolerance=-np.inf)
+    assert (np.diff(fitted.log_likelihoods) > -1e-7).all()
+    np.testing.assert_allclose(fitted.model.emissions.covariances[1], tiny, rtol=0.2, atol=1e-15)
+
+
+def test_data_that_do_not_vary_along_an_axis_can_be_learned_from():
+    data = np.column_stack([np.random.default_rng(0).normal(size=40), np.full(40, 0.1)])
+    start = HMM([1.0], [[1.0]], Gaussian([[0.0, 0.1]], [[1.0, 1.0]]))
+    with pytest.warns(UserWarning, match="a variance of state 0 was kept"):
+        found = start.fit_em(data, max_steps=2).model.emissions
+    np.testing.assert_allclose(found.covariances, [[data[:, 0].var(), 1e-6]])
+
+
+def test_without_a_floor_that_binds_nothing_is_said(recwarn):
+    x = 1e-4 * np.random.default_rng(0).normal(size=200)  # as returns
+    found = HMM([1.0], [[1.0]], Gaussian([0.0], [1.0])).fit_em(x, max_steps=3).model.emissions
+    np.testing.assert_allclose(found.covariances, [[x.var()]])
+    assert not recwarn.list

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from tinyseq import io
-from tinyseq.hmm.emissions import FLOOR, Categorical, Gaussian, kinds
+from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
 from tinyseq.hmm.labels import Labels
 from tinyseq.hmm.probabilities import plain
 
@@ -73,8 +73,7 @@ def from_hmmlearn(kind: type[Model], model: Any) -> Model:
         covariances = model.covars_  # hmmlearn gives full matrices for diagonal ones, too
         if model.covariance_type == "diag":
             covariances = np.diagonal(covariances, axis1=1, axis2=2)
-        least = max(float(np.linalg.eigvalsh(model.covars_).min()), 0.0)
-        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances, min(FLOOR, least)))
+        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances))
     if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
@@ -93,7 +92,8 @@ def to_hmmlearn(model: "HMM") -> Any:
         made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="")
         made.emissionprob_ = plain(emission.probabilities).copy()
     elif isinstance(emission, Gaussian):
-        made = hmm.GaussianHMM(size, "full" if emission.full else "diag", init_params="")
+        made = hmm.GaussianHMM(size, emission.covariance_type, init_params="")
+        made.n_features = emission.size  # which its own fit would find
         made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
     else:
         raise TypeError(f"{type(emission).__name__} has no counterpart in hmmlearn")

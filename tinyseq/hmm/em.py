@@ -6,6 +6,7 @@ The likelihood never falls; what has probability zero keeps it.
 """
 
 import sys
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -135,7 +136,20 @@ def baum_welch(
         last *= 2
     best = leading[0]
     best.go_on(max_steps)
+    if max_steps and not learn.isdisjoint({"emission", "covariances"}):
+        _warn_of_narrow(best.model, data.rows)
     return Fitted(best.model, best.curve, best.converged, [climb.curve[-1] for climb in climbs])
+
+
+def _warn_of_narrow(model: "HMM", rows: Rows) -> None:
+    narrow = model.emissions.narrow(rows.data)
+    if narrow:
+        names = ", ".join(repr(model.states[k]) for k in narrow)
+        warnings.warn(
+            f"a variance of state {names} was kept at its floor: the state has closed in on observations that are"
+            " (nearly) equal; learn fewer states, or pass another least variance as floor=",
+            stacklevel=4,
+        )
 
 
 def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str]) -> "HMM":

@@ -31,6 +31,7 @@ class HMMEstimator:
         n_iter: without labels, the most steps of Baum-Welch.
         tol: stop when steps gain no more than this, in nats for all sequences together.
         restarts: without labels, how many random starts; the better half of them goes on each time.
+        floor: the least variance of Gaussian emissions; None for a millionth of the observations' own.
         random_state: a seed, or None.
 
     Attributes:
@@ -58,6 +59,7 @@ class HMMEstimator:
         n_iter: int = 300,
         tol: float = 1e-3,
         restarts: int = 10,
+        floor: float | None = None,
         random_state: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -70,6 +72,7 @@ class HMMEstimator:
         self.n_iter = n_iter
         self.tol = tol
         self.restarts = restarts
+        self.floor = floor
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
@@ -127,7 +130,7 @@ class HMMEstimator:
         if self._vectors():
             shape = (size, self.n_features_in_)
             unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
-            return {"emission": Gaussian(np.zeros(shape), unit)}
+            return {"emission": Gaussian(np.zeros(shape), unit * max(1.0, self.floor or 0.0), self.floor)}
         names = {symbol for x in sequences for symbol in x} - {None}
         if all(isinstance(name, int | np.integer) for name in names):
             if min(names, default=0) < 0:

@@ -21,6 +21,8 @@ from tinyseq.backend import Array
 from tinyseq.hmm.probabilities import plain
 
 LOG_2PI = float(np.log(2 * np.pi))
+RELATIVE = 1e-6  # the floor of variances in units of the observations' own, where it is not given
+CONSTANT = 1e-8  # deviations that are smaller than this, in units of the largest value, are rounding
 KINDS = ("spherical", "diag", "full", "tied")
 
 
@@ -47,7 +49,7 @@ def directions(kind: str, covariances: Any, states: int, size: int) -> Any:
     return covariances * np.ones((states, 1, 1)) if kind == "tied" else covariances
 
 
-def check(kind: str, covariances: Array, floor: float, name: str = "covariances") -> None:
+def check(kind: str, covariances: Array, floor: float | None, name: str = "covariances") -> None:
     """Refuse what is no covariance, or below the floor.
 
     Raises:
@@ -57,14 +59,12 @@ def check(kind: str, covariances: Array, floor: float, name: str = "covariances"
     values = covariances[None] if kind == "tied" else covariances
     values = values[:, None] if kind == "spherical" else values
     least = np.linalg.eigvalsh(values).min(axis=-1) if full else values.min(axis=-1)
-    good = least > 0
-    if full:
-        good &= np.isclose(values, values.swapaxes(-1, -2)).all(axis=(-1, -2))
+    good = _are_positive(values) if full else least > 0
     if not good.all():
         place = name if kind == "tied" else f"{name}[{int(np.argmin(good))}]"
         raise ValueError(f"{place} is not symmetric with positive variances in every direction")
     rounding = 1e-12 * values.reshape(len(values), -1).max(axis=1)
-    low = least + rounding < floor * (1 - 1e-6)  # which learning would widen, and the likelihood could fall
+    low = least + rounding < (floor or 0.0) * (1 - 1e-6)
     if low.any():
         state = int(np.argmax(low))
         place = name if kind == "tied" else f"{name}[{state}]"
@@ -72,6 +72,54 @@ def check(kind: str, covariances: Array, floor: float, name: str = "covariances"
             f"{place} has a variance of {least[state]:.3g}, below the floor of {floor:.3g}; give floor= a "
             "smaller number"
         )
+
+
+def _are_positive(matrices: Array) -> Array:
+    """Which matrices are symmetric and positive definite, whatever the units of each axis."""
+    variances = np.diagonal(matrices, axis1=-2, axis2=-1)
+    unit = np.sqrt(np.where(variances > 0, variances, 1.0))
+    correlations = matrices / unit[:, :, None] / unit[:, None]
+    symmetric = np.isclose(correlations, correlations.swapaxes(-1, -2)).all(axis=(-1, -2))
+    good: Array = (variances > 0).all(axis=-1) & symmetric & (np.linalg.eigvalsh(correlations) > 0).all(axis=-1)
+    return good
+
+
+def least_variances(x: Array, floor: float | None) -> Array:
+    """The floor along each axis, (D,).
+
+    Args:
+        x: (rows, D), all observations.
+        floor: the floor along all axes; None for `RELATIVE` times the variance of the observations, or for `RELATIVE`
+            itself along an axis where they do not vary.
+
+    Example:
+        >>> least_variances(np.array([[0.0, 0.0], [2e-4, 2e4], [0.0, 0.0], [2e-4, 2e4]]), None)
+        array([1.e-14, 1.e+02])
+    """
+    if floor is not None or not len(x):
+        return np.full(x.shape[1], RELATIVE if floor is None else floor)
+    variance = x.var(axis=0)
+    varies = variance > np.square(CONSTANT * np.abs(x).max(axis=0))
+    return RELATIVE * np.where(varies, variance, 1.0)
+
+
+def at_floor(kind: str, covariances: Array, least: Array, states: int) -> list[int]:
+    """The states with a variance that is at the floor, or below.
+
+    Args:
+        kind: of the covariances.
+        covariances: all of them.
+        least: (D,), the floor along each axis.
+        states: K.
+    """
+    near = 1 + 1e-6
+    if kind in ("full", "tied"):
+        matrices = covariances[None] if kind == "tied" else covariances
+        unit = np.sqrt(np.outer(least, least))
+        low = np.linalg.eigvalsh(matrices / np.where(unit > 0, unit, 1.0)).min(axis=-1) <= (near if unit.all() else 0.0)
+        return np.flatnonzero(np.broadcast_to(low, states)).tolist()
+    low = covariances <= near * (least.mean() if kind == "spherical" else least)
+    return np.flatnonzero(low if low.ndim == 1 else low.any(axis=1)).tolist()
 
 
 def distances(x: Array, means: Any, spreads: Any) -> tuple[Any, Any]:
@@ -106,7 +154,14 @@ def weighted(x: Array, weights: Array) -> Array:
 
 
 def fitted(
-    kind: str, x: Array, weights: Array, means: Array, floor: float, totals: Array | None = None, chunk: int = 4096
+    kind: str,
+    x: Array,
+    weights: Array,
+    means: Array,
+    floor: float | None,
+    totals: Array | None = None,
+    chunk: int = 4096,
+    before: Array | None = None,
 ) -> Array:
     """The covariances that make weighted observations likeliest, given the means; NaN for a state without weight.
 
@@ -115,9 +170,11 @@ def fitted(
         x: (rows, D).
         weights: (rows, K).
         means: (K, D); those of states without weight may be anything.
-        floor: no variance along any direction becomes smaller.
+        floor: no variance along any direction becomes smaller; None as in `least_variances`.
         totals: what the weights of each state add up to, (K,), where that is not their own sum.
         chunk: rows taken at a time.
+        before: the covariances before; what was below the floor already may stay as small, so that the likelihood
+            cannot fall.
     """
     full, (states, size) = kind in ("full", "tied"), means.shape
     scatter = np.zeros((states, size, size) if full else (states, size))
@@ -127,21 +184,28 @@ def fitted(
             away = part - means[k][:, None]
             scatter[k] += (shares[k] * away) @ away.T if full else (away * away) @ shares[k]
     totals = weights.sum(axis=0) if totals is None else totals
+    least = least_variances(x, floor)
     if kind == "tied":
         used = totals > 0
-        return _widened(scatter[used].sum(axis=0)[None] / totals[used].sum(), floor)[0]
+        matrices = scatter[used].sum(axis=0)[None] / totals[used].sum()
+        return _widened(matrices, least, None if before is None else before[None])[0]
     if kind == "full":
-        return _widened(scatter / totals[:, None, None], floor)
-    spread = scatter / totals[:, None]
-    return np.maximum(spread.mean(axis=1) if kind == "spherical" else spread, floor)
+        return _widened(scatter / totals[:, None, None], least, before)
+    spread, least = scatter / totals[:, None], np.array(least.mean()) if kind == "spherical" else least
+    spread = spread.mean(axis=1) if kind == "spherical" else spread
+    return np.maximum(spread, least if before is None else np.minimum(least, before))
 
 
-def _widened(matrices: Array, floor: float) -> Array:
-    """Matrices whose eigenvalues are at least the floor; those that are NaN stay so."""
+def _widened(matrices: Array, least: Array, before: Array | None) -> Array:
+    """Matrices whose eigenvalues, in units of the floor, are at least 1, or what they were; NaN stays NaN."""
     good = np.isfinite(matrices).all(axis=(1, 2))
-    spread, axes = np.linalg.eigh(matrices[good])
+    unit = np.sqrt(np.outer(least, least)) if least.all() else np.ones(matrices.shape[1:])
+    limit = np.ones(len(matrices)) if least.all() else np.zeros(len(matrices))
+    if before is not None:
+        limit = np.minimum(limit, np.linalg.eigvalsh(before / unit)[:, 0])
+    spread, axes = np.linalg.eigh(matrices[good] / unit)
     found = np.full_like(matrices, np.nan)
-    found[good] = np.einsum("kij,kj,klj->kil", axes, np.maximum(spread, floor), axes)
+    found[good] = np.einsum("kij,kj,klj->kil", axes, np.maximum(spread, limit[good, None]), axes) * unit
     return found
 
 

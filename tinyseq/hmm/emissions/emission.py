@@ -93,6 +93,10 @@ class Emission(ABC):
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
         """A random model of the same kind, as another place to start learning from."""
 
+    def narrow(self, data: Array) -> list[int]:
+        """The states that learning has kept from closing in further on a few observations."""
+        return []
+
     @abstractmethod
     def describe(self, datum: Any) -> str:
         """An observation, for errors."""

@@ -10,7 +10,7 @@ from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.groups import spread_out
 from tinyseq.hmm.probabilities import plain
 
-FLOOR = 1e-6  # of variances, where it is not given
+FLOOR = kinds.RELATIVE
 
 
 class Gaussian(Density):
@@ -22,7 +22,9 @@ class Gaussian(Density):
     Args:
         means: (K, D), or (K,) if D = 1.
         covariances: variances (K, D) (or (K,)), full covariances (K, D, D), or what ``covariance_type`` says.
-        floor: no variance along any direction may be smaller than this, and none becomes so when learning.
+        floor: no variance along any direction may be smaller than this, and none becomes so when learning. By default
+            learning keeps them above a millionth of the variance of all observations, in every direction; a variance
+            that is smaller to begin with may stay as it is. `HMM.fit_em` warns where the floor is reached.
         covariance_type: ``"diag"`` (K, D), ``"full"`` (K, D, D), ``"spherical"``, one variance for all directions,
             (K,), or ``"tied"``, one covariance for all states, (D, D); by default full if there are three axes, else
             diag.
@@ -41,14 +43,16 @@ class Gaussian(Density):
     arrays = ("means", "covariances")
     settings = ("floor", "covariance_type")
 
-    def __init__(self, means: Any, covariances: Any, floor: float = FLOOR, covariance_type: str | None = None) -> None:
+    def __init__(
+        self, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
+    ) -> None:
         self.means = self.taken("means", kinds.columns(means))
         if self.means.ndim != 2:
             raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {self.means.shape}")
-        if not floor >= 0:
+        if floor is not None and not floor >= 0:
             raise ValueError(f"floor must not be negative, got {floor}")
         super().__init__(*self.means.shape)
-        self.floor = float(floor)
+        self.floor = None if floor is None else float(floor)
         values = covariances if covariance_type == "spherical" else kinds.columns(covariances)
         self.covariances = self.taken("covariances", values)
         self.covariance_type = kinds.kind_of(self.covariances, covariance_type)
@@ -85,7 +89,14 @@ class Gaussian(Density):
         means = kinds.weighted(x, weights) if "means" in learn else self.means
         if "covariances" not in learn:
             return {"means": means}
-        return {"means": means, "covariances": kinds.fitted(self.covariance_type, x, weights, means, self.floor)}
+        before = plain(self.covariances)
+        spread = kinds.fitted(self.covariance_type, x, weights, means, self.floor, before=before)
+        return {"means": means, "covariances": spread}
+
+    def narrow(self, data: Array) -> list[int]:
+        """See `Emission`."""
+        least = kinds.least_variances(data[~np.isnan(data[:, 0])], self.floor)
+        return kinds.at_floor(self.covariance_type, plain(self.covariances), least, self.states)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Gaussian":
         """Means at observations that lie far apart, each with the spread of all observations around their nearest."""
