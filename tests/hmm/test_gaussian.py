@@ -103,8 +103,8 @@ def test_gradients_reach_means_and_variances():
         (([0.0, 1.0], [1.0, 0.0]), r"covariances\[1\] is not symmetric with positive variances"),
         (([[0.0, 1.0]], [[[1.0, 2.0], [2.0, 1.0]]]), r"covariances\[0\] is not symmetric with positive variances"),
         (([[0.0, 1.0]] * 2, [np.eye(2), [[1.0, 0.5], [0.0, 1.0]]]), r"covariances\[1\] is not symmetric"),
-        (([0.0, np.nan], [1.0, 1.0]), r"means\[1, 0\] is nan, but must be finite"),
-        (([0.0, 1.0], [1.0, np.inf]), r"covariances\[1, 0\] is inf, but must be finite"),
+        (([0.0, np.nan], [1.0, 1.0]), r"means\[1\] is nan, but must be finite"),
+        (([0.0, 1.0], [1.0, np.inf]), r"covariances\[1\] is inf, but must be finite"),
         ((np.zeros((2, 2, 2)), np.ones((2, 2))), r"means must have shape \(states, D\).*got \(2, 2, 2\)"),
         (([0.0], [1.0], -1.0), "floor must not be negative, got -1"),
         (
@@ -115,7 +115,7 @@ def test_gradients_reach_means_and_variances():
             ([[0.0, 1.0]], [[[1.0, 1.0], [1.0, 1.0 + 1e-9]]], 1e-6),
             r"covariances\[0\] has a variance of .*below the floor",
         ),
-        ((0.0, 1.0), "means and covariances need an entry for each state"),
+        ((0.0, 1.0), "means must have an entry for each state, got a number"),
     ],
 )
 def test_bad_parameters_are_refused(arguments, message):

@@ -3,7 +3,16 @@
 from tinyseq.hmm import semirings
 from tinyseq.hmm.chain import chain, messages
 from tinyseq.hmm.em import Fitted, show
-from tinyseq.hmm.emissions import Categorical, Density, Gaussian
+from tinyseq.hmm.emissions import (
+    Categorical,
+    Density,
+    Gaussian,
+    GaussianMixture,
+    Multinomial,
+    Poisson,
+    Shared,
+    StudentT,
+)
 from tinyseq.hmm.estimate import AddK
 from tinyseq.hmm.fast import best_score, log_partition
 from tinyseq.hmm.hmm import HMM
@@ -18,9 +27,14 @@ __all__ = [
     "Drawn",
     "Fitted",
     "Gaussian",
+    "GaussianMixture",
     "ImpossibleSequenceError",
     "MarginalDecoding",
+    "Multinomial",
+    "Poisson",
     "Posterior",
+    "Shared",
+    "StudentT",
     "best_score",
     "chain",
     "log_partition",

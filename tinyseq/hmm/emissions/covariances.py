@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
+from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.probabilities import plain
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -49,7 +49,7 @@ def directions(kind: str, covariances: Any, states: int, size: int) -> Any:
     return covariances * np.ones((states, 1, 1)) if kind == "tied" else covariances
 
 
-def check(kind: str, covariances: Array, floor: float | None, name: str = "covariances") -> None:
+def check(kind: str, covariances: Array, floor: float | None, name: str) -> None:
     """Refuse what is no covariance, or below the floor.
 
     Raises:
@@ -209,16 +209,28 @@ def _widened(matrices: Array, least: Array, before: Array | None) -> Array:
     return found
 
 
-def columns(values: Any) -> Any:
-    """Parameters with an axis for D, also where D = 1; tensors stay tensors.
+def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float | None) -> tuple[Any, Any, str]:
+    """Means and covariances as a family takes them, and their kind.
+
+    Args:
+        means: (K, D), or (K,).
+        spreads: of any kind.
+        name: of the spreads, for errors.
+        given: their kind, or None.
+        floor: of variances, or None.
 
     Raises:
-        ValueError: for a single number.
+        ValueError: for shapes that do not fit, numbers that are not finite, and what is no covariance.
     """
-    if isinstance(values, Tensor):
-        values = values if values.dtype.kind == "f" else values.numpy().astype(np.float64)
-    else:
-        values = np.array(plain(values), dtype=np.float64)
-    if values.ndim == 0:
-        raise ValueError("means and covariances need an entry for each state, got a number")
-    return values.reshape(-1, 1) if values.ndim == 1 else values
+    means = Density.columns("means", means)
+    if means.ndim != 2:
+        raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {means.shape}")
+    if floor is not None and not floor >= 0:
+        raise ValueError(f"floor must not be negative, got {floor}")
+    spreads = (Density.taken if given == "spherical" else Density.columns)(name, spreads)
+    kind, (states, size) = kind_of(spreads, given), means.shape
+    wanted = shape_of(kind, states, size)
+    if spreads.shape != wanted:
+        raise ValueError(f"{name} must have shape {wanted}, as means are {means.shape}; got {spreads.shape}")
+    check(kind, plain(spreads), floor, name)
+    return means, spreads, kind

@@ -113,6 +113,18 @@ class Density(Emission):
             raise ValueError(f"{name}{list(place)} is {plain(values)[place]}, but must be finite")
         return values
 
+    @staticmethod
+    def columns(name: str, values: Any) -> Any:
+        """The same with an axis for D, also where D = 1.
+
+        Raises:
+            ValueError: as `taken`, and for a single number.
+        """
+        values = Density.taken(name, values)
+        if values.ndim == 0:
+            raise ValueError(f"{name} must have an entry for each state, got a number")
+        return values.reshape(-1, 1) if values.ndim == 1 else values
+
     def replaced(self, **arrays: Any) -> Self:
         """The same with other arrays."""
         given = {name: getattr(self, name) for name in (*self.arrays, *self.settings)}

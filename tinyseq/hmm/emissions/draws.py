@@ -23,3 +23,15 @@ def shares(counts: Array, otherwise: Array) -> Array:
     """Each row's counts over their sum; a row without any is taken from ``otherwise``."""
     total = counts.sum(axis=-1, keepdims=True)
     return np.where(total > 0, counts / np.where(total > 0, total, 1.0), otherwise)
+
+
+def require_shares(name: str, rows: Array) -> None:
+    """Refuse rows that are no probabilities.
+
+    Raises:
+        ValueError: with the place.
+    """
+    wrong = (rows < 0).any(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > (1e-4 if rows.dtype == np.float32 else 1e-6))
+    if wrong.any():
+        place = tuple(np.argwhere(wrong)[0].tolist())
+        raise ValueError(f"{name}{list(place)} must hold probabilities that sum to 1, got {rows[place]}")

@@ -54,7 +54,7 @@ class Emission(ABC):
 
     arrays: ClassVar[tuple[str, ...]] = ()
     settings: ClassVar[tuple[str, ...]] = ()
-    density: ClassVar[bool] = False
+    density: bool = False
     states: int
 
     @property

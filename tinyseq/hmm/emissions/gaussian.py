@@ -46,23 +46,12 @@ class Gaussian(Density):
     def __init__(
         self, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
     ) -> None:
-        self.means = self.taken("means", kinds.columns(means))
-        if self.means.ndim != 2:
-            raise ValueError(f"means must have shape (states, D), or (states,) if D = 1; got {self.means.shape}")
-        if floor is not None and not floor >= 0:
-            raise ValueError(f"floor must not be negative, got {floor}")
+        self.means, self.covariances, self.covariance_type = kinds.taken(
+            means, covariances, "covariances", covariance_type, floor
+        )
         super().__init__(*self.means.shape)
         self.floor = None if floor is None else float(floor)
-        values = covariances if covariance_type == "spherical" else kinds.columns(covariances)
-        self.covariances = self.taken("covariances", values)
-        self.covariance_type = kinds.kind_of(self.covariances, covariance_type)
-        wanted = kinds.shape_of(self.covariance_type, self.states, self.size)
-        if self.covariances.shape != wanted:
-            raise ValueError(
-                f"covariances must have shape {wanted}, as means are {self.means.shape}; got {self.covariances.shape}"
-            )
         self.shared = ("covariances",) if self.covariance_type == "tied" else ()
-        kinds.check(self.covariance_type, plain(self.covariances), self.floor)
 
     @property
     def full(self) -> bool:

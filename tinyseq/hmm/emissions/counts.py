@@ -1,0 +1,128 @@
+"""Emissions that are counts: how often something happened, and how often each of several things did."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.draws import require_shares, shares
+from tinyseq.hmm.emissions.gamma import log_gamma
+from tinyseq.hmm.probabilities import plain
+
+
+class Counts(Density):
+    """What families of counts have in common."""
+
+    density = False
+    support = "whole numbers from 0 on"
+
+    def possible(self, x: Array) -> Array:
+        """See `Density`."""
+        found: Array = (np.isfinite(x) & (x >= 0) & (x == np.floor(x))).all(axis=1)
+        return found
+
+
+class Poisson(Counts):
+    """Counts, Poisson-distributed in each state; several counts at a time are independent of each other.
+
+    A sequence is an array (T, D) of counts, or (T,) if D = 1. None, or a row of NaN, is a missing observation.
+
+    Args:
+        rates: (K, D), or (K,) if D = 1; the expected counts. With a rate of 0 every count but 0 is impossible.
+
+    Raises:
+        ValueError: for rates that are negative or not finite.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, Poisson
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Poisson([1.0, 8.0]))
+        >>> hmm.viterbi([0, 2, 1, 9, None, 6]).path.tolist()
+        [0, 0, 0, 1, 1, 1]
+    """
+
+    arrays = ("rates",)
+
+    def __init__(self, rates: Any) -> None:
+        self.rates = self.columns("rates", rates)
+        if self.rates.ndim != 2:
+            raise ValueError(f"rates must have shape (states, D), or (states,) if D = 1; got {self.rates.shape}")
+        if not (plain(self.rates) >= 0).all():
+            raise ValueError(f"rates must not be negative, got {plain(self.rates).min()}")
+        super().__init__(*self.rates.shape)
+
+    def log_density(self, x: Array) -> Any:
+        """See `Density`."""
+        factorials = log_gamma(x + 1).sum(axis=1)[:, None]
+        return times_log(x, self.rates) - np.sum(self.rates, axis=1) - factorials
+
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Density`."""
+        return rng.poisson(plain(self.rates)[states]).astype(np.float64)
+
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+        """Weighted means."""
+        return {"rates": (weights.T @ x) / weights.sum(axis=0)[:, None]}
+
+
+class Multinomial(Counts):
+    """How often each of V symbols came up, in a number of trials that may differ from step to step.
+
+    A sequence is an array (T, V) of counts. None, or a row of NaN, is a missing observation.
+
+    Args:
+        probabilities: (K, V), of each symbol in one trial.
+        trials: how many trials a step has when observations are drawn; nothing else needs it.
+
+    Raises:
+        ValueError: for rows that are no probabilities, or trials below 0.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, Multinomial
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], Multinomial([[0.8, 0.1, 0.1], [0.2, 0.4, 0.4]]))
+        >>> hmm.viterbi([[5, 1, 0], [7, 1, 1], [1, 2, 2], [2, 3, 4]]).path.tolist()
+        [0, 0, 1, 1]
+    """
+
+    arrays = ("probabilities",)
+    settings = ("trials",)
+
+    def __init__(self, probabilities: Any, trials: int | None = None) -> None:
+        self.probabilities = self.taken("probabilities", probabilities)
+        if self.probabilities.ndim != 2:
+            raise ValueError(f"probabilities must have shape (states, symbols), got {self.probabilities.shape}")
+        require_shares("probabilities", plain(self.probabilities))
+        self.trials = None if trials is None else whole("trials", trials, 0)
+        super().__init__(*self.probabilities.shape)
+
+    def log_density(self, x: Array) -> Any:
+        """See `Density`."""
+        ways = log_gamma(x.sum(axis=1) + 1) - log_gamma(x + 1).sum(axis=1)
+        return times_log(x, self.probabilities) + ways[:, None]
+
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Density`.
+
+        Raises:
+            TypeError: without ``trials``.
+        """
+        if self.trials is None:
+            raise TypeError("to draw counts, the model must know of how many; pass trials= to Multinomial")
+        return rng.multinomial(self.trials, plain(self.probabilities)[states]).astype(np.float64)
+
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+        """Shares of the weighted counts; a state that has none keeps what it had."""
+        return {"probabilities": shares(weights.T @ x, self.probabilities)}
+
+
+def times_log(x: Array, factors: Any) -> Any:
+    """Sums of x log factor, (rows, K), where a factor of 0 makes every x but 0 impossible.
+
+    Args:
+        x: (rows, D).
+        factors: (K, D), an array or a tensor.
+    """
+    zero = plain(factors) == 0
+    sums = x @ np.log(np.where(zero, 1.0, factors)).T
+    return np.where((x > 0) @ zero.T, -np.inf, sums) if zero.any() else sums

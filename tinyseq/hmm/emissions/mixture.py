@@ -1,0 +1,139 @@
+"""Emissions that are mixtures of normal distributions."""
+
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.draws import draw, require_shares, shares
+from tinyseq.hmm.emissions.gaussian import Gaussian
+from tinyseq.hmm.emissions.groups import kmeans
+from tinyseq.hmm.probabilities import log_of, plain
+
+
+class GaussianMixture(Density):
+    """Several normal distributions in each state, for densities with more than one peak, or with other shapes.
+
+    Args:
+        weights: (K, M), how probable each component is in each state.
+        means: (K, M, D), or (K, M) if D = 1.
+        covariances: variances (K, M, D) (or (K, M)), full covariances (K, M, D, D), or as ``covariance_type`` says.
+        floor: no variance along any direction may be smaller than this, and none becomes so when learning; by default
+            as for `Gaussian`.
+        covariance_type: ``"diag"``, ``"full"``, ``"spherical"`` (K, M), or ``"tied"`` (D, D), one for all components of
+            all states; by default full if there are four axes, else diag.
+
+    Raises:
+        ValueError: for shapes that do not fit, weights that are no probabilities, and the rest as for `Gaussian`.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, GaussianMixture
+        >>> two_peaks = GaussianMixture([[0.5, 0.5], [1.0, 0.0]], [[-5.0, 5.0], [0.0, 0.0]], np.ones((2, 2)))
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], two_peaks)
+        >>> hmm.viterbi([-4.8, 5.5, -5.1, 0.3, 0.1]).path.tolist()
+        [0, 0, 0, 1, 1]
+    """
+
+    arrays = ("weights", "means", "covariances")
+    settings = ("floor", "covariance_type")
+
+    def __init__(
+        self, weights: Any, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
+    ) -> None:
+        self.weights = self.taken("weights", weights)
+        if self.weights.ndim != 2:
+            raise ValueError(f"weights must have shape (states, components), got {self.weights.shape}")
+        require_shares("weights", plain(self.weights))
+        self.means, values = self.taken("means", means), self.taken("covariances", covariances)
+        self.means = self.means[..., None] if self.means.ndim == 2 else self.means
+        (states, self.components), shape = self.weights.shape, self.means.shape
+        if self.means.ndim != 3 or shape[:2] != self.weights.shape:
+            raise ValueError(
+                f"means must have shape ({states}, {self.components}, D), as weights are {self.weights.shape}; got "
+                f"{shape}"
+            )
+        self.covariance_type = covariance_type or ("full" if values.ndim == 4 else "diag")
+        if self.covariance_type == "diag" and values.ndim == 2:
+            values = values[..., None]
+        one = kinds.shape_of(self.covariance_type, self.components, shape[2])
+        wanted = one if self.covariance_type == "tied" else (states, *one)
+        if values.shape != wanted:
+            raise ValueError(f"covariances must have shape {wanted}, as means are {shape}; got {values.shape}")
+        self.covariances, self.floor = values, None if floor is None else float(floor)
+        self.shared = ("covariances",) if self.covariance_type == "tied" else ()
+        super().__init__(states, shape[2])
+        self._single()  # which refuses what is no covariance
+
+    def _single(self) -> Gaussian:
+        """All components of all states as the states of one model, (K M)."""
+        count, values = self.states * self.components, self.covariances
+        if self.covariance_type != "tied":
+            values = values.reshape(count, *values.shape[2:])
+        return Gaussian(self.means.reshape(count, self.size), values, self.floor, self.covariance_type)
+
+    def _joint(self, x: Array) -> Any:
+        """The log densities of observation and component, (rows, K, M)."""
+        return self._single().log_density(x).reshape(len(x), self.states, self.components) + log_of(self.weights)
+
+    def log_density(self, x: Array) -> Any:
+        """See `Density`."""
+        joint = self._joint(x)
+        if isinstance(joint, Tensor):
+            return FUNCTIONS["logsumexp"](joint, axis=2)
+        return _log_sum(joint)[0]
+
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Density`."""
+        component = draw(plain(self.weights)[states], rng)
+        return self._single().draw(states * self.components + component, rng)
+
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+        """One step of EM over the components."""
+        parts = np.empty((len(x), self.states, self.components))
+        for start in range(0, len(x), 2048):
+            part = slice(start, start + 2048)
+            parts[part] = _log_sum(self._joint(x[part]))[1] * weights[part, :, None]
+        single = self._single().learned(x, parts.reshape(len(x), -1), learn)
+        return {
+            "weights": shares(parts.sum(axis=0), self.weights),
+            "means": single.means.reshape(self.means.shape),
+            "covariances": single.covariances.reshape(self.covariances.shape),
+        }
+
+    def narrow(self, data: Array) -> list[int]:
+        """See `Emission`."""
+        return sorted({component // self.components for component in self._single().narrow(data)})
+
+    def _from_groups(self, data: Array, rng: np.random.Generator, steps: int) -> Self:
+        """Groups for the states, and groups within these for their components."""
+        data = data[~np.isnan(data[:, 0])]
+        if not len(data):
+            return self
+        _, groups = kmeans(data, self.states, rng, steps)
+        for k in range(self.states):
+            inside = groups == k
+            if inside.any():
+                _, parts = kmeans(data[inside], self.components, rng, steps)
+                groups[inside] = -1 - (k * self.components + parts)  # negative: done
+        labels = np.eye(self.states * self.components)[-1 - groups]
+        single = self._single().learned(data, labels)
+        sizes = labels.sum(axis=0).reshape(self.weights.shape)
+        return self.replaced(
+            weights=shares(sizes, plain(self.weights)),
+            means=single.means.reshape(self.means.shape),
+            covariances=single.covariances.reshape(self.covariances.shape),
+        )
+
+
+def _log_sum(joint: Array) -> tuple[Array, Array]:
+    """The log of the sum over the last axis, and the shares in it; (rows, K) and (rows, K, M)."""
+    top = joint.max(axis=2, keepdims=True)
+    top = np.where(top > -np.inf, top, 0.0)
+    parts = np.exp(joint - top)
+    total = parts.sum(axis=2, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return (np.log(total) + top)[..., 0], parts / np.where(total > 0, total, 1.0)

@@ -1,0 +1,98 @@
+"""States that share their emissions with each other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
+from tinyseq.hmm.tables import Dense, Scores
+
+
+class Shared(Emission):
+    """Several states with one and the same emissions, when learning, too.
+
+    So a behaviour may be made of several states: to give it a duration (`HMM.semi_markov`), or a beginning and an end.
+
+    Args:
+        emission: an emission model.
+        of: for each state, the state of ``emission`` whose emissions it has, (K,).
+
+    Raises:
+        ValueError: for numbers that are no states of ``emission``.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, Poisson, Shared
+        >>> low_at_least_two_steps = [[0, 1, 0], [0, 0.5, 0.5], [0.1, 0, 0.9]]
+        >>> hmm = HMM([1, 0, 0], low_at_least_two_steps, Shared(Poisson([1.0, 9.0]), of=[0, 0, 1]))
+        >>> hmm.viterbi([1, 0, 9, 7]).path.tolist()
+        [0, 1, 2, 2]
+    """
+
+    def __init__(self, emission: Emission, of: Any) -> None:
+        self.emission, self.of = emission, np.array(of)
+        if self.of.ndim != 1 or not len(self.of) or self.of.dtype.kind not in "iu":
+            raise ValueError(f"of must name a state of the emission model for each state, got {of!r}")
+        if self.of.min() < 0 or self.of.max() >= emission.states:
+            raise ValueError(f"of must hold states from 0 to {emission.states - 1}, got {self.of.tolist()}")
+        self.states = len(self.of)
+        self.density = emission.density
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """See `Emission`."""
+        return self.emission.parameters
+
+    def is_one(self, x: Any) -> bool:
+        """See `Emission`."""
+        return self.emission.is_one(x)
+
+    def read(self, sequences: Sequence[Any]) -> Rows:
+        """See `Emission`."""
+        return self.emission.read(sequences)
+
+    def scores(self, data: Array) -> Scores:
+        """See `Emission`."""
+        return Dense(self.emission.scores(data).logs(np.arange(len(data)))[self.of].T)
+
+    def recorded(self, data: Array) -> Tensor:
+        """See `Emission`."""
+        recorded: Tensor = self.emission.recorded(data)[:, self.of]
+        return recorded
+
+    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+        """See `Emission`."""
+        return self.emission.sample(self.of[states], rng)
+
+    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Shared":
+        """What the states that share an emission have seen together."""
+        together = states @ (self.of[:, None] == np.arange(self.emission.states))
+        return Shared(self.emission.learned(data, together, learn), self.of)
+
+    def shuffled(self, data: Array, rng: np.random.Generator) -> "Shared":
+        """See `Emission`."""
+        return Shared(self.emission.shuffled(data, rng), self.of)
+
+    def narrow(self, data: Array) -> list[int]:
+        """See `Emission`."""
+        return np.flatnonzero(np.isin(self.of, self.emission.narrow(data))).tolist()
+
+    def describe(self, datum: Any) -> str:
+        """See `Emission`."""
+        return self.emission.describe(datum)
+
+    def both(self, data: Array, other: Array) -> Array:
+        """See `Emission`."""
+        return self.emission.both(data, other)
+
+    def saved(self) -> tuple[dict[str, Array], dict[str, Any]]:
+        """See `Emission`."""
+        arrays, settings = self.emission.saved()
+        return arrays, {"of": self.of.tolist(), "emission": self.emission.kind(), "settings": settings}
+
+    @classmethod
+    def restored(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> Self:
+        """See `Emission`."""
+        return cls(kinds()[settings["emission"]].restored(arrays, settings["settings"]), settings["of"])

@@ -1,0 +1,137 @@
+"""Emissions with heavy tails, so that outliers move no state."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.gamma import log_gamma
+from tinyseq.hmm.probabilities import plain
+
+LEAST, MOST = 0.2, 1e6  # degrees of freedom that are learned
+STEP = 1e-2  # of log df, for slopes by differences
+
+
+class StudentT(Density):
+    """Student's t distribution in each state: like a normal one, but far observations are not impossible.
+
+    Learning is robust: an observation weighs less the farther away it lies (Peel and McLachlan 2000). The degrees of
+    freedom are learned, too, unless ``learn`` of `HMM.fit_em` leaves them out, as in ``learn={"transition", "means",
+    "scales"}``.
+
+    Args:
+        means: (K, D), or (K,) if D = 1; the centres.
+        scales: squared scales (K, D) (or (K,)), matrices (K, D, D), or what ``covariance_type`` says; covariances are
+            df / (df - 2) times these where df > 2.
+        df: degrees of freedom, a number or (K,); at 1 the Cauchy distribution, and nearly normal from 30 on.
+        floor: no squared scale along any direction may be smaller, and none becomes so when learning; by default a
+            millionth of the squared distance between the quartiles of the observations, which no outlier moves.
+        covariance_type: as for `Gaussian`.
+
+    Raises:
+        ValueError: for shapes that do not fit, numbers that are not finite, scales as for `Gaussian`, and degrees of
+            freedom that are not positive.
+
+    Example:
+        >>> from tinyseq.hmm import HMM, StudentT
+        >>> hmm = HMM([0.5, 0.5], [[0.99, 0.01], [0.01, 0.99]], StudentT([0.0, 5.0], [1.0, 1.0], df=3))
+        >>> hmm.viterbi([0.1, -0.3, 40.0, 0.5, 4.8, 5.5, 5.0]).path.tolist()  # one outlier is no change of state
+        [0, 0, 0, 0, 1, 1, 1]
+    """
+
+    arrays = ("means", "scales", "df")
+    settings = ("floor", "covariance_type")
+
+    def __init__(
+        self, means: Any, scales: Any, df: Any = 4.0, floor: float | None = None, covariance_type: str | None = None
+    ) -> None:
+        self.means, self.scales, self.covariance_type = kinds.taken(means, scales, "scales", covariance_type, floor)
+        super().__init__(*self.means.shape)
+        self.floor = None if floor is None else float(floor)
+        self.shared = ("scales",) if self.covariance_type == "tied" else ()
+        df = self.taken("df", df)
+        self.df = df * np.ones(self.states) if df.ndim == 0 else df
+        if self.df.shape != (self.states,):
+            raise ValueError(f"df must be a number or have shape ({self.states},), got {self.df.shape}")
+        if not (plain(self.df) > 0).all():
+            raise ValueError(f"df must be positive, got {plain(self.df)}")
+
+    @property
+    def spreads(self) -> Any:
+        """The squared scales as (K, D), or as matrices (K, D, D)."""
+        return kinds.directions(self.covariance_type, self.scales, self.states, self.size)
+
+    def log_density(self, x: Array) -> Any:
+        """See `Density`."""
+        distance, volume = kinds.distances(x, self.means, self.spreads)
+        return (_peak(self.df, self.size) - 0.5 * volume)[:, None].T + _tail(distance, self.df, self.size).T
+
+    def draw(self, states: Array, rng: np.random.Generator) -> Array:
+        """See `Density`."""
+        df = plain(self.df)[states]
+        noise = kinds.noise(plain(self.spreads), states, rng) * np.sqrt(df / rng.chisquare(df))[:, None]
+        found: Array = plain(self.means)[states] + noise
+        return found
+
+    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+        """Means and scales by one step of reweighting, then the degrees of freedom (ECME, Liu and Rubin 1994)."""
+        distance, _ = kinds.distances(x, self.means, self.spreads)
+        near = weights * ((self.df + self.size) / (self.df + distance.T))
+        means, scales, df = self.means, self.scales, self.df
+        used, totals = weights.sum(axis=0) > 0, weights.sum(axis=0)
+        if "means" in learn:
+            means = np.where(used[:, None], kinds.weighted(x, near), means)
+        if "scales" in learn:
+            scales = kinds.fitted(self.covariance_type, x, near, means, self._least(x), totals, before=self.scales)
+        if "df" in learn:
+            spreads = kinds.directions(self.covariance_type, scales, self.states, self.size)
+            spreads = np.where(used.reshape(-1, *[1] * (spreads.ndim - 1)), spreads, self.spreads)
+            distance, _ = kinds.distances(x, means, spreads)
+            df = self._better_df(distance, weights.T, totals)
+        return {"means": means, "scales": scales, "df": df}
+
+    def _least(self, x: Array) -> float | None:
+        """The floor; None where half of the observations are alike, so that it is left to their variance."""
+        if self.floor is not None:
+            return self.floor
+        low, high = np.quantile(x, [0.25, 0.75], axis=0)
+        least = float(np.square(high - low).min())
+        return kinds.RELATIVE * least if least > 0 else None
+
+    def narrow(self, data: Array) -> list[int]:
+        """See `Emission`."""
+        x = data[~np.isnan(data[:, 0])]
+        least = kinds.least_variances(x, self._least(x) if len(x) else self.floor)
+        return kinds.at_floor(self.covariance_type, plain(self.scales), least, self.states)
+
+    def _better_df(self, distance: Array, weights: Array, totals: Array) -> Array:
+        """A Newton step in log df for all states, shortened where it would not gain."""
+
+        def gain(log_df: Array) -> Array:
+            df = np.exp(log_df)
+            found: Array = totals * _peak(df, self.size) + (weights * _tail(distance, df, self.size)).sum(axis=1)
+            return found
+
+        at = np.log(self.df)
+        before, low, high = gain(at), gain(at - STEP), gain(at + STEP)
+        slope, bend = (high - low) / (2 * STEP), (high - 2 * before + low) / STEP**2
+        step = np.clip(np.where(bend < 0, -slope / np.where(bend < 0, bend, 1.0), np.sign(slope)), -1.0, 1.0)
+        new = np.clip(at + step, np.minimum(at, np.log(LEAST)), np.maximum(at, np.log(MOST)))
+        for _ in range(4):
+            worse = gain(new) < before
+            if not worse.any():
+                return np.exp(new)
+            new = np.where(worse, (at + new) / 2, new)
+        return np.where(gain(new) < before, self.df, np.exp(new))
+
+
+def _peak(df: Any, size: int) -> Any:
+    """The part of the log density that depends on the degrees of freedom alone."""
+    return log_gamma((df + size) / 2) - log_gamma(df / 2) - 0.5 * size * np.log(df * np.pi)
+
+
+def _tail(distance: Any, df: Any, size: int) -> Any:
+    """The part that falls with the squared distance, (K, rows)."""
+    return -0.5 * (df + size)[:, None] * np.log1p(distance / df[:, None])
