@@ -12,9 +12,10 @@ from tinyseq.hmm.em import Fitted, baum_welch
 from tinyseq.hmm.estimate import Smoothing, labelled_tables
 from tinyseq.hmm.questions import Questions
 from tinyseq.hmm.reading import Reading
+from tinyseq.hmm.structures import Structures
 
 
-class HMM(Questions):
+class HMM(Structures, Questions):
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). In a model of order 2, the usual

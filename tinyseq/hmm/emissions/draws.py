@@ -31,7 +31,8 @@ def require_shares(name: str, rows: Array) -> None:
     Raises:
         ValueError: with the place.
     """
-    wrong = (rows < 0).any(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > (1e-4 if rows.dtype == np.float32 else 1e-6))
+    wrong = ~(rows >= 0).all(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > (1e-4 if rows.dtype == np.float32 else 1e-6))
     if wrong.any():
-        place = tuple(np.argwhere(wrong)[0].tolist())
-        raise ValueError(f"{name}{list(place)} must hold probabilities that sum to 1, got {rows[place]}")
+        place = tuple(np.argwhere(wrong)[0].tolist()) if wrong.ndim else ()
+        where = f"{name}{list(place)}" if place else name
+        raise ValueError(f"{where} must hold probabilities that sum to 1, got {rows[place]}")
