@@ -101,3 +101,20 @@ def test_small_variances_are_taken_as_they_are(kind):
     emission = HMM.from_hmmlearn(other).emissions
     np.testing.assert_allclose(emission.covariances, other.covars_ if kind == "full" else np.full((2, 2), 1e-9))
     assert emission.floor is None
+
+
+@pytest.mark.parametrize("kind", ["spherical", "diag", "full", "tied"])
+def test_a_gaussian_model_can_be_used_by_hmmlearn_at_once(kind):
+    rng = np.random.default_rng(0)
+    covariances = {"spherical": [1.0, 2.0], "diag": np.ones((2, 3)), "full": [np.eye(3)] * 2, "tied": np.eye(3)}[kind]
+    emission = Gaussian(rng.normal(size=(2, 3)), covariances, covariance_type=kind)
+    model = HMM([0.4, 0.6], [[0.9, 0.1], [0.2, 0.8]], emission)
+    x = model.sample(50, rng).observations
+    other = model.to_hmmlearn()
+    assert other.score(x) == pytest.approx(model.log_likelihood(x))
+    assert other.predict(x).tolist() == model.viterbi(x).path.tolist()
+    assert other.sample(5)[0].shape == (5, 3)
+    again = HMM.from_hmmlearn(other)
+    assert again.emissions.covariance_type == kind
+    assert again.log_likelihood(x) == pytest.approx(model.log_likelihood(x))
+    other.fit(x)

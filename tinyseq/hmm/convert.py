@@ -68,12 +68,13 @@ def from_hmmlearn(kind: type[Model], model: Any) -> Model:
     if hasattr(model, "emissionprob_") and type(model).__name__ != "MultinomialHMM":  # which sees counts of symbols
         return kind(model.startprob_, model.transmat_, model.emissionprob_)
     if getattr(model, "means_", np.empty(0)).ndim == 2:
-        if model.covariance_type not in ("diag", "full"):
-            raise TypeError(f'covariance_type={model.covariance_type!r} has no counterpart; use "diag" or "full"')
-        covariances = model.covars_  # hmmlearn gives full matrices for diagonal ones, too
-        if model.covariance_type == "diag":
+        covariances, shape = model.covars_, model.covariance_type
+        if shape in ("diag", "spherical"):  # hmmlearn gives a full matrix for each state, whatever the kind
             covariances = np.diagonal(covariances, axis1=1, axis2=2)
-        return kind(model.startprob_, model.transmat_, Gaussian(model.means_, covariances))
+        if shape in ("spherical", "tied"):
+            covariances = covariances[:, 0] if shape == "spherical" else covariances[0]
+        emission = Gaussian(model.means_, covariances, covariance_type=shape)
+        return kind(model.startprob_, model.transmat_, emission)
     if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")

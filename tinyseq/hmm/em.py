@@ -137,11 +137,12 @@ def baum_welch(
     best = leading[0]
     best.go_on(max_steps)
     if max_steps and not learn.isdisjoint({"emission", "covariances"}):
-        _warn_of_narrow(best.model, data.rows)
+        warn_of_narrow(best.model, data.rows)
     return Fitted(best.model, best.curve, best.converged, [climb.curve[-1] for climb in climbs])
 
 
-def _warn_of_narrow(model: "HMM", rows: Rows) -> None:
+def warn_of_narrow(model: "HMM", rows: Rows) -> None:
+    """Warn where states have closed in on a few observations."""
     narrow = model.emissions.narrow(rows.data)
     if narrow:
         names = ", ".join(repr(model.states[k]) for k in narrow)

@@ -7,23 +7,27 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.em import Fitted, shuffled
+from tinyseq.hmm.em import Fitted, shuffled, warn_of_narrow
 from tinyseq.hmm.emissions import Gaussian
+from tinyseq.hmm.emissions.covariances import KINDS, shape_of
 from tinyseq.hmm.estimate import Smoothing
 from tinyseq.hmm.hmm import HMM
 from tinyseq.hmm.reading import Reading
+from tinyseq.hmm.samples import Samples, labels, samples
 
 
 class HMMEstimator:
     """A hidden Markov model with scikit-learn's interface.
 
     One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So whole
-    sequences are what cross-validation splits. As hmmlearn's users are used to, X may also be one array (rows, 1) of
-    ids or (rows, D) of numbers with ``lengths``; without these it is one long sequence.
+    sequences are what cross-validation splits. As users of hmmlearn and scikit-learn are used to, X may also be one
+    table, an array or a data frame (rows, 1) of symbols or (rows, D) of numbers, or a series; with ``lengths`` it holds
+    several sequences, one after the other, and without these it is one long sequence.
 
     Args:
         n_components: the number of states, where there are no labels to tell it.
-        emission: ``"categorical"``, or ``"diag"`` or ``"full"`` for Gaussian emissions with such covariances.
+        emission: ``"categorical"``, or for Gaussian emissions the kind of their covariances, ``"diag"``, ``"full"``,
+            ``"spherical"`` or ``"tied"``.
         n_features: the number of symbols, where these are ids; by default as many as the largest id asks for.
         order: n; with labels or without.
         smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
@@ -38,6 +42,7 @@ class HMMEstimator:
         hmm_: the model found.
         fitted_: the report of Baum-Welch, without labels.
         n_features_in_: 1 for symbols, D for vectors.
+        feature_names_in_: the names of the columns, if X was a data frame with such names.
 
     Example:
         >>> X, y = [["the", "cat"], ["the", "cat", "runs"]], [["DT", "NN"], ["DT", "NN", "VB"]]
@@ -84,37 +89,48 @@ class HMMEstimator:
             lengths: the lengths of the sequences that lie one after the other in X.
 
         Raises:
-            ValueError: if there is nothing to learn from, or X, y and lengths do not fit each other.
-            TypeError: for lengths that are no whole numbers.
+            ValueError: if there is nothing to learn from, if X, y and lengths do not fit each other, or for what X
+                cannot mean, with what to write instead.
+            TypeError: for what is no sequence, and lengths that are no whole numbers.
         """
-        sequences = _sequences(X, lengths)
-        if not sum(map(len, sequences)):
+        x = samples(X, lengths, self._vectors())
+        if not sum(map(len, x.sequences)):
             raise ValueError("X holds no observations to learn from")
-        seen = (item for x in sequences for item in x if item is not None)
-        self.n_features_in_ = int(np.size(next(seen, 0.0))) if self._vectors() else 1
+        self.n_features_in_ = x.features or 1
+        if x.names is not None:
+            self.feature_names_in_ = np.array(x.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
         if y is None:
             rng = np.random.default_rng(self.random_state)
-            self.fitted_: Fitted = self._start(sequences, rng).fit_em(
-                sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
+            self.fitted_: Fitted = self._start(x.sequences, rng).fit_em(
+                x.sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
             )
             self.hmm_ = self.fitted_.model
-            return self
-        if self._vectors():
-            raise ValueError('labels can be counted with emission="categorical" only')
-        labels = _labels(y, lengths, sequences)
-        self.hmm_ = HMM.from_labelled(
-            [list(zip(x, states, strict=True)) for x, states in zip(sequences, labels, strict=True)],
-            self.order,
-            self.smoothing,
-            emission_smoothing=self.emission_smoothing,
-            unknown=self.unknown,
-        )
+        else:
+            self.hmm_ = self._counted(x.sequences, labels(y, lengths, x))
         return self
+
+    def _counted(self, sequences: list[Any], paths: list[Any]) -> HMM:
+        """A model from labels."""
+        seen = [[0] * len(x) for x in sequences] if self._vectors() else sequences
+        pairs = [list(zip(x, states, strict=True)) for x, states in zip(seen, paths, strict=True)]
+        smoothing = {} if self._vectors() else {"emission_smoothing": self.emission_smoothing, "unknown": self.unknown}
+        found = HMM.from_labelled(pairs, self.order, self.smoothing, **smoothing)
+        if not self._vectors():
+            return found
+        emission = self._gaussian(len(found.states))
+        rows = emission.read(sequences)
+        ids = np.concatenate([found.states.ids(states, missing=-1) for states in paths])
+        emission = emission.learned(rows.data, (ids[:, None] == np.arange(emission.states)).astype(np.float64))
+        model = HMM(found.initial, found.transition, emission, states=found.states)
+        warn_of_narrow(model, rows)
+        return model
 
     def _vectors(self) -> bool:
         """Whether observations are vectors, not symbols."""
-        if self.emission not in ("categorical", "diag", "full"):
-            raise ValueError(f'emission must be "categorical", "diag" or "full", got {self.emission!r}')
+        if self.emission not in ("categorical", *KINDS):
+            raise ValueError(f"emission must be 'categorical' or one of {', '.join(KINDS)}; got {self.emission!r}")
         return self.emission != "categorical"
 
     def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
@@ -128,16 +144,21 @@ class HMMEstimator:
         """Emissions that are alike in all states, and the names of the symbols."""
         size = self.n_components
         if self._vectors():
-            shape = (size, self.n_features_in_)
-            unit = np.ones(shape) if self.emission == "diag" else np.tile(np.eye(shape[1]), (size, 1, 1))
-            return {"emission": Gaussian(np.zeros(shape), unit * max(1.0, self.floor or 0.0), self.floor)}
-        names = {symbol for x in sequences for symbol in x} - {None}
-        if all(isinstance(name, int | np.integer) for name in names):
+            return {"emission": self._gaussian(size)}
+        names = _symbols(sequences)
+        if all(isinstance(name, int | np.integer) and not isinstance(name, bool) for name in names):
             if min(names, default=0) < 0:
                 raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
             number = self.n_features or max(names, default=0) + 1
             return {"emission": np.full((size, number), 1 / number)}
         return {"emission": np.full((size, len(names)), 1 / len(names)), "symbols": sorted(names, key=str)}
+
+    def _gaussian(self, states: int) -> Gaussian:
+        """Normal distributions that are alike in all states."""
+        size, least = self.n_features_in_, max(1.0, self.floor or 0.0)
+        shape = shape_of(self.emission, states, size)
+        spread = np.broadcast_to(np.eye(size), shape) if self.emission in ("full", "tied") else np.ones(shape)
+        return Gaussian(np.zeros((states, size)), least * spread, self.floor, self.emission)
 
     def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
         """The best path of each sequence; one array for all if X is one array.
@@ -148,7 +169,8 @@ class HMMEstimator:
         Raises:
             sklearn.exceptions.NotFittedError: before `fit`. (An AttributeError where scikit-learn is not installed.)
         """
-        return _joined([d.path for d in self._model().viterbi(_sequences(X, lengths))], X)
+        model, x = self._model(), self._known(X, lengths)
+        return x.joined([decoding.path for decoding in model.viterbi(x.sequences)])
 
     def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
         """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array.
@@ -156,7 +178,8 @@ class HMMEstimator:
         Args:
             X, lengths: as for `fit`.
         """
-        return _joined([p.states for p in self._model().posterior(_sequences(X, lengths))], X)
+        model, x = self._model(), self._known(X, lengths)
+        return x.joined([posterior.states for posterior in model.posterior(x.sequences)])
 
     def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
         """The log-likelihood of all sequences; with labels, the share of states that `predict` finds.
@@ -167,13 +190,12 @@ class HMMEstimator:
         Raises:
             ValueError: X and y do not fit each other.
         """
-        sequences = _sequences(X, lengths)
+        model, x = self._model(), self._known(X, lengths)
         if y is None:
-            return float(self._model().log_likelihood(sequences).sum())
-        labels = _labels(y, lengths, sequences)
+            return float(model.log_likelihood(x.sequences).sum())
         pairs = [
             pair
-            for decoding, states in zip(self._model().viterbi(sequences), labels, strict=True)
+            for decoding, states in zip(model.viterbi(x.sequences), labels(y, lengths, x), strict=True)
             for pair in zip(decoding.path, states, strict=True)
         ]
         return float(np.mean([found == wanted for found, wanted in pairs]))
@@ -182,6 +204,20 @@ class HMMEstimator:
     def classes_(self) -> Array:
         """The names of the states, in the order of the columns of `predict_proba`."""
         return np.array(list(self._model().states))
+
+    def _known(self, X: Any, lengths: Sequence[int] | None) -> Samples:
+        """Sequences of the same kind as those that were learned from."""
+        x = samples(X, lengths, self._vectors())
+        if x.features not in (0, self.n_features_in_):
+            raise ValueError(
+                f"X has {x.features} features, but HMMEstimator is expecting {self.n_features_in_} features as input"
+            )
+        wanted = list(getattr(self, "feature_names_in_", []))
+        if wanted and x.names is not None and x.names != wanted:
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: {wanted}, got {x.names}"
+            )
+        return x
 
     def _model(self) -> HMM:
         if not hasattr(self, "hmm_"):
@@ -208,10 +244,11 @@ class HMMEstimator:
         """What scikit-learn wants to know about an estimator."""
         from sklearn.utils import InputTags, Tags, TargetTags
 
+        vectors = self.emission in KINDS  # else a table has one column, of ids or names, which its tools do not expect
         return Tags(
             estimator_type=None,
             target_tags=TargetTags(required=False),
-            input_tags=InputTags(two_d_array=False, string=True),
+            input_tags=InputTags(two_d_array=vectors, string=not vectors),  # NaN only in whole rows
         )
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -236,34 +273,9 @@ def _not_fitted(message: str) -> Exception:
 _ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)
 
 
-def _sequences(x: Any, lengths: Sequence[int] | None) -> list[Any]:
-    """A list of sequences, from a list or from one array and lengths."""
-    if not isinstance(x, np.ndarray) or x.dtype == object:
-        if lengths is not None:
-            raise ValueError("lengths go with one array of all sequences; X is a list of sequences already")
-        return list(x)
-    if x.ndim == 2 and x.shape[1] == 1:
-        x = x[:, 0]
-    if lengths is None:
-        return [x]
-    given = np.asarray(lengths)
-    if given.ndim != 1 or (given.size and given.dtype.kind not in "iu"):
-        raise TypeError(f"lengths must be a list of whole numbers, got {lengths!r}")
-    if given.min(initial=0) < 0:
-        raise ValueError(f"lengths must not be negative, got {given.min()}")
-    if given.sum() != len(x):
-        raise ValueError(f"lengths sum to {given.sum()}, but X has {len(x)} rows")
-    return np.split(x, np.cumsum(given)[:-1])
-
-
-def _labels(y: Any, lengths: Sequence[int] | None, sequences: list[Any]) -> list[Any]:
-    """The states of each sequence."""
-    labels = _sequences(y, lengths)
-    if list(map(len, sequences)) != list(map(len, labels)):
-        raise ValueError("X and y must have as many sequences, and each of y as many states as X has symbols")
-    return labels
-
-
-def _joined(parts: list[Any], x: Any) -> Any:
-    """Answers in the form of the question."""
-    return np.concatenate(parts) if isinstance(x, np.ndarray) and x.dtype != object else parts
+def _symbols(sequences: list[Any]) -> set[Any]:
+    """All symbols that occur."""
+    found: set[Any] = set()
+    for x in sequences:
+        found.update(np.unique(x).tolist() if isinstance(x, np.ndarray) and x.dtype != object else x)
+    return found - {None}

@@ -208,11 +208,11 @@ class HMM(Structures, Questions):
         """The same model as a fitted ``CategoricalHMM`` or ``GaussianHMM`` of hmmlearn.
 
         Args:
-            model: hmmlearn's model, with diagonal or full covariances.
+            model: hmmlearn's model.
 
         Raises:
             ValueError: if it is not fitted.
-            TypeError: for other models and kinds of covariances.
+            TypeError: for other models.
         """
         return convert.from_hmmlearn(cls, model)
 

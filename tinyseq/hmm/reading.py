@@ -11,6 +11,7 @@ from tinyseq.backend import Array, on_host
 from tinyseq.hmm.emissions import Rows
 from tinyseq.hmm.fast import log_partition
 from tinyseq.hmm.impossible import explain
+from tinyseq.hmm.masks import unmasked
 from tinyseq.hmm.parameters import Parameters
 from tinyseq.hmm.ragged import Ragged
 from tinyseq.hmm.tables import Dense, Scores
@@ -45,7 +46,7 @@ class Reading:
             or getattr(x, "shape", None) == ()
         ):
             raise TypeError(f"x must be a list or an array, of symbols or of sequences; got {type(x).__name__}")
-        x = [on_host(part) for part in x] if isinstance(x, list | tuple) else on_host(x)
+        x = [_array(part) for part in x] if isinstance(x, list | tuple) else _array(x)
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.longest
@@ -145,3 +146,11 @@ class Reading:
             words = [self.model.emissions.describe(datum) for datum in data]
             allowed = None if self.allowed is None else self.rows.split(self.allowed)[number]
             raise explain(self.arcs, self.scores, self.batch, number, words, self.model.states, allowed)
+
+
+def _array(part: Any) -> Any:
+    """An array of the host without a mask, whose masked entries are missing; anything else as it is."""
+    part = unmasked(on_host(part))
+    if getattr(getattr(part, "dtype", None), "kind", "") == "c":
+        raise ValueError(f"Complex data not supported: observations are real, or symbols; got dtype {part.dtype}")
+    return part
