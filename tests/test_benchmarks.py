@@ -62,3 +62,17 @@ def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):
             assert browser.answer(act) >= 0.016
             assert browser.run(done[kind])
     assert drawings.answers(path, rounds=1).keys() == done.keys()
+
+
+def test_the_learning_that_is_timed_is_a_default_fit(capsys):
+    learning = loaded("learning")
+    for i in range(20):
+        name, truth, lengths = learning.generated(i, 0)
+        assert name.endswith(f"{len(truth.states)} states")
+        assert isinstance(truth.emissions, ts.hmm.Gaussian) == name.startswith("vectors")
+        assert 2 <= len(truth.states) <= 6
+        assert sum(lengths) == 2000
+    good, ours, _ = learning.run(*learning.generated(1, 0), 0)
+    assert good
+    assert ours > 0
+    assert "vectors 1, 2 states" in capsys.readouterr().out
