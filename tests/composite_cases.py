@@ -40,6 +40,10 @@ PLACES = np.array([[0, 2, 1], [1, 1, -1]])
 LEFT, RIGHT = [-0.9, 0.1, 0.4], [[0.3], [1.1]]
 MORE = [
     same("logaddexp2", (2, 3), (3,)),
+    *(
+        Case("einsum", lambda x, n=n: ts.einsum("ij,->ji", x, n), lambda x, n=n: np.einsum("ij,->ji", x, n), ((2, 3),))
+        for n in (2, 0.5, np.float64(0.5))
+    ),
     Case("float_power", lambda x: ts.float_power(x, 3), lambda x: np.float_power(x, 3), ((2, 3),), converts=True),
     listed(Case("divmod", lambda x: ts.divmod(x, 0.7), lambda x: np.divmod(x, 0.7), ((2, 3),))),
     same("rint", (2, 3)),

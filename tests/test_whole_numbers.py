@@ -75,7 +75,7 @@ def arguments() -> dict[tuple[str, str], Argument]:
 def owned(prefix: str, value: Any) -> list[tuple[str, Callable[..., Any]]]:
     """A function, or a class and its methods."""
     if isinstance(value, FunctionType):
-        return [(prefix, value)]
+        return [(prefix, value.op.forward if hasattr(value, "op") else value)]  # an op declares its settings there
     if not inspect.isclass(value):
         return []
     methods = [
@@ -109,6 +109,7 @@ OPS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "one_hot": ([[0, 1]], {"num_classes": 2}),
     "pad": ([X], {"pad_width": [(1, 1), (0, 0), (0, 0)]}),
     "repeat": ([X], {"repeats": 2}),
+    "roll": ([X], {"shift": 1}),
     "stack": ([[X, X]], {}),
     "swapaxes": ([X], {"axis1": 0, "axis2": 1}),
     "take": ([X, [0]], {}),

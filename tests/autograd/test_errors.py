@@ -108,6 +108,7 @@ def test_a_hook_that_changes_the_shape_and_a_hook_on_a_constant():
         ValueError, r"a hook on Node\(multiply.*returned shape \(\) for a gradient of shape \(2,\)", y.sum().backward
     )
     raises(RuntimeError, "a hook needs a tensor with requires_grad=True", ts.ones(2).register_hook, print)
+    raises(TypeError, "a hook is a function of the gradient, got 3", leaf(1.0).register_hook, 3)
 
 
 # -- hooks -------------------------------------------------------------------------------------------------------------

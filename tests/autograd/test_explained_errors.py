@@ -1,5 +1,6 @@
 """What an op cannot compute with is refused by name: op, arguments, place, and NumPy's complaint."""
 
+import inspect
 import re
 
 import numpy as np
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd.dispatch import public_function
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.op import FUNCTIONS, OPS
 from tinyseq.testing.calls import FAMILIES, calls_of
 
 ALL = [op for op in OPS.values() if op.module.startswith("tinyseq.") and op.calls in FAMILIES]
+HUGE = 10**30  # as a count it may take for ever
 SETTINGS = [
     np.array([0, 99]),
     np.array([True, False, True]),
@@ -23,7 +25,7 @@ SETTINGS = [
     "abc",
     object(),
     None,
-    10**30,
+    HUGE,
     1.5,
     (1, "x"),
     {},
@@ -33,10 +35,15 @@ OBJECTS = ["abc", None, object(), np.array(["a"]), [[1], [1, 2]], {}]
 
 
 def complaint(op, arrays, attrs):
-    """The error of a call under labels, or None if the call has an answer."""
+    """The error of an op under labels, or None if it has an answer."""
+    with ts.scope("encoder"), ts.step(3):
+        return refusal(public_function(op), arrays, attrs)
+
+
+def refusal(function, args, attrs):
+    """The error of a call, or None."""
     try:
-        with ts.scope("encoder"), ts.step(3):
-            public_function(op)(*arrays, **attrs)
+        function(*args, **attrs)
     except Exception as error:
         return error
 
@@ -71,6 +78,57 @@ def test_what_an_op_cannot_use_is_explained(op, data):
             given = [*arrays[:i], other, *arrays[i + 1 :]]
             assert complaint(op, given, attrs) is not None
             check(op, given, attrs, raw=False)
+
+
+X, SQUARE = ts.tensor(np.arange(27.0).reshape(3, 3, 3)), ts.tensor([[2.0, 1.0], [1.0, 3.0]])
+EXAMPLES = {  # what a composite takes, if it is not X alone
+    **dict.fromkeys(("append", "cross"), ([X, X], {})),
+    **dict.fromkeys(("concat", "concatenate", "stack"), ([[X, X]], {})),
+    **dict.fromkeys(("diag", "diagflat", "eigvalsh"), ([SQUARE], {})),
+    **dict.fromkeys(("dot", "inner", "kron", "outer", "tensordot", "vdot"), ([SQUARE, SQUARE], {})),
+    **dict.fromkeys(("divmod", "float_power"), ([X, 2], {})),
+    **dict.fromkeys(("index_set", "scatter_add"), ([X, 0, 1.0], {})),
+    "chunk": ([X], {"chunks": 3}),
+    "einsum": (["ijk", X], {}),
+    "expand_dims": ([X], {"axis": 0}),
+    "gather": ([X, 0, np.zeros((3, 3, 3), int)], {}),
+    "linspace": ([0.0, 1.0], {}),
+    "matrix_power": ([SQUARE], {"n": 2}),
+    "moveaxis": ([X], {"source": 0, "destination": 1}),
+    "pad": ([X], {"pad_width": 1}),
+    "permute": ([X, 0, 1, 2], {}),
+    "repeat": ([X], {"repeats": 2}),
+    "squeeze": ([X[:1]], {}),
+    "swapaxes": ([X], {"axis1": 0, "axis2": 1}),
+    "take": ([X, [0]], {}),
+    "take_along_axis": ([X, np.zeros((3, 3, 3), int)], {"axis": 0}),
+    "tile": ([X], {"reps": 2}),
+}
+COMPOSITES = {
+    name: function
+    for name, function in FUNCTIONS.items()
+    if name not in OPS and function.__name__ not in OPS and function.__name__ != "getitem"
+}
+OTHERS = [*(value for value in SETTINGS if value is not HUGE), np.arange(9.0), -7, [9], [[1], [1, 2]], (0, 0)]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", sorted(COMPOSITES))
+def test_a_function_made_of_ops_names_itself_or_the_op_that_cannot_compute(name):
+    function = COMPOSITES[name]
+    given, named = EXAMPLES.get(name, ([X], {}))
+    function(*given, **named)
+    for i, parameter in enumerate(inspect.signature(function).parameters.values()):
+        for other in OTHERS:
+            args, settings_ = list(given), dict(named)
+            if i < len(args):
+                args[i] = other
+            elif parameter.kind is not parameter.VAR_POSITIONAL:
+                settings_[parameter.name] = other
+            error = refusal(function, args, settings_)
+            if error is not None:
+                assert isinstance(error, ValueError | TypeError | IndexError | ArithmeticError | MemoryError), error
+                assert re.split(r"\W", str(error))[0] in FUNCTIONS, f"{parameter.name}={other!r}: {error}"
 
 
 def raises(error, text, call, *args, **kwargs):
@@ -116,3 +174,19 @@ def test_warnings_and_floating_point_errors_keep_their_kind():
         ts.log(ts.zeros(2))
     with np.errstate(divide="raise"):
         raises(FloatingPointError, r"log\(x\(2,\)\): divide by zero", ts.log, ts.zeros(2))
+
+
+def test_a_function_made_of_ops_says_what_it_was_given():
+    x = ts.ones(2, 2)
+    raises(IndexError, r"^index_set\(x\(2, 2\), index=\[5\], values=1\.0\): index 5", ts.index_set, x, [5], 1.0)
+    raises(IndexError, r"^scatter_add\(x\(2, 2\), index=.*boolean index did", ts.scatter_add, x, [True] * 3, 1.0)
+    raises(ValueError, r"^repeat\(x\(2, 2\), repeats=\[1, 2\]\): repeats has shape \(2,\)", ts.repeat, x, [1, 2])
+    raises(TypeError, r"^roll\(x\(2, 2\), shift=1\.5\): shift must be a whole number", ts.roll, x, 1.5)
+    raises(IndexError, r"^tensordot\(.*axes=\(\[0\], \[5\]\)\): axis 5 is out", ts.tensordot, x, x, ([0], [5]))
+    raises(ValueError, r"^tensordot\(.*axes must be at least 0, got -1", ts.tensordot, x, x, -1)
+    raises(ValueError, r"^tensordot\(.*axes must name as many", ts.tensordot, x, x, ([0, 0], [0, 1]))
+    raises(ValueError, r"^tensordot\(.*axis 0 of x and axis 1 of y differ", ts.tensordot, x[:1], x, ([0], [1]))
+
+
+def test_differences_of_any_order_of_what_is_empty():
+    assert ts.diff(ts.ones(3), n=10**30).shape == (0,)

@@ -155,6 +155,20 @@ def test_what_has_no_gradient_names_function_and_cure(call, text):
         call(leaf(np.arange(8.0).reshape(4, 2)))
 
 
+UFUNCS = [f for f in vars(np).values() if isinstance(f, np.ufunc) and f.signature is None and f.nout == 1]
+
+
+@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("index", [0, [0], slice(1)], ids=str)
+def test_no_ufunc_adds_at_places_of_a_tensor(ufunc, index):
+    """NumPy itself writes to a locked array here, so that what a graph has saved would change."""
+    for requires_grad in (False, True):
+        x = ts.tensor([0.5, 0.75], requires_grad=requires_grad)
+        with pytest.raises(TypeError, match=r"\.at would write to a tensor.*ts\.scatter_add"):
+            ufunc.at(x, index, *[0.25] * (ufunc.nin - 1))
+        assert x.tolist() == [0.5, 0.75]
+
+
 def test_a_constant_may_be_written_into_an_array_but_never_written_to():
     x, out = ts.ones(2), np.zeros(2)
     assert np.add(x, 1.0, out=out) is out

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Rule = Callable[..., Any]
@@ -154,6 +155,7 @@ class Op:
     ) -> None:
         if isinstance(forward, str):
             forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
+        forward = takes_whole_numbers(forward)
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.name = name
         self.forward = forward

@@ -206,7 +206,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
 def _setting(record: Op, name: str, value: Tensor) -> Array:
     if value.node is not None:
         raise TypeError(
-            f"{record.name}({name}){_place()}: {name} is a setting, through which no gradient flows; "
+            f"{record.name}({name}){place()}: {name} is a setting, through which no gradient flows; "
             f"give {name}.detach(), or write the formula in other ops"
         )
     return value._array
@@ -266,7 +266,7 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
             try:
                 pairs.append((constant(arg, library)._array, None))
             except (TypeError, ValueError) as error:
-                raise TypeError(f"{record.name}({_argument(record, len(pairs))}){_place()}: {error}") from error
+                raise TypeError(f"{record.name}({_argument(record, len(pairs))}){place()}: {error}") from error
     found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) not in NUMBERS}
     if len(found) > 1:
         named = " and ".join(f"{_argument(record, i)} is {library}" for library, i in found.items())
@@ -290,21 +290,30 @@ def _argument(record: Op, i: int) -> str:
 
 def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str, Any] | None = None) -> Exception:
     """The array library's complaint, with the op, its arguments' shapes, its settings and the place in the model."""
-    shapes = ", ".join(
-        f"{_argument(record, i)}{tuple(a.shape)}" if hasattr(a, "shape") else f"{_argument(record, i)}={shown(a)}"
-        for i, a in enumerate(raw)
-    )
+    shapes = ", ".join(described(_argument(record, i), a) for i, a in enumerate(raw))
     given = {key: shown(value) for key, value in (attrs or {}).items()}
     settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
+    return kind_of(error)(f"{record.name}({shapes}{settings}){place()}: {error}")
+
+
+def kind_of(error: Exception) -> type[Exception]:
+    """The kind of error that users know: Python's own, or NumPy's of linear algebra."""
     mine = (each for each in type(error).__mro__ if issubclass(each, Exception))
     known = (each for each in mine if each.__module__ == "builtins" or each is np.linalg.LinAlgError)
     kind = next(known, ValueError)
     if issubclass(kind, AttributeError | LookupError) and kind is not IndexError:
-        kind = TypeError  # an argument that is nothing of the kind
-    return kind(f"{record.name}({shapes}{settings}){_place()}: {error}")
+        return TypeError  # an argument that is nothing of the kind
+    return kind
 
 
-def _place() -> str:
+def described(name: str, value: Any) -> str:
+    """An argument in a few words: an array by its shape."""
+    array = hasattr(value, "shape") and not isinstance(value, np.generic)
+    return f"{name}{tuple(value.shape)}" if array else f"{name}={shown(value)}"
+
+
+def place() -> str:
+    """Where in the model we are, for an error."""
     label = MODE.get().label
     return f" (in {label})" if label.scope or label.step is not None else ""
 

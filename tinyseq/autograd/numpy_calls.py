@@ -41,6 +41,8 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
         ours = _ours(name)
         if ours is not None:
             return ours(*inputs)
+    if method == "at" and isinstance(inputs[0], Tensor):  # NumPy writes to arrays that are locked, too
+        raise _writes(f"np.{name}")
     function = ufunc if method == "__call__" else getattr(ufunc, method)
     if not recorded(inputs):
         return _of_values(f"np.{name}", function, inputs, kwargs)
@@ -275,10 +277,15 @@ def _run(name: str, function: Function, args: Any, kwargs: Any) -> Any:
     except ValueError as error:
         if "read-only" not in str(error) and "output array" not in str(error):
             raise
-        raise TypeError(
-            f"{name} would write to a tensor, or write its values into an array, where no gradient follows; give the "
-            "result a name instead (y = np.f(...)), or use ts.index_set(t, index, values) or t.copy_(values)"
-        ) from None
+        raise _writes(name) from None
+
+
+def _writes(name: str) -> TypeError:
+    return TypeError(
+        f"{name} would write to a tensor, or write its values into an array, where no gradient follows; give the "
+        "result a name instead (y = np.f(...)), or use ts.index_set(t, index, values), "
+        "ts.scatter_add(t, index, values) or t.copy_(values)"
+    )
 
 
 def _refusal(name: str, strange: list[str] | None, ours: Function | None) -> TypeError:

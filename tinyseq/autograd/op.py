@@ -5,12 +5,12 @@ the property tests (``tinyseq.testing``), the table of ops in the documentation,
 """
 
 import copyreg
-import inspect
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, TypeVar
 
+from tinyseq.autograd.composites import naming_itself
 from tinyseq.autograd.declaration import (
     CONDITIONED,
     NONZERO,
@@ -30,7 +30,6 @@ from tinyseq.autograd.declaration import (
 from tinyseq.autograd.dispatch import apply, public_function
 from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import EXTENSIONS, forget
-from tinyseq.habits.settings import explained
 
 __all__ = [
     "CONDITIONED",
@@ -169,9 +168,7 @@ copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
 
 def composite(function: Function) -> Function:
     """Give a function that is made of ops a public name; it needs no rule of its own."""
-    function = takes_whole_numbers(function)
-    if len(inspect.signature(function).parameters) != 2:  # a pair, such as that of getitem, has none and runs often
-        function = explained(function)  # type: ignore[assignment]
+    function = naming_itself(takes_whole_numbers(function), FUNCTIONS)
     FUNCTIONS[function.__name__] = function
     return function
 

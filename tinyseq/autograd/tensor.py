@@ -217,6 +217,8 @@ class Tensor:
             60.0
             >>> remove()
         """
+        if not callable(hook):
+            raise TypeError(f"a hook is a function of the gradient, got {hook!r}")
         if self.node is None:
             raise RuntimeError("a hook needs a tensor with requires_grad=True; this one is a constant")
         if self.node.hooks is None:

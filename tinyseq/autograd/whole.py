@@ -26,7 +26,7 @@ def takes_whole_numbers(function: Function) -> Function:
         >>> import tinyseq as ts
         >>> ts.tile([1.0, 2.0], 2.0)
         Traceback (most recent call last):
-        TypeError: reps must be a whole number, got 2.0; write 2
+        TypeError: tile(x=[1.0, 2.0], reps=2.0): reps must be a whole number, got 2.0; write 2
     """
     checked = list(_annotated(function))
     if not checked:

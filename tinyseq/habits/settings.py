@@ -79,7 +79,7 @@ def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
         try:
             return function(*args, **settings)
         except TypeError as error:
-            _explain(error, settings)
+            with_cure(error, settings)
             raise
 
     return call
@@ -99,11 +99,11 @@ class Explained(type):
         try:
             return super().__call__(*args, **settings)
         except TypeError as error:
-            _explain(error, settings)
+            with_cure(error, settings)
             raise
 
 
-def _explain(error: TypeError, settings: dict[str, Any]) -> None:
+def with_cure(error: Exception, settings: dict[str, Any]) -> None:
     """Put the cure at the end of an error about a keyword argument that was given here."""
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found and found[1] in settings and str(error).endswith("'"):

@@ -25,9 +25,18 @@ from tinyseq.backend import to_numpy
 
 # -- triangles and diagonals -------------------------------------------------------------------------------------------
 
+
+def _lower(xp: Any, x: Any, *, k: int = 0) -> Any:
+    return xp.tril(x, k=k)
+
+
+def _upper(xp: Any, x: Any, *, k: int = 0) -> Any:
+    return xp.triu(x, k=k)
+
+
 tril = op(
     "tril",
-    forward=lambda xp, x, *, k=0: xp.tril(x, k=k),
+    forward=_lower,
     vjp=lambda xp, g, *, k: xp.tril(g, k=k),
     broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{tril} \bar y",
@@ -43,7 +52,7 @@ tril = op(
 )
 triu = op(
     "triu",
-    forward=lambda xp, x, *, k=0: xp.triu(x, k=k),
+    forward=_upper,
     vjp=lambda xp, g, *, k: xp.triu(g, k=k),
     broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{triu} \bar y",
@@ -299,7 +308,7 @@ def diff(
         ends = [None if end is None else _beside(x, end) for end in (prepend, append)]
         wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
         x = concatenate([part for part in (wide[0], x, wide[1]) if part is not None], axis=place)
-    for _ in range(n):
+    for _ in range(min(n, x.shape[place])):  # what is empty stays so
         later, earlier = (getitem(x, along(place, x.ndim, part)) for part in (slice(1, None), slice(None, -1)))
         x = later != earlier if str(x.dtype).endswith("bool") else later - earlier
     return x

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq import backend
 from tinyseq.arguments import whole
-from tinyseq.autograd.op import composite, op
+from tinyseq.autograd.op import FUNCTIONS, composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import on_host, to_numpy
@@ -57,11 +57,13 @@ def frozen_index(index: Any) -> Any:
     return index
 
 
-@composite
 def getitem(x: TensorLike, index: Any) -> Tensor:
     """``x[index]``: slices, integers, None, ``...``, boolean masks and integer arrays, as in NumPy."""
     picked: Tensor = _getitem(x, index=frozen_index(index))
     return picked
+
+
+FUNCTIONS["getitem"] = getitem  # no `composite`, as it runs often, and the op names itself
 
 
 @composite
@@ -157,6 +159,12 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
     return getitem(x, _along(chosen, axis, chosen.shape))
 
 
+def _chosen(x: Tensor, index: Any) -> tuple[Any, tuple[int, ...]]:
+    """An index, and the shape of what it picks from x."""
+    place = frozen_index(index)
+    return place, np.broadcast_to(np.False_, x.shape)[place].shape
+
+
 @composite
 def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     """``x`` with ``values`` added at ``index``; a place named twice receives both.
@@ -167,10 +175,9 @@ def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
         tensor([0., 5., 0.])
     """
     x = constant(x)
-    place = frozen_index(index)
-    shape = x.numpy()[place].shape
+    place, shape = _chosen(x, index)
     if isinstance(values, int | float | np.generic) or not hasattr(values, "dtype"):
-        values = constant_like(x, np.asarray(values, dtype=None if x.numpy().dtype.kind != "f" else float))
+        values = constant_like(x, np.asarray(values, dtype=None if np.dtype(x.dtype).kind != "f" else float))
     values = constant(values)
     if values.shape != shape:
         from tinyseq.autograd.ops.shape import broadcast_to
@@ -193,7 +200,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
         tensor([0., 5., 0.])
     """
     x = constant(x)
-    place = frozen_index(index)
+    place, _ = _chosen(x, index)  # which refuses a wrong index
     count = np.zeros(x.shape, dtype=np.int64)
     np.add.at(count, place, 1)
     if (count > 1).any():

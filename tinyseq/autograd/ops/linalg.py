@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.op import Accuracy, Summed, composite, op, summed_to
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.shape import transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import namespace_of
 
 
 def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
@@ -181,6 +183,16 @@ def _of_lists(parts: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
     return subscripts, operands
 
 
+NUMBERS = (int, float, complex, np.generic)
+
+
+def _beside(x: Tensor, number: Any) -> Tensor:
+    """A number as a tensor without axes, of the type that it has in a product with x."""
+    number = number.item() if isinstance(number, np.generic) else number
+    xp = namespace_of(x._array)
+    return Tensor(xp.asarray(xp.ones((), dtype=x.dtype) * number))
+
+
 @composite
 def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
@@ -200,22 +212,46 @@ def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     """
     if not isinstance(subscripts, str):
         subscripts, operands = _of_lists((subscripts, *operands))
+    found = next((part for part in operands if isinstance(part, Tensor)), None)
+    if found is not None:
+        operands = tuple(_beside(found, part) if isinstance(part, NUMBERS) else part for part in operands)
     product: Tensor = _einsum(*operands, subscripts=subscripts)
     return product
 
 
+def _contracted(x: Tensor, y: Tensor, axes: Any) -> list[tuple[int, int]]:
+    """Pairs of an axis of x and one of y that tensordot sums over."""
+    if isinstance(axes, tuple | list | np.ndarray):
+        if len(axes) != 2:
+            raise ValueError("axes must be a whole number, or axes of x and axes of y")
+        left, right = (np.atleast_1d(part).tolist() for part in axes)
+        of_x = [axis_of(whole("axes", i, None), x.ndim) for i in left]
+        of_y = [axis_of(whole("axes", j, None), y.ndim) for j in right]
+    else:
+        count = whole("axes", axes, 0, min(x.ndim, y.ndim))
+        of_x, of_y = list(range(x.ndim - count, x.ndim)), list(range(count))
+    if not len(of_x) == len(of_y) == len(set(of_x)) == len(set(of_y)):
+        raise ValueError("axes must name as many axes of x as of y, each once")
+    for i, j in zip(of_x, of_y, strict=True):
+        if x.shape[i] != y.shape[j]:
+            raise ValueError(f"axis {i} of x and axis {j} of y differ in length")
+    return list(zip(of_x, of_y, strict=True))
+
+
 @composite
 def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
-    """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists."""
+    """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists.
+
+    Raises:
+        TypeError, ValueError: if the axes are neither, are not axes of x and y, or differ in length.
+    """
     x, y = constant(x), constant(y)
-    if isinstance(axes, int):
-        axes = (list(range(x.ndim - axes, x.ndim)), list(range(axes)))
-    left, right = ([part] if isinstance(part, int) else list(part) for part in axes)
+    pairs = _contracted(x, y, axes)
     letters = "abcdefghijklmnopqrstuvwxyz"
     of_x, of_y = list(letters[: x.ndim]), list(letters[x.ndim : x.ndim + y.ndim])
-    for i, j in zip(left, right, strict=True):
+    for i, j in pairs:
         of_y[j] = of_x[i]
-    shared = {of_x[i] for i in left}
+    shared = {of_x[i] for i, _ in pairs}
     output = [c for c in of_x + of_y if c not in shared]
     return einsum(f"{''.join(of_x)},{''.join(of_y)}->{''.join(output)}", x, y)
 

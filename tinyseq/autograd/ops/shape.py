@@ -291,9 +291,13 @@ def _opposite(shift: Any) -> Any:
     return tuple(back) if isinstance(back, list) else back
 
 
+def _rolled(xp: Any, x: Any, *, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Any:
+    return xp.roll(x, shift, axis=axis)
+
+
 roll = op(
     "roll",
-    forward=lambda xp, x, *, shift, axis=None: xp.roll(x, shift, axis=axis),
+    forward=_rolled,
     vjp=lambda xp, g, *, shift, axis: xp.roll(g, _opposite(shift), axis=axis),
     tex=r"\bar x = \operatorname{roll}_{-s} \bar y",
     calls="roll",
@@ -309,7 +313,10 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
         raise ValueError(f"repeats must not be negative, got {repeats}")
     if axis is None or not x.shape:
         x, axis = x.reshape(-1), 0
-    return FUNCTIONS["take"](x, np.repeat(np.arange(x.shape[axis]), repeats), axis=axis)  # type: ignore[no-any-return]
+    length = x.shape[axis_of(axis, x.ndim)]
+    if np.ndim(repeats) > 1 or np.size(repeats) not in (1, length):
+        raise ValueError(f"repeats has shape {np.shape(repeats)}; give one number, or {length}, one for each")
+    return FUNCTIONS["take"](x, np.repeat(np.arange(length), repeats), axis=axis)  # type: ignore[no-any-return]
 
 
 @composite
