@@ -127,6 +127,19 @@ def hmm() -> ts.hmm.HMM:
     return ts.hmm.HMM([0.6, 0.4], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], symbols="ab")
 
 
+class Flat(ts.hmm.Density):
+    """A family of one's own that says nothing of its states."""
+
+    def log_density(self, x: Any) -> Any:
+        return np.zeros((len(x), self.states))
+
+    def draw(self, states: Any, rng: np.random.Generator) -> Any:
+        return np.zeros((len(states), self.size))
+
+    def fitted(self, x: Any, weights: Any, learn: Any) -> Any:
+        return self
+
+
 def in_steps() -> tuple[ts.Tensor, ts.Tensor]:
     """A loss of two steps, and its weight."""
     w, h = ts.tensor(0.5, requires_grad=True), ts.tensor(1.0)
@@ -198,6 +211,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "optim.warm_up": lambda **a: ts.optim.warm_up(1.0, **a),
     "optim.warm_up_cosine": lambda **a: ts.optim.warm_up_cosine(1.0, **{"steps": 9} | a),
     "train.warm_up_cosine": lambda **a: ts.train.warm_up_cosine(1.0, **{"steps": 9} | a),
+    "hmm.Density": lambda **a: Flat(**{"states": 2} | a),
+    "hmm.Multinomial": lambda **a: ts.hmm.Multinomial(TABLE, **a),
     "hmm.HMM.fit_em": lambda **a: hmm().fit_em("abba", **{"max_steps": 1} | a),
     "hmm.HMM.from_labelled": lambda **a: ts.hmm.HMM.from_labelled(PAIRS, **a),
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
@@ -60,8 +61,8 @@ class Density(Emission):
     support: ClassVar[str] = "finite"  # what an observation must be, in words
 
     def __init__(self, states: int, size: int = 1) -> None:
-        self.states = int(states)
-        self.size = int(size)
+        self.states = whole("states", states)
+        self.size = whole("size", size)
 
     # -- what a family says --------------------------------------------------------------------------------------------
 
