@@ -1,13 +1,14 @@
-"""Gaussian emissions: calm and turbulent days in a series of numbers.
+"""Gaussian emissions: calm and turbulent days in a series of returns, at their true scale.
 
-Daily changes of a price are small on most days, and large on some; and large ones come in bunches. A model with two
-hidden regimes, each with a normal distribution of its own, finds the bunches. Here the series is generated, so that the
-answer can be checked. The model is learned from the numbers alone, from several random starts; some of the days are
-missing, which needs nothing special. Which regime comes first is chance, so the narrower one is called calm.
+Daily returns of a share are about half a percent on most days, and two percent on some; and large ones come in bunches.
+A model with two hidden regimes, each with a normal distribution of its own, finds the bunches. Here the series is
+generated, so that the answer can be checked. The model is learned from the numbers alone, from several random starts;
+some of the days are missing, which needs nothing special. Which regime comes first is chance, so the narrower one is
+called calm.
 
     python examples/gaussian_hmm.py [FOLDER]
 
-Expected: the two spreads, 0.5 and 2.0, are found to within 15 %, and at least 90 % of the days are put into their
+Expected: the two spreads, 0.005 and 0.02, are found to within 15 %, and at least 90 % of the days are put into their
 regime. With a full covariance the same is done for two correlated series: the correlations, 0.8 and -0.5, are found to
 within 0.15. A few seconds. Writes gaussian_hmm.png, the posterior with the series over it and the truth above, into
 FOLDER (by default the current one) if matplotlib is installed.
@@ -49,11 +50,11 @@ def picture(calm: np.ndarray, series: np.ndarray, regimes: np.ndarray, folder: P
             np.stack([calm, 1 - calm], axis=1),
             states=["calm", "turbulent"],
             truth=regimes,
-            title="Calm or turbulent? The posterior, the daily changes (white), and the truth above",
+            title="Calm or turbulent? The posterior, the daily returns (white), and the truth above",
         )
         changes = figure.axes[0].twinx()
         changes.plot(np.arange(len(series)) + 0.5, series, color="white", linewidth=1.0)
-        changes.set_ylabel("daily change", fontsize=9, labelpad=0)
+        changes.set_ylabel("daily return", fontsize=9, labelpad=0)
         changes.tick_params(labelsize=8, length=2)
         changes.spines[:].set_visible(False)
         figure.savefig(folder / "gaussian_hmm.png", dpi=120)
@@ -63,14 +64,14 @@ def picture(calm: np.ndarray, series: np.ndarray, regimes: np.ndarray, folder: P
 
 def main() -> None:
     rng = np.random.default_rng(1)
-    truth = HMM([1.0, 0.0], STAY, Gaussian([0.05, -0.1], [0.5**2, 2.0**2]))
+    truth = HMM([1.0, 0.0], STAY, Gaussian([5e-4, -1e-3], [0.005**2, 0.02**2]))
     series, regimes = truth.sample(DAYS, rng)
     series[rng.random(DAYS) < 0.05] = np.nan
-    found = fitted(series, np.array([[0.1], [9.0]]), rng).model
+    found = fitted(series, np.array([[1e-5], [9e-4]]), rng).model
     order = np.argsort(spread(found)[:, 0])
     widths = spread(found)[order, 0]
-    off = float(np.max(np.abs(widths / [0.5, 2.0] - 1)))
-    print(f"spreads {widths[0]:.3f} and {widths[1]:.3f}, off by: {off:.1%} at most (expected: at most 15%)")
+    off = float(np.max(np.abs(widths / [0.005, 0.02] - 1)))
+    print(f"spreads {widths[0]:.5f} and {widths[1]:.5f}, off by: {off:.1%} at most (expected: at most 15%)")
     path = np.argsort(order)[found.viterbi(series).path]
     print(f"days in their regime: {np.mean(path == regimes):.1%} of {DAYS} (expected: at least 90%)")
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path()

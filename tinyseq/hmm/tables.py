@@ -6,6 +6,7 @@ leaves (R, V, B); and that block, its axes split anew, is the next message as it
 for each R, and no axis is ever moved.
 """
 
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -75,17 +76,20 @@ class Dense:
 
     def __init__(self, values: Array) -> None:
         self.values = values
-        tops = values.max(axis=1, initial=-np.inf).astype(np.float64)
+        tops = values.T.copy().max(axis=0, initial=-np.inf).astype(np.float64)  # NumPy is slow along short rows
         self._tops = np.where(tops > -np.inf, tops, 0.0)
+
+    @cached_property
+    def _relative(self) -> Array:
+        """The weights of all rows, which forward and backward both read, (rows, K)."""
+        return np.exp(self.values - self._tops[:, None], dtype=np.float64)
 
     @property
     def smallest(self) -> float:
         """See `Scores`."""
-        if not self.values.size:
-            return 1.0
-        least = np.min(self.values, axis=1, where=self.values > -np.inf, initial=np.inf)
-        spread = np.max(self.values, axis=1) - least  # -inf for a row of zeros
-        return float(np.exp(-np.max(spread, initial=0.0).astype(np.float64)))
+        if ((self._relative == 0) & (self.values > -np.inf)).any():
+            return 0.0
+        return float(np.min(self._relative, where=self._relative > 0, initial=1.0))
 
     def logs(self, rows: Index) -> Array:
         """See `Scores`."""
@@ -97,7 +101,7 @@ class Dense:
 
     def weights(self, rows: Index) -> Array:
         """See `Scores`."""
-        return np.exp(self.logs(rows) - self.tops(rows), dtype=np.float64)
+        return self._relative[rows].T
 
     def tops(self, rows: Index) -> Array:
         """See `Scores`."""

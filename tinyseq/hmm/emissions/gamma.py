@@ -15,8 +15,8 @@ def log_gamma(z: Any) -> Any:
         z: an array or a tensor, through which gradients flow.
 
     Example:
-        >>> log_gamma(np.array([0.5, 1.0, 5.0])).round(6)
-        array([ 0.572365, -0.      ,  3.178054])
+        >>> log_gamma(np.array([0.5, 5.0])).round(6)
+        array([0.572365, 3.178054])
     """
     down = np.log(z)
     for i in range(1, SHIFT):
