@@ -224,7 +224,7 @@ def _contracted(x: Tensor, y: Tensor, axes: Any) -> list[tuple[int, int]]:
     if isinstance(axes, tuple | list | np.ndarray):
         if len(axes) != 2:
             raise ValueError("axes must be a whole number, or axes of x and axes of y")
-        left, right = (np.atleast_1d(part).tolist() for part in axes)
+        left, right = (part if isinstance(part, tuple | list | np.ndarray) else (part,) for part in axes)
         of_x = [axis_of(whole("axes", i, None), x.ndim) for i in left]
         of_y = [axis_of(whole("axes", j, None), y.ndim) for j in right]
     else:
