@@ -11,6 +11,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.chain import chain
 from tinyseq.hmm.inference import best_paths, expectations, log_likelihood, transition_posteriors
 from tinyseq.hmm.kbest import best_lists
+from tinyseq.hmm.longrun import durations, stationary
 from tinyseq.hmm.parameters import Parameters
 from tinyseq.hmm.probabilities import plain
 from tinyseq.hmm.reading import Reading
@@ -278,6 +279,41 @@ class Questions(Parameters):
                 for i, column in enumerate(values.T.tolist())
             ]
         )
+
+    def stationary(self) -> Array:
+        """The share of steps that each state has in the long run, (K,), whatever the first state is.
+
+        Raises:
+            ValueError: if there is no such distribution, as with ``end`` or with transitions that change with time, or
+                several.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]]).stationary().round(3)
+            array([0.667, 0.333])
+        """
+        shares = stationary(self._steady())
+        found: Array = shares.sum(axis=tuple(range(shares.ndim - 1)))
+        return found
+
+    def expected_durations(self) -> Array:
+        """How many steps each state is kept on average once it is entered, (K,); inf for one that is never left.
+
+        Raises:
+            ValueError: if the transitions change with time; and for an order above 2 as in `stationary`.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0], [1.0]]).expected_durations().round(3)
+            array([10.,  5.])
+        """
+        return durations(self._steady())
+
+    def _steady(self) -> Array:
+        """The transitions, if they are the same at each step."""
+        if self.longest is not None:
+            raise ValueError(f"the transitions change with time, for up to {self.longest} steps: there is no long run")
+        return plain(self.transition)
 
     def entropy(self, x: Any, states: Any = None) -> Any:
         """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.

@@ -1,0 +1,57 @@
+"""Where a chain is in the long run, and for how long."""
+
+import numpy as np
+import pytest
+from hmm.models import random_model
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinyseq.hmm import HMM
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 4]), st.integers(1, 3))
+def test_a_step_leaves_the_shares_as_they_are(seed, order, states):
+    """The shares are those after very many steps from any history."""
+    model = random_model(np.random.default_rng(seed), states, 2, order)
+    history = np.zeros((states,) * (order - 1))
+    history[(0,) * (order - 1)] = 1.0
+    marginals = []
+    for _ in range(4000):
+        history = (history[..., None] * model.transition).sum(axis=0)
+        marginals.append(history.sum(axis=tuple(range(order - 2))))
+    wanted = np.mean(marginals[-400:], axis=0)  # a chain that nearly alternates goes round for long
+    np.testing.assert_allclose(model.stationary(), wanted, atol=1e-3)
+
+
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_durations_are_the_mean_lengths_of_runs(order):
+    rng = np.random.default_rng(order)
+    model = random_model(rng, 3, 2, order)
+    path = np.asarray(model.sample(60_000, rng).states)
+    starts = np.flatnonzero(np.diff(path, prepend=-1))
+    lengths = np.diff(np.append(starts, len(path)))
+    wanted = [lengths[path[starts] == k].mean() for k in range(3)]
+    np.testing.assert_allclose(model.expected_durations(), wanted, rtol=0.05)
+    np.testing.assert_allclose(model.stationary(), np.bincount(path) / len(path), atol=0.02)
+
+
+def test_a_pair_of_states_by_hand():
+    model = HMM([0.5, 0.5], [[0.75, 0.25], [0.5, 0.5]], [[1.0], [1.0]])
+    np.testing.assert_allclose(model.stationary(), [2 / 3, 1 / 3])
+    np.testing.assert_allclose(model.expected_durations(), [4, 2])
+    absorbing = HMM([1, 0], [[0.75, 0.25], [0, 1]], [[1.0], [1.0]])
+    np.testing.assert_allclose(absorbing.stationary(), [0, 1], atol=1e-12)
+    assert absorbing.expected_durations().tolist() == [4, np.inf]
+    alternating = HMM([1, 0], [[0, 1], [1, 0]], [[1.0], [1.0]])
+    np.testing.assert_allclose(alternating.stationary(), [0.5, 0.5])
+
+
+def test_without_one_long_run_it_says_so():
+    with pytest.raises(ValueError, match="several stationary distributions"):
+        HMM([0.5, 0.5], np.eye(2), [[1.0], [1.0]]).stationary()
+    with pytest.raises(ValueError, match="every row must sum to 1"):
+        HMM([0.5, 0.5], [[0.4, 0.5], [0.4, 0.5]], [[1.0], [1.0]], end=[0.1, 0.1]).stationary()
+    varying = HMM([0.5, 0.5], [np.eye(2)] * 3, [[1.0], [1.0]])
+    for ask in (varying.stationary, varying.expected_durations):
+        with pytest.raises(ValueError, match="change with time, for up to 4 steps"):
+            ask()
