@@ -42,6 +42,7 @@ QUESTIONS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:a variance of state")
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("kind", MODELS)
 def test_questions_leave_sequences_and_what_is_known_alone(kind, question):
