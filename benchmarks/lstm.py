@@ -2,7 +2,8 @@
 
 python benchmarks/lstm.py [tiny small medium large]
 
-"tinyseq" runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`; "tinyseq, plain loop" without it. Peers
+"tinyseq" runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`; "tinyseq, plain loop" without it;
+"tinyseq compiled" replays the step that `ts.compile` recorded. Peers
 that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
 "torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape, and leaves NumPy little to gain.
 """
@@ -59,6 +60,29 @@ def plain_loop(steps, batch, size, hidden):
         x.grad = None
         y, _ = layer(x)
         (y * y).mean().backward()
+
+    return step
+
+
+def compiled(steps, batch, size, hidden):
+    """The step recorded once by `ts.compile`, and replayed."""
+    import tinyseq as ts
+    from tinyseq.memory import reuse
+
+    reuse().__enter__()
+    layer = ts.nn.LSTM(size, hidden)
+    x = ts.tensor(inputs(steps, batch, size, hidden)[0], requires_grad=True)
+
+    def loss(x):
+        y, _ = layer(x)
+        return (y * y).mean()
+
+    fast = ts.compile(loss)
+
+    def step():
+        layer.zero_grad()
+        x.grad = None
+        fast(x).backward()
 
     return step
 
@@ -201,6 +225,7 @@ def unguarded(*case):
 RACERS = {
     "tinyseq": tinyseq,
     "tinyseq, plain loop": plain_loop,
+    "tinyseq compiled": compiled,
     "PyTorch primitives": torch_primitives,
     "torch.nn.LSTM": torch_layer,
     "MyGrad": mygrad,

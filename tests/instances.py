@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 import tinyseq as ts
+from tinyseq.compiler import RecordingError
+from tinyseq.compiler.executor import Changed
 from tinyseq.hmm.estimator import HMMEstimator
 
 SENTENCES = [
@@ -158,9 +160,12 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "SVDResult": [lambda: ts.svd(ts.tensor(np.eye(2)))],
     "QRResult": [lambda: ts.qr(ts.tensor(np.eye(2)))],
     "SlogdetResult": [lambda: ts.slogdet(ts.tensor(np.eye(2)))],
+    "Compiled": [lambda: ts.compile(ts.tanh), lambda: ts.compile(ts.nn.Linear(2, 1), limit=3)],
     "scope": [lambda: ts.scope("encoder")],
     "step": [lambda: ts.step(3)],
     # errors
+    "Changed": [lambda: Changed("a shape")],
+    "RecordingError": [lambda: RecordingError("a tensor was read")],
     "AnotherRun": [lambda: ts.train.AnotherRun("run.safetensors: a checkpoint of another run")],
     "AnomalyError": [lambda: ts.autograd.anomaly.AnomalyError("forward: log made 1 of 2 values not finite")],
     "ContractError": [lambda: ts.testing.ContractError("the rule is wrong")],

@@ -187,6 +187,7 @@ from tinyseq.autograd.ops.trigonometric import (
 )
 from tinyseq.autograd.tape import grad, trace_backward
 from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.compiler import compile
 from tinyseq.habits.lookup import of_module
 from tinyseq.habits.names import PACKAGE
 from tinyseq.io import load, save
@@ -234,6 +235,7 @@ __all__ = [
     "chunk",
     "clip",
     "column_stack",
+    "compile",
     "concatenate",
     "copysign",
     "cos",

@@ -33,6 +33,8 @@ class Namespace:
         'numpy'
     """
 
+    whole: Callable[..., Any] | None = None  # of a library that records: notes down ``function(xp, ...)`` as one step
+
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self.name = module.__name__
@@ -154,6 +156,12 @@ def on_host(values: Any) -> Any:
     return to_numpy(values) if is_array(values) else values
 
 
+def host_array(values: Any) -> Any:
+    """Arrays of any library, and lists, as a NumPy array; an array that records stays one."""
+    found = on_host(values)
+    return found if is_array(found) and not isinstance(found, np.ndarray) else np.asarray(found)
+
+
 def to_device(array: Array, device: str) -> Array:
     """Move a raw array between the processor and a GPU.
 
@@ -187,6 +195,8 @@ def to_device(array: Array, device: str) -> Array:
 
 def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
     """Zeros of a shape with ``values`` added at ``index``; places named twice receive both."""
+    if xp.whole is not None:
+        return xp.whole(scattered, values, index, shape)
     if xp.name in ("numpy", "cupy"):
         out = xp.zeros(shape, dtype=values.dtype)
         index = _native(xp, index, shape)
@@ -205,6 +215,8 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
 
 def gathered(xp: Namespace, array: Array, index: Any) -> Array:
     """``array[index]`` for any index that NumPy understands, as an array of its own."""
+    if xp.whole is not None:
+        return xp.whole(gathered, array, index)
     if xp.name in ("numpy", "cupy"):
         found = array[_native(xp, index, array.shape)]
         return found.copy() if isinstance(found, np.ndarray) and found.base is not None else found
@@ -215,6 +227,8 @@ def gathered(xp: Namespace, array: Array, index: Any) -> Array:
 
 def replaced(xp: Namespace, array: Array, index: Any, values: Array) -> Array:
     """A copy of an array with ``values`` at ``index``."""
+    if xp.whole is not None:
+        return xp.whole(replaced, array, index, values)
     if xp.name in ("numpy", "cupy"):
         out = xp.asarray(array, copy=True)
         out[_native(xp, index, array.shape)] = values

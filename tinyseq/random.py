@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 
-_REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `replayed`
+_REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `drawn_from`
 _seeded: np.random.Generator | None = None  # one for all threads and all cells of a notebook, as PyTorch's
 
 
@@ -48,7 +48,14 @@ def replayed(earlier: Any) -> Iterator[None]:
     """Inside the block, random numbers come again as they came after `state` gave ``earlier``."""
     again = np.random.default_rng()
     again.bit_generator.state = earlier
-    token = _REPLAY.set(again)
+    with drawn_from(again):
+        yield
+
+
+@contextmanager
+def drawn_from(source: Any) -> Iterator[None]:
+    """Inside the block, `generator` gives another one, or what stands for one."""
+    token = _REPLAY.set(source)
     try:
         yield
     finally:

@@ -22,7 +22,7 @@ FLOORS: list[list[set[str]]] = [
     [{"viz"}],
     [{"lm", "train", "tagging"}],
     [{"nn"}, {"hmm"}],
-    [{"optim", "inspect", "testing"}, {"data"}],
+    [{"optim", "inspect", "testing"}, {"data"}, {"compiler"}],
     [{"io"}],
     [{"autograd"}],
     [{"arguments", "backend", "habits", "memory", "random"}],

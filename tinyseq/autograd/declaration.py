@@ -132,7 +132,12 @@ class ForEach:
 
 
 class Op:
-    """One op's record; `op` says what each part means."""
+    """One op's record; `op` says what each part means.
+
+    ``opaque`` marks a whole step that was compiled, of which nothing can be shown.
+    """
+
+    opaque = False
 
     def __init__(
         self,

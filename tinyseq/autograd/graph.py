@@ -144,3 +144,18 @@ def ancestors(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[No
                     stack.append(parent)  # type: ignore[arg-type]
     found.sort(key=attrgetter("seq"), reverse=True)
     return found
+
+
+def readable(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Node]:
+    """`ancestors`, for whoever looks at a graph: a compiled step in it is one node, which shows nothing.
+
+    Raises:
+        TypeError: if there is one.
+    """
+    found = ancestors(roots, ends)
+    if any(node.op.opaque for node in found):
+        raise TypeError(
+            "this is the result of a compiled function, whose replay leaves no graph to look at; "
+            "look at what the function itself gives, without ts.compile"
+        )
+    return found

@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.anomaly import check_backward
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient, hooked
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import TENSORS, Arrived, Op, Summed, Uses, summed_to
@@ -171,7 +171,7 @@ def walk(
     anomaly = MODE.get().anomaly
     xp: Any = TENSORS if create_graph else None
     contributions: list[tuple[Parent, Any]] = []
-    for node in ancestors(roots, ends or frozenset()):
+    for node in (readable if watched else ancestors)(roots, ends or frozenset()):
         g = gradients.pop(node, None)
         if g is None:
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, ancestors, owner
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.inspect.paths import add, leading_to, visits
@@ -109,7 +109,7 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
         True
     """
     (target, columns), (root, rows) = _located(h_s, "h_s"), _located(h_t, "h_t")
-    nodes = ancestors([root])
+    nodes = readable([root])
     between = leading_to(target, nodes)
     if root is target or owner(root) not in between:
         raise ValueError("h_t does not depend on h_s: give the earlier state first, both of one sequence and layer")

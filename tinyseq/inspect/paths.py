@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Node, Output, Parent, ancestors, owner
+from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
 from tinyseq.autograd.op import OPS
 from tinyseq.autograd.tape import Visit, walk
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -69,4 +69,4 @@ def steps_of(nodes: Iterable[Parent]) -> int:
 
 def made_of(loss: Tensor) -> list[Node]:
     """Every node that a loss was made of, newest first."""
-    return ancestors([scalar_root(loss)])
+    return readable([scalar_root(loss)])

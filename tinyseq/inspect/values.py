@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Parent, ancestors
+from tinyseq.autograd.graph import Parent, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, to_numpy
 from tinyseq.inspect.paths import add, leading_to, ones, size_of, steps_of, visits
@@ -37,7 +37,7 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
         >>> bool((gates["f"] > 0).all() and (gates["f"] < 1).all())
         True
     """
-    nodes = ancestors([as_node(result)])
+    nodes = readable([as_node(result)])
     found = loops(nodes)
     steps = steps_of(nodes)
     values: dict[str, Floats] = {}
@@ -92,7 +92,7 @@ def _slope(output: Tensor, target: Parent) -> Array | None:
     """The gradient of one number at one place of its graph."""
     seeds = ones(output)
     sums = {parent: g for parent, g in seeds.items() if parent is target}
-    for visit in visits(seeds, leading_to(target, ancestors(list(seeds)))):
+    for visit in visits(seeds, leading_to(target, readable(list(seeds)))):
         for parent, g in visit.contributions:
             if parent is target:
                 add(sums, parent, g)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tinyseq.autograd.anomaly import frames_inside
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
-from tinyseq.backend import is_array, namespace_of, on_host
+from tinyseq.backend import host_array, is_array, namespace_of
 
 
 def check_device(device: str | None) -> None:
@@ -87,7 +87,7 @@ def check_ids(ids: Any, count: int, name: str) -> None:
 def as_ids(values: Any, name: str) -> NDArray[Any]:
     """Ids as a NumPy array, not yet checked; an empty list holds integers."""
     try:
-        ids = np.asarray(values.numpy() if isinstance(values, Tensor) else on_host(values))
+        ids: NDArray[Any] = host_array(values._array if isinstance(values, Tensor) else values)
     except ValueError as error:
         raise ValueError(
             f"{name} must be integers in a rectangular array; ts.data.padded fills up rows of different lengths"

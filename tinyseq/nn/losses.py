@@ -404,6 +404,10 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
     if reduction == "sum":
         return summed
     if shares is None:
-        return summed / max(int(counted.sum()), 1)
+        count = counted.sum()
+        if isinstance(count, np.integer):
+            return summed / max(int(count), 1)
+        return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # of another batch it is another number
     whole: Tensor = total(shares)
-    return summed / whole if whole.detach().item() else summed
+    divisor: Tensor = where(whole.detach() == 0.0, 1.0, whole)
+    return summed / divisor

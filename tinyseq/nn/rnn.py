@@ -176,10 +176,12 @@ class Active:
     """
 
     def __init__(self, lengths: np.ndarray[Any, np.dtype[Any]], x: Tensor) -> None:
-        mask = np.arange(x.shape[0])[:, None] < lengths
+        mask: Any = np.arange(x.shape[0])[:, None] < lengths
         self.outputs = constant_like(x, mask[:, :, None])
         self.at = unbind(self.outputs[:, :, 0])
-        self.all_at = [bool(row.all()) for row in mask]
+        # of arrays that record, only the values of this batch are known, so that no step may be left out for them
+        known = isinstance(mask, np.ndarray)
+        self.all_at = [known and bool(row.all()) for row in mask]
 
 
 def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tinyseq.autograd.graph import Leaf, Node, Output, ancestors, owner
+from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 from tinyseq.inspect.paths import add, ones, visits
@@ -106,7 +106,7 @@ def numbered(result: Tensor) -> dict[Leaf | Node, int]:
     if result.node is None:
         raise ValueError("there is no graph to draw: the tensor is a constant (nothing it was made of requires_grad)")
     root = owner(result.node)
-    nodes: list[Leaf | Node] = list(ancestors([root]))
+    nodes: list[Leaf | Node] = list(readable([root]))
     leaves = {owner(parent) for node in nodes for parent in _edges(node) if isinstance(parent, Leaf)}
     if isinstance(root, Leaf):
         leaves = {root}

@@ -10,7 +10,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.op import FUNCTIONS, composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import on_host, to_numpy
+from tinyseq.backend import host_array, is_array, to_numpy
 from tinyseq.habits.settings import explained
 
 _getitem = op(
@@ -46,9 +46,9 @@ def frozen_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple(frozen_index(part) for part in index)
     if isinstance(index, Tensor):
-        return index.numpy()
+        return to_numpy(index._array)
     if isinstance(index, list) or hasattr(index, "dtype"):
-        array = np.array(to_numpy(index) if hasattr(index, "dtype") else index)
+        array = to_numpy(index).copy() if is_array(index) else np.array(index)
         if array.size == 0 and array.dtype.kind == "f":
             array = array.astype(np.intp)
         if array.dtype.kind not in "iub":
@@ -80,7 +80,7 @@ def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
     x = constant(x)
     if axis is None:
         x, axis = x.reshape(-1), 0
-    chosen = np.asarray(on_host(indices))
+    chosen = host_array(indices)
     if chosen.dtype == bool:
         chosen = chosen.astype(np.intp)  # as NumPy: numbers 0 and 1, and no mask
     return getitem(x, along(axis, x.ndim, frozen_index(chosen)))
@@ -112,7 +112,7 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tenso
         [[3.0, 4.0]]
     """
     x = constant(x)
-    chosen = frozen_index(np.asarray(on_host(indices)))
+    chosen = frozen_index(host_array(indices))
     if axis is None:
         x, axis = x.reshape(-1), 0
     axis = axis_of(axis, x.ndim)
@@ -146,7 +146,7 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
         [[3.0]]
     """
     x = constant(x)
-    chosen = frozen_index(np.asarray(on_host(indices)))
+    chosen = frozen_index(host_array(indices))
     axis = axis_of(axis, x.ndim)
     fits = chosen.ndim == x.ndim and all(
         i == axis or m <= n for i, (m, n) in enumerate(zip(chosen.shape, x.shape, strict=True))
@@ -229,8 +229,8 @@ def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
         [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
     num_classes = whole("num_classes", num_classes)
-    chosen = frozen_index(np.asarray(on_host(ids)))
+    chosen = frozen_index(host_array(ids))
     wrong = (chosen < 0) | (chosen >= num_classes)
     if wrong.any():
         raise ValueError(f"one_hot: id {int(chosen[wrong][0])} lies outside [0, {num_classes})")
-    return Tensor(np.eye(num_classes, dtype=dtype)[chosen])
+    return getitem(Tensor(np.eye(num_classes, dtype=dtype)), chosen)

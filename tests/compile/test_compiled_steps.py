@@ -1,0 +1,466 @@
+"""Compiled training steps: layers, losses, optimisers, dropout, data of other values, and what is refused."""
+
+import gc
+import tracemalloc
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinyseq as ts
+from tinyseq.compiler import RecordingError
+
+rng = np.random.default_rng(0)
+
+
+def losses_of(function, model, calls, make, seed=0):
+    """The loss of each call, with a step of an optimiser behind it; and the parameters at the end."""
+    ts.manual_seed(seed)
+    optimizer, found = make(list(model.parameters())), []
+    for args in calls:
+        optimizer.zero_grad()
+        loss = function(*args)
+        loss.backward()
+        ts.nn.clip_grad_norm_(list(model.parameters()), 1.0)
+        optimizer.step()
+        found.append(loss.item())
+    return found, [p.numpy().copy() for p in model.parameters()]
+
+
+def check_training(build, loss, calls, make=lambda parameters: ts.optim.Adam(parameters, 1e-2), recordings=1):
+    """Eager and compiled training give the same numbers, to the last bit."""
+    results = []
+    for compiled in (False, True):
+        ts.manual_seed(1)
+        model = build()
+
+        def step(*args, model=model):
+            return loss(model, *args)
+
+        function = ts.compile(step) if compiled else step
+        results.append(losses_of(function, model, calls, make))
+    if recordings is not None:
+        assert sum(map(len, function._replays.values())) == recordings
+    assert results[0][0] == results[1][0]
+    assert len(set(results[0][0])) > 1
+    for one, two in zip(results[0][1], results[1][1], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+OPTIMISERS = {
+    "SGD": lambda parameters: ts.optim.SGD(parameters, 0.1),
+    "SGD with momentum": lambda parameters: ts.optim.SGD(parameters, 0.1, momentum=0.9),
+    "Adam": lambda parameters: ts.optim.Adam(parameters, 1e-2),
+    "AdamW": lambda parameters: ts.optim.AdamW(parameters, 1e-2),
+    "RMSprop": lambda parameters: ts.optim.RMSprop(parameters, 1e-2),
+    "Adagrad": lambda parameters: ts.optim.Adagrad(parameters, 1e-2),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in OPTIMISERS if hasattr(ts.optim, name.split()[0])])
+def test_twenty_steps_of_every_optimiser(name):
+    """Parameters have new arrays after each step."""
+    calls = [(rng.standard_normal((4, 2, 3)).astype("f4"),) for _ in range(20)]
+    check_training(lambda: ts.nn.LSTM(3, 4), lambda m, x: (m(x)[0] ** 2).mean(), calls, OPTIMISERS[name])
+
+
+LAYERS = {
+    "RNN": lambda: ts.nn.RNN(3, 4, num_layers=2, bidirectional=True),
+    "relu RNN": lambda: ts.nn.RNN(3, 4, nonlinearity="relu", bias=False),
+    "LSTM": lambda: ts.nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+    "GRU": lambda: ts.nn.GRU(3, 4, num_layers=2, bidirectional=True),
+    "GRU as taught": lambda: ts.nn.GRU(3, 4, reset="before"),
+    "LSTM with dropout": lambda: ts.nn.LSTM(3, 4, num_layers=2, dropout=0.3),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_recurrent_layers_with_lengths_that_change(name):
+    """Lengths are an input: one recording serves all batches."""
+    calls = [
+        (rng.standard_normal((5, 3, 3)).astype("f4"), np.array(lengths))
+        for lengths in ([5, 2, 3], [1, 1, 5], [5, 4, 4], [2, 5, 1], [4, 3, 3])
+    ]
+    loss = lambda m, x, lengths: (m(x, lengths=lengths)[0] ** 2).sum()
+    check_training(LAYERS[name], loss, calls)
+
+
+MODULES = {
+    "Linear": (lambda: ts.nn.Linear(3, 2), lambda m, x: m(x)),
+    "LayerNorm": (lambda: ts.nn.LayerNorm(3), lambda m, x: m(x) ** 3),
+    "Dropout": (lambda: ts.nn.Sequential(ts.nn.Linear(3, 2), ts.nn.Dropout(0.5)), lambda m, x: m(x)),
+    "shared Dropout": (lambda: ts.nn.Sequential(ts.nn.Linear(3, 2), ts.nn.Dropout(0.5, shared=0)), lambda m, x: m(x)),
+    "RNNCell": (lambda: ts.nn.RNNCell(3, 2), lambda m, x: m(x[0])),
+    "LSTMCell": (lambda: ts.nn.LSTMCell(3, 2), lambda m, x: m(x[0])[1]),
+    "GRUCell": (lambda: ts.nn.GRUCell(3, 2), lambda m, x: m(x[0])),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_other_layers(name):
+    """Dropout draws anew at each replay, and what the function itself would have drawn."""
+    build, forward = MODULES[name]
+    calls = [(rng.standard_normal((5, 4, 3)).astype("f4"),) for _ in range(4)]
+    check_training(build, lambda m, x: (forward(m, ts.tensor(x)) ** 2).mean(), calls)
+
+
+SCORES = {
+    "cross_entropy": lambda y, ids, t: ts.nn.cross_entropy(y, ids),
+    "smoothed": lambda y, ids, t: ts.nn.cross_entropy(y, ids, label_smoothing=0.1, reduction="sum"),
+    "ignoring": lambda y, ids, t: ts.nn.cross_entropy(y, ids, ignore_index=0),
+    "weighted": lambda y, ids, t: ts.nn.cross_entropy(y, ids, ignore_index=1, weight=[0.5, 1.0, 2.0, 3.0, 0.0]),
+    "nll_loss": lambda y, ids, t: ts.nn.nll_loss(ts.log_softmax(y), ids),
+    "yes or no": lambda y, ids, t: ts.nn.binary_cross_entropy_with_logits(y, t),
+    "mse_loss": lambda y, ids, t: ts.nn.mse_loss(y, t),
+    "l1_loss": lambda y, ids, t: ts.nn.l1_loss(y, t),
+    "smooth_l1_loss": lambda y, ids, t: ts.nn.smooth_l1_loss(y, t, beta=0.5),
+    "huber_loss": lambda y, ids, t: ts.nn.huber_loss(y, t, delta=0.5),
+}
+
+
+@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("ids_as", [np.array, ts.tensor], ids=["array", "tensor"])
+def test_losses_of_ids_and_targets_that_change(name, ids_as):
+    """Ids and targets are inputs, whether they are arrays or tensors."""
+    calls = [
+        (ids_as(rng.integers(0, 6, (4, 3))), ids_as(rng.integers(0, 5, (4, 3))), rng.uniform(0.1, 0.9, (4, 3, 5)))
+        for _ in range(5)
+    ]
+
+    def loss(model, words, ids, targets):
+        return SCORES[name](model[1](model[0](words)), ids, targets.astype("f4"))
+
+    build = lambda: ts.nn.ModuleList([ts.nn.Embedding(6, 4, padding_idx=0), ts.nn.Linear(4, 5)])
+    check_training(build, loss, calls, recordings=None)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_other_values_of_any_argument_give_what_the_function_gives(data):
+    """Ids, masks, lengths, numbers and flags: nothing of an earlier call is left in a replay."""
+    weight = ts.tensor(rng.standard_normal((5, 2)), requires_grad=True)
+    outside = {"scale": 2.0, "shift": np.zeros(2), "tensor": ts.tensor([1.0, 2.0])}
+
+    def function(ids, mask, number, flag):
+        rows = weight[ids] * outside["scale"] + outside["shift"] * outside["tensor"]
+        rows = ts.where(mask[:, None], rows, number)
+        if (ids == 3).any():
+            rows = rows * 7.0
+        return rows.sum() if flag else (rows * rows).sum()
+
+    fast = ts.compile(function, limit=100)
+    for _ in range(data.draw(st.integers(2, 6))):
+        ids = np.array(data.draw(st.lists(st.integers(0, 4), min_size=3, max_size=4)))
+        mask = np.array(data.draw(st.lists(st.booleans(), min_size=len(ids), max_size=len(ids))))
+        args = ids, mask, data.draw(st.sampled_from([1, 1.0, True, -0.0, 0.0])), data.draw(st.booleans())
+        change = data.draw(st.sampled_from(["nothing", "scale", "shift", "tensor", "weight"]))
+        if change == "scale":
+            outside["scale"] += 1.0
+        elif change == "shift":
+            outside["shift"][0] += 1.0  # in place
+        elif change == "tensor":
+            outside["tensor"].copy_([data.draw(st.floats(-1, 1)), 1.0])
+        elif change == "weight":
+            weight.copy_(weight.numpy() + 1.0)
+        found = []
+        for call in (fast, function):
+            weight.grad = None
+            loss = call(*args)
+            loss.backward()
+            found.append((loss.item(), weight.grad.numpy()))
+        assert found[0][0] == found[1][0]
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+
+
+OF_AN_ARRAY = {
+    "mask": lambda s, a: s[a[a > 0]],
+    "mask of the tensor": lambda s, a: s[a > 0],
+    "len(unique)": lambda s, a: s * len(np.unique(a)),
+    "nonzero": lambda s, a: s * len(np.nonzero(a)[0]),
+    "shape": lambda s, a: s * a[a > 1].shape[0],
+    "count_nonzero": lambda s, a: s * np.count_nonzero(a),
+    "unique": lambda s, a: s * np.unique(a).sum(),
+    "bincount": lambda s, a: s * np.bincount(a, minlength=4)[:4],
+    "repeat": lambda s, a: (s[0] * np.repeat(a, a)).sum() + s,
+    "isin": lambda s, a: s * np.isin(a, [1, 2]),
+    "ts.tensor": lambda s, a: s * ts.tensor(a, dtype="float32").astype("float64"),
+    "one_hot": lambda s, a: s * ts.one_hot(a, 4, dtype="float64"),
+    "each": lambda s, a: sum((s * v for v in a), s),
+    "in": lambda s, a: s * (2 if 3 in list(a) else 1),
+    "sorted": lambda s, a: s * sorted(a)[0],
+    "argsort": lambda s, a: s[np.argsort(a)] * np.arange(4.0),
+    "a truth": lambda s, a: s if (a == 0).any() else s * s,
+    "take": lambda s, a: ts.take(s, a) * ts.take_along_axis(s, a, axis=0),
+    "gather": lambda s, a: ts.gather(s, 0, a),
+}
+
+
+@pytest.mark.parametrize("name", OF_AN_ARRAY)
+@settings(max_examples=15)
+@given(calls=st.lists(st.lists(st.integers(0, 3), min_size=4, max_size=4), min_size=2, max_size=4))
+def test_whatever_is_made_of_an_array_follows_its_values(name, calls):
+    """Its elements, and lengths and choices that depend on them."""
+    s = ts.tensor([0.5, -1.0, 2.0, 3.0], requires_grad=True)
+    fast = ts.compile(lambda a: OF_AN_ARRAY[name](s, a).sum(), limit=100)
+    for values in calls:
+        a, found = np.array(values), []
+        for call in (fast, lambda a: OF_AN_ARRAY[name](s, a).sum()):
+            s.grad = None
+            y = call(a)
+            y.backward()
+            found.append((y.item(), s.grad.tolist()))
+        assert found[0] == found[1]
+
+
+def test_evaluation_is_another_recording_and_no_grad_records_no_backward_pass():
+    model = ts.nn.Sequential(ts.nn.Linear(3, 4), ts.nn.Dropout(0.5))
+    fast, x = ts.compile(model), ts.ones(2, 3, dtype="float32")
+    fast(x)
+    model.eval()
+    np.testing.assert_array_equal(fast(x).numpy(), model(x).numpy())
+    with ts.no_grad():
+        assert not fast(x).requires_grad
+        assert fast.program.forward == len(fast.program.steps)
+    model[0].weight.requires_grad = False
+    loss = fast(x).sum()
+    loss.backward()
+    assert model[0].weight.grad is None
+    assert model[0].bias.grad is not None
+
+
+def test_several_results_some_of_which_are_not_used():
+    layer = ts.nn.LSTM(3, 4)
+    fast, x = ts.compile(layer), ts.tensor(rng.standard_normal((5, 2, 3)).astype("f4"), requires_grad=True)
+    found = []
+    for call in (layer, fast, fast):
+        layer.zero_grad()
+        x.grad = None
+        output, (h, c) = call(x)
+        (output.sum() + (c * c).sum()).backward()
+        found.append([output.numpy(), h.numpy(), c.numpy(), *(p.grad.numpy() for p in [*layer.parameters(), x])])
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            np.testing.assert_array_equal(one, two)
+
+
+def test_two_calls_before_one_backward_pass_and_a_graph_walked_twice():
+    w = ts.tensor(rng.standard_normal(3), requires_grad=True)
+    function = lambda x: ts.exp(ts.tanh(w * x) * w).sum()
+    fast, a, b = ts.compile(function), ts.tensor([1.0, 2.0, 3.0]), ts.tensor([-1.0, 0.5, 2.0])
+    found = []
+    for call in (function, fast, fast):
+        w.grad = None
+        loss = call(a) * call(b)
+        loss.backward(retain_graph=True)
+        once = w.grad.numpy()
+        loss.backward()
+        found.append((once, w.grad.numpy(), ts.grad(call(a), w).numpy()))
+    for other in found[1:]:
+        for one, two in zip(found[0], other, strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-14)  # the terms of two calls are added in another order
+
+
+def test_gradients_and_results_stay_what_they_are_when_the_memory_is_used_again():
+    w = ts.tensor(rng.standard_normal(50), requires_grad=True)
+    fast = ts.compile(lambda x: ts.tanh(ts.exp(w * x) + x))
+    kept = []
+    for i in range(6):
+        w.grad = None
+        y = fast(ts.tensor(np.full(50, 0.1 * i)))
+        y.sum().backward()
+        kept.append((y, y.numpy().copy(), w.grad, w.grad.numpy().copy()))
+    for y, values, grad, slopes in kept:
+        np.testing.assert_array_equal(y.numpy(), values)
+        np.testing.assert_array_equal(grad.numpy(), slopes)
+
+
+def test_thousands_of_replays_take_no_more_memory():
+    w = ts.tensor(rng.standard_normal((8, 8)), requires_grad=True)
+    fast, x = ts.compile(lambda x: ts.tanh(x @ w).sum()), np.ones((4, 8))
+
+    def run(count):
+        for _ in range(count):
+            w.grad = None
+            fast(x).backward()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        before, after = run(500), run(10_000)
+    finally:
+        tracemalloc.stop()
+    assert after - before < 20_000
+
+
+crf = ts.nn.CRF(3)
+leaf = ts.tensor([1.0, 2.0], requires_grad=True)
+constant = ts.tensor([1.0, 2.0])
+kept: list[object] = []
+
+
+def branching(x):
+    return x.sum() if (x * leaf).sum() > 0 else leaf.sum()
+
+
+def updating(x):
+    constant.copy_([3.0, 4.0])
+    return (x * leaf).sum()
+
+
+def keeping(x):
+    kept.append(x * leaf)
+    return kept[-1].sum()
+
+
+REFUSED = {
+    "item": (lambda x: (x * leaf).sum() * (x * leaf).sum().item(), r"item.* reads a value"),
+    "float": (lambda x: (x * leaf).sum() * float((x * 2.0).sum().detach()), "reads a value"),
+    "if": (branching, "reads a value"),
+    "numpy": (lambda x: (x * leaf.detach().numpy()).sum(), "reads a value"),
+    "update": (updating, "in place"),
+    "assignment": (lambda x: constant.__setitem__(0, 1.0) or (x * leaf).sum(), "in place"),
+    "other random numbers": (
+        lambda x: (x * leaf * np.random.random(2)).sum(),
+        "two recordings of the same call differ",
+    ),
+    "other draws": (
+        lambda x: (x * leaf * ts.random.generator().normal(size=2)).sum(),
+        "draws random numbers by normal",
+    ),
+    "backward inside": (lambda x: (leaf * x).sum().backward() or leaf.sum(), "backward"),
+    "+= on an array": (lambda x, a: [a.__iadd__(1.0), (x * leaf).sum()][1], "in place"),
+    "out=": (lambda x, a: (leaf * np.add(a, 1.0, out=np.zeros(2))).sum(), "in place"),
+    "np.copyto": (lambda x, a: np.copyto(np.zeros(2), a) or (x * leaf).sum(), "in place"),
+    "a comparison": (lambda x, a: (x * leaf).sum() if np.array_equal(a, [1.0, 2.0]) else leaf.sum(), "reads a value"),
+    "range": (lambda x, a: sum(((x * leaf).sum() for _ in range(a.astype(int)[0])), 0.0), "reads a value"),
+    "np.asarray": (lambda x, a: (x * leaf * np.asarray(a)).sum(), "reads a value"),
+    "checkpoint": (lambda x: ts.checkpoint(lambda y: y * leaf, x).sum(), "draws random numbers"),
+    "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "in place"),
+    "CRF": (lambda x, a: crf.log_likelihood(ts.zeros(2, 1, 3), a.astype(int)[:, None]).sum(), "reads a value"),
+    "an array": (lambda x: np.zeros(3), "returned an array"),
+    "kept": (keeping, "changes what it finds outside"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_replayed_is_refused(name):
+    function, message = REFUSED[name]
+    before = constant.numpy().copy()
+    with pytest.raises(RecordingError, match=message) as caught:
+        ts.compile(function)(ts.tensor([3.0, 4.0]), *[np.array([1.0, 2.0])] * (function.__code__.co_argcount - 1))
+    if "reads" in message or "place" in message:
+        first = function.__code__.co_firstlineno
+        places = [f"at {__file__}:{line}" for line in (first, first + 1)]
+        assert any(place in str(caught.value) for place in places)
+    assert leaf.grad is None
+    np.testing.assert_array_equal(constant.numpy(), before)
+    assert isinstance(leaf._array, np.ndarray)
+
+
+def test_the_gradient_of_a_compiled_function_is_not_differentiated_again():
+    x = ts.tensor(2.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match="cannot be differentiated again"):
+        ts.grad(ts.compile(lambda x: x**3)(x), x, create_graph=True)
+
+
+def test_wrong_arguments_get_the_message_of_the_function():
+    embedding = ts.nn.Embedding(4, 2)
+    fast = ts.compile(embedding)
+    fast(np.array([1, 2]))
+    for call in (fast, embedding):
+        with pytest.raises(IndexError, match="id 9 at position"):
+            call(np.array([1, 9]))
+    with pytest.raises(TypeError, match="pass what it holds one by one"):
+        fast(object())
+
+
+def test_past_the_limit_calls_run_without_replay():
+    w = ts.tensor(2.0, requires_grad=True)
+    fast = ts.compile(lambda x, n: w * x * n, limit=2)
+    with pytest.warns(UserWarning, match="2 recordings"):
+        assert [fast(ts.tensor(1.0), n).item() for n in (1, 2, 3)] == [2.0, 4.0, 6.0]
+    with pytest.raises(ValueError, match="limit"):
+        ts.compile(lambda x: x, limit=0)
+    with pytest.raises(TypeError, match="function or a module"):
+        ts.compile(3)
+
+
+def test_what_looks_at_a_graph_says_that_a_compiled_one_shows_nothing():
+    layer = ts.nn.LSTM(3, 4)
+    loss = ts.compile(lambda x: (layer(x)[0] ** 2).mean())(ts.ones(5, 2, 3, dtype="float32"))
+    looks = [
+        lambda: ts.inspect.gradient_flow(loss),
+        lambda: ts.inspect.explain(loss, layer.weight_hh_l0),
+        lambda: ts.inspect.grad_by_step(loss, layer.weight_hh_l0),
+        lambda: ts.inspect.grad_by_lag([loss], layer.weight_hh_l0),
+        lambda: ts.inspect.jacobian_norms(layer.weight_hh_l0, loss),
+        lambda: ts.inspect.gate_values(loss),
+        lambda: ts.inspect.saved_memory(loss),
+        lambda: ts.viz.graph(loss),
+        lambda: ts.viz.graph(loss, gradients=True),
+        lambda: ts.inspect.influence([loss], layer.weight_hh_l0),
+        lambda: list(ts.trace_backward(loss)),
+    ]
+    for look in looks:
+        with pytest.raises(TypeError, match=r"without ts\.compile"):
+            look()
+    loss.backward()
+    assert layer.weight_hh_l0.grad is not None
+
+
+SCALE = 1.0
+
+
+class Scaled(ts.nn.Module):
+    def __init__(self):
+        self.settings = {"power": 1, "offsets": [0.0, 1.0]}
+        self.table = np.ones(2)
+        self.weight = ts.nn.Parameter([1.0, 2.0])
+
+    def forward(self, x):
+        return (self.helped(x) * self.table + self.settings["offsets"][1]) ** self.settings["power"]
+
+    def helped(self, x):
+        return x * self.weight * SCALE
+
+
+def test_what_a_module_reads_may_change():
+    """Its parameters, attributes and what they hold, and globals of its methods."""
+    global SCALE
+    model = Scaled()
+    fast, x = ts.compile(model, limit=100), ts.tensor([3.0, 4.0])
+
+    def check():
+        np.testing.assert_array_equal(fast(x).numpy(), model(x).numpy())
+
+    check()
+    SCALE = 2.0
+    check()
+    model.settings["power"] = 2
+    check()
+    model.settings["offsets"][1] = 5.0
+    check()
+    model.table[1] = 7.0
+    check()
+    model.weight = ts.nn.Parameter([5.0, 6.0])
+    check()
+    model.weight.copy_([7.0, 8.0])
+    check()
+    model.to("float32")
+    check()
+    SCALE = 1.0
+    check()
+
+
+def test_a_gradient_that_arrives_more_than_once_is_added_up_and_hooks_run():
+    w, seen = ts.tensor([1.0, 2.0], requires_grad=True), []
+    w.register_hook(lambda g: seen.append(g.tolist()))
+    fast = ts.compile(lambda x: (w * x).sum())
+    inner = ts.tensor([1.0, 1.0], requires_grad=True)
+    fast(inner * 2.0).backward()
+    fast(w).backward()
+    assert inner.grad.tolist() == [2.0, 4.0]
+    assert w.grad.tolist() == [4.0, 6.0]
+    assert seen == [[2.0, 2.0], [2.0, 4.0]]

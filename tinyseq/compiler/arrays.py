@@ -1,0 +1,310 @@
+"""Arrays that record what is done to them.
+
+The engine chooses its array library by the type of the arrays, so arrays that record are one more library: ops and
+their rules run on them unchanged, and what they call is the program. A `Recorded` array has an example value, from
+which shapes and types follow; whoever asks for the value itself would fix it for all replays, and gets an error.
+"""
+
+import operator
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Array, Namespace
+from tinyseq.compiler.program import mapped
+
+if TYPE_CHECKING:
+    from tinyseq.compiler.recorder import Recorder
+
+
+class RecordingError(RuntimeError):
+    """Something in the function cannot be replayed.
+
+    Attributes:
+        perhaps_on_the_way_to_another: whether the library had just found something out about the arguments. Then it may
+            have been about to say what is wrong with them, and to read them for its message.
+    """
+
+    perhaps_on_the_way_to_another = False
+
+
+ACTIVE: ContextVar["Recorder | None"] = ContextVar("tinyseq_recorder", default=None)
+
+
+def reading(what: str) -> RecordingError:
+    """The error for whoever asks for a value while recording."""
+    active = ACTIVE.get()
+    error = RecordingError(
+        f"{what} reads a value while a step is being recorded, at {user_line()}; its replays would all use that one. "
+        "Compute with ts.where in place of `if`, give numbers as arguments, and read values from what "
+        "the compiled function returns"
+    )
+    guards = [] if active is None else active.program.guards
+    error.perhaps_on_the_way_to_another = bool(guards) and guards[-1][1]
+    return error
+
+
+def examples(tree: Any) -> Any:
+    return mapped(tree, Recorded, lambda array: array.example)
+
+
+def _has_recorded(tree: Any) -> bool:
+    if isinstance(tree, tuple | list):
+        return any(map(_has_recorded, tree))
+    return type(tree) is Recorded or (type(tree) is dict and any(map(_has_recorded, tree.values())))
+
+
+def _masks(index: Any) -> bool:
+    """Whether an index has a recorded mask in it, so that its values say how many elements it picks."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(type(part) is Recorded and part.dtype == bool for part in parts)
+
+
+def user_line() -> str:
+    """File and line of the innermost frame outside of this package and of NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_NUMPY, _PACKAGE)):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def called_by_the_library() -> bool:
+    """Whether this package, and not the user's code, has called NumPy."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NUMPY):
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+_PACKAGE, _NUMPY = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
+
+
+def _recorder() -> "Recorder":
+    recorder = ACTIVE.get()
+    if recorder is None:
+        raise RecordingError(
+            f"a tensor that a compiled function kept for itself is used at {user_line()}; it has no value of its own. "
+            "Return it from the function"
+        )
+    return recorder
+
+
+# Functions of NumPy by how they are recorded; any other one gets its shape checked at each replay.
+_ABOUT = {"shape", "ndim", "size", "result_type", "can_cast", "isdtype", "iscomplexobj", "isrealobj"}
+_FILLED = {"zeros_like", "ones_like", "empty_like", "full_like"}
+_FIXED = {"where", "concatenate", "concat", "stack", "reshape", "transpose", "permute_dims", "matrix_transpose", "sum"}
+_FIXED |= {"broadcast_to", "expand_dims", "squeeze", "astype", "asarray", "copy", "max", "min", "mean", "prod", "any"}
+_FIXED |= {"all", "flip", "roll", "cumulative_sum", "cumulative_prod", "argmax", "argmin", "sort", "argsort", "tril"}
+_FIXED |= {"triu", "clip", "ravel", "swapaxes", "moveaxis", "cumsum", "cumprod", "nan_to_num", "real", "imag", "round"}
+_PLACING = {"scattered", "replaced", "erf", "normal_cdf"}
+_CHANGES = {"copyto", "put", "place", "putmask", "fill_diagonal", "put_along_axis"}
+
+
+def _called(function: Callable[..., Any], args: Any, settings: dict[str, Any]) -> Any:
+    """A call of one of NumPy's functions with recorded arrays among its arguments."""
+    name = getattr(function, "__name__", "")
+    if name in _ABOUT:
+        return function(*examples(args), **examples(settings))
+    if name in _FILLED and not _has_recorded(args[1:]):
+        return function(*examples(args), **settings)
+    if name in _CHANGES:
+        raise changing(f"np.{name}")
+    fixed = name in _FIXED or isinstance(function, np.ufunc)
+    return _recorder().call(function, args, settings, fixed)
+
+
+def changing(what: str) -> RecordingError:
+    """The error for whoever changes an array or a tensor while recording."""
+    return RecordingError(
+        f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
+        "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"
+    )
+
+
+_READING = {"item", "tolist", "view", "tobytes", "flags", "data", "setflags", "dump", "dumps", "flat", "ctypes"}
+_WRITING = {"fill", "put", "resize", "partition", "itemset", "setfield", "byteswap"}
+_METHODS = {"sum", "prod", "max", "min", "mean", "any", "all", "std", "var", "argmax", "argmin", "argsort", "cumsum"}
+_METHODS |= {"cumprod", "copy", "ravel", "squeeze", "swapaxes", "take", "repeat", "clip", "round", "diagonal", "trace"}
+_METHODS |= {"astype", "nonzero", "dot", "conj", "searchsorted", "compress"}
+
+
+class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
+    """An array that records.
+
+    Attributes:
+        number: of the value in the program.
+        example: what it is in this call.
+        recorder: the recording that it belongs to.
+    """
+
+    __slots__ = ("example", "number", "recorder")
+    __hash__ = object.__hash__
+
+    def __init__(self, number: int, example: Array, recorder: "Recorder") -> None:
+        self.number = number
+        self.example = example
+        self.recorder = recorder
+
+    shape = property(lambda self: self.example.shape)
+    dtype = property(lambda self: self.example.dtype)
+    ndim = property(lambda self: self.example.ndim)
+    size = property(lambda self: self.example.size)
+    itemsize = property(lambda self: self.example.itemsize)
+    T = property(lambda self: _called(np.transpose, (self,), {}))
+    mT = property(lambda self: _called(np.matrix_transpose, (self,), {}))
+    real = property(lambda self: _called(np.real, (self,), {}))
+    imag = property(lambda self: _called(np.imag, (self,), {}))
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        if any(isinstance(part, Tensor) for part in inputs):
+            return NotImplemented  # it is an op, of whose arguments one is an array
+        if method == "at":
+            raise changing(f"np.{ufunc.__name__}.at")
+        if settings.pop("out", None) is not None and not called_by_the_library():
+            raise changing(f"out= of np.{ufunc.__name__}, or an operator such as +=,")
+        # in a rule x += y is on an array of its own: it makes a new one here, which Python then calls x
+        return _called(ufunc if method == "__call__" else getattr(ufunc, method), inputs, settings)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
+        if any(issubclass(kind, Tensor) for kind in types):
+            return NotImplemented
+        return _called(function, args, settings)
+
+    def __array_namespace__(self, **_: Any) -> Any:
+        return RECORDING
+
+    def __getitem__(self, index: Any) -> Any:
+        return _recorder().call(operator.getitem, (self, index), {}, not _masks(index))
+
+    def __setitem__(self, index: Any, value: Any) -> NoReturn:
+        raise changing("x[...] = y")
+
+    def __len__(self) -> int:
+        return len(self.example)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([self[i] for i in range(len(self.example))])
+
+    def __bool__(self) -> bool:
+        return _recorder().truth(self)
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        raise reading("np.asarray")
+
+    def __float__(self) -> NoReturn:
+        raise reading("float()")
+
+    def __int__(self) -> NoReturn:
+        raise reading("int()")
+
+    def __index__(self) -> NoReturn:
+        raise reading("an index")
+
+    def __complex__(self) -> NoReturn:
+        raise reading("complex()")
+
+    def __repr__(self) -> str:
+        return f"<an array being recorded, {self.dtype}{self.shape}>"
+
+    def get(self) -> "Recorded":
+        """The array on the host: where the library computes there, it records as well."""
+        return self
+
+    def reshape(self, *shape: Any) -> Any:
+        """As NumPy's."""
+        return _called(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
+
+    def transpose(self, *axes: Any) -> Any:
+        """As NumPy's."""
+        order = axes[0] if len(axes) == 1 else axes or None
+        return _called(np.transpose, (self, order), {})
+
+    def flatten(self) -> Any:
+        """As NumPy's."""
+        return self.reshape(-1).copy()
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _METHODS:
+            return lambda *args, **settings: _called(getattr(np, name), (self, *args), settings)
+        if name in _READING:
+            raise reading(f".{name}")
+        if name in _WRITING:
+            raise changing(f".{name}")
+        raise AttributeError(f"arrays that are being recorded have no {name!r}")
+
+
+class Recording(Namespace):
+    """The library of arrays that record: NumPy's functions, noted down if a recorded array is among the arguments."""
+
+    def __init__(self) -> None:
+        super().__init__(np)
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(np, name, None)
+        if value is None:
+            value = self._extension(name)
+        elif callable(value) and not isinstance(value, type):
+            value = _noting(value)
+        setattr(self, name, value)
+        return value
+
+    def whole(self, function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+        """Note down ``function(xp, ...)`` as one step, without a look inside."""
+        on_numpy = _ON_NUMPY.setdefault(function, _Whole(function))
+        if not _has_recorded((args, settings)):
+            return on_numpy(*args, **settings)
+        fixed = function.__name__ in _PLACING or (function.__name__ == "gathered" and not _masks(args[1]))
+        return _recorder().call(on_numpy, args, settings, fixed)
+
+    def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
+        """As NumPy's."""
+        if type(x) is not Recorded:
+            return np.asarray(x, dtype=dtype, copy=copy)
+        if not copy and dtype in (None, x.dtype):
+            return x
+        return _called(np.astype, (x, np.dtype(dtype or x.dtype)), {})
+
+    def _extension(self, name: str) -> Callable[..., Any]:
+        if name not in EXTENSIONS:
+            raise AttributeError(f"neither numpy nor tinyseq has a function {name!r}")
+        function = EXTENSIONS[name]
+
+        def traced(*args: Any, **settings: Any) -> Any:
+            try:
+                return function(self, *args, **settings)
+            except RecordingError:  # it reads values: then it is one step
+                return self.whole(function, *args, **settings)
+
+        return traced
+
+
+class _Whole:
+    """``function(NUMPY, ...)``, with a name to be shown by."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.__name__ = function.__name__
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        return self.function(NUMPY, *args, **settings)
+
+
+_ON_NUMPY: dict[Callable[..., Any], _Whole] = {}
+
+
+def _noting(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **settings: Any) -> Any:
+        if _has_recorded((args, settings)):
+            return _called(function, args, settings)
+        return function(*args, **settings)
+
+    return call
+
+
+RECORDING = Recording()
+NAMESPACES[Recorded] = RECORDING

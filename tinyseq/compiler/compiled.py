@@ -1,0 +1,165 @@
+"""`compile`: a function whose calls are recorded once, and replayed."""
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.compiler.arrays import ACTIVE, RecordingError
+from tinyseq.compiler.executor import Changed
+from tinyseq.compiler.program import Program, key
+from tinyseq.compiler.replay import Replay
+from tinyseq.compiler.surroundings import PLAIN, surroundings, unchanged
+from tinyseq.compiler.trace import Trace
+
+
+def compile(function: Callable[..., Any], limit: int = 16) -> "Compiled":
+    """Make a function, or a module, whose calls are recorded once, forward and backward, and then replayed.
+
+    The first call with arguments of given shapes and types records every array operation of the step. Later calls run
+    these alone, without the tape, into memory that is used again. What such a call returns is a tensor as any other:
+    its ``backward()`` replays the backward pass into the ``.grad`` of the leaves, so optimisers, clipping and training
+    loops stay as they are.
+
+    Tensors are inputs, wherever the function finds them: parameters are read again at each call. NumPy arrays among
+    the arguments (ids, targets, masks, lengths) are inputs too. Numbers, flags and lists are part of the recording:
+    others make another one. So do arrays of another shape.
+
+    Args:
+        function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; gives a tensor, or several.
+        limit: how many recordings are kept. Where more would be needed, calls run without replay, after a warning.
+
+    Returns:
+        The compiled function; ``print(fast.program)`` shows the newest recording.
+
+    Raises:
+        RecordingError: when it is called, if the function reads the value of a tensor (``.item()``, ``if``,
+            ``float()``), changes one in place, draws random numbers of its own, or keeps tensors for the next call.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([1.0, 2.0], requires_grad=True)
+        >>> fast = ts.compile(lambda x: (w * x).sum())
+        >>> loss = fast(ts.tensor([3.0, 4.0]))
+        >>> loss.backward()
+        >>> loss.item(), w.grad
+        (11.0, tensor([3., 4.]))
+        >>> print(fast.program)
+        forward:
+          v2 = multiply(v1, v0)  # float64(2,)
+          v3 = sum(v2, axis=None, keepdims=False, dtype=None)  # float64()
+        backward:
+          v5 = reshape(v4, (1,))  # float64(1,)
+          v6 = broadcast_to(v5, (2,))  # float64(2,)
+          v7 = multiply(v6, v0)  # float64(2,)
+    """
+    if not callable(function):
+        raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
+    return Compiled(function, whole("limit", limit))
+
+
+class Compiled:
+    """What `compile` returns.
+
+    Attributes:
+        function: the function that is recorded.
+        limit: how many recordings are kept.
+    """
+
+    def __init__(self, function: Callable[..., Any], limit: int) -> None:
+        self.function = function
+        self.limit = limit
+        self._replays: dict[Any, list[Replay]] = {}
+        self._newest: Replay | None = None
+
+    @property
+    def program(self) -> Program:
+        """The newest recording, forward and backward."""
+        if self._newest is None:
+            raise RuntimeError("nothing is recorded yet; call the compiled function first")
+        return self._newest.executor.program
+
+    def __call__(self, *args: Any, **settings: Any) -> Any:
+        """As the function's, recorded or replayed."""
+        mode = MODE.get()
+        if mode.anomaly or ACTIVE.get() is not None:  # which look at each op
+            return self.function(*args, **settings)
+        given: list[Tensor | Array] = []
+        signature = (mode.grad, _signature((args, settings), given))
+        replays = self._replays.setdefault(signature, [])
+        for replay in replays:
+            if not unchanged(replay.surroundings, self.function):
+                continue
+            try:
+                return replay.run(given)
+            except Changed:
+                continue
+        if sum(map(len, self._replays.values())) >= self.limit:
+            warnings.warn(
+                f"a compiled function has {self.limit} recordings, for as many shapes, types, numbers among its "
+                "arguments, or settings around it; others run without replay. Pad to fewer shapes, give what varies as "
+                "arrays, or raise ts.compile(..., limit=)",
+                stacklevel=2,
+            )
+            return self.function(*args, **settings)
+        replay = self._record(args, settings, given)
+        replays.insert(0, replay)
+        self._newest = replay
+        try:
+            return replay.run(given)
+        except Changed as error:
+            raise RecordingError(
+                "a replay of the call just recorded took another way; does a truth or a shape in it depend on random "
+                "numbers? Use ts.where in place of `if`"
+            ) from (error.__cause__ or error)
+
+    def __reduce__(self) -> Any:
+        return Compiled, (self.function, self.limit)  # a copy makes recordings of its own
+
+    def _record(self, args: Any, settings: Any, given: list[Any]) -> "Replay":
+        around = surroundings(self.function)
+        try:
+            first = Trace(self.function, args, settings)
+            second = Trace(self.function, args, settings)
+        except Exception as error:
+            if getattr(error, "perhaps_on_the_way_to_another", True):
+                self.function(*args, **settings)  # which says what is wrong with the arguments
+            raise
+        first.check_repeated(second)
+        if not unchanged(around, self.function):
+            raise RecordingError(
+                "the compiled function changes what it finds outside: an attribute, a list or a variable; a replay "
+                "would not do so. Return what is to be kept"
+            )
+        return Replay(first, around)
+
+
+def _signature(tree: Any, given: list[Any]) -> Any:
+    """What a recording depends on, besides the values of arrays; these are collected in ``given``."""
+    kind = type(tree)
+    if isinstance(tree, Tensor):
+        array = tree._array
+        if type(array) is np.ndarray:
+            given.append(tree)
+            return Tensor, array.shape, array.dtype.str, tree.node is not None
+        raise TypeError(
+            f"ts.compile runs on NumPy arrays, got a tensor of {type(array).__module__}; call the function itself"
+        )
+    if kind is np.ndarray:
+        given.append(tree)
+        return kind, tree.shape, tree.dtype.str
+    if isinstance(tree, tuple | list):
+        return kind, tuple([_signature(part, given) for part in tree])
+    if kind is dict:
+        return kind, tuple([(name, _signature(part, given)) for name, part in tree.items()])
+    if isinstance(tree, PLAIN):
+        return key(tree)
+    raise TypeError(
+        f"a compiled function takes tensors, NumPy arrays, numbers, text, and lists, tuples and dicts of them, got "
+        f"{kind.__name__}; pass what it holds one by one"
+    )

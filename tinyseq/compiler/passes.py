@@ -1,0 +1,168 @@
+"""The passes over a recorded program; each is one function, and none changes what a replay gives."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.compiler.program import Program, Ref, Step, key, mapped
+
+
+def fold_constants(program: Program) -> None:
+    """Compute now what depends on no input."""
+
+    def keep(step: Step) -> Step | None:
+        if program.constants.issuperset(step.reads()):
+            program.constants.add(step.out)  # recording has computed it: the example is the value
+            return None
+        return step
+
+    program.replace_steps(keep)
+
+
+def share_common(program: Program) -> None:
+    """Compute once what is computed twice: the same function of the same values."""
+    first: dict[Any, int] = {}
+    same: dict[int, int] = {}
+
+    def keep(step: Step) -> Step | None:
+        args, settings = (mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number))) for tree in step[2:4])
+        step = step._replace(args=args, settings=settings)
+        found = first.setdefault((step.function, key(args), key(settings)), step.out)
+        if found == step.out:
+            return step
+        same[step.out] = found
+        return None
+
+    program.replace_steps(keep)
+    program.outputs = [same.get(number, number) for number in program.outputs]
+    program.gradients = [same.get(number, number) for number in program.gradients]
+    program.guards = list(dict.fromkeys((same.get(number, number), truth) for number, truth in program.guards))
+
+
+def drop_dead(program: Program) -> None:
+    """Leave out what no result needs."""
+    live = program.wanted()
+    needed: set[int] = set()
+    for step in reversed(program.steps):
+        if step.out in live:
+            needed.add(step.out)
+            live.update(step.reads())
+    program.replace_steps(lambda step: step if step.out in needed else None)
+    program.constants &= live
+
+
+class Lives(NamedTuple):
+    """When values are needed.
+
+    Attributes:
+        root: for each value the one whose memory it lies in: itself, unless it is a view.
+        last: for each root the last step that reads it or a view of it; the number of steps for results.
+        pinned: roots that several results of one step may be views of, which are left to Python.
+    """
+
+    root: dict[int, int]
+    last: dict[int, int]
+    pinned: set[int]
+
+
+def lifetimes(program: Program) -> Lives:
+    """Follow views to the memory that they lie in, and find the last use of each."""
+    root = {number: number for number in [*program.inputs, *program.seeds, *program.constants]}
+    last: dict[int, int] = {}
+    pinned: set[int] = set()
+    for place, step in enumerate(program.steps):
+        result = program.values[step.out]
+        root[step.out] = step.out
+        for number in step.reads():
+            last[root[number]] = place
+            value = program.values[number]
+            if isinstance(result, tuple | list):
+                pinned.add(root[number])
+            elif not isinstance(value, tuple | list) and np.may_share_memory(result, value):
+                root[step.out] = root[number]
+        last.setdefault(root[step.out], place)
+    for number in [*program.outputs, *program.gradients, *(number for number, _ in program.guards)]:
+        last[root[number]] = len(program.steps)
+    return Lives(root, last, pinned)
+
+
+_JOINED = {np.concatenate, np.stack}
+
+
+def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
+    """Whether a step can write its result where it is told to: universal functions and joins, with ``out=``."""
+    value, joins = program.values[step.out], step.function in _JOINED
+    if (
+        not (joins or isinstance(step.function, np.ufunc))
+        or isinstance(value, tuple)
+        or not (value.ndim and value.size)
+    ):
+        return False
+    if lives.root[step.out] != step.out or step.out in lives.pinned or not step.settings.keys() <= {"axis"}:
+        return False
+    belongs_to_caller = lives.last[step.out] == len(program.steps)
+    return not belongs_to_caller and layout(value) is not None
+
+
+def layout(value: Any) -> tuple[int, ...] | None:
+    """The order of an array's axes in memory, from the slowest to the fastest; None if there are gaps or overlaps."""
+    order = tuple(sorted(range(value.ndim), key=lambda axis: (-abs(value.strides[axis]), -value.shape[axis])))
+    return order if value.transpose(order).flags.c_contiguous else None
+
+
+def in_place(program: Program, lives: Lives) -> dict[int, int]:
+    """For elementwise steps, an argument that nobody needs afterwards: the result can take its place in memory."""
+    found: dict[int, int] = {}
+    buffered: set[int] = set()
+    for place, step in enumerate(program.steps):
+        if not takes_buffer(program, step, lives):
+            continue
+        buffered.add(step.out)
+        if not isinstance(step.function, np.ufunc) or step.function.signature is not None:
+            continue  # a product reads what it would have overwritten
+        mine = program.values[step.out]
+        for number in step.reads():
+            other = program.values[number]
+            alike = (other.shape, other.strides, other.dtype) == (mine.shape, mine.strides, mine.dtype)
+            if alike and number in buffered and lives.last[number] == place:
+                found[step.out] = number
+                break
+    return found
+
+
+def plan_buffers(program: Program) -> tuple[dict[int, int], list[int]]:
+    """Give values memory that is used again when they are over.
+
+    Returns:
+        The number of the buffer of each value that has one, and the bytes of each buffer.
+    """
+    lives = lifetimes(program)
+    replaced = in_place(program, lives)
+    handed_on = set(replaced.values())
+    buffers: dict[int, int] = {}
+    sizes: list[int] = []
+    free: dict[int, list[int]] = {}  # buffers of a size that are over
+    ending: dict[int, list[int]] = {}
+    for place, step in enumerate(program.steps):
+        if takes_buffer(program, step, lives):
+            size = program.values[step.out].nbytes
+            if step.out in replaced:
+                buffers[step.out] = buffers[replaced[step.out]]
+            elif free.get(size):
+                buffers[step.out] = free[size].pop()
+            else:
+                buffers[step.out] = len(sizes)
+                sizes.append(size)
+            ending.setdefault(lives.last[step.out], []).append(step.out)
+        for number in ending.pop(place, []):
+            if number not in handed_on:
+                free.setdefault(program.values[number].nbytes, []).append(buffers[number])
+    return buffers, sizes
+
+
+def optimised(program: Program) -> Program:
+    """Run the passes."""
+    fold_constants(program)
+    share_common(program)
+    drop_dead(program)
+    return program

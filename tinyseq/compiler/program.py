@@ -1,0 +1,155 @@
+"""A recorded step: a list of array operations, forward and then backward."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+
+
+class Ref(NamedTuple):
+    """A value of the program, by its number."""
+
+    number: int
+
+    def __repr__(self) -> str:
+        return f"v{self.number}"
+
+
+class Kind(NamedTuple):
+    """What is left of an example."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+
+
+class Step(NamedTuple):
+    """One operation: ``v{out} = function(*args, **settings)``; a `Ref` stands in the arguments for each value.
+
+    ``fixed`` is whether the shape of the result follows from those of the arguments; otherwise it is checked.
+    """
+
+    out: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    settings: dict[str, Any]
+    fixed: bool = True
+
+    def reads(self) -> list[int]:
+        """The numbers of the values that it takes."""
+        return [ref.number for ref in refs((self.args, self.settings))]
+
+    def __str__(self) -> str:
+        words = [shown(a) for a in self.args] + [f"{name}={shown(a)}" for name, a in self.settings.items()]
+        return f"v{self.out} = {getattr(self.function, '__name__', self.function)}({', '.join(words)})"
+
+
+class Program:
+    """What `record` gives, the passes change, and the executor runs.
+
+    Attributes:
+        steps: the operations in their order.
+        forward: how many of them are the forward pass.
+        values: an example of each value, by number: its shape, type and layout are those of every replay.
+        inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
+        constants: numbers of the values that are the same at each replay.
+        seeds: numbers of the outputs' upstream gradients.
+        guards: pairs of a truth value that was read in recording, and what it was.
+        outputs, gradients: numbers of the results of the two passes.
+    """
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self.forward = 0
+        self.values: dict[int, Array] = {}
+        self.inputs: list[int] = []
+        self.constants: set[int] = set()
+        self.seeds: list[int] = []
+        self.guards: list[tuple[int, bool]] = []
+        self.outputs: list[int] = []
+        self.gradients: list[int] = []
+
+    def wanted(self) -> set[int]:
+        """The values that a replay must have: its results, and the truths and shapes that it checks."""
+        shaped = [step.out for step in self.steps if not step.fixed]
+        return {*self.outputs, *self.gradients, *(number for number, _ in self.guards), *shaped}
+
+    def replace_steps(self, keep: Callable[[Step], Step | None]) -> None:
+        """Put ``keep(step)`` in the place of each step, and nothing where it is None."""
+        new = [keep(step) for step in self.steps]
+        self.forward = sum(step is not None for step in new[: self.forward])
+        self.steps = [step for step in new if step is not None]
+
+    def __str__(self) -> str:
+        lines = []
+        for i, step in enumerate(self.steps):
+            if i in (0, self.forward):
+                lines.append("backward:" if i == self.forward else "forward:")
+            value = self.values[step.out]
+            kind = f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{value.shape}"
+            lines.append(f"  {step}  # {kind}")
+        return "\n".join(lines)
+
+    def forget(self) -> None:
+        """Keep of the examples their shapes and types alone."""
+        for number, value in self.values.items():
+            if type(value) is tuple:
+                self.values[number] = tuple(Kind(part.shape, part.dtype) for part in value)
+            elif number not in self.constants:
+                self.values[number] = Kind(value.shape, value.dtype)
+
+
+def refs(tree: Any) -> Iterator[Ref]:
+    """The references in nested arguments."""
+    if type(tree) is Ref:
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for part in tree:
+            yield from refs(part)
+    elif type(tree) is dict:
+        for part in tree.values():
+            yield from refs(part)
+
+
+def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Nested arguments with each object of a type changed."""
+    if type(tree) is kind:
+        return change(tree)
+    if isinstance(tree, tuple | list):
+        parts = [mapped(part, kind, change) for part in tree]
+        return tuple(parts) if isinstance(tree, tuple) else parts
+    if type(tree) is dict:
+        return {name: mapped(part, kind, change) for name, part in tree.items()}
+    return tree
+
+
+def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
+    """A hashable stand-in for nested arguments: equal for those that give equal results, to the last bit."""
+    kind = type(tree)
+    if kind is Ref:
+        return kind, tree.number if numbers is None else numbers[tree.number]
+    if kind in (tuple, list):
+        return kind, tuple([key(part, numbers) for part in tree])
+    if kind is dict:
+        return kind, tuple([(name, key(part, numbers)) for name, part in tree.items()])
+    if kind is slice:
+        return kind, tree.start, tree.stop, tree.step
+    if isinstance(tree, np.ndarray | np.generic):
+        return kind, tree.dtype.str, tree.shape, tree.tobytes()
+    if kind in (int, float, bool, complex, str, type(None), type(Ellipsis)):
+        return kind, repr(tree)  # 0.0 is not -0.0 here, nor 1 what True is
+    return kind, tree if callable(getattr(tree, "__hash__", None)) else id(tree)
+
+
+def shown(tree: Any) -> str:
+    """An argument in a few letters."""
+    if isinstance(tree, np.ndarray) and tree.size > 4:
+        return f"{tree.dtype}{tree.shape}"
+    if type(tree) in (tuple, list):
+        parts = [shown(part) for part in tree]
+        end = "," if len(parts) == 1 else ""
+        return f"({', '.join(parts)}{end})" if type(tree) is tuple else f"[{', '.join(parts)}]"
+    if type(tree) is slice:
+        return ":".join("" if part is None else str(part) for part in (tree.start, tree.stop))
+    return tree.tolist().__repr__() if isinstance(tree, np.ndarray) else repr(tree)

@@ -1,0 +1,167 @@
+"""What is recorded by one call of a function: the steps, and what comes in from outside."""
+
+import operator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+from tinyseq.autograd.graph import Leaf, Parent
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.compiler.arrays import ACTIVE, Recorded, RecordingError, changing, examples, reading, user_line
+from tinyseq.compiler.program import Program, Ref, Step, mapped
+
+
+class Source(NamedTuple):
+    """A tensor from outside, which is read again at each replay."""
+
+    tensor: Tensor
+    node: Parent | None
+    grad: Tensor | None
+
+
+class Recorder:
+    """What is recorded by one call of a function.
+
+    Attributes:
+        program: the steps so far.
+        sources: tensors from outside, by the number of their value.
+        draws: how the random numbers were drawn, by the number of their value.
+        lines: where in the user's code each constant came in, by its number.
+    """
+
+    def __init__(self) -> None:
+        self.program = Program()
+        self.sources: dict[int, Source] = {}
+        self.draws: dict[int, tuple[Any, ...]] = {}
+        self.lines: dict[int, str] = {}
+        self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
+        self._made: dict[int, Tensor] = {}
+
+    def value(self, example: Array) -> Recorded:
+        """A new value of the program."""
+        number = len(self.program.values)
+        self.program.values[number] = example
+        return Recorded(number, example, self)
+
+    def input(self, example: Array) -> Recorded:
+        """A value that is given at each replay."""
+        found = self.value(example)
+        self.program.inputs.append(found.number)
+        return found
+
+    def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
+        """Run a function on the examples, and note it down if it gives arrays."""
+        result = function(*examples(args), **examples(settings))
+        if isinstance(result, tuple | list):
+            whole = self._noted(tuple(result), function, args, settings)
+            parts = [self._noted(np.asarray(p), operator.getitem, (whole, i), {}, False) for i, p in enumerate(result)]
+            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+        if not isinstance(result, np.ndarray | np.generic):
+            raise reading(f"np.{getattr(function, '__name__', function)}")
+        return self._noted(np.asarray(result), function, args, settings, fixed)
+
+    def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
+        found = self.value(example)
+        args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
+        self.program.steps.append(Step(found.number, function, tuple(args), settings, fixed))
+        return found
+
+    def ref(self, array: Recorded) -> Ref:
+        """The reference to a recorded array, which must be of this recording."""
+        if array.recorder is not self:
+            raise RecordingError(
+                f"a tensor that was recorded in another call is used at {user_line()}; a compiled function must not "
+                "keep tensors from one call to the next: return them, and pass them in again"
+            )
+        return Ref(array.number)
+
+    def of(self, tensor: Tensor, array: Array) -> Recorded:
+        """What stands for a tensor's array while recording: a constant if it was made here, else a source."""
+        known = self._of_tensor.get(id(tensor))
+        if known is not None:
+            return known[1]
+        if id(tensor) in self._made:
+            found = self.value(array)
+            self.program.constants.add(found.number)
+            self.lines[found.number] = user_line()
+        else:
+            if tensor.node is not None and not isinstance(tensor.node, Leaf):
+                raise RecordingError(
+                    f"the result of an op outside of the compiled function is used inside it, at {user_line()}; "
+                    "pass it as an argument, or detach() it"
+                )
+            found = self.input(array)
+            self.sources[found.number] = Source(tensor, tensor.node, tensor.grad)
+        self._of_tensor[id(tensor)] = tensor, found
+        return found
+
+    def made(self, tensor: Tensor) -> None:
+        """Note that a tensor was made while recording, so that nobody outside can change it."""
+        self._made[id(tensor)] = tensor
+
+    def truth(self, array: Recorded) -> bool:
+        """A truth that the library asked for: it is asked again at each replay, which stops if it is another one."""
+        found = bool(array.example)
+        self.program.guards.append((self.ref(array).number, found))
+        return found
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
+        """In place of the generator's: numbers to be drawn anew at each replay."""
+        settings = (size, dtype)
+        found = self.input(np.asarray(np.random.default_rng(0).random(*settings)))
+        self.draws[found.number] = settings
+        return found
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise RecordingError(
+            f"a compiled function draws random numbers by {name}, at {user_line()}; only what "
+            "ts.random.generator().random(shape) gives is drawn anew at each replay, as by ts.nn.Dropout"
+        )
+
+
+_LOCK = RLock()
+
+
+@contextmanager
+def recording(recorder: Recorder) -> Iterator[None]:
+    """Inside the block, whoever reads a tensor's array is given the recorded one.
+
+    So nothing escapes: parameters, masks, and whatever else the function finds outside come in as inputs, even where an
+    op has no other argument. The attribute of the class is a slot; a property takes its place for the time being, which
+    in other threads does what the slot does.
+    """
+    slot: Any = Tensor.__dict__["_array"]
+
+    def read(tensor: Tensor) -> Array:
+        array, active = slot.__get__(tensor), ACTIVE.get()
+        if active is None or type(array) is Recorded:
+            return array
+        if not isinstance(array, np.ndarray):
+            raise RecordingError(f"ts.compile records NumPy arrays, got {type(array).__name__} at {user_line()}")
+        return active.of(tensor, array)
+
+    def write(tensor: Tensor, array: Array) -> None:
+        active = ACTIVE.get()
+        if active is not None:
+            try:
+                slot.__get__(tensor)
+            except AttributeError:
+                active.made(tensor)
+            else:
+                raise changing("an update of a tensor")
+        slot.__set__(tensor, array)
+
+    with _LOCK:
+        token = ACTIVE.set(recorder)
+        setattr(Tensor, "_array", property(read, write))  # noqa: B010 (to a type check it is a slot)
+        try:
+            yield
+        finally:
+            setattr(Tensor, "_array", slot)  # noqa: B010
+            ACTIVE.reset(token)

@@ -1,0 +1,141 @@
+"""A recording made ready to run: it takes arguments, and gives tensors whose gradients come from the replay."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq import random
+from tinyseq.autograd.declaration import Op
+from tinyseq.autograd.graph import Node, Output
+from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array
+from tinyseq.compiler.arrays import RecordingError
+from tinyseq.compiler.executor import Changed, Executor
+from tinyseq.compiler.passes import optimised
+from tinyseq.compiler.trace import Result, Trace
+
+
+class Replay:
+    """A recording made ready to run, with what it holds for."""
+
+    def __init__(self, trace: Trace, around: list[tuple[Any, Any]]) -> None:
+        recorder, program = trace.recorder, trace.recorder.program
+        self.surroundings = around
+        self._structure = trace.structure
+        self._differentiable = trace.differentiable
+        self._edges = trace.edges
+        self._sources = [
+            (source, program.values[number].shape, program.values[number].dtype)
+            for number, source in recorder.sources.items()
+        ]
+        self._draws = list(recorder.draws.values())
+        arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
+        program.inputs = [*arguments, *recorder.sources, *recorder.draws]
+        self.executor = Executor(optimised(program))
+
+    def run(self, given: list[Any]) -> Any:
+        """The function's results for new arguments.
+
+        Raises:
+            Changed: this recording does not hold for them.
+        """
+        # an array is the caller's, who may write to it before the backward pass reads it
+        inputs = [value._array if isinstance(value, Tensor) else value.copy() for value in given]
+        for (tensor, node, _), shape, dtype in self._sources:
+            array = tensor._array
+            if tensor.node is not node or array.shape != shape or array.dtype != dtype:
+                raise Changed
+            inputs.append(array)
+        generator = random.generator() if self._draws else None
+        state: Any = generator.bit_generator.state if generator is not None else None
+        inputs += [np.asarray(generator.random(*settings)) for settings in self._draws] if generator is not None else []
+        try:
+            run = Run(self.executor, inputs)
+        except Exception as error:  # the library's own message, if the arguments are wrong, comes from the function
+            if generator is not None:
+                generator.bit_generator.state = state
+            raise Changed from error
+        return self._tensors(run, given)
+
+    def _tensors(self, run: "Run", given: list[Any]) -> Any:
+        outputs, wanted = run.outputs, self._differentiable
+        run.outputs = ()  # the caller's
+        edges = tuple([given[e].node if isinstance(e, int) else e.node for e in self._edges])
+        results = [Tensor(array) for array in outputs]
+        if any(wanted):
+            places = [i for i, is_wanted in enumerate(wanted) if is_wanted]
+            shapes = tuple([outputs[i].shape for i in places])
+            node = Node(_COMPILED, edges, (run,), {}, shapes, outputs[places[0]].dtype, MODE.get().label)
+            for index, i in enumerate(places):
+                results[i].node = output = Output(node, index)
+                output.dtype = outputs[i].dtype
+        return _filled(self._structure, results)
+
+
+def _filled(tree: Any, results: list[Tensor]) -> Any:
+    if type(tree) is Result:
+        return results[tree]
+    if isinstance(tree, tuple | list):
+        parts = [_filled(part, results) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {name: _filled(part, results) for name, part in tree.items()}
+    return tree
+
+
+class Run:
+    """One forward pass, and what its backward pass needs; its memory goes to later runs when nobody holds it."""
+
+    def __init__(self, executor: Executor, inputs: list[Array]) -> None:
+        self._executor = executor
+        self._inputs = inputs
+        self._memory = executor.memory()
+        self._upstream: Any = None
+        self._gradients: tuple[Array, ...] = ()
+        self._forward()
+
+    def _forward(self) -> None:
+        count = len(self._executor.program.outputs)
+        with np.errstate(all="ignore"):
+            found = self._executor.forward(self._inputs, self._memory)
+        self.outputs, self._kept, self._used = found[:count], found[count:], False
+
+    def gradient(self, upstream: Any, i: int) -> Array:
+        """The gradient of one input, from those of the outputs (None where none arrived)."""
+        if self._upstream is not upstream:
+            if self._used:  # the backward pass has written over what it needs
+                self._forward()
+                self.outputs = ()
+            program = self._executor.program
+            kinds = [program.values[number] for number in program.seeds]
+            seeds = [np.zeros(k.shape, k.dtype) if g is None else g for g, k in zip(upstream, kinds, strict=True)]
+            self._used = True
+            try:
+                with np.errstate(all="ignore"):
+                    found = self._executor.backward(self._inputs, self._memory, self._kept, seeds)
+            except Changed as error:
+                raise RecordingError(
+                    "a shape in the backward pass depends on values, which cannot be replayed"
+                ) from error
+            self._upstream, self._gradients = upstream, found
+        return self._gradients[i]
+
+    def __del__(self) -> None:
+        if hasattr(self, "_memory"):
+            self._kept = ()
+            self._executor.give_back(self._memory)
+
+
+def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Array:
+    if xp.name == "tinyseq":
+        raise RuntimeError(
+            "the gradient of a compiled function cannot be differentiated again; call the function itself for "
+            "create_graph=True, jacobian, hessian or hvp"
+        )
+    found: Array = run.gradient(upstream, i)
+    return found
+
+
+_COMPILED = Op("compiled", lambda xp, *xs: [], _rule, ("run",), module=__name__, outputs=True)
+_COMPILED.opaque = True

@@ -1,0 +1,136 @@
+"""One call of a function, recorded forward and backward."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq import random
+from tinyseq.autograd.graph import Leaf, Parent, ancestors
+from tinyseq.autograd.tape import seeded, walk
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.compiler.arrays import Recorded, RecordingError
+from tinyseq.compiler.program import key
+from tinyseq.compiler.recorder import Recorder, Source, recording
+from tinyseq.compiler.surroundings import PLAIN
+
+
+class Trace:
+    """One call of a function, and the backward pass of what it gives.
+
+    Attributes:
+        structure: what the function returned, with numbers of results in the place of tensors.
+        edges: where each gradient goes: the number of the argument, or the source.
+    """
+
+    def __init__(self, function: Callable[..., Any], args: Any, settings: Any) -> None:
+        self.recorder = Recorder()
+        self._places: dict[Leaf, int] = {}
+        self._results: list[Tensor] = []
+        self._count = 0
+        args, settings = self._replaced((args, settings))
+        with recording(self.recorder), random.drawn_from(self.recorder):
+            self.structure = self._flattened(function(*args, **settings))
+            self.arrays = [self._value(t._array) for t in self._results]
+            self._check_left_alone()
+            self.edges = self._backward()
+        self.recorder.program.outputs = self.arrays
+        self.differentiable = [t.node is not None for t in self._results]
+
+    def _replaced(self, tree: Any) -> Any:
+        """The arguments with recorded arrays in the place of arrays."""
+        if isinstance(tree, Tensor | np.ndarray):
+            place, self._count = self._count, self._count + 1
+            if isinstance(tree, np.ndarray):
+                return self.recorder.input(tree)
+            leaf = None if tree.node is None else Leaf(tree._array)
+            if leaf is not None:
+                self._places[leaf] = place
+            return Tensor(self.recorder.input(tree._array), leaf)
+        if isinstance(tree, tuple | list):
+            parts = [self._replaced(part) for part in tree]
+            return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+        if isinstance(tree, dict):
+            return {name: self._replaced(part) for name, part in tree.items()}
+        return tree
+
+    def _flattened(self, tree: Any) -> Any:
+        """What was returned, with a `Result` in the place of each tensor."""
+        if isinstance(tree, Tensor):
+            self._results.append(tree)
+            return Result(len(self._results) - 1)
+        if isinstance(tree, tuple | list):
+            parts = [self._flattened(part) for part in tree]
+            return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+        if isinstance(tree, dict):
+            return {name: self._flattened(part) for name, part in tree.items()}
+        if isinstance(tree, PLAIN):
+            return tree
+        kind = "an array" if isinstance(tree, Recorded | np.ndarray) else f"a {type(tree).__name__}"
+        raise RecordingError(
+            f"a compiled function returned {kind}; it must return tensors, and lists, tuples and dicts of them"
+        )
+
+    def _value(self, array: Any) -> int:
+        """The number of a result, which becomes a constant if nothing was recorded for it."""
+        if type(array) is not Recorded:
+            array = self.recorder.value(array)
+            self.recorder.program.constants.add(array.number)
+        return self.recorder.ref(array).number
+
+    def _check_left_alone(self) -> None:
+        """Raise if the function called backward(), or set a hook, which a replay would not do."""
+        grads = [(source.tensor.grad, source.grad) for source in self.recorder.sources.values()]
+        if any(now is not then for now, then in grads) or any(leaf.grad is not None for leaf in self._places):
+            for source in self.recorder.sources.values():
+                source.tensor.grad = source.grad
+            raise RecordingError(
+                "backward() was called inside a compiled function; call it on what the function returns"
+            )
+        roots = [t.node for t in self._results if t.node is not None]
+        if any(node.hooks for node in ancestors(roots)) or any(leaf.hooks for leaf in self._places):
+            raise RecordingError("a hook was set inside a compiled function; set hooks on leaves, or do not compile")
+
+    def _backward(self) -> list[int | Source]:
+        recorder, program = self.recorder, self.recorder.program
+        program.forward = len(program.steps)
+        roots: list[tuple[Parent, Any]] = []
+        for tensor in self._results:
+            if tensor.node is not None:
+                seed = recorder.value(np.ones(tensor.shape, tensor.dtype))
+                program.seeds.append(seed.number)
+                roots.append((tensor.node, seed))
+        gradients: dict[Parent, Any] = {}
+        leaves: dict[Leaf, bool] = {}
+        deque(walk(gradients, seeded(gradients, roots), leaves, hooks=False), maxlen=0)
+        sources = {source.node: source for source in recorder.sources.values()}
+        program.gradients = [self._value(gradients[leaf]) for leaf in leaves]
+        return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf in leaves]
+
+    def check_repeated(self, other: "Trace") -> None:
+        """Raise if another recording of the same call differs: then something is not a function of the arguments."""
+        mine, others = self.recorder.program, other.recorder.program
+        for number in sorted(mine.constants & others.constants):
+            if key(mine.values[number]) != key(others.values[number]):
+                raise _unrepeatable(f"the constant that comes in at {self.recorder.lines.get(number, 'its end')}")
+        for one, two in zip(mine.steps, others.steps, strict=False):
+            if one.function != two.function or key(one[2:4]) != key(two[2:4]):
+                raise _unrepeatable(f"{one}, or what it is computed with")
+        sources = [[source.tensor for source in r.recorder.sources.values()] for r in (self, other)]
+        alike = len(sources[0]) == len(sources[1]) and all(a is b for a, b in zip(*sources, strict=True))
+        facts = [(len(p.steps), p.inputs, p.outputs, p.gradients, p.guards, p.constants) for p in (mine, others)]
+        if not alike or facts[0] != facts[1] or key(self.structure) != key(other.structure):
+            raise _unrepeatable("the list of its operations")
+
+
+def _unrepeatable(what: str) -> RecordingError:
+    return RecordingError(
+        f"two recordings of the same call differ, in {what}. A compiled function must do the same for the same "
+        "arguments: draw random numbers from ts.random.generator().random(shape), keep nothing from one call to the "
+        "next, and give all else as arguments"
+    )
+
+
+class Result(int):
+    """The place of a result among those of the program."""
