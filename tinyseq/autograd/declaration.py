@@ -36,8 +36,8 @@ class Accuracy(NamedTuple):
     Attributes:
         value, gradient: the largest error of the value, and of the gradient of each input.
         cancels: where terms of a sum may cancel, the unit is that of a larger number. ``"value"``, ``"gradient"`` or
-            both are measured by the largest element of the result (elementwise, by 1 at least); ``"shares"`` by 1 and
-            by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
+            both are measured by the largest element of the result (a value by 1 at least; elementwise, both by 1);
+            ``"shares"`` by 1 and by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
         low, high: where the inputs lie for which this is promised; all normal numbers of the dtype by default.
         span: the part of the dtype's exponents, on either side of 1, that the inputs' sizes may take.
         why: what limits the accuracy, where the promise is weaker than the default.

@@ -201,7 +201,9 @@ def _by(
         return upstream
     if what not in promise.cancels:
         return 0.0
-    return 1.0 if op.calls == "elementwise" else np.max(np.abs(true), initial=0.0)
+    if op.calls == "elementwise":
+        return 1.0
+    return np.max(np.abs(true), initial=1.0 if what == "value" else 0.0)
 
 
 def _longer(true: Any, found: Any) -> bool:

@@ -90,7 +90,7 @@ round = op(
     calls="round",
     numpy="around",
     reference=np.round,
-    ulps=Accuracy(value=100, span=0.9, why="NumPy multiplies by powers of ten"),
+    ulps=Accuracy(value=10_000, span=0.9, why="NumPy multiplies by powers of ten, in the same type"),
     doc="""To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
 
     Example:

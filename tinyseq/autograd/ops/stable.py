@@ -92,7 +92,7 @@ logsumexp = op(
     analytic=False,
     calls="reduce",
     reference=_long_logsumexp,
-    ulps=Accuracy(cancels="value gradient", gradient=8, why="the largest term and the log of the sum may cancel"),
+    ulps=Accuracy(gradient=8, cancels="value gradient", why="the largest term and the log of the sum may cancel"),
     doc="""log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
 
     Example:

@@ -5,14 +5,13 @@ from tinyseq.hmm.emissions.counts import Multinomial, Poisson
 from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.draws import draw, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
-from tinyseq.hmm.emissions.gaussian import FLOOR, Gaussian
+from tinyseq.hmm.emissions.gaussian import Gaussian
 from tinyseq.hmm.emissions.given import Given
 from tinyseq.hmm.emissions.mixture import GaussianMixture
 from tinyseq.hmm.emissions.shared import Shared
 from tinyseq.hmm.emissions.student import StudentT
 
 __all__ = [
-    "FLOOR",
     "Categorical",
     "Density",
     "Emission",

@@ -10,8 +10,6 @@ from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.groups import spread_out
 from tinyseq.hmm.probabilities import plain
 
-FLOOR = kinds.RELATIVE
-
 
 class Gaussian(Density):
     """A normal distribution for each state.
