@@ -80,6 +80,18 @@ def test_a_view_keeps_the_memory_that_it_lies_in():
     assert buffers[1] not in {buffers[number] for number in (3, 4, 5)}
 
 
+def test_a_view_of_what_was_computed_twice_lies_in_what_is_left_of_it():
+    steps = [(np.exp, x), (np.exp, x), (np.reshape, Ref(2), (3, 1)), (np.sin, Ref(1)), (np.cos, Ref(4))]
+    made = program([*steps, (np.add, Ref(5), x), (np.multiply, Ref(3), Ref(6))], [7])
+    share_common(made)
+    lives = lifetimes(made)
+    assert lives.root[3] == 1
+    assert lives.last[1] == len(made.steps) - 1
+    given = np.array([1.0, 2.0, 3.0])
+    wanted = np.exp(given)[:, None] * (np.cos(np.sin(np.exp(given))) + given)
+    np.testing.assert_array_equal(run(made, given)[0], wanted)
+
+
 def test_memory_is_used_again_when_it_is_over():
     steps = [(np.exp, x)]
     steps += [(np.matmul, np.eye(3), Ref(i)) for i in range(1, 9)]

@@ -31,6 +31,7 @@ def share_common(program: Program) -> None:
         if found == step.out:
             return step
         same[step.out] = found
+        program.twins.setdefault(found, []).append(step.out)
         return None
 
     program.replace_steps(keep)
@@ -75,10 +76,10 @@ def lifetimes(program: Program) -> Lives:
         root[step.out] = step.out
         for number in step.reads():
             last[root[number]] = place
-            value = program.values[number]
+            values = [program.values[twin] for twin in (number, *program.twins.get(number, ()))]
             if isinstance(result, tuple | list):
                 pinned.add(root[number])
-            elif not isinstance(value, tuple | list) and np.may_share_memory(result, value):
+            elif any(not isinstance(value, tuple) and np.may_share_memory(result, value) for value in values):
                 root[step.out] = root[number]
         last.setdefault(root[step.out], place)
     for number in [*program.outputs, *program.gradients, *(number for number, _ in program.guards)]:

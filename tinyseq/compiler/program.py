@@ -52,6 +52,7 @@ class Program:
         steps: the operations in their order.
         forward: how many of them are the forward pass.
         values: an example of each value, by number: its shape, type and layout are those of every replay.
+        twins: values that were equal to one and are gone; views of them, by the examples, are views of it.
         inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
         constants: numbers of the values that are the same at each replay.
         seeds: numbers of the outputs' upstream gradients.
@@ -63,6 +64,7 @@ class Program:
         self.steps: list[Step] = []
         self.forward = 0
         self.values: dict[int, Array] = {}
+        self.twins: dict[int, list[int]] = {}
         self.inputs: list[int] = []
         self.constants: set[int] = set()
         self.seeds: list[int] = []
