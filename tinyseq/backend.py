@@ -231,7 +231,7 @@ def replaced(xp: Namespace, array: Array, index: Any, values: Array) -> Array:
         return xp.whole(replaced, array, index, values)
     if xp.name in ("numpy", "cupy"):
         out = xp.asarray(array, copy=True)
-        out[_native(xp, index, array.shape)] = values
+        out[_native(xp, index, array.shape)] = xp.asarray(values)
         return out
     out = to_numpy(array).copy()
     out[index] = to_numpy(values)

@@ -85,7 +85,8 @@ def test_the_gradient_of_a_number_to_the_power_of_a_tensor(cupy, base):
 def test_assignment_stays_on_the_device(cupy):
     x = ts.tensor(cupy.asarray(X))
     before = x._array
-    x[0, 1:] = [7.0, 8.0]
+    x[0, 1:] = np.array([7.0, 8.0])
+    x[0, 2:] = [8.0]
     x[ts.tensor([1]).to("cuda"), 0] = 9.0
     assert x.device == "cuda"
     np.testing.assert_array_equal(x.numpy(), [[0, 7, 8], [9, 4, 5]])
