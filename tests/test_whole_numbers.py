@@ -183,6 +183,7 @@ def rng() -> np.random.Generator:
 
 SCORES, TABLE = np.zeros((3, 1, 2)), np.full((2, 2), 0.5)
 CALLS: dict[str, Callable[..., Any]] = {
+    "compile": lambda **a: ts.compile(ts.tanh, **a),
     "nn.CRF": lambda **a: ts.nn.CRF(**{"num_tags": 3} | a),
     "nn.CRF.decode": lambda **a: ts.nn.CRF(2).decode(SCORES, **a),
     "nn.CRF.log_likelihood": lambda **a: ts.nn.CRF(2).log_likelihood(SCORES, np.zeros((3, 1), int), **a),

@@ -21,13 +21,13 @@ class Variable:
 
     Attributes:
         parents: pairs of a variable and the Jacobian matrix with respect to it, as of when this was made.
-        reads: whether the gradient will read the parents' values.
+        reads: the variables whose values the gradient will read.
         factor: what hooks multiply its gradient by.
         freed: whether a backward pass has used it up.
         changed: the time of its last update, for leaves.
     """
 
-    def __init__(self, value, parents=(), reads=False, leaf=False):
+    def __init__(self, value, parents=(), reads=(), leaf=False):
         self.value, self.parents, self.reads, self.leaf = value, parents, reads, leaf
         self.factor, self.freed, self.changed, self.grad = 1.0, False, 0, None
         self.made = 0
@@ -92,7 +92,7 @@ class Machine(RuleBasedStateMachine):
         self.leaves.append((ts.tensor(value, requires_grad=True), Variable(value, leaf=True)))
         self.pairs.append(self.leaves[-1])
 
-    def result(self, tensor, value, parents=(), reads=False):
+    def result(self, tensor, value, parents=(), reads=()):
         """Enter a tensor that must have the value that the naive engine found."""
         np.testing.assert_allclose(tensor.numpy(), value, rtol=1e-12, atol=1e-12)
         live = [(p, jacobian) for p, jacobian in parents if p.parents or p.leaf]
@@ -113,11 +113,13 @@ class Machine(RuleBasedStateMachine):
             (s, v), (t, w) = self.at(i), self.at(j)
             if name in UNARY:
                 ours, value, jacobian, reads = UNARY[name]
-                self.result(ours(s), value(v.value), [(v, jacobian(v.value))], reads)
+                self.result(ours(s), value(v.value), [(v, jacobian(v.value))], [v] if reads else [])
             else:
                 ours, value, jacobians, reads = BINARY[name]
                 slopes = jacobians(v.value, w.value)
-                self.result(ours(s, t), value(v.value, w.value), [(v, slopes[0]), (w, slopes[1])], reads)
+                # What leads to a leaf has its gradient from the other's value; a constant has none.
+                read = [other for own, other in ((v, w), (w, v)) if reads and (own.parents or own.leaf)]
+                self.result(ours(s, t), value(v.value, w.value), [(v, slopes[0]), (w, slopes[1])], read)
 
     @rule(x=recent)
     def detach(self, x):
@@ -197,7 +199,7 @@ class Machine(RuleBasedStateMachine):
     @staticmethod
     def out_of_date(v):
         """Whether a leaf that the gradient reads has been updated since."""
-        return v.reads and any(parent.leaf and parent.changed > v.made for parent, _ in v.parents)
+        return any(read.leaf and read.changed > v.made for read in v.reads)
 
     def pull(self, root, upstream, ancestors):
         """Add to the leaves' gradients: sums of products of Jacobians."""

@@ -196,8 +196,7 @@ def test_pytorch_gives_the_same(name, parts, arrays):
 
 @pytest.mark.parametrize(("name", "parts", "arrays"), CALLS, ids=lambda part: part if isinstance(part, str) else "")
 def test_hips_autograd_gives_the_same(name, parts, arrays):
-    autograd = oracle("autograd")
-    import autograd.numpy as anp
+    autograd, anp = oracle("autograd"), oracle("autograd.numpy")
 
     if parts is None and name not in HIPS_LACKS:
         agree(ours(of_name(ts, name), arrays), hips(autograd, of_name(anp, name), arrays), arrays)

@@ -82,7 +82,8 @@ class Dense:
     @cached_property
     def _relative(self) -> Array:
         """The weights of all rows, which forward and backward both read, (rows, K)."""
-        return np.exp(self.values - self._tops[:, None], dtype=np.float64)
+        with np.errstate(invalid="ignore"):  # inf less inf, in rows beyond a sequence's length
+            return np.exp(self.values - self._tops[:, None], dtype=np.float64)
 
     @property
     def smallest(self) -> float:
