@@ -52,7 +52,9 @@ INTERNAL = re.compile(
 
 
 def public(owner):
-    return sorted(name for name in dir(owner) if not name.startswith("_"))
+    # Which modules PyTorch lists depends on what else this process has imported.
+    listed = [name for name in dir(owner) if not name.startswith("_")]
+    return sorted(name for name in listed if not inspect.ismodule(getattr(owner, name, None)))
 
 
 def answer(owner, name):
