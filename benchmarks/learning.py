@@ -18,7 +18,7 @@ import warnings
 import numpy as np
 
 from tinyseq.hmm import HMM, Gaussian
-from tinyseq.hmm.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 STARTS, STEPS, TOLERANCE = 10, 300, 1e-3  # as the estimator's own
 TEXTBOOK = {

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 import tinyseq as ts
-from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS
 
 
 class Case(NamedTuple):

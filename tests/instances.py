@@ -17,7 +17,7 @@ import numpy as np
 import tinyseq as ts
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.executor import Changed
-from tinyseq.hmm.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 SENTENCES = [
     [("the", "DT"), ("fish", "NN"), ("swims", "VB")],
@@ -65,7 +65,7 @@ def made_in(value: Any) -> str:
 
 def classes() -> dict[str, type]:
     """The public classes that have objects of their own: not the bases, and not the parts of an op's rule."""
-    inner = ("tinyseq.autograd.declaration", "tinyseq.autograd.tape")
+    inner = ("tinyseq.autograd.op", "tinyseq.autograd.backward")
     return {
         name: value
         for name, value in public().items()
@@ -177,7 +177,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     ],
     "Malformed": [lambda: ts.data.readers.Malformed(3, "no tab", "a tab"), lambda: ts.data.readers.Malformed(3, "x")],
     "ModelFileError": [lambda: error_of(lambda: ts.load("nowhere.safetensors"))],
-    "NotMoved": [lambda: ts.autograd.cells.NotMoved("an element is computed")],
+    "NotMoved": [lambda: ts.autograd.numpy_functions.moves.NotMoved("an element is computed")],
     "NonFiniteLoss": [lambda: ts.train.NonFiniteLoss("the loss is nan", 3, "sentence 7", "log")],
     # data
     "ConlluSentence": [lambda: sentence_of_conllu()],
@@ -287,7 +287,7 @@ def made() -> dict[str, Any]:
     """All of these objects, by name and number, and the functions and constants that are public."""
     objects = {f"{name}-{i}": make() for name, makes in OBJECTS.items() for i, make in enumerate(makes)}
     objects |= {f"schedule-{i}": make() for i, make in enumerate(SCHEDULES)}
-    return objects | {name: value for name, value in public().items() if made_in(value) != "tinyseq.autograd.op"}
+    return objects | {name: value for name, value in public().items() if made_in(value) != "tinyseq.autograd.declare"}
 
 
 def alike(a: Any, b: Any) -> bool:

@@ -30,7 +30,7 @@ CONLLU = "".join(
 @pytest.fixture
 def tinyseq(tmp_path, monkeypatch):
     """Run a command in an empty folder: gives exit status, output and error text."""
-    from tinyseq.commands import app
+    from tinyseq.commands.main import app
 
     monkeypatch.chdir(tmp_path)
 

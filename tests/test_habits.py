@@ -12,8 +12,8 @@ import pytest
 from oracles import oracle
 
 import tinyseq as ts
-from tinyseq.habits import names
-from tinyseq.habits.settings import SETTINGS
+from tinyseq.torch_names import names
+from tinyseq.torch_names.settings import SETTINGS
 
 torch = oracle("torch")
 

@@ -42,16 +42,16 @@ def test_an_empty_house_passes(house):
     [
         ("autograd/tensor.py", "from tinyseq.nn import rnn", "autograd imports nn, which stands above it"),
         ("autograd/ops/shape.py", "from ...viz.graph import draw", "autograd imports viz, which stands above it"),
-        ("autograd/tape.py", "import tinyseq.train", "autograd imports train, which stands above it"),
-        ("autograd/tape.py", "import tinyseq as ts", "autograd imports __init__, which stands above it"),
-        ("autograd/tape.py", "from tinyseq import Tensor", "autograd imports __init__, which stands above it"),
-        ("autograd/tape.py", "from .. import optim", "autograd imports optim, which stands above it"),
+        ("autograd/backward.py", "import tinyseq.train", "autograd imports train, which stands above it"),
+        ("autograd/backward.py", "import tinyseq as ts", "autograd imports __init__, which stands above it"),
+        ("autograd/backward.py", "from tinyseq import Tensor", "autograd imports __init__, which stands above it"),
+        ("autograd/backward.py", "from .. import optim", "autograd imports optim, which stands above it"),
         ("backend.py", "from . import autograd", "backend imports autograd, which stands above it"),
-        ("hmm/chain.py", "from tinyseq.nn import crf", "hmm imports nn, which stands beside it, behind a wall"),
-        ("nn/rnn.py", "from tinyseq import hmm", "nn imports hmm, which stands beside it, behind a wall"),
+        ("hmm/inference/chain.py", "import tinyseq.nn", "hmm imports nn, which stands beside it, behind a wall"),
+        ("nn/recurrent/layers.py", "from tinyseq import hmm", "nn imports hmm, which stands beside it, behind a wall"),
         ("data/batches.py", "from ..optim import SGD", "data imports optim, which stands beside it, behind a wall"),
         ("lm/ngram.py", "from tinyseq import cli", "lm imports cli, which stands above it"),
-        ("hmm/chain.py", "def f():\n    import tinyseq.viz", "hmm imports viz, which stands above it"),
+        ("hmm/inference/chain.py", "def f():\n    import tinyseq.viz", "hmm imports viz, which stands above it"),
     ],
 )
 def test_a_planted_violation_is_named_with_file_line_and_rule(house, path, statement, rule):
@@ -67,10 +67,10 @@ def test_a_planted_violation_is_named_with_file_line_and_rule(house, path, state
 @pytest.mark.parametrize(
     ("path", "statement"),
     [
-        ("nn/crf.py", "from tinyseq.hmm import chain"),
-        ("nn/rnn.py", "from .cells import lstm_step"),
+        ("nn/chains/crf.py", "from tinyseq.hmm import chain"),
+        ("nn/recurrent/layers.py", "from .cells import lstm_step"),
         ("lm/rnn.py", "from tinyseq.train import fit"),
-        ("viz/trellis.py", "from ..hmm.chain import chain"),
+        ("viz/hmm/trellis.py", "from ..hmm.chain import chain"),
         ("autograd/ops/linalg.py", "from ..op import op\nfrom ... import backend\nimport numpy.linalg"),
         ("cli.py", "import tinyseq as ts\nfrom tinyseq import viz"),
         ("__init__.py", "from .autograd import Tensor\nfrom . import hmm, nn, viz"),

@@ -11,7 +11,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.autograd.graph import ancestors
 from tinyseq.lm import RNNLM, NgramLM, WindowLM
-from tinyseq.nn.cells import gru_step_before, lstm_step
+from tinyseq.nn.recurrent.steps import gru_step_before, lstm_step
 
 RNG = np.random.default_rng(0)
 

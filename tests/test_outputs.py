@@ -8,7 +8,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.io import atomic_write, check_model_output, check_output
-from tinyseq.viz.drawing import check_picture
+from tinyseq.viz.rendering.drawing import check_picture
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
@@ -96,7 +96,8 @@ def test_a_log_is_checked_when_it_is_made(folder):
 def tinyseq(folder, monkeypatch):
     """Run a command; training, tagging and drawing make the test fail."""
     typer = pytest.importorskip("typer.testing", reason="the command line is not installed")
-    from tinyseq import commands, demo
+    from tinyseq.commands import demo
+    from tinyseq.commands import main as commands
 
     for work in ("RNNLM", "WindowLM", "HMMTagger", "character_loss"):
         monkeypatch.setattr(commands, work, lambda *args, **kwargs: pytest.fail("the work was begun"))

@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
-PACKAGES = ["tinyseq", *(f"tinyseq.{init.parent.name}" for init in sorted((ROOT / "tinyseq").glob("*/__init__.py")))]
+ROOMS = sorted(init.parent.name for init in (ROOT / "tinyseq").glob("*/__init__.py"))
+PACKAGES = ["tinyseq", *(f"tinyseq.{room}" for room in ROOMS if room != "commands")]  # commands: see `tinyseq --help`
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 

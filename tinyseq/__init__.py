@@ -8,8 +8,8 @@ is computed.
 from typing import TYPE_CHECKING
 
 from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
-from tinyseq.autograd.checkpoint import checkpoint
-from tinyseq.autograd.functional import hessian, hvp, jacobian, jvp, vjp
+from tinyseq.autograd.backward import grad, trace_backward
+from tinyseq.autograd.derivatives import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops.arranging import (
     append,
@@ -185,13 +185,13 @@ from tinyseq.autograd.ops.trigonometric import (
     sinh,
     tan,
 )
-from tinyseq.autograd.tape import grad, trace_backward
+from tinyseq.autograd.recompute import checkpoint
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.compiler import compile
-from tinyseq.habits.lookup import of_module
-from tinyseq.habits.names import PACKAGE
 from tinyseq.io import load, save
 from tinyseq.random import manual_seed
+from tinyseq.torch_names.lookup import of_module
+from tinyseq.torch_names.names import PACKAGE
 
 amax, amin, permute, power = max, min, transpose, pow
 

@@ -1,4 +1,4 @@
-"""The command ``tinyseq``; what its commands do is in `tinyseq.commands`."""
+"""The command ``tinyseq``; what its commands do is in `tinyseq.commands.main`."""
 
 import sys
 
@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """Run the command line. Bad input gives one line on the error stream and exit status 1."""
     try:
-        from tinyseq.commands import app
+        from tinyseq.commands.main import app
     except ImportError as error:
         if error.name not in ("typer", "rich", "click"):
             raise

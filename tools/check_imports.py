@@ -17,7 +17,7 @@ FACADE = "__init__"  # tinyseq/__init__.py, what `import tinyseq` gives: it stan
 
 # The floors of the house, top first. Sides of one floor (the inner sets) do not import each other.
 FLOORS: list[list[set[str]]] = [
-    [{"cli", "commands", "demo", "draw", "__main__"}],
+    [{"cli", "commands", "__main__"}],
     [{FACADE}],
     [{"viz"}],
     [{"lm", "train", "tagging"}],
@@ -25,7 +25,7 @@ FLOORS: list[list[set[str]]] = [
     [{"optim", "inspect", "testing"}, {"data"}, {"compiler"}],
     [{"io"}],
     [{"autograd"}],
-    [{"arguments", "backend", "habits", "memory", "random"}],
+    [{"arguments", "backend", "torch_names", "memory", "random"}],
 ]
 PLACE = {
     room: (level, side)
@@ -36,13 +36,13 @@ PLACE = {
 
 # The doors through a wall, (importing module, imported room), each with its reason.
 DOORS = {
-    ("nn.crf", "hmm"): "a CRF is a chain with neural scores",
-    ("nn.ctc", "hmm"): "CTC sums over the alignments of labels to steps, which are the paths of a chain",
+    ("nn.chains.crf", "hmm"): "a CRF is a chain with neural scores",
+    ("nn.chains.ctc", "hmm"): "CTC sums over the alignments of labels to steps, which are the paths of a chain",
 }
 
 
 def module_name(path: Path, package: Path) -> str:
-    """The dotted name of a file below the package: `nn/crf.py` is `nn.crf`, `nn/__init__.py` is `nn`."""
+    """The dotted name of a file below the package: `nn/chains/crf.py` is `nn.crf`, `nn/__init__.py` is `nn`."""
     parts = path.relative_to(package).with_suffix("").parts
     if parts[-1] == "__init__" and len(parts) > 1:
         parts = parts[:-1]

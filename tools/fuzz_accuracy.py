@@ -13,7 +13,7 @@ import sys
 
 import numpy as np
 
-from tinyseq.autograd.op import OPS, Accuracy, Op
+from tinyseq.autograd.declare import OPS, Accuracy, Op
 from tinyseq.testing.accuracy import PROMISED, Errors, longer_than, measured
 
 TYPES = [np.dtype(name) for name in ("float32", "float64") if longer_than(name)]

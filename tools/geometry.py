@@ -9,7 +9,7 @@ from itertools import combinations, pairwise
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from tinyseq.viz.font import text_width
+from tinyseq.viz.rendering.font import text_width
 
 SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at

@@ -21,8 +21,8 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 
 import tinyseq as ts
-from tinyseq.autograd import tape
-from tinyseq.autograd.op import OPS, ForEach, Op, Summed
+from tinyseq.autograd import backward as tape
+from tinyseq.autograd.declare import OPS, ForEach, Op, Summed
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.testing.battery import check_op, op_trial, same_inputs
 from tinyseq.testing.calls import Call, calls_of

@@ -12,7 +12,7 @@ from pathlib import Path
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 
-from tinyseq.viz.font import FAMILY, FOLDER
+from tinyseq.viz.rendering.font import FAMILY, FOLDER
 
 STYLES = {"regular": "DejaVuSansCondensed.ttf", "bold": "DejaVuSansCondensed-Bold.ttf"}
 # What a page or an SVG carries with it: ASCII and the signs of formulas. Others show in the viewer's fonts.

@@ -5,7 +5,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import tinyseq  # noqa: F401  (declares the ops)
-from tinyseq.autograd.op import OPS, Op
+from tinyseq.autograd.declare import OPS, Op
 
 
 def signature(op: Op) -> str:

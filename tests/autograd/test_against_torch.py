@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 from oracles import oracle
 
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 
 TOOLS = Path(__file__).parents[2] / "tools"
 

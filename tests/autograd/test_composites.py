@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.op import FUNCTIONS, OPS
+from tinyseq.autograd.declare import FUNCTIONS, OPS
 from tinyseq.backend import namespace_of
 from tinyseq.testing import gradcheck, gradgradcheck
 from tinyseq.testing.calls import an_index, numbers, shapes
-from tinyseq.testing.contract import FIRST_ORDER, Trial, check_short_floats
+from tinyseq.testing.properties import FIRST_ORDER, Trial, check_short_floats
 from tinyseq.testing.subject import Subject
 
 IDS = np.array([[2, 0], [-1, 2]])

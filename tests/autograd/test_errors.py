@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import op
+from tinyseq.autograd.declare import op
 
 
 def leaf(values, **settings):
@@ -279,7 +279,7 @@ def test_questions_with_more_than_one_answer():
 
 
 def test_a_rule_that_gives_a_wrong_shape_is_named():
-    from tinyseq.autograd.op import op
+    from tinyseq.autograd.declare import op
 
     bad = op("bad_shape_example", lambda xp, x: x * 2.0, lambda xp, g: g[:1])
     y = bad(leaf([1.0, 2.0])).sum()
@@ -288,7 +288,7 @@ def test_a_rule_that_gives_a_wrong_shape_is_named():
 
 
 def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
-    from tinyseq.autograd.op import op
+    from tinyseq.autograd.declare import op
 
     odd = op("odd_example", lambda xp, x: xp.fabs(x), lambda xp, g, x: g * xp.fabs(x) / x, "x")
     x = leaf(0.5)
@@ -336,10 +336,10 @@ def test_a_loss_is_printed_as_a_number():
 
 def test_an_op_of_a_notebook_may_be_declared_again():
     """A cell that is run twice; what the array libraries remember of the first is forgotten."""
-    from tinyseq.autograd.op import OPS
+    from tinyseq.autograd.declare import OPS
 
     cell = """
-from tinyseq.autograd.op import op
+from tinyseq.autograd.declare import op
 twice = op("cell_example", forward=lambda xp, x: {factor} * x, vjp=lambda xp, g: {factor} * g)
 again = op("user_{factor}_example", forward=lambda xp, x: xp.cell_example(x), vjp=lambda xp, g: xp.cell_example(g))
 """

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd.declare import FUNCTIONS, OPS
 from tinyseq.autograd.dispatch import public_function
-from tinyseq.autograd.op import FUNCTIONS, OPS
 from tinyseq.testing.calls import FAMILIES, calls_of
 
 ALL = [op for op in OPS.values() if op.module.startswith("tinyseq.") and op.calls in FAMILIES]
@@ -163,7 +163,7 @@ def test_an_error_that_is_no_array_librarys_is_left_alone():
     def forward(xp, x):
         raise Own
 
-    from tinyseq.autograd.op import op
+    from tinyseq.autograd.declare import op
 
     with pytest.raises(Own):
         op("own_error_example", forward)(ts.ones(2))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 
 PATH = Path(__file__).parents[2] / "tools" / "inject_faults.py"
 SPEC = importlib.util.spec_from_file_location("inject_faults", PATH)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import settings
 
 import tinyseq as ts
-from tinyseq.autograd.op import FUNCTIONS, OPS, POSITIVE, Accuracy, op
+from tinyseq.autograd.declare import FUNCTIONS, OPS, POSITIVE, Accuracy, op
 from tinyseq.testing import ContractError
 from tinyseq.testing.accuracy import PROMISED, check_accuracy, longer_than, measured
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import Uses
+from tinyseq.autograd.declare import Uses
 
 T, B, H = 4, 2, 3
 

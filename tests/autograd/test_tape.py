@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import Summed
-from tinyseq.autograd.op import op as declare
+from tinyseq.autograd.declare import Summed
+from tinyseq.autograd.declare import op as declare
 
 
 def leaf(*values):

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.dispatch import public_function
-from tinyseq.autograd.op import OPS
 from tinyseq.testing.calls import FAMILIES, calls_of
 
 ALL = [op for op in OPS.values() if op.module.startswith("tinyseq.") and op.calls in FAMILIES and op.vjp]

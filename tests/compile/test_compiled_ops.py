@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 from tinyseq.testing.battery import op_trial
 from tinyseq.testing.calls import calls_of
 from tinyseq.testing.subject import flat, is_real

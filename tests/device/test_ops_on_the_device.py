@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
 from tinyseq.testing.battery import check_library
 from tinyseq.testing.calls import calls_of

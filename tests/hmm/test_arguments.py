@@ -7,8 +7,8 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.hmm import HMM, AddK, Gaussian, best_score, chain, log_partition, messages
-from tinyseq.hmm.estimator import HMMEstimator
-from tinyseq.hmm.semirings import COUNT, LOG, MAX, Entropy, KBest, Sample
+from tinyseq.hmm.inference.semirings import COUNT, LOG, MAX, Entropy, KBest, Sample
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 RNG = np.random.default_rng(0)
 

@@ -5,9 +5,11 @@ import pytest
 from hmm.models import random_model
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError, best_score, blocks, log_partition, viterbi_blocks
-from tinyseq.hmm.exact import Exact
-from tinyseq.hmm.scaled import Scaled
+from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError, best_score, log_partition
+from tinyseq.hmm.inference.passes import long_sequence as blocks
+from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
+from tinyseq.hmm.inference.passes.log_space import Exact
+from tinyseq.hmm.inference.passes.scaled import Scaled
 
 
 @pytest.fixture

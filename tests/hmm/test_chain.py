@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.hmm import best_score, chain, log_partition, messages
-from tinyseq.hmm.semirings import (
+from tinyseq.hmm.inference.semirings import (
     COUNT,
     LOG,
     MAX,

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from oracles import oracle
 
 from tinyseq.hmm import HMM, AddK
-from tinyseq.hmm.estimate import count, deleted_interpolation, maximum_likelihood, tables, witten_bell
+from tinyseq.hmm.learning.counting import count, deleted_interpolation, maximum_likelihood, tables, witten_bell
 
 SMOOTHERS = [maximum_likelihood, AddK(0.5), witten_bell, deleted_interpolation]
 

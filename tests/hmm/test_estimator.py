@@ -6,7 +6,7 @@ from hmm.models import random_data, random_model
 from oracles import oracle
 
 from tinyseq.hmm import HMM, AddK
-from tinyseq.hmm.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 X = [["the", "cat"], ["the", "cat", "runs"], ["the", "dog", "runs"], ["cat", "runs"], ["the", "dog"], ["dog", "runs"]]
 Y = [["DT", "NN"], ["DT", "NN", "VB"], ["DT", "NN", "VB"], ["NN", "VB"], ["DT", "NN"], ["NN", "VB"]]

@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 from tinyseq.hmm import best_score, chain, log_partition
-from tinyseq.hmm.semirings import LOG, MAX, KBest
+from tinyseq.hmm.inference.semirings import LOG, MAX, KBest
 from tinyseq.testing.battery import check_op
 from tinyseq.testing.calls import Call, family, numbers
 

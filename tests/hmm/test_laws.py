@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyseq.hmm import HMM, best_score, chain, log_partition
-from tinyseq.hmm.semirings import LOG, MAX, SUM_PRODUCT
+from tinyseq.hmm.inference.semirings import LOG, MAX, SUM_PRODUCT
 
 SEEDS = st.integers(0, 2**32 - 1)
 QUIET = {"divide": "ignore"}

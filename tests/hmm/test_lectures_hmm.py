@@ -6,7 +6,7 @@ import pytest
 import tinyseq as ts
 import tinyseq.hmm as ts_hmm
 from tinyseq.hmm import HMM, chain, messages
-from tinyseq.hmm.semirings import MAX_PRODUCT, SUM_PRODUCT
+from tinyseq.hmm.inference.semirings import MAX_PRODUCT, SUM_PRODUCT
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.op import OPS
+from tinyseq.autograd.declare import OPS
 from tinyseq.backend import namespace_of
-from tinyseq.hmm.chain import chain
-from tinyseq.hmm.left_to_right import left_to_right
-from tinyseq.hmm.semirings import COUNT, LOG, MAX, MAX_PRODUCT, SUM_PRODUCT, Entropy, KBest
+from tinyseq.hmm.inference.chain import chain
+from tinyseq.hmm.inference.left_to_right import left_to_right
+from tinyseq.hmm.inference.semirings import COUNT, LOG, MAX, MAX_PRODUCT, SUM_PRODUCT, Entropy, KBest
 from tinyseq.testing.battery import check_library, check_op
 from tinyseq.testing.calls import Call, family, numbers
 

@@ -6,12 +6,12 @@ from hmm.enumeration import chains, log_sum, paths, ranked, state_posterior, tra
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tinyseq.hmm.exact import Exact
-from tinyseq.hmm.inference import expectations, log_likelihood
-from tinyseq.hmm.ragged import Ragged
-from tinyseq.hmm.scaled import Scaled
-from tinyseq.hmm.tables import Arcs, Dense, Lookup, Table
-from tinyseq.hmm.viterbi import best_paths, lowest_best
+from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.dispatch import expectations, log_likelihood
+from tinyseq.hmm.inference.passes.log_space import Exact
+from tinyseq.hmm.inference.passes.scaled import Scaled
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Table
+from tinyseq.hmm.inference.passes.viterbi import best_paths, lowest_best
 
 INF = np.inf
 

@@ -5,7 +5,7 @@ import pytest
 from oracles import oracle
 
 from tinyseq.hmm import HMM, Gaussian
-from tinyseq.hmm.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 IDS = np.array([0, 0, 1, 1, 0, 1, 1, 1])
 NUMBERS = np.random.default_rng(0).normal(size=(8, 2)) + 5 * IDS[:, None]

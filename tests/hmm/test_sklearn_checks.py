@@ -5,7 +5,7 @@ import warnings
 import pytest
 from oracles import oracle
 
-from tinyseq.hmm.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator import HMMEstimator
 
 checks = oracle("sklearn.utils.estimator_checks")
 

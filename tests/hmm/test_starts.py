@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tinyseq.hmm import Gaussian
 from tinyseq.hmm.emissions.groups import spread_out
-from tinyseq.hmm.starts import redrawn_transition
+from tinyseq.hmm.learning.initialisation import redrawn_transition
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.booleans(), st.booleans())

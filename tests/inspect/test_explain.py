@@ -64,7 +64,7 @@ def test_a_name_of_any_kind_breaks_neither_text_nor_tex():
 
 def test_every_op_s_rule_can_be_written_out():
     """No TeX is left in the text, and the argument's own name is on the left."""
-    from tinyseq.autograd.op import OPS
+    from tinyseq.autograd.declare import OPS
     from tinyseq.inspect.explain import _plain
 
     for op in OPS.values():

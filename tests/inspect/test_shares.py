@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from loops import layer, normal
 
 import tinyseq as ts
+from tinyseq.autograd.declare import OPS, apply
 from tinyseq.autograd.graph import owner
-from tinyseq.autograd.op import OPS, apply
 from tinyseq.inspect.shares import _argument_axes
 from tinyseq.testing.calls import calls_of
 

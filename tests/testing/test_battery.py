@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.autograd.op import FUNCTIONS, NONZERO, OPS, POSITIVE, Domain, op
+from tinyseq.autograd.declare import FUNCTIONS, NONZERO, OPS, POSITIVE, Domain, op
 from tinyseq.backend import NUMPY
 from tinyseq.testing import ContractError
 from tinyseq.testing.battery import check_op

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.op import Op, apply
+from tinyseq.autograd.declare import Op, apply
 from tinyseq.testing import GradcheckError, gradcheck, gradgradcheck
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 import tinyseq as ts
-from tinyseq.autograd.op import op
+from tinyseq.autograd.declare import op
 from tinyseq.testing import ContractError, assert_gradients, strategies
 
 RNG = np.random.default_rng(0)

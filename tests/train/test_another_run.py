@@ -230,7 +230,7 @@ def test_a_taggers_run_is_told_from_others(tmp_path, settings, sentences, messag
 
 
 def test_the_command_tells_runs_apart(tmp_path, monkeypatch):
-    from tinyseq.commands import app
+    from tinyseq.commands.main import app
 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.txt").write_text(TEXT * 3)

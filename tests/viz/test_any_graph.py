@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.viz import graph
-from tinyseq.viz.record import record
-from tinyseq.viz.sheet import sheet
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
 
 OPS = ("tanh", "add", "multiply", "matmul", "sum", "constant", "pick", "stack", "unbind", "split", "softmax", "reshape")
 

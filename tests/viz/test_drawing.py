@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinyseq.viz import Drawing, DrawingError
-from tinyseq.viz import drawing as module
-from tinyseq.viz.style import Text, blend, clean, markup, number, readable_on, shape_text
+from tinyseq.viz.rendering import drawing as module
+from tinyseq.viz.rendering.style import Text, blend, clean, markup, number, readable_on, shape_text
 
 ABC = Drawing('digraph { a -> b [label=<x &lt; y>] ; b -> "ü" }', title="three <nodes> & more")
 BEGINNINGS = {".svg": b"<?xml", ".png": b"\x89PNG", ".pdf": b"%PDF", ".dot": b"digraph", ".html": b"<!doctype html>"}

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tinyseq.viz import Drawing, graph
-from tinyseq.viz.font import FAMILIES, FOLDER, is_known, text_width
-from tinyseq.viz.style import INDEX_SIZE, Text, label_size
+from tinyseq.viz.rendering.font import FAMILIES, FOLDER, is_known, text_width
+from tinyseq.viz.rendering.style import INDEX_SIZE, Text, label_size
 
 FONTS = {
     "all": '<include ignore_missing="yes">/etc/fonts/fonts.conf</include>',

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.viz.layout import layout
-from tinyseq.viz.record import record
-from tinyseq.viz.rows import arranged, rows, spread
-from tinyseq.viz.sheet import sheet
-from tinyseq.viz.style import label_size
-from tinyseq.viz.unrolled import Painter
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.computation.unrolled import Painter
+from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.layout.rows import arranged, rows, spread
+from tinyseq.viz.rendering.style import label_size
 
 NETWORKS = [
     {},

@@ -7,14 +7,14 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.viz import graph
-from tinyseq.viz.canvas import title_place
-from tinyseq.viz.layout import layout
-from tinyseq.viz.modules import closed, open_frames
-from tinyseq.viz.record import record
-from tinyseq.viz.sheet import sheet
-from tinyseq.viz.style import label_size
-from tinyseq.viz.unrolled import Painter
-from tinyseq.viz.wording import Wording
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.modules import closed, open_frames
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.computation.unrolled import Painter
+from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.rendering.canvas import title_place
+from tinyseq.viz.rendering.style import label_size
 
 
 def names(content):

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from tinyseq.viz import style
-from tinyseq.viz.night import at_night, night_colors
-from tinyseq.viz.page import page
+from tinyseq.viz.page.html import page
+from tinyseq.viz.rendering import style
+from tinyseq.viz.rendering.dark_theme import at_night, night_colors
 
 PAINTS = [value for value in vars(style).values() if isinstance(value, style.Paint)]
 

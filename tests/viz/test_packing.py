@@ -5,7 +5,7 @@ import base64
 import numpy as np
 import pytest
 
-from tinyseq.viz.packing import MOST_TERMS, block, blocks, strip
+from tinyseq.viz.page.packing import MOST_TERMS, block, blocks, strip
 
 
 def unpacked(text):

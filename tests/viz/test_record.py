@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.viz.record import record
+from tinyseq.viz.computation.record import record
 
 
 def test_parents_come_before_what_is_made_of_them(char_loss):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.viz.columns import Column
-from tinyseq.viz.record import record
-from tinyseq.viz.sheet import sheet
-from tinyseq.viz.wording import Wording
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
 
 
 def texts(content, kind):

@@ -10,7 +10,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian
 from tinyseq.viz import automaton, trellis
-from tinyseq.viz.lattice import lattice, posteriors
+from tinyseq.viz.hmm.lattice import lattice, posteriors
 
 SENTENCE = ["I", "like", "cats"]
 

@@ -4,9 +4,9 @@ import pytest
 from geometry import faults
 from zoo import GALLERY, LARGE, ZOO
 
-from tinyseq.viz.record import record
-from tinyseq.viz.sheet import sheet
-from tinyseq.viz.wording import Wording
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():

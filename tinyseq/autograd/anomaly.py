@@ -11,8 +11,8 @@ from tinyseq.autograd.modes import Label, Mode
 from tinyseq.backend import NAMESPACES, Array, namespace_of, to_numpy
 
 if TYPE_CHECKING:
+    from tinyseq.autograd.declare import Op
     from tinyseq.autograd.graph import Node
-    from tinyseq.autograd.op import Op
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 

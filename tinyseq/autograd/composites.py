@@ -7,7 +7,7 @@ from inspect import Parameter, signature
 from typing import Any, TypeVar, cast
 
 from tinyseq.autograd.dispatch import EXPLAINED, described, kind_of, place
-from tinyseq.habits.settings import with_cure
+from tinyseq.torch_names.settings import with_cure
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

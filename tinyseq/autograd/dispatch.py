@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
-from tinyseq.autograd.declaration import Kernels, Op
 from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label, Mode
+from tinyseq.autograd.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, Array, is_array, to_numpy
-from tinyseq.habits.settings import setting
+from tinyseq.torch_names.settings import setting
 
 # what an array library raises for arguments that it cannot use; any other error is somebody's own, and is left alone
 EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)

@@ -14,7 +14,7 @@ from tinyseq.autograd.modes import Label
 from tinyseq.backend import Array
 
 if TYPE_CHECKING:
-    from tinyseq.autograd.op import Op
+    from tinyseq.autograd.declare import Op
     from tinyseq.autograd.tensor import Tensor
 
 Shape = tuple[int, ...]

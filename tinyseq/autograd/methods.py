@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from tinyseq.autograd.numpy_calls import array_function, array_ufunc
-from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.numpy_functions.calls import array_function, array_ufunc
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.habits.lookup import missing
-from tinyseq.habits.names import TENSOR
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.names import TENSOR
 
 OPERATORS = {
     "add": "add",

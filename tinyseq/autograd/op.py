@@ -1,198 +1,249 @@
-"""The declaration of ops.
+"""What is known about an op: its value, its rules, and what its tests and drawings need."""
 
-An op is declared once, with `op`. That record computes the value, gives the gradient of first and higher order, feeds
-the property tests (``tinyseq.testing``), the table of ops in the documentation, and the drawings.
-"""
+import ast
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
-import copyreg
-import sys
-from collections.abc import Callable
-from importlib import import_module
-from typing import Any, TypeVar
-
-from tinyseq.autograd.composites import naming_itself
-from tinyseq.autograd.declaration import (
-    CONDITIONED,
-    NONZERO,
-    POSITIVE,
-    REAL,
-    UNIT,
-    Accuracy,
-    Arrived,
-    Domain,
-    ForEach,
-    Op,
-    Rule,
-    Summed,
-    Uses,
-    summed_to,
-)
-from tinyseq.autograd.dispatch import apply, public_function
 from tinyseq.autograd.whole import takes_whole_numbers
-from tinyseq.backend import EXTENSIONS, forget
+from tinyseq.backend import NAMESPACES, Array, namespace_of
 
-__all__ = [
-    "CONDITIONED",
-    "FUNCTIONS",
-    "NONZERO",
-    "OPS",
-    "POSITIVE",
-    "REAL",
-    "TENSORS",
-    "UNIT",
-    "Accuracy",
-    "Arrived",
-    "Domain",
-    "ForEach",
-    "Op",
-    "Summed",
-    "Uses",
-    "apply",
-    "as_numpy",
-    "composite",
-    "op",
-    "summed_to",
-]
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-OPS: dict[str, Op] = {}
-FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
-NUMPY_NAMES: dict[str, str] = {}  # other names of NumPy's for an op: "power" for pow, "add.reduce" for sum
-NUMPY_FORMS: dict[str, Callable[..., Any]] = {}  # see `as_numpy`
+Rule = Callable[..., Any]
 
 
-def op(
-    name: str,
-    forward: Callable[..., Any] | str,
-    vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = None,
-    saves: str | tuple[str, ...] = (),
-    *,
-    broadcasts: bool = False,
-    outputs: bool = False,
-    tex: str = "",
-    domain: Domain | tuple[Domain, ...] = REAL,
-    analytic: bool = True,
-    calls: str = "elementwise",
-    reference: Callable[..., Any] | None = None,
-    reads: tuple[str, ...] | None = None,
-    numpy: str | tuple[str, ...] = (),
-    with_slope: Callable[..., Any] | None = None,
-    ulps: Accuracy | None = None,
-    doc: str = "",
-) -> Callable[..., Any]:
-    r"""Declare an op; returns its public function.
+class Domain(NamedTuple):
+    """Where random tests may draw an argument from: an interval less the points to keep away from."""
 
-    The function can be pickled if it is bound to the op's name at the top of a module, as any function.
+    low: float = -3.0
+    high: float = 3.0
+    avoid: tuple[float, ...] = ()
 
-    Args:
-        name: the name it gets in ``tinyseq``, in drawings and in errors.
-        forward: ``forward(xp, *inputs, *, **attrs)`` on raw arrays; ``xp`` is their namespace. Positional parameters
-            are differentiable inputs, keyword-only ones are settings. A string names a function that array libraries
-            have; its inputs are called x and y.
-        vjp: the vector-Jacobian product: a function for each input (None: never differentiated), or one function where
-            there is one input. Each is called ``rule(xp, g, *saved, **attrs)`` and returns the gradient of its input.
-            ``xp`` and the arguments are raw arrays for a first-order gradient, and Tensors with ``tinyseq`` itself as
-            the namespace when the gradient is to be differentiated again: one rule serves both. With ``broadcasts``
-            the engine sums a gradient down to its input's shape. For an op with any number of inputs (``*xs``) there
-            is one rule, ``rule(xp, g, i, *saved, **attrs)``, for the i-th. A rule wrapped in `Summed` takes many uses
-            of the same leaf at once.
-        saves: what the rules need: names of inputs, ``"out"``, or expressions of them such as ``"x.shape"``. Several
-            outputs are not kept; ``"shapes"`` are theirs.
-        broadcasts: inputs follow NumPy's broadcasting.
-        outputs: ``forward`` returns a list of arrays, and ``g`` is a list with None where no gradient arrived.
-        tex: the rule as a formula, for drawings and ``inspect.explain``.
-        domain: where random tests draw each input from.
-        analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
-        calls: the family of random calls that tests make (``tinyseq.testing.calls``).
-        reference: an independent NumPy function with the same value, for the tests.
-        reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
-            An update of a leaf that a rule reads, before the rule runs, is an error.
-        numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
-        with_slope: for a function of one number whose derivative costs little beside the value, but cannot be had from
-            the value without loss: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
-        ulps: the promised accuracy, which the tests hold it to.
-        doc: the docstring of the public function.
 
-    Example:
-        >>> import tinyseq as ts
-        >>> cube = op("cube_example", forward=lambda xp, x: x**3, saves="x", vjp=lambda xp, g, x: 3 * x**2 * g)
-        >>> x = ts.tensor(2.0, requires_grad=True)
-        >>> cube(x).backward()
-        >>> x.grad.item()
-        12.0
+REAL = Domain()
+POSITIVE = Domain(0.3, 3.0)
+NONZERO = Domain(avoid=(0.0,))
+UNIT = Domain(-0.9, 0.9)
+
+
+class Accuracy(NamedTuple):
+    """How far an op's results may lie from the true ones, in units in the last place of their dtype.
+
+    `tinyseq.testing.accuracy` measures it; NumPy's own functions of float32 are up to 4 units off. An error
+    smaller than the smallest normal number is none.
+
+    Attributes:
+        value, gradient: the largest error of the value, and of the gradient of each input.
+        cancels: where terms of a sum may cancel, the unit is that of a larger number. ``"value"``, ``"gradient"`` or
+            both are measured by the largest element of the result (a value by 1 at least; elementwise, both by 1);
+            ``"shares"`` by 1 and by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
+        low, high: where the inputs lie for which this is promised; all normal numbers of the dtype by default.
+        span: the part of the dtype's exponents, on either side of 1, that the inputs' sizes may take.
+        why: what limits the accuracy, where the promise is weaker than the default.
     """
-    module = sys._getframe(1).f_globals["__name__"]
-    if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
-        raise ValueError(f"an op named {name!r} is declared already, in {OPS[name].module}; choose another name")
-    saves = (saves,) if isinstance(saves, str) else saves
-    record = Op(
-        name,
-        forward,
-        vjp,
-        saves,
-        module=module,
-        broadcasts=broadcasts,
-        outputs=outputs,
-        tex=tex,
-        domain=domain,
-        analytic=analytic,
-        calls=calls,
-        reference=reference,
-        reads=reads,
-        with_slope=with_slope,
-        ulps=ulps,
-    )
-    if name in OPS:
-        forget(name)
-    OPS[name] = record
-    NUMPY_NAMES.update(dict.fromkeys([numpy] if isinstance(numpy, str) else numpy, name))
-    EXTENSIONS.setdefault(name, record.forward)
-    function = public_function(record)
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = module  # where pickle looks for it, by its name
-    function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
-    function.op = record  # type: ignore[attr-defined]
-    FUNCTIONS[name] = function
-    return function
+
+    value: float = 5.0
+    gradient: float = 6.0
+    cancels: str = ""
+    low: float = float("-inf")
+    high: float = float("inf")
+    span: float = 1.0
+    why: str = ""
 
 
-def declared(module: str, name: str) -> Op:
-    """The record of an op, for pickle: a declaration holds functions without a name, and is found, not copied."""
-    import_module(module)
-    return OPS[name]
+CONDITIONED = Accuracy(
+    float("inf"),
+    float("inf"),
+    why="a matrix close to a singular one magnifies rounding, and LAPACK has no long doubles",
+)
 
 
-copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
+class Summed(NamedTuple):
+    """A rule for an argument that takes many uses at once.
+
+    ``rule(xp, uses)`` gets `Uses`, a list of ``(upstream gradient, *saved)`` in any order, and returns the sum of their
+    gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses may have been
+    broadcast to different shapes: `summed_to` brings each one back before they are added. A single use is
+    ``one(xp, upstream gradient, *saved)``, as any other rule.
+    """
+
+    rule: Rule
+    one: Rule
+
+    def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
+        return self.one(xp, g, *saved)
 
 
-def composite(function: Function) -> Function:
-    """Give a function that is made of ops a public name; it needs no rule of its own."""
-    function = naming_itself(takes_whole_numbers(function), FUNCTIONS)
-    FUNCTIONS[function.__name__] = function
-    return function
+class Uses(list[tuple[Any, ...]]):
+    """The uses of one leaf that a walk has met and put off to its end.
+
+    The gradients of all time steps are wanted side by side twice: by what made the steps' inputs, and then by the
+    recurrent weight. The first to lay them so leaves them here for the second.
+    """
+
+    __slots__ = ("laid",)
+    laid: tuple[int, Any]
+
+    def side_by_side(self) -> Any:
+        """The upstream gradients of all uses, in their order, as one array, if it was left here; else None."""
+        count, whole = getattr(self, "laid", (0, None))
+        return whole if count == len(self) else None  # uses that came later are not in it
 
 
-def as_numpy(name: str) -> Callable[[Function], Function]:
-    """What NumPy's function of a name means, where ours of that name means something else."""
+class Arrived(list[Any]):
+    """The gradients of the outputs of one node, None where none arrived.
 
-    def register(function: Function) -> Function:
-        NUMPY_FORMS[name] = function
-        return function
+    Attributes:
+        put_off: the uses of every leaf that this walk has put off.
+    """
 
-    return register
+    __slots__ = ("put_off",)
+    put_off: Iterable[Uses]
 
-
-class TensorNamespace:
-    """What ``xp`` is to a rule whose gradient will be differentiated again: the public functions themselves."""
-
-    name = "tinyseq"
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        try:
-            return FUNCTIONS[name]
-        except KeyError:
-            raise AttributeError(f"a rule asked for {name!r}, which tinyseq has no op for") from None
+    def leave(self, whole: Any) -> None:
+        """Leave these gradients, side by side in one array, to a leaf whose uses they are."""
+        for uses in self.put_off:
+            if len(uses) == len(self):
+                if uses[0][0] is self[-1]:
+                    uses.reverse()
+                if all(use[0] is g for use, g in zip(uses, self, strict=True)):
+                    uses.laid = len(uses), whole
 
 
-TENSORS = TensorNamespace()
+def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
+    if g.shape == shape:
+        return g
+    extra = len(g.shape) - len(shape)
+    spread = (extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1)
+    axes = (*range(extra), *spread)
+    return xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
+
+
+@dataclass(frozen=True)
+class ForEach:
+    """The rules of an op with any number of inputs: the i-th is ``rule(xp, g, i, *saved)``."""
+
+    rule: Rule
+
+    def __getitem__(self, i: int) -> Rule:
+        return lambda xp, g, *saved, **attrs: self.rule(xp, g, i, *saved, **attrs)
+
+
+class Op:
+    """One op's record; `op` says what each part means.
+
+    ``opaque`` marks a whole step that was compiled, of which nothing can be shown.
+    """
+
+    opaque = False
+
+    def __init__(
+        self,
+        name: str,
+        forward: Callable[..., Any] | str,
+        vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None,
+        saves: tuple[str, ...] = (),
+        *,
+        module: str,
+        broadcasts: bool = False,
+        outputs: bool = False,
+        tex: str = "",
+        domain: Domain | tuple[Domain, ...] = REAL,
+        analytic: bool = True,
+        calls: str = "elementwise",
+        reference: Callable[..., Any] | None = None,
+        reads: tuple[str, ...] | None = None,
+        with_slope: Callable[..., Any] | None = None,
+        ulps: Accuracy | None = None,
+    ) -> None:
+        if isinstance(forward, str):
+            forward = _BY_NAME[len(vjp) if isinstance(vjp, tuple) else 1](forward)
+        forward = takes_whole_numbers(forward)
+        parameters = list(inspect.signature(forward).parameters.values())[1:]
+        self.name = name
+        self.forward = forward
+        self.kernels = Kernels(forward)
+        self.inputs = tuple(p.name for p in parameters if p.kind is not p.KEYWORD_ONLY)
+        self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.required = tuple(name for name, default in self.defaults.items() if default is inspect.Parameter.empty)
+        self.vjp = vjp
+        self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
+        self.saves = saves = saves if with_slope is None else ("out", "slope")
+        self.broadcasts = broadcasts
+        self.outputs = outputs
+        self.tex = tex
+        self.domain = domain
+        self.analytic = analytic
+        self.calls = calls
+        self.reference = reference
+        self.module = module
+        self.with_slope = with_slope
+        self.ulps = ulps
+        arguments = ["shapes" if outputs else "out", ("*" if self.variadic else "") + ", ".join(self.inputs)]
+        # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
+        self.save: Callable[..., tuple[Any, ...]] = (
+            eval(f"lambda {', '.join(arguments)}: ({''.join(f'{part}, ' for part in saves)})")
+            if with_slope is None
+            else lambda out, x: (out, with_slope(namespace_of(x), x)[1])
+        )
+        saved = frozenset(name for part in saves for name in _values_in(part) if name in self.inputs)
+        self.saved_inputs = saved
+        self.read_by = (saved,) * len(self.inputs) if reads is None else tuple(frozenset(r.split()) for r in reads)
+
+    def reads(self, rule: int, i: int) -> bool:
+        """Whether the rule of one argument reads the values of the i-th."""
+        if self.variadic:
+            return bool(self.saved_inputs)
+        return self.inputs[i] in self.read_by[rule]
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+def _values_in(save: str) -> set[str]:
+    """The names in a save whose values it keeps, and not only their shape or type."""
+    tree = ast.parse(save, mode="eval")
+    described = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in _ABOUT}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in described]
+    loops = [(each.target, each.iter) for each in ast.walk(tree) if isinstance(each, ast.comprehension)]
+    read = {node.id for node in names if not any(node in pair for pair in loops)}
+    return read | {source.id for target, source in loops if isinstance(source, ast.Name) and _name(target) in read}
+
+
+def _name(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
+
+
+_ABOUT = ("shape", "ndim", "dtype", "size")
+
+
+class Kernels(dict[type, Callable[..., Array]]):
+    """An op's forward function for each kind of array, made when the first of its kind arrives."""
+
+    def __init__(self, forward: Callable[..., Any]) -> None:
+        self.forward = forward
+
+    def __missing__(self, kind: type) -> Callable[..., Array]:
+        library_name = getattr(self.forward, "library_name", None)
+        xp = NAMESPACES[kind]
+        kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
+        self[kind] = kernel
+        return kernel
+
+
+def _named_unary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x: getattr(xp, name)(x)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+def _named_binary(name: str) -> Callable[..., Any]:
+    forward = lambda xp, x, y: getattr(xp, name)(x, y)
+    forward.library_name = name  # type: ignore[attr-defined]
+    return forward
+
+
+_BY_NAME = {1: _named_unary, 2: _named_binary}

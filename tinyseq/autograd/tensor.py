@@ -10,7 +10,7 @@ from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, replaced, to_device, to_numpy
-from tinyseq.habits.settings import explained
+from tinyseq.torch_names.settings import explained
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
 Axis = int | tuple[int, ...] | None
@@ -163,7 +163,7 @@ class Tensor:
             dtype('float32')
         """
         if target not in ("cpu", "cuda"):
-            from tinyseq.autograd.op import FUNCTIONS
+            from tinyseq.autograd.declare import FUNCTIONS
 
             converted: Tensor = FUNCTIONS["astype"](self, dtype=target)
             return converted
@@ -198,7 +198,7 @@ class Tensor:
             >>> w.grad.numpy().round(4)
             array([0.42, 0.  ])
         """
-        from tinyseq.autograd.tape import backward
+        from tinyseq.autograd.backward import backward
 
         backward(self, gradient, retain_graph)
 

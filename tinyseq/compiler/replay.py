@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq import random
-from tinyseq.autograd.declaration import Op
 from tinyseq.autograd.graph import Node, Output
 from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.compiler.arrays import RecordingError

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq import random
+from tinyseq.autograd.backward import seeded, walk
 from tinyseq.autograd.graph import Leaf, Parent, ancestors
-from tinyseq.autograd.tape import seeded, walk
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.compiler.arrays import Recorded, RecordingError
 from tinyseq.compiler.program import key

@@ -6,8 +6,8 @@ from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
-from tinyseq.data.memory import adding_problem, copy_task, embedded_reber
 from tinyseq.data.readers import DataError, Reader
+from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
 from tinyseq.data.treebank import (
     ConlluSentence,
     ConlluToken,
@@ -17,8 +17,8 @@ from tinyseq.data.treebank import (
     write_conllu,
 )
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.habits.lookup import of_module
-from tinyseq.habits.names import DATA
+from tinyseq.torch_names.lookup import of_module
+from tinyseq.torch_names.names import DATA
 
 if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
     __getattr__ = of_module("tinyseq.data", DATA)

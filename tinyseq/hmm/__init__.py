@@ -1,8 +1,5 @@
 """Hidden Markov models of any n-gram order, as one recurrence over a semiring."""
 
-from tinyseq.hmm import semirings
-from tinyseq.hmm.chain import chain, messages
-from tinyseq.hmm.em import Fitted, show
 from tinyseq.hmm.emissions import (
     Categorical,
     Density,
@@ -13,9 +10,12 @@ from tinyseq.hmm.emissions import (
     Shared,
     StudentT,
 )
-from tinyseq.hmm.estimate import AddK
-from tinyseq.hmm.fast import best_score, log_partition
-from tinyseq.hmm.hmm import HMM
+from tinyseq.hmm.inference import semirings
+from tinyseq.hmm.inference.autodiff import best_score, log_partition
+from tinyseq.hmm.inference.chain import chain, messages
+from tinyseq.hmm.learning.baum_welch import Fitted, show
+from tinyseq.hmm.learning.counting import AddK
+from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.results import Decoding, Drawn, ImpossibleSequenceError, MarginalDecoding, Posterior
 
 __all__ = [

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm import notebook
+from tinyseq.hmm.interop import notebook
 
 
 class Decoding(NamedTuple):

@@ -4,11 +4,11 @@ Nothing here changes the graph or a ``.grad``, but for `trace_backward`, which i
 look as often as you like, then go backward.
 """
 
-from tinyseq.autograd.tape import Visit, trace_backward
+from tinyseq.autograd.backward import Visit, trace_backward
 from tinyseq.inspect.explain import Explanation, Line, explain
 from tinyseq.inspect.flow import GradientFlow, gradient_flow
 from tinyseq.inspect.jacobian import JacobianNorms, jacobian_norms
-from tinyseq.inspect.memory import Crossing, Kept, SavedMemory, saved_memory
+from tinyseq.inspect.saved_memory import Crossing, Kept, SavedMemory, saved_memory
 from tinyseq.inspect.terms import LagTable, grad_by_lag, grad_by_step
 from tinyseq.inspect.values import gate_values, influence
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.backward import Visit, walk
+from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
-from tinyseq.autograd.op import OPS
-from tinyseq.autograd.tape import Visit, walk
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 

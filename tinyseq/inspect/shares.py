@@ -8,8 +8,8 @@ takes a value without that axis, such as W_ih, its rule is asked for one positio
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
-from tinyseq.autograd.op import summed_to
 from tinyseq.backend import Array, is_array, namespace_of
 from tinyseq.inspect.axes import Applied, input_axes
 from tinyseq.inspect.paths import add, visits

@@ -2,14 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.habits.lookup import of_module
-from tinyseq.habits.names import NN
 from tinyseq.nn import init
-from tinyseq.nn.cell import GRUCell, LSTMCell, RNNCell
+from tinyseq.nn.chains.chunk_rules import bio_rules, bioes_rules
+from tinyseq.nn.chains.crf import CRF
+from tinyseq.nn.chains.ctc import ctc_align, ctc_loss
+from tinyseq.nn.chains.ctc_decode import ctc_collapse, ctc_decode
 from tinyseq.nn.clipping import clip_grad_norm_, clip_grad_value_
-from tinyseq.nn.crf import CRF
-from tinyseq.nn.ctc import ctc_align, ctc_loss
-from tinyseq.nn.ctc_decode import ctc_collapse, ctc_decode
 from tinyseq.nn.layers import Dropout, Embedding, LayerNorm, Linear
 from tinyseq.nn.losses import (
     binary_cross_entropy_with_logits,
@@ -22,9 +20,11 @@ from tinyseq.nn.losses import (
 )
 from tinyseq.nn.module import Module, ModuleList, Sequential
 from tinyseq.nn.parameter import Parameter
-from tinyseq.nn.rnn import GRU, LSTM, RNN
-from tinyseq.nn.rules import bio_rules, bioes_rules
-from tinyseq.nn.seq2seq import EncoderDecoder
+from tinyseq.nn.recurrent.cells import GRUCell, LSTMCell, RNNCell
+from tinyseq.nn.recurrent.encoder_decoder import EncoderDecoder
+from tinyseq.nn.recurrent.layers import GRU, LSTM, RNN
+from tinyseq.torch_names.lookup import of_module
+from tinyseq.torch_names.names import NN
 
 if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
     __getattr__ = of_module("tinyseq.nn", NN)

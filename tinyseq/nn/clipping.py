@@ -10,9 +10,9 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of, to_numpy
-from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
+from tinyseq.torch_names.settings import explained
 
 SMALLEST = 1e-280  # a sum of powers below it may have lost some to underflow
 

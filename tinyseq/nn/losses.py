@@ -13,8 +13,8 @@ from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
-from tinyseq.habits.settings import explained
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
+from tinyseq.torch_names.settings import explained
 
 Reduction = Literal["mean", "sum", "none"]
 

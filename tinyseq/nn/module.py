@@ -10,10 +10,10 @@ import numpy as np
 from tinyseq.autograd.modes import no_grad, scope
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import on_host, to_device, to_numpy
-from tinyseq.habits.lookup import missing
-from tinyseq.habits.names import MODULE
-from tinyseq.habits.settings import Explained
 from tinyseq.nn.parameter import Parameter
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.names import MODULE
+from tinyseq.torch_names.settings import Explained
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 

@@ -2,8 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.habits.lookup import of_module
-from tinyseq.habits.names import OPTIM
 from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from tinyseq.optim.schedules import (
     Plateau,
@@ -14,6 +12,8 @@ from tinyseq.optim.schedules import (
     warm_up,
     warm_up_cosine,
 )
+from tinyseq.torch_names.lookup import of_module
+from tinyseq.torch_names.names import OPTIM
 
 if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
     __getattr__ = of_module("tinyseq.optim", OPTIM)

@@ -8,9 +8,9 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.habits.lookup import missing
-from tinyseq.habits.names import OPTIMIZER
-from tinyseq.habits.settings import Explained
+from tinyseq.torch_names.lookup import missing
+from tinyseq.torch_names.names import OPTIMIZER
+from tinyseq.torch_names.settings import Explained
 
 
 class Optimizer(metaclass=Explained):

@@ -19,7 +19,7 @@ from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.hmm import HMM
-from tinyseq.hmm.estimate import smoother
+from tinyseq.hmm.learning.counting import smoother
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tinyseq.data.chunks import spans
 from tinyseq.data.readers import Sentence, Tag
-from tinyseq.nn.rules import Pair, bio_rules, bioes_rules
+from tinyseq.nn.chains.chunk_rules import Pair, bio_rules, bioes_rules
 
 Pairs = list[tuple[Tag | None, Tag | None]]
 Rules = Literal["bio", "bioes"] | Pairs | None

@@ -1,8 +1,8 @@
 """Testing gradients: of functions, of layers, and of ops."""
 
-from tinyseq.testing.contract import ContractError
 from tinyseq.testing.gradcheck import gradcheck, gradgradcheck
 from tinyseq.testing.kit import assert_gradients
+from tinyseq.testing.properties import ContractError
 from tinyseq.testing.report import GradcheckError, GradcheckReport
 
 __all__ = [

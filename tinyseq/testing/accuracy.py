@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tinyseq.autograd.op import Accuracy, Op
+from tinyseq.autograd.declare import Accuracy, Op
 from tinyseq.backend import NUMPY
 from tinyseq.testing.calls import Call, calls_of, domains_of
-from tinyseq.testing.contract import ContractError
 from tinyseq.testing.numerical import Values
+from tinyseq.testing.properties import ContractError
 
 LONG: Any = np.longdouble
 STEP = LONG("1e-2000")  # of the complex step, small beside all shorter numbers; 0 where long doubles are short

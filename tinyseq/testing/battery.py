@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, Op, apply
+from tinyseq.autograd.declare import FUNCTIONS, Op, apply
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.calls import Call, common_domain, distinct, within
-from tinyseq.testing.contract import (
+from tinyseq.testing.numerical import Values
+from tinyseq.testing.properties import (
     EPS,
     FIRST_ORDER,
     Trial,
@@ -19,7 +20,6 @@ from tinyseq.testing.contract import (
     check_second_order,
     check_short_floats,
 )
-from tinyseq.testing.numerical import Values
 from tinyseq.testing.subject import Subject, flat
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from tinyseq.autograd.op import Domain, Op
+from tinyseq.autograd.declare import Domain, Op
 from tinyseq.testing.numerical import Values
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -53,7 +53,7 @@ def calls_of(op: Op) -> st.SearchStrategy[Call]:
         LookupError: if the declaration names a family that nobody has defined.
 
     Example:
-        >>> from tinyseq.autograd.op import OPS
+        >>> from tinyseq.autograd.declare import OPS
         >>> call = calls_of(OPS["matmul"]).example()  # doctest: +SKIP
     """
     importlib.import_module("tinyseq.testing.families")  # which register themselves here

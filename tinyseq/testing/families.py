@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from tinyseq.autograd.op import Op
+from tinyseq.autograd.declare import Op
 from tinyseq.testing.calls import (
     LAYOUTS,
     Call,

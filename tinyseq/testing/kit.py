@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.testing.contract import FIRST_ORDER, Trial, check_second_order
+from tinyseq.testing.properties import FIRST_ORDER, Trial, check_second_order
 from tinyseq.testing.subject import Subject
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tinyseq.autograd.declare import REAL, Domain
 from tinyseq.autograd.graph import Shape
-from tinyseq.autograd.op import REAL, Domain
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.testing.calls import distinct, within
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.tape import grad
+from tinyseq.autograd.backward import grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import NUMPY, Namespace, namespace_of, to_numpy
 from tinyseq.testing.numerical import Values, joined, places

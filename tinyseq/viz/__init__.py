@@ -1,9 +1,9 @@
 """Pictures of what the other rooms computed: graphs by time step, trellises, curves and heat maps."""
 
 from tinyseq.viz import plots
-from tinyseq.viz.automaton import automaton
-from tinyseq.viz.drawing import Drawing
-from tinyseq.viz.graph import graph
+from tinyseq.viz.computation.graph import graph
+from tinyseq.viz.hmm.automaton import automaton
+from tinyseq.viz.hmm.trellis import trellis
 from tinyseq.viz.plots import (
     activations,
     alignment,
@@ -15,8 +15,8 @@ from tinyseq.viz.plots import (
     loss_curve,
     posteriors,
 )
-from tinyseq.viz.render import DrawingError
-from tinyseq.viz.trellis import trellis
+from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.graphviz import DrawingError
 
 __all__ = [
     "Drawing",

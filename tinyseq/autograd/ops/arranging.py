@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import as_numpy, composite, op
+from tinyseq.autograd.declare import as_numpy, composite, op
 from tinyseq.autograd.ops.index import getitem, scattered
 from tinyseq.autograd.ops.linalg import diagonal
 from tinyseq.autograd.ops.reduce import along, axis_of

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.op import composite
+from tinyseq.autograd.declare import composite
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
-from tinyseq.habits.settings import explained
+from tinyseq.torch_names.settings import explained
 
 
 def _shape(sides: tuple[Any, ...]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import CONDITIONED, FUNCTIONS, POSITIVE, as_numpy, composite, op
+from tinyseq.autograd.declare import CONDITIONED, FUNCTIONS, POSITIVE, as_numpy, composite, op
 from tinyseq.autograd.ops.systems import beside, columns, rows
 from tinyseq.autograd.tensor import Tensor, TensorLike
 

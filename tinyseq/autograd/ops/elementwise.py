@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain, composite, op
+from tinyseq.autograd.declare import NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import dtype_of, namespace_of
 

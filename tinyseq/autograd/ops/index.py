@@ -7,11 +7,11 @@ import numpy as np
 
 from tinyseq import backend
 from tinyseq.arguments import whole
-from tinyseq.autograd.op import FUNCTIONS, composite, op
+from tinyseq.autograd.declare import FUNCTIONS, composite, op
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, is_array, to_numpy
-from tinyseq.habits.settings import explained
+from tinyseq.torch_names.settings import explained
 
 _getitem = op(
     "getitem",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.op import Accuracy, Summed, composite, op, summed_to
+from tinyseq.autograd.declare import Accuracy, Summed, composite, op, summed_to
 from tinyseq.autograd.ops.index import getitem
 from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total

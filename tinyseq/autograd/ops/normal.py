@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import Accuracy, op
+from tinyseq.autograd.declare import Accuracy, op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 

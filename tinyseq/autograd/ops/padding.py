@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import composite
+from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.arranging import sort
 from tinyseq.autograd.ops.index import getitem, take
 from tinyseq.autograd.ops.reduce import along, axis_of, max, mean, min

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tinyseq.autograd.op import composite
+from tinyseq.autograd.declare import composite
 from tinyseq.autograd.ops.arranging import moveaxis
 from tinyseq.autograd.ops.linalg import tensordot
 from tinyseq.autograd.ops.shape import flatten, reshape, stack

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, op
+from tinyseq.autograd.declare import NONZERO, op
 from tinyseq.backend import Namespace
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, Accuracy, composite, op
+from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
 from tinyseq.backend import dtype_of, namespace_of
 

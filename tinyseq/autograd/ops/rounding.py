@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS, NONZERO, Accuracy, Domain, composite, op
+from tinyseq.autograd.declare import FUNCTIONS, NONZERO, Accuracy, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import EXTENSIONS, Namespace
 

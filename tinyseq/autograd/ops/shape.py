@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.op import FUNCTIONS, Arrived, composite, op
+from tinyseq.autograd.declare import FUNCTIONS, Arrived, composite, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import Accuracy, op
+from tinyseq.autograd.declare import Accuracy, op
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.op import CONDITIONED, POSITIVE, REAL, composite, op
+from tinyseq.autograd.declare import CONDITIONED, POSITIVE, REAL, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 

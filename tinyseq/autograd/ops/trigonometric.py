@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import NONZERO, UNIT, Accuracy, Domain, op
+from tinyseq.autograd.declare import NONZERO, UNIT, Accuracy, Domain, op
 from tinyseq.backend import EXTENSIONS
 
 

@@ -6,14 +6,14 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq import io
-from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import draw, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows
-from tinyseq.hmm.labels import Labels
-from tinyseq.hmm.probabilities import Probabilities, plain
-from tinyseq.hmm.tables import Lookup, Scores, Table
+from tinyseq.hmm.inference.passes.score_tables import Lookup, Scores, Table
+from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.probabilities import Probabilities, plain
 
 
 class Categorical(Emission):

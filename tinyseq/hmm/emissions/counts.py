@@ -9,7 +9,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.draws import require_shares, shares
 from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.model.probabilities import plain
 
 
 class Counts(Density):

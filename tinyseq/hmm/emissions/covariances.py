@@ -18,7 +18,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
-from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.model.probabilities import plain
 
 LOG_2PI = float(np.log(2 * np.pi))
 RELATIVE = 1e-6  # the floor of variances in units of the observations' own, where it is not given

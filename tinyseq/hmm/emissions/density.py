@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.op import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.groups import kmeans
-from tinyseq.hmm.probabilities import plain
-from tinyseq.hmm.tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.model.probabilities import plain
 
 CHUNK = 2048  # rows whose densities are computed at a time, so that what comes in between stays in the cache
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.hmm.probabilities import plain
-from tinyseq.hmm.tables import Scores
+from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.model.probabilities import plain
 
 
 class Rows(NamedTuple):

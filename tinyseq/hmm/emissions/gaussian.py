@@ -8,7 +8,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.groups import spread_out
-from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.model.probabilities import plain
 
 
 class Gaussian(Density):

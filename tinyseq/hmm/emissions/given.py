@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows
-from tinyseq.hmm.probabilities import plain
-from tinyseq.hmm.tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.model.probabilities import plain
 
 
 class Given(Emission):

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.autograd.op import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
@@ -12,7 +12,7 @@ from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.draws import draw, require_shares, shares
 from tinyseq.hmm.emissions.gaussian import Gaussian
 from tinyseq.hmm.emissions.groups import kmeans
-from tinyseq.hmm.probabilities import log_of, plain
+from tinyseq.hmm.model.probabilities import log_of, plain
 
 
 class GaussianMixture(Density):

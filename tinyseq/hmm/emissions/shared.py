@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
-from tinyseq.hmm.tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 
 
 class Shared(Emission):

@@ -8,7 +8,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.probabilities import plain
+from tinyseq.hmm.model.probabilities import plain
 
 LEAST, MOST = 0.2, 1e6  # degrees of freedom that are learned
 STEP = 1e-2  # of log df, for slopes by differences

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tinyseq.viz.style import INK, MUTED, RAMP, clean
+from tinyseq.viz.rendering.style import INK, MUTED, RAMP, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
 from tinyseq.viz.plots.axes import Floats, legend_name, literal, new_axes, series
-from tinyseq.viz.style import ACCENT, DISTINCT, INK, MUTED, clean
+from tinyseq.viz.rendering.style import ACCENT, DISTINCT, INK, MUTED, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,7 @@ from tinyseq.arguments import whole
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
 from tinyseq.viz.plots.axes import Floats, heat, labels, legend_name, new_axes, new_panels, write_symbols
-from tinyseq.viz.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
+from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,198 @@
+"""The declaration of ops.
+
+An op is declared once, with `op`. That record computes the value, gives the gradient of first and higher order, feeds
+the property tests (``tinyseq.testing``), the table of ops in the documentation, and the drawings.
+"""
+
+import copyreg
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, TypeVar
+
+from tinyseq.autograd.composites import naming_itself
+from tinyseq.autograd.dispatch import apply, public_function
+from tinyseq.autograd.op import (
+    CONDITIONED,
+    NONZERO,
+    POSITIVE,
+    REAL,
+    UNIT,
+    Accuracy,
+    Arrived,
+    Domain,
+    ForEach,
+    Op,
+    Rule,
+    Summed,
+    Uses,
+    summed_to,
+)
+from tinyseq.autograd.whole import takes_whole_numbers
+from tinyseq.backend import EXTENSIONS, forget
+
+__all__ = [
+    "CONDITIONED",
+    "FUNCTIONS",
+    "NONZERO",
+    "OPS",
+    "POSITIVE",
+    "REAL",
+    "TENSORS",
+    "UNIT",
+    "Accuracy",
+    "Arrived",
+    "Domain",
+    "ForEach",
+    "Op",
+    "Summed",
+    "Uses",
+    "apply",
+    "as_numpy",
+    "composite",
+    "op",
+    "summed_to",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+OPS: dict[str, Op] = {}
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
+NUMPY_NAMES: dict[str, str] = {}  # other names of NumPy's for an op: "power" for pow, "add.reduce" for sum
+NUMPY_FORMS: dict[str, Callable[..., Any]] = {}  # see `as_numpy`
+
+
+def op(
+    name: str,
+    forward: Callable[..., Any] | str,
+    vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = None,
+    saves: str | tuple[str, ...] = (),
+    *,
+    broadcasts: bool = False,
+    outputs: bool = False,
+    tex: str = "",
+    domain: Domain | tuple[Domain, ...] = REAL,
+    analytic: bool = True,
+    calls: str = "elementwise",
+    reference: Callable[..., Any] | None = None,
+    reads: tuple[str, ...] | None = None,
+    numpy: str | tuple[str, ...] = (),
+    with_slope: Callable[..., Any] | None = None,
+    ulps: Accuracy | None = None,
+    doc: str = "",
+) -> Callable[..., Any]:
+    r"""Declare an op; returns its public function.
+
+    The function can be pickled if it is bound to the op's name at the top of a module, as any function.
+
+    Args:
+        name: the name it gets in ``tinyseq``, in drawings and in errors.
+        forward: ``forward(xp, *inputs, *, **attrs)`` on raw arrays; ``xp`` is their namespace. Positional parameters
+            are differentiable inputs, keyword-only ones are settings. A string names a function that array libraries
+            have; its inputs are called x and y.
+        vjp: the vector-Jacobian product: a function for each input (None: never differentiated), or one function where
+            there is one input. Each is called ``rule(xp, g, *saved, **attrs)`` and returns the gradient of its input.
+            ``xp`` and the arguments are raw arrays for a first-order gradient, and Tensors with ``tinyseq`` itself as
+            the namespace when the gradient is to be differentiated again: one rule serves both. With ``broadcasts``
+            the engine sums a gradient down to its input's shape. For an op with any number of inputs (``*xs``) there
+            is one rule, ``rule(xp, g, i, *saved, **attrs)``, for the i-th. A rule wrapped in `Summed` takes many uses
+            of the same leaf at once.
+        saves: what the rules need: names of inputs, ``"out"``, or expressions of them such as ``"x.shape"``. Several
+            outputs are not kept; ``"shapes"`` are theirs.
+        broadcasts: inputs follow NumPy's broadcasting.
+        outputs: ``forward`` returns a list of arrays, and ``g`` is a list with None where no gradient arrived.
+        tex: the rule as a formula, for drawings and ``inspect.explain``.
+        domain: where random tests draw each input from.
+        analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
+        calls: the family of random calls that tests make (``tinyseq.testing.calls``).
+        reference: an independent NumPy function with the same value, for the tests.
+        reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
+            An update of a leaf that a rule reads, before the rule runs, is an error.
+        numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
+        with_slope: for a function of one number whose derivative costs little beside the value, but cannot be had from
+            the value without loss: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
+        ulps: the promised accuracy, which the tests hold it to.
+        doc: the docstring of the public function.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> cube = op("cube_example", forward=lambda xp, x: x**3, saves="x", vjp=lambda xp, g, x: 3 * x**2 * g)
+        >>> x = ts.tensor(2.0, requires_grad=True)
+        >>> cube(x).backward()
+        >>> x.grad.item()
+        12.0
+    """
+    module = sys._getframe(1).f_globals["__name__"]
+    if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
+        raise ValueError(f"an op named {name!r} is declared already, in {OPS[name].module}; choose another name")
+    saves = (saves,) if isinstance(saves, str) else saves
+    record = Op(
+        name,
+        forward,
+        vjp,
+        saves,
+        module=module,
+        broadcasts=broadcasts,
+        outputs=outputs,
+        tex=tex,
+        domain=domain,
+        analytic=analytic,
+        calls=calls,
+        reference=reference,
+        reads=reads,
+        with_slope=with_slope,
+        ulps=ulps,
+    )
+    if name in OPS:
+        forget(name)
+    OPS[name] = record
+    NUMPY_NAMES.update(dict.fromkeys([numpy] if isinstance(numpy, str) else numpy, name))
+    EXTENSIONS.setdefault(name, record.forward)
+    function = public_function(record)
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = module  # where pickle looks for it, by its name
+    function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
+    function.op = record  # type: ignore[attr-defined]
+    FUNCTIONS[name] = function
+    return function
+
+
+def declared(module: str, name: str) -> Op:
+    """The record of an op, for pickle: a declaration holds functions without a name, and is found, not copied."""
+    import_module(module)
+    return OPS[name]
+
+
+copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
+
+
+def composite(function: Function) -> Function:
+    """Give a function that is made of ops a public name; it needs no rule of its own."""
+    function = naming_itself(takes_whole_numbers(function), FUNCTIONS)
+    FUNCTIONS[function.__name__] = function
+    return function
+
+
+def as_numpy(name: str) -> Callable[[Function], Function]:
+    """What NumPy's function of a name means, where ours of that name means something else."""
+
+    def register(function: Function) -> Function:
+        NUMPY_FORMS[name] = function
+        return function
+
+    return register
+
+
+class TensorNamespace:
+    """What ``xp`` is to a rule whose gradient will be differentiated again: the public functions themselves."""
+
+    name = "tinyseq"
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        try:
+            return FUNCTIONS[name]
+        except KeyError:
+            raise AttributeError(f"a rule asked for {name!r}, which tinyseq has no op for") from None
+
+
+TENSORS = TensorNamespace()

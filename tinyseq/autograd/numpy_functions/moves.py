@@ -1,0 +1,134 @@
+"""The gradient of functions that only choose and move elements, from watching NumPy itself do it.
+
+``np.pad(x, 1, mode="reflect")``, ``np.rot90``, ``np.block``, ``np.sort``, ``np.delete``, ``np.select``: what these give
+are elements of their arguments, at other places, or constants. So NumPy's function is run on arrays of `Cell` objects
+in place of the numbers. A cell can be moved and compared, and nothing else: arithmetic on it is an error. The places
+where the cells arrive say which element each result is, whatever the arguments were, and the gradient goes back there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.backend import namespace_of, to_numpy
+
+
+class Cell:
+    """One element: the place it came from, and its value to be compared by."""
+
+    __slots__ = ("place", "value")
+
+    def __init__(self, place: int, value: Any) -> None:
+        self.place = place
+        self.value = value
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.value < _value(other))
+
+    def __le__(self, other: Any) -> bool:
+        return bool(self.value <= _value(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.value > _value(other))
+
+    def __ge__(self, other: Any) -> bool:
+        return bool(self.value >= _value(other))
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.value == _value(other))
+
+    def __ne__(self, other: object) -> bool:
+        return bool(self.value != _value(other))
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value but told apart by place: no key of a dict
+
+
+def _value(other: Any) -> Any:
+    return other.value if isinstance(other, Cell) else other
+
+
+class NotMoved(Exception):
+    """The function does more than choosing and moving elements."""
+
+
+def moved(call: Callable[[Callable[[Any], Any]], Any], tensors: list[Tensor], results: list[Any]) -> list[Tensor]:
+    """The arrays among ``results`` as Tensors whose gradients reach the tensors.
+
+    Args:
+        call: runs the function with each recorded tensor replaced by what the given function makes of it, and returns
+            the arrays of its result in their order.
+        tensors: the recorded tensors among the arguments.
+        results: the arrays that NumPy returned for their values, which are exact in value and dtype.
+
+    Raises:
+        NotMoved: if some element of the result is neither an element of a tensor nor a constant.
+    """
+    cells = _Cells(tensors)
+    try:
+        with np.errstate(all="ignore"):
+            traced = call(cells.of)
+    except Exception as error:  # any kind: the function was given objects that it was not made for
+        raise NotMoved from error
+    if len(traced) != len(results):
+        raise NotMoved
+    return [cells.followed(np.asarray(t, dtype=object), np.asarray(r)) for t, r in zip(traced, results, strict=True)]
+
+
+class _Cells:
+    """The elements of some tensors, numbered through, and made only once for each tensor."""
+
+    def __init__(self, tensors: list[Tensor]) -> None:
+        self.tensors = list({id(t): t for t in tensors}.values())
+        values = [to_numpy(t._array) for t in self.tensors]
+        if any(v.dtype.kind == "c" for v in values):
+            raise NotMoved  # parts and conjugates of complex numbers leave an object as it is
+        self.values = np.concatenate([v.reshape(-1) for v in values])
+        self.arrays: dict[int, Any] = {}
+        cells = np.empty(len(self.values), dtype=object)
+        cells[:] = [Cell(i, v) for i, v in enumerate(self.values.tolist())]
+        start = 0
+        for tensor, v in zip(self.tensors, values, strict=True):
+            self.arrays[id(tensor)] = cells[start : start + v.size].reshape(v.shape)
+            start += v.size
+
+    def of(self, tensor: Tensor) -> Any:
+        return self.arrays[id(tensor)].copy()
+
+    def followed(self, traced: Any, result: Any) -> Tensor:
+        """NumPy's result as a Tensor whose gradient goes to where its cells came from."""
+        if traced.shape != result.shape or result.dtype.kind != "f":
+            raise NotMoved
+        flat = traced.reshape(-1).tolist()
+        places = np.array([part.place if isinstance(part, Cell) else -1 for part in flat], dtype=np.int64)
+        places = places.reshape(traced.shape)
+        kept, found = places >= 0, np.array(result)
+        fixed = [part for part in flat if not isinstance(part, Cell)]
+        if not (_same(self.values[places[kept]], found[kept]) and _same(_numbers(fixed), found[~kept])):
+            raise NotMoved
+        if not kept.any():
+            return Tensor(namespace_of(self.tensors[0]._array).asarray(found))
+        flats = [FUNCTIONS["reshape"](t, (-1,)) for t in self.tensors]
+        joined = flats[0] if len(flats) == 1 else FUNCTIONS["concatenate"](flats)
+        chosen: Tensor = FUNCTIONS["astype"](FUNCTIONS["getitem"](joined, np.maximum(places, 0)), result.dtype)
+        if kept.all():
+            return chosen
+        filled: Tensor = FUNCTIONS["where"](kept, chosen, constant_like(chosen, np.where(kept, 0, found)))
+        return filled
+
+
+def _numbers(parts: list[Any]) -> Any:
+    """Constants of a result as numbers; what was left unset is NaN, and agrees with nothing but NaN."""
+    try:
+        return np.array([np.nan if part is None else part for part in parts], dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise NotMoved from error
+
+
+def _same(traced: Any, result: Any) -> bool:
+    return bool(np.array_equal(traced.astype(result.dtype), result, equal_nan=True))

@@ -1,0 +1,174 @@
+"""Checkpoints: compute a part of the model again in the backward pass, instead of keeping its arrays."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.backward import Gradients, seeded, walk
+from tinyseq.autograd.declare import Op
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, tick
+from tinyseq.autograd.modes import MODE, enable_grad
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import namespace_of
+from tinyseq.random import replayed, state
+
+
+@dataclass
+class Segment:
+    """A part of the model that can be run again; the node holds it as it holds saved arrays, and frees it as these.
+
+    Attributes:
+        function, args, settings: the call.
+        random: the state of the random generator before it.
+        edges: what the part was made of.
+        upstream, found: the last backward pass through it: what came in, and the gradients of the edges.
+    """
+
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    settings: dict[str, Any]
+    random: Any
+    edges: tuple[Parent, ...]
+    upstream: list[Any] | None = None
+    found: tuple[Any, ...] = ()
+
+    def gradient(self, upstream: list[Any], i: int) -> Any:
+        """The gradient of the i-th edge; one run serves all of them."""
+        if self.upstream is not upstream:
+            self.upstream, self.found = upstream, self._run_again(upstream)
+        return self.found[i]
+
+    def _run_again(self, upstream: list[Any]) -> tuple[Any, ...]:
+        gradients: Gradients = {}
+        with replayed(self.random), enable_grad():
+            results = list(_tensors(self.function(*self.args, **self.settings)))
+            if len(results) != len(upstream):
+                raise RuntimeError(
+                    f"checkpoint: the function gave {len(upstream)} tensors, and {len(results)} when it was called "
+                    "again; it must give the same"
+                )
+            pairs = zip(results, upstream, strict=True)
+            roots = seeded(gradients, [(r.node, g) for r, g in pairs if r.node is not None and g is not None])
+            ends = {owner(edge) for edge in self.edges}
+            create_graph = any(isinstance(g, Tensor) for g in upstream)
+            again = walk(gradients, roots, {}, ends=ends, create_graph=create_graph, retain_graph=create_graph)
+            deque(again, maxlen=0)
+            return tuple(_found(gradients, edge, upstream) for edge in self.edges)
+
+
+def _found(gradients: Gradients, edge: Parent, upstream: list[Any]) -> Any:
+    """The gradient of an edge, zeros if none arrived."""
+    table = gradients.get(edge.node, {}) if isinstance(edge, Output) else gradients
+    if edge in table:
+        return table[edge]
+    given = next(g for g in upstream if g is not None)
+    xp = namespace_of(given._array if isinstance(given, Tensor) else given)
+    zeros = xp.zeros(edge.shape, dtype=edge.dtype)
+    return Tensor(zeros) if isinstance(given, Tensor) else zeros
+
+
+def _tensors(result: Any) -> Iterator[Tensor]:
+    """The tensors in tuples, lists and dictionaries, in order."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, tuple | list | dict):
+        for part in result.values() if isinstance(result, dict) else result:
+            yield from _tensors(part)
+    elif result is not None and not isinstance(result, bool | int | float | complex | str | np.generic | np.ndarray):
+        raise TypeError(
+            "checkpoint: the function must give tensors, alone or in tuples, lists and dictionaries, got "
+            f"{type(result).__name__}"
+        )
+
+
+def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
+    """The same tuples, lists and dictionaries with other tensors in them."""
+    if isinstance(result, Tensor):
+        return next(tensors)
+    if isinstance(result, dict):
+        twin = copy(result)
+        twin.update({key: _exchanged(part, tensors) for key, part in result.items()})
+        return twin
+    if isinstance(result, tuple | list):
+        parts = [_exchanged(part, tensors) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return result
+
+
+def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    """Call ``function(*args, **settings)``, and forget all that its gradient will need: backward calls it again.
+
+    Memory for time: of a recurrent network cut into parts of k steps, only the states between the parts are kept, and
+    the arrays of one part at a time. Gradients, of parameters inside too, are those of the plain call; dropout drops
+    the same again.
+
+    Args:
+        function: gives tensors, alone or in tuples, lists and dictionaries, and the same when it is called again.
+        args, settings: what it is called with; they are kept until backward has passed.
+
+    Returns:
+        What the function returned.
+
+    Raises:
+        TypeError: the function gives something else.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> x = ts.tensor([0.5, 1.0], requires_grad=True)
+        >>> ts.checkpoint(lambda x: ts.exp(ts.sin(x)), x).sum().backward()
+        >>> bool(abs(x.grad.numpy() - ts.vjp(lambda x: ts.exp(ts.sin(x)), x, ts.ones(2))[1].numpy()).max() < 1e-12)
+        True
+    """
+    if not MODE.get().grad:
+        return function(*args, **settings)
+    random, start = state(), tick()
+    result = function(*args, **settings)
+    outputs = list(_tensors(result))
+    edges = _made_of([output.node for output in outputs if output.node is not None], start)
+    if not edges:
+        return result
+    segment = Segment(function, args, settings, random, edges)
+    shapes = tuple(output.shape for output in outputs)
+    node = Node(CHECKPOINT, edges, (segment,), {}, shapes, outputs[0].dtype, MODE.get().label)
+    return _exchanged(result, (_output(node, i, output) for i, output in enumerate(outputs)))
+
+
+def _output(node: Node, i: int, made: Tensor) -> Tensor:
+    if made.node is None:
+        return made
+    place = Output(node, i)
+    place.dtype = made.dtype  # the outputs of other ops have one dtype
+    return Tensor(made._array, place)
+
+
+def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:
+    """What the part depends on from outside: leaves, and results of ops that ran before it started."""
+    found: dict[Parent, None] = {}
+    stack, seen = list(roots), set(roots)
+    while stack:
+        parent = stack.pop()
+        node = owner(parent)
+        if isinstance(node, Leaf) or node.seq < start:
+            found[parent] = None
+            continue
+        for edge in node.edges:
+            if edge is not None and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return tuple(found)
+
+
+CHECKPOINT = Op(
+    "checkpoint",
+    forward=lambda xp, *xs: list(xs),
+    vjp=lambda xp, g, i, segment: segment.gradient(g, i),
+    saves=("segment",),
+    outputs=True,
+    tex=r"\bar x = \text{by running again}",
+    module=__name__,
+)
+CHECKPOINT.saved_inputs = frozenset(CHECKPOINT.inputs)  # it reads the leaves again, so an update in between is an error

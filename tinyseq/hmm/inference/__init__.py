@@ -1,0 +1,1 @@
+"""Inference: one recurrence over semirings, and what is built on it."""

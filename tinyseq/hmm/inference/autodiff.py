@@ -1,0 +1,210 @@
+"""The two chains that all else is made of, each as one node of the tape.
+
+`log_partition` is `chain` in the log semiring, and `best_score` is `chain` in the max semiring: the same arguments and
+the same numbers. But the passes run on raw arrays for a whole batch, and the gradient comes from forward-backward and
+from the best path. A gradient that is to be differentiated again is taken through the readable recurrence instead, and
+so is everything on arrays other than NumPy's.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.backward import grad
+from tinyseq.autograd.declare import FUNCTIONS, op
+from tinyseq.autograd.tensor import Tensor, TensorLike
+from tinyseq.backend import Array
+from tinyseq.hmm.inference.chain import Initial, chain, checked
+from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations, log_likelihood
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
+from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
+
+
+def log_partition(
+    initial: Initial,
+    transition: TensorLike,
+    emission: TensorLike,
+    end: TensorLike | None = None,
+    *,
+    lengths: Sequence[int] | None = None,
+) -> Tensor:
+    """The log of the sum over all paths: ``chain(..., semiring=LOG)``, fast.
+
+    Its gradient is the posterior: of the state at each step with respect to ``emission``, and the expected number of
+    uses of each arc with respect to the tables.
+
+    Args:
+        initial, transition, emission, end, lengths: as for `chain`, in log scores.
+
+    Returns:
+        A number, or (B,) for a batch.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinyseq as ts
+        >>> emission = ts.tensor(np.log([[0.9, 0.2], [0.9, 0.2], [0.1, 0.8]]), requires_grad=True)
+        >>> log_partition(np.log([0.5, 0.5]), np.log([[0.7, 0.3], [0.3, 0.7]]), emission).backward()
+        >>> emission.grad.numpy().round(3)
+        array([[0.862, 0.138],
+               [0.799, 0.201],
+               [0.191, 0.809]])
+    """
+    return _run(_log_partition, LOG, initial, transition, emission, end, lengths)
+
+
+def best_score(
+    initial: Initial,
+    transition: TensorLike,
+    emission: TensorLike,
+    end: TensorLike | None = None,
+    *,
+    lengths: Sequence[int] | None = None,
+) -> Tensor:
+    """The score of the best path: ``chain(..., semiring=MAX)``, fast. Its gradient is that path, and 0 if none is
+    possible.
+
+    Args:
+        initial, transition, emission, end, lengths: as for `chain`, in log scores.
+
+    Returns:
+        A number, or (B,) for a batch.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> emission = ts.tensor([[0.0, -1.0], [-3.0, 0.0]], requires_grad=True)
+        >>> best_score([0.0, 0.0], [[0.0, -1.0], [-1.0, 0.0]], emission).backward()
+        >>> emission.grad.numpy()
+        array([[1., 0.],
+               [0., 1.]])
+    """
+    return _run(_best_score, MAX, initial, transition, emission, end, lengths)
+
+
+def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission: Any, end: Any, lengths: Any) -> Tensor:
+    tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
+    if type(emission.detach()._array) is not np.ndarray:
+        return chain(tables, transition, emission, end, semiring=semiring, lengths=lengths)
+    single = emission.ndim == 2
+    if single:
+        emission = emission[:, None]
+    steps, size = emission.shape[:2]
+    stops = (steps,) * size if lengths is None else tuple(int(length) for length in lengths)
+    parts = (*tables, transition, emission, *(() if end is None else (end,)))
+    # One vector of all scores, so that forward-backward runs once, and not once for each table.
+    scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
+    shapes = tuple(part.shape for part in parts)
+    out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops)
+    return out[0] if single else out
+
+
+Shapes = tuple[tuple[int, ...], ...]
+
+
+def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, Any]:
+    """The tables, transition, emission and end that a vector of scores was made of."""
+    parts, start = [], 0
+    for shape in shapes:
+        stop = start + math.prod(shape)
+        parts.append(scores[start:stop].reshape(shape))
+        start = stop
+    return (
+        tuple(parts[: order - 1]),
+        parts[order - 1],
+        parts[order],
+        parts[order + 1] if len(parts) > order + 1 else None,
+    )
+
+
+def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> tuple[Arcs, Dense, Ragged]:
+    initial, transition, emission, end = _unpacked(scores, shapes, order)
+    rows = Dense(emission.reshape(-1, emission.shape[-1]))
+    return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
+
+
+def _readable(semiring: Semiring, scores: Any, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Tensor:
+    return chain(*_unpacked(scores, shapes, order), semiring=semiring, lengths=lengths)
+
+
+def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+    """The posterior of every state and arc, times the upstream gradient of its sequence, as one vector."""
+    found = expectations(*_prepared(scores, shapes, order, lengths), weight=g)
+    end = [found.stops] if len(shapes) > order + 1 else []
+    return np.concatenate([part.reshape(-1) for part in (*found.counts, found.states, *end)])
+
+
+def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+    """How often each score counts on the best path, times the upstream gradient of its sequence, as one vector."""
+    paths, best = best_paths(*_prepared(scores, shapes, order, lengths))
+    g = np.where(best != -np.inf, g, 0.0)  # where no path is possible there is none to follow
+    paths = paths.reshape(shapes[order][:2])
+    slopes = np.zeros(scores.shape)
+    initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
+    tables = [*initial, *(transition if transition.ndim > order else [transition])]
+    stops = np.asarray(lengths, dtype=np.intp)
+    for t, path in enumerate(paths):
+        running = np.flatnonzero(stops > t)
+        arc = tuple(paths[max(t - order + 1, 0) : t + 1, running])
+        np.add.at(tables[min(t, len(tables) - 1)], arc, g[running])
+        emission[t, running, path[running]] = g[running]
+        if end is not None:
+            last = running[stops[running] == t + 1]
+            np.add.at(end, path[last], g[last])
+    return slopes
+
+
+def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting: dict[str, Any]) -> Tensor:
+    """The gradient through the readable chain, which can be differentiated again."""
+    total = _readable(semiring, scores, **setting)
+    if not total.requires_grad:  # all sequences are empty
+        return scores * 0.0
+    slope: Tensor = grad(total, scores, g, create_graph=True)
+    return slope
+
+
+def _log_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+    if isinstance(g, Tensor):
+        return _differentiable_slope(LOG, scores, g, setting)
+    return _posteriors(scores, g, **setting)
+
+
+def _best_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+    if isinstance(g, Tensor):
+        return _differentiable_slope(MAX, scores, g, setting)
+    return _on_best_path(scores, g, **setting)
+
+
+_log_partition = op(
+    "log_partition",
+    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): log_likelihood(
+        *_prepared(scores, shapes, order, lengths)
+    ).astype(scores.dtype),
+    saves="scores",
+    vjp=_log_slope,
+    tex=r"\bar e_{ti} = \bar y\,P(s_t = i \mid o),\quad \bar a_{ij} = \bar y \sum_t P(s_t = i, s_{t+1} = j \mid o)",
+    analytic=False,
+    calls="chain",
+    reference=lambda scores, **setting: _readable(LOG, scores, **setting).numpy(),
+)
+_best_score = op(
+    "best_score",
+    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): best_paths(
+        *_prepared(scores, shapes, order, lengths)
+    )[1],
+    saves="scores",
+    vjp=_best_slope,
+    tex=r"\bar e_{ti} = \bar y\,[s^*_t = i],\quad \bar a_{ij} = \bar y \sum_t [s^*_t = i, s^*_{t+1} = j]",
+    analytic=False,
+    calls="chain",
+    reference=lambda scores, **setting: _readable(MAX, scores, **setting).numpy(),
+)

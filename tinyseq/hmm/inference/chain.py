@@ -1,0 +1,216 @@
+"""The one recurrence of the package: forward, Viterbi, k best, entropy and sampling, for every n-gram order.
+
+A chain of hidden states s_1, s_2, ... scores a path by an initial table, a transition into every further state, and an
+emission score for every observation. The *message* after t observations has one axis for each of the last n - 1 states:
+in the log semiring it holds log P(o_1..o_t, s_{t-n+2}..s_t), in the max semiring the score of the best path that ends
+so. Each observation extends all paths by one state, and forgets the oldest:
+
+    message'[s_2, ..., s_n] = sum over s_1 of  message[s_1, ..., s_{n-1}] x transition[s_1, ..., s_n]  x  emission[s_n]
+
+The sum runs over the first axis alone, so a step costs K^n for any order n. Before the first observation the history
+holds nothing but the beginning of the sequence, which is a single state: its axes have length 1, and the tables of the
+first n - 1 steps have axes of length 1 in its place. So short sequences need no case of their own.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import namespace_of
+from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
+
+Initial = TensorLike | tuple[TensorLike, ...]
+
+
+def chain(
+    initial: Initial,
+    transition: TensorLike,
+    emission: TensorLike,
+    end: TensorLike | None = None,
+    *,
+    semiring: Semiring = LOG,
+    lengths: Sequence[int] | None = None,
+) -> Tensor:
+    """Sum the weights of all paths, in any semiring and for any n-gram order, by ordinary ops of the tape.
+
+    (Goodman 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
+
+    Scores are log probabilities, or probabilities for `SUM_PRODUCT` and `MAX_PRODUCT`. They need not sum to one.
+
+    Args:
+        initial: scores of the first state (K,); for order n a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
+            holds the score of the i-th state after the i - 1 before it.
+        transition: (K,) * n, oldest state first; or (T - n + 1,) + (K,) * n, one table for each step that has a full
+            history. The first of these leads into the n-th state.
+        emission: the score of each observation in each state, (T, K), or (T, B, K) for a batch.
+        end: (K,), the score of stopping after the last state.
+        semiring: what sum and product mean.
+        lengths: (B,), the number of observations of each sequence of a batch; what lies beyond is not looked at.
+
+    Returns:
+        The sum over all paths: a number, or (B,). An empty sequence has the one empty path; ``end`` says nothing of it.
+        Weights with axes of their own (`KBest`) have them first.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> from tinyseq.hmm.inference.semirings import MAX_PRODUCT, SUM_PRODUCT
+        >>> initial, transition = [0.1, 0.2, 0.7], [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]]
+        >>> i_like_cats = [[0.2, 0.1, 0.4], [0.1, 0.8, 0.3], [0.7, 0.1, 0.3]]
+        >>> chain(initial, transition, i_like_cats, semiring=MAX_PRODUCT)
+        tensor(0.012544)
+        >>> chain(initial, transition, i_like_cats, semiring=SUM_PRODUCT)
+        tensor(0.037436)
+    """
+    tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
+    steps = emission.shape[0]
+    stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else np.asarray(lengths)
+    if (stops < steps).any():
+        emission = _without_padding(emission, stops, semiring)
+    total, ended = None, stops == np.arange(steps + 1).reshape(-1, *(1,) * stops.ndim)
+    now = constant_like(emission, ended)
+    for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
+        if ended[t].any():
+            whole = _finished(message, end if t else None, semiring, order=len(tables) + 1)
+            total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
+    return constant(0.0) if total is None else _still_if_impossible(total, semiring)
+
+
+def messages(
+    initial: Initial, transition: TensorLike, emission: TensorLike, *, semiring: Semiring = LOG
+) -> Iterator[Tensor]:
+    """Yield the message after 0, 1, ..., T observations: the columns of the trellis.
+
+    Args:
+        initial, transition, emission, semiring: as for `chain`.
+
+    Yields:
+        Messages with n - 1 state axes, behind those of the semiring and of the batch. While fewer than n - 1 states
+        exist, the axes of the missing ones have length 1.
+
+    Raises:
+        ValueError: if the shapes do not fit each other.
+        TypeError: for lengths that are no whole numbers.
+
+    Example:
+        >>> from tinyseq.hmm.inference.semirings import MAX_PRODUCT
+        >>> columns = messages([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[1.0, 0.5], [0.5, 1.0]], semiring=MAX_PRODUCT)
+        >>> [column.tolist() for column in columns]
+        [[1.0], [0.5, 0.25], [0.225, 0.2]]
+    """
+    tables, transition, emission, _ = checked(initial, transition, emission, None, semiring, None)
+    order = len(tables) + 1
+    varies = transition.ndim - semiring.pairs > order
+    message = _beginning(semiring, emission, order)
+    yield message
+    for t in range(emission.shape[0]):
+        with scope("chain"), step(t):
+            if t < order - 1:
+                arcs = _behind_the_beginning(tables[t], order, semiring)
+            else:
+                arcs = transition[t - order + 1] if varies else transition
+            message = semiring.sum(semiring.times(message[..., None], arcs), -order)
+            message = semiring.times(message, _aligned(emission[t], order))
+        yield message
+
+
+def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
+    """The message before any observation: the empty path."""
+    xp = namespace_of(emission._array)
+    one = xp.asarray(semiring.one, dtype=emission.dtype)
+    batch = emission.shape[1 + semiring.pairs : -1]
+    column = xp.reshape(one, one.shape + (1,) * (len(batch) + order - 1))
+    return constant(xp.broadcast_to(column, one.shape + batch + (1,) * (order - 1)))
+
+
+def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Value:
+    """Emission scores with 0 beyond each sequence's length: not even NaN shall reach a gradient from there."""
+    inside = np.arange(emission.shape[0]).reshape(-1, *(1,) * stops.ndim) < stops
+    inside = inside.reshape(inside.shape[:1] + (1,) * int(semiring.pairs) + inside.shape[1:] + (1,))
+    return FUNCTIONS["where"](constant_like(emission, inside), emission, 0.0)
+
+
+def _behind_the_beginning(table: Tensor, order: int, semiring: Semiring) -> Value:
+    """A table of one of the first n - 1 steps, with axes of length 1 for the states before the beginning."""
+    own = int(semiring.pairs)
+    missing = (1,) * (order - table.ndim + own)
+    return FUNCTIONS["reshape"](table, table.shape[:own] + missing + table.shape[own:])
+
+
+def _aligned(score: Tensor, order: int) -> Value:
+    """Emission scores (..., K) with axes of length 1 for the n - 2 older states of a message."""
+    return FUNCTIONS["reshape"](score, score.shape[:-1] + (1,) * (order - 2) + score.shape[-1:]) if order > 2 else score
+
+
+def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int) -> Value:
+    """The sum over the states that a message still tells apart, the oldest first."""
+    if end is not None:
+        message = semiring.times(message, end)
+    for axis in range(1 - order, 0):
+        message = semiring.sum(message, axis)
+    return message
+
+
+def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
+    """The sum over paths, without a gradient where its log is -inf: no small change of the scores gives it a path."""
+    if semiring.zero != -np.inf:
+        return total
+    possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
+    if isinstance(possible._array, np.ndarray) and possible._array.all():  # a look that costs nothing only on the host
+        return total
+    still: Tensor = FUNCTIONS["where"](possible, total, semiring.zero)
+    return still
+
+
+def checked(
+    initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
+) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
+    """The scores as tensors whose shapes fit."""
+    if not isinstance(semiring, Semiring):
+        raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
+    tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
+    transition, emission = constant(transition), constant(emission)
+    end = None if end is None else constant(end)
+    order, own = len(tables) + 1, int(semiring.pairs)
+    if emission.ndim not in (2 + own, 3 + own):
+        raise ValueError(f"emission must have shape (T, K) or (T, B, K), got {emission.shape}")
+    states = emission.shape[-1]
+    for i, table in enumerate(tables):
+        _expect(table, f"initial[{i}]" if order > 2 else "initial", (states,) * (i + 1), own)
+    if transition.ndim - own == order + 1:
+        needed = max(emission.shape[0] - order + 1, 0)
+        if transition.shape[0] < needed:
+            raise ValueError(
+                f"transition has {transition.shape[0]} tables, but {emission.shape[0]} observations need {needed}: "
+                f"one for each state from the {order}. on"
+            )
+        _expect(transition, "transition", (*transition.shape[:1], *(states,) * order), own, time=1)
+    else:
+        _expect(transition, "transition", (states,) * order, own)
+    if end is not None:
+        _expect(end, "end", (states,), own)
+    if lengths is not None:
+        batch = emission.shape[1 + own : -1]
+        found = np.asarray(lengths)
+        if found.shape != batch:
+            raise ValueError(f"lengths must have shape {batch}, one for each sequence, got {found.shape}")
+        if found.size and found.dtype.kind not in "iu":
+            raise TypeError(f"lengths must be whole numbers, one for each sequence; got {found.tolist()}")
+        if found.size and (found.min() < 0 or found.max() > emission.shape[0]):
+            raise ValueError(
+                f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
+            )
+    return tables, transition, emission, end
+
+
+def _expect(table: Tensor, name: str, shape: tuple[int, ...], own: int, time: int = 0) -> None:
+    wanted = (*shape[:time], *(2,) * own, *shape[time:])
+    if table.shape != wanted:
+        raise ValueError(f"{name} must have shape {wanted} to go with {shape[-1]} states, got {table.shape}")

@@ -1,0 +1,171 @@
+"""Chains that only go forward: each state is reached from itself, the one before it, and perhaps the one before that.
+
+Speech is modelled so since Bakis (1976), and CTC's alignments are such chains. A table of transitions would be nearly
+all -inf, and one of its own for each sequence; three shifted messages say the same:
+
+    message'[s] = (message[s] + message[s - 1] + message[s - 2] where s may be skipped to)  x  emission[s]
+
+Before the first observation a path stands in the first state. So it begins there or in the second.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.declare import FUNCTIONS, op
+from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.ops.stable import logsumexp
+from tinyseq.autograd.tensor import Tensor, constant, constant_like
+from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
+
+_INF = float("inf")
+
+
+def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semiring: Semiring = LOG) -> Tensor:
+    """Sum the weights of all paths that go forward and end in one of certain states.
+
+    In the log semiring the messages are one node of the tape; in others they are made step by step.
+
+    Args:
+        emission: the score of each observation in each state, (T, B, S), time first; the rest are NumPy arrays.
+        skips: (B, S), whether each state can be reached from the last but one before it.
+        ends: (B, S), the states in which a path may end.
+        lengths: (B,), the number of observations of each sequence; what lies beyond is not looked at.
+        semiring: what sum and product mean.
+
+    Returns:
+        The sums (B,); weights with axes of their own (`KBest`) have them first.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> from tinyseq.hmm.inference.semirings import COUNT
+        >>> once = ts.zeros(3, 1, 2)  # from the first of two states into the second, in three steps
+        >>> never, last = np.array([[False, False]]), np.array([[False, True]])
+        >>> left_to_right(once, never, last, np.array([3]), semiring=COUNT).tolist()
+        [3.0]
+    """
+    inside = np.arange(emission.shape[0])[:, None] < lengths
+    if not inside.all():  # not even NaN shall reach a gradient from beyond a length
+        emission = FUNCTIONS["where"](constant_like(emission, inside[:, :, None]), emission, 0.0)
+    ends = constant_like(emission, ends)
+    if semiring is LOG:
+        messages = _messages(_beginning(emission, LOG), emission, constant_like(emission, skips))
+        last = FUNCTIONS["getitem"](messages, (np.asarray(lengths), np.arange(len(lengths))))
+        total: Tensor = logsumexp(FUNCTIONS["where"](ends, last, -_INF), axis=-1)
+        return total
+    return _by_step(emission, constant_like(emission, skips), ends, np.asarray(lengths), semiring)
+
+
+def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiring: Semiring) -> Tensor:
+    """The recurrence in any semiring, by ordinary ops of the tape."""
+    where, void = FUNCTIONS["where"], _void(emission, semiring)
+    total = None
+    for t, message in enumerate(_trellis(_beginning(emission, semiring), emission, skips, semiring)):
+        if (lengths == t).any():
+            whole = semiring.sum(where(ends, message, void), -1)
+            total = whole if total is None else where(constant_like(emission, lengths == t), whole, total)
+    found: Tensor = semiring.sum(void, -1) if total is None else total  # a batch of no sequences
+    return found
+
+
+def _beginning(emission: Tensor, semiring: Semiring) -> Tensor:
+    """The message before any observation: the empty path, in the first state."""
+    first = constant_like(emission, np.arange(emission.shape[-1]) == 0)
+    message: Tensor = FUNCTIONS["where"](first, _empty(emission, semiring), _void(emission, semiring))
+    return message
+
+
+def _trellis(message: Tensor, emission: Tensor, skips: Tensor, semiring: Semiring) -> Iterator[Tensor]:
+    """Yield the message after 0, 1, ..., T observations."""
+    where, void = FUNCTIONS["where"], _void(emission, semiring)
+    yield message
+    for t in range(emission.shape[0]):
+        with scope("chain"), step(t):
+            from_second = where(skips, _shifted(message, void, 2), void)  # the lowest state first, as ties go there
+            ways = FUNCTIONS["stack"]([from_second, _shifted(message, void, 1), message], axis=-3)
+            message = semiring.times(semiring.sum(ways, -3), emission[t])
+        yield message
+
+
+def _empty(emission: Tensor, semiring: Semiring) -> Tensor:
+    """The weight of the empty path, for each sequence and state."""
+    one = np.asarray(semiring.one, dtype=float)
+    return constant_like(emission, np.array(np.broadcast_to(one[..., None, None], (*one.shape, *emission.shape[1:]))))
+
+
+def _void(emission: Tensor, semiring: Semiring) -> Value:
+    """The weight of no path at all, for each sequence and state."""
+    return semiring.times(
+        _empty(emission, semiring), constant_like(emission, np.full(emission.shape[1:], semiring.zero))
+    )
+
+
+def _shifted(message: Value, void: Value, by: int) -> Value:
+    """The message of the state so many places before each state."""
+    return FUNCTIONS["concatenate"]([void[..., :by], message], axis=-1)[..., : message.shape[-1]]
+
+
+def _forward(xp: Any, initial: Any, emission: Any, skips: Any) -> Any:
+    """The messages after 0, 1, ..., T observations, (T + 1, B, S)."""
+    steps, size, states = emission.shape
+    lowest = xp.asarray(xp.finfo(emission.dtype).min, dtype=emission.dtype)
+    messages = xp.full((steps + 1, size, states + 2), -_INF, dtype=emission.dtype)  # two states that are never reached
+    messages[0, :, 2:] = initial
+    closed = xp.where(skips, xp.asarray(0.0, dtype=emission.dtype), -_INF)
+    with np.errstate(divide="ignore"):  # the log of no path
+        for t in range(steps):
+            ways = (messages[t, :, :-2] + closed, messages[t, :, 1:-1], messages[t, :, 2:])
+            top = xp.maximum(xp.maximum(xp.maximum(*ways[:2]), ways[2]), lowest)  # -inf less -inf would be no number
+            total = xp.exp(ways[0] - top) + xp.exp(ways[1] - top) + xp.exp(ways[2] - top)
+            messages[t + 1, :, 2:] = xp.log(total) + top + emission[t, ...]
+    return messages[:, :, 2:]
+
+
+def _slopes(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> tuple[Any, list[Any]]:
+    """Backward: each message's gradient goes to the three that it was summed from, by their shares of the sum.
+
+    Returns:
+        The gradient of the initial message, and of the emission scores, the last step first.
+    """
+    none = xp.zeros_like(out[0, :, :1])
+    beyond = xp.zeros_like(skips[:, :1])
+    closed = xp.where(xp.concat([skips, beyond, beyond], axis=1)[:, 2:], xp.zeros_like(out[0, ...]), -_INF)
+    running, slopes = g[-1, ...], []
+    for t in reversed(range(emission.shape[0])):
+        slopes.append(running)
+        before, after = out[t, ...], out[t + 1, ...]
+        reached = after > -_INF  # nothing has a share of no sum
+        total = xp.where(reached, after, _INF) - xp.where(reached, emission[t, ...], 0.0)
+        total = xp.concat([total, none + _INF, none + _INF], axis=1)
+        padded = xp.concat([running, none, none], axis=1)
+        stay = xp.exp(before - total[:, :-2]) * running
+        move = xp.exp(before - total[:, 1:-1]) * padded[:, 1:-1]
+        skip = xp.exp(before + closed - total[:, 2:]) * padded[:, 2:]
+        running = g[t, ...] + stay + move + skip
+    return running, slopes
+
+
+def _initial_slope(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> Any:
+    return _slopes(xp, g, emission, skips, out)[0]
+
+
+def _emission_slope(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> Any:
+    slopes = _slopes(xp, g, emission, skips, out)[1]
+    return xp.stack(slopes[::-1]) if slopes else emission
+
+
+_messages = op(
+    "left_to_right",
+    forward=_forward,
+    saves=("emission", "skips", "out"),
+    vjp=(_initial_slope, _emission_slope, None),
+    tex=r"\bar e_t(s) = \bar m_t(s) + \sum_{k=0}^{2} \bar e_{t+1}(s+k)\,e^{m_t(s) + e_{t+1}(s+k) - m_{t+1}(s+k)}",
+    analytic=False,
+    calls="left_to_right",
+    reference=lambda initial, emission, skips: np.stack(
+        [message.numpy() for message in _trellis(constant(initial), constant(emission), constant(skips), LOG)]
+    ),
+    doc="The messages (T + 1, B, S) of a left-to-right chain, from the initial message (B, S), log scores (T, B, S), "
+    "and where a state may be skipped to (B, S).",
+)

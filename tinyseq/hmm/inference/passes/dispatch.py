@@ -1,0 +1,156 @@
+"""Log-likelihoods, posteriors, expected counts and best paths of many sequences: which pass runs on what.
+
+Sequences are walked in tiles, so that messages stay in the cache and memory does not grow with the number of sequences.
+What is unsafe in probabilities (`Scaled`) is done again in logs (`Exact`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.inference.passes import long_sequence as blocks
+from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
+from tinyseq.hmm.inference.passes import viterbi
+from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.log_space import Exact
+from tinyseq.hmm.inference.passes.scaled import ALONE, Scaled
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
+
+
+class Expected(NamedTuple):
+    """What forward-backward finds.
+
+    Attributes:
+        log_likelihood: (N,), -inf for an impossible sequence.
+        states: (rows, K), the posterior of the state at each row; zeros where the sequence is impossible; or (0, K).
+        counts: the expected number of uses of each arc, summed over steps and sequences, one array a table; or [].
+        stops: (K,), the expected number of stops in each state.
+    """
+
+    log_likelihood: Array
+    states: Array
+    counts: list[Array]
+    stops: Array
+
+
+def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
+    """The log-likelihood of each sequence, (N,).
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+    """
+    arcs = arcs.to(np.float64)
+    found = np.empty(len(batch.order))
+    fast = Scaled(arcs, scores)
+    rest = np.ones(len(batch.order), dtype=bool)
+    for column in blocks.long_columns(fast, batch):
+        value = blocks.log_likelihood(fast, *batch.stretch(column))
+        if value is not None:
+            found[batch.order[column]], rest[column] = value, False
+    for tile in batch.columns(rest).tiles(_width(arcs)):
+        done = fast.forward(tile)
+        found[tile.order] = done.log_likelihood
+        for part in _unsafe(tile, done.unsafe, arcs):
+            found[part.order] = Exact(arcs, scores).forward(part).log_likelihood
+    return found
+
+
+def expectations(
+    arcs: Arcs,
+    scores: Scores,
+    batch: Ragged,
+    weight: Array | None = None,
+    with_states: bool = True,
+    with_counts: bool = True,
+) -> Expected:
+    """Forward-backward: log-likelihoods, posteriors and expected counts.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+        weight: (N,), how much each sequence counts; 1 by default.
+        with_states: whether the posterior of every row is wanted.
+        with_counts: whether the uses of arcs are wanted.
+    """
+    arcs = arcs.to(np.float64)
+    states_of = arcs.end.shape[0]
+    found = np.empty(len(batch.order))
+    states = np.zeros((batch.count, states_of)) if with_states else None
+    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts else None
+    stops = np.zeros(states_of)
+    fast, slow = Scaled(arcs, scores), Exact(arcs, scores)
+    weight = np.ones(len(batch.order)) if weight is None else weight
+    rest = np.ones(len(batch.order), dtype=bool)
+    if states is not None:
+        for column in blocks.long_columns(fast, batch):
+            (first, rows), number = batch.stretch(column), batch.order[column]
+            value = blocks.expectations(fast, first, rows, weight[number], states, counts)
+            if value is not None:
+                found[number], rest[column] = value, False
+                stops += states[first + rows - 1]
+    for tile in batch.columns(rest).tiles(_width(arcs)):
+        done = fast.forward(tile, keep=True)
+        found[tile.order] = done.log_likelihood
+        stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)[0]
+        for part in _unsafe(tile, done.unsafe, arcs):
+            again = slow.forward(part, keep=True)
+            found[part.order] = again.log_likelihood
+            stops += slow.backward(again, weight[part.order], states, counts)
+    return Expected(found, np.zeros((0, states_of)) if states is None else states, counts or [], stops)
+
+
+def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]:
+    """The best path of each sequence: the state at each row (rows,), and each path's log score (N,).
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+    """
+    certain = {}
+    if arcs.order == 2 and len(arcs.tables) == 2:
+        for column in batch.longer(blocks.LONG):
+            found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
+            if found is not None:
+                certain[column] = found
+    rest = np.ones(len(batch.order), dtype=bool)
+    rest[list(certain)] = False
+    paths, best = viterbi.best_paths(arcs, scores, batch.columns(rest), len(batch.order))
+    for column, (path, score) in certain.items():
+        first, rows = batch.stretch(column)
+        paths[first : first + rows], best[batch.order[column]] = path, score
+    return paths, best
+
+
+def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int) -> Array:
+    """P(n neighbouring states | observations) of one sequence, (T - n + 1,) + (K,) * n.
+
+    Args:
+        arcs, scores, batch: of all sequences.
+        number: which sequence.
+    """
+    alone, states = batch.only(number), arcs.end.shape[0]
+    steps = max(len(alone.sizes) - arcs.order + 1, 0)
+    # With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
+    each = [arcs.tables[arcs.which(t)] for t in range(arcs.order - 1 + steps)]
+    found = expectations(Arcs(each, arcs.end, arcs.order), scores, alone, with_states=False)
+    return np.reshape(found.counts[arcs.order - 1 :], (steps, *(states,) * arcs.order))
+
+
+def _width(arcs: Arcs) -> int:
+    """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
+    oldest, others, states = arcs.tables[-1].shape
+    width = np.clip(ALONE // (oldest * states), 128, 1024)
+    return int(min(width, max((1 << 20) // (oldest * others), 1)))
+
+
+def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:
+    """The columns to do again, in pieces whose terms (H, R, V, columns) fit into about 16 MB."""
+    if not unsafe.any():
+        return []
+    width = max(1, (1 << 21) // arcs.tables[-1].size)
+    return list(tile.columns(np.flatnonzero(unsafe)).tiles(width))

@@ -1,0 +1,183 @@
+"""A chain's scores in the shape in which the fast passes want them.
+
+A message has the shape (H, R, B): the oldest state, all other states of the history together, and the sequence of a
+batch. The table of a step has the shape (H, R, V), where V is the new state. A step joins the paths over H, which
+leaves (R, V, B); and that block, its axes split anew, is the next message as it stands. So a step is one matrix product
+for each R, and no axis is ever moved.
+"""
+
+from functools import cached_property
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.inference.passes.batching import Index, Ragged
+
+
+class Arcs(NamedTuple):
+    """The tables of a chain, in log scores.
+
+    Attributes:
+        tables: (H, R, V) arrays: one for each of the first n - 1 steps, where H = 1 as the oldest state does not exist
+            yet; then the transition, or one table for each further step.
+        end: (V,), or zeros.
+        order: n.
+    """
+
+    tables: list[Array]
+    end: Array
+    order: int
+
+    @classmethod
+    def of(cls, initial: tuple[Array, ...], transition: Array, end: Array | None) -> "Arcs":
+        """The tables in this shape, as views."""
+        order, states = len(initial) + 1, transition.shape[-1]
+        tables = [table.reshape(1, -1, states) for table in initial]
+        steps = transition if transition.ndim > order else transition[None]
+        tables += [table.reshape(states, -1, states) for table in steps]
+        return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, order)
+
+    def to(self, dtype: Any) -> "Arcs":
+        """The same tables in another precision."""
+        return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.order)
+
+    def which(self, t: int) -> int:
+        """The number of the table that leads into step t."""
+        return min(t, len(self.tables) - 1)
+
+
+class Scores(Protocol):
+    """Emission scores of the rows of a batch (see `Ragged`)."""
+
+    @property
+    def smallest(self) -> float:
+        """The smallest weight of what is possible; 0 if that is too small for a number."""
+
+    def logs(self, rows: Index) -> Array:
+        """Log scores, (K, rows)."""
+
+    def along(self, first: int, path: Array) -> Array:
+        """The log score of one state for each row, from the first on, (T,)."""
+
+    def weights(self, rows: Index) -> Array:
+        """Scores relative to the largest one of each row, (K, rows); always in float64."""
+
+    def tops(self, rows: Index) -> Array:
+        """The logs of those largest scores, (rows,)."""
+
+
+class Dense:
+    """Emission scores given as one array.
+
+    Args:
+        values: (rows, K) log scores.
+    """
+
+    def __init__(self, values: Array) -> None:
+        self.values = values
+        tops = values.T.copy().max(axis=0, initial=-np.inf).astype(np.float64)  # NumPy is slow along short rows
+        self._tops = np.where(tops > -np.inf, tops, 0.0)
+
+    @cached_property
+    def _relative(self) -> Array:
+        """The weights of all rows, which forward and backward both read, (rows, K)."""
+        with np.errstate(invalid="ignore"):  # inf less inf, in rows beyond a sequence's length
+            return np.exp(self.values - self._tops[:, None], dtype=np.float64)
+
+    @property
+    def smallest(self) -> float:
+        """See `Scores`."""
+        if ((self._relative == 0) & (self.values > -np.inf)).any():
+            return 0.0
+        return float(np.min(self._relative, where=self._relative > 0, initial=1.0))
+
+    def logs(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self.values[rows].T
+
+    def along(self, first: int, path: Array) -> Array:
+        """See `Scores`."""
+        return self.values[np.arange(first, first + len(path)), path]
+
+    def weights(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self._relative[rows].T
+
+    def tops(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self._tops[rows]
+
+
+class Table:
+    """Emission scores of every symbol in every state.
+
+    Args:
+        logs: (K, V) log scores.
+    """
+
+    def __init__(self, logs: Array) -> None:
+        top = logs.max(axis=0, initial=-np.inf).astype(np.float64)
+        self.logs = logs
+        self.top = np.where(top > -np.inf, top, 0.0)
+        self.relative = np.exp(logs - self.top, dtype=np.float64)
+        self.smallest = float(np.min(self.relative, where=logs > -np.inf, initial=1.0))
+
+
+class Lookup:
+    """Emission scores by the symbol of each row.
+
+    Args:
+        table: the scores of the symbols.
+        ids: (rows,), which symbol each row has.
+    """
+
+    def __init__(self, table: Table, ids: Array) -> None:
+        self.table = table
+        self.ids = ids
+
+    @property
+    def smallest(self) -> float:
+        """See `Scores`."""
+        return self.table.smallest
+
+    def logs(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self.table.logs.take(self.ids[rows], axis=1)
+
+    def along(self, first: int, path: Array) -> Array:
+        """See `Scores`."""
+        logs = self.table.logs
+        return logs.take(path * logs.shape[1] + self.ids[first : first + len(path)])  # faster than logs[path, ids]
+
+    def weights(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self.table.relative.take(self.ids[rows], axis=1)
+
+    def tops(self, rows: Index) -> Array:
+        """See `Scores`."""
+        return self.table.top[self.ids[rows]]
+
+
+class Forward(NamedTuple):
+    """What a forward pass found, column by column.
+
+    Attributes:
+        batch: the columns.
+        log_likelihood: (columns,).
+        total: (columns,) the sum over the last message, as it was scaled.
+        messages: the message after 0, 1, ... steps, for a backward pass; else only the last of them.
+        scales: what each step's message was divided by, or None.
+        unsafe: (columns,) where probabilities came too close to the smallest number.
+        ends: (R, V, columns), what lies behind the columns.
+        skip: how many of the chain's steps lie before the columns.
+    """
+
+    batch: Ragged
+    log_likelihood: Array
+    total: Array
+    messages: list[Array]
+    scales: list[Array | None]
+    unsafe: Array
+    ends: Array
+    skip: int

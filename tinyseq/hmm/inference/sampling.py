@@ -1,0 +1,89 @@
+"""Drawing from a model: new sequences, and hidden paths that explain given ones."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import draw
+from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.log_space import Exact, log_sum
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
+from tinyseq.hmm.inference.passes.viterbi import backtrack
+
+
+def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longest: int | None = None) -> Array:
+    """The ids of a path drawn from the prior.
+
+    Args:
+        arcs: the tables.
+        length: how many states; None to go on until the model stops.
+        rng: where the randomness comes from.
+        longest: for how many steps there are transitions; None for any number.
+
+    Raises:
+        ValueError: if the path comes to a history that leads nowhere, or from which it cannot stop, or there are no
+            transitions for so many steps.
+    """
+    history, end = arcs.order - 1, np.exp(arcs.end)
+    path: list[int] = []
+    can_stop = _leading_to_a_stop(arcs) if length is None and longest is None else None
+    while length is None or len(path) < length:
+        if len(path) == longest:
+            raise ValueError(f"transition has tables for sequences up to {longest} steps; the one drawn is longer")
+        table = arcs.tables[arcs.which(len(path))]
+        known = path[-history:]
+        row = table.reshape(*(end.shape[0],) * len(known), -1)[tuple(known)]
+        if not (row > -np.inf).any():
+            raise ValueError(f"after the states {known} the model leads nowhere; drew {len(path)} states so far")
+        path.append(int(draw(np.exp(row - row.max()), rng)))
+        if can_stop is not None and len(path) >= history and not can_stop[tuple(path[-history:])]:
+            raise ValueError(f"no state that can stop follows the states {path[-history:]}; pass a length")
+        if length is None and rng.random() < end[path[-1]]:
+            break
+    return np.array(path, dtype=np.intp)
+
+
+def _leading_to_a_stop(arcs: Arcs) -> Array:
+    """Which histories, the last n - 1 states, can stop or lead on to one that can."""
+    possible = arcs.tables[-1].reshape((len(arcs.end),) * arcs.order) > -np.inf
+    found = np.broadcast_to(arcs.end > -np.inf, possible.shape[:-1])
+    while True:
+        more = found | (possible & found).any(axis=-1)
+        if (more == found).all():
+            return more
+        found = more
+
+
+def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
+    """Paths drawn from the posterior: forward filtering, backward sampling.
+
+    Going back, a state is chosen in proportion to the weight of all paths to it, times that of the arc out of it.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+        count: how many paths for each sequence.
+        rng: where the randomness comes from.
+
+    Returns:
+        The states, (count, rows).
+    """
+
+    def choose(values: Array, axis: int) -> Any:
+        # The largest of log weight + Gumbel noise is a draw in proportion to the weights.
+        return np.argmax(values + rng.gumbel(size=values.shape), axis=axis)
+
+    arcs = arcs.to(np.float64)
+    paths = np.zeros((count, batch.count), dtype=np.intp)
+    copies = np.tile(np.arange(count), len(batch.order))
+    everything = batch.columns(np.repeat(np.arange(len(batch.order)), count))
+    width = max(1, (1 << 20) // arcs.tables[-1].size)
+    for start in range(0, len(copies), width):
+        part = everything.columns(slice(start, start + width))
+        messages = Exact(arcs, scores).forward(part, keep=True).messages
+        found, _ = backtrack(arcs, messages, part, join=log_sum, choose=choose)
+        for t, size in enumerate(part.sizes):
+            paths[copies[start : start + size], part.some_rows(t, slice(size))] = found[t, :size]
+    return paths

@@ -1,0 +1,1 @@
+"""Models in files, in notebooks, and in other libraries."""

@@ -1,0 +1,102 @@
+"""Models into files and back, and to and from hmmlearn."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from tinyseq import io
+from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
+from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.probabilities import plain
+
+if TYPE_CHECKING:
+    from tinyseq.hmm.model.hmm import HMM
+
+Model = TypeVar("Model", bound="HMM")
+
+KIND = "hidden Markov model"
+
+
+def save(model: "HMM", path: str | Path) -> None:
+    """`HMM.save`."""
+    tables, transition, end = model._parts
+    logs = transition.in_logs  # a model is saved as it was given, so that it comes back to the last bit
+    state = {f"initial.{i}": plain(table.given) for i, table in enumerate(tables)}
+    state["transition"] = plain(transition.given)
+    if end is not None:
+        state["end"] = plain(end.given)
+    metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "logs": logs}
+    arrays, settings = model.emissions.saved()
+    state |= {f"emission.{name}": values for name, values in arrays.items()}
+    metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": settings}
+    io.save(state, path, metadata)
+
+
+def load(kind: type[Model], path: str | Path) -> Model:
+    """`HMM.load`."""
+    state, metadata = io.load_with_metadata(path, KIND)
+    try:
+        order = int(metadata["order"])
+        if order < 2:
+            raise ValueError(f"its order is {order}, but must be at least 2")
+        initial = tuple(state[f"initial.{i}"] for i in range(order - 1))
+        named = metadata["emission"]
+        if named not in kinds():
+            raise ValueError(f"there are no emissions of the kind {named!r}; if it is your own, import it first")
+        arrays = {name.removeprefix("emission."): array for name, array in state.items() if name[:9] == "emission."}
+        emission = kinds()[named].restored(arrays, metadata["settings"])
+        names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
+        make = kind.from_logs if metadata.get("logs") else kind
+        return make(initial, state["transition"], emission, **names)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
+
+
+def _written(labels: Labels) -> Any:
+    """Names as JSON keeps them; None where the ids are the names."""
+    return [io.written_name(name) for name in labels] if labels.named else None
+
+
+def _names(names: Any) -> Any:
+    """Names as they were."""
+    return names if names is None else [io.read_name(name) for name in names]
+
+
+def from_hmmlearn(kind: type[Model], model: Any) -> Model:
+    """`HMM.from_hmmlearn`."""
+    if hasattr(model, "emissionprob_") and type(model).__name__ != "MultinomialHMM":  # which sees counts of symbols
+        return kind(model.startprob_, model.transmat_, model.emissionprob_)
+    if getattr(model, "means_", np.empty(0)).ndim == 2:
+        covariances, shape = model.covars_, model.covariance_type
+        if shape in ("diag", "spherical"):  # hmmlearn gives a full matrix for each state, whatever the kind
+            covariances = np.diagonal(covariances, axis1=1, axis2=2)
+        if shape in ("spherical", "tied"):
+            covariances = covariances[:, 0] if shape == "spherical" else covariances[0]
+        emission = Gaussian(model.means_, covariances, covariance_type=shape)
+        return kind(model.startprob_, model.transmat_, emission)
+    if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
+        raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
+    raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
+
+
+def to_hmmlearn(model: "HMM") -> Any:
+    """`HMM.to_hmmlearn`."""
+    try:
+        from hmmlearn import hmm
+    except ImportError as error:
+        raise RuntimeError("to_hmmlearn needs hmmlearn: pip install hmmlearn") from error
+    if model.order > 2 or model.end is not None or model.transition.ndim > 2:
+        raise TypeError("hmmlearn has models of order 2 only, with one transition table and without end")
+    emission, size = model.emissions, len(model.states)
+    if isinstance(emission, Categorical):
+        made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="")
+        made.emissionprob_ = plain(emission.probabilities).copy()
+    elif isinstance(emission, Gaussian):
+        made = hmm.GaussianHMM(size, emission.covariance_type, init_params="")
+        made.n_features = emission.size  # which its own fit would find
+        made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
+    else:
+        raise TypeError(f"{type(emission).__name__} has no counterpart in hmmlearn")
+    made.startprob_, made.transmat_ = plain(model.initial).copy(), plain(model.transition).copy()
+    return made

@@ -1,0 +1,281 @@
+"""An HMM that scikit-learn's tools can handle: clone, Pipeline, GridSearchCV, cross_val_score."""
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.hmm.emissions import Gaussian
+from tinyseq.hmm.emissions.covariances import KINDS, shape_of
+from tinyseq.hmm.interop.estimator_inputs import Samples, labels, samples
+from tinyseq.hmm.learning.baum_welch import Fitted, shuffled, warn_of_narrow
+from tinyseq.hmm.learning.counting import Smoothing
+from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.observations import Reading
+
+
+class HMMEstimator:
+    """A hidden Markov model with scikit-learn's interface.
+
+    One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So whole
+    sequences are what cross-validation splits. As users of hmmlearn and scikit-learn are used to, X may also be one
+    table, an array or a data frame (rows, 1) of symbols or (rows, D) of numbers, or a series; with ``lengths`` it holds
+    several sequences, one after the other, and without these it is one long sequence.
+
+    Args:
+        n_components: the number of states, where there are no labels to tell it.
+        emission: ``"categorical"``, or for Gaussian emissions the kind of their covariances, ``"diag"``, ``"full"``,
+            ``"spherical"`` or ``"tied"``.
+        n_features: the number of symbols, where these are ids; by default as many as the largest id asks for.
+        order: n; with labels or without.
+        smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
+        unknown: with labels, the symbol for all those that were not seen.
+        n_iter: without labels, the most steps of Baum-Welch.
+        tol: stop when steps gain no more than this, in nats for all sequences together.
+        restarts: without labels, how many random starts; the better half of them goes on each time.
+        floor: the least variance of Gaussian emissions; None for a millionth of the observations' own.
+        random_state: a seed, or None.
+
+    Attributes:
+        hmm_: the model found.
+        fitted_: the report of Baum-Welch, without labels.
+        n_features_in_: 1 for symbols, D for vectors.
+        feature_names_in_: the names of the columns, if X was a data frame with such names.
+
+    Example:
+        >>> X, y = [["the", "cat"], ["the", "cat", "runs"]], [["DT", "NN"], ["DT", "NN", "VB"]]
+        >>> tagger = HMMEstimator().fit(X, y)
+        >>> tagger.predict([["the", "cat"]]), tagger.score(X, y)
+        ([['DT', 'NN']], 1.0)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        emission: str = "categorical",
+        n_features: int | None = None,
+        order: int = 2,
+        smoothing: Smoothing = None,
+        emission_smoothing: Smoothing = None,
+        unknown: Any = None,
+        n_iter: int = 300,
+        tol: float = 1e-3,
+        restarts: int = 10,
+        floor: float | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_components = n_components
+        self.emission = emission
+        self.n_features = n_features
+        self.order = order
+        self.smoothing = smoothing
+        self.emission_smoothing = emission_smoothing
+        self.unknown = unknown
+        self.n_iter = n_iter
+        self.tol = tol
+        self.restarts = restarts
+        self.floor = floor
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
+        """Learn by counting if there are labels, else by Baum-Welch.
+
+        Args:
+            X: the sequences.
+            y: the states of each sequence, or None.
+            lengths: the lengths of the sequences that lie one after the other in X.
+
+        Raises:
+            ValueError: if there is nothing to learn from, if X, y and lengths do not fit each other, or for what X
+                cannot mean, with what to write instead.
+            TypeError: for what is no sequence, and lengths that are no whole numbers.
+        """
+        x = samples(X, lengths, self._vectors())
+        if not sum(map(len, x.sequences)):
+            raise ValueError("X holds no observations to learn from")
+        self.n_features_in_ = x.features or 1
+        if x.names is not None:
+            self.feature_names_in_ = np.array(x.names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+        if y is None:
+            rng = np.random.default_rng(self.random_state)
+            self.fitted_: Fitted = self._start(x.sequences, rng).fit_em(
+                x.sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
+            )
+            self.hmm_ = self.fitted_.model
+        else:
+            self.hmm_ = self._counted(x.sequences, labels(y, lengths, x))
+        return self
+
+    def _counted(self, sequences: list[Any], paths: list[Any]) -> HMM:
+        """A model from labels."""
+        seen = [[0] * len(x) for x in sequences] if self._vectors() else sequences
+        pairs = [list(zip(x, states, strict=True)) for x, states in zip(seen, paths, strict=True)]
+        smoothing = {} if self._vectors() else {"emission_smoothing": self.emission_smoothing, "unknown": self.unknown}
+        found = HMM.from_labelled(pairs, self.order, self.smoothing, **smoothing)
+        if not self._vectors():
+            return found
+        emission = self._gaussian(len(found.states))
+        rows = emission.read(sequences)
+        ids = np.concatenate([found.states.ids(states, missing=-1) for states in paths])
+        emission = emission.learned(rows.data, (ids[:, None] == np.arange(emission.states)).astype(np.float64))
+        model = HMM(found.initial, found.transition, emission, states=found.states)
+        warn_of_narrow(model, rows)
+        return model
+
+    def _vectors(self) -> bool:
+        """Whether observations are vectors, not symbols."""
+        if self.emission not in ("categorical", *KINDS):
+            raise ValueError(f"emission must be 'categorical' or one of {', '.join(KINDS)}; got {self.emission!r}")
+        return self.emission != "categorical"
+
+    def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
+        """A random model to learn from."""
+        size = self.n_components
+        tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.order)]
+        flat = HMM(tuple(tables[:-1]), tables[-1], **self._flat_emission(sequences))
+        return shuffled(flat, Reading(flat, sequences).rows, rng)
+
+    def _flat_emission(self, sequences: list[Any]) -> dict[str, Any]:
+        """Emissions that are alike in all states, and the names of the symbols."""
+        size = self.n_components
+        if self._vectors():
+            return {"emission": self._gaussian(size)}
+        names = _symbols(sequences)
+        if all(isinstance(name, int | np.integer) and not isinstance(name, bool) for name in names):
+            if min(names, default=0) < 0:
+                raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
+            number = self.n_features or max(names, default=0) + 1
+            return {"emission": np.full((size, number), 1 / number)}
+        return {"emission": np.full((size, len(names)), 1 / len(names)), "symbols": sorted(names, key=str)}
+
+    def _gaussian(self, states: int) -> Gaussian:
+        """Normal distributions that are alike in all states."""
+        size, least = self.n_features_in_, max(1.0, self.floor or 0.0)
+        shape = shape_of(self.emission, states, size)
+        spread = np.broadcast_to(np.eye(size), shape) if self.emission in ("full", "tied") else np.ones(shape)
+        return Gaussian(np.zeros((states, size)), least * spread, self.floor, self.emission)
+
+    def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+        """The best path of each sequence; one array for all if X is one array.
+
+        Args:
+            X, lengths: as for `fit`.
+
+        Raises:
+            sklearn.exceptions.NotFittedError: before `fit`. (An AttributeError where scikit-learn is not installed.)
+        """
+        model, x = self._model(), self._known(X, lengths)
+        return x.joined([decoding.path for decoding in model.viterbi(x.sequences)])
+
+    def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+        """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array.
+
+        Args:
+            X, lengths: as for `fit`.
+        """
+        model, x = self._model(), self._known(X, lengths)
+        return x.joined([posterior.states for posterior in model.posterior(x.sequences)])
+
+    def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
+        """The log-likelihood of all sequences; with labels, the share of states that `predict` finds.
+
+        Args:
+            X, y, lengths: as for `fit`.
+
+        Raises:
+            ValueError: X and y do not fit each other.
+        """
+        model, x = self._model(), self._known(X, lengths)
+        if y is None:
+            return float(model.log_likelihood(x.sequences).sum())
+        pairs = [
+            pair
+            for decoding, states in zip(model.viterbi(x.sequences), labels(y, lengths, x), strict=True)
+            for pair in zip(decoding.path, states, strict=True)
+        ]
+        return float(np.mean([found == wanted for found, wanted in pairs]))
+
+    @property
+    def classes_(self) -> Array:
+        """The names of the states, in the order of the columns of `predict_proba`."""
+        return np.array(list(self._model().states))
+
+    def _known(self, X: Any, lengths: Sequence[int] | None) -> Samples:
+        """Sequences of the same kind as those that were learned from."""
+        x = samples(X, lengths, self._vectors())
+        if x.features not in (0, self.n_features_in_):
+            raise ValueError(
+                f"X has {x.features} features, but HMMEstimator is expecting {self.n_features_in_} features as input"
+            )
+        wanted = list(getattr(self, "feature_names_in_", []))
+        if wanted and x.names is not None and x.names != wanted:
+            raise ValueError(
+                f"The feature names should match those that were passed during fit: {wanted}, got {x.names}"
+            )
+        return x
+
+    def _model(self) -> HMM:
+        if not hasattr(self, "hmm_"):
+            raise _not_fitted("this HMMEstimator is not fitted yet; call fit first")
+        return self.hmm_
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The arguments, by name."""
+        return {name: getattr(self, name) for name in _ARGUMENTS}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change arguments.
+
+        Raises:
+            ValueError: for a name that is none.
+        """
+        for name, value in params.items():
+            if name not in _ARGUMENTS:
+                raise ValueError(f"HMMEstimator has no parameter {name!r}; it has {', '.join(_ARGUMENTS)}")
+            setattr(self, name, value)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """What scikit-learn wants to know about an estimator."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        vectors = self.emission in KINDS  # else a table has one column, of ids or names, which its tools do not expect
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(two_d_array=vectors, string=not vectors),  # NaN only in whole rows
+        )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "hmm_")
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = {k: v for k, v in self.get_params().items() if v != defaults[k].default}
+        return f"HMMEstimator({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
+
+
+def _not_fitted(message: str) -> Exception:
+    """scikit-learn's error where it is installed; it is an AttributeError, too."""
+    try:
+        from sklearn.exceptions import NotFittedError
+    except ImportError:
+        return AttributeError(message)
+    error: Exception = NotFittedError(message)
+    return error
+
+
+_ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)
+
+
+def _symbols(sequences: list[Any]) -> set[Any]:
+    """All symbols that occur."""
+    found: set[Any] = set()
+    for x in sequences:
+        found.update(np.unique(x).tolist() if isinstance(x, np.ndarray) and x.dtype != object else x)
+    return found - {None}

@@ -1,0 +1,1 @@
+"""Learning: by counting, and by Baum-Welch."""

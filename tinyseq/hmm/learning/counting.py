@@ -1,0 +1,255 @@
+"""Learning from labelled sequences: counts, and how to smooth them.
+
+The beginning of a sequence is one more state, before the first: a table for histories of n - 1 states has K + 1 entries
+on each history axis, the last of them for "not begun". So the first states of a sequence are counted like all others,
+and the initial tables of a model are a part of the table of its transitions.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.backend import Array
+from tinyseq.hmm.model.labels import Labels
+
+Smoothing = Callable[[Array], Array] | str | None
+
+
+class Counts(NamedTuple):
+    """How often things happened in labelled sequences.
+
+    Attributes:
+        transition: (K + 1,) * (n - 1) + (K,), how often a state followed a history.
+        emission: (K, V), how often a state made a symbol.
+        stop: (K, 2), how often a sequence went on after a state, and how often it ended there.
+    """
+
+    transition: Array
+    emission: Array
+    stop: Array
+
+
+def labelled_tables(
+    sequences: Iterable[Sequence[tuple[Any, Any]]],
+    order: int,
+    smoothing: Smoothing,
+    emission_smoothing: Smoothing,
+    *,
+    end: bool,
+    states: Sequence[Hashable] | None,
+    symbols: Sequence[Hashable] | None,
+    unknown: Hashable | None,
+) -> dict[str, Any]:
+    """The arguments of a model, estimated from labelled sequences; `HMM.from_labelled` says what is what."""
+    order = whole("order", order, 2)
+    pairs = [[_pair(item, i, t) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
+    tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
+    words = _names(symbols, (word for sequence in pairs for word, _ in sequence), "symbols")
+    if unknown is not None and unknown not in words:
+        words.append(unknown)
+    kinds, vocabulary = Labels(tags, len(tags), "state"), Labels(words, len(words), "symbol")
+    other = None if unknown is None else words.index(unknown)
+    paths, made = [], []
+    for i, sequence in enumerate(pairs):
+        try:
+            paths.append(kinds.ids([tag for _, tag in sequence], missing=-1))
+            made.append(vocabulary.ids([word for word, _ in sequence], len(words), other))
+        except ValueError as error:
+            raise ValueError(f"sequence {i}, {error}") from None
+    counts = count(paths, made, (len(tags), len(words)), order)
+    smooth, smooth_symbols = smoother(smoothing), smoother(emission_smoothing)
+    initial, transition = tables(smooth(counts.transition))
+    stop = None
+    if end:
+        stop = smooth(counts.stop)[:, 1]
+        going_on = (1 - stop)[:, None]
+        initial = (initial[0], *(table * going_on for table in initial[1:]))
+        transition = transition * going_on
+    return {
+        "initial": initial if order > 2 else initial[0],
+        "transition": transition,
+        "emission": smooth_symbols(counts.emission),
+        "end": stop,
+        "states": tags,
+        "symbols": words,
+    }
+
+
+def _pair(item: Any, i: int, t: int) -> tuple[Any, Any]:
+    if isinstance(item, str) or not isinstance(item, Sequence) or len(item) != 2:
+        raise ValueError(f"sequence {i}, position {t}: expected a pair (symbol, state), got {item!r}")
+    return item[0], item[1]
+
+
+def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: str) -> list[Any]:
+    """The names given, or those found, sorted where they can be."""
+    if given is not None:
+        return list(given)
+    names = list(dict.fromkeys(name for name in found if name is not None))
+    if not names:
+        raise ValueError(f"the sequences hold no {kind}")
+    try:
+        return sorted(names)
+    except (TypeError, ValueError):  # NumPy's booleans compare with each element of a tuple
+        return names
+
+
+def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, int], order: int) -> Counts:
+    """Count transitions, emissions and ends.
+
+    Args:
+        states: for each sequence the ids of its states; -1 for an unknown one, with which nothing is counted.
+        symbols: for each sequence the ids of its symbols; V for a missing one.
+        sizes: K and V.
+        order: n.
+    """
+    size, vocabulary = sizes
+    transition = np.zeros((*(size + 1,) * (order - 1), size))
+    emission, stop = np.zeros((size, vocabulary + 1)), np.zeros((size, 2))
+    for path, made in zip(states, symbols, strict=True):
+        if not len(path):
+            continue
+        padded = np.concatenate([np.full(order - 1, size), path])
+        grams = np.lib.stride_tricks.sliding_window_view(padded, order)
+        np.add.at(transition, tuple(grams[(grams >= 0).all(axis=1)].T), 1)
+        known = path >= 0
+        np.add.at(emission, (path[known], made[known]), 1)
+        going_on, last = path[:-1], path[-1:]
+        np.add.at(stop[:, 0], going_on[going_on >= 0], 1)
+        np.add.at(stop[:, 1], last[last >= 0], 1)
+    return Counts(transition, emission[:, :-1], stop)
+
+
+def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
+    """The initial tables and the transition of a model, from one table with the beginning as a state."""
+    order, size = transition.ndim, transition.shape[-1]
+    initial = []
+    for known in range(order - 1):
+        history = (size,) * (order - 1 - known) + (slice(size),) * known
+        initial.append(transition[history])
+    return tuple(initial), transition[(slice(size),) * (order - 1)]
+
+
+def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
+    """The function that a name stands for.
+
+    Raises:
+        ValueError: for an unknown name, with those that there are.
+    """
+    if callable(smoothing):
+        return smoothing
+    known = {None: maximum_likelihood, "witten-bell": witten_bell, "deleted-interpolation": deleted_interpolation}
+    if smoothing not in known:
+        names = ", ".join(repr(name) for name in known)
+        raise ValueError(f"smoothing must be one of {names}, or a function such as AddK(0.1); got {smoothing!r}")
+    return known[smoothing]
+
+
+def maximum_likelihood(counts: Array) -> Array:
+    """Relative frequencies: count(h, w) / count(h). A history that was never seen leads nowhere: its row is zero.
+
+    Args:
+        counts: (..., W), how often each outcome w followed each history h.
+
+    Returns:
+        Probabilities of the same shape.
+
+    Example:
+        >>> maximum_likelihood(np.array([[9.0, 1.0], [0.0, 0.0]]))
+        array([[0.9, 0.1],
+               [0. , 0. ]])
+    """
+    return _ratio(counts, counts.sum(axis=-1, keepdims=True))
+
+
+class AddK:
+    """Add k to every count: (count(h, w) + k) / (count(h) + k W).
+
+    Args:
+        k: a positive number; 1 is Laplace's rule.
+
+    Raises:
+        ValueError: if k is not positive.
+
+    Example:
+        >>> AddK(1)(np.array([[9.0, 1.0], [0.0, 0.0]])).round(3)
+        array([[0.833, 0.167],
+               [0.5  , 0.5  ]])
+    """
+
+    def __init__(self, k: float) -> None:
+        if not k > 0:
+            raise ValueError(f"k must be positive, got {k}")
+        self.k = k
+
+    def __call__(self, counts: Array) -> Array:
+        return maximum_likelihood(counts + self.k)
+
+    def __repr__(self) -> str:
+        return f"AddK({self.k})"
+
+
+def witten_bell(counts: Array) -> Array:
+    """Witten-Bell: a history that was followed by many different outcomes leaves more to its shorter history.
+
+    P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of different
+    outcomes after h, and h' is h without its oldest state; the shortest history of all is uniform. (Witten and Bell
+    1991, method C.)
+
+    Args:
+        counts: (..., W).
+
+    Returns:
+        Probabilities of the same shape; no row is zero.
+
+    Example:
+        >>> witten_bell(np.array([[9.0, 1.0], [0.0, 0.0]])).round(3)
+        array([[0.889, 0.111],
+               [0.833, 0.167]])
+    """
+    lower = witten_bell(counts.sum(axis=0)) if counts.ndim > 1 else np.full(counts.shape, 1 / counts.shape[-1])
+    types = (counts > 0).sum(axis=-1, keepdims=True)
+    seen = counts.sum(axis=-1, keepdims=True)
+    return np.where(seen > 0, _ratio(counts + types * lower, seen + types), lower)
+
+
+def deleted_interpolation(counts: Array) -> Array:
+    """A fixed mixture of the estimates from histories of every length, with weights found by leaving one out.
+
+    Each n-gram votes, with its count, for the history length whose relative frequency is largest when one occurrence of
+    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any order.) A history
+    that was never seen takes the estimate of the next shorter one.
+
+    Args:
+        counts: (..., W).
+
+    Returns:
+        Probabilities of the same shape.
+
+    Example:
+        >>> deleted_interpolation(np.array([[4.0, 0.0], [0.0, 4.0]]))
+        array([[1., 0.],
+               [0., 1.]])
+    """
+    levels = [counts]  # the longest history first
+    while levels[-1].ndim > 1:
+        levels.append(levels[-1].sum(axis=0))
+    left_out = [_ratio(level - 1, level.sum(axis=-1, keepdims=True) - 1) for level in levels]
+    ratios = np.stack([np.broadcast_to(ratio, counts.shape) for ratio in left_out])
+    best = ratios == ratios.max(axis=0)
+    votes = (best / best.sum(axis=0) * counts).sum(axis=tuple(range(1, ratios.ndim)))
+    weights = _ratio(votes, votes.sum())
+    estimate = maximum_likelihood(levels[-1])
+    mixture = weights[-1] * estimate
+    for weight, level in zip(weights[-2::-1], levels[-2::-1], strict=True):
+        seen = level.sum(axis=-1, keepdims=True) > 0
+        estimate = np.where(seen, maximum_likelihood(level), estimate)
+        mixture = mixture + weight * estimate
+    return mixture
+
+
+def _ratio(counts: Array, total: Array) -> Array:
+    """counts / total, 0 where the total is not positive."""
+    return np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.0)

@@ -1,0 +1,1 @@
+"""The model as data: tables, names, and the shapes that models have."""

@@ -1,0 +1,257 @@
+"""The tables of a hidden Markov model, checked, with their names and their logs."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import on_host
+from tinyseq.hmm.emissions import Categorical, Emission, Given
+from tinyseq.hmm.inference.passes.score_tables import Arcs
+from tinyseq.hmm.interop import notebook
+from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.probabilities import Probabilities, plain
+
+Table = Any  # an array, or a tensor through which gradients shall flow
+
+
+class Parameters:
+    """What an `HMM` knows; its docstring says what the arguments are."""
+
+    def __init__(
+        self,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> None:
+        tables, transition, emission, end = _taken(initial, transition, emission, end)
+        if emission is None:
+            emission = Given(transition.shape[-1])
+        elif not isinstance(emission, Emission):
+            _check_rows("emission", emission, None)
+            emission = Categorical(emission, symbols, unknown)
+        elif symbols is not None or unknown is not None:
+            raise ValueError("symbols and unknown belong to a table of emissions, not to an emission model")
+        elif isinstance(emission, Categorical):
+            _check_rows("emission", emission.probabilities, None)
+        self._keep(tables, transition, emission, end, states, in_logs=False)
+        _check_rows(self._name(0), tables[0], None)
+        for i, table in enumerate(tables[1:], 1):
+            _check_rows(self._name(i), table, end)
+        _check_rows("transition", transition, end)
+        if end is not None and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
+            raise ValueError(f"end must hold probabilities, got {plain(end)}")
+
+    @classmethod
+    def from_logs(
+        cls,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> Self:
+        """A model from log scores, which need not be normalised: for learning by gradient descent.
+
+        Args:
+            initial, transition, emission, end: as for the model, as logs; tensors among them receive gradients.
+            states, symbols, unknown: as for the model.
+
+        Returns:
+            The model; its probabilities are the exponentials of the scores.
+
+        Raises:
+            ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> from tinyseq.hmm import HMM
+            >>> logits = ts.tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+            >>> hmm = HMM.from_logs(np.log([0.5, 0.5]), ts.log_softmax(logits), np.log([[0.9, 0.1], [0.2, 0.8]]))
+            >>> hmm.log_likelihood([0, 0, 1]).backward()
+            >>> logits.grad.shape
+            (2, 2)
+        """
+        tables, transition, emission, end = _taken(initial, transition, emission, end)
+        if emission is None:
+            emission = Given(transition.shape[-1])
+        elif not isinstance(emission, Emission):
+            _check_scores("emission", emission)
+            emission = Categorical(emission, symbols, unknown, in_logs=True)
+        elif isinstance(emission, Categorical):
+            _check_scores("emission", emission.logs)
+        model = cls.__new__(cls)
+        model._keep(tables, transition, emission, end, states, in_logs=True)
+        for i, table in enumerate(tables):
+            _check_scores(model._name(i), table)
+        _check_scores("transition", transition)
+        if end is not None:
+            _check_scores("end", end)
+        return model
+
+    def _keep(
+        self,
+        tables: tuple[Table, ...],
+        transition: Table,
+        emission: Emission,
+        end: Table | None,
+        states: Any,
+        in_logs: bool,
+    ) -> None:
+        """Take tables whose shapes fit."""
+        self.order = len(tables) + 1
+        self.emissions = emission
+        self._parts = (
+            [Probabilities(table, in_logs) for table in tables],
+            Probabilities(transition, in_logs),
+            None if end is None else Probabilities(end, in_logs),
+        )
+        size = transition.shape[-1] if transition.ndim else 0
+        if not size:
+            raise ValueError(f"transition must have at least one state, got shape {transition.shape}")
+        self.states = Labels(states, size, "state")
+        for i, table in enumerate(tables):
+            _expect(self._name(i), table, (size,) * (i + 1))
+        varies = transition.ndim == self.order + 1
+        _expect("transition", transition, (*transition.shape[: int(varies)], *(size,) * self.order))
+        if emission.states != size:
+            raise ValueError(f"emission has {emission.states} states (rows), but transition has {size}")
+        if end is not None:
+            _expect("end", end, (size,))
+        parts = (*tables, transition, *(() if end is None else (end,)), *emission.parameters)
+        self.on_tape = any(isinstance(part, Tensor) for part in parts)
+        self.dtype = np.result_type(*(part.dtype for part in parts))
+
+    def replaced(self, initial: tuple[Any, ...], transition: Any, emission: Emission, end: Any) -> Self:
+        """A model with other tables and the same names."""
+        names = self.states if self.states.named else None
+        return type(self)(initial, transition, emission, end=end, states=names)
+
+    def _name(self, i: int) -> str:
+        return f"initial[{i}]" if self.order > 2 else "initial"
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return tuple(part.values for part in self._parts[0])
+
+    @property
+    def initial(self) -> Any:
+        """P(s_1); for order n the tuple of P(s_1), P(s_2 | s_1), ..."""
+        return self._tables if self.order > 2 else self._tables[0]
+
+    @property
+    def transition(self) -> Table:
+        """P(s_t | history)."""
+        return self._parts[1].values
+
+    @property
+    def longest(self) -> int | None:
+        """The most steps that a sequence may have, where the transitions change with time; else None."""
+        transition = self._parts[1].given
+        return transition.shape[0] + self.order - 1 if transition.ndim > self.order else None
+
+    @property
+    def end(self) -> Table | None:
+        """P(stop | last state), or None."""
+        return None if self._parts[2] is None else self._parts[2].values
+
+    @property
+    def _logs(self) -> tuple[tuple[Table, ...], Table, Table | None]:
+        """The logs of the initial tables, the transition and the end."""
+        tables, transition, end = self._parts
+        return tuple(part.logs for part in tables), transition.logs, None if end is None else end.logs
+
+    @property
+    def symbols(self) -> Sequence[Any]:
+        """The names of the symbols, in the order of their ids; empty if observations are no symbols."""
+        return self.emissions.symbols if isinstance(self.emissions, Categorical) else ()
+
+    @property
+    def emission(self) -> Any:
+        """P(symbol | state), (K, V), or the emission model if it has no such table."""
+        return self.emissions.probabilities if isinstance(self.emissions, Categorical) else self.emissions
+
+    def _arcs(self) -> Arcs:
+        """The logs of the tables, for the passes on raw arrays."""
+        initial, transition, end = self._logs
+        return Arcs.of(tuple(map(plain, initial)), plain(transition), None if end is None else plain(end))
+
+    def _repr_html_(self) -> str:
+        return notebook.model(self)
+
+    def __repr__(self) -> str:
+        seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
+        most = "" if self.longest is None else f", at most {self.longest} steps"
+        return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen}{most})"
+
+
+def _taken(
+    initial: Any, transition: Any, emission: Any, end: Any
+) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
+    """Copies of the arguments as tables; tensors stay tensors."""
+    tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
+    if not tables:
+        raise ValueError("initial must hold at least one table, P(s_1); got an empty tuple")
+    if emission is not None and not isinstance(emission, Emission):
+        emission = _table(emission)
+        if emission.ndim != 2:
+            raise ValueError(f"emission must have shape (states, symbols), got {emission.shape}")
+    return tables, _table(transition), emission, None if end is None else _table(end)
+
+
+def _table(value: Any) -> Table:
+    if isinstance(value, Tensor) and value.dtype.kind == "f":
+        return value
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    try:
+        array = np.array(on_host(value))
+    except ValueError as error:
+        raise ValueError(
+            "expected a table, got rows of different lengths; for order n, initial is a tuple of n - 1 tables"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
+
+
+def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
+    if table.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, as transition has {shape[-1]} states; got {table.shape}")
+
+
+def _check_scores(name: str, table: Table) -> None:
+    """Log scores may be anything but NaN and infinity."""
+    wrong = np.argwhere(~(plain(table) < np.inf))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{name}{list(place)} is {plain(table)[place]}; log scores must be finite or -inf")
+
+
+def _check_rows(name: str, table: Table, end: Table | None) -> None:
+    """Each row sums to 1, or to what ``end`` leaves of it, or is all zero: a history that leads nowhere."""
+    values = plain(table)
+    wrong = np.argwhere(~(values >= 0))
+    if len(wrong):
+        place = tuple(wrong[0].tolist())
+        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities lie between 0 and 1")
+    sums = values.sum(axis=-1)
+    tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # which rows that were float32 once keep
+    good = np.abs(sums - 1) <= tolerance
+    if sums.ndim:  # what begins with nothing could be no sequence
+        good |= sums == 0
+    if end is not None:
+        good |= np.abs(sums + plain(end) - 1) <= tolerance
+    if not good.all():
+        place = tuple(np.argwhere(~good)[0].tolist()) if sums.ndim else ()
+        rest = " (or to 1 - end)" if end is not None else ""
+        raise ValueError(f"{name}{list(place) if place else ''} sums to {sums[place]:.6g}; it must sum to 1{rest}")

@@ -1,0 +1,1 @@
+"""Sums over paths as losses: conditional random fields and CTC."""

@@ -1,0 +1,267 @@
+"""Conditional random fields: the best sequence of labels, not a sequence of best labels (Lafferty and others, 2001).
+
+A network gives each label a score at each position; the field adds what it costs that one label follows another. The
+sum over all label sequences is the chain of the HMM package. So the gradient of the sum is the posterior, and that of
+the best sequence's score is the sequence.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.backward import grad
+from tinyseq.autograd.modes import enable_grad, scope, step
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.reduce import sum as total
+from tinyseq.autograd.ops.shape import expand_dims, stack, unbind
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import namespace_of
+from tinyseq.hmm import best_score, chain, log_partition
+from tinyseq.nn import init
+from tinyseq.nn.chains.chunk_rules import Pair
+from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids
+from tinyseq.nn.module import Module
+
+Tables = tuple[Tensor, Tensor, Tensor]
+Floats = NDArray[np.floating[Any]]
+
+
+class CRF(Module):
+    r"""A linear-chain conditional random field over the scores of a network.
+
+    score(y | x) = start[y_1] + sum_t scores[t, y_t] + sum_t transition[y_{t-1}, y_t] + end[y_T], and
+    log P(y | x) = score(y | x) - log sum over all y' of exp score(y' | x).
+
+    Args:
+        num_tags: K labels.
+        forbidden: pairs (from, to) of labels that cannot follow each other, such as `bio_rules` gives.
+        forbidden_start: labels that no sequence begins with.
+        forbidden_end: labels that no sequence ends with.
+        dtype: of the parameters.
+
+    Attributes:
+        start: (K,), the score of beginning with a label.
+        transition: (K, K), the score of going from a label (row) to another (column).
+        end: (K,), the score of ending with a label.
+
+    Raises:
+        ValueError: there is no label.
+        IndexError: a forbidden label lies outside [0, K).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> crf = ts.nn.CRF(2, forbidden=[(0, 1)])
+        >>> scores = ts.tensor([[2.0, 0.0], [0.0, 1.0]])  # label by label, 0 and 1 would be best
+        >>> crf.decode(scores)
+        [0, 0]
+    """
+
+    def __init__(
+        self,
+        num_tags: int,
+        forbidden: Iterable[Pair] = (),
+        forbidden_start: Iterable[int] = (),
+        forbidden_end: Iterable[int] = (),
+        dtype: str = "float32",
+    ) -> None:
+        num_tags = whole("num_tags", num_tags)
+        self.num_tags = num_tags
+        self.start = init.uniform((num_tags,), 0.1, dtype)
+        self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
+        self.end = init.uniform((num_tags,), 0.1, dtype)
+        self._open_start = _open("forbidden_start", (num_tags,), [(tag,) for tag in forbidden_start])
+        self._open_end = _open("forbidden_end", (num_tags,), [(tag,) for tag in forbidden_end])
+        self._open_transition = _open("forbidden", (num_tags, num_tags), forbidden)
+
+    def tables(self) -> Tables:
+        """Start, transition and end with -inf where something is forbidden."""
+        return (
+            _closed(self.start, self._open_start),
+            _closed(self.transition, self._open_transition),
+            _closed(self.end, self._open_end),
+        )
+
+    def log_likelihood(
+        self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None, *, by_step: bool = False
+    ) -> Tensor:
+        """log P(tags | scores); its negative mean is the loss to train with.
+
+        Args:
+            scores: (T, K), or (T, B, K) for a batch.
+            tags: (T,) or (T, B) ids in [0, K); what lies beyond a length is not looked at.
+            lengths: (B,), the length of each sequence of a batch, from 1 to T.
+            by_step: compute step by step, by ops that carry their step: slower, but to be looked at. A drawing has a
+                column for each step, and ``ts.inspect.grad_by_step`` gives for the transitions at each step the pair
+                observed less the pairs expected.
+
+        Returns:
+            A number, or (B,). Scores that are NaN or plus infinity give NaN, so that a training loop can say where
+            they come from.
+
+        Raises:
+            ValueError: tags use what is forbidden, with the sequence, the position and the pair.
+            ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
+        """
+        batch, stops, real = _batch(scores, lengths, self.num_tags)
+        ids = as_ids(tags, "tags")
+        single = ids.ndim == 1
+        ids = ids[:, None] if single else ids
+        if ids.shape != real.shape:
+            raise ValueError(
+                f"tags must have one id for each of {real.shape[:2]} rows (T, B) of scores, got {ids.shape}"
+            )
+        ids = np.where(real, ids, 0)
+        check_ids(ids, self.num_tags, "tags")
+        self._check_allowed(ids, real)
+        start, transition, end = self.tables()
+        by_step = by_step or not _are_numbers(batch, start, transition, end)  # the ops of which pass NaN on
+        observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
+        path = observed(batch, ids, real, (start, transition, end))
+        found: Tensor = path - _possible(over_all_paths(start, transition, batch, end, lengths=stops))
+        return found[0] if single else found
+
+    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Any:
+        """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
+
+        Args:
+            scores, lengths: as for `log_likelihood`.
+
+        Returns:
+            A list of ids, or for a batch a list of such lists, each of its sequence's length.
+
+        Raises:
+            ValueError, TypeError: for shapes, lengths or scores that do not fit, or a sequence for which all tags are
+                forbidden.
+        """
+        batch, stops, _ = _batch(scores, lengths, self.num_tags)
+        path = self._slope(best_score, batch, stops).argmax(axis=-1)  # the gradient of the best score is its path
+        tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
+        return tags[0] if constant(scores).ndim == 2 else tags
+
+    def marginals(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Floats:
+        """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
+
+        Raises:
+            ValueError, TypeError: as for `decode`.
+        """
+        batch, stops, _ = _batch(scores, lengths, self.num_tags)
+        return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
+
+    def _check_allowed(self, ids: Any, real: Any) -> None:
+        """Raise ValueError for the first sequence whose tags (T, B) use what is forbidden: its loss would be inf."""
+        steps, columns = real.sum(axis=0), np.arange(ids.shape[1])
+        # Row t is what stands between positions t - 1 and t; the first row begins, and the row after the last ends.
+        wrong = np.zeros((len(ids) + 1, len(columns)), dtype=bool)
+        wrong[0] = ~self._open_start[ids[0]]
+        wrong[1:-1] = ~self._open_transition[ids[:-1], ids[1:]] & real[1:]
+        wrong[steps, columns] |= ~self._open_end[ids[steps - 1, columns]]
+        if not wrong.any():
+            return
+        sequence = int(wrong.any(axis=0).argmax())
+        position, last = int(wrong[:, sequence].argmax()), int(steps[sequence]) - 1
+        tags = ids[:, sequence].tolist()
+        pair = f"tag {tags[position]} begins it" if not position else f"tag {tags[last]} ends it"
+        if 0 < position <= last:
+            pair = f"tag {tags[position]} follows tag {tags[position - 1]}"
+        raise ValueError(
+            f"tags of sequence {sequence}, position {min(position, last)}: {pair}, which the CRF forbids; correct the "
+            "tags, or the rules (ts.data.convert_tags goes between IOB1, BIO and BIOES)"
+        )
+
+    def _slope(self, over_paths: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
+        """The gradient with respect to the scores of a sum over all paths."""
+        with enable_grad():
+            leaf = batch.detach().requires_grad_()
+            start, transition, end = (table.detach() for table in self.tables())
+            if not _are_numbers(leaf, start, transition, end):
+                for name, part in (("scores", leaf), ("start", start), ("transition", transition), ("end", end)):
+                    for place in np.argwhere(~(part.numpy() < np.inf)).tolist()[:1]:
+                        value = part.numpy()[tuple(place)]
+                        raise ValueError(f"{name} of the CRF is {value} at {tuple(place)}; has the training diverged?")
+            found = _possible(over_paths(start, transition, leaf, end, lengths=stops))
+            slope: Tensor = grad(found.sum(), leaf)
+        return slope.numpy()
+
+
+def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:
+    """Scores (T, B, K) with zeros in the padding, lengths (B,), and which rows (T, B) are real."""
+    scores = as_numbers(scores, constant(0.0), "scores")
+    if scores.ndim not in (2, 3) or scores.shape[-1] != tags or not scores.shape[0]:
+        raise ValueError(f"scores must have shape (T, {tags}) or (T, B, {tags}) with T >= 1, got {scores.shape}")
+    if scores.ndim == 2:
+        if lengths is not None:
+            raise ValueError("lengths go with a batch of scores (T, B, K); cut a single sequence to its length")
+        scores = expand_dims(scores, 1)
+    steps, size = scores.shape[:2]
+    stops = np.full(size, steps) if lengths is None else as_lengths(lengths, size, steps)
+    real = np.arange(steps)[:, None] < stops
+    if not real.all():
+        scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
+    return scores, stops, real
+
+
+def _observed(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
+    """The score of one path (T, B) in each sequence of a batch."""
+    start, transition, end = tables
+    columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
+    emitted = getitem(batch, (np.arange(len(ids))[:, None], columns, ids))
+    moved = getitem(transition, (ids[:-1], ids[1:]))
+    path = total(where(constant_like(batch, real), emitted, 0.0), axis=0)
+    path = path + total(where(constant_like(batch, real[1:]), moved, 0.0), axis=0)
+    found: Tensor = path + getitem(start, ids[0]) + getitem(end, ids[last, columns])
+    return found
+
+
+def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
+    """The same, from what each step adds."""
+    start, transition, end = tables
+    columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
+    parts = []
+    for t, scores in enumerate(unbind(batch)):
+        with scope("path"), step(t):
+            part = getitem(scores, (columns, ids[t]))
+            part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
+            parts.append(part if real[t].all() else where(constant_like(batch, real[t]), part, 0.0))
+    found: Tensor = total(stack(parts), axis=0) + getitem(end, ids[last, columns])
+    return found
+
+
+def _are_numbers(*parts: Tensor) -> bool:
+    """Whether nothing is NaN or plus infinity; minus infinity is a score like any other."""
+    xp = namespace_of(parts[0]._array)
+    # One answer for all parts, as each one that is read makes a GPU wait.
+    return bool(xp.all(xp.stack([xp.all(part._array < math.inf) for part in parts])))
+
+
+def _possible(totals: Tensor) -> Tensor:
+    """The sums over all paths, (B,), if none is -inf."""
+    wrong = np.flatnonzero(totals.numpy() == -np.inf)
+    if len(wrong):
+        raise ValueError(f"sequence {wrong[0]} has no tags that are allowed: every path is forbidden or scores -inf")
+    return totals
+
+
+def _open(name: str, shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
+    """Which entries of a table are allowed."""
+    allowed = np.ones(shape, dtype=bool)
+    for place in forbidden:
+        if not (isinstance(place, tuple | list) and len(place) == len(shape)):
+            raise TypeError(f"{name} must hold pairs (from, to) of tags, got {place!r}")
+        tags = tuple(whole(name, tag, None) for tag in place)
+        if not all(0 <= tag < side for tag, side in zip(tags, shape, strict=True)):
+            raise IndexError(f"{name} holds {tags if len(tags) > 1 else tags[0]}, which lies outside [0, {shape[0]})")
+        allowed[tags] = False
+    return allowed
+
+
+def _closed(table: Tensor, allowed: Any) -> Tensor:
+    """The table with -inf where something is forbidden."""
+    if allowed.all():
+        return table
+    closed: Tensor = where(constant_like(table, allowed), table, -math.inf)
+    return closed

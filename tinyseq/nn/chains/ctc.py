@@ -1,0 +1,215 @@
+"""Connectionist temporal classification: learning to write labels without being told when (Graves and others, 2006).
+
+A network says at each step the probability of each label, or of none, the *blank*. An alignment says one of them at
+each step; it stands for the labels that are left when repeats are merged and then blanks are dropped, so a label that
+comes twice in a row has a blank in between. The probability of the labels is the sum over all their alignments:
+a left-to-right chain through blank, label, blank, label, ..., blank, in which a blank may be left out between two
+labels that differ. In the log semiring the chain gives the loss, in the max semiring the best alignment.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.backward import grad
+from tinyseq.autograd.modes import enable_grad
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.shape import expand_dims
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.backend import namespace_of
+from tinyseq.hmm.inference.left_to_right import left_to_right
+from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
+from tinyseq.nn.chains.ctc_decode import as_stops
+from tinyseq.nn.checks import as_ids, as_numbers, check_ids
+from tinyseq.nn.losses import Reduction, reduced
+from tinyseq.torch_names.settings import explained
+
+Ids = NDArray[np.integer[Any]]
+ROUNDING = 1e-3  # how far above 0 a log probability may come to lie in a short type
+
+
+@explained
+def ctc_loss(
+    log_probs: TensorLike,
+    targets: Any,
+    input_lengths: Any = None,
+    target_lengths: Any = None,
+    blank: int = 0,
+    reduction: Reduction = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
+    r"""-log P(labels), summed over all ways in which the labels can lie in time.
+
+    The gradient is -P(label v at step t | labels), the posterior, and in front of a log_softmax the prediction less
+    that. (PyTorch returns the latter already with respect to ``log_probs``; behind a log_softmax they are the same.)
+
+    Args:
+        log_probs: (T, B, V) log probabilities, such as those of `log_softmax`; or (T, V) for one sequence.
+        targets: the labels' ids, none of them the blank: (B, S), filled up with anything; or those of all sequences in
+            a row; or a list with the labels of each sequence; (S,) for one sequence.
+        input_lengths: (B,), the number of steps of each sequence, from 0 to T; all T if None.
+        target_lengths: (B,), the number of labels of each sequence; all that are there if None.
+        blank: the id that stands for no label.
+        reduction: ``"none"`` for one loss a sequence, ``"sum"``, or ``"mean"`` of each loss divided by its number of
+            labels (by 1 if there is none), as in PyTorch.
+        zero_infinity: count labels for which there is no alignment, because the steps are too few, as 0 and not as
+            infinity. Their gradient is 0 in any case.
+
+    Returns:
+        A number, or with ``reduction="none"`` one loss a sequence.
+
+    Raises:
+        ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinyseq as ts
+        >>> log_probs = np.log([[0.5, 0.5], [0.25, 0.75]])  # the label 1 as (1, 1), (blank, 1) or (1, blank)
+        >>> loss = ts.nn.ctc_loss(log_probs, [1])
+        >>> bool(np.isclose(np.exp(-loss.item()), 0.5 * 0.75 + 0.5 * 0.75 + 0.5 * 0.25))
+        True
+    """
+    batch = _read(log_probs, targets, input_lengths, target_lengths, blank)
+    losses = -batch.sum(LOG).to(batch.dtype)
+    if zero_infinity:
+        losses = where(Tensor(namespace_of(losses._array).isinf(losses._array)), 0.0, losses)
+    if reduction == "mean":
+        losses = losses / constant_like(losses, np.maximum(batch.counts, 1.0))
+    if batch.single:
+        losses = losses[0]
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+
+
+@explained
+def ctc_align(
+    log_probs: TensorLike, targets: Any, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0
+) -> Any:
+    """The most probable alignment of known labels: what is said at each step, a label or the blank.
+
+    It is the gradient of the chain in the max semiring.
+
+    Args:
+        log_probs, targets, input_lengths, target_lengths, blank: as for `ctc_loss`.
+
+    Returns:
+        A list of T ids, or for a batch a list of such lists, each of its sequence's length. `ctc_collapse` turns an
+        alignment into its labels.
+
+    Raises:
+        ValueError, IndexError, TypeError: as for `ctc_loss`, or if labels have no alignment, with the sequence.
+
+    Example:
+        >>> import numpy as np
+        >>> import tinyseq as ts
+        >>> log_probs = np.log([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.4, 0.3]])
+        >>> ts.nn.ctc_align(log_probs, [1, 2])
+        [0, 1, 2]
+    """
+    batch = _read(log_probs, targets, input_lengths, target_lengths, blank)
+    leaf = batch.log_probs.detach().requires_grad_()
+    with enable_grad():
+        best = batch._replace(log_probs=leaf).sum(MAX)
+        wrong = np.flatnonzero(~np.isfinite(best.numpy()))
+        if len(wrong):
+            b = wrong[0]
+            raise ValueError(
+                f"sequence {b} has no alignment: {batch.counts[b]} labels in {batch.stops[b]} steps, with a blank "
+                f"between equal labels, score {best.numpy()[b]}"
+            )
+        passed = grad(best.sum(), leaf) if best.requires_grad else leaf  # without a step there is no path
+    path = np.argmax(passed.numpy(), axis=-1)
+    paths = [column[:stop].tolist() for column, stop in zip(path.T, batch.stops, strict=True)]
+    return paths[0] if batch.single else paths
+
+
+class _Batch(NamedTuple):
+    """What is to be aligned.
+
+    Attributes:
+        log_probs: (T, B, V), in double precision: the logs of long alignments are large numbers.
+        labels: (B, U), filled up with the blank.
+        stops, counts: (B,), the numbers of steps and of labels.
+        blank: the id of the blank.
+        dtype: what ``log_probs`` were given in.
+        single: whether there was no axis for a batch.
+    """
+
+    log_probs: Tensor
+    labels: Ids
+    stops: Ids
+    counts: Ids
+    blank: int
+    dtype: Any
+    single: bool
+
+    def sum(self, semiring: Semiring) -> Tensor:
+        """The sum over all alignments of each sequence, (B,)."""
+        size, most = self.labels.shape
+        states = np.full((size, 2 * most + 1), self.blank)  # blank, label, blank, label, ..., blank
+        states[:, 1::2] = self.labels
+        skips = np.zeros(states.shape, dtype=bool)
+        skips[:, 2:] = states[:, 2:] != states[:, :-2]  # over a blank from one label to another, never over a label
+        behind_the_last = np.arange(states.shape[1]) - 2 * self.counts[:, None]
+        steps = int(self.stops.max(initial=0))
+        place = (np.arange(steps)[:, None, None], np.arange(size)[:, None], states)
+        ends = (behind_the_last == 0) | (behind_the_last == -1)
+        return left_to_right(getitem(self.log_probs, place), skips, ends, self.stops, semiring=semiring)
+
+
+def _read(log_probs: TensorLike, targets: Any, input_lengths: Any, target_lengths: Any, blank: int) -> _Batch:
+    """The arguments of `ctc_loss`, checked, in one form."""
+    log_probs = as_numbers(log_probs, constant(0.0), "log_probs")
+    if log_probs.ndim not in (2, 3) or not log_probs.shape[-1]:
+        raise ValueError(f"log_probs must have shape (T, B, V) or (T, V), V labels and blank, got {log_probs.shape}")
+    single, dtype = log_probs.ndim == 2, log_probs.dtype
+    log_probs = (expand_dims(log_probs, 1) if single else log_probs).to("float64")
+    steps, size, ids = log_probs.shape
+    blank = whole("blank", blank, 0, ids - 1)
+    stops = as_stops("input_lengths", input_lengths, size, steps)
+    inside = log_probs.numpy()[np.arange(steps)[:, None] < stops]
+    if (inside > ROUNDING).any():
+        raise ValueError(
+            f"log_probs must be logs of probabilities, at most 0, got {inside.max():.4g}; "
+            "apply ts.log_softmax(scores, axis=-1) first"
+        )
+    rows = _rows(targets, target_lengths, size)
+    there = [len(row) for row in rows]
+    counts = as_stops(
+        "target_lengths", there if target_lengths is None else target_lengths, size, max(there, default=0)
+    )
+    labels = np.full((size, int(counts.max(initial=0))), blank)
+    for b, (row, count) in enumerate(zip(rows, counts, strict=True)):
+        if count > len(row):
+            raise ValueError(f"target_lengths[{b}] is {count}, but there are {len(row)} targets")
+        check_ids(row[:count], ids, f"targets of sequence {b}")
+        if (row[:count] == blank).any():
+            raise ValueError(f"targets of sequence {b} hold the blank, {blank}; labels are any other of the {ids} ids")
+        labels[b, :count] = row[:count]
+    return _Batch(log_probs, labels, stops, counts, blank, dtype, single)
+
+
+def _rows(targets: Any, counts: Any, size: int) -> list[Ids]:
+    """The labels of each sequence."""
+    if isinstance(targets, list | tuple) and any(np.ndim(row) for row in targets):
+        rows = [as_ids(row, "targets") for row in targets]
+    else:
+        given = as_ids(targets, "targets")
+        rows = list(given) if given.ndim == 2 else [given]
+        if given.ndim == 1 and size != 1 and counts is not None:
+            cuts = np.cumsum(as_ids(counts, "target_lengths").reshape(-1))
+            if len(cuts) and cuts[-1] != len(given):
+                raise ValueError(
+                    f"targets in a row must be as many as target_lengths say, {cuts[-1]}, got {len(given)}"
+                )
+            rows = np.split(given, cuts[:-1])
+        elif given.ndim == 1 and size != 1:
+            raise ValueError("targets of several sequences in a row need target_lengths=, to say where each one ends")
+    if len(rows) != size or any(row.ndim != 1 for row in rows):
+        raise ValueError(
+            f"targets must have shape (B, S) with B = {size}, or be a list with the labels of each sequence, "
+            f"got {len(rows)} rows of shapes {sorted({row.shape for row in rows})}"
+        )
+    return rows

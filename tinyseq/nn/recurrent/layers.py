@@ -1,0 +1,264 @@
+"""Recurrent layers: a cell's step, repeated over time, in layers and directions.
+
+Backpropagation through time is not written here, or anywhere: the loop is recorded step by step, and the tape walks it
+back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
+from tinyseq.backend import namespace_of
+from tinyseq.nn import init
+from tinyseq.nn.checks import as_input, as_lengths, check_flags, initial
+from tinyseq.nn.layers import Dropout
+from tinyseq.nn.module import Module
+from tinyseq.nn.recurrent.registry import GRUKind, Kind, LSTMKind, PlainKind, States
+
+
+class Recurrent(Kind, Module):
+    """What RNN, LSTM and GRU share: the loop over time, layers and directions."""
+
+    weight_ih_l0: Tensor  # the first of the parameters; all have its dtype and library
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: str = "float32",
+    ) -> None:
+        input_size = whole("input_size", input_size)
+        hidden_size = whole("hidden_size", hidden_size)
+        num_layers = whole("num_layers", num_layers)
+        check_flags(bias=bias, batch_first=batch_first, bidirectional=bidirectional)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.bidirectional = bidirectional
+        self.dropout = Dropout(dropout)
+        rows = self.gates * hidden_size
+        for layer in range(num_layers):
+            width = input_size if layer == 0 else hidden_size * len(self._directions)
+            for direction in self._directions:
+                suffix = f"l{layer}{direction}"
+                setattr(self, f"weight_ih_{suffix}", init.fan_in((rows, width), hidden_size, dtype))
+                setattr(self, f"weight_hh_{suffix}", init.fan_in((rows, hidden_size), hidden_size, dtype))
+                if bias:
+                    setattr(self, f"bias_ih_{suffix}", init.fan_in((rows,), hidden_size, dtype))
+                    setattr(self, f"bias_hh_{suffix}", init.fan_in((rows,), hidden_size, dtype))
+
+    @property
+    def _directions(self) -> tuple[str, ...]:
+        return ("", "_reverse") if self.bidirectional else ("",)
+
+    def forward(self, x: TensorLike, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
+        """Run over a batch of sequences.
+
+        Args:
+            x: (T, B, input_size); (B, T, input_size) with ``batch_first``; (T, input_size) for one sequence.
+            state: the initial state h (num_layers * directions, B, H), for an LSTM the pair (h, c); zeros if None.
+            lengths: the true length of each sequence of the batch, from 1 to T, in any order. Outputs beyond a length
+                are 0, the final state is that of the last real step, and the backward direction begins there.
+
+        Returns:
+            The outputs of the last layer, (T, B, directions * H) or as x was laid out; and the final state, shaped as
+            ``state``.
+
+        Raises:
+            ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
+        """
+        x = as_input(x, self.weight_ih_l0, "x")
+        single = x.ndim == 2
+        if x.ndim not in (2, 3) or x.shape[-1] != self.input_size:
+            layout = "(B, T, I)" if self.batch_first else "(T, B, I)"
+            raise ValueError(
+                f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}"
+            )
+        if single:
+            x = expand_dims(x, 1)
+        elif self.batch_first:
+            x = transpose(x, 1, 0, 2)
+        if not x.shape[0]:
+            raise ValueError(f"x must have at least one time step, got shape {x.shape} (T, B, I)")
+        states = self._initial(state, x, single)
+        active = _active(lengths, x)
+        if active is not None:
+            x = where(active.outputs, x, 0.0)  # what is not finite in the padding would spoil the gradients
+        finals: list[States] = []
+        for layer in range(self.num_layers):
+            if layer:
+                x = self.dropout(x)
+            outputs = []
+            for direction in self._directions:
+                output, final = self._run(x, states[len(finals)], f"l{layer}{direction}", active)
+                outputs.append(output)
+                finals.append(final)
+            x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)
+        carried = tuple(transpose(stack([final[i] for final in finals]), 0, 2, 1) for i in range(self.states))
+        if single:
+            x, carried = x[:, 0], tuple(part[:, 0] for part in carried)
+        elif self.batch_first:
+            x = transpose(x, 1, 0, 2)
+        return x, carried[0] if self.states == 1 else carried
+
+    def _initial(self, state: Any, x: Tensor, single: bool) -> list[States]:
+        """The initial states of each layer and direction, as columns."""
+        count, batch = self.num_layers * len(self._directions), x.shape[1]
+        dtype = self.weight_ih_l0.dtype
+        if state is None:
+            weight = self.weight_ih_l0._array
+            zeros = Tensor(namespace_of(weight).zeros((self.hidden_size, batch), dtype=weight.dtype))
+            return [(zeros,) * self.states] * count
+        parts = initial(state, self.weight_ih_l0, self.states)
+        wanted, axes = ((count, self.hidden_size), "H") if single else ((count, batch, self.hidden_size), "B, H")
+        for name, part in zip("hc", parts, strict=False):
+            if part.shape != wanted:
+                raise ValueError(
+                    f"state {name} must have shape {wanted} (layers * directions, {axes}), got {part.shape}"
+                )
+        if single:
+            parts = tuple(expand_dims(part, 1) for part in parts)
+        columns = [transpose(part if part.dtype == dtype else part.to(dtype), 0, 2, 1) for part in parts]
+        return list(zip(*(unbind(part) for part in columns), strict=True))
+
+    def _run(self, x: Tensor, states: States, suffix: str, active: "Active | None") -> tuple[Tensor, States]:
+        """One layer in one direction: (T, B, I) to (T, B, H), and the final states."""
+        backward = suffix.endswith("_reverse")
+        weight_ih, weight_hh = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
+        bias_hh = expand_dims(getattr(self, f"bias_hh_{suffix}"), 1) if self.bias else None
+        with scope(suffix):
+            z = weight_ih @ transpose(x, 0, 2, 1)
+            if bias_hh is not None:
+                z = z + self.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)
+            steps = range(x.shape[0])
+            zs, hs = unbind(z), {}
+            for t in reversed(steps) if backward else steps:
+                with step(t):
+                    after = self.step(zs[t], states, weight_hh, bias_hh)
+                    if type(after) is not tuple or len(after) != self.states:
+                        # A lone tensor would be taken for its rows, and a state too many would be lost without a word.
+                        raise TypeError(
+                            f"{type(self).__name__}.step must return a tuple of states = {self.states} tensors, such "
+                            f"as (h,) or (h, c), got {type(after).__name__}"
+                            + (f" of {len(after)}" if isinstance(after, tuple) else "")
+                        )
+                    if active is not None and not active.all_at[t]:
+                        # A sequence that is over keeps its state, and one whose end lies ahead has not begun.
+                        after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))
+                    states = after
+                hs[t] = states[0]
+            output = transpose(stack([hs[t] for t in steps]), 0, 2, 1)
+            if active is not None:
+                output = where(active.outputs, output, 0.0)
+        return output, states
+
+
+class Active:
+    """Which sequences of a ragged batch have a real symbol at each step.
+
+    Attributes:
+        at: for each step, a mask (B,).
+        outputs: all masks, with an axis for features, (T, B, 1).
+        all_at: for each step, whether all have.
+    """
+
+    def __init__(self, lengths: np.ndarray[Any, np.dtype[Any]], x: Tensor) -> None:
+        mask: Any = np.arange(x.shape[0])[:, None] < lengths
+        self.outputs = constant_like(x, mask[:, :, None])
+        self.at = unbind(self.outputs[:, :, 0])
+        # of arrays that record, only the values of this batch are known, so that no step may be left out for them
+        known = isinstance(mask, np.ndarray)
+        self.all_at = [known and bool(row.all()) for row in mask]
+
+
+def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
+    """None where every sequence has a real symbol at each step."""
+    if lengths is None:
+        return None
+    steps, batch, _ = x.shape
+    given = as_lengths(lengths, batch, steps)
+    return None if (given == steps).all() else Active(given, x)
+
+
+class RNN(PlainKind, Recurrent):
+    """The plain recurrent network, h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
+
+    Parameters are named and laid out as PyTorch's: ``weight_ih_l0`` (H, I), ``weight_hh_l0`` (H, H), ``bias_ih_l0``,
+    ``bias_hh_l0`` (H,), then ``_l1`` and ``_l0_reverse`` and so on.
+
+    Args:
+        input_size, hidden_size: lengths I and H of x_t and h_t.
+        num_layers: layers on top of one another.
+        bias: whether there are biases.
+        batch_first: x is (B, T, I), and not (T, B, I).
+        dropout: probability of dropping between layers, while training.
+        bidirectional: a second network reads backward; outputs are joined.
+        dtype: of the parameters.
+        nonlinearity: ``"tanh"`` or ``"relu"``.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
+    Source: Elman (1990).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, h = ts.nn.RNN(3, 5)(ts.zeros(7, 2, 3))
+        >>> output.shape, h.shape
+        ((7, 2, 5), (1, 2, 5))
+    """
+
+
+class LSTM(LSTMKind, Recurrent):
+    """Long short-term memory; see `cells.lstm_step` for the formula.
+
+    ``weight_ih_l0`` is (4H, I) and ``weight_hh_l0`` (4H, H), in the order of gates i, f, g, o.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
+    Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers and others (2000).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, (h, c) = ts.nn.LSTM(3, 5, num_layers=2)(ts.zeros(7, 2, 3))
+        >>> output.shape, h.shape, c.shape
+        ((7, 2, 5), (2, 2, 5), (2, 2, 5))
+    """
+
+
+class GRU(GRUKind, Recurrent):
+    """Gated recurrent unit; see `cells.gru_step` and `cells.gru_step_before` for the formulas.
+
+    ``weight_ih_l0`` is (3H, I) and ``weight_hh_l0`` (3H, H), in the order of gates r, z, n.
+
+    Args:
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
+        reset: where the reset gate acts: ``"after"`` the product with W_hn as in PyTorch, or ``"before"`` it as in the
+            lectures and in Cho and others (2014). The update gate's roles differ as well: see the two formulas.
+
+    Raises:
+        ValueError, TypeError: a setting is out of range, or of another kind.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, h = ts.nn.GRU(3, 5, reset="before")(ts.zeros(7, 2, 3))
+        >>> output.shape
+        (7, 2, 5)
+    """

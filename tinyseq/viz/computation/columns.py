@@ -1,0 +1,191 @@
+"""Which column of a drawing each part of a computation belongs to.
+
+A column is a time step of a *phase*. Loops that run beside one another share their columns: the layers of a stack, the
+two directions of a bidirectional network. A loop that needs the end of another one first, as a decoder needs its
+encoder's last state, belongs to a later phase, whose columns come after.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple
+
+from tinyseq.viz.computation.record import Vertex
+from tinyseq.viz.computation.timewise import tracks
+
+
+class Column(NamedTuple):
+    """A column of a drawing; sorting them puts them in order.
+
+    Attributes:
+        phase: which phase it belongs to.
+        step: its time step.
+        kind: a time step, or a gap for those left out (from ``step`` on), or what stands beside the steps: initial
+            states, and ops between two phases.
+    """
+
+    phase: int
+    step: int
+    kind: Literal["step", "gap", "start", "between"] = "step"
+
+
+class Loop(NamedTuple):
+    """A run of time steps in which each hands its state to the next.
+
+    Attributes:
+        phase: which of the phases it belongs to, from 0.
+        level: how many loops of its phase it stands upon, layer by layer.
+        backward: whether it runs from the last step to the first.
+    """
+
+    phase: int
+    level: int
+    backward: bool
+
+
+class Plan:
+    """Where every vertex of a computation belongs.
+
+    Args:
+        vertices: the computation, parents first.
+
+    Attributes:
+        tracks: the vertices outside of the loops that act on every step alike.
+        loop_of: the index of the loop of each vertex that has a time step.
+        loops: the loops, in the order of their creation.
+        phase_of: the phase of each vertex that belongs into columns.
+        steps: the time steps of each phase.
+    """
+
+    def __init__(self, vertices: tuple[Vertex, ...]) -> None:
+        self.vertices = vertices
+        self.tracks = tracks(vertices)
+        self.loop_of, directions = _loops(vertices)
+        beside, before = self._relations()
+        self.loops = _arranged(self.loop_of, directions, beside, before)
+        self.phase_of = self._phases(beside, before)
+        self.steps = self._steps()
+
+    def steps_of(self, vertex: int) -> tuple[int | None, ...]:
+        """The steps in which a vertex is drawn; None stands for a place outside of the columns."""
+        track = self.tracks.get(vertex)
+        return track.steps if track else (self.vertices[vertex].step,)
+
+    def _relations(self) -> tuple[list[set[int]], list[set[int]]]:
+        """For each vertex the loops it depends on: at its own step alone, and at other steps."""
+        beside: list[set[int]] = []
+        before: list[set[int]] = []
+        for vertex in self.vertices:
+            same: set[int] = set()
+            other: set[int] = set()
+            for parent in vertex.parents:
+                if parent is None:
+                    continue
+                source = self.vertices[parent[0]]
+                if source.step is not None:
+                    aligned = vertex.step == source.step or vertex.id in self.tracks
+                    (same if aligned else other).add(self.loop_of[source.id])
+                else:
+                    (same if source.id in self.tracks else other).update(beside[source.id])
+                    other |= before[source.id]
+            own = {self.loop_of[vertex.id]} if vertex.step is not None else set()
+            beside.append(same - own)
+            before.append(other - own)
+        return beside, before
+
+    def _phases(self, beside: list[set[int]], before: list[set[int]]) -> dict[int, int]:
+        phases = {labelled: self.loops[loop].phase for labelled, loop in self.loop_of.items()}
+        for tracked in self.tracks:
+            needed = beside[tracked] | before[tracked]
+            if needed:
+                phases[tracked] = max(self.loops[loop].phase for loop in needed)
+        early = self.tracks.keys() - phases.keys()
+        for vertex in reversed(self.vertices):  # what comes before all loops belongs to the first that needs it
+            for parent in vertex.parents if vertex.id in phases else ():
+                if parent and parent[0] in early:
+                    phases[parent[0]] = min(phases.get(parent[0], phases[vertex.id]), phases[vertex.id])
+        return phases
+
+    def _steps(self) -> list[list[int]]:
+        steps: dict[int, set[int]] = {}
+        for vertex, phase in self.phase_of.items():
+            steps.setdefault(phase, set()).update(step for step in self.steps_of(vertex) if step is not None)
+        return [sorted(steps[phase]) for phase in sorted(steps)]
+
+    def columns(self, wanted: Iterable[int] | None, at_most: int) -> list[Column]:
+        """The columns to draw, in order.
+
+        Args:
+            wanted: the steps to draw; negative ones count from the end of each phase. None for all of them, or the
+                first three and the last of each phase if there are more than `at_most` columns in all.
+            at_most: how many columns are drawn without asking.
+        """
+        shorten = wanted is None and sum(map(len, self.steps)) > at_most
+        columns: list[Column] = []
+        for phase, steps in enumerate(self.steps):
+            if wanted is not None:
+                shown = {steps[i] for i in wanted if -len(steps) <= i < 0} | (set(steps) & set(wanted))
+            else:
+                shown = {*steps[:3], steps[-1]} if shorten else set(steps)
+            gap = False
+            for step in steps:
+                if step in shown:
+                    columns.append(Column(phase, step))
+                elif not gap:
+                    columns.append(Column(phase, step, "gap"))
+                gap = step not in shown
+        return columns
+
+    def middle_columns(self) -> list[Column]:
+        """One column for each phase: a step that has others before and after it, if there is one."""
+        return [Column(phase, steps[len(steps) // 2]) for phase, steps in enumerate(self.steps)]
+
+
+def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
+    """The loop of each vertex that has a step, and each loop's direction: 1, -1, or 0 where only one step is known.
+
+    A vertex belongs to the loop of a parent of the same step, or of the step before it in that loop's direction.
+    """
+    root: dict[int, int] = {}
+    direction: dict[int, int] = {}
+
+    def find(vertex: int) -> int:
+        while root[vertex] != vertex:
+            root[vertex] = root[root[vertex]]
+            vertex = root[vertex]
+        return vertex
+
+    for vertex in vertices:
+        if vertex.step is None:
+            continue
+        own = vertex.id
+        root[own], direction[own] = own, 0
+        for parent in vertex.parents:
+            if parent is None:
+                continue
+            before = vertices[parent[0]].step
+            if before is None or abs(vertex.step - before) > 1:
+                continue
+            stride = vertex.step - before
+            mine, other = find(own), find(parent[0])
+            if len({d for d in (stride, direction[mine], direction[other]) if d}) <= 1:
+                direction[min(mine, other)] = stride or direction[mine] or direction[other]
+                root[max(mine, other)] = min(mine, other)
+    order = {first: i for i, first in enumerate(sorted({find(vertex) for vertex in root}))}
+    return {vertex: order[find(vertex)] for vertex in root}, [direction[first] for first in order]
+
+
+def _arranged(
+    loop_of: Mapping[int, int], directions: list[int], beside: list[set[int]], before: list[set[int]]
+) -> list[Loop]:
+    """The phase and the level of each loop: later than what it comes after, above what it stands beside and upon."""
+    under: list[set[int]] = [set() for _ in directions]
+    after: list[set[int]] = [set() for _ in directions]
+    for vertex, loop in loop_of.items():
+        under[loop] |= beside[vertex]
+        after[loop] |= before[vertex]
+    loops: list[Loop] = []
+    for i, direction in enumerate(directions):  # a loop can only need those that were begun before it
+        earlier = [loops[j].phase + (j in after[i]) for j in under[i] | after[i] if j < i]
+        phase = max(earlier, default=0)
+        level = max((loops[j].level + 1 for j in under[i] if j < i and loops[j].phase == phase), default=0)
+        loops.append(Loop(phase, level, direction < 0))
+    return loops

@@ -1,0 +1,160 @@
+"""Drawings of a computation: unrolled by time step, folded, or flat."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Literal, get_args
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.viz.computation.boxes import Sheet
+from tinyseq.viz.computation.flat import draw_flat
+from tinyseq.viz.computation.modules import closed, scope_of
+from tinyseq.viz.computation.record import Record, record
+from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.computation.unrolled import Painter, frame_name
+from tinyseq.viz.page.flat_story import flat_story
+from tinyseq.viz.page.playback import Playback
+from tinyseq.viz.page.story import Story, details, packed_values
+from tinyseq.viz.rendering.drawing import Drawing, Told
+
+View = Literal["unrolled", "folded", "flat"]
+MOST_COLUMNS = 8  # drawn without being asked for
+NO_STEPS = "drawn flat, as no op has a time step: write  with ts.step(t):  around the body of your loop"
+MOST_LEVELS = 5  # of modules that a page can open and close
+
+
+def graph(
+    loss: Tensor,
+    view: View = "unrolled",
+    steps: int | Iterable[int] | None = None,
+    depth: int | None = None,
+    gradients: bool = False,
+    values: bool = False,
+    *,
+    title: str = "",
+    legend: bool = True,
+    inputs: Sequence[object] = (),
+    names: Mapping[str, Tensor] | None = None,
+) -> Drawing:
+    """Draw how a tensor was computed.
+
+    Args:
+        loss: what was computed; with ``gradients`` a single number. Draw it before `backward`, or call that with
+            ``retain_graph=True``. No ``.grad`` is touched. The drawing keeps the graph, from which its page is made.
+        view: ``"unrolled"``: one column for each time step, every parameter drawn once. ``"folded"``: the loop's body
+            once, with what it hands to the next step. ``"flat"``: every op as the tape has it.
+        steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last). By
+            default all of up to 8, else 0, 1, 2, ..., T - 1.
+        depth: draw modules as boxes, opened to this depth; deeper ones are closed. By default every op is shown.
+        gradients: colour every box by the norm of the gradient of the loss with respect to its value.
+        values: write the first elements of values on the boxes, where the tape has kept them.
+        title: a heading above the picture.
+        legend: whether to say below the picture what its boxes and colours mean.
+        inputs: what is read at each time step, such as the letters of a word, to stand in place of x₀, x₁, ...
+        names: what to call parameters and other leaves, such as ``{"W": w, "U": u}``. By default their names in their
+            module.
+
+    Raises:
+        ValueError: the tensor has no graph, or what is asked for is too large to draw; the message says what to do.
+        RuntimeError: gradients are asked for, but the graph has been freed by an earlier `backward`.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> rnn = ts.nn.RNN(3, 5)
+        >>> output, h = rnn(ts.ones(4, 1, 3))
+        >>> drawing = graph(output.sum())
+        >>> drawing
+        Drawing('4 time steps, unrolled')
+        >>> sum("subgraph cluster_" in line for line in drawing.dot.splitlines())
+        4
+    """
+    if view not in get_args(View):
+        raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
+    computation = record(loss, gradients, names)
+    if view == "flat":
+        return _flat(loss, computation, gradients, values, title, names)
+    wanted, depth = _wanted(steps), None if depth is None else whole("depth", depth, 0)
+
+    def content(found: Record) -> Sheet:
+        whole = sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
+        return whole if depth is None else closed(whole, depth)
+
+    paint = partial(Painter, values=values, title=title, legend=legend, inputs=inputs)
+
+    def tell() -> Told:
+        return _told(_with_gradients(loss, names), content, paint, gradients, depth)
+
+    chosen = content(computation)
+    if not any(box.column for box in chosen.boxes):
+        return _flat(loss, computation, gradients, values, title, names, NO_STEPS)
+    drawing = paint(chosen, gradients, depth=depth or 0).drawing()
+    return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
+
+
+def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
+    """The time steps to draw; None for the usual ones."""
+    if steps is None:
+        return None
+    if isinstance(steps, Iterable) and not isinstance(steps, str):
+        return [whole("steps", step, None) for step in steps]
+    return [*range(whole("steps", steps) - 1), -1]
+
+
+def _flat(
+    loss: Tensor,
+    computation: Record,
+    gradients: bool,
+    values: bool,
+    title: str,
+    names: Mapping[str, Tensor] | None,
+    note: str = "",
+) -> Drawing:
+    drawing = draw_flat(computation, gradients, values, note)
+
+    def tell() -> Told:
+        return drawing, flat_story(*_with_gradients(loss, names)).plain()
+
+    return Drawing(drawing.dot, title or drawing.title, tell, drawing.svg)
+
+
+def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:
+    """A tensor's computation, and where a backward walk starts: nowhere if the graph is freed, or not of one number."""
+    try:
+        return (record(loss, True, names), loss) if loss.size == 1 else (record(loss, names=names), None)
+    except RuntimeError:
+        return record(loss, names=names), None
+
+
+def _told(
+    computation: tuple[Record, Tensor | None],
+    content: Callable[[Record], Sheet],
+    paint: Callable[..., Painter],
+    gradients: bool,
+    depth: int | None,
+) -> Told:
+    """The picture of a page, in which modules can be told apart, and its story; a freed graph plays forward only."""
+    found, start = computation
+    gradients = gradients and start is not None
+    shown = content(found)
+    levels = max(len(scope_of(shown, box)) for box in shown.boxes)
+    painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS) if depth is None else depth)
+    picture = painter.drawing()
+    playback = Playback(shown, painter.wording, start)
+    story = Story(
+        details(shown, painter.wording),
+        columns={box.name: frame_name(box.column) for box in shown.boxes if box.column and box.column.kind == "step"},
+        modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
+        frames={
+            name: {"column": frame_name(frame.column), "module": list(frame.scope)}
+            for name, frame in painter.frames.items()
+        },
+        lines=painter.canvas.lines,
+        corners=[
+            [round(place, 1) for x, y in painter.layout.corners[arrow] for place in (x, -y)] for arrow in shown.arrows
+        ],
+        climbs=[i for i, arrow in enumerate(shown.arrows) if arrow in painter.layout.climbs],
+        values=packed_values(shown, painter.wording),
+        parameters=playback.ledger.parameters() if start is not None else {},
+        acts=playback.acts(),
+    )
+    return picture, story.plain()

@@ -1,0 +1,374 @@
+"""What is written on the boxes and arrows of an unrolled drawing."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.record import Shape, Vertex
+from tinyseq.viz.computation.values import Values
+from tinyseq.viz.layout.rows import Slot
+from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript, superscript
+
+SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
+NAMES = {
+    "sigmoid": "σ",
+    "softmax_cross_entropy": "cross entropy",
+    "concatenate": "concat",
+    "logsumexp": "log Σ exp",
+    "negative": "−",
+    "getitem": "pick",
+}
+NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
+MOST_STATES = 4  # named on a closed module
+# The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
+GATES = {4: "ifgo", 3: "rzn"}
+LAYER = re.compile(r"l\d+(_reverse)?")  # what a layer calls its parts
+
+
+class Wording:
+    """The words for a sheet.
+
+    Args:
+        sheet: the drawing's content.
+        values: also write values, as far as the tape has kept them.
+        inputs: what is read at each time step.
+    """
+
+    def __init__(self, sheet: Sheet, values: bool = False, inputs: Sequence[object] = ()) -> None:
+        self.sheet = sheet
+        self.record = sheet.record
+        self.vertices = sheet.record.vertices
+        self.with_values = values
+        self.words = [clean(word, limit=16) or "␣" for word in inputs]
+        self.values = Values(sheet)
+        dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
+        self.phases = self._phase_names()
+        self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
+        for arrow in sheet.arrows:
+            self.into[arrow.head].append(arrow)
+        self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
+        self.inputs = self._input_names()
+        self.gates = self._gates()
+
+    def _input_names(self) -> dict[Slot, str]:
+        """x for the input of most columns, x′ for the next, and so on."""
+        columns: dict[Slot, int] = {}
+        for box in self.sheet.boxes:
+            if box.kind == "input":
+                columns[box.slot] = columns.get(box.slot, 0) + 1
+        return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+
+    def _gates(self) -> dict[Box, str]:
+        """The gate that a box computes: the one whose part of the sums alone comes to it, through signs or at once."""
+        gates: dict[Box, str] = {}
+        for box in self.sheet.boxes:  # as they are computed
+            if box.kind == "op" and not box.module and not self.is_sign(box):
+                letters = {letter for letter in self._letters(box) if letter}
+                if len(letters) == 1 and len(self.into[box]) == 1:
+                    gates[box] = letters.pop()
+        return gates
+
+    def _letters(self, box: Box) -> set[str]:
+        """The gates whose parts come to a box."""
+        found: set[str] = set()
+        for arrow in self.into[box]:
+            if arrow.part:
+                found |= {self.gate(arrow)}
+            elif arrow.tail.kind == "op" and arrow.tail.column == box.column and self.is_sign(arrow.tail):
+                found |= self._letters(arrow.tail)
+        return found
+
+    # -- boxes ---------------------------------------------------------------------------------------------------------
+
+    def lines(self, box: Box) -> list[Text]:
+        """The label of a box."""
+        if box.kind == "elided":
+            return [Text("⋯", 14)]
+        if box.kind == "parameter":
+            return self._parameter(box)
+        if box.kind in {"input", "initial"}:
+            lines = [Text(self.symbol(box), bold=True, formula=True)]
+            word = self._word(box)
+            if word and box.kind == "input" and self.inputs[box.slot] == "x":
+                lines = [Text(word, bold=True), small(self.symbol(box))]
+            shape = shape_text(self.values.shape(box)) if box.kind == "input" else ""
+            value = value_text(self.values.value(box)) if self.with_values and box.kind == "input" else ""
+            return [*lines, *(small(text) for text in (shape, value) if text)]
+        formula = box.module[-1] if box.module else self.formula(box)
+        name = self.symbol(box) if box.kind == "state" else self.gates.get(box)
+        if name:
+            formula = f"{formula} → {name}"
+        lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
+        if box.kind == "result":
+            value = self.values.value(box)
+            single = value is not None and value.size == 1
+            lines.append(
+                Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
+            )
+        elif self.with_values:
+            lines += [small(text) for text in (value_text(self.values.value(box)),) if text]
+        return lines
+
+    def _parameter(self, box: Box) -> list[Text]:
+        leaves = [self.vertices[leaf] for leaf in box.vertices]
+        lines = [Text(", ".join(self.names[leaf.id] for leaf in leaves), bold=True, formula=True)]
+        types = ["" if self.dtype else f" {leaf.dtype}" for leaf in leaves]
+        lines += [
+            small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}{dtype}")
+            for leaf, dtype in zip(leaves, types, strict=True)
+        ]
+        return [*lines, small(f"×{box.uses} use{'s' if box.uses > 1 else ''}")]
+
+    def symbol(self, box: Box, delay: int = 0) -> str:
+        """What a state or an input is called, with its time step; in a folded loop, as seen so many steps later."""
+        alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
+        if box.kind == "input" and alone and self._is_zero(box):
+            return "0"  # of a single step nobody can tell whether this is its input or the state it begins with
+        letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
+        if not box.column:
+            return ", ".join(letters)
+        step = subscript(box.column.step)
+        if self.sheet.folded:
+            step = "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
+        names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
+        if box.kind != "initial":
+            return names
+        return names + (" = 0" if self._is_zero(box) else "")
+
+    def _word(self, box: Box) -> str:
+        """What is read at a box's time step, as the user has named it."""
+        step = box.column.step if box.column and box.column.kind == "step" and not self.sheet.folded else -1
+        return self.words[step] if 0 <= step < len(self.words) else ""
+
+    def _is_zero(self, box: Box) -> bool:
+        known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
+        return bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
+
+    def title(self, column: Column) -> str:
+        """The heading of a column; several phases are told apart by the modules that they run in."""
+        if self.sheet.folded:
+            steps = self.sheet.plan.steps[column.phase]
+            return f"{self.phases[column.phase]}t = {steps[0]}, …, {steps[-1]}"
+        return f"{self.phases[column.phase]}t = {column.step}"
+
+    def _phase_names(self) -> list[str]:
+        plan = self.sheet.plan
+        scopes = [
+            [self.vertices[vertex].scope for vertex, loop in plan.loop_of.items() if plan.loops[loop].phase == phase]
+            for phase in range(len(plan.steps))
+        ]
+        own = [tuple(part for part in _shared(scope) if not LAYER.fullmatch(part)) for scope in scopes]
+        own = [scope[len(_shared(own)) :] for scope in own]
+        same = len(_shared([scope[::-1] for scope in own]))
+        names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
+        return [f"{clean(name, limit=20)}, " if name and len(own) > 1 else "" for name in names]
+
+    def tooltip(self, box: Box) -> str:
+        """All that is known of a box, for whoever points at it."""
+        if box.kind == "parameter":
+            return "; ".join(
+                f"{leaf_name(self.vertices[v])} {self.vertices[v].shape} {self.vertices[v].dtype}" for v in box.vertices
+            )
+        if not box.vertices:
+            return self.symbol(box)
+        last = self.vertices[box.vertices[-1]]
+        ops = " + ".join(self.vertices[vertex].op or "leaf" for vertex in box.vertices)
+        place = ".".join(last.scope) + (f", step {box.column.step}" if box.column else "")
+        return f"{ops}: {self.values.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
+
+    def is_sign(self, box: Box) -> bool:
+        """Whether a box is a mere sign between two values, which is drawn as a circle."""
+        plain = (
+            box.kind == "op"
+            and not box.module
+            and len(box.vertices) == 1
+            and self.vertices[box.vertices[-1]].op in SIGNS
+        )
+        return plain and [arrow.kind != "weight" for arrow in self.into[box]] == [True, True]
+
+    def formula(self, box: Box) -> str:
+        """What a box computes, in the letters of the lectures."""
+        ops = [self.vertices[vertex] for vertex in box.vertices]
+        join = self._join(box)
+        if join:
+            return self._joined(box, join)
+        if not ops:
+            return ""
+        first, last = ops[0], ops[-1]
+        weights = [", ".join(map(self._short, argument.weights)) for argument in box.arguments if argument.weights]
+        data = [argument for argument in box.arguments if not argument.weights]
+        if first.op == "matmul" and weights:
+            return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
+        if first.op == "getitem" and weights:
+            step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
+            letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
+            if self._word(box):
+                return f"{weights[0]}[{self._word(box)}]"
+            return f"{weights[0]}[{letter}{step}]"
+        if last.op == "add" and len(ops) > 1:
+            return "sum"
+        if first.op == "sum" and len(ops) > 1:
+            return self._mean(first, last)
+        if last.op in SIGNS:
+            return self._sign(last, box)
+        return NAMES.get(last.op) or last.op.replace("_", " ")
+
+    def _join(self, box: Box) -> Vertex | None:
+        """The op with which a box, or one that does its work at another step, joins values to one."""
+        alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), box)
+        last = self.vertices[alike.vertices[-1]] if alike.vertices else None
+        return last if last and last.family == "concatenate" else None
+
+    def _joined(self, box: Box, join: Vertex) -> str:
+        """What is joined, one above the other or side by side: [h; x] or [h, x]."""
+        names = []
+        for argument in box.arguments:
+            sources = {(end.vertex, end.output) for end in argument.ends}
+            found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
+            known = bool(found) and found[0].tail.kind in NAMED
+            names.append(self.symbol(found[0].tail, found[0].delay).removesuffix(" = 0") if known else "·")
+        return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
+
+    def _short(self, leaf: int) -> str:
+        return self.names[leaf]
+
+    def _operand(self, box: Box, data: Iterable[Argument]) -> str:
+        """The name of what a weight is applied to."""
+        arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
+        if len(arrows) != 1:
+            return "·"
+        tail = arrows[0].tail
+        letters = self.sheet.states.get(tail.slot, ())
+        if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
+            return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
+        join = self._join(tail)
+        if join:
+            return self._joined(tail, join)
+        named = tail.kind in NAMED and len(letters) <= 1
+        return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
+
+    def _mean(self, summed: Vertex, scaled: Vertex) -> str:
+        """A sum that is divided: a mean only if it is divided by the right count."""
+        source = summed.parents[0]
+        factor = self.record.constants.get((scaled.id, scaled.parents.index(None)))
+        if source is None or factor is None:
+            return "sum, scaled"
+        count = math.prod(self.vertices[source[0]].shapes[source[1]]) / max(math.prod(summed.shape), 1)
+        value = float(factor) if scaled.op == "multiply" else 1 / float(factor)
+        return "mean" if math.isclose(value * count, 1.0, rel_tol=1e-5) else f"{number(value)} × sum"
+
+    def _sign(self, vertex: Vertex, box: Box) -> str:
+        """An operator, with the operand that has no arrow: a constant, or a parameter."""
+        supplied = [
+            argument for arrow in self.into[box] for argument in arrow.tail.arguments if not arrow.tail.vertices
+        ]
+        parts = []
+        for argument in box.arguments:
+            if argument.ends or argument in supplied:
+                parts.append("·")
+            elif argument.weights:
+                parts.append(", ".join(map(self._short, argument.weights)))
+            else:
+                value = self.values.constant(argument)
+                parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
+        if (
+            vertex.op == "multiply"
+            and len({argument.ends for argument in box.arguments}) == 1
+            and len(self.into[box]) == 1
+        ):
+            return "( · )²"
+        sign = SIGNS[vertex.op]
+        return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
+
+    # -- arrows --------------------------------------------------------------------------------------------------------
+
+    def part(self, arrow: Arrow) -> str:
+        """Which part of its value an arrow carries; empty for that of a gate, which is named where it is computed."""
+        return "" if self.gate(arrow) in self.gates.values() else arrow.part.strip()
+
+    def gate(self, arrow: Arrow) -> str:
+        """The gate whose part of a sum an arrow carries; empty for other parts."""
+        part = re.fullmatch(r" (\d+)/(\d+)", arrow.part)
+        count = int(part[2]) if part else 0
+        return GATES[count][int(part[1]) - 1] if part and count in GATES and self._holds_gates(arrow.tail) else ""
+
+    def new_shape(self, arrow: Arrow) -> str:
+        """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.
+
+        Where the computation has more than one type of numbers, the type stands beside it.
+        """
+        before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
+        carried = self._carried(arrow)
+        if arrow.tail.kind == "input" or carried in before:
+            return ""
+        shape, dtype = carried
+        return shape_text(shape) if self.dtype else f"{shape_text(shape)} {dtype}".strip()
+
+    def _carried(self, arrow: Arrow) -> tuple[Shape, str]:
+        if arrow.value is None or arrow.kind == "weight":
+            vertices = arrow.tail.vertices
+            return self.values.shape(arrow.tail), str(self.vertices[vertices[-1]].dtype) if vertices else ""
+        vertex, output = arrow.value
+        made = self.vertices[vertex]
+        return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
+
+    def _holds_gates(self, box: Box, depth: int = 1) -> bool:
+        names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
+        if any(re.search(r"\bweight_[ih]h(_l\d|$)", name) for name in names):
+            return True
+        return depth > 0 and any(self._holds_gates(a.tail, depth - 1) for a in self.into[box] if a.kind == "data")
+
+
+def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """What all scopes begin with."""
+    first, last = min(scopes, default=()), max(scopes, default=())
+    same = [a == b for a, b in zip(first, last, strict=False)]
+    return first[: same.index(False) if False in same else len(same)]
+
+
+def leaf_name(leaf: Vertex) -> str:
+    """A leaf's name in the model; its number in the computation if it has none."""
+    return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
+
+
+WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # as layers call their parameters
+
+
+def short_name(leaf: Vertex) -> str:
+    """A leaf as the lectures would write it: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
+    if leaf.label:
+        return clean(leaf.label, limit=20)
+    if not leaf.name:
+        return f"θ{subscript(leaf.id)}"
+    *modules, last = leaf.name.split(".")
+    kind = WEIGHT.fullmatch(last)
+    if not kind:
+        return clean(last, limit=20)
+    letter = "W" if kind[1] == "weight" else "b"
+    return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
+
+
+def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
+    """The short names of leaves by their ids, with a layer and a direction where these alone tell them apart."""
+    names = {leaf.id: short_name(leaf) for leaf in leaves}
+    alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
+    kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
+    layers, ways = {kind[3] for kind in kinds.values()}, {bool(kind[4]) for kind in kinds.values()}
+    for leaf, kind in kinds.items():
+        layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
+        names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
+    return names
+
+
+def value_text(value: Any, shown: int = 4) -> str:
+    """The first elements of an array; empty for none."""
+    if value is None or not value.size:
+        return ""
+    first = ", ".join(number(float(element), 2) for element in value.ravel()[:shown])
+    return first if value.size == 1 else f"[{first}{', …' if value.size > shown else ''}]"

@@ -1,0 +1,122 @@
+"""Modules as boxes: a closed one stands for all its ops, an open one is a frame around them."""
+
+from collections.abc import Hashable
+from dataclasses import replace
+from typing import NamedTuple
+from unicodedata import digit
+
+from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.layout.curves import Point
+from tinyseq.viz.layout.placement import Layout
+from tinyseq.viz.rendering.style import clean
+
+Scope = tuple[str, ...]
+FRAME_MARGIN, NESTING = 5.0, 3.0  # points between a frame and what is in it, and for each frame inside of it
+TITLE_MARGIN, TITLE_NESTING = 13.0, 10.0  # the same at the top
+
+
+class Frame(NamedTuple):
+    """The frame of an open module in a column.
+
+    Attributes:
+        column, title: where, and what it says.
+        scope: the module, as the outermost of those that share the frame.
+        low, high: lower left and upper right corner.
+    """
+
+    column: Column
+    title: str
+    scope: Scope
+    low: Point
+    high: Point
+
+
+def scope_of(content: Sheet, box: Box) -> Scope:
+    """The modules that a box lies in, outermost first; none for what is no op."""
+    if box.module or not box.vertices or box.kind not in {"op", "state"}:
+        return box.module
+    return content.record.vertices[box.vertices[-1]].scope
+
+
+def closed(content: Sheet, depth: int) -> Sheet:
+    """A sheet in which modules that lie deep in others are one box each, in every column.
+
+    Args:
+        content: the sheet.
+        depth: how many modules that lie in one another stay open; 0 closes the outermost ones.
+    """
+    inside: dict[Hashable, Scope] = {}  # slots, and the closed module that took them in
+    for box in content.boxes:
+        scope = scope_of(content, box)
+        if len(scope) > depth:
+            inside[box.slot] = scope[: depth + 1]
+    boxes: dict[Box, Box] = {}
+    made: dict[Hashable, Box] = {}
+    states: dict[Hashable, tuple[str, ...]] = {}
+    for box in content.boxes:
+        if box.slot not in inside:
+            boxes[box] = box
+            states[box.slot] = content.states.get(box.slot, ())
+            continue
+        phase = box.column.phase if box.column else None
+        slot = ("module", phase, inside[box.slot])
+        letters = {*states.get(slot, ()), *content.states.get(box.slot, ())}
+        states[slot] = tuple(sorted(letters, key=_rank))
+        mark = box.kind in {"initial", "elided"}  # these stand beside the module, in the place of its state
+        new = replace(box, slot=slot, module=() if mark else inside[box.slot], arguments=box.arguments if mark else ())
+        merged = made.setdefault((box.column, mark, slot), new)
+        merged.vertices = tuple(sorted({*merged.vertices, *box.vertices}))
+        merged.arguments += new.arguments if merged is not new else ()
+        merged.kind = box.kind if box.kind == "state" else merged.kind
+        boxes[box] = merged
+    arrows: dict[Hashable, Arrow] = {}
+    for arrow in content.arrows:
+        moved = arrow._replace(tail=boxes[arrow.tail], head=boxes[arrow.head])
+        if moved.tail is not moved.head or moved.delay:
+            arrows.setdefault((moved.tail, moved.head, moved.delay), moved)
+    return replace(content, boxes=list(dict.fromkeys(boxes.values())), arrows=list(arrows.values()), states=states)
+
+
+def _rank(letter: str) -> tuple[bool, list[int], bool]:
+    """The order of states that one module hands on: h first, the lower layer, the direction of reading."""
+    return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter
+
+
+def open_frames(content: Sheet, places: Layout, depth: int) -> list[Frame]:
+    """Frames around the boxes of open modules, the outer ones first.
+
+    A frame that would enclose boxes of other modules, or a single box, is left out; modules with the same boxes share
+    one.
+    """
+    frames: list[Frame] = []
+    for column in content.columns:
+        boxes = [box for box in content.boxes if box.column == column]
+        members: dict[Scope, list[Box]] = {}
+        for box in boxes:
+            scope = scope_of(content, box)
+            for level in range(1, min(len(scope), depth) + 1):
+                members.setdefault(scope[:level], []).append(box)
+        titles: dict[tuple[Box, ...], list[Scope]] = {}
+        for scope, found in sorted(members.items()):
+            titles.setdefault(tuple(found), []).append(scope)
+        for found_boxes, scopes in titles.items():
+            low, high = _around(found_boxes, places, depth - len(scopes[-1]))
+            strangers = [box for box in boxes if box not in found_boxes and _meets(box, places, low, high)]
+            if len(found_boxes) > 1 and not strangers:
+                title = clean(".".join(scope[-1] for scope in scopes), limit=24)
+                frames.append(Frame(column, title, scopes[0], low, high))
+    return frames
+
+
+def _around(boxes: tuple[Box, ...], places: Layout, inner: int) -> tuple[Point, Point]:
+    """Corners of a frame that may have so many others inside of it."""
+    sides = [(places.places[box], places.sizes[box]) for box in boxes]
+    margin, top = FRAME_MARGIN + NESTING * inner, TITLE_MARGIN + TITLE_NESTING * inner
+    low = Point(min(p.x - s[0] / 2 for p, s in sides) - margin, min(p.y - s[1] / 2 for p, s in sides) - margin)
+    return low, Point(max(p.x + s[0] / 2 for p, s in sides) + margin, max(p.y + s[1] / 2 for p, s in sides) + top)
+
+
+def _meets(box: Box, places: Layout, low: Point, high: Point) -> bool:
+    (x, y), (width, height) = places.places[box], places.sizes[box]
+    return low.x < x + width / 2 and x - width / 2 < high.x and low.y < y + height / 2 and y - height / 2 < high.y

@@ -1,0 +1,233 @@
+"""How a class reads a computation: what is one box, what is a parameter, and what need not be shown.
+
+Some ops are read together. A product with a weight and the biases added to it is one box, ``W x + b``; so is a sum
+divided by a count, a mean; and so are the additions after a loop, as in ``sum(losses)``. A parameter and what merely
+rearranges it, ``W.T`` or ``split(W, 3)``, is a *weight*. And ops that only rearrange data, a reshape or the `unbind`
+that hands slices to the steps, are passed through.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tinyseq.viz.computation.columns import Column, Plan
+from tinyseq.viz.computation.record import Record, Source, Vertex
+from tinyseq.viz.computation.timewise import Track
+
+RESHAPING = {"reshape", "transpose", "broadcast_to", "astype"}
+TAKING_APART = {"split", "unbind", "getitem"}
+
+
+class End(NamedTuple):
+    """Where a value really comes from, rearrangements passed through.
+
+    Attributes:
+        vertex, output: the vertex that computes it.
+        step: the time step; None for what stands outside of the columns.
+        part: which part of the value it is, if a `split` or the like lies between.
+    """
+
+    vertex: int
+    output: int
+    step: int | None
+    part: str = ""
+
+
+class Reading:
+    """What the vertices of a computation are to a reader.
+
+    Args:
+        record: the computation.
+        plan: its columns.
+
+    Attributes:
+        weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
+        inside: for each vertex that is read as a part of another one's box, that other one.
+        passed: the vertices that only rearrange data.
+        mixed: those of them that parameters pass through, among data.
+        homes: the columns of leaves that a single step uses.
+    """
+
+    def __init__(self, record: Record, plan: Plan) -> None:
+        self.vertices = record.vertices
+        self.record = record
+        self.plan = plan
+        self.users = _users(record.vertices)
+        self.homes = self._homes()
+        self.weights = self._weights()
+        self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
+        self.mixed: set[int] = set()
+        for vertex in self.vertices:
+            if vertex.id in self.passed and any(
+                p and (p[0] in self.weights or p[0] in self.mixed) for p in vertex.parents
+            ):
+                self.mixed.add(vertex.id)
+        self.inside = self._inside()
+
+    def boxed(self) -> Iterator[Vertex]:
+        """The vertices that have a box of their own, parameters aside."""
+        for vertex in self.vertices:
+            if not (vertex.id in self.weights or vertex.id in self.passed or vertex.id in self.inside):
+                yield vertex
+
+    def members(self, vertex: Vertex) -> list[Vertex]:
+        """A vertex and those that are read as parts of its box, oldest first."""
+        members, found = [vertex], 0
+        while found < len(members):
+            parents = (parent[0] for parent in members[found].parents if parent)
+            members += [self.vertices[parent] for parent in parents if self.inside.get(parent) == vertex.id]
+            found += 1
+        return sorted(members, key=lambda member: member.id)
+
+    def ends(self, source: Source, step: int | None) -> list[End]:
+        """Where a value comes from, rearrangements passed through.
+
+        Args:
+            source: the value.
+            step: the time step of a user that stands outside of the loop and is drawn in every column; None for any
+                other user, which sees the values of all steps but for those that an `unbind` hands it.
+        """
+        part = ""
+        while source[0] in self.passed:
+            vertex, output = self.vertices[source[0]], source[1]
+            track = self.plan.tracks.get(vertex.id)
+            parent = vertex.parents[0]
+            if track and vertex.op == "stack":
+                if step is None:
+                    return [end for each in vertex.parents if each for end in self.ends(each, None)]
+                parent = vertex.parents[track.steps.index(step)]
+            elif track and vertex.op == "unbind":
+                step = track.steps[output]
+            elif track is None and vertex.op == "getitem" and parent and parent[0] in self.plan.tracks:
+                step = _picked_step(vertex, self.plan.tracks[parent[0]])
+            elif vertex.op in TAKING_APART:
+                part = _part_of(vertex, output) + part
+            if parent is None:
+                return []
+            source = parent
+        track = self.plan.tracks.get(source[0])
+        if track is None:
+            home = self.homes.get(source[0])
+            return [End(*source, home.step if home else self.vertices[source[0]].step, part)]
+        return [End(*source, at, part) for at in (track.steps if step is None else (step,))]
+
+    def phase_of(self, vertex: int) -> int:
+        """The phase of what belongs into a column."""
+        return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
+
+    def _homes(self) -> dict[int, Column]:
+        """The column of each leaf without a name that one step alone uses: an input, or a state's beginning."""
+        homes: dict[int, Column] = {}
+        for leaf in self.vertices:
+            if leaf.is_leaf and not leaf.name and leaf.id not in self.plan.tracks:
+                readers = self._readers(leaf)
+                steps = {reader.step for reader in readers}
+                step = steps.pop() if len(steps) == 1 else None
+                if step is not None:
+                    homes[leaf.id] = Column(min(self.plan.phase_of[reader.id] for reader in readers), step)
+        return homes
+
+    def _readers(self, leaf: Vertex) -> list[Vertex]:
+        """The vertices that compute with a leaf, itself or rearranged."""
+        readers = []
+        users = list(self.users[leaf.id])
+        for number in users:  # grows while it is read
+            user = self.vertices[number]
+            if user.step is None and user.op in RESHAPING | TAKING_APART and not _looks_up(user):
+                users += self.users[number]
+            else:
+                readers.append(user)
+        return readers
+
+    def _weights(self) -> dict[int, tuple[int, ...]]:
+        weights: dict[int, tuple[int, ...]] = {}
+        for vertex in self.vertices[:-1]:
+            if vertex.is_leaf:
+                if vertex.name or not (vertex.id in self.homes or vertex.id in self.plan.tracks):
+                    weights[vertex.id] = (vertex.id,)
+            elif vertex.op in RESHAPING | TAKING_APART | {"add", "stack", "concatenate"}:
+                below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]
+                if all(below) and not _looks_up(vertex):
+                    weights[vertex.id] = tuple(sorted({leaf for leaves in below for leaf in leaves or ()}))
+        return weights
+
+    def _only_rearranges(self, vertex: Vertex) -> bool:
+        if vertex.id in self.weights or not vertex.parents:
+            return False
+        if vertex.op in {"stack", "concatenate"}:
+            return (vertex.id in self.plan.tracks and vertex.op == "stack") or len(vertex.parents) == 1
+        return vertex.op in RESHAPING or (vertex.op in TAKING_APART and not _looks_up(vertex))
+
+    def _inside(self) -> dict[int, int]:
+        affine: set[int] = set()  # W x, and W x + b
+        joined: dict[int, int] = {}
+        for vertex in self.vertices:
+            data = [parent[0] for parent in vertex.parents if parent and parent[0] not in self.weights]
+            constants = vertex.parents.count(None)
+            joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
+            if vertex.op == "matmul" and len(data) + constants == 1:
+                affine.add(vertex.id)
+            if len(data) != 1 or not self._is_only_user(vertex, data[0]):
+                continue
+            if vertex.op == "add" and not constants and data[0] in affine:
+                affine.add(vertex.id)
+                joined[data[0]] = vertex.id
+            elif vertex.op in {"multiply", "divide"} and constants and self.vertices[data[0]].op == "sum":
+                joined[data[0]] = vertex.id
+        inside: dict[int, int] = {}
+        for vertex_id, after in reversed(joined.items()):
+            inside[vertex_id] = inside.get(after, after)
+        return inside
+
+    def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
+        """Whether two additions outside of the loops are one longer sum."""
+        adds = all(v.op == "add" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
+        return adds and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
+
+    def _is_only_user(self, vertex: Vertex, source: int) -> bool:
+        """Whether a vertex alone uses another one, in the same place of the drawing."""
+        other = self.vertices[source]
+        same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
+        return self.users[source] == [vertex.id] and same_place
+
+
+def _users(vertices: tuple[Vertex, ...]) -> list[list[int]]:
+    users: list[list[int]] = [[] for _ in vertices]
+    for vertex in vertices:
+        for parent in vertex.parents:
+            if parent:
+                users[parent[0]].append(vertex.id)
+    return users
+
+
+def _looks_up(vertex: Vertex) -> bool:
+    """Whether an indexing picks by an array of ids, which is a computation, and not by slices."""
+    if vertex.op != "getitem":
+        return False
+    index = vertex.attrs["index"]
+    return any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,)))
+
+
+def _picked_step(vertex: Vertex, track: Track) -> int | None:
+    """The one time step that an index leaves of a sequence; None if it leaves several."""
+    index = vertex.attrs["index"]
+    parts = index if isinstance(index, tuple) else (index,)
+    place = parts[track.axis] if track.axis < len(parts) else None
+    return track.steps[place] if isinstance(place, int) else None
+
+
+def _part_of(vertex: Vertex, output: int) -> str:
+    """Which part of a value a `split`, an `unbind` or an index takes."""
+    if vertex.op == "getitem":
+        index = vertex.attrs["index"]
+        parts = index if isinstance(index, tuple) else (index,)
+        if not any(isinstance(part, int) or (isinstance(part, slice) and part != slice(None)) for part in parts):
+            return ""  # only axes of length 1 are added
+        return "[" + ", ".join(_slice_text(part) for part in parts) + "]"
+    return f"[{output}]" if vertex.op == "unbind" else f" {output + 1}/{len(vertex.shapes)}"
+
+
+def _slice_text(part: object) -> str:
+    if not isinstance(part, slice):
+        return str(part)
+    ends = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
+    return ends if part.step is None else f"{ends}:{part.step}"

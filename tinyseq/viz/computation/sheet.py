@@ -1,0 +1,372 @@
+"""Makes the sheet of a computation: which boxes a drawing shows, and the arrows between them.
+
+Every parameter is in one box, however often it is used; parameters that are always used together share one.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator
+from difflib import SequenceMatcher
+from typing import Any
+
+from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
+from tinyseq.viz.computation.columns import Column, Plan
+from tinyseq.viz.computation.reading import End, Reading
+from tinyseq.viz.computation.record import Record, Vertex
+from tinyseq.viz.rendering.style import superscript
+
+
+def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
+    """Choose what is to be shown of a computation, without places.
+
+    Args:
+        record: the computation.
+        wanted, at_most: which time steps to show, see `Plan.columns`.
+        fold: show one step in place of all of its loop, with what it hands on to the next.
+    """
+    plan = Plan(record.vertices)
+    columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
+    return _Maker(record, plan, columns, fold).sheet
+
+
+class _Maker:
+    """Fills a sheet: boxes, then the arrows between them, then what constants and steps left out stand for."""
+
+    def __init__(self, record: Record, plan: Plan, columns: list[Column], fold: bool) -> None:
+        self.plan = plan
+        self.reading = Reading(record, plan)
+        self.record = record
+        self.sheet = Sheet(record, plan, columns, folded=fold)
+        self.shown = set(self.sheet.columns)
+        self.shown_steps: set[int | None] = {column.step for column in columns}
+        self.zones, self.between = _zones(self.plan)
+        self.slots = self._slots()
+        self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
+        self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
+        self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
+        self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
+        self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
+        self.joined: set[tuple[Box, int]] = set()  # arguments that stand for others which were joined
+        uses = self._make_boxes()
+        self._make_parameters(uses)
+        made = [box for box in self.sheet.boxes if box.kind != "parameter"]
+        for box in made:
+            self._connect(box)
+        made += self._joined_constants(made)
+        for box in made:
+            self._supply_constants(box)
+        self._name_states()
+        self.sheet.columns.sort()
+        self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
+
+    def _slots(self) -> dict[int, Hashable]:
+        """A name for each vertex that is the same for the vertices that do its work at other steps."""
+        slots: dict[int, Hashable] = {}
+        steps: dict[int, dict[int, list[Vertex]]] = {}
+        for vertex in self.reading.boxed():
+            if vertex.step is None:
+                slots[vertex.id] = (self.plan.phase_of.get(vertex.id), vertex.id)
+            else:
+                steps.setdefault(self.plan.phase_of[vertex.id], {}).setdefault(vertex.step, []).append(vertex)
+        for phase, found in steps.items():
+            model = max(found.values(), key=len)
+            for step, vertices in found.items():
+                for i, (vertex, place) in enumerate(zip(vertices, _aligned(vertices, model), strict=True)):
+                    slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
+        return slots
+
+    def _make_boxes(self) -> dict[int, set[tuple[int, int | None]]]:
+        """Boxes for all ops and inputs; returns where each parameter is used, shown or not."""
+        uses: dict[int, set[tuple[int, int | None]]] = {}
+        for vertex in self.reading.boxed():
+            members = self.reading.members(vertex)
+            home = self.reading.homes.get(vertex.id)
+            steps = (home.step,) if home else self.plan.steps_of(vertex.id)
+            for member in members:
+                for leaf, at in self._weights_of(member, steps):
+                    uses.setdefault(leaf, set()).update((vertex.id, step) for step in at)
+            between = self._between(vertex.id)
+            for step in steps if len(steps) == 1 else self.shown_steps & set(steps):
+                column = between if step is None else Column(self.reading.phase_of(vertex.id), step)
+                if column is None or column in self.shown:
+                    self._make_box(vertex, members, column, step)
+        return uses
+
+    def _between(self, vertex: int) -> Column | None:
+        """The place for what stands between the loops: after the columns of the last phase that it depends on."""
+        phase = self.between.get(vertex)
+        if phase is None:
+            return None
+        column = Column(phase, self.plan.steps[phase][-1] + 1, "between")
+        if column not in self.shown:
+            self.shown.add(column)
+            self.sheet.columns.append(column)
+        return column
+
+    def _weights_of(
+        self, vertex: Vertex, steps: tuple[int | None, ...]
+    ) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+        """The parameters among a vertex's arguments, or among data joined for it, and the steps that use them."""
+        for position, parent in enumerate(vertex.parents):
+            if parent and parent[0] in self.reading.weights:
+                yield from ((leaf, steps) for leaf in self.reading.weights[parent[0]])
+            elif parent and parent[0] in self.reading.mixed:
+                for step in steps:
+                    ends = self._argument(vertex, position, step).ends
+                    yield from ((leaf, (step,)) for end in ends for leaf in self.reading.weights.get(end.vertex, ()))
+
+    def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
+        inside = {member.id for member in members}
+        arguments = tuple(
+            self._argument(member, position, step)
+            for member in members
+            for position, parent in enumerate(member.parents)
+            if not parent or parent[0] not in inside
+        )
+        last = vertex.id == len(self.record.vertices) - 1
+        box = Box(
+            f"v{vertex.id}" + ("" if step is None else f"_t{step}"),
+            "input" if vertex.is_leaf else "result" if last else "op",
+            "columns" if column else self.zones[vertex.id],
+            self.slots[vertex.id],
+            tuple(member.id for member in members),
+            column,
+            arguments,
+        )
+        self.at[vertex.id, step] = box
+        self.in_slot.setdefault(box.slot, box)
+        self.sheet.boxes.append(box)
+
+    def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
+        parent = vertex.parents[position]
+        if parent is None:
+            return Argument(vertex.id, position, (), ())
+        weights = self.reading.weights.get(parent[0], ())
+        ends = () if weights else self.reading.ends(parent, step if vertex.id in self.plan.tracks else None)
+        return Argument(vertex.id, position, tuple(ends), weights)
+
+    def _make_parameters(self, uses: dict[int, set[tuple[int, int | None]]]) -> None:
+        together: dict[frozenset[tuple[int, int | None]], list[int]] = {}
+        for leaf in sorted(uses):
+            together.setdefault(frozenset(uses[leaf]), []).append(leaf)
+        for places, leaves in together.items():
+            box = Box(f"p{leaves[0]}", "parameter", "parameters", leaves[0], tuple(leaves), uses=len(places))
+            self.sheet.boxes.append(box)
+            self.at.update({(leaf, None): box for leaf in leaves})
+
+    def _connect(self, box: Box) -> None:
+        weights: set[int] = set()
+        for number, argument in enumerate(box.arguments):
+            weights.update(argument.weights)
+            for end in argument.ends:
+                if end.vertex in self.reading.weights:  # a parameter among the data that a stack joins
+                    weights.update(self.reading.weights[end.vertex])
+                    continue
+                tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
+                arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box))
+                self.sheet.arrows.append(arrow)
+                loop = self.plan.loop_of.get(box.vertices[-1])
+                if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
+                    self.timed[box.slot, number] = tail.slot
+        for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
+            self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
+
+    def _delay(self, end: End, head: Box) -> int:
+        """How many steps a value travels within a folded loop."""
+        if not self.sheet.folded or not head.column or end.step is None:
+            return 0
+        same_phase = self.reading.phase_of(end.vertex) == head.column.phase
+        return head.column.step - end.step if same_phase else 0
+
+    def _left_out(self, end: End, head: Box) -> Box:
+        """What stands for a value of a step that is not shown.
+
+        In a folded loop that is the box of the step shown, if that does the same work; else a mark, with an arrow from
+        the last value before it.
+        """
+        phase, slot = self.reading.phase_of(end.vertex), self.slots[end.vertex]
+        if self.sheet.folded and slot in self.in_slot:
+            return self.in_slot[slot]
+        columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
+        place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
+        mark, new = self._extra("elided", columns[place], slot)
+        if new and head.column:
+            before = place + (1 if self._runs_backward(end.vertex) else -1)
+            for tail in list(self.at.values()):
+                if 0 <= before < len(columns) and tail.slot == slot and tail.column == columns[before]:
+                    self.sheet.arrows.append(Arrow(tail, mark, (end.vertex, end.output)))
+        return mark
+
+    def _runs_backward(self, vertex: int) -> bool:
+        loop = self.plan.loop_of.get(vertex)
+        return loop is not None and self.plan.loops[loop].backward
+
+    def _joins(self, box: Box) -> bool:
+        """Whether a box joins values to one, as in [h; x]."""
+        alike = self.in_slot.get(box.slot, box)
+        return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].family == "concatenate"
+
+    def _joined_constants(self, boxes: list[Box]) -> list[Box]:
+        """Boxes for [h; x] in steps where both are constants, most often the first: the tape has them only as joined.
+
+        What was joined is told from the other steps, where the same argument of the same op is joined of known parts.
+        """
+        joins: dict[tuple[Hashable, int], Box] = {}
+        for arrow in self.sheet.arrows:
+            if arrow.tail.vertices and arrow.tail.column == arrow.head.column and self._joins(arrow.tail):
+                for number, argument in enumerate(arrow.head.arguments):
+                    if any(end.vertex == arrow.tail.vertices[-1] for end in argument.ends):
+                        joins[arrow.head.slot, number] = arrow.tail
+        made = []
+        for box in boxes:
+            for number, argument in enumerate(box.arguments):
+                join = joins.get((box.slot, number))
+                if join and not (argument.ends or argument.weights) and box.column and box.column.kind == "step":
+                    new, is_new = self._extra("op", box.column, join.slot)
+                    if is_new:
+                        new.arguments = self._pieces(join, argument)
+                        made.append(new)
+                        self.sheet.boxes.remove(new)
+                        self.sheet.boxes.insert(self.sheet.boxes.index(box), new)  # it is made before what it is for
+                    self.sheet.arrows.append(Arrow(new, box))
+                    self.joined.add((box, number))
+        return made
+
+    def _lengths(self, join: Box) -> list[int | None]:
+        """How long the parts are that a box joins; None for those that are not known."""
+        vertex = self.record.vertices[join.vertices[-1]]
+        axis = vertex.attrs["axis"]
+        lengths = [parent and self.record.vertices[parent[0]].shapes[parent[1]][axis] for parent in vertex.parents]
+        rest = vertex.shape[axis] - sum(length for length in lengths if length)
+        return [rest if length is None and lengths.count(None) == 1 else length for length in lengths]
+
+    def _pieces(self, join: Box, argument: Argument) -> tuple[Argument, ...]:
+        """The parts of a constant that stands where others are joined: as long as theirs."""
+        vertex = self.record.vertices[join.vertices[-1]]
+        axis, start = vertex.attrs["axis"] % len(vertex.shape), 0
+        lengths = self._lengths(join)
+        pieces: list[Argument] = []
+        for length in lengths:
+            if None in lengths:
+                pieces.append(argument._replace(position=-1 - len(pieces)))  # of which nothing is known
+            else:
+                pieces.append(argument._replace(piece=(axis, start, start + (length or 0))))
+                start += length or 0
+        return tuple(pieces)
+
+    def _supply_constants(self, box: Box) -> None:
+        """Show constants that are the beginning of a state, or data: what a weight meets, or a state is joined with."""
+        has_weights = any(argument.weights for argument in box.arguments) or self._joins(box)
+        for number, argument in enumerate(box.arguments):
+            state = self.timed.get((box.slot, number))
+            if argument.weights or not box.column or box.column.kind != "step":
+                continue
+            given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
+            begins = len(given) == len(argument.ends) and all(made.kind in {"input", "initial"} for made in given)
+            if state is not None and begins:
+                start = self._start(box)
+                for beginning in given:
+                    beginning.kind, beginning.column, beginning.slot = "initial", start, state
+                if not given:
+                    self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
+            elif has_weights and not argument.ends and (box, number) not in self.joined:
+                data, _ = self._extra("input", box.column, self._data_slot(argument, box, number), argument)
+                self.sheet.arrows.append(Arrow(data, box))
+
+    def _start(self, box: Box) -> Column:
+        """The place beside the first step that a loop takes, for what it begins with."""
+        assert box.column
+        phase, vertex = box.column.phase, box.arguments[0].vertex
+        steps = self.plan.steps[phase]
+        start = Column(phase, steps[-1] + 1 if self._runs_backward(vertex) else steps[0] - 1, "start")
+        if start not in self.sheet.columns:
+            self.sheet.columns.append(start)
+        return start
+
+    def _data_slot(self, argument: Argument, box: Box, number: int) -> Hashable:
+        """The same for arguments that are views of one array of data, or that have the same role in their steps."""
+        phase = self.plan.phase_of[argument.vertex]
+        role: Hashable = box.slot, number
+        if self._joins(
+            box
+        ):  # the tape keeps no constants that are joined: one of the same length is taken for the same
+            length = self._lengths(self.in_slot[box.slot])[number]
+            return "data", phase, role if length is None else length
+        array: Any = self.record.constants.get((argument.vertex, argument.position))
+        while getattr(array, "base", None) is not None:
+            array = array.base
+        key = argument.vertex if array is None else id(array)
+        return self.data.setdefault((phase, array is None, key), ("data", phase, role))
+
+    def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
+        if (column, slot) in self.extra:
+            self.extra[column, slot].arguments += arguments
+            return self.extra[column, slot], False
+        box = Box(f"{kind}{len(self.extra)}", kind, "columns", slot, column=column, arguments=arguments)
+        self.extra[column, slot] = box
+        self.sheet.boxes.append(box)
+        return box, True
+
+    def _name_states(self) -> None:
+        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in chains of sums,
+        and L for a running total."""
+        slots = set(self.timed.values())
+        weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
+        weighted |= {arrow.tail for arrow in self.sheet.arrows if arrow.head in weighted and self._joins(arrow.tail)}
+        hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
+        summing = {
+            self.plan.loop_of[vertex.id]
+            for vertex in self.record.vertices
+            if vertex.op in {"logsumexp", "max"} and vertex.step is not None
+        }
+        carriers = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
+        carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
+        for box in carriers:
+            last = self.record.vertices[box.vertices[-1]]
+            is_total = last.op == "add" and not last.shape and box.slot not in hidden  # a loss, summed up step by step
+            box.kind = box.kind if is_total and box.kind == "result" else "state"
+            loop = self.plan.loop_of.get(box.vertices[-1], 0)
+            letter = (
+                "L" if is_total else "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
+            )
+            alike = {loop} if is_total else carrying & summing if loop in summing else carrying - summing
+            if box.slot not in self.sheet.states:
+                self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
+
+    def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
+        """A state's letter, with an arrow for its direction and a number for its layer if like loops differ in them."""
+        own = self.plan.loops[loop]
+        beside = [self.plan.loops[i] for i in alike if self.plan.loops[i].phase == own.phase]
+        arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
+        lowest = min(other.level for other in beside)
+        layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""
+        symbol = letter + arrow + layer
+        while (symbol,) in self.sheet.states.values():
+            symbol += "′"
+        return symbol
+
+
+def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
+    """For each op of a time step its place in another step that does as much or more; None where it has none."""
+    one, other = ([(v.scope, v.op, len(v.parents)) for v in step] for step in (vertices, model))
+    if one == other:
+        return list(range(len(one)))
+    places: list[int | None] = [None] * len(one)
+    for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
+        places[start : start + size] = range(place, place + size)
+    return places
+
+
+def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
+    """Which vertices come before or after the columns; and for what lies between loops, the phase that it follows."""
+    follows = dict(plan.phase_of)  # the last phase that a vertex depends on
+    for vertex in plan.vertices:
+        if vertex.id not in follows:
+            found = [follows[parent[0]] for parent in vertex.parents if parent and parent[0] in follows]
+            if found:
+                follows[vertex.id] = max(found)
+    needed = set(plan.phase_of)
+    for vertex in reversed(plan.vertices):
+        if vertex.id in needed:
+            needed.update(parent[0] for parent in vertex.parents if parent)
+    outside = [vertex.id for vertex in plan.vertices if vertex.id not in plan.phase_of]
+    zones: dict[int, Zone] = {vertex: "before" if vertex in needed else "after" for vertex in outside}
+    return zones, {vertex: follows[vertex] for vertex in outside if vertex in needed and vertex in follows}

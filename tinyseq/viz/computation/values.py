@@ -1,0 +1,136 @@
+"""The numbers of a sheet's boxes, as far as the tape has kept them: shapes, values, gradients."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.declare import OPS
+from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.viz.computation.boxes import Argument, Box, Sheet
+from tinyseq.viz.computation.record import Shape, Source
+
+
+class Values:
+    """The numbers of a sheet.
+
+    Args:
+        sheet: the drawing's content.
+    """
+
+    def __init__(self, sheet: Sheet) -> None:
+        self.sheet = sheet
+        self.record = sheet.record
+        self.vertices = sheet.record.vertices
+        self.found: dict[Source, Any] = {}
+
+    def shape(self, box: Box) -> Shape:
+        """The shape of a box's value at its own time step."""
+        if not box.vertices:
+            return self._constant_shape(box.arguments[0]) if box.arguments else ()
+        return self.without_time(box.vertices[-1], self.vertices[box.vertices[-1]].shape)
+
+    def without_time(self, vertex: int, shape: Shape) -> Shape:
+        track = self.sheet.plan.tracks.get(vertex)
+        return shape[: track.axis] + shape[track.axis + 1 :] if track else shape
+
+    def _constant_shape(self, argument: Argument) -> Shape:
+        """The shape of a constant, at one time step if it holds a sequence of them."""
+        value = self.constant(argument)
+        shape: Shape = () if value is None else value.shape
+        axis = self._constant_axis(argument)
+        return shape if axis is None else shape[:axis] + shape[axis + 1 :]
+
+    def _constant_axis(self, argument: Argument) -> int | None:
+        """The time axis of a constant that holds a sequence."""
+        value, track = self.constant(argument), self.sheet.plan.tracks.get(argument.vertex)
+        if value is None or track is None:
+            return None
+        axis = track.axis - len(self.vertices[argument.vertex].shape) + value.ndim
+        return axis if axis >= 0 and value.shape[axis] == len(track.steps) else None
+
+    def gradient(self, box: Box) -> float | None:
+        """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
+        found = self.gradients(box)
+        return math.sqrt(sum(float(np.sum(np.square(part, dtype=np.float64))) for part in found)) if found else None
+
+    def gradients(self, box: Box) -> list[Any]:
+        """The gradients that are known of a box's outputs at its time step, or of its parameters."""
+        found = []
+        for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
+            for output in range(len(self.vertices[vertex].shapes)):
+                array = self.record.gradients.get((vertex, output))
+                if array is not None:
+                    found.append(self._at_step(array, vertex, box))
+        return found
+
+    def value(self, box: Box) -> Any:
+        """The value of a box at its time step, as an array; None if the tape has not kept it."""
+        if not box.vertices:
+            return self._constant_at_step(box)
+        array = self._known((box.vertices[-1], 0))
+        return None if array is None else self._at_step(array, box.vertices[-1], box)
+
+    def _known(self, source: Source, depth: int = 20) -> Any:
+        """A value that the tape has kept, or that follows by a few ops from what it has kept at the same step."""
+        if source in self.record.values:
+            return self.record.values[source]
+        if source in self.found:
+            return self.found[source]
+        vertex, arguments = self.vertices[source[0]], []
+        for position, parent in enumerate(vertex.parents):
+            if parent is None:
+                arguments.append(self.record.constants.get((vertex.id, position)))
+            elif depth and vertex.step is not None and self.vertices[parent[0]].step == vertex.step:
+                arguments.append(self._known(parent, depth - 1))
+            else:
+                arguments.append(self.record.values.get(parent))
+        arrays = [found for found in arguments if hasattr(found, "dtype")]
+        value = None
+        if arrays and all(found is not None for found in arguments):
+            value = OPS[vertex.op].forward(namespace_of(arrays[0]), *arguments, **vertex.attrs)
+            value = value[source[1]] if OPS[vertex.op].outputs else value
+        self.found[source] = value
+        return value
+
+    def _constant_at_step(self, box: Box) -> Any:
+        if not box.arguments:
+            return None
+        value = self.constant(box.arguments[0])
+        axis = self._constant_axis(box.arguments[0])
+        if value is None or axis is None or not box.column:
+            return value
+        steps = self.sheet.plan.tracks[box.arguments[0].vertex].steps
+        return np.take(value, steps.index(box.column.step), axis=axis)
+
+    def constant(self, argument: Argument) -> Any:
+        """A constant argument; None if it is not known."""
+        array = self.record.constants.get((argument.vertex, argument.position))
+        if array is None:
+            return self._told_by_result(argument) if argument.position >= 0 else None
+        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+        if argument.piece:
+            axis, start, stop = argument.piece
+            plain = plain.take(range(start, stop), axis=axis)
+        return plain
+
+    def _told_by_result(self, argument: Argument) -> Any:
+        """The constant of a sum or difference, neither of which keeps it: the 1 of 1 - z, from its result and z."""
+        vertex = self.vertices[argument.vertex]
+        others = [parent for parent in vertex.parents if parent]
+        result, other = self.record.values.get((vertex.id, 0)), self.record.values.get(others[0]) if others else None
+        if vertex.op not in {"add", "subtract"} or len(others) != 1 or result is None or other is None:
+            return None
+        result, other = np.asarray(to_numpy(result)), np.asarray(to_numpy(other))
+        if vertex.op == "subtract" and argument.position == 1:
+            found = other - result
+        else:
+            found = result - other if vertex.op == "add" else result + other
+        return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
+
+    def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
+        track = self.sheet.plan.tracks.get(vertex)
+        plain = np.asarray(to_numpy(array))
+        if track is None or box.column is None or box.column.kind != "step":
+            return plain
+        return np.take(plain, track.steps.index(box.column.step), axis=track.axis)

@@ -1,0 +1,1 @@
+"""Drawings of hidden Markov models: trellises and automata."""

@@ -1,0 +1,185 @@
+"""The states of an HMM and the ways between them."""
+
+import math
+
+import numpy as np
+
+from tinyseq.hmm.model.hmm import HMM
+from tinyseq.viz.hmm.lattice import Floats, floats
+from tinyseq.viz.layout.curves import Point, along, passed, straight
+from tinyseq.viz.layout.free_space import Room
+from tinyseq.viz.rendering.canvas import Canvas
+from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.style import (
+    ACCENT,
+    LINE,
+    MUTED,
+    PAPER,
+    QUIET,
+    STATE,
+    Paint,
+    Text,
+    clean,
+    label_size,
+    number,
+    small,
+)
+
+MOST_STATES = 40
+MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
+SMALLEST = 5e-4  # arcs and emissions below are left out
+BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians at their ends: the first that is free
+MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in all, or for each state: of more transitions the most probable ones are drawn
+
+
+def automaton(hmm: HMM) -> Drawing:
+    """Draw an HMM as its states, with the probabilities of transitions between them.
+
+    Each state lists its most probable symbols. An arc is as thick as it is probable; arcs below 0.0005 are left out,
+    and of very many the least probable ones, which a note below tells. Short arrows from outside are the initial
+    probabilities, and to the outside those of stopping.
+
+    Args:
+        hmm: a model of order 2, with the same transitions at every step.
+
+    Raises:
+        ValueError: another order, transitions that vary, or more than 40 states.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> automaton(HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]))
+        Drawing('2 states')
+    """
+    transition = floats(hmm.transition)
+    if hmm.order != 2 or transition.ndim != 2:
+        raise ValueError("an automaton is drawn for models of order 2 whose transitions are the same at every step")
+    count = len(transition)
+    if count > MOST_STATES:
+        raise ValueError(f"an automaton of {count} states is a tangle; at most {MOST_STATES} are drawn")
+    return _Painter(hmm, transition).drawing()
+
+
+class _Painter:
+    """States on a circle, clockwise; arcs bend to their right, so that there and back are apart."""
+
+    def __init__(self, hmm: HMM, transition: Floats) -> None:
+        self.hmm = hmm
+        self.transition = transition
+        self.count = len(transition)
+        self.lines = [self._state_lines(state) for state in range(self.count)]
+        sizes = [label_size(lines) for lines in self.lines]
+        self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
+        self.room = Room()  # for numbers
+        self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
+
+    def drawing(self) -> Drawing:
+        """The finished picture."""
+        self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
+        for state, lines in enumerate(self.lines):
+            self.room.take(self._at(state), self.size)
+            self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
+        self._transitions()
+        for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
+            for state, probability in enumerate([] if table is None else floats(table).tolist()):
+                if probability >= SMALLEST:
+                    self._outside(name, state, probability, color)
+        return self.canvas.drawing()
+
+    def _transitions(self) -> None:
+        """An arc for each transition, as far as arcs and their numbers can be told apart."""
+        possible = int((self.transition >= SMALLEST).sum())
+        most = max(MOST_ARCS, MOST_ARCS_EACH * self.count)
+        likeliest = np.argsort(-self.transition, axis=None, kind="stable")[: min(possible, most)]
+        drawn = [divmod(place, self.count) for place in sorted(likeliest.tolist())]
+        for tail, head in drawn:
+            (self._loop if tail == head else self._arc)(tail, head)
+        if len(drawn) < possible:
+            least = number(min(float(self.transition[arc]) for arc in drawn))
+            words = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {least} up")
+            below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
+            self.canvas.text("note", Point(0.0, -below), [words])
+
+    def _state_lines(self, state: int) -> list[Text]:
+        lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
+        symbols = list(self.hmm.symbols)
+        if symbols:
+            emission = floats(self.hmm.emission)[state]
+            for symbol in np.argsort(-emission, kind="stable")[:MOST_SYMBOLS].tolist():
+                if emission[symbol] >= SMALLEST:
+                    lines.append(small(f"{clean(symbols[symbol], limit=12)} {number(float(emission[symbol]))}"))
+        return lines
+
+    def _angle(self, state: int) -> float:
+        first = math.pi if self.count == 2 else math.pi / 2  # two states stand side by side
+        return first - 2 * math.pi * state / self.count
+
+    def _at(self, state: int) -> Point:
+        return Point(self.radius * math.cos(self._angle(state)) * 1.25, self.radius * math.sin(self._angle(state)))
+
+    def _rim(self, state: int, angle: float) -> Point:
+        """The point of a state's ellipse in a direction."""
+        a, b = self.size[0] / 2, self.size[1] / 2
+        reach = a * b / math.hypot(b * math.cos(angle), a * math.sin(angle))
+        x, y = self._at(state)
+        return Point(x + reach * math.cos(angle), y + reach * math.sin(angle))
+
+    def _arc(self, tail: int, head: int) -> None:
+        """An arc to its right, as far bent, or else to its left, that it runs through no other state."""
+        ways = (self._bent(tail, head, bend) for bend in BENDS)
+        curve = next((way for way in ways if not self._meets_states(way, tail, head)), self._bent(tail, head, BENDS[0]))
+        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
+
+    def _bent(self, tail: int, head: int, bend: float) -> list[Point]:
+        start, end = self._at(tail), self._at(head)
+        toward = math.atan2(end.y - start.y, end.x - start.x)
+        first, last = self._rim(tail, toward - bend), self._rim(head, toward + math.pi + bend)
+        reach = math.dist(first, last) / 3
+        return [
+            first,
+            Point(first.x + reach * math.cos(toward - bend), first.y + reach * math.sin(toward - bend)),
+            Point(last.x - reach * math.cos(toward + bend), last.y - reach * math.sin(toward + bend)),
+            last,
+        ]
+
+    def _meets_states(self, curve: list[Point], tail: int, head: int) -> bool:
+        a, b = self.size[0] / 2 + 4, self.size[1] / 2 + 4
+        others = [self._at(state) for state in range(self.count) if state not in {tail, head}]
+        points = passed(curve, apart=6.0)
+        return any(math.hypot((x - at.x) / a, (y - at.y) / b) < 1 for at in others for x, y in points)
+
+    def _loop(self, state: int, _: int) -> None:
+        out = self._angle(state)
+        first, last = self._rim(state, out - 0.35), self._rim(state, out + 0.35)
+        reach = 1.1 * self.size[1]
+        curve = [
+            first,
+            Point(first.x + reach * math.cos(out - 0.5), first.y + reach * math.sin(out - 0.5)),
+            Point(last.x + reach * math.cos(out + 0.5), last.y + reach * math.sin(out + 0.5)),
+            last,
+        ]
+        self._draw(f"s{state}", f"s{state}", curve, float(self.transition[state, state]), LINE, at=0.5)
+
+    def _outside(self, name: str, state: int, probability: float, color: str) -> None:
+        side = -0.95 if name == "start" else 0.95
+        angle = self._angle(state) + side
+        rim = self._rim(state, angle)
+        across, down = math.cos(angle), math.sin(angle)
+        far = Point(rim.x + 64 * across, rim.y + 64 * down)
+        self.canvas.box(f"{name}{state}", far, (30, 13), [small(name, MUTED)], paint=QUIET)
+        half = 15 * abs(across) + 6.5 * abs(down)  # of the little box, in this direction
+        near = Point(far.x - half * across, far.y - half * down)
+        way = straight(near, rim) if name == "start" else straight(rim, near)
+        ends = (f"{name}{state}", f"s{state}") if name == "start" else (f"s{state}", f"{name}{state}")
+        self._draw(*ends, way, probability, color)
+
+    def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
+        """An arc with its probability, by default nearer to the tail than the middle, where many arcs meet."""
+        words = [small(number(probability))]
+        width, height = label_size(words)
+        size = width + 2, height - 1
+        self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
+        places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
+        place = next((spot for spot in places if self.room.is_free(spot, size)), places[0])
+        self.room.take(place, size)
+        paper = Paint(PAPER, PAPER)
+        self.canvas.box(f"p_{tail}_{head}", place, size, words, paint=paper, shape="rect", line_width=0)

@@ -1,0 +1,249 @@
+"""The numbers of a trellis: what each cell of (time, history) holds, and what each arc into it brings."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.autograd.modes import no_grad
+from tinyseq.hmm.emissions import Given
+from tinyseq.hmm.inference.chain import messages
+from tinyseq.hmm.inference.semirings import LOG, MAX
+from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.model.probabilities import plain
+from tinyseq.viz.rendering.style import clean, number
+
+Floats = NDArray[np.float64]
+SEMIRINGS = {"max": MAX, "log": LOG}
+MOST_CELLS = 600
+
+
+History = tuple[int, ...]
+
+
+class Lattice(NamedTuple):
+    """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf is impossible.
+
+    A cell is a step and a history, the last n - 1 states, the oldest first; in a model of order 2 that is one state. A
+    row is a full history. The short histories of the first steps stand in a row of those that they grow into.
+
+    Attributes:
+        cells: for each step the history in each row; at first not all rows have one.
+        scores: (T, R), the message after each observation; -inf also where there is no cell.
+        emission: (T, R), log P(o_t | s_t), where s_t is the newest state of the row.
+        arcs: (T - 1, R, R), log P(s_t | history) for the step after each observation but the last; -inf also where one
+            history does not grow into the other.
+        initial: (R,), log P(s_1).
+        end: (R,), log P(stop | s_T), or None.
+        total: the sum over all paths in the semiring.
+        left_out: how many possible histories have no row.
+        impossible: how many have none because they are impossible at every step, in a model of order 3 or more.
+        order: n.
+        symbols: what was observed.
+        density: whether the emissions are densities, which may exceed 1, and no probabilities.
+    """
+
+    cells: list[dict[int, History]]
+    scores: Floats
+    emission: Floats
+    arcs: Floats
+    initial: Floats
+    end: Floats | None
+    total: float
+    left_out: int
+    impossible: int
+    order: int
+    symbols: list[str]
+    density: bool = False
+
+    @property
+    def incoming(self) -> Floats:
+        """(T - 1, R, R): the score that each arc brings to its head, before the emission."""
+        return self.scores[:-1, :, None] + self.arcs
+
+    @property
+    def arriving(self) -> Floats:
+        """(T - 1, R): the score of each cell but the first ones before the emission, from all tails, drawn or not."""
+        possible = np.isfinite(self.scores[1:])
+        return np.where(possible, self.scores[1:] - np.where(possible, self.emission[1:], 0.0), -np.inf)
+
+    def best_tails(self) -> NDArray[np.intp]:
+        """(T - 1, R): the tail of the best path into each cell, the lowest of equal ones; -1 if it has no row."""
+        incoming = self.incoming
+        tails: NDArray[np.intp] = incoming.argmax(axis=1)
+        if self.left_out:
+            best, arriving = incoming.max(axis=1), self.arriving
+            tails[(best < arriving - 1e-9 * np.abs(np.where(np.isfinite(arriving), arriving, 0.0)))] = -1
+        return tails
+
+    def shares(self) -> Floats:
+        """(T - 1, R, R): each arc's share of the sum in its head; 0 where nothing arrives."""
+        incoming = self.incoming
+        with np.errstate(divide="ignore"):
+            total = np.logaddexp.reduce(incoming, axis=1) if not self.left_out else self.arriving
+        shares: Floats = np.exp(incoming - np.where(np.isfinite(total), total, 0.0)[:, None])
+        return shares
+
+
+def lattice(
+    hmm: HMM, x: Any, semiring: Literal["max", "log"], keep: Sequence[Sequence[int]] = (), most_rows: int = 16
+) -> Lattice:
+    """Run the forward recurrence and keep every cell.
+
+    Args:
+        hmm: a model of any order.
+        x: one sequence of observations.
+        semiring: ``"max"`` or ``"log"``.
+        keep: paths whose histories must have a row.
+        most_rows: of a model of order 3 or more, how many other histories; those that come nearest to the best.
+
+    Raises:
+        ValueError: another semiring, several sequences, or none, or more than 600 cells.
+    """
+    if semiring not in SEMIRINGS:
+        raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
+    if not hmm.emissions.is_one(x):
+        raise ValueError("a trellis shows one sequence, got a list of them; pass one, as trellis(hmm, sequences[0])")
+    rows = hmm.emissions.read([x])
+    length = rows.lengths[0]
+    if not length:
+        raise ValueError("there is nothing to draw: the sequence is empty")
+    _check_size(length, len(hmm.states) if hmm.order == 2 else 1)
+    with no_grad():
+        initial, logs, stop = hmm._logs
+        tables, transition = [floats(table) for table in initial], floats(logs)
+        end = None if stop is None else floats(stop)
+    emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
+    steps = [*tables, *(transition if transition.ndim > hmm.order else [transition] * length)][:length]
+    with no_grad():
+        found = messages(tuple(tables), transition, emission, semiring=SEMIRINGS[semiring])
+        columns = [message.numpy() for message in found][1:]
+    whole = columns[-1] if end is None else columns[-1] + end
+    total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
+    columns = [column.reshape(column.shape[-min(t, hmm.order - 1) :]) for t, column in enumerate(columns, 1)]
+    histories, possible = _rows(columns, hmm.order - 1, keep, most_rows)
+    left_out, impossible = max(possible - len(histories), 0), 0
+    if hmm.order > 2:
+        impossible = len(hmm.states) ** (hmm.order - 1) - max(possible, len(histories))
+    _check_size(length, len(histories))
+    cells = _cells(histories, length, hmm.order - 1)
+    if isinstance(hmm.emissions, Given):
+        symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
+    else:
+        symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
+    filled = _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
+    return filled._replace(density=hmm.emissions.density)
+
+
+def _check_size(steps: int, rows: int) -> None:
+    if steps * rows > MOST_CELLS:
+        raise ValueError(
+            f"a trellis of {steps} steps and {rows} rows has {steps * rows:,} cells; at most {MOST_CELLS} are "
+            f"drawn. Draw a part, as trellis(hmm, x[:{MOST_CELLS // rows}]), or plot tinyseq.viz.posteriors"
+        )
+
+
+def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most: int) -> tuple[list[History], int]:
+    """The full histories that get a row, ordered by the newest state first; and how many are possible."""
+    states = columns[0].shape[0]
+    if size == 1:
+        return [(state,) for state in range(states)], states
+    nearest = np.full((states,) * size, -np.inf)
+    for column in [column for column in columns if column.ndim == size] or columns[-1:]:
+        top = column.max()
+        if top > -np.inf:
+            nearest = np.maximum(nearest, column - top)
+    possible = int((nearest > -np.inf).sum())
+    order = np.argsort(-nearest, axis=None, kind="stable")[: min(most, max(possible, 1))]
+    places = np.unravel_index(order, nearest.shape)
+    chosen: set[History] = set(zip(*(place.tolist() for place in places), strict=True))
+    for path in keep:
+        for stop in range(1, len(path) + 1):
+            known = tuple(path[max(stop - size, 0) : stop])
+            if not any(history[-len(known) :] == known for history in chosen):
+                chosen.add((known[0],) * (size - len(known)) + known)
+    return sorted(chosen, key=lambda history: history[::-1]), possible
+
+
+def _cells(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
+    """For each step the history in each row."""
+    cells = []
+    for t in range(1, length + 1):
+        known = min(t, size)
+        homes: dict[History, list[int]] = {}
+        for row, history in enumerate(histories):
+            homes.setdefault(history[-known:], []).append(row)
+        cells.append({rows[len(rows) // 2]: history for history, rows in homes.items()})
+    return cells
+
+
+def _filled(
+    cells: list[dict[int, History]],
+    rows: int,
+    columns: list[Floats],
+    emission: Floats,
+    steps: list[Floats],
+    end: Floats | None,
+    total: float,
+    without_row: tuple[int, int],
+    symbols: list[str],
+) -> Lattice:
+    """The numbers of all cells, and of the arcs between them."""
+    size, length = steps[-1].ndim - 1, len(cells)
+    scores, emitted = np.full((length, rows), -np.inf), np.full((length, rows), -np.inf)
+    arcs = np.full((length - 1, rows, rows), -np.inf)
+    for t, column in enumerate(cells):
+        row_of = {history: row for row, history in column.items()}
+        for row, history in column.items():
+            scores[t, row], emitted[t, row] = columns[t][history], emission[t, history[-1]]
+        for tail, history in cells[t - 1].items() if t else ():
+            for state in range(emission.shape[1]):
+                longer = (*history, state)
+                head = row_of.get(longer[-size:] if t >= size else longer)
+                if head is not None:
+                    arcs[t - 1, tail, head] = steps[t][longer]
+    initial, last = np.full(rows, -np.inf), None if end is None else np.full(rows, -np.inf)
+    for row, history in cells[0].items():
+        initial[row] = steps[0][history]
+    for row, history in cells[-1].items():
+        if last is not None and end is not None:
+            last[row] = end[history[-1]]
+    return Lattice(cells, scores, emitted, arcs, initial, last, total, *without_row, size + 1, symbols)
+
+
+def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
+    """(T, R): P(history at t | x); 0 where there is no cell."""
+    likelihood = hmm.posterior(x).log_likelihood  # an error where x is impossible
+    found, places = np.zeros(grid.scores.shape), []
+    known: list[list[Any]] = []
+    for t, column in enumerate(grid.cells):
+        for row, history in column.items():
+            places.append((t, row))
+            before = t + 1 - len(history)
+            names = [[hmm.states[state]] for state in history]
+            known.append([*[None] * before, *names, *[None] * (len(grid.cells) - t - 1)])
+    one = list(x) if isinstance(x, str) else x
+    values = floats(hmm.log_likelihood([one] * len(places), states=known))
+    found[tuple(np.transpose(places))] = np.exp(values - likelihood)
+    return found
+
+
+def floats(table: Any) -> Floats:
+    """The values of an array or a tensor, in float64."""
+    values: Floats = np.asarray(plain(table), dtype=np.float64)
+    return values
+
+
+def _shown(hmm: HMM, item: Any, datum: Any) -> str:
+    """An observation as it is written below its column."""
+    if item is None:
+        return "(missing)"
+    if isinstance(item, int | np.integer) and np.ndim(datum) == 0 and int(datum) < len(hmm.symbols):
+        return clean(hmm.symbols[int(datum)], limit=16)
+    if isinstance(item, float | np.floating):
+        return number(float(item))
+    if isinstance(item, np.ndarray) and np.issubdtype(item.dtype, np.floating):
+        several = [number(float(value)) for value in item.ravel()[:3]] + ["…"] * (item.size > 3)
+        return several[0] if item.size == 1 else f"({', '.join(several)})"
+    return clean(item, limit=16)

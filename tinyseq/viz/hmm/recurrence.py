@@ -1,0 +1,113 @@
+"""The recurrence of a trellis in words: its formula, and each cell's with its numbers."""
+
+import math
+
+import numpy as np
+
+from tinyseq.viz.hmm.lattice import Lattice
+from tinyseq.viz.rendering.style import number
+
+SMALLEST = 1e-6  # probabilities below are shown as logs
+SUMS = {"max": "max", "log": "sum"}
+
+
+class Recurrence:
+    """The words of a lattice.
+
+    Args:
+        grid: its numbers.
+        states: the names of the states.
+        semiring: ``"max"`` or ``"log"``.
+
+    Attributes:
+        names: of the history in each cell.
+        newest: the name of its newest state.
+        as_logs: whether scores are shown as natural logs, as probabilities could not be read.
+        p, name: what an observation has, a probability or a density.
+    """
+
+    def __init__(self, grid: Lattice, states: list[str], semiring: str) -> None:
+        self.grid = grid
+        self.states = states
+        self.semiring = semiring
+        self.steps, self.count = grid.scores.shape
+        self.names = {
+            (t, row): " ".join(states[state] for state in history)
+            for t, column in enumerate(grid.cells)
+            for row, history in column.items()
+        }
+        self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
+        self.of = "s" if grid.order == 2 else "h"
+        self.p, self.name = ("p", "density") if grid.density else ("P", "probability")  # of observations
+        possible = grid.scores[np.isfinite(grid.scores)]
+        low, high = (exponential(end(possible, default=0.0)) for end in (min, max))
+        self.as_logs = bool(possible.size) and not SMALLEST <= low <= high <= 1 / SMALLEST
+
+    def formula(self) -> str:
+        """The recurrence, in words."""
+        joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
+        if self.grid.order == 2:
+            return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
+        rest = f"; h is the last {self.grid.order - 1} states, s the newest of them, and h′ those before s"
+        return f"score(h, t) = {self.p}(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
+
+    def last(self, best: bool) -> str:
+        """What the last column comes to."""
+        stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
+        last = self.grid.scores[-1] + stop
+        ln, times, joined = self._signs()
+        stopping = "" if self.grid.end is None else f"{times}{ln}P(stop | s)"
+        whole = f"over {self.of} of score({self.of}, {self.steps}){stopping} = {self.score(self.grid.total)}"
+        if best:
+            return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
+        return f"{ln}{self.p}({' '.join(self.grid.symbols)}) = {joined} {whole}"
+
+    def cell(self, t: int, row: int) -> str:
+        """How the score of a cell comes about, with its numbers."""
+        ln, times, joined = self._signs()
+        score, emission = self.score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
+        name, state = self.names[t, row], self.newest[t, row]
+        rule = f"score({name}, {t + 1}) = {ln}{self.p}({self.grid.symbols[t]} | {state}){times}"
+        if not t:
+            begin = self._factor(self.grid.initial[row])
+            return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
+        history = self.grid.cells[t][row]
+        terms = {
+            tail: f"{self.score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
+            for tail, before in self.grid.cells[t - 1].items()
+            if history[:-1] == before[len(before) - len(history) + 1 :]
+        }
+        if self.semiring == "max":
+            best = int(self.grid.best_tails()[t - 1, row])
+            tail = self.names[t - 1, best] if best in terms else "one that is not drawn"
+            arriving = terms[best] if best in terms else self.score(self.grid.arriving[t - 1, row])
+            return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
+        shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
+        words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
+        return f"{rule}({joined}) = {emission}{times}{words} = {score}"
+
+    def score(self, log_score: float) -> str:
+        if log_score == -math.inf:
+            return "0" if not self.as_logs else "−∞"
+        return number(log_score, 4) if self.as_logs else number(exponential(log_score), 6)
+
+    def _factor(self, log_score: float) -> str:
+        """A probability as a recurrence has it; among logs, its log alone where no exponential is readable."""
+        if self.as_logs and abs(log_score) > 50 and log_score != -math.inf:
+            return number(log_score, 4)
+        return f"{self._signs()[0]}{number(exponential(log_score))}"
+
+    def _signs(self) -> tuple[str, str, str]:
+        """What stands before a probability, between two, and for the sum of some: as they are, or as natural logs."""
+        return ("ln ", " + ", "ln Σ exp") if self.as_logs else ("", " · ", "sum")
+
+
+def exponential(log_score: float) -> float:
+    """The exponential; infinity for scores, which need not be logs of probabilities, beyond all bounds."""
+    return math.exp(log_score) if log_score < 700 else math.inf
+
+
+def total_text(log_score: float, name: str) -> str:
+    if math.log(SMALLEST) < log_score < -math.log(SMALLEST):
+        return f"{name} {number(exponential(log_score), 6)}"
+    return f"log {name} {number(log_score, 6)}"

@@ -1,0 +1,339 @@
+"""The trellis of an HMM: what the forward recurrence or Viterbi's computes, cell by cell."""
+
+import math
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.hmm.model.hmm import HMM
+from tinyseq.viz.hmm.lattice import Floats, Lattice, lattice, posteriors
+from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
+from tinyseq.viz.layout.curves import Point, straight
+from tinyseq.viz.page.story import Act, Event, Story
+from tinyseq.viz.rendering.canvas import Canvas
+from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.style import (
+    ACCENT,
+    DISTINCT,
+    INK,
+    LINE,
+    MUTED,
+    OP,
+    PAPER,
+    QUIET,
+    Paint,
+    Text,
+    blend,
+    clean,
+    label_size,
+    number,
+    readable_on,
+    small,
+)
+
+MOST_LABELLED = 60  # arcs with their probability written on them
+MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
+LINE_WIDTH, BETWEEN_LINES = 1200.0, 70.0  # points: how far a trellis runs before it goes on below, and how far below
+BEST = Paint("#fbe1ea", ACCENT)
+FAINT = f"{LINE}3d"  # lets through what it crosses, so that a marked arc below it stays whole
+HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
+
+
+class Path(NamedTuple):
+    """A path to mark.
+
+    Attributes:
+        rows: the row of its history at each step.
+        states: the names of its states.
+        log_prob: its score.
+        color: of its line.
+    """
+
+    rows: list[int]
+    states: list[str]
+    log_prob: float
+    color: str
+
+
+def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
+    """Draw the trellis of one sequence: a column for each observation, a row for each state.
+
+    In a model of order n a row is a history, the last n - 1 states; those with the same newest state stand together.
+    Histories that are impossible at every step are left out, and of many others those of the marked paths are drawn,
+    and the 16 that come nearest to the best of a step.
+
+    Each cell holds its score, a probability as long as these can be read and else its natural log; each arc its
+    transition probability. In the max semiring the best arc into each cell is dark and the best path bold; in the log
+    semiring an arc is as thick as its share of the sum. What is impossible is grey, arcs of probability 0 are left out.
+
+    Args:
+        hmm: a model of any order.
+        x: one sequence of observations.
+        semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
+        k: in the max semiring, mark the k best paths, each in its colour.
+        posterior: shade the cells by P(state at t | x).
+
+    Raises:
+        TypeError: k is no whole number.
+        ValueError: another semiring, an empty sequence, or a trellis of more than 600 cells.
+        ImpossibleSequenceError: there is no path to mark.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+        >>> trellis(hmm, "abb")
+        Drawing('Viterbi, in the max semiring: a b b')
+    """
+    k = whole("k", k)
+    if semiring == "max" and hmm.emissions.is_one(x) and len(x):
+        decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
+    else:
+        decodings = []
+    ways = [hmm.states.ids(found.path).tolist() for found in decodings]
+    grid = lattice(hmm, x, semiring, ways)
+    names = [clean(name, limit=16) for name in hmm.states]
+    colors = (ACCENT, *DISTINCT[1:])
+    paths = [
+        Path(_rows_of(way, grid), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
+        for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
+    ]
+    painter = _Painter(
+        grid, Recurrence(grid, names, semiring), semiring, paths, posteriors(hmm, x, grid) if posterior else None
+    )
+    drawing = painter.drawing()
+    return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()), drawing.svg)
+
+
+def _rows_of(path: list[int], grid: Lattice) -> list[int]:
+    """The row at each step of a path."""
+    rows = []
+    for t, column in enumerate(grid.cells):
+        row_of = {history: row for row, history in column.items()}
+        size = len(next(iter(row_of)))
+        rows.append(row_of[tuple(path[t + 1 - size : t + 1])])
+    return rows
+
+
+class _Painter:
+    def __init__(
+        self, grid: Lattice, words: Recurrence, semiring: str, paths: list[Path], shade: Floats | None
+    ) -> None:
+        self.grid = grid
+        self.words = words
+        self.names = words.names
+        self.semiring = semiring
+        self.paths = paths
+        self.shade = shade
+        self.steps, self.count = grid.scores.shape
+        self.labelled = self.count * len(words.states) * self.steps <= MOST_LABELLED
+        self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
+        sizes = [label_size(lines) for lines in self.cells.values()]
+        self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
+        apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need room
+        self.pitch = self.size[0] + apart, self.size[1] + (36 if self.labelled else 16)
+        self.per_line = max(int(LINE_WIDTH / self.pitch[0]), 4)
+
+    def drawing(self) -> Drawing:
+        """The finished picture."""
+        heading = HEADINGS[self.semiring] + (f", order {self.grid.order}" if self.grid.order > 2 else "")
+        self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
+        self._terminal("start", self.grid.initial)
+        if self.grid.end is not None:
+            self._terminal("stop", self.grid.end)
+        self._arcs()
+        self._mark_paths()
+        for (t, s), lines in self.cells.items():
+            self._cell(t, s, lines)
+        for t, symbol in enumerate(self.grid.symbols):
+            x, y = self._at(t, self.count - 1)
+            lines = [Text(symbol, bold=True), small(f"t = {t + 1}")]
+            self.canvas.text(f"symbol{t}", Point(x, y - self.size[1] / 2 - 22), lines)
+        for t in range(self.per_line, self.steps, self.per_line):
+            for row in self.grid.cells[t - 1]:
+                words = [small(self.names[t - 1, row])]
+                self.canvas.box(self._tail(t - 1, row), self._before(t, row), (self.size[0], 22), words, paint=QUIET)
+        self._caption(heading)
+        return self.canvas.drawing()
+
+    def story(self) -> Story:
+        """The recurrence column by column, and the best path from its end."""
+        names = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}
+        details = {
+            names[cell]: {
+                "": f"{self.names[cell]} at t = {cell[0] + 1}",
+                "score": self.words.score(self.grid.scores[cell]),
+                "observation": self.grid.symbols[cell[0]],
+                **({} if self.shade is None else {"posterior": number(self.shade[cell], 6)}),
+            }
+            for cell in self.cells
+        }
+        results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
+        forward = [Event([names[cell]], self.words.cell(*cell)) for cell in self.cells]
+        forward.append(Event([] if self.paths else [*results], self.words.last(bool(self.paths))))
+        acts = [Act("forward", forward)]
+        if self.paths:
+            way = list(enumerate(self.paths[0].rows))
+            back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.names[cell]}") for cell in reversed(way)]
+            back[-1].boxes += results
+            acts.append(Act("back-trace", back))
+        columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
+        return Story(details | results, columns, lines=self.canvas.lines, acts=acts, fills=True)
+
+    # -- places and words ----------------------------------------------------------------------------------------------
+
+    def _at(self, t: int, row: int) -> Point:
+        """The place of a cell; a long trellis goes on below, as the lines of a text do."""
+        line, place = divmod(t, self.per_line)
+        return Point(place * self.pitch[0], -row * self.pitch[1] - line * (self.count * self.pitch[1] + BETWEEN_LINES))
+
+    def _before(self, t: int, row: int) -> Point:
+        """The place from which arcs lead to column t: the column before, or what repeats it where a line begins."""
+        return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
+
+    def _cell_lines(self, t: int, state: int) -> list[Text]:
+        lines = [Text(self.names[t, state], bold=True), Text(self.words.score(self.grid.scores[t, state]))]
+        if self.count <= 9:
+            emission = number(exponential(self.grid.emission[t, state]))
+            lines.append(small(f"{self.words.p}({self.grid.symbols[t]} | {self.words.newest[t, state]}) = {emission}"))
+        if self.shade is not None:
+            lines.append(small(f"posterior {number(self.shade[t, state])}"))
+        return lines
+
+    # -- parts ---------------------------------------------------------------------------------------------------------
+
+    def _cell(self, t: int, state: int, lines: list[Text]) -> None:
+        on_path = next((path.color for path in self.paths if path.rows[t] == state), None)
+        paint = OP
+        if self.grid.scores[t, state] == -math.inf:
+            paint = QUIET
+        elif self.shade is not None:
+            fill = blend(float(self.shade[t, state]))
+            paint = Paint(fill, OP.outline, readable_on(fill))
+        elif on_path == ACCENT:
+            paint = BEST
+        if on_path:
+            paint = paint._replace(outline=on_path)
+        shaded = [
+            line if paint.text == INK and self.shade is None else line._replace(color=paint.text) for line in lines
+        ]
+        self.canvas.box(
+            f"t{t + 1}_s{state}",
+            self._at(t, state),
+            self.size,
+            shaded,
+            paint=paint,
+            line_width=2.2 if on_path else 1.0,
+            kind=("best" if on_path else "cell") + (" shaded" if self.shade is not None else ""),
+        )
+
+    def _terminal(self, name: str, log_probabilities: Floats) -> None:
+        """What lies before the first column, or behind the last one, with the arcs between."""
+        first = name == "start"
+        t, away = (0, -1) if first else (self.steps - 1, 1)
+        (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
+        place = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2)
+        self.canvas.box(name, place, (34, 20), [small(name)], paint=QUIET)
+        for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
+            near = Point(place.x - away * 17, place.y)
+            cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
+            way = (near, cell) if first else (cell, near)
+            ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
+            best = any(path.rows[t] == state for path in self.paths[:1])
+            self.canvas.line(*ends, straight(*way), color=LINE if best else FAINT)
+            if best:
+                self.canvas.line(*ends, straight(*way), color=ACCENT, width=2.8, kind="path")
+            if self.labelled:
+                self._probability(f"{name}_s{state}", *way, log_probabilities[state], 0.5)
+
+    def _arcs(self) -> None:
+        possible = np.isfinite(self.grid.incoming)
+        best = self.grid.best_tails()
+        few = int(possible.sum()) <= MOST_ARCS
+        shares = self.grid.shares() if self.semiring == "log" else None
+        for t, tail, head in np.argwhere(possible).tolist():
+            is_best = best[t, head] == tail
+            if shares is not None:
+                share = float(shares[t, tail, head])
+                self._arc(t, tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
+            elif is_best or few:
+                self._arc(t, tail, head, LINE if is_best else FAINT, 1.3 if is_best else 0.8)
+
+    def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
+        way = self._between(t, tail, head)
+        names = self._tail(t, tail), f"t{t + 2}_s{head}"
+        words = self._words(t, tail, head)
+        self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
+        if self.labelled:
+            self._probability("_".join(("p", *names)), *way, self.grid.arcs[t, tail, head], 0.24)
+
+    def _tail(self, t: int, row: int) -> str:
+        """The name of what an arc from a cell begins at."""
+        again = "_again" * ((t + 1) % self.per_line == 0 and t + 1 < self.steps)
+        return f"t{t + 1}_s{row}{again}"
+
+    def _words(self, t: int, tail: int, head: int) -> str:
+        """What an arc says when it is pointed at."""
+        probability = number(exponential(self.grid.arcs[t, tail, head]))
+        return f"P({self.words.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
+
+    def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
+        start, end = self._before(t + 1, tail), self._at(t + 1, head)
+        return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
+
+    def _probability(self, name: str, start: Point, end: Point, log_probability: float, fraction: float) -> None:
+        """A number on an arc, where those of its neighbours do not come near."""
+        lines = [small(number(exponential(log_probability)), MUTED)]
+        width, height = label_size(lines)
+        at = Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
+        self.canvas.box(name, at, (width + 2, height - 1), lines, paint=Paint(PAPER, PAPER), shape="rect", line_width=0)
+
+    def _mark_paths(self) -> None:
+        for rank, path in reversed(list(enumerate(self.paths))):
+            for t, (tail, head) in enumerate(zip(path.rows, path.rows[1:], strict=False)):
+                # Of the paths that share an arc the best covers it, and the others lie by turns on either side.
+                place = sum(other.rows[t : t + 2] == [tail, head] for other in self.paths[:rank])
+                shift = 4.0 * ((place + 1) // 2) * (-1) ** place
+                way = straight(*self._between(t, tail, head, shift))
+                self.canvas.line(
+                    self._tail(t, tail),
+                    f"t{t + 2}_s{head}",
+                    way,
+                    color=path.color,
+                    width=2.8 if rank == 0 else 2.0,
+                    tooltip=self._words(t, tail, head),
+                    kind="path" if rank == 0 else "path other",
+                )
+
+    def _caption(self, heading: str) -> None:
+        """Heading above, results below, all flush left."""
+        left = -self.pitch[0] * 0.85 - 17
+        top = self.size[1] / 2 + 36
+        self.canvas.text_from("heading", Point(left, top), Text(heading, 13, bold=True))
+        self.canvas.text_from("formula", Point(left, top - 16), small(self.words.formula()))
+        bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - 60
+        for i, line in enumerate(self._results()):
+            self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
+        if self.grid.left_out or self.grid.impossible:
+            every = self.count + self.grid.left_out + self.grid.impossible
+            words = f"{self.count} of {every:,} histories are drawn"
+            if self.grid.left_out:
+                words += (
+                    ": those of the paths, and those nearest to the best of a step" if self.paths else ": the likeliest"
+                )
+            if self.grid.impossible:
+                words += f"; {self.grid.impossible:,} are impossible at every step"
+            self.canvas.text_from("note", Point(left, bottom - 16 * len(self._results())), small(words))
+
+    def _results(self) -> list[Text]:
+        if self.semiring == "log":
+            return [Text(f"sum over all paths: {total_text(self.grid.total, self.words.name)}", bold=True)]
+        lines = []
+        for rank, path in enumerate(self.paths):
+            name = "best path" if rank == 0 else f"{rank + 1}. best"
+            words = " → ".join(path.states)
+            words = words if len(words) <= 100 else f"{self.steps} states"
+            lines.append(
+                Text(f"{name}: {words}, {total_text(path.log_prob, self.words.name)}", color=path.color, bold=rank == 0)
+            )
+        return lines

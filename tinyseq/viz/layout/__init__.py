@@ -1,0 +1,1 @@
+"""Layout: places for boxes, and curves for arrows."""

@@ -1,0 +1,53 @@
+"""Where there is room for words: what boxes, other words and lines leave free."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from tinyseq.viz.layout.curves import Point, Size, passed
+
+CELL = 40.0  # points: things are looked up by the squares that they lie in
+
+
+class Room:
+    """Knows what is taken.
+
+    Args:
+        boxes: centres and sizes of what is there.
+        gap: the space that words keep from it, beside and above.
+    """
+
+    def __init__(self, boxes: Iterable[tuple[Point, Size]] = (), gap: Size = (0.0, 0.0)) -> None:
+        self.gap = gap
+        self.boxes: dict[tuple[int, int], list[tuple[Point, Size]]] = {}
+        self.points: dict[tuple[int, int], list[Point]] = {}
+        for center, size in boxes:
+            self.take(center, size)
+
+    def take(self, center: Point, size: Size) -> None:
+        """There is something now."""
+        for cell in _cells(center, size):
+            self.boxes.setdefault(cell, []).append((center, size))
+
+    def take_line(self, curve: Sequence[Point]) -> None:
+        """There is a line now."""
+        for point in passed(curve):
+            self.points.setdefault((int(point.x // CELL), int(point.y // CELL)), []).append(point)
+
+    def is_free(self, center: Point, size: Size) -> bool:
+        """Whether nothing is there."""
+        width, height = size[0] + 2 * self.gap[0], size[1] + 2 * self.gap[1]
+        for cell in _cells(center, (width, height)):
+            for (x, y), other in self.boxes.get(cell, ()):
+                if abs(center.x - x) < (width + other[0]) / 2 and abs(center.y - y) < (height + other[1]) / 2:
+                    return False
+            for x, y in self.points.get(cell, ()):
+                if abs(center.x - x) < size[0] / 2 + 1 and abs(center.y - y) < size[1] / 2 - 1:
+                    return False
+        return True
+
+
+def _cells(center: Point, size: Size) -> Iterator[tuple[int, int]]:
+    (left, right), (low, high) = (
+        (int((at - length / 2) // CELL), int((at + length / 2) // CELL) + 1)
+        for at, length in zip(center, size, strict=True)
+    )
+    return ((x, y) for x in range(left, right) for y in range(low, high))

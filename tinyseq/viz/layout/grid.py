@@ -1,0 +1,166 @@
+"""Where boxes stand relative to each other: their rows, and their order and places within columns."""
+
+from collections.abc import Hashable, Mapping
+from typing import Literal, NamedTuple
+
+from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.layout.rows import Lane, Slot, arranged, rows
+
+Size = tuple[float, float]
+Pattern = Hashable  # what the columns of one phase have in common: the same slots at the same places
+
+BOX_GAP, LANE_WIDTH = 12.0, 8.0
+PULL = 44.0  # by which boxes move within their row toward the side that their state comes from, or goes to
+
+
+class Door(NamedTuple):
+    """Where an edge of a slot leaves the column at the top, or enters it at the bottom."""
+
+    at: Literal["top", "bottom"]
+    slot: Slot
+
+
+class Grid:
+    """The rows of a sheet's boxes, and the places within columns.
+
+    Args:
+        sheet: the drawing's content.
+        sizes: width and height of each box.
+
+    Attributes:
+        strips: the number of each column, from the left; 0 is the strip of the parameters.
+        row: the row of each box, from the bottom; parameters have none.
+        level: pairs of slots that stand side by side.
+        first, after, end: the lowest row of the columns, the first above them, and the number of all rows.
+        x: the place of each slot, lane and door within its column's pattern.
+        extent: from where to where a pattern reaches.
+    """
+
+    def __init__(self, sheet: Sheet, sizes: Mapping[Box, Size]) -> None:
+        self.sheet = sheet
+        self.sizes = sizes
+        self.strips = {column: i + 1 for i, column in enumerate(sheet.columns)}
+        self.level = _level(sheet)
+        self._arrange()
+        while parted := self._parted():
+            self.level -= parted
+            self._arrange()
+
+    def _arrange(self) -> None:
+        self.row, (self.first, self.after, self.end) = self._rows()
+        self.x: dict[tuple[Pattern, Slot | Lane], float] = {}
+        self.extent: dict[Pattern, Size] = {}
+        self._arrange_columns()
+        self.in_row = self._in_row()
+
+    def place(self, column: Column, item: Slot | Lane) -> float:
+        """The x of a slot, lane or door, from the middle of its column."""
+        pattern = pattern_of(column)
+        low, high = self.extent[pattern]
+        return self.x[pattern, item] - (low + high) / 2
+
+    def width(self, column: Column) -> float:
+        """How wide a column's content is."""
+        low, high = self.extent.get(pattern_of(column), (0.0, 0.0))  # a step may hold nothing that is shown
+        return high - low
+
+    def lanes(self, column: Column, tail: Slot, head: Slot) -> list[Lane]:
+        """The lanes of an edge in the rows between its ends."""
+        lanes = (Lane(tail, head, row) for row in range(self.first, self.after))
+        return [lane for lane in lanes if (pattern_of(column), lane) in self.x]
+
+    def _rows(self) -> tuple[dict[Box, int], tuple[int, int, int]]:
+        """The row of each box, those before the columns, then those in them, then those after; and where zones end."""
+        row: dict[Box, int] = {}
+        ends, start = [], 0
+        for zone in ("before", "columns", "after"):
+            boxes = [box for box in self.sheet.boxes if box.zone == zone]
+            order = {"input": 0, "initial": 2, "elided": 2}
+            boxes.sort(key=lambda box: order.get(box.kind, 1))  # as they are computed
+            edges = [
+                (arrow.tail.slot, arrow.head.slot)
+                for arrow in self.sheet.arrows
+                if arrow.kind == "data" and arrow.tail.zone == arrow.head.zone == zone
+            ]
+            found = rows(list(dict.fromkeys(box.slot for box in boxes)), edges)
+            if zone == "columns":
+                found |= {tail: found[head] for tail, head in self.level}
+            row |= {box: start + found[box.slot] for box in boxes}
+            start += max(found.values(), default=-1) + 1
+            ends.append(start)
+        return row, (ends[0], ends[1], ends[2])
+
+    def _arrange_columns(self) -> None:
+        """The x of slots, lanes and doors within each pattern, and from where to where it extends."""
+        inside: dict[Pattern, dict[Slot, Box]] = {}
+        for box in self.sheet.boxes:
+            if box.column:
+                inside.setdefault(pattern_of(box.column), {})[box.slot] = box
+        edges: dict[Pattern, list[tuple[Slot, Slot]]] = {pattern: [] for pattern in inside}
+        pull: dict[Pattern, dict[Slot, float]] = {pattern: {} for pattern in inside}
+        for arrow in self.sheet.arrows:
+            tail, head = arrow.tail, arrow.head
+            if arrow.kind == "time" and tail.column and head.column:
+                side = 1.0 if self.strips[head.column] >= self.strips[tail.column] else -1.0
+                pull[pattern_of(tail.column)][tail.slot] = side * PULL
+                pull[pattern_of(head.column)][head.slot] = -side * PULL
+            elif arrow.kind == "data" and tail.column:
+                end = head.slot if head.column else Door("top", tail.slot)
+                edges[pattern_of(tail.column)].append((tail.slot, end))
+            elif arrow.kind == "data" and head.column:
+                edges[pattern_of(head.column)].append((Door("bottom", head.slot), head.slot))
+        for pattern, boxes in inside.items():
+            doors = [slot for edge in edges[pattern] for slot in edge if isinstance(slot, Door)]
+            row = {slot: self.row[box] for slot, box in boxes.items()}
+            row |= {door: self.after if door.at == "top" else self.first - 1 for door in doors}
+            width = {slot: self.sizes[box][0] for slot, box in boxes.items()} | dict.fromkeys(doors, LANE_WIDTH)
+            found = arranged(row, width, edges[pattern], pull[pattern], gap=BOX_GAP, lane_width=LANE_WIDTH)
+            self.x |= {(pattern, item): x for item, x in found.items()}
+            half = {item: width.get(item, LANE_WIDTH) / 2 for item in found}
+            low, high = (side(x + way * half[item] for item, x in found.items()) for side, way in ((min, -1), (max, 1)))
+            self.extent[pattern] = low, high
+
+    def _in_row(self) -> dict[tuple[Column, int], list[Box]]:
+        """The boxes of each row of each column, from the left."""
+        found: dict[tuple[Column, int], list[Box]] = {}
+        for box in self.sheet.boxes:
+            if box.column:
+                found.setdefault((box.column, self.row[box]), []).append(box)
+        for (column, _), boxes in found.items():
+            boxes.sort(key=lambda box: self.x[pattern_of(column), box.slot])
+        return found
+
+    def neighbours(self, box: Box) -> tuple[bool, bool]:
+        """Whether a box has others to its left and to its right in its column's row."""
+        assert box.column
+        boxes = self.in_row[box.column, self.row[box]]
+        return boxes[0] is not box, boxes[-1] is not box
+
+    def _parted(self) -> set[tuple[Slot, Slot]]:
+        """The pairs that should stand side by side, and have others between them."""
+        found: set[tuple[Slot, Slot]] = set()
+        for boxes in self.in_row.values():
+            place = {box.slot: i for i, box in enumerate(boxes)}
+            found |= {(a, b) for a, b in self.level if {a, b} <= place.keys() and abs(place[a] - place[b]) > 1}
+        return found
+
+
+def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
+    """Slots that stand beside the state that they lead to, as they take in that of the step before and do nothing else:
+    so the way of an LSTM's cell through time is a straight line."""
+    heads: dict[Box, set[Box]] = {}
+    for arrow in sheet.arrows:
+        heads.setdefault(arrow.tail, set()).add(arrow.head)
+    alike: dict[tuple[Slot, Slot], set[bool]] = {}
+    for arrow in sheet.arrows:
+        if arrow.kind == "time" and arrow.tail.kind == "state":
+            slots = arrow.head.slot, arrow.tail.slot
+            straight = {(box.slot, box.column) for box in heads.get(arrow.head, ())} == {(slots[1], arrow.head.column)}
+            alike.setdefault(slots, set()).add(straight)
+    return {slots for slots, found in alike.items() if found == {True}}
+
+
+def pattern_of(column: Column) -> Pattern:
+    """The pattern of a column: all time steps of a phase share theirs."""
+    return column.phase if column.kind == "step" else column

@@ -1,0 +1,277 @@
+"""Places for the boxes and curves for the arrows of an unrolled drawing.
+
+Columns stand side by side on common rows. Arrows within a column climb from row to row; all others run like wires,
+along channels and gutters, whose room is found here.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.layout.curves import Point, climbing, rounded
+from tinyseq.viz.layout.grid import BOX_GAP, Door, Grid, Size
+from tinyseq.viz.layout.routing import Way, Ways, Wire
+from tinyseq.viz.layout.rows import Lane, Slot, spread
+
+FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
+CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
+
+
+@dataclass
+class Layout:
+    """Where everything is, in points, y upwards.
+
+    Attributes:
+        places, sizes: the centre of each box, and its width and height.
+        frames: the lower left and upper right corner of each column.
+        corners: the points that each arrow passes.
+        climbs: the arrows that swing from point to point; others run straight, around rounded corners.
+        curves: the way of each arrow.
+    """
+
+    places: dict[Box, Point] = field(default_factory=dict)
+    sizes: dict[Box, Size] = field(default_factory=dict)
+    frames: dict[Column, tuple[Point, Point]] = field(default_factory=dict)
+    corners: dict[Arrow, list[Point]] = field(default_factory=dict)
+    climbs: set[Arrow] = field(default_factory=set)
+    curves: dict[Arrow, list[Point]] = field(default_factory=dict)
+
+
+def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0, headroom: float = 0.0) -> Layout:
+    """Place a sheet's content.
+
+    Args:
+        sheet: what to place.
+        size: width and height of each box.
+        margin: more room around boxes, for the frames of modules.
+        headroom: more room above the boxes of a column.
+    """
+    return _Maker(sheet, size, margin, headroom).made
+
+
+class _Maker:
+    """Finds the room that rows, columns and wires need, and with it all places."""
+
+    def __init__(self, sheet: Sheet, size: Callable[[Box], Size], margin: float, headroom: float) -> None:
+        self.sheet = sheet
+        self.headroom = headroom
+        self.pad = FRAME_PAD + margin
+        self.channel = CHANNEL + 1.5 * margin
+        self.made = Layout(sizes=_common_sizes(sheet, size))
+        self.grid = Grid(sheet, self.made.sizes)
+        self.ways = Ways(sheet, self.grid)
+        self.wires: dict[Wire, float] = {}  # the x of a gutter's track, the y of a channel's
+        self.bottom, self.top = self._vertical()
+        self.heights = self._parameter_heights()
+        self.left = self._horizontal()
+        self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
+        for arrow in sheet.arrows:
+            self.into[arrow.head].append(arrow)
+        self._place()
+        self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
+        self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
+        for arrow, corners in self.made.corners.items():
+            self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
+
+    # -- the room that everything needs --------------------------------------------------------------------------------
+
+    def _horizontal(self) -> list[float]:
+        """The left side of each strip; and each gutter's tracks."""
+        tracks = self.ways.tracks("gutter")
+        for wires in tracks.values():  # those of each direction on the side that they leave to, so as not to overlap
+            wires.sort(key=lambda wire: wire not in self.ways.backward)
+        tracks.get(1, []).sort(key=self._nesting)
+        parameters = [self.made.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
+        widths = [max(parameters, default=0.0)] + [self._width(column) for column in self.sheet.columns]
+        left, x = [], 0.0
+        for strip, width in enumerate([*widths, 0.0]):
+            wires = tracks.get(strip, [])
+            if strip:
+                x += GUTTER / 2
+                self.wires |= {wire: x + i * TRACK for i, wire in enumerate(wires)}
+                x += TRACK * max(len(wires) - 1, 0) + GUTTER / 2
+            left.append(x)
+            x += width
+        return left
+
+    def _width(self, column: Column) -> float:
+        if column.kind != "step":
+            return self.grid.width(column)
+        return max(self.grid.width(column), TITLE_WIDTH) + 2 * self.pad
+
+    def _vertical(self) -> tuple[list[float], list[float]]:
+        """The lower and upper side of each row; and each channel's tracks."""
+        tracks = self.ways.tracks("channel")
+        heights = [0.0] * (self.grid.end + 1)
+        for box, row in self.grid.row.items():
+            heights[row] = max(heights[row], self.made.sizes[box][1])
+        bottom, top, y = [], [], 0.0
+        for row, height in enumerate(heights):
+            wires = tracks.get(row, [])
+            outside = [wire for wire in wires if wire in self.ways.outside]
+            inside = [wire for wire in wires if wire not in self.ways.outside]
+            if row == self.grid.first:
+                self.frame_bottom = self._stack(outside, y) if outside else y
+                y = self.frame_bottom + TITLE_HEIGHT
+                y = self._stack(inside, y) if inside else y + FRAME_PAD
+            elif row == self.grid.after:
+                self.frame_top = (self._stack(inside, y) if inside else y + FRAME_PAD) + self.headroom
+                y = self._stack(outside, self.frame_top)
+            else:
+                y = self._stack(wires, y)
+            bottom.append(y)
+            y += height
+            top.append(y)
+        return bottom, top
+
+    def _stack(self, wires: Iterable[Wire], y: float) -> float:
+        """Give wires their tracks in a channel that begins at y; returns where it ends."""
+        wires = list(wires)
+        first = y + self.channel / 2
+        self.wires |= {wire: first + i * TRACK for i, wire in enumerate(wires)}
+        return y + self.channel + TRACK * max(len(wires) - 1, 0)
+
+    def _place(self) -> None:
+        for column, strip in self.grid.strips.items():
+            low = Point(self.left[strip], self.frame_bottom)
+            self.made.frames[column] = low, Point(low.x + self._width(column), self.frame_top)
+        for box, row in self.grid.row.items():
+            if box.column:
+                self.made.places[box] = Point(self._x(box.column, box.slot), (self.bottom[row] + self.top[row]) / 2)
+        frames = self.made.frames.values()
+        middle = (min(low.x for low, _ in frames) + max(high.x for _, high in frames)) / 2
+        for row in range(self.grid.end):
+            boxes = [box for box, at in self.grid.row.items() if at == row and not box.column]
+            widths = {box: self.made.sizes[box][0] for box in boxes}
+            y = (self.bottom[row] + self.top[row]) / 2
+            wish = {box: self._above_tails(box, middle) for box in boxes}
+            boxes.sort(key=lambda box: wish[box])
+            for box, x in spread(boxes, wish, widths, 2 * BOX_GAP).items():
+                self.made.places[box] = Point(x, y)
+        edge = self.left[1] - GUTTER - TRACK * max(len(self.ways.tracks("gutter").get(1, [])) - 1, 0)
+        for box, (y, _) in self.heights.items():
+            self.made.places[box] = Point(edge - self.made.sizes[box][0] / 2, y)
+
+    def _above_tails(self, box: Box, middle: float) -> float:
+        """The x in the middle of what a box is made of."""
+        tails = [arrow.tail for arrow in self.into[box] if arrow.tail in self.made.places]
+        doors = [self._x(tail.column, Door("top", tail.slot)) for tail in tails if tail.column]
+        found = doors or [self.made.places[tail].x for tail in tails]
+        return sum(found) / len(found) if found else middle
+
+    def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
+        """The y of each parameter, beside the line that its first uses hang on; and the y of that line."""
+        lines: dict[Box, float] = {}
+        for arrow, way in self.ways.of.items():
+            if arrow.kind == "weight":
+                y = self.wires[way.wires[-1]]
+                lines[arrow.tail] = min(y, lines.get(arrow.tail, y))
+        for box in self.sheet.boxes:
+            if box.kind == "parameter":
+                lines.setdefault(box, self.frame_bottom)  # steps that are not shown use it
+        boxes = sorted(lines, key=lambda box: lines[box])
+        sizes = {box: self.made.sizes[box][1] for box in boxes}
+        return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, BOX_GAP).items()}
+
+    def _nesting(self, wire: Wire) -> float:
+        """The order of wires beside the parameters in which they do not cross: those that go farthest bend last."""
+        y, line = self.heights.get(wire.track, (0.0, 0.0))
+        return y if y > line else -y
+
+    def _x(self, column: Column, item: Slot | Lane) -> float:
+        low, high = self.made.frames[column]
+        return (low.x + high.x) / 2 + self.grid.place(column, item)
+
+    # -- the curves ----------------------------------------------------------------------------------------------------
+
+    def _corners(self, arrow: Arrow) -> list[Point]:
+        way = self.ways.of.get(arrow)
+        if way is None:
+            return self._aside(arrow) if self._is_level(arrow) else self._climb(arrow)
+        points = self._departure(arrow.tail, way)
+        for wire in way.wires:
+            last, place = points[-1], self.wires[wire]
+            points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
+        return points + self._arrival(arrow, way.arrive, points[-1])
+
+    def _departure(self, tail: Box, way: Way) -> list[Point]:
+        x, y = self.made.places[tail]
+        width, height = self.made.sizes[tail]
+        if way.leave != "top":
+            return [Point(x + (width if way.leave == "right" else -width) / 2, y)]
+        through_door = way.wires[0] in self.ways.outside
+        lanes = self._lanes(tail, tail.slot, Door("top", tail.slot)) if through_door else []
+        return [Point(x, y + height / 2), *lanes]
+
+    def _arrival(self, arrow: Arrow, side: str, last: Point) -> list[Point]:
+        x, y = self.made.places[arrow.head]
+        width, height = self.made.sizes[arrow.head]
+        if side != "bottom":
+            return [Point(last.x, y), Point(x + (width if side == "right" else -width) / 2, y)]
+        if arrow.tail.zone == "before" and arrow.head.column:
+            lanes = self._lanes(arrow.head, Door("bottom", arrow.head.slot), arrow.head.slot)
+            return [Point(lanes[0].x, last.y), *lanes, Point(x, y - height / 2)]
+        share = {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind]
+        return [Point(x + share * width, last.y), self._bottom(arrow.head, share)]
+
+    def _is_level(self, arrow: Arrow) -> bool:
+        """Whether an arrow leads to a box that stands beside its tail."""
+        return arrow.kind == "data" and (arrow.tail.slot, arrow.head.slot) in self.grid.level
+
+    def _aside(self, arrow: Arrow) -> list[Point]:
+        (x, y), (other, _) = self.made.places[arrow.tail], self.made.places[arrow.head]
+        side = 1 if x < other else -1
+        widths = (self.made.sizes[box][0] for box in (arrow.tail, arrow.head))
+        return [Point(x + side * next(widths) / 2, y), Point(other - side * next(widths) / 2, y)]
+
+    def _climb(self, arrow: Arrow) -> list[Point]:
+        """Up from row to row, past the rows between on the lanes kept free."""
+        tail, head = arrow.tail, arrow.head
+        x, y = self.made.places[tail]
+        lanes = self._lanes(tail, tail.slot, head.slot) if tail.column else []
+        return [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self._share(arrow))]
+
+    def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
+        """The points that an edge passes in the rows between its ends, and at its door if it has one."""
+        if not box.column:
+            return []
+        points = [
+            Point(self._x(box.column, lane), (self.bottom[lane.row] + self.top[lane.row]) / 2)
+            for lane in self.grid.lanes(box.column, tail, head)
+        ]
+        if isinstance(head, Door):
+            points.append(Point(self._x(box.column, head), self.frame_top))
+        if isinstance(tail, Door):
+            points.insert(0, Point(self._x(box.column, tail), self.frame_bottom))
+        return points
+
+    def _share(self, arrow: Arrow) -> float:
+        """Where on the bottom of its head an arrow within a column arrives: in the order of where they come from."""
+        arrows = [other for other in self.into[arrow.head] if other in self.made.climbs]
+        arrows.sort(key=self._last_x)
+        return (arrows.index(arrow) + 1) / (len(arrows) + 1) - 0.5
+
+    def _last_x(self, arrow: Arrow) -> float:
+        lanes = self._lanes(arrow.tail, arrow.tail.slot, arrow.head.slot)
+        return (lanes[-1] if lanes else self.made.places[arrow.tail]).x
+
+    def _bottom(self, box: Box, share: float) -> Point:
+        """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""
+        x, y = self.made.places[box]
+        width, height = self.made.sizes[box]
+        drop = (
+            height / 2 * ((1 - 4 * share * share) ** 0.5 if width == height else 1.0)
+        )  # a square is drawn as a circle
+        return Point(x + share * width, y - drop)
+
+
+def _common_sizes(sheet: Sheet, size: Callable[[Box], Size]) -> dict[Box, Size]:
+    """Boxes that do the same work are equally large; squares, which are drawn as circles, stay what they are."""
+    sizes = {box: size(box) for box in sheet.boxes}
+    alike = [box for box in sheet.boxes if box.kind not in {"initial", "elided"} and sizes[box][0] != sizes[box][1]]
+    largest: dict[Slot, Size] = {}
+    for box in alike:
+        width, height = largest.get(box.slot, (0.0, 0.0))
+        largest[box.slot] = max(width, sizes[box][0]), max(height, sizes[box][1])
+    return sizes | {box: largest[box.slot] for box in alike}

@@ -1,0 +1,98 @@
+"""The ways of arrows that leave their column: which wires they follow, before anything has coordinates.
+
+Wires run along *channels*, the space below a row, and *gutters*, the space to the left of a strip. Each has a track of
+its own there; arrows that leave the same box share theirs, so that all uses of a parameter hang on one line.
+"""
+
+from typing import Literal, NamedTuple
+
+from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.layout.grid import Grid
+
+
+class Wire(NamedTuple):
+    """A piece of a way: along a channel or a gutter, on the track of the box that it comes from or leads to."""
+
+    along: Literal["channel", "gutter"]
+    place: int
+    track: Box
+
+
+class Way(NamedTuple):
+    """How an arrow leaves its box, the wires it follows, and how it arrives."""
+
+    leave: Literal["left", "right", "top"]
+    wires: tuple[Wire, ...]
+    arrive: Literal["left", "right", "bottom"]
+
+
+class Ways:
+    """The ways of a sheet's arrows.
+
+    Args:
+        sheet: the drawing's content.
+        grid: the rows and the order of its boxes.
+
+    Attributes:
+        of: the way of each arrow that leaves its column or zone; others climb within it.
+        outside: the wires of a column's first and last channel that run outside of its frame.
+        backward: the wires that lead to an earlier step.
+    """
+
+    def __init__(self, sheet: Sheet, grid: Grid) -> None:
+        self.grid = grid
+        self.outside: set[Wire] = set()
+        self.backward: set[Wire] = set()
+        self.of = {arrow: way for arrow in sheet.arrows if (way := self._way(arrow))}
+
+    def tracks(self, along: Literal["channel", "gutter"]) -> dict[int, list[Wire]]:
+        """The wires in each channel or gutter."""
+        tracks: dict[int, list[Wire]] = {}
+        for wire in dict.fromkeys(wire for way in self.of.values() for wire in way.wires):
+            if wire.along == along:
+                tracks.setdefault(wire.place, []).append(wire)
+        return tracks
+
+    def _way(self, arrow: Arrow) -> Way | None:
+        """The way of an arrow that leaves its column or zone; None for one that climbs within it."""
+        tail, head = arrow.tail, arrow.head
+        if arrow.kind == "time":
+            return self._way_through_time(tail, head)
+        below_head = Wire("channel", self.grid.row[head], tail)
+        if head.zone == "after":
+            self.outside.add(below_head)
+        if arrow.kind == "weight":
+            return Way("right", (Wire("gutter", 1, tail), below_head), "bottom")
+        if tail.zone == head.zone:
+            return None
+        # From zone to zone: over the tail, and around the outside unless the head is right there.
+        shared = tail if head.column else head
+        above = Wire("channel", self.grid.after if tail.column else self.grid.row[tail] + 1, shared)
+        target = Wire("channel", self.grid.first if head.column else self.grid.row[head], shared)
+        self.outside.update((above, target))
+        around = (above, Wire("gutter", len(self.grid.strips) + 1, shared), target)
+        return Way("top", (above,) if above == target else around, "bottom")
+
+    def _way_through_time(self, tail: Box, head: Box) -> Way:
+        """From side to side if the sides are free, else over the tail's row or from below the head's row."""
+        assert tail.column
+        assert head.column
+        start, end = self.grid.strips[tail.column], self.grid.strips[head.column]
+        ahead = start <= end
+        near_tail = Wire("gutter", start + ahead, tail)
+        near_head = Wire("gutter", end + (not ahead), tail)
+        leaves_aside = not self.grid.neighbours(tail)[ahead]
+        arrives_aside = not self.grid.neighbours(head)[not ahead]
+        wires = [near_tail] if leaves_aside else [Wire("channel", self.grid.row[tail] + 1, tail), near_tail]
+        below_head = Wire("channel", self.grid.row[head], tail)
+        if not arrives_aside:
+            wires.append(below_head)
+        elif near_tail != near_head:
+            wires += [below_head, near_head]
+        if not ahead:
+            self.backward.update(wires)
+        return Way(
+            ("right" if ahead else "left") if leaves_aside else "top",
+            tuple(wires),
+            ("left" if ahead else "right") if arrives_aside else "bottom",
+        )

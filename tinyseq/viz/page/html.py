@@ -1,0 +1,77 @@
+"""One self-contained HTML page for a drawing: it opens from disk and asks nothing of any network."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from tinyseq.viz.rendering.dark_theme import night_colors
+from tinyseq.viz.rendering.font import font_faces
+
+# In the order in which they build on one another; on the page they are one script.
+SCRIPTS = (
+    "parts",
+    "view",
+    "squeeze",
+    "card",
+    "columns",
+    "arrangement",
+    "paint",
+    "fold",
+    "search",
+    "sums",
+    "play",
+    "page",
+)
+
+
+def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
+    """The text of the page.
+
+    The browser is told to run its one script and no other, and to load nothing, so that a name that were taken for
+    markup in spite of all escaping could do nothing.
+
+    Args:
+        svg: the drawing.
+        title: its heading.
+        story: what else the page can show and play, see `tinyseq.viz.page.story.Story`.
+
+    Example:
+        >>> text = page('<svg width="9pt" height="9pt" viewBox="0 0 9 9"></svg>', "a & b")
+        >>> "<title>a &amp; b</title>" in text
+        True
+    """
+    assets = files("tinyseq.viz") / "assets" / "page"
+    picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
+    style = "\n".join(["", (assets / "page.css").read_text("utf-8"), font_faces(), night_colors(picture), ""])
+    script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    return Template((assets / "page.html").read_text("utf-8")).substitute(
+        title=escape(title),
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        style=style,
+        picture=picture,
+        story=json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
+            "<", "\\u003c"
+        ),
+        script=script,
+    )
+
+
+def _plain(svg: str, told_elsewhere: bool) -> str:
+    """The drawing, as large as the page allows, without what the page has already."""
+    picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
+    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1).replace(
+        ' xml:space="preserve"', ""
+    )
+    return (re.sub(r"<title>[^<]*</title>\n?", "", picture) if told_elsewhere else picture).strip()
+
+
+def _hash(text: str) -> str:
+    """By which a browser knows a script or a style sheet again."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

@@ -1,0 +1,162 @@
+"""The computation of a sheet, played forward and backward, box by box."""
+
+from collections.abc import Iterable, Iterator
+
+from tinyseq.autograd.graph import Leaf, Parent, owner
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array, namespace_of
+from tinyseq.inspect.paths import ones, visits
+from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.reading import Reading
+from tinyseq.viz.computation.record import numbered
+from tinyseq.viz.page.story import Act, Event, Ledger
+from tinyseq.viz.rendering.style import number, spoken
+
+INDICES = frozenset("₀₁₂₃₄₅₆₇₈₉")
+OTHERS = -1  # in place of a time step: those that are not shown
+
+
+class Playback:
+    """The events of a sheet's computation.
+
+    Args:
+        content: the sheet.
+        wording: its words.
+        loss: the result, whose graph must be whole for the backward act; without it there is only the forward one.
+    """
+
+    def __init__(self, content: Sheet, wording: Wording, loss: Tensor | None) -> None:
+        self.content = content
+        self.wording = wording
+        self.loss = loss
+        self.reading = Reading(content.record, content.plan)
+        self.boxes: dict[int, list[Box]] = {}
+        for box in content.boxes:
+            for vertex in box.vertices:
+                self.boxes.setdefault(vertex, []).append(box)
+        leaves = {leaf for leaves in self.reading.weights.values() for leaf in leaves}
+        self.ledger = Ledger(content.record.vertices, leaves, terms=len(self._shown_steps()) + 1)
+
+    def acts(self) -> list[Act]:
+        """Forward, and backward if there is a loss to start from."""
+        acts = [Act("forward", self._forward())]
+        if self.loss is not None:
+            acts.append(Act("backward", self._backward(self.loss)))
+        return acts
+
+    def _forward(self) -> list[Event]:
+        starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
+        events = [Event(starts, "inputs, parameters and the first state")]
+        lit = set(starts)
+        for vertex in self.reading.boxed():
+            for box in self.boxes.get(vertex.id, ()):
+                if box.name not in lit:
+                    events.append(Event([box.name], self._said(box)))
+                    lit.add(box.name)
+        return events
+
+    def _said(self, box: Box) -> str:
+        """A box in words, with its time step unless a letter of its formula has that for an index."""
+        sign = self.wording.is_sign(box)
+        text = self.content.record.vertices[box.vertices[0]].op if sign else spoken(self.wording.lines(box)[0].text)
+        if self.content.folded or box.column is None or box.column.kind != "step" or INDICES & set(text):
+            return text
+        return f"{text} at t = {box.column.step}"
+
+    def _backward(self, loss: Tensor) -> list[Event]:
+        """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""
+        events: dict[Box, Event] = {}
+        hidden: dict[int, Array] = {}
+        order: list[Event] = []
+        for vertex, step, terms in contributions(loss, self.reading, self._shown_steps()):
+            boxes = self.boxes.get(self.reading.inside.get(vertex, vertex), [])
+            boxes = [box for box in boxes if step is None or not box.column or box.column.step == step]
+            if not boxes or step == OTHERS:
+                hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
+                continue
+            if hidden:
+                order.append(self._speak(hidden))
+                hidden = {}
+            for box in reversed(boxes):
+                if box not in events:
+                    events[box] = Event([box.name], self._gradient_said(box))
+                    order.append(events[box])
+            if terms:
+                event = events[boxes[-1]]
+                event.additions += self.ledger.add("" if step is None else f"t = {step}", terms)
+                event.boxes = list(dict.fromkeys([*event.boxes, *(self.boxes[leaf][0].name for leaf in sorted(terms))]))
+        if hidden:
+            order.append(self._speak(hidden))
+        return order
+
+    def _shown_steps(self) -> set[int]:
+        return {column.step for column in self.content.columns if column.kind == "step"}
+
+    def _speak(self, terms: dict[int, Array]) -> Event:
+        marks = [box.name for box in self.content.boxes if box.kind == "elided"]
+        return Event(marks, "steps not shown", self.ledger.add("others", terms))
+
+    def _gradient_said(self, box: Box) -> str:
+        norm = self.wording.values.gradient(box)
+        return self._said(box) + ("" if norm is None else f", norm of its gradient {number(norm, 4)}")
+
+
+def contributions(
+    loss: Tensor, reading: Reading, shown: set[int]
+) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
+    """What each vertex adds to the gradients of the parameters, in the order of the backward walk.
+
+    A vertex that works for all steps at once adds one term for each step that is shown, last one first, and one for
+    the others: its rules are linear in its gradient, so the gradient is cut into steps.
+
+    Args:
+        loss: where to start; its graph is left as it is.
+        reading: which vertices are parameters.
+        shown: the steps to tell apart.
+
+    Yields:
+        The vertex, the step that adds, and the terms by the parameters' vertices. The step is None for what stands
+        outside of the steps, and `OTHERS` for all that are not shown.
+    """
+    ids = numbered(loss)
+
+    def to_parameters(pairs: Iterable[tuple[Parent, Array]]) -> dict[int, Array]:
+        terms: dict[int, Array] = {}
+        for parent, g in pairs:
+            if ids[owner(parent)] not in reading.weights:
+                continue
+            reached = [(parent, g)]
+            if not isinstance(parent, Leaf):  # a rearranged parameter: the gradient goes on to what it is made of
+                reached = [pair for visit in visits({parent: g}) for pair in visit.contributions]
+            for end, term in reached:
+                if isinstance(end, Leaf):
+                    terms[ids[end]] = terms[ids[end]] + term if ids[end] in terms else term
+        return terms
+
+    for node, gradient, pairs in visits(ones(loss)):
+        vertex = ids[node]
+        terms = {} if vertex in reading.weights else to_parameters(pairs)
+        if vertex in reading.weights or (vertex in reading.passed and not terms):
+            continue
+        track = reading.plan.tracks.get(vertex)
+        step = reading.vertices[vertex].step
+        if track is None or not terms:
+            yield vertex, step, terms
+            continue
+        for place in reversed(range(len(track.steps))):
+            if track.steps[place] in shown:
+                part = to_parameters(next(visits({node: _at(gradient, track.axis, place)})).contributions)
+                terms = {leaf: term - part[leaf] for leaf, term in terms.items()}
+                yield vertex, track.steps[place], part
+        if not shown.issuperset(track.steps):
+            yield vertex, OTHERS, terms
+
+
+def _at(gradient: Array, axis: int, place: int) -> Array:
+    """A gradient with zeros everywhere but at one position of an axis."""
+    xp = namespace_of(gradient)
+    chosen = (slice(None),) * axis + (slice(place, place + 1),)
+    kept = xp.zeros_like(gradient)
+    kept[chosen] = gradient[chosen]
+    return kept

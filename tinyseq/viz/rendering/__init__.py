@@ -1,0 +1,1 @@
+"""Rendering: fonts, colours, SVG, DOT, and files."""

@@ -1,0 +1,133 @@
+"""A picture: its DOT text, and the ways to see it.
+
+Drawings are made as DOT, Graphviz's language, so that a user can read, change and keep them. Those of this package are
+written as SVG too, without any help; Graphviz makes the other formats of them.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tinyseq.io import atomic_write, check_output
+from tinyseq.viz.page.html import page
+from tinyseq.viz.rendering.graphviz import render, render_svg
+
+ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
+Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and what the page can tell of it
+
+
+class Drawing:
+    """A picture that can be shown in a notebook, saved, or read as DOT text.
+
+    Args:
+        dot: the picture in Graphviz's language. It names its own layout engine.
+        title: what the picture shows; the heading of the HTML page.
+        tell: makes what the HTML page shows in place of the plain picture: a drawing, and a story to go with it. It is
+            called when the page is saved.
+        svg: makes the text of the SVG file; by default Graphviz does.
+
+    Example:
+        >>> drawing = Drawing("digraph { a -> b }", title="two nodes")
+        >>> drawing
+        Drawing('two nodes')
+        >>> print(drawing.dot)
+        digraph { a -> b }
+    """
+
+    def __init__(
+        self,
+        dot: str,
+        title: str = "drawing",
+        tell: Callable[[], Told] | None = None,
+        svg: Callable[[], str] | None = None,
+    ) -> None:
+        self.dot = dot
+        self.title = title
+        self._tell = tell
+        self._svg = svg
+
+    def __repr__(self) -> str:
+        return f"Drawing({self.title!r})"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
+        return Drawing(self.dot, self.title, self._tell, self._svg)  # a picture does not change
+
+    def __reduce__(self) -> Any:
+        """For pickle: the picture is written now, and its page told, as the graph stays behind."""
+        picture, story = self._tell() if self._tell else (None, {})
+        told = None if picture is None else (*picture._written(), dict(story))
+        return _drawn, (*self._written(), told)
+
+    def _written(self) -> tuple[str, str, str | None]:
+        """All that the picture itself is, as text; None for an SVG file that Graphviz will make."""
+        return self.dot, self.title, self._svg() if self._svg else None
+
+    def svg(self) -> str:
+        """The picture as the text of an SVG file, the same for the same picture, whatever fonts there are.
+
+        Raises:
+            DrawingError: Graphviz is needed (for a flat graph, or DOT text of a user's own), and neither `pygraphviz`
+                nor `dot` is installed, or it refuses the DOT text.
+        """
+        return self._svg() if self._svg else render_svg(self.dot)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file whose ending names the format.
+
+        Args:
+            path: a file name ending in .svg, .png, .pdf, .dot or .html (one self-contained page).
+
+        Returns:
+            The path written to. An older file of that name is replaced once the new one is complete.
+
+        Raises:
+            ValueError: the ending is none of these.
+            OSError: the file cannot be written.
+            DrawingError: the picture cannot be rendered.
+
+        Example:
+            >>> import tempfile
+            >>> folder = tempfile.mkdtemp()
+            >>> Drawing("digraph { a -> b }").save(f"{folder}/two.dot").name
+            'two.dot'
+        """
+        path = check_picture(path)
+        data = self._formats()[path.suffix.lower()]()
+        atomic_write(path, lambda part: part.write_bytes(data))
+        return path
+
+    def _formats(self) -> dict[str, Callable[[], bytes]]:
+        return {
+            ".svg": lambda: self.svg().encode("utf-8"),
+            ".png": lambda: render(self.dot, "png"),
+            ".pdf": lambda: render(self.dot, "pdf"),
+            ".dot": lambda: self.dot.encode("utf-8"),
+            ".html": lambda: self._page().encode("utf-8"),
+        }
+
+    def _page(self) -> str:
+        picture, story = self._tell() if self._tell else (self, {})
+        return page(picture.svg(), self.title, story)
+
+
+def check_picture(path: str | os.PathLike[str], name: str = "path") -> Path:
+    """The path of a picture, before it is drawn: see `tinyseq.io.check_output`; a ValueError for another ending."""
+    path = Path(path)
+    if path.suffix.lower() not in ENDINGS:
+        known = ", ".join(ENDINGS)
+        raise ValueError(f"cannot save a drawing as {path.name!r}: the file's ending must be one of {known}")
+    return check_output(path, name)
+
+
+def _drawn(dot: str, title: str, svg: str | None, told: tuple[str, str, str | None, dict[str, Any]] | None) -> Drawing:
+    """A drawing that was pickled."""
+    return Drawing(dot, title, partial(_retold, *told) if told else None, partial(str, svg) if svg else None)
+
+
+def _retold(dot: str, title: str, svg: str | None, story: dict[str, Any]) -> Told:
+    return _drawn(dot, title, svg, None), story

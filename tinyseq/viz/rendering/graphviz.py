@@ -1,0 +1,112 @@
+"""Pictures from DOT text, by Graphviz.
+
+It is `pygraphviz` that is asked first (its wheel carries Graphviz, so that pip alone is enough), then a `dot` program
+on the PATH. Either runs in a process of its own, which is given the font of this package: so PNG and PDF files look the
+same on a machine with many fonts and on one with none, and nothing that Graphviz prints or does reaches the user.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from html import escape
+from importlib.util import find_spec
+from pathlib import Path
+
+from tinyseq.viz.rendering.font import FAMILY, FOLDER, is_known
+
+PNG_DPI = 160
+INSTALL = 'Install a renderer with:  pip install "tinyseq[viz]"'
+# Renders what comes in, in the format and with the resolution that are asked for.
+PYGRAPHVIZ = """
+import sys, warnings
+sys.path.append(sys.argv[1])
+import pygraphviz
+warnings.simplefilter("ignore")
+try:
+    graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
+    graph.graph_attr["dpi"] = sys.argv[3]
+    drawn = graph.draw(format=sys.argv[2], prog=graph.graph_attr.get("layout") or "dot")
+except (ValueError, OSError, pygraphviz.DotError) as error:
+    sys.exit(f"Error: {error}")
+sys.stdout.buffer.write(drawn)
+"""
+# Without hints, with which letters would have other forms on other machines.
+FONTS = """<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  {machine}
+  <dir>{folder}</dir>
+  <cachedir>{folder}</cachedir>
+  <match target="font">
+    <edit name="hinting" mode="assign"><bool>false</bool></edit>
+    <edit name="antialias" mode="assign"><bool>true</bool></edit>
+    <edit name="rgba" mode="assign"><const>none</const></edit>
+  </match>
+</fontconfig>
+"""
+
+
+class DrawingError(RuntimeError):
+    """A picture could not be rendered; the message says what to install or what Graphviz objected to."""
+
+
+def render(dot: str, file_format: str) -> bytes:
+    """A picture in one of Graphviz's own formats.
+
+    Raises:
+        DrawingError: neither `pygraphviz` nor `dot` is installed, or Graphviz refuses the DOT text.
+    """
+    command = _command(file_format, PNG_DPI if file_format == "png" else 72)
+    with tempfile.TemporaryDirectory() as work:
+        fonts = _fonts(Path(work), dot)
+        done = subprocess.run(
+            command,
+            input=dot.encode("utf-8"),
+            capture_output=True,
+            check=False,
+            env={**os.environ, "FONTCONFIG_FILE": str(fonts)},
+        )
+    messages = done.stderr.decode("utf-8", "replace")
+    # A bad label is only reported, and the picture drawn without it: that is an error too.
+    if done.returncode or "Error:" in messages:
+        raise DrawingError(f"Graphviz refused the picture: {messages.strip()[:500]}")
+    return done.stdout
+
+
+def _fonts(folder: Path, dot: str) -> Path:
+    """The settings with which a process finds this package's font; and those of the machine, if that does not do."""
+    for style in ("regular", "bold"):  # a copy, as the library that looks for fonts may write beside them
+        (folder / f"{style}.ttf").write_bytes((FOLDER / f"{style}.ttf").read_bytes())
+    machine = ""
+    if FAMILY not in dot or not all(map(is_known, dot)):
+        own = os.environ.get("FONTCONFIG_FILE", "/etc/fonts/fonts.conf")
+        machine = f'<include ignore_missing="yes">{escape(own)}</include>'
+    settings = folder / "fonts.conf"
+    settings.write_text(FONTS.format(folder=escape(str(folder)), machine=machine), "utf-8")
+    return settings
+
+
+def _command(file_format: str, dpi: int) -> list[str]:
+    found = find_spec("pygraphviz")
+    if found and found.origin and sys.executable:
+        home = str(Path(found.origin).parents[1])
+        return [sys.executable, "-I", "-c", PYGRAPHVIZ, home, file_format, str(dpi)]
+    program = shutil.which("dot")
+    if program is None:
+        raise DrawingError(f"nothing here can draw: neither pygraphviz nor a `dot` program is installed. {INSTALL}")
+    return [program, f"-T{file_format}", f"-Gdpi={dpi}"]
+
+
+def render_svg(dot: str) -> str:
+    """An SVG file, without what varies between versions of Graphviz and says nothing; tooltips are plain titles."""
+    svg = render(dot, "svg").decode("utf-8")
+    svg = re.sub(r"<!--.*?-->\n?|<!DOCTYPE[^>]*>\n?|<title>[^<]*</title>\n?", "", svg, flags=re.DOTALL)
+    return re.sub(
+        r'<g id="a_[^"]*"><a xlink:title="([^"]*)">\n?(.*?)</a>\n?</g>\n?',
+        r"<title>\1</title>\n\2",
+        svg,
+        flags=re.DOTALL,
+    )

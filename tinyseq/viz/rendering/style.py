@@ -1,0 +1,189 @@
+"""How the drawings look: colours, fonts, numbers, and text that cannot break a picture.
+
+Every text that enters a picture passes through `clean` and `markup`, so that a parameter named ``<script>`` is shown as
+just that. Colours tell apart by lightness too, for a grey printout and for colour-blind readers.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import NamedTuple
+
+from tinyseq.viz.rendering.font import text_width
+
+TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
+ROOM_FOR_TEXT = 14.0, 8.0  # in a box, beside and above its words together
+INDEX_SIZE = 0.72  # of an index, relative to its line
+INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
+
+INK = "#1f2933"
+MUTED = "#66727f"
+LINE = "#51606f"
+PAPER = "#ffffff"
+ACCENT = "#c2255c"  # the way through time: recurrent edges, the best path
+
+
+class Paint(NamedTuple):
+    """Fill and outline of one sort of box."""
+
+    fill: str
+    outline: str
+    text: str = INK
+
+
+COLUMN = Paint("#f4f6fa", "#c5cfdd")
+MODULE = Paint("#e9eef6", "#a9b8cc")
+OP = Paint(PAPER, "#8794a5")
+INPUT = Paint("#dbe9fc", "#5f8fd0")
+STATE = Paint("#d8f0e2", "#3c9468")
+PARAMETER = Paint("#ffedc2", "#c98f12")
+LOSS = Paint("#fde0dd", "#cf4a3f")
+QUIET = Paint("#eef0f3", "#c2c9d1", MUTED)  # impossible, or not asked for
+
+# Distinct for every common kind of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
+DISTINCT = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+
+# Pale to dark in one hue, so that the order survives a grey printout.
+RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
+
+
+def clean(text: object, limit: int = 48) -> str:
+    """A text on one line that any file format can hold: at most `limit` characters, nothing invisible or malformed."""
+    shown: list[str] = []
+    for character in str(text)[: 4 * limit]:  # a few more than wanted, as blanks will be merged
+        code = ord(character)
+        if character.isspace():
+            if shown and shown[-1] != " ":
+                shown.append(" ")
+        elif (unicodedata.category(character) in {"Cc", "Cs", "Cf"} and code != 0x200D) or code & 0xFFFE == 0xFFFE:
+            shown.append("\N{REPLACEMENT CHARACTER}")  # U+200D stays: it joins emoji
+        else:
+            shown.append(character)
+    line = "".join(shown).strip()
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def unescapable(text: str) -> str:
+    """A text in which Graphviz finds no escape sequence; for a backslash and N it would put the node's name."""
+    return text.replace("\\", "\N{SET MINUS}")
+
+
+class Text(NamedTuple):
+    """One line of a label. In a formula, letters after an underscore are a small index, as in W_hh."""
+
+    text: str
+    size: float = TEXT_SIZE
+    color: str = INK
+    bold: bool = False
+    formula: bool = False
+
+    @property
+    def width(self) -> float:
+        pieces = INDEX.split(self.text) if self.formula else [self.text]  # words and indices in turn
+        sizes = (self.size, INDEX_SIZE * self.size)
+        return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(pieces))
+
+    @property
+    def height(self) -> float:
+        return 1.25 * self.size
+
+
+def small(text: str, color: str = MUTED) -> Text:
+    """A line of remarks: shapes, numbers, counts."""
+    return Text(text, SMALL_SIZE, color)
+
+
+def markup(lines: Iterable[Text]) -> str:
+    """Lines as an HTML-like label of Graphviz, with everything escaped."""
+    parts = []
+    for line in lines:
+        words = escape(unescapable(clean(line.text, limit=200))) or " "  # Graphviz refuses an empty <font>
+        if line.formula:
+            words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.size:g}">\1</font>', words)
+        words = f"<b>{words}</b>" if line.bold else words
+        parts.append(f'<font point-size="{line.size:g}" color="{line.color}">{words}</font>')
+    return "<" + "<br/>".join(parts) + ">"
+
+
+def label_size(lines: Sequence[Text]) -> tuple[float, float]:
+    """Width and height of a label, in points."""
+    return max((line.width for line in lines), default=0.0), sum(line.height for line in lines)
+
+
+def spoken(formula: str) -> str:
+    """A formula as plain text, in which W_hh is Whh."""
+    return INDEX.sub(r"\1", formula)
+
+
+SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def subscript(index: int) -> str:
+    """A number as a subscript: every viewer shows these characters, while raised and lowered text is for some only."""
+    return str(index).translate(SUBSCRIPTS)
+
+
+def superscript(index: int) -> str:
+    """A number as a superscript in parentheses, for layers: not a power."""
+    return "⁽" + str(index).translate(_SUPERSCRIPTS) + "⁾"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """A number as short as `digits` significant digits allow."""
+    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A shape as Python writes it, without blanks; a scalar's is empty."""
+    return "" if not shape else "(" + ",".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
+    """The colour at a fraction between 0 and 1 of a ramp, as six hexadecimal digits."""
+    position = min(max(fraction, 0.0), 1.0) * (len(stops) - 1)
+    below = min(int(position), len(stops) - 2)
+    low, high = (tuple(int(stop[i : i + 2], 16) for i in (1, 3, 5)) for stop in stops[below : below + 2])
+    mixed = (round(a + (b - a) * (position - below)) for a, b in zip(low, high, strict=True))
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def readable_on(fill: str) -> str:
+    """Black or white text, whichever reads better on this fill."""
+    red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+
+
+class LogScale:
+    """Colours for sizes that span orders of magnitude: equal steps of colour are equal factors.
+
+    Args:
+        values: the sizes that will be shown; zeros and values that are not finite do not stretch the scale.
+    """
+
+    def __init__(self, values: Iterable[float]) -> None:
+        positive = [value for value in values if 0 < value < math.inf]
+        top = math.log10(max(positive, default=1.0))
+        bottom = math.log10(min(positive, default=1.0))
+        self.bottom, self.top = (
+            min(bottom, top - 1.0),
+            top,
+        )  # at least one order of magnitude, so that noise looks alike
+
+    def fraction(self, value: float) -> float:
+        """Where a value lies on the scale, 0 (smallest shown) to 1 (largest)."""
+        if not value > 0:
+            return 0.0
+        return min(max((math.log10(value) - self.bottom) / (self.top - self.bottom), 0.0), 1.0)
+
+    def paint(self, value: float, outline: str = OP.outline) -> Paint:
+        """Fill, outline and text colour for a box of this size."""
+        fill = blend(self.fraction(value))
+        return Paint(fill, outline, readable_on(fill))
+
+    def ticks(self, count: int = 5) -> list[float]:
+        """Values for a legend, evenly spread over the scale."""
+        step = (self.top - self.bottom) / (count - 1)
+        return [10 ** (self.bottom + i * step) for i in range(count)]
