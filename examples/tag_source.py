@@ -31,7 +31,7 @@ def main() -> dict[str, float]:
     train, held_out = python_source(train=TRAIN, held_out=HELD_OUT)
     taggers = {
         "most frequent": MostFrequentTag(),
-        "trigram HMM": HMMTagger(order=3),
+        "trigram HMM": HMMTagger(n=3),
         "forward only": RNNTagger(bidirectional=False, **SIZES),
         "both ways": RNNTagger(**SIZES),
         "two layers": RNNTagger(num_layers=2, **SIZES),

@@ -146,7 +146,7 @@ def affine() -> ts.nn.Module:
 
 
 FOLDER = tempfile.gettempdir()
-COUNTED = {"order": 2, "smoothing": "witten-bell"}
+COUNTED = {"n": 2, "smoothing": "witten-bell"}
 
 # One or several objects of each public class, made anew at each call.
 OBJECTS: dict[str, list[Callable[[], Any]]] = {
@@ -190,7 +190,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     # hidden Markov models
     "HMM": [
         hmm,
-        lambda: ts.hmm.HMM.from_labelled([[("a", "X"), ("b", "Y")]], order=3, smoothing="witten-bell", end=True),
+        lambda: ts.hmm.HMM.from_labelled([[("a", "X"), ("b", "Y")]], n=3, smoothing="witten-bell", end=True),
         lambda: ts.hmm.HMM([1.0], [[1.0]], ts.hmm.Gaussian([0.0], [1.0])),
         lambda: ts.hmm.HMM([1.0], [[1.0]], None),
     ],

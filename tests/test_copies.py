@@ -75,7 +75,7 @@ def test_a_bad_file_in_a_pool_is_the_readers_error(tmp_path):
 
 def test_joblib_takes_models_and_functions():
     joblib = pytest.importorskip("joblib", reason="joblib is not installed: pip install joblib")
-    tagger = ts.tagging.HMMTagger(order=2).fit(SENTENCES)
+    tagger = ts.tagging.HMMTagger(n=2).fit(SENTENCES)
     model = ts.nn.Sequential(ts.nn.Linear(2, 2), ts.tanh)
     x = ts.ones(1, 2, dtype="float32")
     calls = [joblib.delayed(tagger.tag)(["the", "fish"]), joblib.delayed(outputs)(model, x)]
@@ -87,7 +87,7 @@ def test_joblib_takes_models_and_functions():
 @pytest.mark.parametrize("way", list(THERE_AND_BACK))
 def test_copies_do_what_their_originals_do(way):
     copied = THERE_AND_BACK[way]
-    tagger = ts.tagging.HMMTagger(order=2).fit(SENTENCES)
+    tagger = ts.tagging.HMMTagger(n=2).fit(SENTENCES)
     assert copied(tagger).tag(["the", "dog"]) == tagger.tag(["the", "dog"])
     model = ts.nn.Sequential(ts.nn.Linear(2, 2), ts.tanh, ts.nn.Linear(2, 1))
     optimizer = ts.optim.Adam(model.parameters())

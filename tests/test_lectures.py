@@ -66,7 +66,7 @@ def test_a_counting_gives_the_lie_detectors_eleven_twentieths():
 def test_a_trigram_hmm_counts_pairs_of_tags():
     """P(s_i | s_{i-1}, s_{i-2}) = count of the triple / count of the pair."""
     sentences = [[("w", tag) for tag in tags] for tags in ("ABA", "ABB", "ABA", "BAB")]
-    hmm = ts.hmm.HMM.from_labelled(sentences, order=3)
+    hmm = ts.hmm.HMM.from_labelled(sentences, n=3)
     a, b = (list(hmm.states).index(tag) for tag in "AB")
     assert np.asarray(hmm.transition)[a, b].tolist() == pytest.approx(
         [2 / 3 if tag == "A" else 1 / 3 for tag in hmm.states]

@@ -30,7 +30,7 @@ SMALL = [
 
 
 def test_the_same_word_is_tagged_by_its_context():
-    tagger = HMMTagger(order=2).fit(SMALL)
+    tagger = HMMTagger(n=2).fit(SMALL)
     assert tagger.tag(["the", "fish"]) == ["DT", "NN"]
     assert tagger.tag(["they", "fish"]) == ["PRP", "VB"]
     assert MostFrequentTag().fit(SMALL).tag(["they", "fish"])[1] == MostFrequentTag().fit(SMALL).tag(["the", "fish"])[1]
@@ -144,7 +144,7 @@ def test_a_tagger_survives_saving(tmp_path):
         tagger = HMMTagger(order, smoothing).fit(SMALL)
         tagger.save(tmp_path / "tagger")
         again = HMMTagger.load(tmp_path / "tagger")
-        assert (again.order, again.smoothing, again.known) == (order, smoothing, tagger.known)
+        assert (again.n, again.smoothing, again.known) == (order, smoothing, tagger.known)
         sentence = ["the", "dog", "swims", "Again"]
         np.testing.assert_array_equal(again.log_scores(sentence), tagger.log_scores(sentence))
         assert again.hmm.log_likelihood(again.log_scores(sentence[::2])) == tagger.hmm.log_likelihood(
@@ -161,7 +161,7 @@ def test_a_tagger_survives_saving(tmp_path):
         ({"transition": np.ones((4, 4))}, "sums to 4"),
         ({"end": np.ones(3)}, "end must have shape"),
         ({"words": {"symbols": "abc"}}, "a vocabulary has a list"),
-        ({"order": 3}, "initial.1"),
+        ({"n": 3}, "initial.1"),
     ],
 )
 def test_a_model_file_that_does_not_fit_together_is_refused(tmp_path, change, message):
@@ -196,8 +196,8 @@ def test_bad_input_is_an_error_that_says_what_is_wrong(tagger):
 
 
 def test_bad_settings_are_errors():
-    with pytest.raises(ValueError, match=r"order must be at least 2, got 1"):
-        HMMTagger(order=1)
+    with pytest.raises(ValueError, match=r"n must be at least 2, got 1"):
+        HMMTagger(n=1)
     with pytest.raises(ValueError, match="smoothing must be one of"):
         HMMTagger(smoothing="laplace").fit(SMALL)
 

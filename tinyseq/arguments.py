@@ -1,10 +1,14 @@
 """What every part asks of its arguments: whole numbers are whole, and a list of words is no string."""
 
 import operator
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 LONGEST = 40  # characters of a value that an error quotes
 
@@ -49,6 +53,44 @@ def whole(name: str, value: Any, least: int | None = 1, most: int | None = None)
     if most is not None and number > most:
         raise ValueError(f"{name} must be at most {most}, got {number}")
     return number
+
+
+def refuses_order(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse ``order=`` in a call of a function that takes ``n``, the length of its n-grams.
+
+    "Order" is ambiguous: what the literature calls a second-order model has n = 3.
+
+    Args:
+        function: the function or ``__init__`` to call with everything else.
+
+    Returns:
+        The function, which raises a TypeError for ``order=``.
+
+    Example:
+        >>> @refuses_order
+        ... def bigrams(n=2):
+        ...     return n
+        >>> bigrams(order=2)
+        Traceback (most recent call last):
+        TypeError: bigrams takes n=, not order=: n=2 (bigrams) is what the literature calls first order, n=3 (trigrams)
+        second order; where order=2 meant n-grams of that length, write n=2
+    """
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        if "order" in kwargs:
+            raise TypeError(order_refused(function.__qualname__.removesuffix(".__init__"), kwargs["order"]))
+        return function(*args, **kwargs)
+
+    return called
+
+
+def order_refused(name: str, value: Any) -> str:
+    """The message for an argument ``order=`` of what takes ``n=``."""
+    return (
+        f"{name} takes n=, not order=: n=2 (bigrams) is what the literature calls first order, n=3 (trigrams) second "
+        f"order; where order={shown(value)} meant n-grams of that length, write n={shown(value)}"
+    )
 
 
 def words(name: str, sentence: Any) -> list[str]:

@@ -60,7 +60,7 @@ def enumerated(model, x, known=None):
             if item is not None:
                 emission[row] = emission[row] * [name in item for name in model.states]
         emission = np.log(np.reshape(emission, (len(x), len(model.states))))
-        initial = model.initial if model.order > 2 else (model.initial,)
+        initial = model.initial if model.n > 2 else (model.initial,)
         end = None if model.end is None else np.log(model.end)
         return Scores(tuple(map(np.log, initial)), np.log(model.transition), emission, end)
 

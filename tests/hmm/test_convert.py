@@ -88,11 +88,11 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     ts.save({"w": np.ones(2)}, tmp_path / "other", {"kind": "something else"})
     with pytest.raises(ModelFileError, match="holds something else, expected hidden Markov model"):
         HMM.load(tmp_path / "other")
-    ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "order": 2})
+    ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "n": 2})
     with pytest.raises(ModelFileError, match=r"no whole hidden Markov model \(KeyError: 'initial.0'\)"):
         HMM.load(tmp_path / "part")
-    for order, message in ((-1, "its order is -1, but must be at least 2"), (float("inf"), "OverflowError")):
-        ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "order": order})
+    for order, message in ((-1, "its n is -1, but must be at least 2"), (float("inf"), "OverflowError")):
+        ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "n": order})
         with pytest.raises(ModelFileError, match=message):
             HMM.load(tmp_path / "part")
 
@@ -119,7 +119,7 @@ def test_to_hmmlearn_and_back():
 
 def test_what_hmmlearn_lacks_is_said():
     hmmlearn = oracle("hmmlearn.hmm")
-    with pytest.raises(TypeError, match="hmmlearn has models of order 2 only"):
+    with pytest.raises(TypeError, match="hmmlearn has models with n=2 only"):
         random_model(np.random.default_rng(0), 2, 2, 3).to_hmmlearn()
     with pytest.raises(TypeError, match="Given has no counterpart"):
         HMM([1.0], [[1.0]], None).to_hmmlearn()

@@ -21,7 +21,7 @@ def test_the_likelihood_never_falls_and_zeros_stay_zero(seed, order, end):
     data = [x for x in data if x] or [data[0]]
     fitted = model.fit_em([*data, []] if not end else data, max_steps=8, tolerance=0.0)
     curve = np.array(fitted.log_likelihoods)
-    assert (np.diff(curve) >= -1e-9 * np.abs(curve[1:])).all()
+    assert (np.diff(curve) >= -1e-9 * np.maximum(np.abs(curve[1:]), 1)).all()  # where P is 1, its log is rounding alone
     found = fitted.model
     for before, after in [
         *zip(model._tables, found._tables, strict=True),
@@ -67,7 +67,7 @@ def test_whatever_is_learned_known_or_missing_the_likelihood_never_falls(seed, o
     fitted = model.fit_em(data, known, max_steps=5, tolerance=-np.inf, learn=learn)
     curve = np.array(fitted.log_likelihoods)
     assert len(curve) == 6
-    assert (np.diff(curve) >= -1e-9 * np.abs(curve[1:])).all()
+    assert (np.diff(curve) >= -1e-9 * np.maximum(np.abs(curve[1:]), 1)).all()  # where P is 1, its log is rounding alone
     np.testing.assert_allclose(fitted.model.log_likelihood(data, known).sum(), curve[-1], rtol=1e-9, atol=1e-12)
     found = fitted.model
     for before, after in zip((*model._tables, model.transition), (*found._tables, found.transition), strict=True):
@@ -235,9 +235,7 @@ def test_the_report_says_what_happened(capsys):
     fitted = model.fit_em([[0, 1, 0]], max_steps=2, callback=lambda step, value: steps.append(step))
     assert steps == [0, 1, 2]
     assert isinstance(fitted, Fitted)
-    assert repr(fitted).startswith(
-        "Fitted(HMM(order=2, states=2, symbols=2), not converged after 2 steps: log-likelihood"
-    )
+    assert repr(fitted).startswith("Fitted(HMM(n=2, states=2, symbols=2), not converged after 2 steps: log-likelihood")
     model.fit_em([[0, 1, 0]], max_steps=1, callback=show)
     assert "Baum-Welch step    1: log-likelihood" in capsys.readouterr().err
 

@@ -92,7 +92,7 @@ def test_trigram_estimates_are_those_of_nltk():
     theirs = tnt.TnT()
     theirs.train(data)
     # NLTK counts the end of a sentence as one more tag: so do we, by a last state that never leaves.
-    model = HMM.from_labelled([[*s, ("w", "end")] for s in data], order=3, smoothing="deleted-interpolation")
+    model = HMM.from_labelled([[*s, ("w", "end")] for s in data], n=3, smoothing="deleted-interpolation")
     one, two, three = theirs._tag_unigrams, theirs._tag_bigrams, theirs._tag_trigrams
     for i, a in enumerate("abcd"):
         for j, b in enumerate("abcd"):
@@ -162,9 +162,9 @@ def test_labels_that_are_not_among_the_names_are_named_with_their_place():
         HMM.from_labelled([[("a", "x"), ("q", "x")]], symbols=["a"])
 
 
-def test_the_order_must_be_two_at_least():
-    with pytest.raises(ValueError, match="order must be at least 2, got 1"):
-        HMM.from_labelled([[("x", "a")]], order=1)
+def test_n_must_be_two_at_least():
+    with pytest.raises(ValueError, match="n must be at least 2, got 1"):
+        HMM.from_labelled([[("x", "a")]], n=1)
 
 
 def test_names_that_cannot_be_sorted_keep_the_order_in_which_they_came():

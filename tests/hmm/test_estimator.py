@@ -98,8 +98,8 @@ def test_one_array_and_lengths_as_in_hmmlearn():
 
 
 def test_its_parameters_can_be_read_and_set():
-    estimator = HMMEstimator(3, order=3)
-    assert repr(estimator) == "HMMEstimator(n_components=3, order=3)"
+    estimator = HMMEstimator(3, n=3)
+    assert repr(estimator) == "HMMEstimator(n_components=3, n=3)"
     assert estimator.set_params(tol=0.1).get_params()["tol"] == 0.1
     with pytest.raises(ValueError, match="HMMEstimator has no parameter 'colour'"):
         estimator.set_params(colour="red")
@@ -120,8 +120,8 @@ def test_it_can_be_cloned_searched_and_put_into_a_pipeline():
     estimator = HMMEstimator(smoothing=AddK(0.1), emission_smoothing=AddK(0.1), unknown="<unk>")
     twin = base.clone(estimator)
     assert twin.get_params()["unknown"] == "<unk>"
-    search = selection.GridSearchCV(estimator, {"order": [2, 3]}, cv=2).fit(X, Y)
-    assert search.best_params_["order"] in (2, 3)
+    search = selection.GridSearchCV(estimator, {"n": [2, 3]}, cv=2).fit(X, Y)
+    assert search.best_params_["n"] in (2, 3)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     lower = preprocessing.FunctionTransformer(lambda x: [[w.lower() for w in s] for s in x])
     tagger = pipeline.Pipeline([("lower", lower), ("hmm", estimator)]).fit(X, Y)

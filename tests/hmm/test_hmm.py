@@ -50,7 +50,7 @@ def test_viterbi_and_posterior_are_those_of_all_paths(model, x):
 @pytest.mark.host
 @given(models(zeros=False, varying=False), st.lists(st.sampled_from(SYMBOLS), min_size=1, max_size=4))
 def test_the_posterior_is_the_gradient_of_the_log_likelihood_through_the_tape(model, x):
-    initial = model.initial if model.order > 2 else (model.initial,)
+    initial = model.initial if model.n > 2 else (model.initial,)
     logs = [ts.tensor(np.log(t), requires_grad=True) for t in (*initial, model.transition, model.emission)]
     taped = HMM.from_logs(tuple(logs[:-2]), *logs[-2:], end=None if model.end is None else np.log(model.end))
     ids = [SYMBOLS.index(s) for s in x]

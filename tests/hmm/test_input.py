@@ -279,7 +279,7 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         ({"states": ["a"]}, "states has 1 names, but the tables have 2 states"),
         ({"symbols": ["a", "a"]}, "symbols names 'a' twice"),
         ({"unknown": "<unk>"}, "unknown='<unk>' is not among the symbols"),
-        ({"initial": [[0.5, 0.5], np.eye(2)[0], [1.0]]}, "for order n, initial is a tuple of n - 1 tables"),
+        ({"initial": [[0.5, 0.5], np.eye(2)[0], [1.0]]}, "for n > 2, initial is a tuple of n - 1 tables"),
         ({"transition": np.zeros((0, 0))}, "transition must have at least one state"),
         ({"emission": [[1.5, -0.5], [1.0, 0.0]]}, r"emission\[0, 1\] is -0.5; probabilities"),
         ({"end": [0.5]}, r"end must have shape \(2,\)"),
@@ -314,7 +314,7 @@ def test_states_must_be_as_long_as_the_observations(dna):
 
 
 def test_repr_says_what_it_is(dna):
-    assert repr(dna) == "HMM(order=2, states=2, symbols=4)"
+    assert repr(dna) == "HMM(n=2, states=2, symbols=4)"
     assert repr(dna.posterior("A")).startswith("Posterior(log_likelihood=")
 
 
@@ -328,4 +328,4 @@ def test_tables_in_a_notebook_escape_every_name():
         assert len(html) < 10_000
     taped = HMM([0.5, 0.5], ts.tensor(np.eye(2), requires_grad=True), np.full((2, 40), 1 / 40))
     assert "transition" in taped._repr_html_()
-    assert "order=3" in HMM(([1.0], [[1.0]]), [[[1.0]]], [[1.0]])._repr_html_()
+    assert "n=3" in HMM(([1.0], [[1.0]]), [[[1.0]]], [[1.0]])._repr_html_()

@@ -116,7 +116,7 @@ def test_the_lie_detector():
 def test_trigram_estimates_are_count_of_three_over_count_of_two():
     tags = ["DT", "NN", "VB", "DT", "NN", "NN", "VB", "DT", "NN", "VB"]
     words = ["w"] * len(tags)
-    model = HMM.from_labelled([list(zip(words, tags, strict=True))], order=3)
+    model = HMM.from_labelled([list(zip(words, tags, strict=True))], n=3)
     three = list(zip(tags, tags[1:], tags[2:], strict=False))
     two = [gram[:2] for gram in three]
     for a, b, c in set(three):

@@ -25,7 +25,7 @@ class Oracle:
     """The same models by their definitions: dictionaries of tuples, one probability at a time."""
 
     def __init__(self, sequences, order, smoothing, k):
-        self.order, self.smoothing, self.k = order, smoothing, k
+        self.n, self.smoothing, self.k = order, smoothing, k
         self.symbols = {symbol for sequence in sequences for symbol in sequence}
         self.occurrences = [Counter() for _ in range(order + 1)]  # by length
         for sequence in sequences:
@@ -35,15 +35,15 @@ class Oracle:
                     self.occurrences[length][tuple(tokens[end - length : end])] += 1
 
     def count(self, ngram):
-        if self.smoothing == "kneser-ney" and len(ngram) < self.order:
+        if self.smoothing == "kneser-ney" and len(ngram) < self.n:
             return sum(longer[1:] == ngram for longer in self.occurrences[len(ngram) + 1])
         return self.occurrences[len(ngram)][ngram]
 
     def prob(self, symbol, history):
         if symbol not in self.symbols:
             return 0.0
-        padded = (None,) * (self.order - 1) + tuple(history)
-        return self.recursion(symbol, padded[len(padded) - self.order + 1 :])
+        padded = (None,) * (self.n - 1) + tuple(history)
+        return self.recursion(symbol, padded[len(padded) - self.n + 1 :])
 
     def recursion(self, symbol, history):
         counts = {w: self.count((*history, w)) for w in self.symbols}
@@ -207,9 +207,9 @@ def test_fitting_again_begins_anew():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"order": 0}, r"order must be at least 1, got 0"),
-        ({"order": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
-        ({"order": 2, "smoothing": "add-k", "k": 0}, "k must be positive, found 0; smoothing=None adds nothing"),
+        ({"n": 0}, r"n must be at least 1, got 0"),
+        ({"n": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
+        ({"n": 2, "smoothing": "add-k", "k": 0}, "k must be positive, found 0; smoothing=None adds nothing"),
     ],
 )
 def test_a_bad_argument_is_named(arguments, message):

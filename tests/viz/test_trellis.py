@@ -188,7 +188,7 @@ def test_what_cannot_be_drawn_is_a_clear_error(cats, arguments, message):
         trellis(cats, **arguments)
 
 
-# -- higher orders -------------------------------------------------------------------------------------------------
+# -- longer n-grams -------------------------------------------------------------------------------------------------
 
 
 def n_gram(order, states=2, symbols=2, end=False, names=(None, None)):
@@ -204,13 +204,13 @@ def n_gram(order, states=2, symbols=2, end=False, names=(None, None)):
 
 def prefixes(hmm, x):
     """The probability of each path's first states with their observations."""
-    tables = [*(hmm.initial if hmm.order > 2 else [hmm.initial]), hmm.transition]
+    tables = [*(hmm.initial if hmm.n > 2 else [hmm.initial]), hmm.transition]
     found = {}
     for length in range(1, len(x) + 1):
         for path in itertools.product(range(len(hmm.states)), repeat=length):
             found[path] = 1.0
             for t, state in enumerate(path):
-                history = path[max(t - hmm.order + 1, 0) : t]
+                history = path[max(t - hmm.n + 1, 0) : t]
                 found[path] *= tables[len(history)][(*history, state)] * hmm.emission[state, x[t]]
     return found
 
@@ -299,7 +299,7 @@ def test_of_many_histories_those_that_matter_are_drawn():
 
 def test_histories_that_are_impossible_at_every_step_are_left_out_and_counted():
     tagged = [[("the", "DT"), ("old", "JJ"), ("cat", "NN")], [("the", "DT"), ("cat", "NN"), ("runs", "VB")]]
-    hmm = HMM.from_labelled(tagged, order=3)
+    hmm = HMM.from_labelled(tagged, n=3)
     grid = lattice(hmm, ["the", "old", "cat"], "max", [hmm.states.ids(["DT", "JJ", "NN"])])
     histories = {history for column in grid.cells for history in column.values()}
     assert {tuple(hmm.states[state] for state in history) for history in histories if len(history) == 2} == {
@@ -340,7 +340,7 @@ def test_transitions_that_change_with_time_are_drawn_where_they_lead():
 
 
 def test_an_automaton_of_a_trigram_model_is_refused():
-    with pytest.raises(ValueError, match="order 2"):
+    with pytest.raises(ValueError, match="n = 2"):
         automaton(n_gram(3))
 
 

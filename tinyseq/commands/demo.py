@@ -181,8 +181,8 @@ def tag_python(console: Console) -> None:
     )
     taggers = {
         "most frequent tag": MostFrequentTag(),
-        "bigram HMM": HMMTagger(order=2),
-        "trigram HMM": HMMTagger(order=3),
+        "bigram HMM": HMMTagger(n=2),
+        "trigram HMM": HMMTagger(n=3),
     }
     for name, tagger in taggers.items():
         console.print(f"  {name:18s} {describe(tagger.fit(train).accuracy(held_out))}")

@@ -186,7 +186,7 @@ Format = Annotated[str, typer.Option("--format", help=f"How the file is written:
 def tag_train(
     files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
     out: Annotated[Path, typer.Option(help="The model file to write.")],
-    order: Annotated[int, typer.Option(min=2, max=5, help="2 for bigrams of tags, 3 for trigrams.")] = 3,
+    n: Annotated[int, typer.Option("--n", min=2, max=5, help="2 for bigrams of tags, 3 for trigrams.")] = 3,
     format: Format = "conllu",
     encoding: Encoding = "utf-8",
 ) -> None:
@@ -194,7 +194,7 @@ def tag_train(
     paths = matching(files)
     check_model_output(out, "--out", inputs=paths)
     sentences = _sentences(paths, format, encoding)
-    tagger = HMMTagger(order=order).fit(sentences)
+    tagger = HMMTagger(n=n).fit(sentences)
     tagger.save(out)
     console.print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} tokens; saved {out}")
 

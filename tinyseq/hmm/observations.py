@@ -51,7 +51,7 @@ class Reading:
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.longest
         if most is not None and max(self.rows.lengths, default=0) > most:
-            several = f"; for a model of order {model.order + 1}, initial is a tuple of {model.order} tables"
+            several = f"; for a model with n = {model.n + 1}, initial is a tuple of {model.n} tables"
             raise ValueError(
                 f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"
                 + (several if len(set(model.transition.shape)) == 1 else "")

@@ -94,7 +94,7 @@ class Questions(Parameters):
             states: what is known about the hidden states.
 
         Returns:
-            A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for order n.
+            A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for n-grams of states.
 
         Raises:
             ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
@@ -300,7 +300,7 @@ class Questions(Parameters):
         """How many steps each state is kept on average once it is entered, (K,); inf for one that is never left.
 
         Raises:
-            ValueError: if the transitions change with time; and for an order above 2 as in `stationary`.
+            ValueError: if the transitions change with time; and for n > 2 as in `stationary`.
 
         Example:
             >>> from tinyseq.hmm import HMM

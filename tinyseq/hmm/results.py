@@ -62,8 +62,8 @@ class Posterior:
     Attributes:
         log_likelihood: log P(observations).
         states: (T, K), P(state at t | observations).
-        transitions: (T - n + 1, K, ..., K) for order n, P(states at t, ..., t + n - 1 | observations). It is computed
-            when first asked for, as it is K times as large as all else.
+        transitions: (T - n + 1, K, ..., K) P(states at t, ..., t + n - 1 | observations) for n-grams of states. It is
+            computed when first asked for, as it is K times as large as all else.
         names: of the states.
     """
 

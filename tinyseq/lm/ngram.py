@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.perplexity import perplexity
 
@@ -67,7 +67,7 @@ class NgramLM(Generic[Symbol]):
     Where a sequence ends is not modelled; add an end symbol of your own if you want it to be.
 
     Args:
-        order: n; the model looks back on n - 1 symbols.
+        n: the length of the longest n-grams; the model looks back on n - 1 symbols.
         smoothing: None is maximum likelihood, as the lectures count: what was not seen has probability 0, and so has
             everything after a history that was not seen. "add-k" adds `k` to each count; "witten-bell" and
             "kneser-ney" (with one discount for each length, and continuation counts) interpolate with all shorter
@@ -77,7 +77,7 @@ class NgramLM(Generic[Symbol]):
             has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
 
     Raises:
-        ValueError, TypeError: an argument is out of range, or ``order`` is no whole number.
+        ValueError, TypeError: an argument is out of range, or ``n`` is no whole number.
 
     Source: Jurafsky and Martin, Speech and Language Processing, chapter 3; Chen and Goodman (1999).
 
@@ -91,20 +91,21 @@ class NgramLM(Generic[Symbol]):
         (0.4, 0.1, 0.0)
     """
 
+    @refuses_order
     def __init__(
         self,
-        order: int,
+        n: int,
         smoothing: str | None = "witten-bell",
         *,
         k: float = 1.0,
         vocabulary: Vocabulary[Symbol] | None = None,
     ) -> None:
-        order = whole("order", order)
+        n = whole("n", n)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, found {smoothing!r}")
         if not k > 0:
             raise ValueError(f"k must be positive, found {k}; smoothing=None adds nothing")
-        self.order, self.smoothing, self.k = order, smoothing, k
+        self.n, self.smoothing, self.k = n, smoothing, k
         self._given = vocabulary
         self._fitted: Vocabulary[Symbol] | None = None
         self._levels: list[Level] = []
@@ -194,7 +195,7 @@ class NgramLM(Generic[Symbol]):
         symbols, sample = self.vocabulary.symbols, list(history)
         beginning = len(sample)
         while len(sample) < beginning + length:
-            p = self.distribution(sample[-self.order :])
+            p = self.distribution(sample[-self.n :])
             if not p.any():
                 break
             sample.append(symbols[rng.choice(len(p), p=p)])
@@ -207,7 +208,7 @@ class NgramLM(Generic[Symbol]):
 
     def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
         """The ids of all sequences in a row, each after n - 1 beginnings, and the positions of the symbols."""
-        beginning = [len(self.vocabulary)] * (self.order - 1)
+        beginning = [len(self.vocabulary)] * (self.n - 1)
         ids: list[int] = []
         for sequence in sequences:
             ids += beginning
@@ -227,7 +228,7 @@ class NgramLM(Generic[Symbol]):
         following = stream[positions]
         number, codes = np.zeros(len(positions), np.int64), np.zeros(1, np.int64)
         histories, ngrams, counts = [], [], []
-        for back in range(self.order):
+        for back in range(self.n):
             if back:
                 codes, number = np.unique(number * self._base + stream[positions - back], return_inverse=True)
             found, count = np.unique(number * self._base + following, return_counts=True)
@@ -236,7 +237,7 @@ class NgramLM(Generic[Symbol]):
             counts.append(count)
         if self.smoothing == "kneser-ney":
             # A shorter n-gram counts once for each symbol that was seen before it, however often.
-            for i in range(self.order - 1):
+            for i in range(self.n - 1):
                 history, symbol = np.divmod(ngrams[i + 1], self._base)
                 shorter = histories[i + 1][history] // self._base
                 counts[i] = np.bincount(np.searchsorted(ngrams[i], shorter * self._base + symbol))

@@ -24,7 +24,7 @@ class WindowLM(NeuralLM):
 
     Args:
         vocabulary: the symbols; a text's characters, for example.
-        context: n, the symbols that it sees. An n-gram model of the same reach has the order n + 1.
+        context: how many symbols it sees, as an n-gram model with n = context + 1.
         hidden_size: length of h.
         embedding_size: length of e_t; by default ``hidden_size``, at most 64.
 

@@ -159,14 +159,14 @@ class MostFrequentTag(Tagger):
 
 
 class HMMTagger(Tagger):
-    """A hidden Markov model of order n, learnt by counting: TnT (Brants 2000) for n = 3.
+    """A hidden Markov model of n-grams of tags, learnt by counting: TnT (Brants 2000) for n = 3.
 
     P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
     P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. P(tag | word) comes from the
     word's own counts, with its ending counted as a fifth of one occurrence; for an unknown word, from its ending alone.
 
     Args:
-        order: n, at least 2.
+        n: the length of the n-grams of tags, at least 2: 2 for bigrams, 3 for trigrams.
         smoothing: how counts of tags become probabilities, as for `HMM.from_labelled`: "witten-bell",
             "deleted-interpolation" (as TnT), or None for relative frequencies.
 
@@ -174,7 +174,7 @@ class HMMTagger(Tagger):
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
 
     Raises:
-        ValueError, TypeError: order is no whole number from 2 upwards.
+        ValueError, TypeError: n is no whole number from 2 upwards.
 
     Example:
         >>> sentences = [
@@ -182,16 +182,17 @@ class HMMTagger(Tagger):
         ...     [("they", "PRP"), ("fish", "VB")],
         ...     [("the", "DT"), ("cat", "NN"), ("swims", "VB")],
         ... ]
-        >>> tagger = HMMTagger(order=2).fit(sentences)
+        >>> tagger = HMMTagger(n=2).fit(sentences)
         >>> tagger.tag(["the", "fish"]), tagger.tag(["they", "fish"]), tagger.tag(["the", "dog", "runs"])
         (['DT', 'NN'], ['PRP', 'VB'], ['DT', 'NN', 'VB'])
     """
 
-    def __init__(self, order: int = 3, smoothing: str | None = "witten-bell") -> None:
+    @arguments.refuses_order
+    def __init__(self, n: int = 3, smoothing: str | None = "witten-bell") -> None:
         smoother(smoothing)  # an unknown name is an error now
         if callable(smoothing):
             raise TypeError(f"smoothing must be a name, which a tagger's file can keep, got {smoothing!r}")
-        self.order, self.smoothing = whole("order", order, 2), smoothing
+        self.n, self.smoothing = whole("n", n, 2), smoothing
         self._hmm: HMM | None = None
 
     @property
@@ -212,7 +213,7 @@ class HMMTagger(Tagger):
         """
         sentences = [list(sentence) for sentence in sentences]
         lexicon = Lexicon.of(sentences)
-        tables = HMM.from_labelled(sentences, self.order, self.smoothing, end=True, states=lexicon.tags.symbols)
+        tables = HMM.from_labelled(sentences, self.n, self.smoothing, end=True, states=lexicon.tags.symbols)
         self._set(lexicon, HMM(tables.initial, tables.transition, None, end=tables.end, states=tables.states))
         return self
 
@@ -262,12 +263,12 @@ class HMMTagger(Tagger):
     def save(self, path: str | Path) -> None:
         """Save the tagger as one safetensors file: the counts of words, and the tables of the model."""
         hmm, lexicon = self.hmm, self.lexicon
-        initial = hmm.initial if self.order > 2 else (hmm.initial,)
+        initial = hmm.initial if self.n > 2 else (hmm.initial,)
         state = {f"initial.{i}": table for i, table in enumerate(initial)}
         state |= {"transition": hmm.transition, "end": hmm.end, "counts": lexicon.counts}
         metadata = {
             "kind": KIND,
-            "order": self.order,
+            "n": self.n,
             "smoothing": self.smoothing,
             "words": lexicon.words.to_dict(),
             "tags": lexicon.tags.to_dict(),
@@ -283,12 +284,10 @@ class HMMTagger(Tagger):
         """
         state, metadata = io.load_with_metadata(path, KIND)
         try:
-            tagger = cls(metadata["order"], metadata["smoothing"])
+            tagger = cls(metadata["n" if "n" in metadata else "order"], metadata["smoothing"])  # "order" in older files
             words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
-            initial = tuple(state[f"initial.{i}"] for i in range(tagger.order - 1))
-            hmm = HMM(
-                initial if tagger.order > 2 else initial[0], state["transition"], None, end=state["end"], states=tags
-            )
+            initial = tuple(state[f"initial.{i}"] for i in range(tagger.n - 1))
+            hmm = HMM(initial if tagger.n > 2 else initial[0], state["transition"], None, end=state["end"], states=tags)
             tagger._set(Lexicon(words, tags, state["counts"]), hmm)
         except (KeyError, TypeError, ValueError) as error:
             raise io.ModelFileError(f"{path}: the tagger's description does not fit its tables ({error})") from error

@@ -26,7 +26,7 @@ def save(model: "HMM", path: str | Path) -> None:
     state["transition"] = plain(transition.given)
     if end is not None:
         state["end"] = plain(end.given)
-    metadata: dict[str, Any] = {"kind": KIND, "order": model.order, "logs": logs}
+    metadata: dict[str, Any] = {"kind": KIND, "n": model.n, "logs": logs}
     arrays, settings = model.emissions.saved()
     state |= {f"emission.{name}": values for name, values in arrays.items()}
     metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": settings}
@@ -37,10 +37,10 @@ def load(kind: type[Model], path: str | Path) -> Model:
     """`HMM.load`."""
     state, metadata = io.load_with_metadata(path, KIND)
     try:
-        order = int(metadata["order"])
-        if order < 2:
-            raise ValueError(f"its order is {order}, but must be at least 2")
-        initial = tuple(state[f"initial.{i}"] for i in range(order - 1))
+        n = int(metadata["n" if "n" in metadata else "order"])  # "order" in older files
+        if n < 2:
+            raise ValueError(f"its n is {n}, but must be at least 2")
+        initial = tuple(state[f"initial.{i}"] for i in range(n - 1))
         named = metadata["emission"]
         if named not in kinds():
             raise ValueError(f"there are no emissions of the kind {named!r}; if it is your own, import it first")
@@ -86,8 +86,8 @@ def to_hmmlearn(model: "HMM") -> Any:
         from hmmlearn import hmm
     except ImportError as error:
         raise RuntimeError("to_hmmlearn needs hmmlearn: pip install hmmlearn") from error
-    if model.order > 2 or model.end is not None or model.transition.ndim > 2:
-        raise TypeError("hmmlearn has models of order 2 only, with one transition table and without end")
+    if model.n > 2 or model.end is not None or model.transition.ndim > 2:
+        raise TypeError("hmmlearn has models with n=2 only (first order), with one transition table and without end")
     emission, size = model.emissions, len(model.states)
     if isinstance(emission, Categorical):
         made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="")

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from tinyseq.arguments import order_refused, refuses_order
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.covariances import KINDS, shape_of
@@ -29,7 +30,7 @@ class HMMEstimator:
         emission: ``"categorical"``, or for Gaussian emissions the kind of their covariances, ``"diag"``, ``"full"``,
             ``"spherical"`` or ``"tied"``.
         n_features: the number of symbols, where these are ids; by default as many as the largest id asks for.
-        order: n; with labels or without.
+        n: the length of the n-grams of states; 2, the usual model, is what the literature calls first order.
         smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
         unknown: with labels, the symbol for all those that were not seen.
         n_iter: without labels, the most steps of Baum-Welch.
@@ -51,13 +52,14 @@ class HMMEstimator:
         ([['DT', 'NN']], 1.0)
     """
 
+    @refuses_order
     def __init__(
         self,
         n_components: int = 2,
         *,
         emission: str = "categorical",
         n_features: int | None = None,
-        order: int = 2,
+        n: int = 2,
         smoothing: Smoothing = None,
         emission_smoothing: Smoothing = None,
         unknown: Any = None,
@@ -70,7 +72,7 @@ class HMMEstimator:
         self.n_components = n_components
         self.emission = emission
         self.n_features = n_features
-        self.order = order
+        self.n = n
         self.smoothing = smoothing
         self.emission_smoothing = emission_smoothing
         self.unknown = unknown
@@ -116,7 +118,7 @@ class HMMEstimator:
         seen = [[0] * len(x) for x in sequences] if self._vectors() else sequences
         pairs = [list(zip(x, states, strict=True)) for x, states in zip(seen, paths, strict=True)]
         smoothing = {} if self._vectors() else {"emission_smoothing": self.emission_smoothing, "unknown": self.unknown}
-        found = HMM.from_labelled(pairs, self.order, self.smoothing, **smoothing)
+        found = HMM.from_labelled(pairs, self.n, self.smoothing, **smoothing)
         if not self._vectors():
             return found
         emission = self._gaussian(len(found.states))
@@ -136,7 +138,7 @@ class HMMEstimator:
     def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
         """A random model to learn from."""
         size = self.n_components
-        tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.order)]
+        tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.n)]
         flat = HMM(tuple(tables[:-1]), tables[-1], **self._flat_emission(sequences))
         return shuffled(flat, Reading(flat, sequences).rows, rng)
 
@@ -233,8 +235,11 @@ class HMMEstimator:
 
         Raises:
             ValueError: for a name that is none.
+            TypeError: for ``order``, which is called ``n``.
         """
         for name, value in params.items():
+            if name == "order":
+                raise TypeError(order_refused("HMMEstimator", value))
             if name not in _ARGUMENTS:
                 raise ValueError(f"HMMEstimator has no parameter {name!r}; it has {', '.join(_ARGUMENTS)}")
             setattr(self, name, value)

@@ -52,8 +52,8 @@ def _name(name: Any) -> str:
 
 
 def model(hmm: Any) -> str:
-    """The tables of a model of order 2; for another order what it is made of."""
-    if hmm.order != 2 or hmm.transition.ndim != 2:
+    """The tables of a model with n = 2; for any other, what it is made of."""
+    if hmm.n != 2 or hmm.transition.ndim != 2:
         return f"<code>{escape(repr(hmm))}</code>"
     parts = [table(plain(hmm.initial)[None], ["start"], hmm.states, "initial")]
     parts.append(table(plain(hmm.transition), hmm.states, hmm.states, "transition: from (row) to (column)"))

@@ -157,10 +157,8 @@ def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str
     """The model whose tables are the relative frequencies of expected counts; rows never used stay as they are."""
     initial, transition, end = tuple(map(plain, model._tables)), plain(model.transition), model.end
     counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
-    order = model.order
-    uses = (
-        np.reshape(expected.counts[order - 1 :], transition.shape) if expected.counts[order - 1 :] else 0 * transition
-    )
+    n = model.n
+    uses = np.reshape(expected.counts[n - 1 :], transition.shape) if expected.counts[n - 1 :] else 0 * transition
     # Shares are of what does not stop; without an end, nothing stops.
     going_on = np.ones(1) if end is None else 1 - plain(end)
     if "end" in learn and end is not None:

@@ -33,7 +33,7 @@ class Counts(NamedTuple):
 
 def labelled_tables(
     sequences: Iterable[Sequence[tuple[Any, Any]]],
-    order: int,
+    n: int,
     smoothing: Smoothing,
     emission_smoothing: Smoothing,
     *,
@@ -43,7 +43,7 @@ def labelled_tables(
     unknown: Hashable | None,
 ) -> dict[str, Any]:
     """The arguments of a model, estimated from labelled sequences; `HMM.from_labelled` says what is what."""
-    order = whole("order", order, 2)
+    n = whole("n", n, 2)
     pairs = [[_pair(item, i, t) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
     words = _names(symbols, (word for sequence in pairs for word, _ in sequence), "symbols")
@@ -58,7 +58,7 @@ def labelled_tables(
             made.append(vocabulary.ids([word for word, _ in sequence], len(words), other))
         except ValueError as error:
             raise ValueError(f"sequence {i}, {error}") from None
-    counts = count(paths, made, (len(tags), len(words)), order)
+    counts = count(paths, made, (len(tags), len(words)), n)
     smooth, smooth_symbols = smoother(smoothing), smoother(emission_smoothing)
     initial, transition = tables(smooth(counts.transition))
     stop = None
@@ -68,7 +68,7 @@ def labelled_tables(
         initial = (initial[0], *(table * going_on for table in initial[1:]))
         transition = transition * going_on
     return {
-        "initial": initial if order > 2 else initial[0],
+        "initial": initial if n > 2 else initial[0],
         "transition": transition,
         "emission": smooth_symbols(counts.emission),
         "end": stop,
@@ -96,23 +96,23 @@ def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: st
         return names
 
 
-def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, int], order: int) -> Counts:
+def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, int], n: int) -> Counts:
     """Count transitions, emissions and ends.
 
     Args:
         states: for each sequence the ids of its states; -1 for an unknown one, with which nothing is counted.
         symbols: for each sequence the ids of its symbols; V for a missing one.
         sizes: K and V.
-        order: n.
+        n: the length of the n-grams of states.
     """
     size, vocabulary = sizes
-    transition = np.zeros((*(size + 1,) * (order - 1), size))
+    transition = np.zeros((*(size + 1,) * (n - 1), size))
     emission, stop = np.zeros((size, vocabulary + 1)), np.zeros((size, 2))
     for path, made in zip(states, symbols, strict=True):
         if not len(path):
             continue
-        padded = np.concatenate([np.full(order - 1, size), path])
-        grams = np.lib.stride_tricks.sliding_window_view(padded, order)
+        padded = np.concatenate([np.full(n - 1, size), path])
+        grams = np.lib.stride_tricks.sliding_window_view(padded, n)
         np.add.at(transition, tuple(grams[(grams >= 0).all(axis=1)].T), 1)
         known = path >= 0
         np.add.at(emission, (path[known], made[known]), 1)
@@ -124,12 +124,12 @@ def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, i
 
 def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
     """The initial tables and the transition of a model, from one table with the beginning as a state."""
-    order, size = transition.ndim, transition.shape[-1]
+    n, size = transition.ndim, transition.shape[-1]
     initial = []
-    for known in range(order - 1):
-        history = (size,) * (order - 1 - known) + (slice(size),) * known
+    for known in range(n - 1):
+        history = (size,) * (n - 1 - known) + (slice(size),) * known
         initial.append(transition[history])
-    return tuple(initial), transition[(slice(size),) * (order - 1)]
+    return tuple(initial), transition[(slice(size),) * (n - 1)]
 
 
 def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
@@ -219,7 +219,7 @@ def deleted_interpolation(counts: Array) -> Array:
     """A fixed mixture of the estimates from histories of every length, with weights found by leaving one out.
 
     Each n-gram votes, with its count, for the history length whose relative frequency is largest when one occurrence of
-    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any order.) A history
+    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any n.) A history
     that was never seen takes the estimate of the next shorter one.
 
     Args:

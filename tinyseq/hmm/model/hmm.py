@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import refuses_order, whole
 from tinyseq.hmm.interop import convert
 from tinyseq.hmm.learning.baum_welch import Fitted, baum_welch
 from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
@@ -18,15 +18,16 @@ from tinyseq.hmm.queries import Questions
 class HMM(Structures, Questions):
     """A hidden Markov model of any n-gram order.
 
-    P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). In a model of order 2, the usual
-    one, a state depends on the one before it; in one of order 3 (trigram) on the two before it, and so on.
+    P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). With n = 2 (bigrams of
+    states), the usual model, a state depends on the one before it; with n = 3 (trigrams) on the two before it, and so
+    on. The literature calls these first-order and second-order models.
 
     A sequence is a list of symbols, or an array of ids; a list of sequences gives a list of answers. ([] is one empty
     sequence.) A symbol None is a missing observation. ``states=`` narrows the hidden states down: for each step None
     (any), a state, or a set of them.
 
     Args:
-        initial: P(s_1), (K,). For order n the tuple of P(s_1) (K,), P(s_2 | s_1) (K, K), ..., of n - 1 tables.
+        initial: P(s_1), (K,). For n > 2 the tuple of P(s_1) (K,), P(s_2 | s_1) (K, K), ..., of n - 1 tables.
         transition: P(s_t | history), (K,) * n, the oldest state first, the new one last; or one such table for each
             step that has a full history, along a first axis.
         emission: P(symbol | state), (K, V); or an emission model such as `Gaussian`; or None if sequences are arrays
@@ -57,10 +58,11 @@ class HMM(Structures, Questions):
     """
 
     @classmethod
+    @refuses_order
     def from_labelled(
         cls,
         sequences: Iterable[Sequence[tuple[Any, Any]]],
-        order: int = 2,
+        n: int = 2,
         smoothing: Smoothing = None,
         *,
         emission_smoothing: Smoothing = None,
@@ -74,7 +76,7 @@ class HMM(Structures, Questions):
         Args:
             sequences: each a list of pairs (symbol, state), as ``[("the", "DT"), ("cat", "NN")]``. A symbol None was
                 not observed; a state None is not known.
-            order: n, at least 2.
+            n: the length of the n-grams of states, at least 2: each state depends on the n - 1 before it.
             smoothing: how counts of states become probabilities: None for relative frequencies, ``"witten-bell"``,
                 ``"deleted-interpolation"``, or a function of counts such as ``AddK(0.1)``.
             emission_smoothing: the same for symbols.
@@ -88,7 +90,7 @@ class HMM(Structures, Questions):
             The model; a history that was never seen has a row of zeros, unless it is smoothed.
 
         Raises:
-            ValueError: for an order below 2, for no sequences, or for an item that is no pair, with its place.
+            ValueError: for n below 2, for no sequences, or for an item that is no pair, with its place.
 
         Example:
             >>> data = [[("the", "DT"), ("cat", "NN"), ("runs", "VB")], [("the", "DT"), ("cat", "NN")]]
@@ -97,7 +99,7 @@ class HMM(Structures, Questions):
             ([0.0, 1.0, 0.0], ['DT', 'NN', 'VB'])
         """
         tables = labelled_tables(
-            sequences, order, smoothing, emission_smoothing, end=end, states=states, symbols=symbols, unknown=unknown
+            sequences, n, smoothing, emission_smoothing, end=end, states=states, symbols=symbols, unknown=unknown
         )
         return cls(**tables, unknown=unknown)
 
@@ -184,7 +186,7 @@ class HMM(Structures, Questions):
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).save(f"{folder}/weather.hmm")
             ...     HMM.load(f"{folder}/weather.hmm")
-            HMM(order=2, states=2, symbols=2)
+            HMM(n=2, states=2, symbols=2)
         """
         convert.save(self, path)
 
@@ -221,6 +223,6 @@ class HMM(Structures, Questions):
 
         Raises:
             RuntimeError: if hmmlearn is not installed.
-            TypeError: if hmmlearn has no such model (order above 2, ``end``).
+            TypeError: if hmmlearn has no such model (n > 2, ``end``).
         """
         return convert.to_hmmlearn(self)

@@ -108,7 +108,7 @@ class Parameters:
         in_logs: bool,
     ) -> None:
         """Take tables whose shapes fit."""
-        self.order = len(tables) + 1
+        self.n = len(tables) + 1
         self.emissions = emission
         self._parts = (
             [Probabilities(table, in_logs) for table in tables],
@@ -121,8 +121,8 @@ class Parameters:
         self.states = Labels(states, size, "state")
         for i, table in enumerate(tables):
             _expect(self._name(i), table, (size,) * (i + 1))
-        varies = transition.ndim == self.order + 1
-        _expect("transition", transition, (*transition.shape[: int(varies)], *(size,) * self.order))
+        varies = transition.ndim == self.n + 1
+        _expect("transition", transition, (*transition.shape[: int(varies)], *(size,) * self.n))
         if emission.states != size:
             raise ValueError(f"emission has {emission.states} states (rows), but transition has {size}")
         if end is not None:
@@ -137,7 +137,7 @@ class Parameters:
         return type(self)(initial, transition, emission, end=end, states=names)
 
     def _name(self, i: int) -> str:
-        return f"initial[{i}]" if self.order > 2 else "initial"
+        return f"initial[{i}]" if self.n > 2 else "initial"
 
     @property
     def _tables(self) -> tuple[Table, ...]:
@@ -145,8 +145,8 @@ class Parameters:
 
     @property
     def initial(self) -> Any:
-        """P(s_1); for order n the tuple of P(s_1), P(s_2 | s_1), ..."""
-        return self._tables if self.order > 2 else self._tables[0]
+        """P(s_1); for n > 2 the tuple of P(s_1), P(s_2 | s_1), ..."""
+        return self._tables if self.n > 2 else self._tables[0]
 
     @property
     def transition(self) -> Table:
@@ -157,7 +157,7 @@ class Parameters:
     def longest(self) -> int | None:
         """The most steps that a sequence may have, where the transitions change with time; else None."""
         transition = self._parts[1].given
-        return transition.shape[0] + self.order - 1 if transition.ndim > self.order else None
+        return transition.shape[0] + self.n - 1 if transition.ndim > self.n else None
 
     @property
     def end(self) -> Table | None:
@@ -191,7 +191,7 @@ class Parameters:
     def __repr__(self) -> str:
         seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
         most = "" if self.longest is None else f", at most {self.longest} steps"
-        return f"{type(self).__name__}(order={self.order}, states={len(self.states)}{seen}{most})"
+        return f"{type(self).__name__}(n={self.n}, states={len(self.states)}{seen}{most})"
 
 
 def _taken(
@@ -217,7 +217,7 @@ def _table(value: Any) -> Table:
         array = np.array(on_host(value))
     except ValueError as error:
         raise ValueError(
-            "expected a table, got rows of different lengths; for order n, initial is a tuple of n - 1 tables"
+            "expected a table, got rows of different lengths; for n > 2, initial is a tuple of n - 1 tables"
         ) from error
     if array.dtype.kind not in "biuf":
         raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")

@@ -14,12 +14,12 @@ def stationary(transition: Array) -> Array:
     Raises:
         ValueError: for rows that do not sum to 1, or if there are several such distributions.
     """
-    states, order = transition.shape[-1], transition.ndim
+    states, n = transition.shape[-1], transition.ndim
     if not np.allclose(transition.sum(axis=-1), 1):
         raise ValueError(
             "a chain that stops, or leads nowhere, has no stationary distribution; every row must sum to 1"
         )
-    histories = states ** (order - 1)
+    histories = states ** (n - 1)
     # The history after a step is the one before without its oldest state, and with the new one.
     step = np.zeros((histories, histories))
     before = np.arange(histories)[:, None]
@@ -42,7 +42,7 @@ def durations(transition: Array) -> Array:
         transition: (K,) * n, probabilities.
 
     Raises:
-        ValueError: as `stationary`, for orders above 2, where the stay depends on the history.
+        ValueError: as `stationary`, for n > 2, where the stay depends on the history.
     """
     states = transition.shape[-1]
     if transition.ndim == 2:

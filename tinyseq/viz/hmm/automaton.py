@@ -40,10 +40,10 @@ def automaton(hmm: HMM) -> Drawing:
     probabilities, and to the outside those of stopping.
 
     Args:
-        hmm: a model of order 2, with the same transitions at every step.
+        hmm: a model with n = 2, with the same transitions at every step.
 
     Raises:
-        ValueError: another order, transitions that vary, or more than 40 states.
+        ValueError: another n, transitions that vary, or more than 40 states.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -51,8 +51,8 @@ def automaton(hmm: HMM) -> Drawing:
         Drawing('2 states')
     """
     transition = floats(hmm.transition)
-    if hmm.order != 2 or transition.ndim != 2:
-        raise ValueError("an automaton is drawn for models of order 2 whose transitions are the same at every step")
+    if hmm.n != 2 or transition.ndim != 2:
+        raise ValueError("an automaton is drawn for models with n = 2 whose transitions are the same at every step")
     count = len(transition)
     if count > MOST_STATES:
         raise ValueError(f"an automaton of {count} states is a tangle; at most {MOST_STATES} are drawn")

@@ -25,7 +25,7 @@ History = tuple[int, ...]
 class Lattice(NamedTuple):
     """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf is impossible.
 
-    A cell is a step and a history, the last n - 1 states, the oldest first; in a model of order 2 that is one state. A
+    A cell is a step and a history, the last n - 1 states, the oldest first; with n = 2 that is one state. A
     row is a full history. The short histories of the first steps stand in a row of those that they grow into.
 
     Attributes:
@@ -38,8 +38,8 @@ class Lattice(NamedTuple):
         end: (R,), log P(stop | s_T), or None.
         total: the sum over all paths in the semiring.
         left_out: how many possible histories have no row.
-        impossible: how many have none because they are impossible at every step, in a model of order 3 or more.
-        order: n.
+        impossible: how many have none because they are impossible at every step, in a model with n > 2.
+        n: the length of the n-grams of states.
         symbols: what was observed.
         density: whether the emissions are densities, which may exceed 1, and no probabilities.
     """
@@ -53,7 +53,7 @@ class Lattice(NamedTuple):
     total: float
     left_out: int
     impossible: int
-    order: int
+    n: int
     symbols: list[str]
     density: bool = False
 
@@ -92,11 +92,11 @@ def lattice(
     """Run the forward recurrence and keep every cell.
 
     Args:
-        hmm: a model of any order.
+        hmm: the model, with any n.
         x: one sequence of observations.
         semiring: ``"max"`` or ``"log"``.
         keep: paths whose histories must have a row.
-        most_rows: of a model of order 3 or more, how many other histories; those that come nearest to the best.
+        most_rows: of a model with n > 2, how many other histories; those that come nearest to the best.
 
     Raises:
         ValueError: another semiring, several sequences, or none, or more than 600 cells.
@@ -109,25 +109,25 @@ def lattice(
     length = rows.lengths[0]
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
-    _check_size(length, len(hmm.states) if hmm.order == 2 else 1)
+    _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
     with no_grad():
         initial, logs, stop = hmm._logs
         tables, transition = [floats(table) for table in initial], floats(logs)
         end = None if stop is None else floats(stop)
     emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
-    steps = [*tables, *(transition if transition.ndim > hmm.order else [transition] * length)][:length]
+    steps = [*tables, *(transition if transition.ndim > hmm.n else [transition] * length)][:length]
     with no_grad():
         found = messages(tuple(tables), transition, emission, semiring=SEMIRINGS[semiring])
         columns = [message.numpy() for message in found][1:]
     whole = columns[-1] if end is None else columns[-1] + end
     total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
-    columns = [column.reshape(column.shape[-min(t, hmm.order - 1) :]) for t, column in enumerate(columns, 1)]
-    histories, possible = _rows(columns, hmm.order - 1, keep, most_rows)
+    columns = [column.reshape(column.shape[-min(t, hmm.n - 1) :]) for t, column in enumerate(columns, 1)]
+    histories, possible = _rows(columns, hmm.n - 1, keep, most_rows)
     left_out, impossible = max(possible - len(histories), 0), 0
-    if hmm.order > 2:
-        impossible = len(hmm.states) ** (hmm.order - 1) - max(possible, len(histories))
+    if hmm.n > 2:
+        impossible = len(hmm.states) ** (hmm.n - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
-    cells = _cells(histories, length, hmm.order - 1)
+    cells = _cells(histories, length, hmm.n - 1)
     if isinstance(hmm.emissions, Given):
         symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
     else:

@@ -37,7 +37,7 @@ class Recurrence:
             for row, history in column.items()
         }
         self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
-        self.of = "s" if grid.order == 2 else "h"
+        self.of = "s" if grid.n == 2 else "h"
         self.p, self.name = ("p", "density") if grid.density else ("P", "probability")  # of observations
         possible = grid.scores[np.isfinite(grid.scores)]
         low, high = (exponential(end(possible, default=0.0)) for end in (min, max))
@@ -46,9 +46,9 @@ class Recurrence:
     def formula(self) -> str:
         """The recurrence, in words."""
         joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
-        if self.grid.order == 2:
+        if self.grid.n == 2:
             return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
-        rest = f"; h is the last {self.grid.order - 1} states, s the newest of them, and h′ those before s"
+        rest = f"; h is the last {self.grid.n - 1} states, s the newest of them, and h′ those before s"
         return f"score(h, t) = {self.p}(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
 
     def last(self, best: bool) -> str:

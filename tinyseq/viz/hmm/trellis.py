@@ -59,7 +59,7 @@ class Path(NamedTuple):
 def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
-    In a model of order n a row is a history, the last n - 1 states; those with the same newest state stand together.
+    In a model of n-grams a row is a history, the last n - 1 states; those with the same newest state stand together.
     Histories that are impossible at every step are left out, and of many others those of the marked paths are drawn,
     and the 16 that come nearest to the best of a step.
 
@@ -68,7 +68,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
     semiring an arc is as thick as its share of the sum. What is impossible is grey, arcs of probability 0 are left out.
 
     Args:
-        hmm: a model of any order.
+        hmm: the model, with any n.
         x: one sequence of observations.
         semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
         k: in the max semiring, mark the k best paths, each in its colour.
@@ -136,7 +136,7 @@ class _Painter:
 
     def drawing(self) -> Drawing:
         """The finished picture."""
-        heading = HEADINGS[self.semiring] + (f", order {self.grid.order}" if self.grid.order > 2 else "")
+        heading = HEADINGS[self.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
         self._terminal("start", self.grid.initial)
         if self.grid.end is not None:
