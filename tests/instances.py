@@ -176,6 +176,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: error_of(lambda: ts.hmm.HMM([1, 0], np.eye(2), np.eye(2), symbols="ab").viterbi("ab"))
     ],
     "Malformed": [lambda: ts.data.readers.Malformed(3, "no tab", "a tab"), lambda: ts.data.readers.Malformed(3, "x")],
+    "SavedModel": [ts.io.SavedModel],
     "ModelFileError": [lambda: error_of(lambda: ts.load("nowhere.safetensors"))],
     "NotMoved": [lambda: ts.autograd.numpy_functions.moves.NotMoved("an element is computed")],
     "NonFiniteLoss": [lambda: ts.train.NonFiniteLoss("the loss is nan", 3, "sentence 7", "log")],

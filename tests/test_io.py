@@ -190,7 +190,7 @@ def test_a_small_file_that_describes_another_or_a_huge_model_is_a_clear_error(tm
     arrays, metadata = load_with_metadata(path)
     metadata["settings"] |= settings
     ts.save(arrays, path, metadata)
-    with pytest.raises(ModelFileError, match=r"m\.safetensors: the model's description does not fit its weights"):
+    with pytest.raises(ModelFileError, match=r"m\.safetensors: the description of the RNNLM does not fit its arrays"):
         ts.lm.RNNLM.load(path)
 
 
@@ -204,7 +204,7 @@ def test_a_file_is_on_the_disk_before_it_takes_the_old_ones_place(tmp_path, monk
     """Or else a power cut could leave an empty one."""
     path, seen = tmp_path / "m.txt", []
     path.write_text("old")
-    monkeypatch.setattr("tinyseq.io.os.fsync", lambda file: seen.append(path.read_text()))
+    monkeypatch.setattr("tinyseq.io.files.os.fsync", lambda file: seen.append(path.read_text()))
     atomic_write(path, lambda temporary: temporary.write_text("new"))
     assert (seen, path.read_text()) == (["old"], "new")
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.io import kept_name, kept_settings
+from tinyseq.io.names import kept_name, kept_settings
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 

@@ -58,7 +58,7 @@ def test_a_file_that_describes_another_or_a_huge_tagger_is_a_clear_error(tagger,
     arrays, metadata = load_with_metadata(path)
     metadata["settings"] = settings if settings == [] else {**metadata["settings"], **settings}
     ts.save(arrays, path, metadata)
-    with pytest.raises(ModelFileError, match=r"tagger\.safetensors: the tagger's description does not fit its weights"):
+    with pytest.raises(ModelFileError, match=r"the description of the RNNTagger does not fit its arrays"):
         RNNTagger.load(path)
 
 

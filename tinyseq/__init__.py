@@ -188,7 +188,7 @@ from tinyseq.autograd.ops.trigonometric import (
 from tinyseq.autograd.recompute import checkpoint
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.compiler import compile
-from tinyseq.io import load, save
+from tinyseq.io import load, load_model, save
 from tinyseq.random import manual_seed
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import PACKAGE
@@ -305,6 +305,7 @@ __all__ = [
     "linspace",
     "lm",
     "load",
+    "load_model",
     "log",
     "log1p",
     "log2",

@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import shown, whole
+
+Rng = np.random.Generator | int | None
+"""What functions that draw take: a generator, a seed, or None for the generator of `manual_seed`."""
 
 _REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `drawn_from`
 _seeded: np.random.Generator | None = None  # one for all threads and all cells of a notebook, as PyTorch's
@@ -36,6 +39,33 @@ def manual_seed(seed: int | None) -> np.random.Generator:
     global _seeded
     _seeded = np.random.default_rng(None if seed is None else whole("seed", seed, 0))
     return _seeded
+
+
+def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
+    """What a function draws from that takes a generator, a seed, or neither.
+
+    Args:
+        rng: a NumPy generator; a whole number as the seed of one; or None for the generator of `manual_seed`.
+        name: of the argument, for the error.
+
+    Raises:
+        TypeError, ValueError: it is none of these.
+
+    Example:
+        >>> as_generator(3).random() == np.random.default_rng(3).random()
+        True
+    """
+    if rng is None:
+        return generator()
+    if isinstance(rng, np.random.Generator):
+        return rng
+    try:
+        return np.random.default_rng(whole(name, rng, 0))
+    except TypeError:
+        raise TypeError(
+            f"{name} must be a NumPy Generator, a whole number as its seed, or None, got {shown(rng)}; "
+            "np.random.default_rng(seed) makes one"
+        ) from None
 
 
 def state() -> Any:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
-from tinyseq.io import kept_name, read_name, written_name
+from tinyseq.io.names import kept_name, read_name, written_name
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 

@@ -10,21 +10,21 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq import io
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.io import SavedModel
+from tinyseq.io.arrays import Arrays
+from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
 from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
 
-PREFIX = "tinyseq.lm."  # and the class's name: the kind of a model file
 
-
-class NeuralLM(Module):
+class NeuralLM(Module, SavedModel):
     """The base of `RNNLM` and `WindowLM`; a subclass defines `forward`, and its constructor takes ``settings``.
 
     Attributes:
@@ -34,7 +34,7 @@ class NeuralLM(Module):
 
     def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
-        self.settings = io.kept_settings(settings)
+        self.settings = kept_settings(settings)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
@@ -167,26 +167,16 @@ class NeuralLM(Module):
 
     # -- keeping -------------------------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Save weights and vocabulary in one safetensors file."""
-        kind = PREFIX + type(self).__name__
-        metadata = {"kind": kind, "settings": self.settings, "vocabulary": self.vocabulary.to_dict()}
-        io.save(self.state_dict(), path, metadata)
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `SavedModel`: the weights, the settings and the vocabulary."""
+        return self.state_dict(), {"settings": self.settings, "vocabulary": self.vocabulary.to_dict()}
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The model that `save` wrote.
-
-        Raises:
-            ModelFileError: if the file holds no such model.
-        """
-        state, metadata = io.load_with_metadata(path, PREFIX + cls.__name__)
-        try:
-            io.check_sizes(metadata["settings"], state)
-            model = cls(Vocabulary.from_dict(metadata["vocabulary"]), **metadata["settings"])
-            model.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
-            raise io.ModelFileError(f"{path}: the model's description does not fit its weights ({error})") from error
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `SavedModel`."""
+        check_sizes(metadata["settings"], arrays)
+        model = cls(Vocabulary.from_dict(metadata["vocabulary"]), **metadata["settings"])
+        model.load_state_dict(arrays)
         return model
 
 

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.io import SavedModel
+from tinyseq.io.arrays import Arrays
 from tinyseq.lm.perplexity import perplexity
 
 Symbol = TypeVar("Symbol", bound=Hashable)
@@ -59,7 +61,7 @@ class Level(NamedTuple):
     left: Floats  # (H,)
 
 
-class NgramLM(Generic[Symbol]):
+class NgramLM(SavedModel, Generic[Symbol]):
     """An n-gram language model over characters, words, or any other hashable symbols.
 
     A text is one sequence of characters. Everything else is taken as sequences of symbols: `[text]` and `text` are the
@@ -132,13 +134,16 @@ class NgramLM(Generic[Symbol]):
         self._fitted = self._given or Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
         for sequence in sequences:
             self._fitted.encode(sequence)
-        self._ids = {symbol: i for i, symbol in enumerate(self._fitted)}
-        # Two more ids: the beginning of a sequence, and whatever is outside the vocabulary.
-        self._base = len(self._ids) + 2
-        unknown = self._fitted.unknown
-        self._outside = self._base - 1 if unknown is None else self._ids[unknown]
+        self._number(self._fitted)
         self._levels = self._count(*self._stream(sequences))
         return self
+
+    def _number(self, vocabulary: Vocabulary[Symbol]) -> None:
+        """Give the symbols their ids, and two more: the beginning of a sequence, and whatever is not in the list."""
+        self._fitted = vocabulary
+        self._ids = {symbol: i for i, symbol in enumerate(vocabulary)}
+        self._base = len(self._ids) + 2
+        self._outside = self._base - 1 if vocabulary.unknown is None else self._ids[vocabulary.unknown]
 
     def prob(self, symbol: Symbol, history: Iterable[Symbol] = ()) -> float:
         """P(symbol | history), where the history is all that precedes in the sequence, or its last n - 1 symbols."""
@@ -200,6 +205,32 @@ class NgramLM(Generic[Symbol]):
                 break
             sample.append(symbols[rng.choice(len(p), p=p)])
         return sample[beginning:]
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `SavedModel`: the n-grams and their shares, and the vocabulary."""
+        vocabulary = {"vocabulary": self.vocabulary.to_dict(), "given": self._given is not None}
+        arrays = {
+            f"{n}.{name}": part for n, level in enumerate(self._levels, 1) for name, part in level._asdict().items()
+        }
+        return arrays, {"n": self.n, "smoothing": self.smoothing, "k": self.k, **vocabulary}
+
+    @classmethod
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `SavedModel`."""
+        vocabulary: Vocabulary[Any] = Vocabulary.from_dict(metadata["vocabulary"])
+        model = cls(
+            metadata["n"],
+            metadata["smoothing"],
+            k=metadata["k"],
+            vocabulary=vocabulary if metadata["given"] else None,
+        )
+        model._number(vocabulary)
+        for n in range(1, model.n + 1):
+            level = Level(*(arrays[f"{n}.{name}"] for name in Level._fields))
+            if level.histories.shape != level.left.shape or level.ngrams.shape != level.kept.shape:
+                raise ValueError(f"the tables of its {n}-grams are of different lengths")
+            model._levels.append(level)
+        return model
 
     @property
     def _uniform(self) -> float:

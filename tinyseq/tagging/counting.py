@@ -8,23 +8,22 @@ same ending. The model sees only these scores.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq import arguments, io
+from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.hmm import HMM
 from tinyseq.hmm.learning.counting import smoother
+from tinyseq.io.arrays import Arrays
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]
 
-KIND = "tinyseq.tagging.HMMTagger"
 WEIGHT_OF_ENDING = 0.2  # of a known word, against one for each of its occurrences
 
 
@@ -70,6 +69,16 @@ class Lexicon:
         rows, columns = words.encode(word for word, _ in pairs), tags.encode(tag for _, tag in pairs)
         counts[rows, columns] = list(pairs.values())
         return cls(words, tags, counts)
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What a tagger's file keeps of it: arrays, and metadata."""
+        return {"counts": self.counts}, {"words": self.words.to_dict(), "tags": self.tags.to_dict()}
+
+    @classmethod
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> "Lexicon":
+        """The lexicon of which `saved` gave these arrays and metadata."""
+        words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
+        return cls(words, tags, arrays["counts"])
 
 
 class Endings:
@@ -144,18 +153,35 @@ class MostFrequentTag(Tagger):
 
     def fit(self, sentences: Iterable[Sentence]) -> Self:
         """Learn from sentences of (word, tag) pairs; a ValueError says where one is no such pair."""
-        self._lexicon = Lexicon.of(sentences)
+        self._set(Lexicon.of(sentences))
         return self
+
+    def _set(self, lexicon: Lexicon) -> None:
+        tags, guess = lexicon.tags.symbols, Endings(lexicon, longest=0)
+        self._lexicon = lexicon
+        self._best = {
+            word: tags[i] for word, i in zip(lexicon.words, lexicon.counts.argmax(axis=1).tolist(), strict=True)
+        }
+        self._guess = {capital: tags[int(guess("A" if capital else "a").argmax())] for capital in (True, False)}
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The tags of several sentences, each a list of words."""
-        tags = self.lexicon.tags.symbols
-        best = dict(zip(self.known, self.lexicon.counts.argmax(axis=1).tolist(), strict=True))
-        guess = Endings(self.lexicon, longest=0)
+        learnt(self._lexicon)
         return [
-            [tags[best[word] if word in best else int(guess(word).argmax())] for word in words]
+            [self._best[word] if word in self._best else self._guess[word[:1].isupper()] for word in words]
             for words in arguments.sentences("sentences", sentences)
         ]
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `tinyseq.io.SavedModel`: the counts of words."""
+        return self.lexicon.saved()
+
+    @classmethod
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `tinyseq.io.SavedModel`."""
+        tagger = cls()
+        tagger._set(Lexicon.restored(arrays, metadata))
+        return tagger
 
 
 class HMMTagger(Tagger):
@@ -260,35 +286,22 @@ class HMMTagger(Tagger):
         scores = [self.log_scores(words) for words in arguments.sentences("sentences", sentences)]
         return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
 
-    def save(self, path: str | Path) -> None:
-        """Save the tagger as one safetensors file: the counts of words, and the tables of the model."""
-        hmm, lexicon = self.hmm, self.lexicon
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `tinyseq.io.SavedModel`: the counts of words, and the tables of the model."""
+        hmm = self.hmm
         initial = hmm.initial if self.n > 2 else (hmm.initial,)
         state = {f"initial.{i}": table for i, table in enumerate(initial)}
-        state |= {"transition": hmm.transition, "end": hmm.end, "counts": lexicon.counts}
-        metadata = {
-            "kind": KIND,
-            "n": self.n,
-            "smoothing": self.smoothing,
-            "words": lexicon.words.to_dict(),
-            "tags": lexicon.tags.to_dict(),
-        }
-        io.save(state, path, metadata)
+        state |= {"transition": hmm.transition, "end": hmm.end}
+        arrays, metadata = self.lexicon.saved()
+        return state | arrays, {"n": self.n, "smoothing": self.smoothing, **metadata}
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The tagger that `save` wrote.
-
-        Raises:
-            ModelFileError: the file is missing, damaged, or holds no such tagger.
-        """
-        state, metadata = io.load_with_metadata(path, KIND)
-        try:
-            tagger = cls(metadata["n" if "n" in metadata else "order"], metadata["smoothing"])  # "order" in older files
-            words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
-            initial = tuple(state[f"initial.{i}"] for i in range(tagger.n - 1))
-            hmm = HMM(initial if tagger.n > 2 else initial[0], state["transition"], None, end=state["end"], states=tags)
-            tagger._set(Lexicon(words, tags, state["counts"]), hmm)
-        except (KeyError, TypeError, ValueError) as error:
-            raise io.ModelFileError(f"{path}: the tagger's description does not fit its tables ({error})") from error
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `tinyseq.io.SavedModel`."""
+        tagger = cls(metadata["n" if "n" in metadata else "order"], metadata["smoothing"])  # "order" in older files
+        lexicon = Lexicon.restored(arrays, metadata)
+        tables = tuple(arrays[f"initial.{i}"] for i in range(tagger.n - 1))
+        initial = tables if tagger.n > 2 else tables[0]
+        hmm = HMM(initial, arrays["transition"], None, end=arrays["end"], states=lexicon.tags)
+        tagger._set(lexicon, hmm)
         return tagger

@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq import arguments, io
+from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.shape import concatenate
@@ -20,6 +20,8 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, bucketed, padded
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.io.arrays import Arrays
+from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
 from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
@@ -29,7 +31,6 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, train, warm_up_cosine
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-KIND = "tinyseq.tagging.RNNTagger"
 UNKNOWN = ""  # stands for every word, and every ending, that is not known
 
 Ids = NDArray[np.int64]
@@ -108,7 +109,7 @@ class RNNTagger(Tagger):
             "lr": lr,
             "rules": checked(rules),
         }
-        self.settings = io.kept_settings(settings)
+        self.settings = kept_settings(settings)
         self._network: Network | None = None
 
     @property
@@ -190,29 +191,20 @@ class RNNTagger(Tagger):
                     found[i] = network.tags.decode(ids)
         return found
 
-    def save(self, path: str | Path) -> None:
-        """Save weights and vocabularies as one safetensors file."""
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `tinyseq.io.SavedModel`: the weights, the settings and the vocabularies."""
         network = self.network
         vocabularies = {name: getattr(network, name).to_dict() for name in ("words", "endings", "tags")}
-        io.save(network.state_dict(), path, {"kind": KIND, "settings": self.settings, **vocabularies})
+        return network.state_dict(), {"settings": self.settings, **vocabularies}
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """The tagger that `save` wrote.
-
-        Raises:
-            ModelFileError: the file is missing, damaged, or holds no such tagger.
-        """
-        state, metadata = io.load_with_metadata(path, KIND)
-        try:
-            io.check_sizes(metadata["settings"], state)
-            tagger = cls(**metadata["settings"])
-            words, endings, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "endings", "tags"))
-            network = Network(words, endings, tags, tagger.settings)
-            network.load_state_dict(state)
-        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
-            raise io.ModelFileError(f"{path}: the tagger's description does not fit its weights ({error})") from error
-        tagger._network = network
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `tinyseq.io.SavedModel`."""
+        check_sizes(metadata["settings"], arrays)
+        tagger = cls(**metadata["settings"])
+        words, endings, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "endings", "tags"))
+        tagger._network = Network(words, endings, tags, tagger.settings)
+        tagger._network.load_state_dict(arrays)
         return tagger
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple, Self, TypeVar
 
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
+from tinyseq.io import SavedModel
 
 Learnt = TypeVar("Learnt")
 
@@ -31,10 +32,11 @@ class Accuracy(NamedTuple):
     unknown: float
 
 
-class Tagger(ABC):
+class Tagger(SavedModel, ABC):
     """What every tagger can do once it has learnt, on top of tagging.
 
-    A subclass defines `known`, `fit` and `tag_many`.
+    A subclass defines `known`, `fit` and `tag_many`. With `saved` and `restored` (see `tinyseq.io.SavedModel`) it can
+    also be kept in a file.
 
     Example:
         >>> class Shouting(Tagger):

@@ -11,6 +11,7 @@ from tinyseq import io
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.io import ModelFileError
+from tinyseq.io.files import remove_unfinished
 from tinyseq.nn.module import Module
 from tinyseq.train.fingerprint import differences
 from tinyseq.train.state import Snapshot, Stateful, random_state, set_random_state
@@ -124,7 +125,7 @@ class Checkpoint:
             ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
         """
         self._run = dict(run)
-        io.remove_unfinished(self.path)
+        remove_unfinished(self.path)
         if not self.path.exists():
             return 0
         arrays, metadata = io.load_with_metadata(self.path, KIND)

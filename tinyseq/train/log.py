@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tinyseq.io import atomic_write, check_output, remove_unfinished
+from tinyseq.io.files import atomic_write, check_output, remove_unfinished
 
 
 class Log:

@@ -5,7 +5,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq import io
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
@@ -14,6 +13,7 @@ from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Lookup, Scores, Table
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
+from tinyseq.io.names import kept_name, read_name, written_name
 
 
 class Categorical(Emission):
@@ -50,7 +50,7 @@ class Categorical(Emission):
         self.symbols = Labels(symbols, size, "symbol")
         if unknown is not None and unknown not in self.symbols:
             raise ValueError(f"unknown={unknown!r} is not among the symbols")
-        self.unknown = io.kept_name(unknown, "symbol's name")
+        self.unknown = kept_name(unknown, "symbol's name")
         self._fixed = None if self._both.changes else self._by_symbol()
 
     @property
@@ -70,16 +70,16 @@ class Categorical(Emission):
 
     def saved(self) -> tuple[dict[str, Array], dict[str, Any]]:
         """See `Emission`. The table is saved as it was given, so that it comes back to the last bit."""
-        names = [io.written_name(name) for name in self.symbols] if self.symbols.named else None
-        settings = {"symbols": names, "unknown": io.written_name(self.unknown), "in_logs": self._both.in_logs}
+        names = [written_name(name) for name in self.symbols] if self.symbols.named else None
+        settings = {"symbols": names, "unknown": written_name(self.unknown), "in_logs": self._both.in_logs}
         return {"emission": plain(self._both.given)}, settings
 
     @classmethod
     def restored(cls, arrays: Mapping[str, Array], settings: Mapping[str, Any]) -> Self:
         """See `Emission`."""
         names = settings["symbols"]
-        symbols = names if names is None else [io.read_name(name) for name in names]
-        return cls(arrays["emission"], symbols, io.read_name(settings["unknown"]), settings["in_logs"])
+        symbols = names if names is None else [read_name(name) for name in names]
+        return cls(arrays["emission"], symbols, read_name(settings["unknown"]), settings["in_logs"])
 
     def _by_symbol(self) -> Table:
         """The scores of every symbol. None, the missing observation, is one more, with probability one everywhere."""

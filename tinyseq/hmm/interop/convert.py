@@ -9,6 +9,7 @@ from tinyseq import io
 from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.io.names import read_name, written_name
 
 if TYPE_CHECKING:
     from tinyseq.hmm.model.hmm import HMM
@@ -55,12 +56,12 @@ def load(kind: type[Model], path: str | Path) -> Model:
 
 def _written(labels: Labels) -> Any:
     """Names as JSON keeps them; None where the ids are the names."""
-    return [io.written_name(name) for name in labels] if labels.named else None
+    return [written_name(name) for name in labels] if labels.named else None
 
 
 def _names(names: Any) -> Any:
     """Names as they were."""
-    return names if names is None else [io.read_name(name) for name in names]
+    return names if names is None else [read_name(name) for name in names]
 
 
 def from_hmmlearn(kind: type[Model], model: Any) -> Model:

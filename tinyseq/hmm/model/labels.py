@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.io import kept_name
+from tinyseq.io.names import kept_name
 
 BOOLEAN = bool | np.bool_
 

@@ -1,21 +1,19 @@
-"""Model files: arrays as safetensors, everything else as JSON in the file's metadata. Nothing in them is executed."""
+"""Arrays as safetensors, everything else as JSON in the file's metadata. Nothing in a file is executed."""
 
 import json
-import os
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
-from glob import escape
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tinyseq.backend import on_host
+from tinyseq.io.files import atomic_write, check_output
 
-UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
 CHECKSUM = "crc32"  # in the metadata of a file, besides what was given
+
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
@@ -31,49 +29,6 @@ class ModelFileError(ValueError):
     """
 
 
-def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
-    """Refuse a file that could not be written, before the work begins that it shall keep.
-
-    Folders above it that do not exist will be made. Nothing is written by this check.
-
-    Args:
-        path: where the file shall be.
-        name: of the argument, for errors.
-        inputs: files that are read, which it must not take the place of.
-
-    Returns:
-        The path.
-
-    Raises:
-        OSError: the path is a folder or a device, its name is too long, or nothing can be written there.
-        ValueError: it is one of the inputs.
-
-    Example:
-        >>> try:
-        ...     check_output(".", "--out")
-        ... except OSError as error:
-        ...     print(error)
-        --out . is a folder; give the name of a file, such as model.safetensors in it
-    """
-    path = Path(path)
-    for read in inputs:
-        if path.resolve() == Path(read).resolve():
-            raise ValueError(f"{name} {path} is a file that is read, too, and would be overwritten; give another name")
-    if path.is_dir():
-        raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
-    if os.path.lexists(path) and not path.is_file():
-        raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
-    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
-    try:
-        handle, probe = _beside(path, folder)
-        os.close(handle)
-        os.unlink(probe)
-    except OSError as error:
-        reason = (error.strerror or type(error).__name__).lower()
-        raise type(error)(f"{name} {path} cannot be written in the folder {folder}: {reason}") from error
-    return path
-
-
 def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
     """As `check_output`, for a file that `save` will write.
 
@@ -83,57 +38,6 @@ def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable
     """
     _safetensors()
     return check_output(path, name, inputs=inputs)
-
-
-def _beside(path: Path, folder: Path) -> tuple[int, str]:
-    """A new temporary file for what will take the place of a path."""
-    return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=UNFINISHED)
-
-
-def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that it is there whole or not at all.
-
-    Args:
-        path: where the file shall be.
-        write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
-            ``path`` in one step.
-
-    Raises:
-        OSError: the folder or the file cannot be written; what was there stays.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     atomic_write(folder + "/a.txt", lambda temporary: temporary.write_text("whole"))
-        ...     Path(folder, "a.txt").read_text()
-        'whole'
-    """
-    path = check_output(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = _beside(path, path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def remove_unfinished(path: str | Path) -> None:
-    """Remove what an `atomic_write` of this file left behind when its process was killed."""
-    path = Path(path)
-    for unfinished in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
-        unfinished.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
@@ -244,90 +148,6 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     if kind is not None and metadata.get("kind") != kind:
         raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
     return arrays, metadata
-
-
-def kept_name(name: Any, kind: str = "name") -> Any:
-    """A name of a state or symbol that a file can keep, before anything is learnt under it.
-
-    Args:
-        name: a string, bytes, a number, a truth value, None, or a tuple of these, nested as it may be. NumPy's scalars
-            become Python's, which are equal to them.
-        kind: what it names, for the error.
-
-    Returns:
-        The name.
-
-    Raises:
-        TypeError: no file could keep it.
-        ValueError: it is NaN, which is equal to nothing.
-
-    Example:
-        >>> kept_name(np.int64(3)), kept_name((("DT", np.float32(0.5)), True))
-        (3, (('DT', 0.5), True))
-    """
-    if type(name) is str or type(name) is int:  # nearly all of them
-        return name
-    if isinstance(name, tuple):
-        parts = tuple(kept_name(part, kind) for part in name)
-        return name if all(a is b for a, b in zip(parts, name, strict=True)) else parts
-    plain = name.item() if isinstance(name, np.generic) else name
-    if not isinstance(plain, str | bytes | int | float | None):
-        raise TypeError(
-            f"a {kind} must be a string, a number or a tuple of them, which a file can keep; got {name!r} of type "
-            f"{type(name).__name__}. str({kind}) may serve"
-        )
-    if plain != plain:
-        raise ValueError(f"a {kind} is NaN, which is equal to nothing, itself included; give a string or None for it")
-    return plain
-
-
-def written_name(name: Any) -> Any:
-    """A name as JSON keeps it: tuples as lists, as no list can be a name, and bytes marked as such."""
-    if isinstance(name, tuple):
-        return [written_name(part) for part in name]
-    return {"bytes": name.hex()} if isinstance(name, bytes) else name
-
-
-def read_name(name: Any) -> Any:
-    """What `written_name` was given."""
-    if isinstance(name, list):
-        return tuple(read_name(part) for part in name)
-    return bytes.fromhex(name["bytes"]) if isinstance(name, dict) else name
-
-
-def kept_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings that a file can keep, before a model is trained with them: NumPy's scalars become Python's.
-
-    Raises:
-        TypeError: no file could keep one of them.
-    """
-    plain = {name: value.item() if isinstance(value, np.generic) else value for name, value in settings.items()}
-    for name, value in plain.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{name} must be a plain value, which a model's file can keep; got {value!r}") from error
-    return plain
-
-
-SIZES = ("hidden_size", "embedding_size", "num_layers", "context")  # the settings that decide how large a model is
-
-
-def check_sizes(settings: Mapping[str, Any], arrays: Arrays) -> None:
-    """Refuse a model that its file cannot fill, before it is made: a small file may describe one of any size.
-
-    Args:
-        settings: the arguments that the model will be made with.
-        arrays: its parameters.
-
-    Raises:
-        ValueError: a size is larger than every side of the arrays, and than their number.
-    """
-    largest = max([len(arrays), *(side for array in arrays.values() for side in array.shape)])
-    for name in SIZES:
-        size = settings.get(name, 0)
-        if isinstance(size, int) and size > largest:
-            raise ValueError(f"{name} is {size}, but no array has more than {largest} rows or columns")
 
 
 def _checksum(arrays: Arrays) -> str:

@@ -1,0 +1,146 @@
+"""One protocol for every model: a file each, `ts.load_model` for all of them. The classes are found at run time."""
+
+import json
+
+import numpy as np
+import pytest
+from instances import SENTENCES, modules
+
+import tinyseq as ts
+from tinyseq.io import ModelFileError, SavedModel
+
+pytest.importorskip("safetensors", reason="safetensors is not installed")
+
+TEXT = "so long and thanks for all the fish " * 3
+WORDS = [["the", "fish"], ["they", "Swim"], ["a", "cat", "swims"]]
+TRAINED = {"steps": 3, "window": 6, "batch": 2}
+
+
+def model_classes() -> dict[str, type[SavedModel]]:
+    """Every public class of the package that can be saved, by name; bases are not public."""
+    packages = [module for module in modules() if hasattr(module, "__all__")]
+    public = {name: getattr(module, name) for module in packages for name in module.__all__}
+    return {
+        name: value
+        for name, value in public.items()
+        if isinstance(value, type) and issubclass(value, SavedModel) and value.saved is not SavedModel.saved
+    }
+
+
+def neural(model):
+    for _ in model.fit(TEXT, **TRAINED):
+        pass
+    return model
+
+
+MADE = {
+    "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
+    "RNNLM": lambda: neural(ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2)),
+    "WindowLM": lambda: neural(ts.lm.WindowLM(sorted(set(TEXT)), 3, 5)),
+    "MostFrequentTag": lambda: ts.tagging.MostFrequentTag().fit(SENTENCES),
+    "HMMTagger": lambda: ts.tagging.HMMTagger().fit(SENTENCES),
+    "RNNTagger": lambda: ts.tagging.RNNTagger(4, 3, epochs=1, crf=True).fit(SENTENCES),
+}
+
+
+def answers(model):
+    """What a model says: of a text, of sentences, or of observations."""
+    if hasattr(model, "nats"):
+        return [model.nats(TEXT[:40]), *model.sample(12, rng=np.random.default_rng(3))]
+    return model.tag_many(WORDS)
+
+
+def test_there_is_a_model_of_every_class():
+    assert sorted(model_classes()) == sorted(MADE), "each model class needs an entry in MADE"
+
+
+@pytest.fixture(params=sorted(MADE))
+def model(request):
+    _ = ts.manual_seed(0)
+    return MADE[request.param]()
+
+
+def test_a_model_comes_back_from_its_file_whoever_opens_it(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    for found in (type(model).load(path), ts.load_model(path), SavedModel.load(path)):
+        assert type(found) is type(model)
+        assert answers(found) == answers(model)
+        found.save(tmp_path / "again.safetensors")
+        assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+def test_a_file_of_every_other_class_is_refused_by_name(model, tmp_path):
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    others = [kind for kind in model_classes().values() if kind is not type(model)]
+    assert len(others) >= 5
+    for other in others:
+        with pytest.raises(ModelFileError, match=rf"holds {type(model).file_kind}, expected {other.file_kind}$"):
+            other.load(path)
+
+
+def test_a_file_that_lacks_something_is_refused(model, tmp_path):
+    """Every array, and every entry of the metadata, is needed, and a file without it says what is missing."""
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    arrays, metadata = ts.io.load_with_metadata(path)
+    cut = [({k: v for k, v in arrays.items() if k != name}, metadata) for name in arrays]
+    cut += [(arrays, {k: v for k, v in metadata.items() if k != name}) for name in metadata if name != "kind"]
+    for fewer, said in cut:
+        ts.save(fewer, path, said)
+        with pytest.raises(ModelFileError, match=r"model\.safetensors: the description of the"):
+            ts.load_model(path)
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_the_file_names_the_class(name):
+    kind = model_classes()[name]
+    room, _, last = kind.file_kind.rpartition(".")
+    assert last == name
+    assert getattr(ts, room.removeprefix("tinyseq.")).__dict__[name] is kind
+
+
+class Counted(ts.lm.NgramLM):
+    """A user's own model."""
+
+
+def test_a_model_of_ones_own_is_opened_too(tmp_path):
+    path = tmp_path / "own.safetensors"
+    Counted(2).fit("abab").save(path)
+    assert type(ts.load_model(path)) is Counted
+    assert type(ts.lm.NgramLM.load(path)) is Counted  # a base opens what its subclasses wrote
+    ts.lm.NgramLM(2).fit("abab").save(path)
+    assert type(Counted.load(path)) is Counted  # and a subclass what its base wrote
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (None, "holds no tinyseq model, expected a model"),
+        ("tinyseq.train.Checkpoint", "holds tinyseq.train.Checkpoint, expected a model"),
+        (
+            "elsewhere.Model",
+            "holds elsewhere.Model, expected a model; if that is a class of your own, import",
+        ),
+        ([1], r"holds \[1\], expected a model"),
+    ],
+)
+def test_load_model_says_what_a_file_holds_instead(tmp_path, kind, words):
+    ts.save({"w": np.ones(2)}, tmp_path / "other", {} if kind is None else {"kind": kind})
+    with pytest.raises(ModelFileError, match=words):
+        ts.load_model(tmp_path / "other")
+
+
+def test_a_class_that_does_not_say_what_is_kept_cannot_be_saved(tmp_path):
+    with pytest.raises(NotImplementedError, match="Nothing does not define saved"):
+        type("Nothing", (SavedModel,), {})().save(tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_tables_of_other_lengths_are_no_ngram_model(tmp_path):
+    arrays, metadata = ts.lm.NgramLM(2).fit("abab").saved()
+    ts.save(arrays | {"2.kept": np.ones(9)}, tmp_path / "m", {"kind": "tinyseq.lm.NgramLM", **metadata})
+    with pytest.raises(ModelFileError, match="the tables of its 2-grams are of different lengths"):
+        ts.load_model(tmp_path / "m")
+    assert json.dumps(metadata)

@@ -1,0 +1,103 @@
+"""Files that are there whole or not at all, and outputs that are checked before the work begins."""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from glob import escape
+from pathlib import Path
+
+UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
+
+
+def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
+    """Refuse a file that could not be written, before the work begins that it shall keep.
+
+    Folders above it that do not exist will be made. Nothing is written by this check.
+
+    Args:
+        path: where the file shall be.
+        name: of the argument, for errors.
+        inputs: files that are read, which it must not take the place of.
+
+    Returns:
+        The path.
+
+    Raises:
+        OSError: the path is a folder or a device, its name is too long, or nothing can be written there.
+        ValueError: it is one of the inputs.
+
+    Example:
+        >>> try:
+        ...     check_output(".", "--out")
+        ... except OSError as error:
+        ...     print(error)
+        --out . is a folder; give the name of a file, such as model.safetensors in it
+    """
+    path = Path(path)
+    for read in inputs:
+        if path.resolve() == Path(read).resolve():
+            raise ValueError(f"{name} {path} is a file that is read, too, and would be overwritten; give another name")
+    if path.is_dir():
+        raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"{name} {path} is a device or a broken link; give the name of a file")
+    folder = next(parent for parent in path.absolute().parents if os.path.lexists(parent))
+    try:
+        handle, probe = _beside(path, folder)
+        os.close(handle)
+        os.unlink(probe)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        raise type(error)(f"{name} {path} cannot be written in the folder {folder}: {reason}") from error
+    return path
+
+
+def _beside(path: Path, folder: Path) -> tuple[int, str]:
+    """A new temporary file for what will take the place of a path."""
+    return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=UNFINISHED)
+
+
+def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
+    """Write a file so that it is there whole or not at all.
+
+    Args:
+        path: where the file shall be.
+        write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
+            ``path`` in one step.
+
+    Raises:
+        OSError: the folder or the file cannot be written; what was there stays.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     atomic_write(folder + "/a.txt", lambda temporary: temporary.write_text("whole"))
+        ...     Path(folder, "a.txt").read_text()
+        'whole'
+    """
+    path = check_output(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = _beside(path, path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(path: str | Path) -> None:
+    """Remove what an `atomic_write` of this file left behind when its process was killed."""
+    path = Path(path)
+    for unfinished in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
+        unfinished.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
