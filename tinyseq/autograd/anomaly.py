@@ -5,14 +5,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinyseq.autograd.modes import Label, Mode
 from tinyseq.backend import NAMESPACES, Array, namespace_of, to_numpy
-
-if TYPE_CHECKING:
-    from tinyseq.autograd.declare import Op
-    from tinyseq.autograd.graph import Node
 
 _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
@@ -40,25 +36,24 @@ def frames_inside() -> int:
     return count
 
 
-def check_forward(record: "Op", raw: Sequence[Any], outs: Sequence[Array], mode: Mode) -> None:
-    """Raise if an op made a value that is not finite out of inputs that all are."""
+def check_forward(name: str, raw: Sequence[Any], outs: Sequence[Array], label: Label) -> None:
+    """Raise if the op of a name made a value that is not finite out of inputs that all are."""
     if any(_strange(a) if type(a) in NAMESPACES else isinstance(a, float) and not math.isfinite(a) for a in raw):
         return  # also for -inf given on purpose, as to where(allowed, scores, -math.inf)
     for out in outs:
         if count := _strange(out):
             raise AnomalyError(
-                f"forward: {record.name} made {count} of {math.prod(out.shape)} values not finite {_place(mode.label)}"
+                f"forward: {name} made {count} of {math.prod(out.shape)} values not finite {_place(label)}"
             )
 
 
-def check_backward(node: "Node", upstream: Any, gradient: Array) -> None:
-    """Raise if a VJP made a gradient that is not finite out of an upstream gradient that is."""
-    given = upstream if node.op.outputs else [upstream]
-    if any(_strange(g) for g in given if g is not None):
+def check_backward(name: str, upstream: Sequence[Any], gradient: Array, label: Label) -> None:
+    """Raise if a VJP made a gradient that is not finite out of upstream gradients that are; None is no gradient."""
+    if any(_strange(g) for g in upstream if g is not None):
         return
     if count := _strange(gradient):
         found = f"{count} of {math.prod(gradient.shape)} gradients not finite"
-        raise AnomalyError(f"backward: the VJP of {node.op.name} made {found} {_place(node.label)}")
+        raise AnomalyError(f"backward: the VJP of {name} made {found} {_place(label)}")
 
 
 def _place(label: Label) -> str:

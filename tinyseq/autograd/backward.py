@@ -17,6 +17,7 @@ from tinyseq.autograd.hooks import as_gradient, hooked
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
+from tinyseq.torch_names.settings import explained
 
 Gradients = dict[Parent, Any]  # arrays or Tensors; for a node with several outputs, a dict of them by Output
 
@@ -36,11 +37,29 @@ class Visit(NamedTuple):
     contributions: list[tuple[Parent, Any]]
 
 
-def backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
-    """`Tensor.backward`: add gradients to the leaves' ``.grad``."""
-    root = as_node(output)
+@explained
+def backward(self: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
+    """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
+
+    Args:
+        gradient: the upstream gradient, of this tensor's shape; may be left out for a single element (1).
+        retain_graph: keep the saved values, so that the graph can be walked again.
+
+    Raises:
+        RuntimeError: if there is no graph, if it was walked and freed before, if a value it saved has been updated
+            since, or if ``gradient`` is missing for more than one element.
+        ValueError: if ``gradient`` has another shape or dtype.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> w = ts.tensor([1.0, -1.0], requires_grad=True)
+        >>> ts.tanh(w).backward(ts.tensor([1.0, 0.0]))
+        >>> w.grad.numpy().round(4)
+        array([0.42, 0.  ])
+    """
+    root = as_node(self)
     gradients: Gradients = {}
-    seed = _upstream(output, gradient, "gradient")
+    seed = _upstream(self, gradient, "gradient")
     seeded(gradients, [(root, seed)])
     leaves: dict[Leaf, bool] = {}
     deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
@@ -211,7 +230,7 @@ def walk(
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
                 gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:
-                check_backward(node, g, gi)
+                check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
                 contributions.append((parent, gi))
             if type(parent) is Node and parent not in gradients:

@@ -106,7 +106,7 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
     """The result where recording is off, or where anomalies are looked for."""
     mode = MODE.get()
     if mode.anomaly:
-        check_forward(record, raw, (out,), mode)
+        check_forward(record.name, raw, (out,), mode.label)
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
     return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
@@ -193,7 +193,7 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     outs = out if record.outputs else [out if type(out) in NAMESPACES else xp.asarray(out)]
     mode = MODE.get()
     if mode.anomaly:
-        check_forward(record, raw, outs, mode)
+        check_forward(record.name, raw, outs, mode.label)
     if record.vjp is None or not mode.grad or not any(parents):
         tensors = [_constant(part) for part in outs]
         return tensors if record.outputs else tensors[0]

@@ -8,17 +8,15 @@ frees all of it.
 from collections.abc import Callable, Set
 from itertools import count
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tinyseq.autograd.modes import Label
+from tinyseq.autograd.op import Op
 from tinyseq.backend import Array
 
-if TYPE_CHECKING:
-    from tinyseq.autograd.declare import Op
-    from tinyseq.autograd.tensor import Tensor
-
 Shape = tuple[int, ...]
-Hooks = dict[int, Callable[["Tensor"], "Tensor | None"]]
+Gradient = Any  # a Tensor, which stands above the graph: it has a place here, and the graph knows nothing of tensors
+Hooks = dict[int, Callable[[Gradient], Gradient | None]]
 
 tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
 
@@ -39,7 +37,7 @@ class Leaf:
         self.name = name
         self.shape: Shape = array.shape
         self.dtype = array.dtype
-        self.grad: Tensor | None = None
+        self.grad: Gradient | None = None
         self.mutated = 0
         self.hooks: Hooks | None = None
         self.seq = tick()
@@ -66,7 +64,7 @@ class Node:
 
     def __init__(
         self,
-        op: "Op",
+        op: Op,
         edges: "tuple[Parent | None, ...]",
         saved: tuple[Any, ...],
         attrs: dict[str, Any],

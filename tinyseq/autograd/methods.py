@@ -1,13 +1,18 @@
-"""Operators and methods of Tensor, taken from the ops."""
+"""Operators and methods of Tensor that stand above it: those of the ops, updates, and the backward pass."""
 
 from collections.abc import Callable
 from typing import Any
 
+from tinyseq.autograd.backward import backward
 from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.numpy_functions.calls import array_function, array_ufunc
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.updates import assign_part, copy_, in_place
+from tinyseq.backend import to_device
 from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import TENSOR
+from tinyseq.torch_names.settings import explained
 
 OPERATORS = {
     "add": "add",
@@ -35,6 +40,7 @@ OPERATORS = {
     "invert": "invert",
     "getitem": "getitem",
 }
+IN_PLACE = ("add", "sub", "mul", "truediv")
 REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor")
 METHODS = [
     "abs",
@@ -111,13 +117,40 @@ def _reshape(self: Tensor, *shape: Any) -> Tensor:
     return reshaped
 
 
+@explained
+def to(self: Tensor, target: Any) -> Tensor:
+    """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.zeros(2).to("float32").dtype
+        dtype('float32')
+    """
+    if target not in ("cpu", "cuda"):
+        converted: Tensor = FUNCTIONS["astype"](self, dtype=target)
+        return converted
+    if self.device == target:
+        return self
+    if not self.is_leaf:
+        raise RuntimeError(f'move leaves, not results: call .to("{target}") on the inputs and the model')
+    moved = type(self)(to_device(self._array, target)).requires_grad_(self.requires_grad)
+    if isinstance(moved.node, Leaf) and isinstance(self.node, Leaf):
+        moved.node.name = self.node.name
+    return moved
+
+
 def install() -> None:
     """Give Tensor its operators and methods."""
+    for method in (backward, copy_, to):
+        setattr(Tensor, method.__name__, method)
+    Tensor.__setitem__ = assign_part  # type: ignore[method-assign]
     Tensor.__getattr__ = _missing  # type: ignore[method-assign]
     for symbol, name in OPERATORS.items():
         setattr(Tensor, f"__{symbol}__", FUNCTIONS[name])
     for symbol in REFLECTED:
         setattr(Tensor, f"__r{symbol}__", _reflected(FUNCTIONS[OPERATORS[symbol]]))
+    for symbol in IN_PLACE:
+        setattr(Tensor, f"__i{symbol}__", in_place(FUNCTIONS[OPERATORS[symbol]]))
     for name in METHODS:
         setattr(Tensor, name, FUNCTIONS[name])
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]

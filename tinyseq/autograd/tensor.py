@@ -7,9 +7,8 @@ import numpy as np
 
 from tinyseq.autograd.conversion import holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
-from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.notebook import table
-from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, replaced, to_device, to_numpy
+from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
 from tinyseq.torch_names.settings import explained
 
 TensorLike = Union["Tensor", Array, float, Sequence[Any]]
@@ -153,54 +152,7 @@ class Tensor:
         """The values as nested lists of Python numbers."""
         return to_numpy(self._array).tolist()
 
-    @explained
-    def to(self, target: Any) -> "Tensor":
-        """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.zeros(2).to("float32").dtype
-            dtype('float32')
-        """
-        if target not in ("cpu", "cuda"):
-            from tinyseq.autograd.declare import FUNCTIONS
-
-            converted: Tensor = FUNCTIONS["astype"](self, dtype=target)
-            return converted
-        if self.device == target:
-            return self
-        if not self.is_leaf:
-            raise RuntimeError(f'move leaves, not results: call .to("{target}") on the inputs and the model')
-        moved = type(self)(to_device(self._array, target)).requires_grad_(self.requires_grad)
-        if isinstance(moved.node, Leaf) and isinstance(self.node, Leaf):
-            moved.node.name = self.node.name
-        return moved
-
     # -- gradients -----------------------------------------------------------------------------------------------------
-
-    @explained
-    def backward(self, gradient: "TensorLike | None" = None, retain_graph: bool = False) -> None:
-        """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
-
-        Args:
-            gradient: the upstream gradient, of this tensor's shape; may be left out for a single element (1).
-            retain_graph: keep the saved values, so that the graph can be walked again.
-
-        Raises:
-            RuntimeError: if there is no graph, if it was walked and freed before, if a value it saved has been updated
-                since, or if ``gradient`` is missing for more than one element.
-            ValueError: if ``gradient`` has another shape or dtype.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> w = ts.tensor([1.0, -1.0], requires_grad=True)
-            >>> ts.tanh(w).backward(ts.tensor([1.0, 0.0]))
-            >>> w.grad.numpy().round(4)
-            array([0.42, 0.  ])
-        """
-        from tinyseq.autograd.backward import backward
-
-        backward(self, gradient, retain_graph)
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
         """Call ``hook(gradient)`` whenever this tensor's whole gradient is known; what it returns replaces it.
@@ -233,70 +185,11 @@ class Tensor:
 
     # -- updates -------------------------------------------------------------------------------------------------------
 
-    def copy_(self, source: TensorLike) -> Self:
-        """Replace the values. A graph that saved the old ones refuses to go backward afterwards.
-
-        Args:
-            source: values that broadcast to this tensor's shape; cast to its dtype.
-
-        Raises:
-            RuntimeError: if an op made this tensor.
-            ValueError: if the shapes do not fit.
-        """
-        if not self.is_leaf:
-            raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
-        xp = namespace_of(self._array)
-        value = constant(source, type(self._array))._array
-        if namespace_of(value) is not xp:  # a state_dict, which is NumPy's, comes to a parameter on a GPU
-            value = xp.asarray(to_numpy(value))
-        if value.shape != self.shape:
-            try:
-                value = xp.asarray(xp.broadcast_to(value, self.shape), copy=True)
-            except ValueError as error:
-                raise ValueError(f"copy_ into shape {self.shape}: source has shape {value.shape}") from error
-        if value.dtype != self.dtype:
-            value = xp.astype(value, self.dtype)
-        self._assign(value)
-        return self
-
     def _assign(self, array: Array) -> None:
         """Give the tensor a new array of the same shape and dtype, and note the time."""
         self._array = array
         if isinstance(self.node, Leaf):
             self.node.mutated = tick()
-
-    def _inplace(self, value: "Tensor") -> "Tensor":
-        if MODE.get().grad and (self.node is not None or value.node is not None):
-            if isinstance(self.node, Leaf):
-                raise RuntimeError(
-                    "a leaf that requires grad cannot be updated in place while gradients are recorded; "
-                    "wrap the update in `with ts.no_grad():`, or write x = x + y for a new tensor"
-                )
-            return value  # x += y means x = x + y: nothing that a graph saved is written to
-        return self.copy_(value)
-
-    def __iadd__(self, other: Any) -> "Tensor":  # type: ignore[misc]
-        return self._inplace(self + other)
-
-    def __isub__(self, other: Any) -> "Tensor":  # type: ignore[misc]
-        return self._inplace(self - other)
-
-    def __imul__(self, other: Any) -> "Tensor":  # type: ignore[misc]
-        return self._inplace(self * other)
-
-    def __itruediv__(self, other: Any) -> "Tensor":  # type: ignore[misc]
-        return self._inplace(self / other)
-
-    def __setitem__(self, index: Any, value: TensorLike) -> None:
-        if self.node is not None and (MODE.get().grad or not self.is_leaf):
-            raise RuntimeError(
-                "assigning to part of a tensor would change values that its graph has saved; collect the parts and use "
-                "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
-            )
-        from tinyseq.autograd.ops.index import frozen_index
-
-        kind = type(self._array)
-        self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), constant(value, kind)._array))
 
     # -- Python's and NumPy's protocols --------------------------------------------------------------------------------
 
@@ -373,9 +266,17 @@ class Tensor:
         made = f", made by {self.node.op.name}" if isinstance(self.node, Node) else ""
         return ", requires_grad=True" if isinstance(self.node, Leaf) else made
 
-    if TYPE_CHECKING:  # filled from the ops by tinyseq.autograd.methods
+    if TYPE_CHECKING:  # filled in by tinyseq.autograd.methods, from the ops and from files above this one
         T: "Tensor"
 
+        def to(self, target: Any) -> "Tensor": ...
+        def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None: ...
+        def copy_(self, source: TensorLike) -> Self: ...
+        def __setitem__(self, index: Any, value: TensorLike) -> None: ...
+        def __iadd__(self, other: TensorLike) -> "Tensor": ...
+        def __isub__(self, other: TensorLike) -> "Tensor": ...
+        def __imul__(self, other: TensorLike) -> "Tensor": ...
+        def __itruediv__(self, other: TensorLike) -> "Tensor": ...
         def __add__(self, other: TensorLike) -> "Tensor": ...
         def __radd__(self, other: TensorLike) -> "Tensor": ...
         def __sub__(self, other: TensorLike) -> "Tensor": ...

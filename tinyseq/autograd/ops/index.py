@@ -8,7 +8,9 @@ import numpy as np
 from tinyseq import backend
 from tinyseq.arguments import whole
 from tinyseq.autograd.declare import FUNCTIONS, composite, op
+from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.reduce import along, axis_of
+from tinyseq.autograd.ops.shape import broadcast_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, is_array, to_numpy
 from tinyseq.torch_names.settings import explained
@@ -180,8 +182,6 @@ def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
         values = constant_like(x, np.asarray(values, dtype=None if np.dtype(x.dtype).kind != "f" else float))
     values = constant(values)
     if values.shape != shape:
-        from tinyseq.autograd.ops.shape import broadcast_to
-
         values = broadcast_to(values, shape)
     added: Tensor = scattered(values, index=place, shape=x.shape)
     return x + added
@@ -205,8 +205,6 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     np.add.at(count, place, 1)
     if (count > 1).any():
         raise ValueError("index_set: the index names a place twice; use scatter_add to add both")
-    from tinyseq.autograd.ops.elementwise import where
-
     kept: Tensor = where(count > 0, 0.0, x)
     return scatter_add(kept, place, values)
 

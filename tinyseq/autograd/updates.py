@@ -1,0 +1,74 @@
+"""New values for a tensor: `copy_`, assignment to a part, ``+=`` and its like.
+
+No array is ever written to. An update gives the tensor a new one, and notes the time.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from tinyseq.autograd.graph import Leaf
+from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.ops.index import frozen_index
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
+
+AnyTensor = TypeVar("AnyTensor", bound=Tensor)
+
+
+def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
+    """Replace the values. A graph that saved the old ones refuses to go backward afterwards.
+
+    Args:
+        source: values that broadcast to this tensor's shape; cast to its dtype.
+
+    Raises:
+        RuntimeError: if an op made this tensor.
+        ValueError: if the shapes do not fit.
+    """
+    if not self.is_leaf:
+        raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
+    xp = namespace_of(self._array)
+    value = constant(source, type(self._array))._array
+    if namespace_of(value) is not xp:  # a state_dict, which is NumPy's, comes to a parameter on a GPU
+        value = xp.asarray(to_numpy(value))
+    if value.shape != self.shape:
+        try:
+            value = xp.asarray(xp.broadcast_to(value, self.shape), copy=True)
+        except ValueError as error:
+            raise ValueError(f"copy_ into shape {self.shape}: source has shape {value.shape}") from error
+    if value.dtype != self.dtype:
+        value = xp.astype(value, self.dtype)
+    self._assign(value)
+    return self
+
+
+def assign_part(self: Tensor, index: Any, value: TensorLike) -> None:
+    """``x[index] = value``, for a constant, or a leaf under `no_grad`.
+
+    Raises:
+        RuntimeError: if a graph could have saved the values.
+    """
+    if self.node is not None and (MODE.get().grad or not self.is_leaf):
+        raise RuntimeError(
+            "assigning to part of a tensor would change values that its graph has saved; collect the parts and use "
+            "ts.stack(parts), or make a new tensor with ts.index_set(x, index, value)"
+        )
+    kind = type(self._array)
+    self._assign(replaced(NAMESPACES[kind], self._array, frozen_index(index), constant(value, kind)._array))
+
+
+def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
+    """``x += y`` and the like from ``x + y``: an update of a constant, and a new tensor where a graph is recorded."""
+
+    def update(self: Tensor, other: Any) -> Tensor:
+        value = operator(self, other)
+        if MODE.get().grad and (self.node is not None or value.node is not None):
+            if isinstance(self.node, Leaf):
+                raise RuntimeError(
+                    "a leaf that requires grad cannot be updated in place while gradients are recorded; "
+                    "wrap the update in `with ts.no_grad():`, or write x = x + y for a new tensor"
+                )
+            return value  # x += y means x = x + y: nothing that a graph saved is written to
+        return self.copy_(value)
+
+    return update
