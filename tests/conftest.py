@@ -1,7 +1,9 @@
 """Settings that every test shares."""
 
+import json
 import os
 import signal
+from pathlib import Path
 
 import device_stand_in
 import numpy as np
@@ -18,6 +20,7 @@ settings.register_profile("few", max_examples=5, deadline=None, derandomize=True
 settings.register_profile(
     "deep", max_examples=5_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
+PASSED: list[str] = []  # the tests that passed in this run
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 
@@ -47,6 +50,12 @@ def pytest_addoption(parser):
         choices=["cuda", "stand-in"],
         help="put the array of every tensor on a GPU, or on the tests' stand-in for one",
     )
+    parser.addoption(
+        "--once",
+        type=Path,
+        metavar="FILE",
+        help="leave out the tests that FILE says have passed, and add those that pass now",
+    )
 
 
 def pytest_configure(config):
@@ -66,7 +75,30 @@ def pytest_configure(config):
     ts.Tensor.__init__ = on_device
 
 
+def pytest_runtest_logreport(report):
+    if report.when == "call" and report.passed:
+        PASSED.append(report.nodeid)
+
+
+def pytest_sessionfinish(session):
+    file = session.config.getoption("--once")
+    if file is not None and PASSED:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.writelines(f"{json.dumps(name)}\n" for name in PASSED)
+
+
+def leave_out_passed(config, items):
+    """With ``--once``: what has passed needs no second run, say with more libraries installed."""
+    file = config.getoption("--once")
+    if file is None or not file.exists():
+        return
+    passed = {json.loads(line) for line in file.read_text("utf-8").splitlines()}
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in passed])
+    items[:] = [item for item in items if item.nodeid not in passed]
+
+
 def pytest_collection_modifyitems(config, items):
+    leave_out_passed(config, items)
     if config.getoption("--every-tensor-on"):
         for item in items:
             if "host" in item.keywords:
