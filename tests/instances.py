@@ -100,7 +100,7 @@ def stepped(rule: type[ts.optim.Optimizer], **settings: Any) -> ts.optim.Optimiz
 
 
 def learnt(model: Any) -> Any:
-    for _ in model.fit("hello", steps=2, window=4, batch=1):
+    for _ in model.fit_steps("hello", steps=2, window=4, batch=1):
         pass
     return model
 

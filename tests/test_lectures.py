@@ -107,7 +107,7 @@ def test_b_a_fixed_window_has_no_sparsity_but_sees_too_little_and_its_weights_gr
     for context in (3, 4):
         ts.manual_seed(0)
         model = WindowLM("ab.", context=context, hidden_size=8)
-        for _ in model.fit(text, steps=150, window=50, batch=8, lr=0.03):
+        for _ in model.fit_steps(text, steps=150, window=50, batch=8, lr=0.03):
             pass
         found[context] = model.nats(text, batch=1)
         sizes.append(model.hidden.weight.size)
@@ -132,7 +132,7 @@ def test_b_rnn_language_model_learns_to_spell_hello():
     ts.manual_seed(0)
     model = RNNLM("helo", hidden_size=8, cell="rnn")
     before = model.perplexity("hello", window=4, batch=1)
-    reports = list(model.fit("hello", steps=100, window=4, batch=1, lr=0.05))
+    reports = list(model.fit_steps("hello", steps=100, window=4, batch=1, lr=0.05))
     assert before > 2.5
     assert reports[-1].loss < 0.2
     assert "h" + "".join(model.sample(4, prompt="h", temperature=0)) == "hello"

@@ -1,5 +1,6 @@
 """One protocol for every model: a file each, `ts.load_model` for all of them. The classes are found at run time."""
 
+import inspect
 import json
 
 import numpy as np
@@ -27,16 +28,10 @@ def model_classes() -> dict[str, type[SavedModel]]:
     }
 
 
-def neural(model):
-    for _ in model.fit(TEXT, **TRAINED):
-        pass
-    return model
-
-
 MADE = {
     "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
-    "RNNLM": lambda: neural(ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2)),
-    "WindowLM": lambda: neural(ts.lm.WindowLM(sorted(set(TEXT)), 3, 5)),
+    "RNNLM": lambda: ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2).fit(TEXT, **TRAINED),
+    "WindowLM": lambda: ts.lm.WindowLM(sorted(set(TEXT)), 3, 5).fit(TEXT, **TRAINED),
     "MostFrequentTag": lambda: ts.tagging.MostFrequentTag().fit(SENTENCES),
     "HMMTagger": lambda: ts.tagging.HMMTagger().fit(SENTENCES),
     "RNNTagger": lambda: ts.tagging.RNNTagger(4, 3, epochs=1, crf=True).fit(SENTENCES),
@@ -46,7 +41,7 @@ MADE = {
 def answers(model):
     """What a model says: of a text, of sentences, or of observations."""
     if hasattr(model, "nats"):
-        return [model.nats(TEXT[:40]), *model.sample(12, rng=np.random.default_rng(3))]
+        return [model.nats(TEXT[:40]), *model.sample(12, rng=3)]
     return model.tag_many(WORDS)
 
 
@@ -99,6 +94,77 @@ def test_the_file_names_the_class(name):
     room, _, last = kind.file_kind.rpartition(".")
     assert last == name
     assert getattr(ts, room.removeprefix("tinyseq.")).__dict__[name] is kind
+
+
+def test_fit_returns_the_model():
+    """And signatures agree: what a model learns from is the first argument, all else has a name."""
+    for name, kind in model_classes().items():
+        others = list(inspect.signature(kind.fit).parameters.values())[2:]
+        assert {p.kind for p in others} <= {inspect.Parameter.KEYWORD_ONLY}, name
+        made = MADE[name]()
+        settings = TRAINED if "steps" in {p.name for p in others} else {}
+        assert made.fit(SENTENCES if isinstance(made, ts.tagging.Tagger) else TEXT, **settings) is made
+
+
+STEPPED = [name for name, kind in model_classes().items() if hasattr(kind, "fit_steps")]
+
+
+@pytest.mark.parametrize("name", STEPPED)
+def test_fit_is_the_steps_of_fit_steps_with_progress_and_callbacks(name, capsys):
+    def trained(steps):
+        _ = ts.manual_seed(0)
+        made, seen = MADE[name](), []
+        settings = TRAINED | {"steps": 5} if name.endswith("LM") else {}
+        given = SENTENCES if not settings else TEXT
+        stop = lambda report: seen.append(report) or report.step == 4
+        if steps:
+            reports = list(made.fit_steps(given, callbacks=[stop], **settings))
+            assert [report.step for report in reports] == [report.step for report in seen]
+        else:
+            made.fit(given, callbacks=[stop], progress=True, **settings)
+        return answers(made), [report.loss for report in seen]
+
+    assert trained(True) == trained(False)
+    assert "loss" in capsys.readouterr().err
+
+
+def test_three_models_learn_step_by_step():
+    assert sorted(STEPPED) == ["RNNLM", "RNNTagger", "WindowLM"]
+
+
+SAMPLED = [name for name, kind in model_classes().items() if hasattr(kind, "sample")]
+
+
+@pytest.mark.parametrize("name", SAMPLED)
+def test_samples_are_repeatable_by_a_seed_a_generator_and_manual_seed(name):
+    model = MADE[name]()
+    draw = lambda rng=None: drawn(model.sample(20, rng))
+    assert draw(5) == draw(5) == draw(np.random.default_rng(5))
+    assert draw(5) != draw(6)
+    _ = ts.manual_seed(7)
+    first, second = draw(), draw()
+    _ = ts.manual_seed(7)
+    assert [draw(), draw()] == [first, second] != [first, first]
+    for wrong in ("5", 0.5, np.random.RandomState(0), True):
+        with pytest.raises(TypeError, match="rng must be a NumPy Generator, a whole number as its seed, or None, got"):
+            draw(wrong)
+
+
+def drawn(sample):
+    """A sample as a list; of a hidden Markov model the observations and the states."""
+    return sample if isinstance(sample, list) else [list(part) for part in sample]
+
+
+@pytest.mark.parametrize("name", [name for name in SAMPLED if name.endswith("LM")])
+def test_language_models_are_sampled_alike(name):
+    """A temperature of 0 draws the most probable symbol, from a prompt on; a low one comes near it."""
+    model = MADE[name]()
+    likeliest = model.sample(8, prompt="so l", temperature=0)
+    assert likeliest == model.sample(8, 3, prompt="so l", temperature=1e-9)
+    assert likeliest != model.sample(8, 3, prompt="so l", temperature=50.0)
+    for wrong in (-1, float("nan")):
+        with pytest.raises(ValueError, match="temperature must not be negative"):
+            model.sample(3, temperature=wrong)
 
 
 class Counted(ts.lm.NgramLM):

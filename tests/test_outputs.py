@@ -58,7 +58,7 @@ def test_it_is_refused_and_nothing_is_touched(folder, bad):
         lambda: ts.save({"w": ts.ones(2)}, path),
         lambda: ts.lm.RNNLM("ab", 2).save(path),
         lambda: ts.train.Checkpoint(path, ts.nn.Linear(1, 1)),
-        lambda: ts.lm.RNNLM("ab", 2).fit("abab", steps=1, checkpoint=path),
+        lambda: ts.lm.RNNLM("ab", 2).fit_steps("abab", steps=1, checkpoint=path),
         lambda: ts.tagging.RNNTagger().fit([[("a", "X")]], checkpoint=path),
         lambda: check_picture(path) if path.endswith(".svg") else check_output(path),
         lambda: ts.viz.Drawing("digraph {}").save(path) if path.endswith(".svg") else check_output(path),

@@ -20,6 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 REFERENCE = re.compile(r"`((?:tests|tinyseq|examples|tools|docs)/[\w/.]+?\.\w+)(?:::(\w+))?`")
 ROOMS = sorted(init.parent.name for init in (ROOT / "tinyseq").glob("*/__init__.py"))
 PACKAGES = ["tinyseq", *(f"tinyseq.{room}" for room in ROOMS if room != "commands")]  # commands: see `tinyseq --help`
+DEVELOPERS = {"test", "oracles", "dev", "docs"}  # extras that no user needs
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -30,14 +31,19 @@ def test_the_version_is_the_same_everywhere():
 
 def test_the_readme_explains_every_extra_that_users_want():
     readme = (ROOT / "README.md").read_text("utf-8")
-    for_developers = {"test", "oracles", "dev", "docs"}
-    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "tinyseq").rglob("*.py"))
-    not_in_use = {"parallel": "joblib", "dask": "distributed", "mpi": "mpi4py"}
-    for extra, module in not_in_use.items():  # one that the package has begun to import must be explained
-        if not re.search(rf"^\s*(import|from) {module}\b", code, re.MULTILINE):
-            for_developers.add(extra)
     missing = [name for name in PROJECT["optional-dependencies"] if f"`{name}`" not in readme]
-    assert set(missing) <= for_developers
+    assert set(missing) <= DEVELOPERS
+
+
+def test_every_extra_for_users_is_imported_somewhere():
+    """Each requirement of an extra, by the name of its module."""
+    modules = {"cupy-cuda12x": "cupy", "cupy-cuda13x": "cupy"}
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "tinyseq").rglob("*.py"))
+    extras = {k: v for k, v in PROJECT["optional-dependencies"].items() if k not in {*DEVELOPERS, "all"}}
+    needed = {re.match(r"[\w-]+", requirement)[0] for requirements in extras.values() for requirement in requirements}
+    missing = [name for name in needed if not re.search(rf"^\s*(import|from) {modules.get(name, name)}\b", code, re.M)]
+    assert missing == []
+    assert len(needed) >= 8
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

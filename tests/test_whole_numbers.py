@@ -160,9 +160,7 @@ def run(**settings: Any) -> None:
         pass
 
 
-def fit(model: Any, **settings: Any) -> None:
-    for _ in model.fit("hello", **{"steps": 1, "window": 2, "batch": 1} | settings):
-        pass
+SHORT = {"steps": 1, "window": 2, "batch": 1}
 
 
 def checkpoint(**settings: Any) -> ts.train.Checkpoint:
@@ -223,18 +221,23 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.chain": lambda **a: ts.hmm.chain([0.0, 0.0], TABLE, SCORES, **a),
     "hmm.log_partition": lambda **a: ts.hmm.log_partition([0.0, 0.0], TABLE, SCORES, **a),
     "lm.RNNLM": lambda **a: ts.lm.RNNLM("helo", **{"hidden_size": 3} | a),
-    "lm.RNNLM.fit": lambda **a: fit(ts.lm.RNNLM("helo", 3), **a),
+    "lm.RNNLM.fit": lambda **a: ts.lm.RNNLM("helo", 3).fit("hello", **SHORT | a),
+    "lm.RNNLM.fit_steps": lambda **a: list(ts.lm.RNNLM("helo", 3).fit_steps("hello", **SHORT | a)),
     "lm.RNNLM.nats": lambda **a: ts.lm.RNNLM("helo", 3).nats("hello", **a),
-    "lm.RNNLM.sample": lambda **a: ts.lm.RNNLM("helo", 3).sample(rng=rng(), **a),
+    "lm.RNNLM.sample": lambda **a: ts.lm.RNNLM("helo", 3).sample(**{"length": 3, "rng": rng()} | a),
     "lm.WindowLM": lambda **a: ts.lm.WindowLM("helo", **{"hidden_size": 3} | a),
-    "lm.WindowLM.fit": lambda **a: fit(ts.lm.WindowLM("helo", 2, 3), **a),
+    "lm.WindowLM.fit": lambda **a: ts.lm.WindowLM("helo", 2, 3).fit("hello", **SHORT | a),
+    "lm.WindowLM.fit_steps": lambda **a: list(ts.lm.WindowLM("helo", 2, 3).fit_steps("hello", **SHORT | a)),
     "lm.WindowLM.nats": lambda **a: ts.lm.WindowLM("helo", 2, 3).nats("hello", **a),
-    "lm.WindowLM.sample": lambda **a: ts.lm.WindowLM("helo", 2, 3).sample(rng=rng(), **a),
+    "lm.WindowLM.sample": lambda **a: ts.lm.WindowLM("helo", 2, 3).sample(**{"length": 3, "rng": rng()} | a),
     "lm.NgramLM": ts.lm.NgramLM,
-    "lm.NgramLM.sample": lambda **a: ts.lm.NgramLM(2).fit("hello").sample(rng=rng(), **a),
+    "lm.NgramLM.sample": lambda **a: ts.lm.NgramLM(2).fit("hello").sample(**{"length": 3, "rng": rng()} | a),
     "tagging.Endings": lambda **a: ts.tagging.Endings(ts.tagging.Lexicon.of(PAIRS), **a),
     "tagging.HMMTagger": ts.tagging.HMMTagger,
     "tagging.RNNTagger": ts.tagging.RNNTagger,
+    "tagging.RNNTagger.fit_steps": lambda **a: list(
+        ts.tagging.RNNTagger(2, 2, epochs=1).fit_steps(PAIRS, checkpoint="tagger.safetensors", **a)
+    ),
     "tagging.RNNTagger.fit": lambda **a: ts.tagging.RNNTagger(2, 2, epochs=1).fit(
         PAIRS, checkpoint="tagger.safetensors", **a
     ),

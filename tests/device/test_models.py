@@ -15,7 +15,7 @@ def test_a_language_model_learns_there_what_it_learns_here(cupy, cell, tmp_path)
         ts.manual_seed(0)
         model = ts.lm.RNNLM(sorted(set(TEXT)), hidden_size=8, cell=cell).to(device)
         for steps in (3, 6):  # stopped, and gone on from its checkpoint
-            list(model.fit(TEXT, steps=steps, window=8, batch=4, checkpoint=tmp_path / device))
+            list(model.fit_steps(TEXT, steps=steps, window=8, batch=4, checkpoint=tmp_path / device))
         assert {p.device for p in model.parameters()} == {device}
         assert len("".join(model.sample(5, prompt="so "))) == 5
         model.save(tmp_path / f"{device}.model")
@@ -26,7 +26,7 @@ def test_a_language_model_learns_there_what_it_learns_here(cupy, cell, tmp_path)
 def test_a_window_model_learns_there(cupy):
     model = ts.lm.WindowLM(sorted(set(TEXT)), context=3, hidden_size=8).to("cuda")
     before = model.nats(TEXT[:80])
-    list(model.fit(TEXT, steps=30, window=8, batch=4))
+    list(model.fit_steps(TEXT, steps=30, window=8, batch=4))
     assert model.nats(TEXT[:80]) < before
 
 
@@ -66,7 +66,7 @@ def test_a_tagger_learns_and_tags_there(cupy, crf):
 
 def test_fit_moves_a_model_and_names_a_device_that_it_does_not_know(cupy):
     model = ts.lm.RNNLM(sorted(set(TEXT)), hidden_size=8)
-    list(model.fit(TEXT, steps=2, window=8, batch=4, device="cuda"))
+    list(model.fit_steps(TEXT, steps=2, window=8, batch=4, device="cuda"))
     assert {p.device for p in model.parameters()} == {"cuda"}
     with pytest.raises(ValueError, match='device must be "cpu" or "cuda", got \'tpu\''):
         model.fit(TEXT, steps=2, device="tpu")

@@ -191,7 +191,7 @@ def test_a_sample_is_what_its_seed_gives_and_possible(sequences, order, smoothin
 def test_samples_are_drawn_with_the_models_probabilities():
     model = NgramLM(4, smoothing=None).fit(SENTENCES)
     rng = np.random.default_rng(0)
-    drawn = Counter(model.sample(1, rng, HISTORY)[0] for _ in range(2000))
+    drawn = Counter(model.sample(1, rng, prompt=HISTORY)[0] for _ in range(2000))
     assert set(drawn) == set(COUNTS)
     for word, count in COUNTS.items():
         deviation = (2000 * count / 1000 * (1 - count / 1000)) ** 0.5

@@ -20,7 +20,7 @@ TEXT = "so long and thanks for all the fish. " * 30
 def trained():
     ts.manual_seed(0)
     model = RNNLM(sorted(set(TEXT)), hidden_size=24, cell="gru")
-    reports = list(model.fit(TEXT, steps=150, window=16, batch=8, lr=0.02))
+    reports = list(model.fit_steps(TEXT, steps=150, window=16, batch=8, lr=0.02))
     return model, reports
 
 
@@ -75,7 +75,7 @@ def test_the_same_seed_trains_the_same_model():
     def run():
         ts.manual_seed(3)
         model = RNNLM("helo", hidden_size=4, num_layers=2, dropout=0.3)
-        return [report.loss for report in model.fit("hello" * 5, steps=5, window=4, batch=2)]
+        return [report.loss for report in model.fit_steps("hello" * 5, steps=5, window=4, batch=2)]
 
     assert run() == run()
 
@@ -99,7 +99,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights_change():
     model.output.weight.copy_(np.full(model.output.weight.shape, np.inf))
     before = model.state_dict()
     with np.errstate(invalid="ignore"), pytest.raises(NonFiniteLoss, match="loss of step 0 is nan"):
-        list(model.fit("hello", steps=3, window=4, batch=1))
+        list(model.fit_steps("hello", steps=3, window=4, batch=1))
     for name, value in model.state_dict().items():
         assert np.array_equal(value, before[name])
 
@@ -126,7 +126,7 @@ def test_looking_at_a_model_leaves_the_mode_of_each_of_its_parts(look, broken, m
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda model: list(model.fit("", steps=1)), "the text has 0 symbols; a language model needs at least 2"),
+        (lambda model: list(model.fit_steps("", steps=1)), "the text has 0 symbols; a language model needs at least 2"),
         (lambda model: model.perplexity("h"), "the text has 1 symbols; a language model needs at least 2"),
         (lambda model: model.sample(-1), "length must be at least 0, got -1"),
         (lambda model: model.sample(1, temperature=-0.5), "temperature must not be negative, got -0.5"),
@@ -142,7 +142,7 @@ def test_what_cannot_be_learnt_or_drawn_is_named(call, message):
 
 def test_a_text_shorter_than_a_batch_and_a_window_is_learnt():
     model = RNNLM("helo", hidden_size=4)
-    assert [report.step for report in model.fit("hello", steps=2, window=50, batch=50)] == [1, 2]
+    assert [report.step for report in model.fit_steps("hello", steps=2, window=50, batch=50)] == [1, 2]
 
 
 def test_a_symbol_outside_the_vocabulary_is_named():
@@ -153,18 +153,18 @@ def test_a_symbol_outside_the_vocabulary_is_named():
 def test_a_run_that_nobody_reads_warns_that_nothing_was_learnt():
     model = RNNLM("helo", hidden_size=4)
     with pytest.warns(UserWarning, match="no step was taken, as nobody read the reports of this run; write `for"):
-        model.fit("hello", steps=3)
+        model.fit_steps("hello", steps=3)
     with pytest.raises(ValueError, match="the text has 0 symbols"):
-        model.fit("", steps=3)
-    next(model.fit("hello", steps=3))
+        model.fit_steps("", steps=3)
+    next(model.fit_steps("hello", steps=3))
 
 
 def test_a_checkpoint_of_another_batch_is_refused(tmp_path):
     pytest.importorskip("safetensors", reason="safetensors is not installed")
     path, text = tmp_path / "run.safetensors", "hello" * 20
-    list(RNNLM("helo", hidden_size=4).fit(text, steps=2, window=4, batch=2, checkpoint=path))
+    list(RNNLM("helo", hidden_size=4).fit_steps(text, steps=2, window=4, batch=2, checkpoint=path))
     with pytest.raises(ModelFileError, match=r"a checkpoint of another run: batch was 2, now 3\. Give"):
-        next(RNNLM("helo", hidden_size=4).fit(text, steps=4, window=4, batch=3, checkpoint=path))
+        next(RNNLM("helo", hidden_size=4).fit_steps(text, steps=4, window=4, batch=3, checkpoint=path))
 
 
 def test_a_text_as_long_as_all_windows_together_is_judged():

@@ -59,7 +59,7 @@ def test_what_it_learns_comes_near_the_counts_and_cannot_pass_them():
     text = "".join(rng.choice(list("abc"), p=p) for p in rng.dirichlet([0.5] * 3, 40) for _ in range(10))
     ts.manual_seed(0)
     model = WindowLM("abc", context=2, hidden_size=16)
-    for _ in model.fit(text, steps=400, window=40, batch=10, lr=0.02):
+    for _ in model.fit_steps(text, steps=400, window=40, batch=10, lr=0.02):
         pass
     ids = model.vocabulary.encode(text)
     learnt = -np.log(probabilities(model, list(ids))[np.arange(len(ids) - 1), ids[1:]])[1:].mean()
@@ -71,7 +71,7 @@ def test_it_learns_a_text_by_heart_goes_on_from_a_prompt_and_repeats_itself():
     def run():
         ts.manual_seed(0)
         model = WindowLM(sorted(set(TEXT)), context=6, hidden_size=32)
-        return model, [report.loss for report in model.fit(TEXT, steps=150, window=16, batch=8, lr=0.02)]
+        return model, [report.loss for report in model.fit_steps(TEXT, steps=150, window=16, batch=8, lr=0.02)]
 
     model, losses = run()
     assert losses == run()[1]
@@ -91,7 +91,7 @@ def test_it_goes_on_from_its_checkpoint(tmp_path):
             ts.manual_seed(2)
             model = WindowLM(sorted(set(TEXT)), context=4, hidden_size=6)
             path = tmp_path / f"{len(steps_at_a_time)}.safetensors"
-            for report in model.fit(TEXT, steps=20, window=7, batch=3, checkpoint=path, every=3):
+            for report in model.fit_steps(TEXT, steps=20, window=7, batch=3, checkpoint=path, every=3):
                 if report.step == stop:
                     break
         return {name: value.tobytes() for name, value in model.state_dict().items()}

@@ -198,7 +198,7 @@ def test_a_language_models_run_is_told_from_others(tmp_path, kind, changed, mess
         sizes = {"context": 2} if kind == "WindowLM" else {}
         model = getattr(ts.lm, kind)(vocabulary, hidden_size=4, **sizes)
         settings = {"window": 9, "batch": 4, "checkpoint": tmp_path / "run.safetensors"} | settings
-        return [report.step for report in model.fit(text, steps=steps, **settings)]
+        return [report.step for report in model.fit_steps(text, steps=steps, **settings)]
 
     assert fit(2) == [1, 2]
     with pytest.raises(AnotherRun, match=message):

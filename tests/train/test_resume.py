@@ -121,7 +121,7 @@ KILLED = """
     ts.manual_seed(1)
     model = RNNLM(sorted(set(TEXT)), hidden_size=12, num_layers=2, dropout=0.2)
     print("ready", flush=True)
-    for report in model.fit(TEXT, steps=250, window=9, batch=4, checkpoint=sys.argv[1], every=1):
+    for report in model.fit_steps(TEXT, steps=250, window=9, batch=4, checkpoint=sys.argv[1], every=1):
         pass
     print(hashlib.sha256(b"".join(v.tobytes() for v in model.state_dict().values())).hexdigest(), flush=True)
 """
@@ -304,7 +304,7 @@ def test_the_text_model_goes_on_from_its_checkpoint(tmp_path):
         model = RNNLM(sorted(set(TEXT)), hidden_size=6, cell="gru", dropout=0.1, num_layers=2)
         path = None if stop is None else tmp_path / "run.safetensors"
         found = {}
-        for report in model.fit(TEXT, steps=30, window=7, batch=3, checkpoint=path, every=4):
+        for report in model.fit_steps(TEXT, steps=30, window=7, batch=3, checkpoint=path, every=4):
             found[report.step] = report.loss
             if report.step == stop:
                 break

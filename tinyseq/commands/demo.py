@@ -154,7 +154,7 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
             samples[name] = "".join(model.sample(300, prompt="The ", temperature=0.8, rng=rng))
 
     judge(0)
-    for report in progress(model.fit(learnt, steps=LSTM_STEPS, lr=8e-3), LSTM_STEPS, "  training"):
+    for report in progress(model.fit_steps(learnt, steps=LSTM_STEPS, lr=8e-3), LSTM_STEPS, "  training"):
         steps.append(report.step)
         losses.append(report.loss)
         if report.step in stages or report.step % (LSTM_STEPS // 8) == 0:

@@ -116,7 +116,7 @@ def lm_train(
         model = WindowLM(letters, context, hidden)
     else:
         raise ValueError("--cell, --layers and --dropout are of recurrent models; leave them out, or --context")
-    reports = model.fit(
+    reports = model.fit_steps(
         learnt,
         steps=steps,
         window=window,

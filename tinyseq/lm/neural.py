@@ -17,11 +17,14 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
+from tinyseq.lm.drawing import check_temperature, draw
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
-from tinyseq.train import Checkpoint, Loss, Report, train, warm_up_cosine
+from tinyseq.random import Rng, as_generator
+from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
+from tinyseq.train.progress import run
 
 
 class NeuralLM(Module, SavedModel):
@@ -59,12 +62,58 @@ class NeuralLM(Module, SavedModel):
         batch: int = 32,
         lr: float = 3e-3,
         clip: float = 1.0,
+        progress: bool = False,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
+        every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
+    ) -> Self:
+        """Learn a text by truncated backpropagation through time.
+
+        Args:
+            text: symbols of the vocabulary.
+            steps, window, batch, lr, clip, callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
+            progress: show how the run is going, by `tinyseq.train.progress`.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            ValueError, RuntimeError: as for `fit_steps`.
+        """
+        reports = self.fit_steps(
+            text,
+            steps=steps,
+            window=window,
+            batch=batch,
+            lr=lr,
+            clip=clip,
+            callbacks=callbacks,
+            checkpoint=checkpoint,
+            every=every,
+            depends_on=depends_on,
+            device=device,
+        )
+        run(reports, steps, progress)
+        return self
+
+    def fit_steps(
+        self,
+        text: Sequence[Any],
+        *,
+        steps: int,
+        window: int = 64,
+        batch: int = 32,
+        lr: float = 3e-3,
+        clip: float = 1.0,
+        callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
     ) -> Iterator[Report]:
-        """Learn a text by truncated backpropagation through time, one step for each report that is read.
+        """What `fit` does, step by step: each report that is read is one step, and the model can be used in between.
 
         The text is read in windows, over and over. The state is carried from window to window but detached, so that a
         recurrent network's gradient goes back at most ``window`` steps.
@@ -76,13 +125,14 @@ class NeuralLM(Module, SavedModel):
             batch: how many places of the text are read side by side.
             lr: the peak learning rate of Adam, along a warm-up and a cosine.
             clip: the largest norm of the gradient.
+            callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it learns where it is.
 
         Returns:
-            An iterator of a `Report` for each step. Reading it is what trains: ``for report in model.fit(...): pass``.
+            An iterator of a `Report` for each step. Reading it is what trains.
 
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device.
@@ -101,7 +151,7 @@ class NeuralLM(Module, SavedModel):
         depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
         kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on)
         task = Reading(self, windows)
-        return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, checkpoint=kept)
+        return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, callbacks=callbacks, checkpoint=kept)
 
     # -- judging -------------------------------------------------------------------------------------------------------
 
@@ -131,18 +181,18 @@ class NeuralLM(Module, SavedModel):
     def sample(
         self,
         length: int,
+        rng: Rng = None,
         *,
         prompt: Sequence[Any] = (),
         temperature: float = 1.0,
-        rng: np.random.Generator | None = None,
     ) -> list[Any]:
         """Symbols drawn one after the other, each from the distribution after all before it.
 
         Args:
             length: how many.
+            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
             prompt: what came before; without one, the first symbol is drawn evenly.
-            temperature: divides the logits; below 1 bolder, at 0 always the likeliest.
-            rng: where the chance comes from.
+            temperature: divides the logits; below 1: more conservative, at 0: always the most probable symbol.
 
         Returns:
             The symbols, without the prompt.
@@ -152,16 +202,15 @@ class NeuralLM(Module, SavedModel):
                 learnt nothing but NaN.
         """
         length = whole("length", length, 0)
-        if not temperature >= 0:
-            raise ValueError(f"temperature must not be negative, got {temperature}")
-        rng = rng or np.random.default_rng()
+        check_temperature(temperature)
+        rng = as_generator(rng)
         ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
         drawn: list[int] = [] if len(prompt) else ids[:1]
         state = None
         with self.evaluating():
             while len(drawn) < length:
                 logits, state = self(np.array(ids)[:, None], state)
-                ids = [_draw(logits.numpy()[-1, 0].astype(np.float64), temperature, rng)]
+                ids = [draw(logits.numpy()[-1, 0].astype(np.float64), temperature, rng)]
                 drawn += ids
         return self.vocabulary.decode(drawn[:length])
 
@@ -228,12 +277,3 @@ def _ids(vocabulary: Vocabulary[Any], text: Sequence[Any]) -> Any:
     if len(text) < 2:
         raise ValueError(f"the text has {len(text)} symbols; a language model needs at least 2, one after the other")
     return vocabulary.encode(text)
-
-
-def _draw(logits: np.ndarray[Any, Any], temperature: float, rng: np.random.Generator) -> int:
-    if np.isnan(logits).any():
-        raise ValueError("the model's scores for the next symbol are NaN; has its training diverged?")
-    if temperature == 0:
-        return int(logits.argmax())
-    shares = np.exp((logits - logits.max()) / temperature)
-    return int(rng.choice(len(shares), p=shares / shares.sum()))

@@ -19,7 +19,9 @@ from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
+from tinyseq.lm.drawing import check_temperature, draw
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.random import Rng, as_generator
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
@@ -190,20 +192,33 @@ class NgramLM(SavedModel, Generic[Symbol]):
         """
         return perplexity(self.nats(data))
 
-    def sample(self, length: int, rng: np.random.Generator, history: Iterable[Symbol] = ()) -> list[Symbol]:
-        """Draw what follows a history, symbol by symbol.
+    def sample(
+        self, length: int, rng: Rng = None, *, prompt: Iterable[Symbol] = (), temperature: float = 1.0
+    ) -> list[Symbol]:
+        """Symbols drawn one after the other, each from the distribution after those before it.
+
+        Args:
+            length: how many.
+            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
+            prompt: what came before; without one, the sample begins as a sequence does.
+            temperature: divides log P; below 1: more conservative, at 0: always the most probable symbol.
+
+        Raises:
+            ValueError: ``length`` or ``temperature`` is negative.
 
         Returns:
             `length` symbols; fewer if, without smoothing, the sample runs into a history that nothing ever followed.
         """
         length = whole("length", length, 0)
-        symbols, sample = self.vocabulary.symbols, list(history)
+        check_temperature(temperature)
+        symbols, sample, rng = self.vocabulary.symbols, list(prompt), as_generator(rng)
         beginning = len(sample)
         while len(sample) < beginning + length:
             p = self.distribution(sample[-self.n :])
             if not p.any():
                 break
-            sample.append(symbols[rng.choice(len(p), p=p)])
+            with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+                sample.append(symbols[draw(np.log(p), temperature, rng)])
         return sample[beginning:]
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -36,8 +36,7 @@ class RNNLM(NeuralLM):
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)
         >>> model = ts.lm.RNNLM("helo", hidden_size=8, cell="rnn")
-        >>> for report in model.fit("hello", steps=60, window=4, batch=1, lr=0.05):
-        ...     pass
+        >>> model = model.fit("hello", steps=60, window=4, batch=1, lr=0.05)
         >>> "h" + "".join(model.sample(4, prompt="h", temperature=0))
         'hello'
     """

@@ -42,8 +42,7 @@ class WindowLM(NeuralLM):
         >>> import tinyseq as ts
         >>> _ = ts.manual_seed(0)
         >>> model = ts.lm.WindowLM("helo", context=2, hidden_size=8)
-        >>> for report in model.fit("hello", steps=60, window=4, batch=1, lr=0.05):
-        ...     pass
+        >>> model = model.fit("hello", steps=60, window=4, batch=1, lr=0.05)
         >>> "h" + "".join(model.sample(4, prompt="h", temperature=0))
         'hello'
     """

@@ -5,7 +5,7 @@ bidirectional one has read the whole sentence before it decides. With a CRF on t
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -28,7 +28,8 @@ from tinyseq.optim import Adam
 from tinyseq.random import generator
 from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
-from tinyseq.train import Callback, Checkpoint, Loss, train, warm_up_cosine
+from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
+from tinyseq.train.progress import run
 
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 UNKNOWN = ""  # stands for every word, and every ending, that is not known
@@ -126,6 +127,7 @@ class RNNTagger(Tagger):
         self,
         sentences: Iterable[Sentence],
         *,
+        progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -136,16 +138,60 @@ class RNNTagger(Tagger):
 
         Args:
             sentences: what to learn from.
-            callbacks: called with a `Report` after each step.
+            progress: show how the run is going, by `tinyseq.train.progress`.
+            callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
+
+        Returns:
+            The tagger itself. If it has been fitted before and learning fails, it stays as it was.
+
+        Raises:
+            ValueError, RuntimeError: as for `fit_steps`.
+        """
+        network, reports, steps = self._training(sentences, callbacks, checkpoint, every, depends_on, device)
+        run(reports, steps, progress)
+        self._network = network
+        return self
+
+    def fit_steps(
+        self,
+        sentences: Iterable[Sentence],
+        *,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
+        every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
+    ) -> Iterator[Report]:
+        """What `fit` does, step by step: each report that is read is one step, and the tagger can be used in between.
+
+        Args:
+            sentences: what to learn from.
+            callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: learn on ``"cuda"``, and tag there afterwards; by default on the host.
 
+        Returns:
+            An iterator of a `Report` for each step. Reading it is what trains.
+
         Raises:
             ValueError: there is no word, or something is no pair of strings, or breaks the rules, with its place.
             RuntimeError: there is no CuPy for ``"cuda"``.
         """
+        self._network, reports, _ = self._training(sentences, callbacks, checkpoint, every, depends_on, device)
+        return reports
+
+    def _training(
+        self,
+        sentences: Iterable[Sentence],
+        callbacks: Sequence[Callback],
+        checkpoint: str | Path | None,
+        every: int,
+        depends_on: Mapping[str, Any] | None,
+        device: str | None,
+    ) -> "tuple[Network, Iterator[Report], int]":
+        """A new network, the run that trains it, and how many steps that has."""
         check_device(device)
         kept = labelled(sentences)
         pairs = [pair for sentence in kept for pair in sentence]
@@ -173,10 +219,7 @@ class RNNTagger(Tagger):
             callbacks=callbacks,
             checkpoint=saved,
         )
-        for _ in reports:
-            pass
-        self._network = network
-        return self
+        return network, reports, steps
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The tags of several sentences, each a list of words."""

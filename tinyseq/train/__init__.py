@@ -1,11 +1,11 @@
 """Training: a loop that is short to read, and what one wants around it."""
 
 from tinyseq.optim.schedules import warm_up_cosine
-from tinyseq.train.bar import progress
 from tinyseq.train.checkpoint import AnotherRun, Checkpoint
 from tinyseq.train.log import Log
 from tinyseq.train.loop import Callback, Loss, Report, Task, train
 from tinyseq.train.nonfinite import NonFiniteLoss
+from tinyseq.train.progress import progress
 from tinyseq.train.validation import Validation
 
 __all__ = [

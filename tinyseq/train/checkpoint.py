@@ -26,9 +26,9 @@ class AnotherRun(ModelFileError):
         >>> import tempfile, tinyseq as ts
         >>> model = ts.lm.RNNLM("helo", hidden_size=4)
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = list(model.fit("hello", steps=2, window=4, checkpoint=f"{folder}/run"))
+        ...     _ = model.fit("hello", steps=2, window=4, checkpoint=f"{folder}/run")
         ...     try:
-        ...         next(model.fit("hello", steps=4, window=3, checkpoint=f"{folder}/run"))
+        ...         _ = model.fit("hello", steps=4, window=3, checkpoint=f"{folder}/run")
         ...     except ts.train.AnotherRun as error:
         ...         print(str(error).split(": ")[2].split(".")[0])
         window was 4, now 3
