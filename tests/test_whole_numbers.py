@@ -262,9 +262,15 @@ CALLS: dict[str, Callable[..., Any]] = {
     "viz.plots.gates": lambda **a: ts.viz.plots.gates({"i": np.full((2, 3, 3), 0.5)}, **a),
     "viz.plots.posteriors": lambda **a: ts.viz.plots.posteriors(np.full((1, 3), 1 / 3), **a),
     "train.Checkpoint": checkpoint,
+    "hmm.HMMEstimator": lambda **a: ts.hmm.HMMEstimator(**{"restarts": 1, "n_iter": 1} | a).fit([[0, 1, 1, 0]]),
+    "hmm.HMMEstimator.fit": lambda **a: ts.hmm.HMMEstimator(restarts=1, n_iter=1).fit(np.array([[0], [1]]), **a),
+    "hmm.HMMEstimator.predict": lambda **a: ESTIMATOR.predict(np.array([[0], [1]]), **a),
+    "hmm.HMMEstimator.predict_proba": lambda **a: ESTIMATOR.predict_proba(np.array([[0], [1]]), **a),
+    "hmm.HMMEstimator.score": lambda **a: ESTIMATOR.score(np.array([[0], [1]]), **a),
     "train.Validation": validation,
     "train.train": run,
 }
+ESTIMATOR = ts.hmm.HMMEstimator(restarts=1, n_iter=1).fit(np.array([[0], [1]]))
 # Called by the training loop or by fit_em, with numbers of their own.
 INTERNAL = {"hmm.show", "train.Checkpoint.after", "train.Checkpoint.restore", "train.Checkpoint.save", "train.progress"}
 # Arguments that hand on what they are given to a function that is tried itself.

@@ -60,7 +60,7 @@ def test_likelihoods_posteriors_and_counts(name, model, rows, plainly):
     learned, same = (ask(model.fit_em, x, max_steps=1).model for ask in (lambda f, *a, **k: f(*a, **k), plainly))
     for one, other in ((learned.transition, same.transition), (learned.emission, same.emission)):
         np.testing.assert_allclose(one, other, atol=1e-11)
-    for one, other in zip(learned._tables, same._tables, strict=True):
+    for one, other in zip(learned.parameters.tables, same.parameters.tables, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-11)
     if model.end is not None:
         np.testing.assert_allclose(learned.end, same.end, atol=1e-11)
@@ -152,7 +152,7 @@ def test_a_long_series_whose_levels_are_far_apart(apart, plainly, monkeypatch):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_best_paths(name, model, dtype, plainly):
     model = HMM(
-        tuple(table.astype(dtype) for table in model._tables),
+        tuple(table.astype(dtype) for table in model.parameters.tables),
         model.transition.astype(dtype),
         model.emission.astype(dtype),
         end=None if model.end is None else model.end.astype(dtype),
@@ -208,7 +208,7 @@ def test_a_stretch_in_which_nothing_is_forgotten_is_noticed(first, last, plainly
     model = HMM([0.5, 0.5], [[0.9999, 0.0001], [0.0002, 0.9998]], [[0.499, 0.001, 0.5], [0.001, 0.499, 0.5]])
     x = np.repeat([0, 1, 0, 1], 1000)
     x[first:last] = 2
-    passes = Scaled(model._arcs(), model.emissions.scores(x))
+    passes = Scaled(model.parameters.arcs(), model.emissions.scores(x))
     assert blocks.memory(passes, 1, 3999, 250) < 40  # the probes meet no such stretch
     assert model.log_likelihood(x) == pytest.approx(plainly(model.log_likelihood, x), rel=1e-13)
     np.testing.assert_allclose(model.posterior(x).states, plainly(model.posterior, x).states, atol=1e-11)

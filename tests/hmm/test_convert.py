@@ -56,7 +56,7 @@ def test_scores_that_change_with_time_come_back_to_the_last_bit(tmp_path, order)
     again = HMM.load(tmp_path / "model")
     data = ["xyzx", "", "z", "xy"]
     np.testing.assert_array_equal(again.log_likelihood(data), model.log_likelihood(data))
-    np.testing.assert_array_equal(again._parts[1].logs, transition)
+    np.testing.assert_array_equal(again.parameters.parts[1].logs, transition)
 
 
 def test_a_damaged_file_is_refused_or_holds_a_model(tmp_path):

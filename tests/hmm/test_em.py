@@ -24,7 +24,7 @@ def test_the_likelihood_never_falls_and_zeros_stay_zero(seed, order, end):
     assert (np.diff(curve) >= -1e-9 * np.maximum(np.abs(curve[1:]), 1)).all()  # where P is 1, its log is rounding alone
     found = fitted.model
     for before, after in [
-        *zip(model._tables, found._tables, strict=True),
+        *zip(model.parameters.tables, found.parameters.tables, strict=True),
         (model.transition, found.transition),
         (model.emission, found.emission),
     ]:
@@ -69,8 +69,8 @@ def test_whatever_is_learned_known_or_missing_the_likelihood_never_falls(seed, o
     assert len(curve) == 6
     assert (np.diff(curve) >= -1e-9 * np.maximum(np.abs(curve[1:]), 1)).all()  # where P is 1, its log is rounding alone
     np.testing.assert_allclose(fitted.model.log_likelihood(data, known).sum(), curve[-1], rtol=1e-9, atol=1e-12)
-    found = fitted.model
-    for before, after in zip((*model._tables, model.transition), (*found._tables, found.transition), strict=True):
+    first, last = model.parameters, fitted.model.parameters
+    for before, after in zip((*first.tables, first.transition), (*last.tables, last.transition), strict=True):
         assert (after[before == 0] == 0).all()
 
 
@@ -199,7 +199,7 @@ def test_only_what_is_asked_for_is_learned():
 def test_a_float32_model_learns_in_float64(order):
     rng = np.random.default_rng(order)
     truth = random_model(rng, 3, 4, order, zeros=0.2, end=True)
-    tables = [table.astype("f4") for table in (*truth._tables, truth.transition, truth.emission, truth.end)]
+    tables = [table.astype("f4") for table in (*truth.parameters.tables, truth.transition, truth.emission, truth.end)]
     single = HMM(tuple(tables[: order - 1]), *tables[order - 1 : -1], end=tables[-1])
     data = [truth.sample(n, rng).observations for n in (0, 1, 5, 20)]  # too little to use every history
     found, wanted = (model.fit_em(data, max_steps=4, tolerance=-np.inf) for model in (single, truth))

@@ -13,6 +13,7 @@ from tinyseq.hmm.emissions import (
 from tinyseq.hmm.inference import semirings
 from tinyseq.hmm.inference.autodiff import best_score, log_partition
 from tinyseq.hmm.inference.chain import chain, messages
+from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.learning.baum_welch import Fitted, show
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
@@ -28,6 +29,7 @@ __all__ = [
     "Fitted",
     "Gaussian",
     "GaussianMixture",
+    "HMMEstimator",
     "ImpossibleSequenceError",
     "MarginalDecoding",
     "Multinomial",

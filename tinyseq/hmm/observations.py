@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from copy import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,16 +12,18 @@ from tinyseq.hmm.emissions import Rows
 from tinyseq.hmm.inference.autodiff import log_partition
 from tinyseq.hmm.inference.impossible import explain
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Scores
 from tinyseq.hmm.masks import unmasked
 from tinyseq.hmm.model.parameters import Parameters
 
+T = TypeVar("T")
 
-class Reading:
-    """One or several sequences, read by a model.
+
+class Observations:
+    """One or several sequences, as the parameters of a model read them.
 
     Args:
-        model: whose sequences they are.
+        model: the parameters that read them.
         x: a sequence, or a list of sequences.
         states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states. In
             a list of sequences, None for one of them says nothing about it.
@@ -60,7 +62,7 @@ class Reading:
         self._prepare()
 
     def _prepare(self) -> None:
-        self.arcs = self.model._arcs()
+        self.arcs = self.model.arcs()
         self.batch = Ragged(self.rows.lengths)
         self.scores: Scores = self.model.emissions.scores(self.rows.data)
         if self.allowed is not None:
@@ -88,7 +90,7 @@ class Reading:
                 row += 1
         return allowed
 
-    def and_given(self, other: "Reading") -> "Reading":
+    def and_given(self, other: "Observations") -> "Observations":
         """What this and another reading say together."""
         if self.rows.lengths != other.rows.lengths:
             raise ValueError(f"given speaks of {other.rows.lengths[0]} steps, but x of {self.rows.lengths[0]}")
@@ -99,7 +101,7 @@ class Reading:
         both._prepare()
         return both
 
-    def by(self, model: Parameters) -> "Reading":
+    def by(self, model: Parameters) -> "Observations":
         """The same observations, seen by another model of the same kind."""
         seen = copy(self)
         seen.model = model
@@ -117,7 +119,7 @@ class Reading:
 
     def recorded_likelihood(self) -> Tensor:
         """The log-likelihood of each sequence as a tensor, through which gradients flow."""
-        initial, transition, end = self.model._logs
+        initial, transition, end = self.model.logs
         scores = self.rows.recorded
         if scores is None:
             scores = self.model.emissions.recorded(self.rows.data)
@@ -125,12 +127,22 @@ class Reading:
             scores = scores + np.where(self.allowed, 0.0, -np.inf)
         return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)
 
+    def passes_of(self, i: int) -> tuple[Arcs, Scores, Ragged]:
+        """What the passes take for one sequence, on memory of its own: the batch can be freed."""
+        end = sum(self.rows.lengths[: i + 1])
+        rows = slice(end - self.rows.lengths[i], end)
+        if isinstance(self.scores, Lookup):
+            scores: Scores = Lookup(self.scores.table, self.scores.ids[rows].copy())
+        else:
+            scores = Dense(self.scores.logs(rows).T.copy())
+        return self.arcs, scores, Ragged([self.rows.lengths[i]])
+
     def paths(self, ids: Array) -> list[Sequence[Any]]:
         """The states of all rows as one path for each sequence, of names where the model has them."""
         paths, names = self.rows.split(ids), self.model.states
         return [[names[i] for i in path.tolist()] for path in paths] if names.named else paths
 
-    def answer(self, found: Any) -> Any:
+    def answer(self, found: list[T]) -> T | list[T]:
         """The list of answers, or the only one."""
         return found[0] if self.one else found
 

@@ -1,27 +1,40 @@
 """Models into files and back, and to and from hmmlearn."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from tinyseq import io
 from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
 from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.names import read_name, written_name
-
-if TYPE_CHECKING:
-    from tinyseq.hmm.model.hmm import HMM
-
-Model = TypeVar("Model", bound="HMM")
 
 KIND = "hidden Markov model"
 
 
-def save(model: "HMM", path: str | Path) -> None:
-    """`HMM.save`."""
-    tables, transition, end = model._parts
+def save(hmm: Model, path: str | Path) -> None:
+    """Save the model as safetensors, its names as JSON in the file's header.
+
+    Args:
+        path: the file to write, as a whole or not at all.
+
+    Raises:
+        RuntimeError: if safetensors is not installed.
+        TypeError: for names that JSON cannot hold.
+
+    Example:
+        >>> import tempfile
+        >>> from tinyseq.hmm import HMM
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).save(f"{folder}/weather.hmm")
+        ...     HMM.load(f"{folder}/weather.hmm")
+        HMM(n=2, states=2, symbols=2)
+    """
+    model = hmm.parameters
+    tables, transition, end = model.parts
     logs = transition.in_logs  # a model is saved as it was given, so that it comes back to the last bit
     state = {f"initial.{i}": plain(table.given) for i, table in enumerate(tables)}
     state["transition"] = plain(transition.given)
@@ -34,7 +47,7 @@ def save(model: "HMM", path: str | Path) -> None:
     io.save(state, path, metadata)
 
 
-def load(kind: type[Model], path: str | Path) -> Model:
+def load(path: str | Path) -> Parameters:
     """`HMM.load`."""
     state, metadata = io.load_with_metadata(path, KIND)
     try:
@@ -48,7 +61,7 @@ def load(kind: type[Model], path: str | Path) -> Model:
         arrays = {name.removeprefix("emission."): array for name, array in state.items() if name[:9] == "emission."}
         emission = kinds()[named].restored(arrays, metadata["settings"])
         names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
-        make = kind.from_logs if metadata.get("logs") else kind
+        make = Parameters.from_logs if metadata.get("logs") else Parameters
         return make(initial, state["transition"], emission, **names)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
@@ -64,10 +77,10 @@ def _names(names: Any) -> Any:
     return names if names is None else [read_name(name) for name in names]
 
 
-def from_hmmlearn(kind: type[Model], model: Any) -> Model:
+def from_hmmlearn(model: Any) -> Parameters:
     """`HMM.from_hmmlearn`."""
     if hasattr(model, "emissionprob_") and type(model).__name__ != "MultinomialHMM":  # which sees counts of symbols
-        return kind(model.startprob_, model.transmat_, model.emissionprob_)
+        return Parameters(model.startprob_, model.transmat_, model.emissionprob_)
     if getattr(model, "means_", np.empty(0)).ndim == 2:
         covariances, shape = model.covars_, model.covariance_type
         if shape in ("diag", "spherical"):  # hmmlearn gives a full matrix for each state, whatever the kind
@@ -75,14 +88,20 @@ def from_hmmlearn(kind: type[Model], model: Any) -> Model:
         if shape in ("spherical", "tied"):
             covariances = covariances[:, 0] if shape == "spherical" else covariances[0]
         emission = Gaussian(model.means_, covariances, covariance_type=shape)
-        return kind(model.startprob_, model.transmat_, emission)
+        return Parameters(model.startprob_, model.transmat_, emission)
     if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
 
 
-def to_hmmlearn(model: "HMM") -> Any:
-    """`HMM.to_hmmlearn`."""
+def to_hmmlearn(source: Model) -> Any:
+    """The same model as one of hmmlearn's.
+
+    Raises:
+        RuntimeError: if hmmlearn is not installed.
+        TypeError: if hmmlearn has no such model (n > 2, ``end``).
+    """
+    model = source.parameters
     try:
         from hmmlearn import hmm
     except ImportError as error:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.arguments import order_refused, refuses_order
+from tinyseq.arguments import order_refused, refuses_order, whole
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.covariances import KINDS, shape_of
@@ -14,7 +14,7 @@ from tinyseq.hmm.interop.estimator_inputs import Samples, labels, samples
 from tinyseq.hmm.learning.baum_welch import Fitted, shuffled, warn_of_narrow
 from tinyseq.hmm.learning.counting import Smoothing
 from tinyseq.hmm.model.hmm import HMM
-from tinyseq.hmm.observations import Reading
+from tinyseq.hmm.observations import Observations
 
 
 class HMMEstimator:
@@ -95,6 +95,11 @@ class HMMEstimator:
                 cannot mean, with what to write instead.
             TypeError: for what is no sequence, and lengths that are no whole numbers.
         """
+        for name, least in (("n_components", 1), ("n", 2), ("n_iter", 0), ("restarts", 1)):
+            whole(name, getattr(self, name), least)
+        for name, least in (("n_features", 1), ("random_state", 0)):
+            if not isinstance(getattr(self, name), np.random.RandomState | np.random.Generator | None):
+                whole(name, getattr(self, name), least)
         x = samples(X, lengths, self._vectors())
         if not sum(map(len, x.sequences)):
             raise ValueError("X holds no observations to learn from")
@@ -105,7 +110,7 @@ class HMMEstimator:
             del self.feature_names_in_
         if y is None:
             rng = np.random.default_rng(self.random_state)
-            self.fitted_: Fitted = self._start(x.sequences, rng).fit_em(
+            self.fitted_: Fitted[HMM] = self._start(x.sequences, rng).fit_em(
                 x.sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
             )
             self.hmm_ = self.fitted_.model
@@ -126,7 +131,7 @@ class HMMEstimator:
         ids = np.concatenate([found.states.ids(states, missing=-1) for states in paths])
         emission = emission.learned(rows.data, (ids[:, None] == np.arange(emission.states)).astype(np.float64))
         model = HMM(found.initial, found.transition, emission, states=found.states)
-        warn_of_narrow(model, rows)
+        warn_of_narrow(model.parameters, rows)
         return model
 
     def _vectors(self) -> bool:
@@ -140,7 +145,8 @@ class HMMEstimator:
         size = self.n_components
         tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.n)]
         flat = HMM(tuple(tables[:-1]), tables[-1], **self._flat_emission(sequences))
-        return shuffled(flat, Reading(flat, sequences).rows, rng)
+        rows = Observations(flat.parameters, sequences).rows
+        return HMM.from_parameters(shuffled(flat.parameters, rows, rng))
 
     def _flat_emission(self, sequences: list[Any]) -> dict[str, Any]:
         """Emissions that are alike in all states, and the names of the symbols."""

@@ -7,25 +7,27 @@ The likelihood never falls; what has probability zero keeps it.
 
 import sys
 import warnings
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Collection
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
+from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
 from tinyseq.hmm.learning.initialisation import redrawn_transition
+from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
-from tinyseq.hmm.observations import Reading
+from tinyseq.hmm.observations import Observations
 
-if TYPE_CHECKING:
-    from tinyseq.hmm.model.hmm import HMM
+M = TypeVar("M")
+H = TypeVar("H", bound=Model)
 
 TRIAL = 10  # steps of every start, before the better half goes on
 
 
-class Fitted(NamedTuple):
+class Fitted(NamedTuple, Generic[M]):
     """The result of learning.
 
     Attributes:
@@ -35,7 +37,7 @@ class Fitted(NamedTuple):
         restarts: the last log-likelihood of each start; those that fell behind were not followed to the end.
     """
 
-    model: "HMM"
+    model: M
     log_likelihoods: list[float]
     converged: bool
     restarts: list[float]
@@ -67,8 +69,8 @@ class Climb:
 
     def __init__(
         self,
-        model: "HMM",
-        data: Reading,
+        model: Parameters,
+        data: Observations,
         learn: frozenset[str],
         tolerance: float,
         callback: Callable[[int, float], Any] | None,
@@ -78,7 +80,7 @@ class Climb:
         self.curve: list[float] = []
         self.converged = False
         self._expected: Expected | None = None
-        self._ahead: HMM | None = model  # where the next step leads, if that is known already
+        self._ahead: Parameters | None = model  # where the next step leads, if that is known already
 
     def go_on(self, last: int) -> None:
         """Go on until step ``last``, if it does not converge before."""
@@ -108,23 +110,95 @@ class Climb:
             self._ahead = maximised(self.model, self.data.rows, self._expected, self.learn)
 
 
+def fit_em(
+    hmm: H,
+    sequences: Any,
+    states: Any = None,
+    *,
+    max_steps: int = 100,
+    tolerance: float = 1e-3,
+    restarts: int = 1,
+    rng: np.random.Generator | None = None,
+    learn: Collection[str] = ("initial", "transition", "emission", "end"),
+    callback: Callable[[int, float], Any] | None = None,
+) -> Fitted[H]:
+    """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
+
+    (Baum and others 1970; Rabiner 1989, section III C.)
+
+    The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
+    for example). A state that the sequences never use keeps its tables. What is learned is in float64.
+
+    Args:
+        sequences: a sequence, or a list of sequences.
+        states: what is known about their hidden states; with it learning is semi-supervised.
+        max_steps: when to stop at the latest.
+        tolerance: stop when two steps gain no more than this each, in nats for all sequences together, and the
+            second no more than the first; leaving a saddle, steps grow.
+        restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
+            half of them goes on each time, twice as far, and the last one to its end.
+        rng: where their randomness comes from; a fresh generator by default.
+        learn: what is learned, a name or several; the rest stays as it is. Arrays of the emission model have names
+            of their own, such as ``"means"``.
+        callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
+
+    Returns:
+        `Fitted`: the model, the log-likelihood at each step, and whether it converged.
+
+    Raises:
+        ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
+        ValueError: for sequences without an observation, an unknown name in ``learn``, fewer than one start, or a
+            model made of scores that are no probabilities.
+        TypeError: for a number of steps or restarts that is not whole.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+        >>> fitted = start.fit_em([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1]])
+        >>> fitted.converged, fitted.log_likelihoods[-1] > fitted.log_likelihoods[0]
+        (True, True)
+    """
+    found = baum_welch(
+        hmm.parameters,
+        sequences,
+        states,
+        max_steps=max_steps,
+        tolerance=tolerance,
+        restarts=restarts,
+        rng=rng,
+        learn=learn,
+        callback=callback,
+    )
+    return Fitted(hmm.from_parameters(found.model), *found[1:])
+
+
 def baum_welch(
-    model: "HMM",
-    data: Reading,
+    model: Parameters,
+    sequences: Any,
+    states: Any = None,
     *,
     max_steps: int,
     tolerance: float,
     restarts: int,
-    rng: np.random.Generator,
-    learn: frozenset[str],
+    rng: np.random.Generator | None,
+    learn: Collection[str],
     callback: Callable[[int, float], Any] | None,
-) -> Fitted:
-    """`HMM.fit_em` on sequences that the model has read.
+) -> Fitted[Parameters]:
+    """`fit_em`, on parameters.
 
     With several starts, the better half goes on each time, twice as far: most time is spent where it pays.
     """
+    learn = frozenset({learn} if isinstance(learn, str) else learn)
+    known = ("initial", "transition", "emission", "end", *model.emissions.arrays)
+    if learn - set(known):
+        raise ValueError(f"learn names {min(learn - set(known))!r}; it may name {', '.join(known)}")
+    data = Observations(model, sequences, states)
+    if not len(data.rows.data):
+        raise ValueError("sequences hold no observation to learn from")
+    max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
+    rng = np.random.default_rng() if rng is None else rng
     # Scores that are no probabilities are refused here: a step would make them some, and the likelihood could fall.
-    model = model.replaced(model._tables, model.transition, model.emissions, model.end)
+    model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
     climbs = [Climb(start, data, learn, tolerance, callback) for start in starts]
     leading, last = climbs, TRIAL
@@ -141,7 +215,7 @@ def baum_welch(
     return Fitted(best.model, best.curve, best.converged, [climb.curve[-1] for climb in climbs])
 
 
-def warn_of_narrow(model: "HMM", rows: Rows) -> None:
+def warn_of_narrow(model: Parameters, rows: Rows) -> None:
     """Warn where states have closed in on a few observations."""
     narrow = model.emissions.narrow(rows.data)
     if narrow:
@@ -153,9 +227,9 @@ def warn_of_narrow(model: "HMM", rows: Rows) -> None:
         )
 
 
-def maximised(model: "HMM", rows: Rows, expected: Expected, learn: frozenset[str]) -> "HMM":
+def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozenset[str]) -> Parameters:
     """The model whose tables are the relative frequencies of expected counts; rows never used stay as they are."""
-    initial, transition, end = tuple(map(plain, model._tables)), plain(model.transition), model.end
+    initial, transition, end = tuple(map(plain, model.tables)), plain(model.transition), model.end
     counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
     n = model.n
     uses = np.reshape(expected.counts[n - 1 :], transition.shape) if expected.counts[n - 1 :] else 0 * transition
@@ -188,9 +262,9 @@ def _conditional(counts: Array, before: Array, going_on: Array, still: Array) ->
     return shares(counts, old) * still[:, None]
 
 
-def shuffled(model: "HMM", rows: Rows, rng: np.random.Generator) -> "HMM":
+def shuffled(model: Parameters, rows: Rows, rng: np.random.Generator) -> Parameters:
     """Random tables with the zeros of the model's own."""
-    initial = tuple(redrawn(plain(table), rng) for table in model._tables)
+    initial = tuple(redrawn(plain(table), rng) for table in model.tables)
     transition = redrawn_transition(plain(model.transition), rng)
     return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)
 

@@ -1,21 +1,23 @@
-"""The hidden Markov model: what it is made of, and how it learns."""
+"""The hidden Markov model: its parameters, and as methods what the other rooms do with them."""
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
-from tinyseq.arguments import refuses_order, whole
-from tinyseq.hmm.interop import convert
-from tinyseq.hmm.learning.baum_welch import Fitted, baum_welch
+from tinyseq.arguments import refuses_order
+from tinyseq.hmm.emissions import Emission
+from tinyseq.hmm.interop import convert, notebook
+from tinyseq.hmm.learning import baum_welch
 from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
-from tinyseq.hmm.model.structures import Structures
-from tinyseq.hmm.observations import Reading
-from tinyseq.hmm.queries import Questions
+from tinyseq.hmm.model import structures
+from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.parameters import Parameters, Table
+from tinyseq.hmm.queries import decoding, likelihood, long_run, posterior, simulation
 
 
-class HMM(Structures, Questions):
+class HMM:
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). With n = 2 (bigrams of
@@ -56,6 +58,174 @@ class HMM(Structures, Questions):
                [0.135, 0.601, 0.264],
                [0.732, 0.098, 0.17 ]])
     """
+
+    def __init__(
+        self,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> None:
+        self.parameters = Parameters(
+            initial, transition, emission, end=end, states=states, symbols=symbols, unknown=unknown
+        )
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """The model of these parameters, which it does not copy."""
+        model = cls.__new__(cls)
+        model.parameters = parameters
+        return model
+
+    @classmethod
+    def from_logs(
+        cls,
+        initial: Any,
+        transition: Any,
+        emission: Any,
+        *,
+        end: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+        unknown: Hashable | None = None,
+    ) -> Self:
+        """A model from log scores, which need not be normalised: for learning by gradient descent.
+
+        Args:
+            initial, transition, emission, end: as for the model, as logs; tensors among them receive gradients.
+            states, symbols, unknown: as for the model.
+
+        Returns:
+            The model; its probabilities are the exponentials of the scores.
+
+        Raises:
+            ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> from tinyseq.hmm import HMM
+            >>> logits = ts.tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
+            >>> hmm = HMM.from_logs(np.log([0.5, 0.5]), ts.log_softmax(logits), np.log([[0.9, 0.1], [0.2, 0.8]]))
+            >>> hmm.log_likelihood([0, 0, 1]).backward()
+            >>> logits.grad.shape
+            (2, 2)
+        """
+        return cls.from_parameters(
+            Parameters.from_logs(
+                initial, transition, emission, end=end, states=states, symbols=symbols, unknown=unknown
+            )
+        )
+
+    @classmethod
+    def left_to_right(
+        cls,
+        emission: Any,
+        *,
+        stay: Any = 0.5,
+        skip: Any = 0.0,
+        stop: bool = False,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+    ) -> Self:
+        """A model that begins in its first state and only goes forward, as speech does (Bakis 1976).
+
+        Args:
+            emission: a table (K, V), or an emission model with K states.
+            stay: the probability to stay in a state, a number or (K,).
+            skip: the probability to leave out the next state, likewise; the last but one state has none to leave out.
+            stop: whether a sequence may end, and then only in the last state; otherwise it may be cut off anywhere, and
+                the last state is never left.
+            states, symbols: names, as for `HMM`.
+
+        Raises:
+            ValueError: for probabilities below 0, or above 1 in sum.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> HMM.left_to_right(np.full((3, 2), 0.5), stay=0.6, skip=0.1).transition.round(2)
+            array([[0.6, 0.3, 0.1],
+                   [0. , 0.6, 0.4],
+                   [0. , 0. , 1. ]])
+        """
+        return cls.from_parameters(
+            structures.left_to_right(emission, stay=stay, skip=skip, stop=stop, states=states, symbols=symbols)
+        )
+
+    @classmethod
+    def cyclic(
+        cls,
+        emission: Any,
+        *,
+        stay: Any = 0.5,
+        initial: Any = None,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+    ) -> Self:
+        """A model whose states follow each other round and round, as the phases of a day or a machine do.
+
+        Args:
+            emission: a table (K, V), or an emission model with K states.
+            stay: the probability to stay in a state, a number or (K,).
+            initial: P(s_1), (K,); by default any state is as probable as any other.
+            states, symbols: names, as for `HMM`.
+
+        Raises:
+            ValueError: for probabilities below 0 or above 1.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> HMM.cyclic(np.full((3, 2), 0.5), stay=0.75).transition
+            array([[0.75, 0.25, 0.  ],
+                   [0.  , 0.75, 0.25],
+                   [0.25, 0.  , 0.75]])
+        """
+        return cls.from_parameters(
+            structures.cyclic(emission, stay=stay, initial=initial, states=states, symbols=symbols)
+        )
+
+    @classmethod
+    def semi_markov(
+        cls,
+        initial: Any,
+        jumps: Any,
+        durations: Any,
+        emission: Any,
+        *,
+        states: Iterable[Hashable] | None = None,
+        symbols: Iterable[Hashable] | None = None,
+    ) -> Self:
+        """A model whose states last as long as you say, exactly, where those of an HMM last geometrically long.
+
+        Each state becomes R states that count down, (state, steps left): a state is entered where its duration begins,
+        and left after the last step. They share its emissions. (Explicit durations: Ferguson 1980; as an HMM: Johnson
+        2005.) The first duration begins with the sequence, and the last may be cut off by its end.
+
+        Learning keeps all that: with two states, the durations are learned as the probabilities to enter; with more,
+        they may come to depend on the state before. ``learn={"emission"}`` leaves them as they are.
+
+        Args:
+            initial: P(first state), (K,).
+            jumps: P(next state | state that ends), (K, K).
+            durations: P(duration | state), (K, R), for 1 to R steps.
+            emission: a table (K, V), or an emission model with K states.
+            states, symbols: names, as for `HMM`; the model's own states are pairs (name, steps left).
+
+        Raises:
+            ValueError: for shapes that do not fit, or rows that are no probabilities.
+
+        Example:
+            >>> from tinyseq.hmm import HMM
+            >>> three_or_one = HMM.semi_markov([1, 0], [[0, 1], [1, 0]], [[0, 0, 1], [1, 0, 0]], np.eye(2), states="ab")
+            >>> three_or_one.viterbi([0, 0, 0, 1, 0]).path
+            [('a', 3), ('a', 2), ('a', 1), ('b', 1), ('a', 3)]
+        """
+        return cls.from_parameters(
+            structures.semi_markov(initial, jumps, durations, emission, states=states, symbols=symbols)
+        )
 
     @classmethod
     @refuses_order
@@ -103,92 +273,90 @@ class HMM(Structures, Questions):
         )
         return cls(**tables, unknown=unknown)
 
-    def fit_em(
-        self,
-        sequences: Any,
-        states: Any = None,
-        *,
-        max_steps: int = 100,
-        tolerance: float = 1e-3,
-        restarts: int = 1,
-        rng: np.random.Generator | None = None,
-        learn: Collection[str] = ("initial", "transition", "emission", "end"),
-        callback: Callable[[int, float], Any] | None = None,
-    ) -> Fitted:
-        """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
+    # -- learning without labels, and questions: documented where they stand -------------------------------------------
 
-        (Baum and others 1970; Rabiner 1989, section III C.)
+    fit_em = baum_welch.fit_em
+    log_likelihood = likelihood.log_likelihood
+    probability = likelihood.probability
+    entropy = likelihood.entropy
+    viterbi = decoding.viterbi
+    kbest = decoding.kbest
+    posterior_decode = decoding.posterior_decode
+    posterior = posterior.posterior
+    sample = simulation.sample
+    sample_posterior = simulation.sample_posterior
+    stationary = long_run.stationary
+    expected_durations = long_run.expected_durations
 
-        The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
-        for example). A state that the sequences never use keeps its tables. What is learned is in float64.
+    # -- what it is made of --------------------------------------------------------------------------------------------
 
-        Args:
-            sequences: a sequence, or a list of sequences.
-            states: what is known about their hidden states; with it learning is semi-supervised.
-            max_steps: when to stop at the latest.
-            tolerance: stop when two steps gain no more than this each, in nats for all sequences together, and the
-                second no more than the first; leaving a saddle, steps grow.
-            restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
-                half of them goes on each time, twice as far, and the last one to its end.
-            rng: where their randomness comes from; a fresh generator by default.
-            learn: what is learned, a name or several; the rest stays as it is. Arrays of the emission model have names
-                of their own, such as ``"means"``.
-            callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
+    @property
+    def n(self) -> int:
+        """The length of the n-grams of states."""
+        return self.parameters.n
 
-        Returns:
-            `Fitted`: the model, the log-likelihood at each step, and whether it converged.
+    @property
+    def initial(self) -> Any:
+        """P(s_1); for n > 2 the tuple of P(s_1), P(s_2 | s_1), ..."""
+        return self.parameters.initial
 
-        Raises:
-            ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
-            ValueError: for sequences without an observation, an unknown name in ``learn``, fewer than one start, or a
-                model made of scores that are no probabilities.
-            TypeError: for a number of steps or restarts that is not whole.
+    @property
+    def transition(self) -> Table:
+        """P(s_t | history)."""
+        return self.parameters.transition
 
-        Example:
-            >>> start = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
-            >>> fitted = start.fit_em([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1]])
-            >>> fitted.converged, fitted.log_likelihoods[-1] > fitted.log_likelihoods[0]
-            (True, True)
-        """
-        learn = {learn} if isinstance(learn, str) else set(learn)
-        known = ("initial", "transition", "emission", "end", *self.emissions.arrays)
-        unknown = learn - set(known)
-        if unknown:
-            raise ValueError(f"learn names {sorted(unknown)[0]!r}; it may name {', '.join(known)}")
-        asked = Reading(self, sequences, states)
-        if not len(asked.rows.data):
-            raise ValueError("sequences hold no observation to learn from")
-        return baum_welch(
-            self,
-            asked,
-            max_steps=whole("max_steps", max_steps, 0),
-            tolerance=tolerance,
-            restarts=whole("restarts", restarts, 1),
-            rng=np.random.default_rng() if rng is None else rng,
-            learn=frozenset(learn),
-            callback=callback,
-        )
+    @property
+    def end(self) -> Table | None:
+        """P(stop | last state), or None."""
+        return self.parameters.end
+
+    @property
+    def emission(self) -> Any:
+        """P(symbol | state), (K, V), or the emission model if it has no such table."""
+        return self.parameters.emission
+
+    @property
+    def emissions(self) -> Emission:
+        """The emission model."""
+        return self.parameters.emissions
+
+    @property
+    def states(self) -> Labels:
+        """The names of the states, in the order of their ids."""
+        return self.parameters.states
+
+    @property
+    def symbols(self) -> Sequence[Any]:
+        """The names of the symbols, in the order of their ids; empty if observations are no symbols."""
+        return self.parameters.symbols
+
+    @property
+    def longest(self) -> int | None:
+        """The most steps that a sequence may have, where the transitions change with time; else None."""
+        return self.parameters.longest
+
+    @property
+    def on_tape(self) -> bool:
+        """Whether a parameter is a tensor, so that log-likelihoods are."""
+        return self.parameters.on_tape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its numbers."""
+        return self.parameters.dtype
+
+    def _repr_html_(self) -> str:
+        return notebook.model(self)
+
+    def __repr__(self) -> str:
+        seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
+        most = "" if self.longest is None else f", at most {self.longest} steps"
+        return f"{type(self).__name__}(n={self.n}, states={len(self.states)}{seen}{most})"
 
     # -- files, and other libraries ------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
-        """Save the model as safetensors, its names as JSON in the file's header.
-
-        Args:
-            path: the file to write, as a whole or not at all.
-
-        Raises:
-            RuntimeError: if safetensors is not installed.
-            TypeError: for names that JSON cannot hold.
-
-        Example:
-            >>> import tempfile
-            >>> with tempfile.TemporaryDirectory() as folder:
-            ...     HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).save(f"{folder}/weather.hmm")
-            ...     HMM.load(f"{folder}/weather.hmm")
-            HMM(n=2, states=2, symbols=2)
-        """
-        convert.save(self, path)
+    save = convert.save
+    to_hmmlearn = convert.to_hmmlearn
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -203,7 +371,7 @@ class HMM(Structures, Questions):
         Raises:
             tinyseq.io.ModelFileError: if the file is missing, damaged, or holds something else.
         """
-        return convert.load(cls, path)
+        return cls.from_parameters(convert.load(path))
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:
@@ -216,13 +384,4 @@ class HMM(Structures, Questions):
             ValueError: if it is not fitted.
             TypeError: for other models.
         """
-        return convert.from_hmmlearn(cls, model)
-
-    def to_hmmlearn(self) -> Any:
-        """The same model as one of hmmlearn's.
-
-        Raises:
-            RuntimeError: if hmmlearn is not installed.
-            TypeError: if hmmlearn has no such model (n > 2, ``end``).
-        """
-        return convert.to_hmmlearn(self)
+        return cls.from_parameters(convert.from_hmmlearn(model))

@@ -1,7 +1,7 @@
 """The tables of a hidden Markov model, checked, with their names and their logs."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -9,7 +9,6 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import on_host
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
-from tinyseq.hmm.interop import notebook
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
 
@@ -17,7 +16,15 @@ Table = Any  # an array, or a tensor through which gradients shall flow
 
 
 class Parameters:
-    """What an `HMM` knows; its docstring says what the arguments are."""
+    """The tables of an `HMM`, whose docstring says what the arguments are.
+
+    Attributes:
+        n: the length of the n-grams of states.
+        emissions: the emission model.
+        states: the names of the states.
+        on_tape: whether a table is a tensor.
+        dtype: of the tables together.
+    """
 
     def __init__(
         self,
@@ -60,27 +67,7 @@ class Parameters:
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
     ) -> Self:
-        """A model from log scores, which need not be normalised: for learning by gradient descent.
-
-        Args:
-            initial, transition, emission, end: as for the model, as logs; tensors among them receive gradients.
-            states, symbols, unknown: as for the model.
-
-        Returns:
-            The model; its probabilities are the exponentials of the scores.
-
-        Raises:
-            ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> from tinyseq.hmm import HMM
-            >>> logits = ts.tensor([[2.0, 0.0], [0.0, 1.0]], requires_grad=True)
-            >>> hmm = HMM.from_logs(np.log([0.5, 0.5]), ts.log_softmax(logits), np.log([[0.9, 0.1], [0.2, 0.8]]))
-            >>> hmm.log_likelihood([0, 0, 1]).backward()
-            >>> logits.grad.shape
-            (2, 2)
-        """
+        """Parameters from log scores: see `HMM.from_logs`."""
         tables, transition, emission, end = _taken(initial, transition, emission, end)
         if emission is None:
             emission = Given(transition.shape[-1])
@@ -110,7 +97,7 @@ class Parameters:
         """Take tables whose shapes fit."""
         self.n = len(tables) + 1
         self.emissions = emission
-        self._parts = (
+        self.parts = (
             [Probabilities(table, in_logs) for table in tables],
             Probabilities(transition, in_logs),
             None if end is None else Probabilities(end, in_logs),
@@ -140,34 +127,35 @@ class Parameters:
         return f"initial[{i}]" if self.n > 2 else "initial"
 
     @property
-    def _tables(self) -> tuple[Table, ...]:
-        return tuple(part.values for part in self._parts[0])
+    def tables(self) -> tuple[Table, ...]:
+        """P(s_1), P(s_2 | s_1), ..., n - 1 of them."""
+        return tuple(part.values for part in self.parts[0])
 
     @property
     def initial(self) -> Any:
         """P(s_1); for n > 2 the tuple of P(s_1), P(s_2 | s_1), ..."""
-        return self._tables if self.n > 2 else self._tables[0]
+        return self.tables if self.n > 2 else self.tables[0]
 
     @property
     def transition(self) -> Table:
         """P(s_t | history)."""
-        return self._parts[1].values
+        return self.parts[1].values
 
     @property
     def longest(self) -> int | None:
         """The most steps that a sequence may have, where the transitions change with time; else None."""
-        transition = self._parts[1].given
+        transition = self.parts[1].given
         return transition.shape[0] + self.n - 1 if transition.ndim > self.n else None
 
     @property
     def end(self) -> Table | None:
         """P(stop | last state), or None."""
-        return None if self._parts[2] is None else self._parts[2].values
+        return None if self.parts[2] is None else self.parts[2].values
 
     @property
-    def _logs(self) -> tuple[tuple[Table, ...], Table, Table | None]:
+    def logs(self) -> tuple[tuple[Table, ...], Table, Table | None]:
         """The logs of the initial tables, the transition and the end."""
-        tables, transition, end = self._parts
+        tables, transition, end = self.parts
         return tuple(part.logs for part in tables), transition.logs, None if end is None else end.logs
 
     @property
@@ -180,18 +168,22 @@ class Parameters:
         """P(symbol | state), (K, V), or the emission model if it has no such table."""
         return self.emissions.probabilities if isinstance(self.emissions, Categorical) else self.emissions
 
-    def _arcs(self) -> Arcs:
+    def arcs(self) -> Arcs:
         """The logs of the tables, for the passes on raw arrays."""
-        initial, transition, end = self._logs
+        initial, transition, end = self.logs
         return Arcs.of(tuple(map(plain, initial)), plain(transition), None if end is None else plain(end))
 
-    def _repr_html_(self) -> str:
-        return notebook.model(self)
 
-    def __repr__(self) -> str:
-        seen = f", symbols={len(self.symbols)}" if self.symbols else f", emission={type(self.emissions).__name__}"
-        most = "" if self.longest is None else f", at most {self.longest} steps"
-        return f"{type(self).__name__}(n={self.n}, states={len(self.states)}{seen}{most})"
+class Model(Protocol):
+    """Whatever has parameters and can be made of them, as an `HMM`: what functions ask that are methods of it."""
+
+    @property
+    def parameters(self) -> Parameters:
+        """The tables."""
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """The model with other parameters."""
 
 
 def _taken(

@@ -111,7 +111,7 @@ def lattice(
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
     with no_grad():
-        initial, logs, stop = hmm._logs
+        initial, logs, stop = hmm.parameters.logs
         tables, transition = [floats(table) for table in initial], floats(logs)
         end = None if stop is None else floats(stop)
     emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)

@@ -1,0 +1,130 @@
+"""The best paths of hidden states."""
+
+from typing import Any, overload
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations
+from tinyseq.hmm.inference.passes.kbest import best_lists
+from tinyseq.hmm.model.parameters import Model
+from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.results import Decoding, MarginalDecoding
+
+
+@overload
+def viterbi(hmm: Model, x: One, states: Any = None) -> Decoding: ...
+
+
+@overload
+def viterbi(hmm: Model, x: Many, states: Any = None) -> list[Decoding]: ...
+
+
+def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[Decoding]:
+    """The most probable path of hidden states; of equally probable ones, that with the lowest last states.
+
+    (Viterbi 1967; the lectures' table of scores, without back-pointers.)
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states.
+
+    Returns:
+        A `Decoding`, or a list of them.
+
+    Raises:
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+        >>> [decoding.path for decoding in hmm.viterbi(["abab", "b"])]
+        [['L', 'L', 'L', 'L'], ['H']]
+        >>> hmm.viterbi("abab", states=[None, None, None, "H"]).path
+        ['L', 'L', 'L', 'H']
+    """
+    seen = Observations(hmm.parameters, x, states)
+    ids, best = best_paths(seen.arcs, seen.scores, seen.batch)
+    seen.require_possible(best)
+    return seen.answer([Decoding(*pair) for pair in zip(seen.paths(ids), best.tolist(), strict=True)])
+
+
+@overload
+def kbest(hmm: Model, x: One, k: int, states: Any = None) -> list[Decoding]: ...
+
+
+@overload
+def kbest(hmm: Model, x: Many, k: int, states: Any = None) -> list[list[Decoding]]: ...
+
+
+def kbest(hmm: Model, x: One | Many, k: int, states: Any = None) -> list[Decoding] | list[list[Decoding]]:
+    """The k most probable paths of hidden states, the best first; ties as in `viterbi`.
+
+    Args:
+        x: a sequence, or a list of sequences.
+        k: how many; fewer are returned if there are not so many possible paths.
+        states: what is known about the hidden states.
+
+    Returns:
+        A list of `Decoding`, or for a list of sequences a list of such lists.
+
+    Raises:
+        ValueError: for k < 1.
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> [(d.path.tolist(), round(float(np.exp(d.log_prob)), 4)) for d in hmm.kbest([0, 1], 3)]
+        [([0, 0], 0.1125), ([1, 1], 0.036), ([0, 1], 0.0225)]
+    """
+    k = whole("k", k, 1)
+    seen = Observations(hmm.parameters, x, states)
+    ids, values = best_lists(seen.arcs, seen.scores, seen.batch, k)
+    seen.require_possible(values[0])
+    ranks = [seen.paths(path) for path in ids]
+    found = [
+        [Decoding(paths[i], score) for paths, score in zip(ranks, column, strict=True) if score > -np.inf]
+        for i, column in enumerate(values.T.tolist())
+    ]
+    return found[0] if seen.one else found
+
+
+@overload
+def posterior_decode(hmm: Model, x: One, states: Any = None) -> MarginalDecoding: ...
+
+
+@overload
+def posterior_decode(hmm: Model, x: Many, states: Any = None) -> list[MarginalDecoding]: ...
+
+
+def posterior_decode(hmm: Model, x: One | Many, states: Any = None) -> MarginalDecoding | list[MarginalDecoding]:
+    """The most probable state at each step, each on its own; ties go to the lowest state.
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states.
+
+    Returns:
+        A `MarginalDecoding`, or a list of them; its ``expected_accuracy`` is the mean of the states' posteriors.
+
+    Raises:
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> guess = hmm.posterior_decode([0, 1])
+        >>> guess.path.tolist(), round(guess.expected_accuracy, 3)  # (0.767 + 0.668) / 2
+        ([0, 0], 0.717)
+    """
+    seen, names = Observations(hmm.parameters, x, states), hmm.parameters.states
+    expected = expectations(seen.arcs, seen.scores, seen.batch, with_counts=False)
+    seen.require_possible(expected.log_likelihood)
+    found = []
+    for part in seen.rows.split(expected.states.astype(hmm.parameters.dtype, copy=False)):
+        ids, sure = part.argmax(axis=1), part.max(axis=1)
+        path = [names[k] for k in ids.tolist()] if names.named else ids
+        found.append(MarginalDecoding(path, float(sure.mean()) if len(sure) else 1.0))
+    return seen.answer(found)

@@ -1,0 +1,110 @@
+"""How probable sequences are, and how uncertain what is behind them."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.modes import no_grad
+from tinyseq.backend import Array
+from tinyseq.hmm.inference.chain import chain
+from tinyseq.hmm.inference.passes import dispatch
+from tinyseq.hmm.inference.semirings import Entropy
+from tinyseq.hmm.model.parameters import Model
+from tinyseq.hmm.observations import Observations
+
+
+def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
+    """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
+
+    Returns:
+        A number, or an array (N,). A tensor if a parameter of the model is one, or if x is a tensor of log scores.
+
+    Raises:
+        ValueError: for an unknown symbol or state, with its sequence and position.
+        ImpossibleSequenceError: if the answer is a tensor, to learn from, and no path has these states.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]])
+        >>> np.exp(hmm.log_likelihood([[0], [1], [0, 1], []])).round(4)
+        array([0.3  , 0.7  , 0.176, 1.   ])
+    """
+    seen = Observations(hmm.parameters, x, states)
+    if seen.on_tape:
+        found = seen.recorded_likelihood()
+        if states is not None:  # a loss of labels; inf would say nothing about the pair that is impossible
+            seen.require_possible(found.numpy())
+        return found[0] if seen.one else found
+    values = dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch)
+    return float(values[0]) if seen.one else values.astype(hmm.parameters.dtype, copy=False)
+
+
+def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any] | None = None) -> float:
+    """The probability of anything said about one sequence, given anything else said about it.
+
+    Args:
+        x: symbols, None where nothing is said.
+        states: hidden states, None where nothing is said.
+        given: a pair (x, states) that is known already.
+
+    Returns:
+        P(x, states | given).
+
+    Raises:
+        ImpossibleSequenceError: if what is given cannot be.
+        TypeError: if ``given`` is no pair.
+        ValueError: if a symbol is seen about where another one is given.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
+        >>> round(hmm.probability([None, "b"], given=([None, None], ["L", None])), 6)  # P(o_2 = b | s_1 = L)
+        0.54
+    """
+    seen = Observations(hmm.parameters, [x], None if states is None else [states])
+    if given is None:
+        return _exponential(dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch))
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"given must be a pair (x, states), with None for states that are not known; got {given!r}")
+    known = Observations(hmm.parameters, [given[0]], None if given[1] is None else [given[1]])
+    both = seen.and_given(known)
+    condition = dispatch.log_likelihood(known.arcs, known.scores, known.batch)
+    known.require_possible(condition)
+    return _exponential(dispatch.log_likelihood(both.arcs, both.scores, both.batch) - condition)
+
+
+def entropy(hmm: Model, x: Any, states: Any = None) -> Any:
+    """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
+
+    (Hernando, Crespi and Cybenko 2005: one forward pass.)
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states.
+
+    Returns:
+        A number, or an array (N,); 0 where no path can produce the sequence.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]])
+        >>> round(float(hmm.entropy([0, 1, 0]) / np.log(2)), 12)  # in bits: of three hidden coins nothing is known
+        3.0
+    """
+    seen = Observations(hmm.parameters, x, states)
+    initial, transition, end = hmm.parameters.logs
+    scores = seen.all_scores()[seen.rows.padded()]
+    with no_grad():
+        summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=seen.rows.lengths)
+    found = summed.numpy()[1] if seen.rows.lengths else np.zeros(0)
+    return float(found[0]) if seen.one else found
+
+
+def _exponential(log_probability: Array) -> float:
+    """The one probability; a density may be above the largest number, and is inf then."""
+    with np.errstate(over="ignore"):
+        return float(np.exp(log_probability)[0])

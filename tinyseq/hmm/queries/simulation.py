@@ -1,0 +1,78 @@
+"""Sequences and paths drawn at random."""
+
+from typing import Any
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.hmm.inference.passes.dispatch import log_likelihood
+from tinyseq.hmm.inference.sampling import hidden_path, posterior_paths
+from tinyseq.hmm.model.parameters import Model
+from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.results import Drawn
+
+
+def sample(hmm: Model, length: int | None = None, rng: np.random.Generator | None = None) -> Drawn:
+    """Draw a sequence from the model.
+
+    Args:
+        length: how many steps; None to go on until the model stops, which takes a model with ``end``.
+        rng: where the randomness comes from; a fresh generator by default.
+
+    Returns:
+        `Drawn`: the observations, and the hidden states behind them.
+
+    Raises:
+        ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere, or never
+            stops, or to where its transitions, one for each step, come to their end.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], symbols="ab")
+        >>> hmm.sample(3, np.random.default_rng(0)).observations
+        ['a', 'b', 'a']
+    """
+    if length is None and (hmm.parameters.end is None or not (plain(hmm.parameters.end) > 0).any()):
+        raise ValueError("a model without end never stops; pass a length")
+    if length is not None:
+        length = whole("length", length, 0)
+    rng = np.random.default_rng() if rng is None else rng
+    ids = hidden_path(hmm.parameters.arcs(), length, rng, hmm.parameters.longest)
+    path = [hmm.parameters.states[i] for i in ids.tolist()] if hmm.parameters.states.named else ids
+    return Drawn(hmm.parameters.emissions.sample(ids, rng), path)
+
+
+def sample_posterior(
+    hmm: Model, x: One | Many, n: int = 1, rng: np.random.Generator | None = None, states: Any = None
+) -> list[Any]:
+    """Draw hidden paths that explain a sequence, each as often as it is probable.
+
+    (Forward filtering, backward sampling: Scott 2002.)
+
+    Args:
+        x: a sequence, or a list of sequences.
+        n: how many paths.
+        rng: where the randomness comes from; a fresh generator by default.
+        states: what is known about the hidden states.
+
+    Returns:
+        A list of n paths, or for a list of sequences a list of such lists.
+
+    Raises:
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]], states="LH", symbols="ab")
+        >>> hmm.sample_posterior("aba", 2, np.random.default_rng(0))  # only one path explains it
+        [['L', 'H', 'L'], ['L', 'H', 'L']]
+    """
+    n = whole("n", n, 0)
+    seen = Observations(hmm.parameters, x, states)
+    seen.require_possible(log_likelihood(seen.arcs, seen.scores, seen.batch))
+    rng = np.random.default_rng() if rng is None else rng
+    drawn = [seen.paths(ids) for ids in posterior_paths(seen.arcs, seen.scores, seen.batch, n, rng)]
+    found = [[paths[i] for paths in drawn] for i in range(len(seen.rows.lengths))]
+    return found[0] if seen.one else found
