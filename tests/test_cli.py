@@ -235,7 +235,7 @@ def test_pages_are_written(tinyseq, tmp_path, words, there):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("transformer",), "choose rnn, lstm, gru or trellis"),
+        (("transformer",), "choose one of rnn, rnn_relu, lstm, gru, gru_before"),
         (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
         (("rnn", "--semiring", "max"), "--semiring says nothing about rnn"),
         (("trellis", "--steps", "3"), "--steps says nothing about trellis"),

@@ -15,16 +15,16 @@ def test_the_norms_are_those_of_gradients_at_noise_added_to_each_state(name):
     output, _ = net(ts.tensor(x))
     flow = ts.inspect.gradient_flow((output * ts.tensor(upstream)).sum())
     zeros, total = {}, 0.0
-    states = (ts.zeros(3, 2),) * net.states
+    states = (ts.zeros(3, 2),) * len(net.cell.states)
     bias_hh = ts.reshape(net.bias_hh_l0, (-1, 1))
     for t in range(5):
         z = net.weight_ih_l0 @ ts.tensor(x[t].T)
-        z = z + net.input_bias(ts.reshape(net.bias_ih_l0, (-1, 1)), bias_hh)
+        z = z + net.cell.input_bias(ts.reshape(net.bias_ih_l0, (-1, 1)), bias_hh)
         before = states[0]
         states = net.step(z, states, net.weight_hh_l0, bias_hh)
         for letter in "hc"[: len(states)]:
             zeros[letter, t] = ts.zeros(3, 2).requires_grad_()
-        if net.states == 2:  # h_t = o tanh(c_t), so that a change of c_t reaches h_t as well
+        if len(net.cell.states) == 2:  # h_t = o tanh(c_t), so that a change of c_t reaches h_t as well
             c = states[1] + zeros["c", t]
             o = ts.sigmoid((z + net.weight_hh_l0 @ before)[9:])
             states = (o * ts.tanh(c) + zeros["h", t], c)
@@ -34,7 +34,7 @@ def test_the_norms_are_those_of_gradients_at_noise_added_to_each_state(name):
     for (letter, t), zero in zeros.items():
         expected = np.linalg.norm(ts.grad(total, zero, retain_graph=True).numpy())
         assert flow.states[letter][t] == pytest.approx(expected, rel=1e-9), (letter, t)
-    assert set(flow.states) == set("hc"[: net.states])
+    assert set(flow.states) == set("hc"[: len(net.cell.states)])
     assert set(flow.gates) == {"RNN": set(), "LSTM": set("ifgo")}.get(name, set("rzn"))
 
 

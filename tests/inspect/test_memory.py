@@ -63,7 +63,7 @@ def test_what_checkpointing_would_keep_is_what_a_checkpointed_run_keeps(name):
     tracemalloc.start()
     try:
         parts = [ts.tensor(values[t : t + every]) for t in range(0, steps, every)]
-        start = state = tuple(ts.zeros(1, batch, 32).to("float64") for _ in range(net.states))
+        start = state = tuple(ts.zeros(1, batch, 32).to("float64") for _ in net.cell.states)
         total = 0.0
         for x in parts:
             part, *state = ts.checkpoint(window, x, *state)

@@ -272,14 +272,20 @@ def test_a_state_takes_the_dtype_of_the_weights(name):
 
 
 @pytest.mark.parametrize(
-    ("after", "found"), [(lambda h: h, "Tensor"), (lambda h: (h, h), "tuple of 2"), (lambda h: [h], "list")]
+    ("kind", "after", "found"),
+    [
+        ("RNN", lambda h, *_: (h, h), "one tensor, h, got 2 of them"),
+        ("RNN", lambda h, *_: [h], "one tensor, h, got list"),
+        ("LSTM", lambda h, _: h, r"a tuple \(h, c\), got Tensor"),
+        ("LSTM", lambda h, _: (h,), r"a tuple \(h, c\), got 1 of them"),
+    ],
 )
-def test_a_step_that_returns_another_number_of_states_is_an_error(after, found):
-    class Mine(ts.nn.RNN):
+def test_a_step_that_returns_another_number_of_states_is_an_error(kind, after, found):
+    class Mine(getattr(ts.nn, kind)):
         def step(self, z, states, weight_hh, bias_hh):
-            return after(super().step(z, states, weight_hh, bias_hh)[0])
+            return after(*super().step(z, states, weight_hh, bias_hh))
 
-    with pytest.raises(TypeError, match=rf"Mine\.step must return a tuple of states = 1 tensors, .* got {found}$"):
+    with pytest.raises(TypeError, match=rf"the step of the cell '{kind.lower()}' must return {found}$"):
         Mine(2, 3)(ts.ones(4, 1, 2))
 
 

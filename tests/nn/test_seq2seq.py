@@ -89,7 +89,7 @@ def test_begin_is_never_written(model):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: EncoderDecoder(2, 2, 4, cell="cnn"), "one of rnn, lstm, gru, got 'cnn'"),
+        (lambda: EncoderDecoder(2, 2, 4, cell="cnn"), "one of rnn, rnn_relu, lstm, gru, gru_before.*, got 'cnn'"),
         (lambda: EncoderDecoder(2, 2, 4).loss([[0]], []), "1 sources and 0 targets"),
         (lambda: EncoderDecoder(2, 2, 4).beam([0], width=0, longest=3), "width must be at least 1, got 0"),
         (lambda: EncoderDecoder(2, 2, 4).greedy([[0], []], longest=3), r"sources\[1\] is empty"),

@@ -40,10 +40,10 @@ def test_a_cell_takes_a_single_step(variant, bias, with_state, sizes, seed):
     ts.manual_seed(seed)
     cell = getattr(ts.nn, f"{kind}Cell")(*sizes, bias, dtype="float64", **given)
     x, states = rng.standard_normal(sizes[0]), rng.standard_normal((2, sizes[1]))
-    leaves = [ts.tensor(part, requires_grad=True) for part in states[: cell.states]]
+    leaves = [ts.tensor(part, requires_grad=True) for part in states[: len(cell.cell.states)]]
     x_leaf = ts.tensor(x, requires_grad=True)
     found = cell(x_leaf, of(kind, tuple(leaves)) if with_state else None)
-    assert [part.shape for part in parts(found)] == [sizes[1:]] * cell.states
+    assert [part.shape for part in parts(found)] == [sizes[1:]] * len(cell.cell.states)
     batch = cell(x[None], of(kind, tuple(leaf.detach().numpy()[None] for leaf in leaves)) if with_state else None)
     for part, row in zip(parts(found), parts(batch), strict=True):
         np.testing.assert_allclose(part.numpy(), row.numpy()[0], rtol=1e-14, atol=1e-15)
@@ -53,7 +53,7 @@ def test_a_cell_takes_a_single_step(variant, bias, with_state, sizes, seed):
     theirs = getattr(torch.nn, f"{kind}Cell")(*sizes, bias, **given).double()
     theirs.load_state_dict({name: torch.tensor(np.array(value)) for name, value in cell.state_dict().items()})
     y = torch.tensor(x, requires_grad=True)
-    leaves_y = [torch.tensor(part, requires_grad=True) for part in states[: cell.states]]
+    leaves_y = [torch.tensor(part, requires_grad=True) for part in states[: len(cell.cell.states)]]
     expected = theirs(y, of(kind, tuple(leaves_y)) if with_state else None)
     sum((part * part).sum() for part in parts(expected)).backward()
     sum((part * part).sum() for part in parts(found)).backward()
@@ -80,12 +80,12 @@ def test_a_layer_takes_a_single_sequence(variant, layers, bidirectional, batch_f
     layer = getattr(ts.nn, kind)(3, 2, dtype="float64", **settings, **given)
     rows = layers * (1 + bidirectional)
     x = ts.tensor(rng.standard_normal((4, 3)), requires_grad=True)
-    leaves = tuple(ts.tensor(rng.standard_normal((rows, 2)), requires_grad=True) for _ in range(layer.states))
+    leaves = tuple(ts.tensor(rng.standard_normal((rows, 2)), requires_grad=True) for _ in range(len(layer.cell.states)))
     found, final = layer(x, of(kind, leaves) if with_state else None)
     state = of(kind, tuple(ts.expand_dims(leaf, 1) for leaf in leaves)) if with_state else None
     batch, batch_final = layer(ts.expand_dims(x, 0 if batch_first else 1), state)
     assert found.shape == (4, 2 * (1 + bidirectional))
-    assert [part.shape for part in parts(final)] == [(rows, 2)] * layer.states
+    assert [part.shape for part in parts(final)] == [(rows, 2)] * len(layer.cell.states)
     ours, expected = (found, *parts(final)), (batch, *parts(batch_final))
     for part, whole in zip(ours, expected, strict=True):
         np.testing.assert_allclose(part.numpy(), whole.numpy().reshape(part.shape), rtol=1e-13, atol=1e-14)

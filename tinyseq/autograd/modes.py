@@ -14,15 +14,27 @@ from tinyseq.arguments import whole
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+class Gates(NamedTuple):
+    """How gates are stacked in what a recurrent step computes: their names in order, and how many rows each has.
+
+    Drawings and `tinyseq.inspect` read it where such rows are split.
+    """
+
+    names: tuple[str, ...]
+    rows: int
+
+
 class Label(NamedTuple):
     """Where an op was recorded: the path of modules around it, and the time step (None outside of loops).
 
-    ``line`` is the user's line of code, known only under `detect_anomaly`.
+    ``line`` is the user's line of code, known only under `detect_anomaly`; ``gates`` are those of the recurrent cell
+    around the op, if they have names.
     """
 
     scope: tuple[str, ...] = ()
     step: int | None = None
     line: str | None = None
+    gates: Gates | None = None
 
     def __str__(self) -> str:
         place = ".".join(self.scope) or "top level"
@@ -215,7 +227,7 @@ class step(_Relabelled):
         super().__init__(value)
 
     def relabel(self, label: Label) -> Label:
-        return Label(label.scope, self.value)
+        return Label(label.scope, self.value, None, label.gates)
 
 
 class scope(_Relabelled):
@@ -233,4 +245,16 @@ class scope(_Relabelled):
     __slots__ = ()
 
     def relabel(self, label: Label) -> Label:
-        return Label((*label.scope, self.value), label.step)
+        return Label((*label.scope, self.value), label.step, None, label.gates)
+
+
+class stacked_gates(_Relabelled):
+    """Name the gates whose rows are stacked in what the ops inside the block compute; see `Gates`."""
+
+    __slots__ = ()
+
+    def __init__(self, names: tuple[str, ...], rows: int) -> None:
+        super().__init__(Gates(names, rows) if names else None)
+
+    def relabel(self, label: Label) -> Label:
+        return Label(label.scope, label.step, None, self.value)

@@ -7,12 +7,8 @@ from typing import Any
 import numpy as np
 
 import tinyseq as ts
+from tinyseq.nn.recurrent.layers import Recurrent
 
-NETWORKS: dict[str, type[ts.nn.RNN] | type[ts.nn.LSTM] | type[ts.nn.GRU]] = {
-    "rnn": ts.nn.RNN,
-    "lstm": ts.nn.LSTM,
-    "gru": ts.nn.GRU,
-}
 HIDDEN = 8
 
 
@@ -20,13 +16,13 @@ class CharacterNetwork(ts.nn.Module):
     """Guesses the next letter of a text.
 
     Args:
-        kind: rnn, lstm or gru.
+        cell: the name of its cell, such as ``"lstm"``.
         letters: how many there are.
         layers, bidirectional: of the recurrent layer.
     """
 
-    def __init__(self, kind: str, letters: int, layers: int = 1, bidirectional: bool = False) -> None:
-        self.rnn = NETWORKS[kind](letters, HIDDEN, num_layers=layers, bidirectional=bidirectional)
+    def __init__(self, cell: str, letters: int, layers: int = 1, bidirectional: bool = False) -> None:
+        self.rnn = Recurrent(cell, letters, HIDDEN, num_layers=layers, bidirectional=bidirectional)
         self.out = ts.nn.Linear(HIDDEN * (1 + bidirectional), letters)
 
     def forward(self, letters: ts.Tensor) -> ts.Tensor:
@@ -36,12 +32,12 @@ class CharacterNetwork(ts.nn.Module):
 
 
 def character_loss(
-    kind: str, text: Sequence[str], layers: int = 1, bidirectional: bool = False, last: bool = False
+    cell: str, text: Sequence[str], layers: int = 1, bidirectional: bool = False, last: bool = False
 ) -> ts.Tensor:
     """How badly a new network guesses each letter of a text from those before it.
 
     Args:
-        kind: rnn, lstm or gru.
+        cell: the name of the network's cell, such as ``"lstm"``.
         text: at least two letters; all but the last are read.
         layers, bidirectional: of the recurrent layer.
         last: only the guess of the last letter counts.
@@ -54,7 +50,7 @@ def character_loss(
     ts.manual_seed(0)
     letters = sorted(set(text))
     ids = np.array([letters.index(letter) for letter in text])
-    network = CharacterNetwork(kind, len(letters), layers, bidirectional)
+    network = CharacterNetwork(cell, len(letters), layers, bidirectional)
     scores = network(ts.tensor(np.eye(len(letters), dtype="f4")[ids[:-1]][:, None]))
     return ts.nn.cross_entropy(scores[-1:], ids[-1:]) if last else ts.nn.cross_entropy(scores, ids[1:])
 

@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 
 import tinyseq as ts
-from tinyseq.commands.draw import NETWORKS, character_loss, model_and_words
+from tinyseq.commands.draw import character_loss, model_and_words
 from tinyseq.data import DataError, conll2003, conllu, plain_text, two_column, word_tag
 from tinyseq.data.readers import Sentence
 from tinyseq.io import ModelFileError, check_model_output, load_with_metadata
 from tinyseq.lm import RNNLM, WindowLM
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import HMMTagger
 from tinyseq.train import progress
 from tinyseq.viz.rendering.drawing import check_picture
@@ -83,7 +84,7 @@ def lm_train(
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     steps: Annotated[int, typer.Option(min=1, help="Windows to learn from.")] = 1000,
     hidden: Annotated[int, typer.Option(min=1, help="Length of the hidden state.")] = 128,
-    cell: Annotated[str, typer.Option(help="rnn, lstm or gru.")] = "lstm",
+    cell: Annotated[str, typer.Option(help=f"One of {', '.join(CELLS)}.")] = "lstm",
     layers: Annotated[int, typer.Option(min=1)] = 1,
     dropout: Annotated[float, typer.Option(min=0, max=0.95)] = 0.0,
     context: Annotated[
@@ -111,7 +112,7 @@ def lm_train(
     ts.manual_seed(seed)
     letters = sorted(set(text))
     if context is None:
-        model: RNNLM | WindowLM = RNNLM(letters, hidden, cell=cell, num_layers=layers, dropout=dropout)  # type: ignore[arg-type]
+        model: RNNLM | WindowLM = RNNLM(letters, hidden, cell=cell, num_layers=layers, dropout=dropout)
     elif (cell, layers, dropout) == ("lstm", 1, 0.0):
         model = WindowLM(letters, context, hidden)
     else:
@@ -278,7 +279,7 @@ def _named(paths: list[Path]) -> str:
 @app.command()
 @plainly
 def draw(
-    what: Annotated[str, typer.Argument(help="rnn, lstm, gru, or trellis.")],
+    what: Annotated[str, typer.Argument(help=f"{', '.join(CELLS)}, or trellis.")],
     out: Annotated[Path, typer.Option(help="The file: .svg, .png, .pdf, .dot or .html (a page to play with).")],
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 if not said.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Close a network's modules below this depth.")] = None,
@@ -312,7 +313,7 @@ def draw(
     check_picture(out, "--out")
     if what == "trellis":
         drawing = ts.viz.trellis(*model_and_words(hmm, observations), semiring=semiring or "max")  # type: ignore[arg-type]
-    elif what in NETWORKS:
+    elif what in CELLS:
         if text is not None and steps is not None:
             raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
         letters = text if text is not None else [("abcd")[t % 4] for t in range((4 if steps is None else steps) + 1)]
@@ -324,7 +325,7 @@ def draw(
             inputs=text or (),
         )  # fmt: skip
     else:
-        raise ValueError(f"there is no drawing {what!r}; choose rnn, lstm, gru or trellis")
+        raise ValueError(f"there is no drawing {what!r}; choose one of {', '.join(CELLS)}, trellis")
     drawing.save(out)
     console.print(f"saved {out}")
 

@@ -84,7 +84,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
             for step, state in by_step.items():
                 index = state.index if isinstance(state, Output) else None
                 wanted[owner(state)].append((index, slice(None), norms, step))
-        for name in sorted(loop.gates, key="ifgorzn".find):
+        for name in loop.gates:
             norms = gates[prefix + name] = np.zeros(steps)
             for step, block in loop.gates[name].items():
                 wanted[block.node].append((None, block.rows, norms, step))

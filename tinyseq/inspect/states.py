@@ -2,7 +2,7 @@
 
 Nobody has to name them. A *state* is what one time step hands to another. It is h if the next step multiplies it by a
 matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of one
-block of rows that a step has split.
+block of rows that a step has split; its name is the one that the cell's declaration gives to these rows.
 """
 
 from collections import defaultdict
@@ -13,7 +13,6 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 
 Place = tuple[tuple[str, ...], int]  # a module path and a time step
 PASSING = {"transpose", "reshape", "getitem", "multiply", "astype"}  # what may lie between h and W_hh h
-GATE_NAMES = {3: "rzn", 4: "ifgo"}  # by the number of blocks: the order of GRU and LSTM weights
 
 
 @dataclass
@@ -31,6 +30,7 @@ class Block:
 
     node: Node
     rows: slice
+    place: int  # among the gates, in the order of their rows
 
 
 def loops(nodes: list[Node]) -> list[Loop]:
@@ -52,6 +52,8 @@ def loops(nodes: list[Node]) -> list[Loop]:
         if place[0] in found:
             for name, block in _gates(node):
                 found[place[0]].gates[name][place[1]] = block
+    for loop in found.values():
+        loop.gates = dict(sorted(loop.gates.items(), key=lambda item: next(iter(item[1].values())).place))
     return sorted(found.values(), key=lambda loop: min(begin[p] for p in begin if p[0] == loop.scope))
 
 
@@ -139,12 +141,13 @@ def _gates(node: Node) -> Iterator[tuple[str, Block]]:
     block = next((part for part in _summands(read) if isinstance(part, Output) and part.node.op.name == "split"), None)
     if block is None or block.node.attrs["axis"] != 0:
         return
-    heights = [shape[0] for shape in block.node.shape]
-    height = min(heights)
-    count, first = sum(heights) // height, sum(heights[: block.index]) // height
+    heights, gates = [shape[0] for shape in block.node.shape], node.label.gates
+    named = gates is not None and sum(heights) == len(gates.names) * gates.rows
+    height = gates.rows if gates and named else min(heights)
+    first = sum(heights[: block.index]) // height
     for i in range(block.shape[0] // height):
-        name = GATE_NAMES[count][first + i] if count in GATE_NAMES else f"gate {first + i}"
-        yield name, Block(node, slice(i * height, (i + 1) * height))
+        place, rows = first + i, slice(i * height, (i + 1) * height)
+        yield gates.names[place] if gates and named else f"gate {place}", Block(node, rows, place)
 
 
 def _summands(read: Parent | None) -> tuple[Parent | None, ...]:

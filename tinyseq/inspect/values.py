@@ -42,7 +42,7 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
     steps = steps_of(nodes)
     values: dict[str, Floats] = {}
     for prefix, loop in zip(prefixes([loop.scope for loop in found]), found, strict=True):
-        for name in sorted(loop.gates, key="ifgorzn".find):
+        for name in loop.gates:
             for step, block in loop.gates[name].items():
                 if block.node.saved is None:
                     raise RuntimeError("the gates' values are gone: backward() has freed this graph; look before it")

@@ -1,15 +1,14 @@
 """The recurrent language model: any length of history in a state of one size."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
-from tinyseq.nn import GRU, LSTM, RNN, Embedding, Linear
-
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+from tinyseq.nn import Embedding, Linear
+from tinyseq.nn.recurrent.layers import Recurrent
 
 
 class RNNLM(NeuralLM):
@@ -19,7 +18,7 @@ class RNNLM(NeuralLM):
         vocabulary: the symbols; a text's characters, for example.
         hidden_size: length of h_t.
         embedding_size: length of e_t; by default ``hidden_size``, at most 64.
-        cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
         num_layers: recurrent layers on top of one another.
         dropout: probability of dropping between layers, while training.
 
@@ -46,12 +45,10 @@ class RNNLM(NeuralLM):
         vocabulary: Vocabulary[Any] | Sequence[Any],
         hidden_size: int = 128,
         embedding_size: int | None = None,
-        cell: Literal["rnn", "lstm", "gru"] = "lstm",
+        cell: str = "lstm",
         num_layers: int = 1,
         dropout: float = 0.0,
     ) -> None:
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         hidden_size, num_layers = whole("hidden_size", hidden_size), whole("num_layers", num_layers)
         embedding_size = min(hidden_size, 64) if embedding_size is None else whole("embedding_size", embedding_size)
         settings = {
@@ -64,7 +61,7 @@ class RNNLM(NeuralLM):
         super().__init__(vocabulary, settings)
         size = len(self.vocabulary)
         self.embedding = Embedding(size, embedding_size)
-        self.recurrent = CELLS[cell](embedding_size, hidden_size, num_layers, dropout=dropout)
+        self.recurrent = Recurrent(cell, embedding_size, hidden_size, num_layers, dropout=dropout)
         self.output = Linear(hidden_size, size)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:

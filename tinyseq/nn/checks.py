@@ -63,15 +63,17 @@ def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
     return given
 
 
-def initial(state: Any, like: Tensor, count: int) -> tuple[Tensor, ...]:
-    """The parts of a state that was given, h or h and c, as tensors of real numbers."""
+def initial(state: Any, like: Tensor, names: tuple[str, ...]) -> tuple[Tensor, ...]:
+    """The parts of a state that was given, such as h or h and c, as tensors of real numbers."""
+    count = len(names)
     if count == 1 and isinstance(state, tuple):
         raise TypeError(f"state must be one tensor h, got a tuple of {len(state)}; only an LSTM has a pair (h, c)")
-    if count == 2 and not (isinstance(state, tuple | list) and len(state) == 2):
+    if count > 1 and not (isinstance(state, tuple | list) and len(state) == count):
         found = f"{len(state)} of them" if isinstance(state, tuple | list) else type(state).__name__
-        raise ValueError(f"state must be a pair (h, c) of tensors, got {found}")
+        kind = "a pair" if count == 2 else "a tuple"
+        raise ValueError(f"state must be {kind} ({', '.join(names)}) of tensors, got {found}")
     parts = (state,) if count == 1 else state
-    return tuple(as_numbers(part, like, f"state {name}") for name, part in zip("hc", parts, strict=False))
+    return tuple(as_numbers(part, like, f"state {name}") for name, part in zip(names, parts, strict=True))
 
 
 def check_ids(ids: Any, count: int, name: str) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.parameter import Parameter
+from tinyseq.nn.recurrent.registry import CellRecord
 from tinyseq.random import generator
 
 
@@ -197,14 +198,16 @@ def forget_bias_(layer: Any, value: float = 1.0) -> None:
         >>> (lstm.bias_ih_l0.numpy() + lstm.bias_hh_l0.numpy())[2:4].tolist()
         [3.0, 3.0]
     """
-    named = layer.named_parameters() if getattr(layer, "states", 0) == 2 else ()
-    biases = [(name, p) for name, p in named if name.startswith("bias_")]
-    if not biases:
+    cell = getattr(layer, "cell", None)
+    forgets = isinstance(cell, CellRecord) and "f" in cell.gates and "c" in cell.states
+    biases = [(name, p) for name, p in layer.named_parameters() if name.startswith("bias_")] if forgets else []
+    if not isinstance(cell, CellRecord) or not biases:
         raise TypeError(f"forget_bias_ takes an LSTM with biases, got {type(layer).__name__}")
     size = layer.hidden_size
+    first = cell.gates.index("f") * size
     for name, bias in biases:
         values = bias.numpy().copy()
-        values[size : 2 * size] = value if name.startswith("bias_ih") else 0.0  # the gates are i, f, g, o
+        values[first : first + size] = value if name.startswith("bias_ih") else 0.0
         bias.copy_(values)
 
 

@@ -7,7 +7,7 @@ bidirectional one has read the whole sentence before it decides. With a CRF on t
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,8 +22,10 @@ from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.nn import CRF, GRU, LSTM, RNN, Dropout, Embedding, Linear, Module, cross_entropy
+from tinyseq.nn import CRF, Dropout, Embedding, Linear, Module, cross_entropy
 from tinyseq.nn.checks import check_device
+from tinyseq.nn.recurrent.layers import Recurrent
+from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
 from tinyseq.random import generator
 from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
@@ -31,7 +33,6 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
 from tinyseq.train.progress import run
 
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 UNKNOWN = ""  # stands for every word, and every ending, that is not known
 
 Ids = NDArray[np.int64]
@@ -46,7 +47,7 @@ class RNNTagger(Tagger):
     Args:
         hidden_size: length of the state in each direction.
         embedding_size: length of a word's vector.
-        cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
         num_layers: recurrent layers on top of one another.
         bidirectional: whether a second network reads the sentence from its end.
         crf: whether tags are decided together, by a `CRF`, or each for itself.
@@ -83,7 +84,7 @@ class RNNTagger(Tagger):
         self,
         hidden_size: int = 64,
         embedding_size: int = 64,
-        cell: Literal["rnn", "lstm", "gru"] = "lstm",
+        cell: str = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
         crf: bool = False,
@@ -93,14 +94,12 @@ class RNNTagger(Tagger):
         lr: float = 0.01,
         rules: Rules = None,
     ) -> None:
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         if rules is not None and not crf:
             raise ValueError("rules are for tags that are decided together; give crf=True as well")
         settings = {
             "hidden_size": whole("hidden_size", hidden_size),
             "embedding_size": whole("embedding_size", embedding_size),
-            "cell": cell,
+            "cell": cell_named(cell).name,
             "num_layers": whole("num_layers", num_layers),
             "bidirectional": bidirectional,
             "crf": crf,
@@ -271,7 +270,8 @@ class Network(Module):
         self.word_vectors = Embedding(len(words), size)
         self.ending_vectors = Embedding(len(endings), size)
         self.dropout = Dropout(settings["dropout"])
-        self.recurrent = CELLS[settings["cell"]](
+        self.recurrent = Recurrent(
+            settings["cell"],
             2 * size,
             hidden,
             settings["num_layers"],

@@ -231,7 +231,7 @@ NN = {
     "ParameterDict": "ts.nn.Parameter as attributes of a Module",
     "ParameterList": "ts.nn.Parameter as attributes of a Module",
     "RNNBase": "tinyseq.nn.recurrent.layers.Recurrent for a recurrent layer of your own",
-    "RNNCellBase": "tinyseq.nn.recurrent.cells.Cell for a cell of your own",
+    "RNNCellBase": "tinyseq.nn.recurrent.cells.RecurrentCell for a cell of your own",
     "SiLU": "t * ts.sigmoid(t)",
     "Softmax": "ts.softmax(x, axis)",
     "Softmin": "ts.softmax(-x, axis)",

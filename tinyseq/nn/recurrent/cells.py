@@ -1,26 +1,45 @@
 """Cells as modules: one time step at a time, for loops of one's own."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.modes import stacked_gates
 from tinyseq.autograd.ops.shape import expand_dims, transpose
-from tinyseq.autograd.tensor import TensorLike, constant_like
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_input, check_flags, initial
 from tinyseq.nn.module import Module
-from tinyseq.nn.recurrent.registry import GRUKind, Kind, LSTMKind, PlainKind
+from tinyseq.nn.recurrent.registry import States, cell_named, variant
+from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET
 
 
-class Cell(Kind, Module):
-    """What RNNCell, LSTMCell and GRUCell share."""
+class RecurrentCell(Module):
+    """One step of any cell; parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` as PyTorch's.
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
+    Args:
+        cell: the name of a cell that `registry.cell` has declared, such as ``"lstm"``.
+        input_size, hidden_size, bias, dtype: as for `RNNCell`.
+
+    Attributes:
+        cell: its `CellRecord`.
+
+    Raises:
+        ValueError, TypeError: there is no such cell, or a setting is out of range, or of another kind.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> RecurrentCell("gru_before", 3, 5)(ts.zeros(2, 3)).shape
+        (2, 5)
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
+        self.cell = cell_named(cell)
         input_size = whole("input_size", input_size)
         hidden_size = whole("hidden_size", hidden_size)
         check_flags(bias=bias)
-        rows = self.gates * hidden_size
+        rows = self.cell.blocks * hidden_size
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias
@@ -48,23 +67,29 @@ class Cell(Kind, Module):
             raise ValueError(f"x must have shape (B, {self.input_size}) or ({self.input_size},), got {x.shape}")
         single, shape = x.ndim == 1, (*x.shape[:-1], self.hidden_size)
         zeros = constant_like(self.weight_hh, np.zeros(shape))
-        parts = (zeros,) * self.states if state is None else initial(state, self.weight_hh, self.states)
-        for name, part in zip("hc", parts, strict=False):
+        names = self.cell.states
+        parts = (zeros,) * len(names) if state is None else initial(state, self.weight_hh, names)
+        for name, part in zip(names, parts, strict=True):
             if part.shape != shape:
                 raise ValueError(
                     f"state {name} must have shape {shape} ({'H' if single else 'B, H'}), got {part.shape}"
                 )
         columns = [expand_dims(part, 1) if single else transpose(part) for part in (x, *parts)]
-        z, bias_hh = self.weight_ih @ columns[0], None
-        if self.bias:
-            bias_hh = expand_dims(self.bias_hh, 1)
-            z = z + self.input_bias(expand_dims(self.bias_ih, 1), bias_hh)
-        after = self.step(z, tuple(columns[1:]), self.weight_hh, bias_hh)
+        with stacked_gates(self.cell.gates, self.hidden_size):
+            z, bias_hh = self.weight_ih @ columns[0], None
+            if self.bias:
+                bias_hh = expand_dims(self.bias_hh, 1)
+                z = z + self.cell.input_bias(expand_dims(self.bias_ih, 1), bias_hh)
+            after = self.cell.as_states(self.step(z, tuple(columns[1:]), self.weight_hh, bias_hh))
         after = tuple(part[:, 0] if single else transpose(part) for part in after)
-        return after[0] if self.states == 1 else after
+        return after[0] if len(after) == 1 else after
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """The cell's step; a subclass may do more, with parameters of its own."""
+        return self.cell.step(z, states, weight_hh, bias_hh)
 
 
-class RNNCell(PlainKind, Cell):
+class RNNCell(RecurrentCell):
     """One step of `RNN`; parameters ``weight_ih``, ``weight_hh``, ``bias_ih``, ``bias_hh`` as PyTorch's.
 
     Args:
@@ -82,8 +107,20 @@ class RNNCell(PlainKind, Cell):
         (2, 5)
     """
 
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        dtype: str = "float32",
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+    ) -> None:
+        super().__init__(variant("nonlinearity", nonlinearity, BY_NONLINEARITY), input_size, hidden_size, bias, dtype)
+        self.nonlinearity = nonlinearity
 
-class LSTMCell(LSTMKind, Cell):
+
+class LSTMCell(RecurrentCell):
     """One step of `LSTM`: (h, c) after the step.
 
     Args:
@@ -101,8 +138,11 @@ class LSTMCell(LSTMKind, Cell):
         ((2, 5), (2, 5))
     """
 
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
+        super().__init__("lstm", input_size, hidden_size, bias, dtype)
 
-class GRUCell(GRUKind, Cell):
+
+class GRUCell(RecurrentCell):
     """One step of `GRU`.
 
     Args:
@@ -119,3 +159,15 @@ class GRUCell(GRUKind, Cell):
         >>> ts.nn.GRUCell(3, 5, reset="before")(ts.zeros(2, 3)).shape
         (2, 5)
     """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        dtype: str = "float32",
+        *,
+        reset: Literal["after", "before"] = "after",
+    ) -> None:
+        super().__init__(variant("reset", reset, BY_RESET), input_size, hidden_size, bias, dtype)
+        self.reset = reset

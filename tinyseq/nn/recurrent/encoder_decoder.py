@@ -6,7 +6,7 @@ alone, it goes on from what it has written itself, greedily or with a beam.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,10 +20,9 @@ from tinyseq.nn.checks import as_ids, check_ids
 from tinyseq.nn.layers import Embedding, Linear
 from tinyseq.nn.losses import cross_entropy
 from tinyseq.nn.module import Module
-from tinyseq.nn.recurrent.layers import GRU, LSTM, RNN
+from tinyseq.nn.recurrent.layers import Recurrent
 
 Floats = NDArray[np.float64]
-CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 
 class Hypothesis(NamedTuple):
@@ -46,7 +45,7 @@ class EncoderDecoder(Module):
         target_symbols: the same of targets. Two ids more, BEGIN and END, are the model's own.
         hidden_size: length of the state between the two.
         embedding_size: length of a symbol's vector.
-        cell: ``"rnn"``, ``"lstm"`` or ``"gru"``.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
         num_layers: recurrent layers on top of one another, in both.
 
     Raises:
@@ -72,19 +71,17 @@ class EncoderDecoder(Module):
         target_symbols: int,
         hidden_size: int,
         embedding_size: int = 32,
-        cell: Literal["rnn", "lstm", "gru"] = "gru",
+        cell: str = "gru",
         num_layers: int = 1,
     ) -> None:
-        if cell not in CELLS:
-            raise ValueError(f"cell must be one of {', '.join(CELLS)}, got {cell!r}")
         source_symbols = whole("source_symbols", source_symbols)
         target_symbols = whole("target_symbols", target_symbols)
         hidden_size, embedding_size = whole("hidden_size", hidden_size), whole("embedding_size", embedding_size)
         self.begin, self.end = target_symbols, target_symbols + 1
         self.source_embedding = Embedding(source_symbols, embedding_size)
         self.target_embedding = Embedding(target_symbols + 2, embedding_size)
-        self.encoder = CELLS[cell](embedding_size, hidden_size, num_layers)
-        self.decoder = CELLS[cell](embedding_size, hidden_size, num_layers)
+        self.encoder = Recurrent(cell, embedding_size, hidden_size, num_layers)
+        self.decoder = Recurrent(cell, embedding_size, hidden_size, num_layers)
         self.output = Linear(hidden_size, target_symbols + 2)
 
     def encode(self, sources: Sequence[ArrayLike]) -> Any:

@@ -5,12 +5,12 @@ back.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.modes import scope, stacked_gates, step
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
@@ -19,16 +19,38 @@ from tinyseq.nn import init
 from tinyseq.nn.checks import as_input, as_lengths, check_flags, initial
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
-from tinyseq.nn.recurrent.registry import GRUKind, Kind, LSTMKind, PlainKind, States
+from tinyseq.nn.recurrent.registry import States, cell_named, variant
+from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET
 
 
-class Recurrent(Kind, Module):
-    """What RNN, LSTM and GRU share: the loop over time, layers and directions."""
+class Recurrent(Module):
+    """A recurrent network of any cell: the loop over time, layers and directions.
+
+    Parameters are named and laid out as PyTorch's: ``weight_ih_l0`` (blocks * H, I), ``weight_hh_l0`` (blocks * H, H),
+    ``bias_ih_l0``, ``bias_hh_l0`` (blocks * H,), then ``_l1`` and ``_l0_reverse`` and so on.
+
+    Args:
+        cell: the name of a cell that `registry.cell` has declared, such as ``"lstm"``.
+        input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
+
+    Attributes:
+        cell: its `CellRecord`.
+
+    Raises:
+        ValueError, TypeError: there is no such cell, or a setting is out of range, or of another kind.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> output, h = Recurrent("gru_before", 3, 5)(ts.zeros(7, 2, 3))
+        >>> output.shape, h.shape
+        ((7, 2, 5), (1, 2, 5))
+    """
 
     weight_ih_l0: Tensor  # the first of the parameters; all have its dtype and library
 
     def __init__(
         self,
+        cell: str,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -38,6 +60,7 @@ class Recurrent(Kind, Module):
         bidirectional: bool = False,
         dtype: str = "float32",
     ) -> None:
+        self.cell = cell_named(cell)
         input_size = whole("input_size", input_size)
         hidden_size = whole("hidden_size", hidden_size)
         num_layers = whole("num_layers", num_layers)
@@ -49,7 +72,7 @@ class Recurrent(Kind, Module):
         self.batch_first = batch_first
         self.bidirectional = bidirectional
         self.dropout = Dropout(dropout)
-        rows = self.gates * hidden_size
+        rows = self.cell.blocks * hidden_size
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * len(self._directions)
             for direction in self._directions:
@@ -107,12 +130,16 @@ class Recurrent(Kind, Module):
                 outputs.append(output)
                 finals.append(final)
             x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)
-        carried = tuple(transpose(stack([final[i] for final in finals]), 0, 2, 1) for i in range(self.states))
+        carried = tuple(transpose(stack([final[i] for final in finals]), 0, 2, 1) for i in range(len(self.cell.states)))
         if single:
             x, carried = x[:, 0], tuple(part[:, 0] for part in carried)
         elif self.batch_first:
             x = transpose(x, 1, 0, 2)
-        return x, carried[0] if self.states == 1 else carried
+        return x, carried[0] if len(carried) == 1 else carried
+
+    def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
+        """One time step, the cell's; a subclass may do more, with parameters that all layers and directions share."""
+        return self.cell.step(z, states, weight_hh, bias_hh)
 
     def _initial(self, state: Any, x: Tensor, single: bool) -> list[States]:
         """The initial states of each layer and direction, as columns."""
@@ -121,10 +148,10 @@ class Recurrent(Kind, Module):
         if state is None:
             weight = self.weight_ih_l0._array
             zeros = Tensor(namespace_of(weight).zeros((self.hidden_size, batch), dtype=weight.dtype))
-            return [(zeros,) * self.states] * count
-        parts = initial(state, self.weight_ih_l0, self.states)
+            return [(zeros,) * len(self.cell.states)] * count
+        parts = initial(state, self.weight_ih_l0, self.cell.states)
         wanted, axes = ((count, self.hidden_size), "H") if single else ((count, batch, self.hidden_size), "B, H")
-        for name, part in zip("hc", parts, strict=False):
+        for name, part in zip(self.cell.states, parts, strict=True):
             if part.shape != wanted:
                 raise ValueError(
                     f"state {name} must have shape {wanted} (layers * directions, {axes}), got {part.shape}"
@@ -139,22 +166,15 @@ class Recurrent(Kind, Module):
         backward = suffix.endswith("_reverse")
         weight_ih, weight_hh = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
         bias_hh = expand_dims(getattr(self, f"bias_hh_{suffix}"), 1) if self.bias else None
-        with scope(suffix):
+        with scope(suffix), stacked_gates(self.cell.gates, self.hidden_size):
             z = weight_ih @ transpose(x, 0, 2, 1)
             if bias_hh is not None:
-                z = z + self.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)
+                z = z + self.cell.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)
             steps = range(x.shape[0])
             zs, hs = unbind(z), {}
             for t in reversed(steps) if backward else steps:
                 with step(t):
-                    after = self.step(zs[t], states, weight_hh, bias_hh)
-                    if type(after) is not tuple or len(after) != self.states:
-                        # A lone tensor would be taken for its rows, and a state too many would be lost without a word.
-                        raise TypeError(
-                            f"{type(self).__name__}.step must return a tuple of states = {self.states} tensors, such "
-                            f"as (h,) or (h, c), got {type(after).__name__}"
-                            + (f" of {len(after)}" if isinstance(after, tuple) else "")
-                        )
+                    after = self.cell.as_states(self.step(zs[t], states, weight_hh, bias_hh))
                     if active is not None and not active.all_at[t]:
                         # A sequence that is over keeps its state, and one whose end lies ahead has not begun.
                         after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))
@@ -193,7 +213,7 @@ def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
     return None if (given == steps).all() else Active(given, x)
 
 
-class RNN(PlainKind, Recurrent):
+class RNN(Recurrent):
     """The plain recurrent network, h_t = tanh(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh).
 
     Parameters are named and laid out as PyTorch's: ``weight_ih_l0`` (H, I), ``weight_hh_l0`` (H, H), ``bias_ih_l0``,
@@ -221,9 +241,26 @@ class RNN(PlainKind, Recurrent):
         ((7, 2, 5), (1, 2, 5))
     """
 
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: str = "float32",
+        *,
+        nonlinearity: Literal["tanh", "relu"] = "tanh",
+    ) -> None:
+        cell = variant("nonlinearity", nonlinearity, BY_NONLINEARITY)
+        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        self.nonlinearity = nonlinearity
 
-class LSTM(LSTMKind, Recurrent):
-    """Long short-term memory; see `cells.lstm_step` for the formula.
+
+class LSTM(Recurrent):
+    """Long short-term memory; see `steps.lstm_step` for the formula.
 
     ``weight_ih_l0`` is (4H, I) and ``weight_hh_l0`` (4H, H), in the order of gates i, f, g, o.
 
@@ -242,9 +279,22 @@ class LSTM(LSTMKind, Recurrent):
         ((7, 2, 5), (2, 2, 5), (2, 2, 5))
     """
 
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: str = "float32",
+    ) -> None:
+        super().__init__("lstm", input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
-class GRU(GRUKind, Recurrent):
-    """Gated recurrent unit; see `cells.gru_step` and `cells.gru_step_before` for the formulas.
+
+class GRU(Recurrent):
+    """Gated recurrent unit; see `steps.gru_step` and `steps.gru_step_before` for the formulas.
 
     ``weight_ih_l0`` is (3H, I) and ``weight_hh_l0`` (3H, H), in the order of gates r, z, n.
 
@@ -262,3 +312,20 @@ class GRU(GRUKind, Recurrent):
         >>> output.shape
         (7, 2, 5)
     """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        dtype: str = "float32",
+        *,
+        reset: Literal["after", "before"] = "after",
+    ) -> None:
+        cell = variant("reset", reset, BY_RESET)
+        super().__init__(cell, input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        self.reset = reset

@@ -1,26 +1,34 @@
 """One time step of each recurrent network: the lectures' formulas, and nothing else.
 
 States are columns (H, B), so that weights stand on the left as in the lectures. ``z`` is the input's share,
-W_ih x_t + b, computed for all steps at once outside of the loop.
+W_ih x_t + b, computed for all steps at once outside of the loop. Each formula declares a cell (see `registry.cell`),
+with the names of the gates whose rows are stacked in z and in the weights.
 """
 
 from tinyseq.autograd.ops.elementwise import relu, sigmoid, tanh
 from tinyseq.autograd.ops.shape import split
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.nn.recurrent.registry import cell
+
+BY_NONLINEARITY = {"tanh": "rnn", "relu": "rnn_relu"}
+BY_RESET = {"after": "gru", "before": "gru_before"}
 
 
+@cell("rnn", gates=1)
 def rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)."""
     h_t: Tensor = tanh(z + weight_hh @ h)
     return h_t
 
 
+@cell("rnn_relu", gates=1)
 def relu_rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = relu(W_ih x_t + W_hh h_{t-1} + b)."""
     h_t: Tensor = relu(z + weight_hh @ h)
     return h_t
 
 
+@cell("lstm", gates="ifgo")
 def lstm_step(z: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     """c_t = f c_{t-1} + i g and h_t = o tanh(c_t), with the gates i, f, g, o stacked in z (Hochreiter, Schmidhuber)."""
     i, f, g, o = split(z + weight_hh @ h, 4)
@@ -28,6 +36,7 @@ def lstm_step(z: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tenso
     return sigmoid(o) * tanh(c), c
 
 
+@cell("gru", gates="rzn")
 def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
     """PyTorch's GRU: the reset gate acts after the product, and the update gate keeps the old state.
 
@@ -42,6 +51,7 @@ def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) ->
     return h_t
 
 
+@cell("gru_before", gates="rzn")
 def gru_step_before(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
     """The lectures' GRU (Cho and others, 2014): the reset gate acts before the product, and 1 - u keeps the old state.
 

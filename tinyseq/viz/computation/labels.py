@@ -25,8 +25,6 @@ NAMES = {
 }
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # named on a closed module
-# The order of the gates in the weights of an LSTM (four blocks) and a GRU (three), as PyTorch lays them out.
-GATES = {4: "ifgo", 3: "rzn"}
 LAYER = re.compile(r"l\d+(_reverse)?")  # what a layer calls its parts
 
 
@@ -295,8 +293,8 @@ class Wording:
     def gate(self, arrow: Arrow) -> str:
         """The gate whose part of a sum an arrow carries; empty for other parts."""
         part = re.fullmatch(r" (\d+)/(\d+)", arrow.part)
-        count = int(part[2]) if part else 0
-        return GATES[count][int(part[1]) - 1] if part and count in GATES and self._holds_gates(arrow.tail) else ""
+        names = self.vertices[arrow.value[0]].gates if part and arrow.value else ()
+        return names[int(part[1]) - 1] if part and len(names) == int(part[2]) else ""
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.
@@ -317,12 +315,6 @@ class Wording:
         vertex, output = arrow.value
         made = self.vertices[vertex]
         return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
-
-    def _holds_gates(self, box: Box, depth: int = 1) -> bool:
-        names = [self.vertices[leaf].name for argument in box.arguments for leaf in argument.weights]
-        if any(re.search(r"\bweight_[ih]h(_l\d|$)", name) for name in names):
-            return True
-        return depth > 0 and any(self._holds_gates(a.tail, depth - 1) for a in self.into[box] if a.kind == "data")
 
 
 def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

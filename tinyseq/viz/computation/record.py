@@ -32,6 +32,7 @@ class Vertex:
         dtype: the outputs' type, as the array library has it.
         parents: where each argument comes from; None for a constant.
         attrs: the op's settings.
+        gates: the names of the gates whose rows are stacked in its value, in order, if a cell has named them.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Vertex:
     parents: tuple[Source | None, ...] = ()
     attrs: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
+    gates: tuple[str, ...] = ()
 
     @property
     def is_leaf(self) -> bool:
@@ -150,7 +152,15 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[L
         dtype=item.dtype,
         parents=tuple(None if parent is None else _source(parent, ids) for parent in item.edges),
         attrs=item.attrs,
+        gates=_gates(item),
     )
+
+
+def _gates(node: Node) -> tuple[str, ...]:
+    """The gates that are stacked in a node's output, (gates * H, B) of a step or (T, gates * H, B) of all of them."""
+    gates, shape = node.label.gates, node.shape
+    stacked = gates is not None and not node.op.outputs and shape[-2:-1] == (len(gates.names) * gates.rows,)
+    return gates.names if gates and stacked else ()
 
 
 def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], dict[Source, Any]]:
