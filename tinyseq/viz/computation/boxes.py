@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.reading import End
+from tinyseq.viz.computation.reading import End, Reading
 from tinyseq.viz.computation.record import Record, Source
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
+View = Literal["unrolled", "folded", "flat"]
 Zone = Literal["columns", "before", "after", "parameters"]
 
 
@@ -86,17 +87,34 @@ class Sheet:
     """A drawing's content.
 
     Attributes:
-        record, plan: what it shows.
+        reading: what it shows, and how that is read.
         columns: the columns, in order.
         boxes, arrows: in the order of creation.
         states: the symbols of each slot whose values go on to the next time step, such as h or c.
-        folded: whether one step stands for all.
+        view: a column for each time step, one step that stands for all, or every op in one column.
     """
 
-    record: Record
-    plan: Plan
+    reading: Reading
     columns: list[Column]
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
-    folded: bool = False
+    view: View = "unrolled"
+
+    @property
+    def record(self) -> Record:
+        return self.reading.record
+
+    @property
+    def plan(self) -> Plan:
+        return self.reading.plan
+
+    @property
+    def folded(self) -> bool:
+        return self.view == "folded"
+
+    def step_of(self, box: Box) -> int | None:
+        """The time step that a box shows; None for what stands outside of the loops."""
+        if box.column and box.column.kind == "step":
+            return box.column.step
+        return self.record.vertices[box.vertices[-1]].step if box.vertices else None

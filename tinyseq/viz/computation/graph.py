@@ -2,22 +2,20 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Literal, get_args
+from typing import get_args
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.viz.computation.boxes import Sheet
-from tinyseq.viz.computation.flat import draw_flat
+from tinyseq.viz.computation.boxes import Sheet, View
+from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.record import Record, record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.computation.unrolled import Painter, frame_name
-from tinyseq.viz.page.flat_story import flat_story
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.drawing import Drawing, Told
 
-View = Literal["unrolled", "folded", "flat"]
 MOST_COLUMNS = 8  # drawn without being asked for
 NO_STEPS = "drawn flat, as no op has a time step: write  with ts.step(t):  around the body of your loop"
 MOST_LEVELS = 5  # of modules that a page can open and close
@@ -71,23 +69,22 @@ def graph(
     if view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
     computation = record(loss, gradients, names)
-    if view == "flat":
-        return _flat(loss, computation, gradients, values, title, names)
     wanted, depth = _wanted(steps), None if depth is None else whole("depth", depth, 0)
 
     def content(found: Record) -> Sheet:
-        whole = sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
-        return whole if depth is None else closed(whole, depth)
+        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
+        if not any(box.column for box in shown.boxes):
+            shown = flat_sheet(found)
+        return shown if depth is None or shown.view == "flat" else closed(shown, depth)
 
-    paint = partial(Painter, values=values, title=title, legend=legend, inputs=inputs)
+    chosen = content(computation)
+    note = NO_STEPS if chosen.view != view else ""
+    paint = partial(Painter, values=values, title=title, legend=legend, inputs=inputs, note=note)
 
     def tell() -> Told:
         return _told(_with_gradients(loss, names), content, paint, gradients, depth)
 
-    chosen = content(computation)
-    if not any(box.column for box in chosen.boxes):
-        return _flat(loss, computation, gradients, values, title, names, NO_STEPS)
-    drawing = paint(chosen, gradients, depth=depth or 0).drawing()
+    drawing = paint(chosen, gradients, depth=0 if chosen.view == "flat" else depth or 0).drawing()
     return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
 
 
@@ -98,23 +95,6 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
     if isinstance(steps, Iterable) and not isinstance(steps, str):
         return [whole("steps", step, None) for step in steps]
     return [*range(whole("steps", steps) - 1), -1]
-
-
-def _flat(
-    loss: Tensor,
-    computation: Record,
-    gradients: bool,
-    values: bool,
-    title: str,
-    names: Mapping[str, Tensor] | None,
-    note: str = "",
-) -> Drawing:
-    drawing = draw_flat(computation, gradients, values, note)
-
-    def tell() -> Told:
-        return drawing, flat_story(*_with_gradients(loss, names)).plain()
-
-    return Drawing(drawing.dot, title or drawing.title, tell, drawing.svg)
 
 
 def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:
@@ -136,8 +116,8 @@ def _told(
     found, start = computation
     gradients = gradients and start is not None
     shown = content(found)
-    levels = max(len(scope_of(shown, box)) for box in shown.boxes)
-    painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS) if depth is None else depth)
+    levels = 0 if shown.view == "flat" else max(len(scope_of(shown, box)) for box in shown.boxes)
+    painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS if depth is None else depth))
     picture = painter.drawing()
     playback = Playback(shown, painter.wording, start)
     story = Story(

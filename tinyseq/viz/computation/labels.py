@@ -109,7 +109,10 @@ class Wording:
             lines.append(
                 Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
             )
-        elif self.with_values:
+        flat = self.sheet.view == "flat"
+        if flat and (step := self.sheet.step_of(box)) is not None:
+            lines.append(small(f"t = {step}"))
+        if self.with_values and (flat or box.kind != "result"):
             lines += [small(text) for text in (value_text(self.values.value(box)),) if text]
         return lines
 
@@ -177,13 +180,15 @@ class Wording:
             return self.symbol(box)
         last = self.vertices[box.vertices[-1]]
         ops = " + ".join(self.vertices[vertex].op or "leaf" for vertex in box.vertices)
-        place = ".".join(last.scope) + (f", step {box.column.step}" if box.column else "")
+        step = self.sheet.step_of(box)
+        place = ".".join(last.scope) + ("" if step is None else f", step {step}")
         return f"{ops}: {self.values.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
 
     def is_sign(self, box: Box) -> bool:
         """Whether a box is a mere sign between two values, which is drawn as a circle."""
         plain = (
             box.kind == "op"
+            and self.sheet.view != "flat"
             and not box.module
             and len(box.vertices) == 1
             and self.vertices[box.vertices[-1]].op in SIGNS
@@ -198,6 +203,8 @@ class Wording:
             return self._joined(box, join)
         if not ops:
             return ""
+        if self.sheet.view == "flat":
+            return ops[-1].op.replace("_", " ")
         first, last = ops[0], ops[-1]
         weights = [", ".join(map(self._short, argument.weights)) for argument in box.arguments if argument.weights]
         data = [argument for argument in box.arguments if not argument.weights]

@@ -38,6 +38,7 @@ class Reading:
     Args:
         record: the computation.
         plan: its columns.
+        apart: read every op for itself, and every leaf as a parameter.
 
     Attributes:
         weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
@@ -47,15 +48,25 @@ class Reading:
         homes: the columns of leaves that a single step uses.
     """
 
-    def __init__(self, record: Record, plan: Plan) -> None:
+    def __init__(self, record: Record, plan: Plan, apart: bool = False) -> None:
         self.vertices = record.vertices
         self.record = record
         self.plan = plan
         self.users = _users(record.vertices)
+        self.homes: dict[int, Column] = {}
+        self.weights: dict[int, tuple[int, ...]] = {
+            vertex.id: (vertex.id,) for vertex in self.vertices if vertex.is_leaf
+        }
+        self.passed: set[int] = set()
+        self.mixed: set[int] = set()
+        self.inside: dict[int, int] = {}
+        if not apart:
+            self._read_together()
+
+    def _read_together(self) -> None:
         self.homes = self._homes()
         self.weights = self._weights()
         self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
-        self.mixed: set[int] = set()
         for vertex in self.vertices:
             if vertex.id in self.passed and any(
                 p and (p[0] in self.weights or p[0] in self.mixed) for p in vertex.parents

@@ -34,7 +34,7 @@ class _Maker:
         self.plan = plan
         self.reading = Reading(record, plan)
         self.record = record
-        self.sheet = Sheet(record, plan, columns, folded=fold)
+        self.sheet = Sheet(self.reading, columns, view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)

@@ -34,7 +34,14 @@ from tinyseq.viz.rendering.style import (
     small,
 )
 
-MOST_BOXES = 2000
+MOST_BOXES = {"unrolled": 2000, "folded": 2000, "flat": 400}
+FEWER_STEPS = "Choose fewer time steps (steps=[0, 1, 2, -1]) or close modules (depth=1)"
+CURES = {
+    "unrolled": f'{FEWER_STEPS}, or fold the loop (view="folded")',
+    "folded": FEWER_STEPS,
+    "flat": "Draw a shorter sequence, or mark the loop's steps with ts.step(t) and leave out the middle ones, with "
+    'view="unrolled"',
+}
 PAINTS = {
     "op": OP,
     "state": STATE,
@@ -74,6 +81,7 @@ class Painter:
         title: a heading above the picture.
         legend: whether to say below it what boxes and colours mean.
         inputs: what is read at each time step.
+        note: a remark below it.
 
     Raises:
         ValueError: too many boxes for anyone to look at, and for Graphviz to draw in reasonable time.
@@ -89,14 +97,16 @@ class Painter:
         title: str = "",
         legend: bool = True,
         inputs: Sequence[object] = (),
+        note: str = "",
     ) -> None:
-        if len(content.boxes) > MOST_BOXES:
+        most = MOST_BOXES[content.view]
+        if len(content.boxes) > most:
             raise ValueError(
-                f"this drawing would have {len(content.boxes):,} boxes; at most {MOST_BOXES:,} are drawn. Choose fewer "
-                'time steps (steps=[0, 1, 2, -1]), close modules (depth=1), or fold the loop (view="folded")'
+                f"this drawing would have {len(content.boxes):,} boxes; at most {most:,} are drawn. "
+                + CURES[content.view]
             )
         self.sheet = content
-        self.title, self.legend = title, legend
+        self.title, self.legend, self.note = title, legend, note
         self.wording = Wording(content, values, inputs)
         norms = {box: self.wording.values.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
@@ -117,9 +127,9 @@ class Painter:
 
     def drawing(self) -> Drawing:
         """The finished picture."""
-        steps = sum(map(len, self.sheet.plan.steps))
-        way = "folded" if self.sheet.folded else "unrolled"
-        self.canvas = Canvas(self.title or f"{steps} time step{'s' * (steps > 1)}, {way}")
+        steps, view = sum(map(len, self.sheet.plan.steps)), self.sheet.view
+        told = f"{steps} time step{'s' * (steps > 1)}, {view}"
+        self.canvas = Canvas(self.title or (f"{len(self.sheet.boxes)} ops and leaves" if view == "flat" else told))
         for column, (low, high) in self.layout.frames.items():
             boxes = [box for box in self.sheet.boxes if box.column == column]
             if column.kind != "step":
@@ -289,6 +299,9 @@ class Painter:
             top = max([place.y + height / 2 for place, (_, height) in boxes] + [high.y for _, high in frames])
             heading = Text(clean(self.title, limit=120), 14, bold=True)
             self.canvas.text_from("title", Point(left, top + 26), heading)
+        if self.note:
+            self.canvas.text_from("note", Point(left, bottom - 20), small(self.note))
+            bottom -= 20
         if not self.legend:
             return
         kinds = {box.kind for box in self.sheet.boxes}

@@ -47,9 +47,9 @@ def climbing(points: Sequence[Point]) -> list[Point]:
 def along(curve: Sequence[Point], share: float) -> Point:
     """A point of a single Bezier curve."""
     rest = 1 - share
-    parts = (rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3)
-    x, y = (sum(part * point[axis] for part, point in zip(parts, curve, strict=True)) for axis in (0, 1))
-    return Point(x, y)
+    a, b, c, d = rest**3, 3 * rest**2 * share, 3 * rest * share**2, share**3
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = curve
+    return Point(a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3)
 
 
 def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:

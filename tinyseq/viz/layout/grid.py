@@ -50,6 +50,7 @@ class Grid:
     def _arrange(self) -> None:
         self.row, (self.first, self.after, self.end) = self._rows()
         self.x: dict[tuple[Pattern, Slot | Lane], float] = {}
+        self.ways: dict[tuple[Pattern, Slot, Slot], list[Lane]] = {}  # the lanes of each edge, from the bottom
         self.extent: dict[Pattern, Size] = {}
         self._arrange_columns()
         self.in_row = self._in_row()
@@ -67,8 +68,7 @@ class Grid:
 
     def lanes(self, column: Column, tail: Slot, head: Slot) -> list[Lane]:
         """The lanes of an edge in the rows between its ends."""
-        lanes = (Lane(tail, head, row) for row in range(self.first, self.after))
-        return [lane for lane in lanes if (pattern_of(column), lane) in self.x]
+        return self.ways.get((pattern_of(column), tail, head), [])
 
     def _rows(self) -> tuple[dict[Box, int], tuple[int, int, int]]:
         """The row of each box, those before the columns, then those in them, then those after; and where zones end."""
@@ -117,6 +117,8 @@ class Grid:
             width = {slot: self.sizes[box][0] for slot, box in boxes.items()} | dict.fromkeys(doors, LANE_WIDTH)
             found = arranged(row, width, edges[pattern], pull[pattern], gap=BOX_GAP, lane_width=LANE_WIDTH)
             self.x |= {(pattern, item): x for item, x in found.items()}
+            for lane in sorted((item for item in found if isinstance(item, Lane)), key=lambda lane: lane.row):
+                self.ways.setdefault((pattern, lane.tail, lane.head), []).append(lane)
             half = {item: width.get(item, LANE_WIDTH) / 2 for item in found}
             low, high = (side(x + way * half[item] for item, x in found.items()) for side, way in ((min, -1), (max, 1)))
             self.extent[pattern] = low, high

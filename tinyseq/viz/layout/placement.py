@@ -115,10 +115,10 @@ class _Maker:
                 self.frame_bottom = self._stack(outside, y) if outside else y
                 y = self.frame_bottom + TITLE_HEIGHT
                 y = self._stack(inside, y) if inside else y + FRAME_PAD
-            elif row == self.grid.after:
+            if row == self.grid.after:
                 self.frame_top = (self._stack(inside, y) if inside else y + FRAME_PAD) + self.headroom
                 y = self._stack(outside, self.frame_top)
-            else:
+            elif row != self.grid.first:
                 y = self._stack(wires, y)
             bottom.append(y)
             y += height
@@ -141,8 +141,11 @@ class _Maker:
                 self.made.places[box] = Point(self._x(box.column, box.slot), (self.bottom[row] + self.top[row]) / 2)
         frames = self.made.frames.values()
         middle = (min(low.x for low, _ in frames) + max(high.x for _, high in frames)) / 2
-        for row in range(self.grid.end):
-            boxes = [box for box, at in self.grid.row.items() if at == row and not box.column]
+        outside: dict[int, list[Box]] = {}
+        for box, row in self.grid.row.items():
+            if not box.column:
+                outside.setdefault(row, []).append(box)
+        for row, boxes in sorted(outside.items()):
             widths = {box: self.made.sizes[box][0] for box in boxes}
             y = (self.bottom[row] + self.top[row]) / 2
             wish = {box: self._above_tails(box, middle) for box in boxes}

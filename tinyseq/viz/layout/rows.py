@@ -5,13 +5,14 @@ at other steps share a *slot*, so rows are found for slots, and every column of 
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple, TypeVar
 
 Slot = Hashable
 Item = TypeVar("Item", bound=Hashable)
 Edge = tuple[Slot, Slot]
 SWEEPS = 6
+MOST_MOVES = 20_000  # of slots and lanes in all sweeps: a large column gets fewer sweeps
 
 
 class Lane(NamedTuple):
@@ -36,11 +37,11 @@ def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
     row = dict.fromkeys(slots, 0)
     for tail, head in upward:
         row[head] = max(row[head], row[tail] + 1)
+    uses: dict[Slot, list[int]] = {}
+    for tail, head in upward:
+        uses.setdefault(tail, []).append(row[head])
     heads = {head for _, head in upward}
-    for slot in slots:
-        uses = [row[head] for tail, head in upward if tail == slot]
-        if slot not in heads and uses:
-            row[slot] = min(uses) - 1
+    row |= {slot: min(found) - 1 for slot, found in uses.items() if slot not in heads}
     return row
 
 
@@ -84,14 +85,15 @@ def arranged(
     for level_items in items.values():
         level_items.sort(key=lambda item: pull.get(item, 0.0))
         x |= spread(level_items, dict.fromkeys(level_items, 0.0), size, gap)
-    for sweep in range(2 * SWEEPS):  # down and up in turn, each row following the one before; the last one goes up
+    sweeps = min(max(MOST_MOVES // len(size), 1), SWEEPS)
+    for sweep in range(2 * sweeps):  # down and up in turn, each row following the one before; the last one goes up
         upward = sweep % 2 == 1
         for level in sorted(items, reverse=not upward):
             wish: dict[Slot | Lane, float] = {}
             for item in items[level]:
                 links = (below.get(item) or above.get(item)) if upward else (above.get(item) or below.get(item))
                 wish[item] = sum(x[link] for link in links) / len(links) if links else x[item]
-            if sweep < SWEEPS:
+            if sweep < sweeps:
                 items[level].sort(key=lambda item: wish[item] + pull.get(item, 0.0))
                 _uncross(items[level], items.get(level + 1, []), above, pull)
                 _uncross(items[level], items.get(level - 1, []), below, pull)
@@ -112,19 +114,20 @@ def _uncross(
 ) -> None:
     """Swap neighbours in a row wherever their edges to the next row then cross less often."""
     rank = {item: i for i, item in enumerate(fixed)}
+    ends = {item: sorted(rank[link] for link in links.get(item, ()) if link in rank) for item in level}
     swapped = True
     while swapped:
         swapped = False
         for i, (left, right) in enumerate(pairwise(level)):
+            left = level[i]  # which the last swap may have brought here
             if left in pull and right in pull and pull[left] < pull[right]:
                 continue
-            ends = [
-                (rank[a], rank[b]) for a in links.get(left, ()) for b in links.get(right, ()) if a in rank and b in rank
-            ]
-            if sum(a > b for a, b in ends) > sum(a < b for a, b in ends):
+            if not ends[left] or not ends[right] or ends[left][-1] <= ends[right][0]:
+                continue
+            pairs = list(product(ends[left], ends[right]))
+            if sum(a > b for a, b in pairs) > sum(a < b for a, b in pairs):
                 level[i], level[i + 1] = right, left
                 swapped = True
-                break
 
 
 def spread(

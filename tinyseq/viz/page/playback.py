@@ -30,7 +30,7 @@ class Playback:
         self.content = content
         self.wording = wording
         self.loss = loss
-        self.reading = Reading(content.record, content.plan)
+        self.reading = content.reading
         self.boxes: dict[int, list[Box]] = {}
         for box in content.boxes:
             for vertex in box.vertices:
@@ -47,7 +47,9 @@ class Playback:
 
     def _forward(self) -> list[Event]:
         starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
-        events = [Event(starts, "inputs, parameters and the first state")]
+        begins = any(box.kind == "initial" for box in self.content.boxes)
+        said = "inputs, parameters and the first state" if begins else "inputs and parameters"
+        events = [Event(starts, said)]
         lit = set(starts)
         for vertex in self.reading.boxed():
             for box in self.boxes.get(vertex.id, ()):
@@ -60,9 +62,8 @@ class Playback:
         """A box in words, with its time step unless a letter of its formula has that for an index."""
         sign = self.wording.is_sign(box)
         text = self.content.record.vertices[box.vertices[0]].op if sign else spoken(self.wording.lines(box)[0].text)
-        if self.content.folded or box.column is None or box.column.kind != "step" or INDICES & set(text):
-            return text
-        return f"{text} at t = {box.column.step}"
+        step = self.content.step_of(box)
+        return text if self.content.folded or step is None or INDICES & set(text) else f"{text} at t = {step}"
 
     def _backward(self, loss: Tensor) -> list[Event]:
         """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""
@@ -71,7 +72,7 @@ class Playback:
         order: list[Event] = []
         for vertex, step, terms in contributions(loss, self.reading, self._shown_steps()):
             boxes = self.boxes.get(self.reading.inside.get(vertex, vertex), [])
-            boxes = [box for box in boxes if step is None or not box.column or box.column.step == step]
+            boxes = [box for box in boxes if step in (None, self.content.step_of(box)) or not box.column]
             if not boxes or step == OTHERS:
                 hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
                 continue

@@ -98,8 +98,8 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
         if last is not None:
             facts["dtype"] = str(last.dtype)
             facts["module"] = ".".join(last.scope)
-        if box.column and box.column.kind == "step":
-            facts["step"] = str(box.column.step)
+        if (step := content.step_of(box)) is not None:
+            facts["step"] = str(step)
         facts["value"] = value_text(wording.values.value(box), shown=6)
         norm = wording.values.gradient(box)
         facts["norm of the gradient"] = "" if norm is None else number(norm, 6)

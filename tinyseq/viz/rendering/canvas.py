@@ -5,7 +5,7 @@ So positions are ours, in points with y upwards, and in DOT Graphviz draws what 
 are real nodes there, lines real edges and frames real clusters, so that it can be read, and laid out by other engines.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from html import escape
@@ -23,7 +23,7 @@ TITLE_INSET = 6.0  # between a title and the left side of its frame
 TOOLTIP_LIMIT = 300
 
 
-def new_digraph(title: str, engine: str, graph_attr: Mapping[str, str]) -> Any:
+def _new_digraph(title: str) -> Any:
     """An empty directed graph of the graphviz package, in this package's style.
 
     Raises:
@@ -34,13 +34,19 @@ def new_digraph(title: str, engine: str, graph_attr: Mapping[str, str]) -> Any:
     except ImportError:
         raise DrawingError(f"drawings are written with the graphviz package, which is missing. {INSTALL}") from None
     return graphviz.Digraph(
-        graph_attr={"layout": engine, "fontname": FAMILIES, "pad": "0.1", "tooltip": plain_text(title), **graph_attr},
+        graph_attr={
+            "layout": "nop2",
+            "fontname": FAMILIES,
+            "pad": "0.1",
+            "tooltip": _plain_text(title),
+            "outputorder": "edgesfirst",
+        },
         node_attr={"fontname": FAMILIES, "fontsize": f"{TEXT_SIZE:g}", "shape": "box", "style": "rounded,filled"},
         edge_attr={"fontname": FAMILIES, "arrowsize": f"{ARROW / 10:g}", "color": LINE},
     )
 
 
-def plain_text(text: str) -> str:
+def _plain_text(text: str) -> str:
     """A text for tooltips, in which Graphviz finds neither entities nor escape sequences."""
     return escape(unescapable(clean(text, limit=TOOLTIP_LIMIT)), quote=False)
 
@@ -56,7 +62,7 @@ class Canvas:
         self.title = clean(title, limit=120)
         self.lines: list[tuple[str, str]] = []  # tail and head of each line
         self._svg = Svg()
-        self._graph = new_digraph(self.title, engine="nop2", graph_attr={"outputorder": "edgesfirst"})
+        self._graph = _new_digraph(self.title)
 
     def box(
         self,
@@ -102,7 +108,7 @@ class Canvas:
             fillcolor=paint.fill,
             color=paint.outline,
             penwidth=f"{width:g}",
-            tooltip=plain_text(told),
+            tooltip=_plain_text(told),
             id=name,
             **{"class": kind} if kind else {},
         )
@@ -147,7 +153,7 @@ class Canvas:
             penwidth=f"{width:g}",
             style=style,
             dir="forward" if arrow else "none",
-            tooltip=plain_text(tooltip) or " ",
+            tooltip=_plain_text(tooltip) or " ",
             id=name,
             **({"label": markup(label), "lp": _pos(label_at)} if label and label_at else {}),
             **({"class": kind} if kind else {}),
@@ -181,7 +187,7 @@ class Canvas:
                 fillcolor=paint.fill,
                 color=paint.outline,
                 id=name,
-                tooltip=plain_text(told) or " ",
+                tooltip=_plain_text(told) or " ",
                 **({"label": markup(lines), "lp": _pos(place)} if lines else {}),
             )
             yield inside

@@ -68,8 +68,8 @@ class Drawing:
         """The picture as the text of an SVG file, the same for the same picture, whatever fonts there are.
 
         Raises:
-            DrawingError: Graphviz is needed (for a flat graph, or DOT text of a user's own), and neither `pygraphviz`
-                nor `dot` is installed, or it refuses the DOT text.
+            DrawingError: Graphviz is needed, for DOT text of a user's own, and neither `pygraphviz` nor `dot` is
+                installed, or it refuses the DOT text.
         """
         return self._svg() if self._svg else render_svg(self.dot)
 
