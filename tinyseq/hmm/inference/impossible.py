@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
-from tinyseq.hmm.inference.passes.viterbi import forward
+from tinyseq.hmm.inference.passes.viterbi import Max
 from tinyseq.hmm.results import ImpossibleSequenceError
 
 
@@ -31,7 +31,8 @@ def explain(
         allowed: (T, K), which states are known to be possible at each position; None for all.
     """
     alone = batch.only(number)
-    reached = [message.reshape(-1, message.shape[1]) > -np.inf for message in forward(arcs, scores, alone)]
+    messages = Max(arcs, scores).forward(alone).messages
+    reached = [message.reshape(-1, message.shape[1]) > -np.inf for message in messages]
     dead = next((t for t, message in enumerate(reached) if not message.any()), None)
     start = f"sequence {number} is impossible: "
     if dead is None:

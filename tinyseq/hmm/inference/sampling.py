@@ -1,15 +1,12 @@
 """Drawing from a model: new sequences, and hidden paths that explain given ones."""
 
-from typing import Any
-
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import draw
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.log_space import Exact, log_sum
+from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
-from tinyseq.hmm.inference.passes.viterbi import backtrack
 
 
 def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longest: int | None = None) -> Array:
@@ -55,6 +52,24 @@ def _leading_to_a_stop(arcs: Arcs) -> Array:
         found = more
 
 
+class Sampling(LogSpace):
+    """Weights as in `LogSpace`; going back, each state is drawn in proportion to the weight of all paths to it.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores.
+        rng: where the randomness comes from.
+    """
+
+    def __init__(self, arcs: Arcs, scores: Scores, rng: np.random.Generator) -> None:
+        super().__init__(arcs, scores)
+        self.rng = rng
+
+    def choose(self, weights: Array, ranks: Array) -> tuple[Array, Array]:
+        """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
+        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0), ranks
+
+
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
     """Paths drawn from the posterior: forward filtering, backward sampling.
 
@@ -71,19 +86,15 @@ def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: 
         The states, (count, rows).
     """
 
-    def choose(values: Array, axis: int) -> Any:
-        # The largest of log weight + Gumbel noise is a draw in proportion to the weights.
-        return np.argmax(values + rng.gumbel(size=values.shape), axis=axis)
-
     arcs = arcs.to(np.float64)
+    passes = Sampling(arcs, scores, rng)
     paths = np.zeros((count, batch.count), dtype=np.intp)
     copies = np.tile(np.arange(count), len(batch.order))
     everything = batch.columns(np.repeat(np.arange(len(batch.order)), count))
     width = max(1, (1 << 20) // arcs.tables[-1].size)
     for start in range(0, len(copies), width):
         part = everything.columns(slice(start, start + width))
-        messages = Exact(arcs, scores).forward(part, keep=True).messages
-        found, _ = backtrack(arcs, messages, part, join=log_sum, choose=choose)
+        found = passes.backtrack(passes.forward(part))
         for t, size in enumerate(part.sizes):
             paths[copies[start : start + size], part.some_rows(t, slice(size))] = found[t, :size]
     return paths

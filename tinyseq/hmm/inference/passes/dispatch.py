@@ -1,7 +1,7 @@
 """Log-likelihoods, posteriors, expected counts and best paths of many sequences: which pass runs on what.
 
 Sequences are walked in tiles, so that messages stay in the cache and memory does not grow with the number of sequences.
-What is unsafe in probabilities (`Scaled`) is done again in logs (`Exact`).
+What is unsafe in probabilities (`Scaled`) is done again in logs (`LogSpace`).
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from tinyseq.hmm.inference.passes import long_sequence as blocks
 from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
 from tinyseq.hmm.inference.passes import viterbi
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.log_space import Exact
+from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import ALONE, Scaled
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
@@ -42,20 +42,7 @@ def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
         scores: the emission scores of all rows.
         batch: the sequences.
     """
-    arcs = arcs.to(np.float64)
-    found = np.empty(len(batch.order))
-    fast = Scaled(arcs, scores)
-    rest = np.ones(len(batch.order), dtype=bool)
-    for column in blocks.long_columns(fast, batch):
-        value = blocks.log_likelihood(fast, *batch.stretch(column))
-        if value is not None:
-            found[batch.order[column]], rest[column] = value, False
-    for tile in batch.columns(rest).tiles(_width(arcs)):
-        done = fast.forward(tile)
-        found[tile.order] = done.log_likelihood
-        for part in _unsafe(tile, done.unsafe, arcs):
-            found[part.order] = Exact(arcs, scores).forward(part).log_likelihood
-    return found
+    return expectations(arcs, scores, batch, backward=False).log_likelihood
 
 
 def expectations(
@@ -65,6 +52,7 @@ def expectations(
     weight: Array | None = None,
     with_states: bool = True,
     with_counts: bool = True,
+    backward: bool = True,
 ) -> Expected:
     """Forward-backward: log-likelihoods, posteriors and expected counts.
 
@@ -75,32 +63,35 @@ def expectations(
         weight: (N,), how much each sequence counts; 1 by default.
         with_states: whether the posterior of every row is wanted.
         with_counts: whether the uses of arcs are wanted.
+        backward: whether anything is wanted but the log-likelihoods.
     """
     arcs = arcs.to(np.float64)
-    states_of = arcs.end.shape[0]
     found = np.empty(len(batch.order))
-    states = np.zeros((batch.count, states_of)) if with_states else None
-    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts else None
-    stops = np.zeros(states_of)
-    fast, slow = Scaled(arcs, scores), Exact(arcs, scores)
+    states = np.zeros((batch.count, len(arcs.end))) if with_states and backward else None
+    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts and backward else None
+    stops = np.zeros(len(arcs.end))
+    fast = Scaled(arcs, scores)
     weight = np.ones(len(batch.order)) if weight is None else weight
     rest = np.ones(len(batch.order), dtype=bool)
-    if states is not None:
-        for column in blocks.long_columns(fast, batch):
-            (first, rows), number = batch.stretch(column), batch.order[column]
-            value = blocks.expectations(fast, first, rows, weight[number], states, counts)
-            if value is not None:
-                found[number], rest[column] = value, False
+    for column in blocks.long_columns(fast, batch) if states is not None or not backward else ():
+        (first, rows), number = batch.stretch(column), batch.order[column]
+        value = blocks.expectations(fast, first, rows, weight[number], states, counts)
+        if value is not None:
+            found[number], rest[column] = value, False
+            if states is not None:
                 stops += states[first + rows - 1]
     for tile in batch.columns(rest).tiles(_width(arcs)):
-        done = fast.forward(tile, keep=True)
-        found[tile.order] = done.log_likelihood
-        stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)[0]
+        done = fast.forward(tile, keep=backward)
+        found[tile.order] = fast.log_likelihood(done)
+        if backward:
+            stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)[0]
         for part in _unsafe(tile, done.unsafe, arcs):
-            again = slow.forward(part, keep=True)
-            found[part.order] = again.log_likelihood
-            stops += slow.backward(again, weight[part.order], states, counts)
-    return Expected(found, np.zeros((0, states_of)) if states is None else states, counts or [], stops)
+            slow = LogSpace(arcs, scores)
+            again = slow.forward(part, keep=backward)
+            found[part.order] = slow.log_likelihood(again)
+            if backward:
+                stops += slow.backward(again, weight[part.order], states, counts)[0]
+    return Expected(found, np.zeros((0, len(arcs.end))) if states is None else states, counts or [], stops)
 
 
 def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]:

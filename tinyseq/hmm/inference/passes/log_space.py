@@ -1,75 +1,55 @@
 """Forward and backward in logs: slower than `tinyseq.hmm.inference.passes.scaled`, and without limits.
 
-The same walk; a step is a sum of exponentials relative to the largest term, so that nothing underflows that matters.
+A step is a sum of exponentials relative to the largest term, so that nothing underflows that matters.
 """
 
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Forward, Scores
+from tinyseq.hmm.inference.passes.batching import Index
+from tinyseq.hmm.inference.passes.recurrence import Forward, PathsBack, SumOverPaths
 
 
-class Exact:
-    """The passes for one chain and one set of emission scores.
+class LogSpace(SumOverPaths, PathsBack):
+    """A message holds the log of the sum over all paths to each history, relative to the largest."""
 
-    Args:
-        arcs: the tables.
-        scores: the emission scores.
-    """
+    def joined(self, weights: Array, axis: int) -> Array:
+        """See `Recurrence`."""
+        return log_sum(weights, axis)
 
-    def __init__(self, arcs: Arcs, scores: Scores) -> None:
-        self.arcs = arcs
-        self.scores = scores
+    def extended(self, message: Array, number: int, rows: Index) -> Array:
+        """See `Recurrence`."""
+        return log_sum(message[:, :, None] + self.arcs.tables[number][..., None], 0) + self.scores.logs(rows)
 
-    def forward(self, batch: Ragged, keep: bool = False) -> Forward:
-        """As `Scaled.forward`; messages and scales are logs, and all is safe."""
-        size = len(batch.order)
-        message, total, log_scale = np.zeros((1, 1, size)), np.zeros(size), np.zeros(size)
-        messages, scales = [message], []
-        for t, running in enumerate([*batch.sizes, 0]):
-            if running < size:
-                ended = message[..., running:] + (self.arcs.end[:, None] if t else 0.0)
-                total[running:size] = log_sum(ended.reshape(-1, size - running), axis=0)
-                size = running
-            if not running:
-                break
-            table = self.arcs.tables[self.arcs.which(t)]
-            message = message.reshape(*table.shape[:2], -1)[..., :size]
-            message = log_sum(message[:, :, None] + table[..., None], axis=0) + self.scores.logs(batch.rows(t))
-            scale = _finite(message.max(axis=(0, 1)))
-            message -= scale  # so that numbers stay small, and keep their digits
-            log_scale[:size] += scale
-            if keep:
-                messages.append(message)
-                scales.append(scale)
-        safe = np.zeros(len(total), dtype=bool)
-        return Forward(batch, total + log_scale, total, messages, scales, safe, self.arcs.end, 0)
+    def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array:
+        """See `Recurrence`; numbers that stay small keep their digits."""
+        scale = _finite(message.max(axis=(0, 1)))
+        message -= scale
+        log_scale += scale
+        return scale
 
-    def backward(self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None) -> Array:
-        """As `Scaled.backward`; returns the expected number of stops only."""
-        batch, messages = done.batch, done.messages
-        stops = np.zeros(self.arcs.end.shape)
-        ahead = np.zeros((1, 1, 0))
-        for t in reversed(range(len(batch.sizes))):
-            size, number = batch.sizes[t], self.arcs.which(t)
-            table, message = self.arcs.tables[number], messages[t + 1]
-            still, share, rows = ahead.shape[-1], weight[:size], batch.rows(t)
-            ends = np.broadcast_to(self.arcs.end[:, None], (*message.shape[:2], size - still))
-            block = np.concatenate([ahead.reshape(*message.shape[:2], still), ends], axis=2)
-            whole = message + block
-            norm = _finite(log_sum(whole.reshape(-1, size), axis=0))
-            posterior = np.exp(whole - norm).sum(axis=0) * share
-            stops += posterior[:, still:].sum(axis=1)
-            if states is not None:
-                states[rows] = posterior.T
-            before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
-            paths = table[..., None] + (block + self.scores.logs(rows))
-            if counts is not None:
-                counts[number] += np.exp(before[:, :, None] + paths - (norm + done.scales[t])) @ share
-            ahead = log_sum(paths, axis=2)
-            ahead -= _finite(ahead.max(axis=(0, 1)))
-        return stops
+    def log_likelihood(self, done: Forward) -> Array:
+        """The log-likelihood of each column."""
+        return done.total + done.log_scale
+
+    def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
+        """See `SumOverPaths`; what lies behind is also brought to where all posteriors sum to one."""
+        whole = message + behind
+        norm = _finite(log_sum(whole.reshape(-1, len(weight)), 0))
+        behind -= norm
+        return np.exp(whole - norm) * weight
+
+    def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
+        """See `SumOverPaths`."""
+        behind += self.scores.logs(rows) - scale
+        return behind
+
+    def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
+        """See `SumOverPaths`."""
+        paths = self.arcs.tables[number][..., None] + behind
+        if uses is not None:
+            uses += np.exp(before[:, :, None] + paths) @ weight
+        return log_sum(paths, 2)
 
 
 def _finite(values: Array) -> Array:

@@ -17,8 +17,8 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.recurrence import Forward
 from tinyseq.hmm.inference.passes.scaled import FEEBLE, Scaled
-from tinyseq.hmm.inference.passes.score_tables import Forward
 
 LONG = 2048  # rows that are worth the trouble
 FEW = 8  # sequences that are too few to be walked side by side themselves
@@ -75,9 +75,8 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     message = np.concatenate([np.ones((oldest, others, 8)), np.repeat(ramp, 8, axis=2)], axis=2)
     look = min(8, passes.every)
     for step in range(longest):
-        message = passes.extended(message, -1, places + step)
+        message = passes.unfolded(passes.extended(message, -1, places + step), -1)
         if step % look == look - 1:
-            message = message.reshape(oldest, others, -1)
             passes.rescale(message)
             if _parallel(passes, message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
                 return 3 * (step + 1) // 2
@@ -92,23 +91,8 @@ def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
     return batch.longer(LONG)
 
 
-def log_likelihood(passes: Scaled, first: int, rows: int) -> float | None:
-    """The log-likelihood of one sequence, or None if its chain does not forget.
-
-    Args:
-        passes: the chain and its scores.
-        first: the sequence's first row.
-        rows: how many it has.
-    """
-    for cut in cuts(passes, first, rows):
-        walked = _forward(passes, cut, None)
-        if walked is not None:
-            return walked[0]
-    return None
-
-
 def expectations(
-    passes: Scaled, first: int, rows: int, weight: float, states: Array, counts: list[Array] | None
+    passes: Scaled, first: int, rows: int, weight: float, states: Array | None, counts: list[Array] | None
 ) -> float | None:
     """As `Scaled.backward`, for one sequence; returns its log-likelihood, or None if its chain does not forget.
 
@@ -117,15 +101,17 @@ def expectations(
         first: the sequence's first row.
         rows: how many it has.
         weight: how much the sequence counts.
-        states: (all rows, K), set to the posteriors of the sequence's rows.
+        states: (all rows, K), set to the posteriors of the sequence's rows; None if only the log-likelihood is wanted.
         counts: one array for each table, to which the expected number of uses of each arc is added; or None.
     """
     for cut in cuts(passes, first, rows):
-        ends = _warmed_ends(passes, cut)
+        ends = None if states is None else _warmed_ends(passes, cut)
         walked = _forward(passes, cut, ends)
         if walked is None:
             continue
         likelihood, done = walked
+        if states is None or ends is None:
+            return likelihood
         mine = None if counts is None else [np.zeros(count.shape) for count in counts]
         _, ahead = passes.backward(done, np.ones(len(cut.blocks.order)), states, mine)
         reachable = done.messages[-1][..., : ahead.shape[-1] - 1] > 0
@@ -144,21 +130,21 @@ def _forward(passes: Scaled, cut: Cut, ends: Array | None) -> tuple[float, Forwa
     """Walk all blocks; None if some block does not begin as its left neighbour ended."""
     keep = ends is not None
     oldest, others, states = passes.tables[-1].shape
-    head = passes.forward(cut.head, ends=np.ones((1, states, 1)))
-    warm = passes.forward(cut.before, start=np.ones((oldest, others, len(cut.before.order))))
-    start = np.concatenate([walked.messages[-1].reshape(oldest, others, -1) for walked in (head, warm)], axis=2)
+    head = passes.forward(cut.head, keep=False, ends=np.ones((1, states, 1)))
+    warm = passes.forward(cut.before, keep=False, start=np.ones((oldest, others, len(cut.before.order))))
+    start = np.concatenate([passes.unfolded(walked.messages[-1], -1) for walked in (head, warm)], axis=2)
     largest, risky = passes.rescale(start)
-    log_head = head.log_likelihood[0] - np.log(head.total[0]) + np.log(largest[0])
+    log_head = head.log_scale[0] + np.log(largest[0])
     if ends is None:
         ends = np.ones((others, states, len(cut.blocks.order)))
     ends[..., -1] = passes.end
     done = passes.forward(cut.blocks, keep=keep, start=start, ends=ends)
-    left = done.messages[-1][..., : len(cut.before.order)].reshape(oldest, others, -1)
+    left = passes.unfolded(done.messages[-1], -1)[..., : len(cut.before.order)]
     if risky.any() or head.unsafe.any() or warm.unsafe.any() or done.unsafe.any() or not done.total.all():
         return None
     if not _parallel(passes, start[..., 1:], left, np.ones(1, dtype=bool)):
         return None
-    growth = done.log_likelihood - np.log(done.total)
+    growth = done.log_scale
     growth[:-1] += np.log(left.max(axis=(0, 1)))
     growth[-1] += np.log(done.total[-1]) + passes.end_top
     return float(log_head + growth.sum()), done

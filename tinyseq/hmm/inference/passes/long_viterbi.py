@@ -15,7 +15,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
-from tinyseq.hmm.inference.passes.viterbi import extended, forward, lowest_best
+from tinyseq.hmm.inference.passes.viterbi import Max, lowest_best
 
 LENGTHS = range(64, 96)  # rows of a block
 ROUNDS = 16  # how often blocks may have to start or to go back again
@@ -35,13 +35,14 @@ def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array,
     states = arcs.end.shape[0]
     length = min(LENGTHS, key=lambda length: (rows - 1) % length)
     begun = 1 + (rows - 1) % length  # rows before the first block, walked plainly
-    head = forward(arcs, scores, Ragged.windows(np.array([first]), np.array([begun])))
+    passes = Max(arcs, scores)
+    head = passes.forward(Ragged.windows(np.array([first]), np.array([begun]))).messages
     starts = np.arange(first + begun, first + rows, length)
     blocks = Ragged.windows(starts, np.full(len(starts), length))
     start = np.zeros((states, 1, len(starts)), dtype=arcs.end.dtype)
     start[..., :1] = _levelled(head[-1].reshape(states, 1, 1))
-    messages = [message.reshape(states, 1, -1) for message in forward(arcs, scores, blocks, start)]
-    if not _fitted(arcs, scores, blocks, messages):
+    messages = [passes.unfolded(message, -1) for message in passes.forward(blocks, start=start).messages]
+    if not _fitted(passes, blocks, messages):
         return None
     back = _back(arcs, messages)
     if back is None:
@@ -54,7 +55,7 @@ def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array,
     return path, _score(arcs, scores, path, first)
 
 
-def _fitted(arcs: Arcs, scores: Scores, blocks: Ragged, messages: list[Array]) -> bool:
+def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
     """Start blocks again where their left neighbours ended, until all fit; False if they do not soon."""
     suspects = np.arange(1, len(blocks.order))
     for _ in range(ROUNDS):
@@ -65,8 +66,7 @@ def _fitted(arcs: Arcs, scores: Scores, blocks: Ragged, messages: list[Array]) -
         for t, old in enumerate(messages[1:]):
             if not len(columns):
                 break
-            message = extended(message, arcs.tables[-1]).swapaxes(0, 1)
-            message += scores.logs(blocks.some_rows(t, columns))[:, None]
+            message = passes.unfolded(passes.extended(message, -1, blocks.some_rows(t, columns)), -1)
             looked_at = t % LOOK == LOOK - 1
             changed = np.flatnonzero(~_parallel(message, old.take(columns, axis=2))) if looked_at else None
             old[..., columns] = message

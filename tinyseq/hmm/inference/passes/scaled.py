@@ -22,7 +22,8 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Index, Ragged
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Forward, Scores
+from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths, with_ends
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
 ALONE = 1 << 18  # multiplications that BLAS does in one thread
@@ -32,8 +33,8 @@ MIXED = 1e60  # up to this R a chain counts as one that mixes
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
-class Scaled:
-    """The passes for one chain and one set of emission scores.
+class Scaled(SumOverPaths):
+    """A message holds the probabilities of all paths to each history, relative to a scale.
 
     Args:
         arcs: the tables.
@@ -45,9 +46,10 @@ class Scaled:
         mixes: whether no entry of a message matters that is too small for a number, if the largest is not.
     """
 
+    times = staticmethod(np.multiply)
+
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
-        self.arcs = arcs
-        self.scores = scores
+        super().__init__(arcs, scores)
         self.tops = [_largest(table) for table in arcs.tables]
         self.tables = [np.exp(table - top) for table, top in zip(arcs.tables, self.tops, strict=True)]
         self.end_top = _largest(arcs.end)
@@ -65,53 +67,37 @@ class Scaled:
         reach = factor**self.every
         self.safe = LEAST / reach if reach > LEAST else np.inf
 
-    def forward(
-        self, batch: Ragged, keep: bool = False, start: Array | None = None, ends: Array | None = None
-    ) -> Forward:
-        """Sum the probabilities of all paths.
+    def joined(self, weights: Array, axis: int) -> Array:
+        """See `Recurrence`."""
+        return weights.sum(axis=axis)
 
-        Args:
-            batch: the columns.
-            keep: keep what `backward` needs.
-            start: (H, R, columns), the messages that what lies before the columns has left; by default they begin anew.
-            ends: (R, V, columns), the probability of what lies behind each column; by default its end.
-        """
-        size = len(batch.order)
-        skip = 0 if start is None else self.arcs.order - 1  # the first steps, whose histories are short
-        message = np.ones((1, 1, size)) if start is None else start
-        log_end = self.end_top if ends is None else 0.0
-        ends = np.broadcast_to(self.end[:, None], (1, len(self.end), size)) if ends is None else ends
-        total, log_scale, unsafe = np.ones(size), np.zeros(size), np.zeros(size, dtype=bool)
-        messages, scales, shift = [message], [], 0.0
-        for t, running in enumerate([*batch.sizes, 0]):
-            if running < size:
-                if t:
-                    total[running:size] = np.sum(message[..., running:] * ends[..., running:size], axis=(0, 1))
-                    log_scale[running:size] += shift + log_end
-                size = running
-            if not running:
-                break
-            number, rows = self.arcs.which(t + skip), batch.rows(t)
-            message = self.extended(message, number, rows)
-            log_scale[:size] += self.scores.tops(rows)
-            shift += self.tops[number]
-            scale = None
-            if (t + 1) % self.every == 0:
-                scale, risky = self.rescale(message)
-                log_scale[:size] += np.log(scale)
-                unsafe[:size] |= risky
-            if keep:
-                messages.append(message)
-                scales.append(scale)
-        if not keep:
-            messages = [message]
-        with np.errstate(divide="ignore"):
-            log_likelihood = np.log(total) + log_scale
+    def empty(self, columns: int) -> Array:
+        """See `Recurrence`."""
+        return np.ones((1, 1, columns))
+
+    def ends(self, columns: int) -> Array:
+        """See `Recurrence`."""
+        return np.broadcast_to(self.end[:, None], (1, len(self.end), columns))
+
+    def forward(
+        self, batch: Ragged, keep: bool = True, start: Array | None = None, ends: Array | None = None
+    ) -> Forward:
+        """See `Recurrence`; without ``ends``, the scale is complete, too, and unsafe columns are marked."""
+        done = super().forward(batch, keep, start, ends)
+        tops = [self.tops[self.arcs.which(t + done.skip)] for t in range(len(batch.sizes))]
+        done.log_scale[...] += np.cumsum([0.0, *tops])[batch.lengths]
+        if ends is None:
+            done.log_scale[batch.lengths > 0] += self.end_top
         if self.mixes:
-            unsafe |= total < FEEBLE
+            done.unsafe[done.total < FEEBLE] = True
         if self.lost > -np.inf:
-            unsafe |= log_likelihood < self._bound_of_the_lost(batch) + NOTHING
-        return Forward(batch, log_likelihood, total, messages, scales, unsafe, ends, skip)
+            done.unsafe[self.log_likelihood(done) < self._bound_of_the_lost(batch) + NOTHING] = True
+        return done
+
+    def log_likelihood(self, done: Forward) -> Array:
+        """The log-likelihood of each column."""
+        with np.errstate(divide="ignore"):
+            return np.log(done.total) + done.log_scale
 
     def _bound_of_the_lost(self, batch: Ragged) -> Array:
         """What the log of the sum over all paths with lost arcs cannot exceed, (columns,)."""
@@ -121,18 +107,20 @@ class Scaled:
         return bound
 
     def extended(self, message: Array, number: int, rows: Index) -> Array:
-        """A message after one more step, (R, V, columns).
-
-        Args:
-            message: what the steps before have left.
-            number: which table the step has.
-            rows: the rows that it reads, one for each column that still runs.
-        """
-        weights, table = self.scores.weights(rows), self.tables[number]
-        message = message.reshape(*table.shape[:2], -1)[..., : weights.shape[1]]
-        message = product(table.transpose(1, 2, 0), message.transpose(1, 0, 2))
-        message *= weights
+        """See `Recurrence`."""
+        message = product(self.tables[number].transpose(1, 2, 0), message.transpose(1, 0, 2))
+        message *= self.scores.weights(rows)
         return message
+
+    def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array | None:
+        """See `Recurrence`."""
+        log_scale += self.scores.tops(rows)
+        if (t + 1) % self.every:
+            return None
+        scale, risky = self.rescale(message)
+        log_scale += np.log(scale)
+        unsafe |= risky
+        return scale
 
     def rescale(self, message: Array) -> tuple[Array, Array]:
         """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
@@ -147,52 +135,32 @@ class Scaled:
     def backward(
         self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
     ) -> tuple[Array, Array]:
-        """Add up posteriors.
+        """See `SumOverPaths`; what lies behind is over the total, so that times a message it is the posterior."""
+        share = np.where(done.total > 0, weight, 0.0) / np.where(done.total > 0, done.total, 1.0)
+        uses = None if counts is None else [np.zeros(table.transpose(1, 0, 2).shape) for table in self.tables]
+        found = super().backward(done._replace(ends=done.ends * share), weight, states, uses)
+        for count, table, used in zip(counts or (), self.tables, uses or (), strict=counts is not None):
+            count += table * used.transpose(1, 0, 2)
+        return found
 
-        Args:
-            done: the result of `forward` with ``keep=True``.
-            weight: (columns,), how much each sequence counts.
-            states: (rows, K), set to the weighted posterior of the state at each row; or None.
-            counts: one array for each table, to which the weighted expected number of uses of each arc is added; or
-                None.
+    def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
+        """See `SumOverPaths`."""
+        return message * behind
 
-        Returns:
-            (V,), the weighted expected number of stops in each state; and (H, R, columns), in proportion to the
-            probability of each whole column after each history.
-        """
-        batch, total, messages = done.batch, done.total, done.messages
-        share = np.where(total > 0, weight, 0.0) / np.where(total > 0, total, 1.0)
-        stops = np.zeros(self.end.shape)
-        pairs = [np.zeros((table.shape[1], table.shape[0], table.shape[2])) for table in self.tables]
-        ahead = np.ones((1, 1, 0))
-        for t in reversed(range(len(batch.sizes))):
-            size, number = batch.sizes[t], self.arcs.which(t + done.skip)
-            table, message, scale, rows = self.tables[number], messages[t + 1], done.scales[t], batch.rows(t)
-            # The probability of all that is ahead of each history, over the total; so times the message it is the
-            # posterior. A column that ends here has only the end ahead.
-            still = ahead.shape[-1]
-            block = ahead.reshape(*message.shape[:2], still)
-            if still < size:
-                ends = np.broadcast_to(
-                    done.ends[..., still:size] * share[still:size], (*message.shape[:2], size - still)
-                )
-                stops += (message[..., still:] * ends).sum(axis=(0, 2))
-                block = np.concatenate([block, ends], axis=2)
-            if states is not None:
-                posterior = message * block
-                states[rows] = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)).T
-            block *= self.scores.weights(rows)
-            if scale is not None:
-                block /= scale
-            before = messages[t].reshape(*table.shape[:2], -1)[..., :size]
-            ahead = product(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
-            if counts is not None:
-                pairs[number] += product(before.transpose(1, 0, 2), block.transpose(0, 2, 1))
-            if self.has_zeros:  # a history that cannot occur could otherwise grow beyond all bounds
-                ahead = np.where(before > 0, ahead, 0.0)
-        for count, table, uses in zip(counts or (), self.tables, pairs, strict=counts is not None):
-            count += table * uses.transpose(1, 0, 2)
-        return stops, ahead
+    def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
+        """See `SumOverPaths`."""
+        behind *= self.scores.weights(rows)
+        if scale is not None:
+            behind /= scale
+        return behind
+
+    def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
+        """See `SumOverPaths`; uses are (R, H, V), and still to be multiplied by the table."""
+        ahead = product(self.tables[number].transpose(1, 0, 2), behind).transpose(1, 0, 2)
+        if uses is not None:
+            uses += product(before.transpose(1, 0, 2), behind.transpose(0, 2, 1))
+        # A history that cannot occur could otherwise grow beyond all bounds.
+        return np.where(before > 0, ahead, 0.0) if self.has_zeros else ahead
 
     def ahead(self, batch: Ragged, ends: Array) -> Array:
         """The probability of each whole column after each history, (H, R, columns), relative to the largest.
@@ -201,13 +169,11 @@ class Scaled:
             batch: the columns, all with full histories before them.
             ends: (R, V, columns), the probability of what lies behind each column.
         """
-        table = self.tables[-1]
         ahead = ends[..., :0]
         for t in reversed(range(len(batch.sizes))):
-            size, still = batch.sizes[t], ahead.shape[-1]
-            block = np.concatenate([ahead.reshape(*ends.shape[:2], still), ends[..., still:size]], axis=2)
-            block *= self.scores.weights(batch.rows(t))
-            ahead = product(table.transpose(1, 0, 2), block).transpose(1, 0, 2)
+            behind = with_ends(ahead, ends, batch.sizes[t], ends.shape[:2])
+            behind = self.observed(behind, batch.rows(t), None)
+            ahead = product(self.tables[-1].transpose(1, 0, 2), behind).transpose(1, 0, 2)
             if t % self.every == 0:
                 self.rescale(ahead)
         return ahead

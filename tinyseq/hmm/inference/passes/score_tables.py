@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.inference.passes.batching import Index, Ragged
+from tinyseq.hmm.inference.passes.batching import Index
 
 
 class Arcs(NamedTuple):
@@ -157,27 +157,3 @@ class Lookup:
     def tops(self, rows: Index) -> Array:
         """See `Scores`."""
         return self.table.top[self.ids[rows]]
-
-
-class Forward(NamedTuple):
-    """What a forward pass found, column by column.
-
-    Attributes:
-        batch: the columns.
-        log_likelihood: (columns,).
-        total: (columns,) the sum over the last message, as it was scaled.
-        messages: the message after 0, 1, ... steps, for a backward pass; else only the last of them.
-        scales: what each step's message was divided by, or None.
-        unsafe: (columns,) where probabilities came too close to the smallest number.
-        ends: (R, V, columns), what lies behind the columns.
-        skip: how many of the chain's steps lie before the columns.
-    """
-
-    batch: Ragged
-    log_likelihood: Array
-    total: Array
-    messages: list[Array]
-    scales: list[Array | None]
-    unsafe: Array
-    ends: Array
-    skip: int
