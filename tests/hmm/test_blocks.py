@@ -140,7 +140,7 @@ def test_a_long_series_whose_levels_are_far_apart(apart, monkeypatch):
     monkeypatch.setattr(blocks, "expectations", lambda *args: walked.append(plain(*args)) or walked[-1])
     found = model.posterior(x)
     assert walked[0] is not None
-    passes, states = LogSpace(model._arcs(), model.emissions.scores(x)), np.zeros((3000, 2))
+    passes, states = LogSpace(model.parameters.arcs(), model.emissions.scores(x)), np.zeros((3000, 2))
     done = passes.forward(Ragged([3000]))
     passes.backward(done, np.ones(1), states, None)
     assert found.log_likelihood == pytest.approx(passes.log_likelihood(done).item(), rel=1e-12)

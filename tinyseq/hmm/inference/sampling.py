@@ -65,9 +65,9 @@ class Sampling(LogSpace):
         super().__init__(arcs, scores)
         self.rng = rng
 
-    def choose(self, weights: Array, ranks: Array) -> tuple[Array, Array]:
+    def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
-        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0), ranks
+        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0)
 
 
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:

@@ -22,37 +22,47 @@ class KBest(PathsBack):
     """
 
     def __init__(self, arcs: Arcs, scores: Scores, k: int) -> None:
+        self.own, self.paths = (k,), k
         super().__init__(arcs, scores)
-        self.k = k
-        self.kept: list[Array] = []
+        self.kept: list[Array] = []  # which of all paths to each history each step has kept, (k, R, V, columns)
+        self.ranks = np.zeros(0, dtype=np.intp)  # of each path, in the list of the history that it has come back to
+        self.columns = np.zeros(0, dtype=np.intp)  # of each path
 
     def empty(self, columns: int) -> Array:
         """See `Recurrence`."""
-        message = np.full((self.k, 1, 1, columns), -np.inf, dtype=self.arcs.tables[-1].dtype)
+        self.kept, self.ranks = [], np.tile(np.arange(self.paths), columns)
+        self.columns = np.repeat(np.arange(columns), self.paths)
+        message = np.full((self.paths, 1, 1, columns), -np.inf, dtype=self.arcs.tables[-1].dtype)
         message[0] = 0.0
         return message
 
     def joined(self, weights: Array, axis: int) -> Array:
         """See `Recurrence`."""
-        return -np.sort(-in_a_row(weights, axis), axis=0)[: self.k]
+        return -np.sort(-_in_a_row(weights), axis=0)[: self.paths]
 
     def extended(self, message: Array, number: int, rows: Index) -> Array:
         """See `Recurrence`."""
         table = self.arcs.tables[number]
-        paths = in_a_row(message[:, :, :, None] + table[..., None], -4)
-        self.kept.append(_order(paths)[: self.k])
-        return np.take_along_axis(paths, self.kept[-1], axis=0) + self.scores.logs(rows)
+        paths = message.swapaxes(0, 1)[:, :, :, None] + table[:, None, ..., None]
+        after = (self.paths, *paths.shape[2:])
+        paths = paths.reshape(len(table) * self.paths, -1)
+        kept = _order(paths)[: self.paths]
+        self.kept.append(kept.reshape(after))
+        return paths[kept, np.arange(paths.shape[1])].reshape(after) + self.scores.logs(rows)
 
-    def choose(self, weights: Array, ranks: Array) -> tuple[Array, Array]:
+    def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`."""
-        order = _order(in_a_row(weights, -2))
-        return np.divmod(order[ranks, np.arange(len(ranks))], self.k)
+        order, ranks = _order(_in_a_row(weights)), self.ranks[paths]
+        columns = np.arange(len(ranks)) // (len(ranks) // order.shape[1])
+        chosen, self.ranks[paths] = np.divmod(order[ranks, columns], self.paths)
+        return chosen
 
-    def oldest(
-        self, done: Forward, t: int, others: Array, newest: Array, columns: Array, ranks: Array
-    ) -> tuple[Array, Array]:
+    def oldest(self, done: Forward, t: int, others: Array, newest: Array) -> Array:
         """See `PathsBack`."""
-        return np.divmod(self.kept[t][ranks, others, newest, columns], self.k)
+        size = len(newest)
+        kept = self.kept[t][self.ranks[:size], others, newest, self.columns[:size]]
+        chosen, self.ranks[:size] = np.divmod(kept, self.paths)
+        return chosen
 
 
 def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array, Array]:
@@ -78,15 +88,14 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
         passes = KBest(arcs, scores, k)
         done = passes.forward(tile)
         values[:, tile.order] = done.total
-        for t, states in enumerate(passes.backtrack(done, copies=k)):
+        for t, states in enumerate(passes.backtrack(done)):
             paths[:, tile.rows(t)] = states.reshape(-1, k)[: tile.sizes[t]].T
     return paths, values
 
 
-def in_a_row(lists: Array, axis: int) -> Array:
-    """Lists (k, ...) of the alternatives along a (negative) axis as one, (alternatives x k, ...)."""
-    lists = np.moveaxis(lists, (axis, 0), (0, 1))
-    return lists.reshape(-1, *lists.shape[2:])
+def _in_a_row(lists: Array) -> Array:
+    """Lists (k, alternatives, ...) as one, (alternatives x k, ...)."""
+    return lists.swapaxes(0, 1).reshape(-1, *lists.shape[2:])
 
 
 def _order(values: Array) -> Array:

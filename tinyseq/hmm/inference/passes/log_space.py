@@ -35,9 +35,9 @@ class LogSpace(SumOverPaths, PathsBack):
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
         """See `SumOverPaths`; what lies behind is also brought to where all posteriors sum to one."""
         whole = message + behind
-        norm = _finite(log_sum(whole.reshape(-1, len(weight)), 0))
+        norm = _finite(log_sum(whole.reshape(-1, whole.shape[-1]), 0))
         behind -= norm
-        return np.exp(whole - norm) * weight
+        return np.exp(whole - norm) * weight[: whole.shape[-1]]
 
     def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
         """See `SumOverPaths`."""
@@ -48,7 +48,7 @@ class LogSpace(SumOverPaths, PathsBack):
         """See `SumOverPaths`."""
         paths = self.arcs.tables[number][..., None] + behind
         if uses is not None:
-            uses += np.exp(before[:, :, None] + paths) @ weight
+            uses += np.exp(before[:, :, None] + paths) @ weight[: behind.shape[-1]]
         return log_sum(paths, 2)
 
 

@@ -47,11 +47,13 @@ class Recurrence:
         scores: the emission scores.
     """
 
+    own: tuple[int, ...] = ()  # the axes of a weight
     times: Callable[[Array, Array], Array] = staticmethod(np.add)  # a path and what it is extended by
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
         self.arcs = arcs
         self.scores = scores
+        self.shapes = [(*self.own, *table.shape[:2], -1) for table in arcs.tables]
 
     def joined(self, weights: Array, axis: int) -> Array:
         """The sum of alternative paths along a (negative) axis."""
@@ -81,7 +83,7 @@ class Recurrence:
 
     def unfolded(self, message: Array, number: int) -> Array:
         """The message (R, V, columns) that a step left, as a step with this table takes it: (H, R, columns)."""
-        return message.reshape(*message.shape[:-3], *self.arcs.tables[number].shape[:2], -1)
+        return message.reshape(self.shapes[number])
 
     def forward(
         self, batch: Ragged, keep: bool = True, start: Array | None = None, ends: Array | None = None
@@ -98,19 +100,20 @@ class Recurrence:
         skip = 0 if start is None else self.arcs.order - 1  # the first steps, whose histories are short
         message = self.empty(columns) if start is None else start
         ends = self.ends(columns) if ends is None else ends
-        total = np.empty((*message.shape[:-3], columns), dtype=message.dtype)
+        total = np.empty((*self.own, columns), dtype=message.dtype)
         log_scale, unsafe = np.zeros(columns), np.zeros(columns, dtype=bool)
         messages, scales = [message], []
         for t, running in enumerate([*batch.sizes, 0]):
             if running < size:
                 last = message[..., running:]
                 last = self.times(last, ends[..., running:size]) if t else last
-                total[..., running:size] = self.joined(last.reshape(*last.shape[:-3], -1, size - running), -2)
-                size = running
+                total[..., running:size] = self.joined(last.reshape(*self.own, -1, size - running), -2)
             if not running:
                 break
+            if running < size:
+                message, size = message[..., :running], running
             number, rows = self.arcs.which(t + skip), batch.rows(t)
-            message = self.extended(self.unfolded(message, number)[..., :size], number, rows)
+            message = self.extended(self.unfolded(message, number), number, rows)
             scale = self.rescaled(message, t, rows, log_scale[:size], unsafe[:size])
             if keep:
                 messages.append(message)
@@ -122,7 +125,12 @@ class SumOverPaths(Recurrence):
     """Its weights are probabilities or their logs: a backward pass gives posteriors and expected counts."""
 
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
-        """The weighted probability of each history, (R, V, columns), given the message and what lies behind it."""
+        """The weighted probability of each history, (R, V, columns), given the message and what lies behind it.
+
+        Args:
+            message, behind: (R, V, columns).
+            weight: how much each sequence counts, of these columns and further ones.
+        """
         raise NotImplementedError
 
     def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
@@ -143,7 +151,7 @@ class SumOverPaths(Recurrence):
             behind: (R, V, columns), what lies behind the step.
             number: which table the step has.
             uses: one number for each arc, to which its weighted expected uses are added; or None.
-            weight: (columns,), how much each sequence counts.
+            weight: as for `posterior`.
         """
         raise NotImplementedError
 
@@ -168,14 +176,14 @@ class SumOverPaths(Recurrence):
             size, rows, still, message = batch.sizes[t], batch.rows(t), ahead.shape[-1], done.messages[t + 1]
             number = self.arcs.which(t + done.skip)
             behind = with_ends(ahead, done.ends, size, message.shape[:2])
-            posterior = self.posterior(message, behind, weight[:size])
+            posterior = self.posterior(message, behind, weight)
             if still < size:
                 stops += posterior[..., still:].sum(axis=(0, 2))
             if states is not None:
                 states[rows] = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)).T
             behind = self.observed(behind, rows, done.scales[t])
             before = self.unfolded(done.messages[t], number)[..., :size]
-            ahead = self.receded(before, behind, number, counts and counts[number], weight[:size])
+            ahead = self.receded(before, behind, number, counts and counts[number], weight)
         return stops, ahead
 
 
@@ -195,70 +203,60 @@ class PathsBack(Recurrence):
     made, so they are the same numbers.
     """
 
-    def choose(self, weights: Array, ranks: Array) -> tuple[Array, Array]:
-        """Choose one of several alternatives for each path.
+    paths = 1  # for each column
+
+    def choose(self, weights: Array, paths: slice) -> Array:
+        """Choose one of several alternatives for each path, (paths,).
 
         Args:
-            weights: (alternatives, paths).
-            ranks: (paths,), the place of the path among those that were the same so far: 0, 1, ...
-
-        Returns:
-            The alternative (paths,), and the place among those that chose it.
+            weights: (alternatives, paths); or (alternatives, columns), where the paths of a column have the same.
+            paths: which ones they are.
         """
         raise NotImplementedError
 
-    def oldest(
-        self, done: Forward, t: int, others: Array, newest: Array, columns: Array, ranks: Array
-    ) -> tuple[Array, Array]:
-        """Choose the oldest state of a history (H, R, V) that is else known.
+    def oldest(self, done: Forward, t: int, others: Array, newest: Array) -> Array:
+        """Choose the oldest state of the histories of which all else is known.
 
         Args:
             done: the result of `forward`.
             t: the step into the newest state.
-            others, newest: (paths,), the places of the other states.
-            columns: (paths,), in which column each path lies.
-            ranks: as for `choose`, which gives the result.
+            others, newest: (paths,), the numbers of the other states, of the first paths.
         """
-        table = self.arcs.tables[self.arcs.which(t)]
-        message = self.unfolded(done.messages[t], self.arcs.which(t))
-        before = message[..., 0, columns] if table.shape[1] == 1 else message[..., others, columns]
+        table, message = self.arcs.tables[self.arcs.which(t)], self.unfolded(done.messages[t], self.arcs.which(t))
+        first = slice(len(newest))
+        before = message[:, 0, first] if table.shape[1] == 1 else message[:, others, np.arange(len(newest))]
         into = table.reshape(len(table), -1).take(others * table.shape[2] + newest, axis=1)
-        return self.choose(before + into, ranks)
+        return self.choose(before + into, first)
 
-    def last(self, message: Array, found: Array, ranks: Array) -> Array:
-        """Choose the last states, which a message (R, V, paths) tells apart, the newest first, into ``found``."""
-        own, (states, paths) = message.shape[:-3], message.shape[-2:]
+    def last(self, message: Array, found: Array, paths: slice) -> None:
+        """Choose the last states, which a message (R, V, columns) tells apart, the newest first, into ``found``."""
+        states, columns = message.shape[-2], np.arange(found.shape[1]) // self.paths
         for back in range(1, len(found) + 1):
-            message = message.reshape(*own, -1, states, paths)
-            found[-back], ranks = self.choose(self.joined(message, -3), ranks)
-            message = message[..., found[-back], np.arange(paths)]
-        return ranks
+            message = message.reshape(*self.own, -1, states, message.shape[-1])
+            found[-back] = self.choose(self.joined(message, -3), paths)
+            message, columns = message[..., found[-back], columns], np.arange(len(columns))
 
-    def backtrack(self, done: Forward, copies: int = 1) -> Array:
+    def backtrack(self, done: Forward) -> Array:
         """Go back from the last states to the first.
 
         Args:
             done: the result of `forward`.
-            copies: how many paths for each column.
 
         Returns:
-            The states (T, columns x copies), the paths of a column next to each other; the padding is zero.
+            The states (T, paths), the paths of a column next to each other; the padding is zero.
         """
-        columns = np.repeat(np.arange(len(done.batch.order)), copies)
-        ranks = np.tile(np.arange(copies), len(done.batch.order))
-        found = np.zeros((len(done.batch.sizes), len(columns)), dtype=np.intp)
+        found = np.zeros((len(done.batch.sizes), len(done.batch.order) * self.paths), dtype=np.intp)
         history, size = self.arcs.order - 1, 0
         for t in reversed(range(len(found))):
-            running = done.batch.sizes[t] * copies
+            running = done.batch.sizes[t] * self.paths
             if running > size:  # a column that ends here chooses its last states; then all choose the state before
-                ended = slice(size, size := running)
-                last = done.messages[t + 1][..., columns[ended]] + self.arcs.end[:, None]
-                ranks[ended] = self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ranks[ended])
+                ended = slice(size, running)
+                last = done.messages[t + 1][..., size // self.paths : done.batch.sizes[t]] + self.arcs.end[:, None]
+                self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ended)
+                size = running
             if t >= history:
                 others = np.zeros(size, dtype=np.intp)
                 for then in found[t + 1 - history : t, :size]:
                     others = others * len(self.arcs.end) + then
-                found[t - history, :size], ranks[:size] = self.oldest(
-                    done, t, others, found[t, :size], columns[:size], ranks[:size]
-                )
+                found[t - history, :size] = self.oldest(done, t, others, found[t, :size])
         return found

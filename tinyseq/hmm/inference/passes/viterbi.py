@@ -31,9 +31,9 @@ class Max(PathsBack):
         out += self.scores.logs(rows)
         return out
 
-    def choose(self, weights: Array, ranks: Array) -> tuple[Array, Array]:
+    def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`."""
-        return lowest_best(weights), ranks
+        return lowest_best(weights)
 
 
 def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None = None) -> tuple[Array, Array]:
