@@ -86,6 +86,12 @@ def norms() -> Any:
     return ts.inspect.jacobian_norms(output[0], output[2])
 
 
+def filtering() -> ts.hmm.Filter:
+    found = ts.hmm.Filter(hmm())
+    found.update("a")
+    return found
+
+
 def hmm() -> ts.hmm.HMM:
     return ts.hmm.HMM([0.6, 0.4], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], states="LH", symbols="ab")
 
@@ -208,6 +214,9 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Rows": [lambda: ts.hmm.emissions.Rows(np.arange(3), [2, 1])],
     "Decoding": [lambda: hmm().viterbi("ab")],
     "MarginalDecoding": [lambda: hmm().posterior_decode("ab")],
+    "Filter": [lambda: filtering(), lambda: ts.hmm.Filter(hmm())],
+    "ForwardTable": [lambda: hmm().forward_table("ab")],
+    "Prediction": [lambda: hmm().predict("ab", 2)],
     "Drawn": [lambda: hmm().sample(3, np.random.default_rng(0))],
     "Posterior": [lambda: hmm().posterior("abb"), lambda: hmm().posterior(["ab", "a"])[0]],
     "Fitted": [lambda: hmm().fit_em(["abba", "ab"], max_steps=2)],

@@ -215,6 +215,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.HMM.fit_em": lambda **a: hmm().fit_em("abba", **{"max_steps": 1} | a),
     "hmm.HMM.from_labelled": lambda **a: ts.hmm.HMM.from_labelled(PAIRS, **a),
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),
+    "hmm.HMM.predict": lambda **a: hmm().predict("ab", **a),
+    "hmm.Filter.predict": lambda **a: ts.hmm.Filter(hmm()).predict(**a),
     "hmm.HMM.sample": lambda **a: hmm().sample(rng=rng(), **a),
     "hmm.HMM.sample_posterior": lambda **a: hmm().sample_posterior("ab", rng=rng(), **a),
     "hmm.best_score": lambda **a: ts.hmm.best_score([0.0, 0.0], TABLE, SCORES, **a),

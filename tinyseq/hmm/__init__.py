@@ -17,7 +17,16 @@ from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.learning.baum_welch import Fitted, show
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
-from tinyseq.hmm.results import Decoding, Drawn, ImpossibleSequenceError, MarginalDecoding, Posterior
+from tinyseq.hmm.queries.filtering import Filter
+from tinyseq.hmm.results import (
+    Decoding,
+    Drawn,
+    ForwardTable,
+    ImpossibleSequenceError,
+    MarginalDecoding,
+    Posterior,
+    Prediction,
+)
 
 __all__ = [
     "HMM",
@@ -26,7 +35,9 @@ __all__ = [
     "Decoding",
     "Density",
     "Drawn",
+    "Filter",
     "Fitted",
+    "ForwardTable",
     "Gaussian",
     "GaussianMixture",
     "HMMEstimator",
@@ -35,6 +46,7 @@ __all__ = [
     "Multinomial",
     "Poisson",
     "Posterior",
+    "Prediction",
     "Shared",
     "StudentT",
     "best_score",

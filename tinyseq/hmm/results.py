@@ -90,6 +90,44 @@ class Posterior:
         return f"Posterior(log_likelihood={self.log_likelihood:.6g}, states={states})"
 
 
+class Prediction(NamedTuple):
+    """What follows a sequence, step by step.
+
+    Attributes:
+        states: (steps, K), P(state h steps ahead | observations). With ``end``, a row sums to the probability that the
+            sequence goes on so long.
+        observations: (steps, V), the same of symbols; for numbers (steps, D), their mean, given that the sequence goes
+            on; None where the model does not know its mean.
+        names: of the states.
+    """
+
+    states: Array
+    observations: Array | None
+    names: Sequence[Any] = ()
+
+    def _repr_html_(self) -> str:
+        rows, columns = range(1, len(self.states) + 1), range(self.states.shape[1])
+        return notebook.table(self.states, rows, self.names or columns, "P(state | observations) by steps ahead")
+
+
+class ForwardTable(NamedTuple):
+    """The table of the forward algorithm.
+
+    Attributes:
+        alpha: (T, K), P(observations up to t, state at t), scaled as was asked for.
+        log_likelihoods: (T,), log P(observations up to t): the log of the sum of each row, before it was scaled.
+        names: of the states.
+    """
+
+    alpha: Array
+    log_likelihoods: Array
+    names: Sequence[Any] = ()
+
+    def _repr_html_(self) -> str:
+        rows, columns = range(len(self.alpha)), range(self.alpha.shape[1])
+        return notebook.table(self.alpha, rows, self.names or columns, "the forward table, alpha by step")
+
+
 class ImpossibleSequenceError(ValueError):
     """A sequence that no path of states can produce, so that there is nothing to decode.
 

@@ -38,6 +38,8 @@ class Categorical(Emission):
         [1, 1, 1, 1]
     """
 
+    symbolic = True
+
     def __init__(
         self,
         table: Any,
@@ -136,6 +138,10 @@ class Categorical(Emission):
         """See `Emission`."""
         ids = draw(plain(self.probabilities)[states], rng)
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
+
+    def typical(self) -> Array | None:
+        """See `Emission`."""
+        return plain(self.probabilities)
 
     def describe(self, datum: Any) -> str:
         """See `Emission`."""

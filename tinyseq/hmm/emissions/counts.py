@@ -57,6 +57,10 @@ class Poisson(Counts):
         factorials = log_gamma(x + 1).sum(axis=1)[:, None]
         return times_log(x, self.rates) - np.sum(self.rates, axis=1) - factorials
 
+    def typical(self) -> Array | None:
+        """See `Emission`."""
+        return plain(self.rates)
+
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
         return rng.poisson(plain(self.rates)[states]).astype(np.float64)
@@ -100,6 +104,10 @@ class Multinomial(Counts):
         """See `Density`."""
         ways = log_gamma(x.sum(axis=1) + 1) - log_gamma(x + 1).sum(axis=1)
         return times_log(x, self.probabilities) + ways[:, None]
+
+    def typical(self) -> Array | None:
+        """The expected counts in all trials; in one, where their number is not known."""
+        return plain(self.probabilities) * (1 if self.trials is None else self.trials)
 
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`.

@@ -50,11 +50,13 @@ class Emission(ABC):
         arrays: the names of the arrays that it is made of, which are its attributes and may be named in ``learn``.
         settings: the names of what else it is made of: attributes that JSON can keep.
         density: whether its scores are logs of densities, which may exceed 1.
+        symbolic: whether observations are symbols.
     """
 
     arrays: ClassVar[tuple[str, ...]] = ()
     settings: ClassVar[tuple[str, ...]] = ()
     density: bool = False
+    symbolic: bool = False
     states: int
 
     @property
@@ -96,6 +98,10 @@ class Emission(ABC):
     def narrow(self, data: Array) -> list[int]:
         """The states that learning has kept from closing in further on a few observations."""
         return []
+
+    def typical(self) -> Array | None:
+        """The mean observation of each state (K, D), or the probabilities of its symbols (K, V); None if unknown."""
+        return None
 
     @abstractmethod
     def describe(self, datum: Any) -> str:

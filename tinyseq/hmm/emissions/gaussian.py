@@ -66,6 +66,10 @@ class Gaussian(Density):
         distance, volume = kinds.distances(x, self.means, self.spreads)
         return -0.5 * (distance + (volume + self.size * kinds.LOG_2PI)[:, None]).T
 
+    def typical(self) -> Array | None:
+        """See `Emission`."""
+        return plain(self.means)
+
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
         found: Array = plain(self.means)[states] + kinds.noise(plain(self.spreads), states, rng)

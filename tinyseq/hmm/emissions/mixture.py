@@ -86,6 +86,10 @@ class GaussianMixture(Density):
             return FUNCTIONS["logsumexp"](joint, axis=2)
         return _log_sum(joint)[0]
 
+    def typical(self) -> Array | None:
+        """See `Emission`."""
+        return (plain(self.weights)[:, :, None] * plain(self.means)).sum(axis=1)
+
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
         component = draw(plain(self.weights)[states], rng)

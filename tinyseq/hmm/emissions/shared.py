@@ -38,7 +38,7 @@ class Shared(Emission):
         if self.of.min() < 0 or self.of.max() >= emission.states:
             raise ValueError(f"of must hold states from 0 to {emission.states - 1}, got {self.of.tolist()}")
         self.states = len(self.of)
-        self.density = emission.density
+        self.density, self.symbolic = emission.density, emission.symbolic
 
     @property
     def parameters(self) -> tuple[Any, ...]:
@@ -78,6 +78,11 @@ class Shared(Emission):
     def narrow(self, data: Array) -> list[int]:
         """See `Emission`."""
         return np.flatnonzero(np.isin(self.of, self.emission.narrow(data))).tolist()
+
+    def typical(self) -> Array | None:
+        """See `Emission`."""
+        found = self.emission.typical()
+        return None if found is None else found[self.of]
 
     def describe(self, datum: Any) -> str:
         """See `Emission`."""

@@ -14,7 +14,7 @@ from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
 from tinyseq.hmm.model import structures
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Parameters, Table
-from tinyseq.hmm.queries import decoding, likelihood, long_run, posterior, simulation
+from tinyseq.hmm.queries import decoding, filtering, likelihood, long_run, posterior, simulation
 
 
 class HMM:
@@ -283,6 +283,9 @@ class HMM:
     kbest = decoding.kbest
     posterior_decode = decoding.posterior_decode
     posterior = posterior.posterior
+    filter = filtering.filter
+    forward_table = filtering.forward_table
+    predict = filtering.predict
     sample = simulation.sample
     sample_posterior = simulation.sample_posterior
     stationary = long_run.stationary

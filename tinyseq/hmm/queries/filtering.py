@@ -1,0 +1,297 @@
+"""What is known while a sequence goes on: filtering, prediction, and the forward table behind both."""
+
+from typing import Any, overload
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.modes import no_grad
+from tinyseq.backend import Array
+from tinyseq.hmm.inference.chain import messages
+from tinyseq.hmm.model.parameters import Model, Parameters
+from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.results import ForwardTable, ImpossibleSequenceError, Prediction
+
+SCALES = ("none", "step", "log")
+
+
+class Filter:
+    """Follows a sequence one observation at a time, in constant memory: P(state now | observations so far).
+
+    (Rabiner 1989, equations 18 to 20, scaled at each step.)
+
+    Args:
+        hmm: the model; with any n, and with transitions that change with time.
+
+    Attributes:
+        steps: how many observations it has seen.
+        log_likelihood: log P(observations so far); that the sequence ends here is no part of it.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> rain = HMM([0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]], [[0.9, 0.1], [0.2, 0.8]], states="RS", symbols="UN")
+        >>> now = Filter(rain)
+        >>> now.update("U").round(3), now.update("U").round(3)
+        (array([0.818, 0.182]), array([0.883, 0.117]))
+        >>> now.predict(1).states.round(3)
+        array([[0.653, 0.347]])
+    """
+
+    def __init__(self, hmm: Model) -> None:
+        self._parameters = hmm.parameters
+        self._message: Array = np.zeros(())  # log P(the last n - 1 states | observations)
+        self.steps = 0
+        self.log_likelihood = 0.0
+
+    @property
+    def states(self) -> Array:
+        """P(state now | observations so far), (K,).
+
+        Raises:
+            ValueError: before the first observation.
+        """
+        if not self.steps:
+            raise ValueError("there is no state before the first observation; predict(1) tells of the first state")
+        return np.exp(_newest(self._message)).astype(self._parameters.dtype, copy=False)
+
+    def update(self, x: Any) -> Array:
+        """Take in the next observation.
+
+        Args:
+            x: a symbol, a number or a vector, as the model's sequences hold; None if it is missing.
+
+        Returns:
+            P(state now | observations so far), (K,).
+
+        Raises:
+            ImpossibleSequenceError: if nothing can produce the observation now. The filter stays as it was.
+            ValueError: for an observation that the model does not know, or beyond the last of its transitions.
+        """
+        emissions = self._parameters.emissions
+        try:
+            rows = emissions.read([np.asarray(plain(x))[None] if hasattr(x, "shape") else [x]])
+        except ValueError as error:
+            raise ValueError(
+                str(error).replace("sequence 0", f"step {self.steps}").replace(", position 0", "")
+            ) from None
+        scores = emissions.scores(rows.data).logs(np.arange(1))[:, 0]
+        before = extended(self._parameters, self._message, self.steps)
+        message = before + scores
+        total = np.logaddexp.reduce(message.ravel())
+        if total == -np.inf:
+            raise self._impossible(emissions.describe(rows.data[0]), scores, _newest(before))
+        self._message = message - total
+        self.steps += 1
+        self.log_likelihood += float(total)
+        return self.states
+
+    def _impossible(self, what: str, scores: Array, reached: Array) -> ImpossibleSequenceError:
+        names = self._parameters.states
+        able, there = ([repr(names[k]) for k in np.flatnonzero(row > -np.inf)] for row in (scores, reached))
+        if not able:
+            why = f"no state can make {what}"
+        else:
+            why = (
+                f"only {', '.join(able)} can make {what}, but the states possible now are {', '.join(there) or 'none'}"
+            )
+        return ImpossibleSequenceError(f"step {self.steps} is impossible: {why}", 0, self.steps)
+
+    def predict(self, steps: int = 1) -> Prediction:
+        """What comes next: see `HMM.predict`."""
+        return _predicted(self._parameters, self._message, self.steps, whole("steps", steps, 1))
+
+
+@overload
+def filter(hmm: Model, x: One, states: Any = None) -> Array: ...
+
+
+@overload
+def filter(hmm: Model, x: Many, states: Any = None) -> list[Array]: ...
+
+
+def filter(hmm: Model, x: One | Many, states: Any = None) -> Array | list[Array]:
+    """P(state at t | observations up to t) at each step t; `posterior` also looks at what comes later.
+
+    `tinyseq.hmm.Filter` takes one observation at a time.
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states.
+
+    Returns:
+        An array (T, K), or a list of them. With ``end``, given that the sequence has not ended before t.
+
+    Raises:
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> rain = HMM([0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]], [[0.9, 0.1], [0.2, 0.8]])
+        >>> rain.filter([0, 0, 1]).round(3)
+        array([[0.818, 0.182],
+               [0.883, 0.117],
+               [0.191, 0.809]])
+    """
+    seen, tables, _ = _forward(hmm.parameters, x, states)
+    totals = [np.logaddexp.reduce(table, axis=1) for table in tables]
+    seen.require_possible(np.array([total.min(initial=0.0) for total in totals]))
+    shares = [np.exp(table - total[:, None]) for table, total in zip(tables, totals, strict=True)]
+    return seen.answer([share.astype(hmm.parameters.dtype, copy=False) for share in shares])
+
+
+@overload
+def forward_table(hmm: Model, x: One, states: Any = None, *, scale: str = "none") -> ForwardTable: ...
+
+
+@overload
+def forward_table(hmm: Model, x: Many, states: Any = None, *, scale: str = "none") -> list[ForwardTable]: ...
+
+
+def forward_table(
+    hmm: Model, x: One | Many, states: Any = None, *, scale: str = "none"
+) -> ForwardTable | list[ForwardTable]:
+    """The table of the forward algorithm: alpha_t(s) = P(observations up to t, state at t is s).
+
+    With n > 2 a cell is the sum over all histories that end in its state.
+
+    Args:
+        x: a sequence, or a list of sequences.
+        states: what is known about the hidden states.
+        scale: ``"none"`` for the numbers of the definition, which become too small for a number after some hundred
+            steps; ``"step"`` for rows that sum to 1; ``"log"`` for their logs.
+
+    Returns:
+        A `ForwardTable`, or a list of them; a notebook shows it as a table.
+
+    Raises:
+        ValueError: for another scale.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> rain = HMM([0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]], [[0.9, 0.1], [0.2, 0.8]])
+        >>> rain.forward_table([0, 0, 1]).alpha.round(4)
+        array([[0.45  , 0.1   ],
+               [0.3105, 0.041 ],
+               [0.023 , 0.0975]])
+    """
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(map(repr, SCALES))}, got {scale!r}")
+    seen, tables, _ = _forward(hmm.parameters, x, states)
+    found = []
+    for table in tables:
+        totals = np.logaddexp.reduce(table, axis=1)
+        shift = np.where(totals > -np.inf, totals, 0.0)[:, None] if scale == "step" else 0.0
+        found.append(ForwardTable(table if scale == "log" else np.exp(table - shift), totals, hmm.parameters.states))
+    return seen.answer(found)
+
+
+@overload
+def predict(hmm: Model, x: One, steps: int = 1, states: Any = None) -> Prediction: ...
+
+
+@overload
+def predict(hmm: Model, x: Many, steps: int = 1, states: Any = None) -> list[Prediction]: ...
+
+
+def predict(hmm: Model, x: One | Many, steps: int = 1, states: Any = None) -> Prediction | list[Prediction]:
+    """The distributions of the states and observations that follow a sequence.
+
+    Args:
+        x: a sequence, or a list of sequences; [] tells of the first steps of all.
+        steps: how many steps ahead.
+        states: what is known about the hidden states.
+
+    Returns:
+        A `Prediction`, or a list of them.
+
+    Raises:
+        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ValueError: for less than one step, or more steps than the model has transitions, where these change with time.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> rain = HMM([0.5, 0.5], [[0.7, 0.3], [0.3, 0.7]], [[0.9, 0.1], [0.2, 0.8]])
+        >>> ahead = rain.predict([0, 0], 2)
+        >>> ahead.states.round(3), ahead.observations.round(3)
+        (array([[0.653, 0.347],
+               [0.561, 0.439]]), array([[0.657, 0.343],
+               [0.593, 0.407]]))
+    """
+    steps = whole("steps", steps, 1)
+    seen, _, last = _forward(hmm.parameters, x, states)
+    totals = np.array([np.logaddexp.reduce(message.ravel()) for message in last])
+    seen.require_possible(totals)
+    return seen.answer(
+        [
+            _predicted(hmm.parameters, message - total, length, steps)
+            for message, total, length in zip(last, totals, seen.rows.lengths, strict=True)
+        ]
+    )
+
+
+def extended(model: Parameters, message: Array, t: int) -> Array:
+    """The message after one more state, before its observation: log P(last n - 1 states, observations before).
+
+    Args:
+        model: its parameters.
+        message: of t states, an axis for each of the last n - 1.
+        t: how many states there are before.
+
+    Raises:
+        ValueError: beyond the last of transitions that change with time.
+    """
+    initial, transition, _ = model.logs
+    if model.longest is not None and t >= model.longest:
+        raise ValueError(f"transition has tables for sequences up to {model.longest} steps; step {t} has none")
+    if t < model.n - 1:
+        return message[..., None] + plain(initial[t])
+    arcs = plain(transition) if model.longest is None else plain(transition)[t - model.n + 1]
+    found: Array = np.logaddexp.reduce(message[..., None] + arcs, axis=0)
+    return found
+
+
+def _newest(message: Array) -> Array:
+    """The log scores of the newest state alone."""
+    found: Array = np.logaddexp.reduce(message.reshape(-1, message.shape[-1]), axis=0)
+    return found
+
+
+def _predicted(model: Parameters, message: Array, t: int, steps: int) -> Prediction:
+    states = np.empty((steps, len(model.states)))
+    for h in range(steps):
+        message = extended(model, message, t + h)
+        states[h] = np.exp(_newest(message))
+    typical = model.emissions.typical()
+    observations = None
+    if typical is not None:
+        observations = states @ typical
+        if not model.emissions.symbolic:  # a mean, given that the sequence goes on
+            going_on = states.sum(axis=1, keepdims=True)
+            observations = np.where(going_on > 0, observations / np.where(going_on > 0, going_on, 1.0), np.nan)
+    return Prediction(states.astype(model.dtype, copy=False), observations, model.states)
+
+
+def _forward(model: Parameters, x: Any, states: Any) -> tuple[Observations, list[Array], list[Array]]:
+    """The sequences, log P(observations up to t, state at t) of each (T, K), and the last message of each."""
+    seen = Observations(model, x, states)
+    lengths, size = np.array(seen.rows.lengths, dtype=np.intp), len(model.states)
+    tables: list[Array] = [np.empty((length, size)) for length in lengths]
+    last: list[Array] = [np.zeros(()) for _ in lengths]
+    initial, transition, _ = (part if part is None else _plain(part) for part in model.logs)
+    scores = seen.all_scores()[seen.rows.padded()].astype(np.float64, copy=False)
+    with no_grad():
+        for t, message in enumerate(messages(initial, transition, scores)):
+            if not t:
+                continue
+            column = message.numpy().reshape(len(lengths), *(size,) * min(t, model.n - 1))
+            for i in np.flatnonzero(lengths >= t):
+                tables[i][t - 1] = _newest(column[i])
+                if lengths[i] == t:
+                    last[i] = column[i].copy()
+    return seen, tables, last
+
+
+def _plain(part: Any) -> Any:
+    return tuple(map(plain, part)) if isinstance(part, tuple) else plain(part)
