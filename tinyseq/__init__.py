@@ -11,6 +11,7 @@ from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, 
 from tinyseq.autograd.backward import grad, trace_backward
 from tinyseq.autograd.derivatives import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
+from tinyseq.autograd.ops.activations import elu, leaky_relu, relu, sigmoid, tanh
 from tinyseq.autograd.ops.arranging import (
     append,
     argsort,
@@ -51,10 +52,8 @@ from tinyseq.autograd.ops.elementwise import (
     clip,
     cos,
     divide,
-    elu,
     exp,
     expm1,
-    leaky_relu,
     log,
     log1p,
     maximum,
@@ -63,14 +62,11 @@ from tinyseq.autograd.ops.elementwise import (
     negative,
     pow,
     reciprocal,
-    relu,
-    sigmoid,
     sign,
     sin,
     sqrt,
     square,
     subtract,
-    tanh,
     where,
 )
 from tinyseq.autograd.ops.exponential import (

@@ -24,7 +24,7 @@ def test_every_input_every_state_and_every_parameter_is_seen(name):
     assert sum(box.kind == "initial" for box in content.boxes) >= network.initial
     leaves = {vertex.id for vertex in content.record.vertices if vertex.is_leaf and vertex.name}
     assert leaves <= {leaf for box in content.boxes for leaf in box.vertices if box.kind == "parameter"}
-    computing = {v.id for v in content.record.vertices if v.family in {"elementwise", "matmul", "reduce", "softmax"}}
+    computing = {v.id for v in content.record.vertices if v.kind in {"elementwise", "product", "reduction"}}
     shown = {vertex for box in content.boxes for vertex in box.vertices}
     assert not {v for v in computing - shown if not _of_parameters_alone(content.record.vertices, v)}
 

@@ -8,8 +8,9 @@ import copyreg
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
+from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.composites import naming_itself
 from tinyseq.autograd.dispatch import apply, public_function
 from tinyseq.autograd.op import (
@@ -28,6 +29,7 @@ from tinyseq.autograd.op import (
     Uses,
     summed_to,
 )
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import EXTENSIONS, forget
 
@@ -50,6 +52,7 @@ __all__ = [
     "apply",
     "as_numpy",
     "composite",
+    "offer",
     "op",
     "summed_to",
 ]
@@ -60,6 +63,14 @@ OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}  # the public function of each op, and of each composite
 NUMPY_NAMES: dict[str, str] = {}  # other names of NumPy's for an op: "power" for pow, "add.reduce" for sum
 NUMPY_FORMS: dict[str, Callable[..., Any]] = {}  # see `as_numpy`
+
+
+SPECIAL_METHODS = {  # by Python's operators; those that are functions, such as abs, have their own names
+    **{"+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul"},
+    **{"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne", "&": "and", "|": "or", "^": "xor"},
+    **{"-x": "neg", "+x": "pos", "~x": "invert", "[]": "getitem"},
+}
+REFLECTED = {"+", "-", "*", "/", "//", "%", "divmod", "**", "@", "&", "|", "^"}
 
 
 def op(
@@ -73,7 +84,15 @@ def op(
     tex: str = "",
     domain: Domain | tuple[Domain, ...] = REAL,
     analytic: bool = True,
-    calls: str = "elementwise",
+    kind: Kind | None = None,
+    axes: AxesRule | None = None,
+    view: bool = False,
+    slope_bound: float | None = None,
+    symbol: str = "",
+    operator: str = "",
+    method: bool = False,
+    sums_paths: bool = False,
+    calls: str = "",
     reference: Callable[..., Any] | None = None,
     reads: tuple[str, ...] | None = None,
     numpy: str | tuple[str, ...] = (),
@@ -104,7 +123,20 @@ def op(
         tex: the rule as a formula, for drawings and ``inspect.explain``.
         domain: where random tests draw each input from.
         analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
-        calls: the family of random calls that tests make (``tinyseq.testing.calls``).
+        kind: what sort of op it is, in the words of `tinyseq.autograd.axes.Kind`: ``"elementwise"`` by default, or
+            ``"other"`` if ``calls`` names a family of its own. Drawings and `tinyseq.inspect` read it; gradients by
+            step rely only on a kind that is said.
+        axes: which axes of the arguments run along an axis of the result, ``axes(use, axis)``; by default as its kind
+            has it.
+        view: the result may lie in the memory of the first input.
+        slope_bound: a number that no singular value of its Jacobian by one input exceeds, where nothing is broadcast.
+            1 by default for kinds that move each element to one place.
+        symbol: what stands on its box in a drawing; its name by default.
+        operator: the operator of Python that it is for Tensors: ``"+"``, ``"-x"`` (of one), ``"[]"``, ``"abs"``.
+        method: Tensors have it as a method.
+        sums_paths: a reduction that is the sum of a semiring, as `logsumexp`: its loops are drawn as recursions over
+            paths.
+        calls: the family of random calls that tests make (``tinyseq.testing.calls``); by default that of its kind.
         reference: an independent NumPy function with the same value, for the tests.
         reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
             An update of a leaf that a rule reads, before the rule runs, is an error.
@@ -137,6 +169,14 @@ def op(
         tex=tex,
         domain=domain,
         analytic=analytic,
+        kind=kind,
+        axes=axes,
+        view=view,
+        slope_bound=slope_bound,
+        symbol=symbol,
+        operator=operator,
+        method=method,
+        sums_paths=sums_paths,
         calls=calls,
         reference=reference,
         reads=reads,
@@ -154,7 +194,19 @@ def op(
     function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
     function.op = record  # type: ignore[attr-defined]
     FUNCTIONS[name] = function
+    offer(name, function, method, operator)
     return function
+
+
+def offer(name: str, function: Callable[..., Any], method: bool = False, operator: str = "") -> None:
+    """Make a function a method of Tensor, or what an operator does to Tensors."""
+    if method:
+        setattr(Tensor, name, function)
+    if operator:
+        special = SPECIAL_METHODS.get(operator, operator)
+        setattr(Tensor, f"__{special}__", function)
+        if operator in REFLECTED:
+            setattr(Tensor, f"__r{special}__", lambda self, other: function(other, self))
 
 
 def declared(module: str, name: str) -> Op:
@@ -166,10 +218,27 @@ def declared(module: str, name: str) -> Op:
 copyreg.pickle(Op, lambda record: (declared, (record.module, record.name)))
 
 
-def composite(function: Function) -> Function:
-    """Give a function that is made of ops a public name; it needs no rule of its own."""
+@overload
+def composite(function: Function) -> Function: ...
+
+
+@overload
+def composite(*, method: bool = False, operator: str = "") -> Callable[[Function], Function]: ...
+
+
+def composite(function: Any = None, *, method: bool = False, operator: str = "") -> Any:
+    """Give a function that is made of ops a public name; it needs no rule of its own.
+
+    Args:
+        function: what to name; without it, a decorator with the settings.
+        method: Tensors have it as a method.
+        operator: the operator of Python that it is, as for `op`.
+    """
+    if function is None:
+        return lambda function: composite(function, method=method, operator=operator)  # type: ignore[call-overload]
     function = naming_itself(takes_whole_numbers(function), FUNCTIONS)
     FUNCTIONS[function.__name__] = function
+    offer(function.__name__, function, method, operator)
     return function
 
 

@@ -1,10 +1,9 @@
 """Operators and methods of Tensor that stand above it: those of the ops, updates, and the backward pass."""
 
-from collections.abc import Callable
 from typing import Any
 
 from tinyseq.autograd.backward import backward
-from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.declare import FUNCTIONS, SPECIAL_METHODS
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.numpy_functions.calls import array_function, array_ufunc
 from tinyseq.autograd.tensor import Tensor
@@ -14,96 +13,7 @@ from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import TENSOR
 from tinyseq.torch_names.settings import explained
 
-OPERATORS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "divide",
-    "floordiv": "floor_divide",
-    "mod": "mod",
-    "divmod": "divmod",
-    "pow": "pow",
-    "matmul": "matmul",
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-    "neg": "negative",
-    "pos": "positive",
-    "abs": "abs",
-    "round": "round",
-    "invert": "invert",
-    "getitem": "getitem",
-}
-IN_PLACE = ("add", "sub", "mul", "truediv")
-REFLECTED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "divmod", "pow", "matmul", "and", "or", "xor")
-METHODS = [
-    "abs",
-    "all",
-    "any",
-    "argmax",
-    "argmin",
-    "argsort",
-    "astype",
-    "ceil",
-    "clip",
-    "cos",
-    "cumprod",
-    "cumsum",
-    "diagonal",
-    "dot",
-    "erf",
-    "exp",
-    "expand_dims",
-    "flatten",
-    "flip",
-    "floor",
-    "log",
-    "log10",
-    "log2",
-    "log_softmax",
-    "logsumexp",
-    "max",
-    "mean",
-    "min",
-    "norm",
-    "permute",
-    "pow",
-    "prod",
-    "ravel",
-    "relu",
-    "repeat",
-    "round",
-    "sigmoid",
-    "sin",
-    "softmax",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "tan",
-    "tanh",
-    "trace",
-    "transpose",
-    "tril",
-    "triu",
-    "trunc",
-    "unbind",
-    "var",
-]
-
-
-def _reflected(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    return lambda self, other: function(other, self)
+IN_PLACE = ("+", "-", "*", "/")
 
 
 def _missing(self: Tensor, name: str) -> Any:
@@ -144,15 +54,9 @@ def install() -> None:
     for method in (backward, copy_, to):
         setattr(Tensor, method.__name__, method)
     Tensor.__setitem__ = assign_part  # type: ignore[method-assign]
-    Tensor.__getattr__ = _missing  # type: ignore[method-assign]
-    for symbol, name in OPERATORS.items():
-        setattr(Tensor, f"__{symbol}__", FUNCTIONS[name])
-    for symbol in REFLECTED:
-        setattr(Tensor, f"__r{symbol}__", _reflected(FUNCTIONS[OPERATORS[symbol]]))
     for symbol in IN_PLACE:
-        setattr(Tensor, f"__i{symbol}__", in_place(FUNCTIONS[OPERATORS[symbol]]))
-    for name in METHODS:
-        setattr(Tensor, name, FUNCTIONS[name])
+        setattr(Tensor, f"__i{SPECIAL_METHODS[symbol]}__", in_place(getattr(Tensor, f"__{SPECIAL_METHODS[symbol]}__")))
+    Tensor.__getattr__ = _missing  # type: ignore[method-assign]
     Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
     Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
     setattr(Tensor, "reshape", _reshape)  # noqa: B010 (the type checker knows the method already)

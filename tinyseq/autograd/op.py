@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from tinyseq.autograd.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
 from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
@@ -152,7 +153,15 @@ class Op:
         tex: str = "",
         domain: Domain | tuple[Domain, ...] = REAL,
         analytic: bool = True,
-        calls: str = "elementwise",
+        kind: Kind | None = None,
+        axes: AxesRule | None = None,
+        view: bool = False,
+        slope_bound: float | None = None,
+        symbol: str = "",
+        operator: str = "",
+        method: bool = False,
+        sums_paths: bool = False,
+        calls: str = "",
         reference: Callable[..., Any] | None = None,
         reads: tuple[str, ...] | None = None,
         with_slope: Callable[..., Any] | None = None,
@@ -177,7 +186,16 @@ class Op:
         self.tex = tex
         self.domain = domain
         self.analytic = analytic
-        self.calls = calls
+        self.kind: Kind = kind or ("other" if calls else "elementwise")
+        self.says_its_kind = kind is not None or module.startswith("tinyseq.")
+        self.axes = axes or RULES.get(self.kind)
+        self.view = view
+        self.slope_bound = 1.0 if slope_bound is None and self.kind in MOVING - {"part"} else slope_bound
+        self.symbol = symbol or name.replace("_", " ")
+        self.operator = operator
+        self.method = method
+        self.sums_paths = sums_paths
+        self.calls = calls or self.kind
         self.reference = reference
         self.module = module
         self.with_slope = with_slope
@@ -198,6 +216,26 @@ class Op:
         if self.variadic:
             return bool(self.saved_inputs)
         return self.inputs[i] in self.read_by[rule]
+
+    def input_axes(self, use: Use, axis: int) -> Axes | None:
+        """The axis of each argument that runs along one axis of the result.
+
+        Returns:
+            For each argument the axis of which result position i uses position i alone; None for an argument that all
+            positions use in the same way, and for unknown ones. None for the whole if the op mixes positions.
+        """
+        return self.axes(use, axis) if self.axes else None
+
+    @property
+    def linear(self) -> bool:
+        """Whether no rule needs a value: the result is linear in the inputs, but for a constant."""
+        return self.vjp is not None and not self.saved_inputs and "out" not in self.saves
+
+    @property
+    def squashes(self) -> bool:
+        """Whether it is a nonlinearity as of a gate: of one input, no steeper than 1, told by its own value."""
+        bounded = self.slope_bound is not None and self.slope_bound <= 1
+        return self.kind == "elementwise" and len(self.inputs) == 1 and bounded and "out" in self.saves
 
     def __repr__(self) -> str:
         return f"Op({self.name})"

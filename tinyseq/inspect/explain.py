@@ -10,7 +10,7 @@ from tinyseq.inspect.naming import Name, Names
 from tinyseq.inspect.paths import leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
-BROADCASTING = {"elementwise", "where", "matmul"}  # families of ops
+BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
 TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
 # TeX as plain text: as much of it as the rules of ops use.
 PLAIN = (
@@ -180,9 +180,10 @@ def _clause(node: Node, i: int) -> str:
 
 def _summed(rule: str, node: Node, edge: Parent) -> str:
     """The rule, with the sum over the axes along which the argument was broadcast."""
-    full = node.shape[:-2] + edge.shape[-2:] if node.op.name == "matmul" else node.shape
+    product = node.op.kind == "product"
+    full = node.shape[:-2] + edge.shape[-2:] if product else node.shape
     extra = len(full) - len(edge.shape)
-    if node.op.calls not in BROADCASTING or extra < 0 or (node.op.name == "matmul" and len(edge.shape) < 2):
+    if node.op.kind not in BROADCASTING or extra < 0 or (product and len(edge.shape) < 2):
         return rule
     axes = [i for i, side in enumerate(full) if i < extra or edge.shape[i - extra] == 1 != side]
     if not axes:

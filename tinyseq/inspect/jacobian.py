@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.axes import BY_PLACE, MOVING
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of, to_numpy
@@ -13,19 +14,6 @@ from tinyseq.inspect.paths import add, leading_to, visits
 from tinyseq.inspect.states import loops
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
-MOVES = {"getitem", "transpose", "reshape", "stack", "concatenate", "where", "unbind", "split"}
-SLOPE_AT_MOST_ONE = {
-    "add",
-    "subtract",
-    "negative",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "transpose",
-    "reshape",
-    "astype",
-    "unbind",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +147,7 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
             if edge is None:
                 continue
             maker = owner(edge)
-            if isinstance(maker, Node) and maker.label.step is None and maker.op.name in MOVES:
+            if isinstance(maker, Node) and maker.label.step is None and maker.op.kind in MOVING:
                 stack.append(edge)
             else:
                 ends.add(edge)
@@ -244,7 +232,7 @@ def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between:
     """The different matrices, leaves or constants, that a state is multiplied by on the way."""
     found: dict[Any, Floats] = {}
     for node in nodes:
-        if node.op.name == "matmul" and node in between and node is not target and node.saved is not None:
+        if node.op.kind == "product" and node in between and node is not target and node.saved is not None:
             ways = _uses(node, between)
             weight = 1 - ways[0] if len(ways) == 1 else 0
             matrix = node.saved[weight]
@@ -260,10 +248,17 @@ def _products(target: Parent, root: Parent, between: set[Parent]) -> int | None:
         node = owner(here)
         assert isinstance(node, Node)
         ways = _uses(node, between)
-        if len(ways) != 1 or node.op.name not in SLOPE_AT_MOST_ONE | {"matmul"}:
+        if len(ways) != 1 or not (node.op.kind == "product" or _shrinks(node, ways[0])):
             return None
-        products += node.op.name == "matmul"
+        products += node.op.kind == "product"
         edge = node.edges[ways[0]]
         assert edge is not None
         here = edge
     return products
+
+
+def _shrinks(node: Node, i: int) -> bool:
+    """Whether no direction grows from the i-th argument to the result."""
+    edge, bound = node.edges[i], node.op.slope_bound
+    spread = node.op.kind in BY_PLACE and edge is not None and edge.shape != node.shape  # one element goes to several
+    return bound is not None and bound <= 1 and not spread

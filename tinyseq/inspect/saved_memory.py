@@ -16,7 +16,6 @@ from tinyseq.inspect.paths import made_of, steps_of
 from tinyseq.inspect.states import stepped
 
 Kind = Literal["result", "constant", "parameter"]
-VIEWS = {"transpose", "reshape", "getitem", "split", "unbind", "broadcast_to"}  # results may look into the input
 
 
 @dataclass(frozen=True)
@@ -206,7 +205,7 @@ def _kind(edge: Parent | None, array: Array) -> Kind:
     if _base(array) is not None:
         while isinstance(edge, Node | Output):
             node = edge.node if isinstance(edge, Output) else edge
-            if node.op.name not in VIEWS:
+            if not node.op.view:
                 break
             edge = node.edges[0]
     return "constant" if edge is None else "parameter" if isinstance(edge, Leaf) else "result"
@@ -228,7 +227,7 @@ def _handed_out(nodes: list[Node]) -> set[Node]:
     readers: dict[Node, set[int]] = defaultdict(set)
     for (_, step), node in stepped(nodes):
         for edge in node.edges:
-            if isinstance(edge, Output) and edge.node.op.name == "unbind" and edge.label.step is None:
+            if isinstance(edge, Output) and edge.node.op.kind == "unstacking" and edge.label.step is None:
                 readers[edge.node].add(step)
     return {made for made, steps in readers.items() if len(steps) > 1}
 

@@ -8,14 +8,13 @@ takes a value without that axis, such as W_ih, its rule is asked for one positio
 from collections import defaultdict
 from typing import Any, NamedTuple
 
+from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.backend import Array, is_array, namespace_of
-from tinyseq.inspect.axes import Applied, input_axes
 from tinyseq.inspect.paths import add, visits
 
 Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and the gradients
-Axes = list[int | None]
 
 
 class Timed(NamedTuple):
@@ -116,7 +115,7 @@ def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
     readers: dict[Output, list[int]] = defaultdict(list)
     for step, seeds in sent.items():
         for parent in seeds:
-            if isinstance(parent, Output) and parent.node.op.name == "unbind":
+            if isinstance(parent, Output) and parent.node.op.kind == "unstacking":
                 readers[parent].append(step)
     shared = {output.node for output, steps in readers.items() if len(steps) > 1}
     found: dict[Node, dict[Output, int]] = defaultdict(dict)
@@ -129,14 +128,14 @@ def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
 def _argument_axes(node: Node, axis: int) -> Axes | None:
     """The axis of each argument that runs along an axis of the result; None where the steps mix, or might."""
     op = node.op
-    if not op.module.startswith("tinyseq."):
-        return None  # an op's family may say little about what users declare
+    if not op.says_its_kind:
+        return None  # the default may be wrong
     shapes = [None if edge is None else edge.shape for edge in node.edges]
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if part in op.inputs and is_array(value):
             shapes[op.inputs.index(part)] = tuple(value.shape)
     shape = node.shape[0] if op.outputs else node.shape
-    return input_axes(Applied(op.name, op.calls, shape, tuple(shapes), node.attrs), axis)
+    return op.input_axes(Use(shape, tuple(shapes), node.attrs), axis)
 
 
 def _can_be_cut(node: Node) -> bool:

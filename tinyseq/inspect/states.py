@@ -9,10 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tinyseq.autograd.axes import LOOKED_THROUGH
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 
 Place = tuple[tuple[str, ...], int]  # a module path and a time step
-PASSING = {"transpose", "reshape", "getitem", "multiply", "astype"}  # what may lie between h and W_hh h
 
 
 @dataclass
@@ -109,9 +109,9 @@ def _multiplied(readers: list[Node], uses: dict[Parent, list[Node]]) -> bool:
     stack = list(readers)
     while stack:
         node = stack.pop()
-        if node.op.name == "matmul":
+        if node.op.kind == "product":
             return True
-        if node.op.name in PASSING:
+        if node.op.kind in LOOKED_THROUGH | {"part"} or node.op.operator == "*":  # r h of a gate r
             stack.extend(user for user in uses.get(node, ()) if user.label.step == node.label.step)
     return False
 
@@ -135,10 +135,10 @@ def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
 
 def _gates(node: Node) -> Iterator[tuple[str, Block]]:
     """The gates that a node computes: one, or several in one array."""
-    if node.op.name not in ("sigmoid", "tanh"):
+    if not node.op.squashes:
         return
     read = node.edges[0]
-    block = next((part for part in _summands(read) if isinstance(part, Output) and part.node.op.name == "split"), None)
+    block = next((part for part in _summands(read) if isinstance(part, Output) and part.node.op.kind == "part"), None)
     if block is None or block.node.attrs["axis"] != 0:
         return
     heights, gates = [shape[0] for shape in block.node.shape], node.label.gates
@@ -151,4 +151,4 @@ def _gates(node: Node) -> Iterator[tuple[str, Block]]:
 
 
 def _summands(read: Parent | None) -> tuple[Parent | None, ...]:
-    return read.edges if isinstance(read, Node) and read.op.name == "add" else (read,)
+    return read.edges if isinstance(read, Node) and read.op.operator == "+" else (read,)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.ops.elementwise import tanh
+from tinyseq.autograd.ops.activations import tanh
 from tinyseq.autograd.ops.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.backend import on_host

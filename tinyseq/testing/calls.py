@@ -1,6 +1,6 @@
 """Random calls of ops: the arrays and the settings that the contract is tried on.
 
-An op's declaration names a *family* of calls, such as ``"elementwise"`` or ``"matmul"``, and each argument's domain. A
+An op's declaration names a *family* of calls, such as ``"elementwise"`` or ``"product"``, and each argument's domain. A
 family draws shapes and settings. The numbers lie in general position, no two closer than a small distance and none
 close to a point that the domain avoids, so that a quotient of differences never straddles a tie or a kink.
 """
@@ -207,7 +207,7 @@ def astype(draw: Draw, op: Op) -> Call:
 
 
 @family
-def reduce(draw: Draw, op: Op) -> Call:
+def reduction(draw: Draw, op: Op) -> Call:
     """Along any axes, which may be empty."""
     shape = draw(shapes())
     return Call(numbers(draw, op, [shape]), {"axis": some_axes(draw, len(shape)), "keepdims": draw(st.booleans())})
@@ -232,7 +232,7 @@ def reduce_one(draw: Draw, op: Op) -> Call:
 
 
 @family
-def axis(draw: Draw, op: Op) -> Call:
+def along(draw: Draw, op: Op) -> Call:
     """Along one axis."""
     shape = draw(shapes(min_dims=1))
     return Call(numbers(draw, op, [shape]), {"axis": an_axis(draw, len(shape))})
@@ -254,7 +254,7 @@ def roll(draw: Draw, op: Op) -> Call:
 
 
 @family
-def matmul(draw: Draw, op: Op) -> Call:
+def product(draw: Draw, op: Op) -> Call:
     """Vectors, matrices, and batches of matrices that broadcast."""
     rows, inner, columns = draw(st.tuples(*[st.sampled_from((2, 3, 1, 2, 3, 0))] * 3))
     left, right = broadcastable(draw, 2)

@@ -1,6 +1,7 @@
 """The ops, one family a file; importing this package registers them all."""
 
 from tinyseq.autograd.ops import (
+    activations,
     arranging,
     creation,
     decompositions,
@@ -21,6 +22,7 @@ from tinyseq.autograd.ops import (
 )
 
 __all__ = [
+    "activations",
     "arranging",
     "creation",
     "decompositions",

@@ -40,6 +40,8 @@ tril = op(
     vjp=lambda xp, g, *, k: xp.tril(g, k=k),
     broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{tril} \bar y",
+    method=True,
+    slope_bound=1.0,
     calls="triangle",
     reference=lambda x, k=0: x * np.tri(x.shape[-2], x.shape[-1], k),
     doc="""The lower triangle of a matrix, or of each matrix of a batch, up to the k-th diagonal, and 0 elsewhere.
@@ -56,6 +58,8 @@ triu = op(
     vjp=lambda xp, g, *, k: xp.triu(g, k=k),
     broadcasts=True,  # NumPy makes a vector the rows of a matrix
     tex=r"\bar x = \operatorname{triu} \bar y",
+    method=True,
+    slope_bound=1.0,
     calls="triangle",
     reference=lambda x, k=0: x * (1 - np.tri(x.shape[-2], x.shape[-1], k - 1)),
     doc="The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere.",
@@ -108,7 +112,8 @@ _sort = op(
     vjp=_sorted_slope,
     tex=r"\bar x_{\pi(i)} = \bar y_i",
     analytic=False,
-    calls="axis",
+    slope_bound=1.0,
+    kind="along",
     reference=np.sort,
 )
 
@@ -134,7 +139,8 @@ argsort = op(
     "argsort",
     forward=lambda xp, x, *, axis=-1: xp.argsort(x, axis=axis, **({"stable": True} if xp.name == "numpy" else {})),
     analytic=False,
-    calls="axis",
+    method=True,
+    kind="along",
     reference=lambda x, axis=-1: np.argsort(x, axis=axis, kind="stable"),
     doc="The places of the elements in ascending order along an axis; equal ones keep their order (no gradient).",
 )
@@ -164,7 +170,7 @@ def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tu
     return transpose(x, tuple(order))
 
 
-@composite
+@composite(method=True)
 def ravel(x: TensorLike) -> Tensor:
     """All elements along one axis: `flatten` under NumPy's name."""
     return flatten(x)

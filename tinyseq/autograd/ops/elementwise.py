@@ -5,12 +5,11 @@ gradient on its bounds, and of equal arguments of `maximum` or `minimum` the fir
 """
 
 import math
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.declare import NONZERO, POSITIVE, REAL, UNIT, Accuracy, Domain, composite, op
+from tinyseq.autograd.declare import NONZERO, POSITIVE, REAL, UNIT, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import dtype_of, namespace_of
 
@@ -22,6 +21,8 @@ add = op(
     vjp=(lambda xp, g: g, lambda xp, g: g),
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = \bar z",
+    operator="+",
+    slope_bound=1.0,
     reference=np.add,
 )
 subtract = op(
@@ -30,6 +31,8 @@ subtract = op(
     vjp=(lambda xp, g: g, lambda xp, g: -g),
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z",
+    operator="-",
+    slope_bound=1.0,
     reference=np.subtract,
 )
 multiply = op(
@@ -40,6 +43,7 @@ multiply = op(
     reads=("y", "x"),
     broadcasts=True,
     tex=r"\bar x = \bar z\,y,\quad \bar y = \bar z\,x",
+    operator="*",
     reference=np.multiply,
 )
 divide = op(
@@ -50,6 +54,7 @@ divide = op(
     broadcasts=True,
     tex=r"\bar x = \bar z / y,\quad \bar y = -\bar z\,x / y^2",
     domain=(REAL, Domain(avoid=(0.0,))),
+    operator="/",
     reference=np.divide,
 )
 
@@ -82,10 +87,21 @@ pow = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,y\,x^{y-1},\quad \bar y = \bar z\,z\,\ln x",
     domain=(POSITIVE, REAL),
+    operator="**",
+    method=True,
     reference=np.power,
     numpy="power",
 )
-negative = op("negative", lambda xp, x: -x, lambda xp, g: -g, tex=r"\bar x = -\bar y", reference=np.negative)
+negative = op(
+    "negative",
+    lambda xp, x: -x,
+    lambda xp, g: -g,
+    tex=r"\bar x = -\bar y",
+    operator="-x",
+    slope_bound=1.0,
+    symbol="−",
+    reference=np.negative,
+)
 abs = op(
     "abs",
     forward="abs",
@@ -94,11 +110,20 @@ abs = op(
     tex=r"\bar x = \bar y\,\operatorname{sign} x",
     domain=NONZERO,
     analytic=False,
+    operator="abs",
+    method=True,
+    slope_bound=1.0,
     reference=np.absolute,
     numpy="absolute",
 )
 square = op(
-    "square", lambda xp, x: x * x, lambda xp, g, x: 2 * g * x, "x", tex=r"\bar x = 2\bar y\,x", reference=np.square
+    "square",
+    lambda xp, x: x * x,
+    lambda xp, g, x: 2 * g * x,
+    "x",
+    tex=r"\bar x = 2\bar y\,x",
+    method=True,
+    reference=np.square,
 )
 sqrt = op(
     "sqrt",
@@ -107,6 +132,7 @@ sqrt = op(
     vjp=lambda xp, g, y: g / (2 * y),
     tex=r"\bar x = \bar y / 2y",
     domain=POSITIVE,
+    method=True,
     reference=np.sqrt,
 )
 reciprocal = op(
@@ -125,12 +151,13 @@ sign = op(
     tex=r"\bar x = 0",
     domain=NONZERO,
     analytic=False,
+    slope_bound=0.0,
     reference=np.sign,
 )
 
 # -- exponentials and circular functions -------------------------------------------------------------------------------
 
-exp = op("exp", "exp", lambda xp, g, y: g * y, "out", tex=r"\bar x = \bar y\,y", reference=np.exp)
+exp = op("exp", "exp", lambda xp, g, y: g * y, "out", tex=r"\bar x = \bar y\,y", method=True, reference=np.exp)
 expm1 = op(
     "expm1",
     forward="expm1",
@@ -146,6 +173,7 @@ log = op(
     vjp=lambda xp, g, x: g / x,
     tex=r"\bar x = \bar y / x",
     domain=POSITIVE,
+    method=True,
     reference=np.log,
 )
 log1p = op(
@@ -157,111 +185,25 @@ log1p = op(
     domain=UNIT,
     reference=np.log1p,
 )
-sin = op("sin", "sin", lambda xp, g, x: g * xp.cos(x), "x", tex=r"\bar x = \bar y\cos x", reference=np.sin)
+sin = op(
+    "sin",
+    "sin",
+    lambda xp, g, x: g * xp.cos(x),
+    "x",
+    tex=r"\bar x = \bar y\cos x",
+    method=True,
+    slope_bound=1.0,
+    reference=np.sin,
+)
 cos = op(
     "cos",
     "cos",
     lambda xp, g, x: -g * xp.sin(x),
     "x",
     tex=r"\bar x = -\bar y\sin x",
+    method=True,
+    slope_bound=1.0,
     reference=np.cos,
-)
-
-# -- the nonlinearities of networks ------------------------------------------------------------------------------------
-
-
-def _tanh_slope(xp: Any, g: Any, y: Any) -> Any:
-    less = g * y  # an array of our own: what follows needs no other (on Tensors, x *= y makes a new one)
-    less *= y
-    return g - less
-
-
-tanh = op(
-    "tanh",
-    forward="tanh",
-    saves="out",
-    vjp=_tanh_slope,
-    tex=r"\bar x = \bar y\,(1 - y^2)",
-    reference=np.tanh,
-    ulps=Accuracy(
-        cancels="gradient", why="1 - y² of a rounded y; the slope kept beside y made an LSTM 2 to 8 % slower"
-    ),
-)
-
-
-def _sigmoid(xp: Any, x: Any) -> Any:
-    """e / (1 + e) with e = exp x, which keeps all digits below 0 too; where e would overflow it is 1 long since."""
-    cap, one = _limits(xp, x.dtype)
-    y = xp.exp(xp.minimum(x, cap))
-    y /= y + one
-    return y
-
-
-def _sigmoid_and_slope(xp: Any, x: Any) -> Any:
-    """The slope is e / (1 + e)²: of y (1 - y) nothing is left where y has come close to 1.
-
-    Where e would overflow, the slope stays a little below the smallest normal number.
-    """
-    cap, one = _limits(xp, x.dtype)
-    y = xp.exp(xp.minimum(x, cap))
-    below = y + one
-    y /= below
-    return y, y / below
-
-
-@cache
-def _limits(xp: Any, dtype: Any) -> Any:
-    """The largest whole number whose exp is finite, and 1; as arrays, for a Python number is converted at each use."""
-    if not xp.isdtype(dtype, ("real floating", "complex floating")):
-        return 709.0, 1.0  # whole numbers become float64
-    cap = math.floor(float(np.log(xp.finfo(dtype).max)))
-    return xp.asarray(cap, dtype=dtype), xp.asarray(1, dtype=dtype)
-
-
-def _sigmoid_rule(xp: Any, g: Any, y: Any, slope: Any) -> Any:
-    if isinstance(y, Tensor):  # the same number, as the tape knows how to differentiate it
-        slope = Tensor(slope, (y - y * y).node)
-    return g * slope
-
-
-sigmoid = op(
-    "sigmoid",
-    forward=_sigmoid,
-    vjp=_sigmoid_rule,
-    with_slope=_sigmoid_and_slope,
-    tex=r"\bar x = \bar y\,y(1 - y)",
-    reference=lambda x: 1 / (1 + np.exp(-x)),
-    doc="The logistic function 1 / (1 + exp(-x)), without overflow.",
-)
-relu = op(
-    "relu",
-    forward=lambda xp, x: xp.maximum(x, 0),
-    saves="x",
-    vjp=lambda xp, g, x: xp.where(x > 0, g, 0.0),
-    tex=r"\bar x = \bar y\,[x > 0]",
-    domain=NONZERO,
-    reference=lambda x: np.maximum(x, 0),
-    analytic=False,
-)
-leaky_relu = op(
-    "leaky_relu",
-    forward=lambda xp, x, *, slope=0.01: xp.where(x > 0, x, slope * x),
-    saves="x",
-    vjp=lambda xp, g, x, *, slope: xp.where(x > 0, g, slope * g),
-    tex=r"\bar x = \bar y\,([x > 0] + a[x \le 0])",
-    domain=NONZERO,
-    reference=lambda x, slope=0.01: np.maximum(x, 0) + slope * np.minimum(x, 0),
-    analytic=False,
-)
-elu = op(
-    "elu",
-    forward=lambda xp, x, *, alpha=1.0: xp.where(x > 0, x, alpha * xp.expm1(xp.where(x > 0, 0.0, x))),
-    saves=("x",),
-    vjp=lambda xp, g, x, *, alpha: g * xp.where(x > 0, 1.0, alpha * xp.exp(xp.where(x > 0, 0.0, x))),
-    tex=r"\bar x = \bar y\,([x > 0] + a e^x[x \le 0])",
-    domain=NONZERO,
-    reference=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-    analytic=False,
 )
 
 # -- choice ------------------------------------------------------------------------------------------------------------
@@ -274,6 +216,7 @@ maximum = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
     analytic=False,
+    slope_bound=1.0,
     reference=np.maximum,
     doc="The larger of two, elementwise; where they are equal the first receives the gradient.",
 )
@@ -285,6 +228,7 @@ minimum = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
     analytic=False,
+    slope_bound=1.0,
     reference=np.minimum,
     doc="The smaller of two, elementwise; where they are equal the first receives the gradient.",
 )
@@ -303,12 +247,14 @@ _clip = op(
     tex=r"\bar x = \bar y\,[a \le x \le b]",
     domain=Domain(avoid=(-1.0, 1.0)),
     analytic=False,
+    slope_bound=1.0,
+    kind="elementwise",
     calls="clip",
     reference=lambda x, low=None, high=None: np.clip(x, low, high),
 )
 
 
-@composite
+@composite(method=True)
 def clip(
     x: TensorLike,
     low: Any = None,
@@ -373,6 +319,7 @@ where = op(
     vjp=(None, lambda xp, g, c: _where(xp, c, g), lambda xp, g, c: _where(xp, c, g, negated=True)),
     broadcasts=True,
     tex=r"\bar x = \bar z\,[c],\quad \bar y = \bar z\,[\neg c]",
+    kind="choice",
     calls="where",
     reference=np.where,
 )
@@ -382,12 +329,14 @@ _astype = op(
     vjp=lambda xp, g, *, dtype: g,
     tex=r"\bar x = \bar y",
     analytic=False,
+    kind="cast",
+    slope_bound=1.0,
     calls="astype",
     reference=lambda x, dtype: x.astype(dtype),
 )
 
 
-@composite
+@composite(method=True)
 def astype(x: TensorLike, dtype: Any, copy: bool = True) -> Tensor:
     """The same values in another type; whole numbers and truth values carry no gradient.
 

@@ -44,6 +44,7 @@ log2 = op(
     vjp=lambda xp, g, x: g / x / LN2,
     tex=r"\bar x = \bar y / (x \ln 2)",
     domain=POSITIVE,
+    method=True,
     reference=lambda x: np.log(x) / np.log(2),
     doc="The logarithm to base 2.",
 )
@@ -54,6 +55,7 @@ log10 = op(
     vjp=lambda xp, g, x: g / x / LN10,
     tex=r"\bar x = \bar y / (x \ln 10)",
     domain=POSITIVE,
+    method=True,
     reference=lambda x: np.log(x) / np.log(10),
     doc="The logarithm to base 10.",
 )
@@ -89,6 +91,7 @@ logaddexp2 = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,2^{x - z},\quad \bar y = \bar z\,2^{y - z}",
     analytic=False,
+    slope_bound=1.0,
     reference=lambda x, y: np.maximum(x, y) + np.log1p(2.0 ** -np.abs(x - y)) / np.log(np.asarray(2, dtype=x.dtype)),
     ulps=Accuracy(cancels="value gradient", gradient=8, why="the larger term and the log may cancel; x - y is rounded"),
     doc="""log2(2^x + 2^y) without overflow.

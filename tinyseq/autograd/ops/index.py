@@ -7,7 +7,8 @@ import numpy as np
 
 from tinyseq import backend
 from tinyseq.arguments import whole
-from tinyseq.autograd.declare import FUNCTIONS, composite, op
+from tinyseq.autograd.axes import Axes, Use
+from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.ops.shape import broadcast_to
@@ -15,12 +16,40 @@ from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, is_array, to_numpy
 from tinyseq.torch_names.settings import explained
 
+
+def _picked_axes(use: Use, axis: int) -> Axes | None:
+    """Look-ups by arrays of ids, and slices that leave the axis whole.
+
+    The axes of the arrays, broadcast together, stand where the first of them stood; but at the front if a slice
+    separates them from each other, or from a whole number beside them (NumPy's "advanced indexing").
+    """
+    index: Any = use.attrs["index"]
+    parts: tuple[Any, ...] = index if isinstance(index, tuple) else (index,)
+    if not all(type(part) in (slice, int) or (hasattr(part, "ndim") and part.dtype.kind != "b") for part in parts):
+        return None
+    sliced = [own for own, part in enumerate(parts) if isinstance(part, slice)]
+    picks = [own for own in range(len(parts)) if own not in sliced]
+    looked_up = max((part.ndim for part in parts if hasattr(part, "ndim")), default=0)
+    start = picks[0] if picks and picks[-1] - picks[0] < len(picks) else 0
+    if start <= axis < start + looked_up:
+        return [None]
+    left = axis if axis < start else axis - looked_up
+    if left >= len(sliced):
+        return [len(parts) + left - len(sliced)]
+    return [sliced[left]] if parts[sliced[left]] == slice(None) else None
+
+
 _getitem = op(
     "getitem",
     forward=lambda xp, x, *, index: backend.gathered(xp, x, index),
     saves="x.shape",
     vjp=lambda xp, g, shape, *, index: xp.scattered(g, index=index, shape=tuple(shape)),
     tex=r"\bar x_{[k]} \mathrel{+}= \bar y",
+    kind="part",
+    axes=_picked_axes,
+    view=True,
+    symbol="pick",
+    operator="[]",
     calls="getitem",
     reference=lambda x, index: x[index],
 )
@@ -66,9 +95,10 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
 
 
 FUNCTIONS["getitem"] = getitem  # no `composite`, as it runs often, and the op names itself
+offer("getitem", getitem, operator="[]")
 
 
-@composite
+@composite(method=True)
 def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
 

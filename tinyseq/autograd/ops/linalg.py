@@ -99,7 +99,8 @@ matmul = op(
     reads=("y", "x"),
     broadcasts=True,
     tex=r"\bar x = \bar z\,y^\top,\quad \bar y = x^\top \bar z",
-    calls="matmul",
+    operator="@",
+    kind="product",
     reference=np.matmul,
     ulps=Accuracy(value=8, gradient=8, cancels="terms", span=0.45, why="sums of products, which may cancel"),
     doc="Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.",
@@ -256,7 +257,7 @@ def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
     return einsum(f"{''.join(of_x)},{''.join(of_y)}->{''.join(output)}", x, y)
 
 
-@composite
+@composite(method=True)
 def dot(x: TensorLike, y: TensorLike) -> Tensor:
     """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
     x, y = constant(x), constant(y)
@@ -271,7 +272,7 @@ def outer(x: TensorLike, y: TensorLike) -> Tensor:
     return constant(x).reshape(-1, 1) * constant(y).reshape(1, -1)
 
 
-@composite
+@composite(method=True)
 def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
     """The diagonal of a matrix, or of each matrix of a batch, as the last axis.
 
@@ -301,7 +302,7 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
     return getitem(x, (..., places + max(-offset, 0), places + max(offset, 0)))
 
 
-@composite
+@composite(method=True)
 def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
     """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
     summed: Tensor = total(diagonal(x, offset, axis1, axis2), axis=-1)

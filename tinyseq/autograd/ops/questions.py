@@ -10,14 +10,18 @@ from tinyseq.backend import Namespace
 
 # -- comparisons -------------------------------------------------------------------------------------------------------
 
-less = op("less", lambda xp, x, y: x < y, broadcasts=True, analytic=False, reference=np.less)
-less_equal = op("less_equal", lambda xp, x, y: x <= y, broadcasts=True, analytic=False, reference=np.less_equal)
-greater = op("greater", lambda xp, x, y: x > y, broadcasts=True, analytic=False, reference=np.greater)
-greater_equal = op(
-    "greater_equal", lambda xp, x, y: x >= y, broadcasts=True, analytic=False, reference=np.greater_equal
+less = op("less", lambda xp, x, y: x < y, broadcasts=True, analytic=False, operator="<", reference=np.less)
+less_equal = op(
+    "less_equal", lambda xp, x, y: x <= y, broadcasts=True, analytic=False, operator="<=", reference=np.less_equal
 )
-equal = op("equal", lambda xp, x, y: x == y, broadcasts=True, analytic=False, reference=np.equal)
-not_equal = op("not_equal", lambda xp, x, y: x != y, broadcasts=True, analytic=False, reference=np.not_equal)
+greater = op("greater", lambda xp, x, y: x > y, broadcasts=True, analytic=False, operator=">", reference=np.greater)
+greater_equal = op(
+    "greater_equal", lambda xp, x, y: x >= y, broadcasts=True, analytic=False, operator=">=", reference=np.greater_equal
+)
+equal = op("equal", lambda xp, x, y: x == y, broadcasts=True, analytic=False, operator="==", reference=np.equal)
+not_equal = op(
+    "not_equal", lambda xp, x, y: x != y, broadcasts=True, analytic=False, operator="!=", reference=np.not_equal
+)
 
 # -- logic -------------------------------------------------------------------------------------------------------------
 
@@ -36,6 +40,7 @@ logical_and = op(
     _of_truths(lambda x, y: x & y),
     broadcasts=True,
     analytic=False,
+    kind="elementwise",
     calls="boolean",
     reference=np.logical_and,
     doc="Whether both are true, or other than 0.",
@@ -45,6 +50,7 @@ logical_or = op(
     _of_truths(lambda x, y: x | y),
     broadcasts=True,
     analytic=False,
+    kind="elementwise",
     calls="boolean",
     reference=np.logical_or,
     doc="Whether one of the two is true, or other than 0.",
@@ -54,6 +60,7 @@ logical_xor = op(
     _of_truths(lambda x, y: x ^ y),
     broadcasts=True,
     analytic=False,
+    kind="elementwise",
     calls="boolean",
     reference=np.logical_xor,
     doc="Whether one and only one of the two is true, or other than 0.",
@@ -62,6 +69,7 @@ logical_not = op(
     "logical_not",
     lambda xp, x: ~_truth(xp, x),
     analytic=False,
+    kind="elementwise",
     calls="boolean",
     reference=np.logical_not,
     doc="Whether x is false, or 0.",
@@ -71,6 +79,8 @@ bitwise_and = op(
     lambda xp, x, y: x & y,
     broadcasts=True,
     analytic=False,
+    operator="&",
+    kind="elementwise",
     calls="whole",
     reference=np.bitwise_and,
     doc="``x & y``, bit by bit, of truth values and whole numbers.",
@@ -80,6 +90,8 @@ bitwise_or = op(
     lambda xp, x, y: x | y,
     broadcasts=True,
     analytic=False,
+    operator="|",
+    kind="elementwise",
     calls="whole",
     reference=np.bitwise_or,
     doc="``x | y``, bit by bit, of truth values and whole numbers.",
@@ -89,6 +101,8 @@ bitwise_xor = op(
     lambda xp, x, y: x ^ y,
     broadcasts=True,
     analytic=False,
+    operator="^",
+    kind="elementwise",
     calls="whole",
     reference=np.bitwise_xor,
     doc="``x ^ y``, bit by bit, of truth values and whole numbers.",
@@ -97,6 +111,8 @@ invert = op(
     "invert",
     lambda xp, x: ~x,
     analytic=False,
+    operator="~x",
+    kind="elementwise",
     calls="whole",
     reference=np.invert,
     doc="``~x``, with every bit turned, of truth values and whole numbers.",

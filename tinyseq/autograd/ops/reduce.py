@@ -1,6 +1,7 @@
 """Reductions, running sums and products, and what is built from them."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -79,7 +80,8 @@ sum = op(
     saves="x.shape",
     vjp=lambda xp, g, shape, *, axis, keepdims, dtype: xp.broadcast_to(restored(xp, g, shape, axis, keepdims), shape),
     tex=r"\bar x_i = \bar y",
-    calls="reduce",
+    method=True,
+    kind="reduction",
     reference=np.sum,
     ulps=Accuracy(value=8, cancels="terms", why="a sum of many terms, which may cancel"),
     numpy="add.reduce",
@@ -113,55 +115,57 @@ prod = op(
     saves="x",
     vjp=_product_slope,
     tex=r"\bar x_i = \bar y \prod_{j \ne i} x_j",
-    calls="reduce",
+    method=True,
+    kind="reduction",
     reference=np.prod,
     ulps=Accuracy(value=8, gradient=12, span=0.03, why="partial products may leave the range of numbers"),
     numpy="multiply.reduce",
 )
-max = op(
-    "max",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.max(x, axis=axis, keepdims=keepdims),
-    saves=("x", "out"),
-    vjp=_extreme_slope,
-    tex=r"\bar x_i = \bar y\,[i = \operatorname{argmax} x]",
-    analytic=False,
-    calls="reduce_some",
-    reference=np.max,
-    doc="The largest element along the axes; of equal ones the first (lowest index) receives the gradient.",
-    numpy=("amax", "maximum.reduce"),
-)
-min = op(
-    "min",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.min(x, axis=axis, keepdims=keepdims),
-    saves=("x", "out"),
-    vjp=_extreme_slope,
-    tex=r"\bar x_i = \bar y\,[i = \operatorname{argmin} x]",
-    analytic=False,
-    calls="reduce_some",
-    reference=np.min,
-    doc="The smallest element along the axes; of equal ones the first (lowest index) receives the gradient.",
-    numpy=("amin", "minimum.reduce"),
-)
-argmax = op(
-    "argmax",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.argmax(x, axis=axis, keepdims=keepdims),
-    analytic=False,
-    calls="reduce_one",
-    reference=np.argmax,
-)
-argmin = op(
-    "argmin",
-    forward=lambda xp, x, *, axis=None, keepdims=False: xp.argmin(x, axis=axis, keepdims=keepdims),
-    analytic=False,
-    calls="reduce_one",
-    reference=np.argmin,
-)
+
+
+def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Any]:
+    """`max` or `min`."""
+    return op(
+        name,
+        forward=lambda xp, x, *, axis=None, keepdims=False: getattr(xp, name)(x, axis=axis, keepdims=keepdims),
+        saves=("x", "out"),
+        vjp=_extreme_slope,
+        tex=rf"\bar x_i = \bar y\,[i = \operatorname{{arg{name}}} x]",
+        analytic=False,
+        method=True,
+        slope_bound=1.0,
+        sums_paths=True,
+        kind="reduction",
+        calls="reduce_some",
+        reference=getattr(np, name),
+        doc=f"The {most} element along the axes; of equal ones the first (lowest index) receives the gradient.",
+        numpy=numpy,
+    )
+
+
+def _place_of_extreme(name: str) -> Callable[..., Any]:
+    """`argmax` or `argmin`."""
+    return op(
+        name,
+        forward=lambda xp, x, *, axis=None, keepdims=False: getattr(xp, name)(x, axis=axis, keepdims=keepdims),
+        analytic=False,
+        method=True,
+        kind="reduction",
+        calls="reduce_one",
+        reference=getattr(np, name),
+    )
+
+
+max = _extreme("max", "largest", numpy=("amax", "maximum.reduce"))
+min = _extreme("min", "smallest", numpy=("amin", "minimum.reduce"))
+argmax = _place_of_extreme("argmax")
+argmin = _place_of_extreme("argmin")
 _cumsum = op(
     "cumsum",
     forward=lambda xp, x, *, axis: xp.cumulative_sum(x, axis=axis),
     vjp=lambda xp, g, *, axis: xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis),
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j",
-    calls="axis",
+    kind="along",
     reference=np.cumsum,
     ulps=Accuracy(value=8, gradient=8, cancels="terms", why="a sum of many terms, which may cancel"),
     numpy="add.accumulate",
@@ -195,14 +199,14 @@ _cumprod = op(
     saves="x",
     vjp=_running_product_slope,
     tex=r"\bar x_i = \sum_{j \ge i} \bar y_j \prod_{k \le j, k \ne i} x_k",
-    calls="axis",
+    kind="along",
     reference=np.cumprod,
     ulps=Accuracy(value=8, gradient=30, cancels="gradient", span=0.03, why="partial products may leave the range"),
     numpy="multiply.accumulate",
 )
 
 
-@composite
+@composite(method=True)
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     """Sums of all elements up to each one, along an axis; of all elements in their order if it is None.
 
@@ -215,7 +219,7 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
     return summed
 
 
-@composite
+@composite(method=True)
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
     """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
     multiplied: Tensor = _cumprod(*_in_a_row(x, axis))
@@ -228,7 +232,7 @@ def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
     return (x.reshape(-1), 0) if axis is None or not x.shape else (x, axis)
 
 
-@composite
+@composite(method=True)
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean along the axes, of x in another type if ``dtype`` names one.
 
@@ -249,7 +253,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
     return mean
 
 
-@composite
+@composite(method=True)
 def var(
     x: TensorLike,
     axis: Axis = None,
@@ -280,7 +284,7 @@ def var(
     return variance
 
 
-@composite
+@composite(method=True)
 def std(
     x: TensorLike,
     axis: Axis = None,
@@ -367,7 +371,9 @@ norm = op(
     vjp=_norm_slope,
     tex=r"\bar x_i = \bar y\,x_i / y",
     domain=NONZERO,
-    calls="reduce",
+    method=True,
+    slope_bound=1.0,
+    kind="reduction",
     reference=lambda x, axis=None, keepdims=False: np.sqrt(np.square(x).sum(axis=axis, keepdims=keepdims)),
     ulps=Accuracy(span=0.9, why="the norm of numbers close to the largest one is infinite"),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
@@ -375,7 +381,7 @@ norm = op(
 )
 
 
-@composite
+@composite(method=True)
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element is true (no gradient)."""
     array = constant(x)._array
@@ -383,7 +389,7 @@ def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     return Tensor(xp.asarray(xp.any(array, axis=axis, keepdims=keepdims)))
 
 
-@composite
+@composite(method=True)
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (no gradient)."""
     array = constant(x)._array

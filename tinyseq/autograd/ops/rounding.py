@@ -34,6 +34,8 @@ positive = op(
     lambda xp, x: +x,
     lambda xp, g: g,
     tex=r"\bar x = \bar y",
+    operator="+x",
+    slope_bound=1.0,
     reference=np.positive,
     doc="x itself: ``+x``.",
 )
@@ -47,6 +49,8 @@ floor = op(
     tex=r"\bar x = 0",
     domain=STEPS,
     analytic=False,
+    method=True,
+    slope_bound=0.0,
     reference=np.floor,
     doc="The largest whole number that is not above x; its gradient is 0.",
 )
@@ -57,6 +61,8 @@ ceil = op(
     tex=r"\bar x = 0",
     domain=STEPS,
     analytic=False,
+    method=True,
+    slope_bound=0.0,
     reference=np.ceil,
     doc="The smallest whole number that is not below x; its gradient is 0.",
 )
@@ -67,6 +73,8 @@ trunc = op(
     tex=r"\bar x = 0",
     domain=STEPS,
     analytic=False,
+    method=True,
+    slope_bound=0.0,
     reference=np.trunc,
     numpy="fix",
     doc="x without its fraction; its gradient is 0.",
@@ -87,6 +95,10 @@ round = op(
     tex=r"\bar x = 0",
     domain=Domain(avoid=(-2.5, -1.5, -0.5, 0.5, 1.5, 2.5)),
     analytic=False,
+    operator="round",
+    method=True,
+    slope_bound=0.0,
+    kind="elementwise",
     calls="round",
     numpy="around",
     reference=np.round,
@@ -109,6 +121,9 @@ floor_divide = op(
     broadcasts=True,
     tex=r"\bar x = 0,\quad \bar y = 0",
     analytic=False,
+    operator="//",
+    slope_bound=0.0,
+    kind="elementwise",
     calls="remainder",
     reference=lambda x, y: np.floor(x / y),
     doc="The floor of x / y: ``x // y``; its gradient is 0.",
@@ -121,6 +136,8 @@ mod = op(
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\lfloor x / y \rfloor",
     analytic=False,
+    operator="%",
+    kind="elementwise",
     calls="remainder",
     numpy="remainder",
     reference=np.mod,
@@ -134,13 +151,14 @@ fmod = op(
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z\,\operatorname{trunc}(x / y)",
     analytic=False,
+    kind="elementwise",
     calls="remainder",
     reference=np.fmod,
     doc="What the division of x by y, cut to a whole number, leaves of x, with x's sign: the fmod of C.",
 )
 
 
-@composite
+@composite(operator="divmod")
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     """``x // y`` and ``x % y``."""
     return floor_divide(x, y), mod(x, y)
@@ -158,6 +176,7 @@ copysign = op(
     tex=r"\bar x = \bar z \operatorname{sign}(x) \operatorname{sign}(z),\quad \bar y = 0",
     domain=NONZERO,
     analytic=False,
+    slope_bound=1.0,
     reference=lambda x, y: np.abs(x) * np.sign(y),
     doc="The size of x with the sign of y; its gradient at x = 0 is 0.",
 )
@@ -172,6 +191,7 @@ fmax = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \ge y],\quad \bar y = \bar z\,[x < y]",
     analytic=False,
+    slope_bound=1.0,
     reference=np.fmax,
     doc="The larger of two, or the one that is not NaN; where they are equal the first receives the gradient.",
 )
@@ -186,6 +206,7 @@ fmin = op(
     broadcasts=True,
     tex=r"\bar x = \bar z\,[x \le y],\quad \bar y = \bar z\,[x > y]",
     analytic=False,
+    slope_bound=1.0,
     reference=np.fmin,
     doc="The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient.",
 )
@@ -209,6 +230,7 @@ nan_to_num = op(
     vjp=lambda xp, g, x, *, nan, posinf, neginf: xp.where(xp.isfinite(x), g, 0.0),
     tex=r"\bar x = \bar y\,[|x| < \infty]",
     analytic=False,
+    slope_bound=1.0,
     reference=lambda x, **settings: np.nan_to_num(x, **settings),
     doc="""Numbers in place of NaN (0) and of infinities (the finite ones next to them); there the gradient is 0.
 

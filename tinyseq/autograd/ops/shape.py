@@ -1,14 +1,26 @@
 """Ops that move elements and change none."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.declare import FUNCTIONS, Arrived, composite, op
+from tinyseq.autograd.axes import Axes, Use, but_along
+from tinyseq.autograd.declare import FUNCTIONS, Arrived, composite, offer, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+
+
+def _reshaped_axes(use: Use, axis: int) -> Axes | None:
+    """An axis survives if as many elements lie before it, and it is as long."""
+    old, new = use.arguments[0] or (), use.shape
+    for own, side in enumerate(old):
+        if side == new[axis] and prod(old[:own]) == prod(new[:axis]):
+            return [own]
+    return None
+
 
 reshape = op(
     "reshape",
@@ -16,6 +28,9 @@ reshape = op(
     saves="x.shape",
     vjp=lambda xp, g, old, *, shape: xp.reshape(g, old),
     tex=r"\bar x = \operatorname{reshape} \bar y",
+    kind="move",
+    axes=_reshaped_axes,
+    view=True,
     calls="reshape",
     reference=lambda x, shape: np.reshape(x, shape),
 )
@@ -30,12 +45,15 @@ _transpose = op(
     forward=lambda xp, x, *, order: xp.permute_dims(x, order),
     vjp=lambda xp, g, *, order: xp.permute_dims(g, _inverse(order)),
     tex=r"\bar x = \bar y^\top",
+    kind="move",
+    axes=lambda use, axis: [use.attrs["order"][axis]],
+    view=True,
     calls="transpose",
     reference=lambda x, order: np.transpose(x, order),
 )
 
 
-@composite
+@composite(method=True)
 def transpose(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
@@ -62,7 +80,7 @@ def matrix_transpose(x: TensorLike) -> Tensor:
     return swapaxes(x, -1, -2)
 
 
-@composite
+@composite(method=True)
 def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """Swap two axes."""
     x = constant(x)
@@ -71,14 +89,14 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     return transpose(x, *order)
 
 
-@composite
+@composite(method=True)
 def flatten(x: TensorLike) -> Tensor:
     """All elements along one axis."""
     flat: Tensor = reshape(x, (-1,))
     return flat
 
 
-@composite
+@composite(method=True)
 def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     """A new axis of length 1 at ``axis``, or at each of several."""
     x = constant(x)
@@ -91,7 +109,7 @@ def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     return wide
 
 
-@composite
+@composite(method=True)
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Without the named axes of length 1 (without all such by default)."""
     x = constant(x)
@@ -109,6 +127,8 @@ broadcast_to = op(
     vjp=lambda xp, g, *, shape: g,
     broadcasts=True,
     tex=r"\bar x = \sum \bar y",
+    kind="spread",
+    view=True,
     calls="broadcast_to",
     reference=lambda x, shape: np.broadcast_to(x, shape),
 )
@@ -125,6 +145,8 @@ _concatenate = op(
     saves="[x.shape for x in xs]",
     vjp=_part_of_joined,
     tex=r"\bar x_i = \bar y_{[i]}",
+    kind="join",
+    symbol="concat",
     calls="concatenate",
     reference=lambda *xs, axis=0: np.concatenate(xs, axis=axis),
 )
@@ -159,6 +181,7 @@ _stack = op(
     forward=lambda xp, *xs, axis=0: _stacked(xp, xs, axis),
     vjp=lambda xp, g, i, *, axis: g[along(axis, g.ndim, i)] if axis else g[i, ...],
     tex=r"\bar x_i = \bar y_i",
+    kind="stacking",
     calls="stack",
     reference=lambda *xs, axis=0: np.stack(xs, axis=axis),
 )
@@ -222,6 +245,11 @@ split = op(
     vjp=lambda xp, g, shapes, *, sections, axis: _rejoined(xp, g, shapes, lambda parts: xp.concat(parts, axis=axis)),
     outputs=True,
     tex=r"\bar x = [\bar y_1; \dots; \bar y_n]",
+    kind="part",
+    axes=but_along,
+    view=True,
+    slope_bound=1.0,
+    method=True,
     calls="split",
     reference=lambda x, sections, axis=0: np.split(
         x, sections if isinstance(sections, int) else np.cumsum(sections)[:-1], axis
@@ -272,7 +300,10 @@ unbind = op(
     vjp=lambda xp, g, shapes, *, axis: _rejoined(xp, g, shapes, lambda parts: _bound(xp, parts, axis)),
     outputs=True,
     tex=r"\bar x_i = \bar y_i",
-    calls="axis",
+    kind="unstacking",
+    view=True,
+    method=True,
+    calls="along",
     reference=lambda x, axis=0: [np.take(x, i, axis=axis) for i in range(x.shape[axis])],
     doc="The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them.",
 )
@@ -281,7 +312,9 @@ flip = op(
     forward=lambda xp, x, *, axis=None: xp.flip(x, axis=axis),
     vjp=lambda xp, g, *, axis: xp.flip(g, axis=axis),
     tex=r"\bar x = \operatorname{flip} \bar y",
-    calls="axis",
+    kind="along",
+    slope_bound=1.0,
+    method=True,
     reference=np.flip,
 )
 
@@ -300,12 +333,14 @@ roll = op(
     forward=_rolled,
     vjp=lambda xp, g, *, shift, axis: xp.roll(g, _opposite(shift), axis=axis),
     tex=r"\bar x = \operatorname{roll}_{-s} \bar y",
+    kind="along",
+    slope_bound=1.0,
     calls="roll",
     reference=np.roll,
 )
 
 
-@composite
+@composite(method=True)
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
     """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
     x = constant(x)
@@ -341,6 +376,7 @@ def _alias(name: str, function: Callable[..., Any]) -> None:
 # The names of the array-API standard, which rules use so that they run on any library's arrays and on Tensors alike.
 _alias("permute_dims", transpose)
 _alias("permute", transpose)
+offer("permute", transpose, method=True)
 _alias("concat", concatenate)
 _alias("cumulative_sum", FUNCTIONS["cumsum"])
 _alias("cumulative_prod", FUNCTIONS["cumprod"])

@@ -32,6 +32,7 @@ tan = op(
     vjp=lambda xp, g, y: g + g * y * y,
     tex=r"\bar x = \bar y\,(1 + y^2)",
     domain=Domain(-1.4, 1.4),
+    method=True,
     reference=lambda x: np.sin(x) / np.cos(x),
 )
 arcsin = op(
@@ -67,6 +68,7 @@ arctan = op(
     saves="x",
     vjp=_arctan_slope,
     tex=r"\bar x = \bar y / (1 + x^2)",
+    slope_bound=1.0,
     reference=np.arctan,
     doc="The angle in [-π/2, π/2] with tangent x.",
 )
@@ -81,6 +83,7 @@ arcsinh = op(
     saves="x",
     vjp=lambda xp, g, x: g / xp.hypot(x, xp.ones_like(x)),
     tex=r"\bar x = \bar y / \sqrt{x^2 + 1}",
+    slope_bound=1.0,
     reference=np.arcsinh,
 )
 arccosh = op(
@@ -134,6 +137,7 @@ hypot = op(
     tex=r"\bar x = \bar z\,x / z,\quad \bar y = \bar z\,y / z",
     domain=NONZERO,
     analytic=False,
+    slope_bound=1.0,
     reference=lambda x, y: np.sqrt(x * x + y * y),
     doc="The length of the vector (x, y), without overflow; its gradient at the origin is 0.",
 )

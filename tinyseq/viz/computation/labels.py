@@ -14,15 +14,7 @@ from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript, superscript
 
-SIGNS = {"add": "+", "subtract": "−", "multiply": "×", "divide": "÷"}
-NAMES = {
-    "sigmoid": "σ",
-    "softmax_cross_entropy": "cross entropy",
-    "concatenate": "concat",
-    "logsumexp": "log Σ exp",
-    "negative": "−",
-    "getitem": "pick",
-}
+SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # named on a closed module
 LAYER = re.compile(r"l\d+(_reverse)?")  # what a layer calls its parts
@@ -191,7 +183,7 @@ class Wording:
             and self.sheet.view != "flat"
             and not box.module
             and len(box.vertices) == 1
-            and self.vertices[box.vertices[-1]].op in SIGNS
+            and self.vertices[box.vertices[-1]].operator in SIGNS
         )
         return plain and [arrow.kind != "weight" for arrow in self.into[box]] == [True, True]
 
@@ -208,27 +200,27 @@ class Wording:
         first, last = ops[0], ops[-1]
         weights = [", ".join(map(self._short, argument.weights)) for argument in box.arguments if argument.weights]
         data = [argument for argument in box.arguments if not argument.weights]
-        if first.op == "matmul" and weights:
+        if first.kind == "product" and weights:
             return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
-        if first.op == "getitem" and weights:
+        if first.operator == "[]" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
             if self._word(box):
                 return f"{weights[0]}[{self._word(box)}]"
             return f"{weights[0]}[{letter}{step}]"
-        if last.op == "add" and len(ops) > 1:
+        if last.operator == "+" and len(ops) > 1:
             return "sum"
-        if first.op == "sum" and len(ops) > 1:
+        if first.adds_up and len(ops) > 1:
             return self._mean(first, last)
-        if last.op in SIGNS:
+        if last.operator in SIGNS:
             return self._sign(last, box)
-        return NAMES.get(last.op) or last.op.replace("_", " ")
+        return last.declared.symbol if last.declared else ""
 
     def _join(self, box: Box) -> Vertex | None:
         """The op with which a box, or one that does its work at another step, joins values to one."""
         alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), box)
         last = self.vertices[alike.vertices[-1]] if alike.vertices else None
-        return last if last and last.family == "concatenate" else None
+        return last if last and last.kind == "join" else None
 
     def _joined(self, box: Box, join: Vertex) -> str:
         """What is joined, one above the other or side by side: [h; x] or [h, x]."""
@@ -265,7 +257,7 @@ class Wording:
         if source is None or factor is None:
             return "sum, scaled"
         count = math.prod(self.vertices[source[0]].shapes[source[1]]) / max(math.prod(summed.shape), 1)
-        value = float(factor) if scaled.op == "multiply" else 1 / float(factor)
+        value = float(factor) if scaled.operator == "*" else 1 / float(factor)
         return "mean" if math.isclose(value * count, 1.0, rel_tol=1e-5) else f"{number(value)} × sum"
 
     def _sign(self, vertex: Vertex, box: Box) -> str:
@@ -283,12 +275,12 @@ class Wording:
                 value = self.values.constant(argument)
                 parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
         if (
-            vertex.op == "multiply"
+            vertex.operator == "*"
             and len({argument.ends for argument in box.arguments}) == 1
             and len(self.into[box]) == 1
         ):
             return "( · )²"
-        sign = SIGNS[vertex.op]
+        sign = SIGNS[vertex.operator]
         return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
 
     # -- arrows --------------------------------------------------------------------------------------------------------

@@ -9,12 +9,10 @@ that hands slices to the steps, are passed through.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.record import Record, Source, Vertex
 from tinyseq.viz.computation.timewise import Track
-
-RESHAPING = {"reshape", "transpose", "broadcast_to", "astype"}
-TAKING_APART = {"split", "unbind", "getitem"}
 
 
 class End(NamedTuple):
@@ -102,15 +100,15 @@ class Reading:
             vertex, output = self.vertices[source[0]], source[1]
             track = self.plan.tracks.get(vertex.id)
             parent = vertex.parents[0]
-            if track and vertex.op == "stack":
+            if track and vertex.kind == "stacking":
                 if step is None:
                     return [end for each in vertex.parents if each for end in self.ends(each, None)]
                 parent = vertex.parents[track.steps.index(step)]
-            elif track and vertex.op == "unbind":
+            elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
-            elif track is None and vertex.op == "getitem" and parent and parent[0] in self.plan.tracks:
+            elif track is None and vertex.operator == "[]" and parent and parent[0] in self.plan.tracks:
                 step = _picked_step(vertex, self.plan.tracks[parent[0]])
-            elif vertex.op in TAKING_APART:
+            elif vertex.kind in TAKING_APART:
                 part = _part_of(vertex, output) + part
             if parent is None:
                 return []
@@ -143,7 +141,7 @@ class Reading:
         users = list(self.users[leaf.id])
         for number in users:  # grows while it is read
             user = self.vertices[number]
-            if user.step is None and user.op in RESHAPING | TAKING_APART and not _looks_up(user):
+            if user.step is None and user.kind in LOOKED_THROUGH | TAKING_APART and not _looks_up(user):
                 users += self.users[number]
             else:
                 readers.append(user)
@@ -155,7 +153,7 @@ class Reading:
             if vertex.is_leaf:
                 if vertex.name or not (vertex.id in self.homes or vertex.id in self.plan.tracks):
                     weights[vertex.id] = (vertex.id,)
-            elif vertex.op in RESHAPING | TAKING_APART | {"add", "stack", "concatenate"}:
+            elif vertex.kind in LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER or vertex.operator == "+":
                 below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]
                 if all(below) and not _looks_up(vertex):
                     weights[vertex.id] = tuple(sorted({leaf for leaves in below for leaf in leaves or ()}))
@@ -164,9 +162,9 @@ class Reading:
     def _only_rearranges(self, vertex: Vertex) -> bool:
         if vertex.id in self.weights or not vertex.parents:
             return False
-        if vertex.op in {"stack", "concatenate"}:
-            return (vertex.id in self.plan.tracks and vertex.op == "stack") or len(vertex.parents) == 1
-        return vertex.op in RESHAPING or (vertex.op in TAKING_APART and not _looks_up(vertex))
+        if vertex.kind in PUTTING_TOGETHER:
+            return (vertex.id in self.plan.tracks and vertex.kind == "stacking") or len(vertex.parents) == 1
+        return vertex.kind in LOOKED_THROUGH or (vertex.kind in TAKING_APART and not _looks_up(vertex))
 
     def _inside(self) -> dict[int, int]:
         affine: set[int] = set()  # W x, and W x + b
@@ -175,14 +173,14 @@ class Reading:
             data = [parent[0] for parent in vertex.parents if parent and parent[0] not in self.weights]
             constants = vertex.parents.count(None)
             joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
-            if vertex.op == "matmul" and len(data) + constants == 1:
+            if vertex.kind == "product" and len(data) + constants == 1:
                 affine.add(vertex.id)
             if len(data) != 1 or not self._is_only_user(vertex, data[0]):
                 continue
-            if vertex.op == "add" and not constants and data[0] in affine:
+            if vertex.operator == "+" and not constants and data[0] in affine:
                 affine.add(vertex.id)
                 joined[data[0]] = vertex.id
-            elif vertex.op in {"multiply", "divide"} and constants and self.vertices[data[0]].op == "sum":
+            elif vertex.operator in {"*", "/"} and constants and self.vertices[data[0]].adds_up:
                 joined[data[0]] = vertex.id
         inside: dict[int, int] = {}
         for vertex_id, after in reversed(joined.items()):
@@ -191,7 +189,7 @@ class Reading:
 
     def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
         """Whether two additions outside of the loops are one longer sum."""
-        adds = all(v.op == "add" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
+        adds = all(v.operator == "+" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
         return adds and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
 
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
@@ -212,7 +210,7 @@ def _users(vertices: tuple[Vertex, ...]) -> list[list[int]]:
 
 def _looks_up(vertex: Vertex) -> bool:
     """Whether an indexing picks by an array of ids, which is a computation, and not by slices."""
-    if vertex.op != "getitem":
+    if vertex.operator != "[]":
         return False
     index = vertex.attrs["index"]
     return any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,)))
@@ -228,13 +226,13 @@ def _picked_step(vertex: Vertex, track: Track) -> int | None:
 
 def _part_of(vertex: Vertex, output: int) -> str:
     """Which part of a value a `split`, an `unbind` or an index takes."""
-    if vertex.op == "getitem":
+    if vertex.operator == "[]":
         index = vertex.attrs["index"]
         parts = index if isinstance(index, tuple) else (index,)
         if not any(isinstance(part, int) or (isinstance(part, slice) and part != slice(None)) for part in parts):
             return ""  # only axes of length 1 are added
         return "[" + ", ".join(_slice_text(part) for part in parts) + "]"
-    return f"[{output}]" if vertex.op == "unbind" else f" {output + 1}/{len(vertex.shapes)}"
+    return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
 
 
 def _slice_text(part: object) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
+from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 from tinyseq.inspect.paths import add, ones, visits
@@ -25,7 +26,7 @@ class Vertex:
         op: the op's name; empty for a leaf.
         name: a leaf's name in the model; may be empty.
         label: what a user calls a leaf in this drawing; may be empty.
-        family: what sort of op it is (``"elementwise"``, ...), as the op's declaration has it.
+        declared: the op's record; None for a leaf.
         step: the time step it was recorded in; None outside of loops.
         scope: the modules it was recorded in, outermost first.
         shapes: one shape for each output.
@@ -38,7 +39,7 @@ class Vertex:
     id: int
     op: str = ""
     name: str = ""
-    family: str = ""
+    declared: Op | None = None
     step: int | None = None
     scope: tuple[str, ...] = ()
     shapes: tuple[Shape, ...] = ((),)
@@ -51,6 +52,21 @@ class Vertex:
     @property
     def is_leaf(self) -> bool:
         return not self.op
+
+    @property
+    def kind(self) -> str:
+        """What sort of op it is, as its record says."""
+        return self.declared.kind if self.declared else ""
+
+    @property
+    def operator(self) -> str:
+        """The operator of Python that the op is."""
+        return self.declared.operator if self.declared else ""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether the op sums over axes: a reduction that is linear."""
+        return self.declared is not None and self.kind == "reduction" and self.declared.linear
 
     @property
     def shape(self) -> Shape:
@@ -145,7 +161,7 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[L
     return Vertex(
         ids[item],
         op=op.name,
-        family=op.calls,
+        declared=op,
         step=item.label.step,
         scope=item.label.scope,
         shapes=tuple(item.shape) if op.outputs else (item.shape,),

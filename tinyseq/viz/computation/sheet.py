@@ -202,7 +202,7 @@ class _Maker:
     def _joins(self, box: Box) -> bool:
         """Whether a box joins values to one, as in [h; x]."""
         alike = self.in_slot.get(box.slot, box)
-        return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].family == "concatenate"
+        return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].kind == "join"
 
     def _joined_constants(self, boxes: list[Box]) -> list[Box]:
         """Boxes for [h; x] in steps where both are constants, most often the first: the tape has them only as joined.
@@ -315,13 +315,15 @@ class _Maker:
         summing = {
             self.plan.loop_of[vertex.id]
             for vertex in self.record.vertices
-            if vertex.op in {"logsumexp", "max"} and vertex.step is not None
+            if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
         }
         carriers = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
         carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
         for box in carriers:
             last = self.record.vertices[box.vertices[-1]]
-            is_total = last.op == "add" and not last.shape and box.slot not in hidden  # a loss, summed up step by step
+            is_total = (
+                last.operator == "+" and not last.shape and box.slot not in hidden
+            )  # a loss, summed up step by step
             box.kind = box.kind if is_total and box.kind == "result" else "state"
             loop = self.plan.loop_of.get(box.vertices[-1], 0)
             letter = (

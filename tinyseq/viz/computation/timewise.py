@@ -9,7 +9,7 @@ steps, and `unbind` or an x[t] in each step, which take one apart.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tinyseq.inspect.axes import Applied, input_axes
+from tinyseq.autograd.axes import LOOKED_THROUGH, Use
 from tinyseq.viz.computation.record import Vertex
 
 
@@ -59,7 +59,7 @@ def _users(vertices: tuple[Vertex, ...]) -> dict[int, list[int]]:
 
 def _stacked(vertex: Vertex, vertices: tuple[Vertex, ...]) -> Track | None:
     """The time axis that a `stack` of results of different steps makes."""
-    if vertex.op != "stack" or vertex.step is not None:
+    if vertex.kind != "stacking" or vertex.step is not None:
         return None
     steps = [None if parent is None else _step_of(vertices, parent[0]) for parent in vertex.parents]
     known = tuple(step for step in steps if step is not None)
@@ -80,7 +80,7 @@ def _in_the_loop(vertex: Vertex, others: list[int], vertices: tuple[Vertex, ...]
 
 def _step_of(vertices: tuple[Vertex, ...], vertex: int) -> int | None:
     """The step of a vertex, or of the one it merely rearranges."""
-    while vertices[vertex].step is None and vertices[vertex].op in {"reshape", "transpose", "astype"}:
+    while vertices[vertex].step is None and vertices[vertex].kind in LOOKED_THROUGH:
         source = vertices[vertex].parents[0]
         if source is None:
             return None
@@ -90,7 +90,7 @@ def _step_of(vertices: tuple[Vertex, ...], vertex: int) -> int | None:
 
 def _taken_apart(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[int, list[int]]) -> Track | None:
     """The time axis of what an `unbind` takes apart, if each slice goes to a step of its own."""
-    if vertex.op != "unbind" or vertex.step is not None:
+    if vertex.kind != "unstacking" or vertex.step is not None:
         return None
     steps: dict[int, set[int | None]] = {}
     for user in users[vertex.id]:
@@ -112,7 +112,7 @@ def _indexed(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[int, l
     steps: dict[int, int] = {}
     for user in users[vertex.id]:
         place, step = vertices[user].attrs.get("index"), vertices[user].step
-        if vertices[user].op != "getitem" or not isinstance(place, int) or step is None:
+        if vertices[user].operator != "[]" or not isinstance(place, int) or step is None:
             return None
         if steps.setdefault(place % vertex.shape[0], step) != step:
             return None
@@ -130,7 +130,7 @@ def _spread(
         vertex, track = vertices[stack[-1][0]], stack.pop()[1]
         if vertex.id in found or vertex.step is not None:
             continue
-        below = [] if vertex.op == "stack" else argument_axes(vertex, track.axis, vertices)
+        below = [] if vertex.kind == "stacking" else argument_axes(vertex, track.axis, vertices)
         if below is None:
             continue
         found[vertex.id] = track
@@ -161,7 +161,7 @@ def _drop_mixtures(vertices: tuple[Vertex, ...], users: Mapping[int, list[int]],
     while doubtful:
         vertex = vertices[doubtful.pop()]
         track = found.get(vertex.id)
-        if track is None or vertex.op in {"stack", "unbind"}:
+        if track is None or vertex.kind in {"stacking", "unstacking"}:
             continue
         below = argument_axes(vertex, track.axis, vertices) or []
         for parent, axis in zip(vertex.parents, below, strict=False):
@@ -174,8 +174,8 @@ def _drop_mixtures(vertices: tuple[Vertex, ...], users: Mapping[int, list[int]],
 
 
 def argument_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:
-    """The axes of a vertex's arguments that run along one axis of its output: see `tinyseq.inspect.axes.input_axes`."""
-    if vertex.is_leaf:
+    """The axes of a vertex's arguments that run along one axis of its output: see `Op.input_axes`."""
+    if vertex.declared is None:
         return []
     shapes = tuple(None if parent is None else vertices[parent[0]].shapes[parent[1]] for parent in vertex.parents)
-    return input_axes(Applied(vertex.op, vertex.family, vertex.shape, shapes, vertex.attrs), axis)
+    return vertex.declared.input_axes(Use(vertex.shape, shapes, vertex.attrs), axis)

@@ -119,13 +119,13 @@ class Values:
         vertex = self.vertices[argument.vertex]
         others = [parent for parent in vertex.parents if parent]
         result, other = self.record.values.get((vertex.id, 0)), self.record.values.get(others[0]) if others else None
-        if vertex.op not in {"add", "subtract"} or len(others) != 1 or result is None or other is None:
+        if vertex.operator not in {"+", "-"} or len(others) != 1 or result is None or other is None:
             return None
         result, other = np.asarray(to_numpy(result)), np.asarray(to_numpy(other))
-        if vertex.op == "subtract" and argument.position == 1:
+        if vertex.operator == "-" and argument.position == 1:
             found = other - result
         else:
-            found = result - other if vertex.op == "add" else result + other
+            found = result - other if vertex.operator == "+" else result + other
         return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
 
     def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
