@@ -99,10 +99,24 @@ def hmm() -> ts.hmm.HMM:
 def stepped(rule: type[ts.optim.Optimizer], **settings: Any) -> ts.optim.Optimizer:
     """An optimiser that remembers something."""
     w = ts.tensor([1.0, -2.0], requires_grad=True)
-    optimizer = rule([w], lr=0.1, **settings)
+    optimizer = rule([w], **settings)
     (w * w).sum().backward()
     optimizer.step()
     return optimizer
+
+
+def optimizers(base: type = ts.optim.Optimizer) -> list[type[ts.optim.Optimizer]]:
+    """Every optimiser that a module of the package declares."""
+    found = []
+    for rule in base.__subclasses__():
+        found += [rule] if rule.__module__.startswith("tinyseq.") else []
+        found += optimizers(rule)
+    return found
+
+
+def objects_of_optimizers() -> dict[str, list[Callable[[], ts.optim.Optimizer]]]:
+    """Each optimiser after a step, with each of the settings that it is tried with."""
+    return {rule.__name__: [partial(stepped, rule, **settings) for settings in rule.trials] for rule in optimizers()}
 
 
 def learnt(model: Any) -> Any:
@@ -268,8 +282,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     **{f"{name}Cell": [partial(getattr(ts.nn, f"{name}Cell"), 2, 3)] for name in ("RNN", "LSTM", "GRU")},
     # training
     "Optimizer": [lambda: ts.optim.Optimizer([ts.tensor([1.0], requires_grad=True)], lr=0.5)],
-    "SGD": [lambda: stepped(ts.optim.SGD, momentum=0.9)],
-    **{name: [partial(stepped, getattr(ts.optim, name))] for name in ("Adagrad", "Adam", "AdamW", "RMSprop")},
+    **objects_of_optimizers(),
     "Plateau": [lambda: ts.optim.Plateau(0.5, patience=2)],
     "Checkpoint": [lambda: ts.train.Checkpoint(f"{FOLDER}/run.safetensors", ts.nn.Linear(1, 1))],
     "Log": [lambda: ts.train.Log(f"{FOLDER}/log.csv")],

@@ -190,7 +190,10 @@ def test_a_model_of_the_other_kind_is_refused(tinyseq, tmp_path):
     tinyseq("tag", "train", "train.conllu", "--out", "m.tag")
     status, _, error = tinyseq("lm", "sample", "m.tag")
     assert status == 1
-    assert "expected tinyseq.lm.RNNLM" in error
+    assert error == "tinyseq: m.tag: holds tinyseq.tagging.HMMTagger, expected a language model\n"
+    ts.lm.NgramLM(2).fit("abab").save(tmp_path / "m.lm")
+    status, _, error = tinyseq("tag", "tag", "m.lm", "the cat")
+    assert (status, error) == (1, "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a tagger\n")
 
 
 @pytest.mark.parametrize("what", ["rnn", "lstm", "trellis"])
@@ -237,13 +240,13 @@ def test_pages_are_written(tinyseq, tmp_path, words, there):
     [
         (("transformer",), "choose one of rnn, rnn_relu, lstm, gru, gru_before"),
         (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
-        (("rnn", "--semiring", "max"), "--semiring says nothing about rnn"),
-        (("trellis", "--steps", "3"), "--steps says nothing about trellis"),
-        (("rnn", "--observations", "a b"), "--observations says nothing about rnn"),
+        (("rnn", "--semiring", "max"), "--semiring does not apply to rnn"),
+        (("trellis", "--steps", "3"), "--steps does not apply to trellis"),
+        (("rnn", "--observations", "a b"), "--observations does not apply to rnn"),
         (("rnn", "--text", "a"), "at least two letters"),
         (("rnn", "--text", "abc", "--steps", "2"), "cannot both be given"),
         (("trellis", "--hmm", "m.hmm"), "--hmm needs --observations"),
-        (("trellis", "--no-legend"), "--legend says nothing about trellis"),
+        (("trellis", "--no-legend"), "--legend does not apply to trellis"),
         (("trellis", "--semiring", "min"), 'semiring must be "max" or "log"'),
     ],
 )
@@ -261,7 +264,23 @@ def test_doctor_names_the_versions(tinyseq):
     assert "NumPy" in out
 
 
+def test_models_of_every_kind_are_used_by_the_same_commands(tinyseq, tmp_path):
+    ts.lm.NgramLM(2).fit("so long and thanks. " * 5).save(tmp_path / "m.lm")
+    (tmp_path / "text.txt").write_text("so long. ")
+    assert len(tinyseq("lm", "sample", "m.lm", "--length", 9, "--prompt", "so ")[1]) == 13
+    assert tinyseq("lm", "eval", "m.lm", "text.txt")[0] == 0
+    (tmp_path / "train.conllu").write_text(CONLLU)
+    ts.tagging.MostFrequentTag().fit(ts.data.conllu(tmp_path / "train.conllu")).save(tmp_path / "m.tag")
+    assert tinyseq("tag", "tag", "m.tag", "the dog runs")[1] == "the\tDET\ndog\tNOUN\nruns\tVERB\n"
+
+
+@pytest.mark.parametrize("module", ["tinyseq", "tinyseq.cli"])
+def test_the_version_is_printed(module):
+    result = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    assert result.stdout == f"tinyseq {ts.__version__}\n"
+
+
 def test_the_command_is_installed_and_explains_itself():
-    result = subprocess.run([sys.executable, "-m", "tinyseq.cli", "--help"], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-m", "tinyseq", "--help"], capture_output=True, text=True, check=True)
     for command in ("demo", "lm", "tag", "draw", "doctor"):
         assert command in result.stdout

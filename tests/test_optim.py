@@ -1,28 +1,18 @@
 """Optimisers and schedules follow PyTorch's values, and an optimiser's state survives saving."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from instances import objects_of_optimizers, optimizers
 from oracles import oracle
 
 import tinyseq as ts
 
-CASES = [
-    ("SGD", {"lr": 0.05}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-    ("Adam", {"lr": 0.05}),
-    ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "weight_decay": 0.02}),
-    ("AdamW", {"lr": 0.05, "weight_decay": 0.1}),
-    ("Adagrad", {"lr": 0.2, "weight_decay": 0.01}),
-    ("RMSprop", {"lr": 0.02}),
-    ("RMSprop", {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.01}),
-    ("RMSprop", {"lr": 0.02, "centered": True}),
-    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "eps": 1e-4, "momentum": 0.5, "centered": True}),
-    ("Adam", {"lr": 0.05, "eps": 1e-3}),
-    ("Adagrad", {"lr": 0.2, "eps": 1e-2}),
-]
+CASES = [(rule, settings) for rule in optimizers() for settings in rule.trials]
+cases = pytest.mark.parametrize(("rule", "arguments"), CASES, ids=lambda value: getattr(value, "__name__", str(value)))
 
 
 def start():
@@ -33,11 +23,13 @@ def loss_of(library, w):
     return (library.tanh(w) ** 2).sum() + ((w - 0.5) ** 4).sum()
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_fifty_steps_are_pytorchs(name, arguments):
+@cases
+def test_fifty_steps_are_pytorchs(rule, arguments):
     torch = oracle("torch")
+    if not hasattr(torch.optim, rule.__name__):
+        pytest.skip(f"PyTorch has no {rule.__name__}")
     w, v = ts.tensor(start(), requires_grad=True), torch.tensor(start(), requires_grad=True)
-    ours, theirs = getattr(ts.optim, name)([w], **arguments), getattr(torch.optim, name)([v], **arguments)
+    ours, theirs = rule([w], **arguments), getattr(torch.optim, rule.__name__)([v], **arguments)
     for _ in range(50):
         for optimizer, loss in ((ours, loss_of(ts, w)), (theirs, loss_of(torch, v))):
             optimizer.zero_grad()
@@ -46,8 +38,8 @@ def test_fifty_steps_are_pytorchs(name, arguments):
         np.testing.assert_allclose(w.numpy(), v.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_saved_and_restored_state_continues_bit_for_bit(name, arguments):
+@cases
+def test_saved_and_restored_state_continues_bit_for_bit(rule, arguments):
     def steps(w, optimizer, count):
         for _ in range(count):
             optimizer.zero_grad()
@@ -55,13 +47,13 @@ def test_saved_and_restored_state_continues_bit_for_bit(name, arguments):
             optimizer.step()
 
     whole = ts.tensor(start(), requires_grad=True)
-    steps(whole, getattr(ts.optim, name)([whole], **arguments), 6)
+    steps(whole, rule([whole], **arguments), 6)
 
     first = ts.tensor(start(), requires_grad=True)
-    optimizer = getattr(ts.optim, name)([first], **arguments)
+    optimizer = rule([first], **arguments)
     steps(first, optimizer, 3)
     second = ts.tensor(first.numpy(), requires_grad=True)
-    resumed = getattr(ts.optim, name)([second], **arguments)
+    resumed = rule([second], **arguments)
     resumed.load_state_dict(optimizer.state_dict())
     steps(second, resumed, 3)
     assert (second.numpy() == whole.numpy()).all()
@@ -69,8 +61,8 @@ def test_saved_and_restored_state_continues_bit_for_bit(name, arguments):
 
 def test_float32_parameters_stay_float32():
     w = ts.tensor([1.0, 2.0], dtype="float32", requires_grad=True)
-    for name, arguments in CASES:
-        optimizer = getattr(ts.optim, name)([w], **arguments)
+    for rule, arguments in CASES:
+        optimizer = rule([w], **arguments)
         (w * w).sum().backward()
         optimizer.step()
         assert w.dtype == np.float32
@@ -254,27 +246,73 @@ def test_a_state_that_does_not_fit_changes_nothing(state, message):
     assert str(optimizer.state_dict()) == before
 
 
+@cases
+def test_each_parameter_goes_its_own_way_downhill(rule, arguments):
+    """Fifty steps lower the loss, and a parameter's path does not depend on which others there are."""
+    both = [ts.tensor(start() * scale, requires_grad=True) for scale in (1, 0.5)]
+    alone = ts.tensor(start() * 0.5, requires_grad=True)
+    together, single = rule(both, **arguments), rule([alone], **arguments)
+    first = loss_of(ts, alone).item()
+    for _ in range(50):
+        for optimizer, loss in ((together, sum(loss_of(ts, w) for w in both)), (single, loss_of(ts, alone))):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert np.array_equal(both[1].numpy(), alone.numpy())
+    assert loss_of(ts, alone).item() < first
+
+
+def test_a_new_optimiser_is_tried_without_a_change_elsewhere():
+    """One class in one file of the package: the tests of trajectories, states and copies find it and its settings."""
+
+    class Lion(ts.optim.Optimizer):
+        __module__ = "tinyseq.optim.lion"
+        trials = ({"lr": 0.01}, {"lr": 0.01, "weight_decay": 0.1})
+
+        def update(self, value, gradient, state):
+            mean = state.get("mean", 0 * gradient)
+            state["mean"] = 0.99 * mean + 0.01 * gradient
+            return value - self.lr * (np.sign(0.9 * mean + 0.1 * gradient) + self.weight_decay * value)
+
+    assert Lion in optimizers()
+    assert {type(make()) for make in objects_of_optimizers()["Lion"]} == {Lion}
+    for settings in Lion.trials:
+        test_saved_and_restored_state_continues_bit_for_bit(Lion, settings)
+        test_numbers_of_numpy_widen_no_parameter(Lion, settings)
+        test_each_parameter_goes_its_own_way_downhill(Lion, settings)
+
+    class Forgetful(Lion):
+        def state_dict(self):
+            return {"lr": self.lr}
+
+    with pytest.raises(AssertionError):
+        test_saved_and_restored_state_continues_bit_for_bit(Forgetful, Lion.trials[0])
+    del Lion, Forgetful
+    gc.collect()  # so that no later test finds it
+    assert {rule.__name__ for rule in optimizers()} == {"SGD", "Adam", "AdamW", "Adagrad", "RMSprop"}
+
+
 @pytest.mark.host
 def test_a_parameter_without_axes_stays_an_array():
     w = ts.tensor(4.0, requires_grad=True)
-    for name, arguments in CASES:
-        optimizer = getattr(ts.optim, name)([w], **arguments)
+    for rule, arguments in CASES:
+        optimizer = rule([w], **arguments)
         for _ in range(2):
             optimizer.zero_grad()
             (w * w).backward()
             optimizer.step()
         assert type(w._array) is np.ndarray
-        resumed = getattr(ts.optim, name)([w], **arguments)
+        resumed = rule([w], **arguments)
         resumed.load_state_dict(optimizer.state_dict())
         assert str(resumed.state_dict()) == str(optimizer.state_dict())
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_numbers_of_numpy_widen_no_parameter(name, arguments):
+@cases
+def test_numbers_of_numpy_widen_no_parameter(rule, arguments):
     """A rate of NumPy's, such as a schedule may compute, is a float64 that counts as an array's."""
     w = ts.tensor(np.ones(2, dtype="f4"), requires_grad=True)
     numbers = {key: np.float64(value) if type(value) is float else value for key, value in arguments.items()}
-    optimizer = getattr(ts.optim, name)([w], **numbers)
+    optimizer = rule([w], **numbers)
     tasks = lambda step: ts.train.Loss((w * w).sum(), 1)
     list(ts.train.train(tasks, optimizer, steps=2, schedule=lambda step: np.float64(0.1)))
     assert type(optimizer.lr) is float

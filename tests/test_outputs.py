@@ -1,5 +1,6 @@
 """A file that could not be written is refused before the work whose result it shall keep."""
 
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -96,16 +97,16 @@ def test_a_log_is_checked_when_it_is_made(folder):
 def tinyseq(folder, monkeypatch):
     """Run a command; training, tagging and drawing make the test fail."""
     typer = pytest.importorskip("typer.testing", reason="the command line is not installed")
-    from tinyseq.commands import demo
-    from tinyseq.commands import main as commands
+    from tinyseq.commands.main import app
 
-    for work in ("RNNLM", "WindowLM", "HMMTagger", "character_loss"):
-        monkeypatch.setattr(commands, work, lambda *args, **kwargs: pytest.fail("the work was begun"))
-    for work in ("spell_hello", "worked_example"):
-        monkeypatch.setattr(demo, work, lambda *args, **kwargs: pytest.fail("the work was begun"))
+    places = {"language": ["RNNLM", "WindowLM"], "tagging": ["HMMTagger"], "draw": ["character_loss"]}
+    for place, works in (places | {"demo": ["spell_hello", "decode"]}).items():
+        for work in works:
+            begun = lambda *args, **kwargs: pytest.fail("the work was begun")
+            monkeypatch.setattr(importlib.import_module(f"tinyseq.commands.{place}"), work, begun)
 
     def run(*words):
-        result = typer.CliRunner().invoke(commands.app, [str(word) for word in words])
+        result = typer.CliRunner().invoke(app, [str(word) for word in words])
         return result.exit_code, result.stderr
 
     return run

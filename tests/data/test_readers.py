@@ -12,15 +12,15 @@ from tinyseq.data import (
     bases,
     conll2003,
     conllu,
-    conllu_sentences,
     fasta,
     labelled,
     plain_text,
+    readers,
     two_column,
     word_tag,
 )
 
-READERS = [conllu, conllu_sentences, word_tag, two_column, conll2003, plain_text, labelled, fasta]
+READERS = list(readers.READERS)  # found at run time: a new one is tried without a change here
 CONLLU = """\
 # sent_id = 1
 # text = vámonos al mar
@@ -280,6 +280,73 @@ def test_texts_of_what_formats_are_made_of_are_read_or_refused(tmp_path_factory,
     for reader in READERS:
         with contextlib.suppress(DataError):
             assert reader(path, encoding=encoding)
+
+
+ANYWHERE = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "latin-1", "iso8859-15", "mac-roman"]
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_its_example_is_read_the_same_in_every_writing(tmp_path, reader):
+    """In any encoding, with any line ends, with byte order marks where files were joined, and blanks at line ends."""
+    items = reader.parse(reader.example)
+    assert items
+    assert "é" in reader.example, "an example has a letter that encodings write differently"
+    for encoding in ANYWHERE:
+        for end in ("\n", "\r\n", "\r"):
+            text = reader.example.replace("\n", end)
+            (tmp_path / "file").write_bytes(text.encode(encoding))
+            assert reader(tmp_path / "file", encoding=encoding) == items
+    assert reader.parse("\ufeff" + reader.example.replace("\n\n", "\n\ufeff\n")) == items
+    if isinstance(items, list):
+        spaced = [line if line.startswith("#") else f" {line} " for line in reader.example.splitlines()]
+        assert reader.parse("\n".join(spaced)) == items
+        assert reader.parse(reader.example * 2) == items * 2
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_what_the_command_calls_a_format_reads_labelled_sentences(reader):
+    for options in reader.formats.values():
+        text = reader.example.replace("/", options.get("separator", "/"))
+        assert all(isinstance(part, str) for sentence in reader.parse(text, **options) for w in sentence for part in w)
+
+
+def scored_items(lines):
+    items = []
+    for number, line in lines:
+        word, comma, tag = line.strip(readers.BLANKS).partition(",")
+        if line.strip() and not (word and comma and tag):
+            raise readers.Malformed(number, f"no comma in {readers.show(line)}")
+        items += [[(word, tag)]] if line.strip() else []
+    return items
+
+
+@pytest.fixture
+def scratch():
+    reader = readers.Reader("scratch", "as in 'cat,NN'", scored_items, "café,NN\nthe,DT\n", formats={"scratch": {}})
+    yield reader
+    readers.READERS.remove(reader)
+
+
+def test_a_new_reader_is_tried_and_commanded_without_a_change_elsewhere(scratch, tmp_path, monkeypatch):
+    """One declaration: the tests of encodings and of garbage find it, and so does ``--format``."""
+    testing = pytest.importorskip("typer.testing", reason="the command line is not installed")
+    pytest.importorskip("safetensors", reason="model files are not installed")
+    from tinyseq.commands.main import app
+
+    assert readers.READERS[-1] is scratch
+    test_its_example_is_read_the_same_in_every_writing(tmp_path, scratch)
+    test_what_the_command_calls_a_format_reads_labelled_sentences(scratch)
+    (tmp_path / "more").mkdir()
+    test_a_missing_file_and_a_folder_are_named(tmp_path / "more", scratch)
+    for content, line, found in UNREADABLE:
+        test_an_unreadable_file_is_named_in_one_line(tmp_path, scratch, content, line, found)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "train").write_text(scratch.example, encoding="utf-8")
+    done = testing.CliRunner().invoke(app, ["tag", "train", "train", "--out", "m", "--format", "scratch"])
+    assert done.output == "2 sentences, 2 tokens; saved m\n"
+    refused = testing.CliRunner().invoke(app, ["tag", "train", "train", "--out", "m", "--format", "scratched"])
+    assert "conll2003, " in refused.stderr
+    assert "scratch, got 'scratched'" in " ".join(refused.stderr.split())
 
 
 def test_a_long_line_is_cut_in_the_message():

@@ -1,19 +1,21 @@
-"""The demonstration: the lectures' models, trained, decoded and drawn in about a minute."""
+"""The command ``tinyseq demo``: the lectures' models, trained, decoded and drawn in about a minute."""
 
 import base64
 import html
 import math
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.table import Table
 
 import tinyseq as ts
-from tinyseq.commands.main import describe
-from tinyseq.data.corpora import HELLO, python_docs, python_source
+from tinyseq.commands.common import Seed, console, plainly
+from tinyseq.commands.tagging import describe
+from tinyseq.data.corpora import CATS, HELLO, python_docs, python_source
 from tinyseq.data.pysource import tokens
 from tinyseq.io import atomic_write, check_output
 from tinyseq.lm import RNNLM, NgramLM
@@ -56,18 +58,6 @@ class Trained(NamedTuple):
     samples: dict[str, str]
 
 
-def worked_example() -> tuple[Any, list[str]]:
-    """The lectures' HMM over X, Y, Z and its observations "I like cats"."""
-    hmm = ts.hmm.HMM(
-        initial=[0.1, 0.2, 0.7],
-        transition=[[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
-        emission=[[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
-        states=["X", "Y", "Z"],
-        symbols=["I", "like", "cats"],
-    )
-    return hmm, ["I", "like", "cats"]
-
-
 def run(out: Path, seed: int, console: Console) -> None:
     """All parts of the demonstration, and its files in the folder ``out``."""
     prepare(out)
@@ -76,7 +66,7 @@ def run(out: Path, seed: int, console: Console) -> None:
     unrolled = spell_hello(console)
     trained = learn_english(rng, console)
     tag_python(console)
-    hmm, words = worked_example()
+    hmm, words = ts.hmm.HMM(**CATS), list(CATS["symbols"])
     decode(hmm, words, console)
 
     trellis = ts.viz.trellis(hmm, words)
@@ -232,3 +222,12 @@ src="data:image/png;base64,{picture}"></figure>
 
 def _inline(svg: str) -> str:
     return svg[svg.index("<svg") :]
+
+
+@plainly
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder to write the pictures and the page to.")] = Path("demo"),
+    seed: Seed = 0,
+) -> None:
+    """Train, decode and draw the lectures' models on data that every Python carries."""
+    run(out, seed, console)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
-from tinyseq.data.corpora import FISH, HELLO, Split, python_docs, python_source
+from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_source
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.readers import DataError, Reader
 from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
@@ -24,6 +24,7 @@ if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
     __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [
+    "CATS",
     "FISH",
     "HELLO",
     "ConlluSentence",

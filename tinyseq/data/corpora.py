@@ -6,7 +6,7 @@ import sysconfig
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from tinyseq.arguments import whole
@@ -20,6 +20,15 @@ HELLO = "hello"
 
 FISH = "So long and thanks for all the fish"
 """The lectures' sentence for a word-level language model."""
+
+CATS: dict[str, Any] = {
+    "initial": [0.1, 0.2, 0.7],
+    "transition": [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
+    "emission": [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],
+    "states": ["X", "Y", "Z"],
+    "symbols": ["I", "like", "cats"],
+}
+"""The lectures' hidden Markov model, ``ts.hmm.HMM(**CATS)``. It reads its symbols in their order: "I like cats"."""
 
 
 class Split(NamedTuple, Generic[Data]):

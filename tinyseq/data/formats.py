@@ -142,17 +142,33 @@ def bases(sequence: str, *, masked: bool = True) -> list[str | None]:
     return [known.get(letter) for letter in sequence]
 
 
-word_tag = Reader("word/TAG", "words with tags, as in 'the/DT cat/NN'", word_tag_items)
+word_tag = Reader(
+    "word/TAG",
+    "words with tags, as in 'the/DT cat/NN'",
+    word_tag_items,
+    example="the/DT café/NN\na/b/SYM\n",
+    formats={"brown": {}, "word-tag": {}, "underscore": {"separator": "_"}},
+)
 """The Brown corpus's format: a sentence per line, each word with its tag after the last slash.
 
 ``separator="_"`` reads the_DT cat_NN.
 """
 
-two_column = Reader("two-column", "a word and its tag, separated by a tab or spaces, as in 'cat NN'", two_column_items)
+two_column = Reader(
+    "two-column",
+    "a word and its tag, separated by a tab or spaces, as in 'cat NN'",
+    two_column_items,
+    example="the DT\ncafé NN\n\nNew York\tNNP\n\n",
+    formats={"two-column": {}},
+)
 """A word and its tag per line, a blank line between sentences. Where there is a tab, a word may hold spaces."""
 
 conll2003 = Reader(
-    "CoNLL-2003", "a word, its part of speech, chunk and entity, as in 'EU NNP B-NP B-ORG'", conll2003_items
+    "CoNLL-2003",
+    "a word, its part of speech, chunk and entity, as in 'EU NNP B-NP B-ORG'",
+    conll2003_items,
+    example="-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\ncafé NN I-NP O\n\n",
+    formats={"conll2003": {}},
 )
 """Four columns: sentences of (word, tag); ``tags="ner"`` (the default), ``"chunk"`` or ``"pos"`` chooses the column.
 
@@ -160,13 +176,23 @@ Lines that begin with -DOCSTART- are passed over. The files of 2003 are in the s
 BIO or BIOES of it. Source: Tjong Kim Sang and De Meulder (2003).
 """
 
-plain_text = Reader("plain text", "some text", plain_text_items)
+plain_text = Reader("plain text", "some text", plain_text_items, example="so long\n\n  and thanks at the café\n")
 """The text as one string; every kind of line end becomes a newline."""
 
-labelled = Reader("labelled TSV", "a label, one tab and a text, as in 'positive<TAB>I like cats'", labelled_items)
+labelled = Reader(
+    "labelled TSV",
+    "a label, one tab and a text, as in 'positive<TAB>I like cats'",
+    labelled_items,
+    example="positive\tI like cafés\n\nnegative\tno\n",
+)
 """A (label, text) pair per line, for classification."""
 
-fasta = Reader("FASTA", "letters, '*', '-' or '.', under a header such as '>chr1 a region'", fasta_items)
+fasta = Reader(
+    "FASTA",
+    "letters, '*', '-' or '.', under a header such as '>chr1 a region'",
+    fasta_items,
+    example="; from é\n>chr1 é\nACGT\nnn-\n>chr2\nA\n",
+)
 """Biological sequences: (header, sequence) pairs, the lines of a sequence joined, its case kept; ; begins a comment.
 
 `bases` makes observations for a hidden Markov model of a DNA sequence.

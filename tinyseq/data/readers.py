@@ -9,11 +9,11 @@ stand in `formats.py` and `treebank.py`.
 import codecs
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Word = str
 Tag = str
@@ -24,6 +24,9 @@ Items = TypeVar("Items")
 BLANKS = " \t"  # what separates; other Unicode spaces may be part of a word
 MARK = "\ufeff"  # the byte order mark: of a file's first line, and in joined files of any line
 UTF8 = {"utf-8", "utf-8-sig"}
+
+
+READERS: list["Reader[Any]"] = []  # all that are declared
 
 
 class DataError(ValueError):
@@ -72,6 +75,8 @@ class Reader(Generic[Items]):
         name: what the format is called.
         line: what a good line looks like; errors say that this was expected.
         items: the function from numbered lines to what the file holds. It raises `Malformed`.
+        example: a small whole file, which the tests read in every encoding.
+        formats: of labelled sentences, what the commands' ``--format`` calls it, and with which options.
 
     Example:
         >>> from tinyseq.data import labelled, word_tag
@@ -85,6 +90,11 @@ class Reader(Generic[Items]):
     name: str
     line: str
     items: Callable[..., Items]
+    example: str = ""
+    formats: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        READERS.append(self)
 
     def __call__(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Items:
         """Read a file.

@@ -249,12 +249,21 @@ def rows(block: Lines) -> Iterator[tuple[int, list[str]]]:
 
 LINE = "ten columns separated by tabs, as in '1<TAB>cats<TAB>cat<TAB>NOUN<TAB>NNS' and five more"
 
-conllu = Reader("CoNLL-U", LINE, conllu_items)
+EXAMPLE = """\
+# text = au café
+1-2\tau\t_\t_\t_\t_\t_\t_\t_\t_
+1\tà\tà\tADP\tE\t_\t3\tcase\t_\t_
+2\tle\tle\tDET\tD\t_\t3\tdet\t_\t_
+3\tcafé\tcafé\tNOUN\tN\t_\t0\troot\t_\t_
+
+"""
+
+conllu = Reader("CoNLL-U", LINE, conllu_items, EXAMPLE, formats={"conllu": {}})
 """Universal Dependencies' format: sentences of (FORM, tag); ``tags="upos"`` (the default) or ``"xpos"`` is the column.
 
 Comments, the ranges of multiword tokens (1-2) and empty nodes (1.1) are passed over; `conllu_sentences` keeps them. A
 word without a tag has "_". Source: universaldependencies.org/format.html
 """
 
-conllu_sentences = Reader("CoNLL-U", LINE, conllu_sentence_items)
+conllu_sentences = Reader("CoNLL-U", LINE, conllu_sentence_items, EXAMPLE)
 """Universal Dependencies' format with everything in it: a list of `ConlluSentence`, which `write_conllu` writes."""

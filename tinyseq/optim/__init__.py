@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
+from tinyseq.optim.optimizer import Optimizer
+from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from tinyseq.optim.schedules import (
     Plateau,
     Schedule,

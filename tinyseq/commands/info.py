@@ -1,0 +1,31 @@
+"""The command ``tinyseq doctor``: what is installed."""
+
+import importlib.metadata
+import platform
+import sys
+
+import numpy as np
+
+import tinyseq as ts
+from tinyseq.commands.common import console
+
+
+def doctor() -> None:
+    """Say what is installed, and what each missing piece would add."""
+    console.print(f"tinyseq {ts.__version__}, Python {platform.python_version()} ({sys.executable})")
+    console.print(f"NumPy {np.__version__}")
+    wanted = {
+        "graphviz": ("viz", "drawings"),
+        "pygraphviz": ("viz", "drawings without a Graphviz of your own"),
+        "matplotlib": ("plot", "curves"),
+        "safetensors": ("io", "saving models"),
+        "typer": ("cli", "this command"),
+        "tqdm": ("progress", "a progress bar"),
+        "cupy-cuda12x": ("cuda12", "GPUs with CUDA 12"),
+        "cupy-cuda13x": ("cuda13", "GPUs with CUDA 13"),
+    }
+    for package, (extra, purpose) in wanted.items():
+        try:
+            console.print(f"{package} {importlib.metadata.version(package)}: {purpose}")
+        except importlib.metadata.PackageNotFoundError:
+            console.print(f"{package} is missing; for {purpose}: pip install 'tinyseq[{extra}]'")
