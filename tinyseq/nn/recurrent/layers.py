@@ -110,40 +110,45 @@ class Recurrent(Module):
             raise ValueError(
                 f"x must have shape {layout} or (T, I) with I = input_size = {self.input_size}, got {x.shape}"
             )
-        if single:
-            x = expand_dims(x, 1)
-        elif self.batch_first:
-            x = transpose(x, 1, 0, 2)
+        # inside, features stand before the batch, as states are columns: (T, I, B)
+        x = expand_dims(x, 2) if single else transpose(x, *((1, 2, 0) if self.batch_first else (0, 2, 1)))
         if not x.shape[0]:
-            raise ValueError(f"x must have at least one time step, got shape {x.shape} (T, B, I)")
-        states = self._initial(state, x, single)
+            raise ValueError(f"x must have at least one time step, got shape {x.shape[::2] + x.shape[1:2]} (T, B, I)")
+        states = self._initial(state, x.shape[2], single)
         active = _active(lengths, x)
         if active is not None:
             x = where(active.outputs, x, 0.0)  # what is not finite in the padding would spoil the gradients
         finals: list[States] = []
+        outputs: list[Tensor] = []
         for layer in range(self.num_layers):
             if layer:
-                x = self.dropout(x)
+                x = self._dropped(outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=1))
             outputs = []
             for direction in self._directions:
                 output, final = self._run(x, states[len(finals)], f"l{layer}{direction}", active)
                 outputs.append(output)
                 finals.append(final)
-            x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=2)
         carried = tuple(transpose(stack([final[i] for final in finals]), 0, 2, 1) for i in range(len(self.cell.states)))
         if single:
-            x, carried = x[:, 0], tuple(part[:, 0] for part in carried)
-        elif self.batch_first:
-            x = transpose(x, 1, 0, 2)
+            outputs, carried = [output[:, :, 0] for output in outputs], tuple(part[:, 0] for part in carried)
+        else:
+            outputs = [transpose(output, *((2, 0, 1) if self.batch_first else (0, 2, 1))) for output in outputs]
+        x = outputs[0] if len(outputs) == 1 else concatenate(outputs, axis=-1)
         return x, carried[0] if len(carried) == 1 else carried
 
     def step(self, z: Tensor, states: States, weight_hh: Tensor, bias_hh: Tensor | None) -> States:
         """One time step, the cell's; a subclass may do more, with parameters that all layers and directions share."""
         return self.cell.step(z, states, weight_hh, bias_hh)
 
-    def _initial(self, state: Any, x: Tensor, single: bool) -> list[States]:
+    def _dropped(self, x: Tensor) -> Tensor:
+        """(T, H, B) after dropout, whose masks are drawn for (T, B, H)."""
+        rows = transpose(x, 0, 2, 1)
+        dropped: Tensor = self.dropout(rows)
+        return x if dropped is rows else transpose(dropped, 0, 2, 1)
+
+    def _initial(self, state: Any, batch: int, single: bool) -> list[States]:
         """The initial states of each layer and direction, as columns."""
-        count, batch = self.num_layers * len(self._directions), x.shape[1]
+        count = self.num_layers * len(self._directions)
         dtype = self.weight_ih_l0.dtype
         if state is None:
             weight = self.weight_ih_l0._array
@@ -162,12 +167,12 @@ class Recurrent(Module):
         return list(zip(*(unbind(part) for part in columns), strict=True))
 
     def _run(self, x: Tensor, states: States, suffix: str, active: "Active | None") -> tuple[Tensor, States]:
-        """One layer in one direction: (T, B, I) to (T, B, H), and the final states."""
+        """One layer in one direction: (T, I, B) to (T, H, B), and the final states."""
         backward = suffix.endswith("_reverse")
         weight_ih, weight_hh = getattr(self, f"weight_ih_{suffix}"), getattr(self, f"weight_hh_{suffix}")
         bias_hh = expand_dims(getattr(self, f"bias_hh_{suffix}"), 1) if self.bias else None
         with scope(suffix), stacked_gates(self.cell.gates, self.hidden_size):
-            z = weight_ih @ transpose(x, 0, 2, 1)
+            z = weight_ih @ x
             if bias_hh is not None:
                 z = z + self.cell.input_bias(expand_dims(getattr(self, f"bias_ih_{suffix}"), 1), bias_hh)
             steps = range(x.shape[0])
@@ -180,7 +185,7 @@ class Recurrent(Module):
                         after = tuple(where(active.at[t], new, old) for new, old in zip(after, states, strict=True))
                     states = after
                 hs[t] = states[0]
-            output = transpose(stack([hs[t] for t in steps]), 0, 2, 1)
+            output = stack([hs[t] for t in steps])
             if active is not None:
                 output = where(active.outputs, output, 0.0)
         return output, states
@@ -191,14 +196,14 @@ class Active:
 
     Attributes:
         at: for each step, a mask (B,).
-        outputs: all masks, with an axis for features, (T, B, 1).
+        outputs: all masks, with an axis for features, (T, 1, B).
         all_at: for each step, whether all have.
     """
 
     def __init__(self, lengths: np.ndarray[Any, np.dtype[Any]], x: Tensor) -> None:
         mask: Any = np.arange(x.shape[0])[:, None] < lengths
-        self.outputs = constant_like(x, mask[:, :, None])
-        self.at = unbind(self.outputs[:, :, 0])
+        self.outputs = constant_like(x, mask[:, None])
+        self.at = unbind(self.outputs[:, 0])
         # of arrays that record, only the values of this batch are known, so that no step may be left out for them
         known = isinstance(mask, np.ndarray)
         self.all_at = [known and bool(row.all()) for row in mask]
@@ -208,7 +213,7 @@ def _active(lengths: Sequence[int] | None, x: Tensor) -> Active | None:
     """None where every sequence has a real symbol at each step."""
     if lengths is None:
         return None
-    steps, batch, _ = x.shape
+    steps, _, batch = x.shape
     given = as_lengths(lengths, batch, steps)
     return None if (given == steps).all() else Active(given, x)
 
