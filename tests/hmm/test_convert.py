@@ -86,12 +86,15 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelFileError, match="not a whole safetensors file"):
         HMM.load(tmp_path / "text")
     ts.save({"w": np.ones(2)}, tmp_path / "other", {"kind": "something else"})
-    with pytest.raises(ModelFileError, match="holds something else, expected hidden Markov model"):
+    with pytest.raises(ModelFileError, match="holds something else, expected"):
         HMM.load(tmp_path / "other")
     ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "n": 2})
-    with pytest.raises(ModelFileError, match=r"no whole hidden Markov model \(KeyError: 'initial.0'\)"):
+    with pytest.raises(ModelFileError, match=r"the HMM does not fit its arrays \('initial.0' is missing\)"):
         HMM.load(tmp_path / "part")
-    for order, message in ((-1, "its n is -1, but must be at least 2"), (float("inf"), "OverflowError")):
+    for order, message in (
+        (-1, "its n is -1, but must be at least 2"),
+        (float("inf"), "float infinity"),
+    ):
         ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "n": order})
         with pytest.raises(ModelFileError, match=message):
             HMM.load(tmp_path / "part")

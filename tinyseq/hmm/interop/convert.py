@@ -1,38 +1,19 @@
 """Models into files and back, and to and from hmmlearn."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinyseq import io
 from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import read_name, written_name
 
-KIND = "hidden Markov model"
 
-
-def save(hmm: Model, path: str | Path) -> None:
-    """Save the model as safetensors, its names as JSON in the file's header.
-
-    Args:
-        path: the file to write, as a whole or not at all.
-
-    Raises:
-        RuntimeError: if safetensors is not installed.
-        TypeError: for names that JSON cannot hold.
-
-    Example:
-        >>> import tempfile
-        >>> from tinyseq.hmm import HMM
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]]).save(f"{folder}/weather.hmm")
-        ...     HMM.load(f"{folder}/weather.hmm")
-        HMM(n=2, states=2, symbols=2)
-    """
+def saved(hmm: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """See `tinyseq.io.SavedModel`: the tables as they were given, and the names."""
     model = hmm.parameters
     tables, transition, end = model.parts
     logs = transition.in_logs  # a model is saved as it was given, so that it comes back to the last bit
@@ -40,31 +21,27 @@ def save(hmm: Model, path: str | Path) -> None:
     state["transition"] = plain(transition.given)
     if end is not None:
         state["end"] = plain(end.given)
-    metadata: dict[str, Any] = {"kind": KIND, "n": model.n, "logs": logs}
+    metadata: dict[str, Any] = {"n": model.n, "logs": logs}
     arrays, settings = model.emissions.saved()
     state |= {f"emission.{name}": values for name, values in arrays.items()}
     metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": settings}
-    io.save(state, path, metadata)
+    return state, metadata
 
 
-def load(path: str | Path) -> Parameters:
-    """`HMM.load`."""
-    state, metadata = io.load_with_metadata(path, KIND)
-    try:
-        n = int(metadata["n" if "n" in metadata else "order"])  # "order" in older files
-        if n < 2:
-            raise ValueError(f"its n is {n}, but must be at least 2")
-        initial = tuple(state[f"initial.{i}"] for i in range(n - 1))
-        named = metadata["emission"]
-        if named not in kinds():
-            raise ValueError(f"there are no emissions of the kind {named!r}; if it is your own, import it first")
-        arrays = {name.removeprefix("emission."): array for name, array in state.items() if name[:9] == "emission."}
-        emission = kinds()[named].restored(arrays, metadata["settings"])
-        names: dict[str, Any] = {"states": _names(metadata["states"]), "end": state.get("end")}
-        make = Parameters.from_logs if metadata.get("logs") else Parameters
-        return make(initial, state["transition"], emission, **names)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise io.ModelFileError(f"{path}: no whole {KIND} ({type(error).__name__}: {error})") from error
+def restored(arrays: Arrays, metadata: dict[str, Any]) -> Parameters:
+    """The parameters that `saved` described."""
+    n = int(metadata["n" if "n" in metadata else "order"])  # "order" in older files
+    if n < 2:
+        raise ValueError(f"its n is {n}, but must be at least 2")
+    initial = tuple(arrays[f"initial.{i}"] for i in range(n - 1))
+    named = metadata["emission"]
+    if named not in kinds():
+        raise ValueError(f"there are no emissions of the kind {named!r}; if it is your own, import it first")
+    inner = {name.removeprefix("emission."): array for name, array in arrays.items() if name[:9] == "emission."}
+    emission = kinds()[named].restored(inner, metadata["settings"])
+    names: dict[str, Any] = {"states": _names(metadata["states"]), "end": arrays.get("end")}
+    make = Parameters.from_logs if metadata.get("logs") else Parameters
+    return make(initial, arrays["transition"], emission, **names)
 
 
 def _written(labels: Labels) -> Any:

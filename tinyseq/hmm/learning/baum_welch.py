@@ -20,6 +20,7 @@ from tinyseq.hmm.learning.initialisation import redrawn_transition
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
+from tinyseq.random import Rng, as_generator
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Model)
@@ -118,7 +119,7 @@ def fit_em(
     max_steps: int = 100,
     tolerance: float = 1e-3,
     restarts: int = 1,
-    rng: np.random.Generator | None = None,
+    rng: Rng = None,
     learn: Collection[str] = ("initial", "transition", "emission", "end"),
     callback: Callable[[int, float], Any] | None = None,
 ) -> Fitted[H]:
@@ -137,7 +138,8 @@ def fit_em(
             second no more than the first; leaving a saddle, steps grow.
         restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
             half of them goes on each time, twice as far, and the last one to its end.
-        rng: where their randomness comes from; a fresh generator by default.
+        rng: where their randomness comes from: a NumPy generator, or a seed; by default the generator of
+            `tinyseq.manual_seed`.
         learn: what is learned, a name or several; the rest stays as it is. Arrays of the emission model have names
             of their own, such as ``"means"``.
         callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
@@ -180,7 +182,7 @@ def baum_welch(
     max_steps: int,
     tolerance: float,
     restarts: int,
-    rng: np.random.Generator | None,
+    rng: Rng,
     learn: Collection[str],
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted[Parameters]:
@@ -196,7 +198,7 @@ def baum_welch(
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
-    rng = np.random.default_rng() if rng is None else rng
+    rng = as_generator(rng)
     # Scores that are no probabilities are refused here: a step would make them some, and the likelihood could fall.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]

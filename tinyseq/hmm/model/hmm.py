@@ -1,7 +1,6 @@
 """The hidden Markov model: its parameters, and as methods what the other rooms do with them."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +14,11 @@ from tinyseq.hmm.model import structures
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Parameters, Table
 from tinyseq.hmm.queries import decoding, filtering, likelihood, long_run, posterior, simulation
+from tinyseq.io import SavedModel
+from tinyseq.io.arrays import Arrays
 
 
-class HMM:
+class HMM(SavedModel):
     """A hidden Markov model of any n-gram order.
 
     P(states, observations) = prod_t P(s_t | s_{t-n+1}, ..., s_{t-1}) P(o_t | s_t). With n = 2 (bigrams of
@@ -358,23 +359,14 @@ class HMM:
 
     # -- files, and other libraries ------------------------------------------------------------------------------------
 
-    save = convert.save
+    former_kinds = ("hidden Markov model",)
+    saved = convert.saved
     to_hmmlearn = convert.to_hmmlearn
 
     @classmethod
-    def load(cls, path: str | Path) -> Self:
-        """Load a model that `save` wrote.
-
-        Args:
-            path: the file to read; nothing in it is executed.
-
-        Returns:
-            The same model, to the last bit.
-
-        Raises:
-            tinyseq.io.ModelFileError: if the file is missing, damaged, or holds something else.
-        """
-        return cls.from_parameters(convert.load(path))
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `tinyseq.io.SavedModel`."""
+        return cls.from_parameters(convert.restored(arrays, metadata))
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from tinyseq.arguments import whole
 from tinyseq.hmm.inference.passes.dispatch import log_likelihood
 from tinyseq.hmm.inference.sampling import hidden_path, posterior_paths
@@ -12,14 +10,15 @@ from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One
 from tinyseq.hmm.results import Drawn
+from tinyseq.random import Rng, as_generator
 
 
-def sample(hmm: Model, length: int | None = None, rng: np.random.Generator | None = None) -> Drawn:
+def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     """Draw a sequence from the model.
 
     Args:
         length: how many steps; None to go on until the model stops, which takes a model with ``end``.
-        rng: where the randomness comes from; a fresh generator by default.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
         `Drawn`: the observations, and the hidden states behind them.
@@ -31,22 +30,20 @@ def sample(hmm: Model, length: int | None = None, rng: np.random.Generator | Non
     Example:
         >>> from tinyseq.hmm import HMM
         >>> hmm = HMM([1.0, 0.0], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]], symbols="ab")
-        >>> hmm.sample(3, np.random.default_rng(0)).observations
+        >>> hmm.sample(3, rng=0).observations
         ['a', 'b', 'a']
     """
     if length is None and (hmm.parameters.end is None or not (plain(hmm.parameters.end) > 0).any()):
         raise ValueError("a model without end never stops; pass a length")
     if length is not None:
         length = whole("length", length, 0)
-    rng = np.random.default_rng() if rng is None else rng
+    rng = as_generator(rng)
     ids = hidden_path(hmm.parameters.arcs(), length, rng, hmm.parameters.longest)
     path = [hmm.parameters.states[i] for i in ids.tolist()] if hmm.parameters.states.named else ids
     return Drawn(hmm.parameters.emissions.sample(ids, rng), path)
 
 
-def sample_posterior(
-    hmm: Model, x: One | Many, n: int = 1, rng: np.random.Generator | None = None, states: Any = None
-) -> list[Any]:
+def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Any = None) -> list[Any]:
     """Draw hidden paths that explain a sequence, each as often as it is probable.
 
     (Forward filtering, backward sampling: Scott 2002.)
@@ -54,7 +51,7 @@ def sample_posterior(
     Args:
         x: a sequence, or a list of sequences.
         n: how many paths.
-        rng: where the randomness comes from; a fresh generator by default.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
         states: what is known about the hidden states.
 
     Returns:
@@ -66,13 +63,13 @@ def sample_posterior(
     Example:
         >>> from tinyseq.hmm import HMM
         >>> hmm = HMM([0.5, 0.5], [[0.0, 1.0], [1.0, 0.0]], [[0.5, 0.5], [0.0, 1.0]], states="LH", symbols="ab")
-        >>> hmm.sample_posterior("aba", 2, np.random.default_rng(0))  # only one path explains it
+        >>> hmm.sample_posterior("aba", 2, rng=0)  # only one path explains it
         [['L', 'H', 'L'], ['L', 'H', 'L']]
     """
     n = whole("n", n, 0)
     seen = Observations(hmm.parameters, x, states)
     seen.require_possible(log_likelihood(seen.arcs, seen.scores, seen.batch))
-    rng = np.random.default_rng() if rng is None else rng
+    rng = as_generator(rng)
     drawn = [seen.paths(ids) for ids in posterior_paths(seen.arcs, seen.scores, seen.batch, n, rng)]
     found = [[paths[i] for paths in drawn] for i in range(len(seen.rows.lengths))]
     return found[0] if seen.one else found
