@@ -8,7 +8,7 @@ import copyreg
 import sys
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 from tinyseq.autograd.axes import AxesRule, Kind
 from tinyseq.autograd.composites import naming_itself
@@ -73,7 +73,27 @@ SPECIAL_METHODS = {  # by Python's operators; those that are functions, such as 
 REFLECTED = {"+", "-", "*", "/", "//", "%", "divmod", "**", "@", "&", "|", "^"}
 
 
+@overload
 def op(
+    name: str,
+    forward: Callable[..., Any] | str,
+    vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = ...,
+    saves: str | tuple[str, ...] = ...,
+    *,
+    outputs: Literal[True],
+    **declared: Any,
+) -> Callable[..., list[Tensor]]: ...
+@overload
+def op(
+    name: str,
+    forward: Callable[..., Any] | str,
+    vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = ...,
+    saves: str | tuple[str, ...] = ...,
+    *,
+    outputs: Literal[False] = ...,
+    **declared: Any,
+) -> Callable[..., Tensor]: ...
+def op(  # type: ignore[misc]  # the overloads say the results only; the settings stand here, once
     name: str,
     forward: Callable[..., Any] | str,
     vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = None,
@@ -96,6 +116,7 @@ def op(
     reference: Callable[..., Any] | None = None,
     reads: tuple[str, ...] | None = None,
     numpy: str | tuple[str, ...] = (),
+    types: dict[str, str] | None = None,
     with_slope: Callable[..., Any] | None = None,
     ulps: Accuracy | None = None,
     doc: str = "",
@@ -141,6 +162,8 @@ def op(
         reads: for each rule the inputs whose saved values it reads, as in ``("y", "x y")``; by default all saved ones.
             An update of a leaf that a rule reads, before the rule runs, is an error.
         numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
+        types: the types of settings, as in ``{"axis": "int | None"}``, where neither an annotation of ``forward`` nor
+            the default says them; `tools/make_stubs.py` reads them.
         with_slope: for a function of one number whose derivative costs little beside the value, but cannot be had from
             the value without loss: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
         ulps: the promised accuracy, which the tests hold it to.
@@ -180,6 +203,7 @@ def op(
         calls=calls,
         reference=reference,
         reads=reads,
+        types=types,
         with_slope=with_slope,
         ulps=ulps,
     )
@@ -192,7 +216,7 @@ def op(
     function.__name__ = function.__qualname__ = name
     function.__module__ = module  # where pickle looks for it, by its name
     function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
-    function.op = record  # type: ignore[attr-defined]
+    function.__dict__.update(op=record, __signature__=record.signature)
     FUNCTIONS[name] = function
     offer(name, function, method, operator)
     return function

@@ -49,15 +49,21 @@ def to(self: Tensor, target: Any) -> Tensor:
     return moved
 
 
+PROTOCOLS: dict[str, object] = {
+    "T": property(FUNCTIONS["transpose"], doc="All axes in reverse."),
+    "reshape": _reshape,
+    "__setitem__": assign_part,
+    "__getattr__": _missing,
+    "__array_ufunc__": array_ufunc,
+    "__array_function__": array_function,
+}
+
+
 def install() -> None:
     """Give Tensor its operators and methods."""
     for method in (backward, copy_, to):
         setattr(Tensor, method.__name__, method)
-    Tensor.__setitem__ = assign_part  # type: ignore[method-assign]
     for symbol in IN_PLACE:
         setattr(Tensor, f"__i{SPECIAL_METHODS[symbol]}__", in_place(getattr(Tensor, f"__{SPECIAL_METHODS[symbol]}__")))
-    Tensor.__getattr__ = _missing  # type: ignore[method-assign]
-    Tensor.__array_ufunc__ = array_ufunc  # type: ignore[attr-defined]
-    Tensor.__array_function__ = array_function  # type: ignore[attr-defined]
-    setattr(Tensor, "reshape", _reshape)  # noqa: B010 (the type checker knows the method already)
-    Tensor.T = property(lambda self: FUNCTIONS["transpose"](self))  # type: ignore[assignment]
+    for name, member in PROTOCOLS.items():
+        setattr(Tensor, name, member)

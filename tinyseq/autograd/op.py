@@ -164,6 +164,7 @@ class Op:
         calls: str = "",
         reference: Callable[..., Any] | None = None,
         reads: tuple[str, ...] | None = None,
+        types: dict[str, str] | None = None,
         with_slope: Callable[..., Any] | None = None,
         ulps: Accuracy | None = None,
     ) -> None:
@@ -178,6 +179,8 @@ class Op:
         self.variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.required = tuple(name for name, default in self.defaults.items() if default is inspect.Parameter.empty)
+        annotated = {p.name: inspect.formatannotation(p.annotation) for p in parameters if _says_type(p)}
+        self.types = annotated | (types or {})
         self.vjp = vjp
         self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
         self.saves = saves = saves if with_slope is None else ("out", "slope")
@@ -237,8 +240,22 @@ class Op:
         bounded = self.slope_bound is not None and self.slope_bound <= 1
         return self.kind == "elementwise" and len(self.inputs) == 1 and bounded and "out" in self.saves
 
+    @property
+    def signature(self) -> inspect.Signature:
+        """What the public function takes: the inputs by their places, the settings also by their names."""
+        kind = inspect.Parameter.VAR_POSITIONAL if self.variadic else inspect.Parameter.POSITIONAL_ONLY
+        later = inspect.Parameter.KEYWORD_ONLY if self.variadic else inspect.Parameter.POSITIONAL_OR_KEYWORD
+        inputs = [inspect.Parameter(name, kind) for name in self.inputs]
+        required_first = sorted(self.defaults, key=lambda name: name not in self.required)
+        settings = [inspect.Parameter(name, later, default=self.defaults[name]) for name in required_first]
+        return inspect.Signature([*inputs, *settings])
+
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+def _says_type(parameter: inspect.Parameter) -> bool:
+    return parameter.kind is parameter.KEYWORD_ONLY and parameter.annotation not in (Any, parameter.empty)
 
 
 def _values_in(save: str) -> set[str]:

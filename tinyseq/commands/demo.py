@@ -38,7 +38,7 @@ class CharRNN(ts.nn.Module):
     def forward(self, x: ts.Tensor) -> ts.Tensor:
         """(T, B, letters) one-hot to scores of the same shape."""
         hidden, _ = self.rnn(x)
-        return self.readout(hidden)  # type: ignore[no-any-return]
+        return self.readout(hidden)
 
 
 class Trained(NamedTuple):

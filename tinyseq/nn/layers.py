@@ -1,6 +1,6 @@
 """Layers without time: linear maps, embeddings, dropout, normalisation."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -57,6 +57,9 @@ class Linear(Module):
         y: Tensor = x @ self.weight.T
         return y if self.bias is None else y + self.bias
 
+    if TYPE_CHECKING:  # a call takes and gives what `forward` does
+        __call__ = forward
+
 
 class Embedding(Module):
     """A learned vector for each id.
@@ -107,6 +110,9 @@ class Embedding(Module):
             picked = where(constant_like(self.weight, padding[..., None]), picked.detach(), picked)
         return picked
 
+    if TYPE_CHECKING:  # a call takes and gives what `forward` does
+        __call__ = forward
+
 
 class Dropout(Module):
     """While training, set each element to 0 with probability p, and scale the others by 1 / (1 - p).
@@ -155,6 +161,9 @@ class Dropout(Module):
         dropped: Tensor = x * constant_like(x, keep / (1 - self.p))
         return dropped
 
+    if TYPE_CHECKING:  # a call takes and gives what `forward` does
+        __call__ = forward
+
 
 class LayerNorm(Module):
     """Shift and scale the last axis to mean 0 and variance 1, then by learned factors (Ba and others, 2016).
@@ -196,3 +205,6 @@ class LayerNorm(Module):
         centred = x - mean(x, axis=-1, keepdims=True)
         deviation: Tensor = sqrt(mean(square(centred), axis=-1, keepdims=True) + self.eps)
         return centred / deviation * self.weight + self.bias
+
+    if TYPE_CHECKING:  # a call takes and gives what `forward` does
+        __call__ = forward

@@ -179,13 +179,13 @@ def ravel(x: TensorLike) -> Tensor:
 @composite
 def fliplr(x: TensorLike) -> Tensor:
     """The columns in reverse, as NumPy's: along the second axis."""
-    return flip(x, axis=1)  # type: ignore[no-any-return]
+    return flip(x, axis=1)
 
 
 @composite
 def flipud(x: TensorLike) -> Tensor:
     """The rows in reverse, as NumPy's: along the first axis."""
-    return flip(x, axis=0)  # type: ignore[no-any-return]
+    return flip(x, axis=0)
 
 
 @composite

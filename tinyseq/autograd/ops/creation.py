@@ -1,8 +1,10 @@
 """Constants: tensors that are made of a shape."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.declare import composite
@@ -16,7 +18,7 @@ def _shape(sides: tuple[Any, ...]) -> tuple[int, ...]:
 
 
 @explained
-def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
+def zeros(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_grad: bool = False) -> Tensor:
     """Zeros of a shape, given as numbers or as a tuple.
 
     Example:
@@ -28,25 +30,27 @@ def zeros(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> 
 
 
 @explained
-def ones(*shape: Any, dtype: Any = np.float64, requires_grad: bool = False) -> Tensor:
+def ones(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_grad: bool = False) -> Tensor:
     """Ones of a shape, given as numbers or as a tuple."""
     return Tensor(np.ones(_shape(shape), dtype=dtype)).requires_grad_(requires_grad)
 
 
 @explained
-def full(shape: Any, value: float, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(
+    shape: int | Sequence[int], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
+) -> Tensor:
     """One value in every place of a shape."""
     return Tensor(np.full(shape, value, dtype=dtype)).requires_grad_(requires_grad)
 
 
 @explained
-def arange(*bounds: float, dtype: Any = None) -> Tensor:
+def arange(*bounds: float, dtype: DTypeLike | None = None) -> Tensor:
     """Evenly spaced numbers: ``arange(stop)``, ``arange(start, stop)`` or ``arange(start, stop, step)``."""
     return Tensor(np.arange(*bounds, dtype=dtype))
 
 
 @explained
-def eye(n: int, dtype: Any = np.float64) -> Tensor:
+def eye(n: int, dtype: DTypeLike = np.float64) -> Tensor:
     """The identity matrix."""
     return Tensor(np.eye(whole("n", n, 0), dtype=dtype))
 

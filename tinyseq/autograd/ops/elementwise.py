@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinyseq.autograd.declare import NONZERO, POSITIVE, REAL, UNIT, Domain, composite, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
@@ -337,7 +338,7 @@ _astype = op(
 
 
 @composite(method=True)
-def astype(x: TensorLike, dtype: Any, copy: bool = True) -> Tensor:
+def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
     """The same values in another type; whole numbers and truth values carry no gradient.
 
     ``copy`` is NumPy's, and changes nothing: values never change in place.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinyseq import backend
 from tinyseq.arguments import whole
@@ -240,7 +241,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
 
 
 @explained
-def one_hot(ids: Any, num_classes: int, dtype: Any = np.float32) -> Tensor:
+def one_hot(ids: Any, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
     """Rows of zeros with a one at each id.
 
     Args:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinyseq.autograd.declare import NONZERO, Accuracy, composite, op
 from tinyseq.autograd.tensor import Axis, Tensor, TensorLike, constant
@@ -123,7 +124,7 @@ prod = op(
 )
 
 
-def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Any]:
+def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Tensor]:
     """`max` or `min`."""
     return op(
         name,
@@ -143,7 +144,7 @@ def _extreme(name: str, most: str, numpy: tuple[str, str]) -> Callable[..., Any]
     )
 
 
-def _place_of_extreme(name: str) -> Callable[..., Any]:
+def _place_of_extreme(name: str) -> Callable[..., Tensor]:
     """`argmax` or `argmin`."""
     return op(
         name,
@@ -152,6 +153,7 @@ def _place_of_extreme(name: str) -> Callable[..., Any]:
         method=True,
         kind="reduction",
         calls="reduce_one",
+        types={"axis": "int | None"},
         reference=getattr(np, name),
     )
 
@@ -261,7 +263,7 @@ def var(
     ddof: int = 0,
     *,
     correction: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
 
@@ -292,7 +294,7 @@ def std(
     ddof: int = 0,
     *,
     correction: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
 ) -> Tensor:
     """The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.
 

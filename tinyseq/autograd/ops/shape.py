@@ -251,6 +251,7 @@ split = op(
     slope_bound=1.0,
     method=True,
     calls="split",
+    types={"sections": "int | Sequence[int]"},
     reference=lambda x, sections, axis=0: np.split(
         x, sections if isinstance(sections, int) else np.cumsum(sections)[:-1], axis
     ),

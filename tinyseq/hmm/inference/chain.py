@@ -19,6 +19,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
@@ -130,11 +131,11 @@ def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
     return constant(xp.broadcast_to(column, one.shape + batch + (1,) * (order - 1)))
 
 
-def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Value:
+def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Tensor:
     """Emission scores with 0 beyond each sequence's length: not even NaN shall reach a gradient from there."""
     inside = np.arange(emission.shape[0]).reshape(-1, *(1,) * stops.ndim) < stops
     inside = inside.reshape(inside.shape[:1] + (1,) * int(semiring.pairs) + inside.shape[1:] + (1,))
-    return FUNCTIONS["where"](constant_like(emission, inside), emission, 0.0)
+    return where(constant_like(emission, inside), emission, 0.0)
 
 
 def _behind_the_beginning(table: Tensor, order: int, semiring: Semiring) -> Value:
@@ -165,8 +166,7 @@ def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
     possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
     if isinstance(possible._array, np.ndarray) and possible._array.all():  # a look that costs nothing only on the host
         return total
-    still: Tensor = FUNCTIONS["where"](possible, total, semiring.zero)
-    return still
+    return where(possible, total, semiring.zero)
 
 
 def checked(

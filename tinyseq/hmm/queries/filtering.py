@@ -279,7 +279,7 @@ def _forward(model: Parameters, x: Any, states: Any) -> tuple[Observations, list
     lengths, size = np.array(seen.rows.lengths, dtype=np.intp), len(model.states)
     tables: list[Array] = [np.empty((length, size)) for length in lengths]
     last: list[Array] = [np.zeros(()) for _ in lengths]
-    initial, transition, _ = (part if part is None else _plain(part) for part in model.logs)
+    initial, transition = (_plain(part) for part in model.logs[:2])
     scores = seen.all_scores()[seen.rows.padded()].astype(np.float64, copy=False)
     with no_grad():
         for t, message in enumerate(messages(initial, transition, scores)):

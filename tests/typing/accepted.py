@@ -1,0 +1,116 @@
+"""What a type checker must accept, with the types that it must find: the test runs mypy over it, and then the uses."""
+
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tinyseq as ts
+from tinyseq import Tensor
+
+
+def ops_and_what_they_take() -> None:
+    x = ts.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    assert_type(ts.tanh(x), Tensor)
+    assert_type(ts.tanh(0.5), Tensor)
+    assert_type(ts.exp([1.0, 2.0]), Tensor)
+    assert_type(ts.log(np.ones(3)), Tensor)
+    assert_type(ts.sqrt(np.float64(2)), Tensor)
+    assert_type(ts.softmax(x, axis=0), Tensor)
+    assert_type(ts.logsumexp(x, axis=(0, 1), keepdims=True), Tensor)
+    assert_type(ts.sum(x, 0, keepdims=True), Tensor)
+    assert_type(ts.sum(x, dtype="float32"), Tensor)
+    assert_type(ts.argmax(x, axis=1), Tensor)
+    assert_type(ts.mean(x), Tensor)
+    assert_type(ts.where(x > 0, x, 0.0), Tensor)
+    assert_type(ts.maximum(x, 2), Tensor)
+    assert_type(ts.concatenate([x, np.ones((1, 2))]), Tensor)
+    assert_type(ts.stack([x, x], axis=1), Tensor)
+    assert_type(ts.reshape(x, (4,)), Tensor)
+    assert_type(ts.broadcast_to(x, (3, 2, 2)), Tensor)
+    assert_type(ts.roll(x, 1, axis=0), Tensor)
+    assert_type(ts.split(x, 2), list[Tensor])
+    assert_type(ts.unbind(x), list[Tensor])
+    assert_type(ts.chunk(x, 2), list[Tensor])
+    assert_type(ts.einsum("ij,jk->ik", x, x), Tensor)
+    assert_type(ts.divmod(x, 2.0), tuple[Tensor, Tensor])
+    assert_type(ts.slogdet(x).logabsdet, Tensor)
+    assert_type(ts.eigh(ts.eye(2)).eigenvectors, Tensor)
+    assert_type(ts.zeros(2, 3), Tensor)
+    assert_type(ts.zeros((2, 3), dtype="float32"), Tensor)
+    assert_type(ts.full((2,), 0.5), Tensor)
+
+
+def methods_and_operators() -> None:
+    x = ts.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    assert_type(x.tanh(), Tensor)
+    assert_type(x.softmax(), Tensor)
+    assert_type(x.sum(axis=0, keepdims=True), Tensor)
+    assert_type(x.mean((0, 1)), Tensor)
+    assert_type(x.reshape(4, 1), Tensor)
+    assert_type(x.reshape((4, 1)), Tensor)
+    assert_type(x.transpose(1, 0).T, Tensor)
+    assert_type(x.split(2, axis=1), list[Tensor])
+    assert_type(x.clip(0.0, high=2.0), Tensor)
+    assert_type(x.astype("float32").to("float64"), Tensor)
+    assert_type(x @ x + 1 - 2.0 * x / x**2, Tensor)
+    assert_type(1 - x, Tensor)
+    assert_type(-abs(x) // 2 % 3, Tensor)
+    assert_type(x == 1.0, Tensor)
+    assert_type(x <= x, Tensor)
+    assert_type(x[0, 1:], Tensor)
+    assert_type(x.shape, tuple[int, ...])
+    assert_type(x.detach().numpy(), NDArray[Any])
+    assert_type(x.requires_grad_(), Tensor)
+    x.sum().backward()
+    total = ts.zeros(2)
+    total += 1.0
+    total[0] = 5.0
+    with ts.no_grad():
+        assert_type(x.copy_([[0.0, 0.0], [0.0, 0.0]]), Tensor)
+
+
+def modules_and_optimisers() -> None:
+    linear = ts.nn.Linear(3, 2)
+    assert_type(linear(np.ones((4, 3))), Tensor)
+    assert_type(ts.nn.Embedding(5, 3)([1, 2]), Tensor)
+    assert_type(ts.nn.Dropout(0.5)(ts.ones(3)), Tensor)
+    assert_type(ts.nn.LayerNorm(3)(ts.ones(2, 3)), Tensor)
+    output, h = ts.nn.GRU(3, 4)(ts.ones(5, 2, 3))
+    loss = ts.nn.cross_entropy(linear(ts.ones(4, 3)), [0, 1, 1, 0])
+    assert_type(loss, Tensor)
+    optimizer = ts.optim.Adam(linear.parameters(), lr=0.1)
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    print(output.shape, h.shape)
+
+
+def markov_models() -> None:
+    hmm = ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.5], [0.1, 0.9]], symbols=["I", "like"])
+    assert_type(hmm, ts.hmm.HMM)
+    assert_type(hmm.viterbi(["I", "like"]), ts.hmm.Decoding)
+    assert_type(hmm.viterbi([["I", "like"], ["I"]]), list[ts.hmm.Decoding])
+    assert_type(hmm.viterbi(np.array([0, 1])).log_prob, float)
+    assert_type(hmm.viterbi([np.array([0, 1])])[0].log_prob, float)
+    assert_type(hmm.posterior(["I"]), ts.hmm.Posterior)
+    assert_type(hmm.posterior([["I"], ["like"]]), list[ts.hmm.Posterior])
+    assert_type(hmm.posterior_decode(["I"]).expected_accuracy, float)
+    assert_type(hmm.kbest(["I"], 2), list[ts.hmm.Decoding])
+    assert_type(hmm.kbest([["I"]], 2), list[list[ts.hmm.Decoding]])
+    assert_type(hmm.posterior(["I"]).log_likelihood, float)
+    assert_type(hmm.probability(["I"]), float)
+    assert_type(hmm.sample(3), ts.hmm.Drawn)
+    assert_type(ts.hmm.HMM.from_labelled([[("a", "X"), ("b", "Y")]]), ts.hmm.HMM)
+
+
+def whole_tasks_and_drawings() -> None:
+    tagger = ts.tagging.MostFrequentTag().fit([[("a", "X"), ("b", "Y")]])
+    print(tagger.tag(["a"]))
+    model = ts.lm.RNNLM("ab", 4)
+    assert_type(model, ts.lm.RNNLM)
+    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    print(ts.viz.graph(x.tanh().sum()))
+
+
+USES = (ops_and_what_they_take, methods_and_operators, modules_and_optimisers, markov_models, whole_tasks_and_drawings)
