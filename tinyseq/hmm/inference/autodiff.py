@@ -1,4 +1,4 @@
-"""The two chains that all else is made of, each as one node of the tape.
+"""The log partition function and the best score, each as one node of the tape.
 
 `log_partition` is `chain` in the log semiring, and `best_score` is `chain` in the max semiring: the same arguments and
 the same numbers. But the passes run on raw arrays for a whole batch, and the gradient comes from forward-backward and
@@ -44,7 +44,7 @@ def log_partition(
 
     Raises:
         ValueError: if the shapes do not fit each other.
-        TypeError: for lengths that are no whole numbers.
+        TypeError: if lengths are not whole numbers.
 
     Example:
         >>> import numpy as np
@@ -78,7 +78,7 @@ def best_score(
 
     Raises:
         ValueError: if the shapes do not fit each other.
-        TypeError: for lengths that are no whole numbers.
+        TypeError: if lengths are not whole numbers.
 
     Example:
         >>> import tinyseq as ts

@@ -8,7 +8,7 @@ so. Each observation extends all paths by one state, and forgets the oldest:
     message'[s_2, ..., s_n] = sum over s_1 of  message[s_1, ..., s_{n-1}] x transition[s_1, ..., s_n]  x  emission[s_n]
 
 The sum runs over the first axis alone, so a step costs K^n for any order n. Before the first observation the history
-holds nothing but the beginning of the sequence, which is a single state: its axes have length 1, and the tables of the
+is the beginning of the sequence, which counts as a single state: its axes have length 1, and the tables of the
 first n - 1 steps have axes of length 1 in its place. So short sequences need no case of their own.
 """
 
@@ -50,15 +50,16 @@ def chain(
         emission: the score of each observation in each state, (T, K), or (T, B, K) for a batch.
         end: (K,), the score of stopping after the last state.
         semiring: what sum and product mean.
-        lengths: (B,), the number of observations of each sequence of a batch; what lies beyond is not looked at.
+        lengths: (B,), the number of observations of each sequence of a batch; entries of ``emission`` beyond a length
+            are ignored.
 
     Returns:
-        The sum over all paths: a number, or (B,). An empty sequence has the one empty path; ``end`` says nothing of it.
-        Weights with axes of their own (`KBest`) have them first.
+        The sum over all paths: a number, or (B,). An empty sequence has one path, the empty one, to which
+        ``end`` does not apply. Semirings whose weights have axes of their own (`KBest`) put them first.
 
     Raises:
         ValueError: if the shapes do not fit each other.
-        TypeError: for lengths that are no whole numbers.
+        TypeError: if lengths are not whole numbers.
 
     Example:
         >>> import tinyseq as ts
@@ -98,7 +99,7 @@ def messages(
 
     Raises:
         ValueError: if the shapes do not fit each other.
-        TypeError: for lengths that are no whole numbers.
+        TypeError: if lengths are not whole numbers.
 
     Example:
         >>> from tinyseq.hmm.inference.semirings import MAX_PRODUCT

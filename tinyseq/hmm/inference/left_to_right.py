@@ -31,7 +31,7 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
         emission: the score of each observation in each state, (T, B, S), time first; the rest are NumPy arrays.
         skips: (B, S), whether each state can be reached from the last but one before it.
         ends: (B, S), the states in which a path may end.
-        lengths: (B,), the number of observations of each sequence; what lies beyond is not looked at.
+        lengths: (B,), the number of observations of each sequence; entries beyond a length are ignored.
         semiring: what sum and product mean.
 
     Returns:
@@ -116,7 +116,7 @@ def _forward(xp: Any, initial: Any, emission: Any, skips: Any) -> Any:
     with np.errstate(divide="ignore"):  # the log of no path
         for t in range(steps):
             ways = (messages[t, :, :-2] + closed, messages[t, :, 1:-1], messages[t, :, 2:])
-            top = xp.maximum(xp.maximum(xp.maximum(*ways[:2]), ways[2]), lowest)  # -inf less -inf would be no number
+            top = xp.maximum(xp.maximum(xp.maximum(*ways[:2]), ways[2]), lowest)  # -inf less -inf would be NaN
             total = xp.exp(ways[0] - top) + xp.exp(ways[1] - top) + xp.exp(ways[2] - top)
             messages[t + 1, :, 2:] = xp.log(total) + top + emission[t, ...]
     return messages[:, :, 2:]

@@ -15,7 +15,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
     Args:
         arcs: the tables.
         length: how many states; None to go on until the model stops.
-        rng: where the randomness comes from.
+        rng: the random number generator.
         longest: for how many steps there are transitions; None for any number.
 
     Raises:
@@ -58,7 +58,7 @@ class Sampling(LogSpace):
     Args:
         arcs: the tables.
         scores: the emission scores.
-        rng: where the randomness comes from.
+        rng: the random number generator.
     """
 
     def __init__(self, arcs: Arcs, scores: Scores, rng: np.random.Generator) -> None:
@@ -80,7 +80,7 @@ def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: 
         scores: the emission scores of all rows.
         batch: the sequences.
         count: how many paths for each sequence.
-        rng: where the randomness comes from.
+        rng: the random number generator.
 
     Returns:
         The states, (count, rows).

@@ -187,7 +187,7 @@ def Sample(rng: np.random.Generator) -> Semiring:
     At each sum one alternative is drawn in proportion to its weight, and the gradient goes to it alone.
 
     Args:
-        rng: where the randomness comes from.
+        rng: the random number generator.
 
     Example:
         >>> import numpy as np

@@ -14,12 +14,12 @@ from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
 from tinyseq.hmm.inference.passes import viterbi
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
-from tinyseq.hmm.inference.passes.scaled import ALONE, Scaled
+from tinyseq.hmm.inference.passes.scaled import SINGLE_THREADED, Scaled
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
 class Expected(NamedTuple):
-    """What forward-backward finds.
+    """The result of forward-backward.
 
     Attributes:
         log_likelihood: (N,), -inf for an impossible sequence.
@@ -61,9 +61,9 @@ def expectations(
         scores: the emission scores of all rows.
         batch: the sequences.
         weight: (N,), how much each sequence counts; 1 by default.
-        with_states: whether the posterior of every row is wanted.
-        with_counts: whether the uses of arcs are wanted.
-        backward: whether anything is wanted but the log-likelihoods.
+        with_states: whether to compute the posterior of every row.
+        with_counts: whether to count the uses of arcs.
+        backward: False to compute the log-likelihoods only.
     """
     arcs = arcs.to(np.float64)
     found = np.empty(len(batch.order))
@@ -135,7 +135,7 @@ def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int
 def _width(arcs: Arcs) -> int:
     """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
     oldest, others, states = arcs.tables[-1].shape
-    width = np.clip(ALONE // (oldest * states), 128, 1024)
+    width = np.clip(SINGLE_THREADED // (oldest * states), 128, 1024)
     return int(min(width, max((1 << 20) // (oldest * others), 1)))
 
 

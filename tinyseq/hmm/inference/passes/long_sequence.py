@@ -20,8 +20,8 @@ from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward
 from tinyseq.hmm.inference.passes.scaled import FEEBLE, Scaled
 
-LONG = 2048  # rows that are worth the trouble
-FEW = 8  # sequences that are too few to be walked side by side themselves
+LONG = 2048  # sequences of at least so many rows are cut
+FEW = 8  # with more sequences than this, walking them side by side is fast enough
 CLOSE = 1e-12  # relative difference of messages that count as parallel
 
 
@@ -84,7 +84,7 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
 
 
 def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
-    """The columns that are worth cutting: long ones among few, if all their transitions are the same table."""
+    """The columns to cut into blocks: long ones in a small batch, if all their transitions are the same table."""
     arcs = passes.arcs
     if len(batch.order) > FEW or len(arcs.tables) != arcs.order or passes.lost > -np.inf:
         return []
@@ -101,7 +101,7 @@ def expectations(
         first: the sequence's first row.
         rows: how many it has.
         weight: how much the sequence counts.
-        states: (all rows, K), set to the posteriors of the sequence's rows; None if only the log-likelihood is wanted.
+        states: (all rows, K), set to the posteriors of the sequence's rows; None to compute the log-likelihood only.
         counts: one array for each table, to which the expected number of uses of each arc is added; or None.
     """
     for cut in cuts(passes, first, rows):

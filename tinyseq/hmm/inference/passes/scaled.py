@@ -1,4 +1,4 @@
-"""Forward and backward in probabilities: matrix products, with an eye on underflow.
+"""Forward and backward in probabilities: matrix products, guarded against underflow.
 
 Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
 the smallest positive factor that a step can bring; the largest is K, the number of states summed over. As long as f^r
@@ -25,9 +25,9 @@ from tinyseq.hmm.inference.passes.batching import Index, Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths, with_ends
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
-SPREAD = 1e70  # by how much numbers may grow or shrink until they are looked at
-ALONE = 1 << 18  # multiplications that BLAS does in one thread
-NOTHING = 45.0  # nats below the whole that make no difference to any digit
+SPREAD = 1e70  # by how much numbers may grow or shrink before they are checked
+SINGLE_THREADED = 1 << 18  # multiplications that BLAS does in one thread
+NEGLIGIBLE = 45.0  # a term so many nats below the total does not change its digits
 FEEBLE = 1e-100  # the largest entry of a message of a chain that mixes is above it
 MIXED = 1e60  # up to this R a chain counts as one that mixes
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
@@ -91,7 +91,7 @@ class Scaled(SumOverPaths):
         if self.mixes:
             done.unsafe[done.total < FEEBLE] = True
         if self.lost > -np.inf:
-            done.unsafe[self.log_likelihood(done) < self._bound_of_the_lost(batch) + NOTHING] = True
+            done.unsafe[self.log_likelihood(done) < self._bound_of_the_lost(batch) + NEGLIGIBLE] = True
         return done
 
     def log_likelihood(self, done: Forward) -> Array:
@@ -186,11 +186,13 @@ def product(a: Array, b: Array) -> Array:
     but where other processes want them, a product then takes as long as the system lets a process wait.
     """
     inner = a.shape[2]
-    if not ALONE < a.shape[1] * inner * b.shape[2] <= 32 * ALONE:
+    if not SINGLE_THREADED < a.shape[1] * inner * b.shape[2] <= 32 * SINGLE_THREADED:
         return np.matmul(a, b)
     out = np.empty((len(a), a.shape[1], b.shape[2]))
-    rows = max(1, min(a.shape[1], math.isqrt(ALONE // inner)))  # square pieces read least for what they compute
-    columns = max(1, ALONE // (rows * inner))
+    rows = max(
+        1, min(a.shape[1], math.isqrt(SINGLE_THREADED // inner))
+    )  # square pieces read least for what they compute
+    columns = max(1, SINGLE_THREADED // (rows * inner))
     for i in range(0, a.shape[1], rows):
         for j in range(0, b.shape[2], columns):
             np.matmul(a[:, i : i + rows], b[..., j : j + columns], out=out[:, i : i + rows, j : j + columns])

@@ -1,4 +1,4 @@
-"""A chain's scores in the shape in which the fast passes want them.
+"""A chain's scores in the layout that the fast passes use.
 
 A message has the shape (H, R, B): the oldest state, all other states of the history together, and the sequence of a
 batch. The table of a step has the shape (H, R, V), where V is the new state. A step joins the paths over H, which
