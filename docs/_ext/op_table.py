@@ -14,13 +14,20 @@ def signature(op: Op) -> str:
     return f"{op.name}({', '.join([star + ', '.join(op.inputs), *settings])})"
 
 
+def spelled(op: Op) -> str:
+    """How Tensors write it: as a method, and with an operator."""
+    method = f"`x.{op.name}()`" if op.method else ""
+    operator = f"`{op.operator}`" if op.operator else ""
+    return ", ".join(part for part in (method, operator) if part)
+
+
 def table() -> str:
     """The table in MyST's Markdown; a list-table, because a formula may contain the bars of a plain one."""
-    lines = ["```{list-table}", ":header-rows: 1", "", "* - op", "  - gradient"]
+    lines = ["```{list-table}", ":header-rows: 1", "", "* - op", "  - kind", "  - as", "  - gradient"]
     for name in sorted(OPS):
         op = OPS[name]
         gradient = f"${op.tex}$" if op.tex else "" if op.vjp else "none"
-        lines += [f"* - `{signature(op)}`", f"  - {gradient}"]
+        lines += [f"* - `{signature(op)}`", f"  - {op.kind}", f"  - {spelled(op)}", f"  - {gradient}"]
     return "\n".join([*lines, "```"])
 
 

@@ -65,12 +65,12 @@ def test_a_name_of_any_kind_breaks_neither_text_nor_tex():
 def test_every_op_s_rule_can_be_written_out():
     """No TeX is left in the text, and the argument's own name is on the left."""
     from tinyseq.autograd.declare import OPS
-    from tinyseq.inspect.explain import _plain
+    from tinyseq.autograd.formula import plain
 
     for op in OPS.values():
         if not op.module.startswith("tinyseq.") or op.name.endswith("_example"):
             continue  # other tests and examples declare ops of their own
-        assert "\\" not in _plain(op.tex), op.name
+        assert "\\" not in plain(op.tex), op.name
         assert op.vjp is None or op.tex, op.name
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tinyseq.autograd.formula import clause, plain
 from tinyseq.autograd.graph import Leaf, Node, Parent, owner
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.inspect.naming import Name, Names
@@ -12,27 +13,6 @@ from tinyseq.inspect.paths import leading_to, made_of, scalar_root
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
 TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
-# TeX as plain text: as much of it as the rules of ops use.
-PLAIN = (
-    (r"\b([xyz])_(\w+)", r"\1[\2]"),
-    (r"_\{\[(\w+)\]\}", r"[\1]"),
-    (r"\\bar ", "∇"),
-    (r"\\mathrel\{\+\}=", "+="),
-    (r"\\operatorname\{(\w+)\}", r"\1"),
-    (r"\\tfrac\{2\}\{\\sqrt\\pi\}", "2/√π"),
-    (r"\^\\top", "ᵀ"),
-    (r"\^2", "²"),
-    (r"\^\{([^{}]*)\}", r"^(\1)"),
-    (r"_\{([^{}]*)\}", r"_(\1)"),
-    (r"\\hat y", "ŷ"),
-    (r"\\langle ", "⟨"),
-    (r" \\rangle", "⟩"),
-    (r"\\neg ", "¬"),
-    (r"\\(ln|cos|sin) ", r"\1 "),
-    (r"\\,", " "),
-)
-SIGNS = {"odot": "⊙", "sum": "Σ", "prod": "Π", "ge": "≥", "le": "≤", "ne": "≠", "sigma": "σ", "Phi": "Φ", "mid": "|"}
-SIGNS |= {"varphi": "φ", "dots": "…", "in": "∈"}
 
 
 @dataclass(frozen=True)
@@ -154,7 +134,7 @@ def _fed_more_than_once(way: list[Node]) -> set[Parent]:
 
 
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
-    rule = _summed(_clause(node, i), node, edge)
+    rule = _summed(clause(node.op.tex, i, len(node.edges)), node, edge)
     if several and "+}=" not in rule:
         rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
     letters = _letters(node, edge, names)
@@ -167,15 +147,9 @@ def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line
     return Line(
         node.label.step,
         f"{names[node].text} = {node.op.name}({arguments})",
-        _filled(_plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", only_bars),
+        _filled(plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", only_bars),
         _filled(rule, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar", only_bars),
     )
-
-
-def _clause(node: Node, i: int) -> str:
-    """The rule for one argument: it begins with that argument's letter."""
-    clauses = node.op.tex.split(r",\quad ")
-    return clauses[i - (len(node.edges) - len(clauses))] if 1 < len(clauses) <= len(node.edges) else node.op.tex
 
 
 def _summed(rule: str, node: Node, edge: Parent) -> str:
@@ -208,12 +182,6 @@ def _filled(rule: str, letters: dict[str, str], bar: str, only_bars: bool) -> st
         barred = "".join(parts[-2:]).rstrip().endswith(bar)
         parts.append(letters[token] if token in letters and (barred or not only_bars) else token)
     return "".join(parts)
-
-
-def _plain(rule: str) -> str:
-    for pattern, replacement in PLAIN:
-        rule = re.sub(pattern, replacement, rule)
-    return re.sub(r"\\([A-Za-z]+)", lambda word: SIGNS.get(word[1], word[1]), rule)
 
 
 def _headline(uses: list[Node], target: Parent) -> str:

@@ -205,7 +205,7 @@ def _kind(edge: Parent | None, array: Array) -> Kind:
     if _base(array) is not None:
         while isinstance(edge, Node | Output):
             node = edge.node if isinstance(edge, Output) else edge
-            if not node.op.view:
+            if not node.op.view or len(node.edges) > 1:
                 break
             edge = node.edges[0]
     return "constant" if edge is None else "parameter" if isinstance(edge, Leaf) else "result"

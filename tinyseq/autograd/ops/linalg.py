@@ -158,6 +158,7 @@ _einsum = op(
     vjp=_einsum_slope,
     broadcasts=True,
     tex=r"\bar x_i = \operatorname{einsum}(\bar y, x_{j \ne i})",
+    view=True,  # of one operand
     calls="einsum",
     reference=lambda *xs, subscripts: np.einsum(subscripts, *xs),
     ulps=Accuracy(value=12, gradient=12, cancels="terms", span=0.2, why="sums of products, which may cancel"),

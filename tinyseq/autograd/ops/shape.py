@@ -314,6 +314,7 @@ flip = op(
     vjp=lambda xp, g, *, axis: xp.flip(g, axis=axis),
     tex=r"\bar x = \operatorname{flip} \bar y",
     kind="along",
+    view=True,
     slope_bound=1.0,
     method=True,
     reference=np.flip,
