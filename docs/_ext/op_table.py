@@ -4,7 +4,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-import tinyseq  # noqa: F401  (declares the ops)
+import tinyseq
 from tinyseq.autograd.declare import OPS, Op
 
 
@@ -16,7 +16,7 @@ def signature(op: Op) -> str:
 
 def spelled(op: Op) -> str:
     """How Tensors write it: as a method, and with an operator."""
-    method = f"`x.{op.name}()`" if op.method else ""
+    method = f"`x.{op.name}()`" if op.name in vars(tinyseq.Tensor) else ""  # the op's, or that of what is made of it
     operator = f"`{op.operator}`" if op.operator else ""
     return ", ".join(part for part in (method, operator) if part)
 
