@@ -86,6 +86,10 @@ def norms() -> Any:
     return ts.inspect.jacobian_norms(output[0], output[2])
 
 
+def compared() -> ts.hmm.Comparison:
+    return ts.hmm.compare([[0, 1, 1, 0]], [1, 2], restarts=1, n_iter=2, random_state=0)
+
+
 def filtering() -> ts.hmm.Filter:
     found = ts.hmm.Filter(hmm())
     found.update("a")
@@ -228,6 +232,8 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Rows": [lambda: ts.hmm.emissions.Rows(np.arange(3), [2, 1])],
     "Decoding": [lambda: hmm().viterbi("ab")],
     "MarginalDecoding": [lambda: hmm().posterior_decode("ab")],
+    "Comparison": [lambda: compared()],
+    "Candidate": [lambda: compared()[0]],
     "Filter": [lambda: filtering(), lambda: ts.hmm.Filter(hmm())],
     "ForwardTable": [lambda: hmm().forward_table("ab")],
     "Prediction": [lambda: hmm().predict("ab", 2)],

@@ -215,6 +215,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.HMM.fit_em": lambda **a: hmm().fit_em("abba", **{"max_steps": 1} | a),
     "hmm.HMM.from_labelled": lambda **a: ts.hmm.HMM.from_labelled(PAIRS, **a),
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),
+    "hmm.compare": lambda **a: ts.hmm.compare([[0, 1, 1, 0]], restarts=1, n_iter=1, **a),
     "hmm.HMM.predict": lambda **a: hmm().predict("ab", **a),
     "hmm.Filter.predict": lambda **a: ts.hmm.Filter(hmm()).predict(**a),
     "hmm.HMM.sample": lambda **a: hmm().sample(**{"length": 3, "rng": rng()} | a),

@@ -126,8 +126,8 @@ def test_what_hmmlearn_lacks_is_said():
         random_model(np.random.default_rng(0), 2, 2, 3).to_hmmlearn()
     with pytest.raises(TypeError, match="Given has no counterpart"):
         HMM([1.0], [[1.0]], None).to_hmmlearn()
-    with pytest.raises(TypeError, match="PoissonHMM has no counterpart"):
-        HMM.from_hmmlearn(hmmlearn.PoissonHMM())
+    with pytest.raises(TypeError, match="GMMHMM has no counterpart"):
+        HMM.from_hmmlearn(hmmlearn.GMMHMM())
     with pytest.raises(ValueError, match="this CategoricalHMM is not fitted yet"):
         HMM.from_hmmlearn(hmmlearn.CategoricalHMM())
     mixture = hmmlearn.GMMHMM()

@@ -27,11 +27,14 @@ from tinyseq.hmm.results import (
     Posterior,
     Prediction,
 )
+from tinyseq.hmm.selection import Candidate, Comparison, compare
 
 __all__ = [
     "HMM",
     "AddK",
+    "Candidate",
     "Categorical",
+    "Comparison",
     "Decoding",
     "Density",
     "Drawn",
@@ -51,6 +54,7 @@ __all__ = [
     "StudentT",
     "best_score",
     "chain",
+    "compare",
     "log_partition",
     "messages",
     "semirings",

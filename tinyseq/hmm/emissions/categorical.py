@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.draws import draw, redrawn, shares
+from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Lookup, Scores, Table
 from tinyseq.hmm.model.labels import Labels
@@ -138,6 +138,10 @@ class Categorical(Emission):
         """See `Emission`."""
         ids = draw(plain(self.probabilities)[states], rng)
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
+
+    def free(self) -> int:
+        """See `Emission`."""
+        return free_shares(plain(self.probabilities))
 
     def typical(self) -> Array | None:
         """See `Emission`."""

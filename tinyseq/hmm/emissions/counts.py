@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
-from tinyseq.hmm.emissions.draws import require_shares, shares
+from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.gamma import log_gamma
 from tinyseq.hmm.model.probabilities import plain
 
@@ -104,6 +104,10 @@ class Multinomial(Counts):
         """See `Density`."""
         ways = log_gamma(x.sum(axis=1) + 1) - log_gamma(x + 1).sum(axis=1)
         return times_log(x, self.probabilities) + ways[:, None]
+
+    def free(self) -> int:
+        """See `Emission`."""
+        return free_shares(plain(self.probabilities))
 
     def typical(self) -> Array | None:
         """The expected counts in all trials; in one, where their number is not known."""

@@ -234,3 +234,9 @@ def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float |
         raise ValueError(f"{name} must have shape {wanted}, as means are {means.shape}; got {spreads.shape}")
     check(kind, plain(spreads), floor, name)
     return means, spreads, kind
+
+
+def free(kind: str, covariances: Any) -> int:
+    """How many numbers of covariances are free: of a symmetric matrix, the diagonal and half of the rest."""
+    size, number = covariances.shape[-1], int(plain(covariances).size)
+    return number // (size * size) * (size * (size + 1) // 2) if kind in ("full", "tied") else number

@@ -1,5 +1,7 @@
 """Drawing from rows of probabilities, and counts as shares."""
 
+from typing import Any
+
 import numpy as np
 
 from tinyseq.backend import Array
@@ -36,3 +38,9 @@ def require_shares(name: str, rows: Array) -> None:
         place = tuple(np.argwhere(wrong)[0].tolist()) if wrong.ndim else ()
         where = f"{name}{list(place)}" if place else name
         raise ValueError(f"{where} must hold probabilities that sum to 1, got {rows[place]}")
+
+
+def free_shares(rows: Array, more: Any = 0) -> int:
+    """The free numbers among rows of probabilities, each with so many outcomes more."""
+    outcomes = (rows > 0).sum(axis=-1) + np.where((rows > 0).any(axis=-1), more, 0)
+    return int(np.maximum(outcomes - 1, 0).sum())

@@ -99,6 +99,10 @@ class Emission(ABC):
         """The states that learning has kept from closing in further on a few observations."""
         return []
 
+    def free(self) -> int:
+        """How many of its numbers are free."""
+        return sum(int(plain(getattr(self, name)).size) for name in self.arrays)
+
     def typical(self) -> Array | None:
         """The mean observation of each state (K, D), or the probabilities of its symbols (K, V); None if unknown."""
         return None

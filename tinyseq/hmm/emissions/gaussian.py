@@ -66,6 +66,10 @@ class Gaussian(Density):
         distance, volume = kinds.distances(x, self.means, self.spreads)
         return -0.5 * (distance + (volume + self.size * kinds.LOG_2PI)[:, None]).T
 
+    def free(self) -> int:
+        """See `Emission`."""
+        return int(plain(self.means).size) + kinds.free(self.covariance_type, self.covariances)
+
     def typical(self) -> Array | None:
         """See `Emission`."""
         return plain(self.means)

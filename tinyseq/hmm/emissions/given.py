@@ -72,6 +72,14 @@ class Given(Emission):
         """Itself."""
         return self
 
+    def free(self) -> int:
+        """Not known.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("an HMM without an emission model does not know how many parameters made its log scores")
+
     def describe(self, datum: Any) -> str:
         """See `Emission`."""
         return f"log scores {np.asarray(datum)}"

@@ -9,7 +9,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.density import Density
-from tinyseq.hmm.emissions.draws import draw, require_shares, shares
+from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
 from tinyseq.hmm.emissions.gaussian import Gaussian
 from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.model.probabilities import log_of, plain
@@ -85,6 +85,11 @@ class GaussianMixture(Density):
         if isinstance(joint, Tensor):
             return FUNCTIONS["logsumexp"](joint, axis=2)
         return _log_sum(joint)[0]
+
+    def free(self) -> int:
+        """See `Emission`."""
+        numbers = int(plain(self.means).size) + kinds.free(self.covariance_type, self.covariances)
+        return free_shares(plain(self.weights)) + numbers
 
     def typical(self) -> Array | None:
         """See `Emission`."""

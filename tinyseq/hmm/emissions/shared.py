@@ -79,6 +79,10 @@ class Shared(Emission):
         """See `Emission`."""
         return np.flatnonzero(np.isin(self.of, self.emission.narrow(data))).tolist()
 
+    def free(self) -> int:
+        """See `Emission`."""
+        return self.emission.free()
+
     def typical(self) -> Array | None:
         """See `Emission`."""
         found = self.emission.typical()

@@ -68,6 +68,10 @@ class StudentT(Density):
         distance, volume = kinds.distances(x, self.means, self.spreads)
         return (_peak(self.df, self.size) - 0.5 * volume)[:, None].T + _tail(distance, self.df, self.size).T
 
+    def free(self) -> int:
+        """See `Emission`."""
+        return int(plain(self.means).size + plain(self.df).size) + kinds.free(self.covariance_type, self.scales)
+
     def typical(self) -> Array | None:
         """See `Emission`."""
         return np.where(plain(self.df)[:, None] > 1, plain(self.means), np.nan)  # with heavier tails there is none

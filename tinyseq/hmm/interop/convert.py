@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.hmm.emissions import Categorical, Gaussian, kinds
+from tinyseq.hmm.emissions import Categorical, Emission, Gaussian, Multinomial, Poisson, kinds
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import read_name, written_name
+
+HMMLEARN = ("CategoricalHMM", "GaussianHMM", "MultinomialHMM", "PoissonHMM")
 
 
 def saved(hmm: Model) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -56,7 +58,13 @@ def _names(names: Any) -> Any:
 
 def from_hmmlearn(model: Any) -> Parameters:
     """`HMM.from_hmmlearn`."""
-    if hasattr(model, "emissionprob_") and type(model).__name__ != "MultinomialHMM":  # which sees counts of symbols
+    if type(model).__name__ == "MultinomialHMM" and hasattr(model, "emissionprob_"):
+        trials = [] if model.n_trials is None else np.unique(model.n_trials).tolist()
+        emission: Emission = Multinomial(model.emissionprob_, trials[0] if len(trials) == 1 else None)
+        return Parameters(model.startprob_, model.transmat_, emission)
+    if hasattr(model, "lambdas_"):
+        return Parameters(model.startprob_, model.transmat_, Poisson(model.lambdas_))
+    if hasattr(model, "emissionprob_"):
         return Parameters(model.startprob_, model.transmat_, model.emissionprob_)
     if getattr(model, "means_", np.empty(0)).ndim == 2:
         covariances, shape = model.covars_, model.covariance_type
@@ -66,9 +74,9 @@ def from_hmmlearn(model: Any) -> Parameters:
             covariances = covariances[:, 0] if shape == "spherical" else covariances[0]
         emission = Gaussian(model.means_, covariances, covariance_type=shape)
         return Parameters(model.startprob_, model.transmat_, emission)
-    if type(model).__name__ in ("CategoricalHMM", "GaussianHMM"):
+    if type(model).__name__ in HMMLEARN:
         raise ValueError(f"this {type(model).__name__} is not fitted yet: it has no tables to convert")
-    raise TypeError(f"{type(model).__name__} has no counterpart here; convert a CategoricalHMM or a GaussianHMM")
+    raise TypeError(f"{type(model).__name__} has no counterpart here; convert one of {', '.join(HMMLEARN)}")
 
 
 def to_hmmlearn(source: Model) -> Any:
@@ -93,6 +101,12 @@ def to_hmmlearn(source: Model) -> Any:
         made = hmm.GaussianHMM(size, emission.covariance_type, init_params="")
         made.n_features = emission.size  # which its own fit would find
         made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
+    elif isinstance(emission, Poisson):
+        made = hmm.PoissonHMM(size, init_params="")
+        made.n_features, made.lambdas_ = emission.size, plain(emission.rates).copy()
+    elif isinstance(emission, Multinomial):
+        made = hmm.MultinomialHMM(size, n_trials=emission.trials, init_params="")
+        made.n_features, made.emissionprob_ = emission.size, plain(emission.probabilities).copy()
     else:
         raise TypeError(f"{type(emission).__name__} has no counterpart in hmmlearn")
     made.startprob_, made.transmat_ = plain(model.initial).copy(), plain(model.transition).copy()

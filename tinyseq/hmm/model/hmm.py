@@ -13,7 +13,7 @@ from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
 from tinyseq.hmm.model import structures
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Parameters, Table
-from tinyseq.hmm.queries import decoding, filtering, likelihood, long_run, posterior, simulation
+from tinyseq.hmm.queries import criteria, decoding, filtering, likelihood, long_run, posterior, simulation
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 
@@ -278,6 +278,9 @@ class HMM(SavedModel):
 
     fit_em = baum_welch.fit_em
     log_likelihood = likelihood.log_likelihood
+    aic = criteria.aic
+    bic = criteria.bic
+    free_parameters = criteria.free_parameters
     probability = likelihood.probability
     entropy = likelihood.entropy
     viterbi = decoding.viterbi
@@ -370,7 +373,7 @@ class HMM(SavedModel):
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:
-        """The same model as a fitted ``CategoricalHMM`` or ``GaussianHMM`` of hmmlearn.
+        """The same model as a fitted model of hmmlearn: categorical, Gaussian, multinomial or Poisson.
 
         Args:
             model: hmmlearn's model.

@@ -1,0 +1,74 @@
+"""How many parameters a model has, and what its likelihood is worth in view of them."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyseq.hmm.emissions.draws import free_shares
+from tinyseq.hmm.model.parameters import Model
+from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.likelihood import log_likelihood
+
+
+def free_parameters(hmm: Model) -> int:
+    """How many numbers of the model are free.
+
+    A row of m probabilities that are not zero has m - 1; zeros count as the structure of the model, which learning
+    keeps. Of a symmetric matrix half of what lies off the diagonal is free.
+
+    Raises:
+        TypeError: for a model without an emission model.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1]]).free_parameters()
+        7
+    """
+    model = hmm.parameters
+    end = None if model.end is None else plain(model.end)
+    found = free_shares(plain(model.tables[0]))
+    for table in (*model.tables[1:], model.transition):
+        found += free_shares(plain(table), 0 if end is None else end > 0)
+    return found + model.emissions.free()
+
+
+def aic(hmm: Model, x: Any) -> float:
+    """Akaike's information criterion, 2 free parameters - 2 log-likelihood; the least is the best. (Akaike 1974.)
+
+    Args:
+        x: a sequence, or a list of sequences: those that the model has learned from.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> round(HMM([1.0], [[1.0]], [[0.5, 0.5]]).aic([0, 1, 0, 1]), 3)  # 2 + 8 log 2
+        7.545
+    """
+    return 2 * free_parameters(hmm) - 2 * _total(hmm, x)
+
+
+def bic(hmm: Model, x: Any) -> float:
+    """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz 1978.)
+
+    Args:
+        x: a sequence, or a list of sequences: those that the model has learned from.
+
+    Raises:
+        ValueError: for sequences without an observation.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> round(HMM([1.0], [[1.0]], [[0.5, 0.5]]).bic([0, 1, 0, 1]), 3)  # log 4 + 8 log 2
+        6.931
+    """
+    number = sum(Observations(hmm.parameters, x).rows.lengths)
+    if not number:
+        raise ValueError("x holds no observation")
+    return free_parameters(hmm) * math.log(number) - 2 * _total(hmm, x)
+
+
+def _total(hmm: Model, x: Any) -> float:
+    """The log-likelihood of all sequences together."""
+    value = log_likelihood(hmm, x)
+    return float(np.sum(plain(value)))

@@ -1,0 +1,109 @@
+"""How many states: models of several sizes, learned and compared."""
+
+from collections.abc import Iterable
+from html import escape
+from typing import Any, NamedTuple
+
+from tinyseq.arguments import whole
+from tinyseq.hmm.interop.estimator import HMMEstimator
+from tinyseq.hmm.interop.estimator_inputs import samples
+from tinyseq.hmm.model.hmm import HMM
+
+HEADINGS = ("states", "free", "log-likelihood", "AIC", "BIC", "held out")
+
+
+class Candidate(NamedTuple):
+    """A model of one size.
+
+    Attributes:
+        states: K.
+        free_parameters: how many of its numbers are free.
+        log_likelihood: of the sequences that it has learned from.
+        aic, bic: the criteria on these; less is better.
+        held_out: the log-likelihood of the held-out sequences; None without any.
+        model: the model.
+    """
+
+    states: int
+    free_parameters: int
+    log_likelihood: float
+    aic: float
+    bic: float
+    held_out: float | None
+    model: HMM
+
+
+class Comparison(tuple[Candidate, ...]):
+    """Candidates in the order in which they were asked for; it prints as a table."""
+
+    def best(self, criterion: str = "bic") -> Candidate:
+        """The best candidate.
+
+        Args:
+            criterion: ``"bic"``, ``"aic"`` or ``"held_out"``.
+
+        Raises:
+            ValueError: for another criterion, or ``"held_out"`` without held-out sequences.
+        """
+        if criterion not in ("aic", "bic", "held_out"):
+            raise ValueError(f"criterion must be 'bic', 'aic' or 'held_out', got {criterion!r}")
+        if criterion == "held_out":
+            if any(candidate.held_out is None for candidate in self):
+                raise ValueError("there are no held-out sequences; pass held_out= to compare")
+            return max(self, key=lambda candidate: candidate.held_out or 0.0)
+        return min(self, key=lambda candidate: float(getattr(candidate, criterion)))
+
+    def _rows(self) -> list[list[str]]:
+        columns = HEADINGS if all(c.held_out is not None for c in self) else HEADINGS[:-1]
+        numbers = [[f"{c.states}", f"{c.free_parameters}", *(f"{v:.2f}" for v in c[2:5])] for c in self]
+        if len(columns) == len(HEADINGS):
+            numbers = [[*row, f"{c.held_out:.2f}"] for row, c in zip(numbers, self, strict=True)]
+        return [list(columns), *numbers]
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)) for row in rows)
+
+    def _repr_html_(self) -> str:
+        head, *body = self._rows()
+        lines = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
+        lines += ["".join(f"<td>{escape(cell)}</td>" for cell in row) for row in body]
+        return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
+def compare(X: Any, states: Iterable[int] = (1, 2, 3, 4), *, held_out: Any = None, **settings: Any) -> Comparison:
+    """Learn models of several sizes without labels, and compare them.
+
+    Args:
+        X: the sequences to learn from, as for `HMMEstimator`.
+        states: the numbers of states to try.
+        held_out: other sequences, to be predicted.
+        **settings: of `HMMEstimator`, such as ``emission="diag"`` or ``random_state=0``.
+
+    Returns:
+        A `Comparison`, one `Candidate` for each size.
+
+    Raises:
+        ValueError: for no size, and as `HMMEstimator.fit`.
+
+    Example:
+        >>> import numpy as np
+        >>> from tinyseq.hmm import HMM, compare
+        >>> truth = HMM([0.5, 0.5], [[0.9, 0.1], [0.1, 0.9]], [[0.9, 0.1], [0.1, 0.9]])
+        >>> rng = np.random.default_rng(0)
+        >>> data = [truth.sample(50, rng).observations for _ in range(20)]
+        >>> compare(data, [1, 2, 3], restarts=3, random_state=0).best().states
+        2
+    """
+    sizes = [whole("states", size) for size in states]
+    if not sizes:
+        raise ValueError("states must name at least one number of states")
+    found = []
+    for size in sizes:
+        estimator = HMMEstimator(size, **settings).fit(X)
+        model, x = estimator.hmm_, samples(X, None, estimator.emission != "categorical").sequences
+        held = None if held_out is None else estimator.score(held_out)
+        likelihood = float(model.log_likelihood(x).sum())
+        found.append(Candidate(size, model.free_parameters(), likelihood, model.aic(x), model.bic(x), held, model))
+    return Comparison(found)
