@@ -12,6 +12,7 @@ from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.record import Record, record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.computation.unrolled import Painter, frame_name
+from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.drawing import Drawing, Told
@@ -129,10 +130,11 @@ def _told(
             for name, frame in painter.frames.items()
         },
         lines=painter.canvas.lines,
-        corners=[
-            [round(place, 1) for x, y in painter.layout.corners[arrow] for place in (x, -y)] for arrow in shown.arrows
-        ],
-        climbs=[i for i, arrow in enumerate(shown.arrows) if arrow in painter.layout.climbs],
+        corners={
+            i: [Point(round(x, 1), round(-y, 1)) for x, y in painter.layout.corners[arrow]]
+            for i, arrow in enumerate(shown.arrows)
+            if arrow not in painter.layout.climbs
+        },
         values=packed_values(shown, painter.wording),
         parameters=playback.ledger.parameters() if start is not None else {},
         acts=playback.acts(),

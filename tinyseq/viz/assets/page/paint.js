@@ -60,26 +60,22 @@ function transformBy(group, transform) {
 }
 const shiftBy = (group, by) => transformBy(group, translation(by));
 
-/** The corners of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
+/** The points of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
 function rerouted(line, { X, Y, hidden }, moves) {
-  let points = line.corners.map(([x, y]) => [X(x), Y(y)]);
-  const follow = (end, next, name) => { // an end goes with its box, and takes along the piece of the line that it is on
-    const box = boxes.get(name);
+  const before = [...(line.corners || line.points)];
+  let points = before.map(([x, y]) => [X(x), Y(y)]);
+  for (const name of line.ends) {
     const moved = moves.get(name);
-    if (!box || !moved) return;
-    const [x, y] = line.corners.at(end);
-    const goal = [x + moved[0], y + moved[1]];
-    if (!line.climbs && points.length > 2) {
-      if (Math.abs(y - line.corners.at(next)[1]) < 0.5) points.at(next)[1] = goal[1];
-      if (Math.abs(x - line.corners.at(next)[0]) < 0.5) points.at(next)[0] = goal[0];
-    }
-    points[end < 0 ? points.length + end : end] = goal;
-  };
-  follow(0, 1, line.ends[0]);
-  follow(-1, -2, line.ends[1]);
-  const [from, to] = line.ends.map(name => hidden.get(name));
-  if (from) points = without(points, seenRectangle(from, X, Y));
-  if (points && to) points = without(points.reverse(), seenRectangle(to, X, Y))?.reverse();
+    if (moved) follow(points, before, [before[0][0] + moved[0], before[0][1] + moved[1]]);
+    points.reverse();
+    before.reverse();
+  }
+  if (line.corners) points = rounded(points);
+  for (const name of line.ends) {
+    const cover = hidden.get(name);
+    points = (cover ? without(points, seenRectangle(cover, X, Y)) : points)?.toReversed();
+    if (!points) return null;
+  }
   return points;
 }
 const seenRectangle = (cover, X, Y) => ({
@@ -87,25 +83,21 @@ const seenRectangle = (cover, X, Y) => ({
 });
 
 function drawLine(line, now, moves) {
-  if (!line.corners.length) return;
   const aside = movedBy(line.column, now);
   const points = rerouted(line, now, moves)?.map(([x, y]) => [x - aside, y]);
   line.group.classList.toggle("hidden", !points);
   if (!points) return;
-  const by = points.map(([x, y], i) => (line.corners[i] ? [x - line.corners[i][0], y - line.corners[i][1]] : [NaN, NaN]));
-  const rigid = by.length === line.corners.length && by.every(([x, y]) => Math.abs(x - by[0][0]) + Math.abs(y - by[0][1]) < 0.05);
-  shiftBy(line.group, rigid ? by[0] : [0, 0]);
-  if (!rigid || line.bent) {
-    const { tip, line: shaft } = headed(points, line.climbs);
-    line.path.setAttribute("d", rigid ? line.form : (line.climbs ? swung : straight)(line.tip ? shaft : points));
-    if (line.tip) line.tip.setAttribute("points", rigid ? line.tipForm : written(tip));
-    for (const { text, x, y } of line.labels) {
-      text.setAttribute("x", rigid ? x : now.X(x) - aside);
-      text.setAttribute("y", rigid ? y : now.Y(y));
-    }
-    line.bent = !rigid;
+  if (line.tip) {
+    const tip = headed(points);
+    line.tip.setAttribute("points", written(tip));
+    points[points.length - 1] = mixed(tip[0], tip[2], 0.5);
   }
-  for (const { text } of line.labels) text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
+  line.path.setAttribute("d", `M${written(points.slice(0, 1))}C${written(points.slice(1))}`);
+  for (const { text, x, y } of line.labels) {
+    text.setAttribute("x", now.X(x) - aside);
+    text.setAttribute("y", now.Y(y));
+    text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
+  }
 }
 
 /** Of the lines between the same two parts of the picture one is enough, if one of the parts is a cover. */

@@ -3,7 +3,7 @@
 
 const byId = id => document.getElementById(id);
 const story = {
-  details: {}, columns: {}, modules: {}, frames: {}, lines: [], corners: [], climbs: [], values: {}, parameters: {}, acts: [],
+  details: {}, columns: {}, modules: {}, frames: {}, lines: [], corners: {}, values: {}, parameters: {}, acts: [],
   ...JSON.parse(byId("story").textContent),
 };
 const picture = byId("picture");
@@ -43,24 +43,14 @@ const isAsked = box => !box.legend && Boolean(story.details[box.name]); // wheth
 
 const textsOf = group =>
   [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) }));
-const shift = (() => { // from the story's coordinates to the picture's
-  const first = root.querySelector("#line0 path");
-  if (!first || !story.corners.length) return [0, 0];
-  const [x, y] = first.getAttribute("d").match(/-?[\d.]+/g).map(Number);
-  return [x - story.corners[0][0], y - story.corners[0][1]];
-})();
-const climbing = new Set(story.climbs);
+const pointsIn = text => Array.from(text.matchAll(/(-?[\d.]+),(-?[\d.]+)/g), ([, x, y]) => [Number(x), Number(y)]);
 const lines = [...root.querySelectorAll("g.edge")].map(group => {
-  const number = Number(group.id.replace("line", ""));
-  const flat = story.corners[number] || [];
   const path = group.querySelector("path");
   const tip = group.querySelector("polygon");
-  return {
-    group, path, tip, form: path.getAttribute("d"), tipForm: tip && tip.getAttribute("points"), bent: false,
-    ends: story.lines[number] || ["", ""], climbs: climbing.has(number),
-    corners: flat.flatMap((x, i) => (i % 2 ? [] : [[x + shift[0], flat[i + 1] + shift[1]]])),
-    labels: textsOf(group),
-  };
+  const points = pointsIn(path.getAttribute("d")); // of cubic curves
+  if (tip) points[points.length - 1] = pointsIn(tip.getAttribute("points"))[1];
+  const number = group.id.replace("line", "");
+  return { group, path, tip, points, corners: story.corners[number], ends: story.lines[number] || ["", ""], labels: textsOf(group) };
 });
 const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
 for (const group of root.querySelectorAll("g.cluster")) {

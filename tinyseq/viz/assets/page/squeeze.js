@@ -36,69 +36,71 @@ function shrink(folds, solid) {
     .map(({ low, high }) => ({ low, high, factor: Math.max(...factors.filter((_, i) => within({ low, high }, folds[i]))) }));
 }
 
-/** Places in a row, in order, as near to the wishes as sizes allow: [{ wish, size }] -> numbers (isotonic regression). */
+/** Places in a row, in order, apart, and on average where they are wished to be: [{ wish, size }] -> numbers. */
 function spread(items, gap) {
-  const offsets = [0];
-  for (let i = 1; i < items.length; i++) offsets.push(offsets[i - 1] + (items[i - 1].size + items[i].size) / 2 + gap);
-  const pools = [];
-  items.forEach(({ wish }, i) => {
-    pools.push([wish - offsets[i], 1]);
-    while (pools.length > 1 && pools[pools.length - 2][0] > pools[pools.length - 1][0]) {
-      const [[last, n], [first, m]] = [pools.pop(), pools.pop()];
-      pools.push([(first * m + last * n) / (m + n), m + n]);
-    }
-  });
-  return pools.flatMap(([at, count]) => Array(count).fill(at)).map((at, i) => at + offsets[i]);
+  const places = [];
+  items.forEach(({ wish, size }, i) => places.push(i ? Math.max(wish, places[i - 1] + (items[i - 1].size + size) / 2 + gap) : wish));
+  const excess = places.reduce((sum, place, i) => sum + place - items[i].wish, 0) / places.length;
+  return places.map(place => place - excess);
 }
 
 // -- lines ------------------------------------------------------------------------------------------------------------
 
 const inside = ([x, y], { low, high, top, bottom }) => low <= x && x <= high && top <= y && y <= bottom;
+const mixed = ([x, y], [toX, toY], share) => [x + (toX - x) * share, y + (toY - y) * share];
 
-/** A way without what it has inside of a rectangle at its beginning; null if there is nothing else. */
+/** A cubic curve from a share of it on (de Casteljau). */
+function rest([a, b, c, d], share) {
+  const [ab, bc, cd] = [mixed(a, b, share), mixed(b, c, share), mixed(c, d, share)];
+  const [abc, bcd] = [mixed(ab, bc, share), mixed(bc, cd, share)];
+  return [mixed(abc, bcd, share), bcd, cd, d];
+}
+/** A line without what it has inside of a rectangle at its beginning; null if there is nothing else. */
 function without(points, box) {
-  const last = points.findLastIndex(point => inside(point, box));
+  let last = points.length - 1; // the last of the points between curves that lies inside
+  while (last >= 0 && !inside(points[last], box)) last -= 3;
   if (last < 0) return points;
   if (last === points.length - 1) return null;
-  const [[x, y], [toX, toY]] = [points[last], points[last + 1]];
-  const shares = [toX > box.high ? (box.high - x) / (toX - x) : 1, toX < box.low ? (box.low - x) / (toX - x) : 1];
-  shares.push(toY > box.bottom ? (box.bottom - y) / (toY - y) : 1, toY < box.top ? (box.top - y) / (toY - y) : 1);
-  const share = Math.min(...shares);
-  return [[x + (toX - x) * share, y + (toY - y) * share], ...points.slice(last + 1)];
+  const curve = points.slice(last, last + 4);
+  let [low, high] = [0, 1]; // shares of the curve inside and outside
+  for (let i = 0; i < 12; i++) {
+    const half = (low + high) / 2;
+    if (inside(rest(curve, half)[0], box)) low = half;
+    else high = half;
+  }
+  return [...rest(curve, high), ...points.slice(last + 4)];
 }
-const toward = ([x, y], [toX, toY], distance) => {
-  const length = Math.hypot(toX - x, toY - y);
-  return length > distance ? [x + ((toX - x) * distance) / length, y + ((toY - y) * distance) / length] : [toX, toY];
-};
-const written = points => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
-
-/** The path of a line around rounded corners. */
-function straight(points, radius = 7) {
-  let form = `M${written(points.slice(0, 1))}`;
+/** Take the first point to its goal, and along with it the straight piece that it is on. */
+function follow(points, before, goal) {
+  if (points.length > 2) {
+    for (const axis of [0, 1]) if (Math.abs(before[1][axis] - before[0][axis]) < 0.5) points[1][axis] = goal[axis];
+  }
+  points[0] = goal;
+}
+/** A line through points with its corners rounded off, as cubic curves. */
+function rounded(points, radius = 7) {
+  const curves = [points[0]];
+  const lead = to => curves.push(mixed(curves.at(-1), to, 1 / 3), mixed(curves.at(-1), to, 2 / 3), to);
+  const beside = (corner, other) => {
+    const far = Math.max(Math.hypot(other[0] - corner[0], other[1] - corner[1]), 0.01);
+    return mixed(corner, other, Math.min(radius / far, 0.5));
+  };
   for (let i = 1; i < points.length - 1; i++) {
     const [before, corner, after] = points.slice(i - 1, i + 2);
-    const half = end => Math.min(radius, Math.hypot(end[0] - corner[0], end[1] - corner[1]) / 2);
-    form += `L${written([toward(corner, before, half(before))])}Q${written([corner, toward(corner, after, half(after))])}`;
+    const [entry, leave] = [beside(corner, before), beside(corner, after)];
+    lead(entry);
+    curves.push(mixed(entry, corner, 0.55), mixed(leave, corner, 0.55), leave);
   }
-  return `${form}L${written(points.slice(-1))}`;
+  lead(points.at(-1));
+  return curves;
 }
-/** The path of a line that swings up from point to point. */
-function swung(points) {
-  let form = `M${written(points.slice(0, 1))}`;
-  for (let i = 1; i < points.length; i++) {
-    const [[x, y], [toX, toY]] = [points[i - 1], points[i]];
-    form += `C${written([[x, (y + toY) / 2], [toX, (y + toY) / 2], [toX, toY]])}`;
-  }
-  return form;
-}
-/** The corners of an arrowhead at the end of a line, and the line up to it. */
-function headed(points, climbs, length = 5) {
+const written = points => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
+
+/** The corners of an arrowhead at the end of a line. */
+function headed(points, length = 5) {
   const [x, y] = points[points.length - 1];
-  const [fromX, fromY] = climbs ? [x, y + 1] : points[points.length - 2];
-  const [baseX, baseY] = climbs ? [x, y + length] : toward([x, y], [fromX, fromY], length);
-  const [acrossX, acrossY] = [(y - baseY) * 0.35, (baseX - x) * 0.35];
-  return {
-    tip: [[baseX + acrossX, baseY + acrossY], [x, y], [baseX - acrossX, baseY - acrossY]],
-    line: [...points.slice(0, -1), [baseX, baseY]],
-  };
+  const [fromX, fromY] = points.findLast(point => Math.hypot(point[0] - x, point[1] - y) > 0.1) || [x, y + 1];
+  const far = Math.hypot(x - fromX, y - fromY);
+  const [right, down] = [((x - fromX) * length) / far, ((y - fromY) * length) / far];
+  return [[x - right + 0.35 * down, y - down - 0.35 * right], [x, y], [x - right - 0.35 * down, y - down + 0.35 * right]];
 }
