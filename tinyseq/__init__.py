@@ -9,178 +9,11 @@ from typing import TYPE_CHECKING
 
 from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.backward import grad, trace_backward
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.derivatives import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
-from tinyseq.autograd.ops.activations import elu, leaky_relu, relu, sigmoid, tanh
-from tinyseq.autograd.ops.arranging import (
-    append,
-    argsort,
-    atleast_1d,
-    atleast_2d,
-    atleast_3d,
-    column_stack,
-    diag,
-    diagflat,
-    diff,
-    dstack,
-    fliplr,
-    flipud,
-    hstack,
-    linspace,
-    meshgrid,
-    moveaxis,
-    ravel,
-    rot90,
-    sort,
-    tril,
-    triu,
-    vstack,
-)
-from tinyseq.autograd.ops.creation import arange, eye, full, ones, ones_like, zeros, zeros_like
-from tinyseq.autograd.ops.decompositions import (
-    cholesky,
-    eigh,
-    eigvalsh,
-    qr,
-    svd,
-    svdvals,
-)
-from tinyseq.autograd.ops.elementwise import (
-    abs,
-    add,
-    astype,
-    clip,
-    cos,
-    divide,
-    exp,
-    expm1,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    pow,
-    reciprocal,
-    sign,
-    sin,
-    sqrt,
-    square,
-    subtract,
-    where,
-)
-from tinyseq.autograd.ops.exponential import (
-    cbrt,
-    exp2,
-    float_power,
-    log2,
-    log10,
-    logaddexp2,
-)
-from tinyseq.autograd.ops.index import gather, index_set, one_hot, scatter_add, take, take_along_axis
-from tinyseq.autograd.ops.linalg import diagonal, dot, einsum, matmul, outer, tensordot, trace
-from tinyseq.autograd.ops.normal import erf, gelu, normal_cdf
-from tinyseq.autograd.ops.padding import pad
-from tinyseq.autograd.ops.products import (
-    cross,
-    inner,
-    kron,
-    vdot,
-)
-from tinyseq.autograd.ops.questions import (
-    bitwise_and,
-    bitwise_or,
-    bitwise_xor,
-    equal,
-    greater,
-    greater_equal,
-    invert,
-    isfinite,
-    isinf,
-    isnan,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    not_equal,
-    signbit,
-)
-from tinyseq.autograd.ops.reduce import (
-    all,
-    any,
-    argmax,
-    argmin,
-    cumprod,
-    cumsum,
-    max,
-    mean,
-    min,
-    norm,
-    prod,
-    std,
-    sum,
-    var,
-)
-from tinyseq.autograd.ops.rounding import (
-    ceil,
-    copysign,
-    divmod,
-    floor,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    mod,
-    nan_to_num,
-    positive,
-    round,
-    trunc,
-)
-from tinyseq.autograd.ops.shape import (
-    broadcast_to,
-    chunk,
-    concatenate,
-    expand_dims,
-    flatten,
-    flip,
-    repeat,
-    reshape,
-    roll,
-    split,
-    squeeze,
-    stack,
-    swapaxes,
-    tile,
-    transpose,
-    unbind,
-)
-from tinyseq.autograd.ops.stable import log_sigmoid, log_softmax, logaddexp, logsumexp, softmax, softplus
-from tinyseq.autograd.ops.systems import (
-    det,
-    inv,
-    matrix_power,
-    pinv,
-    slogdet,
-    solve,
-)
-from tinyseq.autograd.ops.trigonometric import (
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctan2,
-    arctanh,
-    cosh,
-    deg2rad,
-    hypot,
-    rad2deg,
-    sinc,
-    sinh,
-    tan,
-)
+from tinyseq.autograd.ops.creation import arange, eye, full, ones, zeros
+from tinyseq.autograd.ops.index import one_hot
 from tinyseq.autograd.recompute import checkpoint
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.compiler import compile
@@ -188,8 +21,6 @@ from tinyseq.io import load, load_model, save
 from tinyseq.random import manual_seed
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import PACKAGE
-
-amax, amin, permute, power = max, min, transpose, pow
 
 __version__ = "0.1.0"
 
@@ -410,3 +241,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+# The functions of ops need no import: type checkers and editors find them in `__init__.pyi`.
+globals().update({name: FUNCTIONS[name] for name in __all__ if name in FUNCTIONS})
+amax, amin, power = FUNCTIONS["max"], FUNCTIONS["min"], FUNCTIONS["pow"]

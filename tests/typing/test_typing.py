@@ -1,5 +1,7 @@
 """What type checkers and editors know of the library."""
 
+import ast
+import inspect
 import re
 import subprocess
 import sys
@@ -55,6 +57,16 @@ def test_what_a_type_checker_accepts_runs():
 
 def test_the_stubs_are_what_the_records_say():
     assert make_stubs.main(["--check"]) == 0, "run python tools/make_stubs.py"
+
+
+def test_editors_find_the_docstring_of_every_function_and_method():
+    functions = ast.parse((make_stubs.ROOT / make_stubs.FACADE).read_text("utf-8")).body
+    methods = ast.parse((make_stubs.ROOT / make_stubs.METHODS).read_text("utf-8")).body[-1].body
+    for owner, nodes, least in ((ts, functions, 150), (ts.Tensor, methods, 60)):
+        stubs = {node.name: ast.get_docstring(node) for node in nodes if isinstance(node, ast.FunctionDef)}
+        public = {name: doc for name, doc in stubs.items() if not name.startswith("__")}
+        assert len(public) >= least
+        assert {name: inspect.getdoc(getattr(owner, name)) for name in public} == public
 
 
 def test_an_op_that_is_new_makes_the_stubs_stale(monkeypatch, capsys):
