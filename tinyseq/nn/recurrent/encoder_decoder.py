@@ -18,7 +18,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, padded
 from tinyseq.nn.checks import as_ids, check_ids
 from tinyseq.nn.layers import Embedding, Linear
-from tinyseq.nn.losses import cross_entropy
+from tinyseq.nn.losses.classification import cross_entropy
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.layers import Recurrent
 

@@ -1,25 +1,20 @@
-"""Losses: of classes, of yes and no, and of numbers."""
+"""Losses of classes, and of yes and no."""
 
 import math
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.ops.elementwise import abs as absolute
-from tinyseq.autograd.ops.elementwise import minimum, square, where
+from tinyseq.autograd.ops.elementwise import where
 from tinyseq.autograd.ops.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
+from tinyseq.nn.losses.reduction import Reduction, check_between, counting, in_dtype_of, reduced
 from tinyseq.torch_names.settings import explained
-
-Reduction = Literal["mean", "sum", "none"]
-
-
-# -- classes -----------------------------------------------------------------------------------------------------------
 
 
 @explained
@@ -74,7 +69,7 @@ def cross_entropy(
     picked = None if shares is None else getitem(shares, ids)
     losses = softmax_cross_entropy(logits, targets=ids)
     if picked is not None:
-        losses = _counting(picked, losses)
+        losses = counting(picked, losses)
     if label_smoothing:
         uniform = constant_like(logits, np.full(logits.shape[-1:], 1.0 / logits.shape[-1]))
         losses = losses * (1 - label_smoothing) + _against_soft(logits, uniform, shares) * label_smoothing
@@ -115,7 +110,7 @@ def nll_loss(
     if shares is None:
         return reduced(losses, counted, reduction)
     picked = getitem(shares, ids)
-    return reduced(_counting(picked, losses), counted, reduction, picked)
+    return reduced(counting(picked, losses), counted, reduction, picked)
 
 
 def _scores(scores: TensorLike, name: str) -> Tensor:
@@ -129,13 +124,13 @@ def _scores(scores: TensorLike, name: str) -> Tensor:
 def _class_weights(weight: TensorLike | None, scores: Tensor) -> Tensor | None:
     if weight is None:
         return None
-    weight = _in_dtype_of(scores, weight, "weight")
+    weight = in_dtype_of(scores, weight, "weight")
     if weight.shape != scores.shape[-1:]:
         raise ValueError(
             f"weight must have shape {scores.shape[-1:]}, one number for each class on the last axis of "
             f"{scores.shape}, got {weight.shape}"
         )
-    _check_between(weight, 0.0, math.inf, "weight")
+    check_between(weight, 0.0, math.inf, "weight")
     return weight
 
 
@@ -151,8 +146,8 @@ def _soft(targets: Any, logits: Tensor) -> Tensor | None:
             f"targets have the shape {given.shape} of the logits, so they must be probabilities in floating point, "
             f"got {given.dtype}; convert them with .astype(float), or give one id for each row"
         )
-    _check_between(soft, 0.0, 1.0, "targets")
-    return _in_dtype_of(logits, soft, "targets")
+    check_between(soft, 0.0, 1.0, "targets")
+    return in_dtype_of(logits, soft, "targets")
 
 
 def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smoothing: float = 0.0) -> Tensor:
@@ -161,7 +156,7 @@ def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smo
         soft = soft * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
     if shares is not None:
         soft = soft * shares
-    losses: Tensor = total(_counting(soft, -log_softmax(logits, axis=-1)), axis=-1)
+    losses: Tensor = total(counting(soft, -log_softmax(logits, axis=-1)), axis=-1)
     return losses
 
 
@@ -182,9 +177,6 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
     if not counted.all():  # what is not finite where nothing counts would spoil the gradients
         scores = where(constant_like(scores, counted[..., None]), scores, 0.0)
     return scores, ids, counted
-
-
-# -- yes or no ---------------------------------------------------------------------------------------------------------
 
 
 @explained
@@ -219,195 +211,24 @@ def binary_cross_entropy_with_logits(
         array([0.6931, 0.    , 0.    ])
     """
     logits = as_numbers(logits, constant(0.0), "logits")
-    targets = _in_dtype_of(logits, targets, "targets")
+    targets = in_dtype_of(logits, targets, "targets")
     if targets.shape != logits.shape:
         raise ValueError(f"targets have shape {targets.shape}, logits {logits.shape}; they must be equal")
-    _check_between(targets, 0.0, 1.0, "targets")
+    check_between(targets, 0.0, 1.0, "targets")
     yes = targets if pos_weight is None else targets * _broadcast_weight(pos_weight, logits, "pos_weight")
-    losses = _counting(yes, softplus(-logits)) + _counting(1 - targets, softplus(logits))
+    losses = counting(yes, softplus(-logits)) + counting(1 - targets, softplus(logits))
     if weight is not None:
-        losses = _counting(_broadcast_weight(weight, logits, "weight"), losses)
+        losses = counting(_broadcast_weight(weight, logits, "weight"), losses)
     return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
 
 
 def _broadcast_weight(weight: TensorLike, logits: Tensor, name: str) -> Tensor:
-    weight = _in_dtype_of(logits, weight, name)
+    weight = in_dtype_of(logits, weight, name)
     try:
         fits = np.broadcast_shapes(weight.shape, logits.shape) == logits.shape
     except ValueError:
         fits = False
     if not fits:
         raise ValueError(f"{name} must broadcast to the shape {logits.shape} of logits, got {weight.shape}")
-    _check_between(weight, 0.0, math.inf, name)
+    check_between(weight, 0.0, math.inf, name)
     return weight
-
-
-# -- numbers -----------------------------------------------------------------------------------------------------------
-
-
-@explained
-def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The squared difference, averaged over all elements.
-
-    Args:
-        prediction, target: tensors of one shape.
-        reduction: as for `cross_entropy`.
-
-    Returns:
-        A number, or with ``reduction="none"`` a tensor of that shape.
-
-    Raises:
-        ValueError: if the shapes differ (broadcasting here is nearly always a mistake).
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.mse_loss([1.0, 3.0], [1.0, 1.0]).item()
-        2.0
-    """
-    losses: Tensor = square(_difference(prediction, target))
-    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
-
-
-@explained
-def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The absolute difference, averaged over all elements; its gradient is 0 where there is none.
-
-    Args:
-        prediction, target: tensors of one shape.
-        reduction: as for `cross_entropy`.
-
-    Returns:
-        A number, or with ``reduction="none"`` a tensor of that shape.
-
-    Raises:
-        ValueError: if the shapes differ.
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.l1_loss([1.0, 4.0], [2.0, 1.0]).item()
-        2.0
-    """
-    losses: Tensor = absolute(_difference(prediction, target))
-    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
-
-
-@explained
-def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
-    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers pull no harder.
-
-    Args:
-        prediction, target: tensors of one shape.
-        reduction: as for `cross_entropy`.
-        delta: where the square turns into a line, and the line's slope; above 0.
-
-    Returns:
-        A number, or with ``reduction="none"`` a tensor of that shape.
-
-    Raises:
-        ValueError: if the shapes differ, or delta is not above 0.
-
-    Source: Huber (1964).
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.huber_loss([1.0, 10.0], [0.0, 0.0], reduction="none").numpy()
-        array([0.5, 9.5])
-    """
-    if not delta > 0:
-        raise ValueError(f"delta must be above 0, got {delta}")
-    far = absolute(_difference(prediction, target))
-    near = minimum(far, delta)
-    return reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
-
-
-@explained
-def smooth_l1_loss(
-    prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", beta: float = 1.0
-) -> Tensor:
-    """`huber_loss` divided by its threshold: `l1_loss` with a rounded corner.
-
-    Args:
-        prediction, target: tensors of one shape.
-        reduction: as for `cross_entropy`.
-        beta: where the square turns into the absolute value; 0 is `l1_loss`.
-
-    Returns:
-        A number, or with ``reduction="none"`` a tensor of that shape.
-
-    Raises:
-        ValueError: if the shapes differ, or beta is negative or infinite.
-
-    Source: Girshick, Fast R-CNN (2015).
-
-    Example:
-        >>> import tinyseq as ts
-        >>> ts.nn.smooth_l1_loss([1.0, 10.0], [0.0, 0.0], reduction="none", beta=2.0).numpy()
-        array([0.25, 9.  ])
-    """
-    if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number from 0 upwards, got {beta}")
-    if beta == 0:
-        return l1_loss(prediction, target, reduction)
-    far = absolute(_difference(prediction, target))
-    near = minimum(far, beta)
-    return reduced((near / beta) * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
-
-
-def _difference(prediction: TensorLike, target: TensorLike) -> Tensor:
-    prediction = as_numbers(prediction, constant(0.0), "prediction")
-    target = _in_dtype_of(prediction, target, "target")
-    if prediction.shape != target.shape:
-        raise ValueError(f"prediction has shape {prediction.shape}, target {target.shape}; they must be equal")
-    difference: Tensor = prediction - target
-    return difference
-
-
-# -- what all of them share --------------------------------------------------------------------------------------------
-
-
-def _in_dtype_of(x: Tensor, values: TensorLike, name: str) -> Tensor:
-    """Targets and weights as tensors of the array library and dtype of what they go with: they widen nothing."""
-    given = as_numbers(values, x, name)
-    return given if given.dtype == x.dtype else given.to(x.dtype)
-
-
-def _check_between(x: Tensor, low: float, high: float, name: str) -> None:
-    """Raise ValueError for the first number outside [low, high]; NaN passes, so that its source can be looked for."""
-    xp = namespace_of(x._array)
-    wrong = (x._array < low) | (x._array > high)
-    if bool(xp.any(wrong)):
-        place = tuple(int(i) for i in np.argwhere(Tensor(wrong).numpy())[0])
-        limits = f"lie in [{low:g}, {high:g}]" if high < math.inf else "not be negative"
-        raise ValueError(f"{name} must {limits}, got {x.numpy()[place]} at position {place}")
-
-
-def _counting(shares: Tensor, losses: Tensor) -> Tensor:
-    """shares * losses, where 0 times infinity is 0: what has no share counts for nothing."""
-    xp = namespace_of(losses._array)
-    void = (shares._array == 0) & (losses._array == math.inf)
-    if bool(xp.any(void)):
-        losses = where(Tensor(void), 0.0, losses)
-    counting: Tensor = shares * losses
-    return counting
-
-
-def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
-    """One number of the losses that count; the mean is weighted if each loss has a share of its own."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
-    if not counted.all():
-        mask = constant_like(losses, counted * 1.0)
-        losses, shares = losses * mask, None if shares is None else shares * mask
-    if reduction == "none":
-        return losses
-    summed: Tensor = total(losses)
-    if reduction == "sum":
-        return summed
-    if shares is None:
-        count = counted.sum()
-        if isinstance(count, np.integer):
-            return summed / max(int(count), 1)
-        return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # of another batch it is another number
-    whole: Tensor = total(shares)
-    divisor: Tensor = where(whole.detach() == 0.0, 1.0, whole)
-    return summed / divisor

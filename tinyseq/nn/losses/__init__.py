@@ -1,0 +1,1 @@
+"""Losses: of classes, of yes and no, and of numbers."""

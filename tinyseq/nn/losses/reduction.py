@@ -1,0 +1,62 @@
+"""What all losses share: the dtype of targets and weights, their range, and the reduction to one number."""
+
+import math
+from typing import Any, Literal
+
+import numpy as np
+
+from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.reduce import sum as total
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
+from tinyseq.backend import namespace_of
+from tinyseq.nn.checks import as_numbers
+
+Reduction = Literal["mean", "sum", "none"]
+
+
+def in_dtype_of(x: Tensor, values: TensorLike, name: str) -> Tensor:
+    """Targets and weights as tensors of the array library and dtype of what they go with: they widen nothing."""
+    given = as_numbers(values, x, name)
+    return given if given.dtype == x.dtype else given.to(x.dtype)
+
+
+def check_between(x: Tensor, low: float, high: float, name: str) -> None:
+    """Raise ValueError for the first number outside [low, high]; NaN passes, so that its source can be looked for."""
+    xp = namespace_of(x._array)
+    wrong = (x._array < low) | (x._array > high)
+    if bool(xp.any(wrong)):
+        place = tuple(int(i) for i in np.argwhere(Tensor(wrong).numpy())[0])
+        limits = f"lie in [{low:g}, {high:g}]" if high < math.inf else "not be negative"
+        raise ValueError(f"{name} must {limits}, got {x.numpy()[place]} at position {place}")
+
+
+def counting(shares: Tensor, losses: Tensor) -> Tensor:
+    """shares * losses, where 0 times infinity is 0: what has no share counts for nothing."""
+    xp = namespace_of(losses._array)
+    void = (shares._array == 0) & (losses._array == math.inf)
+    if bool(xp.any(void)):
+        losses = where(Tensor(void), 0.0, losses)
+    product: Tensor = shares * losses
+    return product
+
+
+def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
+    """One number of the losses that count; the mean is weighted if each loss has a share of its own."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
+    if not counted.all():
+        mask = constant_like(losses, counted * 1.0)
+        losses, shares = losses * mask, None if shares is None else shares * mask
+    if reduction == "none":
+        return losses
+    summed: Tensor = total(losses)
+    if reduction == "sum":
+        return summed
+    if shares is None:
+        count = counted.sum()
+        if isinstance(count, np.integer):
+            return summed / max(int(count), 1)
+        return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # of another batch it is another number
+    whole: Tensor = total(shares)
+    divisor: Tensor = where(whole.detach() == 0.0, 1.0, whole)
+    return summed / divisor

@@ -1,0 +1,129 @@
+"""Losses of numbers."""
+
+import math
+
+import numpy as np
+
+from tinyseq.autograd.ops.elementwise import abs as absolute
+from tinyseq.autograd.ops.elementwise import minimum, square
+from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.nn.checks import as_numbers
+from tinyseq.nn.losses.reduction import Reduction, in_dtype_of, reduced
+from tinyseq.torch_names.settings import explained
+
+
+@explained
+def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
+    """The squared difference, averaged over all elements.
+
+    Args:
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
+
+    Raises:
+        ValueError: if the shapes differ (broadcasting here is nearly always a mistake).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.mse_loss([1.0, 3.0], [1.0, 1.0]).item()
+        2.0
+    """
+    losses: Tensor = square(_difference(prediction, target))
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+
+
+@explained
+def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
+    """The absolute difference, averaged over all elements; its gradient is 0 where there is none.
+
+    Args:
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.l1_loss([1.0, 4.0], [2.0, 1.0]).item()
+        2.0
+    """
+    losses: Tensor = absolute(_difference(prediction, target))
+    return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
+
+
+@explained
+def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
+    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers pull no harder.
+
+    Args:
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+        delta: where the square turns into a line, and the line's slope; above 0.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
+
+    Raises:
+        ValueError: if the shapes differ, or delta is not above 0.
+
+    Source: Huber (1964).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.huber_loss([1.0, 10.0], [0.0, 0.0], reduction="none").numpy()
+        array([0.5, 9.5])
+    """
+    if not delta > 0:
+        raise ValueError(f"delta must be above 0, got {delta}")
+    far = absolute(_difference(prediction, target))
+    near = minimum(far, delta)
+    return reduced(near * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
+
+
+@explained
+def smooth_l1_loss(
+    prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", beta: float = 1.0
+) -> Tensor:
+    """`huber_loss` divided by its threshold: `l1_loss` with a rounded corner.
+
+    Args:
+        prediction, target: tensors of one shape.
+        reduction: as for `cross_entropy`.
+        beta: where the square turns into the absolute value; 0 is `l1_loss`.
+
+    Returns:
+        A number, or with ``reduction="none"`` a tensor of that shape.
+
+    Raises:
+        ValueError: if the shapes differ, or beta is negative or infinite.
+
+    Source: Girshick, Fast R-CNN (2015).
+
+    Example:
+        >>> import tinyseq as ts
+        >>> ts.nn.smooth_l1_loss([1.0, 10.0], [0.0, 0.0], reduction="none", beta=2.0).numpy()
+        array([0.25, 9.  ])
+    """
+    if not 0 <= beta < math.inf:
+        raise ValueError(f"beta must be a number from 0 upwards, got {beta}")
+    if beta == 0:
+        return l1_loss(prediction, target, reduction)
+    far = absolute(_difference(prediction, target))
+    near = minimum(far, beta)
+    return reduced((near / beta) * (far - near * 0.5), np.ones(far.shape, dtype=bool), reduction)
+
+
+def _difference(prediction: TensorLike, target: TensorLike) -> Tensor:
+    prediction = as_numbers(prediction, constant(0.0), "prediction")
+    target = in_dtype_of(prediction, target, "target")
+    if prediction.shape != target.shape:
+        raise ValueError(f"prediction has shape {prediction.shape}, target {target.shape}; they must be equal")
+    difference: Tensor = prediction - target
+    return difference
