@@ -114,10 +114,18 @@ class Adam(Optimizer):
         xp, (b1, b2) = namespace_of(value), self.betas
         gradient = self.decayed(value, gradient)
         t = state["step"] = int(state.get("step", 0)) + 1
-        m = state["mean"] = (1 - b1) * gradient + (b1 * state["mean"] if t > 1 else 0)
-        s = state["square"] = (1 - b2) * (gradient * gradient) + (b2 * state["square"] if t > 1 else 0)
-        root = xp.sqrt(s) / math.sqrt(1 - b2**t) + self.eps
-        return value - (self.lr / (1 - b1**t)) * (m / root)
+        m, s = (1 - b1) * gradient, gradient * gradient  # arrays of this step's own, so they may change in place
+        s *= 1 - b2
+        if t > 1:
+            m += b1 * state["mean"]
+            s += b2 * state["square"]
+        state["mean"], state["square"] = m, s
+        root = xp.sqrt(s)
+        root /= math.sqrt(1 - b2**t)
+        root += self.eps
+        move = m / root
+        move *= self.lr / (1 - b1**t)
+        return value - move
 
 
 class AdamW(Adam):
