@@ -6,47 +6,15 @@ which shapes and types follow; whoever asks for the value itself would fix it fo
 """
 
 import operator
-import sys
 from collections.abc import Callable, Iterator
-from contextvars import ContextVar
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Array, Namespace
+from tinyseq.compiler.active import ACTIVE, Active, RecordingError, called_by_the_library, changing, reading, user_line
 from tinyseq.compiler.program import mapped
-
-if TYPE_CHECKING:
-    from tinyseq.compiler.recorder import Recorder
-
-
-class RecordingError(RuntimeError):
-    """Something in the function cannot be replayed.
-
-    Attributes:
-        perhaps_on_the_way_to_another: whether the library had just found something out about the arguments. Then it may
-            have been about to say what is wrong with them, and to read them for its message.
-    """
-
-    perhaps_on_the_way_to_another = False
-
-
-ACTIVE: ContextVar["Recorder | None"] = ContextVar("tinyseq_recorder", default=None)
-
-
-def reading(what: str) -> RecordingError:
-    """The error for whoever asks for a value while recording."""
-    active = ACTIVE.get()
-    error = RecordingError(
-        f"{what} reads a value while a step is being recorded, at {user_line()}; its replays would all use that one. "
-        "Compute with ts.where in place of `if`, give numbers as arguments, and read values from what "
-        "the compiled function returns"
-    )
-    guards = [] if active is None else active.program.guards
-    error.perhaps_on_the_way_to_another = bool(guards) and guards[-1][1]
-    return error
 
 
 def examples(tree: Any) -> Any:
@@ -65,26 +33,7 @@ def _masks(index: Any) -> bool:
     return any(type(part) is Recorded and part.dtype == bool for part in parts)
 
 
-def user_line() -> str:
-    """File and line of the innermost frame outside of this package and of NumPy."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_NUMPY, _PACKAGE)):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-
-
-def called_by_the_library() -> bool:
-    """Whether this package, and not the user's code, has called NumPy."""
-    frame = sys._getframe(2)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NUMPY):
-        frame = frame.f_back
-    return frame.f_code.co_filename.startswith(_PACKAGE)
-
-
-_PACKAGE, _NUMPY = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
-
-
-def _recorder() -> "Recorder":
+def _recorder() -> Active:
     recorder = ACTIVE.get()
     if recorder is None:
         raise RecordingError(
@@ -118,14 +67,6 @@ def _called(function: Callable[..., Any], args: Any, settings: dict[str, Any]) -
     return _recorder().call(function, args, settings, fixed)
 
 
-def changing(what: str) -> RecordingError:
-    """The error for whoever changes an array or a tensor while recording."""
-    return RecordingError(
-        f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
-        "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"
-    )
-
-
 _READING = {"item", "tolist", "view", "tobytes", "flags", "data", "setflags", "dump", "dumps", "flat", "ctypes"}
 _WRITING = {"fill", "put", "resize", "partition", "itemset", "setfield", "byteswap"}
 _METHODS = {"sum", "prod", "max", "min", "mean", "any", "all", "std", "var", "argmax", "argmin", "argsort", "cumsum"}
@@ -145,7 +86,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     __slots__ = ("example", "number", "recorder")
     __hash__ = object.__hash__
 
-    def __init__(self, number: int, example: Array, recorder: "Recorder") -> None:
+    def __init__(self, number: int, example: Array, recorder: Active) -> None:
         self.number = number
         self.example = example
         self.recorder = recorder

@@ -10,7 +10,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.compiler.arrays import ACTIVE, RecordingError
+from tinyseq.compiler.active import ACTIVE, RecordingError
 from tinyseq.compiler.executor import Changed
 from tinyseq.compiler.program import Program, key
 from tinyseq.compiler.replay import Replay

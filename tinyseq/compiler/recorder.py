@@ -11,7 +11,8 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.compiler.arrays import ACTIVE, Recorded, RecordingError, changing, examples, reading, user_line
+from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
+from tinyseq.compiler.arrays import Recorded, examples
 from tinyseq.compiler.program import Program, Ref, Step, mapped
 
 
@@ -139,20 +140,19 @@ def recording(recorder: Recorder) -> Iterator[None]:
     slot: Any = Tensor.__dict__["_array"]
 
     def read(tensor: Tensor) -> Array:
-        array, active = slot.__get__(tensor), ACTIVE.get()
-        if active is None or type(array) is Recorded:
+        array = slot.__get__(tensor)
+        if ACTIVE.get() is None or type(array) is Recorded:
             return array
         if not isinstance(array, np.ndarray):
             raise RecordingError(f"ts.compile records NumPy arrays, got {type(array).__name__} at {user_line()}")
-        return active.of(tensor, array)
+        return recorder.of(tensor, array)
 
     def write(tensor: Tensor, array: Array) -> None:
-        active = ACTIVE.get()
-        if active is not None:
+        if ACTIVE.get() is not None:
             try:
                 slot.__get__(tensor)
             except AttributeError:
-                active.made(tensor)
+                recorder.made(tensor)
             else:
                 raise changing("an update of a tensor")
         slot.__set__(tensor, array)

@@ -10,7 +10,7 @@ from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.compiler.arrays import RecordingError
+from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.executor import Changed, Executor
 from tinyseq.compiler.passes import optimised
 from tinyseq.compiler.trace import Result, Trace

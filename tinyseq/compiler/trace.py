@@ -10,7 +10,8 @@ from tinyseq import random
 from tinyseq.autograd.backward import seeded, walk
 from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.compiler.arrays import Recorded, RecordingError
+from tinyseq.compiler.active import RecordingError
+from tinyseq.compiler.arrays import Recorded
 from tinyseq.compiler.program import key
 from tinyseq.compiler.recorder import Recorder, Source, recording
 from tinyseq.compiler.surroundings import PLAIN

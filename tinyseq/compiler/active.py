@@ -1,0 +1,77 @@
+"""The recording that is going on, if any, and the errors for what it cannot note down."""
+
+import sys
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyseq.compiler.program import Program
+
+
+class RecordingError(RuntimeError):
+    """Something in the function cannot be replayed.
+
+    Attributes:
+        perhaps_on_the_way_to_another: whether the library had just found something out about the arguments. Then it may
+            have been about to say what is wrong with them, and to read them for its message.
+    """
+
+    perhaps_on_the_way_to_another = False
+
+
+class Active(Protocol):
+    """What an array that records asks of its recorder."""
+
+    program: Program
+
+    def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
+        """Run a function on the examples, and note it down."""
+
+    def truth(self, array: Any) -> bool:
+        """The truth of an array, to be the same at each replay."""
+
+
+ACTIVE: ContextVar[Active | None] = ContextVar("tinyseq_recorder", default=None)
+
+
+def reading(what: str) -> RecordingError:
+    """The error for whoever asks for a value while recording."""
+    active = ACTIVE.get()
+    error = RecordingError(
+        f"{what} reads a value while a step is being recorded, at {user_line()}; its replays would all use that one. "
+        "Compute with ts.where in place of `if`, give numbers as arguments, and read values from what "
+        "the compiled function returns"
+    )
+    guards = [] if active is None else active.program.guards
+    error.perhaps_on_the_way_to_another = bool(guards) and guards[-1][1]
+    return error
+
+
+def changing(what: str) -> RecordingError:
+    """The error for whoever changes an array or a tensor while recording."""
+    return RecordingError(
+        f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
+        "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"
+    )
+
+
+def user_line() -> str:
+    """File and line of the innermost frame outside of this package and of NumPy."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_NUMPY, _PACKAGE)):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def called_by_the_library() -> bool:
+    """Whether this package, and not the user's code, has called NumPy."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_NUMPY):
+        frame = frame.f_back
+    return frame.f_code.co_filename.startswith(_PACKAGE)
+
+
+_PACKAGE, _NUMPY = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
