@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 import tinyseq as ts
 from tinyseq.autograd import backward as tape
+from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.declare import OPS, ForEach, Op, Summed
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.testing.battery import check_op, op_trial, same_inputs
@@ -179,27 +180,28 @@ def careless_sum() -> Iterator[None]:
 @contextlib.contextmanager
 def only_the_last_use() -> Iterator[None]:
     """Of several gradients of one tensor, the last replaces the others."""
-    right = tape._deposit
+    right = Accumulator.add
 
-    def faulty(gradients: Any, owned: Any, parent: Any, g: Any) -> None:
-        gradients.pop(parent, None)
-        right(gradients, owned, parent, g)
+    def faulty(gradients: Accumulator, parent: Any, g: Any) -> None:
+        gradients.sums.pop(parent, None)
+        right(gradients, parent, g)
 
-    with replaced(tape, "_deposit", faulty):
+    with replaced(Accumulator, "add", faulty):
         yield
 
 
 @contextlib.contextmanager
 def adding_into_what_was_given() -> Iterator[None]:
     """The second gradient of a tensor is added into the array of the first, which may be anyone's."""
-    right = tape._deposit
+    right = Accumulator.add
 
-    def faulty(gradients: Any, owned: Any, parent: Any, g: Any) -> None:
-        if isinstance(gradients.get(parent), np.ndarray) and gradients[parent].flags.writeable:
-            owned.add(parent)
-        right(gradients, owned, parent, g)
+    def faulty(gradients: Accumulator, parent: Any, g: Any) -> None:
+        have = gradients.sums.get(parent)
+        if isinstance(have, np.ndarray) and have.flags.writeable:
+            gradients._owned.add(parent)
+        right(gradients, parent, g)
 
-    with replaced(tape, "_deposit", faulty):
+    with replaced(Accumulator, "add", faulty):
         yield
 
 

@@ -134,6 +134,8 @@ def test_a_hook_that_returns_what_is_no_gradient_is_refused():
         (True, ValueError, r"returned shape \(\) for a gradient of shape \(2,\)"),
         (0.0, ValueError, r"returned shape \(\) for a gradient of shape \(2,\)"),
         (np.ones(3), ValueError, r"returned shape \(3,\) for a gradient of shape \(2,\)"),
+        (np.array([1j, 2.0]), TypeError, "returned complex128 for a gradient of float64, which has no imaginary part"),
+        (ts.tensor([1j, 2.0]), TypeError, "returned complex128 for a gradient of float64, which has no imaginary part"),
         (ts.tensor(array_api_strict.asarray([1.0, 2.0])), TypeError, "returned a tensor of .* for a gradient of"),
     ):
         remove = x.register_hook(lambda g, answer=answer: answer)

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
+from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
-from tinyseq.autograd.declare import TENSORS, Arrived, Op, Summed, Uses, summed_to
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
-from tinyseq.autograd.hooks import as_gradient, hooked
+from tinyseq.autograd.declare import TENSORS
+from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, ancestors, owner, readable
+from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
+from tinyseq.autograd.op import Op, Summed, summed_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, as_node, constant
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 from tinyseq.torch_names.settings import explained
-
-Gradients = dict[Parent, Any]  # arrays or Tensors; for a node with several outputs, a dict of them by Output
 
 
 class Visit(NamedTuple):
@@ -57,13 +57,10 @@ def backward(self: Tensor, gradient: TensorLike | None = None, retain_graph: boo
         >>> w.grad.numpy().round(4)
         array([0.42, 0.  ])
     """
-    root = as_node(self)
-    gradients: Gradients = {}
-    seed = _upstream(self, gradient, "gradient")
-    seeded(gradients, [(root, seed)])
-    leaves: dict[Leaf, bool] = {}
-    deque(walk(gradients, [root], leaves, retain_graph=retain_graph), maxlen=0)
-    _add_to_leaves(gradients, leaves, seed)
+    root, seed = as_node(self), _upstream(self, gradient, "gradient")
+    gradients = Accumulator([(root, seed)])
+    deque(walk(gradients, ancestors([root]), retain_graph=retain_graph), maxlen=0)
+    _add_to_leaves(gradients, seed)
 
 
 def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_graph: bool = False) -> Iterator[Visit]:
@@ -85,14 +82,10 @@ def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_gr
         >>> x.grad.item()
         1.0
     """
-    root = as_node(output)
-    gradients: Gradients = {}
-    seed = _upstream(output, gradient, "gradient")
-    seeded(gradients, [(root, seed)])
-    leaves: dict[Leaf, bool] = {}
-    for node, g, contributions in walk(gradients, [root], leaves, retain_graph=retain_graph, watched=True):
-        yield Visit(node, g, contributions)
-    _add_to_leaves(gradients, leaves, seed)
+    root, seed = as_node(output), _upstream(output, gradient, "gradient")
+    gradients = Accumulator([(root, seed)])
+    yield from walk(gradients, readable([root]), retain_graph=retain_graph, watched=True)
+    _add_to_leaves(gradients, seed)
 
 
 def grad(
@@ -136,72 +129,55 @@ def grad(
     for i, source in enumerate(sources):
         if source.node is None:
             raise RuntimeError(f"inputs[{i}] requires no grad; make it with requires_grad=True")
-    gradients: Gradients = {}
     upstream = [_upstream(t, g, "grad_outputs", create_graph) for t, g in zip(targets, given, strict=True)]
-    roots = seeded(gradients, list(zip(map(as_node, targets), upstream, strict=True)))
-    wanted = {as_node(source) for source in sources}
-    leaves: dict[Leaf, bool] = {}
+    roots, wanted = [as_node(target) for target in targets], [as_node(source) for source in sources]
+    path = _between(roots, set(wanted))
+    seeds = [(root, g) for root, g in zip(roots, upstream, strict=True) if owner(root) in path]
+    gradients = Accumulator(seeds, kept=wanted)
+    nodes = ancestors([root for root, _ in seeds])
     retain = create_graph if retain_graph is None else retain_graph
-    useful = _useful(roots, wanted)
-    roots = [root for root in roots if owner(root) in useful]
-    visits = walk(
-        gradients, roots, leaves, useful=useful, wanted=wanted, create_graph=create_graph, retain_graph=retain
-    )
     with enable_grad() if create_graph else nullcontext():
-        deque(visits, maxlen=0)
-    results = tuple(_result(gradients.get(as_node(s)), i, s, allow_unused) for i, s in enumerate(sources))
+        deque(walk(gradients, nodes, path=path, create_graph=create_graph, retain_graph=retain), maxlen=0)
+        gradients.leaves()
+    found = [gradients.kept[place] for place in wanted]
+    results = tuple(
+        _result(g, i, source, allow_unused) for i, (g, source) in enumerate(zip(found, sources, strict=True))
+    )
     return results[0] if single else results
 
 
 def walk(
-    gradients: Gradients,
-    roots: list[Parent],
-    leaves: dict[Leaf, bool],
+    gradients: Accumulator,
+    nodes: Iterable[Node],
     *,
-    useful: set[Parent] | None = None,
-    wanted: Set[Parent] | None = None,
-    ends: Set[Parent] | None = None,
+    path: Set[Parent] | None = None,
     create_graph: bool = False,
     retain_graph: bool = False,
     watched: bool = False,
-    hooks: bool = True,
-) -> Iterator[tuple[Node, Any, list[tuple[Parent, Any]]]]:
-    """Carry gradients from the roots to the leaves.
+) -> Iterator[Visit]:
+    """Carry gradients from newer nodes to older ones, and so to the leaves.
 
     Args:
-        gradients: seeded with the roots' gradients; holds the leaves' (and the wanted results') at the end. What
-            belongs to other nodes is taken out as it is used.
-        roots: where to start.
-        leaves: filled with the leaves reached, and whether the walk itself made their gradient's array.
-        useful: if given, only these nodes and leaves are visited.
-        wanted: results of ops whose gradients are kept.
-        ends: nodes and leaves that the walk reaches, and leaves alone with their gradients.
+        gradients: holds those to start from. What belongs to the nodes is taken out as it is used; what is left at the
+            end is that of the leaves, and of whatever else is not among the nodes.
+        nodes: what to visit, newest first; those that no gradient reaches are left out.
+        path: if given, gradients are computed of these nodes, outputs and leaves alone.
         create_graph: run the VJPs on Tensors, so that they are recorded.
         retain_graph: keep the saved values.
-        watched: yield the visits; otherwise the generator runs through without a stop.
-        hooks: call the users' hooks, which whoever only looks must not.
-
-    Yields:
-        The fields of a `Visit`, for each node, newest first.
+        watched: yield a `Visit` of each node, and defer nothing; otherwise the generator runs through without a stop.
     """
-    owned: set[Parent] = set()  # whose gradient is a sum made here, which may be added to in place
-    deferred: dict[tuple[Leaf, Op, int], Uses] = {}
-    put_off = deferred.values()
-    anomaly = MODE.get().anomaly
+    anomaly, sums, keeps = MODE.get().anomaly, gradients.sums, bool(gradients.kept)
+    defers = not (create_graph or anomaly or watched)
     xp: Any = TENSORS if create_graph else None
-    contributions: list[tuple[Parent, Any]] = []
-    for node in (readable if watched else ancestors)(roots, ends or frozenset()):
-        g = gradients.pop(node, None)
+    shares: list[tuple[Parent, Any]] = []
+    for node in nodes:
+        g = sums.pop(node, None)
         if g is None:
             continue
         op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
-        if op.outputs:
-            g = _gathered(node, gradients, wanted, g, put_off, hooks)
-        if hooks and node.hooks:
-            g = hooked(node, g)
-        if wanted and node in wanted:
-            gradients[node] = g
-        if useful is not None and useful.isdisjoint(edges):
+        if op.outputs or node.hooks or keeps:
+            g = gradients.finished(node, g)
+        if path is not None and path.isdisjoint(edges):
             continue  # the gradient of its own output was all that was wanted
         if saved is None:
             raise _freed(node)
@@ -212,19 +188,13 @@ def walk(
         for i, parent in enumerate(edges):
             if parent is None:
                 continue
-            if parent.mutated > node.seq and _reads(node, i, useful):
+            if parent.mutated > node.seq and _reads(node, i, path):
                 raise _mutated(node, i)
-            if useful is not None and parent not in useful:
+            if path is not None and parent not in path:
                 continue
             rule = op.rules[i]
-            if type(rule) is Summed and type(parent) is Leaf and not (create_graph or anomaly):
-                uses = deferred.get((parent, op, i))
-                if uses is None:
-                    uses = deferred[parent, op, i] = Uses()
-                uses.append((g, *saved))
-                if watched:
-                    gi = rule(xp, g, *saved)
-                    contributions.append((parent, _fitted(xp, gi, parent.shape, parent.dtype, op, i)))
+            if defers and type(rule) is Summed and type(parent) is Leaf:
+                gradients.defer(parent, op, i, (g, *saved))
                 continue
             gi = rule(xp, g, *saved, **attrs) if attrs else rule(xp, g, *saved)
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
@@ -232,56 +202,25 @@ def walk(
             if anomaly:
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
-                contributions.append((parent, gi))
-            if type(parent) is Node and parent not in gradients:
-                gradients[parent] = gi
+                shares.append((parent, gi))
+            if type(parent) is Node and parent not in sums:  # `add`, without a call where nothing is to be added
+                sums[parent] = gi
             else:
-                _deposit(gradients, owned, parent, gi)
+                gradients.add(parent, gi)
         if not retain_graph:
             node.saved = None
         if watched:
-            yield node, g, contributions
-            contributions = []
-    for (leaf, op, i), uses in deferred.items():
-        gi = op.rules[i].rule(xp, uses)
-        _deposit(gradients, owned, leaf, _fitted(xp, gi, leaf.shape, leaf.dtype, op, i))
-    for parent in list(gradients):
-        if type(parent) is Leaf and ends is None:
-            if hooks and parent.hooks:
-                gradients[parent] = hooked(parent, gradients[parent])
-            leaves[parent] = parent in owned
+            yield Visit(node, g, shares)
+            shares = []
+    for (leaf, op, i), uses in gradients.deferred.items():
+        gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
 
 
-def _add_to_leaves(gradients: Gradients, leaves: dict[Leaf, bool], seed: Array) -> None:
+def _add_to_leaves(gradients: Accumulator, seed: Array) -> None:
     handed = {id(seed)}
-    for leaf, own in leaves.items():
-        fresh = as_gradient(gradients[leaf] if own else _own(gradients[leaf], handed))
+    for leaf, g in gradients.leaves():
+        fresh = as_gradient(g if gradients.owns(leaf) else _own(g, handed))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
-
-
-def seeded(gradients: Gradients, pairs: Sequence[tuple[Parent, Any]]) -> list[Parent]:
-    """Enter the gradients to start from, and return where they are; what stands twice is added up."""
-    for root, g in pairs:
-        _deposit(gradients, set(), root, g)
-    return [root for root, _ in pairs]
-
-
-def _deposit(gradients: Gradients, owned: set[Parent], parent: Parent, g: Any) -> None:
-    """Add to a parent's gradient: the first is borrowed, the second makes a sum of our own, later ones add in place."""
-    table = gradients
-    if type(parent) is Output:
-        if parent.node not in gradients:
-            gradients[parent.node] = {}
-        table = gradients[parent.node]
-    have = table.get(parent)
-    if have is None:
-        table[parent] = g
-    elif parent in owned:
-        have += g
-        table[parent] = have
-    else:
-        table[parent] = have + g
-        owned.add(parent)
 
 
 def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_graph: bool = False) -> Any:
@@ -307,32 +246,14 @@ def _upstream(output: Tensor, gradient: TensorLike | None, name: str, create_gra
     return g if create_graph else g._array
 
 
-def _useful(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
+def _between(roots: list[Parent], wanted: set[Parent]) -> set[Parent]:
     """Every node, output and leaf on a path from the roots to something wanted."""
-    useful: set[Parent] = set(wanted) | {owner(target) for target in wanted}
+    path: set[Parent] = set(wanted) | {owner(target) for target in wanted}
     for node in reversed(ancestors(roots)):
         for edge in node.edges:
-            if edge is not None and (edge in useful or owner(edge) in useful):
-                useful.update((edge, node))
-    return useful
-
-
-def _gathered(
-    node: Node,
-    gradients: Gradients,
-    wanted: Set[Parent] | None,
-    found: dict[Output, Any],
-    put_off: Iterable[Uses],
-    hooks: bool,
-) -> Arrived:
-    """The gradients of a node's outputs, in order, None where none arrived."""
-    slots = Arrived([None] * len(node.shape))
-    slots.put_off = put_off
-    for output, g in found.items():
-        slots[output.index] = hooked(output, g) if hooks and output.hooks else g
-        if wanted and output in wanted:
-            gradients[output] = slots[output.index]
-    return slots
+            if edge is not None and (edge in path or owner(edge) in path):
+                path.update((edge, node))
+    return path
 
 
 def _reattached(node: Node) -> tuple[Any, ...]:
@@ -376,10 +297,10 @@ def _result(g: Any, i: int, source: Tensor, allow_unused: bool) -> Tensor | None
     return g if g is None else as_gradient(g)
 
 
-def _reads(node: Node, i: int, useful: Set[Parent] | None) -> bool:
+def _reads(node: Node, i: int, path: Set[Parent] | None) -> bool:
     """Whether a rule that is going to run reads an argument's saved values."""
-    wanted = (edge is not None and (useful is None or edge in useful) for edge in node.edges)
-    return any(node.op.reads(rule, i) for rule, runs in enumerate(wanted) if runs)
+    runs = (edge is not None and (path is None or edge in path) for edge in node.edges)
+    return any(node.op.reads(rule, i) for rule, does in enumerate(runs) if does)
 
 
 def _freed(node: Node) -> RuntimeError:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.graph import Node, Output, Parent, tick
-from tinyseq.autograd.modes import MODE, Label, Mode
+from tinyseq.autograd.modes import MODE, Label
 from tinyseq.autograd.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import NAMESPACES, Array, is_array, to_numpy
@@ -112,13 +112,23 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
     return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
 
 
-def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: tuple[Any, ...], label: Label) -> Tensor:
+_NO_ATTRS: dict[str, Any] = {}
+
+
+def _recorded(
+    out: Array,
+    record: Op,
+    edges: tuple[Parent | None, ...],
+    saved: tuple[Any, ...],
+    label: Label,
+    attrs: dict[str, Any] = _NO_ATTRS,
+) -> Tensor:
     """``Tensor(out, Node(...))`` in one call instead of three: this runs for every op of a step."""
     node = _new(Node)
     node.op = record
     node.edges = edges
     node.saved = saved
-    node.attrs = _NO_ATTRS
+    node.attrs = attrs
     node.shape = out.shape
     node.dtype = out.dtype
     node.label = label
@@ -127,6 +137,34 @@ def _recorded(out: Array, record: Op, edges: tuple[Parent | None, ...], saved: t
     tensor = _new(Tensor)
     tensor._array = out
     tensor.node = node
+    return tensor
+
+
+def recorded_outputs(
+    outs: Sequence[Array],
+    record: Op,
+    edges: tuple[Parent | None, ...],
+    saved: tuple[Any, ...],
+    label: Label,
+    attrs: dict[str, Any] = _NO_ATTRS,
+) -> list[Tensor]:
+    """The results of an op with several outputs, as tensors of one node."""
+    shapes = tuple([part.shape for part in outs])
+    node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
+    return [_output(part, node, i) for i, part in enumerate(outs)]
+
+
+def _output(part: Array, node: Node, i: int) -> Tensor:
+    """``Tensor(part, Output(node, i))`` in one call instead of three, as `_recorded`."""
+    output = _new(Output)
+    output.node = node
+    output.index = i
+    output.shape = part.shape
+    output.dtype = part.dtype
+    output.hooks = None
+    tensor = _new(Tensor)
+    tensor._array = part
+    tensor.node = output
     return tensor
 
 
@@ -197,10 +235,11 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     if record.vjp is None or not mode.grad or not any(parents):
         tensors = [_constant(part) for part in outs]
         return tensors if record.outputs else tensors[0]
-    node = _node(record, raw, parents, attrs, outs, mode)
+    label = anomaly_label(mode) if mode.anomaly else mode.label
     if not record.outputs:
-        return Tensor(outs[0], node)
-    return [_output(part, node, i) for i, part in enumerate(outs)]
+        return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs)
+    saved = record.save(tuple([part.shape for part in outs]), *raw)
+    return recorded_outputs(outs, record, parents, saved, label, attrs)
 
 
 def _setting(record: Op, name: str, value: Tensor) -> Array:
@@ -212,36 +251,6 @@ def _setting(record: Op, name: str, value: Tensor) -> Array:
     return value._array
 
 
-def _output(part: Array, node: Node, i: int) -> Tensor:
-    """``Tensor(part, Output(node, i))`` in one call instead of three, as `_recorded`."""
-    output = _new(Output)
-    output.node = node
-    output.index = i
-    output.shape = part.shape
-    output.dtype = part.dtype
-    output.hooks = None
-    tensor = _new(Tensor)
-    tensor._array = part
-    tensor.node = output
-    return tensor
-
-
-def _node(
-    record: Op,
-    raw: tuple[Any, ...],
-    parents: tuple[Parent | None, ...],
-    attrs: dict[str, Any],
-    outs: list[Array],
-    mode: Mode,
-) -> Node:
-    label: Label = anomaly_label(mode) if mode.anomaly else mode.label
-    if not record.outputs:
-        return Node(record, parents, record.save(outs[0], *raw), attrs, outs[0].shape, outs[0].dtype, label)
-    shapes = tuple([part.shape for part in outs])
-    return Node(record, parents, record.save(shapes, *raw), attrs, shapes, outs[0].dtype if outs else None, label)
-
-
-_NO_ATTRS: dict[str, Any] = {}
 NUMBERS = frozenset({bool, int, float, complex})  # what may stand among the raw values of an op beside arrays
 
 

@@ -28,9 +28,21 @@ def hooked(parent: Parent, g: Any) -> Any:
             raise ValueError(f"a hook on {parent!r} returned shape {new.shape} for a gradient of shape {g.shape}")
         if type(new._array) is not type(given._array):
             raise TypeError(f"a hook on {parent!r} returned a tensor of {new.device} for a gradient of {given.device}")
-        new = new if new.dtype == given.dtype else new.to(given.dtype)
+        if new.dtype != given.dtype:
+            new = _cast(parent, new, given.dtype)
         g = new if isinstance(g, Tensor) else new._array
     return g
+
+
+def _cast(parent: Parent, new: Tensor, dtype: Any) -> Tensor:
+    """What a hook returned in the dtype of the gradient, which must be able to hold it."""
+    xp = namespace_of(new._array)
+    if xp.isdtype(new.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
+        raise TypeError(
+            f"a hook on {parent!r} returned {new.dtype} for a gradient of {dtype}, which has no imaginary part; "
+            "return ts.real(g) of it, or ts.abs(g)"
+        )
+    return new.to(dtype)
 
 
 def as_gradient(g: Any) -> Tensor:

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.backward import Gradients, seeded, walk
-from tinyseq.autograd.declare import Op
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, tick
+from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.backward import walk
+from tinyseq.autograd.dispatch import recorded_outputs
+from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner, tick
 from tinyseq.autograd.modes import MODE, enable_grad
+from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 from tinyseq.random import replayed, state
@@ -43,7 +45,6 @@ class Segment:
         return self.found[i]
 
     def _run_again(self, upstream: list[Any]) -> tuple[Any, ...]:
-        gradients: Gradients = {}
         with replayed(self.random), enable_grad():
             results = list(_tensors(self.function(*self.args, **self.settings)))
             if len(results) != len(upstream):
@@ -52,19 +53,19 @@ class Segment:
                     "again; it must give the same"
                 )
             pairs = zip(results, upstream, strict=True)
-            roots = seeded(gradients, [(r.node, g) for r, g in pairs if r.node is not None and g is not None])
-            ends = {owner(edge) for edge in self.edges}
+            seeds = [(r.node, g) for r, g in pairs if r.node is not None and g is not None]
+            gradients = Accumulator(seeds)
+            nodes = ancestors([root for root, _ in seeds], ends={owner(edge) for edge in self.edges})
             create_graph = any(isinstance(g, Tensor) for g in upstream)
-            again = walk(gradients, roots, {}, ends=ends, create_graph=create_graph, retain_graph=create_graph)
-            deque(again, maxlen=0)
+            deque(walk(gradients, nodes, create_graph=create_graph, retain_graph=create_graph), maxlen=0)
             return tuple(_found(gradients, edge, upstream) for edge in self.edges)
 
 
-def _found(gradients: Gradients, edge: Parent, upstream: list[Any]) -> Any:
+def _found(gradients: Accumulator, edge: Parent, upstream: list[Any]) -> Any:
     """The gradient of an edge, zeros if none arrived."""
-    table = gradients.get(edge.node, {}) if isinstance(edge, Output) else gradients
-    if edge in table:
-        return table[edge]
+    g = gradients.at(edge)
+    if g is not None:
+        return g
     given = next(g for g in upstream if g is not None)
     xp = namespace_of(given._array if isinstance(given, Tensor) else given)
     zeros = xp.zeros(edge.shape, dtype=edge.dtype)
@@ -132,17 +133,9 @@ def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any
     if not edges:
         return result
     segment = Segment(function, args, settings, random, edges)
-    shapes = tuple(output.shape for output in outputs)
-    node = Node(CHECKPOINT, edges, (segment,), {}, shapes, outputs[0].dtype, MODE.get().label)
-    return _exchanged(result, (_output(node, i, output) for i, output in enumerate(outputs)))
-
-
-def _output(node: Node, i: int, made: Tensor) -> Tensor:
-    if made.node is None:
-        return made
-    place = Output(node, i)
-    place.dtype = made.dtype  # the outputs of other ops have one dtype
-    return Tensor(made._array, place)
+    made = recorded_outputs([output._array for output in outputs], CHECKPOINT, edges, (segment,), MODE.get().label)
+    pairs = zip(outputs, made, strict=True)
+    return _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
 
 
 def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:

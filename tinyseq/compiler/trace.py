@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq import random
-from tinyseq.autograd.backward import seeded, walk
+from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.compiler.active import RecordingError
@@ -102,12 +103,12 @@ class Trace:
                 seed = recorder.value(np.ones(tensor.shape, tensor.dtype))
                 program.seeds.append(seed.number)
                 roots.append((tensor.node, seed))
-        gradients: dict[Parent, Any] = {}
-        leaves: dict[Leaf, bool] = {}
-        deque(walk(gradients, seeded(gradients, roots), leaves, hooks=False), maxlen=0)
+        gradients = Accumulator(roots, hooks=False)
+        deque(walk(gradients, ancestors([root for root, _ in roots])), maxlen=0)
+        leaves = gradients.leaves()
         sources = {source.node: source for source in recorder.sources.values()}
-        program.gradients = [self._value(gradients[leaf]) for leaf in leaves]
-        return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf in leaves]
+        program.gradients = [self._value(g) for _, g in leaves]
+        return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf, _ in leaves]
 
     def check_repeated(self, other: "Trace") -> None:
         """Raise if another recording of the same call differs: then something is not a function of the arguments."""

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import Visit, walk
 from tinyseq.autograd.declare import OPS
-from tinyseq.autograd.graph import Node, Output, Parent, owner, readable
+from tinyseq.autograd.graph import Node, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
@@ -41,14 +42,8 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
         seeds: where to start, and the gradients there.
         through: where the walk may go; everywhere if None.
     """
-    gradients: dict[Parent, Any] = {}
-    for parent, g in seeds.items():
-        if isinstance(parent, Output):
-            gradients.setdefault(parent.node, {})[parent] = g
-        else:
-            gradients[parent] = g
-    for visit in walk(gradients, list(seeds), {}, useful=through, retain_graph=True, watched=True, hooks=False):
-        yield Visit(*visit)
+    gradients = Accumulator(seeds.items(), hooks=False)
+    return walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
 
 
 def ones(loss: Tensor) -> dict[Parent, Array]:

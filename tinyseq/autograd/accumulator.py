@@ -1,0 +1,81 @@
+"""The gradients that a backward pass has gathered so far."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent
+from tinyseq.autograd.hooks import hooked
+from tinyseq.autograd.op import Arrived, Op, Uses
+
+
+class Accumulator:
+    """A sum of gradients for each node and leaf, and for each output of a node that has several.
+
+    Attributes:
+        sums: what has arrived at each node and leaf: arrays, or Tensors in a pass that is recorded. For a node with
+            several outputs, a dictionary of them.
+        kept: the gradients of results of ops that the caller wants, None until they are known.
+        deferred: the uses of each leaf whose gradients are to be computed together at the end (see `Summed`).
+        hooks: whether to call the users' hooks, which whoever only looks must not.
+    """
+
+    __slots__ = ("_owned", "deferred", "hooks", "kept", "sums")
+
+    def __init__(self, seeds: Iterable[tuple[Parent, Any]], kept: Iterable[Parent] = (), hooks: bool = True) -> None:
+        self.sums: dict[Any, Any] = {}
+        self.kept: dict[Parent, Any] = dict.fromkeys(kept)
+        self.deferred: dict[tuple[Leaf, Op, int], Uses] = {}
+        self.hooks = hooks
+        self._owned: set[Parent] = set()  # whose sum was made here, and may be added to in place
+        for parent, g in seeds:
+            self.add(parent, g)
+
+    def add(self, parent: Parent, g: Any) -> None:
+        """Add one share: the first is borrowed, the second makes a sum of our own, later ones are added in place."""
+        table = self.sums.setdefault(parent.node, {}) if type(parent) is Output else self.sums
+        have = table.get(parent)
+        if have is None:
+            table[parent] = g
+        elif parent in self._owned:
+            have += g
+            table[parent] = have
+        else:
+            table[parent] = have + g
+            self._owned.add(parent)
+
+    def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> None:
+        """Put off one use of a leaf as the i-th argument of an op: all of them will make one product."""
+        uses = self.deferred.get((leaf, op, i))
+        if uses is None:
+            uses = self.deferred[leaf, op, i] = Uses()
+        uses.append(use)
+
+    def finished(self, node: Node, g: Any) -> Any:
+        """All that arrived at a node, after its hooks; for several outputs a list, None where nothing arrived."""
+        if node.op.outputs:
+            parts = Arrived([None] * len(node.shape))
+            parts.put_off = self.deferred.values()
+            for output, part in g.items():
+                parts[output.index] = self._final(output, part)
+            g = parts
+        return self._final(node, g)
+
+    def _final(self, parent: Parent, g: Any) -> Any:
+        if self.hooks and parent.hooks:
+            g = hooked(parent, g)
+        if parent in self.kept:
+            self.kept[parent] = g
+        return g
+
+    def at(self, parent: Parent) -> Any:
+        """What has arrived at a place that the pass has not taken it from, None if nothing has."""
+        table = self.sums.get(parent.node, {}) if isinstance(parent, Output) else self.sums
+        return table.get(parent)
+
+    def leaves(self) -> list[tuple[Leaf, Any]]:
+        """The leaves that the pass has reached, and their gradients after the hooks."""
+        return [(leaf, self._final(leaf, g)) for leaf, g in list(self.sums.items()) if type(leaf) is Leaf]
+
+    def owns(self, leaf: Leaf) -> bool:
+        """Whether the gradient of a leaf is an array that was made here and that nobody else holds."""
+        return leaf in self._owned and not leaf.hooks
