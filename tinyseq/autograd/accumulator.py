@@ -5,7 +5,7 @@ from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.autograd.hooks import hooked
-from tinyseq.autograd.op import Arrived, Op, Uses
+from tinyseq.autograd.op import Op
 
 
 class Accumulator:
@@ -24,7 +24,7 @@ class Accumulator:
     def __init__(self, seeds: Iterable[tuple[Parent, Any]], kept: Iterable[Parent] = (), hooks: bool = True) -> None:
         self.sums: dict[Any, Any] = {}
         self.kept: dict[Parent, Any] = dict.fromkeys(kept)
-        self.deferred: dict[tuple[Leaf, Op, int], Uses] = {}
+        self.deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
         self.hooks = hooks
         self._owned: set[Parent] = set()  # whose sum was made here, and may be added to in place
         for parent, g in seeds:
@@ -47,14 +47,13 @@ class Accumulator:
         """Put off one use of a leaf as the i-th argument of an op: all of them will make one product."""
         uses = self.deferred.get((leaf, op, i))
         if uses is None:
-            uses = self.deferred[leaf, op, i] = Uses()
+            uses = self.deferred[leaf, op, i] = []
         uses.append(use)
 
     def finished(self, node: Node, g: Any) -> Any:
         """All that arrived at a node, after its hooks; for several outputs a list, None where nothing arrived."""
         if node.op.outputs:
-            parts = Arrived([None] * len(node.shape))
-            parts.put_off = self.deferred.values()
+            parts: list[Any] = [None] * len(node.shape)
             for output, part in g.items():
                 parts[output.index] = self._final(output, part)
             g = parts

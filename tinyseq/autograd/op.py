@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -63,7 +63,7 @@ CONDITIONED = Accuracy(
 class Summed(NamedTuple):
     """A rule for an argument that takes many uses at once.
 
-    ``rule(xp, uses)`` gets `Uses`, a list of ``(upstream gradient, *saved)`` in any order, and returns the sum of their
+    ``rule(xp, uses)`` gets a list of ``(upstream gradient, *saved)`` in any order, and returns the sum of their
     gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses may have been
     broadcast to different shapes: `summed_to` brings each one back before they are added. A single use is
     ``one(xp, upstream gradient, *saved)``, as any other rule.
@@ -74,42 +74,6 @@ class Summed(NamedTuple):
 
     def __call__(self, xp: Any, g: Any, *saved: Any) -> Any:
         return self.one(xp, g, *saved)
-
-
-class Uses(list[tuple[Any, ...]]):
-    """The uses of one leaf that a walk has met and put off to its end.
-
-    The gradients of all time steps are wanted side by side twice: by what made the steps' inputs, and then by the
-    recurrent weight. The first to lay them so leaves them here for the second.
-    """
-
-    __slots__ = ("laid",)
-    laid: tuple[int, Any]
-
-    def side_by_side(self) -> Any:
-        """The upstream gradients of all uses, in their order, as one array, if it was left here; else None."""
-        count, whole = getattr(self, "laid", (0, None))
-        return whole if count == len(self) else None  # uses that came later are not in it
-
-
-class Arrived(list[Any]):
-    """The gradients of the outputs of one node, None where none arrived.
-
-    Attributes:
-        put_off: the uses of every leaf that this walk has put off.
-    """
-
-    __slots__ = ("put_off",)
-    put_off: Iterable[Uses]
-
-    def leave(self, whole: Any) -> None:
-        """Leave these gradients, side by side in one array, to a leaf whose uses they are."""
-        for uses in self.put_off:
-            if len(uses) == len(self):
-                if uses[0][0] is self[-1]:
-                    uses.reverse()
-                if all(use[0] is g for use, g in zip(uses, self, strict=True)):
-                    uses.laid = len(uses), whole
 
 
 def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:

@@ -29,9 +29,7 @@ def _left(xp: Any, terms: Any) -> Any:
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
     x = terms[0][1]
     if len(terms) > 1 and x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
-        g = terms.side_by_side()
-        if g is None:
-            g = xp.concat([_flat(xp, g, True) for g, _, _ in terms], axis=1)
+        g = xp.concat([_flat(xp, g, True) for g, _, _ in terms], axis=1)
         y = xp.concat([_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], axis=1)
         return g @ xp.matrix_transpose(y)
     return _total(summed_to(xp, _left_one(xp, *term), x.shape) for term in terms)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.axes import Axes, Use, but_along
-from tinyseq.autograd.declare import FUNCTIONS, Arrived, composite, offer, op
+from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
@@ -288,10 +288,7 @@ def _bound(xp: Any, parts: Any, axis: Any) -> Any:
     if axis or parts[0].ndim != 2:
         return _stacked(xp, parts, axis)
     rows, columns = parts[0].shape
-    whole = xp.concat(parts, axis=1)
-    if isinstance(parts, Arrived):
-        parts.leave(whole)
-    return xp.permute_dims(xp.reshape(whole, (rows, len(parts), columns)), (1, 0, 2))
+    return xp.permute_dims(xp.reshape(xp.concat(parts, axis=1), (rows, len(parts), columns)), (1, 0, 2))
 
 
 unbind = op(

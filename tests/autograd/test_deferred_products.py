@@ -1,10 +1,9 @@
-"""The gradients of all time steps, which two rules want side by side, are laid so once, and nothing else changes."""
+"""The gradient of a weight that all time steps share is one product, and that of the steps' inputs another."""
 
 import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.declare import Uses
 
 T, B, H = 4, 2, 3
 
@@ -52,10 +51,11 @@ def in_another_loop_before(w, z):
     return steps, lambda z_t, before: ts.tanh(z_t + w @ (before + h if z_t is steps[0] else before))
 
 
-def gradients(form):
+def gradients(form, deferred=True):
+    """Those of both weights and the input; a weight that is no leaf (+ 0) is not deferred."""
     rng = np.random.default_rng(0)
     w, x, u = (ts.tensor(rng.normal(size=s), requires_grad=True) for s in ((H, H), (T, H, B), (H, H)))
-    steps, cell = form(w, u @ x)
+    steps, cell = form(w, u @ x) if deferred else form(w + 0.0, (u + 0.0) @ x)
     h, states = ts.zeros(H, B), []
     for z_t in steps:
         h = cell(z_t, h)
@@ -68,30 +68,9 @@ def gradients(form):
     "form",
     [plain, used_twice, hooked, backward_in_time, some_steps_only, two_weights, in_another_loop_before],
 )
-def test_what_is_laid_side_by_side_once_gives_the_gradient_of_laying_it_twice(form, monkeypatch):
-    once = gradients(form)
-    monkeypatch.setattr(Uses, "side_by_side", lambda self: None)
-    for one, other in zip(once, gradients(form), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
-@pytest.mark.parametrize(
-    ("form", "reused"),
-    [
-        (plain, [True]),
-        (backward_in_time, [True]),
-        (two_weights, [True, True]),
-        (used_twice, [False]),
-        (hooked, [False]),
-        (in_another_loop_before, [False]),
-        (some_steps_only, [False]),
-    ],
-)
-def test_it_is_laid_once_where_it_is_the_same(form, reused, monkeypatch):
-    found, side_by_side = [], Uses.side_by_side
-    monkeypatch.setattr(Uses, "side_by_side", lambda self: found.append(side_by_side(self)) or found[-1])
-    gradients(form)
-    assert [whole is not None for whole in found] == reused
+def test_one_product_of_all_steps_gives_the_sum_of_the_products_of_each(form):
+    for one, each in zip(gradients(form), gradients(form, deferred=False), strict=True):
+        np.testing.assert_allclose(one, each, rtol=1e-12)
 
 
 def test_a_layer_of_each_direction_has_the_gradients_of_difference_quotients():
