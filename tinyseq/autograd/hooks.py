@@ -40,7 +40,7 @@ def _cast(parent: Parent, new: Tensor, dtype: Any) -> Tensor:
     if xp.isdtype(new.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
         raise TypeError(
             f"a hook on {parent!r} returned {new.dtype} for a gradient of {dtype}, which has no imaginary part; "
-            "return ts.real(g) of it, or ts.abs(g)"
+            "return real numbers"
         )
     return new.to(dtype)
 
