@@ -1,14 +1,37 @@
-"""How a tensor looks in a notebook: its numbers as a table, the larger ones in stronger colours."""
+"""How things look in a notebook: tables of HTML, every text escaped, and numbers tinted by their size."""
 
+from collections.abc import Iterable, Sequence
 from html import escape
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 MOST = 12  # rows or columns that are shown
+LONGEST = 24  # characters of a name
 BELOW, ABOVE, NO_NUMBER = "0, 114, 178", "213, 94, 0", "190, 0, 160"  # blue, orange and purple
 STRONGEST = 0.6  # of a colour, so that the page shines through, light or dark
+
+
+class Cell(NamedTuple):
+    """A text on a colour (red, green, blue), stronger for a share nearer to 1."""
+
+    text: str
+    color: str
+    share: float
+
+
+def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] = ()) -> str:
+    """A table of HTML that is safe whatever its texts are.
+
+    Args:
+        caption: what it shows, plain text.
+        rows: of each row the heading, and then names, numbers or `Cell`s.
+        head: the headings of the columns, that of the rows' headings first.
+    """
+    top = f"<tr>{''.join(f'<th>{_name(name)}</th>' for name in head)}</tr>" if head else ""
+    body = "".join(f"<tr><th>{_name(first)}</th>{''.join(map(_data, cells))}</tr>" for first, *cells in rows)
+    return f"<table><caption>{escape(caption)}</caption>{top}{body}</table>"
 
 
 def table(values: NDArray[Any], caption: str) -> str:
@@ -18,27 +41,36 @@ def table(values: NDArray[Any], caption: str) -> str:
         values: any shape; of many rows or columns the first ones are shown.
         caption: what they are, plain text.
     """
-    title = f"<caption>{escape(caption)}</caption>"
     rows = values.reshape(-1, values.shape[-1] if values.ndim else 1) if values.size else values.reshape(0, 0)
-    shown = rows[:MOST, :MOST]
     sizes = np.abs(rows[np.isfinite(rows)]) if rows.dtype.kind in "fciu" else np.zeros(0)
     top = float(sizes.max(initial=0.0))
-    more = "<td>…</td>" if rows.shape[1:] > (MOST,) else ""
-    body = ""
-    for i, row in enumerate(shown):
+    more = ["…"] if rows.shape[1:] > (MOST,) else []
+    lines: list[list[Any]] = []
+    for i, row in enumerate(rows[:MOST, :MOST]):
         place = ", ".join(map(str, np.unravel_index(i, values.shape[:-1]))) if values.ndim > 1 else ""
-        body += f"<tr><th>{place}</th>{''.join(_cell(value, top) for value in row)}{more}</tr>"
+        lines.append([place, *(_number(value, top) for value in row), *more])
     if len(rows) > MOST:
-        body += f"<tr><th>…</th><td>{len(rows) - MOST:,} more</td></tr>"
-    return f"<table>{title}{body}</table>"
+        lines.append(["…", f"{len(rows) - MOST:,} more"])
+    return html_table(caption, lines)
 
 
-def _cell(value: Any, top: float) -> str:
+def _name(name: Any) -> str:
+    text = str(name)
+    return escape(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+
+
+def _data(cell: Any) -> str:
+    if isinstance(cell, Cell):
+        style = f' style="background: rgba({cell.color}, {STRONGEST * cell.share:.3f})"'
+        return f"<td{style}>{escape(cell.text)}</td>"
+    return f"<td>{_name(cell)}</td>"
+
+
+def _number(value: Any, top: float) -> Any:
     """One number on its tint."""
     if value.dtype.kind not in "fiu":
-        return f"<td>{escape(str(value))}</td>"
-    color, share = (ABOVE if value > 0 else BELOW), min(abs(float(value)) / top, 1.0) if top else 0.0
+        return value
+    text = f"{float(value):.4g}" if value.dtype.kind == "f" else str(value)
     if np.isnan(value):
-        color, share = NO_NUMBER, 1.0
-    words = f"{float(value):.4g}" if value.dtype.kind == "f" else str(value)
-    return f'<td style="background: rgba({color}, {STRONGEST * share:.3f})">{words}</td>'
+        return Cell(text, NO_NUMBER, 1.0)
+    return Cell(text, ABOVE if value > 0 else BELOW, min(abs(float(value)) / top, 1.0) if top else 0.0)
