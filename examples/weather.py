@@ -1,0 +1,81 @@
+"""Tomorrow's weather: a hidden pressure system is followed day by day, and what comes next is predicted.
+
+High or low pressure is hidden; sun, clouds and rain are seen, and some days were not written down. A model is learned
+from three diaries of the past without knowing the pressure. Then it goes through a new diary with `tinyseq.hmm.Filter`,
+one day at a time, and before each day predicts it. A forecaster who only knows how often it rains (climatology) is what
+it must beat.
+
+    python examples/weather.py
+
+Expected: `compare` finds 2 pressure systems by BIC; the learned model's forecasts cost at most 0.02 nats a day more
+than those of the true model, and at least 0.05 less than climatology's; of the days with 50 % of rain or more in the
+forecast, about as many are rainy as the forecasts say, to within 10 points. Half a minute; less when quick.
+"""
+
+import os
+
+import numpy as np
+
+from tinyseq.hmm import HMM, Filter, compare
+
+QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
+DAYS = 500 if QUICK else 2000
+WEATHER = ["sun", "clouds", "rain"]
+
+
+def forecasts(model: HMM, diary: list[str | None]) -> np.ndarray:
+    """P(weather of the day | all days before), for each day (T, 3)."""
+    now, found = Filter(model), []
+    for weather in diary:
+        found.append(now.predict(1).observations[0])
+        now.update(weather)
+    return np.array(found)
+
+
+def main() -> None:
+    rng = np.random.default_rng(0)
+    truth = HMM(
+        [0.5, 0.5],
+        [[0.9, 0.1], [0.15, 0.85]],
+        [[0.75, 0.2, 0.05], [0.05, 0.25, 0.7]],
+        states=["high", "low"],
+        symbols=WEATHER,
+    )
+    diaries = [list(truth.sample(DAYS, rng).observations) for _ in range(3)]
+    for diary in diaries:
+        for day in rng.integers(0, DAYS, DAYS // 20):
+            diary[day] = None  # not written down
+    sizes = compare(diaries, [1, 2, 3], restarts=2, random_state=0)
+    print(sizes)
+    best = sizes.best("bic")
+    print(f"pressure systems: {best.states} (expected: at least 2)")
+    # The estimator sorts the symbols by name; the true model has them in another order.
+    order = [list(best.model.symbols).index(name) for name in WEATHER]
+
+    new = list(truth.sample(DAYS, rng).observations)
+    ids = np.array([WEATHER.index(weather) for weather in new])
+    known = np.concatenate(diaries)
+    share = np.array([np.mean(known == name) for name in WEATHER])
+    days = np.arange(DAYS)
+    learned, ideal = forecasts(best.model, new)[:, order], forecasts(truth, new)
+    cost = {
+        "climatology": -np.log(share / share.sum())[ids].mean(),
+        "learned model": -np.log(learned[days, ids]).mean(),
+        "true model": -np.log(ideal[days, ids]).mean(),
+    }
+    for name, nats in cost.items():
+        print(f"{name:>14}: {nats:.4f} nats a day")
+    print(f"above the true model: {cost['learned model'] - cost['true model']:.4f} (expected: below 0.02)")
+    print(f"below climatology: {cost['climatology'] - cost['learned model']:.4f} (expected: at least 0.05)")
+
+    rain, rainy = learned[:, 2], ids == WEATHER.index("rain")
+    warned = rain >= 0.5
+    said, came = rain[warned].mean(), rainy[warned].mean()
+    print(f"{warned.sum()} days with 50 % of rain or more: {said:.1%} in the forecast, {came:.1%} rainy")
+    print(f"between the two: {abs(said - came):.3f} (expected: below 0.1)")
+    week = best.model.predict(new, 7).observations[:, order[2]]
+    print("rain in the next seven days:", " ".join(f"{p:.0%}" for p in week))
+
+
+if __name__ == "__main__":
+    main()
