@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.computation.unrolled import Painter
 from tinyseq.viz.layout.placement import layout
 from tinyseq.viz.layout.rows import arranged, rows, spread
 from tinyseq.viz.rendering.style import label_size

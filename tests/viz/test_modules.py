@@ -9,9 +9,9 @@ import tinyseq as ts
 from tinyseq.viz import graph
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import closed, open_frames
+from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.computation.unrolled import Painter
 from tinyseq.viz.layout.placement import layout
 from tinyseq.viz.rendering.canvas import title_place
 from tinyseq.viz.rendering.style import label_size

@@ -9,9 +9,9 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Sheet, View
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.modules import closed, scope_of
+from tinyseq.viz.computation.painter import Painter, frame_name
 from tinyseq.viz.computation.record import Record, record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.computation.unrolled import Painter, frame_name
 from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
