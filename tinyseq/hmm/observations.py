@@ -1,6 +1,6 @@
 """Sequences as users write them, brought into the form that the passes take; and answers brought back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from typing import Any, TypeVar
 
@@ -127,15 +127,17 @@ class Observations:
             scores = scores + np.where(self.allowed, 0.0, -np.inf)
         return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)
 
-    def passes_of(self, i: int) -> tuple[Arcs, Scores, Ragged]:
-        """What the passes take for one sequence, on memory of its own: the batch can be freed."""
-        end = sum(self.rows.lengths[: i + 1])
-        rows = slice(end - self.rows.lengths[i], end)
-        if isinstance(self.scores, Lookup):
-            scores: Scores = Lookup(self.scores.table, self.scores.ids[rows].copy())
-        else:
-            scores = Dense(self.scores.logs(rows).T.copy())
-        return self.arcs, scores, Ragged([self.rows.lengths[i]])
+    def each_alone(self) -> Iterator[tuple[Arcs, Scores, int]]:
+        """Yield what the passes take for each sequence, on memory of its own, so that the batch can be freed."""
+        start = 0
+        for length in self.rows.lengths:
+            rows = slice(start, start + length)
+            start += length
+            if isinstance(self.scores, Lookup):
+                scores: Scores = Lookup(self.scores.table, self.scores.ids[rows].copy())
+            else:
+                scores = Dense(self.scores.logs(rows).T.copy())
+            yield self.arcs, scores, length
 
     def paths(self, ids: Array) -> list[Sequence[Any]]:
         """The states of all rows as one path for each sequence, of names where the model has them."""

@@ -48,9 +48,9 @@ def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list
     expected = expectations(seen.arcs, seen.scores, seen.batch, with_counts=False)
     seen.require_possible(expected.log_likelihood)
     found = []
-    for i, part in enumerate(seen.rows.split(expected.states)):
+    for i, (part, alone) in enumerate(zip(seen.rows.split(expected.states), seen.each_alone(), strict=True)):
         # Copies, so that what is kept of one sequence does not keep those of all others.
-        transitions = partial(transition_posteriors, *seen.passes_of(i), 0)
+        transitions = partial(transition_posteriors, *alone)
         share = part.astype(hmm.parameters.dtype, copy=True)
         found.append(Posterior(float(expected.log_likelihood[i]), share, transitions, hmm.parameters.states))
     return seen.answer(found)

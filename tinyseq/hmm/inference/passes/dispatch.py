@@ -117,18 +117,18 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
     return paths, best
 
 
-def transition_posteriors(arcs: Arcs, scores: Scores, batch: Ragged, number: int) -> Array:
+def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
     """P(n neighbouring states | observations) of one sequence, (T - n + 1,) + (K,) * n.
 
     Args:
-        arcs, scores, batch: of all sequences.
-        number: which sequence.
+        arcs: the tables.
+        scores: the emission scores of the sequence's rows.
+        length: T.
     """
-    alone, states = batch.only(number), arcs.end.shape[0]
-    steps = max(len(alone.sizes) - arcs.order + 1, 0)
+    states, steps = arcs.end.shape[0], max(length - arcs.order + 1, 0)
     # With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
     each = [arcs.tables[arcs.which(t)] for t in range(arcs.order - 1 + steps)]
-    found = expectations(Arcs(each, arcs.end, arcs.order), scores, alone, with_states=False)
+    found = expectations(Arcs(each, arcs.end, arcs.order), scores, Ragged([length]), with_states=False)
     return np.reshape(found.counts[arcs.order - 1 :], (steps, *(states,) * arcs.order))
 
 
