@@ -158,8 +158,7 @@ class Dropout(Module):
         shared = {axis % x.ndim for axis in self.shared}
         shape = tuple(1 if axis in shared else side for axis, side in enumerate(x.shape))
         keep = generator().random(shape) >= self.p
-        dropped: Tensor = x * constant_like(x, keep / (1 - self.p))
-        return dropped
+        return x * constant_like(x, keep / (1 - self.p))
 
     if TYPE_CHECKING:  # a call takes and gives what `forward` does
         __call__ = forward

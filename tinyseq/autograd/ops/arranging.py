@@ -85,8 +85,7 @@ def diag(x: TensorLike, k: int = 0) -> Tensor:
         raise ValueError(f"diag takes a vector or a matrix, got shape {x.shape}; for a batch of matrices use diagonal")
     side, places = len(x) + abs(k), np.arange(len(x))
     index = places + max(-k, 0), places + max(k, 0)
-    matrix: Tensor = scattered(x, index=index, shape=(side, side))
-    return matrix
+    return scattered(x, index=index, shape=(side, side))
 
 
 @composite
@@ -131,8 +130,7 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
         >>> x.grad
         tensor([0., 1., 0.])
     """
-    ordered: Tensor = _sort(flatten(x), axis=0) if axis is None else _sort(x, axis=axis)
-    return ordered
+    return _sort(flatten(x), axis=0) if axis is None else _sort(x, axis=axis)
 
 
 argsort = op(

@@ -290,8 +290,7 @@ def clip(
     """
     low, high = _bound(low=low, a_min=a_min, min=min), _bound(high=high, a_max=a_max, max=max)
     if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (low, high)):
-        limited: Tensor = _clip(x, low=low, high=high)
-        return limited
+        return _clip(x, low=low, high=high)
     if low is not None:
         x = maximum(x, low)
     return x if high is None else minimum(x, high)  # type: ignore[return-value]

@@ -108,5 +108,4 @@ logaddexp2 = op(
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
     """x to the power of y in float64, whatever their types, as NumPy's function."""
     base, exponent = (float(z) if isinstance(z, int | float) else astype(z, np.float64) for z in (x, y))
-    power: Tensor = pow(base, exponent)
-    return power
+    return pow(base, exponent)

@@ -91,8 +91,7 @@ def frozen_index(index: Any) -> Any:
 
 def getitem(x: TensorLike, index: Any) -> Tensor:
     """``x[index]``: slices, integers, None, ``...``, boolean masks and integer arrays, as in NumPy."""
-    picked: Tensor = _getitem(x, index=frozen_index(index))
-    return picked
+    return _getitem(x, index=frozen_index(index))
 
 
 FUNCTIONS["getitem"] = getitem  # no `composite`, as it runs often, and the op names itself

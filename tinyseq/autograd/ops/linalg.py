@@ -215,8 +215,7 @@ def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     found = next((part for part in operands if isinstance(part, Tensor)), None)
     if found is not None:
         operands = tuple(_beside(found, part) if isinstance(part, NUMBERS) else part for part in operands)
-    product: Tensor = _einsum(*operands, subscripts=subscripts)
-    return product
+    return _einsum(*operands, subscripts=subscripts)
 
 
 def _contracted(x: Tensor, y: Tensor, axes: Any) -> list[tuple[int, int]]:
@@ -304,5 +303,4 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
 @composite(method=True)
 def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
     """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
-    summed: Tensor = total(diagonal(x, offset, axis1, axis2), axis=-1)
-    return summed
+    return total(diagonal(x, offset, axis1, axis2), axis=-1)

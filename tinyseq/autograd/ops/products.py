@@ -23,8 +23,7 @@ def kron(x: TensorLike, y: TensorLike) -> Tensor:
     ones = (1,) * ndim
     of_x, of_y = ((1,) * (ndim - part.ndim) + part.shape for part in (x, y))
     product = reshape(x, _interleaved(of_x, ones)) * reshape(y, _interleaved(ones, of_y))
-    joined: Tensor = reshape(product, tuple(a * b for a, b in zip(of_x, of_y, strict=True)))
-    return joined
+    return reshape(product, tuple(a * b for a, b in zip(of_x, of_y, strict=True)))
 
 
 def _interleaved(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]:

@@ -217,15 +217,13 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
         >>> ts.cumsum(ts.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0).tolist()
         [[1.0, 2.0], [4.0, 6.0]]
     """
-    summed: Tensor = _cumsum(*_in_a_row(x, axis))
-    return summed
+    return _cumsum(*_in_a_row(x, axis))
 
 
 @composite(method=True)
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
     """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
-    multiplied: Tensor = _cumprod(*_in_a_row(x, axis))
-    return multiplied
+    return _cumprod(*_in_a_row(x, axis))
 
 
 def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
@@ -251,8 +249,7 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
     if getattr(x.dtype, "char", "") == "e":  # float16, whose sums soon overflow
         wide: Tensor = sum(x.to("float32"), axis=axis, keepdims=keepdims) / count
         return wide.to(x.dtype)
-    mean: Tensor = sum(x, axis=axis, keepdims=keepdims) / count
-    return mean
+    return sum(x, axis=axis, keepdims=keepdims) / count
 
 
 @composite(method=True)
@@ -282,8 +279,7 @@ def var(
     x = constant(x) if dtype is None else constant(x).to(dtype)
     divisor = _divisor(x, axis, _less(ddof, correction, "var"), "var")
     centred = _centred(x, axis)
-    variance: Tensor = sum(centred * centred, axis=axis, keepdims=keepdims) / divisor
-    return variance
+    return sum(centred * centred, axis=axis, keepdims=keepdims) / divisor
 
 
 @composite(method=True)

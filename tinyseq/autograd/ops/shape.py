@@ -70,8 +70,7 @@ def transpose(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = Non
     axes = tuple(axes) or tuple(reversed(range(x.ndim)))
     if sorted(axes_of(axes, x.ndim)) != list(range(x.ndim)):
         raise ValueError(f"transpose: order {axes} must name each axis of shape {x.shape} once")
-    turned: Tensor = _transpose(x, order=tuple(axis_of(a, x.ndim) for a in axes))
-    return turned
+    return _transpose(x, order=tuple(axis_of(a, x.ndim) for a in axes))
 
 
 @composite
@@ -92,8 +91,7 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 @composite(method=True)
 def flatten(x: TensorLike) -> Tensor:
     """All elements along one axis."""
-    flat: Tensor = reshape(x, (-1,))
-    return flat
+    return reshape(x, (-1,))
 
 
 @composite(method=True)
@@ -105,8 +103,7 @@ def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     new, sides = {axis_of(a, ndim) for a in named}, iter(x.shape)
     if len(new) < len(named):
         raise ValueError(f"expand_dims: axis {axis} names an axis twice")
-    wide: Tensor = reshape(x, tuple([1 if i in new else next(sides) for i in range(ndim)]))
-    return wide
+    return reshape(x, tuple([1 if i in new else next(sides) for i in range(ndim)]))
 
 
 @composite(method=True)
@@ -117,8 +114,7 @@ def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     for i in gone:
         if x.shape[i] != 1:
             raise ValueError(f"squeeze: axis {i} of shape {x.shape} has length {x.shape[i]}, not 1")
-    slim: Tensor = reshape(x, tuple(side for i, side in enumerate(x.shape) if i not in gone))
-    return slim
+    return reshape(x, tuple(side for i, side in enumerate(x.shape) if i not in gone))
 
 
 broadcast_to = op(
@@ -164,8 +160,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     _some(tensors, "concatenate")
     if axis is None:
         return concatenate([constant(x).reshape(-1) for x in tensors])
-    joined: Tensor = _concatenate(*tensors, axis=axis)
-    return joined
+    return _concatenate(*tensors, axis=axis)
 
 
 def _stacked(xp: Any, parts: Any, axis: int) -> Any:
@@ -197,8 +192,7 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
         (2, 2)
     """
     _some(tensors, "stack")
-    stacked: Tensor = _stack(*tensors, axis=axis)
-    return stacked
+    return _stack(*tensors, axis=axis)
 
 
 def _some(tensors: Sequence[Any], name: str) -> None:
@@ -271,8 +265,7 @@ def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
     x = constant(x)
     length = x.shape[axis]
     size = -(-length // whole("chunks", chunks))
-    parts: list[Tensor] = split(x, [min(size, length - start) for start in range(0, length, size)], axis=axis)
-    return parts
+    return split(x, [min(size, length - start) for start in range(0, length, size)], axis=axis)
 
 
 def _unbind(xp: Any, x: Any, *, axis: Any = 0) -> Any:
