@@ -94,7 +94,7 @@ def test_a_run_that_was_stopped_ends_with_the_same_model_when_it_is_called_again
     assert not (tmp_path / "parts.lm").exists()
     assert process.returncode == (-signal.SIGKILL if end == "killed" else 130)
     if end == "interrupted":
-        assert re.fullmatch(r"tinyseq: stopped after step \d+; the same call goes on from run\.checkpoint\n", error)
+        assert re.fullmatch(r"tinyseq: stopped after step \d+; the same call resumes from run\.checkpoint\n", error)
     for _ in range(2):  # the second time there is nothing left to do
         status, out, error = tinyseq(*train, "--out", "parts.lm", "--checkpoint", kept.name)
         assert status == 0, out + error

@@ -125,7 +125,7 @@ def test_a_bit_that_has_changed_is_noticed(tmp_path):
     assert ts.load(path)["a"].tolist() == [2, 1, 0]
     for place in range(len(whole) - 5 * 8 - 3 * 4, len(whole)):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
-        with pytest.raises(ModelFileError, match="damaged, for its numbers are not those that were saved"):
+        with pytest.raises(ModelFileError, match="damaged: checksum mismatch"):
             ts.load(path)
 
 

@@ -98,7 +98,7 @@ def test_files_and_input_that_do_not_fit_are_named(tmp_path):
         RNNTagger.load(tmp_path / "other.safetensors")
     with pytest.raises(RuntimeError, match="call fit first"):
         RNNTagger().tag(["word"])
-    with pytest.raises(ValueError, match="sentence 1, position 0: expected a \\(word, tag\\) pair, found 'word'"):
+    with pytest.raises(ValueError, match="sentence 1, position 0: expected a \\(word, tag\\) pair, got 'word'"):
         RNNTagger().fit([[("a", "A")], ["word"]])
     with pytest.raises(ValueError, match="no word to learn from"):
         RNNTagger().fit([[]])

@@ -156,7 +156,7 @@ def test_a_tagger_survives_saving(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"counts": np.ones((2, 4))}, r"counts must have shape \(5, 4\) \(words, tags\), found \(2, 4\)"),
+        ({"counts": np.ones((2, 4))}, r"counts must have shape \(5, 4\) \(words, tags\), got \(2, 4\)"),
         ({"counts": np.zeros((5, 4))}, "counts must be positive"),
         ({"transition": np.ones((4, 4))}, "sums to 4"),
         ({"end": np.ones(3)}, "end must have shape"),
@@ -189,7 +189,7 @@ def test_bad_input_is_an_error_that_says_what_is_wrong(tagger):
         tagger.tag(["the"])
     with pytest.raises(ValueError, match="no word to learn from"):
         tagger.fit([[]])
-    with pytest.raises(ValueError, match=r"sentence 1, position 0: expected a \(word, tag\) pair, found 'the'"):
+    with pytest.raises(ValueError, match=r"sentence 1, position 0: expected a \(word, tag\) pair, got 'the'"):
         tagger.fit([[("the", "DT")], ["the"]])
     with pytest.raises(TypeError, match=r"words must be a list of words, got the string 'the cat'; words.split"):
         tagger.fit(SMALL).tag("the cat")
@@ -209,7 +209,7 @@ def test_without_smoothing_what_was_never_seen_is_impossible():
 
 
 def test_a_lexicon_must_fit_together():
-    with pytest.raises(ValueError, match=r"counts must have shape \(2, 1\) \(words, tags\), found \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"counts must have shape \(2, 1\) \(words, tags\), got \(1, 2\)"):
         Lexicon(Vocabulary(["a", "b"]), Vocabulary(["X"]), np.ones((1, 2)))
 
 

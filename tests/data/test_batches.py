@@ -89,7 +89,7 @@ def test_the_generator_alone_decides_the_shuffle():
 
 
 def test_what_cannot_be_cut_is_an_error():
-    with pytest.raises(ValueError, match=r"ids must be one text of shape \(N,\), found shape \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"ids must be one text of shape \(N,\), got shape \(2, 2\)"):
         Windows(np.zeros((2, 2), int), steps=1, batch=1)
     with pytest.raises(ValueError, match="steps must be at least 1, got 0"):
         Windows([1, 2], steps=0, batch=1)
@@ -104,22 +104,22 @@ def test_what_cannot_be_padded_is_an_error():
         padded([[1], [[2]]])
     with pytest.raises(ValueError, match="size must be at least 1, got 0"):
         bucketed([1, 2], 0)
-    with pytest.raises(ValueError, match=r"one number for each sequence \(N,\), found shape \(1, 2\)"):
+    with pytest.raises(ValueError, match=r"one number for each sequence \(N,\), got shape \(1, 2\)"):
         bucketed([[1, 2]], 1)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, found float64; write ids as"),
-        (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, found <U5; a Vocabulary makes them"),
+        (lambda: Windows([0.5, 1.0, 2.0], steps=1, batch=1), "ids must hold integers, got float64; write ids as"),
+        (lambda: Windows("hello", steps=1, batch=1), "ids must hold integers, got <U5; a Vocabulary makes them"),
         (
             lambda: padded([[1], [1.5]]),
-            "sequence 1 must hold integers, found float64; .* padded_values",
+            "sequence 1 must hold integers, got float64; .* padded_values",
         ),
-        (lambda: padded_values([[1.0], ["a"]]), "sequence 1 must hold real numbers, found <U1"),
-        (lambda: padded([[1], [[2], [3, 4]]]), "sequence 1 must hold integers, found rows of different lengths"),
-        (lambda: bucketed([1.5, 2.0], 1), "lengths must hold integers, found float64"),
+        (lambda: padded_values([[1.0], ["a"]]), "sequence 1 must hold real numbers, got <U1"),
+        (lambda: padded([[1], [[2], [3, 4]]]), "sequence 1 must hold integers, got rows of different lengths"),
+        (lambda: bucketed([1.5, 2.0], 1), "lengths must hold integers, got float64"),
     ],
 )
 def test_no_fraction_is_cut_off_without_a_word(call, message):

@@ -121,9 +121,9 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
 
 
 def test_an_unknown_choice_or_option_or_encoding_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="tags must be 'pos', 'chunk' or 'ner', found 'xpos'"):
+    with pytest.raises(ValueError, match="tags must be 'pos', 'chunk' or 'ner', got 'xpos'"):
         conll2003.parse("EU NNP B-NP B-ORG", tags="xpos")
-    with pytest.raises(ValueError, match=r"separator must be what stands between word and tag, .* found ''"):
+    with pytest.raises(ValueError, match=r"separator must be what stands between word and tag, .* got ''"):
         word_tag.parse("the/DT", separator="")
     with pytest.raises(TypeError, match=r"word/TAG has no option 'tags'; its options: separator"):
         word_tag.parse("the/DT", tags="xpos")
@@ -132,7 +132,7 @@ def test_an_unknown_choice_or_option_or_encoding_is_an_error(tmp_path):
     for encoding, error in (("klingon", ValueError), ("hex", ValueError), ("undefined", ValueError), (3, TypeError)):
         with pytest.raises(error, match="encoding must be"):
             word_tag(tmp_path / "not even looked at", encoding=encoding)
-    with pytest.raises(ValueError, match="tags must be 'upos' or 'xpos', found 'lemma'"):
+    with pytest.raises(ValueError, match="tags must be 'upos' or 'xpos', got 'lemma'"):
         conllu.parse(CONLLU, tags="lemma")
 
 

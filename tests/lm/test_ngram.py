@@ -209,7 +209,7 @@ def test_fitting_again_begins_anew():
     [
         ({"n": 0}, r"n must be at least 1, got 0"),
         ({"n": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
-        ({"n": 2, "smoothing": "add-k", "k": 0}, "k must be positive, found 0; smoothing=None adds nothing"),
+        ({"n": 2, "smoothing": "add-k", "k": 0}, "k must be positive, got 0; smoothing=None adds nothing"),
     ],
 )
 def test_a_bad_argument_is_named(arguments, message):

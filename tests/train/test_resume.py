@@ -180,7 +180,7 @@ def test_ctrl_c_lets_the_step_end_saves_and_stops(tmp_path, interruptible):
             if report.step == 5:
                 os.kill(os.getpid(), signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt, match=r"stopped after step 6; the same call goes on from .*run\.safetensors"):
+    with pytest.raises(KeyboardInterrupt, match=r"stopped after step 6; the same call resumes from .*run\.safetensors"):
         press_at_step_5()
     assert steps == [1, 2, 3, 4, 5]
     assert signal.getsignal(signal.SIGINT) == before

@@ -20,7 +20,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import DATA
 
-if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+if not TYPE_CHECKING:  # for type checkers a missing name stays an error
     __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [

@@ -47,7 +47,7 @@ class Windows:
     def __init__(self, ids: ArrayLike, *, steps: int, batch: int) -> None:
         text = as_ids(ids, "ids")
         if text.ndim != 1:
-            raise ValueError(f"ids must be one text of shape (N,), found shape {text.shape}")
+            raise ValueError(f"ids must be one text of shape (N,), got shape {text.shape}")
         steps, batch = whole("steps", steps), whole("batch", batch)
         targets = len(text) - 1
         if targets < batch:
@@ -80,7 +80,7 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
 
     Args:
         sequences: B vectors of ids; empty ones are allowed.
-        padding: what they are filled up with: any valid id for inputs, -100 for targets that a loss shall ignore.
+        padding: what they are filled up with: any valid id for inputs, -100 for targets that a loss ignores.
 
     Returns:
         ids (T, B) and lengths (B,), int64.
@@ -167,7 +167,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
     size = whole("size", size)
     lengths = as_ids(lengths, "lengths")
     if lengths.ndim != 1:
-        raise ValueError(f"lengths must be one number for each sequence (N,), found shape {lengths.shape}")
+        raise ValueError(f"lengths must be one number for each sequence (N,), got shape {lengths.shape}")
     shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     by_length = shuffled[np.argsort(-lengths[shuffled], kind="stable")]
     batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
@@ -179,12 +179,12 @@ def as_ids(values: ArrayLike, name: str) -> Ids:
     try:
         found = np.asarray(on_host(values))
     except ValueError as error:
-        raise TypeError(f"{name} must hold integers, found rows of different lengths") from error
+        raise TypeError(f"{name} must hold integers, got rows of different lengths") from error
     if found.size and found.dtype.kind not in "biu":
         cure = "a Vocabulary makes them of symbols"
         if found.dtype.kind == "f":
             cure = "write ids as integers; padded_values takes sequences of real numbers"
-        raise TypeError(f"{name} must hold integers, found {found.dtype}; {cure}")
+        raise TypeError(f"{name} must hold integers, got {found.dtype}; {cure}")
     return found.astype(np.int64)
 
 
@@ -193,7 +193,7 @@ def _real(values: ArrayLike, name: str) -> Values:
     try:
         found = np.asarray(on_host(values))
     except ValueError as error:
-        raise TypeError(f"{name} must hold real numbers, found rows of different lengths") from error
+        raise TypeError(f"{name} must hold real numbers, got rows of different lengths") from error
     if found.size and found.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, found {found.dtype}")
+        raise TypeError(f"{name} must hold real numbers, got {found.dtype}")
     return found if found.dtype.kind == "f" else found.astype(np.float64)

@@ -20,7 +20,7 @@ from tinyseq.data.readers import (
 
 def word_tag_items(lines: Lines, separator: str = "/") -> list[Sentence]:
     if not separator or separator.strip(BLANKS) != separator:
-        raise ValueError(f"separator must be what stands between word and tag, such as '/' or '_', found {separator!r}")
+        raise ValueError(f"separator must be what stands between word and tag, such as '/' or '_', got {separator!r}")
     return [
         [split_word_tag(token, number, separator) for token in re.split(f"[{BLANKS}]+", line.strip(BLANKS))]
         for number, line in lines

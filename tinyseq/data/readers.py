@@ -215,5 +215,5 @@ def option(name: str, value: str, choices: Collection[str]) -> str:
     """
     if value not in list(choices):
         *others, last = map(repr, choices)
-        raise ValueError(f"{name} must be {', '.join(others)} or {last}, found {value!r}")
+        raise ValueError(f"{name} must be {', '.join(others)} or {last}, got {value!r}")
     return value

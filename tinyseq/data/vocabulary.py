@@ -109,7 +109,7 @@ class Vocabulary(Generic[Symbol]):
     def from_dict(cls, state: Mapping[str, Any]) -> "Vocabulary[Any]":
         """The vocabulary that `to_dict` described; a ValueError says what is wrong with another mapping."""
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
-            raise ValueError(f"a vocabulary has a list 'symbols' and an 'unknown'; found {sorted(state)}")
+            raise ValueError(f"a vocabulary has a list 'symbols' and an 'unknown'; got {sorted(state)}")
         return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))
 
     def __len__(self) -> int:

@@ -144,7 +144,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
     if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
-        raise ModelFileError(f"{path}: damaged, for its numbers are not those that were saved")
+        raise ModelFileError(f"{path}: damaged: checksum mismatch")
     if kind is not None and metadata.get("kind") != kind:
         raise ModelFileError(f"{path}: holds {metadata.get('kind') or 'no tinyseq model'}, expected {kind}")
     return arrays, metadata

@@ -10,12 +10,12 @@ UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no 
 
 
 def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
-    """Refuse a file that could not be written, before the work begins that it shall keep.
+    """Refuse a file that could not be written, before the work begins whose result it will hold.
 
     Folders above it that do not exist will be made. Nothing is written by this check.
 
     Args:
-        path: where the file shall be.
+        path: where the file will be.
         name: of the argument, for errors.
         inputs: files that are read, which it must not take the place of.
 
@@ -61,7 +61,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
     """Write a file so that it is there whole or not at all.
 
     Args:
-        path: where the file shall be.
+        path: where the file will be.
         write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
             ``path`` in one step.
 

@@ -126,7 +126,7 @@ class NeuralLM(Module, SavedModel):
             lr: the peak learning rate of Adam, along a warm-up and a cosine.
             clip: the largest norm of the gradient.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
-            checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+            checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it learns where it is.

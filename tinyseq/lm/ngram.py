@@ -106,9 +106,9 @@ class NgramLM(SavedModel, Generic[Symbol]):
     ) -> None:
         n = whole("n", n)
         if smoothing not in SMOOTHINGS:
-            raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, found {smoothing!r}")
+            raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, got {smoothing!r}")
         if not k > 0:
-            raise ValueError(f"k must be positive, found {k}; smoothing=None adds nothing")
+            raise ValueError(f"k must be positive, got {k}; smoothing=None adds nothing")
         self.n, self.smoothing, self.k = n, smoothing, k
         self._given = vocabulary
         self._fitted: Vocabulary[Symbol] | None = None

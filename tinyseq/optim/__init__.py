@@ -16,7 +16,7 @@ from tinyseq.optim.schedules import (
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import OPTIM
 
-if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+if not TYPE_CHECKING:  # for type checkers a missing name stays an error
     __getattr__ = of_module("tinyseq.optim", OPTIM)
 
 __all__ = [

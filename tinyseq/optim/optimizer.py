@@ -53,7 +53,7 @@ class Optimizer(metaclass=Explained):
         self.weight_decay = not_negative("weight_decay", weight_decay)
         self.states: list[dict[str, Any]] = [{} for _ in self.parameters]
 
-    if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
             raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, own=True)

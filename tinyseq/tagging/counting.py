@@ -46,7 +46,7 @@ class Lexicon:
 
     def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
         if counts.shape != (len(words), len(tags)):
-            raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), found {counts.shape}")
+            raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), got {counts.shape}")
         if not (counts.any(axis=0).all() and counts.any(axis=1).all() and (counts >= 0).all()):
             raise ValueError("counts must be positive for at least one tag of each word, and one word of each tag")
         self.words, self.tags, self.counts = words, tags, counts

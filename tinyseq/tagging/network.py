@@ -166,7 +166,7 @@ class RNNTagger(Tagger):
         Args:
             sentences: what to learn from.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
-            checkpoint: a file that keeps the run; if it exists, the run goes on from there (see `Checkpoint`).
+            checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between two savings of the checkpoint.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: learn on ``"cuda"``, and tag there afterwards; by default on the host.

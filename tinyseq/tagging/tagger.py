@@ -101,7 +101,7 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
                 case (str(), str()):
                     pass
                 case _:
-                    raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, found {pair!r}")
+                    raise ValueError(f"sentence {i}, position {j}: expected a (word, tag) pair, got {pair!r}")
     return found
 
 

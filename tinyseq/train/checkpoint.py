@@ -1,4 +1,4 @@
-"""Checkpoints: a whole run in one file, so that it goes on as if it had never stopped."""
+"""Checkpoints: a whole run in one file, so that it resumes as if it had never stopped."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -115,7 +115,7 @@ class Checkpoint:
 
         Args:
             parts: as for `after`.
-            steps: how many steps the run shall have.
+            steps: how many steps the run has in all.
             run: what the run depends on, as `fingerprint.of_run` gives it; the file must be of the same run.
 
         Returns:

@@ -13,7 +13,7 @@ from tinyseq.io.files import atomic_write, check_output, remove_unfinished
 class Log:
     """A callback that writes each report into a table, or as a line of JSON.
 
-    A run that goes on from a checkpoint takes back the lines of steps that it will take again.
+    A run that resumes from a checkpoint removes the lines of the steps that it takes again.
 
     Args:
         path: a ``.csv`` or ``.jsonl`` file; an older one is replaced.

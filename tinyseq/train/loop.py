@@ -1,7 +1,7 @@
 """The training loop: the same few lines for every model, with what one wants to watch.
 
 A task gives the loss of each step by the step's number. So the position in the data is a number too, a run that was
-stopped goes on from any step, and a step that went wrong can be done again under the magnifying glass.
+stopped resumes from any step, and a step that went wrong can be repeated under inspection.
 """
 
 import math
@@ -101,11 +101,11 @@ def train(
         schedule: the learning rate of each step. A `Plateau` observes what the validation measures.
         validation: judges the model from time to time, and may stop the run early.
         callbacks: called with the report after each step.
-        checkpoint: saves the whole run from time to time. If its file exists, the run goes on from there; a run killed
+        checkpoint: saves the whole run from time to time. If its file exists, the run resumes from it; a run killed
             at any moment ends with the same weights, bit for bit, as one that was not. Ctrl-C lets the step end, saves,
             and then raises KeyboardInterrupt.
 
-    While it goes on, the process reuses freed memory and searches less often for cycles (`tinyseq.memory.reuse`).
+    During the run, the process reuses freed memory and searches less often for cycles (`tinyseq.memory.reuse`).
 
     Returns:
         An iterator of a `Report` after each step. Reading it is what trains.
@@ -131,7 +131,7 @@ def train(
 
 
 class Run(Iterator[Report]):
-    """The reports of a run. It goes on only while they are read, which is easily forgotten."""
+    """The reports of a run. It advances only while they are read, which is easily forgotten."""
 
     def __init__(self, reports: Generator[Report]) -> None:
         self._reports, self._begun = reports, False
@@ -188,7 +188,7 @@ def _reports(
                 checkpoint.after(step + 1, parts, stopped=stop, at_once=last or interrupt.pending)
                 if interrupt.pending:
                     raise KeyboardInterrupt(
-                        f"stopped after step {step + 1}; the same call goes on from {checkpoint.path}"
+                        f"stopped after step {step + 1}; the same call resumes from {checkpoint.path}"
                     )
             yield report
             if stop:
@@ -264,7 +264,7 @@ def _check(
         if lost:
             raise ValueError(
                 f"the checkpoint's {type(checkpoint.model).__name__} does not hold parameters {lost} of the optimiser, "
-                "which a run that goes on would begin anew; give Checkpoint a module that holds them all, such as "
+                "which a resumed run would start afresh; give Checkpoint a module that holds them all, such as "
                 "ts.nn.ModuleList([...])"
             )
     if clip is not None and not clip > 0:

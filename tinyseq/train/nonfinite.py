@@ -1,4 +1,4 @@
-"""When a loss is no number: which step, which batch, and which op went wrong first."""
+"""When a loss becomes NaN or infinite: which step, which batch, and which op went wrong first."""
 
 import math
 from collections.abc import Callable
