@@ -178,6 +178,7 @@ def test_a_split_of_other_rows_is_not_taken_for_gates():
     output, _ = Recurrent("scratch_other", 2, 6)(ts.ones(3, 1, 2, dtype="float32"))
     values = ts.inspect.gate_values(output)
     assert {name: value.shape for name, value in values.items() if name in "abc"} == dict.fromkeys("abc", (3, 6, 1))
+    assert values["gate 0"].shape == (3, 2, 1)
 
 
 def test_single_steps_in_a_loop_of_ones_own_have_named_gates():
