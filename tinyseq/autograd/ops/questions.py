@@ -8,22 +8,34 @@ import numpy as np
 from tinyseq.autograd.declare import NONZERO, op
 from tinyseq.backend import Namespace
 
+
+def _question(
+    name: str, forward: Callable[..., Any], operator: str = "", calls: str = "", doc: str = ""
+) -> Callable[..., Any]:
+    """A question about one number or two that broadcast, under NumPy's name."""
+    return op(
+        name,
+        forward,
+        broadcasts=True,
+        analytic=False,
+        kind="elementwise",
+        operator=operator,
+        calls=calls,
+        reference=getattr(np, name),
+        doc=doc,
+    )
+
+
 # -- comparisons -------------------------------------------------------------------------------------------------------
 
-less = op("less", lambda xp, x, y: x < y, broadcasts=True, analytic=False, operator="<", reference=np.less)
-less_equal = op(
-    "less_equal", lambda xp, x, y: x <= y, broadcasts=True, analytic=False, operator="<=", reference=np.less_equal
-)
-greater = op("greater", lambda xp, x, y: x > y, broadcasts=True, analytic=False, operator=">", reference=np.greater)
-greater_equal = op(
-    "greater_equal", lambda xp, x, y: x >= y, broadcasts=True, analytic=False, operator=">=", reference=np.greater_equal
-)
-equal = op("equal", lambda xp, x, y: x == y, broadcasts=True, analytic=False, operator="==", reference=np.equal)
-not_equal = op(
-    "not_equal", lambda xp, x, y: x != y, broadcasts=True, analytic=False, operator="!=", reference=np.not_equal
-)
+less = _question("less", lambda xp, x, y: x < y, "<")
+less_equal = _question("less_equal", lambda xp, x, y: x <= y, "<=")
+greater = _question("greater", lambda xp, x, y: x > y, ">")
+greater_equal = _question("greater_equal", lambda xp, x, y: x >= y, ">=")
+equal = _question("equal", lambda xp, x, y: x == y, "==")
+not_equal = _question("not_equal", lambda xp, x, y: x != y, "!=")
 
-# -- logic -------------------------------------------------------------------------------------------------------------
+# -- logic, of truth values and numbers --------------------------------------------------------------------------------
 
 
 def _truth(xp: Namespace, x: Any) -> Any:
@@ -35,87 +47,33 @@ def _of_truths(join: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return lambda xp, x, y: join(_truth(xp, x), _truth(xp, y))
 
 
-logical_and = op(
-    "logical_and",
-    _of_truths(lambda x, y: x & y),
-    broadcasts=True,
-    analytic=False,
-    kind="elementwise",
-    calls="boolean",
-    reference=np.logical_and,
-    doc="Whether both are true, or other than 0.",
+logical_and = _question(
+    "logical_and", _of_truths(lambda x, y: x & y), calls="boolean", doc="Whether both are true, or other than 0."
 )
-logical_or = op(
+logical_or = _question(
     "logical_or",
     _of_truths(lambda x, y: x | y),
-    broadcasts=True,
-    analytic=False,
-    kind="elementwise",
     calls="boolean",
-    reference=np.logical_or,
     doc="Whether one of the two is true, or other than 0.",
 )
-logical_xor = op(
+logical_xor = _question(
     "logical_xor",
     _of_truths(lambda x, y: x ^ y),
-    broadcasts=True,
-    analytic=False,
-    kind="elementwise",
     calls="boolean",
-    reference=np.logical_xor,
     doc="Whether one and only one of the two is true, or other than 0.",
 )
-logical_not = op(
-    "logical_not",
-    lambda xp, x: ~_truth(xp, x),
-    analytic=False,
-    kind="elementwise",
-    calls="boolean",
-    reference=np.logical_not,
-    doc="Whether x is false, or 0.",
+logical_not = _question("logical_not", lambda xp, x: ~_truth(xp, x), calls="boolean", doc="Whether x is false, or 0.")
+bitwise_and = _question(
+    "bitwise_and", lambda xp, x, y: x & y, "&", "whole", "``x & y``, bit by bit, of truth values and whole numbers."
 )
-bitwise_and = op(
-    "bitwise_and",
-    lambda xp, x, y: x & y,
-    broadcasts=True,
-    analytic=False,
-    operator="&",
-    kind="elementwise",
-    calls="whole",
-    reference=np.bitwise_and,
-    doc="``x & y``, bit by bit, of truth values and whole numbers.",
+bitwise_or = _question(
+    "bitwise_or", lambda xp, x, y: x | y, "|", "whole", "``x | y``, bit by bit, of truth values and whole numbers."
 )
-bitwise_or = op(
-    "bitwise_or",
-    lambda xp, x, y: x | y,
-    broadcasts=True,
-    analytic=False,
-    operator="|",
-    kind="elementwise",
-    calls="whole",
-    reference=np.bitwise_or,
-    doc="``x | y``, bit by bit, of truth values and whole numbers.",
+bitwise_xor = _question(
+    "bitwise_xor", lambda xp, x, y: x ^ y, "^", "whole", "``x ^ y``, bit by bit, of truth values and whole numbers."
 )
-bitwise_xor = op(
-    "bitwise_xor",
-    lambda xp, x, y: x ^ y,
-    broadcasts=True,
-    analytic=False,
-    operator="^",
-    kind="elementwise",
-    calls="whole",
-    reference=np.bitwise_xor,
-    doc="``x ^ y``, bit by bit, of truth values and whole numbers.",
-)
-invert = op(
-    "invert",
-    lambda xp, x: ~x,
-    analytic=False,
-    operator="~x",
-    kind="elementwise",
-    calls="whole",
-    reference=np.invert,
-    doc="``~x``, with every bit turned, of truth values and whole numbers.",
+invert = _question(
+    "invert", lambda xp, x: ~x, "~x", "whole", "``~x``, with every bit turned, of truth values and whole numbers."
 )
 
 # -- kinds of numbers --------------------------------------------------------------------------------------------------

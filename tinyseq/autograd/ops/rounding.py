@@ -3,6 +3,7 @@ r"""Rounding, division with a remainder, and what is done about the sign, the in
 What is constant between its steps (`floor`, `ceil`, `trunc`, `round`, `floor_divide`) has gradient 0, at the steps too.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -42,43 +43,27 @@ positive = op(
 
 # -- to whole numbers --------------------------------------------------------------------------------------------------
 
-floor = op(
-    "floor",
-    "floor",
-    _no_slope,
-    tex=r"\bar x = 0",
-    domain=STEPS,
-    analytic=False,
-    method=True,
-    slope_bound=0.0,
-    reference=np.floor,
-    doc="The largest whole number that is not above x; its gradient is 0.",
-)
-ceil = op(
-    "ceil",
-    "ceil",
-    _no_slope,
-    tex=r"\bar x = 0",
-    domain=STEPS,
-    analytic=False,
-    method=True,
-    slope_bound=0.0,
-    reference=np.ceil,
-    doc="The smallest whole number that is not below x; its gradient is 0.",
-)
-trunc = op(
-    "trunc",
-    "trunc",
-    _no_slope,
-    tex=r"\bar x = 0",
-    domain=STEPS,
-    analytic=False,
-    method=True,
-    slope_bound=0.0,
-    reference=np.trunc,
-    numpy="fix",
-    doc="x without its fraction; its gradient is 0.",
-)
+
+def _to_whole(name: str, doc: str, numpy: str | tuple[str, ...] = ()) -> Callable[..., Any]:
+    """A function to whole numbers, which is constant between them."""
+    return op(
+        name,
+        name,
+        _no_slope,
+        tex=r"\bar x = 0",
+        domain=STEPS,
+        analytic=False,
+        method=True,
+        slope_bound=0.0,
+        reference=getattr(np, name),
+        numpy=numpy,
+        doc=doc,
+    )
+
+
+floor = _to_whole("floor", "The largest whole number that is not above x; its gradient is 0.")
+ceil = _to_whole("ceil", "The smallest whole number that is not below x; its gradient is 0.")
+trunc = _to_whole("trunc", "x without its fraction; its gradient is 0.", numpy="fix")
 
 
 def _round(xp: Namespace, x: Any, *, decimals: int = 0) -> Any:
