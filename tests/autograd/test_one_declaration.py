@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.autograd.declare import FUNCTIONS, OPS, SPECIAL_METHODS, apply, op
 from tinyseq.autograd.graph import owner
+from tinyseq.backend import EXTENSIONS
 from tinyseq.testing.battery import check_op
 from tinyseq.testing.calls import FAMILIES, calls_of
 from tinyseq.viz.computation.record import record
@@ -72,15 +74,23 @@ def test_a_result_in_the_memory_of_an_input_is_a_view_by_its_record(record, data
 # -- a new op in one place ---------------------------------------------------------------------------------------------
 
 
+@contextmanager
+def declaring():
+    """Declare ops that are forgotten again."""
+    before, methods = set(OPS), set(vars(ts.Tensor))
+    try:
+        yield op
+    finally:
+        for name in set(OPS) - before:
+            del OPS[name], FUNCTIONS[name], EXTENSIONS[name]
+        for name in set(vars(ts.Tensor)) - methods:
+            delattr(ts.Tensor, name)
+
+
 @pytest.fixture
 def declared():
-    """Declare ops that are forgotten again after the test."""
-    before, methods = set(OPS), set(vars(ts.Tensor))
-    yield op
-    for name in set(OPS) - before:
-        del OPS[name], FUNCTIONS[name]
-    for name in set(vars(ts.Tensor)) - methods:
-        delattr(ts.Tensor, name)
+    with declaring() as declare:
+        yield declare
 
 
 def squash(declared):
@@ -168,9 +178,8 @@ def network(declared):
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_a_new_op_is_tested_and_documented_by_its_declaration(declare, data):
-    before, methods = set(OPS), set(vars(ts.Tensor))
-    try:
-        record = declare(op).op
+    with declaring() as declared:
+        record = declare(declared).op
         call = data.draw(calls_of(record))
         if record.kind == "product" and any(x.ndim != 2 for x in call.arrays):
             return  # its rules above are those of matrices
@@ -179,13 +188,9 @@ def test_a_new_op_is_tested_and_documented_by_its_declaration(declare, data):
         if record.kind == "reduction" and call.attrs["axis"] is None:
             call.attrs["keepdims"] = False
         check_op(record, call)
-        assert f"`{record.name}(" in op_table().table()
-        assert record.kind in op_table().table()
-    finally:
-        for name in set(OPS) - before:
-            del OPS[name], FUNCTIONS[name]
-        for name in set(vars(ts.Tensor)) - methods:
-            delattr(ts.Tensor, name)
+        rows = op_table().table()
+        assert f"`{record.name}(" in rows
+        assert rows.split(f"`{record.name}(")[1].splitlines()[1] == f"  - {record.kind}"
 
 
 def op_table():
@@ -247,6 +252,13 @@ def test_a_new_op_is_a_method_if_it_says_so(declared):
     y = x.softsign_here()
     assert y.tolist() == [0.5, -0.75]
     assert owner(y.node).op is OPS["softsign_here"]
+
+
+def test_a_method_that_would_hide_an_attribute_of_tensors_is_refused(declared):
+    with pytest.raises(ValueError, match="Tensor has an attribute 'shape' already"):
+        declared("shape", forward=lambda xp, x: x * 1, method=True)
+    assert "shape" not in OPS
+    assert ts.zeros(2).shape == (2,)
 
 
 def test_every_method_and_operator_that_a_record_names_is_the_public_function():

@@ -176,6 +176,8 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
     module = sys._getframe(1).f_globals["__name__"]
     if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
         raise ValueError(f"an op named {name!r} is declared already, in {OPS[name].module}; choose another name")
+    if method and name not in OPS and hasattr(Tensor, name):
+        raise ValueError(f"Tensor has an attribute {name!r} already; choose another name, or leave out method=True")
     saves = (saves,) if isinstance(saves, str) else saves
     record = Op(
         name,
