@@ -50,14 +50,51 @@ from tinyseq.random import manual_seed as manual_seed
 __version__: str
 __all__ = [
     "Tensor",
+    "amax",
+    "amin",
+    "arange",
+    "checkpoint",
+    "compile",
+    "data",
+    "detect_anomaly",
+    "enable_grad",
+    "eye",
+    "full",
+    "grad",
+    "hessian",
+    "hmm",
+    "hvp",
+    "inspect",
+    "jacobian",
+    "jvp",
+    "lm",
+    "load",
+    "load_model",
+    "manual_seed",
+    "memory",
+    "nn",
+    "no_grad",
+    "one_hot",
+    "ones",
+    "optim",
+    "power",
+    "random",
+    "save",
+    "scope",
+    "step",
+    "tagging",
+    "tensor",
+    "testing",
+    "trace_backward",
+    "train",
+    "viz",
+    "vjp",
+    "zeros",
     "abs",
     "add",
     "all",
-    "amax",
-    "amin",
     "any",
     "append",
-    "arange",
     "arccos",
     "arccosh",
     "arcsin",
@@ -78,12 +115,10 @@ __all__ = [
     "broadcast_to",
     "cbrt",
     "ceil",
-    "checkpoint",
     "cholesky",
     "chunk",
     "clip",
     "column_stack",
-    "compile",
     "concatenate",
     "copysign",
     "cos",
@@ -91,10 +126,8 @@ __all__ = [
     "cross",
     "cumprod",
     "cumsum",
-    "data",
     "deg2rad",
     "det",
-    "detect_anomaly",
     "diag",
     "diagflat",
     "diagonal",
@@ -107,14 +140,12 @@ __all__ = [
     "eigvalsh",
     "einsum",
     "elu",
-    "enable_grad",
     "equal",
     "erf",
     "exp",
     "exp2",
     "expand_dims",
     "expm1",
-    "eye",
     "flatten",
     "flip",
     "fliplr",
@@ -125,39 +156,28 @@ __all__ = [
     "fmax",
     "fmin",
     "fmod",
-    "full",
     "gather",
     "gelu",
-    "grad",
     "greater",
     "greater_equal",
-    "hessian",
-    "hmm",
     "hstack",
-    "hvp",
     "hypot",
     "index_set",
     "inner",
-    "inspect",
     "inv",
     "invert",
     "isfinite",
     "isinf",
     "isnan",
-    "jacobian",
-    "jvp",
     "kron",
     "leaky_relu",
     "less",
     "less_equal",
     "linspace",
-    "lm",
-    "load",
-    "load_model",
     "log",
+    "log10",
     "log1p",
     "log2",
-    "log10",
     "log_sigmoid",
     "log_softmax",
     "logaddexp",
@@ -167,13 +187,11 @@ __all__ = [
     "logical_or",
     "logical_xor",
     "logsumexp",
-    "manual_seed",
     "matmul",
     "matrix_power",
     "max",
     "maximum",
     "mean",
-    "memory",
     "meshgrid",
     "min",
     "minimum",
@@ -182,26 +200,19 @@ __all__ = [
     "multiply",
     "nan_to_num",
     "negative",
-    "nn",
-    "no_grad",
     "norm",
     "normal_cdf",
     "not_equal",
-    "one_hot",
-    "ones",
     "ones_like",
-    "optim",
     "outer",
     "pad",
     "permute",
     "pinv",
     "positive",
     "pow",
-    "power",
     "prod",
     "qr",
     "rad2deg",
-    "random",
     "ravel",
     "reciprocal",
     "relu",
@@ -210,9 +221,7 @@ __all__ = [
     "roll",
     "rot90",
     "round",
-    "save",
     "scatter_add",
-    "scope",
     "sigmoid",
     "sign",
     "signbit",
@@ -230,24 +239,18 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
-    "step",
     "subtract",
     "sum",
     "svd",
     "svdvals",
     "swapaxes",
-    "tagging",
     "take",
     "take_along_axis",
     "tan",
     "tanh",
-    "tensor",
     "tensordot",
-    "testing",
     "tile",
     "trace",
-    "trace_backward",
-    "train",
     "transpose",
     "tril",
     "triu",
@@ -255,13 +258,19 @@ __all__ = [
     "unbind",
     "var",
     "vdot",
-    "viz",
-    "vjp",
     "vstack",
     "where",
-    "zeros",
     "zeros_like",
 ]
+
+def amax(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+
+def amin(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
+
+def power(x: TensorLike, y: TensorLike, /) -> Tensor:
+    """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
 
 def abs(x: TensorLike, /) -> Tensor:
     """``abs(x)``, as NumPy's or PyTorch's function of the name."""
@@ -271,12 +280,6 @@ def add(x: TensorLike, y: TensorLike, /) -> Tensor:
 
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (no gradient)."""
-
-def amax(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
-
-def amin(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-    """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
 
 def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element is true (no gradient)."""
@@ -708,14 +711,14 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
 def log(x: TensorLike, /) -> Tensor:
     """``log(x)``, as NumPy's or PyTorch's function of the name."""
 
+def log10(x: TensorLike, /) -> Tensor:
+    """The logarithm to base 10."""
+
 def log1p(x: TensorLike, /) -> Tensor:
     """``log1p(x)``, as NumPy's or PyTorch's function of the name."""
 
 def log2(x: TensorLike, /) -> Tensor:
     """The logarithm to base 2."""
-
-def log10(x: TensorLike, /) -> Tensor:
-    """The logarithm to base 10."""
 
 def log_sigmoid(x: TensorLike, /) -> Tensor:
     """``log_sigmoid(x)``, as NumPy's or PyTorch's function of the name."""
@@ -905,9 +908,6 @@ def positive(x: TensorLike, /) -> Tensor:
     """x itself: ``+x``."""
 
 def pow(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
-
-def power(x: TensorLike, y: TensorLike, /) -> Tensor:
     """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
 
 def prod(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:

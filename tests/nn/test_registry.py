@@ -55,6 +55,7 @@ def by_hand(name, weights, x, h, c):
 
 
 NAMES = ["scratch", "scratch_pair", "scratch_bare"]
+EVERY = [*CELLS, *NAMES]  # the package's own, and those above
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -96,7 +97,7 @@ def test_it_is_a_single_step(name, bias):
         np.testing.assert_allclose(part.numpy(), wanted, rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_its_gradients_are_right(name):
     layer = Recurrent(name, 2, 3, bidirectional=True, dtype="float64")
     one = RecurrentCell(name, 2, 3, dtype="float64")
@@ -105,7 +106,23 @@ def test_its_gradients_are_right(name):
     ts.testing.gradcheck(lambda x, *_: ts.sum(one(x[0])[0]), [x, *one.parameters()])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
+def test_a_padded_batch_gives_what_each_sequence_gives_alone(name):
+    layer = Recurrent(name, 2, 3, bidirectional=True, dtype="float64")
+    x = np.random.default_rng(3).standard_normal((5, 3, 2))
+    together, _ = layer(x, lengths=[5, 1, 3])
+    for b, length in enumerate([5, 1, 3]):
+        alone, _ = layer(x[:length, b : b + 1])
+        np.testing.assert_allclose(together.numpy()[:length, b], alone.numpy()[:, 0], rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in CELLS if CELLS[name].gates])
+def test_its_gates_are_found_by_name(name):
+    output, _ = Recurrent(name, 3, 4)(ts.ones(3, 1, 3, dtype="float32", requires_grad=True))
+    assert tuple(ts.inspect.gate_values(output)) == CELLS[name].gates
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_the_models_take_it_and_keep_it_in_files(name, tmp_path):
     ts.manual_seed(0)
     model = ts.lm.RNNLM("helo", hidden_size=4, cell=name, num_layers=2)
@@ -126,7 +143,7 @@ def test_the_models_take_it_and_keep_it_in_files(name, tmp_path):
     assert len(translator.beam([0, 1], width=2, longest=3)) == 2
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 @pytest.mark.parametrize("kind", [Recurrent, RecurrentCell])
 def test_copies_and_pickles_compute_the_same(name, kind):
     module = kind(name, 2, 3)

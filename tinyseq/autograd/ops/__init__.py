@@ -1,5 +1,6 @@
 """The ops, one family a file; importing this package registers them all."""
 
+from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.ops import (
     activations,
     arranging,
@@ -41,3 +42,17 @@ __all__ = [
     "systems",
     "trigonometric",
 ]
+
+# Under these names only rules look for a function, as the array standard calls it, or other parts of the package.
+INTERNAL = {
+    "concat",
+    "cumulative_prod",
+    "cumulative_sum",
+    "getitem",
+    "matrix_transpose",
+    "permute_dims",
+    "rint",
+    "scattered",
+    "softmax_cross_entropy",
+}
+PUBLIC = sorted(set(FUNCTIONS) - INTERNAL)  # what `import tinyseq` gives of all that is declared here

@@ -1,0 +1,164 @@
+"""Show that an op, a cell, a semiring, an optimiser and a reader are each added in one file, and tested for it.
+
+    python tools/add_one_of_each.py            # the tests that name what was added
+    python tools/add_one_of_each.py --suite    # then the whole suite as well
+
+Each is added to a scratch copy of what git tracks, in one file. Printed are the file, the lines added, and how many
+tests found the newcomer and passed; exits with 1 if a test fails, or if none found it.
+"""
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Addition(NamedTuple):
+    """One newcomer: its kind, its name in the tests, the file that declares it, and the declaration."""
+
+    kind: str
+    name: str
+    file: str
+    text: str
+
+
+ADDITIONS = [
+    Addition(
+        "op",
+        "softsign",
+        "tinyseq/autograd/ops/activations.py",
+        '''
+softsign = op(
+    "softsign",
+    forward=lambda xp, x: x / (1 + xp.abs(x)),
+    saves="x",
+    vjp=lambda xp, g, x: g / xp.square(1 + xp.abs(x)),
+    tex=r"\\bar x = \\bar y / (1 + |x|)^2",
+    domain=NONZERO,
+    analytic=False,
+    reference=lambda x: x / (1 + np.abs(x)),
+    method=True,
+    doc="""The softsign, x / (1 + \\\\|x\\\\|).""",
+)
+''',
+    ),
+    Addition(
+        "cell",
+        "mgu",
+        "tinyseq/nn/recurrent/steps.py",
+        '''
+
+@cell("mgu", gates="fn")
+def mgu_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+    """The minimal gated unit (Zhou and others, 2016)."""
+    z_f, z_n = split(z, 2)
+    weight_f, weight_n = split(weight_hh, 2)
+    f = sigmoid(z_f + weight_f @ h)
+    return h + f * (tanh(z_n + weight_n @ (f * h)) - h)
+''',
+    ),
+    Addition(
+        "semiring",
+        "CHEAPEST",
+        "tinyseq/hmm/inference/semirings.py",
+        """
+CHEAPEST = Semiring("min", sum=lambda x, axis: namespace(x).min(x, axis=axis), zero=float("inf"))
+""",
+    ),
+    Addition(
+        "optimiser",
+        "Heavy",
+        "tinyseq/optim/rules.py",
+        '''
+
+class Heavy(Optimizer):
+    """Polyak's heavy ball."""
+
+    trials: ClassVar[Trials] = ({"lr": 0.05},)
+
+    def remembered(self) -> set[str]:
+        return {"velocity"}
+
+    def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
+        state["velocity"] = 0.9 * state.get("velocity", 0) - self.lr * gradient
+        return value + state["velocity"]
+''',
+    ),
+    Addition(
+        "reader",
+        "scored",
+        "tinyseq/data/formats.py",
+        """
+
+def _scored_items(lines: Lines) -> list[tuple[str, int]]:
+    items = []
+    for number, line in lines:
+        word, comma, score = line.partition(",")
+        if line.strip() and not (comma and score.strip().isdigit()):
+            raise Malformed(number, f"{line!r} has no whole number behind its comma")
+        if line.strip():
+            items.append((word.strip(), int(score)))
+    return items
+
+
+scored = Reader("scored words", "a word, a comma, a number", _scored_items, example="café,3\\ndog,4\\n")
+""",
+    ),
+]
+
+
+def scratch_copy(folder: Path) -> None:
+    """Copy what git tracks, with changes that are not committed yet."""
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    for name in filter(None, map(os.fsdecode, tracked)):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(folder), "MPLBACKEND": "agg"}
+    return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def passed(result: subprocess.CompletedProcess[str]) -> int:
+    """How many tests passed; 0 if any failed."""
+    count = re.search(r"(\d+) passed", result.stdout)
+    return int(count[1]) if count and result.returncode == 0 else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--suite", action="store_true", help="run the whole suite on the copy, too")
+    arguments = parser.parse_args()
+    failed = False
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scratch_copy(folder)
+        for addition in ADDITIONS:
+            with (folder / addition.file).open("a", encoding="utf-8") as file:
+                file.write(addition.text)
+        made = run(folder, "tools/make_stubs.py")
+        print(made.stdout + made.stderr, end="")
+        for kind, newcomer, where, text in ADDITIONS:
+            result = run(folder, "-m", "pytest", "-q", "tests", "-k", newcomer)
+            lines = len(text.strip().splitlines())
+            print(f"{kind:10} {newcomer:10} {where:38} {lines:3} lines, {passed(result):4} tests passed", flush=True)
+            if not passed(result):
+                failed = True
+                print(result.stdout[-3000:] + result.stderr[-2000:])
+        if arguments.suite:
+            result = run(folder, "-m", "pytest", "-q")
+            print(result.stdout[-3000:])
+            failed |= result.returncode != 0
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
