@@ -84,6 +84,33 @@ def test_an_allowed_import_passes(house, path, statement):
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {
+            "hmm/chain.py": "from tinyseq.hmm import semirings",
+            "hmm/semirings.py": "from tinyseq.hmm.chain import chain",
+        },
+        {"hmm/chain.py": "from .viterbi import best", "hmm/viterbi.py": "def f():\n    from .chain import chain"},
+        {
+            "nn/crf.py": "import typing\nif typing.TYPE_CHECKING:\n    from . import init",
+            "nn/init.py": "from . import crf",
+        },
+        {"hmm/chain.py": "from tinyseq.hmm import HMM", "hmm/__init__.py": "from tinyseq.hmm.chain import chain"},
+    ],
+    ids=["modules", "in a function", "for types only", "through the package"],
+)
+def test_files_that_import_each_other_are_named(house, files):
+    for path, text in files.items():
+        (house / "tinyseq" / path).write_text(text + "\n")
+    result = check(house)
+    assert result.returncode == 1
+    circle, summary = result.stdout.splitlines()
+    assert circle.startswith("circle: ")
+    assert summary == "import directions: 1 violation(s)"
+    assert set(circle.removeprefix("circle: ").split(" -> ")) == {f"tinyseq/{path}" for path in files}
+
+
 def test_a_module_that_the_table_does_not_know_is_a_violation(house):
     (house / "tinyseq" / "attic.py").touch()
     result = check(house)

@@ -1,15 +1,16 @@
-"""Check that the package's imports go one way: a room may use what stands on its own floor or below, never above.
+"""Check that the package's imports go one way: between rooms down the floors, and between files in no circle.
 
     python tools/check_imports.py [ROOT]
 
 ROOT is the folder that holds `tinyseq/` (default: this repository). Every import statement counts, also one inside a
-function or under `if TYPE_CHECKING`. Prints one line `file:line: what is wrong` per violation and exits with 1 if there
-is any.
+function or under `if TYPE_CHECKING`. Prints one line `file:line: what is wrong` per violation, one line
+`circle: a.py -> b.py -> a.py` for files that import each other, and exits with 1 if there is any.
 """
 
 import ast
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 PACKAGE = "tinyseq"
@@ -25,7 +26,7 @@ FLOORS: list[list[set[str]]] = [
     [{"optim", "inspect", "testing"}, {"data"}, {"compiler"}],
     [{"io"}],
     [{"autograd"}],
-    [{"arguments", "backend", "torch_names", "memory", "random"}],
+    [{"arguments", "backend", "memory", "random", "torch_names"}],
 ]
 PLACE = {
     room: (level, side)
@@ -42,7 +43,7 @@ DOORS = {
 
 
 def module_name(path: Path, package: Path) -> str:
-    """The dotted name of a file below the package: `nn/chains/crf.py` is `nn.crf`, `nn/__init__.py` is `nn`."""
+    """The dotted name of a file below the package: `nn/losses.py` is `nn.losses`, `nn/__init__.py` is `nn`."""
     parts = path.relative_to(package).with_suffix("").parts
     if parts[-1] == "__init__" and len(parts) > 1:
         parts = parts[:-1]
@@ -53,8 +54,8 @@ def room_of(module: str) -> str:
     return module.split(".")[0]
 
 
-def imported_rooms(tree: ast.AST, path: Path, package: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line, room) for each import of something inside the package."""
+def imported_modules(tree: ast.AST, path: Path, package: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line, module) for each import of something inside the package."""
     folder = (PACKAGE, *path.parent.relative_to(package).parts)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -67,13 +68,16 @@ def imported_rooms(tree: ast.AST, path: Path, package: Path) -> Iterator[tuple[i
             continue
         for target in targets:
             if target[0] == PACKAGE:
-                room = target[1] if len(target) > 1 else FACADE
-                # `from tinyseq import Tensor` takes a name of the facade, `from tinyseq import nn` a room.
-                yield node.lineno, room if exists(package, room) else FACADE
+                yield node.lineno, deepest_module(target[1:], package)
 
 
-def exists(package: Path, room: str) -> bool:
-    return (package / room).is_dir() or (package / f"{room}.py").is_file()
+def deepest_module(target: list[str], package: Path) -> str:
+    """The module that an import reaches: `from tinyseq import Tensor` takes a name of the facade, `nn` a room."""
+    for length in range(len(target), 0, -1):
+        file = package.joinpath(*target[:length])
+        if file.is_dir() or any(file.with_suffix(kind).is_file() for kind in (".py", ".pyi")):
+            return ".".join(target[:length])
+    return FACADE
 
 
 def objection(module: str, target: str) -> str | None:
@@ -92,19 +96,28 @@ def objection(module: str, target: str) -> str | None:
 
 
 def violations(root: Path) -> Iterator[str]:
-    """Yield one line per violation in `root/tinyseq`."""
+    """Yield one line per violation in `root/tinyseq`, and one for the first circle of files."""
     package = root / PACKAGE
+    files: dict[str, str] = {}
+    graph: dict[str, set[str]] = {}
     for path in sorted(package.rglob("*.py")):
         where = path.relative_to(root).as_posix()
         module = module_name(path, package)
+        files[module] = where
         if room_of(module) not in PLACE:
             yield f"{where}:1: {room_of(module)} has no place in the house (add it to FLOORS)"
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-        for line, target in imported_rooms(tree, path, package):
-            reason = objection(module, target)
+        for line, target in imported_modules(tree, path, package):
+            graph.setdefault(module, set()).add(target)
+            reason = objection(module, room_of(target))
             if reason is not None:
                 yield f"{where}:{line}: {reason}"
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = reversed(error.args[1])  # graphlib names each file after those that it needs
+        yield "circle: " + " -> ".join(files.get(module, module) for module in circle)
 
 
 def main(arguments: list[str]) -> int:

@@ -1,0 +1,47 @@
+"""CONTRIBUTING gives every folder a sentence, and leads through the code in an evening: both are held to the code."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from count_lines import lines_of_code
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tinyseq"
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+FILES = sorted(PACKAGE.rglob("*.py"))
+MOST_FILES = 16  # of one idea
+MOST_LINES = 450
+
+
+def row(init: Path) -> str:
+    sentence = (ast.get_docstring(ast.parse(init.read_text("utf-8"))) or "").partition("\n")[0]
+    return f"| `{init.parent.relative_to(ROOT).as_posix()}/` | {sentence} |"
+
+
+def test_every_folder_has_its_row_with_its_own_sentence():
+    folders = [file for file in FILES if file.name == "__init__.py" and file.parent != PACKAGE]
+    assert re.findall(r"^\| `tinyseq/.*/` \| .* \|$", CONTRIBUTING, re.MULTILINE) == [row(init) for init in folders]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.relative_to(PACKAGE).as_posix())
+def test_every_file_lies_in_a_folder_of_the_table_and_is_short_enough_to_read(file):
+    assert (file.parent / "__init__.py").exists()
+    assert len(file.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("folder", sorted({file.parent for file in FILES}), ids=lambda folder: folder.name)
+def test_a_folder_holds_few_enough_files_to_see_at_once(folder):
+    assert len([file for file in folder.glob("*.py") if file.name != "__init__.py"]) <= MOST_FILES
+
+
+def test_the_engine_the_cells_and_the_chain_are_read_in_an_evening():
+    tour = CONTRIBUTING.partition("## One evening")[2].partition("\n## ")[0]
+    files = re.findall(r"`(tinyseq/[\w/]+\.py)`", tour)
+    assert len(files) == len(set(files)) >= 10
+    core = [name for name in files if "/ops/" not in name and not name.endswith("layers.py")]
+    assert {"tinyseq/autograd/backward.py", "tinyseq/nn/recurrent/steps.py", "tinyseq/hmm/inference/chain.py"} <= set(
+        core
+    )
+    assert sum(lines_of_code(ROOT / name) for name in core) < 1500
