@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.backward import grad, trace_backward
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.derivatives import hessian, hvp, jacobian, jvp, vjp
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
 from tinyseq.autograd.ops import PUBLIC
 from tinyseq.autograd.ops.creation import arange, eye, full, ones, zeros
-from tinyseq.autograd.ops.index import one_hot
-from tinyseq.autograd.recompute import checkpoint
+from tinyseq.autograd.ops.moves.index import one_hot
 from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.autograd.transforms.derivatives import hessian, hvp, jacobian, jvp, vjp
+from tinyseq.autograd.transforms.recompute import checkpoint
 from tinyseq.compiler import compile
 from tinyseq.io import load, load_model, save
 from tinyseq.random import manual_seed

@@ -19,11 +19,6 @@ from tinyseq import train as train
 from tinyseq import viz as viz
 from tinyseq.autograd.backward import grad as grad
 from tinyseq.autograd.backward import trace_backward as trace_backward
-from tinyseq.autograd.derivatives import hessian as hessian
-from tinyseq.autograd.derivatives import hvp as hvp
-from tinyseq.autograd.derivatives import jacobian as jacobian
-from tinyseq.autograd.derivatives import jvp as jvp
-from tinyseq.autograd.derivatives import vjp as vjp
 from tinyseq.autograd.modes import detect_anomaly as detect_anomaly
 from tinyseq.autograd.modes import enable_grad as enable_grad
 from tinyseq.autograd.modes import no_grad as no_grad
@@ -34,13 +29,18 @@ from tinyseq.autograd.ops.creation import eye as eye
 from tinyseq.autograd.ops.creation import full as full
 from tinyseq.autograd.ops.creation import ones as ones
 from tinyseq.autograd.ops.creation import zeros as zeros
-from tinyseq.autograd.ops.decompositions import EighResult, QRResult, SVDResult
-from tinyseq.autograd.ops.index import one_hot as one_hot
-from tinyseq.autograd.ops.systems import SlogdetResult
-from tinyseq.autograd.recompute import checkpoint as checkpoint
+from tinyseq.autograd.ops.matrices.decompositions import EighResult, QRResult, SVDResult
+from tinyseq.autograd.ops.matrices.systems import SlogdetResult
+from tinyseq.autograd.ops.moves.index import one_hot as one_hot
 from tinyseq.autograd.tensor import Axis, TensorLike
 from tinyseq.autograd.tensor import Tensor as Tensor
 from tinyseq.autograd.tensor import tensor as tensor
+from tinyseq.autograd.transforms.derivatives import hessian as hessian
+from tinyseq.autograd.transforms.derivatives import hvp as hvp
+from tinyseq.autograd.transforms.derivatives import jacobian as jacobian
+from tinyseq.autograd.transforms.derivatives import jvp as jvp
+from tinyseq.autograd.transforms.derivatives import vjp as vjp
+from tinyseq.autograd.transforms.recompute import checkpoint as checkpoint
 from tinyseq.compiler import compile as compile
 from tinyseq.io import load as load
 from tinyseq.io import load_model as load_model

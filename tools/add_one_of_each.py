@@ -32,7 +32,7 @@ ADDITIONS = [
     Addition(
         "op",
         "softsign",
-        "tinyseq/autograd/ops/activations.py",
+        "tinyseq/autograd/ops/elementwise/activations.py",
         '''
 softsign = op(
     "softsign",

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import Any, Literal, TypeVar, overload
 
 from tinyseq.autograd.axes import AxesRule, Kind
-from tinyseq.autograd.composites import naming_itself
+from tinyseq.autograd.calls.composites import naming_itself
+from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.autograd.dispatch import apply, public_function
 from tinyseq.autograd.op import (
     CONDITIONED,
@@ -28,7 +29,6 @@ from tinyseq.autograd.op import (
     summed_to,
 )
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.autograd.whole import takes_whole_numbers
 from tinyseq.backend import EXTENSIONS, forget
 
 __all__ = [

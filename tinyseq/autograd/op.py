@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from tinyseq.autograd.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
-from tinyseq.autograd.whole import takes_whole_numbers
+from tinyseq.autograd.calls.whole import takes_whole_numbers
 from tinyseq.backend import NAMESPACES, Array, namespace_of
 
 Rule = Callable[..., Any]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, Union
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from tinyseq.autograd.conversion import holds_numbers, to_array
+from tinyseq.autograd.calls.conversion import holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
 from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy

@@ -9,77 +9,6 @@ from tinyseq.autograd.tensor import Axis, Tensor, TensorLike
 
 class TensorMethods:
     """The operators and methods that `tinyseq.autograd.methods` gives to Tensor."""
-    def tanh(self, /) -> Tensor:
-        """``tanh(x)``, as NumPy's or PyTorch's function of the name."""
-    def sigmoid(self, /) -> Tensor:
-        """The logistic function 1 / (1 + exp(-x)), without overflow."""
-    def relu(self, /) -> Tensor:
-        """``relu(x)``, as NumPy's or PyTorch's function of the name."""
-    def __add__(self, y: TensorLike, /) -> Tensor: ...
-    def __radd__(self, y: TensorLike, /) -> Tensor: ...
-    def __sub__(self, y: TensorLike, /) -> Tensor: ...
-    def __rsub__(self, y: TensorLike, /) -> Tensor: ...
-    def __mul__(self, y: TensorLike, /) -> Tensor: ...
-    def __rmul__(self, y: TensorLike, /) -> Tensor: ...
-    def __truediv__(self, y: TensorLike, /) -> Tensor: ...
-    def __rtruediv__(self, y: TensorLike, /) -> Tensor: ...
-    def pow(self, y: TensorLike, /) -> Tensor:
-        """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
-    def __pow__(self, y: TensorLike, /) -> Tensor: ...
-    def __rpow__(self, y: TensorLike, /) -> Tensor: ...
-    def __neg__(self, /) -> Tensor: ...
-    def abs(self, /) -> Tensor:
-        """``abs(x)``, as NumPy's or PyTorch's function of the name."""
-    def __abs__(self, /) -> Tensor: ...
-    def square(self, /) -> Tensor:
-        """``square(x)``, as NumPy's or PyTorch's function of the name."""
-    def sqrt(self, /) -> Tensor:
-        """``sqrt(x)``, as NumPy's or PyTorch's function of the name."""
-    def exp(self, /) -> Tensor:
-        """``exp(x)``, as NumPy's or PyTorch's function of the name."""
-    def log(self, /) -> Tensor:
-        """``log(x)``, as NumPy's or PyTorch's function of the name."""
-    def sin(self, /) -> Tensor:
-        """``sin(x)``, as NumPy's or PyTorch's function of the name."""
-    def cos(self, /) -> Tensor:
-        """``cos(x)``, as NumPy's or PyTorch's function of the name."""
-    def clip(
-        self,
-        low: Any = None,
-        high: Any = None,
-        *,
-        a_min: Any = None,
-        a_max: Any = None,
-        min: Any = None,
-        max: Any = None,
-    ) -> Tensor:
-        """Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.
-
-        Args:
-            x: the values.
-            low: the lower bound, a number or what can be broadcast with x.
-            high: the upper bound.
-            a_min: another name for ``low``, NumPy's.
-            a_max: another name for ``high``, NumPy's.
-            min: another name for ``low``, NumPy's and PyTorch's.
-            max: another name for ``high``, NumPy's and PyTorch's.
-
-        Returns:
-            The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
-
-        Raises:
-            TypeError: if a bound is given twice.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
-            tensor([2., 5., 8.])
-        """
-    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
-        """The same values in another type; whole numbers and truth values carry no gradient.
-
-        ``copy`` is NumPy's, and changes nothing: values never change in place.
-        """
     def sum(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
         """``sum(x)``, as NumPy's or PyTorch's function of the name."""
     def prod(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
@@ -165,6 +94,134 @@ class TensorMethods:
         """Whether any element is true (no gradient)."""
     def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether all elements are true (no gradient)."""
+    def logsumexp(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.logsumexp(ts.tensor([[1000.0, 1000.0], [-float("inf"), -float("inf")]]), axis=1).numpy().round(4)
+            array([1000.6931,      -inf])
+        """
+    def softmax(self, /, axis: int = -1) -> Tensor:
+        """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf."""
+    def log_softmax(self, /, axis: int = -1) -> Tensor:
+        """x - logsumexp(x) along an axis, the log of `softmax`."""
+    def tanh(self, /) -> Tensor:
+        """``tanh(x)``, as NumPy's or PyTorch's function of the name."""
+    def sigmoid(self, /) -> Tensor:
+        """The logistic function 1 / (1 + exp(-x)), without overflow."""
+    def relu(self, /) -> Tensor:
+        """``relu(x)``, as NumPy's or PyTorch's function of the name."""
+    def __add__(self, y: TensorLike, /) -> Tensor: ...
+    def __radd__(self, y: TensorLike, /) -> Tensor: ...
+    def __sub__(self, y: TensorLike, /) -> Tensor: ...
+    def __rsub__(self, y: TensorLike, /) -> Tensor: ...
+    def __mul__(self, y: TensorLike, /) -> Tensor: ...
+    def __rmul__(self, y: TensorLike, /) -> Tensor: ...
+    def __truediv__(self, y: TensorLike, /) -> Tensor: ...
+    def __rtruediv__(self, y: TensorLike, /) -> Tensor: ...
+    def pow(self, y: TensorLike, /) -> Tensor:
+        """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
+    def __pow__(self, y: TensorLike, /) -> Tensor: ...
+    def __rpow__(self, y: TensorLike, /) -> Tensor: ...
+    def __neg__(self, /) -> Tensor: ...
+    def abs(self, /) -> Tensor:
+        """``abs(x)``, as NumPy's or PyTorch's function of the name."""
+    def __abs__(self, /) -> Tensor: ...
+    def square(self, /) -> Tensor:
+        """``square(x)``, as NumPy's or PyTorch's function of the name."""
+    def sqrt(self, /) -> Tensor:
+        """``sqrt(x)``, as NumPy's or PyTorch's function of the name."""
+    def exp(self, /) -> Tensor:
+        """``exp(x)``, as NumPy's or PyTorch's function of the name."""
+    def log(self, /) -> Tensor:
+        """``log(x)``, as NumPy's or PyTorch's function of the name."""
+    def sin(self, /) -> Tensor:
+        """``sin(x)``, as NumPy's or PyTorch's function of the name."""
+    def cos(self, /) -> Tensor:
+        """``cos(x)``, as NumPy's or PyTorch's function of the name."""
+    def clip(
+        self,
+        low: Any = None,
+        high: Any = None,
+        *,
+        a_min: Any = None,
+        a_max: Any = None,
+        min: Any = None,
+        max: Any = None,
+    ) -> Tensor:
+        """Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.
+
+        Args:
+            x: the values.
+            low: the lower bound, a number or what can be broadcast with x.
+            high: the upper bound.
+            a_min: another name for ``low``, NumPy's.
+            a_max: another name for ``high``, NumPy's.
+            min: another name for ``low``, NumPy's and PyTorch's.
+            max: another name for ``high``, NumPy's and PyTorch's.
+
+        Returns:
+            The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
+
+        Raises:
+            TypeError: if a bound is given twice.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
+            tensor([2., 5., 8.])
+        """
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
+        """The same values in another type; whole numbers and truth values carry no gradient.
+
+        ``copy`` is NumPy's, and changes nothing: values never change in place.
+        """
+    def log2(self, /) -> Tensor:
+        """The logarithm to base 2."""
+    def log10(self, /) -> Tensor:
+        """The logarithm to base 10."""
+    def erf(self, /) -> Tensor:
+        """``erf(x)``, as NumPy's or PyTorch's function of the name."""
+    def __lt__(self, y: TensorLike, /) -> Tensor: ...
+    def __le__(self, y: TensorLike, /) -> Tensor: ...
+    def __gt__(self, y: TensorLike, /) -> Tensor: ...
+    def __ge__(self, y: TensorLike, /) -> Tensor: ...
+    def __eq__(self, y: object, /) -> Tensor:  # type: ignore[override]
+        ...
+    def __ne__(self, y: object, /) -> Tensor:  # type: ignore[override]
+        ...
+    def __and__(self, y: TensorLike, /) -> Tensor: ...
+    def __rand__(self, y: TensorLike, /) -> Tensor: ...
+    def __or__(self, y: TensorLike, /) -> Tensor: ...
+    def __ror__(self, y: TensorLike, /) -> Tensor: ...
+    def __xor__(self, y: TensorLike, /) -> Tensor: ...
+    def __rxor__(self, y: TensorLike, /) -> Tensor: ...
+    def __invert__(self, /) -> Tensor: ...
+    def __pos__(self, /) -> Tensor: ...
+    def floor(self, /) -> Tensor:
+        """The largest whole number that is not above x; its gradient is 0."""
+    def ceil(self, /) -> Tensor:
+        """The smallest whole number that is not below x; its gradient is 0."""
+    def trunc(self, /) -> Tensor:
+        """x without its fraction; its gradient is 0."""
+    def round(self, /, decimals: int = 0) -> Tensor:
+        """To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
+
+        Example:
+            >>> import tinyseq as ts
+            >>> ts.round(ts.tensor([0.5, 1.5, 2.25])), ts.round(ts.tensor(2.257), 2)
+            (tensor([0., 2., 2.]), tensor(2.26))
+        """
+    def __round__(self, /, decimals: int = 0) -> Tensor: ...
+    def __floordiv__(self, y: TensorLike, /) -> Tensor: ...
+    def __rfloordiv__(self, y: TensorLike, /) -> Tensor: ...
+    def __mod__(self, y: TensorLike, /) -> Tensor: ...
+    def __rmod__(self, y: TensorLike, /) -> Tensor: ...
+    def __divmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
+    def __rdivmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
+    def tan(self, /) -> Tensor:
+        """``tan(x)``, as NumPy's or PyTorch's function of the name."""
     def transpose(self, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
         """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
@@ -251,63 +308,6 @@ class TensorMethods:
         """The places of the elements in ascending order along an axis; equal ones keep their order (no gradient)."""
     def ravel(self) -> Tensor:
         """All elements along one axis: `flatten` under NumPy's name."""
-    def log2(self, /) -> Tensor:
-        """The logarithm to base 2."""
-    def log10(self, /) -> Tensor:
-        """The logarithm to base 10."""
-    def erf(self, /) -> Tensor:
-        """``erf(x)``, as NumPy's or PyTorch's function of the name."""
-    def __lt__(self, y: TensorLike, /) -> Tensor: ...
-    def __le__(self, y: TensorLike, /) -> Tensor: ...
-    def __gt__(self, y: TensorLike, /) -> Tensor: ...
-    def __ge__(self, y: TensorLike, /) -> Tensor: ...
-    def __eq__(self, y: object, /) -> Tensor:  # type: ignore[override]
-        ...
-    def __ne__(self, y: object, /) -> Tensor:  # type: ignore[override]
-        ...
-    def __and__(self, y: TensorLike, /) -> Tensor: ...
-    def __rand__(self, y: TensorLike, /) -> Tensor: ...
-    def __or__(self, y: TensorLike, /) -> Tensor: ...
-    def __ror__(self, y: TensorLike, /) -> Tensor: ...
-    def __xor__(self, y: TensorLike, /) -> Tensor: ...
-    def __rxor__(self, y: TensorLike, /) -> Tensor: ...
-    def __invert__(self, /) -> Tensor: ...
-    def __pos__(self, /) -> Tensor: ...
-    def floor(self, /) -> Tensor:
-        """The largest whole number that is not above x; its gradient is 0."""
-    def ceil(self, /) -> Tensor:
-        """The smallest whole number that is not below x; its gradient is 0."""
-    def trunc(self, /) -> Tensor:
-        """x without its fraction; its gradient is 0."""
-    def round(self, /, decimals: int = 0) -> Tensor:
-        """To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.round(ts.tensor([0.5, 1.5, 2.25])), ts.round(ts.tensor(2.257), 2)
-            (tensor([0., 2., 2.]), tensor(2.26))
-        """
-    def __round__(self, /, decimals: int = 0) -> Tensor: ...
-    def __floordiv__(self, y: TensorLike, /) -> Tensor: ...
-    def __rfloordiv__(self, y: TensorLike, /) -> Tensor: ...
-    def __mod__(self, y: TensorLike, /) -> Tensor: ...
-    def __rmod__(self, y: TensorLike, /) -> Tensor: ...
-    def __divmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
-    def __rdivmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
-    def logsumexp(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
-
-        Example:
-            >>> import tinyseq as ts
-            >>> ts.logsumexp(ts.tensor([[1000.0, 1000.0], [-float("inf"), -float("inf")]]), axis=1).numpy().round(4)
-            array([1000.6931,      -inf])
-        """
-    def softmax(self, /, axis: int = -1) -> Tensor:
-        """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf."""
-    def log_softmax(self, /, axis: int = -1) -> Tensor:
-        """x - logsumexp(x) along an axis, the log of `softmax`."""
-    def tan(self, /) -> Tensor:
-        """``tan(x)``, as NumPy's or PyTorch's function of the name."""
     def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
         """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import MODE
-from tinyseq.autograd.ops.index import frozen_index
+from tinyseq.autograd.ops.moves.index import frozen_index
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
 

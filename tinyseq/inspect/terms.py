@@ -15,7 +15,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
-from tinyseq.autograd.ops.shape import stack
+from tinyseq.autograd.ops.moves.shape import stack
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of
 from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, size_of, steps_of, visits

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.ops.activations import tanh
-from tinyseq.autograd.ops.shape import concatenate
+from tinyseq.autograd.ops.elementwise.activations import tanh
+from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.backend import on_host
 from tinyseq.data.vocabulary import Vocabulary

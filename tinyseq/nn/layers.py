@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.ops.elementwise import sqrt, square, where
-from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square, where
+from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.reduce import mean
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.nn import init

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.ops.shape import concatenate
+from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, bucketed, padded
 from tinyseq.data.readers import Sentence, Tag, Word

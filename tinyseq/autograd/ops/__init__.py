@@ -1,40 +1,32 @@
 """The ops, one family a file; importing this package registers them all."""
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.ops import (
+from tinyseq.autograd.ops import creation, reduce, stable
+from tinyseq.autograd.ops.elementwise import (
     activations,
-    arranging,
-    creation,
-    decompositions,
-    elementwise,
+    arithmetic,
     exponential,
-    index,
-    linalg,
     normal,
-    padding,
-    products,
-    questions,
-    reduce,
+    predicates,
     rounding,
-    shape,
-    stable,
-    systems,
     trigonometric,
 )
+from tinyseq.autograd.ops.matrices import decompositions, matmul, products, systems
+from tinyseq.autograd.ops.moves import arranging, index, padding, shape
 
 __all__ = [
     "activations",
+    "arithmetic",
     "arranging",
     "creation",
     "decompositions",
-    "elementwise",
     "exponential",
     "index",
-    "linalg",
+    "matmul",
     "normal",
     "padding",
+    "predicates",
     "products",
-    "questions",
     "reduce",
     "rounding",
     "shape",

@@ -19,7 +19,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import scope, step
-from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad, scope, step
-from tinyseq.autograd.ops.elementwise import where
-from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.index import getitem
+from tinyseq.autograd.ops.moves.shape import expand_dims, stack, unbind
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.ops.shape import expand_dims, stack, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm import best_score, chain, log_partition

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad
-from tinyseq.autograd.ops.elementwise import where
-from tinyseq.autograd.ops.index import getitem
-from tinyseq.autograd.ops.shape import expand_dims
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.index import getitem
+from tinyseq.autograd.ops.moves.shape import expand_dims
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.hmm.inference.left_to_right import left_to_right

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.ops.elementwise import where
-from tinyseq.autograd.ops.index import getitem, take_along_axis
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import stacked_gates
-from tinyseq.autograd.ops.shape import expand_dims, transpose
+from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
 from tinyseq.nn.checks import as_input, check_flags, initial

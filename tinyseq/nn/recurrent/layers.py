@@ -11,8 +11,8 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import scope, stacked_gates, step
-from tinyseq.autograd.ops.elementwise import where
-from tinyseq.autograd.ops.shape import concatenate, expand_dims, stack, transpose, unbind
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, transpose, unbind
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn import init

@@ -5,8 +5,8 @@ W_ih x_t + b, computed for all steps at once outside of the loop. Each formula d
 with the names of the gates whose rows are stacked in z and in the weights.
 """
 
-from tinyseq.autograd.ops.activations import relu, sigmoid, tanh
-from tinyseq.autograd.ops.shape import split
+from tinyseq.autograd.ops.elementwise.activations import relu, sigmoid, tanh
+from tinyseq.autograd.ops.moves.shape import split
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn.recurrent.registry import cell
 

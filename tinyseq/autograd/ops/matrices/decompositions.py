@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.autograd.declare import CONDITIONED, FUNCTIONS, POSITIVE, as_numpy, composite, op
-from tinyseq.autograd.ops.systems import beside, columns, rows
+from tinyseq.autograd.ops.matrices.systems import beside, columns, rows
 from tinyseq.autograd.tensor import Tensor, TensorLike
 
 NAN = float("nan")

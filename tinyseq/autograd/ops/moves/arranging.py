@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.declare import as_numpy, composite, op
-from tinyseq.autograd.ops.index import getitem, scattered
-from tinyseq.autograd.ops.linalg import diagonal
-from tinyseq.autograd.ops.reduce import along, axis_of
-from tinyseq.autograd.ops.shape import (
+from tinyseq.autograd.ops.matrices.matmul import diagonal
+from tinyseq.autograd.ops.moves.index import getitem, scattered
+from tinyseq.autograd.ops.moves.shape import (
     broadcast_to,
     concatenate,
     expand_dims,
@@ -20,6 +19,7 @@ from tinyseq.autograd.ops.shape import (
     swapaxes,
     transpose,
 )
+from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import to_numpy
 

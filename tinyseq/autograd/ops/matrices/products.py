@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tinyseq.autograd.declare import composite
-from tinyseq.autograd.ops.arranging import moveaxis
-from tinyseq.autograd.ops.linalg import tensordot
-from tinyseq.autograd.ops.shape import flatten, reshape, stack
+from tinyseq.autograd.ops.matrices.matmul import tensordot
+from tinyseq.autograd.ops.moves.arranging import moveaxis
+from tinyseq.autograd.ops.moves.shape import flatten, reshape, stack
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
 

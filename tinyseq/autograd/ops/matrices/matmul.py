@@ -7,10 +7,10 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.declare import Accuracy, Summed, composite, op, summed_to
-from tinyseq.autograd.ops.index import getitem
+from tinyseq.autograd.ops.moves.index import getitem
+from tinyseq.autograd.ops.moves.shape import transpose
 from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
-from tinyseq.autograd.ops.shape import transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 from tinyseq.backend import namespace_of
 

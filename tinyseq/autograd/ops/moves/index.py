@@ -10,9 +10,9 @@ from tinyseq import backend
 from tinyseq.arguments import whole
 from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
-from tinyseq.autograd.ops.elementwise import where
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
-from tinyseq.autograd.ops.shape import broadcast_to
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import host_array, is_array, to_numpy
 from tinyseq.torch_names.settings import explained

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.declare import NONZERO, POSITIVE, Accuracy, composite, op
-from tinyseq.autograd.ops.elementwise import astype, pow
+from tinyseq.autograd.ops.elementwise.arithmetic import astype, pow
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import EXTENSIONS, Namespace
 

@@ -1,0 +1,1 @@
+"""How functions take their arguments: conversion to tensors, whole numbers, and errors that name the call."""

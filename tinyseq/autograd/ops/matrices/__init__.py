@@ -1,0 +1,1 @@
+"""Ops on matrices and vectors, each for a batch of them too."""

@@ -1,0 +1,1 @@
+"""Ops that pick and move elements."""

@@ -1,0 +1,1 @@
+"""Derivatives of functions, and checkpoints that recompute instead of keeping."""
