@@ -6,7 +6,7 @@ from functools import wraps
 from inspect import Parameter, signature
 from typing import Any, TypeVar, cast
 
-from tinyseq.autograd.dispatch import EXPLAINED, described, kind_of, place
+from tinyseq.autograd.calls.errors import EXPLAINED, described, kind_of, place
 from tinyseq.torch_names.settings import with_cure
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -1,0 +1,63 @@
+"""The errors of calls: they name the op, its arguments' shapes, its settings and the place in the model."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.op import Op
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import NAMESPACES, to_numpy
+
+# What an array library raises for arguments that it cannot use; any other error is the user's own, and is left alone.
+EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
+
+
+def argument(record: Op, i: int) -> str:
+    """The name of the i-th argument."""
+    return f"{record.inputs[0]}[{i}]" if record.variadic else record.inputs[i]
+
+
+def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str, Any] | None = None) -> Exception:
+    """The array library's complaint, with the op, its arguments' shapes, its settings and the place in the model."""
+    shapes = ", ".join(described(argument(record, i), a) for i, a in enumerate(raw))
+    given = {key: shown(value) for key, value in (attrs or {}).items()}
+    settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
+    return kind_of(error)(f"{record.name}({shapes}{settings}){place()}: {error}")
+
+
+def kind_of(error: Exception) -> type[Exception]:
+    """The kind of error that users know: Python's own, or NumPy's of linear algebra."""
+    mine = (each for each in type(error).__mro__ if issubclass(each, Exception))
+    known = (each for each in mine if each.__module__ == "builtins" or each is np.linalg.LinAlgError)
+    kind = next(known, ValueError)
+    if issubclass(kind, AttributeError | LookupError) and kind is not IndexError:
+        return TypeError  # an argument that is nothing of the kind
+    return kind
+
+
+def described(name: str, value: Any) -> str:
+    """An argument in a few words: an array by its shape."""
+    array = hasattr(value, "shape") and not isinstance(value, np.generic)
+    return f"{name}{tuple(value.shape)}" if array else f"{name}={shown(value)}"
+
+
+def place() -> str:
+    """Where in the model we are, for an error."""
+    label = MODE.get().label
+    return f" (in {label})" if label.scope or label.step is not None else ""
+
+
+def shown(value: Any, most: int = 8) -> str:
+    """A setting in a few words: a long array by its type and shape."""
+    if isinstance(value, Tensor):
+        value = value._array
+    if type(value) in NAMESPACES:
+        numbers = to_numpy(value)
+        return repr(numbers.tolist()) if numbers.size <= most else f"{value.dtype}{tuple(value.shape)}"
+    if type(value) in (tuple, list) and any(hasattr(part, "dtype") for part in value):
+        parts = ", ".join(shown(part, most) for part in value)
+        return f"({parts})" if type(value) is tuple else f"[{parts}]"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:76]} ..."
