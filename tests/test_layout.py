@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "tinyseq"
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
 FILES = sorted(PACKAGE.rglob("*.py"))
-MOST_FILES = 16  # of one idea
+MOST_FILES = 15  # of one idea
 MOST_LINES = 450
 
 

@@ -149,7 +149,7 @@ def main() -> int:
         for kind, newcomer, where, text in ADDITIONS:
             result = run(folder, "-m", "pytest", "-q", "tests", "-k", newcomer)
             lines = len(text.strip().splitlines())
-            print(f"{kind:10} {newcomer:10} {where:38} {lines:3} lines, {passed(result):4} tests passed", flush=True)
+            print(f"{kind:10} {newcomer:10} {where:52} {lines:3} lines, {passed(result):4} tests passed", flush=True)
             if not passed(result):
                 failed = True
                 print(result.stdout[-3000:] + result.stderr[-2000:])
