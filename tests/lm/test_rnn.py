@@ -10,7 +10,7 @@ import tinyseq as ts
 from tinyseq.data import Windows
 from tinyseq.io import ModelFileError
 from tinyseq.lm import RNNLM
-from tinyseq.lm.neural import Reading
+from tinyseq.lm.neural import TextTask
 from tinyseq.train import NonFiniteLoss
 
 TEXT = "so long and thanks for all the fish. " * 30
@@ -46,7 +46,7 @@ def test_windows_carry_the_state_on_detached_and_begin_anew_with_the_text(cell):
     model = RNNLM("helo", hidden_size=5, cell=cell).to("float64")
     windows = Windows(np.random.default_rng(0).integers(4, size=40), steps=5, batch=2)
     whole, _ = model(windows.inputs)
-    task, reached = Reading(model, windows), []
+    task, reached = TextTask(model, windows), []
     for step in range(2 * len(windows)):  # the text is read twice
         window = slice(5 * (step % len(windows)), 5 * (step % len(windows)) + 5)
         loss = task(step).value

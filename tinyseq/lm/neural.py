@@ -150,7 +150,7 @@ class NeuralLM(Module, SavedModel):
         self.train()
         depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
         kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on)
-        task = Reading(self, windows)
+        task = TextTask(self, windows)
         return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, callbacks=callbacks, checkpoint=kept)
 
     # -- judging -------------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ class NeuralLM(Module, SavedModel):
         return model
 
 
-class Reading:
+class TextTask:
     """The task of reading a text in windows, over and over, with the state carried on but detached.
 
     Args:
@@ -252,19 +252,23 @@ class Reading:
         return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
 
     def state_dict(self) -> dict[str, Any]:
-        """The carried state; its parts are called h and c, as those of an LSTM."""
+        """The carried state; its parts are called h and c, as those of an LSTM, and further ones by their number."""
         parts = self.state if isinstance(self.state, tuple) else () if self.state is None else (self.state,)
-        return {name: part.numpy() for name, part in zip("hc", parts, strict=False)}
+        return {_part_name(i): part.numpy() for i, part in enumerate(parts)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` gave."""
         device = next(self.model.parameters()).device
-        parts = tuple(tensor(state[name]).to(device) for name in "hc" if name in state)
+        parts = tuple(tensor(state[_part_name(i)]).to(device) for i in range(len(state)))
         readers = self.windows.inputs.shape[1]
         for part in parts:
             if part.shape[1] != readers:
                 raise ValueError(f"its text was read in {part.shape[1]} places, but this run reads in {readers}")
         self.state = None if not parts else parts[0] if len(parts) == 1 else parts
+
+
+def _part_name(i: int) -> str:
+    return "hc"[i] if i < 2 else f"state_{i}"
 
 
 def detached(state: Any) -> Any:

@@ -204,7 +204,7 @@ class RNNTagger(Tagger):
             self.settings,
         )
         network.to(device or "cpu")
-        task = Reading(network, [sentence for sentence in kept if sentence], self.settings["batch"])
+        task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"])
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
         settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # which may be added
         depends_on = {"sentences": kept, **settings, **(depends_on or {})}
@@ -310,7 +310,7 @@ class Network(Module):
         return [column[:length].tolist() for column, length in zip(best.T, lengths, strict=True)]
 
 
-class Reading:
+class SentenceTask:
     """The task of learning sentences, in batches that are mixed anew for each epoch.
 
     A word that occurs n times is taken for unknown with probability 1 / (n + 1), so that the unknown word's vector is
