@@ -270,13 +270,13 @@ def amin(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
 
 def power(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def abs(x: TensorLike, /) -> Tensor:
-    """``abs(x)``, as NumPy's or PyTorch's function of the name."""
+    """``abs(x)``, like NumPy's or PyTorch's function of that name."""
 
 def add(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``add(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``add(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def all(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether all elements are true (no gradient)."""
@@ -285,19 +285,19 @@ def any(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """Whether any element is true (no gradient)."""
 
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
-    """``values`` behind x along an axis; both flattened if it is None, as in NumPy."""
+    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy."""
 
 def arccos(x: TensorLike, /) -> Tensor:
     """The angle in [0, π] with cosine x; its slope is infinite at -1 and 1."""
 
 def arccosh(x: TensorLike, /) -> Tensor:
-    """``arccosh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``arccosh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def arcsin(x: TensorLike, /) -> Tensor:
     """The angle in [-π/2, π/2] with sine x; its slope is infinite at -1 and 1."""
 
 def arcsinh(x: TensorLike, /) -> Tensor:
-    """``arcsinh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``arcsinh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def arctan(x: TensorLike, /) -> Tensor:
     """The angle in [-π/2, π/2] with tangent x."""
@@ -314,43 +314,43 @@ def arctan2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 def arctanh(x: TensorLike, /) -> Tensor:
-    """``arctanh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``arctanh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def argmax(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """``argmax(x)``, as NumPy's or PyTorch's function of the name."""
+    """``argmax(x)``, like NumPy's or PyTorch's function of that name."""
 
 def argmin(x: TensorLike, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-    """``argmin(x)``, as NumPy's or PyTorch's function of the name."""
+    """``argmin(x)``, like NumPy's or PyTorch's function of that name."""
 
 def argsort(x: TensorLike, /, axis: int = -1) -> Tensor:
-    """The places of the elements in ascending order along an axis; equal ones keep their order (no gradient)."""
+    """The indices that sort along an axis; equal elements keep their order (no gradient)."""
 
 def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
-    """The same values in another type; whole numbers and truth values carry no gradient.
+    """The same values in another type; whole numbers and booleans carry no gradient.
 
     ``copy`` is NumPy's, and changes nothing: values never change in place.
     """
 
 def atleast_1d(*tensors: TensorLike) -> Any:
-    """With an axis, if there is none; of several tensors, a tuple."""
+    """With at least one axis; several tensors give a tuple."""
 
 def atleast_2d(*tensors: TensorLike) -> Any:
-    """With two axes at least, new ones in front; of several tensors, a tuple."""
+    """With at least two axes, new ones in front; several tensors give a tuple."""
 
 def atleast_3d(*tensors: TensorLike) -> Any:
-    """With three axes at least, as NumPy adds them: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
 
 def bitwise_and(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x & y``, bit by bit, of truth values and whole numbers."""
+    """``x & y``, bit by bit, of booleans or whole numbers."""
 
 def bitwise_or(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x | y``, bit by bit, of truth values and whole numbers."""
+    """``x | y``, bit by bit, of booleans or whole numbers."""
 
 def bitwise_xor(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``x ^ y``, bit by bit, of truth values and whole numbers."""
+    """``x ^ y``, bit by bit, of booleans or whole numbers."""
 
 def broadcast_to(x: TensorLike, /, shape: int | Sequence[int]) -> Tensor:
-    """``broadcast_to(x)``, as NumPy's or PyTorch's function of the name."""
+    """``broadcast_to(x)``, like NumPy's or PyTorch's function of that name."""
 
 def cbrt(x: TensorLike, /) -> Tensor:
     """The cube root, of negative numbers too; its slope at 0 is infinite."""
@@ -368,7 +368,7 @@ def cholesky(x: TensorLike, /) -> Tensor:
     """
 
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
-    """At most that many parts of one length, the last perhaps shorter, as in PyTorch."""
+    """Split into at most that many parts of equal length; the last may be shorter, as in PyTorch."""
 
 def clip(
     x: TensorLike,
@@ -384,15 +384,15 @@ def clip(
 
     Args:
         x: the values.
-        low: the lower bound, a number or what can be broadcast with x.
+        low: the lower bound, a number, or values that broadcast with x.
         high: the upper bound.
-        a_min: another name for ``low``, NumPy's.
-        a_max: another name for ``high``, NumPy's.
-        min: another name for ``low``, NumPy's and PyTorch's.
-        max: another name for ``high``, NumPy's and PyTorch's.
+        a_min: NumPy's name for ``low``.
+        a_max: NumPy's name for ``high``.
+        min: NumPy's and PyTorch's name for ``low``.
+        max: NumPy's and PyTorch's name for ``high``.
 
     Returns:
-        The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
+        The shape of all three broadcast. Bounds that are tensors receive the gradient of the elements they limit.
 
     Raises:
         TypeError: if a bound is given twice.
@@ -404,10 +404,10 @@ def clip(
     """
 
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Side by side; vectors are columns."""
+    """Stack as columns; vectors are columns."""
 
 def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
-    """Join tensors along an axis they have; if it is None, all their elements one after the other.
+    """Join tensors along an existing axis; if it is None, they are flattened first.
 
     Example:
         >>> import tinyseq as ts
@@ -419,10 +419,10 @@ def copysign(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The size of x with the sign of y; its gradient at x = 0 is 0."""
 
 def cos(x: TensorLike, /) -> Tensor:
-    """``cos(x)``, as NumPy's or PyTorch's function of the name."""
+    """``cos(x)``, like NumPy's or PyTorch's function of that name."""
 
 def cosh(x: TensorLike, /) -> Tensor:
-    """``cosh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``cosh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     """The cross product of vectors with three elements along an axis, the last by default.
@@ -437,10 +437,10 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     """
 
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
+    """Cumulative products along an axis, or of the flattened tensor if it is None."""
 
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Sums of all elements up to each one, along an axis; of all elements in their order if it is None.
+    """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
     Example:
         >>> import tinyseq as ts
@@ -452,7 +452,7 @@ def deg2rad(x: TensorLike, /) -> Tensor:
     """Degrees as radians."""
 
 def det(x: TensorLike, /) -> Tensor:
-    """The determinant; its gradient, the cofactors, is right for singular matrices too."""
+    """The determinant; its gradient, the cofactors, is correct for singular matrices too."""
 
 def diag(x: TensorLike, k: int = 0) -> Tensor:
     """A matrix with a vector on its k-th diagonal; of a matrix, that diagonal.
@@ -475,8 +475,8 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
     Args:
         x: (..., m, n) by default.
         offset: which diagonal: above the main one if positive, below it if negative.
-        axis1: the axis of the rows; the last but one here, where NumPy's default is the first.
-        axis2: the axis of the columns; the last one here, where NumPy's default is the second.
+        axis1: the axis of the rows; by default the last but one (in NumPy, the first).
+        axis2: the axis of the columns; by default the last one (in NumPy, the second).
 
     Returns:
         The other axes, and the diagonal's.
@@ -494,10 +494,10 @@ def diff(
 
     Args:
         x: the values.
-        n: how often.
+        n: how many times.
         axis: along which axis.
-        prepend: what stands before x along the axis, a number or a tensor.
-        append: what stands behind it.
+        prepend: values before x along the axis, a number or a tensor.
+        append: values after x.
 
     Returns:
         A tensor that is n shorter along the axis.
@@ -509,7 +509,7 @@ def diff(
     """
 
 def divide(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``divide(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``divide(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     """``x // y`` and ``x % y``."""
@@ -518,7 +518,7 @@ def dot(x: TensorLike, y: TensorLike) -> Tensor:
     """NumPy's dot: the last axis of x with the last but one of y (the last, if y is a vector)."""
 
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Along the third axis."""
+    """Stack along the third axis."""
 
 def eigh(x: TensorLike) -> EighResult:
     """The eigenvalues of a symmetric matrix in ascending order, and its eigenvectors as columns.
@@ -535,7 +535,7 @@ def eigvalsh(x: TensorLike) -> Tensor:
     """The eigenvalues of a symmetric matrix in ascending order."""
 
 def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
-    """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
+    """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
     Args:
         subscripts: such as ``"ij,jk->ik"``. Instead, a list of axes may follow each operand, and one for the output
@@ -552,16 +552,16 @@ def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     """
 
 def elu(x: TensorLike, /, alpha: float = 1.0) -> Tensor:
-    """``elu(x)``, as NumPy's or PyTorch's function of the name."""
+    """``elu(x)``, like NumPy's or PyTorch's function of that name."""
 
 def equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``equal(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``equal(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def erf(x: TensorLike, /) -> Tensor:
-    """``erf(x)``, as NumPy's or PyTorch's function of the name."""
+    """``erf(x)``, like NumPy's or PyTorch's function of that name."""
 
 def exp(x: TensorLike, /) -> Tensor:
-    """``exp(x)``, as NumPy's or PyTorch's function of the name."""
+    """``exp(x)``, like NumPy's or PyTorch's function of that name."""
 
 def exp2(x: TensorLike, /) -> Tensor:
     """2 to the power of x."""
@@ -570,19 +570,19 @@ def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
     """A new axis of length 1 at ``axis``, or at each of several."""
 
 def expm1(x: TensorLike, /) -> Tensor:
-    """``expm1(x)``, as NumPy's or PyTorch's function of the name."""
+    """``expm1(x)``, like NumPy's or PyTorch's function of that name."""
 
 def flatten(x: TensorLike) -> Tensor:
-    """All elements along one axis."""
+    """Flatten to one axis."""
 
 def flip(x: TensorLike, /, axis: Axis = None) -> Tensor:
-    """``flip(x)``, as NumPy's or PyTorch's function of the name."""
+    """``flip(x)``, like NumPy's or PyTorch's function of that name."""
 
 def fliplr(x: TensorLike) -> Tensor:
-    """The columns in reverse, as NumPy's: along the second axis."""
+    """Reverse the columns, along the second axis, as in NumPy."""
 
 def flipud(x: TensorLike) -> Tensor:
-    """The rows in reverse, as NumPy's: along the first axis."""
+    """Reverse the rows, along the first axis, as in NumPy."""
 
 def float_power(x: TensorLike, y: TensorLike) -> Tensor:
     """x to the power of y in float64, whatever their types, as NumPy's function."""
@@ -600,10 +600,10 @@ def fmin(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The smaller of two, or the one that is not NaN; where they are equal the first receives the gradient."""
 
 def fmod(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """What the division of x by y, cut to a whole number, leaves of x, with x's sign: the fmod of C."""
+    """The remainder of x / y truncated to a whole number, with x's sign, like C's fmod."""
 
 def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
-    """One element for each index along an axis, as PyTorch's: nothing is broadcast.
+    """One element for each index along an axis, as in PyTorch: nothing is broadcast.
 
     Args:
         x: the values.
@@ -612,7 +612,7 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
             beginning.
 
     Raises:
-        ValueError: if the indices have another number of axes, or are longer than x along another axis.
+        ValueError: if the indices have a different number of axes, or are longer than x along another axis.
 
     Example:
         >>> import tinyseq as ts
@@ -624,13 +624,13 @@ def gelu(x: TensorLike, /) -> Tensor:
     """x times the normal distribution function of x (Hendrycks and Gimpel, 2016), the exact form."""
 
 def greater(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``greater(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``greater(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def greater_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``greater_equal(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``greater_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Side by side, along the second axis; vectors one after the other."""
+    """Stack horizontally, along the second axis; vectors are concatenated."""
 
 def hypot(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The length of the vector (x, y), without overflow; its gradient at the origin is 0."""
@@ -639,7 +639,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
 
     Raises:
-        ValueError: if a place is named twice, as the value there would be ambiguous.
+        ValueError: if a position is repeated, as the value there would be ambiguous.
 
     Example:
         >>> import tinyseq as ts
@@ -648,7 +648,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     """
 
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
-    """The last axis of x with the last axis of y; of vectors, their scalar product."""
+    """The sum of products over the last axes of x and y; for vectors, the scalar product."""
 
 def inv(x: TensorLike, /) -> Tensor:
     """The inverse of a square matrix, or of each matrix of a batch; to solve equations, `solve` is better.
@@ -660,7 +660,7 @@ def inv(x: TensorLike, /) -> Tensor:
     """
 
 def invert(x: TensorLike, /) -> Tensor:
-    """``~x``, with every bit turned, of truth values and whole numbers."""
+    """``~x``, with every bit inverted, of booleans or whole numbers."""
 
 def isfinite(x: TensorLike, /) -> Tensor:
     """Whether x is a finite number."""
@@ -669,7 +669,7 @@ def isinf(x: TensorLike, /) -> Tensor:
     """Whether x is infinite."""
 
 def isnan(x: TensorLike, /) -> Tensor:
-    """Whether x is not a number."""
+    """Whether x is NaN."""
 
 def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """The Kronecker product: every element of x times the whole of y, side by side.
@@ -681,20 +681,20 @@ def kron(x: TensorLike, y: TensorLike) -> Tensor:
     """
 
 def leaky_relu(x: TensorLike, /, slope: float = 0.01) -> Tensor:
-    """``leaky_relu(x)``, as NumPy's or PyTorch's function of the name."""
+    """``leaky_relu(x)``, like NumPy's or PyTorch's function of that name."""
 
 def less(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``less(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``less(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def less_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``less_equal(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``less_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool = True, axis: int = 0) -> Tensor:
     """Evenly spaced numbers from ``start`` to ``stop``, differentiable with respect to both.
 
     Args:
         start: the first one, a number or a tensor.
-        stop: the last one; the first one that is left out if ``endpoint`` is false.
+        stop: the last one; excluded if ``endpoint`` is false.
         num: how many.
         endpoint: whether ``stop`` is one of them.
         axis: the place of the new axis, where the ends are tensors.
@@ -709,19 +709,19 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
     """
 
 def log(x: TensorLike, /) -> Tensor:
-    """``log(x)``, as NumPy's or PyTorch's function of the name."""
+    """``log(x)``, like NumPy's or PyTorch's function of that name."""
 
 def log10(x: TensorLike, /) -> Tensor:
     """The logarithm to base 10."""
 
 def log1p(x: TensorLike, /) -> Tensor:
-    """``log1p(x)``, as NumPy's or PyTorch's function of the name."""
+    """``log1p(x)``, like NumPy's or PyTorch's function of that name."""
 
 def log2(x: TensorLike, /) -> Tensor:
     """The logarithm to base 2."""
 
 def log_sigmoid(x: TensorLike, /) -> Tensor:
-    """``log_sigmoid(x)``, as NumPy's or PyTorch's function of the name."""
+    """``log_sigmoid(x)``, like NumPy's or PyTorch's function of that name."""
 
 def log_softmax(x: TensorLike, /, axis: int = -1) -> Tensor:
     """x - logsumexp(x) along an axis, the log of `softmax`."""
@@ -739,16 +739,16 @@ def logaddexp2(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 def logical_and(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether both are true, or other than 0."""
+    """Whether both are true, or nonzero."""
 
 def logical_not(x: TensorLike, /) -> Tensor:
     """Whether x is false, or 0."""
 
 def logical_or(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether one of the two is true, or other than 0."""
+    """Whether at least one of the two is true, or nonzero."""
 
 def logical_xor(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """Whether one and only one of the two is true, or other than 0."""
+    """Whether exactly one of the two is true, or nonzero."""
 
 def logsumexp(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """log(sum(exp(x))) along the axes, without overflow: -inf, with gradient 0, where all of x is -inf.
@@ -763,7 +763,7 @@ def matmul(x: TensorLike, y: TensorLike, /) -> Tensor:
     """Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices."""
 
 def matrix_power(x: TensorLike, n: int) -> Tensor:
-    """A square matrix multiplied n times by itself; for a negative n, its inverse.
+    """The n-th power of a square matrix; for negative n, of its inverse.
 
     Raises:
         ValueError: if the matrix is not square.
@@ -781,7 +781,7 @@ def maximum(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The larger of two, elementwise; where they are equal the first receives the gradient."""
 
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean along the axes, of x in another type if ``dtype`` names one.
+    """The mean along the axes, computed in ``dtype`` if it is given.
 
     Raises:
         ValueError: if there is nothing to divide by.
@@ -816,10 +816,10 @@ def minimum(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The smaller of two, elementwise; where they are equal the first receives the gradient."""
 
 def mod(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """What x // y leaves of x, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side."""
+    """The remainder of x // y, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side."""
 
 def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
-    """Move axes to other places; the others keep their order.
+    """Move axes to other positions; the others keep their order.
 
     Example:
         >>> import tinyseq as ts
@@ -828,10 +828,10 @@ def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tu
     """
 
 def multiply(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``multiply(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``multiply(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def nan_to_num(x: TensorLike, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
-    """Numbers in place of NaN (0) and of infinities (the finite ones next to them); there the gradient is 0.
+    """Replace NaN (with 0) and infinities (with the largest finite numbers); there the gradient is 0.
 
     Example:
         >>> import tinyseq as ts
@@ -840,22 +840,22 @@ def nan_to_num(x: TensorLike, /, nan: float = 0.0, posinf: float | None = None, 
     """
 
 def negative(x: TensorLike, /) -> Tensor:
-    """``negative(x)``, as NumPy's or PyTorch's function of the name."""
+    """``negative(x)``, like NumPy's or PyTorch's function of that name."""
 
 def norm(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The Euclidean norm along the axes; its gradient at the origin is 0."""
 
 def normal_cdf(x: TensorLike, /) -> Tensor:
-    """The distribution function of the normal distribution, (1 + erf(x / sqrt 2)) / 2, with all digits below 0 too."""
+    """The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, accurate for negative x too."""
 
 def not_equal(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``not_equal(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``not_equal(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def ones_like(x: TensorLike) -> Tensor:
     """Ones of another tensor's shape, dtype and device."""
 
 def outer(x: TensorLike, y: TensorLike) -> Tensor:
-    """Every product of an element of x and one of y, both flattened: (n,) and (m,) give (n, m)."""
+    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m)."""
 
 def pad(
     x: TensorLike,
@@ -867,7 +867,7 @@ def pad(
     stat_length: Any = None,
     reflect_type: str | None = None,
 ) -> Tensor:
-    """More elements before and after a tensor along each axis, as NumPy's pad.
+    """Pad a tensor before and after along each axis, like NumPy's pad.
 
     Args:
         x: the values.
@@ -882,7 +882,7 @@ def pad(
         reflect_type: "even", or "odd" for reflections through the last element, in "reflect" and "symmetric".
 
     Raises:
-        ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode has not.
+        ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode does not have.
 
     Example:
         >>> import tinyseq as ts
@@ -902,16 +902,16 @@ def permute(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = None)
     """
 
 def pinv(x: TensorLike, /) -> Tensor:
-    """The pseudo-inverse of Moore and Penrose; its gradient supposes that the rank stays as it is."""
+    """The Moore-Penrose pseudo-inverse; its gradient assumes constant rank."""
 
 def positive(x: TensorLike, /) -> Tensor:
     """x itself: ``+x``."""
 
 def pow(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def prod(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """``prod(x)``, as NumPy's or PyTorch's function of the name."""
+    """``prod(x)``, like NumPy's or PyTorch's function of that name."""
 
 def qr(x: TensorLike) -> QRResult:
     """The factors of x = Q @ R: k = min(m, n) orthogonal columns (..., m, k), and an upper triangle (..., k, n).
@@ -930,22 +930,22 @@ def ravel(x: TensorLike) -> Tensor:
     """All elements along one axis: `flatten` under NumPy's name."""
 
 def reciprocal(x: TensorLike, /) -> Tensor:
-    """``reciprocal(x)``, as NumPy's or PyTorch's function of the name."""
+    """``reciprocal(x)``, like NumPy's or PyTorch's function of that name."""
 
 def relu(x: TensorLike, /) -> Tensor:
-    """``relu(x)``, as NumPy's or PyTorch's function of the name."""
+    """``relu(x)``, like NumPy's or PyTorch's function of that name."""
 
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
+    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
 
 def reshape(x: TensorLike, /, shape: int | Sequence[int]) -> Tensor:
-    """``reshape(x)``, as NumPy's or PyTorch's function of the name."""
+    """``reshape(x)``, like NumPy's or PyTorch's function of that name."""
 
 def roll(x: TensorLike, /, shift: int | Sequence[int], axis: int | Sequence[int] | None = None) -> Tensor:
-    """``roll(x)``, as NumPy's or PyTorch's function of the name."""
+    """``roll(x)``, like NumPy's or PyTorch's function of that name."""
 
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
-    """Turn by k times 90 degrees, from the first of two axes towards the second.
+    """Rotate by k times 90 degrees, from the first of two axes towards the second.
 
     Example:
         >>> import tinyseq as ts
@@ -954,7 +954,7 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     """
 
 def round(x: TensorLike, /, decimals: int = 0) -> Tensor:
-    """To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
+    """Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
 
     Example:
         >>> import tinyseq as ts
@@ -963,7 +963,7 @@ def round(x: TensorLike, /, decimals: int = 0) -> Tensor:
     """
 
 def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
-    """``x`` with ``values`` added at ``index``; a place named twice receives both.
+    """``x`` with ``values`` added at ``index``; values at a repeated position add up.
 
     Example:
         >>> import tinyseq as ts
@@ -975,19 +975,19 @@ def sigmoid(x: TensorLike, /) -> Tensor:
     """The logistic function 1 / (1 + exp(-x)), without overflow."""
 
 def sign(x: TensorLike, /) -> Tensor:
-    """``sign(x)``, as NumPy's or PyTorch's function of the name."""
+    """``sign(x)``, like NumPy's or PyTorch's function of that name."""
 
 def signbit(x: TensorLike, /) -> Tensor:
-    """Whether x has a minus sign, as -0.0 has."""
+    """Whether the sign bit of x is set, as it is for -0.0."""
 
 def sin(x: TensorLike, /) -> Tensor:
-    """``sin(x)``, as NumPy's or PyTorch's function of the name."""
+    """``sin(x)``, like NumPy's or PyTorch's function of that name."""
 
 def sinc(x: TensorLike, /) -> Tensor:
     """sin(πx) / (πx), and 1 at 0."""
 
 def sinh(x: TensorLike, /) -> Tensor:
-    """``sinh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``sinh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def slogdet(x: TensorLike) -> SlogdetResult:
     """The sign of the determinant and the logarithm of its size, which neither overflow nor underflow.
@@ -1004,7 +1004,7 @@ def softmax(x: TensorLike, /, axis: int = -1) -> Tensor:
     """exp(x) / sum(exp(x)) along an axis; all 0 where all of x is -inf."""
 
 def softplus(x: TensorLike, /) -> Tensor:
-    """``softplus(x)``, as NumPy's or PyTorch's function of the name."""
+    """``softplus(x)``, like NumPy's or PyTorch's function of that name."""
 
 def solve(x: TensorLike, y: TensorLike, /) -> Tensor:
     """The solution z of x @ z = y.
@@ -1019,7 +1019,7 @@ def solve(x: TensorLike, y: TensorLike, /) -> Tensor:
     """
 
 def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """In ascending order along an axis; of all elements if it is None.
+    """Sort in ascending order along an axis; flattened if it is None.
 
     Equal elements keep their order, and so do their gradients. NaN comes last.
 
@@ -1032,7 +1032,7 @@ def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
     """
 
 def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-    """Cut along an axis into so many equal parts, or into parts of given lengths.
+    """Split along an axis into a number of equal parts, or into parts of given lengths.
 
     Example:
         >>> import tinyseq as ts
@@ -1041,13 +1041,13 @@ def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> lis
     """
 
 def sqrt(x: TensorLike, /) -> Tensor:
-    """``sqrt(x)``, as NumPy's or PyTorch's function of the name."""
+    """``sqrt(x)``, like NumPy's or PyTorch's function of that name."""
 
 def square(x: TensorLike, /) -> Tensor:
-    """``square(x)``, as NumPy's or PyTorch's function of the name."""
+    """``square(x)``, like NumPy's or PyTorch's function of that name."""
 
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Without the named axes of length 1 (without all such by default)."""
+    """Remove the given axes of length 1 (all such axes by default)."""
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Join tensors of one shape along a new axis.
@@ -1071,10 +1071,10 @@ def std(
 
     Args:
         x: the values.
-        axis: along which axes; all of them by default.
-        keepdims: whether the axes stay, with length 1.
-        ddof: what is taken from the count.
-        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        axis: the axes to reduce; all of them by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        ddof: the number subtracted from the count.
+        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
     Raises:
@@ -1083,10 +1083,10 @@ def std(
     """
 
 def subtract(x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``subtract(x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``subtract(x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def sum(x: TensorLike, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-    """``sum(x)``, as NumPy's or PyTorch's function of the name."""
+    """``sum(x)``, like NumPy's or PyTorch's function of that name."""
 
 def svd(x: TensorLike, full_matrices: bool = True) -> SVDResult:
     """The singular value decomposition x = U @ diag(S) @ Vh.
@@ -1112,9 +1112,9 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
     """Swap two axes."""
 
 def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
-    """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
+    """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
 
-    If the axis is None, the elements are counted through.
+    If the axis is None, the indices are into the flattened tensor.
 
     Example:
         >>> import tinyseq as ts
@@ -1123,15 +1123,15 @@ def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
     """
 
 def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tensor:
-    """One element for each index along an axis, as NumPy's: the other axes of x and indices are broadcast.
+    """One element for each index along an axis, as in NumPy: the other axes of x and indices are broadcast.
 
     Args:
         x: the values.
         indices: whole numbers, with as many axes as x.
-        axis: along which axis; None takes from all elements, counted through.
+        axis: the axis; None for the flattened tensor.
 
     Raises:
-        ValueError: if the indices have another number of axes, or cannot be broadcast.
+        ValueError: if the indices have a different number of axes, or cannot be broadcast.
 
     Example:
         >>> import tinyseq as ts
@@ -1141,10 +1141,10 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tenso
     """
 
 def tan(x: TensorLike, /) -> Tensor:
-    """``tan(x)``, as NumPy's or PyTorch's function of the name."""
+    """``tan(x)``, like NumPy's or PyTorch's function of that name."""
 
 def tanh(x: TensorLike, /) -> Tensor:
-    """``tanh(x)``, as NumPy's or PyTorch's function of the name."""
+    """``tanh(x)``, like NumPy's or PyTorch's function of that name."""
 
 def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
     """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists.
@@ -1154,7 +1154,7 @@ def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
     """
 
 def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
-    """The whole tensor so many times along each axis, as NumPy's tile."""
+    """Repeat the whole tensor along each axis, like NumPy's tile."""
 
 def trace(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -> Tensor:
     """The sum of `diagonal`: of a matrix, or of each matrix of a batch."""
@@ -1195,14 +1195,14 @@ def var(
     correction: int | None = None,
     dtype: DTypeLike | None = None,
 ) -> Tensor:
-    """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
+    """The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).
 
     Args:
         x: the values.
-        axis: along which axes; all of them by default.
-        keepdims: whether the axes stay, with length 1.
-        ddof: what is taken from the count.
-        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        axis: the axes to reduce; all of them by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        ddof: the number subtracted from the count.
+        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
     Raises:
@@ -1214,7 +1214,7 @@ def vdot(x: TensorLike, y: TensorLike) -> Tensor:
     """The scalar product of all elements."""
 
 def vstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """On top of each other; vectors are rows.
+    """Stack vertically; vectors are rows.
 
     Example:
         >>> import tinyseq as ts
@@ -1223,7 +1223,7 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
     """
 
 def where(condition: TensorLike, x: TensorLike, y: TensorLike, /) -> Tensor:
-    """``where(condition, x, y)``, as NumPy's or PyTorch's function of the name."""
+    """``where(condition, x, y)``, like NumPy's or PyTorch's function of that name."""
 
 def zeros_like(x: TensorLike) -> Tensor:
     """Zeros of another tensor's shape, dtype and device."""

@@ -210,9 +210,9 @@ def test_what_it_was_called_with_is_kept_until_backward_and_no_longer():
 def test_a_function_that_gives_something_else_is_refused():
     x, w = pair()
     for bad in (lambda x: {w @ x}, lambda x: iter([x]), lambda x: object(), lambda x: [x, {"a": lambda: x}]):
-        with pytest.raises(TypeError, match="checkpoint: the function must give tensors, alone or in tuples"):
+        with pytest.raises(TypeError, match="checkpoint: the function must return tensors, alone or in tuples"):
             ts.checkpoint(bad, x)
     counts = iter([2, 3])
     y = ts.checkpoint(lambda x: [w @ x] * next(counts), x)
-    with pytest.raises(RuntimeError, match="gave 2 tensors, and 3 when it was called again"):
+    with pytest.raises(RuntimeError, match="returned 2 tensors, and 3 when it was called again"):
         y[0].sum().backward()

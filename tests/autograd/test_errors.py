@@ -46,7 +46,9 @@ def test_a_second_walk_through_a_carried_state_says_which_and_proposes_detach():
 
 
 def test_backward_without_a_graph():
-    raises(RuntimeError, "requires no grad: nothing that it was made of has requires_grad=True", ts.ones(()).backward)
+    raises(
+        RuntimeError, "does not require grad: nothing it was computed from has requires_grad=True", ts.ones(()).backward
+    )
 
 
 def test_backward_from_more_than_one_element():
@@ -165,7 +167,7 @@ def test_whole_numbers_cannot_be_leaves(values):
 
 def test_requires_grad_is_for_leaves():
     y = leaf(2.0) * 2.0
-    raises(RuntimeError, r"only on a tensor that no op made; use \.detach\(\)", setattr, y, "requires_grad", False)
+    raises(RuntimeError, r"cannot be set on the result of an op; use \.detach\(\)", setattr, y, "requires_grad", False)
 
 
 def test_setting_a_gradient():
@@ -270,10 +272,10 @@ def test_copying_and_pickling_a_result():
 
 def test_questions_with_more_than_one_answer():
     x = ts.ones(2)
-    raises(ValueError, r"truth of a tensor of shape \(2,\) is ambiguous", bool, x)
+    raises(ValueError, r"truth value of a tensor of shape \(2,\) is ambiguous", bool, x)
     raises(ValueError, r"item\(\) takes a tensor of one element, got shape \(2,\)", x.item)
-    raises(TypeError, r"len\(\) of a tensor without axes", len, ts.ones(()))
-    raises(TypeError, "cannot iterate over a tensor without axes", iter, ts.ones(()))
+    raises(TypeError, r"len\(\) of a 0-d tensor", len, ts.ones(()))
+    raises(TypeError, "cannot iterate over a 0-d tensor", iter, ts.ones(()))
     raises(TypeError, "only a tensor of one integer can be used as an index", [1, 2].__getitem__, ts.ones(()))
 
 
@@ -286,7 +288,7 @@ def test_a_rule_that_gives_a_wrong_shape_is_named():
     bad = op("bad_shape_example", lambda xp, x: x * 2.0, lambda xp, g: g[:1])
     y = bad(leaf([1.0, 2.0])).sum()
     raises(AssertionError, r"VJP of bad_shape_example gave shape \(1,\) for argument 0 of shape \(2,\)", y.backward)
-    raises(ValueError, "an op named 'bad_shape_example' is declared already", op, "bad_shape_example", lambda xp, x: x)
+    raises(ValueError, "an op named 'bad_shape_example' is already declared", op, "bad_shape_example", lambda xp, x: x)
 
 
 def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
@@ -303,7 +305,7 @@ def test_a_rule_that_asks_for_an_unknown_function_is_told_so():
 def test_arguments_that_are_too_many_or_given_twice_are_refused():
     x = leaf([1, 2])
     raises(TypeError, r"split takes 1 tensors and 2 settings .*, got 4 arguments", ts.split, x, 2, 0, 7)
-    raises(TypeError, "split got sections= twice, by its place and by its name", ts.split, x, 2, sections=1)
+    raises(TypeError, "split got sections= twice, by position and by name", ts.split, x, 2, sections=1)
 
 
 @pytest.mark.parametrize("name", ["view", "unsqueeze", "clone", "data", "cuda", "numel"])
@@ -352,4 +354,4 @@ again = op("user_{factor}_example", forward=lambda xp, x: xp.cell_example(x), vj
         space["again"](x).backward()
         assert (space["twice"](x).tolist(), space["again"](x).tolist(), x.grad.tolist()) == ([factor],) * 3
     assert OPS["cell_example"].module == "__main__"
-    raises(ValueError, "'cell_example' is declared already, in __main__; choose", op, "cell_example", lambda xp, x: x)
+    raises(ValueError, "'cell_example' is already declared, in __main__; choose", op, "cell_example", lambda xp, x: x)

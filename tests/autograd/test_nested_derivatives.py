@@ -164,7 +164,7 @@ def test_numbers_alone_are_constants(derivative):
 def test_what_left_the_graph_is_refused(derivative):
     x, settings = ts.tensor([0.5, -2.0]), [np.ones(2)] if derivative in ("vjp", "jvp", "hvp") else []
     for result in (np.ones(2), 1.0, [ts.ones(2), ts.ones(2)], None):
-        with pytest.raises(TypeError, match=r"the function must give one tensor, got \w+; .* compute with tensors"):
+        with pytest.raises(TypeError, match=r"the function must return one tensor, got \w+; .* compute with tensors"):
             getattr(ts, derivative)(lambda x, result=result: result, x, *settings)
 
 
@@ -172,7 +172,7 @@ def test_more_elements_than_one_need_a_vector_or_are_refused():
     x = ts.ones(2)
     with pytest.raises(ValueError, match=r"v must be given, of shape \(2,\)"):
         ts.vjp(ts.sin, x)
-    with pytest.raises(ValueError, match=r"must give one element, got shape \(2,\); reduce it"):
+    with pytest.raises(ValueError, match=r"must return one element, got shape \(2,\); reduce it"):
         ts.hessian(ts.sin, x)
-    with pytest.raises(ValueError, match=r"must give one element, got shape \(2,\); reduce it"):
+    with pytest.raises(ValueError, match=r"must return one element, got shape \(2,\); reduce it"):
         ts.hvp(ts.sin, x, x)

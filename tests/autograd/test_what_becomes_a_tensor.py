@@ -10,17 +10,17 @@ import pytest
 import tinyseq as ts
 
 NO_NUMBERS = {
-    "text": ("abc", "which holds text; number the words"),
+    "text": ("abc", "which holds text; convert the words to ids"),
     "list of text": (["a", "b"], "which holds text"),
     "array of text": (np.array(["a", "b"]), "which holds text"),
     "list of arrays of text": ([np.array(["a"]), np.array(["b"])], "which holds text"),
     "bytes": (b"ab", "which holds bytes"),
     "dates": (np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]"), "which holds dates"),
-    "spans": (np.array([1, 2], dtype="timedelta64[D]"), "which holds spans of time"),
+    "spans": (np.array([1, 2], dtype="timedelta64[D]"), "which holds time differences"),
     "days": ([datetime.date(2020, 1, 1)] * 2, "which holds Python objects; convert them first"),
     "decimals": ([decimal.Decimal(1)] * 2, "which holds Python objects"),
     "objects": (np.array([None, 1.0]), "which holds Python objects"),
-    "records": (np.zeros(2, dtype=[("a", int), ("b", float)]), "which holds records; take its fields one by one"),
+    "records": (np.zeros(2, dtype=[("a", int), ("b", float)]), "which holds records; convert its fields one by one"),
     "huge": (10**40, "which holds Python objects"),
     "nothing": (None, "which holds Python objects"),
     "dictionary": ({"a": 1.0}, "which holds Python objects"),

@@ -31,7 +31,7 @@ def test_gradients_lie_where_their_leaves_lie(cupy):
     (ts.tanh(x) @ y.T).sum().backward()
     for leaf in (x, y):
         assert leaf.grad.device == "cuda"
-    with pytest.raises(TypeError, match=r'grad lies on "cpu" and the tensor on "cuda"; move it with \.to\("cuda"\)'):
+    with pytest.raises(TypeError, match=r'grad is on "cpu" and the tensor on "cuda"; move it with \.to\("cuda"\)'):
         x.grad = ts.zeros(2, 3)
     x.grad = ts.zeros(2, 3).to("cuda")
     x.grad = None

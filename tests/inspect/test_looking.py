@@ -132,7 +132,7 @@ def test_what_cannot_be_asked_is_said():
         ts.inspect.grad_by_step(weight * 2.0, weight)
     with pytest.raises(ValueError, match="does not depend on W"):
         ts.inspect.explain(loss, other)
-    with pytest.raises(ValueError, match="no state is handed"):
+    with pytest.raises(ValueError, match="no state is passed"):
         ts.inspect.gradient_flow(loss)
     with pytest.raises(ValueError, match="h_t does not depend on h_s"):
         ts.inspect.jacobian_norms(other, loss)

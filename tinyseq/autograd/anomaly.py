@@ -1,4 +1,4 @@
-"""Finding the first value that is not finite: what `detect_anomaly` switches on."""
+"""Anomaly detection: finding the first value that is not finite."""
 
 import math
 import os
@@ -14,11 +14,11 @@ _PACKAGE = str(Path(__file__).parent.parent) + os.sep
 
 
 class AnomalyError(ArithmeticError):
-    """A NaN or an infinity arose, in the forward or in the backward pass."""
+    """A NaN or an infinity appeared in the forward or the backward pass."""
 
 
 def anomaly_label(mode: Mode) -> Label:
-    """The current label with the user's line added, which is worth its price only while hunting."""
+    """The current label with the user's line of code, which is too slow to find at every op otherwise."""
     return mode.label._replace(line=user_line())
 
 
@@ -37,7 +37,7 @@ def frames_inside() -> int:
 
 
 def check_forward(name: str, raw: Sequence[Any], outs: Sequence[Array], label: Label) -> None:
-    """Raise if the op of a name made a value that is not finite out of inputs that all are."""
+    """Raise if the named op computed a value that is not finite from finite inputs."""
     if any(_strange(a) if type(a) in NAMESPACES else isinstance(a, float) and not math.isfinite(a) for a in raw):
         return  # also for -inf given on purpose, as to where(allowed, scores, -math.inf)
     for out in outs:
@@ -48,7 +48,7 @@ def check_forward(name: str, raw: Sequence[Any], outs: Sequence[Array], label: L
 
 
 def check_backward(name: str, upstream: Sequence[Any], gradient: Array, label: Label) -> None:
-    """Raise if a VJP made a gradient that is not finite out of upstream gradients that are; None is no gradient."""
+    """Raise if a VJP computed a gradient that is not finite from finite upstream gradients; None is no gradient."""
     if any(_strange(g) for g in upstream if g is not None):
         return
     if count := _strange(gradient):

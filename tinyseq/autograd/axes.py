@@ -1,8 +1,8 @@
-"""What sort of op an op is, and how the axes of its result run along those of its arguments.
+"""Kinds of ops, and how the axes of a result correspond to those of the arguments.
 
 Slicing along an axis commutes with every op that does not mix positions along it. The drawings use that to put the
-W x_t + b of all steps back into the columns of the steps, and `grad_by_step` to tell the steps' shares of its gradient
-apart.
+W x_t + b of all steps back into the columns of the steps, and `grad_by_step` to separate the steps' shares of a
+gradient.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,16 +17,16 @@ Kind = Literal[
     "spread",  # broadcast to a larger shape
     "move",  # the same elements in another shape or order of axes
     "part",  # some of the elements, or pieces along an axis
-    "unstacking",  # the slices along an axis, which is taken away
+    "unstacking",  # the slices along an axis, which is removed
     "join",  # inputs one after the other along an axis that they have
     "stacking",  # inputs side by side along a new axis
     "reduction",  # ``axis`` is reduced, and stays with length 1 for ``keepdims``
-    "along",  # positions mix along ``axis``, and the shape stays
+    "along",  # positions mix along ``axis``, and the shape is kept
     "product",  # of matrices, as ``x @ y``
     "other",
 ]
 BY_PLACE = {"elementwise", "choice", "cast", "spread"}
-LOOKED_THROUGH = {"move", "spread", "cast"}  # the same values, wherever they lie and however they are kept
+LOOKED_THROUGH = {"move", "spread", "cast"}  # the same values in another layout or type
 TAKING_APART = {"part", "unstacking"}
 PUTTING_TOGETHER = {"join", "stacking"}
 MOVING = {"move", "choice"} | TAKING_APART | PUTTING_TOGETHER  # every element comes from one of one input

@@ -89,7 +89,7 @@ def op(
     outputs: Literal[False] = ...,
     **declared: Any,
 ) -> Callable[..., Tensor]: ...
-def op(  # type: ignore[misc]  # the overloads say the results only; the settings stand here, once
+def op(  # type: ignore[misc]  # the overloads give only the return types; the settings are listed here, once
     name: str,
     forward: Callable[..., Any] | str,
     vjp: Rule | Summed | tuple[Rule | Summed | None, ...] | None = None,
@@ -119,7 +119,7 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
 ) -> Callable[..., Any]:
     r"""Declare an op; returns its public function.
 
-    The function can be pickled if it is bound to the op's name at the top of a module, as any function.
+    Like any function, it can be pickled if it is bound to the op's name at the top level of a module.
 
     Args:
         name: the name it gets in ``tinyseq``, in drawings and in errors.
@@ -140,17 +140,17 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
         tex: the rule as a formula, for drawings and ``inspect.explain``.
         domain: where random tests draw each input from.
         analytic: ``forward`` takes complex numbers, so that tests can use the complex-step derivative.
-        kind: what sort of op it is, in the words of `tinyseq.autograd.axes.Kind`: ``"elementwise"`` by default, or
+        kind: its kind, one of `tinyseq.autograd.axes.Kind`: ``"elementwise"`` by default, or
             ``"other"`` if ``calls`` names a family of its own. Drawings and `tinyseq.inspect` read it; gradients by
-            step rely only on a kind that is said.
+            step use it only if it is given explicitly.
         axes: which axes of the arguments run along an axis of the result, ``axes(use, axis)``; by default as its kind
             has it.
-        view: the result may lie in the memory of the first input.
-        slope_bound: a number that no singular value of its Jacobian by one input exceeds, where nothing is broadcast.
+        view: the result may share the memory of the first input.
+        slope_bound: an upper bound of the singular values of its Jacobian by one input, where nothing is broadcast.
             1 by default for kinds that move each element to one place.
-        symbol: what stands on its box in a drawing; its name by default.
-        operator: the operator of Python that it is for Tensors: ``"+"``, ``"-x"`` (of one), ``"[]"``, ``"abs"``.
-        method: Tensors have it as a method.
+        symbol: the text of its box in a drawing; its name by default.
+        operator: the Python operator that it implements for Tensors: ``"+"``, ``"-x"`` (unary), ``"[]"``, ``"abs"``.
+        method: whether it is also a method of Tensor.
         sums_paths: a reduction that is the sum of a semiring, as `logsumexp`: its loops are drawn as recursions over
             paths.
         calls: the family of random calls that tests make (``tinyseq.testing.calls``); by default that of its kind.
@@ -159,10 +159,10 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
             An update of a leaf that a rule reads, before the rule runs, is an error.
         numpy: other names under which NumPy has the function: ``"power"``, ``"add.reduce"``.
         types: the types of settings, as in ``{"axis": "int | None"}``, where neither an annotation of ``forward`` nor
-            the default says them; `tools/make_stubs.py` reads them.
-        with_slope: for a function of one number whose derivative costs little beside the value, but cannot be had from
-            the value without loss: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
-        ulps: the promised accuracy, which the tests hold it to.
+            the default gives them; `tools/make_stubs.py` reads them.
+        with_slope: for an elementwise function whose derivative is cheap beside the value, but cannot be computed from
+            the value accurately: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
+        ulps: the promised accuracy, which the tests check.
         doc: the docstring of the public function.
 
     Example:
@@ -175,9 +175,9 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
     """
     module = sys._getframe(1).f_globals["__name__"]
     if name in OPS and not (module == OPS[name].module == "__main__"):  # a notebook's cell may be run again
-        raise ValueError(f"an op named {name!r} is declared already, in {OPS[name].module}; choose another name")
+        raise ValueError(f"an op named {name!r} is already declared, in {OPS[name].module}; choose another name")
     if method and name not in OPS and hasattr(Tensor, name):
-        raise ValueError(f"Tensor has an attribute {name!r} already; choose another name, or leave out method=True")
+        raise ValueError(f"Tensor already has an attribute {name!r}; choose another name, or leave out method=True")
     saves = (saves,) if isinstance(saves, str) else saves
     record = Op(
         name,
@@ -213,7 +213,9 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
     function = public_function(record)
     function.__name__ = function.__qualname__ = name
     function.__module__ = module  # where pickle looks for it, by its name
-    function.__doc__ = doc or f"``{name}({', '.join(record.inputs)})``, as NumPy's or PyTorch's function of the name."
+    function.__doc__ = (
+        doc or f"``{name}({', '.join(record.inputs)})``, like NumPy's or PyTorch's function of that name."
+    )
     function.__dict__.update(op=record, __signature__=record.signature)
     FUNCTIONS[name] = function
     offer(name, function, method, operator)
@@ -221,7 +223,7 @@ def op(  # type: ignore[misc]  # the overloads say the results only; the setting
 
 
 def offer(name: str, function: Callable[..., Any], method: bool = False, operator: str = "") -> None:
-    """Make a function a method of Tensor, or what an operator does to Tensors."""
+    """Install a function as a method or an operator of Tensor."""
     if method:
         setattr(Tensor, name, function)
     if operator:
@@ -232,7 +234,7 @@ def offer(name: str, function: Callable[..., Any], method: bool = False, operato
 
 
 def declared(module: str, name: str) -> Op:
-    """The record of an op, for pickle: a declaration holds functions without a name, and is found, not copied."""
+    """The record of an op, for pickle: records hold anonymous functions, so they are looked up by name."""
     import_module(module)
     return OPS[name]
 
@@ -249,12 +251,12 @@ def composite(*, method: bool = False, operator: str = "") -> Callable[[Function
 
 
 def composite(function: Any = None, *, method: bool = False, operator: str = "") -> Any:
-    """Give a function that is made of ops a public name; it needs no rule of its own.
+    """Register a function composed of ops as a public function; it needs no rule of its own.
 
     Args:
-        function: what to name; without it, a decorator with the settings.
-        method: Tensors have it as a method.
-        operator: the operator of Python that it is, as for `op`.
+        function: the function; if left out, a decorator is returned.
+        method: whether it is also a method of Tensor.
+        operator: the Python operator that it implements, as for `op`.
     """
     if function is None:
         return lambda function: composite(function, method=method, operator=operator)  # type: ignore[call-overload]
@@ -265,7 +267,7 @@ def composite(function: Any = None, *, method: bool = False, operator: str = "")
 
 
 def as_numpy(name: str) -> Callable[[Function], Function]:
-    """What NumPy's function of a name means, where ours of that name means something else."""
+    """Register NumPy's meaning of a name where tinyseq's function of that name differs."""
 
     def register(function: Function) -> Function:
         NUMPY_FORMS[name] = function
@@ -275,7 +277,7 @@ def as_numpy(name: str) -> Callable[[Function], Function]:
 
 
 class TensorNamespace:
-    """What ``xp`` is to a rule whose gradient will be differentiated again: the public functions themselves."""
+    """The ``xp`` of a rule whose gradient will be differentiated again: the public functions."""
 
     name = "tinyseq"
 

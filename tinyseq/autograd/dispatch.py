@@ -1,4 +1,4 @@
-"""Running ops: the public function of each computes the value, and records it if a gradient may be asked of it."""
+"""Dispatch of ops: compute the value, and record it if a gradient may be needed."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from tinyseq.torch_names.settings import setting
 
 
 def public_function(record: Op) -> Callable[..., Any]:
-    """The function that users call, which runs and records the op; the commonest forms have shorter ways."""
+    """The public function, which runs and records the op; the commonest signatures have fast paths."""
     if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
         return _general(record)
     if len(record.inputs) == 2:
@@ -80,7 +80,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             a, b, p, q = x._array, y._array, x.node, y.node
             kind = type(a)
             if type(b) is not kind:
-                operands(record, (x, y))  # says how to bring them together
+                operands(record, (x, y))  # raises an error that says how to move them
         else:
             (a, p), (b, q) = operands(record, (x, y))
             kind = type(b) if type(a) in NUMBERS else type(a)
@@ -101,7 +101,7 @@ def _binary(record: Op) -> Callable[..., Any]:
 
 
 def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...], out: Array) -> Tensor:
-    """The result where recording is off, or where anomalies are looked for."""
+    """The result when recording is off or anomaly detection is on."""
     mode = MODE.get()
     if mode.anomaly:
         check_forward(record.name, raw, (out,), mode.label)
@@ -167,7 +167,7 @@ def _output(part: Array, node: Node, i: int) -> Tensor:
 
 
 def _constant(out: Array) -> Tensor:
-    """``Tensor(out)`` of what an op made, which needs no look at its elements."""
+    """``Tensor(out)`` for the result of an op, whose elements need no check."""
     tensor = _new(Tensor)
     tensor._array = out
     tensor.node = None
@@ -192,18 +192,18 @@ def _general(record: Op) -> Callable[..., Any]:
 
 
 def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: dict[str, Any]) -> None:
-    """Enter into ``attrs`` the settings that were given by their place."""
+    """Add the settings that were passed by position to ``attrs``."""
     if len(values) > len(names):
         takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
         raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
     for name, value in zip(names, values, strict=False):
         if name in attrs:
-            raise TypeError(f"{record.name} got {name}= twice, by its place and by its name")
+            raise TypeError(f"{record.name} got {name}= twice, by position and by name")
         attrs[name] = value
 
 
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
-    """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be asked of it."""
+    """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be needed."""
     if unknown := attrs.keys() - record.defaults.keys():
         name = min(unknown)
         raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{setting(name)}")
@@ -249,14 +249,14 @@ def _setting(record: Op, name: str, value: Tensor) -> Array:
     return value._array
 
 
-NUMBERS = frozenset({bool, int, float, complex})  # what may stand among the raw values of an op beside arrays
+NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
 
 
 def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
     """Raw values and graph parents of an op's arguments, all of one array library.
 
-    Python numbers stay numbers and NumPy scalars become such, so that they never widen a float32 array. Arrays are
-    copied: whoever owns one may write to it before the backward pass reads it.
+    NumPy scalars become Python numbers, so that they never widen a float32 array. Arrays are copied, because their
+    owner may write to them before the backward pass.
     """
     library = _library(args)
     pairs: list[tuple[Any, Parent | None]] = []
@@ -269,7 +269,7 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
             pairs.append((arg, None))
         else:
             if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):
-                arg = NAMESPACES[library].asarray(arg)  # a mask of the host, for tensors wherever they lie
+                arg = NAMESPACES[library].asarray(arg)  # a mask in host memory, for tensors on any device
             try:
                 pairs.append((constant(arg, library)._array, None))
             except (TypeError, ValueError) as error:
@@ -282,7 +282,7 @@ def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]
 
 
 def _library(args: Sequence[Any]) -> type | None:
-    """The type of the arrays that an op is to compute with, as far as one of its arguments has any."""
+    """The array type that an op computes with, or None if no argument determines it."""
     found = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
     return found or next((type(a) for a in args if not isinstance(a, np.ndarray) and is_array(a)), None)
 

@@ -1,8 +1,8 @@
-"""The rule of an op as a formula: written once, in TeX, and read as text for a terminal."""
+"""Formulas of rules: written once in TeX, and converted to plain text for terminals."""
 
 import re
 
-# TeX as plain text: as much of it as the rules of ops use.
+# TeX to plain text, for the commands that the rules of ops use.
 PLAIN = (
     (r"\b([xyz])_(\w+)", r"\1[\2]"),
     (r"_\{\[(\w+)\]\}", r"[\1]"),
@@ -31,7 +31,7 @@ def plain(rule: str) -> str:
     r"""A rule in TeX as plain text.
 
     Example:
-        >>> plain(r"\bar x = \bar y\\,(1 - y^2)")
+        >>> plain(r"\bar x = \bar y\,(1 - y^2)")
         '∇x = ∇y (1 - y²)'
     """
     for pattern, replacement in PLAIN:
@@ -40,6 +40,6 @@ def plain(rule: str) -> str:
 
 
 def clause(tex: str, i: int, inputs: int) -> str:
-    """The rule for one of the inputs: rules stand in their order, and the first inputs may have none."""
+    """The rule for one input; rules are in the order of the inputs, and the first inputs may have none."""
     clauses = tex.split(r",\quad ")
     return clauses[i - (inputs - len(clauses))] if 1 < len(clauses) <= inputs else tex

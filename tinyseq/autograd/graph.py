@@ -1,6 +1,6 @@
 """The recorded graph: leaves, nodes, and the outputs of nodes that have several.
 
-Arrows point only backwards, from a result to what it was made of. Nothing here points at a Tensor or at a node's own
+Edges point only backwards, from a result to its inputs. Nothing here points at a Tensor or at a node's own
 output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph dies, reference counting
 frees all of it.
 """
@@ -15,19 +15,19 @@ from tinyseq.autograd.op import Op
 from tinyseq.backend import Array
 
 Shape = tuple[int, ...]
-Gradient = Any  # a Tensor, which stands above the graph: it has a place here, and the graph knows nothing of tensors
+Gradient = Any  # a Tensor, in a module above this one, which must not import it
 Hooks = dict[int, Callable[[Gradient], Gradient | None]]
 
 tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
 
 
 class Leaf:
-    """Where gradients end: a tensor that the user asked the gradient of.
+    """A leaf: a tensor whose gradient the user asked for.
 
     Attributes:
         name: its name in the model, if it has one (``"lstm.weight_hh_l0"``).
         shape, dtype: of the tensor, and so of its gradient.
-        grad: the gradient that `backward` added up so far.
+        grad: the gradient that `backward` has accumulated so far.
         mutated: the clock's time at the last update of the values, 0 before the first.
     """
 
@@ -51,11 +51,11 @@ class Node:
 
     Attributes:
         op: its declaration.
-        edges: what each input was made by, in the order of the op's arguments; None for constants.
+        edges: the origin of each input, in the order of the op's arguments; None for constants.
         saved: the arrays and shapes that the VJP needs; None once a backward pass has used and freed them.
         attrs: the op's settings in this use (axis, keepdims, ...).
         shape, dtype: of the output; for an op with several outputs ``shape`` holds one shape for each.
-        seq: the time of creation; every node is younger than all it was made of.
+        seq: the time of creation; every node is newer than its inputs.
         label: module path and time step.
     """
 
@@ -120,7 +120,7 @@ def owner(parent: Parent) -> Leaf | Node:
 
 
 def ancestors(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Node]:
-    """Every node that the roots were made of, themselves included, newest first; not the ends nor what lies behind.
+    """Every node that the roots depend on, roots included, newest first, as far as the ends, which are left out.
 
     Creation order is topological order, so sorting by the clock replaces a depth-first search; nothing recurses.
     """
@@ -145,7 +145,7 @@ def ancestors(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[No
 
 
 def readable(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Node]:
-    """`ancestors`, for whoever looks at a graph: a compiled step in it is one node, which shows nothing.
+    """`ancestors` for inspection, which is impossible if the graph contains a compiled step.
 
     Raises:
         TypeError: if there is one.
@@ -153,7 +153,7 @@ def readable(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Nod
     found = ancestors(roots, ends)
     if any(node.op.opaque for node in found):
         raise TypeError(
-            "this is the result of a compiled function, whose replay leaves no graph to look at; "
-            "look at what the function itself gives, without ts.compile"
+            "this is the result of a compiled function, whose replay records no graph to inspect; "
+            "inspect the result of the function itself, without ts.compile"
         )
     return found

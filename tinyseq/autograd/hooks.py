@@ -1,4 +1,4 @@
-"""What users' hooks make of a gradient."""
+"""Application of users' hooks to gradients."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def hooked(parent: Parent, g: Any) -> Any:
 
 
 def _cast(parent: Parent, new: Tensor, dtype: Any) -> Tensor:
-    """What a hook returned in the dtype of the gradient, which must be able to hold it."""
+    """A hook's result, cast to the dtype of the gradient, which must be able to hold it."""
     xp = namespace_of(new._array)
     if xp.isdtype(new.dtype, "complex floating") and not xp.isdtype(dtype, "complex floating"):
         raise TypeError(
@@ -46,7 +46,7 @@ def _cast(parent: Parent, new: Tensor, dtype: Any) -> Tensor:
 
 
 def as_gradient(g: Any) -> Tensor:
-    """A gradient as a Tensor; what NumPy makes of arrays without axes is no array, and becomes one again."""
+    """A gradient as a Tensor; the scalars that NumPy returns for 0-d arrays become arrays again."""
     if isinstance(g, Tensor):
         return g
     return Tensor(g if type(g) in NAMESPACES else namespace_of(g).asarray(g))

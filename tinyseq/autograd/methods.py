@@ -1,4 +1,4 @@
-"""Operators and methods of Tensor that stand above it: those of the ops, updates, and the backward pass."""
+"""Operators and methods of Tensor that depend on higher layers: ops, updates and the backward pass."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is true of every op recorded now: whether to record at all, and where in the model we are."""
+"""Recording modes: whether to record, and the module path and time step of recorded ops."""
 
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
@@ -15,7 +15,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Gates(NamedTuple):
-    """How gates are stacked in what a recurrent step computes: their names in order, and how many rows each has.
+    """The gates stacked in the result of a recurrent step: their names in order, and the rows of each.
 
     Drawings and `tinyseq.inspect` read it where such rows are split.
     """
@@ -45,7 +45,7 @@ class Mode:
     """The engine's switches. One immutable object per combination, so that an op reads them all with one look-up.
 
     ``plain`` is the label where ops are simply recorded, and None where recording is off or anomalies are looked for.
-    ``outer`` is what holds again when the innermost block is left, and ``errors`` what NumPy did before it.
+    ``outer`` is the mode to restore after the innermost block, and ``errors`` NumPy's error settings before it.
     """
 
     __slots__ = ("anomaly", "errors", "grad", "label", "outer", "plain")
@@ -65,9 +65,9 @@ MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B03
 
 
 class Switch:
-    """A block, or a decorated function, inside which the mode is another one.
+    """A context manager and decorator that changes the mode.
 
-    It holds no state of its own: one object can be entered again, inside itself too, and in several threads.
+    It has no state, so one object can be reused, nested and shared between threads.
     """
 
     __slots__ = ()
@@ -106,7 +106,7 @@ class Switch:
         return cast(Function, wrapped)
 
     def _resumed(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """A generator that runs inside the block, and hands over outside of it."""
+        """A generator that runs inside the block and yields outside of it."""
         go_on, value = generator.send, None
         while True:
             try:
@@ -142,7 +142,7 @@ class no_grad(Switch):
 
 
 class enable_grad(Switch):
-    """Record again, inside a `no_grad` block.
+    """Turn recording on again inside a `no_grad` block.
 
     Example:
         >>> import tinyseq as ts
@@ -159,13 +159,13 @@ class enable_grad(Switch):
 
 
 class detect_anomaly(Switch):
-    """Stop at the first value that is not finite, and say which op made it.
+    """Raise an error at the first value that is not finite, naming the op that produced it.
 
-    Forward and backward are watched separately: the error names the op, its module path and time step, and the line of
+    Forward and backward are checked separately: the error names the op, its module path and time step, and the line of
     user code that called it.
 
     Raises:
-        AnomalyError: at the first NaN or infinity that an op makes out of finite inputs, or the first gradient so.
+        AnomalyError: at the first NaN or infinity that an op, or its rule, computes from finite values.
 
     Example:
         >>> import tinyseq as ts
@@ -208,7 +208,7 @@ class step(_Relabelled):
     """Label the ops inside the block with a time step, counted from 0.
 
     Raises:
-        ValueError, TypeError: the step is no whole number from 0 upwards.
+        ValueError, TypeError: if the step is not a non-negative whole number.
 
     Example:
         >>> import tinyseq as ts
@@ -222,7 +222,7 @@ class step(_Relabelled):
     __slots__ = ()
 
     def __init__(self, value: int) -> None:
-        if type(value) is not int or value < 0:  # all that a loop needs, as this runs at every step
+        if type(value) is not int or value < 0:  # a cheap check, as this runs at every step
             value = whole("the step", value, 0)
         super().__init__(value)
 

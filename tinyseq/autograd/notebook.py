@@ -1,4 +1,4 @@
-"""How things look in a notebook: tables of HTML, every text escaped, and numbers tinted by their size."""
+"""HTML tables for notebooks: all text is escaped, and numbers are coloured by magnitude."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -14,7 +14,7 @@ STRONGEST = 0.6  # of a colour, so that the page shines through, light or dark
 
 
 class Cell(NamedTuple):
-    """A text on a colour (red, green, blue), stronger for a share nearer to 1."""
+    """A text on a background colour (red, green, blue), stronger for a share nearer to 1."""
 
     text: str
     color: str
@@ -22,12 +22,12 @@ class Cell(NamedTuple):
 
 
 def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] = ()) -> str:
-    """A table of HTML that is safe whatever its texts are.
+    """An HTML table with all text escaped.
 
     Args:
         caption: what it shows, plain text.
-        rows: of each row the heading, and then names, numbers or `Cell`s.
-        head: the headings of the columns, that of the rows' headings first.
+        rows: for each row its heading, followed by names, numbers or `Cell`s.
+        head: the column headings, including that of the first column.
     """
     top = f"<tr>{''.join(f'<th>{_name(name)}</th>' for name in head)}</tr>" if head else ""
     body = "".join(f"<tr><th>{_name(first)}</th>{''.join(map(_data, cells))}</tr>" for first, *cells in rows)
@@ -67,7 +67,7 @@ def _data(cell: Any) -> str:
 
 
 def _number(value: Any, top: float) -> Any:
-    """One number on its tint."""
+    """One number on its background colour."""
     if value.dtype.kind not in "fiu":
         return value
     text = f"{float(value):.4g}" if value.dtype.kind == "f" else str(value)

@@ -1,4 +1,4 @@
-"""What is known about an op: its value, its rules, and what its tests and drawings need."""
+"""The record of an op: its value, its rules, and what its tests and drawings need."""
 
 import ast
 import inspect
@@ -15,7 +15,7 @@ Rule = Callable[..., Any]
 
 
 class Domain(NamedTuple):
-    """Where random tests may draw an argument from: an interval less the points to keep away from."""
+    """The domain from which random tests draw an argument: an interval without the points to avoid."""
 
     low: float = -3.0
     high: float = 3.0
@@ -32,14 +32,14 @@ class Accuracy(NamedTuple):
     """How far an op's results may lie from the true ones, in units in the last place of their dtype.
 
     `tinyseq.testing.accuracy` measures it; NumPy's own functions of float32 are up to 4 units off. An error
-    smaller than the smallest normal number is none.
+    below the smallest normal number counts as none.
 
     Attributes:
         value, gradient: the largest error of the value, and of the gradient of each input.
         cancels: where terms of a sum may cancel, the unit is that of a larger number. ``"value"``, ``"gradient"`` or
             both are measured by the largest element of the result (a value by 1 at least; elementwise, both by 1);
             ``"shares"`` by 1 and by the largest upstream gradient; ``"terms"`` by the same sums over absolute values.
-        low, high: where the inputs lie for which this is promised; all normal numbers of the dtype by default.
+        low, high: the range of inputs for which this is promised; all normal numbers of the dtype by default.
         span: the part of the dtype's exponents, on either side of 1, that the inputs' sizes may take.
         why: what limits the accuracy, where the promise is weaker than the default.
     """
@@ -61,7 +61,7 @@ CONDITIONED = Accuracy(
 
 
 class Summed(NamedTuple):
-    """A rule for an argument that takes many uses at once.
+    """A rule that handles many uses of an argument at once.
 
     ``rule(xp, uses)`` gets a list of ``(upstream gradient, *saved)`` in any order, and returns the sum of their
     gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses may have been
@@ -97,9 +97,9 @@ class ForEach:
 
 
 class Op:
-    """One op's record; `op` says what each part means.
+    """One op's record; `op` documents each field.
 
-    ``opaque`` marks a whole step that was compiled, of which nothing can be shown.
+    ``opaque`` marks a compiled step, whose inside cannot be shown.
     """
 
     opaque = False
@@ -200,13 +200,13 @@ class Op:
 
     @property
     def squashes(self) -> bool:
-        """Whether it is a nonlinearity as of a gate: of one input, no steeper than 1, told by its own value."""
+        """Whether it is a nonlinearity like a gate's: one input, slope at most 1, derivative from its output."""
         bounded = self.slope_bound is not None and self.slope_bound <= 1
         return self.kind == "elementwise" and len(self.inputs) == 1 and bounded and "out" in self.saves
 
     @property
     def signature(self) -> inspect.Signature:
-        """What the public function takes: the inputs by their places, the settings also by their names."""
+        """The signature of the public function: inputs by position, settings by position or name."""
         kind = inspect.Parameter.VAR_POSITIONAL if self.variadic else inspect.Parameter.POSITIONAL_ONLY
         later = inspect.Parameter.KEYWORD_ONLY if self.variadic else inspect.Parameter.POSITIONAL_OR_KEYWORD
         inputs = [inspect.Parameter(name, kind) for name in self.inputs]

@@ -1,4 +1,4 @@
-"""The Tensor: an array, and what it was made by."""
+"""Tensor: an array and the op that computed it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, Union
@@ -35,12 +35,12 @@ Axis = int | tuple[int, ...] | None
 
 
 class Count(int):
-    """How many elements a tensor has; called, as PyTorch's ``size`` is, it says what to use."""
+    """The number of elements; calling it, like PyTorch's ``size()``, raises an error that says what to use."""
 
     def __call__(self, axis: Any = None) -> NoReturn:
-        """Refuse."""
+        """Raise a TypeError that names ``shape``."""
         used = "t.shape" if axis is None else f"t.shape[{axis}]"
-        raise TypeError(f"t.size is the number of elements, as in NumPy; use {used} for what t.size() is in PyTorch")
+        raise TypeError(f"t.size is the number of elements, as in NumPy; use {used} in place of PyTorch's t.size()")
 
 
 class Tensor(TensorMethods):
@@ -48,10 +48,10 @@ class Tensor(TensorMethods):
 
     Make one with `tensor`; ``Tensor(array)`` takes an array as it is, without a copy. The array is never written to: an
     update (`copy_`, ``+=`` under `no_grad`, an optimiser's step) gives the tensor a new one, so that what a graph has
-    saved stays what it was.
+    saved stays unchanged.
 
     Attributes:
-        node: what made it: a `Node` or an `Output` of one, a `Leaf` where gradients end, or None for a constant.
+        node: its origin: a `Node` or an `Output` of one, a `Leaf` where gradients end, or None for a constant.
 
     Example:
         >>> import tinyseq as ts
@@ -98,20 +98,18 @@ class Tensor(TensorMethods):
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no op made it, so that it is a leaf or a constant."""
+        """Whether it is a leaf or a constant, not the result of an op."""
         return self.node is None or isinstance(self.node, Leaf)
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients flow to or through it. Set it on a tensor that no op made."""
+        """Whether gradients flow to or through it. It cannot be set on the result of an op."""
         return self.node is not None
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
         if not self.is_leaf:
-            raise RuntimeError(
-                "requires_grad can be set only on a tensor that no op made; use .detach() for a constant"
-            )
+            raise RuntimeError("requires_grad cannot be set on the result of an op; use .detach() for a constant")
         if wanted and self.node is None:
             check_differentiable(self._array)
             self.node = Leaf(self._array)
@@ -125,7 +123,7 @@ class Tensor(TensorMethods):
 
     @property
     def grad(self) -> "Tensor | None":
-        """What `backward` added up; only leaves have it. Set it to None to begin anew."""
+        """The gradient accumulated by `backward`; only leaves have it. Set it to None to reset it."""
         return self.node.grad if isinstance(self.node, Leaf) else None
 
     @grad.setter
@@ -133,15 +131,14 @@ class Tensor(TensorMethods):
         if not isinstance(self.node, Leaf):
             if value is None:
                 return
-            raise RuntimeError("only a leaf (requires_grad=True, made by no op) has a .grad")
+            raise RuntimeError("only a leaf (requires_grad=True, not the result of an op) has a .grad")
         if value is not None:
             value = constant(value).detach()
             if value.shape != self.shape:
                 raise ValueError(f"grad must have the tensor's shape {self.shape}, got {value.shape}")
             if value.device != self.device:
                 raise TypeError(
-                    f'grad lies on "{value.device}" and the tensor on "{self.device}"; '
-                    f'move it with .to("{self.device}")'
+                    f'grad is on "{value.device}" and the tensor on "{self.device}"; move it with .to("{self.device}")'
                 )
         self.node.grad = value
 
@@ -152,7 +149,7 @@ class Tensor(TensorMethods):
         return Tensor(self._array)
 
     def numpy(self) -> NDArray[Any]:
-        """The values as a read-only NumPy array (a copy if they lie on a GPU); no gradient follows them there."""
+        """The values as a read-only NumPy array (a copy if they are on a GPU), outside of the graph."""
         view = to_numpy(self._array).view()
         view.flags.writeable = False
         return view
@@ -174,7 +171,7 @@ class Tensor(TensorMethods):
     # -- gradients -----------------------------------------------------------------------------------------------------
 
     def register_hook(self, hook: Callable[["Tensor"], "Tensor | None"]) -> Callable[[], None]:
-        """Call ``hook(gradient)`` whenever this tensor's whole gradient is known; what it returns replaces it.
+        """Call ``hook(gradient)`` once this tensor's gradient is complete; a returned tensor replaces it.
 
         Returns:
             A function that removes the hook.
@@ -205,7 +202,7 @@ class Tensor(TensorMethods):
     # -- updates -------------------------------------------------------------------------------------------------------
 
     def _assign(self, array: Array) -> None:
-        """Give the tensor a new array of the same shape and dtype, and note the time."""
+        """Give the tensor a new array of the same shape and dtype, and record the time."""
         self._array = array
         if isinstance(self.node, Leaf):
             self.node.mutated = tick()
@@ -216,27 +213,29 @@ class Tensor(TensorMethods):
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("len() of a tensor without axes")
+            raise TypeError("len() of a 0-d tensor")
         return self.shape[0]
 
     def __iter__(self) -> Iterator["Tensor"]:
         if not self.shape:
-            raise TypeError("cannot iterate over a tensor without axes")
+            raise TypeError("cannot iterate over a 0-d tensor")
         return iter([self[i] for i in range(self.shape[0])])
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; use .numpy().any() or .all()")
+            raise ValueError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous; use .numpy().any() or .all()"
+            )
         return bool(self.item())
 
     def __float__(self) -> float:
         if self.node is not None:
-            raise TypeError("float() would leave the graph without a word; use t.item(), or float(t.detach())")
+            raise TypeError("float() would silently leave the graph; use t.item(), or float(t.detach())")
         return float(self.item())
 
     def __int__(self) -> int:
         if self.node is not None:
-            raise TypeError("int() would leave the graph without a word; use t.item(), or int(t.detach())")
+            raise TypeError("int() would silently leave the graph; use t.item(), or int(t.detach())")
         return int(self.item())
 
     def __index__(self) -> int:
@@ -246,15 +245,13 @@ class Tensor(TensorMethods):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         if self.node is not None:
-            raise TypeError(
-                "NumPy would leave the graph without a word; use t.detach().numpy(), or a function of tinyseq"
-            )
+            raise TypeError("NumPy would silently leave the graph; use t.detach().numpy(), or a function of tinyseq")
         values = self.numpy()
         return values.astype(dtype) if dtype is not None or copy else values
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Tensor":
         if not self.is_leaf:
-            raise RuntimeError("only leaves and constants can be copied deeply; detach() the result of an op first")
+            raise RuntimeError("only leaves and constants can be deep-copied; detach() the result of an op first")
         twin = type(self)(self._array)
         if isinstance(self.node, Leaf):
             twin.node = Leaf(self._array, self.node.name)
@@ -268,7 +265,7 @@ class Tensor(TensorMethods):
         return _rebuilt, (type(self), to_numpy(self._array), self.requires_grad, self.device, name)
 
     def __format__(self, spec: str) -> str:
-        # Text takes nothing out of the graph that could be differentiated, so a loss may be printed as it is.
+        # Text cannot be differentiated, so a loss can be printed without detach().
         return format(self.item() if spec and self.size == 1 else str(self), spec)
 
     def __repr__(self) -> str:
@@ -277,7 +274,7 @@ class Tensor(TensorMethods):
         return f"tensor({values}{'' if plain else f', dtype={self.dtype}'}{self._origin()})"
 
     def _repr_html_(self) -> str:
-        """For notebooks: the numbers as a table, tinted by their size."""
+        """For notebooks: the numbers as a table, coloured by magnitude."""
         name = f"{self.node.name[:80]}: " if isinstance(self.node, Leaf) and self.node.name else ""
         return table(to_numpy(self._array), f"{name}tensor {self.shape}, {self.dtype}{self._origin()}")
 
@@ -291,12 +288,12 @@ def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool
     """Make a tensor from numbers, nested lists, an array or a tensor. The data is copied.
 
     Args:
-        data: the values; an array decides by its type which library computes (NumPy, CuPy).
+        data: the values; the type of an array decides which library computes (NumPy, CuPy).
         dtype: the element type; by default the data's own (float64 for Python floats, as in NumPy).
-        requires_grad: whether gradients with respect to it will be wanted.
+        requires_grad: whether gradients with respect to it will be needed.
 
     Raises:
-        TypeError: if the data is no rectangular array of numbers, or if ``requires_grad`` is asked of integers.
+        TypeError: if the data is not a rectangular array of numbers, or if ``requires_grad`` is set for integers.
 
     Example:
         >>> import tinyseq as ts
@@ -337,7 +334,7 @@ def _rebuilt(kind: type[Tensor], array: Array, requires_grad: bool, device: str,
 
 
 def as_node(value: Tensor) -> Parent:
-    """The graph position of a tensor that must have one."""
+    """The graph node of a tensor that must have one."""
     if value.node is None:
-        raise RuntimeError("this tensor requires no grad: nothing that it was made of has requires_grad=True")
+        raise RuntimeError("this tensor does not require grad: nothing it was computed from has requires_grad=True")
     return value.node

@@ -10,19 +10,19 @@ from tinyseq.autograd.tensor import Axis, Tensor, TensorLike
 class TensorMethods:
     """The operators and methods that `tinyseq.autograd.methods` gives to Tensor."""
     def sum(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-        """``sum(x)``, as NumPy's or PyTorch's function of the name."""
+        """``sum(x)``, like NumPy's or PyTorch's function of that name."""
     def prod(self, /, axis: Axis = None, keepdims: bool = False, dtype: DTypeLike | None = None) -> Tensor:
-        """``prod(x)``, as NumPy's or PyTorch's function of the name."""
+        """``prod(x)``, like NumPy's or PyTorch's function of that name."""
     def max(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The largest element along the axes; of equal ones the first (lowest index) receives the gradient."""
     def min(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """The smallest element along the axes; of equal ones the first (lowest index) receives the gradient."""
     def argmax(self, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """``argmax(x)``, as NumPy's or PyTorch's function of the name."""
+        """``argmax(x)``, like NumPy's or PyTorch's function of that name."""
     def argmin(self, /, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """``argmin(x)``, as NumPy's or PyTorch's function of the name."""
+        """``argmin(x)``, like NumPy's or PyTorch's function of that name."""
     def cumsum(self, axis: int | None = None) -> Tensor:
-        """Sums of all elements up to each one, along an axis; of all elements in their order if it is None.
+        """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
         Example:
             >>> import tinyseq as ts
@@ -30,9 +30,9 @@ class TensorMethods:
             [[1.0, 2.0], [4.0, 6.0]]
         """
     def cumprod(self, axis: int | None = None) -> Tensor:
-        """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
+        """Cumulative products along an axis, or of the flattened tensor if it is None."""
     def mean(self, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
-        """The mean along the axes, of x in another type if ``dtype`` names one.
+        """The mean along the axes, computed in ``dtype`` if it is given.
 
         Raises:
             ValueError: if there is nothing to divide by.
@@ -51,14 +51,14 @@ class TensorMethods:
         correction: int | None = None,
         dtype: DTypeLike | None = None,
     ) -> Tensor:
-        """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
+        """The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).
 
         Args:
             x: the values.
-            axis: along which axes; all of them by default.
-            keepdims: whether the axes stay, with length 1.
-            ddof: what is taken from the count.
-            correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+            axis: the axes to reduce; all of them by default.
+            keepdims: whether reduced axes are kept, with length 1.
+            ddof: the number subtracted from the count.
+            correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
             dtype: the type to compute in.
 
         Raises:
@@ -78,10 +78,10 @@ class TensorMethods:
 
         Args:
             x: the values.
-            axis: along which axes; all of them by default.
-            keepdims: whether the axes stay, with length 1.
-            ddof: what is taken from the count.
-            correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+            axis: the axes to reduce; all of them by default.
+            keepdims: whether reduced axes are kept, with length 1.
+            ddof: the number subtracted from the count.
+            correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
             dtype: the type to compute in.
 
         Raises:
@@ -107,11 +107,11 @@ class TensorMethods:
     def log_softmax(self, /, axis: int = -1) -> Tensor:
         """x - logsumexp(x) along an axis, the log of `softmax`."""
     def tanh(self, /) -> Tensor:
-        """``tanh(x)``, as NumPy's or PyTorch's function of the name."""
+        """``tanh(x)``, like NumPy's or PyTorch's function of that name."""
     def sigmoid(self, /) -> Tensor:
         """The logistic function 1 / (1 + exp(-x)), without overflow."""
     def relu(self, /) -> Tensor:
-        """``relu(x)``, as NumPy's or PyTorch's function of the name."""
+        """``relu(x)``, like NumPy's or PyTorch's function of that name."""
     def __add__(self, y: TensorLike, /) -> Tensor: ...
     def __radd__(self, y: TensorLike, /) -> Tensor: ...
     def __sub__(self, y: TensorLike, /) -> Tensor: ...
@@ -121,25 +121,25 @@ class TensorMethods:
     def __truediv__(self, y: TensorLike, /) -> Tensor: ...
     def __rtruediv__(self, y: TensorLike, /) -> Tensor: ...
     def pow(self, y: TensorLike, /) -> Tensor:
-        """``pow(x, y)``, as NumPy's or PyTorch's function of the name."""
+        """``pow(x, y)``, like NumPy's or PyTorch's function of that name."""
     def __pow__(self, y: TensorLike, /) -> Tensor: ...
     def __rpow__(self, y: TensorLike, /) -> Tensor: ...
     def __neg__(self, /) -> Tensor: ...
     def abs(self, /) -> Tensor:
-        """``abs(x)``, as NumPy's or PyTorch's function of the name."""
+        """``abs(x)``, like NumPy's or PyTorch's function of that name."""
     def __abs__(self, /) -> Tensor: ...
     def square(self, /) -> Tensor:
-        """``square(x)``, as NumPy's or PyTorch's function of the name."""
+        """``square(x)``, like NumPy's or PyTorch's function of that name."""
     def sqrt(self, /) -> Tensor:
-        """``sqrt(x)``, as NumPy's or PyTorch's function of the name."""
+        """``sqrt(x)``, like NumPy's or PyTorch's function of that name."""
     def exp(self, /) -> Tensor:
-        """``exp(x)``, as NumPy's or PyTorch's function of the name."""
+        """``exp(x)``, like NumPy's or PyTorch's function of that name."""
     def log(self, /) -> Tensor:
-        """``log(x)``, as NumPy's or PyTorch's function of the name."""
+        """``log(x)``, like NumPy's or PyTorch's function of that name."""
     def sin(self, /) -> Tensor:
-        """``sin(x)``, as NumPy's or PyTorch's function of the name."""
+        """``sin(x)``, like NumPy's or PyTorch's function of that name."""
     def cos(self, /) -> Tensor:
-        """``cos(x)``, as NumPy's or PyTorch's function of the name."""
+        """``cos(x)``, like NumPy's or PyTorch's function of that name."""
     def clip(
         self,
         low: Any = None,
@@ -154,15 +154,15 @@ class TensorMethods:
 
         Args:
             x: the values.
-            low: the lower bound, a number or what can be broadcast with x.
+            low: the lower bound, a number, or values that broadcast with x.
             high: the upper bound.
-            a_min: another name for ``low``, NumPy's.
-            a_max: another name for ``high``, NumPy's.
-            min: another name for ``low``, NumPy's and PyTorch's.
-            max: another name for ``high``, NumPy's and PyTorch's.
+            a_min: NumPy's name for ``low``.
+            a_max: NumPy's name for ``high``.
+            min: NumPy's and PyTorch's name for ``low``.
+            max: NumPy's and PyTorch's name for ``high``.
 
         Returns:
-            The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
+            The shape of all three broadcast. Bounds that are tensors receive the gradient of the elements they limit.
 
         Raises:
             TypeError: if a bound is given twice.
@@ -173,7 +173,7 @@ class TensorMethods:
             tensor([2., 5., 8.])
         """
     def astype(self, dtype: DTypeLike, copy: bool = True) -> Tensor:
-        """The same values in another type; whole numbers and truth values carry no gradient.
+        """The same values in another type; whole numbers and booleans carry no gradient.
 
         ``copy`` is NumPy's, and changes nothing: values never change in place.
         """
@@ -182,7 +182,7 @@ class TensorMethods:
     def log10(self, /) -> Tensor:
         """The logarithm to base 10."""
     def erf(self, /) -> Tensor:
-        """``erf(x)``, as NumPy's or PyTorch's function of the name."""
+        """``erf(x)``, like NumPy's or PyTorch's function of that name."""
     def __lt__(self, y: TensorLike, /) -> Tensor: ...
     def __le__(self, y: TensorLike, /) -> Tensor: ...
     def __gt__(self, y: TensorLike, /) -> Tensor: ...
@@ -206,7 +206,7 @@ class TensorMethods:
     def trunc(self, /) -> Tensor:
         """x without its fraction; its gradient is 0."""
     def round(self, /, decimals: int = 0) -> Tensor:
-        """To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
+        """Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
 
         Example:
             >>> import tinyseq as ts
@@ -221,7 +221,7 @@ class TensorMethods:
     def __divmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
     def __rdivmod__(self, y: TensorLike) -> tuple[Tensor, Tensor]: ...
     def tan(self, /) -> Tensor:
-        """``tan(x)``, as NumPy's or PyTorch's function of the name."""
+        """``tan(x)``, like NumPy's or PyTorch's function of that name."""
     def transpose(self, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
         """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
@@ -233,13 +233,13 @@ class TensorMethods:
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         """Swap two axes."""
     def flatten(self) -> Tensor:
-        """All elements along one axis."""
+        """Flatten to one axis."""
     def expand_dims(self, axis: int | tuple[int, ...]) -> Tensor:
         """A new axis of length 1 at ``axis``, or at each of several."""
     def squeeze(self, axis: int | tuple[int, ...] | None = None) -> Tensor:
-        """Without the named axes of length 1 (without all such by default)."""
+        """Remove the given axes of length 1 (all such axes by default)."""
     def split(self, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
-        """Cut along an axis into so many equal parts, or into parts of given lengths.
+        """Split along an axis into a number of equal parts, or into parts of given lengths.
 
         Example:
             >>> import tinyseq as ts
@@ -249,9 +249,9 @@ class TensorMethods:
     def unbind(self, /, axis: int = 0) -> list[Tensor]:
         """The slices along an axis, as a list: ``unbind(x)[t]`` is ``x[t]``, and one node serves all of them."""
     def flip(self, /, axis: Axis = None) -> Tensor:
-        """``flip(x)``, as NumPy's or PyTorch's function of the name."""
+        """``flip(x)``, like NumPy's or PyTorch's function of that name."""
     def repeat(self, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-        """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
+        """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
     def permute(self, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
         """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
@@ -262,9 +262,9 @@ class TensorMethods:
         """
     def __getitem__(self, index: Any) -> Tensor: ...
     def take(self, indices: Any, axis: int | None = 0) -> Tensor:
-        """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
+        """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
 
-        If the axis is None, the elements are counted through.
+        If the axis is None, the indices are into the flattened tensor.
 
         Example:
             >>> import tinyseq as ts
@@ -281,8 +281,8 @@ class TensorMethods:
         Args:
             x: (..., m, n) by default.
             offset: which diagonal: above the main one if positive, below it if negative.
-            axis1: the axis of the rows; the last but one here, where NumPy's default is the first.
-            axis2: the axis of the columns; the last one here, where NumPy's default is the second.
+            axis1: the axis of the rows; by default the last but one (in NumPy, the first).
+            axis2: the axis of the columns; by default the last one (in NumPy, the second).
 
         Returns:
             The other axes, and the diagonal's.
@@ -305,7 +305,7 @@ class TensorMethods:
     def triu(self, /, k: int = 0) -> Tensor:
         """The upper triangle of a matrix, or of each matrix of a batch, from the k-th diagonal on, and 0 elsewhere."""
     def argsort(self, /, axis: int = -1) -> Tensor:
-        """The places of the elements in ascending order along an axis; equal ones keep their order (no gradient)."""
+        """The indices that sort along an axis; equal elements keep their order (no gradient)."""
     def ravel(self) -> Tensor:
         """All elements along one axis: `flatten` under NumPy's name."""
     def backward(self, gradient: TensorLike | None = None, retain_graph: bool = False) -> None:
@@ -328,13 +328,13 @@ class TensorMethods:
             array([0.42, 0.  ])
         """
     def copy_(self, source: TensorLike) -> Self:
-        """Replace the values. A graph that saved the old ones refuses to go backward afterwards.
+        """Replace the values. Backward then raises an error for a graph that saved the old values.
 
         Args:
             source: values that broadcast to this tensor's shape; cast to its dtype.
 
         Raises:
-            RuntimeError: if an op made this tensor.
+            RuntimeError: if this tensor is the result of an op.
             ValueError: if the shapes do not fit.
         """
     def to(self, target: Any) -> Tensor:

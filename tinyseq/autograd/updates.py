@@ -1,6 +1,6 @@
-"""New values for a tensor: `copy_`, assignment to a part, ``+=`` and its like.
+"""In-place updates of tensors: `copy_`, assignment to an index, ``+=`` and similar operators.
 
-No array is ever written to. An update gives the tensor a new one, and notes the time.
+No array is ever modified. An update gives the tensor a new array and records the time.
 """
 
 from collections.abc import Callable
@@ -16,20 +16,20 @@ AnyTensor = TypeVar("AnyTensor", bound=Tensor)
 
 
 def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
-    """Replace the values. A graph that saved the old ones refuses to go backward afterwards.
+    """Replace the values. Backward then raises an error for a graph that saved the old values.
 
     Args:
         source: values that broadcast to this tensor's shape; cast to its dtype.
 
     Raises:
-        RuntimeError: if an op made this tensor.
+        RuntimeError: if this tensor is the result of an op.
         ValueError: if the shapes do not fit.
     """
     if not self.is_leaf:
         raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")
     xp = namespace_of(self._array)
     value = constant(source, type(self._array))._array
-    if namespace_of(value) is not xp:  # a state_dict, which is NumPy's, comes to a parameter on a GPU
+    if namespace_of(value) is not xp:  # NumPy values of a state_dict for a parameter on a GPU
         value = xp.asarray(to_numpy(value))
     if value.shape != self.shape:
         try:
@@ -58,7 +58,7 @@ def assign_part(self: Tensor, index: Any, value: TensorLike) -> None:
 
 
 def in_place(operator: Callable[[Tensor, Any], Tensor]) -> Callable[[Tensor, Any], Tensor]:
-    """``x += y`` and the like from ``x + y``: an update of a constant, and a new tensor where a graph is recorded."""
+    """``x += y`` and similar, from ``x + y``: an update of a constant, a new tensor where a graph is recorded."""
 
     def update(self: Tensor, other: Any) -> Tensor:
         value = operator(self, other)

@@ -1,7 +1,7 @@
-"""Numbers to look at: what backpropagation through time does to one recorded graph.
+"""Inspection of recorded graphs: gradients, states, gates and memory in backpropagation through time.
 
 Nothing here changes the graph or a ``.grad``, but for `trace_backward`, which is ``backward()`` one node at a time:
-look as often as you like, then go backward.
+inspect as often as you like, then call ``backward()``.
 """
 
 from tinyseq.autograd.backward import Visit, trace_backward

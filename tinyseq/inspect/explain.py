@@ -1,4 +1,4 @@
-"""The chain rule of one graph, written out: every step of the way from the loss back to a weight."""
+"""The chain rule of one graph, written out: every step from the loss back to a weight."""
 
 import re
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ class Explanation:
 
     Attributes:
         headline, headline_tex: the sum over the uses of W.
-        lines: all that happens on the way, newest first; texts leave out the middle of a long sequence.
+        lines: every use of the chain rule, newest first; texts leave out the middle of a long sequence.
     """
 
     headline: str
@@ -78,7 +78,7 @@ class Explanation:
 
 
 def explain(loss: Tensor, W: Tensor) -> Explanation:
-    """Write out the chain rule of this very graph, from the loss back to W.
+    """Write out the chain rule of this graph, from the loss back to W.
 
     The rules come from the ops' declarations. States and gates have their usual names with the step they belong to
     (h_3, c_3, i_3), other values of a step have letters (a_3, b_3), and values outside of the loops are u_1, u_2, ...
@@ -88,7 +88,7 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
         W: a parameter or any other tensor that the loss was made of.
 
     Raises:
-        ValueError: if the loss is no single number, or does not depend on W.
+        ValueError: if the loss is not a single number, or does not depend on W.
 
     Example:
         >>> import tinyseq as ts
@@ -109,7 +109,7 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
     nodes = made_of(loss)
     between = leading_to(target, nodes)
     if owner(root) not in between:
-        raise ValueError(f"loss does not depend on W (shape {W.shape}), so that there is no chain rule to write out")
+        raise ValueError(f"loss does not depend on W (shape {W.shape}), so there is no chain rule to write out")
     names = Names(nodes, target, root)
     way = [node for node in nodes if node in between and node is not target]
     several = _fed_more_than_once(way)
@@ -169,7 +169,7 @@ def _summed(rule: str, node: Node, edge: Parent) -> str:
 
 
 def _letters(node: Node, edge: Parent, names: Names) -> dict[str, Name]:
-    """What the letters of a rule stand for: x and y for arguments and z for the result, or x and y for one of each."""
+    """What the letters of a rule denote: x and y for arguments and z for the result, or x and y for one of each."""
     if len(node.op.inputs) == 1:
         return {"x": names[edge], "v": names[edge], "y": names[node]}
     found = {"x": names[node.edges[-2]], "y": names[node.edges[-1]], "z": names[node]}

@@ -1,4 +1,4 @@
-"""How large the gradient is on its way back through time: vanishing and exploding, seen on one graph."""
+"""Gradient norms at each time step of one graph: vanishing and exploding gradients."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
         loss: a single number.
 
     Raises:
-        ValueError: if the loss is no single number, or no step of its graph hands a state to another.
+        ValueError: if the loss is not a single number, or no step of its graph passes a state to another.
 
     Source: the discussion of ``|dh_t/dh_k|`` in the lectures.
 
@@ -71,7 +71,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
     found = loops(nodes)
     if not found:
         raise ValueError(
-            "no state is handed from one time step to another in this graph; "
+            "no state is passed from one time step to another in this graph; "
             "run the loop under `with ts.step(t):`, as ts.nn.RNN, LSTM and GRU do"
         )
     steps = steps_of(nodes)

@@ -23,15 +23,15 @@ class JacobianNorms:
     Attributes:
         jacobian: dh_t/dh_s, (size of h_t, size of h_s), both flattened.
         singular_values: of ``jacobian``, largest first.
-        steps: the steps k from s to t, (K,); falling for the direction that reads backward.
+        steps: the steps k from s to t, (K,); descending for the direction that reads backward.
         norms: (K,), the largest singular value of dh_t/dh_k; 1 at k = t.
         beta: the largest singular value of the recurrent weight, None if the graph has not exactly one.
-        bound: (K,), beta^(t - k), which no norm exceeds; None where the way from h_s to h_t is not one chain of
+        bound: (K,), beta^(t - k), which no norm exceeds; None where the path from h_s to h_t is not one chain of
             products with the weight and of functions whose slope is at most 1, as in an LSTM or GRU.
         products: (K,), the largest singular values of the single steps dh_{j+1}/dh_j, multiplied from j = k to t - 1.
-            They lie between norms and bound: what the slopes of tanh take away. None where there is no bound.
+            They lie between norms and bound, because of the slopes of tanh. None where there is no bound.
         spectral_radius: the largest absolute value of an eigenvalue of a square recurrent weight, else None. Below 1
-            the linear network forgets in the long run, even where beta is above 1.
+            the linear network forgets eventually, even where beta is above 1.
     """
 
     jacobian: Floats = field(repr=False)
@@ -45,7 +45,7 @@ class JacobianNorms:
 
     @property
     def curves(self) -> dict[str, Floats]:
-        """The norms, what bounds them, and the spectral radius to the power t - k, for one figure."""
+        """The norms, their bounds, and the spectral radius to the power t - k, for one figure."""
         found = {"norm of dh_t/dh_k": self.norms}
         if self.products is not None:
             found["product of the steps' norms"] = self.products
@@ -73,10 +73,10 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
 
     For the plain network h_t = tanh(W_hh h_{t-1} + ...), every step multiplies by diag(tanh') W_hh, whose largest
     singular value is at most beta, that of W_hh, as 0 < tanh' <= 1. For an LSTM, dh_t/dh_s leaves out what the cell
-    c_s carries on its own; dc_t/dc_s is another question that this function answers too.
+    c_s carries on its own; pass the cells for dc_t/dc_s.
 
     Args:
-        h_s: an earlier state, such as ``output[s]`` of a layer or the state of a loop of one's own; any shape.
+        h_s: an earlier state, such as ``output[s]`` of a layer or the state in your own loop; any shape.
         h_t: a later state. Elements of a batch are taken together; pick one by ``output[t, b]``.
 
     Raises:
@@ -127,9 +127,9 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
 
 
 def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
-    """Where a state was made, and the places of its elements there: ``output[t]`` is the h that step t handed on.
+    """The node that computed a state, and its elements' positions there: ``output[t]`` is the h that step t passed on.
 
-    The way back leads through ops that only move values. Numbered gradients sent along it arrive at their elements.
+    The path back leads through ops that only move values. Numbered gradients sent along it identify the elements.
     """
     node = as_node(h)
     if isinstance(node, Leaf) or node.label.step is not None:
@@ -154,7 +154,7 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
     numbers = xp.reshape(xp.arange(1, h.size + 1, dtype=h.dtype), h.shape)
     found: dict[Parent, Array] = {}
     for made, _, contributions in visits({node: numbers}, outside | ends):
-        if made in outside:  # a step's own ops may lead from one end to another
+        if made in outside:  # a step's own ops may connect two ends
             for parent, g in contributions:
                 if parent in ends:
                     add(found, parent, g)
@@ -168,7 +168,7 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
 
 
 def _jacobians(xp: Any, of: tuple[Parent, Any], by: dict[Parent, Any], through: set[Parent]) -> dict[Parent, Floats]:
-    """The Jacobians of some elements of a tensor by some elements of each of others: a walk back for each row."""
+    """The Jacobians of some elements of a tensor by some elements of each of others: one backward pass for each row."""
     root, rows = of
     jacobians = {parent: np.zeros((len(rows), len(columns))) for parent, columns in by.items()}
     for i, row in enumerate(rows):
@@ -192,7 +192,7 @@ def _products_of_steps(xp: Any, places: dict[Parent, Any], root: tuple[Parent, A
 
 
 def _gradients(seeds: dict[Parent, Array], through: set[Parent], wanted: set[Parent]) -> dict[Parent, Array]:
-    """The gradients of some tensors on the way."""
+    """The gradients of some tensors on the path."""
     found: dict[Parent, Array] = {parent: g for parent, g in seeds.items() if parent in wanted}
     for _, _, contributions in visits(seeds, through):
         for parent, g in contributions:
@@ -213,7 +213,7 @@ def _states_between(target: Parent, root: Parent, nodes: list[Node], between: se
     last = max((node.label.step for node in nodes if node.label.step is not None), default=1)
     found[_step(root, last)] = root
     oldest = min(found, key=lambda step: found[step].seq)
-    before = oldest + 1 if oldest > _step(root, last) else oldest - 1  # where an initial state stands
+    before = oldest + 1 if oldest > _step(root, last) else oldest - 1  # the step of an initial state
     found[_step(target, before)] = target
     return {step: found[step] for step in sorted(found, key=lambda step: found[step].seq)}
 
@@ -224,12 +224,12 @@ def _step(parent: Parent, otherwise: int) -> int:
 
 
 def _uses(node: Node, between: set[Parent]) -> list[int]:
-    """The arguments of a node through which the way back leads."""
+    """The arguments of a node that are on the path back."""
     return [i for i, edge in enumerate(node.edges) if edge is not None and (edge in between or owner(edge) in between)]
 
 
 def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> list[Floats]:
-    """The different matrices, leaves or constants, that a state is multiplied by on the way."""
+    """The different matrices, leaves or constants, that a state is multiplied by on the path."""
     found: dict[Any, Floats] = {}
     for node in nodes:
         if node.op.kind == "product" and node in between and node is not target and node.saved is not None:
@@ -242,7 +242,7 @@ def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between:
 
 
 def _products(target: Parent, root: Parent, between: set[Parent]) -> int | None:
-    """How many matrix products lie on the way, if it is one chain of products and of functions of slope at most 1."""
+    """How many matrix products are on the path, if it is one chain of products and functions of slope at most 1."""
     here, products = root, 0
     while here is not target:
         node = owner(here)
@@ -258,7 +258,7 @@ def _products(target: Parent, root: Parent, between: set[Parent]) -> int | None:
 
 
 def _shrinks(node: Node, i: int) -> bool:
-    """Whether no direction grows from the i-th argument to the result."""
+    """Whether no direction is amplified from the i-th argument to the result."""
     edge, bound = node.edges[i], node.op.slope_bound
     spread = node.op.kind in BY_PLACE and edge is not None and edge.shape != node.shape  # one element goes to several
     return bound is not None and bound <= 1 and not spread

@@ -1,4 +1,4 @@
-"""Names for the values of a graph, as a lecturer would give them at the board."""
+"""Names for the values of a graph, in the notation of the lectures."""
 
 import re
 from dataclasses import dataclass
@@ -80,11 +80,11 @@ def _name(letter: str, step: int | None, prefix: str) -> Name:
 
 
 def _one_line(name: str) -> str:
-    """A user's name, without what would break a line."""
+    """A user's name on one line."""
     name = " ".join(name.split())
     return name if len(name) <= 40 else name[:39] + "…"
 
 
 def _tex(name: str) -> str:
-    """A user's name inside of braces in TeX."""
+    """A user's name, escaped for use inside braces in TeX."""
     return re.sub(r"([_&%$#{}])", r"\\\1", re.sub(r"[\\^~]", "", _one_line(name)))

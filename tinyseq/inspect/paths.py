@@ -1,4 +1,4 @@
-"""Ways through the recorded graph, and backward walks that leave the graph as it was."""
+"""Paths through the recorded graph, and backward passes that leave the graph unchanged."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ from tinyseq.backend import NUMPY, Array, namespace_of, to_numpy
 
 
 def scalar_root(loss: Tensor) -> Parent:
-    """The graph position of a loss, which must be one number."""
+    """The graph node of a loss, which must be one number."""
     if loss.size != 1:
         raise ValueError(f"loss must be a single number, got shape {loss.shape}; reduce it with .sum() or .mean()")
     return as_node(loss)
@@ -26,7 +26,7 @@ def size_of(gradient: Array, axis: int | None = None) -> Any:
 
 
 def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:
-    """The target, and all of the nodes (given newest first) and their outputs that were made of it."""
+    """The target, and all of the nodes (given newest first) and their outputs that depend on it."""
     found: set[Parent] = {target}
     for node in reversed(nodes):
         for edge in node.edges:
@@ -36,11 +36,11 @@ def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:
 
 
 def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) -> Iterator[Visit]:
-    """Walk backward from several places at once; saved values stay, no ``.grad`` is touched, and no hook is called.
+    """Run backward from several nodes at once; saved values and every ``.grad`` are kept, and no hook is called.
 
     Args:
         seeds: where to start, and the gradients there.
-        through: where the walk may go; everywhere if None.
+        through: the nodes to visit; all if None.
     """
     gradients = Accumulator(seeds.items(), hooks=False)
     return walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
@@ -52,7 +52,7 @@ def ones(loss: Tensor) -> dict[Parent, Array]:
 
 
 def add(sums: dict[Any, Array], key: Any, term: Array) -> None:
-    """Add to one of several sums, without writing to the term."""
+    """Add to one of several sums, without modifying the term."""
     sums[key] = sums[key] + term if key in sums else term
 
 
@@ -63,5 +63,5 @@ def steps_of(nodes: Iterable[Parent]) -> int:
 
 
 def made_of(loss: Tensor) -> list[Node]:
-    """Every node that a loss was made of, newest first."""
+    """Every node that a loss depends on, newest first."""
     return readable([scalar_root(loss)])

@@ -1,4 +1,4 @@
-"""What a recorded graph keeps in memory until its backward pass."""
+"""The memory that a recorded graph keeps for its backward pass."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -25,8 +25,8 @@ class Kept:
     Attributes:
         op, scope, step: the oldest use that saved it.
         kind: ``"result"`` of an op, which lives only for the backward pass; ``"constant"``, such as an input; or
-            ``"parameter"``, the values of a leaf, which would be there anyway.
-        nbytes: its size. A view keeps the whole array that it looks into, so that is what counts.
+            ``"parameter"``, the values of a leaf, which exist anyway.
+        nbytes: its size. A view keeps its whole base array, so the base is what counts.
         made: the time step that a result was made in.
     """
 
@@ -43,7 +43,7 @@ class Crossing:
     """A value that a step reads from another step, or from outside of the loop where it is not one of a sequence.
 
     Attributes:
-        key: tells it from other values.
+        key: identifies the value.
         nbytes: its size.
         made, read: the steps; ``made`` is None outside of the loops.
     """
@@ -60,7 +60,7 @@ class SavedMemory:
 
     Attributes:
         entries: one for each array.
-        crossings: what the steps read from outside of themselves.
+        crossings: values that the steps read from other steps or from outside.
         steps: how many time steps the graph has.
     """
 
@@ -85,7 +85,7 @@ class SavedMemory:
 
     @property
     def by_step(self) -> dict[int | None, int]:
-        """The total by time step, the largest first; None is what lies outside of the loops."""
+        """The total by time step, the largest first; None is the part outside of the loops."""
         return self._by(lambda entry: entry.step)
 
     @property
@@ -100,16 +100,16 @@ class SavedMemory:
         """The bytes kept at the worst moment if every layer ran in windows of so many steps under ``ts.checkpoint``.
 
         A layer called on one window of its input after another keeps that input and the state before each window. On
-        the way back each window is computed again, and its results are there while it is walked. So all that counts is
-        inputs, the states between windows, and the results of the largest window. Values such as z = W x + b, that a
-        layer makes for all steps and hands out one by one, are made again with their window. The price is one more
-        forward pass. The gradients on their way back come on top, as they do without windows.
+        the way back each window is computed again, and its results are there while it is walked. So the total is the
+        inputs, the states between windows, and the results of the largest window. Values such as z = W x + b, which a
+        layer computes for all steps at once, are recomputed with their window. The price is one more
+        forward pass. The memory of the gradients comes on top, as without windows.
 
         Args:
             every: steps in a window, from 1.
 
         Raises:
-            ValueError, TypeError: ``every`` is no whole number from 1 upwards.
+            ValueError, TypeError: if ``every`` is not a whole number of at least 1.
         """
         every = whole("every", every)
         windows: dict[tuple[tuple[str, ...], int], int] = defaultdict(int)
@@ -154,7 +154,7 @@ def saved_memory(loss: Tensor) -> SavedMemory:
         loss: a single number whose graph has not been freed.
 
     Raises:
-        ValueError: if the loss is no single number.
+        ValueError: if the loss is not a single number.
         RuntimeError: if a backward pass has freed the graph.
 
     Example:
@@ -171,8 +171,8 @@ def saved_memory(loss: Tensor) -> SavedMemory:
     for node in reversed(nodes):
         if node.saved is None:
             raise RuntimeError(
-                f"{node.op.name} (in {node.label}) keeps nothing any more: backward() has freed this graph. "
-                "Look before it, or pass it retain_graph=True"
+                f"{node.op.name} (in {node.label}) keeps nothing: backward() has freed this graph. "
+                "Call this first, or use backward(retain_graph=True)"
             )
         for edge, kind, array in _arrays(node):
             buffer, nbytes = _buffer(array)
@@ -184,7 +184,7 @@ def saved_memory(loss: Tensor) -> SavedMemory:
 
 
 def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
-    """Every array that a node keeps, and what made it: saved values, and indices among its settings."""
+    """Every array that a node keeps, and its origin: saved values, and indices among its settings."""
     op = node.op
     for part, value in zip(op.saves, node.saved or (), strict=True):
         if op.variadic and part == op.inputs[0]:
@@ -201,7 +201,7 @@ def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
 
 
 def _kind(edge: Parent | None, array: Array) -> Kind:
-    """Whose array it is: a view of a parameter is the parameter's."""
+    """The owner of an array: a view of a parameter belongs to the parameter."""
     if _base(array) is not None:
         while isinstance(edge, Node | Output):
             node = edge.node if isinstance(edge, Output) else edge
@@ -223,7 +223,7 @@ def _buffer(array: Array) -> tuple[int, int]:
 
 
 def _handed_out(nodes: list[Node]) -> set[Node]:
-    """What is taken apart outside of the loops for several steps, as z is."""
+    """Values that are split outside of the loops for several steps, as z is."""
     readers: dict[Node, set[int]] = defaultdict(set)
     for (_, step), node in stepped(nodes):
         for edge in node.edges:
@@ -241,7 +241,7 @@ def _crossings(node: Node, step: int, sequences: set[Node]) -> Iterator[Crossing
 
 
 def _nbytes(shape: tuple[int, ...], dtype: Any) -> int:
-    name = str(dtype).rpartition(".")[2]  # not every array library's dtypes know their size
+    name = str(dtype).rpartition(".")[2]  # not every array library's dtypes have an itemsize
     return prod(shape) * np.dtype(name).itemsize
 
 

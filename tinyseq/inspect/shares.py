@@ -1,8 +1,8 @@
-"""Each step's share of a gradient that all steps send back together.
+"""Each time step's share of a gradient that is computed for all steps at once.
 
-A layer computes z = W_ih x + b for all steps at once and hands z_t to step t. One walk back from the whole of dL/dz is
-enough to tell the steps apart again: as long as a gradient has a time axis, position t on it is step t's. Where an op
-takes a value without that axis, such as W_ih, its rule is asked for one position at a time.
+A layer computes z = W_ih x + b for all steps at once and passes z_t to step t. One backward pass from all of dL/dz is
+enough to separate the steps: as long as a gradient has a time axis, position t on it belongs to step t. Where an op
+takes a value without that axis, such as W_ih, its rule is called for one position at a time.
 """
 
 from collections import defaultdict
@@ -21,8 +21,8 @@ class Timed(NamedTuple):
     """Where a gradient of many steps arrives.
 
     Attributes:
-        parent: whose gradient it is.
-        axis: the axis on which the steps are told apart.
+        parent: the value that the gradient belongs to.
+        axis: the axis along which the steps are separate.
         steps: pairs of a position on it and the step that it belongs to.
     """
 
@@ -35,8 +35,8 @@ def shares(sent: Sent, prologue: set[Parent], target: Parent) -> dict[int, Array
     """What arrives at the target from each step.
 
     Args:
-        sent: what the steps send to values that were made before the loop.
-        prologue: the target, and all that was made of it before the loop.
+        sent: the gradients that the steps send to values computed before the loop.
+        prologue: the target, and all values computed from it before the loop.
         target: where to arrive.
     """
     found: dict[int, Array] = {}
@@ -51,10 +51,10 @@ def shares(sent: Sent, prologue: set[Parent], target: Parent) -> dict[int, Array
 
 
 class _Joint:
-    """Carries what the steps send back as far as one walk can tell them apart.
+    """Propagates the steps' gradients as far as one pass can keep them separate.
 
     Attributes:
-        alone: what is left to carry, for each step on its own.
+        alone: what is left to propagate, for each step on its own.
     """
 
     def __init__(self, sent: Sent, prologue: set[Parent], target: Parent) -> None:
@@ -111,7 +111,7 @@ class _Joint:
 
 
 def _handed_out(sent: Sent) -> dict[Node, dict[Output, int]]:
-    """The nodes that take a time axis apart, and the step to which each of their outputs goes."""
+    """The nodes that split a time axis, and the step to which each of their outputs goes."""
     readers: dict[Output, list[int]] = defaultdict(list)
     for step, seeds in sent.items():
         for parent in seeds:
@@ -139,7 +139,7 @@ def _argument_axes(node: Node, axis: int) -> Axes | None:
 
 
 def _can_be_cut(node: Node) -> bool:
-    """Whether the rules work on one position of everything that they read."""
+    """Whether the rules can be applied to one position of everything that they read."""
     op = node.op
     return not (node.attrs or op.outputs or op.variadic) and all(
         part in ("out", "slope") or part in op.inputs for part in op.saves

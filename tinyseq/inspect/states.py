@@ -1,8 +1,8 @@
-"""Which values of a graph are recurrent states and gates.
+"""Detection of recurrent states and gates in a graph.
 
-Nobody has to name them. A *state* is what one time step hands to another. It is h if the next step multiplies it by a
-matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of one
-block of rows that a step has split; its name is the one that the cell's declaration gives to these rows.
+They need no names. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
+by a matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of
+one block of rows that a step has split; its name is the one that the cell's declaration gives to these rows.
 """
 
 from collections import defaultdict
@@ -58,12 +58,12 @@ def loops(nodes: list[Node]) -> list[Loop]:
 
 
 def beginnings(nodes: list[Node]) -> dict[Place, int]:
-    """When the first node of each step was made. Every step runs the same code: the same distance, the same role."""
+    """When each step's first node was created. Steps run the same code: equal distance from it, equal role."""
     return {place: node.seq for place, node in stepped(nodes)}  # nodes come newest first: the oldest stays
 
 
 def prefixes(scopes: list[tuple[str, ...]]) -> list[str]:
-    """What tells each module path from the others, with a dot behind it; nothing for a single one."""
+    """The part of each module path that differs from the others, followed by a dot; empty for a single path."""
     if len(scopes) < 2:
         return [""] * len(scopes)
     shared = 0
@@ -89,7 +89,7 @@ def _uses(nodes: list[Node]) -> dict[Parent, list[Node]]:
 
 
 def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...], int, str, Parent]]:
-    """What another step reads, with the name it gets: scope, step, name, state."""
+    """The values that another step reads, with their names: scope, step, name, state."""
     ranks: dict[tuple[Place, str], int] = defaultdict(int)
     for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
         label = parent.label
@@ -105,7 +105,7 @@ def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...]
 
 
 def _multiplied(readers: list[Node], uses: dict[Parent, list[Node]]) -> bool:
-    """Whether a matrix product takes a value that these nodes read, before anything but a gate has changed it."""
+    """Whether a matrix product takes a value that these nodes read, unchanged except by a gate."""
     stack = list(readers)
     while stack:
         node = stack.pop()

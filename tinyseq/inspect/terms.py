@@ -3,8 +3,8 @@
     dL/dW = sum over t of  dL/dW|_(t)
 
 where the term |_(t) is the gradient with respect to W as step t alone uses it. A step may use W directly, as in
-W_hh h_{t-1}, or a value that was made of W for all steps at once, before the loop, as in z = W_ih x + b and z_t. In
-both cases the first step on the way from W to the loss is the one that counts.
+W_hh h_{t-1}, or a value that was computed from W for all steps at once, before the loop, as in z = W_ih x + b and z_t.
+In both cases the first step on the path from W to the loss is the one that counts.
 """
 
 from collections.abc import Sequence
@@ -33,13 +33,13 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
 
     Args:
         loss: a single number.
-        W: a parameter, or any other tensor that the loss was made of.
+        W: a parameter, or any other tensor that the loss depends on.
 
     Returns:
         ``(T, *W.shape)``; T is one more than the last step between W and the loss. Steps that do not use W have zeros.
 
     Raises:
-        ValueError: if the loss is no single number, does not depend on W, or uses it outside of every step: in a
+        ValueError: if the loss is not a single number, does not depend on W, or uses it outside of every step: in a
             readout of all steps at once, in a penalty on W, or in a loop without labels. The op is named.
         RuntimeError: if an earlier ``backward()`` has freed the graph.
 
@@ -62,7 +62,7 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
 
 
 def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False) -> "LagTable":
-    """Who adds what to a shared weight's gradient: the loss of step s, by the use of the weight at step t.
+    """The contributions to a shared weight's gradient: of the loss of step s, by the use of the weight at step t.
 
     Args:
         losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own.
@@ -112,7 +112,7 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
 
 @dataclass(frozen=True, eq=False)
 class LagTable:
-    """What each loss owes to each use of a weight; ``table[s, t]`` is the term of loss s and use t.
+    """The contribution of each use of a weight to each loss; ``table[s, t]`` is the term of loss s and use t.
 
     Attributes:
         norms: (S, T), the Frobenius norm of each term; above the diagonal they are zero for a network that reads
@@ -145,10 +145,10 @@ class LagTable:
         return summed
 
     def dropped(self, k: int) -> Tensor:
-        """What truncation leaves out if every loss looks back over at most k steps: the terms with s - t > k.
+        """What truncation leaves out if every loss reaches back at most k steps: the terms with s - t > k.
 
         Args:
-            k: how many recurrent steps a gradient may travel back, from 0.
+            k: how many recurrent steps a gradient may go back, at least 0.
         """
         k = whole("k", k, 0)
         return self._sum(self._lags() > k)
@@ -171,7 +171,7 @@ class LagTable:
     @property
     def _kept(self) -> Tensor:
         if self.terms is None:
-            raise ValueError("this table holds norms only; make it without norms_only=True to have the terms")
+            raise ValueError("this table holds norms only; create it without norms_only=True to keep the terms")
         return self.terms
 
     def _lags(self) -> Any:
@@ -196,7 +196,7 @@ class LagTable:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms that are there, and the number of steps."""
+    """The nonzero terms, and the number of steps."""
 
     by_step: dict[int, Array]
     steps: int
@@ -205,8 +205,8 @@ class Terms:
 def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
     """The terms of the steps; None if the loss does not depend on W.
 
-    One backward pass finds what every step sends to W, or to the values before the loop that were made of W. From
-    there the share of each step goes on to W alone: rules are linear in the upstream gradient.
+    One backward pass finds what every step sends to W, or to the values computed from W before the loop. From
+    there each step's share is propagated to W separately: rules are linear in the upstream gradient.
     """
     root, target = scalar_root(loss), as_node(W)
     nodes = made_of(loss)
@@ -233,7 +233,7 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
 
 
 def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
-    """Every way from the loss to the weight passes through a step."""
+    """Raise unless every path from the loss to the weight passes through a step."""
     stack, seen = [owner(root)], {owner(root)}
     while stack:
         node = stack.pop()
@@ -252,7 +252,7 @@ def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
 
 
 def _hint(nodes: set[Leaf | Node]) -> str:
-    """What to use in place of an op that takes all steps of a chain at once."""
+    """What to use in place of an op that computes all steps of a chain at once."""
     if not any(isinstance(node, Node) and node.op.calls == "chain" for node in nodes):
         return ""
     return ". A chain goes step by step with ts.hmm.chain, and a CRF with log_likelihood(..., by_step=True)"

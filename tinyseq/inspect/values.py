@@ -1,4 +1,4 @@
-"""What a network did while it ran: the gates' values at each step, and which outputs hang on which inputs."""
+"""Values of a recorded network: the gates at each step, and which outputs depend on which inputs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,10 +15,10 @@ Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 
 def gate_values(result: Tensor) -> dict[str, Floats]:
-    """The values of the gates that a recorded graph went through, by name as in `gradient_flow`.
+    """The values of the gates in a recorded graph, by name as in `gradient_flow`.
 
     Args:
-        result: anything that was computed from the network's outputs, before its graph is freed.
+        result: any value computed from the network's outputs, before its graph is freed.
 
     Returns:
         For each gate, (T, H, B) after its sigmoid or tanh: a column for each sequence of the batch. Steps that the
@@ -45,7 +45,7 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
         for name in loop.gates:
             for step, block in loop.gates[name].items():
                 if block.node.saved is None:
-                    raise RuntimeError("the gates' values are gone: backward() has freed this graph; look before it")
+                    raise RuntimeError("the gates' values are gone: backward() has freed this graph; call this first")
                 array = to_numpy(block.node.saved[block.node.op.saves.index("out")])[block.rows]
                 series = values.setdefault(prefix + name, np.full((steps, *array.shape), np.nan, dtype=array.dtype))
                 series[step] = array
@@ -89,7 +89,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
 
 
 def _slope(output: Tensor, target: Parent) -> Array | None:
-    """The gradient of one number at one place of its graph."""
+    """The gradient of one number at one node of its graph."""
     seeds = ones(output)
     sums = {parent: g for parent, g in seeds.items() if parent is target}
     for visit in visits(seeds, leading_to(target, readable(list(seeds)))):

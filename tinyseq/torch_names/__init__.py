@@ -1,3 +1,3 @@
-"""What users of PyTorch look for under a name that is another one here: an error that says so is worth more."""
+"""PyTorch names: errors that suggest tinyseq's name."""
 
-__all__: list[str] = []  # nothing that a user calls
+__all__: list[str] = []  # nothing here is public

@@ -1,6 +1,6 @@
-"""The error for a name that is missing.
+"""Errors for missing names.
 
-A name is looked up in this order: what its owner says of it (`TENSOR`, `PACKAGE`, ...); how it is written here
+A name is looked up in this order: the table of its owner (`TENSOR`, `PACKAGE`, ...); how it is written here
 (`WRITTEN`); where else the library has it, under the same name or one that differs in case and underscores
 (``nn.LogSigmoid`` is ``ts.log_sigmoid``); why it is not here (`REASONS`); NumPy, which has it without a gradient.
 """
@@ -22,9 +22,9 @@ def missing(owner: str, name: str, cures: dict[str, str], own: bool = False) -> 
 
     Args:
         owner: what it was looked for in, for the error.
-        name: of the attribute.
-        cures: what to use in place of attributes of PyTorch's such owners.
-        own: look nowhere else; for objects whose attributes are the user's own, such as a model's ``lstm``.
+        name: the name of the attribute.
+        cures: what to use in place of the attributes of PyTorch's counterpart of the owner.
+        own: search nowhere else; for objects whose attributes are the user's own, such as a model's ``lstm``.
     """
     ending = (f"; use {cures[name]}" if name in cures else "") if own else _ending(name, cures)
     return AttributeError(f"{owner} has no attribute {name!r}{ending}", name=name)
@@ -37,7 +37,7 @@ def _ending(name: str, cures: dict[str, str]) -> str:
     if found is not None:
         return f"; use {found}"
     if name.endswith("_"):
-        return f"; values never change in place: assign what an op returns{_ending(name[:-1], cures)}"
+        return f"; values never change in place; assign the result of an op{_ending(name[:-1], cures)}"
     reason = next((reason for pattern, reason in REASONS if re.search(pattern, name)), None)
     if reason is not None:
         return f"; tinyseq has no counterpart of PyTorch's {name}: {reason}"
@@ -48,7 +48,7 @@ def _ending(name: str, cures: dict[str, str]) -> str:
 
 
 def written(name: str, cures: dict[str, str]) -> str | None:
-    """How something of PyTorch is written here, or None if there is no such thing."""
+    """How a PyTorch function is written here, or None if there is no counterpart."""
     known = cures.get(name) or WRITTEN.get(name)
     if known is not None:
         return known
@@ -59,16 +59,16 @@ def written(name: str, cures: dict[str, str]) -> str | None:
     return _elsewhere(name)
 
 
-@functools.cache  # hasattr asks too, and again and again
+@functools.cache  # hasattr calls it too, and often
 def _elsewhere(name: str) -> str | None:
-    """Where the library has a name, but for case and underscores."""
+    """Where the library has a name, ignoring case and underscores."""
     plain = name.replace("_", "").lower()
     return next((f"{place}.{public}" for place, public in _public() if public.replace("_", "").lower() == plain), None)
 
 
 @functools.cache
 def _nearest(name: str) -> str | None:
-    """The public name that is spelt nearly so."""
+    """The public name with the most similar spelling."""
     near = difflib.get_close_matches(name, [public for _, public in _public()], n=1, cutoff=0.8)
     return near[0] if near else None
 
@@ -87,7 +87,7 @@ def _public() -> list[tuple[str, str]]:
 
 
 def of_module(module: str, cures: dict[str, str]) -> Callable[[str], Any]:
-    """What a module has as ``__getattr__``."""
+    """The ``__getattr__`` of a module."""
 
     def absent(name: str) -> NoReturn:
         raise missing(f"module {module!r}", name, cures)

@@ -1,7 +1,7 @@
-"""Names of PyTorch, and what is written in their place here; ``t`` is the tensor.
+"""PyTorch names and their replacements in tinyseq; ``t`` is the tensor.
 
 `WRITTEN` holds for functions and methods alike, the other tables for the attributes of one kind of owner. `REASONS` are
-for what has no counterpart: the first pattern that is found in a name.
+for names without a counterpart: the first pattern that matches.
 """
 
 WRITTEN = {
@@ -265,7 +265,7 @@ DATA = {
     "TensorDataset": "arrays of the same length",
     "random_split": "ts.data.Split, or rng.permutation(len(items)) with rng = np.random.default_rng(seed)",
 }
-_HOOKS = "a Module around it whose forward looks at what goes in and comes out, or Tensor.register_hook"
+_HOOKS = "a Module around it whose forward inspects its inputs and outputs, or Tensor.register_hook"
 MODULE = {
     **dict.fromkeys(
         (
@@ -321,7 +321,7 @@ REASONS = [
         r"cholesky_|lstsq|lu_|geqrf|orm|orgq|eig|_inverse|triangular_solve|chain_matmul|matrix_|nuclear_norm|svd_",
         "ts.solve, ts.inv, ts.svd, ts.eigh and others have gradients; np.linalg on t.numpy() has the rest, without",
     ),
-    (r"gamma|erfinv|^bessel|^special", "SciPy's special functions have no gradient here; declare an op of your own"),
+    (r"gamma|erfinv|^bessel|^special", "SciPy's special functions have no gradient here; declare your own op"),
     (
         r"cum(max|min)|^trapz|cumulative_trapezoid|kthvalue|histc|unique",
         "NumPy has it, on t.numpy(), without a gradient",
@@ -349,7 +349,7 @@ REASONS = [
     ),
     (
         r"(?i)jit|script|compile|export|fx$|graph|trace|profiler|library|classes|ops$|package|hub|overrides",
-        "its graph is made as ops run; see ts.viz.graph",
+        "its graph is recorded as ops run; see ts.viz.graph",
     ),
     (
         r"(?i)distribut|futures|multiprocess|parallel|fork|wait|rpc|distributions",
@@ -357,7 +357,7 @@ REASONS = [
     ),
     (
         r"(?i)storage|stride|layout|data_ptr|memory_format|_format$|set_$|version|output_nr|dim_order|jagged",
-        "layouts of memory are NumPy's: see t.numpy()",
+        "memory layouts are NumPy's; see t.numpy()",
     ),
     (r"(?i)loss|distance|similarity|cdist|pdist", "write it in ops; ts.nn has the common losses"),
     (
@@ -366,7 +366,7 @@ REASONS = [
     ),
     (
         r"(?i)sampler|dataset|datapipe|collate|worker",
-        "any iterable of batches will do; see ts.data.bucketed and ts.data.Windows",
+        "any iterable of batches works; see ts.data.bucketed and ts.data.Windows",
     ),
     (r"(?i)(lr|scheduler)$|cycl", "a schedule is any function of the step; see ts.optim"),
     (

@@ -19,45 +19,45 @@ SETTINGS = {
     "create_graph": "ts.grad(loss, leaves, create_graph=True) can be differentiated again",
     "dampening": "momentum is undamped",
     "decoupled_weight_decay": "use ts.optim.AdamW",
-    "device": 'arrays decide where they are computed; use .to("cuda") on what was made',
+    "device": 'the device follows from the arrays; use .to("cuda") on the result',
     "differentiable": "leave it out",
     "dim": "use axis=",
-    "dim0": "give both axes by their place",
+    "dim0": "pass both axes by position",
     "dims": "use axis=",
     "elementwise_affine": "LayerNorm always has its weight and bias",
     "foreach": "leave it out",
     "fused": "leave it out",
     "generator": "ts.manual_seed(seed), or rng= where random numbers are drawn",
-    "initial_accumulator_value": "sums begin at 0",
+    "initial_accumulator_value": "sums start at 0",
     "inplace": "values never change in place; leave it out",
     "inputs": "ts.grad(loss, inputs)",
-    "input": "give it by its place",
+    "input": "pass it by position",
     "keepdim": "use keepdims=",
     "layout": "arrays are dense",
     "lr_decay": "use a schedule of ts.optim, with optimizer.lr = schedule(step)",
     "max": "use high=",
     "max_norm": "divide by ts.norm(weight) yourself",
     "maximize": "minimise -loss",
-    "memory_format": "layouts of memory never matter",
+    "memory_format": "the memory layout never matters",
     "min": "use low=",
-    "mode": "a mode goes with ts.pad alone",
+    "mode": "only ts.pad has a mode",
     "momentum_decay": "leave it out",
     "non_blocking": "leave it out",
-    "normalized_shape": "give it by its place",
-    "norm_type": "it goes with max_norm=, which is not here",
+    "normalized_shape": "pass it by position",
+    "norm_type": "it belongs to max_norm=, which is not supported",
     "nonlinearity": "only RNN and RNNCell have it",
-    "other": "give it by its place",
-    "out": "results are new tensors; assign what is returned",
+    "other": "pass it by position",
+    "out": "results are new tensors; assign the return value",
     "pad": "use pad_width=, pairs (before, after) of all axes from the first",
-    "params": "give them by their place",
+    "params": "pass them by position",
     "pin_memory": "leave it out",
-    "proj_size": "put a ts.nn.Linear behind the layer",
+    "proj_size": "put a ts.nn.Linear after the layer",
     "reduce": 'use reduction="mean", "sum" or "none"',
     "rounding_mode": "use x // y, or ts.floor(x / y)",
     "scale_grad_by_freq": "divide the gradient by the counts yourself",
     "size_average": 'use reduction="mean", "sum" or "none"',
     "sparse": "gradients are dense",
-    "target": "give it by its place",
+    "target": "pass it by position",
     "threshold_mode": "the threshold is relative",
     "value": "use constant_values=",
     "weight": 'multiply the losses of reduction="none" by it',
@@ -66,12 +66,12 @@ SETTINGS = {
 
 
 def setting(name: str) -> str:
-    """What to do about a keyword argument of PyTorch that is not here, as the end of an error."""
+    """What to do about a keyword argument of PyTorch that is missing here, as the end of an error."""
     return f"; {SETTINGS[name]}" if name in SETTINGS else ""
 
 
 def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """The function, whose error for a keyword argument of PyTorch says what to use."""
+    """Make a function's error for a keyword argument of PyTorch say what to use."""
 
     @functools.wraps(function)
     def call(*args: Parameters.args, **settings: Parameters.kwargs) -> Result:
@@ -85,16 +85,16 @@ def explained(function: Callable[Parameters, Result]) -> Callable[Parameters, Re
 
 
 class Explained(type):
-    """A class whose construction explains the keyword arguments of PyTorch that it does not have."""
+    """A metaclass whose constructor errors explain PyTorch's keyword arguments that are missing here."""
 
     @property
     def __signature__(cls) -> inspect.Signature:
-        """What its construction takes, for ``help`` and editors."""
+        """The signature of the constructor, for ``help`` and editors."""
         made = inspect.signature(cls.__init__)  # type: ignore[misc]
         return made.replace(parameters=list(made.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **settings: Any) -> Any:
-        """Make an object."""
+        """Construct an object."""
         try:
             return super().__call__(*args, **settings)
         except TypeError as error:
@@ -103,7 +103,7 @@ class Explained(type):
 
 
 def with_cure(error: Exception, settings: dict[str, Any]) -> None:
-    """Put the cure at the end of an error about a keyword argument that was given here."""
+    """Append the replacement to an error about a keyword argument that was passed in this call."""
     found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if found and found[1] in settings and str(error).endswith("'"):
         error.args = (f"{error}{setting(found[1])}",)

@@ -1,4 +1,4 @@
-"""Functions that are made of ops: an error inside one names the function that the user called, and its arguments."""
+"""Functions composed of ops: their errors name the function that the user called, and its arguments."""
 
 import re
 from collections.abc import Callable, Container
@@ -13,7 +13,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def naming_itself(function: Function, named: Container[str]) -> Function:
-    """The function, whose errors begin with its name and arguments, unless they begin with a name that is ``named``.
+    """Make a function's errors begin with its name and arguments, unless they begin with a name in ``named``.
 
     Example:
         >>> import tinyseq as ts
@@ -38,7 +38,7 @@ def naming_itself(function: Function, named: Container[str]) -> Function:
 
 
 def _given(function: Callable[..., Any], args: tuple[Any, ...], settings: dict[str, Any]) -> list[str]:
-    """The arguments in a few words, without settings that have their default."""
+    """A short description of the arguments, without settings at their defaults."""
     parameters = signature(function).parameters
     bound = signature(function).bind_partial(*args, **settings).arguments
     texts = []

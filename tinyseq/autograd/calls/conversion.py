@@ -1,4 +1,4 @@
-"""What may become a tensor: numbers, in any form that they come in."""
+"""Conversion of values to numeric arrays, and the errors for values that are not numeric."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of
 
-_HELD = {"U": "text", "S": "bytes", "M": "dates", "m": "spans of time", "V": "records", "O": "Python objects"}
+_HELD = {"U": "text", "S": "bytes", "M": "dates", "m": "time differences", "V": "records", "O": "Python objects"}
 _CURES = {
-    "U": "number the words, as a ts.data.Vocabulary does",
-    "V": "take its fields one by one",
-    "O": "convert them first, as by np.array(values, dtype=float)",
+    "U": "convert the words to ids, as ts.data.Vocabulary does",
+    "V": "convert its fields one by one",
+    "O": "convert them first, for example with np.array(values, dtype=float)",
 }
 
 
 def holds_numbers(array: Array) -> bool:
-    """Whether the engine can compute with an array's elements; other libraries than NumPy hold nothing else.
+    """Whether the engine can compute with an array's elements; libraries other than NumPy have only numeric types.
 
     Example:
         >>> holds_numbers(np.ones(2)), holds_numbers(np.array(["a"]))
@@ -25,10 +25,10 @@ def holds_numbers(array: Array) -> bool:
 
 
 def to_array(value: Any, library: type | None = None) -> Array:
-    """An array of any numbers: arrays are copied, plain numbers and lists become arrays of the given library.
+    """Convert numbers to an array: arrays are copied, plain numbers and lists become arrays of the given library.
 
     Raises:
-        TypeError: for what is no rectangular array of numbers, and for masked elements, as a tensor has no mask.
+        TypeError: for anything but a rectangular array of numbers, and for masked elements, as a tensor has no mask.
 
     Example:
         >>> to_array([[1, 2], [3, 4]])
@@ -61,7 +61,7 @@ def _no_numbers(value: object, dtype: Any) -> TypeError:
 
 
 def _check_unmasked(value: object) -> None:
-    """What lies under a mask is no value."""
+    """Raise if elements are masked, as they have no value."""
     for part in value if isinstance(value, list | tuple) else (value,):
         if isinstance(part, np.ma.MaskedArray) and np.ma.is_masked(part):
             hidden = int(np.ma.getmaskarray(part).sum())

@@ -20,7 +20,7 @@ def argument(record: Op, i: int) -> str:
 
 
 def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str, Any] | None = None) -> Exception:
-    """The array library's complaint, with the op, its arguments' shapes, its settings and the place in the model."""
+    """The array library's error, with the op, its arguments' shapes, its settings and the place in the model."""
     shapes = ", ".join(described(argument(record, i), a) for i, a in enumerate(raw))
     given = {key: shown(value) for key, value in (attrs or {}).items()}
     settings = "".join(f", {key}={text}" for key, text in given.items() if text != shown(record.defaults[key]))
@@ -28,29 +28,29 @@ def explained(record: Op, raw: Sequence[Any], error: Exception, attrs: dict[str,
 
 
 def kind_of(error: Exception) -> type[Exception]:
-    """The kind of error that users know: Python's own, or NumPy's of linear algebra."""
+    """The exception class to raise: one of Python's own, or NumPy's LinAlgError."""
     mine = (each for each in type(error).__mro__ if issubclass(each, Exception))
     known = (each for each in mine if each.__module__ == "builtins" or each is np.linalg.LinAlgError)
     kind = next(known, ValueError)
     if issubclass(kind, AttributeError | LookupError) and kind is not IndexError:
-        return TypeError  # an argument that is nothing of the kind
+        return TypeError  # an argument of the wrong type
     return kind
 
 
 def described(name: str, value: Any) -> str:
-    """An argument in a few words: an array by its shape."""
+    """A short description of an argument: an array by its shape."""
     array = hasattr(value, "shape") and not isinstance(value, np.generic)
     return f"{name}{tuple(value.shape)}" if array else f"{name}={shown(value)}"
 
 
 def place() -> str:
-    """Where in the model we are, for an error."""
+    """The current place in the model, for error messages."""
     label = MODE.get().label
     return f" (in {label})" if label.scope or label.step is not None else ""
 
 
 def shown(value: Any, most: int = 8) -> str:
-    """A setting in a few words: a long array by its type and shape."""
+    """A short description of a setting: a long array by its type and shape."""
     if isinstance(value, Tensor):
         value = value._array
     if type(value) in NAMESPACES:

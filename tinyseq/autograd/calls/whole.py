@@ -1,4 +1,4 @@
-"""Functions whose annotations ask for whole numbers get none but these."""
+"""Checks that arguments annotated as int are whole numbers."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,16 +11,16 @@ import numpy as np
 from tinyseq.arguments import whole
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-NEVER_WHOLE = (bool, float, str, np.generic)  # unless `whole` takes it; what else there is has errors of its own
+NEVER_WHOLE = (bool, float, str, np.generic)  # unless `whole` accepts it; other types raise errors of their own
 
 
 def takes_whole_numbers(function: Function) -> Function:
     """Check the arguments that are annotated as int, or as tuples or lists of them, by their names.
 
-    A fraction would be cut off, or end in an error from inside that names none of the user's arguments.
+    A fraction would be truncated, or raise an internal error that does not name the argument.
 
     Raises:
-        TypeError: from the function, for a number that is not whole, a string, or None where it means nothing.
+        TypeError: from the function, for a number that is not whole, a string, or None where it is not allowed.
 
     Example:
         >>> import tinyseq as ts
@@ -44,7 +44,7 @@ def takes_whole_numbers(function: Function) -> Function:
 
 
 def _annotated(function: Callable[..., Any]) -> Iterator[tuple[int, str, bool]]:
-    """Place, name and whether None is meant, of each argument whose annotation speaks of whole numbers only."""
+    """Position, name and whether None is allowed, for each argument annotated as whole numbers only."""
     for place, parameter in enumerate(signature(function).parameters.values()):
         kind = str(parameter.annotation).replace("<class 'int'>", "int")
         if re.match(r"(int\b|(collections\.abc\.)?(Sequence|Iterable)\[(tuple\[)?int\b|tuple\[int\b)", kind):

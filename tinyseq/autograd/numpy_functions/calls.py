@@ -1,12 +1,12 @@
-"""NumPy's own functions on Tensors: ``np.f(t)`` means exactly what NumPy means, or is an error that names the cure.
+"""NumPy's own functions on Tensors: ``np.f(t)`` does exactly what NumPy does, or raises an error that says what to use.
 
-Where no gradient can be asked for, NumPy computes on the values. Where one can,
+Where no gradient is needed, NumPy computes on the values. Otherwise:
 
-1. our function of the name is called, if each argument that was given is one of its own;
-2. else NumPy's answer stands where it holds no floating-point numbers (``np.shape``, ``np.argsort``, ``np.isnan``);
-3. else NumPy is watched: what only chooses and moves elements has a gradient, see
+1. tinyseq's function of that name is called, if it has every argument that was given;
+2. else NumPy's result is returned if it holds no floating-point numbers (``np.shape``, ``np.argsort``, ``np.isnan``);
+3. else NumPy is traced: functions that only select and move elements have a gradient, see
    `tinyseq.autograd.numpy_functions.moves`;
-4. all else is refused. A floating-point result never loses its graph in silence.
+4. anything else is an error. A floating-point result never loses its graph silently.
 """
 
 import inspect
@@ -26,7 +26,7 @@ Function = Callable[..., Any]
 
 UFUNC = {"where": True, "casting": "same_kind", "order": "K", "subok": True, "out": None, "dtype": None}
 CURES = {
-    "out": "give the result a name instead, y = np.f(...)",
+    "out": "assign the result instead, y = np.f(...)",
     "where": "choose first, with ts.where(mask, t, 0.0)",
     "dtype": "convert with t.to(dtype)",
     "initial": "apply it to the result",
@@ -38,7 +38,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if (
         method == "__call__" and not kwargs and getattr(self._array.dtype, "kind", "f") == "f"
-    ):  # the commonest, in few steps
+    ):  # fast path for the commonest calls
         ours = _ours(name)
         if ours is not None:
             return ours(*inputs)
@@ -54,7 +54,7 @@ def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: A
         if isinstance(bound, tuple):
             return ours(*bound[0], **bound[1])
     if method == "__call__" and kwargs.get("where", True) is not True:
-        raise _refusal(f"np.{name}", ["where"], ours)  # it leaves the other places unset, so that they hold anything
+        raise _refusal(f"np.{name}", ["where"], ours)  # it leaves the other elements uninitialised
     return _watched(f"np.{name}", function, inputs, kwargs, list(bound), ours)
 
 
@@ -77,7 +77,7 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
 
 
 def recorded(value: Any) -> bool:
-    """Whether a gradient may be asked of a value, or of a part of it."""
+    """Whether a value, or a part of it, may need a gradient."""
     if isinstance(value, Tensor):
         return value.node is not None and MODE.get().grad
     if isinstance(value, list | tuple):
@@ -97,7 +97,7 @@ def _ours(name: str) -> Function | None:
 
 
 class _Parameter(NamedTuple):
-    """What `inspect` says of a parameter, read once: its properties are slow to ask for at each call."""
+    """A parameter as `inspect` describes it, cached because its properties are slow to read."""
 
     name: str
     default: Any
@@ -149,7 +149,7 @@ REDUCING = {"reduce": _parameters(_reduce), "accumulate": _parameters(_accumulat
 
 
 class _Ours:
-    """What one of our functions takes: tensors by place, and settings by name."""
+    """The arguments of one of our functions: tensors by position, and settings by name."""
 
     def __init__(self, function: Function) -> None:
         record = getattr(function, "op", None)
@@ -164,7 +164,7 @@ class _Ours:
         self.settings = {p.name: p.default for p in single if p.name not in self.inputs}
         self.variadic = any(p.kind is p.VAR_POSITIONAL and p.annotation == TensorLike for p in parameters)
         self.sequence = any(p.annotation == Sequence[TensorLike] for p in single)
-        if self.variadic:  # what stands before any number of tensors, as einsum's subscripts, has its place among them
+        if self.variadic:  # arguments before *tensors, such as einsum's subscripts, are positional too
             self.settings = {name: d for name, d in self.settings.items() if d is not inspect.Parameter.empty}
         self.required = [name for name, d in self.settings.items() if d is inspect.Parameter.empty]
 
@@ -175,16 +175,16 @@ _taken = cache(_Ours)
 def _bound(
     ours: Function, theirs: tuple[_Parameter, ...] | None, args: Any, kwargs: Any
 ) -> tuple[Any, Any] | list[str]:
-    """NumPy's arguments as ours, or the names of those that ours has not.
+    """NumPy's arguments translated to ours, or the names of those that ours lacks.
 
-    Tensors are told by their place, as libraries name them differently (a, x, x1, array), and settings by their name.
-    What NumPy takes for a setting that was left out is passed on, as our own default may be another.
+    Tensors are matched by position, as libraries name them differently (a, x, x1, array), and settings by name.
+    NumPy's default for a setting that was left out is passed on, as ours may differ.
     """
     taken = _taken(ours)
     if theirs is None:
         strange = [
             *(kwargs.keys() - taken.settings.keys()),
-            *(["an argument by place"] * (len(args) - len(taken.inputs))),
+            *(["a positional argument"] * (len(args) - len(taken.inputs))),
         ]
         return strange or ["fewer arguments"] * (len(args) < len(taken.inputs)) or (_listed(taken, args), kwargs)
     tensors: list[Any] = []
@@ -228,7 +228,7 @@ def _alike(value: Any, default: Any) -> bool:
 
 
 def _listed(taken: _Ours, args: Sequence[Any]) -> list[Any]:
-    """The arguments, with a tensor in place of a sequence of tensors taken apart, as NumPy takes it."""
+    """The arguments; a tensor given for a sequence of tensors is unpacked along its first axis, as in NumPy."""
     first, *rest = args
     return [list(first) if taken.sequence and not isinstance(first, list | tuple) else first, *rest]
 
@@ -243,7 +243,7 @@ def _converted(part: Any, dtype: Any) -> Any:
 
 
 def _of_values(name: str, function: Function, args: Any, kwargs: Any) -> Any:
-    """What NumPy says of the values; its arrays of numbers become Tensors, but an array given as ``out=`` is itself."""
+    """NumPy's result for the values; numeric arrays become Tensors, except an array given as ``out=``."""
     result = _run(name, function, _raw(args), _raw(kwargs))
     outs = [id(part) for part in _leaves([args, kwargs]) if isinstance(part, np.ndarray) and part is result]
     return result if outs else _mapped(result, _tensor)
@@ -252,7 +252,7 @@ def _of_values(name: str, function: Function, args: Any, kwargs: Any) -> Any:
 def _watched(
     name: str, function: Function, args: Any, kwargs: Any, strange: list[str] | None, ours: Function | None
 ) -> Any:
-    """NumPy's answer for recorded tensors, as long as no gradient is lost by it."""
+    """NumPy's result for recorded tensors, if no gradient is lost."""
     result = _run(name, function, _raw(args, locked=True), _raw(kwargs, locked=True))
     answers = list(_leaves(result))
     lost = [i for i, part in enumerate(answers) if not _discrete(part)]
@@ -283,8 +283,8 @@ def _run(name: str, function: Function, args: Any, kwargs: Any) -> Any:
 
 def _writes(name: str) -> TypeError:
     return TypeError(
-        f"{name} would write to a tensor, or write its values into an array, where no gradient follows; give the "
-        "result a name instead (y = np.f(...)), or use ts.index_set(t, index, values), "
+        f"{name} would write to a tensor, or write its values into an array, outside the graph; assign the "
+        "result instead (y = np.f(...)), or use ts.index_set(t, index, values), "
         "ts.scatter_add(t, index, values) or t.copy_(values)"
     )
 
@@ -312,7 +312,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
-    """The same nesting with each leaf changed."""
+    """The same nesting with a function applied to each leaf."""
     if isinstance(value, dict):
         return {key: _mapped(part, change) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -322,13 +322,13 @@ def _mapped(value: Any, change: Callable[[Any], Any]) -> Any:
 
 
 def _raw(value: Any, locked: bool = False) -> Any:
-    """Tensors as arrays that NumPy cannot write to; other arrays stay open unless they are to be locked too."""
+    """Tensors as read-only arrays; other arrays stay writeable unless they are to be locked too."""
 
     def plain(part: Any) -> Any:
         if isinstance(part, Tensor):
             return part._array if hasattr(part._array, "__cuda_array_interface__") else part.numpy()
         if isinstance(part, np.number | np.bool):
-            return part.item()  # a number of NumPy's beside a float32 tensor widens nothing
+            return part.item()  # a NumPy scalar would widen a float32 tensor
         if locked and isinstance(part, np.ndarray):
             part = part.view()
             part.flags.writeable = False
@@ -338,7 +338,7 @@ def _raw(value: Any, locked: bool = False) -> Any:
 
 
 def _discrete(part: Any) -> bool:
-    """Whether a part of a result has no gradient by its nature: whole numbers, truth values, text, types."""
+    """Whether a part of a result cannot have a gradient: whole numbers, booleans, text, types."""
     dtype = getattr(part, "dtype", None)
     if dtype is not None and not isinstance(part, type):
         return isinstance(part, np.dtype) or np.dtype(dtype).kind in "biuSUMm"

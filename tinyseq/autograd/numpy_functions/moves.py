@@ -1,9 +1,9 @@
-"""The gradient of functions that only choose and move elements, from watching NumPy itself do it.
+"""Gradients of functions that only select and move elements, found by tracing NumPy itself.
 
-``np.pad(x, 1, mode="reflect")``, ``np.rot90``, ``np.block``, ``np.sort``, ``np.delete``, ``np.select``: what these give
-are elements of their arguments, at other places, or constants. So NumPy's function is run on arrays of `Cell` objects
-in place of the numbers. A cell can be moved and compared, and nothing else: arithmetic on it is an error. The places
-where the cells arrive say which element each result is, whatever the arguments were, and the gradient goes back there.
+``np.pad(x, 1, mode="reflect")``, ``np.rot90``, ``np.block``, ``np.sort``, ``np.delete``, ``np.select``: their
+results are elements of the arguments at other positions, or constants. So NumPy's function is run on arrays of `Cell`
+objects in place of the numbers. A cell can be moved and compared, and nothing else: arithmetic on it is an error. Where
+a cell ends up shows which element each result is, and the gradient goes back to it.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from tinyseq.backend import namespace_of, to_numpy
 
 
 class Cell:
-    """One element: the place it came from, and its value to be compared by."""
+    """One element: its original position, and its value for comparisons."""
 
     __slots__ = ("place", "value")
 
@@ -46,7 +46,7 @@ class Cell:
     def __bool__(self) -> bool:
         return bool(self.value)
 
-    __hash__ = None  # type: ignore[assignment]  # equal by value but told apart by place: no key of a dict
+    __hash__ = None  # type: ignore[assignment]  # equal by value but distinguished by position, so not hashable
 
 
 def _value(other: Any) -> Any:
@@ -54,7 +54,7 @@ def _value(other: Any) -> Any:
 
 
 class NotMoved(Exception):
-    """The function does more than choosing and moving elements."""
+    """The function does more than select and move elements."""
 
 
 def moved(call: Callable[[Callable[[Any], Any]], Any], tensors: list[Tensor], results: list[Any]) -> list[Tensor]:
@@ -73,7 +73,7 @@ def moved(call: Callable[[Callable[[Any], Any]], Any], tensors: list[Tensor], re
     try:
         with np.errstate(all="ignore"):
             traced = call(cells.of)
-    except Exception as error:  # any kind: the function was given objects that it was not made for
+    except Exception as error:  # of any kind: the function was called with objects that it does not expect
         raise NotMoved from error
     if len(traced) != len(results):
         raise NotMoved
@@ -81,13 +81,13 @@ def moved(call: Callable[[Callable[[Any], Any]], Any], tensors: list[Tensor], re
 
 
 class _Cells:
-    """The elements of some tensors, numbered through, and made only once for each tensor."""
+    """Cells for the elements of some tensors, numbered consecutively and made once for each tensor."""
 
     def __init__(self, tensors: list[Tensor]) -> None:
         self.tensors = list({id(t): t for t in tensors}.values())
         values = [to_numpy(t._array) for t in self.tensors]
         if any(v.dtype.kind == "c" for v in values):
-            raise NotMoved  # parts and conjugates of complex numbers leave an object as it is
+            raise NotMoved  # real, imag and conj return objects unchanged
         self.values = np.concatenate([v.reshape(-1) for v in values])
         self.arrays: dict[int, Any] = {}
         cells = np.empty(len(self.values), dtype=object)
@@ -123,7 +123,7 @@ class _Cells:
 
 
 def _numbers(parts: list[Any]) -> Any:
-    """Constants of a result as numbers; what was left unset is NaN, and agrees with nothing but NaN."""
+    """Constants of a result as numbers; unset elements are NaN, which matches only NaN."""
     try:
         return np.array([np.nan if part is None else part for part in parts], dtype=np.float64)
     except (TypeError, ValueError) as error:

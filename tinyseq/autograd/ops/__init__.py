@@ -1,4 +1,4 @@
-"""The ops, one family a file; importing this package registers them all."""
+"""The ops, one file for each family; importing this package registers all of them."""
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.ops import creation, reduce, stable

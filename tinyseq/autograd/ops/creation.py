@@ -1,4 +1,4 @@
-"""Constants: tensors that are made of a shape."""
+"""Creation of constant tensors of a given shape."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -39,7 +39,7 @@ def ones(*shape: int | Sequence[int], dtype: DTypeLike = np.float64, requires_gr
 def full(
     shape: int | Sequence[int], value: float, dtype: DTypeLike | None = None, requires_grad: bool = False
 ) -> Tensor:
-    """One value in every place of a shape."""
+    """A tensor of a shape, filled with one value."""
     return Tensor(np.full(shape, value, dtype=dtype)).requires_grad_(requires_grad)
 
 

@@ -32,7 +32,7 @@ def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def along(axis: int, ndim: int, place: Any) -> tuple[Any, ...]:
-    """The index that takes a place (a number, a slice, an array of numbers) along one axis, and all of the others."""
+    """The index that selects a position (a number, a slice, an array of numbers) along one axis only."""
     return (*(slice(None),) * axis_of(axis, ndim), place, ...)
 
 
@@ -66,10 +66,10 @@ def _extreme_slope(xp: Any, g: Any, x: Any, out: Any, *, axis: Any, keepdims: An
 
 
 def _taken_in(xp: Any, x: Any, dtype: Any) -> Any:
-    """The type in which sums and products are taken, as NumPy's ``dtype=`` says."""
+    """The type in which sums and products are computed, as given by NumPy's ``dtype=``."""
     wanted = dtype_of(xp, dtype)
     if xp.isdtype(x.dtype, "real floating") and not xp.isdtype(xp.zeros(0, dtype=wanted).dtype, "real floating"):
-        raise TypeError(f"dtype={dtype} would cut the fractions of {x.dtype} and with them the gradient; use t.to(...)")
+        raise TypeError(f"dtype={dtype} would truncate {x.dtype} and lose the gradient; use t.to(...)")
     return wanted
 
 
@@ -90,7 +90,7 @@ sum = op(
 
 
 def _product_slope(xp: Any, g: Any, x: Any, *, axis: Any, keepdims: Any, dtype: Any) -> Any:
-    """The product of all others: those before times those after, so that zeros need no division."""
+    """The product of all other elements: those before times those after, so that zeros need no division."""
     if 0 in x.shape:
         return x * 0.0
     axes = axes_of(axis, x.ndim)
@@ -210,7 +210,7 @@ _cumprod = op(
 
 @composite(method=True)
 def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Sums of all elements up to each one, along an axis; of all elements in their order if it is None.
+    """Cumulative sums along an axis, or of the flattened tensor if it is None.
 
     Example:
         >>> import tinyseq as ts
@@ -222,19 +222,19 @@ def cumsum(x: TensorLike, axis: int | None = None) -> Tensor:
 
 @composite(method=True)
 def cumprod(x: TensorLike, axis: int | None = None) -> Tensor:
-    """Products of all elements up to each one, along an axis; of all elements in their order if it is None."""
+    """Cumulative products along an axis, or of the flattened tensor if it is None."""
     return _cumprod(*_in_a_row(x, axis))
 
 
 def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
-    """The tensor and its axis, or its elements in one axis, as NumPy takes them without an axis."""
+    """The tensor and its axis, or the flattened tensor if the axis is None, as in NumPy."""
     x = constant(x)
     return (x.reshape(-1), 0) if axis is None or not x.shape else (x, axis)
 
 
 @composite(method=True)
 def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean along the axes, of x in another type if ``dtype`` names one.
+    """The mean along the axes, computed in ``dtype`` if it is given.
 
     Raises:
         ValueError: if there is nothing to divide by.
@@ -262,14 +262,14 @@ def var(
     correction: int | None = None,
     dtype: DTypeLike | None = None,
 ) -> Tensor:
-    """The variance along the axes; the divisor is the count less ``ddof`` (0 as in NumPy).
+    """The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).
 
     Args:
         x: the values.
-        axis: along which axes; all of them by default.
-        keepdims: whether the axes stay, with length 1.
-        ddof: what is taken from the count.
-        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        axis: the axes to reduce; all of them by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        ddof: the number subtracted from the count.
+        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
     Raises:
@@ -296,10 +296,10 @@ def std(
 
     Args:
         x: the values.
-        axis: along which axes; all of them by default.
-        keepdims: whether the axes stay, with length 1.
-        ddof: what is taken from the count.
-        correction: another name for ``ddof``, that of the array-API standard and of PyTorch (which takes 1 by default).
+        axis: the axes to reduce; all of them by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        ddof: the number subtracted from the count.
+        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
         dtype: the type to compute in.
 
     Raises:
@@ -313,7 +313,7 @@ def std(
 
 
 def _centred(x: Tensor, axis: Axis) -> Tensor:
-    """x less its mean, and once more, as the mean is rounded: of equal elements exactly nothing is left."""
+    """x minus its mean, twice, as the mean is rounded: equal elements give exactly 0."""
     centred = x - mean(x, axis, keepdims=True)
     return centred - mean(centred, axis, keepdims=True)
 
@@ -357,7 +357,7 @@ def _norm(xp: Any, x: Any, *, axis: Any = None, keepdims: Any = False) -> Any:
 
 
 def _left(shape: Any, axis: Any) -> tuple[int, ...]:
-    """What is left of a shape without the axes that are reduced."""
+    """A shape without the reduced axes."""
     gone = axes_of(axis, len(shape))
     return tuple(side for i, side in enumerate(shape) if i not in gone)
 

@@ -1,4 +1,4 @@
-r"""Ops of log space, with defined values and gradients at infinity.
+r"""Log-space ops, with defined values and gradients at infinity.
 
 Where everything is -inf, the log of a sum of exponentials is -inf and its gradient 0; where some terms are +inf, they
 share the gradient equally. There is no NaN, no epsilon, and no warning. The maximum is taken off first, and added again
@@ -19,7 +19,7 @@ _INF = float("inf")
 
 
 def _long_terms(x: Any, axis: Any) -> tuple[Any, Any]:
-    """For the tests: x less its largest element, and the log of the sum of its exponentials."""
+    """For the tests: x minus its largest element, and the log of the sum of its exponentials."""
     rest = x - np.max(x, axis=axis, keepdims=True, initial=-np.finfo(x.dtype).max)
     return rest, np.log(np.exp(rest).sum(axis=axis, keepdims=True))
 
@@ -30,7 +30,7 @@ def _long_logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 class _Terms(NamedTuple):
-    """The terms of log(sum(exp(x))), all less the largest of them; reduced axes are kept.
+    """The terms of log(sum(exp(x))), all minus the largest of them; reduced axes are kept.
 
     Attributes:
         top: the largest x; 0 where there is none.
@@ -144,7 +144,7 @@ log_softmax = op(
 
 
 def _pair_share(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """The share of x in exp(x) + exp(y), sigmoid(x - y): a half where both are inf, and nothing where both are -inf."""
+    """The share of x in exp(x) + exp(y), sigmoid(x - y): 1/2 where both are inf, 0 where both are -inf."""
     infinite = (x == y) & (xp.abs(x) == _INF)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = xp.where(infinite, 0.0, x - y)
@@ -187,7 +187,7 @@ log_sigmoid = op(
 
 
 def _at_targets(targets: Any, classes: int) -> Any:
-    """Where each row's target stands among all elements of an array whose last axis holds the classes."""
+    """The flat index of each row's target in an array whose last axis holds the classes."""
     wrong = (targets < 0) | (targets >= classes)
     if wrong.any():
         raise IndexError(f"target {int(targets[wrong][0])} lies outside [0, {classes})")

@@ -1,8 +1,8 @@
 """Derivatives of functions: products with the Jacobian, the whole Jacobian, and the Hessian.
 
-Each takes a function of tensors and the point, one tensor or a tuple of them, and touches no ``.grad``. They are
-functions like any other: where gradients are recorded, what they return is recorded too, down to the point, the vector
-and whatever else the function reads. So they nest to any order, and a loss may hold a derivative. Under
+Each takes a function of tensors and the point, one tensor or a tuple of them, and leaves every ``.grad``
+unchanged. Their results are recorded like those of any function, with respect to the point, the vector and whatever
+else the function reads. So they nest to any order, and a loss may contain a derivative. Under
 `tinyseq.no_grad` they return constants, and keep nothing.
 """
 
@@ -24,10 +24,10 @@ Inputs = TensorLike | tuple[TensorLike, ...]
 
 
 def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tuple[Tensor, Any]:
-    """The value y of a function, and vᵀ J, the vector-Jacobian product: what one backward pass gives.
+    """The value y of a function, and vᵀ J, the vector-Jacobian product, by one backward pass.
 
     Args:
-        function: of one tensor for each input, giving one tensor.
+        function: takes one tensor for each input and returns one tensor.
         inputs: the point.
         v: shaped as y; 1 if left out and y has one element.
 
@@ -35,8 +35,8 @@ def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tupl
         y, and the product shaped as the inputs.
 
     Raises:
-        TypeError: the function gives no tensor.
-        ValueError: ``v`` is not shaped as y, or is left out though y has several elements.
+        TypeError: the function does not return a tensor.
+        ValueError: ``v`` is not shaped as y, or is left out although y has several elements.
 
     Example:
         >>> import tinyseq as ts
@@ -48,7 +48,7 @@ def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tupl
     point = _point(given)
     y = _value(function, point)
     if v is None and y.size != 1:
-        raise ValueError(f"v must be given, of shape {y.shape}, as the function gives more than one element")
+        raise ValueError(f"v must be given, of shape {y.shape}, as the function returns more than one element")
     (u,) = [constant_like(y, np.ones(y.shape))] if v is None else _vectors(v, [y], "v")
     record = _recorded([*given, u], y, point)
     return _kept(y, record), _like(inputs, _pulled(y, point, u, record))
@@ -60,7 +60,7 @@ def jvp(function: Function, inputs: Inputs, v: Any) -> tuple[Tensor, Tensor]:
     Reverse mode gives uᵀ J, which is linear in u; its own derivative with respect to u, in the direction v, is J v.
 
     Args:
-        function: of one tensor for each input, giving one tensor.
+        function: takes one tensor for each input and returns one tensor.
         inputs: the point.
         v: the direction, shaped as the inputs.
 
@@ -68,7 +68,7 @@ def jvp(function: Function, inputs: Inputs, v: Any) -> tuple[Tensor, Tensor]:
         y, and the product shaped as y.
 
     Raises:
-        TypeError: the function gives no tensor.
+        TypeError: the function does not return a tensor.
         ValueError: if v is not shaped as the inputs.
 
     Example:
@@ -97,14 +97,14 @@ def jacobian(function: Function, inputs: Inputs) -> Any:
     """All derivatives of a function's outputs with respect to its inputs, a backward pass for each output element.
 
     Args:
-        function: of one tensor for each input, giving one tensor.
+        function: takes one tensor for each input and returns one tensor.
         inputs: the point.
 
     Returns:
         ``y.shape + x.shape``; a tuple of such for a tuple of inputs.
 
     Raises:
-        TypeError: the function gives no tensor.
+        TypeError: the function does not return a tensor.
 
     Example:
         >>> import tinyseq as ts
@@ -133,15 +133,15 @@ def hessian(function: Function, x: TensorLike) -> Tensor:
     """All second derivatives of a function with one output element: the Jacobian of its gradient.
 
     Args:
-        function: of one tensor, giving one element.
+        function: takes one tensor and returns one element.
         x: the point.
 
     Returns:
         ``x.shape + x.shape``.
 
     Raises:
-        TypeError: the function gives no tensor.
-        ValueError: it gives more than one element.
+        TypeError: the function does not return a tensor.
+        ValueError: it returns more than one element.
 
     Example:
         >>> import tinyseq as ts
@@ -156,7 +156,7 @@ def hvp(function: Function, x: TensorLike, v: TensorLike) -> tuple[Tensor, Tenso
     """The value of a function with one output element, and its Hessian times a vector, without the Hessian.
 
     Args:
-        function: of one tensor, giving one element.
+        function: takes one tensor and returns one element.
         x: the point.
         v: the vector, shaped as x.
 
@@ -164,8 +164,8 @@ def hvp(function: Function, x: TensorLike, v: TensorLike) -> tuple[Tensor, Tenso
         The value, and the product shaped as x.
 
     Raises:
-        TypeError: the function gives no tensor.
-        ValueError: it gives more than one element, or ``v`` is not shaped as ``x``.
+        TypeError: the function does not return a tensor.
+        ValueError: it returns more than one element, or ``v`` is not shaped as ``x``.
 
     Example:
         >>> import tinyseq as ts
@@ -195,9 +195,9 @@ def _like(inputs: Inputs, results: Sequence[Any]) -> Any:
 
 
 def _point(given: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    """Places to differentiate at, apart from the inputs, which the function may also read by other ways.
+    """Copies of the inputs to differentiate at, as the function may also read the inputs in other ways.
 
-    An input that is part of a graph keeps its tie to it by an op that changes nothing; any other becomes a fresh leaf.
+    An input that is part of a graph stays connected to it by an identity op; any other becomes a new leaf.
     """
     recording = MODE.get().grad
     return tuple(
@@ -210,7 +210,7 @@ def _value(function: Function, point: Sequence[Tensor]) -> Tensor:
         y = function(*point)
     if not isinstance(y, Tensor):
         raise TypeError(
-            f"the function must give one tensor, got {type(y).__name__}; what left the graph has no derivative, so "
+            f"the function must return one tensor, got {type(y).__name__}; constants have no derivative, so "
             "compute with tensors throughout, and join several results with ts.stack or ts.concatenate"
         )
     return y
@@ -220,14 +220,14 @@ def _value_and_slope(function: Function, x: Tensor) -> tuple[Tensor, Tensor]:
     def single(x: Tensor) -> Tensor:
         y = _value(function, [x])
         if y.size != 1:
-            raise ValueError(f"the function must give one element, got shape {y.shape}; reduce it, as with .sum()")
+            raise ValueError(f"the function must return one element, got shape {y.shape}; reduce it, as with .sum()")
         return y
 
     return vjp(single, x)
 
 
 def _recorded(given: Sequence[Tensor], y: Tensor, point: Sequence[Tensor]) -> bool:
-    """Whether the derivative may itself be differentiated: by what was given, or by what else the function read."""
+    """Whether the derivative may itself be differentiated, by the arguments or by what else the function read."""
     if not MODE.get().grad:
         return False
     if any(x.node is not None for x in given):
@@ -262,6 +262,6 @@ def _vectors(v: Any, targets: Sequence[Tensor], name: str) -> list[Tensor]:
 
 
 def _zeros(shape: tuple[int, ...], like: Tensor, otherwise: Tensor) -> Tensor:
-    """Zeros of a tensor's type; truth values and whole numbers have slopes of another tensor's type."""
+    """Zeros of a tensor's type; for booleans and whole numbers, of another tensor's type."""
     real = namespace_of(like._array).isdtype(like.dtype, ("real floating", "complex floating"))
     return constant_like(like if real else otherwise, np.zeros(shape))

@@ -1,4 +1,4 @@
-"""Checkpoints: compute a part of the model again in the backward pass, instead of keeping its arrays."""
+"""Checkpointing: recompute a part of the model in the backward pass instead of keeping its arrays."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,13 +21,13 @@ from tinyseq.random import replayed, state
 
 @dataclass
 class Segment:
-    """A part of the model that can be run again; the node holds it as it holds saved arrays, and frees it as these.
+    """A part of the model that can be run again; the node holds and frees it like saved arrays.
 
     Attributes:
         function, args, settings: the call.
         random: the state of the random generator before it.
-        edges: what the part was made of.
-        upstream, found: the last backward pass through it: what came in, and the gradients of the edges.
+        edges: the graph inputs of the part.
+        upstream, found: of the last backward pass: the upstream gradients, and those of the edges.
     """
 
     function: Callable[..., Any]
@@ -49,8 +49,8 @@ class Segment:
             results = list(_tensors(self.function(*self.args, **self.settings)))
             if len(results) != len(upstream):
                 raise RuntimeError(
-                    f"checkpoint: the function gave {len(upstream)} tensors, and {len(results)} when it was called "
-                    "again; it must give the same"
+                    f"checkpoint: the function returned {len(upstream)} tensors, and {len(results)} when it was called "
+                    "again; it must return the same"
                 )
             pairs = zip(results, upstream, strict=True)
             seeds = [(r.node, g) for r, g in pairs if r.node is not None and g is not None]
@@ -81,7 +81,7 @@ def _tensors(result: Any) -> Iterator[Tensor]:
             yield from _tensors(part)
     elif result is not None and not isinstance(result, bool | int | float | complex | str | np.generic | np.ndarray):
         raise TypeError(
-            "checkpoint: the function must give tensors, alone or in tuples, lists and dictionaries, got "
+            "checkpoint: the function must return tensors, alone or in tuples, lists and dictionaries, got "
             f"{type(result).__name__}"
         )
 
@@ -101,21 +101,21 @@ def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
 
 
 def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
-    """Call ``function(*args, **settings)``, and forget all that its gradient will need: backward calls it again.
+    """Call ``function(*args, **settings)``, without saving arrays for its gradient: backward calls it again.
 
-    Memory for time: of a recurrent network cut into parts of k steps, only the states between the parts are kept, and
-    the arrays of one part at a time. Gradients, of parameters inside too, are those of the plain call; dropout drops
-    the same again.
+    This saves memory at the price of time. For a recurrent network cut into parts of k steps, only the states between
+    the parts are kept, and the arrays of one part at a time. Gradients, including those of parameters inside, are those
+    of the plain call; dropout uses the same mask again.
 
     Args:
-        function: gives tensors, alone or in tuples, lists and dictionaries, and the same when it is called again.
+        function: returns tensors, alone or in tuples, lists and dictionaries; the same ones when called again.
         args, settings: what it is called with; they are kept until backward has passed.
 
     Returns:
         What the function returned.
 
     Raises:
-        TypeError: the function gives something else.
+        TypeError: the function returns something else.
 
     Example:
         >>> import tinyseq as ts
@@ -139,7 +139,7 @@ def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any
 
 
 def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:
-    """What the part depends on from outside: leaves, and results of ops that ran before it started."""
+    """The inputs of the part: leaves, and results of ops that ran before it started."""
     found: dict[Parent, None] = {}
     stack, seen = list(roots), set(roots)
     while stack:

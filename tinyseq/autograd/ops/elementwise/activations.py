@@ -1,4 +1,4 @@
-"""The nonlinearities of networks; relu and its kin take the left-hand slope at their kink."""
+"""Activation functions; relu and its variants take the left-hand slope at 0."""
 
 import math
 from functools import cache
@@ -32,7 +32,7 @@ tanh = op(
 
 
 def _sigmoid(xp: Any, x: Any) -> Any:
-    """e / (1 + e) with e = exp x, which keeps all digits below 0 too; where e would overflow it is 1 long since."""
+    """e / (1 + e) with e = exp x, accurate for negative x too; where e would overflow, the result is already 1."""
     cap, one = _limits(xp, x.dtype)
     y = xp.exp(xp.minimum(x, cap))
     y /= y + one
@@ -40,7 +40,7 @@ def _sigmoid(xp: Any, x: Any) -> Any:
 
 
 def _sigmoid_and_slope(xp: Any, x: Any) -> Any:
-    """The slope is e / (1 + e)²: of y (1 - y) nothing is left where y has come close to 1.
+    """The slope is e / (1 + e)²: y (1 - y) would cancel where y is close to 1.
 
     Where e would overflow, the slope stays a little below the smallest normal number.
     """

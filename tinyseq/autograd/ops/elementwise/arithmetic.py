@@ -1,7 +1,7 @@
 r"""Elementwise ops.
 
-Kinks and ties have a rule: |x| has gradient 0 at 0, relu and its kin take the left-hand slope at 0, clip passes the
-gradient on its bounds, and of equal arguments of `maximum` or `minimum` the first receives all of it.
+Kinks and ties have a rule: |x| has gradient 0 at 0, relu and its variants take the left-hand slope at 0, clip passes
+the gradient on its bounds, and of equal arguments of `maximum` or `minimum` the first receives all of it.
 """
 
 import math
@@ -163,7 +163,7 @@ expm1 = op(
     "expm1",
     forward="expm1",
     saves="x",
-    vjp=lambda xp, g, x: g * xp.exp(x),  # of y + 1 nothing is left where y has come close to -1
+    vjp=lambda xp, g, x: g * xp.exp(x),  # y + 1 would cancel where y is close to -1
     tex=r"\bar x = \bar y\,e^x",
     reference=np.expm1,
 )
@@ -270,15 +270,15 @@ def clip(
 
     Args:
         x: the values.
-        low: the lower bound, a number or what can be broadcast with x.
+        low: the lower bound, a number, or values that broadcast with x.
         high: the upper bound.
-        a_min: another name for ``low``, NumPy's.
-        a_max: another name for ``high``, NumPy's.
-        min: another name for ``low``, NumPy's and PyTorch's.
-        max: another name for ``high``, NumPy's and PyTorch's.
+        a_min: NumPy's name for ``low``.
+        a_max: NumPy's name for ``high``.
+        min: NumPy's and PyTorch's name for ``low``.
+        max: NumPy's and PyTorch's name for ``high``.
 
     Returns:
-        The shape of all three broadcast. Bounds that are tensors receive the gradient of what they limit.
+        The shape of all three broadcast. Bounds that are tensors receive the gradient of the elements they limit.
 
     Raises:
         TypeError: if a bound is given twice.
@@ -297,7 +297,7 @@ def clip(
 
 
 def _bound(**names: Any) -> Any:
-    """A bound under any of its names; NumPy's numbers become Python's, which widen nothing."""
+    """A bound under any of its names; NumPy scalars become Python numbers, which widen nothing."""
     given = {name: value for name, value in names.items() if value is not None}
     if len(given) > 1:
         raise TypeError(f"clip got {' and '.join(f'{name}=' for name in given)}, which are the same bound")
@@ -338,7 +338,7 @@ _astype = op(
 
 @composite(method=True)
 def astype(x: TensorLike, dtype: DTypeLike, copy: bool = True) -> Tensor:
-    """The same values in another type; whole numbers and truth values carry no gradient.
+    """The same values in another type; whole numbers and booleans carry no gradient.
 
     ``copy`` is NumPy's, and changes nothing: values never change in place.
     """

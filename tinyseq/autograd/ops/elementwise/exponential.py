@@ -14,7 +14,7 @@ LN2, LN10, INF = math.log(2), math.log(10), float("inf")
 
 
 def _cube_root(xp: Namespace, x: Any) -> Any:
-    """For libraries without such a function: a power, and a step of Newton's."""
+    """For libraries without such a function: a power and one Newton step."""
     size = xp.abs(x)
     plain = (size > 0) & xp.isfinite(size)
     y = xp.where(plain, size, 1.0) ** (1 / 3)
@@ -74,7 +74,7 @@ cbrt = op(
 
 
 def _share(xp: Any, g: Any, x: Any, y: Any) -> Any:
-    """The share of x in 2^x + 2^y: a half where both are inf, and nothing where both are -inf."""
+    """The share of x in 2^x + 2^y: 1/2 where both are inf, 0 where both are -inf."""
     infinite = (x == y) & (xp.abs(x) == INF)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = xp.where(infinite, 0.0, x - y)

@@ -1,4 +1,4 @@
-"""Functions of the normal distribution, and the nonlinearity made of them."""
+"""The error function, the normal distribution function, and GELU."""
 
 import math
 from typing import Any
@@ -47,7 +47,7 @@ normal_cdf = op(
     analytic=False,
     reference=np.vectorize(lambda v: 0.5 * math.erfc(-v / math.sqrt(2)), otypes=[float]),
     ulps=Accuracy(gradient=8),
-    doc="The distribution function of the normal distribution, (1 + erf(x / sqrt 2)) / 2, with all digits below 0 too.",
+    doc="The standard normal distribution function, (1 + erf(x / sqrt 2)) / 2, accurate for negative x too.",
 )
 gelu = op(
     "gelu",

@@ -1,6 +1,6 @@
-r"""Rounding, division with a remainder, and what is done about the sign, the infinite and the undefined.
+r"""Rounding, division with remainder, signs, infinities and NaN.
 
-What is constant between its steps (`floor`, `ceil`, `trunc`, `round`, `floor_divide`) has gradient 0, at the steps too.
+Piecewise constant functions (`floor`, `ceil`, `trunc`, `round`, `floor_divide`) have gradient 0, at the jumps too.
 """
 
 from collections.abc import Callable
@@ -88,7 +88,7 @@ round = op(
     numpy="around",
     reference=np.round,
     ulps=Accuracy(value=10_000, span=0.9, why="NumPy multiplies by powers of ten, in the same type"),
-    doc="""To the nearest number with so many decimals; halves go to the even one. Its gradient is 0.
+    doc="""Round to a number of decimals; halves go to the even neighbour. The gradient is 0.
 
     Example:
         >>> import tinyseq as ts
@@ -126,7 +126,7 @@ mod = op(
     calls="remainder",
     numpy="remainder",
     reference=np.mod,
-    doc="What x // y leaves of x, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
+    doc="The remainder of x // y, with y's sign: ``x % y``. At the jumps the gradient is that of the right-hand side.",
 )
 fmod = op(
     "fmod",
@@ -139,7 +139,7 @@ fmod = op(
     kind="elementwise",
     calls="remainder",
     reference=np.fmod,
-    doc="What the division of x by y, cut to a whole number, leaves of x, with x's sign: the fmod of C.",
+    doc="The remainder of x / y truncated to a whole number, with x's sign, like C's fmod.",
 )
 
 
@@ -149,7 +149,7 @@ def divmod(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     return floor_divide(x, y), mod(x, y)
 
 
-# -- signs, infinities, what is no number ------------------------------------------------------------------------------
+# -- signs, infinities, NaN --------------------------------------------------------------------------------------------
 
 copysign = op(
     "copysign",
@@ -217,7 +217,7 @@ nan_to_num = op(
     analytic=False,
     slope_bound=1.0,
     reference=lambda x, **settings: np.nan_to_num(x, **settings),
-    doc="""Numbers in place of NaN (0) and of infinities (the finite ones next to them); there the gradient is 0.
+    doc="""Replace NaN (with 0) and infinities (with the largest finite numbers); there the gradient is 0.
 
     Example:
         >>> import tinyseq as ts

@@ -1,6 +1,6 @@
 r"""Circular and hyperbolic functions and their inverses, angles and distances.
 
-Slopes are written so that they neither cancel nor overflow where the slope itself is a number: 1 - x^2 as
+Slopes are written so that they neither cancel nor overflow where the slope itself is finite: 1 - x^2 as
 (1 - x)(1 + x), and 1 + x^2 as the square of `hypot`. At the origin `hypot` and `arctan2` have gradient 0, as they have
 no slope there.
 """
@@ -19,7 +19,7 @@ def _of_the_standard(name: str) -> Callable[..., Any]:
     return lambda xp, *inputs: getattr(xp, name)(*inputs)
 
 
-EXTENSIONS.update(  # the array-API standard's names, for libraries that do not know NumPy's
+EXTENSIONS.update(  # the array-API standard's names, for libraries without NumPy's
     {f"arc{name}": _of_the_standard(f"a{name}") for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")}
 )
 
@@ -193,7 +193,7 @@ rad2deg = op(
 
 
 def _half_turns(xp: Any, x: Any) -> Any:
-    """x less the nearest whole number, and -1 or 1 for an odd or an even one: sin(πx) and cos(πx) without loss."""
+    """x minus the nearest whole number, and -1 if that is odd or 1 if even: for accurate sin(πx) and cos(πx)."""
     whole = xp.round(x)
     return x - whole, 1 - 2 * (whole % 2)
 

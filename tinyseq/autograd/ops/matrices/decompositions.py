@@ -1,9 +1,9 @@
-r"""Factors of matrices: of symmetric ones, and of any; each for a batch of matrices too.
+r"""Matrix decompositions, of symmetric and of general matrices; each takes a batch of matrices too.
 
 `cholesky` and `eigh` are functions of the symmetric part (x + xᵀ)/2 of their argument, which is the argument itself if
 it is symmetric, as it should be: so their gradients are symmetric. Eigenvectors of equal eigenvalues, and singular
-vectors of equal singular values, have no derivative: a gradient that arrives at them is NaN, while one that arrives at
-the values alone is right.
+vectors of equal singular values, have no derivative: a gradient through them is NaN, while one through the values
+alone is correct.
 """
 
 from typing import Any, NamedTuple
@@ -242,7 +242,7 @@ def qr(x: TensorLike) -> QRResult:
     return QRResult(*_qr(x))
 
 
-# -- NumPy reads one triangle, whatever stands in the other ------------------------------------------------------------
+# -- NumPy reads one triangle, and ignores the other -------------------------------------------------------------------
 
 
 def _mirrored(x: TensorLike, upper: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""Products: matmul at every rank, einsum, and what they spell."""
+"""Products: matmul for any number of axes, einsum, and functions built on them."""
 
 import math
 from typing import Any
@@ -195,7 +195,7 @@ def _beside(x: Tensor, number: Any) -> Tensor:
 
 @composite
 def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
-    """Sums of products, spelled as in NumPy; repeated letters, ``...`` and an implicit output are understood.
+    """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
     Args:
         subscripts: such as ``"ij,jk->ik"``. Instead, a list of axes may follow each operand, and one for the output
@@ -266,7 +266,7 @@ def dot(x: TensorLike, y: TensorLike) -> Tensor:
 
 @composite
 def outer(x: TensorLike, y: TensorLike) -> Tensor:
-    """Every product of an element of x and one of y, both flattened: (n,) and (m,) give (n, m)."""
+    """The outer product of x and y, both flattened: (n,) and (m,) give (n, m)."""
     return constant(x).reshape(-1, 1) * constant(y).reshape(1, -1)
 
 
@@ -277,8 +277,8 @@ def diagonal(x: TensorLike, offset: int = 0, axis1: int = -2, axis2: int = -1) -
     Args:
         x: (..., m, n) by default.
         offset: which diagonal: above the main one if positive, below it if negative.
-        axis1: the axis of the rows; the last but one here, where NumPy's default is the first.
-        axis2: the axis of the columns; the last one here, where NumPy's default is the second.
+        axis1: the axis of the rows; by default the last but one (in NumPy, the first).
+        axis2: the axis of the columns; by default the last one (in NumPy, the second).
 
     Returns:
         The other axes, and the diagonal's.

@@ -1,4 +1,4 @@
-"""Products of vectors and tables under their own names: Kronecker, inner, cross."""
+"""Named products of vectors and arrays: Kronecker, inner, cross."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def _interleaved(first: Sequence[int], second: Sequence[int]) -> tuple[int, ...]
 
 @composite
 def inner(x: TensorLike, y: TensorLike) -> Tensor:
-    """The last axis of x with the last axis of y; of vectors, their scalar product."""
+    """The sum of products over the last axes of x and y; for vectors, the scalar product."""
     x, y = constant(x), constant(y)
     return tensordot(x, y, ([-1], [-1])) if x.shape and y.shape else x * y
 
@@ -58,7 +58,7 @@ def cross(x: TensorLike, y: TensorLike, axis: int | None = None) -> Tensor:
     axis = -1 if axis is None else axis
     x, y = moveaxis(x, axis, -1), moveaxis(y, axis, -1)
     if x.shape[-1] != 3 or y.shape[-1] != 3:
-        raise ValueError(f"cross takes vectors of 3 along axis {axis}, got {x.shape[-1]} and {y.shape[-1]}")
+        raise ValueError(f"cross takes vectors of length 3 along axis {axis}, got {x.shape[-1]} and {y.shape[-1]}")
     a, b = ([part[..., i] for i in range(3)] for part in (x, y))
     parts = [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
     return moveaxis(stack(parts, axis=-1), -1, axis)

@@ -10,7 +10,7 @@ from tinyseq.backend import namespace_of
 
 
 def beside(x: Any, values: Any) -> Any:
-    """NumPy values as what x is, a raw array or a Tensor, of its library and type."""
+    """NumPy values as the same kind of object as x (raw array or Tensor), of its library and type."""
     return constant_like(x, values) if isinstance(x, Tensor) else namespace_of(x).asarray(values, dtype=x.dtype)
 
 
@@ -119,13 +119,13 @@ pinv = op(
         else np.swapaxes(np.linalg.solve(x @ np.swapaxes(x, -1, -2), x), -1, -2)
     ),
     ulps=CONDITIONED,
-    doc="The pseudo-inverse of Moore and Penrose; its gradient supposes that the rank stays as it is.",
+    doc="The Moore-Penrose pseudo-inverse; its gradient assumes constant rank.",
 )
 
 
 @composite
 def matrix_power(x: TensorLike, n: int) -> Tensor:
-    """A square matrix multiplied n times by itself; for a negative n, its inverse.
+    """The n-th power of a square matrix; for negative n, of its inverse.
 
     Raises:
         ValueError: if the matrix is not square.
@@ -140,7 +140,7 @@ def matrix_power(x: TensorLike, n: int) -> Tensor:
         raise ValueError(f"matrix_power takes square matrices, got shape {x.shape}")
     factor: Tensor = inv(x) if n < 0 else x
     power: Tensor | None = None
-    for bit in reversed(f"{abs(n):b}"):  # squares, and the product of those that n is made of
+    for bit in reversed(f"{abs(n):b}"):  # exponentiation by squaring
         if bit == "1":
             power = factor if power is None else power @ factor
         factor = factor @ factor
@@ -151,7 +151,7 @@ def matrix_power(x: TensorLike, n: int) -> Tensor:
 
 
 def _cofactors(xp: Any, x: Any) -> Any:
-    """The determinants of all that is left without a row and a column, with their signs; no inverse is needed."""
+    """The matrix of cofactors; no inverse is needed."""
     n = x.shape[-1]
     if n == 1:
         return xp.ones_like(x)
@@ -176,7 +176,7 @@ det = op(
     calls="square",
     reference=lambda x: np.prod(np.linalg.eigvals(x), axis=-1).real,
     ulps=CONDITIONED,
-    doc="The determinant; its gradient, the cofactors, is right for singular matrices too.",
+    doc="The determinant; its gradient, the cofactors, is correct for singular matrices too.",
 )
 
 

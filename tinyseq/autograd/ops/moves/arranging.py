@@ -1,4 +1,4 @@
-"""What is made of moving elements: triangles and diagonals, orders, rows and columns, differences, grids."""
+"""Rearrangement of elements: triangles and diagonals, sorting, rows and columns, differences, grids."""
 
 from collections.abc import Sequence
 from operator import index
@@ -119,7 +119,7 @@ _sort = op(
 
 @composite
 def sort(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """In ascending order along an axis; of all elements if it is None.
+    """Sort in ascending order along an axis; flattened if it is None.
 
     Equal elements keep their order, and so do their gradients. NaN comes last.
 
@@ -140,7 +140,7 @@ argsort = op(
     method=True,
     kind="along",
     reference=lambda x, axis=-1: np.argsort(x, axis=axis, kind="stable"),
-    doc="The places of the elements in ascending order along an axis; equal ones keep their order (no gradient).",
+    doc="The indices that sort along an axis; equal elements keep their order (no gradient).",
 )
 
 # -- axes --------------------------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ argsort = op(
 
 @composite
 def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tuple[int, ...]) -> Tensor:
-    """Move axes to other places; the others keep their order.
+    """Move axes to other positions; the others keep their order.
 
     Example:
         >>> import tinyseq as ts
@@ -161,7 +161,9 @@ def moveaxis(x: TensorLike, source: int | tuple[int, ...], destination: int | tu
         for axis in (source, destination)
     )
     if len(origins) != len(goals) or len(set(origins)) < len(origins) or len(set(goals)) < len(goals):
-        raise ValueError(f"moveaxis: source {source} and destination {destination} must name as many axes, each once")
+        raise ValueError(
+            f"moveaxis: source {source} and destination {destination} must name equally many axes, each once"
+        )
     order = [i for i in range(x.ndim) if i not in origins]
     for goal, origin in sorted(zip(goals, origins, strict=True)):
         order.insert(goal, origin)
@@ -176,19 +178,19 @@ def ravel(x: TensorLike) -> Tensor:
 
 @composite
 def fliplr(x: TensorLike) -> Tensor:
-    """The columns in reverse, as NumPy's: along the second axis."""
+    """Reverse the columns, along the second axis, as in NumPy."""
     return flip(x, axis=1)
 
 
 @composite
 def flipud(x: TensorLike) -> Tensor:
-    """The rows in reverse, as NumPy's: along the first axis."""
+    """Reverse the rows, along the first axis, as in NumPy."""
     return flip(x, axis=0)
 
 
 @composite
 def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
-    """Turn by k times 90 degrees, from the first of two axes towards the second.
+    """Rotate by k times 90 degrees, from the first of two axes towards the second.
 
     Example:
         >>> import tinyseq as ts
@@ -207,7 +209,7 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
 
 
 def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Any:
-    """Each tensor with new axes where it has few: at ``axes[ndim]``. One by itself, several as a tuple."""
+    """Add axes to each tensor that has too few, at ``axes[ndim]``. One tensor alone, several as a tuple."""
     wide = []
     for x in map(constant, tensors):
         for axis in axes[x.ndim] if x.ndim < len(axes) else ():
@@ -218,19 +220,19 @@ def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]
 
 @composite
 def atleast_1d(*tensors: TensorLike) -> Any:
-    """With an axis, if there is none; of several tensors, a tuple."""
+    """With at least one axis; several tensors give a tuple."""
     return _at_least(tensors, ((0,),))
 
 
 @composite
 def atleast_2d(*tensors: TensorLike) -> Any:
-    """With two axes at least, new ones in front; of several tensors, a tuple."""
+    """With at least two axes, new ones in front; several tensors give a tuple."""
     return _at_least(tensors, ((0, 0), (0,)))
 
 
 @composite
 def atleast_3d(*tensors: TensorLike) -> Any:
-    """With three axes at least, as NumPy adds them: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
+    """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
     return _at_least(tensors, ((0, 0, 0), (0, 2), (2,)))
 
 
@@ -239,7 +241,7 @@ def atleast_3d(*tensors: TensorLike) -> Any:
 
 @composite
 def vstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """On top of each other; vectors are rows.
+    """Stack vertically; vectors are rows.
 
     Example:
         >>> import tinyseq as ts
@@ -251,27 +253,27 @@ def vstack(tensors: Sequence[TensorLike]) -> Tensor:
 
 @composite
 def hstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Side by side, along the second axis; vectors one after the other."""
+    """Stack horizontally, along the second axis; vectors are concatenated."""
     wide = [atleast_1d(x) for x in tensors]
     return concatenate(wide, axis=0 if wide and wide[0].ndim == 1 else 1)
 
 
 @composite
 def dstack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Along the third axis."""
+    """Stack along the third axis."""
     return concatenate([atleast_3d(x) for x in tensors], axis=2)
 
 
 @composite
 def column_stack(tensors: Sequence[TensorLike]) -> Tensor:
-    """Side by side; vectors are columns."""
+    """Stack as columns; vectors are columns."""
     given = [constant(x) for x in tensors]
     return concatenate([x if x.ndim > 1 else reshape(x, (-1, 1)) for x in given], axis=1)
 
 
 @composite
 def append(x: TensorLike, values: TensorLike, axis: int | None = None) -> Tensor:
-    """``values`` behind x along an axis; both flattened if it is None, as in NumPy."""
+    """Append ``values`` to x along an axis; both are flattened if it is None, as in NumPy."""
     if axis is None:
         return concatenate([flatten(x), flatten(values)])
     return concatenate([x, values], axis=axis)
@@ -288,10 +290,10 @@ def diff(
 
     Args:
         x: the values.
-        n: how often.
+        n: how many times.
         axis: along which axis.
-        prepend: what stands before x along the axis, a number or a tensor.
-        append: what stands behind it.
+        prepend: values before x along the axis, a number or a tensor.
+        append: values after x.
 
     Returns:
         A tensor that is n shorter along the axis.
@@ -312,7 +314,7 @@ def diff(
         ends = [None if end is None else _beside(x, end) for end in (prepend, append)]
         wide = [None if end is None else end if end.shape else broadcast_to(end, side) for end in ends]
         x = concatenate([part for part in (wide[0], x, wide[1]) if part is not None], axis=place)
-    for _ in range(min(n, x.shape[place])):  # what is empty stays so
+    for _ in range(min(n, x.shape[place])):  # an empty axis stays empty
         later, earlier = (getitem(x, along(place, x.ndim, part)) for part in (slice(1, None), slice(None, -1)))
         x = later != earlier if str(x.dtype).endswith("bool") else later - earlier
     return x
@@ -332,7 +334,7 @@ def linspace(start: TensorLike, stop: TensorLike, num: int = 50, endpoint: bool 
 
     Args:
         start: the first one, a number or a tensor.
-        stop: the last one; the first one that is left out if ``endpoint`` is false.
+        stop: the last one; excluded if ``endpoint`` is false.
         num: how many.
         endpoint: whether ``stop`` is one of them.
         axis: the place of the new axis, where the ends are tensors.

@@ -1,4 +1,4 @@
-"""Picking elements, and putting them back."""
+"""Indexing: selecting elements, and writing values at an index."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -69,7 +69,7 @@ scattered = op(
     tex=r"\bar v = \bar y_{[k]}",
     calls="scattered",
     reference=_scattered_one_by_one,
-    doc="Zeros of a shape with ``values`` added at ``index``; a place named twice receives both.",
+    doc="Zeros of a shape with ``values`` added at ``index``; values at a repeated position add up.",
 )
 
 
@@ -100,9 +100,9 @@ offer("getitem", getitem, operator="[]")
 
 @composite(method=True)
 def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
-    """The slices at ``indices`` along an axis; the indices' shape takes the axis's place.
+    """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
 
-    If the axis is None, the elements are counted through.
+    If the axis is None, the indices are into the flattened tensor.
 
     Example:
         >>> import tinyseq as ts
@@ -127,15 +127,15 @@ def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
 
 @composite
 def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tensor:
-    """One element for each index along an axis, as NumPy's: the other axes of x and indices are broadcast.
+    """One element for each index along an axis, as in NumPy: the other axes of x and indices are broadcast.
 
     Args:
         x: the values.
         indices: whole numbers, with as many axes as x.
-        axis: along which axis; None takes from all elements, counted through.
+        axis: the axis; None for the flattened tensor.
 
     Raises:
-        ValueError: if the indices have another number of axes, or cannot be broadcast.
+        ValueError: if the indices have a different number of axes, or cannot be broadcast.
 
     Example:
         >>> import tinyseq as ts
@@ -161,7 +161,7 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tenso
 
 @composite
 def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
-    """One element for each index along an axis, as PyTorch's: nothing is broadcast.
+    """One element for each index along an axis, as in PyTorch: nothing is broadcast.
 
     Args:
         x: the values.
@@ -170,7 +170,7 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
             beginning.
 
     Raises:
-        ValueError: if the indices have another number of axes, or are longer than x along another axis.
+        ValueError: if the indices have a different number of axes, or are longer than x along another axis.
 
     Example:
         >>> import tinyseq as ts
@@ -199,7 +199,7 @@ def _chosen(x: Tensor, index: Any) -> tuple[Any, tuple[int, ...]]:
 
 @composite
 def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
-    """``x`` with ``values`` added at ``index``; a place named twice receives both.
+    """``x`` with ``values`` added at ``index``; values at a repeated position add up.
 
     Example:
         >>> import tinyseq as ts
@@ -222,7 +222,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
 
     Raises:
-        ValueError: if a place is named twice, as the value there would be ambiguous.
+        ValueError: if a position is repeated, as the value there would be ambiguous.
 
     Example:
         >>> import tinyseq as ts
@@ -230,18 +230,18 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
         tensor([0., 5., 0.])
     """
     x = constant(x)
-    place, _ = _chosen(x, index)  # which refuses a wrong index
+    place, _ = _chosen(x, index)  # which raises for an invalid index
     count = np.zeros(x.shape, dtype=np.int64)
     np.add.at(count, place, 1)
     if (count > 1).any():
-        raise ValueError("index_set: the index names a place twice; use scatter_add to add both")
+        raise ValueError("index_set: the index repeats a position; use scatter_add to add the values")
     kept: Tensor = where(count > 0, 0.0, x)
     return scatter_add(kept, place, values)
 
 
 @explained
 def one_hot(ids: Any, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
-    """Rows of zeros with a one at each id.
+    """One-hot rows: zeros, with a one at each id.
 
     Args:
         ids: integers of any shape, in [0, num_classes).

@@ -1,4 +1,4 @@
-"""Padding: more of a tensor, before and after it along each axis."""
+"""Padding of tensors along each axis."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -43,7 +43,7 @@ def pad(
     stat_length: Any = None,
     reflect_type: str | None = None,
 ) -> Tensor:
-    """More elements before and after a tensor along each axis, as NumPy's pad.
+    """Pad a tensor before and after along each axis, like NumPy's pad.
 
     Args:
         x: the values.
@@ -58,7 +58,7 @@ def pad(
         reflect_type: "even", or "odd" for reflections through the last element, in "reflect" and "symmetric".
 
     Raises:
-        ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode has not.
+        ValueError: for widths that do not fit or are negative, another mode, or a setting that the mode does not have.
 
     Example:
         >>> import tinyseq as ts
@@ -84,7 +84,7 @@ def pad(
 
 
 def _setting_of(mode: Any, given: dict[str, Any]) -> Any:
-    """The setting that a mode has, after a look at all that were given."""
+    """The setting of a mode, after a check of all that were given."""
     if not isinstance(mode, str) or mode not in SETTING:
         cure = "; for another constant than 0 give constant_values=" if isinstance(mode, int | float) else ""
         raise ValueError(f"pad: mode must be one of {sorted(SETTING)}, got {mode!r}{cure}")
@@ -115,7 +115,7 @@ def _along_axis(x: Tensor, axis: int, widths: list[int], mode: str, setting: Any
 
 
 def _pairs(x: Tensor, given: Any, name: str, kind: type) -> Any:
-    """A pair for each axis, from NumPy's shorter ways to say it."""
+    """A pair for each axis, from any of NumPy's shorter forms."""
     if isinstance(given, Mapping):
         pairs: Any = np.zeros((x.ndim, 2), dtype=kind)
         for axis, pair in given.items():

@@ -1,4 +1,4 @@
-"""Ops that move elements and change none."""
+"""Ops that rearrange elements without changing them."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -90,7 +90,7 @@ def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
 
 @composite(method=True)
 def flatten(x: TensorLike) -> Tensor:
-    """All elements along one axis."""
+    """Flatten to one axis."""
     return reshape(x, (-1,))
 
 
@@ -108,7 +108,7 @@ def expand_dims(x: TensorLike, axis: int | tuple[int, ...]) -> Tensor:
 
 @composite(method=True)
 def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
-    """Without the named axes of length 1 (without all such by default)."""
+    """Remove the given axes of length 1 (all such axes by default)."""
     x = constant(x)
     gone = {i for i, side in enumerate(x.shape) if side == 1} if axis is None else set(axes_of(axis, x.ndim))
     for i in gone:
@@ -150,7 +150,7 @@ _concatenate = op(
 
 @composite
 def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
-    """Join tensors along an axis they have; if it is None, all their elements one after the other.
+    """Join tensors along an existing axis; if it is None, they are flattened first.
 
     Example:
         >>> import tinyseq as ts
@@ -164,7 +164,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
 
 
 def _stacked(xp: Any, parts: Any, axis: int) -> Any:
-    """The parts along a new axis. At the front that is a plain concatenation, which spares a call for each part."""
+    """The parts along a new axis. At the front that is a plain concatenation, which saves a call for each part."""
     shape = parts[0].shape
     if axis == 0 and shape and all(part.shape == shape for part in parts):
         return xp.reshape(xp.concat(parts, axis=0), (len(parts), *shape))
@@ -249,7 +249,7 @@ split = op(
     reference=lambda x, sections, axis=0: np.split(
         x, sections if isinstance(sections, int) else np.cumsum(sections)[:-1], axis
     ),
-    doc="""Cut along an axis into so many equal parts, or into parts of given lengths.
+    doc="""Split along an axis into a number of equal parts, or into parts of given lengths.
 
     Example:
         >>> import tinyseq as ts
@@ -261,7 +261,7 @@ split = op(
 
 @composite
 def chunk(x: TensorLike, chunks: int, axis: int = 0) -> list[Tensor]:
-    """At most that many parts of one length, the last perhaps shorter, as in PyTorch."""
+    """Split into at most that many parts of equal length; the last may be shorter, as in PyTorch."""
     x = constant(x)
     length = x.shape[axis]
     size = -(-length // whole("chunks", chunks))
@@ -334,7 +334,7 @@ roll = op(
 
 @composite(method=True)
 def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None) -> Tensor:
-    """Each element so many times (or each its own number of times), along an axis; of all elements if it is None."""
+    """Repeat each element along an axis, all equally or each its own number of times; flattened if it is None."""
     x = constant(x)
     if np.min(repeats, initial=0) < 0:
         raise ValueError(f"repeats must not be negative, got {repeats}")
@@ -348,7 +348,7 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
 
 @composite
 def tile(x: TensorLike, reps: int | Sequence[int]) -> Tensor:
-    """The whole tensor so many times along each axis, as NumPy's tile."""
+    """Repeat the whole tensor along each axis, like NumPy's tile."""
     x = constant(x)
     counts = list(np.atleast_1d(np.asarray(reps, dtype=np.intp)).tolist())
     if min(counts, default=0) < 0:
