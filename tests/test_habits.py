@@ -194,7 +194,7 @@ def test_keyword_arguments_are_explained_wherever_they_are_given():
         (lambda: ts.tensor([1.0], device="cuda"), r"'device'; .*\.to\(\"cuda\"\)"),
         (lambda: x.to(device="cuda"), r"'device'; .*\.to\(\"cuda\"\)"),
         (lambda: x.sum().backward(create_graph=True), r"'create_graph'; ts\.grad\("),
-        (lambda: ts.nn.LSTM(1, 1, proj_size=1), "'proj_size'; put a ts.nn.Linear behind"),
+        (lambda: ts.nn.LSTM(1, 1, proj_size=1), "'proj_size'; put a ts.nn.Linear after"),
         (lambda: ts.nn.GRU(1, 1, nonlinearity="relu"), "'nonlinearity'; only RNN and RNNCell"),
         (lambda: ts.nn.Dropout(0.1, inplace=True), "'inplace'; values never change"),
         (lambda: ts.optim.Adam([x], foreach=True), "'foreach'; leave it out"),
