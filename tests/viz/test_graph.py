@@ -118,11 +118,18 @@ def test_the_price_of_a_drawing_grows_with_the_steps_and_not_with_their_square(c
     assert one.depth == two.depth == four.depth
 
 
+def test_the_price_of_a_flat_drawing_does_not_grow_with_the_square_of_its_boxes(char_loss):
+    losses = [char_loss(steps=steps, kind=ts.nn.LSTM) for steps in (20, 40, 80)]
+    graph(losses[0], view="flat")  # what is imported or cached once
+    one, two, four = (work(partial(graph, loss, view="flat")) for loss in losses)
+    assert four.calls - two.calls < 3 * (two.calls - one.calls)
+
+
 def test_asking_for_all_of_a_huge_graph_says_how_to_see_it(char_loss):
     loss = char_loss(steps=600)
     with pytest.raises(ValueError, match=r"boxes; at most .*steps=\[0, 1, 2, -1\]"):
         graph(loss, steps=range(600))
-    with pytest.raises(ValueError, match="boxes; at most"):
+    with pytest.raises(ValueError, match="boxes; at most 1,500"):
         graph(loss, view="flat")
 
 

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
+from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.layout.curves import Point, climbing, passed, passes
+from tinyseq.viz.layout.grid import MOST_LANES, Grid
 from tinyseq.viz.layout.placement import layout
 from tinyseq.viz.layout.rows import arranged, rows, spread
 from tinyseq.viz.rendering.style import label_size
@@ -160,3 +163,32 @@ def test_the_cell_of_an_lstm_goes_straight_through_time(char_loss):
     for arrow in cells:
         if arrow.tail.kind == "state":
             assert {round(point.y, 6) for point in made.corners[arrow]} == {round(made.places[arrow.tail].y, 6)}
+
+
+def test_a_curve_passes_a_rectangle_just_where_some_of_its_points_lie_in_it():
+    start, end, size = Point(0.0, 0.0), Point(60.0, 90.0), (20.0, 12.0)
+    curve = climbing([start, end])
+    points = passed(curve, apart=0.05)
+    for center in (Point(float(x), float(y)) for x in range(-12, 80, 4) for y in range(-12, 110, 4)):
+        near = min(max(abs(x - center.x) - size[0] / 2, abs(y - center.y) - size[1] / 2) for x, y in points)
+        if abs(near) > 0.2:  # else it grazes a side
+            assert passes(curve, center, size) == (near < 0), center
+
+
+def test_the_longest_edges_of_a_large_column_run_beside_it():
+    w = ts.zeros(2, 2, requires_grad=True)
+    states = [ts.ones(1, 2)]
+    for _ in range(24):
+        states.append((ts.stack(states).sum(0) @ w).tanh())
+    content = flat_sheet(record(states[-1].sum()))
+    found = layout(content, lambda box: (60.0, 24.0))
+    grid = Grid(content, found.sizes)
+    spans = {True: set(), False: set()}
+    for arrow in content.arrows:
+        if arrow.kind == "data":
+            spans[grid.is_long(arrow)].add(grid.row[arrow.head] - grid.row[arrow.tail])
+    assert min(spans[True]) >= max(spans[False])
+    assert sum(map(len, grid.ways.values())) <= MOST_LANES
+    right = max(high.x for _, high in found.frames.values())
+    for arrow, corners in found.corners.items():
+        assert (max(point.x for point in corners) > right) == grid.is_long(arrow)

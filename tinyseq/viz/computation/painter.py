@@ -34,7 +34,7 @@ from tinyseq.viz.rendering.style import (
     small,
 )
 
-MOST_BOXES = {"unrolled": 2000, "folded": 2000, "flat": 400}
+MOST_BOXES = {"unrolled": 2000, "folded": 2000, "flat": 1500}
 FEWER_STEPS = "Choose fewer time steps (steps=[0, 1, 2, -1]) or close modules (depth=1)"
 CURES = {
     "unrolled": f'{FEWER_STEPS}, or fold the loop (view="folded")',

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 Size = tuple[float, float]  # width and height, in points
@@ -52,14 +52,32 @@ def along(curve: Sequence[Point], share: float) -> Point:
     return Point(a * x0 + b * x1 + c * x2 + d * x3, a * y0 + b * y1 + c * y2 + d * y3)
 
 
+def pieces(curve: Sequence[Point]) -> Iterator[Sequence[Point]]:
+    """The single Bezier curves of a line."""
+    return (curve[i : i + 4] for i in range(0, len(curve) - 1, 3))
+
+
 def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
     """Points of a line, at most so far from each other."""
     points = [curve[0]]
-    for i in range(0, len(curve) - 1, 3):
-        piece = curve[i : i + 4]
+    for piece in pieces(curve):
         count = max(2, math.ceil(sum(itertools.starmap(math.dist, itertools.pairwise(piece))) / apart))
         points += [along(piece, k / count) for k in range(1, count + 1)]
     return points
+
+
+def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1) -> bool:
+    """Whether a single Bezier curve passes a rectangle, by halving what may do so; `apart` is how exact that is."""
+    for at, length, line in zip(center, size, zip(*piece, strict=True), strict=True):
+        if min(line) >= at + length / 2 or max(line) <= at - length / 2:  # a curve stays within its four points
+            return False
+    if math.dist(piece[0], piece[3]) <= apart:
+        return True
+    a, b, c = (between(one, other, 0.5) for one, other in itertools.pairwise(piece))
+    d, e = between(a, b, 0.5), between(b, c, 0.5)
+    middle = between(d, e, 0.5)
+    halves = (piece[0], a, d, middle), (middle, e, c, piece[3])
+    return any(passes(half, center, size, apart) for half in halves)
 
 
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tinyseq.viz.layout.curves import Point, Size, passed
+from tinyseq.viz.layout.curves import Point, Size, passes, pieces
 
 CELL = 40.0  # points: things are looked up by the squares that they lie in
 
@@ -18,7 +18,7 @@ class Room:
     def __init__(self, boxes: Iterable[tuple[Point, Size]] = (), gap: Size = (0.0, 0.0)) -> None:
         self.gap = gap
         self.boxes: dict[tuple[int, int], list[tuple[Point, Size]]] = {}
-        self.points: dict[tuple[int, int], list[Point]] = {}
+        self.lines: dict[tuple[int, int], list[Sequence[Point]]] = {}
         for center, size in boxes:
             self.take(center, size)
 
@@ -29,8 +29,10 @@ class Room:
 
     def take_line(self, curve: Sequence[Point]) -> None:
         """There is a line now."""
-        for point in passed(curve):
-            self.points.setdefault((int(point.x // CELL), int(point.y // CELL)), []).append(point)
+        for piece in pieces(curve):
+            (left, right), (low, high) = ((min(along), max(along)) for along in zip(*piece, strict=True))
+            for cell in _cells(Point((left + right) / 2, (low + high) / 2), (right - left, high - low)):
+                self.lines.setdefault(cell, []).append(piece)
 
     def is_free(self, center: Point, size: Size) -> bool:
         """Whether nothing is there."""
@@ -39,9 +41,8 @@ class Room:
             for (x, y), other in self.boxes.get(cell, ()):
                 if abs(center.x - x) < (width + other[0]) / 2 and abs(center.y - y) < (height + other[1]) / 2:
                     return False
-            for x, y in self.points.get(cell, ()):
-                if abs(center.x - x) < size[0] / 2 + 1 and abs(center.y - y) < size[1] / 2 - 1:
-                    return False
+            if any(passes(piece, center, (size[0] + 2, size[1] - 2)) for piece in self.lines.get(cell, ())):
+                return False
         return True
 
 

@@ -1,9 +1,9 @@
 """Where boxes stand relative to each other: their rows, and their order and places within columns."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Literal, NamedTuple
 
-from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.rows import Lane, Slot, arranged, rows
 
@@ -11,6 +11,7 @@ Size = tuple[float, float]
 Pattern = Hashable  # what the columns of one phase have in common: the same slots at the same places
 
 BOX_GAP, LANE_WIDTH = 12.0, 8.0
+MOST_LANES = 1000  # in a pattern: beyond them, its longest edges run beside the column instead
 PULL = 44.0  # by which boxes move within their row toward the side that their state comes from, or goes to
 
 
@@ -51,6 +52,7 @@ class Grid:
         self.row, (self.first, self.after, self.end) = self._rows()
         self.x: dict[tuple[Pattern, Slot | Lane], float] = {}
         self.ways: dict[tuple[Pattern, Slot, Slot], list[Lane]] = {}  # the lanes of each edge, from the bottom
+        self.long: set[tuple[Pattern, Slot, Slot]] = set()
         self.extent: dict[Pattern, Size] = {}
         self._arrange_columns()
         self.in_row = self._in_row()
@@ -69,6 +71,12 @@ class Grid:
     def lanes(self, column: Column, tail: Slot, head: Slot) -> list[Lane]:
         """The lanes of an edge in the rows between its ends."""
         return self.ways.get((pattern_of(column), tail, head), [])
+
+    def is_long(self, arrow: Arrow) -> bool:
+        """Whether an arrow runs beside its column, as there is no lane for it."""
+        tail, head = arrow.tail, arrow.head
+        inside = arrow.kind == "data" and tail.column and tail.column == head.column
+        return bool(inside and tail.column and (pattern_of(tail.column), tail.slot, head.slot) in self.long)
 
     def _rows(self) -> tuple[dict[Box, int], tuple[int, int, int]]:
         """The row of each box, those before the columns, then those in them, then those after; and where zones end."""
@@ -115,7 +123,10 @@ class Grid:
             row = {slot: self.row[box] for slot, box in boxes.items()}
             row |= {door: self.after if door.at == "top" else self.first - 1 for door in doors}
             width = {slot: self.sizes[box][0] for slot, box in boxes.items()} | dict.fromkeys(doors, LANE_WIDTH)
-            found = arranged(row, width, edges[pattern], pull[pattern], gap=BOX_GAP, lane_width=LANE_WIDTH)
+            long = _longest(edges[pattern], row)
+            self.long |= {(pattern, *edge) for edge in long}
+            short = [edge for edge in edges[pattern] if edge not in long]
+            found = arranged(row, width, short, pull[pattern], gap=BOX_GAP, lane_width=LANE_WIDTH)
             self.x |= {(pattern, item): x for item, x in found.items()}
             for lane in sorted((item for item in found if isinstance(item, Lane)), key=lambda lane: lane.row):
                 self.ways.setdefault((pattern, lane.tail, lane.head), []).append(lane)
@@ -146,6 +157,19 @@ class Grid:
             place = {box.slot: i for i, box in enumerate(boxes)}
             found |= {(a, b) for a, b in self.level if {a, b} <= place.keys() and abs(place[a] - place[b]) > 1}
         return found
+
+
+def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set[tuple[Slot, Slot]]:
+    """The longest edges between boxes, without which the others have lanes enough."""
+    span = {(tail, head): row[head] - row[tail] - 1 for tail, head in edges}
+    lanes, found = sum(span.values()), set()
+    for edge in sorted(span, key=lambda edge: -span[edge]):
+        if lanes <= MOST_LANES:
+            break
+        if not any(isinstance(end, Door) for end in edge):
+            lanes -= span[edge]
+            found.add(edge)
+    return found
 
 
 def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:

@@ -70,6 +70,7 @@ class _Maker:
             self.into[arrow.head].append(arrow)
         self._place()
         self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
+        self.shares = self._shares()
         self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
         for arrow, corners in self.made.corners.items():
             self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
@@ -215,7 +216,7 @@ class _Maker:
         if arrow.tail.zone == "before" and arrow.head.column:
             lanes = self._lanes(arrow.head, Door("bottom", arrow.head.slot), arrow.head.slot)
             return [Point(lanes[0].x, last.y), *lanes, Point(x, y - height / 2)]
-        share = {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind]
+        share = self.shares.get(arrow, {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind])
         return [Point(x + share * width, last.y), self._bottom(arrow.head, share)]
 
     def _is_level(self, arrow: Arrow) -> bool:
@@ -233,7 +234,7 @@ class _Maker:
         tail, head = arrow.tail, arrow.head
         x, y = self.made.places[tail]
         lanes = self._lanes(tail, tail.slot, head.slot) if tail.column else []
-        return [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self._share(arrow))]
+        return [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self.shares[arrow])]
 
     def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
         """The points that an edge passes in the rows between its ends, and at its door if it has one."""
@@ -249,15 +250,22 @@ class _Maker:
             points.insert(0, Point(self._x(box.column, tail), self.frame_bottom))
         return points
 
-    def _share(self, arrow: Arrow) -> float:
-        """Where on the bottom of its head an arrow within a column arrives: in the order of where they come from."""
-        arrows = [other for other in self.into[arrow.head] if other in self.made.climbs]
-        arrows.sort(key=self._last_x)
-        return (arrows.index(arrow) + 1) / (len(arrows) + 1) - 0.5
+    def _shares(self) -> dict[Arrow, float]:
+        """Where on the bottom of its head each arrow within a column arrives: in the order of where they come from."""
+        shares: dict[Arrow, float] = {}
+        for into in self.into.values():
+            arrows = [arrow for arrow in into if arrow in self.made.climbs or self.grid.is_long(arrow)]
+            arrows.sort(key=self._last_x)
+            shares |= {arrow: (i + 1) / (len(arrows) + 1) - 0.5 for i, arrow in enumerate(arrows)}
+        return shares
 
     def _last_x(self, arrow: Arrow) -> float:
-        lanes = self._lanes(arrow.tail, arrow.tail.slot, arrow.head.slot)
-        return (lanes[-1] if lanes else self.made.places[arrow.tail]).x
+        """The x from which an arrow comes to its head."""
+        tail, way = arrow.tail, self.ways.of.get(arrow)
+        if way:
+            return self.wires[way.wires[1]]
+        lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot) if tail.column else []
+        return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.made.places[tail].x
 
     def _bottom(self, box: Box, share: float) -> Point:
         """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""

@@ -34,7 +34,7 @@ class Ways:
         grid: the rows and the order of its boxes.
 
     Attributes:
-        of: the way of each arrow that leaves its column or zone; others climb within it.
+        of: the way of each arrow that leaves its column or zone, or is too long to climb within it as others do.
         outside: the wires of a column's first and last channel that run outside of its frame.
         backward: the wires that lead to an earlier step.
     """
@@ -54,7 +54,7 @@ class Ways:
         return tracks
 
     def _way(self, arrow: Arrow) -> Way | None:
-        """The way of an arrow that leaves its column or zone; None for one that climbs within it."""
+        """The way of an arrow that leaves its column or zone or is long; None for one that climbs within it."""
         tail, head = arrow.tail, arrow.head
         if arrow.kind == "time":
             return self._way_through_time(tail, head)
@@ -63,6 +63,9 @@ class Ways:
             self.outside.add(below_head)
         if arrow.kind == "weight":
             return Way("right", (Wire("gutter", 1, tail), below_head), "bottom")
+        if tail.column and self.grid.is_long(arrow):  # around the column
+            beside = Wire("gutter", self.grid.strips[tail.column] + 1, tail)
+            return Way("top", (Wire("channel", self.grid.row[tail] + 1, tail), beside, below_head), "bottom")
         if tail.zone == head.zone:
             return None
         # From zone to zone: over the tail, and around the outside unless the head is right there.
