@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.autograd import accumulator
+from tinyseq.autograd.op import Summed
 
-T, B, H = 4, 2, 3
+T, B, H = 20, 2, 3
 
 
 def plain(w, z):
@@ -64,13 +66,33 @@ def gradients(form, deferred=True):
     return [leaf.grad.numpy() for leaf in (w, x, u)]
 
 
+@pytest.mark.parametrize("together", [accumulator.TOGETHER, 1])
 @pytest.mark.parametrize(
     "form",
     [plain, used_twice, hooked, backward_in_time, some_steps_only, two_weights, in_another_loop_before],
 )
-def test_one_product_of_all_steps_gives_the_sum_of_the_products_of_each(form):
+def test_products_of_many_steps_give_the_sum_of_the_products_of_each(form, together, monkeypatch):
+    monkeypatch.setattr(accumulator, "TOGETHER", together)
     for one, each in zip(gradients(form), gradients(form, deferred=False), strict=True):
         np.testing.assert_allclose(one, each, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("together", "products"), [(1, [6, 6, 6, 2]), (10, [10, 10]), (100, [20])])
+def test_a_product_is_made_when_its_uses_are_many(together, products, monkeypatch):
+    """6 uses of 3 * 2 numbers are 4 times as large as the weight."""
+    monkeypatch.setattr(accumulator, "TOGETHER", together)
+    (left, right), met = ts.matmul.op.rules, []
+
+    def counting(xp, uses):
+        met.append(len(uses))
+        return left.rule(xp, uses)
+
+    monkeypatch.setattr(ts.matmul.op, "rules", (Summed(counting, left.one), right))
+    w, h = ts.ones((H, H)).requires_grad_(), ts.ones((H, B))
+    for _ in range(T):
+        h = ts.tanh(w @ h)
+    h.sum().backward()
+    assert met == products
 
 
 def test_a_layer_of_each_direction_has_the_gradients_of_difference_quotients():

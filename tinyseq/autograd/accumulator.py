@@ -1,11 +1,15 @@
 """The gradients that a backward pass has gathered so far."""
 
 from collections.abc import Iterable
+from math import prod
 from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.autograd.hooks import hooked
 from tinyseq.autograd.op import Op
+
+# How many uses make one product at least. Waiting for all of them would copy what has long left the processor's cache.
+TOGETHER = 16
 
 
 class Accumulator:
@@ -15,7 +19,7 @@ class Accumulator:
         sums: what has arrived at each node and leaf: arrays, or Tensors in a pass that is recorded. For a node with
             several outputs, a dictionary of them.
         kept: the gradients of results of ops that the caller wants, None until they are known.
-        deferred: the uses of each leaf whose gradients are to be computed together at the end (see `Summed`).
+        deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
         hooks: whether to call the users' hooks, which whoever only looks must not.
     """
 
@@ -43,12 +47,18 @@ class Accumulator:
             table[parent] = have + g
             self._owned.add(parent)
 
-    def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> None:
-        """Put off one use of a leaf as the i-th argument of an op: all of them will make one product."""
+    def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> bool:
+        """Put off one use of a leaf as the i-th argument of an op, so that many of them make one product.
+
+        Returns:
+            Whether that product is due. Only beside uses that are larger than the leaf is it cheap to add.
+        """
         uses = self.deferred.get((leaf, op, i))
         if uses is None:
             uses = self.deferred[leaf, op, i] = []
         uses.append(use)
+        count = len(uses)
+        return count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape)
 
     def finished(self, node: Node, g: Any) -> Any:
         """All that arrived at a node, after its hooks; for several outputs a list, None where nothing arrived."""

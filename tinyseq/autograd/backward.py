@@ -194,7 +194,8 @@ def walk(
                 continue
             rule = op.rules[i]
             if defers and type(rule) is Summed and type(parent) is Leaf:
-                gradients.defer(parent, op, i, (g, *saved))
+                if gradients.defer(parent, op, i, (g, *saved)):
+                    _settle(gradients, xp, parent, op, i)
                 continue
             gi = rule(xp, g, *saved, **attrs) if attrs else rule(xp, g, *saved)
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
@@ -212,8 +213,14 @@ def walk(
         if watched:
             yield Visit(node, g, shares)
             shares = []
-    for (leaf, op, i), uses in gradients.deferred.items():
-        gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
+    for leaf, op, i in list(gradients.deferred):
+        _settle(gradients, xp, leaf, op, i)
+
+
+def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None:
+    """Add the gradient of the uses of a leaf that were put off."""
+    uses = gradients.deferred.pop((leaf, op, i))
+    gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
 
 
 def _add_to_leaves(gradients: Accumulator, seed: Array) -> None:
