@@ -227,6 +227,6 @@ def test_a_class_that_does_not_say_what_is_kept_cannot_be_saved(tmp_path):
 def test_tables_of_other_lengths_are_no_ngram_model(tmp_path):
     arrays, metadata = ts.lm.NgramLM(2).fit("abab").saved()
     ts.save(arrays | {"2.kept": np.ones(9)}, tmp_path / "m", {"kind": "tinyseq.lm.NgramLM", **metadata})
-    with pytest.raises(ModelFileError, match="the tables of its 2-grams are of different lengths"):
+    with pytest.raises(ModelFileError, match="the tables of its 2-grams have different lengths"):
         ts.load_model(tmp_path / "m")
     assert json.dumps(metadata)

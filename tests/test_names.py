@@ -177,7 +177,7 @@ def test_a_setting_that_no_file_could_keep_is_refused_before_training(value):
 
 
 def test_a_taggers_smoothing_is_a_name_from_the_beginning():
-    with pytest.raises(TypeError, match=r"smoothing must be a name, which a tagger's file can keep, got AddK\(0.1\)"):
+    with pytest.raises(TypeError, match=r"smoothing must be a name, so that the tagger can be saved, got AddK\(0.1\)"):
         ts.tagging.HMMTagger(smoothing=ts.hmm.AddK(0.1))
     with pytest.raises(ValueError, match="smoothing must be one of"):
         ts.tagging.HMMTagger(smoothing="laplace")

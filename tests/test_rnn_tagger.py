@@ -100,7 +100,7 @@ def test_files_and_input_that_do_not_fit_are_named(tmp_path):
         RNNTagger().tag(["word"])
     with pytest.raises(ValueError, match="sentence 1, position 0: expected a \\(word, tag\\) pair, got 'word'"):
         RNNTagger().fit([[("a", "A")], ["word"]])
-    with pytest.raises(ValueError, match="no word to learn from"):
+    with pytest.raises(ValueError, match="no words to learn from"):
         RNNTagger().fit([[]])
     with pytest.raises(ValueError, match="epochs must be at least 1, got 0"):
         RNNTagger(epochs=0)
@@ -150,10 +150,10 @@ def test_pairs_are_rules_too():
 @pytest.mark.parametrize(
     ("settings", "sentences", "error", "message"),
     [
-        ({"rules": "bio"}, [], ValueError, "rules are for tags that are decided together; give crf=True as well"),
+        ({"rules": "bio"}, [], ValueError, "rules need a CRF; pass crf=True as well"),
         ({"crf": True, "rules": "iob1"}, [], ValueError, "rules must be 'bio', 'bioes' or pairs of tags, got 'iob1'"),
         ({"crf": True, "rules": 3}, [], TypeError, "rules must be 'bio', 'bioes' or pairs of tags, got 3"),
-        ({"crf": True, "rules": [("O",)]}, [], TypeError, r"rules\[0\] must be a pair \(tag, tag after it\)"),
+        ({"crf": True, "rules": [("O",)]}, [], TypeError, r"rules\[0\] must be a pair \(tag, next tag\)"),
         ({"crf": True, "rules": [(None, None)]}, [], TypeError, r"rules\[0\] must be a pair"),
         (
             {"crf": True, "rules": [("O", "X")]},

@@ -118,7 +118,7 @@ def test_an_impossible_long_sequence_is_still_named():
     x = np.zeros(3000, dtype=int)
     x[2900] = 2
     assert model.log_likelihood(x) == -np.inf
-    with pytest.raises(ImpossibleSequenceError, match="no state can make 2 at position 2900"):
+    with pytest.raises(ImpossibleSequenceError, match="no state can emit 2 at position 2900"):
         model.posterior(x)
 
 

@@ -218,7 +218,7 @@ def test_a_state_that_is_never_used_keeps_its_tables():
 
 def test_an_impossible_sequence_is_named_and_nothing_becomes_nan():
     model = HMM([1.0], [[1.0]], [[1.0, 0.0]])
-    with pytest.raises(ImpossibleSequenceError, match="sequence 1 is impossible: no state can make 1 at position 2"):
+    with pytest.raises(ImpossibleSequenceError, match="sequence 1 is impossible: no state can emit 1 at position 2"):
         model.fit_em([[0, 0], [0, 0, 1]])
 
 

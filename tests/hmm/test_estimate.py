@@ -156,9 +156,13 @@ def test_what_is_not_labelled_is_refused(data, message):
 
 
 def test_labels_that_are_not_among_the_names_are_named_with_their_place():
-    with pytest.raises(ValueError, match="sequence 1, position 0: 'z' is no state of this model; known are 'x'"):
+    with pytest.raises(
+        ValueError, match="sequence 1, position 0: 'z' is not a state of this model; the states are 'x'"
+    ):
         HMM.from_labelled([[("a", "x")], [("a", "z")]], states=["x"])
-    with pytest.raises(ValueError, match="sequence 0, position 1: 'q' is no symbol of this model; known are 'a'"):
+    with pytest.raises(
+        ValueError, match="sequence 0, position 1: 'q' is not a symbol of this model; the symbols are 'a'"
+    ):
         HMM.from_labelled([[("a", "x"), ("q", "x")]], symbols=["a"])
 
 

@@ -143,10 +143,10 @@ def test_bad_questions_say_what_is_wrong():
     online = Filter(model)
     with pytest.raises(ValueError, match="no state before the first observation"):
         _ = online.states
-    with pytest.raises(ValueError, match="step 0: 'z' is no symbol of this model"):
+    with pytest.raises(ValueError, match="step 0: 'z' is not a symbol of this model"):
         online.update("z")
     online.update("a")
-    with pytest.raises(ImpossibleSequenceError, match="only 'A' can make 'a', but the states possible now are 'B'"):
+    with pytest.raises(ImpossibleSequenceError, match="only 'A' can emit 'a', but the states possible now are 'B'"):
         online.update("a")
     with pytest.raises(ValueError, match="scale must be one of 'none', 'step', 'log', got 'logs'"):
         model.forward_table("ab", scale="logs")

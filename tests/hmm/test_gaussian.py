@@ -149,13 +149,13 @@ def test_full_covariances_as_tensors(requires_grad):
 
 
 def test_symbols_belong_to_tables():
-    with pytest.raises(ValueError, match="symbols and unknown belong to a table of emissions"):
+    with pytest.raises(ValueError, match="symbols and unknown go with an emission table"):
         HMM([1.0], [[1.0]], Gaussian([0.0], [1.0]), symbols="a")
 
 
 def test_an_impossible_sequence_of_vectors_is_named():
     model = HMM([1.0, 0.0], [[0.0, 1.0], [0.0, 0.0]], Gaussian([0.0, 1.0], [1.0, 1.0]))
-    with pytest.raises(ImpossibleSequenceError, match=r"can make the observation \[3.\] at position 2, and no path"):
+    with pytest.raises(ImpossibleSequenceError, match=r"can emit the observation \[3.\] at position 2, and no path"):
         model.viterbi([1.0, 2.0, 3.0])
 
 

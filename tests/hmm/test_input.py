@@ -165,17 +165,20 @@ def test_no_argument_is_ever_changed_or_shared():
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (["A", "X"], "sequence 0, position 1: 'X' is no symbol of this model; known are 'A', 'C', 'G', 'T'"),
-        (["A", -1], "sequence 0, position 1: -1 is no symbol"),
-        ([[0, 1], [2, 4]], "sequence 1, position 1: 4 is no symbol"),
-        ([np.array([0]), np.array([1, -1])], "sequence 1, position 1: -1 is no symbol"),
-        ([0, 1.5], "position 1: 1.5 is no symbol"),
-        ([[0], [1, 2, 9]], "sequence 1, position 2: 9 is no symbol of this model; known are 'A', 'C', 'G', 'T'"),
-        ([0, True], "position 1: True is no symbol"),
-        ([0, 1.0], "position 1: 1.0 is no symbol"),
-        (np.array([0.0, 1.0]), "position 0: 0.0 is no symbol"),
-        (np.array([False]), "position 0: False is no symbol"),
-        (["AX", "A"], "sequence 0, position 1: 'X' is no symbol"),
+        (["A", "X"], "sequence 0, position 1: 'X' is not a symbol of this model; the symbols are 'A', 'C', 'G', 'T'"),
+        (["A", -1], "sequence 0, position 1: -1 is not a symbol"),
+        ([[0, 1], [2, 4]], "sequence 1, position 1: 4 is not a symbol"),
+        ([np.array([0]), np.array([1, -1])], "sequence 1, position 1: -1 is not a symbol"),
+        ([0, 1.5], "position 1: 1.5 is not a symbol"),
+        (
+            [[0], [1, 2, 9]],
+            "sequence 1, position 2: 9 is not a symbol of this model; the symbols are 'A', 'C', 'G', 'T'",
+        ),
+        ([0, True], "position 1: True is not a symbol"),
+        ([0, 1.0], "position 1: 1.0 is not a symbol"),
+        (np.array([0.0, 1.0]), "position 0: 0.0 is not a symbol"),
+        (np.array([False]), "position 0: False is not a symbol"),
+        (["AX", "A"], "sequence 0, position 1: 'X' is not a symbol"),
     ],
 )
 def test_unknown_symbols_are_named_with_their_place(dna, x, message):
@@ -187,20 +190,20 @@ def test_unknown_symbols_are_named_with_their_place(dna, x, message):
 def test_ids_are_whole_numbers(dna, named):
     model = dna if named else HMM(dna.initial, dna.transition, dna.emission)
     for wrong in (1.0, np.float32(1), True, np.True_, -1, 4, "E"):
-        with pytest.raises(ValueError, match=r"position 1: .* is no symbol of this model"):
+        with pytest.raises(ValueError, match=r"position 1: .* is not a symbol of this model"):
             model.log_likelihood([0, wrong])
 
 
 def test_symbols_may_be_true_and_false(dna):
     model = HMM(dna.initial, dna.transition, dna.emission[:, :2] / 0.5, symbols=[False, True])
     assert model.log_likelihood([True, False]) == model.log_likelihood(np.array([True, False])) < 0
-    with pytest.raises(ValueError, match="position 0: 1 is no symbol of this model; known are False, True"):
+    with pytest.raises(ValueError, match="position 0: 1 is not a symbol of this model; the symbols are False, True"):
         model.log_likelihood([1])
 
 
 @pytest.mark.parametrize("x", [None, 5, {0, 1}, {"A": 1}, iter("A"), (a for a in "A"), np.array(1)])
 def test_what_is_no_sequence_is_refused(dna, x):
-    with pytest.raises(TypeError, match="x must be a list or an array, of symbols or of sequences; got "):
+    with pytest.raises(TypeError, match="x must be a list or an array, of symbols or of sequences, got "):
         dna.log_likelihood(x)
 
 
@@ -228,11 +231,11 @@ def test_how_many_must_be_a_whole_number(dna, ask, message):
 
 def test_what_is_known_of_the_states_can_be_the_reason_why_a_sequence_is_impossible():
     model = HMM([1, 0], [[0.5, 0.5], [0, 1]], [[1, 0], [0, 1]], states="ab", symbols="xy")
-    with pytest.raises(ImpossibleSequenceError, match="states allows only state 'b' at position 0, which cannot make"):
+    with pytest.raises(ImpossibleSequenceError, match="states allows only state 'b' at position 0, which cannot emit"):
         model.viterbi("xy", states=["b", None])
-    with pytest.raises(ImpossibleSequenceError, match="states allows none at position 1"):
+    with pytest.raises(ImpossibleSequenceError, match="states allows no state at position 1"):
         model.viterbi("xy", states=[None, set()])
-    with pytest.raises(ValueError, match="states of sequence 1, position 1: 'c' is no state of this model"):
+    with pytest.raises(ValueError, match="states of sequence 1, position 1: 'c' is not a state of this model"):
         model.viterbi(["xy", "xy"], states=[None, [None, "c"]])
     assert model.viterbi(["xx", "xy"], states=[None, ["a", "b"]])[1].path == ["a", "b"]
 
@@ -246,19 +249,19 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         symbols="xyz",
     )
     assert model.log_likelihood(["xy", "xz"]).tolist()[1] == -np.inf
-    with pytest.raises(ImpossibleSequenceError, match="sequence 1 is impossible: no state can make 'z' at position 1"):
+    with pytest.raises(ImpossibleSequenceError, match="sequence 1 is impossible: no state can emit 'z' at position 1"):
         model.viterbi([list("xy"), list("xz")])
-    with pytest.raises(ImpossibleSequenceError, match=r"only state 'a' can make 'x' at position 1, and no path leads"):
+    with pytest.raises(ImpossibleSequenceError, match=r"only state 'a' can emit 'x' at position 1, and no path leads"):
         model.posterior("xx")
     with pytest.raises(
-        ImpossibleSequenceError, match=r"state 'b', 'c' can make 'y' at position 0, and no sequence can"
+        ImpossibleSequenceError, match=r"state 'b', 'c' can emit 'y' at position 0, and no sequence can"
     ):
         model.viterbi("yy")
     with pytest.raises(ImpossibleSequenceError) as raised:
         model.viterbi("xyx")
     assert (raised.value.sequence, raised.value.position) == (0, 2)
     stopping = HMM([1.0, 0.0], [[0.0, 1.0], [0.5, 0.0]], np.eye(2), end=[0.0, 0.5], symbols="xy")
-    with pytest.raises(ImpossibleSequenceError, match="it can only end in state 0, where no sequence stops"):
+    with pytest.raises(ImpossibleSequenceError, match="it can only end in state 0, in which no sequence stops"):
         stopping.viterbi("xyx")
 
 
@@ -267,8 +270,8 @@ def test_an_impossible_sequence_is_reported_with_its_place():
     [
         ({"initial": [0.5, 0.6]}, r"initial sums to 1.1; it must sum to 1"),
         ({"initial": [0.0, 0.0]}, r"initial sums to 0; it must sum to 1"),
-        ({"initial": ()}, r"initial must hold at least one table, P\(s_1\); got an empty tuple"),
-        ({"initial": [0.5, np.nan]}, r"initial\[1\] is nan; probabilities lie between 0 and 1"),
+        ({"initial": ()}, r"initial must hold at least one table, P\(s_1\), got an empty tuple"),
+        ({"initial": [0.5, np.nan]}, r"initial\[1\] is nan; probabilities must lie between 0 and 1"),
         ({"transition": [[0.5, 0.5], [1.5, -0.5]]}, r"transition\[1, 1\] is -0.5"),
         ({"transition": [[0.5, 0.5], [0.3, 0.3]]}, r"transition\[1\] sums to 0.6"),
         ({"transition": [[1.0]]}, r"initial must have shape \(1,\), as transition has 1 states; got \(2,\)"),
@@ -277,7 +280,7 @@ def test_an_impossible_sequence_is_reported_with_its_place():
         ({"emission": [1.0, 1.0]}, r"emission must have shape \(states, symbols\), got \(2,\)"),
         ({"emission": [["a"], ["b"]]}, "expected a table of numbers"),
         ({"states": ["a"]}, "states has 1 names, but the tables have 2 states"),
-        ({"symbols": ["a", "a"]}, "symbols names 'a' twice"),
+        ({"symbols": ["a", "a"]}, "symbols contains 'a' twice"),
         ({"unknown": "<unk>"}, "unknown='<unk>' is not among the symbols"),
         ({"initial": [[0.5, 0.5], np.eye(2)[0], [1.0]]}, "for n > 2, initial is a tuple of n - 1 tables"),
         ({"transition": np.zeros((0, 0))}, "transition must have at least one state"),
@@ -306,7 +309,7 @@ def test_log_scores_that_are_no_numbers_are_refused(which, wrong):
 def test_states_must_be_as_long_as_the_observations(dna):
     with pytest.raises(ValueError, match="states must be as long as x"):
         dna.log_likelihood("ACG", states=[None])
-    with pytest.raises(ValueError, match="2 is no state of this model"):
+    with pytest.raises(ValueError, match="2 is not a state of this model"):
         dna.log_likelihood("A", states=[2])
     for x, states in (("A", 5), (["A", "C"], 5), (["A", "CG"], [[0], 1])):
         with pytest.raises(TypeError, match=r"states must hold None, a state or a set of states for each .* got [15]"):

@@ -144,13 +144,13 @@ def test_time_varying_transitions_lead_into_the_step_that_they_are_for():
     assert model.sample(4, np.random.default_rng(0)).states.tolist() == [0, 1, 1, 0]
     assert model.kbest([0, 0, 0, 0], 1)[0].path.tolist() == [0, 1, 1, 0]
     assert set(map(tuple, model.sample_posterior([0] * 4, 3, np.random.default_rng(0)))) == {(0, 1, 1, 0)}
-    with pytest.raises(ValueError, match="tables for sequences up to 4 steps; the one drawn is longer"):
+    with pytest.raises(ValueError, match="tables for sequences of up to 4 steps; the one drawn is longer"):
         model.sample(5)
     assert repr(model) == "HMM(n=2, states=2, symbols=1, at most 4 steps)"
     with pytest.raises(ValueError, match="got one of 4; for a model with n = 3, initial is a tuple of 2 tables"):
         HMM([0.5, 0.5], np.full((2, 2, 2), 0.5), np.ones((2, 1))).viterbi([0] * 4)
     for too_long in (model.log_likelihood, model.viterbi, model.posterior):
-        with pytest.raises(ValueError, match="transition has tables for sequences up to 4 steps; got one of 5"):
+        with pytest.raises(ValueError, match="transition has tables for sequences of up to 4 steps, got one of 5"):
             too_long([0] * 5)
 
 

@@ -53,5 +53,5 @@ def test_without_one_long_run_it_says_so():
         HMM([0.5, 0.5], [[0.4, 0.5], [0.4, 0.5]], [[1.0], [1.0]], end=[0.1, 0.1]).stationary()
     varying = HMM([0.5, 0.5], [np.eye(2)] * 3, [[1.0], [1.0]])
     for ask in (varying.stationary, varying.expected_durations):
-        with pytest.raises(ValueError, match="change with time, for up to 4 steps"):
+        with pytest.raises(ValueError, match="vary with time, for up to 4 steps"):
             ask()

@@ -146,7 +146,7 @@ def test_queries_are_ratios_of_probabilities(dna):
     for wrong in (["C"], ("C",), "C", ("C", None, None), 5):
         with pytest.raises(TypeError, match=r"given must be a pair \(x, states\)"):
             dna.probability("A", given=wrong)
-    with pytest.raises(ValueError, match="given speaks of 2 steps, but x of 1"):
+    with pytest.raises(ValueError, match="given has 2 steps, but x has 1"):
         dna.probability("A", given=("CC", None))
 
 
@@ -194,7 +194,7 @@ def test_labels_that_a_model_forbids_are_named_when_they_are_learnt_from():
     emission = [[0.5, 0.5], [0.1, 0.9], [0.3, 0.7]]
     model = HMM([0.5, 0.5, 0.0], transition, emission, states=["O", "B", "I"], symbols="ab")
     assert np.isfinite(model.log_likelihood("ab", states=["B", "I"]).item())
-    message = "sequence 1 is impossible: only state 'I' can .* 'b' at position 1, .* ends in state 'O', which it cannot"
+    message = "sequence 1 is impossible: only state 'I' can .* 'b' at position 1, .* end in state 'O', which has no"
     with pytest.raises(ImpossibleSequenceError, match=message):
         model.log_likelihood(["ab", "ab"], states=[["O", "B"], ["O", "I"]])
     task = lambda step: ts.train.Loss(-model.log_likelihood(["ab", "ab"], states=[["O", "B"], ["O", "I"]]).sum(), 4)

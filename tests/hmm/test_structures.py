@@ -82,13 +82,13 @@ def test_cyclic_goes_round():
     [
         (lambda: HMM.left_to_right(np.eye(2), stay=1.5), "stay must be a probability or one for each of 2 states"),
         (lambda: HMM.left_to_right(np.eye(2), stay=[0.5] * 3), "stay must be a probability or one for each of 2"),
-        (lambda: HMM.left_to_right(np.eye(2), stay=0.8, skip=0.3), "stay and skip must not exceed 1 in sum"),
+        (lambda: HMM.left_to_right(np.eye(2), stay=0.8, skip=0.3), "stay and skip must not sum to more than 1"),
         (lambda: HMM.cyclic(np.eye(2), stay=np.nan), "stay must be a probability"),
         (lambda: HMM.semi_markov([1, 0], np.eye(2), [[1.0]], np.eye(2)), r"durations must have shape \(2, longest\)"),
         (lambda: HMM.semi_markov([1], np.eye(2), [[1], [1]], np.eye(2)), r"initial and jumps must have shapes \(2,\)"),
         (lambda: HMM.semi_markov([1, 1], np.eye(2), [[1], [1]], np.eye(2)), "initial must hold probabilities that sum"),
         (lambda: HMM.semi_markov([1, 0], np.eye(2), [[1], [0.5]], np.eye(2)), r"durations\[1\] must hold probab"),
-        (lambda: HMM.semi_markov([1], [[1]], [[1]], Poisson([1.0]), symbols="a"), "symbols belong to a table"),
+        (lambda: HMM.semi_markov([1], [[1]], [[1]], Poisson([1.0]), symbols="a"), "symbols go with an emission table"),
     ],
 )
 def test_what_is_no_structure_is_refused(make, message):

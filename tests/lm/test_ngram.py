@@ -218,7 +218,7 @@ def test_a_bad_argument_is_named(arguments, message):
 
 
 @pytest.mark.parametrize(
-    ("data", "message"), [("", "no symbol"), ([[]], "no symbol"), ([1, 2], "1 at position 0 is no sequence")]
+    ("data", "message"), [("", "no symbols"), ([[]], "no symbols"), ([1, 2], "1 at position 0 is not a sequence")]
 )
 def test_bad_data_is_an_error(data, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Masked arrays: what is masked is missing."""
+"""Masked arrays: masked entries count as missing observations."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def unmasked(x: Any) -> Any:
-    """A masked array with NaN for masked real numbers, and None for anything else that is masked.
+    """Replace masked entries: by NaN in real arrays, by None in all others.
 
     Args:
-        x: a masked array; anything else is given back as it is.
+        x: a masked array; anything else is returned unchanged.
 
     Example:
         >>> unmasked(np.ma.array([0.5, 1.5], mask=[False, True])), unmasked(np.ma.array([0, 1], mask=[True, False]))

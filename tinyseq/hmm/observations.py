@@ -1,4 +1,4 @@
-"""Sequences as users write them, brought into the form that the passes take; and answers brought back."""
+"""Convert the user's sequences to the arrays that the passes take, and results back."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
@@ -20,23 +20,23 @@ T = TypeVar("T")
 
 
 class Observations:
-    """One or several sequences, as the parameters of a model read them.
+    """One or several sequences, encoded for a model.
 
     Args:
-        model: the parameters that read them.
+        model: the parameters of the model.
         x: a sequence, or a list of sequences.
         states: what is known about the hidden states, as long as x: for each step None, a state, or a set of states. In
-            a list of sequences, None for one of them says nothing about it.
+            a list of sequences, None in place of a sequence's states means that nothing is known about them.
 
     Attributes:
-        one: whether x is a single sequence, so that the answer shall be a single one.
+        one: whether x is a single sequence, so that the result is a single one too.
         rows: the observations.
         allowed: (rows, K), which states each row allows; None for all.
-        arcs, scores, batch: what the passes take.
+        arcs, scores, batch: the arguments of the passes.
 
     Raises:
-        ValueError: for observations or states that the model does not know, or that do not fit each other.
-        TypeError: for observations or states that are no sequences.
+        ValueError: if an observation or state is unknown to the model, or ``x`` and ``states`` do not match.
+        TypeError: if observations or states are not sequences.
     """
 
     def __init__(self, model: Parameters, x: Any, states: Any = None) -> None:
@@ -47,7 +47,7 @@ class Observations:
             or isinstance(x, Mapping)
             or getattr(x, "shape", None) == ()
         ):
-            raise TypeError(f"x must be a list or an array, of symbols or of sequences; got {type(x).__name__}")
+            raise TypeError(f"x must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
         x = [_array(part) for part in x] if isinstance(x, list | tuple) else _array(x)
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
@@ -55,7 +55,7 @@ class Observations:
         if most is not None and max(self.rows.lengths, default=0) > most:
             several = f"; for a model with n = {model.n + 1}, initial is a tuple of {model.n} tables"
             raise ValueError(
-                f"transition has tables for sequences up to {most} steps; got one of {max(self.rows.lengths)}"
+                f"transition has tables for sequences of up to {most} steps, got one of {max(self.rows.lengths)}"
                 + (several if len(set(model.transition.shape)) == 1 else "")
             )
         self.allowed = None if states is None else self._allowed(states)
@@ -72,11 +72,11 @@ class Observations:
         known = [states] if self.one or not hasattr(states, "__len__") else list(states)
         for part in known:
             if part is not None and not hasattr(part, "__len__"):
-                raise TypeError(f"states must hold None, a state or a set of states for each step of x; got {part!r}")
+                raise TypeError(f"states must hold None, a state or a set of states for each step of x, got {part!r}")
         if len(known) == len(self.rows.lengths):
             known = [[None] * n if part is None else part for part, n in zip(known, self.rows.lengths, strict=True)]
         if [len(part) for part in known] != self.rows.lengths:
-            raise ValueError("states must be as long as x, with None where nothing is known")
+            raise ValueError("states must be as long as x; use None where nothing is known")
         allowed = np.zeros((len(self.rows.data), len(self.model.states)), dtype=bool)
         row = 0
         for i, part in enumerate(known):
@@ -91,9 +91,9 @@ class Observations:
         return allowed
 
     def and_given(self, other: "Observations") -> "Observations":
-        """What this and another reading say together."""
+        """The combined information of this object and another about the same sequence."""
         if self.rows.lengths != other.rows.lengths:
-            raise ValueError(f"given speaks of {other.rows.lengths[0]} steps, but x of {self.rows.lengths[0]}")
+            raise ValueError(f"given has {other.rows.lengths[0]} steps, but x has {self.rows.lengths[0]}")
         both = copy(self)
         both.rows = Rows(self.model.emissions.both(self.rows.data, other.rows.data), self.rows.lengths)
         masks = [reading.allowed for reading in (self, other) if reading.allowed is not None]
@@ -102,7 +102,7 @@ class Observations:
         return both
 
     def by(self, model: Parameters) -> "Observations":
-        """The same observations, seen by another model of the same kind."""
+        """The same observations, scored by another model of the same kind."""
         seen = copy(self)
         seen.model = model
         seen._prepare()
@@ -114,11 +114,11 @@ class Observations:
 
     @property
     def on_tape(self) -> bool:
-        """Whether the model's parameters are tensors, or the scores that the observations are."""
+        """Whether a parameter of the model is a tensor, or the observations are a tensor of scores."""
         return self.model.on_tape or self.rows.recorded is not None
 
     def recorded_likelihood(self) -> Tensor:
-        """The log-likelihood of each sequence as a tensor, through which gradients flow."""
+        """The log-likelihood of each sequence as a differentiable tensor."""
         initial, transition, end = self.model.logs
         scores = self.rows.recorded
         if scores is None:
@@ -128,7 +128,7 @@ class Observations:
         return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)
 
     def each_alone(self) -> Iterator[tuple[Arcs, Scores, int]]:
-        """Yield what the passes take for each sequence, on memory of its own, so that the batch can be freed."""
+        """Yield the arguments of the passes for each sequence, as copies, so that the batch can be freed."""
         start = 0
         for length in self.rows.lengths:
             rows = slice(start, start + length)
@@ -140,19 +140,19 @@ class Observations:
             yield self.arcs, scores, length
 
     def paths(self, ids: Array) -> list[Sequence[Any]]:
-        """The states of all rows as one path for each sequence, of names where the model has them."""
+        """Split the states of all rows into one path per sequence, as names if the model has them."""
         paths, names = self.rows.split(ids), self.model.states
         return [[names[i] for i in path.tolist()] for path in paths] if names.named else paths
 
     def answer(self, found: list[T]) -> T | list[T]:
-        """The list of answers, or the only one."""
+        """The list of results, or the single result if x is one sequence."""
         return found[0] if self.one else found
 
     def require_possible(self, values: Array) -> None:
-        """Complain about the first sequence whose log probability is -inf.
+        """Raise an error for the first sequence whose log probability is -inf.
 
         Raises:
-            ImpossibleSequenceError: with the place where it goes wrong.
+            ImpossibleSequenceError: if there is one; the error says where it fails.
         """
         if (values == -np.inf).any():
             number = int(np.argmax(values == -np.inf))
@@ -163,8 +163,8 @@ class Observations:
 
 
 def _array(part: Any) -> Any:
-    """An array of the host without a mask, whose masked entries are missing; anything else as it is."""
+    """An array on the host, with masked entries marked as missing; anything else unchanged."""
     part = unmasked(on_host(part))
     if getattr(getattr(part, "dtype", None), "kind", "") == "c":
-        raise ValueError(f"Complex data not supported: observations are real, or symbols; got dtype {part.dtype}")
+        raise ValueError(f"Complex data not supported: observations must be real or symbols, got dtype {part.dtype}")
     return part

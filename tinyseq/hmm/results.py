@@ -1,4 +1,4 @@
-"""What inference returns, by name."""
+"""The result types of inference."""
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -14,7 +14,7 @@ class Decoding(NamedTuple):
     """A path of hidden states and its score.
 
     Attributes:
-        path: the state at each step: names where the model has them, else an array of ids.
+        path: the state at each step: names if the model has them, else an array of ids.
         log_prob: the log of the joint probability of path and observations.
     """
 
@@ -22,22 +22,22 @@ class Decoding(NamedTuple):
     log_prob: float
 
     def _repr_html_(self) -> str:
-        return notebook.strip({"state": self.path}, f"the best path, log probability {self.log_prob:.6g}")
+        return notebook.strip({"state": self.path}, f"the most probable path, log probability {self.log_prob:.6g}")
 
 
 class MarginalDecoding(NamedTuple):
-    """The most probable state at each step, each on its own.
+    """The most probable state at each step, chosen independently of the others.
 
     Attributes:
-        path: the states; as a whole they may be an impossible path.
-        expected_accuracy: the expected share of steps at which the state is right; no path has a larger one.
+        path: the states; taken together they may be an impossible path.
+        expected_accuracy: the expected share of correct states; no other path has a larger one.
     """
 
     path: Sequence[Any]
     expected_accuracy: float
 
     def _repr_html_(self) -> str:
-        caption = f"the best state at each step, {self.expected_accuracy:.1%} of them right in expectation"
+        caption = f"the most probable state at each step, expected accuracy {self.expected_accuracy:.1%}"
         return notebook.strip({"state": self.path}, caption)
 
 
@@ -45,26 +45,26 @@ class Drawn(NamedTuple):
     """A sequence drawn from a model.
 
     Attributes:
-        observations: what was made visible.
-        states: the hidden states that made it.
+        observations: the emitted observations.
+        states: the hidden states that emitted them.
     """
 
     observations: Sequence[Any]
     states: Sequence[Any]
 
     def _repr_html_(self) -> str:
-        return notebook.strip({"state": self.states, "seen": self.observations}, "drawn from the model")
+        return notebook.strip({"state": self.states, "observation": self.observations}, "drawn from the model")
 
 
 class Posterior:
-    """What the observations say about the hidden states of one sequence.
+    """The posterior distribution of the hidden states of one sequence.
 
     Attributes:
         log_likelihood: log P(observations).
         states: (T, K), P(state at t | observations).
         transitions: (T - n + 1, K, ..., K) P(states at t, ..., t + n - 1 | observations) for n-grams of states. It is
-            computed when first asked for, as it is K times as large as all else.
-        names: of the states.
+            computed on first access, as it is K times as large as everything else.
+        names: the names of the states.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class Posterior:
 
 
 class Prediction(NamedTuple):
-    """What follows a sequence, step by step.
+    """The predicted continuation of a sequence, step by step.
 
     Attributes:
         states: (steps, K), P(state h steps ahead | observations). With ``end``, a row sums to the probability that the
-            sequence goes on so long.
-        observations: (steps, V), the same of symbols; for numbers (steps, D), their mean, given that the sequence goes
-            on; None where the model does not know its mean.
-        names: of the states.
+            sequence is at least that long.
+        observations: (steps, V), the same for symbols; for numbers (steps, D), their mean, given that the sequence goes
+            on; None if the emission model does not define a mean.
+        names: the names of the states.
     """
 
     states: Array
@@ -114,9 +114,9 @@ class ForwardTable(NamedTuple):
     """The table of the forward algorithm.
 
     Attributes:
-        alpha: (T, K), P(observations up to t, state at t), scaled as was asked for.
-        log_likelihoods: (T,), log P(observations up to t): the log of the sum of each row, before it was scaled.
-        names: of the states.
+        alpha: (T, K), P(observations up to t, state at t), scaled as requested.
+        log_likelihoods: (T,), log P(observations up to t): the log of the sum of each row before scaling.
+        names: the names of the states.
     """
 
     alpha: Array
@@ -129,10 +129,10 @@ class ForwardTable(NamedTuple):
 
 
 class ImpossibleSequenceError(ValueError):
-    """A sequence that no path of states can produce, so that there is nothing to decode.
+    """Raised for a sequence that no path of states can produce.
 
     Attributes:
-        sequence: its number.
+        sequence: the index of the sequence.
         position: the first position that no path can reach, or the length if no path can end there.
 
     Example:
@@ -141,12 +141,12 @@ class ImpossibleSequenceError(ValueError):
         ...     HMM([1, 0], [[0, 1], [1, 0]], [[1, 0], [0, 1]], symbols="ab").viterbi("abb")
         ... except ImpossibleSequenceError as error:
         ...     print(error.position, error)
-        2 sequence 0 is impossible: only state 1 can make 'b' at position 2, and no path leads there: what comes before
-        ends in state 1, which it cannot follow
+        2 sequence 0 is impossible: only state 1 can emit 'b' at position 2, and no path leads there: the observations
+        before it end in state 1, which has no transition to it
     """
 
     def __init__(self, message: str, sequence: int, position: int) -> None:
-        super().__init__(message, sequence, position)  # as pickle calls it again
+        super().__init__(message, sequence, position)  # pickle calls the constructor with these
         self.sequence = sequence
         self.position = position
 

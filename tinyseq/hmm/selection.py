@@ -1,4 +1,4 @@
-"""How many states: models of several sizes, learned and compared."""
+"""Model selection: train models with different numbers of states and compare them."""
 
 from collections.abc import Iterable
 from html import escape
@@ -13,14 +13,14 @@ HEADINGS = ("states", "free", "log-likelihood", "AIC", "BIC", "held out")
 
 
 class Candidate(NamedTuple):
-    """A model of one size.
+    """A model with a given number of states.
 
     Attributes:
         states: K.
-        free_parameters: how many of its numbers are free.
-        log_likelihood: of the sequences that it has learned from.
-        aic, bic: the criteria on these; less is better.
-        held_out: the log-likelihood of the held-out sequences; None without any.
+        free_parameters: the number of free parameters.
+        log_likelihood: the log-likelihood of the training sequences.
+        aic, bic: the criteria on the training sequences; lower is better.
+        held_out: the log-likelihood of the held-out sequences, or None if there are none.
         model: the model.
     """
 
@@ -34,7 +34,7 @@ class Candidate(NamedTuple):
 
 
 class Comparison(tuple[Candidate, ...]):
-    """Candidates in the order in which they were asked for; it prints as a table."""
+    """The candidates in the order requested; prints as a table."""
 
     def best(self, criterion: str = "bic") -> Candidate:
         """The best candidate.
@@ -43,7 +43,7 @@ class Comparison(tuple[Candidate, ...]):
             criterion: ``"bic"``, ``"aic"`` or ``"held_out"``.
 
         Raises:
-            ValueError: for another criterion, or ``"held_out"`` without held-out sequences.
+            ValueError: for an unknown criterion, or ``"held_out"`` without held-out sequences.
         """
         if criterion not in ("aic", "bic", "held_out"):
             raise ValueError(f"criterion must be 'bic', 'aic' or 'held_out', got {criterion!r}")
@@ -73,19 +73,19 @@ class Comparison(tuple[Candidate, ...]):
 
 
 def compare(X: Any, states: Iterable[int] = (1, 2, 3, 4), *, held_out: Any = None, **settings: Any) -> Comparison:
-    """Learn models of several sizes without labels, and compare them.
+    """Train models with different numbers of states without labels, and compare them.
 
     Args:
-        X: the sequences to learn from, as for `HMMEstimator`.
+        X: the training sequences, as for `HMMEstimator`.
         states: the numbers of states to try.
-        held_out: other sequences, to be predicted.
-        **settings: of `HMMEstimator`, such as ``emission="diag"`` or ``random_state=0``.
+        held_out: held-out sequences to score.
+        **settings: arguments of `HMMEstimator`, such as ``emission="diag"`` or ``random_state=0``.
 
     Returns:
         A `Comparison`, one `Candidate` for each size.
 
     Raises:
-        ValueError: for no size, and as `HMMEstimator.fit`.
+        ValueError: if ``states`` is empty, and as for `HMMEstimator.fit`.
 
     Example:
         >>> import numpy as np
@@ -98,7 +98,7 @@ def compare(X: Any, states: Iterable[int] = (1, 2, 3, 4), *, held_out: Any = Non
     """
     sizes = [whole("states", size) for size in states]
     if not sizes:
-        raise ValueError("states must name at least one number of states")
+        raise ValueError("states must contain at least one number of states")
     found = []
     for size in sizes:
         estimator = HMMEstimator(size, **settings).fit(X)

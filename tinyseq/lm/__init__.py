@@ -1,4 +1,4 @@
-"""Language models: n-grams by counting, and networks, with a fixed window or recurrent."""
+"""Language models: n-gram counts, fixed-window networks and recurrent networks."""
 
 from tinyseq.lm.ngram import NgramLM
 from tinyseq.lm.rnn import RNNLM

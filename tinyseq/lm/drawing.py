@@ -1,11 +1,11 @@
-"""Drawing the next symbol from its distribution, sharpened or flattened by a temperature."""
+"""Sample the next symbol from its distribution, with a temperature."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 
 def check_temperature(temperature: float) -> None:
-    """Raise a ValueError for a temperature below 0, or for NaN."""
+    """Raise a ValueError if the temperature is negative or NaN."""
     if not temperature >= 0:
         raise ValueError(f"temperature must not be negative, got {temperature}")
 
@@ -14,9 +14,9 @@ def draw(logits: NDArray[np.float64], temperature: float, rng: np.random.Generat
     """A symbol's id, drawn from softmax(logits / temperature).
 
     Args:
-        logits: (V,), of which one at least is above -inf.
-        temperature: at 0 the most probable symbol.
-        rng: what to draw from.
+        logits: (V,), at least one of them above -inf.
+        temperature: 0 always gives the most probable symbol.
+        rng: the random number generator.
 
     Raises:
         ValueError: a logit is NaN.

@@ -1,7 +1,7 @@
-"""What the neural language models share: learning a text, judging one, sampling, and being kept in a file.
+"""What the neural language models share: training, evaluation, sampling, saving and loading.
 
-A model of this kind reads symbols in order and carries a *state* from one to the next, all that it remembers of those
-before: for a recurrent network h (and c), for a network with a fixed window the last few symbols.
+A neural model reads symbols in order and carries a *state* from one to the next, which is all that it remembers: h (and
+c) for a recurrent network, the last few symbols for a network with a fixed window.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,7 +32,7 @@ class NeuralLM(Module, SavedModel):
 
     Attributes:
         vocabulary: the symbols over which the probabilities sum to one.
-        settings: the constructor's arguments besides the vocabulary, as a file keeps them.
+        settings: the constructor's arguments other than the vocabulary, as saved in a file.
     """
 
     def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
@@ -44,14 +44,14 @@ class NeuralLM(Module, SavedModel):
 
         Args:
             ids: (T, B) integers.
-            state: what was carried from the symbols before; None at the beginning.
+            state: the state after the preceding symbols; None at the beginning.
 
         Returns:
             Logits (T, B, V), and the state after the last symbol.
         """
         raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
-    # -- learning ------------------------------------------------------------------------------------------------------
+    # -- training ------------------------------------------------------------------------------------------------------
 
     def fit(
         self,
@@ -69,12 +69,12 @@ class NeuralLM(Module, SavedModel):
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
     ) -> Self:
-        """Learn a text by truncated backpropagation through time.
+        """Train on a text by truncated backpropagation through time.
 
         Args:
             text: symbols of the vocabulary.
             steps, window, batch, lr, clip, callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
-            progress: show how the run is going, by `tinyseq.train.progress`.
+            progress: show progress with `tinyseq.train.progress`.
 
         Returns:
             The model itself.
@@ -113,30 +113,30 @@ class NeuralLM(Module, SavedModel):
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
     ) -> Iterator[Report]:
-        """What `fit` does, step by step: each report that is read is one step, and the model can be used in between.
+        """Train like `fit`, but step by step: each report read runs one step, and the model can be used in between.
 
-        The text is read in windows, over and over. The state is carried from window to window but detached, so that a
+        The text is read repeatedly, in windows. The state is carried from window to window but detached, so that a
         recurrent network's gradient goes back at most ``window`` steps.
 
         Args:
             text: symbols of the vocabulary.
-            steps: how many windows to learn from.
+            steps: how many windows to train on.
             window: time steps in a window.
-            batch: how many places of the text are read side by side.
-            lr: the peak learning rate of Adam, along a warm-up and a cosine.
-            clip: the largest norm of the gradient.
+            batch: how many parts of the text are read in parallel.
+            lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
+            clip: the maximum norm of the gradient.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
-            every: steps between two savings of the checkpoint.
+            every: steps between checkpoints.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
-            device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it learns where it is.
+            device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it stays where it is.
 
         Returns:
-            An iterator of a `Report` for each step. Reading it is what trains.
+            An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device.
-            RuntimeError: there is no CuPy for ``"cuda"``.
+            RuntimeError: ``"cuda"`` without CuPy installed.
         """
         steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
         every = whole("every", every)
@@ -153,15 +153,15 @@ class NeuralLM(Module, SavedModel):
         task = TextTask(self, windows)
         return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, callbacks=callbacks, checkpoint=kept)
 
-    # -- judging -------------------------------------------------------------------------------------------------------
+    # -- evaluation ----------------------------------------------------------------------------------------------------
 
     def nats(self, text: Sequence[Any], *, window: int = 128, batch: int = 32) -> float:
-        """The mean of -log P(symbol | all before it) over a text, in nats a symbol.
+        """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
 
-        The text is read by ``batch`` readers, each from a place of its own; only their first symbols lack a history.
+        The text is split into ``batch`` parts read in parallel; only the first symbol of each part has no history.
 
         Raises:
-            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary.
+            ValueError: the text has fewer than two symbols, or a symbol is not in the vocabulary.
         """
         window, batch = whole("window", window), whole("batch", batch)
         batch = max(1, min(batch, len(text) // window, len(text) - 1))
@@ -175,7 +175,7 @@ class NeuralLM(Module, SavedModel):
         return total / count
 
     def perplexity(self, text: Sequence[Any], **settings: int) -> float:
-        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf above 1.8e308."""
+        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf on overflow."""
         return perplexity(self.nats(text, **settings))
 
     def sample(
@@ -186,20 +186,20 @@ class NeuralLM(Module, SavedModel):
         prompt: Sequence[Any] = (),
         temperature: float = 1.0,
     ) -> list[Any]:
-        """Symbols drawn one after the other, each from the distribution after all before it.
+        """Sample symbols one by one, each given all symbols before it.
 
         Args:
             length: how many.
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: what came before; without one, the first symbol is drawn evenly.
-            temperature: divides the logits; below 1: more conservative, at 0: always the most probable symbol.
+            prompt: the symbols before the sample; without one, the first symbol is drawn uniformly.
+            temperature: divides the logits; below 1: more conservative; 0: always the most probable symbol.
 
         Returns:
             The symbols, without the prompt.
 
         Raises:
-            ValueError: ``length`` or ``temperature`` is negative, a symbol is not in the vocabulary, or the model has
-                learnt nothing but NaN.
+            ValueError: ``length`` or ``temperature`` is negative, a symbol is not in the vocabulary, or the model gives
+                NaN.
         """
         length = whole("length", length, 0)
         check_temperature(temperature)
@@ -214,7 +214,7 @@ class NeuralLM(Module, SavedModel):
                 drawn += ids
         return self.vocabulary.decode(drawn[:length])
 
-    # -- keeping -------------------------------------------------------------------------------------------------------
+    # -- saving and loading --------------------------------------------------------------------------------------------
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `SavedModel`: the weights, the settings and the vocabulary."""
@@ -230,17 +230,17 @@ class NeuralLM(Module, SavedModel):
 
 
 class TextTask:
-    """The task of reading a text in windows, over and over, with the state carried on but detached.
+    """The training task: read a text in windows, repeatedly, with the state carried over but detached.
 
     Args:
-        model: reads; called with ids (T, B) and a state, it gives logits and the next state.
-        windows: the text.
+        model: the model; called with ids (T, B) and a state, it returns logits and the next state.
+        windows: the text, in windows.
     """
 
     def __init__(self, model: NeuralLM, windows: Windows) -> None:
         self.model = model
         self.windows = windows
-        self.state: Any = None  # after the window before; None before the first
+        self.state: Any = None  # after the previous window; None before the first
 
     def __call__(self, step: int) -> Loss:
         """The loss of a window; see `tinyseq.train.Task`."""
@@ -252,18 +252,18 @@ class TextTask:
         return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
 
     def state_dict(self) -> dict[str, Any]:
-        """The carried state; its parts are called h and c, as those of an LSTM, and further ones by their number."""
+        """The carried state; its parts are named h and c, as for an LSTM, and any further ones by index."""
         parts = self.state if isinstance(self.state, tuple) else () if self.state is None else (self.state,)
         return {_part_name(i): part.numpy() for i, part in enumerate(parts)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         device = next(self.model.parameters()).device
         parts = tuple(tensor(state[_part_name(i)]).to(device) for i in range(len(state)))
         readers = self.windows.inputs.shape[1]
         for part in parts:
             if part.shape[1] != readers:
-                raise ValueError(f"its text was read in {part.shape[1]} places, but this run reads in {readers}")
+                raise ValueError(f"its batch size was {part.shape[1]}, but this run has a batch size of {readers}")
         self.state = None if not parts else parts[0] if len(parts) == 1 else parts
 
 
@@ -277,7 +277,7 @@ def detached(state: Any) -> Any:
 
 
 def _ids(vocabulary: Vocabulary[Any], text: Sequence[Any]) -> Any:
-    """The ids of a text in which there is something to predict."""
+    """The ids of a text, which must have at least two symbols."""
     if len(text) < 2:
-        raise ValueError(f"the text has {len(text)} symbols; a language model needs at least 2, one after the other")
+        raise ValueError(f"the text has {len(text)} symbols; a language model needs at least 2")
     return vocabulary.encode(text)

@@ -1,11 +1,11 @@
-"""n-gram language models: the next symbol given the n - 1 before it, by counting.
+"""n-gram language models: P(next symbol | the n - 1 before it), estimated by counting.
 
 For a history h and its next shorter one h' (without the oldest symbol), every smoothing here is one recursion:
 
     P(w | h) = kept(h, w) + left(h) P(w | h')
 
-`kept` is what an n-gram that was seen keeps of its relative frequency, and `left` is what h leaves over for the others.
-What h keeps and leaves sums to one, so P does, too. A history that never occurred leaves everything to the shorter one.
+`kept` is the discounted relative frequency of an n-gram that was seen, and `left` is the probability mass that h leaves
+to the shorter history. Together they sum to one, so P does too. An unseen history leaves all of its mass.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -27,24 +27,24 @@ Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
 
-Shares = tuple[Floats, Floats]  # kept (G,) of each n-gram seen, left (H,) of each history
+Shares = tuple[Floats, Floats]  # kept (G,) for each n-gram seen, left (H,) for each history
 
 
 def additive(counts: Ids, history: Ids, pseudo: float = 0.0) -> Shares:
-    """Relative frequency after adding k to every symbol's count, `pseudo` = k |V| in all. What is left is uniform."""
+    """Relative frequency after adding k to every symbol's count, `pseudo` = k |V| in total. The rest is uniform."""
     totals = np.bincount(history, counts) + pseudo
     return counts / totals[history], pseudo / totals
 
 
 def witten_bell(counts: Ids, history: Ids) -> Shares:
-    """A history leaves over as much as it had different successors: each was new once (Witten and Bell 1991)."""
+    """A history leaves mass in proportion to its number of distinct successors (Witten and Bell 1991)."""
     types = np.bincount(history)
     totals = np.bincount(history, counts) + types
     return counts / totals[history], types / totals
 
 
 def absolute_discount(counts: Ids, history: Ids) -> Shares:
-    """Every n-gram gives the same part of a count away (Ney, Essen and Kneser 1994)."""
+    """The same discount is taken from the count of every n-gram (Ney, Essen and Kneser 1994)."""
     once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
     discount = once / (once + 2 * twice) if once else 0.5
     totals = np.bincount(history, counts)
@@ -55,10 +55,10 @@ SMOOTHINGS = (None, "add-k", "witten-bell", "kneser-ney")
 
 
 class Level(NamedTuple):
-    """The n-grams of one length. Codes are sorted, so a binary search finds them."""
+    """The n-grams of one length. Codes are sorted for binary search."""
 
-    histories: Ids  # (H,) code of each: number of its next shorter history x base + the symbol before that one
-    ngrams: Ids  # (G,) code of each: number of its history x base + the symbol that follows
+    histories: Ids  # (H,) code of each: index of its next shorter history x base + the symbol before that one
+    ngrams: Ids  # (G,) code of each: index of its history x base + the symbol that follows
     kept: Floats  # (G,)
     left: Floats  # (H,)
 
@@ -66,22 +66,22 @@ class Level(NamedTuple):
 class NgramLM(SavedModel, Generic[Symbol]):
     """An n-gram language model over characters, words, or any other hashable symbols.
 
-    A text is one sequence of characters. Everything else is taken as sequences of symbols: `[text]` and `text` are the
-    same, and `[words]` is one sequence of words. The first symbols of a sequence have the beginning as their history.
-    Where a sequence ends is not modelled; add an end symbol of your own if you want it to be.
+    A text is one sequence of characters. Anything else is taken as a list of sequences of symbols: `[text]` and `text`
+    are the same, and `[words]` is one sequence of words. Histories are padded with a start symbol. The ends of
+    sequences are not modelled; add an end symbol of your own if you need it.
 
     Args:
-        n: the length of the longest n-grams; the model looks back on n - 1 symbols.
-        smoothing: None is maximum likelihood, as the lectures count: what was not seen has probability 0, and so has
-            everything after a history that was not seen. "add-k" adds `k` to each count; "witten-bell" and
+        n: the length of the longest n-grams; the model looks back n - 1 symbols.
+        smoothing: None is maximum likelihood, as in the lectures: an unseen n-gram has probability 0, and so has
+            every symbol after an unseen history. "add-k" adds `k` to each count; "witten-bell" and
             "kneser-ney" (with one discount for each length, and continuation counts) interpolate with all shorter
-            histories and at last with the uniform distribution.
-        k: what "add-k" adds.
-        vocabulary: the symbols over which probabilities sum to one; without it, those that `fit` sees. A symbol outside
-            has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
+            histories and finally with the uniform distribution.
+        k: the count that "add-k" adds.
+        vocabulary: the symbols over which probabilities sum to one; without it, those that `fit` sees. Any other
+            symbol has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
 
     Raises:
-        ValueError, TypeError: an argument is out of range, or ``n`` is no whole number.
+        ValueError, TypeError: an argument is out of range, or ``n`` is not a whole number.
 
     Source: Jurafsky and Martin, Speech and Language Processing, chapter 3; Chen and Goodman (1999).
 
@@ -118,19 +118,19 @@ class NgramLM(SavedModel, Generic[Symbol]):
     def vocabulary(self) -> Vocabulary[Symbol]:
         """The symbols over which the probabilities sum to one; a RuntimeError before `fit`."""
         if self._fitted is None:
-            raise RuntimeError("the model has counted nothing yet; call fit first")
+            raise RuntimeError("the model is not fitted yet; call fit first")
         return self._fitted
 
     @property
     def sizes(self) -> list[int]:
-        """How many different n-grams of the lengths 1, 2, ..., n the model keeps."""
+        """The number of distinct n-grams of each length 1, 2, ..., n."""
         return [len(level.ngrams) for level in self._levels]
 
     def fit(self, data: Iterable[Iterable[Symbol]] | str) -> Self:
         """Count the n-grams of a text, or of sequences of symbols.
 
         Raises:
-            ValueError: there is no symbol, or one is outside a vocabulary that has no unknown symbol.
+            ValueError: the data are empty, or a symbol is not in a vocabulary that has no unknown symbol.
         """
         sequences = as_sequences(data)
         self._fitted = self._given or Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
@@ -141,19 +141,19 @@ class NgramLM(SavedModel, Generic[Symbol]):
         return self
 
     def _number(self, vocabulary: Vocabulary[Symbol]) -> None:
-        """Give the symbols their ids, and two more: the beginning of a sequence, and whatever is not in the list."""
+        """Assign ids to the symbols, to the start of a sequence, and to symbols outside the vocabulary."""
         self._fitted = vocabulary
         self._ids = {symbol: i for i, symbol in enumerate(vocabulary)}
         self._base = len(self._ids) + 2
         self._outside = self._base - 1 if vocabulary.unknown is None else self._ids[vocabulary.unknown]
 
     def prob(self, symbol: Symbol, history: Iterable[Symbol] = ()) -> float:
-        """P(symbol | history), where the history is all that precedes in the sequence, or its last n - 1 symbols."""
+        """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them."""
         return float(self._probabilities([[*history, symbol]])[-1])
 
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str) -> Floats:
-        """log P of every symbol given its history, in nats (N,); of several sequences one after the other."""
-        with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+        """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
+        with np.errstate(divide="ignore"):  # log 0 = -inf is intended
             return np.log(self._probabilities(as_sequences(data)))
 
     def _probabilities(self, sequences: list[list[Symbol]]) -> Floats:
@@ -181,33 +181,33 @@ class NgramLM(SavedModel, Generic[Symbol]):
         """The cross entropy: the mean of -log P over the symbols of the data, in nats.
 
         Raises:
-            ValueError: there is no symbol.
+            ValueError: the data are empty.
         """
         return -float(self.log_probs(data).mean())
 
     def perplexity(self, data: Iterable[Iterable[Symbol]] | str) -> float:
-        """exp(cross entropy): 1 for a model that is always sure and right, inf where P is 0.
+        """exp(cross entropy): 1 for a perfect model, inf where P is 0.
 
-        For a uniform model it is the number of symbols.
+        For a uniform model it is the size of the vocabulary.
         """
         return perplexity(self.nats(data))
 
     def sample(
         self, length: int, rng: Rng = None, *, prompt: Iterable[Symbol] = (), temperature: float = 1.0
     ) -> list[Symbol]:
-        """Symbols drawn one after the other, each from the distribution after those before it.
+        """Sample symbols one by one, each given the symbols before it.
 
         Args:
             length: how many.
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: what came before; without one, the sample begins as a sequence does.
-            temperature: divides log P; below 1: more conservative, at 0: always the most probable symbol.
+            prompt: the symbols before the sample; without one, it starts like a new sequence.
+            temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
 
         Raises:
             ValueError: ``length`` or ``temperature`` is negative.
 
         Returns:
-            `length` symbols; fewer if, without smoothing, the sample runs into a history that nothing ever followed.
+            `length` symbols; fewer if, without smoothing, the sample reaches an unseen history.
         """
         length = whole("length", length, 0)
         check_temperature(temperature)
@@ -217,7 +217,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
             p = self.distribution(sample[-self.n :])
             if not p.any():
                 break
-            with np.errstate(divide="ignore"):  # log 0 = -inf is meant
+            with np.errstate(divide="ignore"):  # log 0 = -inf is intended
                 sample.append(symbols[draw(np.log(p), temperature, rng)])
         return sample[beginning:]
 
@@ -243,17 +243,17 @@ class NgramLM(SavedModel, Generic[Symbol]):
         for n in range(1, model.n + 1):
             level = Level(*(arrays[f"{n}.{name}"] for name in Level._fields))
             if level.histories.shape != level.left.shape or level.ngrams.shape != level.kept.shape:
-                raise ValueError(f"the tables of its {n}-grams are of different lengths")
+                raise ValueError(f"the tables of its {n}-grams have different lengths")
             model._levels.append(level)
         return model
 
     @property
     def _uniform(self) -> float:
-        """What is left at last is shared equally; maximum likelihood shares nothing."""
+        """P(w) after the shortest history: uniform, or 0 for maximum likelihood."""
         return 0.0 if self.smoothing is None else 1 / len(self.vocabulary)
 
     def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
-        """The ids of all sequences in a row, each after n - 1 beginnings, and the positions of the symbols."""
+        """The ids of all sequences concatenated, each after n - 1 start ids, and the positions of the symbols."""
         beginning = [len(self.vocabulary)] * (self.n - 1)
         ids: list[int] = []
         for sequence in sequences:
@@ -263,7 +263,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
         return stream, np.flatnonzero(stream != len(self.vocabulary))
 
     def _histories(self, stream: Ids, positions: Ids) -> Iterator[Ids]:
-        """The numbers of the histories before some positions, the shortest first; -1 for those that were not seen."""
+        """The indices of the histories before some positions, the shortest first; -1 for unseen ones."""
         number = np.zeros(len(positions), np.int64)
         yield number
         for back, level in enumerate(self._levels[1:], start=1):
@@ -282,14 +282,14 @@ class NgramLM(SavedModel, Generic[Symbol]):
             ngrams.append(found)
             counts.append(count)
         if self.smoothing == "kneser-ney":
-            # A shorter n-gram counts once for each symbol that was seen before it, however often.
+            # Continuation counts: a shorter n-gram counts once for each distinct symbol seen before it.
             for i in range(self.n - 1):
                 history, symbol = np.divmod(ngrams[i + 1], self._base)
                 shorter = histories[i + 1][history] // self._base
                 counts[i] = np.bincount(np.searchsorted(ngrams[i], shorter * self._base + symbol))
         shares = [self._shares(n, found // self._base) for n, found in zip(counts, ngrams, strict=True)]
         if self.smoothing in (None, "add-k"):
-            # These do not interpolate: the shorter histories keep nothing.
+            # These do not interpolate: shorter histories keep nothing.
             shares[:-1] = [(np.zeros_like(kept), np.ones_like(left)) for kept, left in shares[:-1]]
         return [Level(h, g, *share) for h, g, share in zip(histories, ngrams, shares, strict=True)]
 
@@ -302,7 +302,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
 
 
 def as_sequences(data: Iterable[Iterable[Symbol]] | str) -> list[list[Symbol]]:
-    """A text as one sequence of characters, and sequences as lists."""
+    """The data as a list of sequences; a string is one sequence of characters."""
     sequences: list[list[Symbol]] = []
     given: Iterable[Iterable[Any]] = [data] if isinstance(data, str) else data
     for i, sequence in enumerate(given):
@@ -310,14 +310,14 @@ def as_sequences(data: Iterable[Iterable[Symbol]] | str) -> list[list[Symbol]]:
             sequences.append(list(sequence))
         except TypeError:
             raise ValueError(
-                f"{sequence!r} at position {i} is no sequence; put a single one in a list: [...]"
+                f"{sequence!r} at position {i} is not a sequence; put a single sequence in a list: [...]"
             ) from None
     if not any(sequences):
-        raise ValueError("there is no symbol in the data")
+        raise ValueError("the data hold no symbols")
     return sequences
 
 
 def find(codes: Ids, wanted: Ids) -> Ids:
-    """The places of codes in a sorted list of them, or -1. No code is negative, so what follows a -1 is not found."""
+    """The indices of codes in a sorted array, or -1. No code is negative, so codes built from a -1 are not found."""
     place = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
     return np.where(codes[place] == wanted, place, -1)

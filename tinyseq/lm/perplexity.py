@@ -1,16 +1,16 @@
-"""From nats to perplexity."""
+"""Convert nats to perplexity."""
 
 import math
 
 
 def perplexity(nats: float) -> float:
-    """exp(nats): how many equally likely symbols would be as hard to guess.
+    """exp(nats): the number of equally likely symbols that would be as hard to predict.
 
     Args:
         nats: a cross entropy.
 
     Returns:
-        Its exponential; inf where that is above the largest number, as far off as a model may be.
+        Its exponential; inf on overflow.
 
     Example:
         >>> perplexity(0.0), perplexity(1000.0)

@@ -1,4 +1,4 @@
-"""The recurrent language model: any length of history in a state of one size."""
+"""The recurrent language model: a history of any length in a state of fixed size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,19 +15,19 @@ class RNNLM(NeuralLM):
     """A language model over characters or words: e_t = E x_t, h_t = cell(e_t, h_{t-1}), y_t = softmax(U h_t + b).
 
     Args:
-        vocabulary: the symbols; a text's characters, for example.
+        vocabulary: the symbols, for example the characters of a text.
         hidden_size: length of h_t.
         embedding_size: length of e_t; by default ``hidden_size``, at most 64.
-        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
-        num_layers: recurrent layers on top of one another.
-        dropout: probability of dropping between layers, while training.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
+        num_layers: number of stacked recurrent layers.
+        dropout: dropout probability between layers, in training.
 
     Attributes:
         embedding, recurrent, output: the three layers.
 
     Raises:
-        ValueError, TypeError: there is no such cell, a size is no whole number from 1 upwards, or the vocabulary is
-            empty or has a symbol twice.
+        ValueError, TypeError: the cell is unknown, a size is not a positive whole number, or the vocabulary is empty or
+            has a symbol twice.
 
     Source: Mikolov and others (2010).
 
@@ -69,7 +69,7 @@ class RNNLM(NeuralLM):
 
         Args:
             ids: (T, B) integers.
-            state: the state to go on from, as the recurrent layer's.
+            state: the state of the recurrent layer to continue from.
 
         Returns:
             Logits (T, B, V), and the state after the last symbol.

@@ -1,4 +1,4 @@
-"""The language model with a fixed window: a network that sees the last few symbols, and nothing before them."""
+"""The fixed-window language model: a network that sees only the last few symbols."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,21 +19,21 @@ from tinyseq.nn.checks import check_ids
 class WindowLM(NeuralLM):
     """A language model over characters or words: h = tanh(W [e_{t-n+1}; ...; e_t] + b_1), y_t = softmax(U h + b_2).
 
-    Unlike those of counts, its probabilities are never 0, and similar symbols share what is learnt. But what lies
-    outside of the window has no effect, and W grows with the window: it has a block of columns for each place.
+    Unlike relative frequencies, its probabilities are never 0, and similar symbols share what is learnt. But symbols
+    outside the window have no effect, and W grows with the window: it has a block of columns for each position.
 
     Args:
-        vocabulary: the symbols; a text's characters, for example.
-        context: how many symbols it sees, as an n-gram model with n = context + 1.
+        vocabulary: the symbols, for example the characters of a text.
+        context: how many symbols it sees, like an n-gram model with n = context + 1.
         hidden_size: length of h.
         embedding_size: length of e_t; by default ``hidden_size``, at most 64.
 
     Attributes:
-        embedding, hidden, output: the three layers. The embedding's last row is the vector of the places before the
-            beginning of a text.
+        embedding, hidden, output: the three layers. The embedding's last row is the vector for positions
+            before the beginning of a text.
 
     Raises:
-        ValueError, TypeError: ``context`` or a size is no whole number from 1 upwards.
+        ValueError, TypeError: ``context`` or a size is not a positive whole number.
 
     Source: the lectures' fixed-window model; Bengio, Ducharme, Vincent and Jauvin, "A neural probabilistic language
     model", 2003, without the direct connections from e to y.
@@ -69,19 +69,19 @@ class WindowLM(NeuralLM):
 
         Args:
             ids: (T, B) integers.
-            state: the n - 1 symbols before them (n - 1, B); None if they are a text's first.
+            state: the n - 1 symbols before them (n - 1, B); None at the beginning of a text.
 
         Returns:
             Logits (T, B, V), and the last n - 1 symbols.
 
         Raises:
-            ValueError: ``ids`` or ``state`` has another shape.
-            IndexError: for an id outside of the vocabulary.
+            ValueError: ``ids`` or ``state`` has the wrong shape.
+            IndexError: for an id outside the vocabulary.
         """
         read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else on_host(ids))
         if read.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {read.shape}")
-        check_ids(read, len(self.vocabulary), "ids")  # the embedding has one row more, for before the beginning
+        check_ids(read, len(self.vocabulary), "ids")  # the embedding has an extra row, for before the beginning
         steps, batch = read.shape
         before = np.full((self.context - 1, batch), len(self.vocabulary)) if state is None else state.numpy()
         if before.shape != (self.context - 1, batch):

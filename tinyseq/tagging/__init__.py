@@ -1,4 +1,4 @@
-"""Taggers: one label for each word of a sentence, by counting or by a recurrent network."""
+"""Taggers: one label per word of a sentence, by counting or with a recurrent network."""
 
 from tinyseq.tagging.counting import Endings, HMMTagger, Lexicon, MostFrequentTag
 from tinyseq.tagging.network import RNNTagger

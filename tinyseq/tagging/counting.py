@@ -1,8 +1,8 @@
-"""Taggers that count.
+"""Taggers trained by counting.
 
-A hidden Markov model explains a sentence by its hidden tags. The tags follow each other with the model's transition
-probabilities. How well a word goes with each tag is said here, by the tags that it had, and by those of words with the
-same ending. The model sees only these scores.
+In a hidden Markov model of a sentence, the tags are the hidden states, with the model's transition probabilities. The
+score of a word for each tag is computed here, from the tags that the word had and from those of words with the same
+ending. The model sees only these scores.
 """
 
 from collections import Counter
@@ -24,11 +24,11 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]
 
-WEIGHT_OF_ENDING = 0.2  # of a known word, against one for each of its occurrences
+WEIGHT_OF_ENDING = 0.2  # of a known word; each of its occurrences has weight 1
 
 
 class Lexicon:
-    """Which tags the words of a corpus have.
+    """How often each word of a corpus has each tag.
 
     Args:
         words: V words.
@@ -36,7 +36,7 @@ class Lexicon:
         counts: how often each word had each tag (V, K).
 
     Raises:
-        ValueError: the shapes do not fit, or a tag or word has no count.
+        ValueError: the shapes do not match, or a tag or word has no count.
 
     Example:
         >>> lexicon = Lexicon.of([[("they", "PRP"), ("fish", "VB")], [("fish", "NN")]])
@@ -48,7 +48,7 @@ class Lexicon:
         if counts.shape != (len(words), len(tags)):
             raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), got {counts.shape}")
         if not (counts.any(axis=0).all() and counts.any(axis=1).all() and (counts >= 0).all()):
-            raise ValueError("counts must be positive for at least one tag of each word, and one word of each tag")
+            raise ValueError("counts must be at least 0, and each word and each tag must have a positive count")
         self.words, self.tags, self.counts = words, tags, counts
 
     @classmethod
@@ -56,13 +56,13 @@ class Lexicon:
         """Count the words and tags of a corpus.
 
         Raises:
-            ValueError: there is no word, or something is no pair of strings, with its place.
+            ValueError: there are no words, or an item is not a pair of strings; the error gives its position.
         """
         pairs: Counter[tuple[Word, Tag]] = Counter()
         for sentence in labelled(sentences):
             pairs.update(sentence)
         if not pairs:
-            raise ValueError("there is no word to learn from")
+            raise ValueError("there are no words to learn from")
         words = Vocabulary(dict.fromkeys(word for word, _ in pairs))
         tags = Vocabulary(sorted({tag for _, tag in pairs}))
         counts = np.zeros((len(words), len(tags)), np.int64)
@@ -71,30 +71,30 @@ class Lexicon:
         return cls(words, tags, counts)
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What a tagger's file keeps of it: arrays, and metadata."""
+        """The arrays and metadata to save."""
         return {"counts": self.counts}, {"words": self.words.to_dict(), "tags": self.tags.to_dict()}
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> "Lexicon":
-        """The lexicon of which `saved` gave these arrays and metadata."""
+        """The lexicon from what `saved` returned."""
         words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
         return cls(words, tags, arrays["counts"])
 
 
 class Endings:
-    """P(tag | ending of a word, and whether it begins with a capital), learnt from rare words.
+    """P(tag | ending of a word, and whether it is capitalised), learnt from rare words.
 
-    They are the most like unknown ones. Each ending, one letter longer than the last, refines the estimate:
+    Rare words are the most similar to unknown ones. Each longer ending refines the estimate:
 
         P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
 
-    where types is the number of different tags; the shortest ending of all is P(t). This is the suffix model of TnT
-    (Brants 2000, section 2.3) with Witten and Bell's weights in place of one weight for all.
+    where types is the number of distinct tags; the empty ending falls back on P(t). This is the suffix model of TnT
+    (Brants 2000, section 2.3) with Witten-Bell weights in place of a single weight.
 
     Args:
-        lexicon: all words.
-        rare: words that occur more often than this are left out.
-        longest: letters in the longest ending.
+        lexicon: the counts of all words.
+        rare: words that occur more often than this are ignored.
+        longest: the length of the longest ending, in letters.
 
     Example:
         >>> lexicon = Lexicon.of([[("walking", "VBG"), ("cat", "NN")], [("seeing", "VBG"), ("dog", "NN")]])
@@ -112,7 +112,7 @@ class Endings:
                     self._counts[ending] = self._counts.get(ending, 0) + count
 
     def __call__(self, word: Word) -> Floats:
-        """P(tag | word) for each tag (K,), as far as the word's ending tells; all are positive."""
+        """P(tag | word) for each tag (K,), estimated from the ending; all are positive."""
         p = self.prior
         for ending in self._endings(word):
             if ending not in self._counts:
@@ -128,9 +128,9 @@ class Endings:
 
 
 class MostFrequentTag(Tagger):
-    """The baseline: each word gets the tag that it had most often, whatever stands around it.
+    """The baseline: each word gets its most frequent tag, whatever the context.
 
-    An unknown word gets the tag that is most frequent among rare words which, like it, begin with a capital or do not.
+    An unknown word gets the most frequent tag of rare words with the same capitalisation.
 
     Example:
         >>> tagger = MostFrequentTag().fit([[("the", "DT"), ("cat", "NN"), ("runs", "VB")], [("Ann", "NNP")]])
@@ -143,7 +143,7 @@ class MostFrequentTag(Tagger):
 
     @property
     def lexicon(self) -> Lexicon:
-        """What was counted; a RuntimeError before `fit`."""
+        """The counts; raises RuntimeError before `fit`."""
         return learnt(self._lexicon)
 
     @property
@@ -152,7 +152,7 @@ class MostFrequentTag(Tagger):
         return self.lexicon.words
 
     def fit(self, sentences: Iterable[Sentence]) -> Self:
-        """Learn from sentences of (word, tag) pairs; a ValueError says where one is no such pair."""
+        """Train on sentences of (word, tag) pairs; a ValueError says where an item is not such a pair."""
         self._set(Lexicon.of(sentences))
         return self
 
@@ -192,15 +192,15 @@ class HMMTagger(Tagger):
     word's own counts, with its ending counted as a fifth of one occurrence; for an unknown word, from its ending alone.
 
     Args:
-        n: the length of the n-grams of tags, at least 2: 2 for bigrams, 3 for trigrams.
-        smoothing: how counts of tags become probabilities, as for `HMM.from_labelled`: "witten-bell",
+        n: the length of the n-grams of tags: 2 for bigrams, 3 for trigrams, and so on.
+        smoothing: how counts of tags become probabilities, as in `HMM.from_labelled`: "witten-bell",
             "deleted-interpolation" (as TnT), or None for relative frequencies.
 
     Attributes:
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
 
     Raises:
-        ValueError, TypeError: n is no whole number from 2 upwards.
+        ValueError, TypeError: n is not a whole number, or is below 2.
 
     Example:
         >>> sentences = [
@@ -215,15 +215,15 @@ class HMMTagger(Tagger):
 
     @arguments.refuses_order
     def __init__(self, n: int = 3, smoothing: str | None = "witten-bell") -> None:
-        smoother(smoothing)  # an unknown name is an error now
+        smoother(smoothing)  # raises for an unknown name
         if callable(smoothing):
-            raise TypeError(f"smoothing must be a name, which a tagger's file can keep, got {smoothing!r}")
+            raise TypeError(f"smoothing must be a name, so that the tagger can be saved, got {smoothing!r}")
         self.n, self.smoothing = whole("n", n, 2), smoothing
         self._hmm: HMM | None = None
 
     @property
     def hmm(self) -> HMM:
-        """The model of the tags; a RuntimeError before `fit`."""
+        """The model of the tags; raises RuntimeError before `fit`."""
         return learnt(self._hmm)
 
     @property
@@ -232,10 +232,10 @@ class HMMTagger(Tagger):
         return self.lexicon.words
 
     def fit(self, sentences: Iterable[Sentence]) -> Self:
-        """Learn from sentences of (word, tag) pairs.
+        """Train on sentences of (word, tag) pairs.
 
         Raises:
-            ValueError: there is no word, something is no such pair, or the name of the smoothing is unknown.
+            ValueError: there are no words, an item is not such a pair, or the smoothing is unknown.
         """
         sentences = [list(sentence) for sentence in sentences]
         lexicon = Lexicon.of(sentences)
@@ -280,7 +280,7 @@ class HMMTagger(Tagger):
 
         Raises:
             ImpossibleSequenceError: without smoothing, if no sequence of tags fits a sentence.
-            TypeError: something is no list of words.
+            TypeError: a sentence is not a list of words.
         """
         hmm = self.hmm
         scores = [self.log_scores(words) for words in arguments.sentences("sentences", sentences)]

@@ -1,7 +1,7 @@
-"""A tagger that reads: P(tag | word, and all words around it), by a recurrent network.
+"""A neural tagger: P(tag | word and its context), by a recurrent network.
 
-Where the hidden Markov model explains the words by the tags, the network goes from the words to the tags directly. A
-bidirectional one has read the whole sentence before it decides. With a CRF on top it decides about all tags together.
+A hidden Markov model generates the words from the tags; the network predicts the tags from the words directly. A
+bidirectional network reads the whole sentence before it predicts. With a CRF on top, all tags are predicted jointly.
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
 from tinyseq.train.progress import run
 
-UNKNOWN = ""  # stands for every word, and every ending, that is not known
+UNKNOWN = ""  # stands for every unknown word and every unknown ending
 
 Ids = NDArray[np.int64]
 
@@ -41,29 +41,29 @@ Ids = NDArray[np.int64]
 class RNNTagger(Tagger):
     """A recurrent network that reads a sentence and scores each word's tags.
 
-    A word comes in as the sum of two vectors, its own and that of its ending with its shape, so that something is known
-    of unknown words. While learning, rare words are taken for unknown now and then.
+    A word is represented by two vectors, its own and that of its ending and capitalisation, which is known for many
+    unknown words too. In training, rare words are randomly replaced by the unknown word.
 
     Args:
         hidden_size: length of the state in each direction.
         embedding_size: length of a word's vector.
-        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
-        num_layers: recurrent layers on top of one another.
-        bidirectional: whether a second network reads the sentence from its end.
-        crf: whether tags are decided together, by a `CRF`, or each for itself.
-        rules: with ``crf``, what cannot be: ``"bio"`` or ``"bioes"``, the scheme of the tags, or pairs (tag, tag after
-            it) that are forbidden, with None for the tag before the first word or after the last.
-        dropout: probability of dropping parts of the word vectors, and between layers.
-        epochs: how often all sentences are read.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
+        num_layers: number of stacked recurrent layers.
+        bidirectional: whether a second network reads the sentence backwards.
+        crf: whether tags are predicted jointly, by a `CRF`, or independently.
+        rules: with ``crf``, constraints on the tags: the scheme ``"bio"`` or ``"bioes"``, or a list of forbidden pairs
+            (tag, next tag), with None for the tag before the first word or after the last.
+        dropout: dropout probability of the word vectors and between layers.
+        epochs: number of passes over the sentences.
         batch: sentences in a batch, all of about the same length.
-        lr: the peak learning rate of Adam, along a warm-up and a cosine.
+        lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
 
     Attributes:
         network: the `tinyseq.nn.Module`, after `fit`.
 
     Raises:
-        ValueError, TypeError: there is no such cell, a size or a count is no whole number from 1 upwards, or ``rules``
-            are none, or given without ``crf``.
+        ValueError, TypeError: the cell is unknown, a size or a count is not a positive whole number, or ``rules`` are
+            invalid, or given without ``crf``.
 
     Source: Huang, Xu and Yu (2015), for the network with the CRF.
 
@@ -95,7 +95,7 @@ class RNNTagger(Tagger):
         rules: Rules = None,
     ) -> None:
         if rules is not None and not crf:
-            raise ValueError("rules are for tags that are decided together; give crf=True as well")
+            raise ValueError("rules need a CRF; pass crf=True as well")
         settings = {
             "hidden_size": whole("hidden_size", hidden_size),
             "embedding_size": whole("embedding_size", embedding_size),
@@ -114,7 +114,7 @@ class RNNTagger(Tagger):
 
     @property
     def network(self) -> "Network":
-        """The network; a RuntimeError before `fit`."""
+        """The network; raises RuntimeError before `fit`."""
         return learnt(self._network)
 
     @property
@@ -133,15 +133,15 @@ class RNNTagger(Tagger):
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
     ) -> Self:
-        """Learn from sentences of (word, tag) pairs.
+        """Train on sentences of (word, tag) pairs.
 
         Args:
-            sentences: what to learn from.
-            progress: show how the run is going, by `tinyseq.train.progress`.
+            sentences: the training data.
+            progress: show progress with `tinyseq.train.progress`.
             callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
 
         Returns:
-            The tagger itself. If it has been fitted before and learning fails, it stays as it was.
+            The tagger itself. If training fails, a tagger fitted before is left unchanged.
 
         Raises:
             ValueError, RuntimeError: as for `fit_steps`.
@@ -161,22 +161,23 @@ class RNNTagger(Tagger):
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
     ) -> Iterator[Report]:
-        """What `fit` does, step by step: each report that is read is one step, and the tagger can be used in between.
+        """Train like `fit`, but step by step: each report read runs one step, and the tagger can be used in between.
 
         Args:
-            sentences: what to learn from.
+            sentences: the training data.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
-            every: steps between two savings of the checkpoint.
+            every: steps between checkpoints.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
-            device: learn on ``"cuda"``, and tag there afterwards; by default on the host.
+            device: ``"cuda"`` to train and tag on the GPU; by default the CPU.
 
         Returns:
-            An iterator of a `Report` for each step. Reading it is what trains.
+            An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
-            ValueError: there is no word, or something is no pair of strings, or breaks the rules, with its place.
-            RuntimeError: there is no CuPy for ``"cuda"``.
+            ValueError: there are no words, an item is not a pair of strings, or it breaks the rules; the error gives
+                its position.
+            RuntimeError: ``"cuda"`` without CuPy installed.
         """
         self._network, reports, _ = self._training(sentences, callbacks, checkpoint, every, depends_on, device)
         return reports
@@ -190,12 +191,12 @@ class RNNTagger(Tagger):
         depends_on: Mapping[str, Any] | None,
         device: str | None,
     ) -> "tuple[Network, Iterator[Report], int]":
-        """A new network, the run that trains it, and how many steps that has."""
+        """A new network, the training run, and its number of steps."""
         check_device(device)
         kept = labelled(sentences)
         pairs = [pair for sentence in kept for pair in sentence]
         if not pairs:
-            raise ValueError("there is no word to learn from")
+            raise ValueError("there are no words to learn from")
         check_gold(kept, self.settings["rules"])
         network = Network(
             Vocabulary(dict.fromkeys([UNKNOWN, *(word for word, _ in pairs)]), unknown=UNKNOWN),
@@ -206,7 +207,7 @@ class RNNTagger(Tagger):
         network.to(device or "cpu")
         task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"])
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
-        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # which may be added
+        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
         depends_on = {"sentences": kept, **settings, **(depends_on or {})}
         saved = None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on)
         reports = train(
@@ -251,11 +252,11 @@ class RNNTagger(Tagger):
 
 
 class Network(Module):
-    """Words to scores of tags.
+    """Maps words to scores of tags.
 
     Args:
-        words, endings, tags: what is known; `UNKNOWN` is the first word and the first ending.
-        settings: as `RNNTagger` keeps them.
+        words, endings, tags: the vocabularies; `UNKNOWN` is the first word and the first ending.
+        settings: the arguments of `RNNTagger`.
     """
 
     def __init__(
@@ -282,7 +283,7 @@ class Network(Module):
         self.crf = CRF(len(tags), *forbidden(settings.get("rules"), tags.symbols)) if settings["crf"] else None
 
     def encode(self, words: Sequence[Word]) -> tuple[Ids, Ids]:
-        """The numbers of words and of their endings; 0 for what is not known."""
+        """The ids of words and of their endings; 0 for unknown ones."""
         return self.words.encode(words), self.endings.encode(map(_ending, words))
 
     def forward(self, words: Sequence[Ids], endings: Sequence[Ids]) -> tuple[Tensor, Ids]:
@@ -301,7 +302,7 @@ class Network(Module):
         return -self.crf.log_likelihood(scores, padded(tags)[0], lengths).sum() * (1.0 / int(lengths.sum()))
 
     def decode(self, sentences: Sequence[Sequence[Word]]) -> list[list[int]]:
-        """The numbers of the best tags."""
+        """The ids of the best tags."""
         words, endings = zip(*map(self.encode, sentences), strict=True)
         scores, lengths = self(words, endings)
         if self.crf is not None:
@@ -311,10 +312,10 @@ class Network(Module):
 
 
 class SentenceTask:
-    """The task of learning sentences, in batches that are mixed anew for each epoch.
+    """The training task: batches of sentences, shuffled for each epoch.
 
-    A word that occurs n times is taken for unknown with probability 1 / (n + 1), so that the unknown word's vector is
-    learnt from rare words, and rare words are not learnt by heart.
+    A word that occurs n times is replaced by the unknown word with probability 1 / (n + 1), so that the unknown word's
+    vector is learnt from rare words, and the model does not overfit to them.
     """
 
     def __init__(self, network: Network, sentences: Sequence[Sentence], batch: int) -> None:
@@ -329,7 +330,7 @@ class SentenceTask:
 
     @property
     def batches_in_epoch(self) -> int:
-        """How many steps it takes to read every sentence once."""
+        """The number of steps in an epoch."""
         return -(-len(self.sentences) // self.batch)
 
     def __call__(self, step: int) -> Loss:
@@ -350,11 +351,11 @@ class SentenceTask:
         return {"seed": self.seed}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self.seed, self._mixed = int(state["seed"]), (-1, [])
 
 
 def _ending(word: Word) -> str:
-    """The last three letters, and a sign for how the word looks."""
+    """The last three letters, and a code for the word's capitalisation."""
     shape = "A" if word.isupper() else "a" if word.islower() else "Aa" if word[:1].isupper() else "-"
     return f"{shape} {word[-3:].lower()}"

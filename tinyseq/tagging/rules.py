@@ -1,4 +1,4 @@
-"""Rules for the tags of a tagger: a scheme of chunks, or pairs of tags that cannot follow each other."""
+"""Constraints on tag sequences: a chunking scheme, or forbidden pairs of adjacent tags."""
 
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -12,11 +12,11 @@ Rules = Literal["bio", "bioes"] | Pairs | None
 
 
 def checked(rules: object) -> Rules:
-    """Rules as they are kept.
+    """Validate rules.
 
     Raises:
-        ValueError: it is no scheme that there are rules for, or a pair has not two parts.
-        TypeError: it is neither a scheme nor pairs of tags.
+        ValueError: the scheme is unknown.
+        TypeError: the rules are neither a scheme nor pairs of tags.
     """
     match rules:
         case None | "bio" | "bioes":
@@ -32,17 +32,17 @@ def checked(rules: object) -> Rules:
                 pairs.append((before, after))
             case _:
                 raise TypeError(
-                    f"rules[{i}] must be a pair (tag, tag after it), with None for before the first word or after the "
+                    f"rules[{i}] must be a pair (tag, next tag), with None for before the first word or after the "
                     f"last, got {pair!r}"
                 )
     return pairs
 
 
 def forbidden(rules: Rules, tags: Sequence[Tag]) -> tuple[list[Pair], list[int], list[int]]:
-    """The rules as a `CRF` takes them: pairs, what cannot begin, and what cannot end.
+    """The rules as a `CRF` takes them: forbidden pairs, forbidden first tags, and forbidden last tags.
 
     Raises:
-        ValueError: a pair names a tag that there is not.
+        ValueError: a pair names a tag that does not occur.
     """
     if rules == "bio":
         return (*bio_rules(tags), [])
@@ -60,10 +60,10 @@ def forbidden(rules: Rules, tags: Sequence[Tag]) -> tuple[list[Pair], list[int],
 
 
 def check_gold(sentences: Iterable[Sentence], rules: Rules) -> None:
-    """Check that what is learnt from obeys the rules.
+    """Check that the training data obey the rules.
 
     Raises:
-        ValueError: it does not, with the sentence, the position and the pair.
+        ValueError: they do not; the error gives the sentence, the position and the pair.
     """
     if rules is None:
         return

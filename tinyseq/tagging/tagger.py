@@ -1,4 +1,4 @@
-"""What every tagger can do: one label for each word of a sentence."""
+"""The base class of taggers: one label per word of a sentence."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -13,12 +13,12 @@ Learnt = TypeVar("Learnt")
 
 
 class Accuracy(NamedTuple):
-    """The share of words with the right tag, from 0 to 1; nan where there is no such word.
+    """The share of words with the right tag, from 0 to 1; nan if there is no such word.
 
     Attributes:
-        all: of all words.
-        known: of those that the tagger has learnt from.
-        unknown: of the others.
+        all: accuracy on all words.
+        known: accuracy on words seen in training.
+        unknown: accuracy on the other words.
 
     Example:
         >>> import tinyseq as ts
@@ -33,10 +33,10 @@ class Accuracy(NamedTuple):
 
 
 class Tagger(SavedModel, ABC):
-    """What every tagger can do once it has learnt, on top of tagging.
+    """The base class of taggers.
 
     A subclass defines `known`, `fit` and `tag_many`. With `saved` and `restored` (see `tinyseq.io.SavedModel`) it can
-    also be kept in a file.
+    also be saved to a file.
 
     Example:
         >>> class Shouting(Tagger):
@@ -52,11 +52,11 @@ class Tagger(SavedModel, ABC):
     @property
     @abstractmethod
     def known(self) -> Collection[Word]:
-        """The words that the tagger has learnt from."""
+        """The words seen in training."""
 
     @abstractmethod
     def fit(self, sentences: Iterable[Sentence]) -> Self:
-        """Learn from sentences of (word, tag) pairs."""
+        """Train on sentences of (word, tag) pairs."""
 
     @abstractmethod
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
@@ -66,15 +66,15 @@ class Tagger(SavedModel, ABC):
         """The tags of one sentence, given as a list of words.
 
         Raises:
-            TypeError: the sentence is a string, and not a list of words, or something in it is no word.
+            TypeError: the sentence is a string instead of a list of words, or an item is not a word.
         """
         return self.tag_many([arguments.words("words", words)])[0]
 
     def accuracy(self, sentences: Iterable[Sentence]) -> Accuracy:
-        """How often the tagger agrees with the tags of some sentences.
+        """The share of words whose predicted tag agrees with the given one.
 
         Raises:
-            ValueError: something is no pair of strings, with its place.
+            ValueError: an item is not a pair of strings; the error gives its position.
         """
         gold = labelled(sentences)
         found = self.tag_many([[word for word, _ in sentence] for sentence in gold])
@@ -92,7 +92,7 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
     """Sentences of (word, tag) pairs as lists.
 
     Raises:
-        ValueError: something is no pair of strings, with its place.
+        ValueError: an item is not a pair of strings; the error gives its position.
     """
     found = [list(sentence) for sentence in sentences]
     for i, sentence in enumerate(found):
@@ -106,7 +106,7 @@ def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:
 
 
 def learnt(value: Learnt | None) -> Learnt:
-    """What `fit` has set; a RuntimeError if it has not been called."""
+    """A value that `fit` sets; raises RuntimeError if it is None."""
     if value is None:
-        raise RuntimeError("the tagger has learnt nothing yet; call fit first")
+        raise RuntimeError("the tagger is not fitted yet; call fit first")
     return value

@@ -1,4 +1,4 @@
-"""Why a sequence is impossible: where all paths end, and what would have to be otherwise."""
+"""Explain why a sequence is impossible: where all paths end, and why."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,13 +21,13 @@ def explain(
     names: Sequence[Any],
     allowed: Array | None = None,
 ) -> ImpossibleSequenceError:
-    """An error that says where the sequence goes wrong.
+    """Build the error that says where an impossible sequence fails.
 
     Args:
-        arcs, scores, batch: of all sequences.
-        number: which sequence it is.
-        observations: words for the observation at each position.
-        names: of the states.
+        arcs, scores, batch: the chain, the emission scores, and all sequences.
+        number: the index of the sequence.
+        observations: a description of the observation at each position.
+        names: the names of the states.
         allowed: (T, K), which states are known to be possible at each position; None for all.
     """
     alone = batch.only(number)
@@ -38,28 +38,28 @@ def explain(
     if dead is None:
         last = _listed(reached[-1].any(axis=0), names)
         return ImpossibleSequenceError(
-            f"{start}it can only end in {last}, where no sequence stops", number, len(reached) - 1
+            f"{start}it can only end in {last}, in which no sequence stops", number, len(reached) - 1
         )
     position = dead - 1
     able = scores.logs(alone.rows(position))[:, 0] > -np.inf
     what = f"{observations[position]} at position {position}"
     if not able.any() and allowed is not None and not allowed[position].all():
         if not allowed[position].any():
-            return ImpossibleSequenceError(f"{start}states allows none at position {position}", number, position)
+            return ImpossibleSequenceError(f"{start}states allows no state at position {position}", number, position)
         which = _listed(allowed[position], names)
         return ImpossibleSequenceError(
-            f"{start}states allows only {which} at position {position}, which cannot make {observations[position]}",
+            f"{start}states allows only {which} at position {position}, which cannot emit {observations[position]}",
             number,
             position,
         )
     if not able.any():
-        return ImpossibleSequenceError(f"{start}no state can make {what}", number, position)
+        return ImpossibleSequenceError(f"{start}no state can emit {what}", number, position)
     if position:
         before = _listed(reached[position].any(axis=0), names)
-        where = f"no path leads there: what comes before ends in {before}, which it cannot follow"
+        where = f"no path leads there: the observations before it end in {before}, which has no transition to it"
     else:
         where = "no sequence can begin there"
-    return ImpossibleSequenceError(f"{start}only {_listed(able, names)} can make {what}, and {where}", number, position)
+    return ImpossibleSequenceError(f"{start}only {_listed(able, names)} can emit {what}, and {where}", number, position)
 
 
 def _listed(which: Array, names: Sequence[Any], most: int = 5) -> str:

@@ -27,7 +27,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
     can_stop = _leading_to_a_stop(arcs) if length is None and longest is None else None
     while length is None or len(path) < length:
         if len(path) == longest:
-            raise ValueError(f"transition has tables for sequences up to {longest} steps; the one drawn is longer")
+            raise ValueError(f"transition has tables for sequences of up to {longest} steps; the one drawn is longer")
         table = arcs.tables[arcs.which(len(path))]
         known = path[-history:]
         row = table.reshape(*(end.shape[0],) * len(known), -1)[tuple(known)]

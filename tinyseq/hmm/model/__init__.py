@@ -1,1 +1,1 @@
-"""The model as data: tables, names, and the shapes that models have."""
+"""The model as data: its tables, its names, and constructors for common structures."""

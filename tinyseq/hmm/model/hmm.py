@@ -1,4 +1,4 @@
-"""The hidden Markov model: its parameters, and as methods what the other rooms do with them."""
+"""The hidden Markov model: its parameters, with inference, learning and conversion as methods."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Self
@@ -26,22 +26,22 @@ class HMM(SavedModel):
     on. The literature calls these first-order and second-order models.
 
     A sequence is a list of symbols, or an array of ids; a list of sequences gives a list of answers. ([] is one empty
-    sequence.) A symbol None is a missing observation. ``states=`` narrows the hidden states down: for each step None
-    (any), a state, or a set of them.
+    sequence.) A symbol None is a missing observation. ``states=`` restricts the hidden states: for each step None
+    (any), a state, or a set of states.
 
     Args:
         initial: P(s_1), (K,). For n > 2 the tuple of P(s_1) (K,), P(s_2 | s_1) (K, K), ..., of n - 1 tables.
         transition: P(s_t | history), (K,) * n, the oldest state first, the new one last; or one such table for each
             step that has a full history, along a first axis.
         emission: P(symbol | state), (K, V); or an emission model such as `Gaussian`; or None if sequences are arrays
-            (T, K) of log scores that come from elsewhere.
+            (T, K) of log scores from another model.
         end: P(stop | last state), (K,). The transitions out of a state then share the rest, 1 - end.
         states: names of the K states.
         symbols: names of the V symbols.
         unknown: the symbol that stands for every name not among ``symbols``.
 
     Raises:
-        ValueError: for tables whose shapes do not fit, or that hold no probabilities.
+        ValueError: if the tables' shapes do not match, or a table does not hold probabilities.
 
     Example:
         >>> hmm = HMM(
@@ -77,7 +77,7 @@ class HMM(SavedModel):
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """The model of these parameters, which it does not copy."""
+        """A model with these parameters, which are not copied."""
         model = cls.__new__(cls)
         model.parameters = parameters
         return model
@@ -94,17 +94,17 @@ class HMM(SavedModel):
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
     ) -> Self:
-        """A model from log scores, which need not be normalised: for learning by gradient descent.
+        """A model from log scores, which need not be normalised, for training by gradient descent.
 
         Args:
-            initial, transition, emission, end: as for the model, as logs; tensors among them receive gradients.
+            initial, transition, emission, end: as for the model, as logs; those that are tensors receive gradients.
             states, symbols, unknown: as for the model.
 
         Returns:
             The model; its probabilities are the exponentials of the scores.
 
         Raises:
-            ValueError: for tables whose shapes do not fit, or that hold NaN or infinity.
+            ValueError: if the tables' shapes do not match, or a table holds NaN or infinity.
 
         Example:
             >>> import tinyseq as ts
@@ -132,18 +132,18 @@ class HMM(SavedModel):
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
     ) -> Self:
-        """A model that begins in its first state and only goes forward, as speech does (Bakis 1976).
+        """A left-to-right model: it starts in its first state and never goes back, as for speech (Bakis 1976).
 
         Args:
             emission: a table (K, V), or an emission model with K states.
-            stay: the probability to stay in a state, a number or (K,).
-            skip: the probability to leave out the next state, likewise; the last but one state has none to leave out.
-            stop: whether a sequence may end, and then only in the last state; otherwise it may be cut off anywhere, and
-                the last state is never left.
+            stay: the probability of staying in a state, a number or (K,).
+            skip: the probability of skipping the next state, likewise; it has no effect in the last two states.
+            stop: True if a sequence ends, which it can only do in the last state; False if it may be cut off anywhere,
+                and the last state is never left.
             states, symbols: names, as for `HMM`.
 
         Raises:
-            ValueError: for probabilities below 0, or above 1 in sum.
+            ValueError: if a probability is negative, or ``stay`` and ``skip`` sum to more than 1.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -166,16 +166,16 @@ class HMM(SavedModel):
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
     ) -> Self:
-        """A model whose states follow each other round and round, as the phases of a day or a machine do.
+        """A model whose states follow each other in a cycle, such as the phases of a day or of a machine.
 
         Args:
             emission: a table (K, V), or an emission model with K states.
-            stay: the probability to stay in a state, a number or (K,).
-            initial: P(s_1), (K,); by default any state is as probable as any other.
+            stay: the probability of staying in a state, a number or (K,).
+            initial: P(s_1), (K,); uniform by default.
             states, symbols: names, as for `HMM`.
 
         Raises:
-            ValueError: for probabilities below 0 or above 1.
+            ValueError: if a probability is not between 0 and 1.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -199,14 +199,14 @@ class HMM(SavedModel):
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
     ) -> Self:
-        """A model whose states last as long as you say, exactly, where those of an HMM last geometrically long.
+        """A model with explicit state durations; in an ordinary HMM, durations are geometric.
 
-        Each state becomes R states that count down, (state, steps left): a state is entered where its duration begins,
-        and left after the last step. They share its emissions. (Explicit durations: Ferguson 1980; as an HMM: Johnson
-        2005.) The first duration begins with the sequence, and the last may be cut off by its end.
+        Each state becomes R states (state, steps left) that count down and share its emissions: the chain enters at the
+        number of steps drawn, and leaves after the last one. (Explicit durations: Ferguson 1980; as an HMM: Johnson
+        2005.) The first duration begins with the sequence; the end of the sequence may cut off the last.
 
-        Learning keeps all that: with two states, the durations are learned as the probabilities to enter; with more,
-        they may come to depend on the state before. ``learn={"emission"}`` leaves them as they are.
+        Training keeps this structure: with two states, the durations are learned as the entry probabilities; with more,
+        they may become dependent on the previous state. ``learn={"emission"}`` leaves the durations unchanged.
 
         Args:
             initial: P(first state), (K,).
@@ -216,7 +216,7 @@ class HMM(SavedModel):
             states, symbols: names, as for `HMM`; the model's own states are pairs (name, steps left).
 
         Raises:
-            ValueError: for shapes that do not fit, or rows that are no probabilities.
+            ValueError: if the shapes do not match, or a row does not hold probabilities.
 
         Example:
             >>> from tinyseq.hmm import HMM
@@ -245,23 +245,23 @@ class HMM(SavedModel):
         """Estimate a model by counting in labelled sequences.
 
         Args:
-            sequences: each a list of pairs (symbol, state), as ``[("the", "DT"), ("cat", "NN")]``. A symbol None was
-                not observed; a state None is not known.
+            sequences: each a list of pairs (symbol, state), such as ``[("the", "DT"), ("cat", "NN")]``. A symbol None
+                is a missing observation; a state None is unknown.
             n: the length of the n-grams of states, at least 2: each state depends on the n - 1 before it.
             smoothing: how counts of states become probabilities: None for relative frequencies, ``"witten-bell"``,
                 ``"deleted-interpolation"``, or a function of counts such as ``AddK(0.1)``.
             emission_smoothing: the same for symbols.
-            end: learn where sequences end, too.
+            end: also estimate P(stop | last state).
             states: the states in the order of their ids; by default those that occur, sorted.
             symbols: likewise.
-            unknown: a symbol to add, for all that the sequences do not have; it is given what ``emission_smoothing``
-                leaves for it.
+            unknown: a symbol to add, which stands for every symbol not in the sequences; its probability is what
+                ``emission_smoothing`` gives to an unseen symbol.
 
         Returns:
             The model; a history that was never seen has a row of zeros, unless it is smoothed.
 
         Raises:
-            ValueError: for n below 2, for no sequences, or for an item that is no pair, with its place.
+            ValueError: if n is below 2, there are no sequences, or an item is not a pair; the error gives its position.
 
         Example:
             >>> data = [[("the", "DT"), ("cat", "NN"), ("runs", "VB")], [("the", "DT"), ("cat", "NN")]]
@@ -274,7 +274,7 @@ class HMM(SavedModel):
         )
         return cls(**tables, unknown=unknown)
 
-    # -- learning without labels, and questions: documented where they stand -------------------------------------------
+    # -- training without labels, and queries: documented where they are defined ---------------------------------------
 
     fit_em = baum_welch.fit_em
     log_likelihood = likelihood.log_likelihood
@@ -295,7 +295,7 @@ class HMM(SavedModel):
     stationary = long_run.stationary
     expected_durations = long_run.expected_durations
 
-    # -- what it is made of --------------------------------------------------------------------------------------------
+    # -- parameters ----------------------------------------------------------------------------------------------------
 
     @property
     def n(self) -> int:
@@ -334,22 +334,22 @@ class HMM(SavedModel):
 
     @property
     def symbols(self) -> Sequence[Any]:
-        """The names of the symbols, in the order of their ids; empty if observations are no symbols."""
+        """The names of the symbols, in the order of their ids; empty if observations are not symbols."""
         return self.parameters.symbols
 
     @property
     def longest(self) -> int | None:
-        """The most steps that a sequence may have, where the transitions change with time; else None."""
+        """The maximum sequence length if the transitions vary with time, else None."""
         return self.parameters.longest
 
     @property
     def on_tape(self) -> bool:
-        """Whether a parameter is a tensor, so that log-likelihoods are."""
+        """Whether a parameter is a tensor, so that log-likelihoods are tensors too."""
         return self.parameters.on_tape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type of its numbers."""
+        """The dtype of the tables."""
         return self.parameters.dtype
 
     def _repr_html_(self) -> str:
@@ -373,13 +373,13 @@ class HMM(SavedModel):
 
     @classmethod
     def from_hmmlearn(cls, model: Any) -> Self:
-        """The same model as a fitted model of hmmlearn: categorical, Gaussian, multinomial or Poisson.
+        """Convert a fitted hmmlearn model: categorical, Gaussian, multinomial or Poisson.
 
         Args:
-            model: hmmlearn's model.
+            model: the hmmlearn model.
 
         Raises:
-            ValueError: if it is not fitted.
-            TypeError: for other models.
+            ValueError: if the model is not fitted.
+            TypeError: for any other kind of model.
         """
         return cls.from_parameters(convert.from_hmmlearn(model))

@@ -1,4 +1,4 @@
-"""Names of states and symbols, and their numbers."""
+"""Names of states and symbols, and their ids."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ class Labels(Sequence[Any]):
     """The names of the states or symbols of a model, in the order of their ids.
 
     Args:
-        names: different hashable values, or None: then the ids name themselves.
-        size: how many there are.
-        kind: ``"state"`` or ``"symbol"``, for errors.
+        names: distinct hashable values; or None, and the ids serve as names.
+        size: the number of names.
+        kind: ``"state"`` or ``"symbol"``, for error messages.
 
     Raises:
         ValueError: if there are too few or too many names, or a name occurs twice.
-        TypeError: if a name is no string, number, or tuple of them, so that no file could keep it.
+        TypeError: if a name is not a string, a number, or a tuple of these, and so cannot be saved.
 
     Example:
         >>> tags = Labels(["DT", "NN", "VB"], 3, "state")
@@ -38,7 +38,7 @@ class Labels(Sequence[Any]):
             raise ValueError(f"{kind}s has {len(self.names)} names, but the tables have {size} {kind}s")
         if len(self._ids) != size:
             twice = next(name for i, name in enumerate(self.names) if self._ids[name] != i)
-            raise ValueError(f"{kind}s names {twice!r} twice")
+            raise ValueError(f"{kind}s contains {twice!r} twice")
         # Numbers are ids, unless the names themselves are numbers.
         self.letters = all(isinstance(name, str) and len(name) == 1 for name in self.names)
         self.numeric = self.named and any(isinstance(name, int | np.integer) for name in self.names)
@@ -57,11 +57,11 @@ class Labels(Sequence[Any]):
 
         Args:
             sequence: names, or ids in 0..size - 1.
-            missing: the number that None stands for; without it None is an error.
-            unknown: the number of every unknown name; without it such a name is an error.
+            missing: the id for None; if not given, None is an error.
+            unknown: the id for every unknown name; if not given, an unknown name is an error.
 
         Raises:
-            ValueError: for an unknown name or an id out of range, with its position.
+            ValueError: for an unknown name or an id out of range; the error gives its position.
         """
         if isinstance(sequence, np.ndarray) and sequence.dtype.kind in "iu" and not self.numeric:
             wrong = np.flatnonzero((sequence < 0) | (sequence >= len(self)))
@@ -71,7 +71,7 @@ class Labels(Sequence[Any]):
         return np.fromiter((self.id_at(t, item, missing, unknown) for t, item in enumerate(sequence)), dtype=np.intp)
 
     def id_at(self, position: int, item: Any, missing: int | None = None, unknown: int | None = None) -> int:
-        """The id of one item; its position is for errors, and the rest as for `ids`."""
+        """The id of one item; `position` is used in error messages, the other arguments are those of `ids`."""
         found = self._ids.get(item) if isinstance(item, Hashable) else None
         if found is not None and self._means(item, self.names[found]):
             return found
@@ -85,13 +85,13 @@ class Labels(Sequence[Any]):
         raise self._unknown(item, position)
 
     def _means(self, item: Any, name: Any) -> bool:
-        """Whether an item that equals a name means it: True is not 1, and where ids are the names, nor is 1.0."""
+        """Whether an item equal to a name stands for it: True is not 1; and if the ids are the names, 1.0 is not 1."""
         if isinstance(item, BOOLEAN) != isinstance(name, BOOLEAN):
             return False
         return self.named or not isinstance(item, float | np.floating)
 
     def _unknown(self, item: Any, position: int) -> ValueError:
         shown = ", ".join(map(repr, self.names[:5])) + (", ..." if len(self) > 5 else "")
-        known = f"known are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
+        known = f"the {self.kind}s are {shown}" if self.named else f"ids run from 0 to {len(self) - 1}"
         item = item.item() if isinstance(item, np.generic) else item
-        return ValueError(f"position {position}: {item!r} is no {self.kind} of this model; {known}")
+        return ValueError(f"position {position}: {item!r} is not a {self.kind} of this model; {known}")

@@ -1,4 +1,4 @@
-"""The tables of a hidden Markov model, checked, with their names and their logs."""
+"""The tables of a hidden Markov model: validated, with their logs and the names of states and symbols."""
 
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Protocol, Self
@@ -12,18 +12,18 @@ from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
 
-Table = Any  # an array, or a tensor through which gradients shall flow
+Table = Any  # an array, or a tensor if gradients are wanted
 
 
 class Parameters:
-    """The tables of an `HMM`, whose docstring says what the arguments are.
+    """The tables of an `HMM`; see there for the arguments.
 
     Attributes:
         n: the length of the n-grams of states.
         emissions: the emission model.
         states: the names of the states.
         on_tape: whether a table is a tensor.
-        dtype: of the tables together.
+        dtype: the common dtype of the tables.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Parameters:
             _check_rows("emission", emission, None)
             emission = Categorical(emission, symbols, unknown)
         elif symbols is not None or unknown is not None:
-            raise ValueError("symbols and unknown belong to a table of emissions, not to an emission model")
+            raise ValueError("symbols and unknown go with an emission table, not with an emission model")
         elif isinstance(emission, Categorical):
             _check_rows("emission", emission.probabilities, None)
         self._keep(tables, transition, emission, end, states, in_logs=False)
@@ -94,7 +94,7 @@ class Parameters:
         states: Any,
         in_logs: bool,
     ) -> None:
-        """Take tables whose shapes fit."""
+        """Store the tables after checking their shapes."""
         self.n = len(tables) + 1
         self.emissions = emission
         self.parts = (
@@ -119,7 +119,7 @@ class Parameters:
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def replaced(self, initial: tuple[Any, ...], transition: Any, emission: Emission, end: Any) -> Self:
-        """A model with other tables and the same names."""
+        """The same names with other tables."""
         names = self.states if self.states.named else None
         return type(self)(initial, transition, emission, end=end, states=names)
 
@@ -143,7 +143,7 @@ class Parameters:
 
     @property
     def longest(self) -> int | None:
-        """The most steps that a sequence may have, where the transitions change with time; else None."""
+        """The maximum sequence length if the transitions vary with time, else None."""
         transition = self.parts[1].given
         return transition.shape[0] + self.n - 1 if transition.ndim > self.n else None
 
@@ -160,7 +160,7 @@ class Parameters:
 
     @property
     def symbols(self) -> Sequence[Any]:
-        """The names of the symbols, in the order of their ids; empty if observations are no symbols."""
+        """The names of the symbols, in the order of their ids; empty if observations are not symbols."""
         return self.emissions.symbols if isinstance(self.emissions, Categorical) else ()
 
     @property
@@ -175,7 +175,7 @@ class Parameters:
 
 
 class Model(Protocol):
-    """Whatever has parameters and can be made of them, as an `HMM`: what functions ask that are methods of it."""
+    """Anything that has parameters and can be built from them, such as an `HMM`: the type its methods take as self."""
 
     @property
     def parameters(self) -> Parameters:
@@ -183,7 +183,7 @@ class Model(Protocol):
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """The model with other parameters."""
+        """A model with these parameters."""
 
 
 def _taken(
@@ -192,7 +192,7 @@ def _taken(
     """Copies of the arguments as tables; tensors stay tensors."""
     tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
     if not tables:
-        raise ValueError("initial must hold at least one table, P(s_1); got an empty tuple")
+        raise ValueError("initial must hold at least one table, P(s_1), got an empty tuple")
     if emission is not None and not isinstance(emission, Emission):
         emission = _table(emission)
         if emission.ndim != 2:
@@ -222,7 +222,7 @@ def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
 
 
 def _check_scores(name: str, table: Table) -> None:
-    """Log scores may be anything but NaN and infinity."""
+    """Refuse NaN and +inf among log scores."""
     wrong = np.argwhere(~(plain(table) < np.inf))
     if len(wrong):
         place = tuple(wrong[0].tolist())
@@ -230,16 +230,16 @@ def _check_scores(name: str, table: Table) -> None:
 
 
 def _check_rows(name: str, table: Table, end: Table | None) -> None:
-    """Each row sums to 1, or to what ``end`` leaves of it, or is all zero: a history that leads nowhere."""
+    """Each row must sum to 1, or to 1 - ``end``, or be all zero: a history without successors."""
     values = plain(table)
     wrong = np.argwhere(~(values >= 0))
     if len(wrong):
         place = tuple(wrong[0].tolist())
-        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities lie between 0 and 1")
+        raise ValueError(f"{name}{list(place)} is {values[place]}; probabilities must lie between 0 and 1")
     sums = values.sum(axis=-1)
-    tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # which rows that were float32 once keep
+    tolerance = 1e-4 if values.dtype == np.float32 else 1e-6  # rows that were once float32 are this close
     good = np.abs(sums - 1) <= tolerance
-    if sums.ndim:  # what begins with nothing could be no sequence
+    if sums.ndim:  # only the distribution of the first state must not be all zero
         good |= sums == 0
     if end is not None:
         good |= np.abs(sums + plain(end) - 1) <= tolerance

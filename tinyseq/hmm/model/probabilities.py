@@ -1,4 +1,4 @@
-"""A table of probabilities and its logs, whichever of the two was given."""
+"""A table of probabilities and its logs, computed from whichever of the two is given."""
 
 from typing import Any
 
@@ -12,12 +12,12 @@ from tinyseq.backend import Array
 class Probabilities:
     """Probabilities, or scores, and their logs.
 
-    What follows from a tensor is computed anew each time: an optimiser may have changed it since, and each backward
-    pass needs a graph of its own.
+    Values derived from a tensor are recomputed on each access: an optimiser may have changed the tensor, and each
+    backward pass needs its own graph.
 
     Args:
-        given: an array, or a tensor through which gradients shall flow.
-        in_logs: whether these are the logs.
+        given: an array, or a tensor if gradients are wanted.
+        in_logs: whether ``given`` holds the logs.
 
     Example:
         >>> half = Probabilities(np.array([0.5, 0.5]))
@@ -47,7 +47,7 @@ class Probabilities:
     def _derive(self) -> Any:
         if not self.in_logs:
             return log_of(self.given)
-        with np.errstate(over="ignore"):  # scores need not be logs of probabilities: those beyond all bounds are inf
+        with np.errstate(over="ignore"):  # unnormalised scores may be large: exp gives inf
             return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
 
 
@@ -57,10 +57,10 @@ def plain(table: Any) -> Array:
 
 
 def log_of(probabilities: Any) -> Any:
-    """Logs, with log 0 = -inf; through a tensor, a zero has gradient 0: it stays zero."""
+    """Logs, with log 0 = -inf; through a tensor, a zero has gradient 0, so it stays zero."""
     if isinstance(probabilities, Tensor):
         where = FUNCTIONS["where"]
         possible = probabilities.numpy() > 0
         return where(possible, FUNCTIONS["log"](where(possible, probabilities, 1.0)), -np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):  # negative numbers are refused elsewhere, with their place
+    with np.errstate(divide="ignore", invalid="ignore"):  # negative values are refused elsewhere
         return np.log(probabilities)

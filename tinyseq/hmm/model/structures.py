@@ -1,4 +1,4 @@
-"""Models of a certain shape by one call: left to right, round in a circle, and with durations."""
+"""Constructors for common structures: left-to-right, cyclic, and with explicit durations."""
 
 from collections.abc import Hashable, Iterable
 from typing import Any
@@ -25,7 +25,7 @@ def left_to_right(
     size = _states(emission)
     staying, skipping = _each("stay", stay, size), _each("skip", skip, size)
     if (staying + skipping > 1 + 1e-12).any():
-        raise ValueError(f"stay and skip must not exceed 1 in sum, got {staying} and {skipping}")
+        raise ValueError(f"stay and skip must not sum to more than 1, got {staying} and {skipping}")
     transition = np.diag(staying)
     for k in range(size - 1):
         onward = skipping[k] if k + 2 < size else 0.0
@@ -83,12 +83,12 @@ def semi_markov(
     require_shares("jumps", jumps)
     require_shares("durations", durations)
     entered = (initial[:, None] * durations).reshape(-1)
-    transition = np.kron(np.eye(size), np.eye(longest, k=-1))  # one step less to go
+    transition = np.kron(np.eye(size), np.eye(longest, k=-1))  # count down by one
     transition[::longest] = (jumps[:, :, None] * durations).reshape(size, -1)
     if not isinstance(emission, Emission):
         emission = Categorical(np.asarray(emission, dtype=np.float64), symbols)
     elif symbols is not None:
-        raise ValueError("symbols belong to a table of emissions, not to an emission model")
+        raise ValueError("symbols go with an emission table, not with an emission model")
     shared = Shared(emission, np.repeat(np.arange(size), longest))
     pairs = [(name, left) for name in names for left in range(1, longest + 1)]
     return Parameters(entered, transition, shared, states=pairs)
@@ -102,7 +102,7 @@ def _each(name: str, value: Any, size: int) -> Array:
     """A probability for each state.
 
     Raises:
-        ValueError: for another number of them, or what is no probability.
+        ValueError: if there are too few or too many, or one is not a probability.
     """
     found = np.asarray(value, dtype=np.float64)
     if found.shape not in ((), (size,)) or not ((found >= 0) & (found <= 1)).all():

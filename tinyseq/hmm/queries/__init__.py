@@ -1,6 +1,6 @@
-"""What one asks of a model: functions of an `HMM`, whose methods they are.
+"""Queries on a hidden Markov model: likelihood, decoding, posteriors, filtering, sampling.
 
-Most are about one sequence or about a list of them, and take ``states``, what is known about the hidden states: for
-each step None, a state, or a set of states. All raise ValueError for an unknown symbol or state, with its sequence and
-position.
+These functions are the methods of `HMM`. Most take one sequence or a list of sequences, and ``states``, what is known
+about the hidden states: for each step None, a state, or a set of states. All raise ValueError for an unknown symbol or
+state, and give its sequence and position.
 """

@@ -1,4 +1,4 @@
-"""How many parameters a model has, and what its likelihood is worth in view of them."""
+"""The number of free parameters, and the information criteria AIC and BIC."""
 
 import math
 from typing import Any
@@ -13,10 +13,10 @@ from tinyseq.hmm.queries.likelihood import log_likelihood
 
 
 def free_parameters(hmm: Model) -> int:
-    """How many numbers of the model are free.
+    """The number of free parameters of the model.
 
-    A row of m probabilities that are not zero has m - 1; zeros count as the structure of the model, which learning
-    keeps. Of a symmetric matrix half of what lies off the diagonal is free.
+    A row with m nonzero probabilities has m - 1; zeros are part of the model's structure, which training keeps. Of a
+    symmetric matrix, the diagonal and half of the rest are free.
 
     Raises:
         TypeError: for a model without an emission model.
@@ -35,10 +35,10 @@ def free_parameters(hmm: Model) -> int:
 
 
 def aic(hmm: Model, x: Any) -> float:
-    """Akaike's information criterion, 2 free parameters - 2 log-likelihood; the least is the best. (Akaike 1974.)
+    """Akaike's information criterion, 2 free parameters - 2 log-likelihood; lower is better. (Akaike 1974.)
 
     Args:
-        x: a sequence, or a list of sequences: those that the model has learned from.
+        x: a sequence, or a list of sequences: the training data.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -52,10 +52,10 @@ def bic(hmm: Model, x: Any) -> float:
     """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz 1978.)
 
     Args:
-        x: a sequence, or a list of sequences: those that the model has learned from.
+        x: a sequence, or a list of sequences: the training data.
 
     Raises:
-        ValueError: for sequences without an observation.
+        ValueError: if the sequences hold no observations.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -64,7 +64,7 @@ def bic(hmm: Model, x: Any) -> float:
     """
     number = sum(Observations(hmm.parameters, x).rows.lengths)
     if not number:
-        raise ValueError("x holds no observation")
+        raise ValueError("x holds no observations")
     return free_parameters(hmm) * math.log(number) - 2 * _total(hmm, x)
 
 

@@ -1,4 +1,4 @@
-"""The best paths of hidden states."""
+"""Decoding: the most probable hidden states."""
 
 from typing import Any, overload
 
@@ -22,7 +22,7 @@ def viterbi(hmm: Model, x: Many, states: Any = None) -> list[Decoding]: ...
 
 
 def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[Decoding]:
-    """The most probable path of hidden states; of equally probable ones, that with the lowest last states.
+    """The most probable path of hidden states; ties go to the path with the lowest last states.
 
     (Viterbi 1967; the lectures' table of scores, without back-pointers.)
 
@@ -34,7 +34,7 @@ def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[De
         A `Decoding`, or a list of them.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -63,7 +63,7 @@ def kbest(hmm: Model, x: One | Many, k: int, states: Any = None) -> list[Decodin
 
     Args:
         x: a sequence, or a list of sequences.
-        k: how many; fewer are returned if there are not so many possible paths.
+        k: how many; fewer are returned if fewer paths are possible.
         states: what is known about the hidden states.
 
     Returns:
@@ -71,7 +71,7 @@ def kbest(hmm: Model, x: One | Many, k: int, states: Any = None) -> list[Decodin
 
     Raises:
         ValueError: for k < 1.
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -100,7 +100,7 @@ def posterior_decode(hmm: Model, x: Many, states: Any = None) -> list[MarginalDe
 
 
 def posterior_decode(hmm: Model, x: One | Many, states: Any = None) -> MarginalDecoding | list[MarginalDecoding]:
-    """The most probable state at each step, each on its own; ties go to the lowest state.
+    """The most probable state at each step, chosen independently; ties go to the lowest state.
 
     Args:
         x: a sequence, or a list of sequences.
@@ -110,7 +110,7 @@ def posterior_decode(hmm: Model, x: One | Many, states: Any = None) -> MarginalD
         A `MarginalDecoding`, or a list of them; its ``expected_accuracy`` is the mean of the states' posteriors.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM

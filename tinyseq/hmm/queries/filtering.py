@@ -1,4 +1,4 @@
-"""What is known while a sequence goes on: filtering, prediction, and the forward table behind both."""
+"""Online inference: filtering, prediction, and the forward table behind both."""
 
 from typing import Any, overload
 
@@ -18,16 +18,16 @@ SCALES = ("none", "step", "log")
 
 
 class Filter:
-    """Follows a sequence one observation at a time, in constant memory: P(state now | observations so far).
+    """Process a sequence one observation at a time, in constant memory: P(state now | observations so far).
 
     (Rabiner 1989, equations 18 to 20, scaled at each step.)
 
     Args:
-        hmm: the model; with any n, and with transitions that change with time.
+        hmm: the model; any n, and transitions may vary with time.
 
     Attributes:
-        steps: how many observations it has seen.
-        log_likelihood: log P(observations so far); that the sequence ends here is no part of it.
+        steps: the number of observations so far.
+        log_likelihood: log P(observations so far), without the probability of ending here.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -53,21 +53,21 @@ class Filter:
             ValueError: before the first observation.
         """
         if not self.steps:
-            raise ValueError("there is no state before the first observation; predict(1) tells of the first state")
+            raise ValueError("there is no state before the first observation; use predict(1) for the first state")
         return np.exp(_newest(self._message)).astype(self._parameters.dtype, copy=False)
 
     def update(self, x: Any) -> Array:
-        """Take in the next observation.
+        """Add the next observation.
 
         Args:
-            x: a symbol, a number or a vector, as the model's sequences hold; None if it is missing.
+            x: an element of a sequence: a symbol, a number or a vector; None if it is missing.
 
         Returns:
             P(state now | observations so far), (K,).
 
         Raises:
-            ImpossibleSequenceError: if nothing can produce the observation now. The filter stays as it was.
-            ValueError: for an observation that the model does not know, or beyond the last of its transitions.
+            ImpossibleSequenceError: if no path can produce the observation. The filter is left unchanged.
+            ValueError: for an observation unknown to the model, or after the last of time-varying transitions.
         """
         emissions = self._parameters.emissions
         try:
@@ -91,15 +91,15 @@ class Filter:
         names = self._parameters.states
         able, there = ([repr(names[k]) for k in np.flatnonzero(row > -np.inf)] for row in (scores, reached))
         if not able:
-            why = f"no state can make {what}"
+            why = f"no state can emit {what}"
         else:
             why = (
-                f"only {', '.join(able)} can make {what}, but the states possible now are {', '.join(there) or 'none'}"
+                f"only {', '.join(able)} can emit {what}, but the states possible now are {', '.join(there) or 'none'}"
             )
         return ImpossibleSequenceError(f"step {self.steps} is impossible: {why}", 0, self.steps)
 
     def predict(self, steps: int = 1) -> Prediction:
-        """What comes next: see `HMM.predict`."""
+        """Predict the next steps: see `HMM.predict`."""
         return _predicted(self._parameters, self._message, self.steps, whole("steps", steps, 1))
 
 
@@ -112,7 +112,7 @@ def filter(hmm: Model, x: Many, states: Any = None) -> list[Array]: ...
 
 
 def filter(hmm: Model, x: One | Many, states: Any = None) -> Array | list[Array]:
-    """P(state at t | observations up to t) at each step t; `posterior` also looks at what comes later.
+    """P(state at t | observations up to t) at each step t; `posterior` also uses the observations after t.
 
     `tinyseq.hmm.Filter` takes one observation at a time.
 
@@ -124,7 +124,7 @@ def filter(hmm: Model, x: One | Many, states: Any = None) -> Array | list[Array]
         An array (T, K), or a list of them. With ``end``, given that the sequence has not ended before t.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -154,19 +154,19 @@ def forward_table(
 ) -> ForwardTable | list[ForwardTable]:
     """The table of the forward algorithm: alpha_t(s) = P(observations up to t, state at t is s).
 
-    With n > 2 a cell is the sum over all histories that end in its state.
+    For n > 2, an entry is the sum over all histories that end in its state.
 
     Args:
         x: a sequence, or a list of sequences.
         states: what is known about the hidden states.
-        scale: ``"none"`` for the numbers of the definition, which become too small for a number after some hundred
-            steps; ``"step"`` for rows that sum to 1; ``"log"`` for their logs.
+        scale: ``"none"`` for alpha as defined, which underflows after a few hundred steps; ``"step"`` for rows that sum
+            to 1; ``"log"`` for log alpha.
 
     Returns:
         A `ForwardTable`, or a list of them; a notebook shows it as a table.
 
     Raises:
-        ValueError: for another scale.
+        ValueError: for an unknown ``scale``.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -199,7 +199,7 @@ def predict(hmm: Model, x: One | Many, steps: int = 1, states: Any = None) -> Pr
     """The distributions of the states and observations that follow a sequence.
 
     Args:
-        x: a sequence, or a list of sequences; [] tells of the first steps of all.
+        x: a sequence, or a list of sequences; [] predicts from the start.
         steps: how many steps ahead.
         states: what is known about the hidden states.
 
@@ -207,8 +207,8 @@ def predict(hmm: Model, x: One | Many, steps: int = 1, states: Any = None) -> Pr
         A `Prediction`, or a list of them.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
-        ValueError: for less than one step, or more steps than the model has transitions, where these change with time.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
+        ValueError: if ``steps`` is below 1, or goes beyond the last of time-varying transitions.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -235,16 +235,16 @@ def extended(model: Parameters, message: Array, t: int) -> Array:
     """The message after one more state, before its observation: log P(last n - 1 states, observations before).
 
     Args:
-        model: its parameters.
-        message: of t states, an axis for each of the last n - 1.
-        t: how many states there are before.
+        model: the parameters.
+        message: the message after t states, with an axis for each of the last n - 1.
+        t: the number of states so far.
 
     Raises:
-        ValueError: beyond the last of transitions that change with time.
+        ValueError: after the last of time-varying transitions.
     """
     initial, transition, _ = model.logs
     if model.longest is not None and t >= model.longest:
-        raise ValueError(f"transition has tables for sequences up to {model.longest} steps; step {t} has none")
+        raise ValueError(f"transition has tables for sequences of up to {model.longest} steps; step {t} has none")
     if t < model.n - 1:
         return message[..., None] + plain(initial[t])
     arcs = plain(transition) if model.longest is None else plain(transition)[t - model.n + 1]
@@ -253,7 +253,7 @@ def extended(model: Parameters, message: Array, t: int) -> Array:
 
 
 def _newest(message: Array) -> Array:
-    """The log scores of the newest state alone."""
+    """The log scores of the newest state, summed over the others."""
     found: Array = np.logaddexp.reduce(message.reshape(-1, message.shape[-1]), axis=0)
     return found
 

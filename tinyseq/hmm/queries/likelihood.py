@@ -1,4 +1,4 @@
-"""How probable sequences are, and how uncertain what is behind them."""
+"""The likelihood of sequences, and the entropy of their hidden paths."""
 
 from typing import Any
 
@@ -18,14 +18,14 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
 
     Args:
         x: a sequence, or a list of sequences.
-        states: what is known about the hidden states, as long as x. Then the answer is log P(x, states).
+        states: what is known about the hidden states, as long as x. The result is then log P(x, states).
 
     Returns:
         A number, or an array (N,). A tensor if a parameter of the model is one, or if x is a tensor of log scores.
 
     Raises:
-        ValueError: for an unknown symbol or state, with its sequence and position.
-        ImpossibleSequenceError: if the answer is a tensor, to learn from, and no path has these states.
+        ValueError: for an unknown symbol or state; the error gives its sequence and position.
+        ImpossibleSequenceError: if the result is a tensor and no path has these states.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -36,7 +36,7 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
     seen = Observations(hmm.parameters, x, states)
     if seen.on_tape:
         found = seen.recorded_likelihood()
-        if states is not None:  # a loss of labels; inf would say nothing about the pair that is impossible
+        if states is not None:  # a supervised loss: an infinite one would not say which pair is impossible
             seen.require_possible(found.numpy())
         return found[0] if seen.one else found
     values = dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch)
@@ -44,20 +44,20 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
 
 
 def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any] | None = None) -> float:
-    """The probability of anything said about one sequence, given anything else said about it.
+    """The probability of a statement about one sequence, given another.
 
     Args:
-        x: symbols, None where nothing is said.
-        states: hidden states, None where nothing is said.
-        given: a pair (x, states) that is known already.
+        x: symbols, None where unspecified.
+        states: hidden states, None where unspecified.
+        given: a pair (x, states) to condition on.
 
     Returns:
         P(x, states | given).
 
     Raises:
-        ImpossibleSequenceError: if what is given cannot be.
-        TypeError: if ``given`` is no pair.
-        ValueError: if a symbol is seen about where another one is given.
+        ImpossibleSequenceError: if ``given`` has probability 0.
+        TypeError: if ``given`` is not a pair.
+        ValueError: if ``x`` and ``given`` have different symbols at the same position.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -69,7 +69,7 @@ def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any
     if given is None:
         return _exponential(dispatch.log_likelihood(seen.arcs, seen.scores, seen.batch))
     if not isinstance(given, tuple | list) or len(given) != 2:
-        raise TypeError(f"given must be a pair (x, states), with None for states that are not known; got {given!r}")
+        raise TypeError(f"given must be a pair (x, states), with None for unknown states; got {given!r}")
     known = Observations(hmm.parameters, [given[0]], None if given[1] is None else [given[1]])
     both = seen.and_given(known)
     condition = dispatch.log_likelihood(known.arcs, known.scores, known.batch)
@@ -92,7 +92,7 @@ def entropy(hmm: Model, x: Any, states: Any = None) -> Any:
     Example:
         >>> from tinyseq.hmm import HMM
         >>> hmm = HMM([0.5, 0.5], [[0.5, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.5]])
-        >>> round(float(hmm.entropy([0, 1, 0]) / np.log(2)), 12)  # in bits: of three hidden coins nothing is known
+        >>> round(float(hmm.entropy([0, 1, 0]) / np.log(2)), 12)  # in bits: three fair hidden coins
         3.0
     """
     seen = Observations(hmm.parameters, x, states)
@@ -105,6 +105,6 @@ def entropy(hmm: Model, x: Any, states: Any = None) -> Any:
 
 
 def _exponential(log_probability: Array) -> float:
-    """The one probability; a density may be above the largest number, and is inf then."""
+    """The probability, exponentiated; a density that overflows becomes inf."""
     with np.errstate(over="ignore"):
         return float(np.exp(log_probability)[0])

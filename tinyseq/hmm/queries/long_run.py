@@ -1,4 +1,4 @@
-"""What a model does in the long run."""
+"""Long-run behaviour: the stationary distribution and the expected durations."""
 
 from tinyseq.backend import Array
 from tinyseq.hmm.model import stationary as equations
@@ -7,11 +7,10 @@ from tinyseq.hmm.model.probabilities import plain
 
 
 def stationary(hmm: Model) -> Array:
-    """The share of steps that each state has in the long run, (K,), whatever the first state is.
+    """The stationary distribution: the long-run share of steps in each state, (K,), whatever the first state.
 
     Raises:
-        ValueError: if there is no such distribution, as with ``end`` or with transitions that change with time, or
-            several.
+        ValueError: if there is no such distribution, as with ``end`` or time-varying transitions, or there are several.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -24,10 +23,10 @@ def stationary(hmm: Model) -> Array:
 
 
 def expected_durations(hmm: Model) -> Array:
-    """How many steps each state is kept on average once it is entered, (K,); inf for one that is never left.
+    """The expected number of steps spent in each state per visit, (K,); inf if it is never left.
 
     Raises:
-        ValueError: if the transitions change with time; and for n > 2 as in `stationary`.
+        ValueError: if the transitions vary with time; for n > 2, also as for `stationary`.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -38,8 +37,8 @@ def expected_durations(hmm: Model) -> Array:
 
 
 def _steady(hmm: Model) -> Array:
-    """The transitions, if they are the same at each step."""
+    """The transitions, if they do not vary with time."""
     longest = hmm.parameters.longest
     if longest is not None:
-        raise ValueError(f"the transitions change with time, for up to {longest} steps: there is no long run")
+        raise ValueError(f"the transitions vary with time, for up to {longest} steps: there is no long run")
     return plain(hmm.parameters.transition)

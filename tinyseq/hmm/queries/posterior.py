@@ -1,4 +1,4 @@
-"""What the observations say about the hidden states."""
+"""Posterior probabilities of hidden states and transitions."""
 
 from functools import partial
 from typing import Any, overload
@@ -31,7 +31,7 @@ def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list
         A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for n-grams of states.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -49,7 +49,7 @@ def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list
     seen.require_possible(expected.log_likelihood)
     found = []
     for i, (part, alone) in enumerate(zip(seen.rows.split(expected.states), seen.each_alone(), strict=True)):
-        # Copies, so that what is kept of one sequence does not keep those of all others.
+        # Copies, so that keeping the result of one sequence does not keep the whole batch in memory.
         transitions = partial(transition_posteriors, *alone)
         share = part.astype(hmm.parameters.dtype, copy=True)
         found.append(Posterior(float(expected.log_likelihood[i]), share, transitions, hmm.parameters.states))

@@ -1,4 +1,4 @@
-"""Sequences and paths drawn at random."""
+"""Sampling: sequences from the model, and hidden paths from the posterior."""
 
 from typing import Any
 
@@ -17,15 +17,15 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     """Draw a sequence from the model.
 
     Args:
-        length: how many steps; None to go on until the model stops, which takes a model with ``end``.
+        length: how many steps; None to go on until the model stops, which requires ``end``.
         rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
         `Drawn`: the observations, and the hidden states behind them.
 
     Raises:
-        ValueError: without a length and without ``end``, or if the model comes to where it leads nowhere, or never
-            stops, or to where its transitions, one for each step, come to their end.
+        ValueError: if there is neither a length nor ``end``; if the model reaches a dead end, or a history from which
+            it never stops; or if time-varying transitions run out.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -44,7 +44,7 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
 
 
 def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Any = None) -> list[Any]:
-    """Draw hidden paths that explain a sequence, each as often as it is probable.
+    """Draw hidden paths of a sequence from the posterior.
 
     (Forward filtering, backward sampling: Scott 2002.)
 
@@ -58,7 +58,7 @@ def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, sta
         A list of n paths, or for a list of sequences a list of such lists.
 
     Raises:
-        ImpossibleSequenceError: if no path can produce a sequence, with the place where it goes wrong.
+        ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
 
     Example:
         >>> from tinyseq.hmm import HMM
