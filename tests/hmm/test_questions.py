@@ -112,7 +112,7 @@ def test_sampling_without_an_end_needs_a_length():
     with pytest.raises(ValueError, match="a model without end never stops; pass a length"):
         model.sample()
     nowhere = HMM([1.0, 0.0], [[0.0, 1.0], [0.0, 0.0]], np.eye(2))
-    with pytest.raises(ValueError, match=r"after the states \[1\] the model leads nowhere; drew 2 states so far"):
+    with pytest.raises(ValueError, match=r"after the states \[1\] the model has a dead end; drew 2 states so far"):
         nowhere.sample(3)
 
 

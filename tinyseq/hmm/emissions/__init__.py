@@ -1,4 +1,4 @@
-"""Emission models: how hidden states make observations visible. One file is one family."""
+"""Emission models: P(observation | hidden state), one family per file."""
 
 from tinyseq.hmm.emissions.categorical import Categorical
 from tinyseq.hmm.emissions.counts import Multinomial, Poisson

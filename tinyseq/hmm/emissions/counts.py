@@ -1,4 +1,4 @@
-"""Emissions that are counts: how often something happened, and how often each of several things did."""
+"""Emissions that are counts: Poisson and multinomial."""
 
 from typing import Any
 
@@ -120,7 +120,7 @@ class Multinomial(Counts):
             TypeError: without ``trials``.
         """
         if self.trials is None:
-            raise TypeError("to draw counts, the model must know of how many; pass trials= to Multinomial")
+            raise TypeError("sampling counts requires the number of trials; pass trials= to Multinomial")
         return rng.multinomial(self.trials, plain(self.probabilities)[states]).astype(np.float64)
 
     def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:

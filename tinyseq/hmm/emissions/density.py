@@ -1,4 +1,4 @@
-"""Emissions of numbers and vectors: all that a family need not say itself."""
+"""The base class for emissions of numbers and vectors."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ class Density(Emission):
 
     A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation.
 
-    A family of one's own is a subclass that names in ``arrays`` the arrays that it is made of, which are attributes and
-    arguments of its constructor, and in ``settings`` its other arguments. It says ``log_density``, ``draw`` and
-    ``fitted``, and has everything else: learning, gradients, decoding, sampling, missing observations, files.
+    To add a family, write a subclass that lists its parameter arrays in ``arrays`` (attributes and arguments of its
+    constructor) and its other arguments in ``settings``, and defines ``log_density``, ``draw`` and ``fitted``. It
+    inherits everything else: training, gradients, decoding, sampling, missing observations, files.
 
     Args:
         states: K.
@@ -64,7 +64,7 @@ class Density(Emission):
         self.states = whole("states", states)
         self.size = whole("size", size)
 
-    # -- what a family says --------------------------------------------------------------------------------------------
+    # -- to be defined by a subclass -----------------------------------------------------------------------------------
 
     @abstractmethod
     def log_density(self, x: Array) -> Any:
@@ -92,7 +92,7 @@ class Density(Emission):
         found: Array = np.isfinite(x).all(axis=1)
         return found
 
-    # -- what follows --------------------------------------------------------------------------------------------------
+    # -- inherited -----------------------------------------------------------------------------------------------------
 
     @staticmethod
     def taken(name: str, values: Any) -> Any:
@@ -145,8 +145,8 @@ class Density(Emission):
         """Sequences as arrays (T, D).
 
         Raises:
-            ValueError: for what is no number, other shapes, values that the states cannot make, or rows of which only a
-                part is NaN, with their place.
+            ValueError: for what is no number, other shapes, values that the states cannot emit, or rows that are only
+                partly NaN; the error gives the position.
         """
         parts = [np.zeros((0, self.size))]
         for i, sequence in enumerate(sequences):
@@ -210,7 +210,7 @@ class Density(Emission):
         seen = ~np.isnan(data[:, :1])
         if not seen.any():
             return Tensor(np.zeros((len(data), self.states)))
-        stand_in = data[seen[:, 0]][0]  # which takes part in no sum, and has a density
+        stand_in = data[seen[:, 0]][0]  # any observation with a density; its score is masked out
         scores = self._checked(self.log_density(np.where(seen, data, stand_in)))
         recorded: Tensor = FUNCTIONS["where"](seen, scores, 0.0)
         return recorded
@@ -229,7 +229,7 @@ class Density(Emission):
         before = {name: np.array(plain(getattr(self, name))) for name in self.arrays}
         if not used.any():
             return self.replaced(**before)
-        with np.errstate(divide="ignore", invalid="ignore"):  # what is divided by no weight is put back below
+        with np.errstate(divide="ignore", invalid="ignore"):  # states without weight are restored below
             found = self.replaced(**before).fitted(data, states, wanted)
         after = {name: np.array(found[name]) for name in found if name in wanted}
         for name in after.keys() - set(self.shared):

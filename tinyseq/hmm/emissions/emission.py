@@ -1,8 +1,7 @@
-"""How hidden states make observations visible, as one declaration. Inference sees none of it, only log scores.
+"""The interface of emission models. Inference only sees their log scores.
 
-An emission model reads sequences, scores them, draws observations, learns from posteriors, goes into files and comes
-back. The model, its learning and its drawings ask it here and nowhere else. For emissions of
-numbers there is less to say: see `Density`.
+An emission model encodes sequences, scores them, samples observations, learns from posteriors, and is saved and loaded.
+For emissions of numbers, `Density` implements most of it.
 """
 
 from abc import ABC, abstractmethod
@@ -43,7 +42,7 @@ class Rows(NamedTuple):
 
 
 class Emission(ABC):
-    """What an HMM asks of its emission model.
+    """The interface of an emission model.
 
     Attributes:
         states: K.
@@ -70,7 +69,7 @@ class Emission(ABC):
 
     @abstractmethod
     def read(self, sequences: Sequence[Any]) -> Rows:
-        """Check sequences and bring them into arrays."""
+        """Validate sequences and convert them to arrays."""
 
     @abstractmethod
     def scores(self, data: Array) -> Scores:
@@ -93,14 +92,14 @@ class Emission(ABC):
 
     @abstractmethod
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
-        """A random model of the same kind, as another place to start learning from."""
+        """A random model of the same kind, for a new start of training."""
 
     def narrow(self, data: Array) -> list[int]:
-        """The states that learning has kept from closing in further on a few observations."""
+        """The states whose variance training has kept at its floor."""
         return []
 
     def free(self) -> int:
-        """How many of its numbers are free."""
+        """The number of free parameters."""
         return sum(int(plain(getattr(self, name)).size) for name in self.arrays)
 
     def typical(self) -> Array | None:
@@ -109,14 +108,14 @@ class Emission(ABC):
 
     @abstractmethod
     def describe(self, datum: Any) -> str:
-        """An observation, for errors."""
+        """A description of an observation, for error messages."""
 
     @abstractmethod
     def both(self, data: Array, other: Array) -> Array:
-        """What two lists of observations say together, where one may be missing."""
+        """Combine two lists of observations, each of which may have missing ones."""
 
     def saved(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """Its arrays and its settings, as a file keeps them."""
+        """The arrays and settings to save."""
         arrays = {name: plain(getattr(self, name)) for name in self.arrays}
         return arrays, {name: getattr(self, name) for name in self.settings}
 
@@ -127,7 +126,7 @@ class Emission(ABC):
 
     @classmethod
     def kind(cls) -> str:
-        """What a file calls it."""
+        """Its name in files."""
         own = cls.__module__.startswith("tinyseq.")
         return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
 

@@ -1,4 +1,4 @@
-"""Scores from any other model in place of emissions."""
+"""Observations that are log scores from another model."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -65,7 +65,7 @@ class Given(Emission):
         raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
 
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Given":
-        """Itself: whoever made the scores learns elsewhere."""
+        """Itself: the model that computed the scores is trained elsewhere."""
         return self
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Given":

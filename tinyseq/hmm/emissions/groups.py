@@ -1,4 +1,4 @@
-"""k-means: observations in groups, as a place to start learning from."""
+"""k-means clustering of observations, to initialise emissions."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ TRIES = 5  # how many observations each next centre is chosen from
 def kmeans(x: Array, count: int, rng: np.random.Generator, steps: int = 50) -> tuple[Array, Array]:
     """Find groups of observations: k-means++ for the first centres, then Lloyd's steps until nothing moves.
 
-    Features are measured in units of their own spread, so that no unit of measurement decides.
+    Features are measured in units of their own spread, so that the result does not depend on units.
 
     Args:
         x: (rows, D), finite numbers.

@@ -1,4 +1,4 @@
-"""Emissions with heavy tails, so that outliers move no state."""
+"""Student's t emissions: heavy tails, robust to outliers."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Inference: one recurrence over semirings, and what is built on it."""
+"""Inference: one recurrence over semirings, and the algorithms built on it."""

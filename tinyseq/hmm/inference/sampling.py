@@ -19,8 +19,8 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
         longest: for how many steps there are transitions; None for any number.
 
     Raises:
-        ValueError: if the path comes to a history that leads nowhere, or from which it cannot stop, or there are no
-            transitions for so many steps.
+        ValueError: if the path reaches a dead end, or a history from which it cannot stop, or time-varying transitions
+            run out.
     """
     history, end = arcs.order - 1, np.exp(arcs.end)
     path: list[int] = []
@@ -32,7 +32,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
         known = path[-history:]
         row = table.reshape(*(end.shape[0],) * len(known), -1)[tuple(known)]
         if not (row > -np.inf).any():
-            raise ValueError(f"after the states {known} the model leads nowhere; drew {len(path)} states so far")
+            raise ValueError(f"after the states {known} the model has a dead end; drew {len(path)} states so far")
         path.append(int(draw(np.exp(row - row.max()), rng)))
         if can_stop is not None and len(path) >= history and not can_stop[tuple(path[-history:])]:
             raise ValueError(f"no state that can stop follows the states {path[-history:]}; pass a length")

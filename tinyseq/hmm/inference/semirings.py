@@ -48,7 +48,7 @@ class Semiring:
     """Two operations on path weights.
 
     Args:
-        name: how drawings and errors call it.
+        name: its name in drawings and errors.
         sum: ``sum(x, axis)`` joins alternative paths along a (negative) axis.
         times: ``times(weight, score)`` extends paths by a score.
         zero: the score of what is impossible.

@@ -1,1 +1,1 @@
-"""Models in files, in notebooks, and in other libraries."""
+"""Interoperability: files, notebooks, hmmlearn and scikit-learn."""

@@ -1,4 +1,4 @@
-"""An HMM that scikit-learn's tools can handle: clone, Pipeline, GridSearchCV, cross_val_score."""
+"""An HMM with scikit-learn's interface, for clone, Pipeline, GridSearchCV and cross_val_score."""
 
 import inspect
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class HMMEstimator:
         unknown: with labels, the symbol for all those that were not seen.
         n_iter: without labels, the most steps of Baum-Welch.
         tol: stop when steps gain no more than this, in nats for all sequences together.
-        restarts: without labels, how many random starts; the better half of them goes on each time.
+        restarts: without labels, how many random starts; the worse half is dropped each round.
         floor: the least variance of Gaussian emissions; None for a millionth of the observations' own.
         random_state: a seed, or None.
 
@@ -240,7 +240,7 @@ class HMMEstimator:
         """Change arguments.
 
         Raises:
-            ValueError: for a name that is none.
+            ValueError: for an unknown name.
             TypeError: for ``order``, which is called ``n``.
         """
         for name, value in params.items():

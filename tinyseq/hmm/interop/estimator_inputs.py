@@ -1,6 +1,6 @@
 """What users of scikit-learn pass as X and y, as a list of sequences.
 
-What could be meant in two ways is refused, and the error says how to write either.
+Ambiguous input is refused, and the error says how to write each meaning.
 """
 
 from collections.abc import Mapping, Sequence

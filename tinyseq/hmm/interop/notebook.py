@@ -1,4 +1,4 @@
-"""How models and answers look in a notebook."""
+"""HTML representations of models and results for notebooks."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

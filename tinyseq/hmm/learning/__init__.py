@@ -1,1 +1,1 @@
-"""Learning: by counting, and by Baum-Welch."""
+"""Parameter estimation: counting in labelled sequences, and Baum-Welch."""

@@ -1,8 +1,8 @@
-"""Baum-Welch: learning without labels, by expectation and maximisation.
+"""Baum-Welch: training without labels, by expectation maximisation (EM).
 
-The expectation step counts how often each arc, symbol and stop is used on average over all hidden paths, each as
-probable as the model says. The maximisation step takes relative frequencies of these counts, as if they were labels.
-The likelihood never falls; what has probability zero keeps it.
+The expectation step counts how often each arc, symbol and stop is used in expectation over all hidden
+paths, under the current model. The maximisation step takes relative frequencies of these expected counts.
+The likelihood never decreases; zero probabilities stay zero.
 """
 
 import sys
@@ -25,17 +25,17 @@ from tinyseq.random import Rng, as_generator
 M = TypeVar("M")
 H = TypeVar("H", bound=Model)
 
-TRIAL = 10  # steps of every start, before the better half goes on
+TRIAL = 10  # steps of every start before the worse half is dropped
 
 
 class Fitted(NamedTuple, Generic[M]):
-    """The result of learning.
+    """The result of training.
 
     Attributes:
         model: the best model found.
         log_likelihoods: the log-likelihood of all sequences before each step, and after the last.
-        converged: whether the last steps gained no more than was asked for.
-        restarts: the last log-likelihood of each start; those that fell behind were not followed to the end.
+        converged: whether the last steps gained no more than the tolerance.
+        restarts: the last log-likelihood of each start; the worse ones were stopped early.
     """
 
     model: M
@@ -55,17 +55,17 @@ class Climb:
     """Steps of Baum-Welch from one start.
 
     Args:
-        model: where it starts.
-        data: what it learns from.
-        learn: what it learns.
-        tolerance: it has converged when two steps gain no more than this each, and the second no more than the first:
-            leaving a saddle, they grow.
+        model: the initial model.
+        data: the training data.
+        learn: what is learned.
+        tolerance: converged when two steps each gain no more than this, and the second no more than the first; near a
+            saddle point, gains increase.
         callback: called with each step and its log-likelihood; or None.
 
     Attributes:
-        model: where it is.
+        model: the current model.
         curve: the log-likelihood at each step so far.
-        converged: whether it has.
+        converged: whether it has converged.
     """
 
     def __init__(
@@ -81,10 +81,10 @@ class Climb:
         self.curve: list[float] = []
         self.converged = False
         self._expected: Expected | None = None
-        self._ahead: Parameters | None = model  # where the next step leads, if that is known already
+        self._ahead: Parameters | None = model  # the model after the next step, if already computed
 
     def go_on(self, last: int) -> None:
-        """Go on until step ``last``, if it does not converge before."""
+        """Continue until step ``last``, or until convergence."""
         while len(self.curve) <= last and not self.converged:
             self._look_ahead()
             assert self._ahead is not None
@@ -100,7 +100,7 @@ class Climb:
                 self.converged = gain <= before <= self.tolerance
 
     def pause(self) -> None:
-        """Let go of the posteriors, which take as much memory as the data."""
+        """Free the posteriors, which take as much memory as the data."""
         if not self.converged:
             self._look_ahead()
         self._expected = None
@@ -123,24 +123,24 @@ def fit_em(
     learn: Collection[str] = ("initial", "transition", "emission", "end"),
     callback: Callable[[int, float], Any] | None = None,
 ) -> Fitted[H]:
-    """Learn from sequences without labels, or with some, by Baum-Welch (EM); this model is where it starts.
+    """Train on sequences without labels, or with some, by Baum-Welch (EM), starting from this model.
 
     (Baum and others 1970; Rabiner 1989, section III C.)
 
-    The likelihood never falls. Probabilities that are zero stay zero, so a model keeps its shape (left to right,
-    for example). A state that the sequences never use keeps its tables. What is learned is in float64.
+    The likelihood never decreases. Zero probabilities stay zero, so a model keeps its structure (left-to-right, for
+    example). A state that is never used keeps its tables. The learned tables are float64.
 
     Args:
         sequences: a sequence, or a list of sequences.
-        states: what is known about their hidden states; with it learning is semi-supervised.
-        max_steps: when to stop at the latest.
-        tolerance: stop when two steps gain no more than this each, in nats for all sequences together, and the
-            second no more than the first; leaving a saddle, steps grow.
-        restarts: how many starts; all but the first have random tables, with the zeros of this model. The likelier
-            half of them goes on each time, twice as far, and the last one to its end.
-        rng: where their randomness comes from: a NumPy generator, or a seed; by default the generator of
+        states: what is known about their hidden states, for semi-supervised training.
+        max_steps: the maximum number of steps.
+        tolerance: stop when two steps each gain no more than this, in nats summed over all sequences, and the second
+            no more than the first; near a saddle point, gains increase.
+        restarts: how many starts; all but the first have random tables, with the zeros of this model. The worse
+            half is dropped each round, and the rest run twice as long; the last one runs to its end.
+        rng: the randomness of the restarts: a NumPy generator, or a seed; by default the generator of
             `tinyseq.manual_seed`.
-        learn: what is learned, a name or several; the rest stays as it is. Arrays of the emission model have names
+        learn: what is learned, one name or several; the rest is left unchanged. Arrays of the emission model have names
             of their own, such as ``"means"``.
         callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
 
@@ -148,10 +148,10 @@ def fit_em(
         `Fitted`: the model, the log-likelihood at each step, and whether it converged.
 
     Raises:
-        ImpossibleSequenceError: if the model cannot produce a sequence, with the place where it goes wrong.
-        ValueError: for sequences without an observation, an unknown name in ``learn``, fewer than one start, or a
-            model made of scores that are no probabilities.
-        TypeError: for a number of steps or restarts that is not whole.
+        ImpossibleSequenceError: if the model cannot produce a sequence; the error says where it fails.
+        ValueError: for sequences without observations, an unknown name in ``learn``, fewer than one start, or a
+            model made of scores that are not probabilities.
+        TypeError: if ``max_steps`` or ``restarts`` is not a whole number.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -188,7 +188,7 @@ def baum_welch(
 ) -> Fitted[Parameters]:
     """`fit_em`, on parameters.
 
-    With several starts, the better half goes on each time, twice as far: most time is spent where it pays.
+    With several starts, the worse half is dropped each round, and the rest run twice as long (successive halving).
     """
     learn = frozenset({learn} if isinstance(learn, str) else learn)
     known = ("initial", "transition", "emission", "end", *model.emissions.arrays)
@@ -199,7 +199,7 @@ def baum_welch(
         raise ValueError("sequences hold no observation to learn from")
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
     rng = as_generator(rng)
-    # Scores that are no probabilities are refused here: a step would make them some, and the likelihood could fall.
+    # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
     climbs = [Climb(start, data, learn, tolerance, callback) for start in starts]
@@ -218,24 +218,24 @@ def baum_welch(
 
 
 def warn_of_narrow(model: Parameters, rows: Rows) -> None:
-    """Warn where states have closed in on a few observations."""
+    """Warn about states that have collapsed onto a few observations."""
     narrow = model.emissions.narrow(rows.data)
     if narrow:
         names = ", ".join(repr(model.states[k]) for k in narrow)
         warnings.warn(
-            f"a variance of state {names} was kept at its floor: the state has closed in on observations that are"
-            " (nearly) equal; learn fewer states, or pass another least variance as floor=",
+            f"a variance of state {names} was kept at its floor: the state has collapsed onto observations that are"
+            " (nearly) equal; use fewer states, or pass another minimum variance as floor=",
             stacklevel=4,
         )
 
 
 def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozenset[str]) -> Parameters:
-    """The model whose tables are the relative frequencies of expected counts; rows never used stay as they are."""
+    """The model whose tables are the relative frequencies of expected counts; unused rows are left unchanged."""
     initial, transition, end = tuple(map(plain, model.tables)), plain(model.transition), model.end
     counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
     n = model.n
     uses = np.reshape(expected.counts[n - 1 :], transition.shape) if expected.counts[n - 1 :] else 0 * transition
-    # Shares are of what does not stop; without an end, nothing stops.
+    # Rows sum to 1 - end, or to 1 without an end.
     going_on = np.ones(1) if end is None else 1 - plain(end)
     if "end" in learn and end is not None:
         visits = expected.states.sum(axis=0)
@@ -245,7 +245,7 @@ def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozense
     def settled(name: str, counts: Array, before: Array) -> Array:
         if name in learn:
             return _conditional(counts, before, going_on, still)
-        # What is not learned keeps its shares, but an end that is learned leaves more or less for them to share.
+        # Tables that are not learned keep their proportions, but are rescaled if the end is learned.
         return _conditional(0 * counts, before, going_on, still) if "end" in learn else before
 
     first = shares(counts[0], initial[0]) if "initial" in learn else initial[0]
@@ -259,20 +259,20 @@ def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozense
 
 
 def _conditional(counts: Array, before: Array, going_on: Array, still: Array) -> Array:
-    """Shares of counts for each history, times the probability to go on from its last state."""
+    """Shares of counts for each history, times the probability of continuing from its last state."""
     old = np.where(going_on[:, None] > 0, before / np.where(going_on > 0, going_on, 1.0)[:, None], 0.0)
     return shares(counts, old) * still[:, None]
 
 
 def shuffled(model: Parameters, rows: Rows, rng: np.random.Generator) -> Parameters:
-    """Random tables with the zeros of the model's own."""
+    """Random tables with the same zeros as the model's."""
     initial = tuple(redrawn(plain(table), rng) for table in model.tables)
     transition = redrawn_transition(plain(model.transition), rng)
     return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)
 
 
 def show(step: int, log_likelihood: float) -> None:
-    """A callback for `HMM.fit_em` that keeps one line of progress on the screen.
+    """A callback for `HMM.fit_em` that prints progress on a single line.
 
     Args:
         step: the number of the step.

@@ -1,7 +1,7 @@
-"""Learning from labelled sequences: counts, and how to smooth them.
+"""Estimation from labelled sequences: counting and smoothing.
 
-The beginning of a sequence is one more state, before the first: a table for histories of n - 1 states has K + 1 entries
-on each history axis, the last of them for "not begun". So the first states of a sequence are counted like all others,
+The start of a sequence is an extra state, before the first: a table for histories of n - 1 states has K + 1 entries
+on each history axis, the last of them for "not started". So the first states of a sequence are counted like all others,
 and the initial tables of a model are a part of the table of its transitions.
 """
 
@@ -18,11 +18,11 @@ Smoothing = Callable[[Array], Array] | str | None
 
 
 class Counts(NamedTuple):
-    """How often things happened in labelled sequences.
+    """Counts of transitions, emissions and stops in labelled sequences.
 
     Attributes:
         transition: (K + 1,) * (n - 1) + (K,), how often a state followed a history.
-        emission: (K, V), how often a state made a symbol.
+        emission: (K, V), how often a state emitted a symbol.
         stop: (K, 2), how often a sequence went on after a state, and how often it ended there.
     """
 
@@ -42,7 +42,7 @@ def labelled_tables(
     symbols: Sequence[Hashable] | None,
     unknown: Hashable | None,
 ) -> dict[str, Any]:
-    """The arguments of a model, estimated from labelled sequences; `HMM.from_labelled` says what is what."""
+    """The arguments of a model, estimated from labelled sequences; see `HMM.from_labelled`."""
     n = whole("n", n, 2)
     pairs = [[_pair(item, i, t) for t, item in enumerate(sequence)] for i, sequence in enumerate(sequences)]
     tags = _names(states, (tag for sequence in pairs for _, tag in sequence), "states")
@@ -133,10 +133,10 @@ def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
 
 
 def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
-    """The function that a name stands for.
+    """The smoothing function of a name.
 
     Raises:
-        ValueError: for an unknown name, with those that there are.
+        ValueError: for an unknown name; the error lists the known ones.
     """
     if callable(smoothing):
         return smoothing
@@ -148,7 +148,7 @@ def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
 
 
 def maximum_likelihood(counts: Array) -> Array:
-    """Relative frequencies: count(h, w) / count(h). A history that was never seen leads nowhere: its row is zero.
+    """Relative frequencies: count(h, w) / count(h). The row of an unseen history is zero.
 
     Args:
         counts: (..., W), how often each outcome w followed each history h.
@@ -192,7 +192,7 @@ class AddK:
 
 
 def witten_bell(counts: Array) -> Array:
-    """Witten-Bell: a history that was followed by many different outcomes leaves more to its shorter history.
+    """Witten-Bell: a history with many distinct outcomes leaves more mass to its shorter history.
 
     P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of different
     outcomes after h, and h' is h without its oldest state; the shortest history of all is uniform. (Witten and Bell
@@ -219,8 +219,8 @@ def deleted_interpolation(counts: Array) -> Array:
     """A fixed mixture of the estimates from histories of every length, with weights found by leaving one out.
 
     Each n-gram votes, with its count, for the history length whose relative frequency is largest when one occurrence of
-    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any n.) A history
-    that was never seen takes the estimate of the next shorter one.
+    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any n.) An unseen
+    history takes the estimate of the next shorter one.
 
     Args:
         counts: (..., W).

@@ -1,7 +1,7 @@
-"""Places to start learning from. Baum-Welch goes uphill, so where it begins decides which hilltop it finds.
+"""Initialisation for Baum-Welch, which finds a local maximum that depends on where it starts.
 
-States that are nearly alike sit on a saddle, where every step gains next to nothing until chance tells them apart. So a
-start makes them different: rows are drawn evenly from all distributions, states tend to stay, and means lie far apart
+Nearly identical states are a saddle point of the likelihood, where progress is very slow. So random starts make the
+states differ: rows are drawn uniformly from all distributions, states tend to persist, and means are far apart
 (`tinyseq.hmm.emissions.groups`).
 """
 
@@ -12,11 +12,11 @@ from tinyseq.hmm.emissions import redrawn
 
 
 def redrawn_transition(transition: Array, rng: np.random.Generator) -> Array:
-    """Random rows with the zeros and the sums of the given ones, in which each state stays with one random share.
+    """Random rows with the same zeros and sums; one random share of each row goes to staying in the state.
 
     Args:
         transition: (..., K, K), from the last known state to the next.
-        rng: where the randomness comes from.
+        rng: the random number generator.
     """
     rows = redrawn(transition, rng)
     stay = np.eye(transition.shape[-1]) * (transition > 0)
