@@ -340,7 +340,7 @@ REFUSED = {
     "index_set": (lambda x, a: ts.index_set(x * leaf, a.astype(int), 2.0).sum(), "in place"),
     "CRF": (lambda x, a: crf.log_likelihood(ts.zeros(2, 1, 3), a.astype(int)[:, None]).sum(), "reads a value"),
     "an array": (lambda x: np.zeros(3), "returned an array"),
-    "kept": (keeping, "changes what it finds outside"),
+    "kept": (keeping, "changes something outside"),
 }
 
 
@@ -372,7 +372,7 @@ def test_wrong_arguments_get_the_message_of_the_function():
     for call in (fast, embedding):
         with pytest.raises(IndexError, match="id 9 at position"):
             call(np.array([1, 9]))
-    with pytest.raises(TypeError, match="pass what it holds one by one"):
+    with pytest.raises(TypeError, match="pass its contents separately"):
         fast(object())
 
 

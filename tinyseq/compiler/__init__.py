@@ -1,4 +1,4 @@
-"""Compiled steps: what a function does is recorded once, forward and backward, prepared by passes, and replayed."""
+"""Compiled steps: a function is recorded once, forward and backward, optimised by passes, and replayed."""
 
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.compiled import Compiled, compile

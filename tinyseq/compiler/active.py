@@ -1,4 +1,4 @@
-"""The recording that is going on, if any, and the errors for what it cannot note down."""
+"""The active recording, if any, and the errors for operations that it cannot record."""
 
 import sys
 from collections.abc import Callable
@@ -15,33 +15,33 @@ class RecordingError(RuntimeError):
     """Something in the function cannot be replayed.
 
     Attributes:
-        perhaps_on_the_way_to_another: whether the library had just found something out about the arguments. Then it may
-            have been about to say what is wrong with them, and to read them for its message.
+        perhaps_on_the_way_to_another: whether the library was checking the arguments at that point. Then it may have
+            been about to raise another error, and have read them for its message.
     """
 
     perhaps_on_the_way_to_another = False
 
 
 class Active(Protocol):
-    """What an array that records asks of its recorder."""
+    """The interface of a recorder, as recorded arrays use it."""
 
     program: Program
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Run a function on the examples, and note it down."""
+        """Run a function on the examples, and record it."""
 
     def truth(self, array: Any) -> bool:
-        """The truth of an array, to be the same at each replay."""
+        """The truth value of an array, which must be the same at each replay."""
 
 
 ACTIVE: ContextVar[Active | None] = ContextVar("tinyseq_recorder", default=None)
 
 
 def reading(what: str) -> RecordingError:
-    """The error for whoever asks for a value while recording."""
+    """The error for code that reads a value while recording."""
     active = ACTIVE.get()
     error = RecordingError(
-        f"{what} reads a value while a step is being recorded, at {user_line()}; its replays would all use that one. "
+        f"{what} reads a value while a step is being recorded, at {user_line()}; all replays would use that value. "
         "Compute with ts.where in place of `if`, give numbers as arguments, and read values from what "
         "the compiled function returns"
     )
@@ -51,7 +51,7 @@ def reading(what: str) -> RecordingError:
 
 
 def changing(what: str) -> RecordingError:
-    """The error for whoever changes an array or a tensor while recording."""
+    """The error for code that changes an array or a tensor while recording."""
     return RecordingError(
         f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
         "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"

@@ -1,8 +1,8 @@
-"""Arrays that record what is done to them.
+"""Arrays that record the operations on them.
 
-The engine chooses its array library by the type of the arrays, so arrays that record are one more library: ops and
-their rules run on them unchanged, and what they call is the program. A `Recorded` array has an example value, from
-which shapes and types follow; whoever asks for the value itself would fix it for all replays, and gets an error.
+The engine chooses its array library by the type of the arrays, so recorded arrays are one more library: ops
+and their rules run on them unchanged, and their calls are the program. A `Recorded` array has an example value, from
+which shapes and types follow. Reading the value itself would fix it for all replays, so it is an error.
 """
 
 import operator
@@ -28,7 +28,7 @@ def _has_recorded(tree: Any) -> bool:
 
 
 def _masks(index: Any) -> bool:
-    """Whether an index has a recorded mask in it, so that its values say how many elements it picks."""
+    """Whether an index contains a recorded mask, whose values determine how many elements it selects."""
     parts = index if isinstance(index, tuple) else (index,)
     return any(type(part) is Recorded and part.dtype == bool for part in parts)
 
@@ -37,13 +37,13 @@ def _recorder() -> Active:
     recorder = ACTIVE.get()
     if recorder is None:
         raise RecordingError(
-            f"a tensor that a compiled function kept for itself is used at {user_line()}; it has no value of its own. "
+            f"a tensor that a compiled function stored is used at {user_line()}; it has no value. "
             "Return it from the function"
         )
     return recorder
 
 
-# Functions of NumPy by how they are recorded; any other one gets its shape checked at each replay.
+# NumPy functions by how they are recorded; the shape of any other's result is checked at each replay.
 _ABOUT = {"shape", "ndim", "size", "result_type", "can_cast", "isdtype", "iscomplexobj", "isrealobj"}
 _FILLED = {"zeros_like", "ones_like", "empty_like", "full_like"}
 _FIXED = {"where", "concatenate", "concat", "stack", "reshape", "transpose", "permute_dims", "matrix_transpose", "sum"}
@@ -79,7 +79,7 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
     Attributes:
         number: of the value in the program.
-        example: what it is in this call.
+        example: its value in this call.
         recorder: the recording that it belongs to.
     """
 
@@ -103,12 +103,12 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         if any(isinstance(part, Tensor) for part in inputs):
-            return NotImplemented  # it is an op, of whose arguments one is an array
+            return NotImplemented  # it is an op with an array among its arguments
         if method == "at":
             raise changing(f"np.{ufunc.__name__}.at")
         if settings.pop("out", None) is not None and not called_by_the_library():
             raise changing(f"out= of np.{ufunc.__name__}, or an operator such as +=,")
-        # in a rule x += y is on an array of its own: it makes a new one here, which Python then calls x
+        # in a rule, x += y is on an array that it owns: here it makes a new one, which Python then binds to x
         return _called(ufunc if method == "__call__" else getattr(ufunc, method), inputs, settings)
 
     def __array_function__(self, function: Any, types: Any, args: Any, settings: Any) -> Any:
@@ -153,20 +153,20 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         return f"<an array being recorded, {self.dtype}{self.shape}>"
 
     def get(self) -> "Recorded":
-        """The array on the host: where the library computes there, it records as well."""
+        """The array on the host: computations of the library on it are recorded as well."""
         return self
 
     def reshape(self, *shape: Any) -> Any:
-        """As NumPy's."""
+        """Like NumPy's."""
         return _called(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
 
     def transpose(self, *axes: Any) -> Any:
-        """As NumPy's."""
+        """Like NumPy's."""
         order = axes[0] if len(axes) == 1 else axes or None
         return _called(np.transpose, (self, order), {})
 
     def flatten(self) -> Any:
-        """As NumPy's."""
+        """Like NumPy's."""
         return self.reshape(-1).copy()
 
     def __getattr__(self, name: str) -> Any:
@@ -176,11 +176,11 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
             raise reading(f".{name}")
         if name in _WRITING:
             raise changing(f".{name}")
-        raise AttributeError(f"arrays that are being recorded have no {name!r}")
+        raise AttributeError(f"arrays being recorded have no attribute {name!r}")
 
 
 class Recording(Namespace):
-    """The library of arrays that record: NumPy's functions, noted down if a recorded array is among the arguments."""
+    """The library of recorded arrays: NumPy's functions, recorded if a recorded array is among the arguments."""
 
     def __init__(self) -> None:
         super().__init__(np)
@@ -195,7 +195,7 @@ class Recording(Namespace):
         return value
 
     def whole(self, function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
-        """Note down ``function(xp, ...)`` as one step, without a look inside."""
+        """Record ``function(xp, ...)`` as one step, without its inner calls."""
         on_numpy = _ON_NUMPY.setdefault(function, _Whole(function))
         if not _has_recorded((args, settings)):
             return on_numpy(*args, **settings)
@@ -203,7 +203,7 @@ class Recording(Namespace):
         return _recorder().call(on_numpy, args, settings, fixed)
 
     def asarray(self, x: Any, dtype: Any = None, copy: bool | None = None) -> Any:
-        """As NumPy's."""
+        """Like NumPy's."""
         if type(x) is not Recorded:
             return np.asarray(x, dtype=dtype, copy=copy)
         if not copy and dtype in (None, x.dtype):
@@ -225,7 +225,7 @@ class Recording(Namespace):
 
 
 class _Whole:
-    """``function(NUMPY, ...)``, with a name to be shown by."""
+    """``function(NUMPY, ...)``, with a name to display."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function

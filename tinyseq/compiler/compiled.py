@@ -1,4 +1,4 @@
-"""`compile`: a function whose calls are recorded once, and replayed."""
+"""`compile`: record a function's calls once, and replay them."""
 
 import warnings
 from collections.abc import Callable
@@ -19,27 +19,27 @@ from tinyseq.compiler.trace import Trace
 
 
 def compile(function: Callable[..., Any], limit: int = 16) -> "Compiled":
-    """Make a function, or a module, whose calls are recorded once, forward and backward, and then replayed.
+    """Compile a function or a module: its calls are recorded once, forward and backward, and then replayed.
 
     The first call with arguments of given shapes and types records every array operation of the step. Later calls run
-    these alone, without the tape, into memory that is used again. What such a call returns is a tensor as any other:
+    only these operations, without the tape, in reused memory. The result of such a call is an ordinary tensor:
     its ``backward()`` replays the backward pass into the ``.grad`` of the leaves, so optimisers, clipping and training
     loops stay as they are.
 
-    Tensors are inputs, wherever the function finds them: parameters are read again at each call. NumPy arrays among
+    Tensors are inputs, wherever they come from: parameters are read again at each call. NumPy arrays among
     the arguments (ids, targets, masks, lengths) are inputs too. Numbers, flags and lists are part of the recording:
-    others make another one. So do arrays of another shape.
+    other values need a new recording. So do arrays of another shape.
 
     Args:
-        function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; gives a tensor, or several.
-        limit: how many recordings are kept. Where more would be needed, calls run without replay, after a warning.
+        function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; returns one or more tensors.
+        limit: the maximum number of recordings. If more are needed, calls run without replay, after a warning.
 
     Returns:
         The compiled function; ``print(fast.program)`` shows the newest recording.
 
     Raises:
         RecordingError: when it is called, if the function reads the value of a tensor (``.item()``, ``if``,
-            ``float()``), changes one in place, draws random numbers of its own, or keeps tensors for the next call.
+            ``float()``), changes one in place, draws its own random numbers, or keeps tensors for the next call.
 
     Example:
         >>> import tinyseq as ts
@@ -68,7 +68,7 @@ class Compiled:
 
     Attributes:
         function: the function that is recorded.
-        limit: how many recordings are kept.
+        limit: the maximum number of recordings.
     """
 
     def __init__(self, function: Callable[..., Any], limit: int) -> None:
@@ -81,13 +81,13 @@ class Compiled:
     def program(self) -> Program:
         """The newest recording, forward and backward."""
         if self._newest is None:
-            raise RuntimeError("nothing is recorded yet; call the compiled function first")
+            raise RuntimeError("there is no recording yet; call the compiled function first")
         return self._newest.executor.program
 
     def __call__(self, *args: Any, **settings: Any) -> Any:
-        """As the function's, recorded or replayed."""
+        """Call the function, recorded or replayed."""
         mode = MODE.get()
-        if mode.anomaly or ACTIVE.get() is not None:  # which look at each op
+        if mode.anomaly or ACTIVE.get() is not None:  # which inspect each op
             return self.function(*args, **settings)
         given: list[Tensor | Array] = []
         signature = (mode.grad, _signature((args, settings), given))
@@ -114,12 +114,12 @@ class Compiled:
             return replay.run(given)
         except Changed as error:
             raise RecordingError(
-                "a replay of the call just recorded took another way; does a truth or a shape in it depend on random "
+                "a replay of the call just recorded took another branch; does a condition or a shape depend on random "
                 "numbers? Use ts.where in place of `if`"
             ) from (error.__cause__ or error)
 
     def __reduce__(self) -> Any:
-        return Compiled, (self.function, self.limit)  # a copy makes recordings of its own
+        return Compiled, (self.function, self.limit)  # a copy makes its own recordings
 
     def _record(self, args: Any, settings: Any, given: list[Any]) -> "Replay":
         around = surroundings(self.function)
@@ -128,19 +128,19 @@ class Compiled:
             second = Trace(self.function, args, settings)
         except Exception as error:
             if getattr(error, "perhaps_on_the_way_to_another", True):
-                self.function(*args, **settings)  # which says what is wrong with the arguments
+                self.function(*args, **settings)  # whose error says what is wrong with the arguments
             raise
         first.check_repeated(second)
         if not unchanged(around, self.function):
             raise RecordingError(
-                "the compiled function changes what it finds outside: an attribute, a list or a variable; a replay "
-                "would not do so. Return what is to be kept"
+                "the compiled function changes something outside: an attribute, a list or a variable; a replay "
+                "would not do so. Return the values to be kept"
             )
         return Replay(first, around)
 
 
 def _signature(tree: Any, given: list[Any]) -> Any:
-    """What a recording depends on, besides the values of arrays; these are collected in ``given``."""
+    """What a recording depends on, apart from the values of arrays, which are collected in ``given``."""
     kind = type(tree)
     if isinstance(tree, Tensor):
         array = tree._array
@@ -161,5 +161,5 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         return key(tree)
     raise TypeError(
         f"a compiled function takes tensors, NumPy arrays, numbers, text, and lists, tuples and dicts of them, got "
-        f"{kind.__name__}; pass what it holds one by one"
+        f"{kind.__name__}; pass its contents separately"
     )

@@ -1,4 +1,4 @@
-"""Running a program with NumPy: one generated Python function for each pass, which writes to planned buffers."""
+"""Execution of a program with NumPy: one generated Python function for each pass, writing to planned buffers."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from tinyseq.compiler.program import Program, Ref, Step, refs
 
 
 class Changed(Exception):
-    """A truth or a shape that recording fixed is another one for these inputs."""
+    """A condition or a shape fixed by the recording differs for these inputs."""
 
 
 class Executor:
-    """A program made ready to run.
+    """An executable program.
 
     Attributes:
         program: what it runs.
@@ -44,7 +44,7 @@ class Executor:
         program.forget()
 
     def memory(self) -> list[Array]:
-        """The arrays that one run writes to: those of a run that is over, or new ones."""
+        """The arrays that one run writes to: those of a finished run, or new ones."""
         try:
             return self._idle.pop()
         except IndexError:
@@ -57,12 +57,12 @@ class Executor:
         return arrays
 
     def give_back(self, memory: list[Array]) -> None:
-        """Take the memory of a run that is over, for the next ones."""
+        """Take back the memory of a finished run for the next ones."""
         if len(self._idle) < 2:
             self._idle.append(memory)
 
     def _function(self, name: str, steps: list[Step], results: list[int], copied: set[int]) -> Callable[..., Any]:
-        """Write the steps out as a Python function, and compile that."""
+        """Generate a Python function of the steps, and compile it."""
         program, lines = self.program, [f"def {name}(inputs, memory, kept=(), seeds=()):"]
         used = {number for step in steps for number in step.reads()} | set(results)
         used |= {number for number, _ in program.guards}
@@ -92,7 +92,7 @@ class Executor:
         return found
 
     def _lines(self, step: Step) -> list[str]:
-        """One step as lines of Python."""
+        """One step as lines of Python code."""
         value = self.program.values[step.out]
         words = [self._word(part) for part in step.args]
         words += [f"{name}={self._word(part)}" for name, part in step.settings.items()]
@@ -101,19 +101,21 @@ class Executor:
         call = f"{self._named(step.function)}({', '.join(words)})"
         if isinstance(value, tuple):
             return [f" v{step.out} = {call}"]
-        lines = [f" v{step.out} = {call if value.ndim else f'asarray({call})'}"]  # NumPy gives a scalar for no axes
+        lines = [
+            f" v{step.out} = {call if value.ndim else f'asarray({call})'}"
+        ]  # NumPy returns a scalar for 0-d arrays
         if not step.fixed:
             lines.append(f" if v{step.out}.shape != {value.shape}: raise Changed")
         return lines
 
     def _slot(self, number: int) -> int:
-        """Which of a run's arrays a value is written to: a buffer, seen with a shape, type and order of axes."""
+        """The array of a run that a value is written to: a view of a buffer, with a shape, type and order of axes."""
         value = self.program.values[number]
         seen = self.buffers[number], value.shape, value.dtype, layout(value)
         return self._slots.setdefault(seen, len(self._slots))
 
     def _word(self, tree: Any) -> str:
-        """An argument as Python."""
+        """An argument as Python code."""
         if type(tree) is Ref:
             return f"v{tree.number}"
         if isinstance(tree, tuple | list) and any(True for _ in refs(tree)):
@@ -122,9 +124,9 @@ class Executor:
         return self._named(tree)
 
     def _named(self, value: Any) -> str:
-        """A name for an object that stands in the program as it is."""
+        """A name for an object that the program uses as it is."""
         name = f"k{id(value)}"
-        self._names[name] = value  # which keeps it alive, so that the number stays its own
+        self._names[name] = value  # which keeps it alive, so that its id is not reused
         return name
 
 

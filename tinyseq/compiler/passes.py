@@ -1,4 +1,4 @@
-"""The passes over a recorded program; each is one function, and none changes what a replay gives."""
+"""Optimisation passes over a recorded program; each is one function, and none changes the results of a replay."""
 
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ from tinyseq.compiler.program import Program, Ref, Step, key, mapped
 
 
 def fold_constants(program: Program) -> None:
-    """Compute now what depends on no input."""
+    """Constant folding: compute now what depends on no input."""
 
     def keep(step: Step) -> Step | None:
         if program.constants.issuperset(step.reads()):
@@ -20,7 +20,7 @@ def fold_constants(program: Program) -> None:
 
 
 def share_common(program: Program) -> None:
-    """Compute once what is computed twice: the same function of the same values."""
+    """Common subexpression elimination: compute the same function of the same values only once."""
     first: dict[Any, int] = {}
     same: dict[int, int] = {}
 
@@ -41,7 +41,7 @@ def share_common(program: Program) -> None:
 
 
 def drop_dead(program: Program) -> None:
-    """Leave out what no result needs."""
+    """Dead code elimination: remove steps that no result needs."""
     live = program.wanted()
     needed: set[int] = set()
     for step in reversed(program.steps):
@@ -53,12 +53,12 @@ def drop_dead(program: Program) -> None:
 
 
 class Lives(NamedTuple):
-    """When values are needed.
+    """The lifetimes of values.
 
     Attributes:
-        root: for each value the one whose memory it lies in: itself, unless it is a view.
+        root: for each value the one that owns its memory: itself, unless it is a view.
         last: for each root the last step that reads it or a view of it; the number of steps for results.
-        pinned: roots that several results of one step may be views of, which are left to Python.
+        pinned: roots that several results of one step may be views of; their memory is left to Python.
     """
 
     root: dict[int, int]
@@ -67,7 +67,7 @@ class Lives(NamedTuple):
 
 
 def lifetimes(program: Program) -> Lives:
-    """Follow views to the memory that they lie in, and find the last use of each."""
+    """Follow views to the memory that they use, and find the last use of each."""
     root = {number: number for number in [*program.inputs, *program.seeds, *program.constants]}
     last: dict[int, int] = {}
     pinned: set[int] = set()
@@ -91,7 +91,7 @@ _JOINED = {np.concatenate, np.stack}
 
 
 def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
-    """Whether a step can write its result where it is told to: universal functions and joins, with ``out=``."""
+    """Whether a step can write its result to a given array: universal functions and joins, with ``out=``."""
     value, joins = program.values[step.out], step.function in _JOINED
     if (
         not (joins or isinstance(step.function, np.ufunc))
@@ -112,7 +112,7 @@ def layout(value: Any) -> tuple[int, ...] | None:
 
 
 def in_place(program: Program, lives: Lives) -> dict[int, int]:
-    """For elementwise steps, an argument that nobody needs afterwards: the result can take its place in memory."""
+    """For elementwise steps, an argument that is not needed afterwards: the result can reuse its memory."""
     found: dict[int, int] = {}
     buffered: set[int] = set()
     for place, step in enumerate(program.steps):
@@ -132,7 +132,7 @@ def in_place(program: Program, lives: Lives) -> dict[int, int]:
 
 
 def plan_buffers(program: Program) -> tuple[dict[int, int], list[int]]:
-    """Give values memory that is used again when they are over.
+    """Assign buffers to values, and reuse them after the values' last use.
 
     Returns:
         The number of the buffer of each value that has one, and the bytes of each buffer.
@@ -142,7 +142,7 @@ def plan_buffers(program: Program) -> tuple[dict[int, int], list[int]]:
     handed_on = set(replaced.values())
     buffers: dict[int, int] = {}
     sizes: list[int] = []
-    free: dict[int, list[int]] = {}  # buffers of a size that are over
+    free: dict[int, list[int]] = {}  # free buffers of each size
     ending: dict[int, list[int]] = {}
     for place, step in enumerate(program.steps):
         if takes_buffer(program, step, lives):

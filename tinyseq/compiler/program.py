@@ -18,14 +18,14 @@ class Ref(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What is left of an example."""
+    """The shape and type of an example."""
 
     shape: tuple[int, ...]
     dtype: Any
 
 
 class Step(NamedTuple):
-    """One operation: ``v{out} = function(*args, **settings)``; a `Ref` stands in the arguments for each value.
+    """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
 
     ``fixed`` is whether the shape of the result follows from those of the arguments; otherwise it is checked.
     """
@@ -46,17 +46,17 @@ class Step(NamedTuple):
 
 
 class Program:
-    """What `record` gives, the passes change, and the executor runs.
+    """A program, as recorded by `record`, changed by the passes, and run by the executor.
 
     Attributes:
         steps: the operations in their order.
         forward: how many of them are the forward pass.
         values: an example of each value, by number: its shape, type and layout are those of every replay.
-        twins: values that were equal to one and are gone; views of them, by the examples, are views of it.
+        twins: values that were equal to one and have been removed; views of them, by the examples, are views of it.
         inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
         constants: numbers of the values that are the same at each replay.
         seeds: numbers of the outputs' upstream gradients.
-        guards: pairs of a truth value that was read in recording, and what it was.
+        guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
     """
 
@@ -73,12 +73,12 @@ class Program:
         self.gradients: list[int] = []
 
     def wanted(self) -> set[int]:
-        """The values that a replay must have: its results, and the truths and shapes that it checks."""
+        """The values that a replay must compute: its results, and the conditions and shapes that it checks."""
         shaped = [step.out for step in self.steps if not step.fixed]
         return {*self.outputs, *self.gradients, *(number for number, _ in self.guards), *shaped}
 
     def replace_steps(self, keep: Callable[[Step], Step | None]) -> None:
-        """Put ``keep(step)`` in the place of each step, and nothing where it is None."""
+        """Replace each step by ``keep(step)``, and remove it where that is None."""
         new = [keep(step) for step in self.steps]
         self.forward = sum(step is not None for step in new[: self.forward])
         self.steps = [step for step in new if step is not None]
@@ -94,7 +94,7 @@ class Program:
         return "\n".join(lines)
 
     def forget(self) -> None:
-        """Keep of the examples their shapes and types alone."""
+        """Keep only the shapes and types of the examples."""
         for number, value in self.values.items():
             if type(value) is tuple:
                 self.values[number] = tuple(Kind(part.shape, part.dtype) for part in value)
@@ -127,7 +127,7 @@ def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
 
 
 def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
-    """A hashable stand-in for nested arguments: equal for those that give equal results, to the last bit."""
+    """A hashable stand-in for nested arguments: equal for those with equal results, to the last bit."""
     kind = type(tree)
     if kind is Ref:
         return kind, tree.number if numbers is None else numbers[tree.number]
@@ -140,12 +140,12 @@ def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
     if isinstance(tree, np.ndarray | np.generic):
         return kind, tree.dtype.str, tree.shape, tree.tobytes()
     if kind in (int, float, bool, complex, str, type(None), type(Ellipsis)):
-        return kind, repr(tree)  # 0.0 is not -0.0 here, nor 1 what True is
+        return kind, repr(tree)  # 0.0 differs from -0.0 here, and 1 from True
     return kind, tree if callable(getattr(tree, "__hash__", None)) else id(tree)
 
 
 def shown(tree: Any) -> str:
-    """An argument in a few letters."""
+    """A short description of an argument."""
     if isinstance(tree, np.ndarray) and tree.size > 4:
         return f"{tree.dtype}{tree.shape}"
     if type(tree) in (tuple, list):

@@ -1,4 +1,4 @@
-"""What is recorded by one call of a function: the steps, and what comes in from outside."""
+"""The recorder of one call of a function: the steps, and the inputs from outside."""
 
 import operator
 from collections.abc import Callable, Iterator
@@ -25,13 +25,13 @@ class Source(NamedTuple):
 
 
 class Recorder:
-    """What is recorded by one call of a function.
+    """The recording of one call of a function.
 
     Attributes:
         program: the steps so far.
         sources: tensors from outside, by the number of their value.
-        draws: how the random numbers were drawn, by the number of their value.
-        lines: where in the user's code each constant came in, by its number.
+        draws: how random numbers were drawn, by the number of their value.
+        lines: where in the user's code each constant was used first, by its number.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Recorder:
         return found
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Run a function on the examples, and note it down if it gives arrays."""
+        """Run a function on the examples, and record it if it returns arrays."""
         result = function(*examples(args), **examples(settings))
         if isinstance(result, tuple | list):
             whole = self._noted(tuple(result), function, args, settings)
@@ -81,7 +81,7 @@ class Recorder:
         return Ref(array.number)
 
     def of(self, tensor: Tensor, array: Array) -> Recorded:
-        """What stands for a tensor's array while recording: a constant if it was made here, else a source."""
+        """The recorded value of a tensor's array: a constant if it was created while recording, else a source."""
         known = self._of_tensor.get(id(tensor))
         if known is not None:
             return known[1]
@@ -101,17 +101,17 @@ class Recorder:
         return found
 
     def made(self, tensor: Tensor) -> None:
-        """Note that a tensor was made while recording, so that nobody outside can change it."""
+        """Note that a tensor was created while recording, so that no code outside can change it."""
         self._made[id(tensor)] = tensor
 
     def truth(self, array: Recorded) -> bool:
-        """A truth that the library asked for: it is asked again at each replay, which stops if it is another one."""
+        """A condition that the library evaluated: each replay evaluates it again, and stops if it differs."""
         found = bool(array.example)
         self.program.guards.append((self.ref(array).number, found))
         return found
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
-        """In place of the generator's: numbers to be drawn anew at each replay."""
+        """Replaces the generator's method: numbers to be drawn anew at each replay."""
         settings = (size, dtype)
         found = self.input(np.asarray(np.random.default_rng(0).random(*settings)))
         self.draws[found.number] = settings
@@ -131,11 +131,11 @@ _LOCK = RLock()
 
 @contextmanager
 def recording(recorder: Recorder) -> Iterator[None]:
-    """Inside the block, whoever reads a tensor's array is given the recorded one.
+    """Inside the block, reading a tensor's array returns the recorded one.
 
-    So nothing escapes: parameters, masks, and whatever else the function finds outside come in as inputs, even where an
-    op has no other argument. The attribute of the class is a slot; a property takes its place for the time being, which
-    in other threads does what the slot does.
+    So nothing is missed: parameters, masks, and whatever else the function reads from outside become inputs, even where
+    an op has no other argument. The attribute of the class is a slot; a property replaces it inside the block, and in
+    other threads behaves like the slot.
     """
     slot: Any = Tensor.__dict__["_array"]
 
@@ -159,7 +159,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
 
     with _LOCK:
         token = ACTIVE.set(recorder)
-        setattr(Tensor, "_array", property(read, write))  # noqa: B010 (to a type check it is a slot)
+        setattr(Tensor, "_array", property(read, write))  # noqa: B010 (for the type checker it is a slot)
         try:
             yield
         finally:

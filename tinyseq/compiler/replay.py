@@ -1,4 +1,4 @@
-"""A recording made ready to run: it takes arguments, and gives tensors whose gradients come from the replay."""
+"""An executable recording: it takes arguments, and returns tensors whose gradients come from the replay."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from tinyseq.compiler.trace import Result, Trace
 
 
 class Replay:
-    """A recording made ready to run, with what it holds for."""
+    """An executable recording, with the conditions under which it is valid."""
 
     def __init__(self, trace: Trace, around: list[tuple[Any, Any]]) -> None:
         recorder, program = trace.recorder, trace.recorder.program
@@ -38,9 +38,9 @@ class Replay:
         """The function's results for new arguments.
 
         Raises:
-            Changed: this recording does not hold for them.
+            Changed: if this recording is not valid for them.
         """
-        # an array is the caller's, who may write to it before the backward pass reads it
+        # copied, as the caller may write to an array before the backward pass reads it
         inputs = [value._array if isinstance(value, Tensor) else value.copy() for value in given]
         for (tensor, node, _), shape, dtype in self._sources:
             array = tensor._array

@@ -1,7 +1,7 @@
-"""What a function finds outside of its arguments, and whether it is still the same.
+"""The values that a function reads besides its arguments, and whether they are unchanged.
 
 Tensors are read at each replay. All else that a function reads (numbers, flags, arrays, the attributes of its modules)
-is part of what was recorded, so it is compared before each replay, by value.
+is part of the recording, so it is compared by value before each replay.
 """
 
 import functools
@@ -23,7 +23,7 @@ _DEEPEST = 8
 
 
 def surroundings(function: Any) -> list[tuple[Any, Any]]:
-    """Everything outside that a function reads, in pairs of a place and what stands there now.
+    """Everything outside that a function reads, as pairs of a place and its current value.
 
     A place is an object with the name of an attribute or a key; compare two of these lists with `unchanged`.
     """
@@ -82,7 +82,7 @@ def _names_in(slots: Any) -> tuple[str, ...]:
 
 @functools.cache
 def _installed(file: str) -> bool:
-    """Whether code is of this package or an installed one, which reads nothing that changes from call to call."""
+    """Whether code belongs to this or an installed package, which reads nothing that changes from call to call."""
     return file.startswith(_LIBRARIES) or "site-packages" in file or "dist-packages" in file
 
 
@@ -110,7 +110,7 @@ def _names(code: types.CodeType) -> tuple[str, ...]:
 
 
 def _kept(value: Any) -> Any:
-    """What to compare with later: numbers as they are, arrays by a copy, and all else by identity (and length)."""
+    """What to compare with later: numbers themselves, copies of arrays, and the identity (and length) of all else."""
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, set):
@@ -131,7 +131,7 @@ def _same(then: Any, now: Any) -> bool:
         return bool(then == now)
     if isinstance(now, list | tuple | dict | deque):
         return isinstance(then, tuple) and len(then) == 2 and then[0] is now and then[1] == len(now)
-    if isinstance(now, types.MethodType):  # a new object at each look
+    if isinstance(now, types.MethodType):  # a new object at each access
         return isinstance(then, types.MethodType) and (then.__self__, then.__func__) == (now.__self__, now.__func__)
     if isinstance(now, PLAIN):
         return type(then) is type(now) and (then is now or repr(then) == repr(now))

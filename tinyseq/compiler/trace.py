@@ -19,10 +19,10 @@ from tinyseq.compiler.surroundings import PLAIN
 
 
 class Trace:
-    """One call of a function, and the backward pass of what it gives.
+    """One call of a function, and the backward pass of its results.
 
     Attributes:
-        structure: what the function returned, with numbers of results in the place of tensors.
+        structure: what the function returned, with the numbers of results in place of tensors.
         edges: where each gradient goes: the number of the argument, or the source.
     """
 
@@ -41,7 +41,7 @@ class Trace:
         self.differentiable = [t.node is not None for t in self._results]
 
     def _replaced(self, tree: Any) -> Any:
-        """The arguments with recorded arrays in the place of arrays."""
+        """The arguments with recorded arrays in place of arrays."""
         if isinstance(tree, Tensor | np.ndarray):
             place, self._count = self._count, self._count + 1
             if isinstance(tree, np.ndarray):
@@ -58,7 +58,7 @@ class Trace:
         return tree
 
     def _flattened(self, tree: Any) -> Any:
-        """What was returned, with a `Result` in the place of each tensor."""
+        """The returned value, with a `Result` in place of each tensor."""
         if isinstance(tree, Tensor):
             self._results.append(tree)
             return Result(len(self._results) - 1)
@@ -82,7 +82,7 @@ class Trace:
         return self.recorder.ref(array).number
 
     def _check_left_alone(self) -> None:
-        """Raise if the function called backward(), or set a hook, which a replay would not do."""
+        """Raise if the function called backward() or set a hook, neither of which a replay would do."""
         grads = [(source.tensor.grad, source.grad) for source in self.recorder.sources.values()]
         if any(now is not then for now, then in grads) or any(leaf.grad is not None for leaf in self._places):
             for source in self.recorder.sources.values():
@@ -111,7 +111,7 @@ class Trace:
         return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf, _ in leaves]
 
     def check_repeated(self, other: "Trace") -> None:
-        """Raise if another recording of the same call differs: then something is not a function of the arguments."""
+        """Raise if another recording of the same call differs: then the function depends on more than its arguments."""
         mine, others = self.recorder.program, other.recorder.program
         for number in sorted(mine.constants & others.constants):
             if key(mine.values[number]) != key(others.values[number]):

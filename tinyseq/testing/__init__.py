@@ -16,7 +16,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """`strategies`, which needs Hypothesis, is imported when it is first asked for."""
+    """`strategies`, which needs Hypothesis, is imported when it is first used."""
     if name == "strategies":
         import importlib
 

@@ -1,9 +1,9 @@
-"""How many units in the last place an op's values and gradients are off, over the whole range of a type.
+"""The errors of an op's values and gradients in units in the last place, over the whole range of a type.
 
 The true value is that of the op's reference in long doubles. The true gradient is the reference's complex-step
 derivative in long doubles; where there is none, as for functions with kinks, it is the op's own rule in long doubles,
-which has 11 bits more than float64 (and 40 more than float32) and a range that nothing here leaves. Where a platform's
-long double is no longer than float64, float64 cannot be measured.
+which has 11 bits more than float64 (and 40 more than float32) and a range that no result exceeds. Where a platform's
+long double has no more bits than float64, float64 cannot be measured.
 """
 
 import warnings
@@ -21,8 +21,8 @@ from tinyseq.testing.numerical import Values
 from tinyseq.testing.properties import ContractError
 
 LONG: Any = np.longdouble
-STEP = LONG("1e-2000")  # of the complex step, small beside all shorter numbers; 0 where long doubles are short
-PROMISED = Accuracy()  # of an op that promises nothing else
+STEP = LONG("1e-2000")  # of the complex step, small beside all float64 numbers; 0 where long doubles are float64
+PROMISED = Accuracy()  # of an op without a promise of its own
 
 
 class Errors(NamedTuple):
@@ -30,8 +30,8 @@ class Errors(NamedTuple):
 
     Attributes:
         value, gradient: of the value and of the gradients; NaN if there were none to compare.
-        draws: the numbers that were drawn for each input.
-        worst: the call with the largest error in relation to its promise.
+        draws: the number of values drawn for each input.
+        worst: the call with the largest error relative to the promise.
     """
 
     value: float
@@ -41,7 +41,7 @@ class Errors(NamedTuple):
 
 
 def longer_than(dtype: Any) -> bool:
-    """Whether long doubles are longer than a type."""
+    """Whether long doubles have more bits than a type."""
     return bool(np.finfo(LONG).nmant > np.finfo(dtype).nmant + 8)
 
 
@@ -82,7 +82,7 @@ def measured(op: Op, dtype: Any, draws: int, seed: int = 0) -> Errors:
 
 
 def _calls(op: Op, rng: np.random.Generator, dtype: Any, draws: int) -> Iterator[Call]:
-    """Calls of an op's family, with other numbers: one large call of an elementwise op, many small ones of others."""
+    """Calls of an op's family, with other values: one large call of an elementwise op, many small ones of others."""
     promise = op.ulps or PROMISED
     if op.calls == "elementwise":
         count = len(op.inputs)
@@ -194,7 +194,7 @@ def _by(
     long: tuple[Values, ...],
     upstream: float,
 ) -> Any:
-    """By the last place of what number an error is measured, if that is larger than the true one: see `Accuracy`."""
+    """The number whose last place is the unit of an error, if it is larger than the true one: see `Accuracy`."""
     if promise.cancels == "terms":
         return np.abs(exact(tuple(np.abs(a) if a.dtype.kind == "f" else a for a in long)))
     if promise.cancels == "shares":
@@ -207,14 +207,14 @@ def _by(
 
 
 def _longer(true: Any, found: Any) -> bool:
-    """Whether a reference has computed in longer numbers, or in whole ones."""
+    """Whether a reference has computed in long doubles, or in whole numbers."""
     pairs = zip(true, found, strict=True) if isinstance(found, list | tuple) else [(true, found)]
     kinds = [(np.asarray(t).dtype, np.asarray(f).dtype) for t, f in pairs]
     return all(f.kind != "f" or (t.kind == "f" and np.finfo(t).nmant > np.finfo(f).nmant) for t, f in kinds)
 
 
 def _slope(op: Op, i: int, arrays: tuple[Values, ...], out: Any, g: Values, attrs: dict[str, Any]) -> Values:
-    """What the rule of the i-th argument gives, not yet summed over broadcast axes."""
+    """The result of the rule of the i-th argument, not yet summed over broadcast axes."""
     out = np.asarray(out)
     return np.asarray(op.rules[i](NUMPY, g, *op.save(out, *arrays), **attrs))
 

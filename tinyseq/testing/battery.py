@@ -32,7 +32,7 @@ def check_op(op: Op, call: Call, reference: Callable[..., Any] | None = None) ->
         reference: an independent function with the op's value, if the declaration names none.
 
     Raises:
-        ContractError: at the first sentence that does not hold.
+        ContractError: at the first property that does not hold.
     """
     trial = op_trial(op, call)
     check_value(trial, op, call, reference or op.reference)
@@ -65,9 +65,9 @@ def op_trial(op: Op, call: Call, library: Namespace = NUMPY) -> Trial:
 
 
 def check_value(trial: Trial, op: Op, call: Call, reference: Callable[..., Any] | None) -> None:
-    """The value is that of the reference."""
-    trial.require(reference is not None, "the declaration names no reference to compare its value with")
-    with np.errstate(all="ignore"):  # the log of an empty sum
+    """The value equals that of the reference."""
+    trial.require(reference is not None, "the declaration has no reference to compare its value with")
+    with np.errstate(all="ignore"):  # for the log of an empty sum
         wanted = reference(*call.arrays, **call.attrs)  # type: ignore[misc]
     found = [to_numpy(output._array) for output in flat(trial.subject.fn(*trial.subject.tensors()))]
     wanted = wanted if op.outputs else [wanted]
@@ -93,7 +93,7 @@ def same_inputs(op: Op, call: Call) -> Trial | None:
 
 
 def check_same_inputs(op: Op, call: Call) -> None:
-    """f(x, x) has the sum of both gradients, and it is added up in an array of its own."""
+    """f(x, x) has the sum of both gradients, which is accumulated in an array of its own."""
     trial = same_inputs(op, call)
     if trial is not None:
         check_gradient(trial)
@@ -105,7 +105,9 @@ def check_library(op: Op, call: Call, library: Namespace) -> None:
     """Another array library gives the same values and gradients, in its own arrays."""
     trial, other = op_trial(op, call), op_trial(op, call, library)
     outputs = flat(other.subject.fn(*other.subject.tensors()))
-    trial.require(all(namespace_of(y._array) is library for y in outputs), f"its output is no array of {library.name}")
+    trial.require(
+        all(namespace_of(y._array) is library for y in outputs), f"its output is not an array of {library.name}"
+    )
     check_value(other, op, call, op.reference)
     if op.vjp is not None:
         for found, wanted in zip(other.gradients, trial.gradients, strict=True):
@@ -113,6 +115,6 @@ def check_library(op: Op, call: Call, library: Namespace) -> None:
 
 
 def check_unrecorded(trial: Trial) -> None:
-    """An op without a rule gives constants."""
+    """An op without a rule returns constants."""
     outputs = flat(trial.subject.fn(*trial.subject.tensors(requires_grad=True)))
-    trial.require(not any(output.requires_grad for output in outputs), "has no rule, and yet its output requires grad")
+    trial.require(not any(output.requires_grad for output in outputs), "has no rule, but its output requires grad")

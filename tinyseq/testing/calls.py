@@ -1,8 +1,8 @@
-"""Random calls of ops: the arrays and the settings that the contract is tried on.
+"""Random calls of ops: the arrays and settings for which the contract is checked.
 
 An op's declaration names a *family* of calls, such as ``"elementwise"`` or ``"product"``, and each argument's domain. A
-family draws shapes and settings. The numbers lie in general position, no two closer than a small distance and none
-close to a point that the domain avoids, so that a quotient of differences never straddles a tie or a kink.
+family draws shapes and settings. The numbers are well separated: no two are closer than a small distance, and none is
+close to a point that the domain avoids, so that a difference quotient never straddles a tie or a kink.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from tinyseq.testing.numerical import Values
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 Shape = tuple[int, ...]
-MARGIN = 0.1  # how far numbers stay away from what their domain avoids
+MARGIN = 0.1  # the distance of numbers from the points that their domain avoids
 
 
 class Call(NamedTuple):
@@ -50,7 +50,7 @@ def calls_of(op: Op) -> st.SearchStrategy[Call]:
     """Random calls of an op.
 
     Raises:
-        LookupError: if the declaration names a family that nobody has defined.
+        LookupError: if the declaration names an undefined family.
 
     Example:
         >>> from tinyseq.autograd.declare import OPS
@@ -83,19 +83,19 @@ def numbers(draw: Draw, op: Op, shapes: Sequence[Shape]) -> tuple[Values, ...]:
 
 
 def domains_of(op: Op, count: int) -> tuple[Domain, ...]:
-    """The domain of each of so many arguments."""
+    """The domains of a number of arguments."""
     return (op.domain,) * count if isinstance(op.domain, Domain) else op.domain
 
 
 def common_domain(op: Op) -> Domain:
-    """What lies in the domains of all arguments."""
+    """The intersection of the domains of all arguments."""
     domains = domains_of(op, 1)
     avoid = tuple(x for domain in domains for x in domain.avoid)
     return Domain(max(d.low for d in domains), min(d.high for d in domains), avoid)
 
 
 def distinct(rng: np.random.Generator, shapes: Sequence[Shape]) -> list[Values]:
-    """Arrays of numbers in (0, 1), no two of all of them closer than half of their mean distance."""
+    """Arrays of numbers in (0, 1), no two closer than half of the mean distance."""
     sizes = [math.prod(shape) for shape in shapes]
     count = sum(sizes)
     cells = (rng.permutation(count) + rng.uniform(0.25, 0.75, count)) / max(count, 1)
@@ -133,7 +133,7 @@ def arranged(array: Values, layout: str) -> Values:
 
 
 def least_side() -> st.SearchStrategy[int]:
-    """1, or now and then 0, for shapes that may be empty."""
+    """1, or occasionally 0, for shapes that may be empty."""
     return st.sampled_from((1,) * 7 + (0,))
 
 
@@ -185,7 +185,7 @@ def clip(draw: Draw, op: Op) -> Call:
 
 @family
 def boolean(draw: Draw, op: Op) -> Call:
-    """Truth values."""
+    """Booleans."""
     return Call(tuple(_truth(draw, shape) for shape in broadcastable(draw, len(op.inputs))), {})
 
 
@@ -286,7 +286,7 @@ def _short(draw: Draw, side: int, times: int) -> int:
 
 
 def an_index(draw: Draw, shape: Shape) -> Any:
-    """Any index that NumPy takes: slices, numbers, None, ``...``, masks, and arrays of integers, which may repeat."""
+    """Any index that NumPy accepts: slices, numbers, None, ``...``, masks, and arrays of integers, which may repeat."""
     kind = draw(st.sampled_from(("basic", "mask", "arrays", "one array")))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind == "basic" or not shape:
@@ -320,7 +320,7 @@ def getitem(draw: Draw, op: Op) -> Call:
 
 @family
 def scattered(draw: Draw, op: Op) -> Call:
-    """Values to be put at any index of any shape."""
+    """Values to assign at any index of any shape."""
     shape = draw(shapes())
     index = an_index(draw, shape)
     return Call(numbers(draw, op, [np.zeros(shape)[index].shape]), {"index": index, "shape": shape})
@@ -360,7 +360,7 @@ def stack(draw: Draw, op: Op) -> Call:
 
 @family
 def reshape(draw: Draw, op: Op) -> Call:
-    """Sides in another order, split, merged, with ones added, or -1 for one of them."""
+    """New shapes: axes reordered, split, merged, with ones added, or -1 for one of them."""
     shape = draw(shapes())
     sides = [*draw(st.permutations(shape)), *draw(st.lists(st.just(1), max_size=2))]
     if len(sides) > 1 and draw(st.booleans()):

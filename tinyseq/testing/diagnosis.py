@@ -1,8 +1,8 @@
-"""Why a derivative and its rule disagree: what the steps of many sizes tell.
+"""Diagnosis of a derivative that disagrees with its rule, from difference quotients of many step sizes.
 
 As the step eps shrinks, the difference quotient of a smooth function first nears the derivative, its error falling as
-eps², and then drowns in rounding errors, which grow as 1/eps: the V-curve. In between it settles, and there it can be
-trusted. At a kink the quotients to the left and to the right settle on different values.
+eps², and is then lost in rounding errors, which grow as 1/eps: the V-curve. In between it converges, and can be
+trusted. At a kink the quotients to the left and to the right converge to different values.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ class Quotients(NamedTuple):
     central: float
     left: float
     right: float
-    noise: float  # about how much of them may be rounding
+    noise: float  # an estimate of their rounding error
 
     @property
     def gap(self) -> float:
@@ -31,7 +31,7 @@ class Quotients(NamedTuple):
 
 
 class Diagnosis(NamedTuple):
-    """What is wrong ("wrong rule", "kink" or "ill-conditioned"), the reason, and the quotients it was read from."""
+    """What is wrong ("wrong rule", "kink" or "ill-conditioned"), the reason, and the quotients that it is based on."""
 
     verdict: str
     reason: str
@@ -46,7 +46,7 @@ def quotients(line: Callable[[float], float], eps: float) -> Quotients:
 
 
 def diagnose(line: Callable[[float], float], rule: float, eps: float, atol: float, rtol: float) -> Diagnosis:
-    """Explain why the slope of a function of one number is not what a rule gave.
+    """Explain why the slope of a function of one number differs from a rule's.
 
     Args:
         line: the function, of the distance from the point in question.
@@ -65,14 +65,14 @@ def diagnose(line: Callable[[float], float], rule: float, eps: float, atol: floa
         low, high = sorted((side.left, side.right))
         facts = f"within {side.eps:.0e} the slope changes from {side.left:.6g} to {side.right:.6g}"
         if low - atol - rtol * abs(low) <= rule <= high + atol + rtol * abs(high):
-            return Diagnosis("kink", f"{facts}, so that any value between is a rule; check at another point", sweep)
+            return Diagnosis("kink", f"{facts}, so any value between is valid; check at another point", sweep)
         return Diagnosis("wrong rule", f"{facts}, and the rule's {rule:.6g} does not lie between", sweep)
     settled, spread = _settled(sweep)
-    facts = f"the quotients settle on {settled.central:.8g} near eps = {settled.eps:.0e}"
+    facts = f"the quotients converge to {settled.central:.8g} near eps = {settled.eps:.0e}"
     if not near(settled.central + spread, settled.central):
         reason = (
-            f"the quotients settle nowhere (near eps = {settled.eps:.0e} they are still uncertain by {spread:.2g}), so "
-            "that they cannot judge the rule; scale the inputs or the function"
+            f"the quotients do not converge (near eps = {settled.eps:.0e} they are uncertain by {spread:.2g}), so "
+            "they cannot verify the rule; scale the inputs or the function"
         )
         return Diagnosis("ill-conditioned", reason, sweep)
     if near(rule, settled.central):
@@ -105,7 +105,7 @@ def _settled(sweep: Sequence[Quotients]) -> tuple[Quotients, float]:
 
 def _hint(rule: float, truth: float, near: Callable[[float, float], bool]) -> str:
     if near(rule, 0.0):
-        return "; does something on the way leave the graph (detach, item, numpy)?"
+        return "; does some step leave the graph (detach, item, numpy)?"
     for factor, name in ((-1.0, "a flipped sign"), (2.0, "twice too much"), (0.5, "half of it missing")):
         if near(rule, factor * truth):
             return f": {name}"

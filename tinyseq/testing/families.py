@@ -1,4 +1,4 @@
-"""Families of calls of single ops, which need numbers of their own kind."""
+"""Families of calls for ops that need special inputs."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from tinyseq.testing.numerical import Values
 
 @family
 def remainder(draw: Draw, op: Op) -> Call:
-    """Dividends and divisors whose quotients lie a fifth or more from any whole number."""
+    """Dividends and divisors whose quotients are at least 0.2 from any whole number."""
     left, right = broadcastable(draw, 2)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     y = rng.choice([-2.0, -1.0, 1.0, 2.0], right)
@@ -37,7 +37,7 @@ def remainder(draw: Draw, op: Op) -> Call:
 
 @family
 def round(draw: Draw, op: Op) -> Call:
-    """To whole numbers, or to a few decimals; no number lies half-way between two."""
+    """To whole numbers, or to a few decimals; no number is half-way between two."""
     decimals = draw(st.sampled_from((0, 0, 1, 2, -1)))
     (x,) = numbers(draw, op, [draw(shapes())])
     return Call((np.asarray(x * 10.0**-decimals),), {"decimals": decimals})
@@ -45,7 +45,7 @@ def round(draw: Draw, op: Op) -> Call:
 
 @family
 def whole(draw: Draw, op: Op) -> Call:
-    """Truth values, or whole numbers."""
+    """Booleans, or whole numbers."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     truth = draw(st.booleans())
     given = [np.asarray(rng.integers(0, 2 if truth else 100, shape)) for shape in broadcastable(draw, len(op.inputs))]
@@ -67,7 +67,7 @@ def _generator(draw: Draw) -> np.random.Generator:
 
 
 def _turns(rng: np.random.Generator, shape: Shape, columns: int) -> Values:
-    """Orthogonal columns, at random."""
+    """Random orthogonal columns."""
     return np.asarray(np.linalg.qr(rng.standard_normal((*shape, columns)))[0])
 
 

@@ -20,10 +20,10 @@ def gradcheck(
     """Check a function's whole Jacobian against central difference quotients.
 
     Args:
-        fn: takes tensors, gives a tensor or (nested) several. It must give the same values whenever it is called.
-        inputs: one tensor or array, or a list of them. Those of floating-point numbers are differentiated.
+        fn: takes tensors, returns a tensor or nested tensors. It must be deterministic.
+        inputs: one tensor or array, or a list of them. Those of floating-point type are differentiated.
         eps: the step of the quotients.
-        atol, rtol: how far a derivative may be off: ``atol + rtol * abs(quotient)``.
+        atol, rtol: the tolerance: ``atol + rtol * abs(quotient)``.
 
     Returns:
         A `GradcheckReport`, which is true.
@@ -31,8 +31,8 @@ def gradcheck(
     Raises:
         GradcheckError: if a derivative is off. Its text shows the worst ones, the quotients for steps of many sizes,
             what that means (a wrong rule, a kink, or a point where quotients cannot tell), and code to reproduce it.
-        TypeError: for numbers of less than 64 bits, in which quotients say nothing.
-        ValueError: if two calls give two different results.
+        TypeError: for types of less than 64 bits, in which quotients are too inaccurate.
+        ValueError: if two calls return different results.
 
     Example:
         >>> import tinyseq as ts
@@ -51,7 +51,7 @@ def gradgradcheck(
 ) -> GradcheckReport:
     """Check a function's second derivatives: `gradcheck` of its gradient.
 
-    The gradient is that of a weighted sum of all outputs; the weights are drawn once, and differentiated as well.
+    The gradient is that of a weighted sum of all outputs; the weights are drawn once, and differentiated too.
 
     Args:
         fn, inputs, eps, atol, rtol: as for `gradcheck`.
@@ -85,7 +85,7 @@ def gradient_of(subject: Subject) -> Subject:
 def check(subject: Subject, eps: float, atol: float, rtol: float) -> GradcheckReport:
     """Compare the Jacobian of the rules with that of the quotients, element by element."""
     if not subject.real:
-        raise TypeError(f"{subject.name} has no input of floating-point numbers, so there is no derivative to check")
+        raise TypeError(f"{subject.name} has no floating-point input, so there is no derivative to check")
     values = subject.values()
     _refuse_short_numbers(subject, [value.dtype for value in values])
     subject.require_repeatable()

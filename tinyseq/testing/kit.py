@@ -1,4 +1,4 @@
-"""The contract for functions and layers of one's own, in one line."""
+"""Check user-defined functions and layers against the gradient contract, in one call."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,20 +9,20 @@ from tinyseq.testing.subject import Subject
 
 
 def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: bool = True) -> None:
-    """Hold a function or layer to what every op of tinyseq keeps.
+    """Check a function or layer against the contract of every op of tinyseq.
 
     Its gradients equal difference quotients, in the inputs and (of a module) in every parameter; Jacobian products
-    from both sides agree; gradients are linear in what comes from above, also when it comes to one output alone;
-    nothing given or saved is written to; no two gradients share memory; and gradients of gradients are right.
+    from both sides agree; gradients are linear in the upstream gradient, also when it reaches only one output;
+    no argument or saved array is written to; no two gradients share memory; and gradients of gradients are right.
 
     Args:
-        fn: takes the inputs as tensors, gives a tensor or a tuple of them. A module is called as it is.
+        fn: takes the inputs as tensors, returns a tensor or a tuple of them; or a module.
         inputs: float64 arrays or tensors; others are passed on and not differentiated.
         second_order: whether to check gradients of gradients too.
 
     Raises:
-        ContractError: at the first sentence that does not hold, with the places and both values.
-        TypeError: if a parameter or an input is float32, in which differences are too coarse to judge by.
+        ContractError: at the first property that does not hold, with the position and both values.
+        TypeError: if a parameter or an input is float32, in which difference quotients are too inaccurate.
 
     Example:
         >>> import numpy as np, tinyseq as ts
@@ -53,7 +53,7 @@ def _same_precision(inputs: Sequence[TensorLike], parameters: Sequence[Tensor]) 
         for i, value in enumerate(values):
             if str(getattr(value, "dtype", "")) in ("float16", "float32"):
                 raise TypeError(
-                    f"{kind} {i} is {value.dtype}, too coarse to judge gradients by; "  # type: ignore[union-attr]
+                    f"{kind} {i} is {value.dtype}, too inaccurate for gradient checks; "  # type: ignore[union-attr]
                     + ("convert it" if kind == "input" else 'convert the module with .to("float64")')
                 )
 
@@ -61,7 +61,7 @@ def _same_precision(inputs: Sequence[TensorLike], parameters: Sequence[Tensor]) 
 def _with_values(
     fn: Callable[..., Any], inputs: Sequence[Tensor], parameters: Sequence[Tensor], values: Sequence[Tensor]
 ) -> Any:
-    """Call a module as if its parameters were other tensors."""
+    """Call a module with other tensors as its parameters."""
     own = [(p._array, p.node) for p in parameters]
     for p, value in zip(parameters, values, strict=True):
         p._array, p.node = value._array, value.node

@@ -1,4 +1,4 @@
-"""Derivatives found by evaluation alone, which know nothing of any rule.
+"""Numerical derivatives, by evaluation alone and independent of any rule.
 
 A function here takes NumPy arrays and gives one vector: all of its outputs, flattened and joined. Its Jacobian has a
 row for each element of the outputs and a column for each element of one input.

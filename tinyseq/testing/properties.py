@@ -1,8 +1,8 @@
-"""The contract of a gradient, sentence by sentence.
+"""The contract of a gradient, property by property.
 
 A rule is right if its gradient is the derivative of the value, at first and at second order; if it is linear in the
-upstream gradient; if it writes to nothing that it was given; and if it gives the shape and the type of its input. Each
-sentence is a function here. They take a `Trial`, one function at one point, so that they serve users' own functions
+upstream gradient; if it does not modify its arguments; and if its result has the shape and type of its input. Each
+property is a function here. They take a `Trial`, one function at one point, so that they serve users' own functions
 (`assert_gradients`) as well as ops.
 """
 
@@ -31,8 +31,8 @@ class Trial:
 
     Args:
         subject: the function and its inputs.
-        raw: the same function on raw complex arrays, if it is analytic: then the complex step judges, to many digits.
-        eps: the step of the difference quotients that judge otherwise.
+        raw: the same function on raw complex arrays, if it is analytic: then the complex step is the reference.
+        eps: the step of the difference quotients that are the reference otherwise.
     """
 
     def __init__(self, subject: Subject, raw: Callable[..., Any] | None = None, eps: float = EPS) -> None:
@@ -70,12 +70,12 @@ class Trial:
         return self.subject.gradients(self.upstreams)
 
     def agree(self, found: Any, wanted: Any, what: str, exact: bool = False) -> None:
-        """Complain unless two arrays agree, to the precision that ``wanted`` was found with."""
+        """Raise unless two arrays agree, to the precision of ``wanted``."""
         found, wanted = np.asarray(found), np.asarray(wanted)
         self.require(found.shape == wanted.shape, f"{what} has shape {found.shape} and not {wanted.shape}")
         digits = 1e-10 if (exact and self.eps == EPS) or self.raw is not None else 10 * self.eps
         scale = float(np.max(np.abs(wanted), initial=1.0))
-        with np.errstate(invalid="ignore"):  # infinity less infinity
+        with np.errstate(invalid="ignore"):  # infinity minus infinity
             error = np.abs(found - wanted)
         wrong = ~((error <= digits * (np.abs(wanted) + scale)) | (found == wanted))
         if wrong.any():
@@ -84,13 +84,13 @@ class Trial:
             self.require(False, f"{what} is {found[worst]:.9g}{at} and not {wanted[worst]:.9g}")
 
     def require(self, condition: bool, complaint: str) -> None:
-        """Complain unless a condition holds."""
+        """Raise unless a condition holds."""
         if not condition:
             given = "\n".join(repr(array) for array in self.subject.arrays)
             raise ContractError(f"{self.subject.name}: {complaint}\ncalled with\n{given}")
 
 
-# -- the contract, sentence by sentence --------------------------------------------------------------------------------
+# -- the contract, property by property --------------------------------------------------------------------------------
 
 
 def check_gradient(trial: Trial) -> None:
@@ -101,7 +101,7 @@ def check_gradient(trial: Trial) -> None:
 
 
 def check_adjoint(trial: Trial) -> None:
-    """<u, J v> = <Jᵀ u, v> for a random direction v: the rules carry back what the function carries forward."""
+    """<u, J v> = <Jᵀ u, v> for a random direction v: backward and forward derivatives agree."""
     directions = [trial.like(x) for x in trial.inputs]
     u = joined(trial.upstreams)
     forward = sum(u @ slope @ v.reshape(-1) for slope, v in zip(trial.slopes, directions, strict=True))
@@ -110,7 +110,7 @@ def check_adjoint(trial: Trial) -> None:
 
 
 def check_single_outputs(trial: Trial) -> None:
-    """Where gradients arrive at one output only, the others count as zero."""
+    """Where only one output has a gradient, those of the others count as zero."""
     if len(trial.upstreams) < 2:
         return
     for k in range(len(trial.upstreams)):
@@ -149,7 +149,7 @@ def check_second_order(trial: Trial) -> None:
 
 
 def check_nothing_changes(trial: Trial) -> None:
-    """Neither inputs, nor upstream gradients, nor saved values are written to; so a second walk gives the same."""
+    """Neither inputs, nor upstream gradients, nor saved values are written to; a second pass gives the same."""
     inputs = trial.subject.tensors(requires_grad=True)
     sources = [inputs[i] for i in trial.subject.real]
     outputs = trial.subject.outputs(inputs)
@@ -161,7 +161,7 @@ def check_nothing_changes(trial: Trial) -> None:
     first, second = ([to_numpy(g._array).copy() for g in pull(outputs, sources, upstreams)] for _ in range(2))
     for array, copy in zip(watched, before, strict=True):
         same = np.array_equal(to_numpy(array), copy, equal_nan=True)
-        trial.require(same, "the backward pass changed an array that it was given")
+        trial.require(same, "the backward pass changed one of its input arrays")
     for a, b in zip(first, second, strict=True):
         trial.require(np.array_equal(a, b, equal_nan=True), "a second backward pass gave another gradient")
 
@@ -183,7 +183,7 @@ def check_no_aliasing(trial: Trial) -> None:
     for x, wanted in zip(sources, trial.gradients, strict=True):
         if x.grad is not None:
             kind = type(x.grad._array)
-            trial.require(kind is type(x._array), f"a gradient is a {kind.__name__}, no array")
+            trial.require(kind is type(x._array), f"a gradient is a {kind.__name__}, not an array")
             trial.agree(to_numpy(x.grad._array), wanted, "the gradient left by backward()", exact=True)
 
 

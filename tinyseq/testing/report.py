@@ -1,4 +1,4 @@
-"""What a gradient check found, as text and as HTML."""
+"""Reports of gradient checks, as text and as HTML."""
 
 import html
 from typing import NamedTuple
@@ -9,12 +9,12 @@ from tinyseq.testing.diagnosis import Diagnosis, Quotients
 from tinyseq.testing.numerical import Values
 from tinyseq.testing.subject import Subject
 
-SHOWN = 5  # so many of the differing derivatives are listed
-PRINTABLE = 60  # arrays of at most so many elements are written out
+SHOWN = 5  # the number of differing derivatives that are listed
+PRINTABLE = 60  # the largest number of elements of an array that is written out
 
 
 class Derivative(NamedTuple):
-    """One element of a Jacobian: what the rule gave for it, and what the difference quotient gave."""
+    """One element of a Jacobian, by the rule and by the difference quotient."""
 
     output: int
     output_index: tuple[int, ...]
@@ -29,13 +29,13 @@ class Derivative(NamedTuple):
 
 
 class GradcheckReport(NamedTuple):
-    """The outcome of a gradient check; true if all derivatives agree.
+    """The result of a gradient check; true if all derivatives agree.
 
     Attributes:
-        name: of the function.
+        name: the name of the function.
         order: 1 for first derivatives, 2 for second.
-        inputs: where it was checked.
-        checked: how many derivatives were compared.
+        inputs: the inputs at which it was checked.
+        checked: the number of derivatives compared.
         largest: the largest difference among them.
         differing: those that differ, the worst first.
         diagnosis: why the worst of them differs, None if none does.
@@ -61,7 +61,7 @@ class GradcheckReport(NamedTuple):
 
     @property
     def title(self) -> str:
-        """The outcome in one line."""
+        """The result in one line."""
         kind = "first" if self.order == 1 else "second"
         if self:
             return f"{self.name}: {self.checked} {kind} derivatives agree (largest difference {self.largest:.1e})"
@@ -111,12 +111,12 @@ class GradcheckError(AssertionError):
     """Derivatives differ; ``report`` is the `GradcheckReport`, and the message its text."""
 
     def __init__(self, report: GradcheckReport) -> None:
-        super().__init__(report)  # as pickle calls it again; its text is the message
+        super().__init__(report)  # the argument that pickle passes again; its text is the message
         self.report = report
 
 
 def snippet(subject: Subject, worst: Derivative) -> str:
-    """Code that computes the worst derivative anew."""
+    """Code that reproduces the worst derivative."""
     shown = subject if subject.inner is None else subject.inner
     arrays = ",\n    ".join(_literal(array, i) for i, array in enumerate(shown.arrays))
     lines = ["import numpy as np", "import tinyseq as ts", "", f"inputs = [\n    {arrays},\n]"]

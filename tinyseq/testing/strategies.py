@@ -1,4 +1,4 @@
-"""Hypothesis strategies for tests of one's own: tensors, groups that broadcast, and batches of sequences.
+"""Hypothesis strategies for your own tests: tensors, groups that broadcast, and batches of sequences.
 
 Needs Hypothesis: ``pip install hypothesis``.
 """
@@ -27,7 +27,7 @@ def tensors(
     dtype: str = "float64",
     requires_grad: bool = True,
 ) -> Tensor:
-    """Tensors of numbers that lie apart, so that difference quotients never step over a tie.
+    """Tensors of well-separated numbers, so that difference quotients never step over a tie.
 
     Args:
         shape: a shape, or a strategy for shapes; by default up to three axes of up to three, empty ones too.
@@ -59,7 +59,7 @@ def broadcastable(
 
     Args:
         count: tensors in a group.
-        domain: where their numbers lie.
+        domain: the domain of their numbers.
         dtype: a floating-point type.
         requires_grad: whether they are leaves.
 
@@ -81,7 +81,7 @@ class SequenceBatch(NamedTuple):
     """A batch of sequences of different lengths.
 
     Attributes:
-        x: (T, B, F); what lies beyond a sequence's length is padding, filled with numbers that must not matter.
+        x: (T, B, F); beyond a sequence's length it is padding, filled with numbers that must not matter.
         lengths: for each sequence, from 1 to T.
     """
 

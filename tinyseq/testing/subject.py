@@ -12,15 +12,15 @@ from tinyseq.testing.numerical import Values, joined, places
 
 
 class Subject:
-    """A function of tensors, and the inputs to look at it from.
+    """A function of tensors, and the inputs at which it is checked.
 
     Attributes:
-        fn: takes tensors, gives a tensor or (nested) several.
-        name: what to call it.
+        fn: takes tensors, returns a tensor or nested tensors.
+        name: its name.
         arrays: its inputs, as NumPy arrays.
-        real: the places of those that hold floating-point numbers, which are differentiated.
-        library: the array library that it is given tensors of.
-        inner: what it is the gradient of, if it is one.
+        real: the positions of those of floating-point type, which are differentiated.
+        library: the array library of the tensors that it is called with.
+        inner: the subject whose gradient it is, if it is one.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Subject:
         self.name = name or str(getattr(fn, "__name__", type(fn).__name__))
         self.arrays = tuple(to_numpy(x._array) for x in tensors)
         self.real = tuple(i for i, array in enumerate(self.arrays) if array.dtype.kind == "f")
-        self.titles = {i: f"argument {i}" for i in range(len(tensors))}  # what complaints call the inputs
+        self.titles = {i: f"argument {i}" for i in range(len(tensors))}  # the inputs' names in errors
         self.library = library or (namespace_of(tensors[0]._array) if tensors else NUMPY)
 
     def tensors(self, arrays: Sequence[Values] | None = None, requires_grad: bool = False) -> list[Tensor]:
-        """The inputs (or others in their place) as fresh tensors; leaves if they are to be differentiated."""
+        """The inputs (or replacements) as new tensors; leaves if they are to be differentiated."""
         made = []
         for array in self.arrays if arrays is None else arrays:
             x = Tensor(self.library.asarray(array))
@@ -60,10 +60,10 @@ class Subject:
         return joined(self.values(arrays))
 
     def require_repeatable(self) -> None:
-        """Raise ValueError if chance has a hand in the outputs, which would look like a wrong rule."""
+        """Raise ValueError if the outputs are random, which would look like a wrong rule."""
         if not np.array_equal(self.vector(), self.vector(), equal_nan=True):
             raise ValueError(
-                f"{self.name} gave two different results for the same inputs; make it repeatable, as with model.eval()"
+                f"{self.name} gave two different results for the same inputs; make it repeatable, as by model.eval()"
             )
 
     def gradients(self, upstreams: Sequence[Values | None], arrays: Sequence[Values] | None = None) -> list[Values]:
@@ -90,7 +90,7 @@ class Subject:
 def pull(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], upstreams: Sequence[Tensor | None], create_graph: bool = False
 ) -> list[Tensor]:
-    """`grad` that gives zeros where an input has no part in the outputs. The graph is kept."""
+    """`grad` that returns zeros for inputs that the outputs do not depend on. The graph is kept."""
     used = [(output, u) for output, u in zip(outputs, upstreams, strict=True) if output.requires_grad and u is not None]
     found: Sequence[Tensor | None] = [None] * len(inputs)
     if used:
@@ -105,7 +105,7 @@ def flat(outputs: Any) -> list[Tensor]:
         return [outputs]
     if isinstance(outputs, tuple | list):
         return [tensor for part in outputs for tensor in flat(part)]
-    raise TypeError(f"the function must give a tensor or a tuple of tensors, got {type(outputs).__name__}")
+    raise TypeError(f"the function must return a tensor or a tuple of tensors, got {type(outputs).__name__}")
 
 
 def is_real(x: Tensor) -> bool:

@@ -10,7 +10,7 @@ from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, to_numpy
 
-# What an array library raises for arguments that it cannot use; any other error is the user's own, and is left alone.
+# What an array library raises for arguments that it cannot use; any other error is passed on unchanged.
 EXPLAINED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, Warning)
 
 
