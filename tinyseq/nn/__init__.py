@@ -19,7 +19,7 @@ from tinyseq.nn.recurrent.layers import GRU, LSTM, RNN
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import NN
 
-if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+if not TYPE_CHECKING:  # type checkers must still report missing names
     __getattr__ = of_module("tinyseq.nn", NN)
 
 __all__ = [

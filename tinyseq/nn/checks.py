@@ -1,4 +1,4 @@
-"""What layers and losses ask of what they are given; an error names the argument, what was found, and the cure."""
+"""Checks of the arguments of layers and losses; an error names the argument, its value, and the cure."""
 
 import warnings
 from typing import Any
@@ -25,7 +25,7 @@ def check_flags(**flags: Any) -> None:
 
 
 def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
-    """What goes into a layer, as a tensor of real numbers.
+    """A layer's input, as a tensor of real numbers.
 
     Tensors and arrays of floating-point numbers keep their dtype; lists, integers and truth values take that of the
     layer's weight ``like``.
@@ -45,7 +45,7 @@ _warned: list[str] = []  # once in a process is enough
 
 
 def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
-    """What a layer computes with, as `as_numbers`; the first input wider than its weight is warned about."""
+    """A layer's input, as by `as_numbers`; the first input wider than its weight is warned about."""
     given = as_numbers(x, weight, name)
     if given.dtype == weight.dtype or _warned:
         return given

@@ -1,4 +1,4 @@
-"""The clipping of gradients, by their joint norm or one by one."""
+"""Gradient clipping, by joint norm or by value."""
 
 import math
 import numbers

@@ -1,4 +1,4 @@
-"""What a module learns."""
+"""Trainable parameters of modules."""
 
 from typing import Any
 from weakref import ref
@@ -9,7 +9,7 @@ from tinyseq.backend import Array, to_device, to_numpy
 
 
 class Parameter(Tensor):
-    """A leaf that a module learns.
+    """A trainable leaf of a module.
 
     It keeps its place in graphs, with its name and hooks, while it is frozen.
 
@@ -33,7 +33,7 @@ class Parameter(Tensor):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether it is learnt. False freezes it, which forgets its gradient; True makes it a leaf as it was before."""
+        """Whether it is trained. False freezes it and drops its gradient; True makes it a leaf again."""
         return self.node is not None
 
     @requires_grad.setter

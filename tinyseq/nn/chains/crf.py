@@ -1,6 +1,6 @@
 """Conditional random fields: the best sequence of labels, not a sequence of best labels (Lafferty and others, 2001).
 
-A network gives each label a score at each position; the field adds what it costs that one label follows another. The
+A network gives each label a score at each position; the field adds a score for each pair of adjacent labels. The
 sum over all label sequences is the chain of the HMM package. So the gradient of the sum is the posterior, and that of
 the best sequence's score is the sequence.
 """
@@ -93,19 +93,19 @@ class CRF(Module):
 
         Args:
             scores: (T, K), or (T, B, K) for a batch.
-            tags: (T,) or (T, B) ids in [0, K); what lies beyond a length is not looked at.
+            tags: (T,) or (T, B) ids in [0, K); ids beyond a length are ignored.
             lengths: (B,), the length of each sequence of a batch, from 1 to T.
-            by_step: compute step by step, by ops that carry their step: slower, but to be looked at. A drawing has a
+            by_step: compute step by step, by ops that carry their step: slower, but open to inspection. A drawing has a
                 column for each step, and ``ts.inspect.grad_by_step`` gives for the transitions at each step the pair
-                observed less the pairs expected.
+                observed minus the pairs expected.
 
         Returns:
             A number, or (B,). Scores that are NaN or plus infinity give NaN, so that a training loop can say where
             they come from.
 
         Raises:
-            ValueError: tags use what is forbidden, with the sequence, the position and the pair.
-            ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
+            ValueError: if tags use a forbidden pair, with the sequence, the position and the pair.
+            ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with the value.
         """
         batch, stops, real = _batch(scores, lengths, self.num_tags)
         ids = as_ids(tags, "tags")

@@ -1,4 +1,4 @@
-"""Connectionist temporal classification: learning to write labels without being told when (Graves and others, 2006).
+"""Connectionist temporal classification: learning labels without their alignment in time (Graves and others, 2006).
 
 A network says at each step the probability of each label, or of none, the *blank*. An alignment says one of them at
 each step; it stands for the labels that are left when repeats are merged and then blanks are dropped, so a label that
@@ -41,14 +41,14 @@ def ctc_loss(
     reduction: Reduction = "mean",
     zero_infinity: bool = False,
 ) -> Tensor:
-    r"""-log P(labels), summed over all ways in which the labels can lie in time.
+    r"""-log P(labels), summed over all alignments of the labels in time.
 
-    The gradient is -P(label v at step t | labels), the posterior, and in front of a log_softmax the prediction less
+    The gradient is -P(label v at step t | labels), the posterior, and before a log_softmax the prediction minus
     that. (PyTorch returns the latter already with respect to ``log_probs``; behind a log_softmax they are the same.)
 
     Args:
         log_probs: (T, B, V) log probabilities, such as those of `log_softmax`; or (T, V) for one sequence.
-        targets: the labels' ids, none of them the blank: (B, S), filled up with anything; or those of all sequences in
+        targets: the labels' ids, none of them the blank: (B, S), padded with any values; or those of all sequences in
             a row; or a list with the labels of each sequence; (S,) for one sequence.
         input_lengths: (B,), the number of steps of each sequence, from 0 to T; all T if None.
         target_lengths: (B,), the number of labels of each sequence; all that are there if None.
@@ -62,7 +62,7 @@ def ctc_loss(
         A number, or with ``reduction="none"`` one loss a sequence.
 
     Raises:
-        ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with what was found.
+        ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with the value.
 
     Example:
         >>> import numpy as np
@@ -87,7 +87,7 @@ def ctc_loss(
 def ctc_align(
     log_probs: TensorLike, targets: Any, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0
 ) -> Any:
-    """The most probable alignment of known labels: what is said at each step, a label or the blank.
+    """The most probable alignment of known labels: the output at each step, a label or the blank.
 
     It is the gradient of the chain in the max semiring.
 
@@ -126,7 +126,7 @@ def ctc_align(
 
 
 class _Batch(NamedTuple):
-    """What is to be aligned.
+    """The sequences to be aligned.
 
     Attributes:
         log_probs: (T, B, V), in double precision: the logs of long alignments are large numbers.

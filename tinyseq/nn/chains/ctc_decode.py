@@ -1,4 +1,4 @@
-"""From the probabilities of a network trained by CTC to labels: the best path, or a beam over what paths stand for."""
+"""Decoding of CTC outputs to labels: the best path, or prefix beam search."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Ways = tuple[float, float]  # log probabilities of all alignments of a prefix th
 
 @explained
 def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
-    """The labels that an alignment stands for: repeats are merged, and then blanks are dropped.
+    """The labels of an alignment: repeats are merged, and then blanks are dropped.
 
     Args:
         path: (T,) ids, one for each step.
@@ -28,7 +28,7 @@ def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
         The labels.
 
     Raises:
-        ValueError, IndexError: the path is no vector of ids.
+        ValueError, IndexError: if the path is not a vector of ids.
 
     Example:
         >>> ctc_collapse([0, 3, 3, 0, 0, 3, 5])
@@ -45,23 +45,23 @@ def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
 
 @explained
 def ctc_decode(log_probs: TensorLike, lengths: Sequence[int] | None = None, blank: int = 0, width: int = 1) -> Any:
-    """The labels that a network trained by `ctc_loss` has heard.
+    """Decode the outputs of a network trained by `ctc_loss` to labels.
 
     With a width of 1, the labels of the best path: the most probable id of each step, collapsed. It need not be the
     most probable sequence of labels, which may be the sum of many paths. A wider beam adds up the alignments of the
-    most probable beginnings (prefix beam search).
+    most probable prefixes (prefix beam search).
 
     Args:
         log_probs: (T, B, V) log probabilities; or (T, V) for one sequence.
         lengths: (B,), the number of steps of each sequence, from 0 to T; all T if None.
         blank: the id that stands for no label.
-        width: how many beginnings are followed.
+        width: how many prefixes are followed.
 
     Returns:
         A list of labels, or for a batch a list of such lists.
 
     Raises:
-        ValueError, TypeError: for shapes, lengths or values that do not fit, with what was found.
+        ValueError, TypeError: for shapes, lengths or values that do not fit, with the value.
 
     Source: Graves and others (2006), section 3.2; Hannun (2017), Sequence modeling with CTC.
 
@@ -104,7 +104,7 @@ def as_stops(name: str, lengths: Any, size: int, steps: int) -> NDArray[np.integ
 
 
 def _beam(scores: NDArray[Any], blank: int, width: int) -> list[int]:
-    """The most probable labels among those whose beginnings were among the best after each step."""
+    """The most probable labels among those whose prefixes were among the best after each step."""
     beam: dict[Prefix, Ways] = {(): (0.0, -math.inf)}
     labels = [label for label in range(scores.shape[1]) if label != blank]
     for row in scores.astype(float).tolist():

@@ -1,1 +1,1 @@
-"""Losses: of classes, of yes and no, and of numbers."""
+"""Loss functions for classification and regression."""

@@ -1,4 +1,4 @@
-"""Losses of classes, and of yes and no."""
+"""Classification losses: cross entropy and binary cross entropy."""
 
 import math
 from typing import Any
@@ -35,8 +35,8 @@ def cross_entropy(
     Args:
         logits: (..., V) scores.
         targets: (...) ids in [0, V), or ``ignore_index``; or soft targets (..., V), the probability of each class, as
-            numbers with a decimal point. The loss of a row is then -sum_v targets[v] log softmax(logits)[v].
-        ignore_index: ids of this value count for nothing, whatever their logits are.
+            floating-point numbers. The loss of a row is then -sum_v targets[v] log softmax(logits)[v].
+        ignore_index: targets with this value are ignored, whatever their logits are.
         reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss a target.
         label_smoothing: the share of probability spread evenly over all classes, in [0, 1].
         weight: (V,), how much each class counts. With ids, the mean is the weighted mean: the sum of losses divided by
@@ -139,7 +139,7 @@ def _soft(targets: Any, logits: Tensor) -> Tensor | None:
     given = targets if hasattr(targets, "dtype") else as_ids(targets, "targets")
     if given.shape != logits.shape:
         return None
-    on_host = isinstance(given, np.ndarray)  # which may go with logits on a GPU, as ids do
+    on_host = isinstance(given, np.ndarray)  # which may be used with logits on a GPU, as ids may
     soft = constant_like(logits, np.array(given)) if on_host else constant(given)
     if not namespace_of(soft._array).isdtype(soft.dtype, "real floating"):
         raise ValueError(
@@ -162,7 +162,7 @@ def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smo
 
 def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:
     """Scores and target ids with zeros where a target is ignored, and a mask of those that count."""
-    if np.ndim(ignore_index):  # which is the weight's place in PyTorch
+    if np.ndim(ignore_index):  # the position of weight in PyTorch
         raise TypeError(f"ignore_index must be a whole number, got {ignore_index!r}; give weight= by its name")
     ignore_index = whole("ignore_index", ignore_index, None)
     ids = as_ids(targets, "targets")
@@ -174,7 +174,7 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
     counted = ids != ignore_index
     ids = np.where(counted, ids, 0)
     check_ids(ids, scores.shape[-1], "targets")
-    if not counted.all():  # what is not finite where nothing counts would spoil the gradients
+    if not counted.all():  # non-finite values at ignored positions would spoil the gradients
         scores = where(constant_like(scores, counted[..., None]), scores, 0.0)
     return scores, ids, counted
 
@@ -193,10 +193,10 @@ def binary_cross_entropy_with_logits(
 
     Args:
         logits: scores of any shape; 0 means a probability of 1/2.
-        targets: of the same shape, 0 for no and 1 for yes, or a probability.
+        targets: of the same shape, 0 or 1, or a probability.
         weight: how much each element counts; any shape that broadcasts to that of the logits.
         reduction: ``"mean"`` over all elements, ``"sum"``, or ``"none"``.
-        pos_weight: how much more a yes counts than a no, such as their ratio in unbalanced data; broadcasts as
+        pos_weight: the weight of positive targets, such as the ratio of negatives to positives; broadcasts as
             ``weight`` does: (V,) has a number for each of V questions on the last axis.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What all losses share: the dtype of targets and weights, their range, and the reduction to one number."""
+"""Helpers of all losses: the dtype of targets and weights, their range, and the reduction to one number."""
 
 import math
 from typing import Any, Literal
@@ -15,7 +15,7 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def in_dtype_of(x: Tensor, values: TensorLike, name: str) -> Tensor:
-    """Targets and weights as tensors of the array library and dtype of what they go with: they widen nothing."""
+    """Targets and weights as tensors of the array library and dtype of ``like``, so that they widen nothing."""
     given = as_numbers(values, x, name)
     return given if given.dtype == x.dtype else given.to(x.dtype)
 
@@ -31,7 +31,7 @@ def check_between(x: Tensor, low: float, high: float, name: str) -> None:
 
 
 def counting(shares: Tensor, losses: Tensor) -> Tensor:
-    """shares * losses, where 0 times infinity is 0: what has no share counts for nothing."""
+    """shares * losses, where 0 times infinity is 0: elements with share 0 are ignored."""
     xp = namespace_of(losses._array)
     void = (shares._array == 0) & (losses._array == math.inf)
     if bool(xp.any(void)):

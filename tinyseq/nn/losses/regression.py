@@ -1,4 +1,4 @@
-"""Losses of numbers."""
+"""Regression losses."""
 
 import math
 
@@ -37,7 +37,7 @@ def mse_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = 
 
 @explained
 def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean") -> Tensor:
-    """The absolute difference, averaged over all elements; its gradient is 0 where there is none.
+    """The absolute difference, averaged over all elements; its gradient is 0 where they are equal.
 
     Args:
         prediction, target: tensors of one shape.
@@ -60,7 +60,7 @@ def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "
 
 @explained
 def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
-    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers pull no harder.
+    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond, so outliers pull less.
 
     Args:
         prediction, target: tensors of one shape.

@@ -1,4 +1,4 @@
-"""Cells as modules: one time step at a time, for loops of one's own."""
+"""Cells as modules: one time step at a time, for user-written loops."""
 
 from typing import Any, Literal
 
@@ -26,7 +26,7 @@ class RecurrentCell(Module):
         cell: its `CellRecord`.
 
     Raises:
-        ValueError, TypeError: there is no such cell, or a setting is out of range, or of another kind.
+        ValueError, TypeError: for an unknown cell, or a setting out of range or of the wrong type.
 
     Example:
         >>> import tinyseq as ts
@@ -99,7 +99,7 @@ class RNNCell(RecurrentCell):
         nonlinearity: ``"tanh"`` or ``"relu"``.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Example:
         >>> import tinyseq as ts
@@ -129,7 +129,7 @@ class LSTMCell(RecurrentCell):
         dtype: of the parameters.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Example:
         >>> import tinyseq as ts
@@ -152,7 +152,7 @@ class GRUCell(RecurrentCell):
         reset: ``"after"`` or ``"before"`` the product, as for `GRU`.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Example:
         >>> import tinyseq as ts

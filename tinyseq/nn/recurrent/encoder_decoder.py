@@ -1,8 +1,8 @@
-"""The encoder-decoder: one sequence in, another out, of any length and in any alignment (Sutskever and others, 2014).
+"""The encoder-decoder: maps a sequence to another of any length and alignment (Sutskever and others, 2014).
 
 One recurrent network reads the source; its last state is the first state of another, which writes the target symbol by
-symbol until it writes END. In training the second network is told the true symbol before each one (teacher forcing);
-alone, it goes on from what it has written itself, greedily or with a beam.
+symbol until it writes END. In training the second network is given the true previous symbol (teacher forcing);
+otherwise it is given its own output, chosen greedily or by beam search.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 class Hypothesis(NamedTuple):
-    """A target that was found.
+    """A decoded target.
 
     Attributes:
         symbols: its ids, without END.
@@ -38,18 +38,18 @@ class Hypothesis(NamedTuple):
 
 
 class EncoderDecoder(Module):
-    """Two recurrent networks, of which the second goes on from the state in which the first has ended.
+    """Two recurrent networks; the second starts from the final state of the first.
 
     Args:
-        source_symbols: how many different symbols sources have; ids run from 0.
-        target_symbols: the same of targets. Two ids more, BEGIN and END, are the model's own.
+        source_symbols: the number of different symbols in sources; ids start from 0.
+        target_symbols: the same of targets. The model adds two ids, BEGIN and END.
         hidden_size: length of the state between the two.
         embedding_size: length of a symbol's vector.
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.
-        num_layers: recurrent layers on top of one another, in both.
+        num_layers: the number of stacked recurrent layers, in both.
 
     Raises:
-        ValueError, TypeError: there is no such cell, or a size is no whole number from 1 upwards.
+        ValueError, TypeError: for an unknown cell, or a size that is not a positive whole number.
 
     Example:
         >>> import tinyseq as ts
@@ -119,7 +119,7 @@ class EncoderDecoder(Module):
         return cross_entropy(logits, outputs, ignore_index=IGNORE)
 
     def greedy(self, sources: Sequence[ArrayLike], longest: int) -> list[list[int]]:
-        """Targets written by taking the likeliest symbol each time.
+        """Greedy decoding: the most probable symbol at each step.
 
         Args:
             sources: B sequences of ids.
@@ -127,7 +127,7 @@ class EncoderDecoder(Module):
 
         Raises:
             ValueError: for a source without symbols, or a negative ``longest``.
-            TypeError: ``longest`` is no whole number.
+            TypeError: if ``longest`` is not a whole number.
         """
         longest = whole("longest", longest, 0)
         written = np.empty((0, len(sources)), np.int64)
@@ -140,12 +140,12 @@ class EncoderDecoder(Module):
         return [_until(self.end, column.tolist()) for column in written.T]
 
     def beam(self, source: ArrayLike, width: int, longest: int) -> list[Hypothesis]:
-        """The best targets that a search finds which follows several at once.
+        """Beam search: the best targets found by following several at once.
 
         Args:
             source: one sequence of ids.
-            width: how many unfinished targets are followed. With 1 it is the path of the greedy search, and of all its
-                ends the most probable one comes first; with enough, all targets are seen.
+            width: how many unfinished targets are followed. With 1 it is the path of the greedy search, and the most
+                probable of its ends comes first; if large enough, all targets are seen.
             longest: symbols after which a target is cut off.
 
         Returns:
@@ -153,7 +153,7 @@ class EncoderDecoder(Module):
 
         Raises:
             ValueError: ``width`` is not positive, ``longest`` is negative, or the source has no symbols.
-            TypeError: one of the two is no whole number.
+            TypeError: if one of the two is not a whole number.
         """
         width, longest = whole("width", width), whole("longest", longest, 0)
         done: list[Hypothesis] = []

@@ -20,7 +20,7 @@ Formula = TypeVar("Formula", bound=Callable[..., Tensor | States])
 
 @dataclass(frozen=True, eq=False)
 class CellRecord:
-    """What is known of a cell.
+    """The record of a cell.
 
     Attributes:
         name: what models and commands call it.
@@ -28,7 +28,7 @@ class CellRecord:
         formula: the function that computes one step.
         blocks: how many blocks of H rows its weights have.
         gates: the names of these blocks in order; empty if they have none.
-        states: the names of what is carried from step to step, the hidden state first.
+        states: the names of the states carried from step to step, the hidden state first.
         own_bias: whether the formula adds the bias of W_hh itself.
     """
 
@@ -57,10 +57,10 @@ class CellRecord:
         return self.as_states(self.formula(z, *states, weight_hh, *bias))
 
     def as_states(self, after: Tensor | States) -> States:
-        """What a step has returned, as a tuple with one tensor for each state.
+        """The result of a step, as a tuple with one tensor for each state.
 
         Raises:
-            TypeError: it is another number of them, or no tensor.
+            TypeError: if their number is wrong, or one is not a tensor.
         """
         states = (after,) if isinstance(after, Tensor) else after
         if type(states) is not tuple or len(states) != len(self.states):
@@ -84,11 +84,11 @@ def cell(name: str, gates: int | Sequence[str]) -> Callable[[Formula], Formula]:
 
     Args:
         name: how models and commands ask for the cell.
-        gates: the names of the blocks of H rows in the weights, in order, such as ``"ifgo"``; or just how many blocks
-            there are, if they have no names.
+        gates: the names of the blocks of H rows in the weights, in order, such as ``"ifgo"``; or just the number of
+            blocks, if they have no names.
 
     Returns:
-        The decorator, which gives back the function as it is.
+        The decorator, which returns the function unchanged.
 
     Raises:
         ValueError, TypeError: the name belongs to a cell of another module, two gates have one name, or the function
@@ -138,7 +138,7 @@ def cell_named(name: Any) -> CellRecord:
 
 
 def variant(argument: str, value: Any, cells: dict[str, str]) -> str:
-    """The cell that the value of an argument stands for, as ``reset="before"`` does for the lectures' GRU.
+    """The cell that the value of an argument selects, as ``reset="before"`` does for the lectures' GRU.
 
     Raises:
         ValueError: it is none of them.
@@ -163,7 +163,7 @@ def _parameters(name: str, formula: Callable[..., Any]) -> tuple[tuple[str, ...]
 
 
 def _declared(module: str, name: str) -> CellRecord:
-    """The record of a cell, for copies and pickles: it is found by its name, not copied."""
+    """The record of a cell, for copies and pickles: it is looked up by name, not copied."""
     import_module(module)
     return cell_named(name)
 
