@@ -1,4 +1,4 @@
-"""How parameters begin.
+"""Initialisation of parameters.
 
 The functions without an underscore make parameters, and layers use them. Those with one, as ``orthogonal_``, give new
 values to parameters that exist, for models that want another beginning:
@@ -22,7 +22,7 @@ from tinyseq.random import generator
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Parameter:
-    """Evenly distributed in [-bound, bound].
+    """Uniformly distributed in [-bound, bound].
 
     Args:
         shape: of the parameter.
@@ -30,7 +30,7 @@ def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Par
         dtype: of its elements.
 
     Returns:
-        A new `Parameter`, drawn from the generator that `manual_seed` begins.
+        A new `Parameter`, drawn from the generator that `manual_seed` seeds.
 
     Example:
         >>> import tinyseq as ts
@@ -42,7 +42,7 @@ def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Par
 
 
 def fan_in(shape: tuple[int, ...], fan: int, dtype: str = "float32") -> Parameter:
-    """Evenly distributed in ±1/sqrt(fan), PyTorch's choice for its linear and recurrent layers.
+    """Uniformly distributed in ±1/sqrt(fan), PyTorch's choice for its linear and recurrent layers.
 
     Args:
         shape, dtype: as for `uniform`.
@@ -101,7 +101,7 @@ def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Pa
 
 
 def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Evenly distributed in ±gain sqrt(6 / (rows + columns)), so that signals keep their size both ways.
+    """Uniformly distributed in ±gain sqrt(6 / (rows + columns)), so that signals keep their size both ways.
 
     Args:
         weight: (rows, columns).
@@ -112,7 +112,7 @@ def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tenso
         ``weight``.
 
     Raises:
-        ValueError: ``weight`` is no matrix, or its rows cannot be cut into ``blocks``.
+        ValueError: if ``weight`` is not a matrix, or its rows cannot be split into ``blocks``.
 
     Source: Glorot and Bengio (2010).
 
@@ -166,7 +166,7 @@ def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
         ``weight``.
 
     Raises:
-        ValueError: ``weight`` is no matrix, or its rows cannot be cut into ``blocks``.
+        ValueError: if ``weight`` is not a matrix, or its rows cannot be split into ``blocks``.
 
     Example:
         >>> import tinyseq as ts
@@ -180,7 +180,7 @@ def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
 
 
 def forget_bias_(layer: Any, value: float = 1.0) -> None:
-    """Set the bias of every forget gate of an LSTM, so that its cells begin by remembering.
+    """Set the bias of every forget gate of an LSTM, so that its cells initially remember.
 
     A layer has two biases that are added, ``bias_ih`` and ``bias_hh``; the first gets ``value`` and the second 0.
 

@@ -24,7 +24,7 @@ class Linear(Module):
         dtype: of the parameters.
 
     Raises:
-        ValueError, TypeError: a size is no whole number from 1 upwards.
+        ValueError, TypeError: if a size is not a positive whole number.
 
     Attributes:
         weight: (out_features, in_features).
@@ -72,7 +72,7 @@ class Embedding(Module):
         dtype: of the vectors.
 
     Raises:
-        ValueError, TypeError: a size is no whole number from 1 upwards, or ``padding_idx`` is no id.
+        ValueError, TypeError: if a size is not a positive whole number, or ``padding_idx`` is no id.
 
     Attributes:
         weight: (num_embeddings, embedding_dim).

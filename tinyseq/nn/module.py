@@ -183,7 +183,7 @@ class Module(metaclass=Explained):
         return self
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Set the gradients to None."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -219,7 +219,7 @@ class Module(metaclass=Explained):
             KeyError: for missing and unexpected names, all of them listed.
             ValueError: for shapes that differ, all of them listed, and for what holds no real numbers; also for two
                 different values under two names of one parameter.
-            TypeError: ``state`` is no dictionary.
+            TypeError: if ``state`` is not a dictionary.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a dictionary of arrays by name, got {type(state).__name__}")
@@ -308,7 +308,7 @@ class ModuleList(Module):
         modules: what is in it at first; more can be added with `append`.
 
     Raises:
-        TypeError: something is no module.
+        TypeError: if an item is not a module.
 
     Example:
         >>> import tinyseq as ts

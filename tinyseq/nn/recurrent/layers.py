@@ -226,7 +226,7 @@ class RNN(Recurrent):
 
     Args:
         input_size, hidden_size: lengths I and H of x_t and h_t.
-        num_layers: layers on top of one another.
+        num_layers: the number of stacked layers.
         bias: whether there are biases.
         batch_first: x is (B, T, I), and not (T, B, I).
         dropout: probability of dropping between layers, while training.
@@ -235,7 +235,7 @@ class RNN(Recurrent):
         nonlinearity: ``"tanh"`` or ``"relu"``.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Source: Elman (1990).
 
@@ -273,7 +273,7 @@ class LSTM(Recurrent):
         input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype: as for `RNN`.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Source: Hochreiter and Schmidhuber (1997), with the forget gate of Gers and others (2000).
 
@@ -309,7 +309,7 @@ class GRU(Recurrent):
             lectures and in Cho and others (2014). The update gate's roles differ as well: see the two formulas.
 
     Raises:
-        ValueError, TypeError: a setting is out of range, or of another kind.
+        ValueError, TypeError: if a setting is out of range or of the wrong type.
 
     Example:
         >>> import tinyseq as ts
