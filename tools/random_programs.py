@@ -132,7 +132,10 @@ def positive(draft: Draft) -> None:
     if name not in ("pow", "divide"):
         draft.add(name, last)
     elif pair is not None and fit(draft.values[pair[0]].shape, draft.values[last].shape):
-        draft.add(name, *((last, pair[0]) if name == "pow" else (pair[0], last)))
+        if name == "pow" and off(draft.values[pair[0]], 0.0):  # where y is 0, PyTorch has 0 for d²(x^y)/dx dy, not 1/x
+            draft.add(name, last, pair[0])
+        elif name == "divide":
+            draft.add(name, pair[0], last)
 
 
 def binary(draft: Draft) -> None:

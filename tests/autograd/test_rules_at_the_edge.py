@@ -206,6 +206,15 @@ def test_kinks_and_powers_have_a_rule(fn, x, slope):
     assert gradient(fn, x)[1] == pytest.approx(slope)
 
 
+def test_a_power_with_exponent_0_has_its_mixed_second_derivative():
+    """d²(x^y) / dx dy = x^(y-1) (1 + y log x), which is 1 / x at y = 0; PyTorch has 0 for one of the two orders."""
+    x, y = ts.tensor([0.5, 2.0], requires_grad=True), ts.tensor([0.0, 0.0], requires_grad=True)
+    for first, second in ((x, y), (y, x)):
+        (slope,) = ts.grad(ts.pow(x, y).sum(), [first], create_graph=True)
+        (bend,) = ts.grad(slope.sum(), [second])
+        assert bend.tolist() == pytest.approx([2.0, 0.5])
+
+
 def test_the_norm_and_the_standard_deviation_have_gradient_0_where_they_are_0():
     assert gradient(ts.norm, [0.0, 0.0]) == (0.0, [0.0, 0.0])
     assert gradient(lambda x: ts.norm(x, axis=1), [[0.0, 0.0], [3.0, 4.0]]) == ([0.0, 5.0], [[0.0, 0.0], [0.6, 0.8]])
