@@ -177,7 +177,7 @@ def network(declared):
 @pytest.mark.parametrize("declare", [squash, product, turned, summed])
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
-def test_a_new_op_is_tested_and_documented_by_its_declaration(declare, data):
+def test_a_new_op_is_tested_by_its_declaration(declare, data):
     with declaring() as declared:
         record = declare(declared).op
         call = data.draw(calls_of(record))
@@ -188,6 +188,13 @@ def test_a_new_op_is_tested_and_documented_by_its_declaration(declare, data):
         if record.kind == "reduction" and call.attrs["axis"] is None:
             call.attrs["keepdims"] = False
         check_op(record, call)
+
+
+@pytest.mark.parametrize("declare", [squash, product, turned, summed])
+def test_a_new_op_is_documented_by_its_declaration(declare):
+    pytest.importorskip("docutils", reason="the table of ops is a directive of Sphinx")
+    with declaring() as declared:
+        record = declare(declared).op
         rows = op_table().table()
         assert f"`{record.name}(" in rows
         assert rows.split(f"`{record.name}(")[1].splitlines()[1] == f"  - {record.kind}"
