@@ -1,5 +1,6 @@
 """Recording modes: whether to record, and the module path and time step of recorded ops."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import wraps
@@ -64,7 +65,7 @@ class Mode:
 MODE: ContextVar[Mode] = ContextVar("tinyseq_mode", default=Mode())  # noqa: B039 (never mutated)
 
 
-class Switch:
+class Switch(ABC):
     """A context manager and decorator that changes the mode.
 
     It has no state, so one object can be reused, nested and shared between threads.
@@ -72,9 +73,9 @@ class Switch:
 
     __slots__ = ()
 
+    @abstractmethod
     def inside(self, now: Mode) -> Mode:
         """The mode inside, whose ``outer`` is the one around it."""
-        raise NotImplementedError
 
     def __enter__(self) -> None:
         MODE.set(self.inside(MODE.get()))

@@ -6,6 +6,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import draw
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
+from tinyseq.hmm.inference.passes.recurrence import PathsBack
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
@@ -52,7 +53,7 @@ def _leading_to_a_stop(arcs: Arcs) -> Array:
         found = more
 
 
-class Sampling(LogSpace):
+class Sampling(LogSpace, PathsBack):
     """Weights as in `LogSpace`; going back, each state is drawn in proportion to the weight of all paths to it.
 
     Args:

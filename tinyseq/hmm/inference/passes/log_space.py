@@ -7,10 +7,10 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Index
-from tinyseq.hmm.inference.passes.recurrence import Forward, PathsBack, SumOverPaths
+from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths
 
 
-class LogSpace(SumOverPaths, PathsBack):
+class LogSpace(SumOverPaths):
     """A message holds the log of the sum over all paths to each history, relative to the largest."""
 
     def joined(self, weights: Array, axis: int) -> Array:

@@ -5,6 +5,7 @@ says: `Scaled` works with probabilities, `LogSpace` with their logs, `Max` with 
 lists of scores. Weights may have axes of their own, which come first; the shapes below leave them out.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class Forward(NamedTuple):
     skip: int
 
 
-class Recurrence:
+class Recurrence(ABC):
     """The forward pass of one chain and one set of emission scores.
 
     Args:
@@ -55,9 +56,9 @@ class Recurrence:
         self.scores = scores
         self.shapes = [(*self.own, *table.shape[:2], -1) for table in arcs.tables]
 
+    @abstractmethod
     def joined(self, weights: Array, axis: int) -> Array:
         """The sum of alternative paths along a (negative) axis."""
-        raise NotImplementedError
 
     def empty(self, columns: int) -> Array:
         """The weight of the empty path, (1, 1, columns)."""
@@ -67,6 +68,7 @@ class Recurrence:
         """The weight of stopping in each state, (1, V, columns)."""
         return np.broadcast_to(self.arcs.end[:, None], (1, len(self.arcs.end), columns))
 
+    @abstractmethod
     def extended(self, message: Array, number: int, rows: Index) -> Array:
         """A message after one more step: (H, R, columns) gives (R, V, columns).
 
@@ -75,7 +77,6 @@ class Recurrence:
             number: which table the step has.
             rows: the rows that it reads, one for each column.
         """
-        raise NotImplementedError
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array | None:
         """Divide the message after step t, in place, so that it stays in the range of numbers; returns the divisor."""
@@ -124,6 +125,7 @@ class Recurrence:
 class SumOverPaths(Recurrence):
     """Its weights are probabilities or their logs: a backward pass gives posteriors and expected counts."""
 
+    @abstractmethod
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
         """The weighted probability of each history, (R, V, columns), given the message and what lies behind it.
 
@@ -131,8 +133,8 @@ class SumOverPaths(Recurrence):
             message, behind: (R, V, columns).
             weight: how much each sequence counts, of these columns and further ones.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
         """What lies behind each history before its last observation, (R, V, columns); made in place.
 
@@ -141,8 +143,8 @@ class SumOverPaths(Recurrence):
             rows: the rows of the observations.
             scale: what the message was divided by.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
         """What lies behind each history one step earlier: (R, V, columns) gives (H, R, columns).
 
@@ -153,7 +155,6 @@ class SumOverPaths(Recurrence):
             uses: one number for each arc, to which its weighted expected uses are added; or None.
             weight: as for `posterior`.
         """
-        raise NotImplementedError
 
     def backward(
         self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
@@ -205,6 +206,7 @@ class PathsBack(Recurrence):
 
     paths = 1  # for each column
 
+    @abstractmethod
     def choose(self, weights: Array, paths: slice) -> Array:
         """Choose one of several alternatives for each path, (paths,).
 
@@ -212,7 +214,6 @@ class PathsBack(Recurrence):
             weights: (alternatives, paths); or (alternatives, columns), where the paths of a column have the same.
             paths: which ones they are.
         """
-        raise NotImplementedError
 
     def oldest(self, done: Forward, t: int, others: Array, newest: Array) -> Array:
         """Choose the oldest state of the histories of which all else is known.
