@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
+from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.declare import Summed
 from tinyseq.autograd.declare import op as declare
 
@@ -291,6 +292,33 @@ def test_hooks_see_tensors_that_can_be_differentiated_again():
     slope = ts.grad(y, x, create_graph=True)  # 2x * x
     assert slope.item() == 18.0
     assert ts.grad(slope, x).item() == 12.0
+
+
+def test_a_gradient_shares_no_memory_with_what_a_hook_saw_or_returned():
+    seen = []
+    c = leaf([3.0, 4.0])
+    c.register_hook(seen.append)
+    (c * 2.0).sum().backward()
+    assert not np.shares_memory(c.grad._array, seen[0]._array)
+    same = ts.tensor([1.0, 2.0])
+    a, b = leaf([3.0, 4.0]), leaf([5.0, 6.0])
+    for one in (a, b):
+        one.register_hook(lambda g: same)
+    (a * 2.0 + a * 3.0 + b * 2.0 + b * 3.0).sum().backward()
+    assert a.grad.tolist() == b.grad.tolist() == [1.0, 2.0]
+    arrays = (a.grad._array, b.grad._array, same._array)
+    assert not any(np.shares_memory(arrays[i], arrays[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
+
+
+def test_the_third_share_of_a_gradient_is_added_in_place_and_the_first_stays_as_it_came():
+    x = leaf([1.0, 2.0])
+    first = np.array([1.0, 1.0])
+    gradients = Accumulator([(x.node, first)])
+    gradients.add(x.node, np.array([2.0, 2.0]))
+    made = gradients.sums[x.node]
+    gradients.add(x.node, np.array([3.0, 3.0]))
+    assert gradients.sums[x.node] is made
+    assert (made.tolist(), first.tolist()) == ([6.0, 6.0], [1.0, 1.0])
 
 
 # -- several outputs ---------------------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ def test_the_memory_of_an_online_filter_is_constant():
         online.update(t % 4 if t % 7 else None)
         sizes.add(len(pickle.dumps(online)) if t > 5 else 0)
     assert max(sizes) - min(sizes - {0}) < 32
+    assert online.steps == 300
     np.testing.assert_allclose(online.states, model.filter([t % 4 if t % 7 else None for t in range(300)])[-1])
 
 

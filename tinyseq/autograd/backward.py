@@ -226,7 +226,7 @@ def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None
 def _add_to_leaves(gradients: Accumulator, seed: Array) -> None:
     handed = {id(seed)}
     for leaf, g in gradients.leaves():
-        fresh = as_gradient(g if gradients.owns(leaf) else _own(g, handed))
+        fresh = as_gradient(g if gradients.owns(leaf) else _own(g, handed, seen=bool(leaf.hooks)))
         leaf.grad = fresh if leaf.grad is None else leaf.grad + fresh
 
 
@@ -288,9 +288,9 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
     return g if g.dtype == dtype else xp.astype(g, dtype)
 
 
-def _own(g: Array, handed: set[int]) -> Array:
-    """An array that no view, upstream gradient or other leaf shares."""
-    if getattr(g, "base", None) is not None or id(g) in handed or type(g) not in NAMESPACES:
+def _own(g: Array, handed: set[int], seen: bool) -> Array:
+    """An array that no view, upstream gradient or other leaf shares, nor a hook that has seen or returned it."""
+    if seen or getattr(g, "base", None) is not None or id(g) in handed or type(g) not in NAMESPACES:
         g = namespace_of(g).asarray(g, copy=True)
     handed.add(id(g))
     return g
