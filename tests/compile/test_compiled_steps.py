@@ -1,5 +1,6 @@
 """Compiled training steps: layers, losses, optimisers, dropout, data of other values, and what is refused."""
 
+import copy
 import gc
 import tracemalloc
 
@@ -464,3 +465,12 @@ def test_a_gradient_that_arrives_more_than_once_is_added_up_and_hooks_run():
     assert inner.grad.tolist() == [2.0, 4.0]
     assert w.grad.tolist() == [4.0, 6.0]
     assert seen == [[2.0, 2.0], [2.0, 4.0]]
+
+
+def test_an_executor_is_chosen_by_name():
+    w = ts.tensor([1.0, 2.0], requires_grad=True)
+    fast = copy.deepcopy(ts.compile(lambda x: (w * x).sum(), executor="numpy"))
+    assert fast(ts.tensor([3.0, 4.0])).item() == 11.0
+    assert fast.executor == "numpy"
+    with pytest.raises(ValueError, match=r"executor must be None or one of 'numpy'.*got 'numpyy'"):
+        ts.compile(lambda x: x, executor="numpyy")

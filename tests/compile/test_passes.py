@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.compiler.executor import Changed, Executor
+from tinyseq.compiler.executor import Executor
+from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.passes import (
     drop_dead,
     fold_constants,

@@ -11,14 +11,14 @@ from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.compiler.active import ACTIVE, RecordingError
-from tinyseq.compiler.executor import Changed
+from tinyseq.compiler.executors import Changed, check_executor
 from tinyseq.compiler.program import Program, key
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.surroundings import PLAIN, surroundings, unchanged
 from tinyseq.compiler.trace import Trace
 
 
-def compile(function: Callable[..., Any], limit: int = 16) -> "Compiled":
+def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | None = None) -> "Compiled":
     """Compile a function or a module: its calls are recorded once, forward and backward, and then replayed.
 
     The first call with arguments of given shapes and types records every array operation of the step. Later calls run
@@ -33,11 +33,13 @@ def compile(function: Callable[..., Any], limit: int = 16) -> "Compiled":
     Args:
         function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; returns one or more tensors.
         limit: the maximum number of recordings. If more are needed, calls run without replay, after a warning.
+        executor: what runs a recording, by name: ``"numpy"``. By default the one for the library of the arrays.
 
     Returns:
         The compiled function; ``print(fast.program)`` shows the newest recording.
 
     Raises:
+        ValueError: for an unknown executor.
         RecordingError: when it is called, if the function reads the value of a tensor (``.item()``, ``if``,
             ``float()``), changes one in place, draws its own random numbers, or keeps tensors for the next call.
 
@@ -60,7 +62,8 @@ def compile(function: Callable[..., Any], limit: int = 16) -> "Compiled":
     """
     if not callable(function):
         raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
-    return Compiled(function, whole("limit", limit))
+    check_executor(executor)
+    return Compiled(function, whole("limit", limit), executor)
 
 
 class Compiled:
@@ -69,11 +72,13 @@ class Compiled:
     Attributes:
         function: the function that is recorded.
         limit: the maximum number of recordings.
+        executor: the name of what runs them, or None.
     """
 
-    def __init__(self, function: Callable[..., Any], limit: int) -> None:
+    def __init__(self, function: Callable[..., Any], limit: int, executor: str | None = None) -> None:
         self.function = function
         self.limit = limit
+        self.executor = executor
         self._replays: dict[Any, list[Replay]] = {}
         self._newest: Replay | None = None
 
@@ -119,7 +124,7 @@ class Compiled:
             ) from (error.__cause__ or error)
 
     def __reduce__(self) -> Any:
-        return Compiled, (self.function, self.limit)  # a copy makes its own recordings
+        return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings
 
     def _record(self, args: Any, settings: Any, given: list[Any]) -> "Replay":
         around = surroundings(self.function)
@@ -136,7 +141,7 @@ class Compiled:
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"
             )
-        return Replay(first, around)
+        return Replay(first, around, self.executor)
 
 
 def _signature(tree: Any, given: list[Any]) -> Any:

@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.passes import layout, lifetimes, plan_buffers
 from tinyseq.compiler.program import Program, Ref, Step, refs
-
-
-class Changed(Exception):
-    """A condition or a shape fixed by the recording differs for these inputs."""
 
 
 class Executor:

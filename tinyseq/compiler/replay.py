@@ -11,7 +11,7 @@ from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.compiler.active import RecordingError
-from tinyseq.compiler.executor import Changed, Executor
+from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
 from tinyseq.compiler.trace import Result, Trace
 
@@ -19,7 +19,7 @@ from tinyseq.compiler.trace import Result, Trace
 class Replay:
     """An executable recording, with the conditions under which it is valid."""
 
-    def __init__(self, trace: Trace, around: list[tuple[Any, Any]]) -> None:
+    def __init__(self, trace: Trace, around: list[tuple[Any, Any]], executor: str | None = None) -> None:
         recorder, program = trace.recorder, trace.recorder.program
         self.surroundings = around
         self._structure = trace.structure
@@ -32,7 +32,7 @@ class Replay:
         self._draws = list(recorder.draws.values())
         arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
         program.inputs = [*arguments, *recorder.sources, *recorder.draws]
-        self.executor = Executor(optimised(program))
+        self.executor = executor_for(optimised(program), name=executor)
 
     def run(self, given: list[Any]) -> Any:
         """The function's results for new arguments.

@@ -1,0 +1,55 @@
+"""The executors, and the choice of one: by the library of the arrays, and by a setting."""
+
+from importlib import import_module
+from typing import Any, Protocol
+
+from tinyseq.backend import Array
+from tinyseq.compiler.program import Program
+
+
+class Changed(Exception):
+    """A condition or a shape fixed by the recording differs for these inputs."""
+
+
+class Executor(Protocol):
+    """An executable program. Each module in `EXECUTORS` has a class of this name, made from an optimised program.
+
+    Attributes:
+        program: what it runs.
+    """
+
+    program: Program
+
+    def memory(self) -> Any:
+        """The memory of one run: that of a finished run, or new."""
+
+    def give_back(self, memory: Any) -> None:
+        """Take back the memory of a finished run for later ones."""
+
+    def forward(self, inputs: list[Array], memory: Any) -> tuple[Array, ...]:
+        """The program's outputs, and then whatever the backward pass needs; raises `Changed` if a guard differs."""
+
+    def backward(self, inputs: list[Array], memory: Any, kept: Any, seeds: list[Array]) -> tuple[Array, ...]:
+        """The program's gradients, from its inputs, what `forward` kept, and the upstream gradients."""
+
+
+# by the library of the arrays, and then by name; a module is imported when its executor is first asked for
+EXECUTORS = {
+    "numpy": {"numpy": "tinyseq.compiler.executor"},
+}
+
+
+def check_executor(name: str | None) -> None:
+    """Raise if no executor has this name; None stands for the first of the arrays' library."""
+    names = [each for by_name in EXECUTORS.values() for each in by_name]
+    if name is not None and name not in names:
+        raise ValueError(f"executor must be None or one of {', '.join(map(repr, names))}, got {name!r}")
+
+
+def executor_for(program: Program, library: str = "numpy", name: str | None = None) -> Executor:
+    """An executor of a program, for arrays of a library."""
+    by_name = EXECUTORS[library]
+    if name is not None and name not in by_name:
+        raise ValueError(f"executor={name!r} does not run {library} arrays; for these it must be one of {[*by_name]}")
+    made: Executor = import_module(by_name[name or next(iter(by_name))]).Executor(program)
+    return made
