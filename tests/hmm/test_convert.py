@@ -92,7 +92,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(ModelFileError, match=r"the HMM does not fit its arrays \('initial.0' is missing\)"):
         HMM.load(tmp_path / "part")
     for order, message in (
-        (-1, "its n is -1, but must be at least 2"),
+        (-1, "n must be at least 2, got -1"),
         (float("inf"), "float infinity"),
     ):
         ts.save({"w": np.ones(2)}, tmp_path / "part", {"kind": "hidden Markov model", "n": order})

@@ -216,11 +216,13 @@ def test_what_a_family_of_ones_own_gets_wrong_is_said():
             return np.full((len(x), 2), np.nan)
 
     rows = [[0.5, 0.5]] * 2
-    with pytest.raises(ValueError, match=r"Flat.log_density must give one column for each of 2 states, \(rows, 2\)"):
+    with pytest.raises(ValueError, match=r"Flat.log_density must return one column for each of 2 states, \(rows, 2\)"):
         HMM(rows[0], rows, Flat([1.0, 2.0])).log_likelihood([1.0])
-    with pytest.raises(ValueError, match=r"Broken gives \[1.\] the log density nan in state 0"):
+    with pytest.raises(
+        ValueError, match=r"Broken.log_density must be finite or -inf, got nan for the observation \[1.\] in state 0"
+    ):
         HMM(rows[0], rows, Broken([1.0, 2.0])).log_likelihood([1.0])
-    with pytest.raises(ValueError, match=r"sequence 0, position 1: \[-1.\] must be positive, or NaN"):
+    with pytest.raises(ValueError, match=r"sequence 0, position 1: \[-1.\] must be positive, or all NaN"):
         HMM(rows[0], rows, Exponential([1.0, 2.0])).log_likelihood([1.0, -1.0])
     with pytest.raises(ValueError, match=r"rates\[1\] is nan, but must be finite"):
         Exponential([1.0, np.nan])

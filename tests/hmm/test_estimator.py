@@ -54,7 +54,7 @@ def test_labels_must_be_as_many_as_symbols():
 
 
 def test_ids_are_not_negative():
-    with pytest.raises(ValueError, match="symbols that are numbers are ids from 0 on, got -1"):
+    with pytest.raises(ValueError, match="symbols that are integers are ids and must be at least 0, got -1"):
         HMMEstimator().fit([[0, -1]])
 
 
@@ -93,7 +93,7 @@ def test_one_array_and_lengths_as_in_hmmlearn():
     for wrong in ([6.5, 6.5], 13, "13"):
         with pytest.raises(TypeError, match="lengths must be a list of whole numbers, got "):
             found.score(x, lengths=wrong)
-    with pytest.raises(ValueError, match="lengths go with one array"):
+    with pytest.raises(ValueError, match="lengths needs X to be one array"):
         found.score(data, lengths=[5, 8])
 
 

@@ -109,7 +109,7 @@ def test_gradients_reach_means_and_variances():
         (([0.0], [1.0], -1.0), "floor must not be negative, got -1"),
         (
             ([0.0, 1.0], [1.0, 1e-8], 1e-6),
-            r"covariances\[1\] has a variance of 1e-08, below the floor of 1e-06; give floor=",
+            r"covariances\[1\] has a variance of 1e-08, below the floor of 1e-06; pass a smaller floor=",
         ),
         (
             ([[0.0, 1.0]], [[[1.0, 1.0], [1.0, 1.0 + 1e-9]]], 1e-6),
@@ -129,7 +129,7 @@ def test_bad_parameters_are_refused(arguments, message):
         (np.zeros((3, 3)), r"sequence 0: observations must have shape \(T, 2\), got \(3,\)"),
         ([np.zeros((1, 2)), np.array([[0.0, np.inf]])], "sequence 1, position 0: .* must be finite"),
         ([[["a", "b"]]], "sequence 0: observations must be numbers .*'a'"),
-        (np.array([[0.0, 0.0], [np.nan, 0.0]]), "sequence 0, position 1: .* NaN throughout"),
+        (np.array([[0.0, 0.0], [np.nan, 0.0]]), "sequence 0, position 1: .* all NaN"),
     ],
 )
 def test_bad_observations_are_named_with_their_place(x, message):

@@ -19,17 +19,17 @@ from tinyseq.io.names import kept_name, read_name, written_name
 class Categorical(Emission):
     """Discrete symbols: P(symbol | state).
 
-    An observation None is missing: it says nothing, every state scores it with probability one.
+    None is a missing observation: it carries no information, and has probability one in every state.
 
     Args:
         table: (K, V), probabilities, as an array or as a tensor for gradients.
         symbols: V names; ids 0..V - 1 by default.
         unknown: the symbol that stands for every name that is not among ``symbols``; by default such a name is an
             error.
-        in_logs: whether the table holds the logs.
+        in_logs: whether the table holds log-probabilities.
 
     Raises:
-        ValueError: for names that do not fit the table.
+        ValueError: if the names do not match the table.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -62,7 +62,7 @@ class Categorical(Emission):
 
     @property
     def logs(self) -> Any:
-        """Their logs."""
+        """log P(symbol | state), (K, V)."""
         return self._both.logs
 
     @property
@@ -71,7 +71,7 @@ class Categorical(Emission):
         return (self._both.given,)
 
     def saved(self) -> tuple[dict[str, Array], dict[str, Any]]:
-        """See `Emission`. The table is saved as it was given, so that it comes back to the last bit."""
+        """See `Emission`. The table is saved as it was given, so that it is restored to the last bit."""
         names = [written_name(name) for name in self.symbols] if self.symbols.named else None
         settings = {"symbols": names, "unknown": written_name(self.unknown), "in_logs": self._both.in_logs}
         return {"emission": plain(self._both.given)}, settings
@@ -84,7 +84,7 @@ class Categorical(Emission):
         return cls(arrays["emission"], symbols, read_name(settings["unknown"]), settings["in_logs"])
 
     def _by_symbol(self) -> Table:
-        """The scores of every symbol. None, the missing observation, is one more, with probability one everywhere."""
+        """The scores of every symbol, and of the missing observation as one more symbol with probability one."""
         scores = plain(self.logs)
         return Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
 
@@ -95,14 +95,14 @@ class Categorical(Emission):
         if isinstance(x, str) or not len(x):
             return True
         if self.symbols.letters and all(isinstance(item, str) for item in x):
-            words = any(len(item) != 1 for item in x)  # over an alphabet; each word is a sequence
-            if words and self.unknown is not None:  # else they are words that are not known
+            words = any(len(item) != 1 for item in x)  # words over an alphabet: each is a sequence
+            if words and self.unknown is not None:  # else they are unknown words
                 words = all(letter in self.symbols for item in x for letter in item)
             return not words
         return x[0] in self.symbols or not isinstance(x[0], list | tuple | np.ndarray)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
-        """Names or ids become ids; None becomes V.
+        """Convert names or ids to ids, and None to V.
 
         Raises:
             ValueError: for a symbol that the model does not know, with sequence and position.
@@ -161,13 +161,13 @@ class Categorical(Emission):
         return np.where(data == missing, other, data)
 
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
-        """Each state's share of the expected counts of its symbols; a state that is never used stays as it is."""
+        """The normalised expected counts of each state; a state that is never used keeps its probabilities."""
         size = len(self.symbols) + 1  # the last is the missing observation
         counts = np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
         return self._with(shares(counts, plain(self.probabilities)))
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
-        """Random probabilities where there are any now."""
+        """Random probabilities; zeros stay zero."""
         return self._with(redrawn(plain(self.probabilities), rng))
 
     def _with(self, probabilities: Array) -> Self:

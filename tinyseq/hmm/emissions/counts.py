@@ -13,7 +13,7 @@ from tinyseq.hmm.model.probabilities import plain
 
 
 class Counts(Density):
-    """What families of counts have in common."""
+    """The base class of families of counts."""
 
     density = False
     support = "whole numbers from 0 on"
@@ -30,7 +30,7 @@ class Poisson(Counts):
     A sequence is an array (T, D) of counts, or (T,) if D = 1. None, or a row of NaN, is a missing observation.
 
     Args:
-        rates: (K, D), or (K,) if D = 1; the expected counts. With a rate of 0 every count but 0 is impossible.
+        rates: (K, D), or (K,) if D = 1; the expected counts. If a rate is 0, every count except 0 is impossible.
 
     Raises:
         ValueError: for rates that are negative or not finite.
@@ -71,16 +71,16 @@ class Poisson(Counts):
 
 
 class Multinomial(Counts):
-    """How often each of V symbols came up, in a number of trials that may differ from step to step.
+    """Counts of V symbols in several trials; the number of trials may differ from step to step.
 
     A sequence is an array (T, V) of counts. None, or a row of NaN, is a missing observation.
 
     Args:
         probabilities: (K, V), of each symbol in one trial.
-        trials: how many trials a step has when observations are drawn; nothing else needs it.
+        trials: the number of trials at each step; only sampling needs it.
 
     Raises:
-        ValueError: for rows that are no probabilities, or trials below 0.
+        ValueError: if a row is not a probability distribution, or if ``trials`` is negative.
 
     Example:
         >>> from tinyseq.hmm import HMM, Multinomial
@@ -110,7 +110,7 @@ class Multinomial(Counts):
         return free_shares(plain(self.probabilities))
 
     def typical(self) -> Array | None:
-        """The expected counts in all trials; in one, where their number is not known."""
+        """The expected counts; for one trial if ``trials`` is not given."""
         return plain(self.probabilities) * (1 if self.trials is None else self.trials)
 
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
@@ -124,12 +124,12 @@ class Multinomial(Counts):
         return rng.multinomial(self.trials, plain(self.probabilities)[states]).astype(np.float64)
 
     def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
-        """Shares of the weighted counts; a state that has none keeps what it had."""
+        """The normalised weighted counts; a state without counts keeps its probabilities."""
         return {"probabilities": shares(weights.T @ x, self.probabilities)}
 
 
 def times_log(x: Array, factors: Any) -> Any:
-    """Sums of x log factor, (rows, K), where a factor of 0 makes every x but 0 impossible.
+    """Sums of x log factor, (rows, K), where 0 log 0 = 0.
 
     Args:
         x: (rows, D).

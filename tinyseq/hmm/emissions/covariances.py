@@ -1,12 +1,12 @@
-"""The kinds of covariances that normal distributions may have: what they mean, and how they are fitted.
+"""The covariance types of normal distributions: what they mean, and how they are fitted.
 
 ========== ============ =====================================================
 kind       shape        meaning
 ========== ============ =====================================================
 spherical  (K,)         one variance for all directions
 diag       (K, D)       a variance for each feature
-full       (K, D, D)    any covariance
-tied       (D, D)       any covariance, the same in all states
+full       (K, D, D)    an unrestricted covariance for each state
+tied       (D, D)       one unrestricted covariance for all states
 ========== ============ =====================================================
 
 These are the names that hmmlearn and scikit-learn use.
@@ -21,13 +21,13 @@ from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.model.probabilities import plain
 
 LOG_2PI = float(np.log(2 * np.pi))
-RELATIVE = 1e-6  # the floor of variances in units of the observations' own, where it is not given
-CONSTANT = 1e-8  # deviations that are smaller than this, in units of the largest value, are rounding
+RELATIVE = 1e-6  # the default floor, relative to the variance of the observations
+CONSTANT = 1e-8  # deviations smaller than this, relative to the largest value, are rounding errors
 KINDS = ("spherical", "diag", "full", "tied")
 
 
 def kind_of(covariances: Any, given: str | None) -> str:
-    """The kind that is given, or that the shape says: full where it has three axes, else diag.
+    """The given type, or else the one that the shape implies: full for three axes, else diag.
 
     Raises:
         ValueError: for an unknown kind.
@@ -38,22 +38,22 @@ def kind_of(covariances: Any, given: str | None) -> str:
 
 
 def shape_of(kind: str, states: int, size: int) -> tuple[int, ...]:
-    """The shape of covariances of a kind."""
+    """The shape of covariances of a given type."""
     return {"spherical": (states,), "diag": (states, size), "full": (states, size, size), "tied": (size, size)}[kind]
 
 
 def directions(kind: str, covariances: Any, states: int, size: int) -> Any:
-    """The same for every state: variances (K, D) where features are independent, else matrices (K, D, D)."""
+    """Expand to every state: variances (K, D) if features are independent, else matrices (K, D, D)."""
     if kind == "spherical":
         return covariances[:, None] * np.ones(size)
     return covariances * np.ones((states, 1, 1)) if kind == "tied" else covariances
 
 
 def check(kind: str, covariances: Array, floor: float | None, name: str) -> None:
-    """Refuse what is no covariance, or below the floor.
+    """Raise an error if a covariance is invalid, or below the floor.
 
     Raises:
-        ValueError: with the state.
+        ValueError: naming the state.
     """
     full = kind in ("full", "tied")
     values = covariances[None] if kind == "tied" else covariances
@@ -69,13 +69,12 @@ def check(kind: str, covariances: Array, floor: float | None, name: str) -> None
         state = int(np.argmax(low))
         place = name if kind == "tied" else f"{name}[{state}]"
         raise ValueError(
-            f"{place} has a variance of {least[state]:.3g}, below the floor of {floor:.3g}; give floor= a "
-            "smaller number"
+            f"{place} has a variance of {least[state]:.3g}, below the floor of {floor:.3g}; pass a smaller floor="
         )
 
 
 def _are_positive(matrices: Array) -> Array:
-    """Which matrices are symmetric and positive definite, whatever the units of each axis."""
+    """Which matrices are symmetric and positive definite, regardless of the units of each axis."""
     variances = np.diagonal(matrices, axis1=-2, axis2=-1)
     unit = np.sqrt(np.where(variances > 0, variances, 1.0))
     correlations = matrices / unit[:, :, None] / unit[:, None]
@@ -89,8 +88,8 @@ def least_variances(x: Array, floor: float | None) -> Array:
 
     Args:
         x: (rows, D), all observations.
-        floor: the floor along all axes; None for `RELATIVE` times the variance of the observations, or for `RELATIVE`
-            itself along an axis where they do not vary.
+        floor: the floor along all axes; None for `RELATIVE` times the variance of the observations, or `RELATIVE`
+            itself along an axis where they are constant.
 
     Example:
         >>> least_variances(np.array([[0.0, 0.0], [2e-4, 2e4], [0.0, 0.0], [2e-4, 2e4]]), None)
@@ -104,11 +103,11 @@ def least_variances(x: Array, floor: float | None) -> Array:
 
 
 def at_floor(kind: str, covariances: Array, least: Array, states: int) -> list[int]:
-    """The states with a variance that is at the floor, or below.
+    """The states with a variance at or below the floor.
 
     Args:
-        kind: of the covariances.
-        covariances: all of them.
+        kind: the covariance type.
+        covariances: in the shape of that type.
         least: (D,), the floor along each axis.
         states: K.
     """
@@ -123,7 +122,7 @@ def at_floor(kind: str, covariances: Array, least: Array, states: int) -> list[i
 
 
 def distances(x: Array, means: Any, spreads: Any) -> tuple[Any, Any]:
-    """Squared distances from each mean in units of the spread, (K, rows), and the logs of the volumes, (K,).
+    """Squared Mahalanobis distances from each mean, (K, rows), and the log-determinants, (K,).
 
     Args:
         x: (rows, D).
@@ -139,7 +138,7 @@ def distances(x: Array, means: Any, spreads: Any) -> tuple[Any, Any]:
 
 
 def noise(spreads: Array, states: Array, rng: np.random.Generator) -> Array:
-    """Normal noise with the spread of each state, (rows, D)."""
+    """Normal noise with the covariance of each state, (rows, D)."""
     drawn = rng.normal(size=(len(states), spreads.shape[1]))
     if spreads.ndim == 2:
         return np.sqrt(spreads[states]) * drawn
@@ -148,7 +147,7 @@ def noise(spreads: Array, states: Array, rng: np.random.Generator) -> Array:
 
 
 def weighted(x: Array, weights: Array) -> Array:
-    """Weighted means (K, D); NaN for a state without weight."""
+    """Weighted means (K, D); NaN for a state whose weights are all zero."""
     found: Array = (weights.T @ x) / weights.sum(axis=0)[:, None]
     return found
 
@@ -163,18 +162,18 @@ def fitted(
     chunk: int = 4096,
     before: Array | None = None,
 ) -> Array:
-    """The covariances that make weighted observations likeliest, given the means; NaN for a state without weight.
+    """The maximum-likelihood covariances of weighted observations, given the means; NaN for states without weight.
 
     Args:
-        kind: of the covariances.
+        kind: the covariance type.
         x: (rows, D).
         weights: (rows, K).
-        means: (K, D); those of states without weight may be anything.
-        floor: no variance along any direction becomes smaller; None as in `least_variances`.
-        totals: what the weights of each state add up to, (K,), where that is not their own sum.
-        chunk: rows taken at a time.
-        before: the covariances before; what was below the floor already may stay as small, so that the likelihood
-            cannot fall.
+        means: (K, D); those of states without weight are ignored.
+        floor: the least variance in any direction; None as in `least_variances`.
+        totals: the divisor for each state, (K,), if it is not the sum of the weights.
+        chunk: the number of rows processed at a time.
+        before: the previous covariances; a variance that was below the floor already may stay as small, so that the
+            likelihood cannot fall.
     """
     full, (states, size) = kind in ("full", "tied"), means.shape
     scatter = np.zeros((states, size, size) if full else (states, size))
@@ -197,7 +196,7 @@ def fitted(
 
 
 def _widened(matrices: Array, least: Array, before: Array | None) -> Array:
-    """Matrices whose eigenvalues, in units of the floor, are at least 1, or what they were; NaN stays NaN."""
+    """Raise eigenvalues, in units of the floor, to 1 or to their previous value if that is smaller; NaN stays NaN."""
     good = np.isfinite(matrices).all(axis=(1, 2))
     unit = np.sqrt(np.outer(least, least)) if least.all() else np.ones(matrices.shape[1:])
     limit = np.ones(len(matrices)) if least.all() else np.zeros(len(matrices))
@@ -210,17 +209,17 @@ def _widened(matrices: Array, least: Array, before: Array | None) -> Array:
 
 
 def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float | None) -> tuple[Any, Any, str]:
-    """Means and covariances as a family takes them, and their kind.
+    """Validate the means and covariances that a constructor was given, and find their type.
 
     Args:
         means: (K, D), or (K,).
-        spreads: of any kind.
-        name: of the spreads, for errors.
-        given: their kind, or None.
-        floor: of variances, or None.
+        spreads: covariances of any type.
+        name: the name of ``spreads`` in errors.
+        given: the covariance type, or None.
+        floor: the least variance, or None.
 
     Raises:
-        ValueError: for shapes that do not fit, numbers that are not finite, and what is no covariance.
+        ValueError: if shapes do not match, values are not finite, or a covariance is invalid.
     """
     means = Density.columns("means", means)
     if means.ndim != 2:
@@ -237,6 +236,6 @@ def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float |
 
 
 def free(kind: str, covariances: Any) -> int:
-    """How many numbers of covariances are free: of a symmetric matrix, the diagonal and half of the rest."""
+    """The number of free parameters in the covariances; a symmetric matrix has D (D + 1) / 2."""
     size, number = covariances.shape[-1], int(plain(covariances).size)
     return number // (size * size) * (size * (size + 1) // 2) if kind in ("full", "tied") else number

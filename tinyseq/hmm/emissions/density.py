@@ -1,4 +1,4 @@
-"""The base class for emissions of numbers and vectors."""
+"""The base class of emissions that are numbers or vectors."""
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -16,11 +16,11 @@ from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 from tinyseq.hmm.model.probabilities import plain
 
-CHUNK = 2048  # rows whose densities are computed at a time, so that what comes in between stays in the cache
+CHUNK = 2048  # rows whose densities are computed at a time, so that intermediate results stay in the cache
 
 
 class Density(Emission):
-    """Emissions that are numbers or vectors of them, declared by a log density, a draw and a weighted fit.
+    """Emissions that are numbers or vectors, defined by a log density, a sampler and a weighted fit.
 
     A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation.
 
@@ -57,8 +57,8 @@ class Density(Emission):
     """
 
     density = True
-    shared: tuple[str, ...] = ()  # arrays that have no entry for each state
-    support: ClassVar[str] = "finite"  # what an observation must be, in words
+    shared: tuple[str, ...] = ()  # arrays without an axis for the states
+    support: ClassVar[str] = "finite"  # what an observation must be, for error messages
 
     def __init__(self, states: int, size: int = 1) -> None:
         self.states = whole("states", states)
@@ -70,7 +70,7 @@ class Density(Emission):
     def log_density(self, x: Array) -> Any:
         """Log densities (rows, K) of observations (rows, D), none of them missing.
 
-        Parameters may be tensors: written with operators and NumPy's functions, gradients reach them.
+        Parameters may be tensors: if it is written with operators and NumPy's functions, they receive gradients.
         """
 
     @abstractmethod
@@ -79,16 +79,16 @@ class Density(Emission):
 
     @abstractmethod
     def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> Mapping[str, Array]:
-        """The arrays that make the weighted log density of the observations largest, or at least larger.
+        """The arrays that maximise the weighted log density of the observations, or at least increase it.
 
         Args:
             x: (rows, D), none of them missing.
             weights: (rows, K).
-            learn: which arrays are wanted; the others stay as they are.
+            learn: the names of the arrays to fit; the others are fixed.
         """
 
     def possible(self, x: Array) -> Array:
-        """Which observations (rows, D) are in the support, (rows,); by default all that are finite."""
+        """Which observations (rows, D) are in the support, (rows,); by default all finite ones."""
         found: Array = np.isfinite(x).all(axis=1)
         return found
 
@@ -96,10 +96,10 @@ class Density(Emission):
 
     @staticmethod
     def taken(name: str, values: Any) -> Any:
-        """A copy of a parameter as a float array; a tensor stays one.
+        """A copy of a parameter as a float array; a tensor stays a tensor.
 
         Raises:
-            ValueError: for numbers that are not finite, or no numbers at all.
+            ValueError: if it is not numeric, or not finite.
         """
         try:
             if isinstance(values, Tensor):
@@ -116,7 +116,7 @@ class Density(Emission):
 
     @staticmethod
     def columns(name: str, values: Any) -> Any:
-        """The same with an axis for D, also where D = 1.
+        """The same as `taken`, with an axis for D, also where D = 1.
 
         Raises:
             ValueError: as `taken`, and for a single number.
@@ -127,7 +127,7 @@ class Density(Emission):
         return values.reshape(-1, 1) if values.ndim == 1 else values
 
     def replaced(self, **arrays: Any) -> Self:
-        """The same with other arrays."""
+        """A copy with other arrays."""
         given = {name: getattr(self, name) for name in (*self.arrays, *self.settings)}
         return type(self)(**given | arrays)
 
@@ -145,7 +145,7 @@ class Density(Emission):
         """Sequences as arrays (T, D).
 
         Raises:
-            ValueError: for what is no number, other shapes, values that the states cannot emit, or rows that are only
+            ValueError: if observations are not numeric, have another shape, are outside the support, or if a row is
                 partly NaN; the error gives the position.
         """
         parts = [np.zeros((0, self.size))]
@@ -167,8 +167,7 @@ class Density(Emission):
             if wrong.any():
                 t = int(np.argmax(wrong))
                 raise ValueError(
-                    f"sequence {i}, position {t}: {values[t]} must be {self.support}, or NaN throughout where it is "
-                    "missing"
+                    f"sequence {i}, position {t}: {values[t]} must be {self.support}, or all NaN if it is missing"
                 )
             parts.append(values)
         return Rows(np.concatenate(parts), [len(part) for part in parts[1:]])
@@ -177,18 +176,21 @@ class Density(Emission):
         """Log densities; 0 for a missing observation.
 
         Raises:
-            ValueError: if ``log_density`` gives another shape than (rows, K), or NaN or infinity.
+            ValueError: if ``log_density`` returns another shape than (rows, K), NaN or infinity.
         """
         seen = ~np.isnan(data[:, 0])
         whole = bool(seen.all())
         rows = data if whole else data[seen]
         found = np.empty((len(rows), self.states))
-        with no_grad(), np.errstate(over="ignore", divide="ignore"):  # beyond all bounds the density is 0, its log -inf
+        with no_grad(), np.errstate(over="ignore", divide="ignore"):  # an overflow is a log density of -inf
             for start in range(0, len(rows), CHUNK):
                 found[start : start + CHUNK] = self._checked(plain(self.log_density(rows[start : start + CHUNK])))
         if not (found < np.inf).all():
             t, k = np.argwhere(~(found < np.inf))[0].tolist()
-            raise ValueError(f"{type(self).__name__} gives {rows[t]} the log density {found[t, k]} in state {k}")
+            raise ValueError(
+                f"{type(self).__name__}.log_density must be finite or -inf, got {found[t, k]} for the observation "
+                f"{rows[t]} in state {k}"
+            )
         if whole:
             return Dense(found)
         scores = np.zeros((len(data), self.states))
@@ -198,7 +200,7 @@ class Density(Emission):
     def _checked(self, scores: Any) -> Any:
         if scores.ndim != 2 or scores.shape[1] != self.states:
             raise ValueError(
-                f"{type(self).__name__}.log_density must give one column for each of {self.states} states, (rows, "
+                f"{type(self).__name__}.log_density must return one column for each of {self.states} states, (rows, "
                 f"{self.states}); got {scores.shape}"
             )
         return scores
@@ -220,7 +222,7 @@ class Density(Emission):
         return self.draw(states, rng)
 
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
-        """A weighted fit; a state that is never used stays as it is."""
+        """A weighted fit; a state that is never used keeps its parameters."""
         wanted = frozenset(self.arrays) if learn is None else learn & frozenset(self.arrays)
         seen = ~np.isnan(data[:, 0])
         if not seen.all():
@@ -237,17 +239,17 @@ class Density(Emission):
         return self.replaced(**before | after)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
-        """Fitted to groups around observations drawn at random, far from each other."""
+        """A fit to clusters around random observations that lie far apart."""
         return self._from_groups(data, rng, steps=0)
 
     def kmeans(self, sequences: Any, rng: np.random.Generator | None = None) -> Self:
-        """The same kind of emissions, each state fitted to one of the groups that k-means finds: a start for learning.
+        """Emissions of the same family, with each state fitted to one cluster of k-means: a start for learning.
 
-        (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's steps.)
+        (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's algorithm.)
 
         Args:
             sequences: a sequence, or a list of them.
-            rng: where the first centres come from; a fresh generator by default.
+            rng: random generator for the first centres; a fresh one by default.
 
         Example:
             >>> from tinyseq.hmm import Gaussian
@@ -270,7 +272,7 @@ class Density(Emission):
         return f"the observation {np.asarray(datum)}"
 
     def both(self, data: Array, other: Array) -> Array:
-        """What is not missing in one or the other."""
+        """The observations of either list; None where both are missing."""
         missing, clash = np.isnan(data), (data != other) & ~np.isnan(data) & ~np.isnan(other)
         if clash.any():
             t = int(np.argwhere(clash)[0, 0])

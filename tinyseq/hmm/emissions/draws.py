@@ -1,4 +1,4 @@
-"""Drawing from rows of probabilities, and counts as shares."""
+"""Sampling from rows of probabilities, and normalising counts."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from tinyseq.backend import Array
 
 
 def draw(probabilities: Array, rng: np.random.Generator) -> Array:
-    """One index for each row of probabilities (..., K)."""
+    """Draw one index from each row of probabilities (..., K)."""
     edges = np.cumsum(probabilities, axis=-1)
     points = rng.random(edges.shape[:-1]) * edges[..., -1]
     found: Array = (edges <= points[..., None]).sum(axis=-1)
@@ -16,22 +16,22 @@ def draw(probabilities: Array, rng: np.random.Generator) -> Array:
 
 
 def redrawn(probabilities: Array, rng: np.random.Generator) -> Array:
-    """Random rows with the zeros, and the sums, of the given ones."""
+    """Random rows with the same zeros and sums as the given ones."""
     weights = rng.gamma(1.0, size=probabilities.shape) * (probabilities > 0)
     return shares(weights, probabilities) * probabilities.sum(axis=-1, keepdims=True)
 
 
 def shares(counts: Array, otherwise: Array) -> Array:
-    """Each row's counts over their sum; a row without any is taken from ``otherwise``."""
+    """Normalise each row of counts; a row of zeros is taken from ``otherwise``."""
     total = counts.sum(axis=-1, keepdims=True)
     return np.where(total > 0, counts / np.where(total > 0, total, 1.0), otherwise)
 
 
 def require_shares(name: str, rows: Array) -> None:
-    """Refuse rows that are no probabilities.
+    """Raise an error if a row is not a probability distribution.
 
     Raises:
-        ValueError: with the place.
+        ValueError: naming the row.
     """
     wrong = ~(rows >= 0).all(axis=-1) | (np.abs(rows.sum(axis=-1) - 1) > (1e-4 if rows.dtype == np.float32 else 1e-6))
     if wrong.any():
@@ -41,6 +41,6 @@ def require_shares(name: str, rows: Array) -> None:
 
 
 def free_shares(rows: Array, more: Any = 0) -> int:
-    """The free numbers among rows of probabilities, each with so many outcomes more."""
+    """The number of free parameters in rows of probabilities, each with ``more`` further outcomes."""
     outcomes = (rows > 0).sum(axis=-1) + np.where((rows > 0).any(axis=-1), more, 0)
     return int(np.maximum(outcomes - 1, 0).sum())

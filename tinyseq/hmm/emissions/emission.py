@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     Attributes:
         data: an array with one entry for each observation.
         lengths: how many belong to each sequence.
-        recorded: the same data as a tensor, if it came as one.
+        recorded: the same data as a tensor, if it was given as one.
     """
 
     data: Array
@@ -30,12 +30,12 @@ class Rows(NamedTuple):
     recorded: Tensor | None = None
 
     def split(self, values: Array) -> list[Array]:
-        """An array with an entry for each observation, as one array for each sequence."""
+        """Split an array with one entry per observation into one array per sequence."""
         ends = np.cumsum(self.lengths).tolist()
         return [values[end - length : end] for end, length in zip(ends, self.lengths, strict=True)]
 
     def padded(self) -> Array:
-        """For each time step and sequence the number of the observation, (T, N); 0 beyond a sequence's length."""
+        """The row of the observation at each time step of each sequence, (T, N); 0 beyond a sequence's length."""
         lengths = np.asarray(self.lengths, dtype=np.intp)
         steps = np.arange(lengths.max(initial=0))[:, None]
         return np.where(steps < lengths, np.cumsum(lengths) - lengths + steps, 0)
@@ -46,9 +46,9 @@ class Emission(ABC):
 
     Attributes:
         states: K.
-        arrays: the names of the arrays that it is made of, which are its attributes and may be named in ``learn``.
-        settings: the names of what else it is made of: attributes that JSON can keep.
-        density: whether its scores are logs of densities, which may exceed 1.
+        arrays: the names of its parameter arrays, which are attributes and may be named in ``learn``.
+        settings: the names of its other arguments, which are attributes that JSON can represent.
+        density: whether its scores are log densities, which may be positive.
         symbolic: whether observations are symbols.
     """
 
@@ -60,7 +60,7 @@ class Emission(ABC):
 
     @property
     def parameters(self) -> tuple[Any, ...]:
-        """The arrays or tensors that it is made of."""
+        """The parameter arrays or tensors, by name."""
         return tuple(getattr(self, name) for name in self.arrays)
 
     @abstractmethod
@@ -77,25 +77,25 @@ class Emission(ABC):
 
     @abstractmethod
     def recorded(self, data: Array) -> Tensor:
-        """The same as a tensor (rows, K), through which gradients reach the parameters."""
+        """The log scores as a tensor (rows, K), so that the parameters receive gradients."""
 
     @abstractmethod
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
-        """One observation for each state."""
+        """Draw one observation for each state."""
 
     @abstractmethod
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
-        """The emission model that makes the data likelier, given the posterior of the state at each row (rows, K).
+        """The M-step: the emission model that maximises the expected log-likelihood, given the posteriors (rows, K).
 
-        Where a maximum is known, it is the likeliest one. ``learn`` names the arrays that may change; None is all.
+        Where there is no closed form, it only increases it. ``learn`` names the arrays that may change; None for all.
         """
 
     @abstractmethod
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:
-        """A random model of the same kind, for a new start of training."""
+        """A random model of the same family, to start training from."""
 
     def narrow(self, data: Array) -> list[int]:
-        """The states whose variance training has kept at its floor."""
+        """The states whose variance was clipped at the floor in training."""
         return []
 
     def free(self) -> int:
@@ -126,13 +126,13 @@ class Emission(ABC):
 
     @classmethod
     def kind(cls) -> str:
-        """Its name in files."""
+        """The name of the class in files."""
         own = cls.__module__.startswith("tinyseq.")
         return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def kinds(base: type[Emission] = Emission) -> dict[str, type[Emission]]:
-    """The classes of emissions there are now, those of users included, by the names that files know."""
+    """All classes of emissions, users' own included, by their names in files."""
     found: dict[str, type[Emission]] = {}
     for kind in base.__subclasses__():
         found |= {kind.kind(): kind} | kinds(kind)

@@ -1,10 +1,10 @@
-"""The logarithm of the gamma function, on arrays and tensors alike: NumPy has none."""
+"""The logarithm of the gamma function for arrays and tensors; NumPy has none."""
 
 from typing import Any
 
 import numpy as np
 
-SHIFT = 9  # steps up, to where the series holds to the last digits
+SHIFT = 9  # steps of the recurrence, to where the series is exact to the last digits
 SERIES = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 
 
@@ -12,7 +12,7 @@ def log_gamma(z: Any) -> Any:
     """log Gamma(z) for positive z: Stirling's series at z + 9, and the recurrence back down.
 
     Args:
-        z: an array or a tensor, through which gradients flow.
+        z: an array, or a tensor, which receives gradients.
 
     Example:
         >>> log_gamma(np.array([0.5, 5.0])).round(6)

@@ -15,21 +15,21 @@ class Gaussian(Density):
     """A normal distribution for each state.
 
     A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation. ``learn`` of
-    `HMM.fit_em` may name ``"means"`` and ``"covariances"``, to learn one without the other.
+    `HMM.fit_em` may name ``"means"`` or ``"covariances"``, to learn one without the other.
 
     Args:
         means: (K, D), or (K,) if D = 1.
-        covariances: variances (K, D) (or (K,)), full covariances (K, D, D), or what ``covariance_type`` says.
-        floor: no variance along any direction may be smaller than this, and none becomes so when learning. By default
-            learning keeps them above a millionth of the variance of all observations, in every direction; a variance
-            that is smaller to begin with may stay as it is. `HMM.fit_em` warns where the floor is reached.
+        covariances: variances (K, D) (or (K,)), full covariances (K, D, D), or the shape of ``covariance_type``.
+        floor: the least variance in any direction, for the given covariances and in training. By default, training
+            uses a millionth of the variance of all observations; a variance that starts below it may stay as it is.
+            `HMM.fit_em` warns where the floor is reached.
         covariance_type: ``"diag"`` (K, D), ``"full"`` (K, D, D), ``"spherical"``, one variance for all directions,
             (K,), or ``"tied"``, one covariance for all states, (D, D); by default full if there are three axes, else
             diag.
 
     Raises:
-        ValueError: for shapes that do not fit, for numbers that are not finite, and for covariances that are not
-            positive definite, or below ``floor``.
+        ValueError: if shapes do not match, values are not finite, or a covariance is not positive definite or is below
+            ``floor``.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -53,12 +53,12 @@ class Gaussian(Density):
 
     @property
     def full(self) -> bool:
-        """Whether features may depend on each other."""
+        """Whether features may be correlated."""
         return self.covariance_type in ("full", "tied")
 
     @property
     def spreads(self) -> Any:
-        """The covariances as variances (K, D), or as matrices (K, D, D)."""
+        """The covariances of every state, as variances (K, D) or matrices (K, D, D)."""
         return kinds.directions(self.covariance_type, self.covariances, self.states, self.size)
 
     def log_density(self, x: Array) -> Any:
@@ -94,7 +94,7 @@ class Gaussian(Density):
         return kinds.at_floor(self.covariance_type, plain(self.covariances), least, self.states)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Gaussian":
-        """Means at observations that lie far apart, each with the spread of all observations around their nearest."""
+        """Means at observations that lie far apart; the covariance of all observations around their nearest mean."""
         data = data[~np.isnan(data[:, 0])]
         if len(data) < self.states:
             return self

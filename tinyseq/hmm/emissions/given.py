@@ -14,7 +14,7 @@ from tinyseq.hmm.model.probabilities import plain
 
 
 class Given(Emission):
-    """Observations that are themselves log scores: each sequence is an array (T, K), made by any other model.
+    """Observations that are themselves log scores: each sequence is an array (T, K), computed by any other model.
 
     Args:
         states: K.
@@ -33,7 +33,7 @@ class Given(Emission):
         """See `Emission`.
 
         Raises:
-            ValueError: for an array of another shape, or with NaN or +inf in it.
+            ValueError: if an array has another shape, or contains NaN or +inf.
         """
         arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
         arrays = [scores if scores.size else scores.reshape(0, self.states) for scores in arrays]
@@ -57,7 +57,7 @@ class Given(Emission):
         return Tensor(data)
 
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
-        """Not possible.
+        """Not supported.
 
         Raises:
             TypeError: always.
@@ -65,15 +65,15 @@ class Given(Emission):
         raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
 
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Given":
-        """Itself: the model that computed the scores is trained elsewhere."""
+        """Unchanged: the model that computed the scores is trained elsewhere."""
         return self
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Given":
-        """Itself."""
+        """Unchanged."""
         return self
 
     def free(self) -> int:
-        """Not known.
+        """Unknown.
 
         Raises:
             TypeError: always.
@@ -85,5 +85,5 @@ class Given(Emission):
         return f"log scores {np.asarray(datum)}"
 
     def both(self, data: Array, other: Array) -> Array:
-        """The product of both: their logs add up."""
+        """The product of both: log scores add up."""
         return data + other

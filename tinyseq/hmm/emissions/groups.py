@@ -4,23 +4,23 @@ import numpy as np
 
 from tinyseq.backend import Array
 
-TRIES = 5  # how many observations each next centre is chosen from
+TRIES = 5  # number of candidates for each next centre
 
 
 def kmeans(x: Array, count: int, rng: np.random.Generator, steps: int = 50) -> tuple[Array, Array]:
-    """Find groups of observations: k-means++ for the first centres, then Lloyd's steps until nothing moves.
+    """Cluster observations: k-means++ for the first centres, then Lloyd's algorithm until no assignment changes.
 
-    Features are measured in units of their own spread, so that the result does not depend on units.
+    Features are standardised first, so that the result does not depend on their units.
 
     Args:
         x: (rows, D), finite numbers.
-        count: how many groups.
-        rng: where the first centres come from.
-        steps: the most steps.
+        count: the number of clusters.
+        rng: random generator for the first centres.
+        steps: the maximum number of iterations.
 
     Returns:
-        The centres (count, D), and the group of each row (rows,). With fewer different rows than groups some stay
-        empty.
+        The centres (count, D), and the cluster of each row (rows,). If there are fewer distinct rows than clusters,
+        some clusters are empty.
 
     Example:
         >>> centres, groups = kmeans(np.array([[1.0], [1.2], [7.0], [7.4]]), 2, np.random.default_rng(0))
@@ -43,18 +43,18 @@ def kmeans(x: Array, count: int, rng: np.random.Generator, steps: int = 50) -> t
 
 
 def spread_out(points: Array, number: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Points that lie far apart from each other, and which of them is the nearest one to each point.
+    """Choose points that lie far apart, and find the nearest of them for each point.
 
-    Each next one is drawn with a chance in proportion to its squared distance from those before, in units of each
-    axis's standard deviation; the best of a few draws is taken. (k-means++: Arthur and Vassilvitskii 2007.)
+    Each next one is drawn with a probability proportional to its squared distance from those already chosen, in units
+    of each axis's standard deviation; the best of a few draws is kept. (k-means++: Arthur and Vassilvitskii 2007.)
 
     Args:
         points: (N, D), at least ``number`` of them.
         number: how many to choose.
-        rng: where the randomness comes from.
+        rng: random generator.
 
     Returns:
-        The chosen points (number, D), and for each point the number of its nearest (N,).
+        The chosen points (number, D), and the index of the nearest one for each point (N,).
     """
     deviation = points.std(axis=0)
     scaled = (points - points.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)

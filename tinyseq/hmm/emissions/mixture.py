@@ -16,19 +16,19 @@ from tinyseq.hmm.model.probabilities import log_of, plain
 
 
 class GaussianMixture(Density):
-    """Several normal distributions in each state, for densities with more than one peak, or with other shapes.
+    """A mixture of normal distributions in each state, for densities with several peaks or other shapes.
 
     Args:
-        weights: (K, M), how probable each component is in each state.
+        weights: (K, M), the probability of each component in each state.
         means: (K, M, D), or (K, M) if D = 1.
         covariances: variances (K, M, D) (or (K, M)), full covariances (K, M, D, D), or as ``covariance_type`` says.
-        floor: no variance along any direction may be smaller than this, and none becomes so when learning; by default
-            as for `Gaussian`.
+        floor: the least variance in any direction, as for `Gaussian`.
         covariance_type: ``"diag"``, ``"full"``, ``"spherical"`` (K, M), or ``"tied"`` (D, D), one for all components of
             all states; by default full if there are four axes, else diag.
 
     Raises:
-        ValueError: for shapes that do not fit, weights that are no probabilities, and the rest as for `Gaussian`.
+        ValueError: if shapes do not match, or the weights of a state are not a probability distribution; otherwise as
+            for `Gaussian`.
 
     Example:
         >>> from tinyseq.hmm import HMM, GaussianMixture
@@ -66,7 +66,7 @@ class GaussianMixture(Density):
         self.covariances, self.floor = values, None if floor is None else float(floor)
         self.shared = ("covariances",) if self.covariance_type == "tied" else ()
         super().__init__(states, shape[2])
-        self._single()  # which refuses what is no covariance
+        self._single()  # raises an error if a covariance is invalid
 
     def _single(self) -> Gaussian:
         """All components of all states as the states of one model, (K M)."""
@@ -76,7 +76,7 @@ class GaussianMixture(Density):
         return Gaussian(self.means.reshape(count, self.size), values, self.floor, self.covariance_type)
 
     def _joint(self, x: Array) -> Any:
-        """The log densities of observation and component, (rows, K, M)."""
+        """The joint log densities of observation and component, (rows, K, M)."""
         return self._single().log_density(x).reshape(len(x), self.states, self.components) + log_of(self.weights)
 
     def log_density(self, x: Array) -> Any:
@@ -118,7 +118,7 @@ class GaussianMixture(Density):
         return sorted({component // self.components for component in self._single().narrow(data)})
 
     def _from_groups(self, data: Array, rng: np.random.Generator, steps: int) -> Self:
-        """Groups for the states, and groups within these for their components."""
+        """Clusters for the states, and clusters within these for their components."""
         data = data[~np.isnan(data[:, 0])]
         if not len(data):
             return self
@@ -139,7 +139,7 @@ class GaussianMixture(Density):
 
 
 def _log_sum(joint: Array) -> tuple[Array, Array]:
-    """The log of the sum over the last axis, and the shares in it; (rows, K) and (rows, K, M)."""
+    """The log-sum-exp over the last axis, (rows, K), and each term's share in it, (rows, K, M)."""
     top = joint.max(axis=2, keepdims=True)
     top = np.where(top > -np.inf, top, 0.0)
     parts = np.exp(joint - top)

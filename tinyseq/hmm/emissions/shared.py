@@ -1,4 +1,4 @@
-"""States that share their emissions with each other."""
+"""States that share one emission distribution."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
@@ -12,16 +12,17 @@ from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 
 
 class Shared(Emission):
-    """Several states with one and the same emissions, when learning, too.
+    """Several states that share the same emissions (tied states), also when learning.
 
-    So a behaviour may be made of several states: to give it a duration (`HMM.semi_markov`), or a beginning and an end.
+    So one regime can be modelled by several states, for example to give it a duration distribution
+    (`HMM.semi_markov`), or a beginning and an end.
 
     Args:
         emission: an emission model.
         of: for each state, the state of ``emission`` whose emissions it has, (K,).
 
     Raises:
-        ValueError: for numbers that are no states of ``emission``.
+        ValueError: if ``of`` contains numbers that are not states of ``emission``.
 
     Example:
         >>> from tinyseq.hmm import HMM, Poisson, Shared
@@ -67,7 +68,7 @@ class Shared(Emission):
         return self.emission.sample(self.of[states], rng)
 
     def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Shared":
-        """What the states that share an emission have seen together."""
+        """Fitted to the summed posteriors of the states that share an emission."""
         together = states @ (self.of[:, None] == np.arange(self.emission.states))
         return Shared(self.emission.learned(data, together, learn), self.of)
 

@@ -10,29 +10,28 @@ from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.gamma import log_gamma
 from tinyseq.hmm.model.probabilities import plain
 
-LEAST, MOST = 0.2, 1e6  # degrees of freedom that are learned
-STEP = 1e-2  # of log df, for slopes by differences
+LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning
+STEP = 1e-2  # step in log df for finite differences
 
 
 class StudentT(Density):
-    """Student's t distribution in each state: like a normal one, but far observations are not impossible.
+    """Student's t distribution in each state: like a normal distribution, but with heavy tails.
 
-    Learning is robust: an observation weighs less the farther away it lies (Peel and McLachlan 2000). The degrees of
-    freedom are learned, too, unless ``learn`` of `HMM.fit_em` leaves them out, as in ``learn={"transition", "means",
-    "scales"}``.
+    Learning is robust: outliers are weighted down (Peel and McLachlan 2000). The degrees of freedom are learned too,
+    unless ``learn`` of `HMM.fit_em` leaves them out, as in ``learn={"transition", "means", "scales"}``.
 
     Args:
         means: (K, D), or (K,) if D = 1; the centres.
-        scales: squared scales (K, D) (or (K,)), matrices (K, D, D), or what ``covariance_type`` says; covariances are
-            df / (df - 2) times these where df > 2.
-        df: degrees of freedom, a number or (K,); at 1 the Cauchy distribution, and nearly normal from 30 on.
-        floor: no squared scale along any direction may be smaller, and none becomes so when learning; by default a
-            millionth of the squared distance between the quartiles of the observations, which no outlier moves.
+        scales: squared scales (K, D) (or (K,)), matrices (K, D, D), or the shape of ``covariance_type``; covariances
+            are df / (df - 2) times these where df > 2.
+        df: degrees of freedom, a number or (K,); 1 is the Cauchy distribution, and from 30 it is nearly normal.
+        floor: the least squared scale in any direction; by default a millionth of the squared interquartile range of
+            the observations, which is robust to outliers.
         covariance_type: as for `Gaussian`.
 
     Raises:
-        ValueError: for shapes that do not fit, numbers that are not finite, scales as for `Gaussian`, and degrees of
-            freedom that are not positive.
+        ValueError: if shapes do not match, values are not finite, a scale is invalid (as for `Gaussian`), or ``df`` is
+            not positive.
 
     Example:
         >>> from tinyseq.hmm import HMM, StudentT
@@ -60,7 +59,7 @@ class StudentT(Density):
 
     @property
     def spreads(self) -> Any:
-        """The squared scales as (K, D), or as matrices (K, D, D)."""
+        """The squared scales of every state, as (K, D) or as matrices (K, D, D)."""
         return kinds.directions(self.covariance_type, self.scales, self.states, self.size)
 
     def log_density(self, x: Array) -> Any:
@@ -74,7 +73,7 @@ class StudentT(Density):
 
     def typical(self) -> Array | None:
         """See `Emission`."""
-        return np.where(plain(self.df)[:, None] > 1, plain(self.means), np.nan)  # with heavier tails there is none
+        return np.where(plain(self.df)[:, None] > 1, plain(self.means), np.nan)  # with heavier tails there is no mean
 
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
@@ -101,7 +100,7 @@ class StudentT(Density):
         return {"means": means, "scales": scales, "df": df}
 
     def _least(self, x: Array) -> float | None:
-        """The floor; None where half of the observations are alike, so that it is left to their variance."""
+        """The floor; None where the interquartile range is 0, to fall back to the variance."""
         if self.floor is not None:
             return self.floor
         low, high = np.quantile(x, [0.25, 0.75], axis=0)
@@ -115,7 +114,7 @@ class StudentT(Density):
         return kinds.at_floor(self.covariance_type, plain(self.scales), least, self.states)
 
     def _better_df(self, distance: Array, weights: Array, totals: Array) -> Array:
-        """A Newton step in log df for all states, shortened where it would not gain."""
+        """A Newton step in log df for all states, halved until it improves the likelihood."""
 
         def gain(log_df: Array) -> Array:
             df = np.exp(log_df)
@@ -136,10 +135,10 @@ class StudentT(Density):
 
 
 def _peak(df: Any, size: int) -> Any:
-    """The part of the log density that depends on the degrees of freedom alone."""
+    """The part of the log density that depends only on the degrees of freedom."""
     return log_gamma((df + size) / 2) - log_gamma(df / 2) - 0.5 * size * np.log(df * np.pi)
 
 
 def _tail(distance: Any, df: Any, size: int) -> Any:
-    """The part that falls with the squared distance, (K, rows)."""
+    """The part of the log density that falls with the squared distance, (K, rows)."""
     return -0.5 * (df + size)[:, None] * np.log1p(distance / df[:, None])

@@ -1,9 +1,8 @@
 """The log partition function and the best score, each as one node of the tape.
 
 `log_partition` is `chain` in the log semiring, and `best_score` is `chain` in the max semiring: the same arguments and
-the same numbers. But the passes run on raw arrays for a whole batch, and the gradient comes from forward-backward and
-from the best path. A gradient that is to be differentiated again is taken through the readable recurrence instead, and
-so is everything on arrays other than NumPy's.
+the same results. But the passes run on raw arrays for a whole batch, and the gradient comes from forward-backward and
+from the best path. For higher derivatives, and for arrays other than NumPy's, the readable recurrence is used instead.
 """
 
 import math
@@ -33,8 +32,8 @@ def log_partition(
 ) -> Tensor:
     """The log of the sum over all paths: ``chain(..., semiring=LOG)``, fast.
 
-    Its gradient is the posterior: of the state at each step with respect to ``emission``, and the expected number of
-    uses of each arc with respect to the tables.
+    Its gradient with respect to ``emission`` is the posterior of the state at each step, and with respect to the tables
+    the expected count of each arc.
 
     Args:
         initial, transition, emission, end, lengths: as for `chain`, in log scores.
@@ -101,7 +100,7 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     steps, size = emission.shape[:2]
     stops = (steps,) * size if lengths is None else tuple(int(length) for length in lengths)
     parts = (*tables, transition, emission, *(() if end is None else (end,)))
-    # One vector of all scores, so that forward-backward runs once, and not once for each table.
+    # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
     shapes = tuple(part.shape for part in parts)
     out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops)
@@ -112,7 +111,7 @@ Shapes = tuple[tuple[int, ...], ...]
 
 
 def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, Any]:
-    """The tables, transition, emission and end that a vector of scores was made of."""
+    """Unpack a vector of scores into the initial tables, transition, emission and end."""
     parts, start = [], 0
     for shape in shapes:
         stop = start + math.prod(shape)
@@ -144,9 +143,9 @@ def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tu
 
 
 def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
-    """How often each score counts on the best path, times the upstream gradient of its sequence, as one vector."""
+    """How often the best path uses each score, times the upstream gradient of its sequence, as one vector."""
     paths, best = best_paths(*_prepared(scores, shapes, order, lengths))
-    g = np.where(best != -np.inf, g, 0.0)  # where no path is possible there is none to follow
+    g = np.where(best != -np.inf, g, 0.0)  # no gradient where no path is possible
     paths = paths.reshape(shapes[order][:2])
     slopes = np.zeros(scores.shape)
     initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
@@ -164,7 +163,7 @@ def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: 
 
 
 def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting: dict[str, Any]) -> Tensor:
-    """The gradient through the readable chain, which can be differentiated again."""
+    """The gradient through the readable chain, which is differentiable itself."""
     total = _readable(semiring, scores, **setting)
     if not total.requires_grad:  # all sequences are empty
         return scores * 0.0

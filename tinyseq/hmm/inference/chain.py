@@ -3,13 +3,13 @@
 A chain of hidden states s_1, s_2, ... scores a path by an initial table, a transition into every further state, and an
 emission score for every observation. The *message* after t observations has one axis for each of the last n - 1 states:
 in the log semiring it holds log P(o_1..o_t, s_{t-n+2}..s_t), in the max semiring the score of the best path that ends
-so. Each observation extends all paths by one state, and forgets the oldest:
+in these states. Each observation extends all paths by one state, and drops the oldest:
 
     message'[s_2, ..., s_n] = sum over s_1 of  message[s_1, ..., s_{n-1}] x transition[s_1, ..., s_n]  x  emission[s_n]
 
-The sum runs over the first axis alone, so a step costs K^n for any order n. Before the first observation the history
-is the beginning of the sequence, which counts as a single state: its axes have length 1, and the tables of the
-first n - 1 steps have axes of length 1 in its place. So short sequences need no case of their own.
+The sum runs over the first axis only, so a step costs K^n for any order n. Before the first observation the history
+is the start of the sequence, which counts as a single state: its axes have length 1, and so have the corresponding axes
+of the tables of the first n - 1 steps. So short sequences are not a special case.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,7 +36,7 @@ def chain(
     semiring: Semiring = LOG,
     lengths: Sequence[int] | None = None,
 ) -> Tensor:
-    """Sum the weights of all paths, in any semiring and for any n-gram order, by ordinary ops of the tape.
+    """Sum the weights of all paths, in any semiring and for any n-gram order, with ordinary differentiable ops.
 
     (Goodman 1999: one recurrence, many semirings. The lectures' Viterbi and forward tables are two of them.)
 
@@ -44,18 +44,18 @@ def chain(
 
     Args:
         initial: scores of the first state (K,); for order n a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
-            holds the score of the i-th state after the i - 1 before it.
+            holds the score of the i-th state given the i - 1 before it.
         transition: (K,) * n, oldest state first; or (T - n + 1,) + (K,) * n, one table for each step that has a full
-            history. The first of these leads into the n-th state.
+            history; the first of these is the transition into the n-th state.
         emission: the score of each observation in each state, (T, K), or (T, B, K) for a batch.
         end: (K,), the score of stopping after the last state.
-        semiring: what sum and product mean.
+        semiring: defines sum and product.
         lengths: (B,), the number of observations of each sequence of a batch; entries of ``emission`` beyond a length
             are ignored.
 
     Returns:
         The sum over all paths: a number, or (B,). An empty sequence has one path, the empty one, to which
-        ``end`` does not apply. Semirings whose weights have axes of their own (`KBest`) put them first.
+        ``end`` does not apply. The extra axes of a semiring's weights (`KBest`) come first.
 
     Raises:
         ValueError: if the shapes do not fit each other.
@@ -94,8 +94,8 @@ def messages(
         initial, transition, emission, semiring: as for `chain`.
 
     Yields:
-        Messages with n - 1 state axes, behind those of the semiring and of the batch. While fewer than n - 1 states
-        exist, the axes of the missing ones have length 1.
+        Messages with n - 1 state axes, after the axes of the semiring and of the batch. Before the (n - 1)-th state,
+        the axes of the missing states have length 1.
 
     Raises:
         ValueError: if the shapes do not fit each other.
@@ -133,26 +133,26 @@ def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
 
 
 def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Tensor:
-    """Emission scores with 0 beyond each sequence's length: not even NaN shall reach a gradient from there."""
+    """Set emission scores beyond each sequence's length to 0, so that not even NaN there can reach a gradient."""
     inside = np.arange(emission.shape[0]).reshape(-1, *(1,) * stops.ndim) < stops
     inside = inside.reshape(inside.shape[:1] + (1,) * int(semiring.pairs) + inside.shape[1:] + (1,))
     return where(constant_like(emission, inside), emission, 0.0)
 
 
 def _behind_the_beginning(table: Tensor, order: int, semiring: Semiring) -> Value:
-    """A table of one of the first n - 1 steps, with axes of length 1 for the states before the beginning."""
+    """A table of one of the first n - 1 steps, with axes of length 1 for the states before the start."""
     own = int(semiring.pairs)
     missing = (1,) * (order - table.ndim + own)
     return FUNCTIONS["reshape"](table, table.shape[:own] + missing + table.shape[own:])
 
 
 def _aligned(score: Tensor, order: int) -> Value:
-    """Emission scores (..., K) with axes of length 1 for the n - 2 older states of a message."""
+    """Emission scores (..., K), with axes of length 1 for the n - 2 older states of a message."""
     return FUNCTIONS["reshape"](score, score.shape[:-1] + (1,) * (order - 2) + score.shape[-1:]) if order > 2 else score
 
 
 def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int) -> Value:
-    """The sum over the states that a message still tells apart, the oldest first."""
+    """Sum a message over its states, oldest first."""
     if end is not None:
         message = semiring.times(message, end)
     for axis in range(1 - order, 0):
@@ -161,11 +161,11 @@ def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int
 
 
 def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
-    """The sum over paths, without a gradient where its log is -inf: no small change of the scores gives it a path."""
+    """The sum over paths, with gradient 0 where its log is -inf: small changes of the scores do not make it finite."""
     if semiring.zero != -np.inf:
         return total
     possible = FUNCTIONS["not_equal"](total.detach(), semiring.zero)
-    if isinstance(possible._array, np.ndarray) and possible._array.all():  # a look that costs nothing only on the host
+    if isinstance(possible._array, np.ndarray) and possible._array.all():  # reading a value is free only on the host
         return total
     return where(possible, total, semiring.zero)
 
@@ -173,7 +173,7 @@ def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
 def checked(
     initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
 ) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
-    """The scores as tensors whose shapes fit."""
+    """Convert the scores to tensors, and check their shapes."""
     if not isinstance(semiring, Semiring):
         raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
     tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
@@ -190,7 +190,7 @@ def checked(
         if transition.shape[0] < needed:
             raise ValueError(
                 f"transition has {transition.shape[0]} tables, but {emission.shape[0]} observations need {needed}: "
-                f"one for each state from the {order}. on"
+                f"one for each state from number {order} on"
             )
         _expect(transition, "transition", (*transition.shape[:1], *(states,) * order), own, time=1)
     else:

@@ -1,4 +1,4 @@
-"""Explain why a sequence is impossible: where all paths end, and why."""
+"""Explains why a sequence is impossible: where all paths end, and why."""
 
 from collections.abc import Sequence
 from typing import Any

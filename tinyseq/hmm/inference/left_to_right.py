@@ -1,11 +1,11 @@
-"""Chains that only go forward: each state is reached from itself, the one before it, and perhaps the one before that.
+"""Left-to-right chains: each state is reached from itself, the one before it, and perhaps the one before that.
 
-Speech is modelled so since Bakis (1976), and CTC's alignments are such chains. A table of transitions would be nearly
-all -inf, and one of its own for each sequence; three shifted messages say the same:
+This has been the usual model of speech since Bakis (1976), and CTC's alignments are such chains. A transition table
+would be nearly all -inf, and different for each sequence; the sum of three shifted messages is equivalent:
 
-    message'[s] = (message[s] + message[s - 1] + message[s - 2] where s may be skipped to)  x  emission[s]
+    message'[s] = (message[s] + message[s - 1] + message[s - 2] if skips[s])  x  emission[s]
 
-Before the first observation a path stands in the first state. So it begins there or in the second.
+Before the first observation a path is in the first state, so it starts there or in the second.
 """
 
 from collections.abc import Iterator
@@ -23,19 +23,20 @@ _INF = float("inf")
 
 
 def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semiring: Semiring = LOG) -> Tensor:
-    """Sum the weights of all paths that go forward and end in one of certain states.
+    """Sum the weights of all left-to-right paths that end in one of the given states.
 
-    In the log semiring the messages are one node of the tape; in others they are made step by step.
+    In the log semiring the whole recurrence is one node of the tape; in others each step is recorded.
 
     Args:
-        emission: the score of each observation in each state, (T, B, S), time first; the rest are NumPy arrays.
-        skips: (B, S), whether each state can be reached from the last but one before it.
+        emission: the score of each observation in each state, (T, B, S), time first.
+        skips: (B, S), whether each state can be reached from the state two before it. A NumPy array, as are ``ends``
+            and ``lengths``.
         ends: (B, S), the states in which a path may end.
         lengths: (B,), the number of observations of each sequence; entries beyond a length are ignored.
-        semiring: what sum and product mean.
+        semiring: defines sum and product.
 
     Returns:
-        The sums (B,); weights with axes of their own (`KBest`) have them first.
+        The sums (B,); extra axes of the semiring's weights (`KBest`) come first.
 
     Example:
         >>> import tinyseq as ts
@@ -46,7 +47,7 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
         [3.0]
     """
     inside = np.arange(emission.shape[0])[:, None] < lengths
-    if not inside.all():  # not even NaN shall reach a gradient from beyond a length
+    if not inside.all():  # not even NaN beyond a length may reach a gradient
         emission = FUNCTIONS["where"](constant_like(emission, inside[:, :, None]), emission, 0.0)
     ends = constant_like(emission, ends)
     if semiring is LOG:
@@ -58,7 +59,7 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
 
 
 def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiring: Semiring) -> Tensor:
-    """The recurrence in any semiring, by ordinary ops of the tape."""
+    """The recurrence in any semiring, with ordinary differentiable ops."""
     where, void = FUNCTIONS["where"], _void(emission, semiring)
     total = None
     for t, message in enumerate(_trellis(_beginning(emission, semiring), emission, skips, semiring)):
@@ -95,14 +96,14 @@ def _empty(emission: Tensor, semiring: Semiring) -> Tensor:
 
 
 def _void(emission: Tensor, semiring: Semiring) -> Value:
-    """The weight of no path at all, for each sequence and state."""
+    """The weight of an empty set of paths, for each sequence and state."""
     return semiring.times(
         _empty(emission, semiring), constant_like(emission, np.full(emission.shape[1:], semiring.zero))
     )
 
 
 def _shifted(message: Value, void: Value, by: int) -> Value:
-    """The message of the state so many places before each state."""
+    """Shift a message by a number of states."""
     return FUNCTIONS["concatenate"]([void[..., :by], message], axis=-1)[..., : message.shape[-1]]
 
 
@@ -113,17 +114,17 @@ def _forward(xp: Any, initial: Any, emission: Any, skips: Any) -> Any:
     messages = xp.full((steps + 1, size, states + 2), -_INF, dtype=emission.dtype)  # two states that are never reached
     messages[0, :, 2:] = initial
     closed = xp.where(skips, xp.asarray(0.0, dtype=emission.dtype), -_INF)
-    with np.errstate(divide="ignore"):  # the log of no path
+    with np.errstate(divide="ignore"):  # the log of an empty sum
         for t in range(steps):
             ways = (messages[t, :, :-2] + closed, messages[t, :, 1:-1], messages[t, :, 2:])
-            top = xp.maximum(xp.maximum(xp.maximum(*ways[:2]), ways[2]), lowest)  # -inf less -inf would be NaN
+            top = xp.maximum(xp.maximum(xp.maximum(*ways[:2]), ways[2]), lowest)  # -inf - -inf would be NaN
             total = xp.exp(ways[0] - top) + xp.exp(ways[1] - top) + xp.exp(ways[2] - top)
             messages[t + 1, :, 2:] = xp.log(total) + top + emission[t, ...]
     return messages[:, :, 2:]
 
 
 def _slopes(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> tuple[Any, list[Any]]:
-    """Backward: each message's gradient goes to the three that it was summed from, by their shares of the sum.
+    """Backward pass: each message's gradient is split among the three it was summed from, by their shares of the sum.
 
     Returns:
         The gradient of the initial message, and of the emission scores, the last step first.
@@ -135,7 +136,7 @@ def _slopes(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> tuple[Any, 
     for t in reversed(range(emission.shape[0])):
         slopes.append(running)
         before, after = out[t, ...], out[t + 1, ...]
-        reached = after > -_INF  # nothing has a share of no sum
+        reached = after > -_INF  # an empty sum has no shares
         total = xp.where(reached, after, _INF) - xp.where(reached, emission[t, ...], 0.0)
         total = xp.concat([total, none + _INF, none + _INF], axis=1)
         padded = xp.concat([running, none, none], axis=1)

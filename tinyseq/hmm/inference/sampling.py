@@ -1,4 +1,4 @@
-"""Drawing from a model: new sequences, and hidden paths that explain given ones."""
+"""Sampling from a model: new sequences, and hidden paths that explain given ones."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
 def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longest: int | None = None) -> Array:
-    """The ids of a path drawn from the prior.
+    """Draw a path from the prior, as ids.
 
     Args:
         arcs: the tables.
-        length: how many states; None to go on until the model stops.
+        length: the number of states; None to continue until the model stops.
         rng: the random number generator.
-        longest: for how many steps there are transitions; None for any number.
+        longest: the maximum length, if the transitions vary with time; else None.
 
     Raises:
         ValueError: if the path reaches a dead end, or a history from which it cannot stop, or time-varying transitions
@@ -43,7 +43,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
 
 
 def _leading_to_a_stop(arcs: Arcs) -> Array:
-    """Which histories, the last n - 1 states, can stop or lead on to one that can."""
+    """The histories (the last n - 1 states) from which a stop can be reached."""
     possible = arcs.tables[-1].reshape((len(arcs.end),) * arcs.order) > -np.inf
     found = np.broadcast_to(arcs.end > -np.inf, possible.shape[:-1])
     while True:
@@ -54,7 +54,7 @@ def _leading_to_a_stop(arcs: Arcs) -> Array:
 
 
 class Sampling(LogSpace, PathsBack):
-    """Weights as in `LogSpace`; going back, each state is drawn in proportion to the weight of all paths to it.
+    """Weights as in `LogSpace`; backtracking draws each state in proportion to the weight of all paths to it.
 
     Args:
         arcs: the tables.
@@ -72,15 +72,15 @@ class Sampling(LogSpace, PathsBack):
 
 
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
-    """Paths drawn from the posterior: forward filtering, backward sampling.
+    """Draw paths from the posterior: forward filtering, backward sampling.
 
-    Going back, a state is chosen in proportion to the weight of all paths to it, times that of the arc out of it.
+    Each state is drawn in proportion to the weight of all paths to it, times that of the arc to the state after it.
 
     Args:
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
-        count: how many paths for each sequence.
+        count: the number of paths for each sequence.
         rng: the random number generator.
 
     Returns:

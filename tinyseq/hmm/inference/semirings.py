@@ -1,4 +1,4 @@
-"""Semirings: what "or" and "along" mean in a recurrence over paths.
+"""Semirings: the sum over alternative paths and the product along a path.
 
 A path's weight is the *product* of its scores, and the *sum* over all paths is the answer. In the log semiring the
 answer is the log-likelihood (the forward algorithm); in the max semiring it is the score of the best path (Viterbi).
@@ -35,11 +35,11 @@ from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 
-Value = Any  # a Tensor or a raw array: the operations work on both
+Value = Any  # a Tensor or a raw array: the operations accept both
 
 
 def namespace(x: Value) -> Any:
-    """The functions for a value: tinyseq's own for a Tensor, the array library's for a raw array."""
+    """The module of functions for a value: tinyseq for a Tensor, else the array library."""
     return TENSORS if isinstance(x, Tensor) else namespace_of(x)
 
 
@@ -49,11 +49,11 @@ class Semiring:
 
     Args:
         name: its name in drawings and errors.
-        sum: ``sum(x, axis)`` joins alternative paths along a (negative) axis.
+        sum: ``sum(x, axis)`` combines alternative paths along a (negative) axis.
         times: ``times(weight, score)`` extends paths by a score.
-        zero: the score of what is impossible.
-        one: the weight of the empty path; an array if a weight has axes of its own, which then come first.
-        pairs: whether a score is a pair too, on an axis of length 2 that comes first.
+        zero: the score of an impossible arc or emission.
+        one: the weight of the empty path; an array if weights have extra axes, which then come first.
+        pairs: whether a score is a pair too, on a leading axis of length 2.
 
     Example:
         >>> import numpy as np
@@ -79,7 +79,7 @@ def _total(x: Value, axis: int) -> Value:
 
 
 def _largest(x: Value, axis: int) -> Value:
-    return namespace(x).max(x, axis=axis)  # of equal ones the first has the gradient: ties go to the lowest state
+    return namespace(x).max(x, axis=axis)  # ties go to the lowest state, which receives the gradient
 
 
 def _logsumexp(x: Value, axis: int) -> Value:
@@ -98,19 +98,19 @@ COUNT = Semiring("count", sum=_total, times=_if_possible, one=1.0)
 
 
 def KBest(k: int) -> Semiring:
-    """The k best paths: a weight is the list of their scores, largest first, filled up with -inf.
+    """The k best paths: a weight is the list of their scores in descending order, padded with -inf.
 
-    Of equal scores the one whose last states are lower comes first.
+    Ties go to the path with the lowest last states.
 
     Args:
-        k: how many, at least 1.
+        k: the number of paths, at least 1.
 
     Raises:
         ValueError: for k < 1.
 
     Example:
         >>> import numpy as np
-        >>> KBest(2).sum(np.array([[-1.0, -3.0], [-2.0, -4.0]]), axis=-1)  # the lists (-1, -2) and (-3, -4) become one
+        >>> KBest(2).sum(np.array([[-1.0, -3.0], [-2.0, -4.0]]), axis=-1)  # merges the lists (-1, -2) and (-3, -4)
         array([-1., -2.])
     """
     if k < 1:
@@ -119,7 +119,7 @@ def KBest(k: int) -> Semiring:
 
 
 def _best(k: int, x: Value, axis: int) -> Value:
-    # All lists in a row, ordered by state and then by rank, so that a stable sort keeps the lowest state first.
+    # Concatenate the lists, ordered by state and then by rank, so that a stable sort keeps the lowest state first.
     xp = namespace(x)
     axis += x.ndim
     others = tuple(i for i in range(1, x.ndim) if i != axis)
@@ -172,7 +172,7 @@ def Expectation() -> Semiring:
 
 def _with_feature(weight: Value, score: Value) -> Value:
     xp = namespace(score)
-    missing = weight.ndim - score.ndim  # axes of a batch, which go behind the pair's own
+    missing = weight.ndim - score.ndim  # batch axes, which come after the axis of the pair
     return weight + xp.reshape(score, (2, *(1,) * missing, *score.shape[1:])) if missing > 0 else weight + score
 
 
@@ -184,7 +184,7 @@ def _mean(x: Value, axis: int) -> Value:
 def Sample(rng: np.random.Generator) -> Semiring:
     """Paths drawn from the posterior: the value is that of `LOG`, the gradient is one drawn path.
 
-    At each sum one alternative is drawn in proportion to its weight, and the gradient goes to it alone.
+    At each sum one alternative is drawn in proportion to its weight, and only it receives the gradient.
 
     Args:
         rng: the random number generator.

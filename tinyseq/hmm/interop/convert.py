@@ -1,4 +1,4 @@
-"""Models into files and back, and to and from hmmlearn."""
+"""Saving and restoring models, and conversion to and from hmmlearn."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def saved(hmm: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """See `tinyseq.io.SavedModel`: the tables as they were given, and the names."""
     model = hmm.parameters
     tables, transition, end = model.parts
-    logs = transition.in_logs  # a model is saved as it was given, so that it comes back to the last bit
+    logs = transition.in_logs  # a model is saved as it was given, so that it is restored to the last bit
     state = {f"initial.{i}": plain(table.given) for i, table in enumerate(tables)}
     state["transition"] = plain(transition.given)
     if end is not None:
@@ -34,7 +34,7 @@ def restored(arrays: Arrays, metadata: dict[str, Any]) -> Parameters:
     """The parameters that `saved` described."""
     n = int(metadata["n" if "n" in metadata else "order"])  # "order" in older files
     if n < 2:
-        raise ValueError(f"its n is {n}, but must be at least 2")
+        raise ValueError(f"n must be at least 2, got {n}")
     initial = tuple(arrays[f"initial.{i}"] for i in range(n - 1))
     named = metadata["emission"]
     if named not in kinds():
@@ -47,12 +47,12 @@ def restored(arrays: Arrays, metadata: dict[str, Any]) -> Parameters:
 
 
 def _written(labels: Labels) -> Any:
-    """Names as JSON keeps them; None where the ids are the names."""
+    """Names in a form that JSON can store; None if the names are the ids."""
     return [written_name(name) for name in labels] if labels.named else None
 
 
 def _names(names: Any) -> Any:
-    """Names as they were."""
+    """Names from the form in which they were stored."""
     return names if names is None else [read_name(name) for name in names]
 
 
@@ -80,11 +80,11 @@ def from_hmmlearn(model: Any) -> Parameters:
 
 
 def to_hmmlearn(source: Model) -> Any:
-    """The same model as one of hmmlearn's.
+    """Convert to a model of hmmlearn.
 
     Raises:
         RuntimeError: if hmmlearn is not installed.
-        TypeError: if hmmlearn has no such model (n > 2, ``end``).
+        TypeError: if hmmlearn has no such model (n > 2, or ``end``).
     """
     model = source.parameters
     try:
@@ -99,7 +99,7 @@ def to_hmmlearn(source: Model) -> Any:
         made.emissionprob_ = plain(emission.probabilities).copy()
     elif isinstance(emission, Gaussian):
         made = hmm.GaussianHMM(size, emission.covariance_type, init_params="")
-        made.n_features = emission.size  # which its own fit would find
+        made.n_features = emission.size  # set by its own fit
         made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
     elif isinstance(emission, Poisson):
         made = hmm.PoissonHMM(size, init_params="")

@@ -20,30 +20,30 @@ from tinyseq.hmm.observations import Observations
 class HMMEstimator:
     """A hidden Markov model with scikit-learn's interface.
 
-    One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So whole
-    sequences are what cross-validation splits. As users of hmmlearn and scikit-learn are used to, X may also be one
-    table, an array or a data frame (rows, 1) of symbols or (rows, D) of numbers, or a series; with ``lengths`` it holds
-    several sequences, one after the other, and without these it is one long sequence.
+    One sample is one *sequence*: X is a list of sequences, and y, if given, the list of their state sequences. So
+    cross-validation splits between sequences, not within them. As in hmmlearn, X may also be one table: an array or
+    data frame, (rows, 1) of symbols or (rows, D) of numbers, or a series. With ``lengths`` it holds several
+    concatenated sequences; without, it is one long sequence.
 
     Args:
-        n_components: the number of states, where there are no labels to tell it.
-        emission: ``"categorical"``, or for Gaussian emissions the kind of their covariances, ``"diag"``, ``"full"``,
+        n_components: the number of states, if there are no labels.
+        emission: ``"categorical"``, or the covariance type of Gaussian emissions: ``"diag"``, ``"full"``,
             ``"spherical"`` or ``"tied"``.
-        n_features: the number of symbols, where these are ids; by default as many as the largest id asks for.
+        n_features: the number of symbols, if these are ids; by default the largest id plus one.
         n: the length of the n-grams of states; 2, the usual model, is what the literature calls first order.
         smoothing, emission_smoothing: with labels, as in `HMM.from_labelled`.
-        unknown: with labels, the symbol for all those that were not seen.
-        n_iter: without labels, the most steps of Baum-Welch.
-        tol: stop when steps gain no more than this, in nats for all sequences together.
-        restarts: without labels, how many random starts; the worse half is dropped each round.
-        floor: the least variance of Gaussian emissions; None for a millionth of the observations' own.
+        unknown: with labels, the symbol that stands for all symbols not seen in training.
+        n_iter: without labels, the maximum number of Baum-Welch iterations.
+        tol: stop when the log-likelihood of all sequences together increases by no more than this, in nats.
+        restarts: without labels, the number of random starts; the worse half is dropped each round.
+        floor: the least variance of Gaussian emissions; None for a millionth of the variance of the observations.
         random_state: a seed, or None.
 
     Attributes:
-        hmm_: the model found.
-        fitted_: the report of Baum-Welch, without labels.
+        hmm_: the fitted model.
+        fitted_: without labels, the report of Baum-Welch.
         n_features_in_: 1 for symbols, D for vectors.
-        feature_names_in_: the names of the columns, if X was a data frame with such names.
+        feature_names_in_: the names of the columns, if X was a data frame whose column names are strings.
 
     Example:
         >>> X, y = [["the", "cat"], ["the", "cat", "runs"]], [["DT", "NN"], ["DT", "NN", "VB"]]
@@ -83,17 +83,17 @@ class HMMEstimator:
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
-        """Learn by counting if there are labels, else by Baum-Welch.
+        """Fit by counting if there are labels, else by Baum-Welch.
 
         Args:
             X: the sequences.
             y: the states of each sequence, or None.
-            lengths: the lengths of the sequences that lie one after the other in X.
+            lengths: the lengths of the sequences, if X is one table of concatenated sequences.
 
         Raises:
-            ValueError: if there is nothing to learn from, if X, y and lengths do not fit each other, or for what X
-                cannot mean, with what to write instead.
-            TypeError: for what is no sequence, and lengths that are no whole numbers.
+            ValueError: if X is empty or ambiguous (the error says what to pass instead), or if X, y and lengths do not
+                match.
+            TypeError: if an item of X is not a sequence, or if lengths are not whole numbers.
         """
         for name, least in (("n_components", 1), ("n", 2), ("n_iter", 0), ("restarts", 1)):
             whole(name, getattr(self, name), least)
@@ -141,7 +141,7 @@ class HMMEstimator:
         return self.emission != "categorical"
 
     def _start(self, sequences: list[Any], rng: np.random.Generator) -> HMM:
-        """A random model to learn from."""
+        """A random model to start from."""
         size = self.n_components
         tables = [np.full((size,) * (i + 1), 1 / size) for i in range(self.n)]
         flat = HMM(tuple(tables[:-1]), tables[-1], **self._flat_emission(sequences))
@@ -149,20 +149,20 @@ class HMMEstimator:
         return HMM.from_parameters(shuffled(flat.parameters, rows, rng))
 
     def _flat_emission(self, sequences: list[Any]) -> dict[str, Any]:
-        """Emissions that are alike in all states, and the names of the symbols."""
+        """Emissions that are equal in all states, and the names of the symbols."""
         size = self.n_components
         if self._vectors():
             return {"emission": self._gaussian(size)}
         names = _symbols(sequences)
         if all(isinstance(name, int | np.integer) and not isinstance(name, bool) for name in names):
             if min(names, default=0) < 0:
-                raise ValueError(f"symbols that are numbers are ids from 0 on, got {min(names)}")
+                raise ValueError(f"symbols that are integers are ids and must be at least 0, got {min(names)}")
             number = self.n_features or max(names, default=0) + 1
             return {"emission": np.full((size, number), 1 / number)}
         return {"emission": np.full((size, len(names)), 1 / len(names)), "symbols": sorted(names, key=str)}
 
     def _gaussian(self, states: int) -> Gaussian:
-        """Normal distributions that are alike in all states."""
+        """Normal distributions that are equal in all states."""
         size, least = self.n_features_in_, max(1.0, self.floor or 0.0)
         shape = shape_of(self.emission, states, size)
         spread = np.broadcast_to(np.eye(size), shape) if self.emission in ("full", "tied") else np.ones(shape)
@@ -181,7 +181,7 @@ class HMMEstimator:
         return x.joined([decoding.path for decoding in model.viterbi(x.sequences)])
 
     def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
-        """The posterior of the states at each step, for each sequence (T, K); one array for all if X is one array.
+        """The state posteriors at each step of each sequence (T, K); one array for all if X is one array.
 
         Args:
             X, lengths: as for `fit`.
@@ -190,13 +190,13 @@ class HMMEstimator:
         return x.joined([posterior.states for posterior in model.posterior(x.sequences)])
 
     def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
-        """The log-likelihood of all sequences; with labels, the share of states that `predict` finds.
+        """The log-likelihood of all sequences; with labels, the accuracy of `predict`.
 
         Args:
             X, y, lengths: as for `fit`.
 
         Raises:
-            ValueError: X and y do not fit each other.
+            ValueError: if X and y do not match.
         """
         model, x = self._model(), self._known(X, lengths)
         if y is None:
@@ -214,7 +214,7 @@ class HMMEstimator:
         return np.array(list(self._model().states))
 
     def _known(self, X: Any, lengths: Sequence[int] | None) -> Samples:
-        """Sequences of the same kind as those that were learned from."""
+        """The sequences in X, checked against those seen in `fit`."""
         x = samples(X, lengths, self._vectors())
         if x.features not in (0, self.n_features_in_):
             raise ValueError(
@@ -233,11 +233,11 @@ class HMMEstimator:
         return self.hmm_
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The arguments, by name."""
+        """The constructor's arguments, by name."""
         return {name: getattr(self, name) for name in _ARGUMENTS}
 
     def set_params(self, **params: Any) -> Self:
-        """Change arguments.
+        """Change constructor arguments.
 
         Raises:
             ValueError: for an unknown name.
@@ -252,10 +252,12 @@ class HMMEstimator:
         return self
 
     def __sklearn_tags__(self) -> Any:
-        """What scikit-learn wants to know about an estimator."""
+        """The estimator tags that scikit-learn asks for."""
         from sklearn.utils import InputTags, Tags, TargetTags
 
-        vectors = self.emission in KINDS  # else a table has one column, of ids or names, which its tools do not expect
+        vectors = (
+            self.emission in KINDS
+        )  # for symbols a table has one column, of ids or names, which scikit-learn does not expect
         return Tags(
             estimator_type=None,
             target_tags=TargetTags(required=False),
@@ -272,7 +274,7 @@ class HMMEstimator:
 
 
 def _not_fitted(message: str) -> Exception:
-    """scikit-learn's error where it is installed; it is an AttributeError, too."""
+    """scikit-learn's NotFittedError if it is installed, else an AttributeError, its base class."""
     try:
         from sklearn.exceptions import NotFittedError
     except ImportError:
@@ -285,7 +287,7 @@ _ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)
 
 
 def _symbols(sequences: list[Any]) -> set[Any]:
-    """All symbols that occur."""
+    """The symbols that occur in the sequences."""
     found: set[Any] = set()
     for x in sequences:
         found.update(np.unique(x).tolist() if isinstance(x, np.ndarray) and x.dtype != object else x)

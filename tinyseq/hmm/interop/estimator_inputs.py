@@ -1,6 +1,6 @@
-"""What users of scikit-learn pass as X and y, as a list of sequences.
+"""Converts X and y, as users of scikit-learn pass them, to lists of sequences.
 
-Ambiguous input is refused, and the error says how to write each meaning.
+Ambiguous input is an error, which says how to write each possible meaning.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,9 @@ class Samples(NamedTuple):
 
     Attributes:
         sequences: arrays (T, D) or lists of numbers for vectors; arrays (T,), lists or strings for symbols.
-        table: whether they came as one table, whose answer shall be one array.
-        features: D, or 1 for symbols; 0 if there are no observations to tell it.
-        names: of the columns of a data frame, if they are strings; else None.
+        table: whether they came as one table, so that results are returned as one array.
+        features: D, or 1 for symbols; 0 if there are no observations.
+        names: the column names of a data frame, if they are strings; else None.
     """
 
     sequences: list[Any]
@@ -28,21 +28,21 @@ class Samples(NamedTuple):
     names: list[str] | None
 
     def joined(self, parts: list[Any]) -> Any:
-        """Answers in the form of the question."""
+        """Results for each sequence, in the form of the input."""
         return np.concatenate([np.asarray(part) for part in parts]) if self.table else parts
 
 
 def samples(x: Any, lengths: Sequence[int] | None, vectors: bool) -> Samples:
-    """Sequences, from a list of them or from one table.
+    """Convert a list of sequences, or one table, to `Samples`.
 
     Args:
         x: a list of sequences; or an array, a data frame or a series, whose rows are the observations of one sequence.
-        lengths: the lengths of the sequences that lie one after the other in a table.
+        lengths: the lengths of the sequences, if x is one table of concatenated sequences.
         vectors: whether observations are vectors of numbers, not symbols.
 
     Raises:
-        ValueError: for what has another shape or other values.
-        TypeError: for what is no sequence, or lengths that are no whole numbers.
+        ValueError: if shapes or values are invalid.
+        TypeError: if x or an item of it is not a sequence, or if lengths are not whole numbers.
     """
     _require_collection(x)
     names = list(map(str, x.columns)) if hasattr(x, "columns") and all(isinstance(c, str) for c in x.columns) else None
@@ -56,7 +56,7 @@ def samples(x: Any, lengths: Sequence[int] | None, vectors: bool) -> Samples:
         values = _table(values.reshape(-1, 1) if values.ndim == 1 else values, "X", vectors)
         return Samples(_split(values, lengths), True, values.shape[1] if vectors else 1, names)
     if lengths is not None:
-        raise ValueError("lengths go with one array of all sequences; X is a list of sequences already")
+        raise ValueError("lengths needs X to be one array of concatenated sequences, got a list of sequences")
     sequences = [_one(item, i, vectors) for i, item in enumerate(values)]
     return Samples(sequences, False, _width(sequences) if vectors else 1, None)
 
@@ -65,7 +65,7 @@ def labels(y: Any, lengths: Sequence[int] | None, x: Samples) -> list[Any]:
     """The states of each sequence.
 
     Raises:
-        ValueError: if X and y do not fit each other.
+        ValueError: if X and y do not match.
     """
     _require_collection(y, "y")
     values = _values(y)
@@ -92,7 +92,7 @@ def _require_collection(x: Any, name: str = "X") -> None:
 
 
 def _values(x: Any) -> Any:
-    """An array or a list, from whatever holds one."""
+    """The array or list that a data frame, a series or another container holds."""
     if isinstance(x, str | list | tuple):
         return x
     if hasattr(x, "to_numpy"):
@@ -107,7 +107,7 @@ def _values(x: Any) -> Any:
 
 
 def _is_nan(value: Any) -> bool:
-    """Whether it is one of the marks of pandas for what is missing."""
+    """Whether a value is NaN or one of pandas' markers of missing values."""
     return (
         value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, float) and value != value)
     )
@@ -146,7 +146,7 @@ def _numbers(values: Array, name: str) -> Array:
 
 
 def _symbols(values: Any, name: str) -> Any:
-    """Symbols, none of which is a real or complex number, or a sequence itself."""
+    """Check that symbols are ids or names, not real or complex numbers or sequences."""
     kind = values.dtype.kind if isinstance(values, np.ndarray) else "O"
     for value in values if kind == "O" and not isinstance(values, str) else values[:1]:
         if isinstance(value, complex | np.complexfloating):
@@ -166,8 +166,8 @@ def _one(item: Any, i: int, vectors: bool) -> Any:
     name = f"X[{i}]"
     if not (hasattr(item, "__len__") or hasattr(item, "__array__")) or getattr(item, "shape", None) == ():
         raise ValueError(
-            f"{name} is {item!r}, no sequence; X must be a list of sequences. Write [X] if X is one sequence. Reshape "
-            "your data, np.reshape(X, (-1, 1)), to pass it as a table of one column"
+            f"{name} must be a sequence, as X is a list of sequences; got {item!r}. Pass [X] if X is one sequence. "
+            "Reshape your data, np.reshape(X, (-1, 1)), to pass it as a table of one column"
         )
     if hasattr(item, "tocsr") or isinstance(item, Mapping | set | frozenset):
         raise TypeError(f"{name} must be a list, a string or an array, got {type(item).__name__}")
@@ -181,7 +181,7 @@ def _one(item: Any, i: int, vectors: bool) -> Any:
 
 
 def _width(sequences: list[Any]) -> int:
-    """D, from the first observation that there is; 0 if there is none."""
+    """D, from the first observation that is not missing; 0 if there is none."""
     for sequence in sequences:
         if isinstance(sequence, np.ndarray) and sequence.ndim == 2:
             return int(sequence.shape[1])
@@ -192,7 +192,7 @@ def _width(sequences: list[Any]) -> int:
 
 
 def _split(values: Array, lengths: Sequence[int] | None, name: str = "X") -> list[Array]:
-    """The sequences that lie one after the other in a table."""
+    """Split a table of concatenated sequences."""
     if lengths is None:
         return [values]
     given = np.asarray(lengths)

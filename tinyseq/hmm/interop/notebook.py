@@ -8,16 +8,16 @@ from tinyseq.autograd.notebook import BELOW, MOST, Cell, html_table
 from tinyseq.backend import Array
 from tinyseq.hmm.model.probabilities import plain
 
-POSITIONS = 40  # of a sequence that are shown
+POSITIONS = 40  # steps of a sequence that are shown
 
 
 def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: str) -> str:
-    """A table of probabilities, darker where they are larger.
+    """A table of probabilities, shaded by value.
 
     Args:
         values: (R, C), numbers from 0 to 1.
-        rows, columns: their names.
-        caption: what it shows.
+        rows, columns: the names of rows and columns.
+        caption: the caption of the table.
     """
     more = ["…"] if len(columns) > MOST else []
     lines: list[list[Any]] = [
@@ -30,14 +30,14 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
 
 
 def strip(rows: Mapping[str, Sequence[Any]], caption: str) -> str:
-    """Sequences below each other, position by position, with the positions above them."""
+    """Several aligned sequences as rows, under a row of positions."""
     length = min(POSITIONS, max(len(row) for row in rows.values()))
     lines = [[title, *row[:POSITIONS], *(["…"] if len(row) > POSITIONS else [])] for title, row in rows.items()]
     return html_table(caption, lines, ["", *range(length)])
 
 
 def model(hmm: Any) -> str:
-    """The tables of a model with n = 2; for any other, what it is made of."""
+    """The tables of a model with n = 2; for any other, a summary."""
     if hmm.n != 2 or hmm.transition.ndim != 2:
         return f"<code>{escape(repr(hmm))}</code>"
     parts = [table(plain(hmm.initial)[None], ["start"], hmm.states, "initial")]

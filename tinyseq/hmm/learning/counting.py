@@ -1,8 +1,8 @@
 """Estimation from labelled sequences: counting and smoothing.
 
-The start of a sequence is an extra state, before the first: a table for histories of n - 1 states has K + 1 entries
+The start of a sequence is an extra state before the first: a table for histories of n - 1 states has K + 1 entries
 on each history axis, the last of them for "not started". So the first states of a sequence are counted like all others,
-and the initial tables of a model are a part of the table of its transitions.
+and the initial tables of a model are part of the table of transitions.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -84,7 +84,7 @@ def _pair(item: Any, i: int, t: int) -> tuple[Any, Any]:
 
 
 def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: str) -> list[Any]:
-    """The names given, or those found, sorted where they can be."""
+    """The given names; by default those that occur, sorted if possible."""
     if given is not None:
         return list(given)
     names = list(dict.fromkeys(name for name in found if name is not None))
@@ -92,7 +92,7 @@ def _names(given: Sequence[Hashable] | None, found: Iterable[Hashable], kind: st
         raise ValueError(f"the sequences hold no {kind}")
     try:
         return sorted(names)
-    except (TypeError, ValueError):  # NumPy's booleans compare with each element of a tuple
+    except (TypeError, ValueError):  # a NumPy boolean is compared with each element of a tuple
         return names
 
 
@@ -100,8 +100,8 @@ def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, i
     """Count transitions, emissions and ends.
 
     Args:
-        states: for each sequence the ids of its states; -1 for an unknown one, with which nothing is counted.
-        symbols: for each sequence the ids of its symbols; V for a missing one.
+        states: the ids of the states of each sequence; -1 for an unknown state, which is not counted.
+        symbols: the ids of the symbols of each sequence; V for a missing one.
         sizes: K and V.
         n: the length of the n-grams of states.
     """
@@ -123,7 +123,7 @@ def count(states: Sequence[Array], symbols: Sequence[Array], sizes: tuple[int, i
 
 
 def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
-    """The initial tables and the transition of a model, from one table with the beginning as a state."""
+    """The initial tables and the transition of a model, from one table with the start as an extra state."""
     n, size = transition.ndim, transition.shape[-1]
     initial = []
     for known in range(n - 1):
@@ -133,7 +133,7 @@ def tables(transition: Array) -> tuple[tuple[Array, ...], Array]:
 
 
 def smoother(smoothing: Smoothing) -> Callable[[Array], Array]:
-    """The smoothing function of a name.
+    """The smoothing function with a given name.
 
     Raises:
         ValueError: for an unknown name; the error lists the known ones.
@@ -194,9 +194,9 @@ class AddK:
 def witten_bell(counts: Array) -> Array:
     """Witten-Bell: a history with many distinct outcomes leaves more mass to its shorter history.
 
-    P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of different
-    outcomes after h, and h' is h without its oldest state; the shortest history of all is uniform. (Witten and Bell
-    1991, method C.)
+    P(w | h) = (count(h, w) + types(h) P(w | h')) / (count(h) + types(h)), where types(h) is the number of distinct
+    outcomes after h, and h' is h without its oldest state; below the empty history is the uniform distribution. (Witten
+    and Bell 1991, method C.)
 
     Args:
         counts: (..., W).
@@ -216,11 +216,11 @@ def witten_bell(counts: Array) -> Array:
 
 
 def deleted_interpolation(counts: Array) -> Array:
-    """A fixed mixture of the estimates from histories of every length, with weights found by leaving one out.
+    """A fixed mixture of the estimates from histories of every length, with weights from leave-one-out estimates.
 
     Each n-gram votes, with its count, for the history length whose relative frequency is largest when one occurrence of
-    the n-gram is left out; equally good lengths share the vote. (Brants 2000, TnT, figure 1, for any n.) An unseen
-    history takes the estimate of the next shorter one.
+    the n-gram is left out; ties split the vote. (Brants 2000, TnT, figure 1, for any n.) An unseen history uses the
+    estimate of the next shorter one.
 
     Args:
         counts: (..., W).

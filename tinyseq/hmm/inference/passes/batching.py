@@ -1,4 +1,4 @@
-"""Sequences of different lengths, walked together one step at a time."""
+"""Batches of sequences of different lengths, processed together one time step at a time."""
 
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -14,19 +14,19 @@ Index = Any  # an array of integers, or a slice
 
 
 class Ragged:
-    """The columns of a batch, the longest sequence first, so that those still running are always the first ones.
+    """A ragged batch: columns sorted by length, longest first, so that the active ones always come first.
 
-    The rows of all sequences lie in one array, and step t touches those of the sequences that are longer than t. So
-    no padding is ever computed with.
+    The rows of all sequences are stored in one array, and step t reads only the sequences that are longer than t. No
+    time is spent on padding.
 
     Args:
         lengths: (N,), the length of each sequence.
-        padded: None if the rows lie one sequence after the other; or T, if they lie time step by time step, N rows for
-            each of T steps, and what lies beyond a sequence's length is padding.
+        padded: None if the sequences are concatenated; or T if the rows are stored time step by time step, N rows for
+            each of T steps, and rows beyond a sequence's length are padding.
 
     Attributes:
-        order: (N,), which sequence each column is; of equal lengths the earlier comes first.
-        lengths: (N,), the columns' lengths, falling.
+        order: (N,), the sequence in each column; sequences of equal length keep their order.
+        lengths: (N,), the lengths of the columns, in descending order.
         count: the number of rows.
 
     Example:
@@ -52,38 +52,38 @@ class Ragged:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """The number of columns that run at each step, (T,)."""
+        """The number of active columns at each step, (T,)."""
         steps = np.arange(self.lengths[0] if len(self.lengths) else 0)
         running: list[int] = np.searchsorted(-self.lengths, -steps, side="left").tolist()
         return running
 
     @classmethod
     def windows(cls, starts: Array, lengths: Array) -> "Ragged":
-        """Columns that read given stretches of the rows, the longest first."""
+        """A batch of segments of the rows, given by their starts and lengths."""
         made = cls(np.asarray(lengths))
         made._starts = np.asarray(starts)[made.order]
         return made
 
     def rows(self, t: int) -> Index:
-        """The rows of step t, one for each running column; a slice where they lie at equal distances."""
+        """The rows of step t, one for each active column; a slice where they are evenly spaced."""
         if self._distance is None:
             return self._starts[: self.sizes[t]] + t * self._stride
         first = int(self._starts[0]) + t * self._stride
         return slice(first, first + self._distance * (self.sizes[t] - 1) + 1, self._distance)
 
     def some_rows(self, t: int, columns: Index) -> Array:
-        """The rows of step t, of some columns."""
+        """The rows of step t for the given columns."""
         return self._starts[columns] + t * self._stride
 
     @cached_property
     def _distance(self) -> int | None:
-        """The distance between neighbouring columns' rows, if it is the same for all."""
+        """The distance between the rows of neighbouring columns, if it is constant; else None."""
         distances = np.diff(self._starts)
         even = len(distances) and distances[0] > 0 and (distances == distances[0]).all()
         return int(distances[0]) if even else None
 
     def columns(self, chosen: slice | Array) -> "Ragged":
-        """Some of the columns, as a batch that reads the same rows."""
+        """A batch of some of the columns, which reads the same rows."""
         part = copy(self)
         part.order, part.lengths, part._starts = self.order[chosen], self.lengths[chosen], self._starts[chosen]
         for found in ("sizes", "_distance"):
@@ -91,22 +91,22 @@ class Ragged:
         return part
 
     def longer(self, length: int) -> list[int]:
-        """The columns with at least so many rows, if each column's rows lie next to each other; else none."""
+        """The columns with at least ``length`` rows, if each column's rows are contiguous; else none."""
         columns: list[int] = np.flatnonzero(self.lengths >= length).tolist()
         return columns if self._stride == 1 else []
 
     def stretch(self, column: int) -> tuple[int, int]:
-        """The first row of a column, and the number of its rows."""
+        """The first row of a column, and its number of rows."""
         return int(self._starts[column]), int(self.lengths[column])
 
     def only(self, number: int) -> "Ragged":
-        """One sequence, as a batch of its own that reads the same rows."""
+        """A batch of one sequence, which reads the same rows."""
         part = self.columns(np.flatnonzero(self.order == number))
         part.order = np.zeros(1, dtype=np.intp)
         return part
 
     def tiles(self, width: int) -> Iterator["Ragged"]:
-        """The batch in equal pieces of at most ``width`` columns, so that a step's numbers stay in the cache."""
+        """Split the batch into equal pieces of at most ``width`` columns, so that a step fits in the cache."""
         pieces = -(-len(self.order) // width)
         edges = [len(self.order) * i // pieces for i in range(pieces + 1)] if pieces else []
         for start, stop in pairwise(edges):

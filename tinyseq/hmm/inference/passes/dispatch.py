@@ -1,7 +1,7 @@
-"""Log-likelihoods, posteriors, expected counts and best paths of many sequences: which pass runs on what.
+"""Log-likelihoods, posteriors, expected counts and best paths of many sequences: chooses the pass for each sequence.
 
-Sequences are walked in tiles, so that messages stay in the cache and memory does not grow with the number of sequences.
-What is unsafe in probabilities (`Scaled`) is done again in logs (`LogSpace`).
+Sequences are processed in tiles, so that messages stay in the cache and memory does not grow with the number of
+sequences. Where probabilities (`Scaled`) could underflow, the sequence is computed again in log space (`LogSpace`).
 """
 
 from typing import NamedTuple
@@ -23,9 +23,11 @@ class Expected(NamedTuple):
 
     Attributes:
         log_likelihood: (N,), -inf for an impossible sequence.
-        states: (rows, K), the posterior of the state at each row; zeros where the sequence is impossible; or (0, K).
-        counts: the expected number of uses of each arc, summed over steps and sequences, one array a table; or [].
-        stops: (K,), the expected number of stops in each state.
+        states: (rows, K), the state posteriors at each row, zeros where the sequence is impossible; (0, K) if not asked
+            for.
+        counts: the expected counts of each arc, summed over steps and sequences, one array per table; [] if not asked
+            for.
+        stops: (K,), the expected number of sequences that end in each state.
     """
 
     log_likelihood: Array
@@ -60,9 +62,9 @@ def expectations(
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
-        weight: (N,), how much each sequence counts; 1 by default.
-        with_states: whether to compute the posterior of every row.
-        with_counts: whether to count the uses of arcs.
+        weight: (N,), the weight of each sequence; 1 by default.
+        with_states: whether to compute the state posteriors.
+        with_counts: whether to compute the expected counts of arcs.
         backward: False to compute the log-likelihoods only.
     """
     arcs = arcs.to(np.float64)
@@ -126,21 +128,21 @@ def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
         length: T.
     """
     states, steps = arcs.end.shape[0], max(length - arcs.order + 1, 0)
-    # With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
+    # With a separate table for each step, the expected count of an arc is its posterior at that step.
     each = [arcs.tables[arcs.which(t)] for t in range(arcs.order - 1 + steps)]
     found = expectations(Arcs(each, arcs.end, arcs.order), scores, Ragged([length]), with_states=False)
     return np.reshape(found.counts[arcs.order - 1 :], (steps, *(states,) * arcs.order))
 
 
 def _width(arcs: Arcs) -> int:
-    """Sequences in a tile: few enough that a matrix product is not worth more than one thread, and fits the cache."""
+    """Sequences per tile: few enough that a matrix product runs in one thread, and fits in the cache."""
     oldest, others, states = arcs.tables[-1].shape
     width = np.clip(SINGLE_THREADED // (oldest * states), 128, 1024)
     return int(min(width, max((1 << 20) // (oldest * others), 1)))
 
 
 def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:
-    """The columns to do again, in pieces whose terms (H, R, V, columns) fit into about 16 MB."""
+    """The columns to compute again, in pieces whose terms (H, R, V, columns) fit in about 16 MB."""
     if not unsafe.any():
         return []
     width = max(1, (1 << 21) // arcs.tables[-1].size)

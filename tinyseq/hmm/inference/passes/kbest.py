@@ -1,7 +1,7 @@
 """The k best paths: Viterbi on lists.
 
-A message holds for each history the scores of the k best paths to it, largest first: (k, H, R, B). A step joins the
-lists of all predecessors and keeps k of each; which of the H x k it kept is remembered for the way back.
+For each history, a message holds the scores of the k best paths to it in descending order: (k, H, R, B). A step merges
+the lists of all predecessors and keeps the best k; the indices of those kept, among H x k, are stored for backtracking.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
 class KBest(PathsBack):
-    """The algebra of lists, for one walk.
+    """The k-best algebra, for one forward pass.
 
     Args:
         arcs: the tables.
@@ -24,9 +24,9 @@ class KBest(PathsBack):
     def __init__(self, arcs: Arcs, scores: Scores, k: int) -> None:
         self.own, self.paths = (k,), k
         super().__init__(arcs, scores)
-        self.kept: list[Array] = []  # which of all paths to each history each step has kept, (k, R, V, columns)
-        self.ranks = np.zeros(0, dtype=np.intp)  # of each path, in the list of the history that it has come back to
-        self.columns = np.zeros(0, dtype=np.intp)  # of each path
+        self.kept: list[Array] = []  # per step, the indices kept, (k, R, V, columns)
+        self.ranks = np.zeros(0, dtype=np.intp)  # rank of each path in its history's list
+        self.columns = np.zeros(0, dtype=np.intp)  # column of each path
 
     def empty(self, columns: int) -> Array:
         """See `Recurrence`."""
@@ -72,10 +72,11 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
-        k: how many, at least 1.
+        k: the number of paths, at least 1.
 
     Returns:
-        The states of the path of each rank (k, rows); and the paths' scores (k, N), -inf where there is no further one.
+        The states of the path of each rank (k, rows); and the scores of the paths (k, N), -inf where there are fewer
+        than k.
 
     Raises:
         ValueError: for k < 1.
@@ -94,10 +95,10 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
 
 
 def _in_a_row(lists: Array) -> Array:
-    """Lists (k, alternatives, ...) as one, (alternatives x k, ...)."""
+    """Flatten lists (k, alternatives, ...) into one, (alternatives x k, ...)."""
     return lists.swapaxes(0, 1).reshape(-1, *lists.shape[2:])
 
 
 def _order(values: Array) -> Array:
-    """The places from the largest to the smallest along the first axis; of equal ones the first come first."""
+    """The indices that sort the first axis in descending order; ties keep their order."""
     return np.argsort(-values, axis=0, stable=True)

@@ -1,6 +1,6 @@
-"""Forward and backward in logs: slower than `tinyseq.hmm.inference.passes.scaled`, and without limits.
+"""Forward and backward in log space: slower than `tinyseq.hmm.inference.passes.scaled`, but safe for any scores.
 
-A step is a sum of exponentials relative to the largest term, so that nothing underflows that matters.
+A step is a log-sum-exp, so that no term that matters underflows.
 """
 
 import numpy as np
@@ -22,7 +22,7 @@ class LogSpace(SumOverPaths):
         return log_sum(message[:, :, None] + self.arcs.tables[number][..., None], 0) + self.scores.logs(rows)
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array:
-        """See `Recurrence`; numbers that stay small keep their digits."""
+        """See `Recurrence`; small numbers keep their precision."""
         scale = _finite(message.max(axis=(0, 1)))
         message -= scale
         log_scale += scale
@@ -33,7 +33,7 @@ class LogSpace(SumOverPaths):
         return done.total + done.log_scale
 
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
-        """See `SumOverPaths`; what lies behind is also brought to where all posteriors sum to one."""
+        """See `SumOverPaths`; also shifts the backward message so that the posteriors sum to one."""
         whole = message + behind
         norm = _finite(log_sum(whole.reshape(-1, whole.shape[-1]), 0))
         behind -= norm

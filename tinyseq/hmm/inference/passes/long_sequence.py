@@ -1,11 +1,11 @@
-"""One long sequence, cut into blocks that are walked side by side.
+"""Forward-backward for one long sequence, split into blocks that are processed in parallel as a batch.
 
-A chain forgets: after some steps the direction of a message, the ratios of its entries, hardly depends on where it
-started. So each block starts from a warm-up on the last rows before it, and all blocks are walked at once, as a batch.
-Whether the warm-up was long enough is not guessed but checked: each block must begin with the message with which its
-left neighbour ended, to 1e-12; and the same for what lies ahead, from the right. A step never drives two messages apart
-(in Hilbert's projective metric), so such small differences stay small. Where the check fails, the warm-up is made
-longer, and in the end the plain walk takes over, which needs no forgetting.
+A chain forgets its past: after some steps the direction of a message (the ratios of its entries) hardly depends on
+where it started. So each block starts with a warm-up on the rows just before it, and all blocks run at once, as a
+batch. Whether the warm-up was long enough is checked, not assumed: each block must begin with the message with which
+its left neighbour ended, to 1e-12; and likewise from the right for the backward messages. A step never increases the
+distance of two messages (in Hilbert's projective metric), so such small differences stay small. Where the check fails,
+a longer warm-up is tried; if none is long enough, the ordinary sequential pass is used.
 
 After Maleki, Musuvathi and Mytkowicz, Parallelizing dynamic programming through rank convergence (PPoPP 2014).
 """
@@ -20,19 +20,19 @@ from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward
 from tinyseq.hmm.inference.passes.scaled import FEEBLE, Scaled
 
-LONG = 2048  # sequences of at least so many rows are cut
-FEW = 8  # with more sequences than this, walking them side by side is fast enough
-CLOSE = 1e-12  # relative difference of messages that count as parallel
+LONG = 2048  # sequences with at least this many rows are split
+FEW = 8  # with more sequences than this, batching them is fast enough
+CLOSE = 1e-12  # relative difference below which messages count as parallel
 
 
 class Cut(NamedTuple):
-    """Blocks of one sequence, behind its first n - 1 rows.
+    """The blocks of one sequence, after its first n - 1 rows.
 
     Attributes:
         head: the first n - 1 rows, whose histories are short.
-        blocks: all others, in order; only the last block may be shorter.
-        before: the warm-up rows before each block but the first.
-        behind: the warm-up rows behind each block but the last.
+        blocks: the other rows, in order; only the last block may be shorter.
+        before: the warm-up rows before each block except the first.
+        behind: the warm-up rows after each block except the last.
         reaches_end: whether the last of these reach the end of the sequence.
     """
 
@@ -44,7 +44,7 @@ class Cut(NamedTuple):
 
 
 def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
-    """Ways to cut a sequence, with longer and longer warm-ups; none if the chain does not forget in time.
+    """Ways to split a sequence, with longer and longer warm-ups; none if the chain does not forget in time.
 
     Args:
         passes: the chain and its scores.
@@ -54,7 +54,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
     history, longest = passes.arcs.order - 1, rows // 16
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        length = max(125, 2 * warm)  # no power of two: steps so far apart would push each other out of the cache
+        length = max(125, 2 * warm)  # not a power of two, which would cause cache conflicts between steps
         starts = np.arange(first + history, first + rows, length)
         lengths = np.minimum(first + rows - starts, length)
         yield Cut(
@@ -68,7 +68,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
 
 
 def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
-    """How many steps of warm-up seem enough: by half more than made two messages parallel at some places."""
+    """An estimate of the warm-up needed: 1.5 times the steps that made two messages parallel at a few places."""
     oldest, others, _ = passes.tables[-1].shape
     places = np.tile(first + np.linspace(0, rows - longest - 1, 8).astype(np.intp), 2)
     ramp = 1.0 + np.arange(oldest * others).reshape(oldest, others, 1)
@@ -84,7 +84,7 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
 
 
 def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
-    """The columns to cut into blocks: long ones in a small batch, if all their transitions are the same table."""
+    """The columns to split into blocks: long ones in a small batch, if all transitions share one table."""
     arcs = passes.arcs
     if len(batch.order) > FEW or len(arcs.tables) != arcs.order or passes.lost > -np.inf:
         return []
@@ -100,9 +100,9 @@ def expectations(
         passes: the chain and its scores.
         first: the sequence's first row.
         rows: how many it has.
-        weight: how much the sequence counts.
+        weight: the weight of the sequence.
         states: (all rows, K), set to the posteriors of the sequence's rows; None to compute the log-likelihood only.
-        counts: one array for each table, to which the expected number of uses of each arc is added; or None.
+        counts: one array per table, to which the expected count of each arc is added; or None.
     """
     for cut in cuts(passes, first, rows):
         ends = None if states is None else _warmed_ends(passes, cut)
@@ -127,7 +127,7 @@ def expectations(
 
 
 def _forward(passes: Scaled, cut: Cut, ends: Array | None) -> tuple[float, Forward] | None:
-    """Walk all blocks; None if some block does not begin as its left neighbour ended."""
+    """Run all blocks forward; None if the first message of some block is not the last of its left neighbour."""
     keep = ends is not None
     oldest, others, states = passes.tables[-1].shape
     head = passes.forward(cut.head, keep=False, ends=np.ones((1, states, 1)))
@@ -151,7 +151,7 @@ def _forward(passes: Scaled, cut: Cut, ends: Array | None) -> tuple[float, Forwa
 
 
 def _warmed_ends(passes: Scaled, cut: Cut) -> Array:
-    """What lies behind each block, by a warm-up on the rows behind it, (R, V, blocks)."""
+    """The backward message at the end of each block, from a warm-up on the rows after it, (R, V, blocks)."""
     _, others, states = passes.tables[-1].shape
     stop = np.ones((others, states, len(cut.behind.order)))
     if cut.reaches_end:

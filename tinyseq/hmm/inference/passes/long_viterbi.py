@@ -1,13 +1,14 @@
-"""Viterbi on one long sequence, cut into blocks that are walked side by side.
+"""Viterbi for one long sequence, split into blocks that are processed in parallel as a batch.
 
-After some steps the best paths to all states have come out of one state, and messages from different starts differ by a
-constant only. So all blocks first start from nothing. Then each starts again with the message with which its left
-neighbour ended, until its new messages are the old ones but for a constant; from there on the old ones were right.
-Going back, each block guesses in which state it ends; its right neighbour says which it was, and those that guessed
-wrong go back once more. (Maleki, Musuvathi and Mytkowicz, PPoPP 2014.)
+After some steps the best paths to all states pass through one common state, and messages from different starts differ
+only by a constant. So all blocks first start from an arbitrary message. Then each is started again with the message
+with which its left neighbour ended, until its new messages equal the old ones up to a constant; from there on the old
+ones were right. When backtracking, each block guesses the state in which it ends; its right neighbour then gives the
+true one, and the blocks that guessed wrong backtrack again. (Maleki, Musuvathi and Mytkowicz, PPoPP 2014.)
 
-The path is a best one, up to rounding: of paths whose scores differ in the last digits only, the plain walk may find
-another. So that no answer depends on what else is in a batch, a sequence's length alone decides how it is walked.
+The path is a best one, up to rounding: among paths whose scores differ only in the last digits, the sequential pass may
+find another. Which of the two runs depends only on the length of the sequence, so that results do not depend on what
+else is in the batch.
 """
 
 import numpy as np
@@ -17,10 +18,10 @@ from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 from tinyseq.hmm.inference.passes.viterbi import Max, lowest_best
 
-LENGTHS = range(64, 96)  # rows of a block
-ROUNDS = 16  # how often blocks may have to start or to go back again
-LOOK = 4  # steps after which a block that has started again is compared with its old messages
-CLOSE = 1 << 16  # how many times the smallest relative difference of numbers messages may be apart
+LENGTHS = range(64, 96)  # rows per block
+ROUNDS = 16  # how often blocks may be started, or backtracked, again
+LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
+CLOSE = 1 << 16  # tolerance of that comparison, in units of machine epsilon
 
 
 def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array, float] | None:
@@ -30,11 +31,11 @@ def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array,
         arcs: the tables of a chain of order 2.
         scores: the emission scores.
         first: the sequence's first row.
-        rows: how many it has, at least as many as a block.
+        rows: how many it has, at least one block.
     """
     states = arcs.end.shape[0]
     length = min(LENGTHS, key=lambda length: (rows - 1) % length)
-    begun = 1 + (rows - 1) % length  # rows before the first block, walked plainly
+    begun = 1 + (rows - 1) % length  # rows before the first block, processed sequentially
     passes = Max(arcs, scores)
     head = passes.forward(Ragged.windows(np.array([first]), np.array([begun]))).messages
     starts = np.arange(first + begun, first + rows, length)
@@ -56,7 +57,7 @@ def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array,
 
 
 def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
-    """Start blocks again where their left neighbours ended, until all fit; False if they do not soon."""
+    """Restart blocks from where their left neighbours ended, until all agree; False if that takes too many rounds."""
     suspects = np.arange(1, len(blocks.order))
     for _ in range(ROUNDS):
         message = _levelled(messages[-1].take(suspects - 1, axis=2))
@@ -72,21 +73,21 @@ def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
             old[..., columns] = message
             if changed is not None:
                 columns, message = columns[changed], message.take(changed, axis=2)
-        suspects = columns[columns < len(blocks.order) - 1] + 1  # behind those that have changed to their end
+        suspects = columns[columns < len(blocks.order) - 1] + 1  # behind blocks that changed to their end
         if not len(suspects):
             return True
     return False
 
 
 def _back(arcs: Arcs, messages: list[Array]) -> tuple[int, Array] | None:
-    """Go back in all blocks at once, and once more in those that ended in another state than they guessed.
+    """Backtrack in all blocks at once, and again in those whose guess of the last state was wrong.
 
     Args:
         arcs: the tables.
         messages: the blocks' messages after 0, 1, ... steps.
 
     Returns:
-        The state before the first block, and the states (rows of a block, blocks); None if the sequence is impossible,
+        The state before the first block, and the states (rows per block, blocks); None if the sequence is impossible,
         or the guesses are wrong too often.
     """
     table, count = arcs.tables[-1][:, 0], messages[0].shape[-1]
@@ -102,7 +103,7 @@ def _back(arcs: Arcs, messages: list[Array]) -> tuple[int, Array] | None:
             before = messages[t][:, 0]
             if len(columns) == count:
                 path[t] = state
-            else:  # where an older way came through the same state, all before it is known
+            else:  # where the path of an earlier round is in the same state, all steps before are known
                 news = path[t, columns] != state
                 columns, state = columns[news], state[news]
                 if not len(columns):
@@ -119,7 +120,7 @@ def _back(arcs: Arcs, messages: list[Array]) -> tuple[int, Array] | None:
 
 
 def _score(arcs: Arcs, scores: Scores, path: Array, first: int) -> float:
-    """The score of a path, added up in the order of the plain walk, so that it is the same to the last bit."""
+    """The score of a path, summed in the order of the sequential pass, so that it is the same to the last bit."""
     terms = np.empty(2 * len(path) + 1, dtype=arcs.end.dtype)
     terms[0], terms[-1] = arcs.tables[0][0, 0, path[0]], arcs.end[path[-1]]
     terms[1::2] = scores.along(first, path)
@@ -128,14 +129,14 @@ def _score(arcs: Arcs, scores: Scores, path: Array, first: int) -> float:
 
 
 def _levelled(message: Array) -> Array:
-    """Messages less their largest entries."""
+    """Messages minus their largest entries."""
     top = message.max(axis=(0, 1))
     top[top == -np.inf] = 0.0
     return message - top
 
 
 def _parallel(one: Array, other: Array) -> Array:
-    """Which messages are the same but for a constant, up to rounding; what is impossible must be so in both."""
+    """Which messages are equal up to a constant and rounding; -inf must be in the same places."""
     with np.errstate(invalid="ignore"):  # inf - inf, for entries that are impossible in both, is left out
         apart = one - other
         spread = np.fmax.reduce(apart, axis=(0, 1)) - np.fmin.reduce(apart, axis=(0, 1))

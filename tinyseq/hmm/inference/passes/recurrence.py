@@ -1,8 +1,9 @@
-"""The recurrence of the fast passes: sequences of different lengths, walked side by side, forward and back.
+"""The recurrence of the fast passes, forward and backward, on batches of sequences of different lengths.
 
-It is that of `tinyseq.hmm.inference.chain`, on raw arrays. What a weight is and how weights are joined, a subclass
-says: `Scaled` works with probabilities, `LogSpace` with their logs, `Max` with the score of the best path, `KBest` with
-lists of scores. Weights may have axes of their own, which come first; the shapes below leave them out.
+It is that of `tinyseq.hmm.inference.chain`, on raw arrays. A subclass defines what a weight is and how weights are
+combined: `Scaled` uses probabilities, `LogSpace` their logs, `Max` the score of the best path, `KBest` lists of scores.
+Weights may have extra leading axes, which the shapes below leave out. The *backward message* is the weight of all that
+follows: the rest of the sequence and its end.
 """
 
 from abc import ABC, abstractmethod
@@ -17,17 +18,17 @@ from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
 class Forward(NamedTuple):
-    """What a forward pass found, column by column.
+    """The result of a forward pass, by column.
 
     Attributes:
         batch: the columns.
         total: (columns,), the sum over all paths, relative to the scale.
-        log_scale: (columns,), the log of all that the messages were divided by.
-        messages: the message after 0, 1, ... steps; or only the last of them.
-        scales: what each step's message was divided by, or None.
-        unsafe: (columns,), where probabilities came too close to the smallest number.
-        ends: (R, V, columns), the weight of what lies behind the columns.
-        skip: how many of the chain's steps lie before the columns.
+        log_scale: (columns,), the log of the product of all scale factors.
+        messages: the messages after 0, 1, ... steps; or only the last one.
+        scales: the factor by which each step's message was divided, or None.
+        unsafe: (columns,), where probabilities came too close to underflow.
+        ends: (R, V, columns), the backward message at the end of the columns.
+        skip: how many steps of the chain come before the columns.
     """
 
     batch: Ragged
@@ -49,7 +50,7 @@ class Recurrence(ABC):
     """
 
     own: tuple[int, ...] = ()  # the axes of a weight
-    times: Callable[[Array, Array], Array] = staticmethod(np.add)  # a path and what it is extended by
+    times: Callable[[Array, Array], Array] = staticmethod(np.add)  # extend a path
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
         self.arcs = arcs
@@ -58,7 +59,7 @@ class Recurrence(ABC):
 
     @abstractmethod
     def joined(self, weights: Array, axis: int) -> Array:
-        """The sum of alternative paths along a (negative) axis."""
+        """The sum over alternative paths along a (negative) axis."""
 
     def empty(self, columns: int) -> Array:
         """The weight of the empty path, (1, 1, columns)."""
@@ -70,20 +71,20 @@ class Recurrence(ABC):
 
     @abstractmethod
     def extended(self, message: Array, number: int, rows: Index) -> Array:
-        """A message after one more step: (H, R, columns) gives (R, V, columns).
+        """The message after one more step: (H, R, columns) to (R, V, columns).
 
         Args:
-            message: what the steps before have left.
-            number: which table the step has.
+            message: the message before the step.
+            number: the number of the step's table.
             rows: the rows that it reads, one for each column.
         """
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array | None:
-        """Divide the message after step t, in place, so that it stays in the range of numbers; returns the divisor."""
+        """Rescale the message after step t in place, so that it stays in range; returns the divisor."""
         return None
 
     def unfolded(self, message: Array, number: int) -> Array:
-        """The message (R, V, columns) that a step left, as a step with this table takes it: (H, R, columns)."""
+        """Reshape the message of one step, (R, V, columns), to the input of the next, (H, R, columns)."""
         return message.reshape(self.shapes[number])
 
     def forward(
@@ -93,9 +94,9 @@ class Recurrence(ABC):
 
         Args:
             batch: the columns.
-            keep: keep all messages, for a way back.
-            start: (H, R, columns), the messages that what lies before the columns has left; by default they begin anew.
-            ends: (R, V, columns), the weight of what lies behind each column; by default its end.
+            keep: keep all messages, for a backward pass.
+            start: (H, R, columns), the messages before the first step; by default the start of a sequence.
+            ends: (R, V, columns), the backward message at the end of each column; by default the end of a sequence.
         """
         columns = size = len(batch.order)
         skip = 0 if start is None else self.arcs.order - 1  # the first steps, whose histories are short
@@ -123,54 +124,53 @@ class Recurrence(ABC):
 
 
 class SumOverPaths(Recurrence):
-    """Its weights are probabilities or their logs: a backward pass gives posteriors and expected counts."""
+    """Weights are probabilities or their logs, so that a backward pass gives posteriors and expected counts."""
 
     @abstractmethod
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
-        """The weighted probability of each history, (R, V, columns), given the message and what lies behind it.
+        """The weighted posterior of each history, (R, V, columns), from the forward and the backward message.
 
         Args:
-            message, behind: (R, V, columns).
-            weight: how much each sequence counts, of these columns and further ones.
+            message, behind: the forward and the backward message, (R, V, columns).
+            weight: the weights of the sequences, of these columns and further ones.
         """
 
     @abstractmethod
     def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
-        """What lies behind each history before its last observation, (R, V, columns); made in place.
+        """Include the observations of a step in the backward message, (R, V, columns), in place.
 
         Args:
-            behind: (R, V, columns), what lies behind it afterwards.
+            behind: (R, V, columns), the backward message after the observations.
             rows: the rows of the observations.
-            scale: what the message was divided by.
+            scale: the divisor of the forward message.
         """
 
     @abstractmethod
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
-        """What lies behind each history one step earlier: (R, V, columns) gives (H, R, columns).
+        """The backward message one step earlier: (R, V, columns) to (H, R, columns).
 
         Args:
-            before: (H, R, columns), the message before the step.
-            behind: (R, V, columns), what lies behind the step.
-            number: which table the step has.
-            uses: one number for each arc, to which its weighted expected uses are added; or None.
+            before: (H, R, columns), the forward message before the step.
+            behind: (R, V, columns), the backward message after the step.
+            number: the number of the step's table.
+            uses: the weighted expected count of each arc is added to it; or None.
             weight: as for `posterior`.
         """
 
     def backward(
         self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
     ) -> tuple[Array, Array]:
-        """Add up posteriors.
+        """The backward pass: posteriors and expected counts.
 
         Args:
             done: the result of `forward`.
-            weight: (columns,), how much each sequence counts.
-            states: (rows, K), set to the weighted posterior of the state at each row; or None.
-            counts: one array for each table, to which the weighted expected number of uses of each arc is added; or
-                None.
+            weight: (columns,), the weight of each sequence.
+            states: (rows, K), set to the weighted state posteriors at each row; or None.
+            counts: one array per table, to which the weighted expected count of each arc is added; or None.
 
         Returns:
-            (V,), the weighted expected number of stops in each state; and (H, R, columns), in proportion to the
-            probability of each whole column after each history.
+            (V,), the weighted expected number of sequences that end in each state; and (H, R, columns), the backward
+            message before the first step, up to a factor.
         """
         batch, stops, ahead = done.batch, np.zeros(self.arcs.end.shape), np.zeros((1, 1, 0))
         for t in reversed(range(len(batch.sizes))):
@@ -189,7 +189,7 @@ class SumOverPaths(Recurrence):
 
 
 def with_ends(ahead: Array, ends: Array, size: int, histories: tuple[int, ...]) -> Array:
-    """What lies behind each of ``size`` columns, (R, V, columns): those that end here have only the end behind them."""
+    """The backward message of ``size`` active columns, (R, V, columns); columns that end here start from ``ends``."""
     still = ahead.shape[-1]
     behind = ahead.reshape(*histories, still)
     if still == size:
@@ -198,10 +198,10 @@ def with_ends(ahead: Array, ends: Array, size: int, histories: tuple[int, ...]) 
 
 
 class PathsBack(Recurrence):
-    """Its weights are logs: going back, paths are chosen state by state, without back-pointers.
+    """Weights are logs, and paths are chosen state by state from the end, without back-pointers.
 
-    The messages are kept. The predecessors of a state are weighed again by the same additions that the forward pass
-    made, so they are the same numbers.
+    All forward messages are kept. Backtracking computes the scores of a state's predecessors again, by the same
+    additions as the forward pass, so that they are equal to the last bit.
     """
 
     paths = 1  # for each column
@@ -211,17 +211,17 @@ class PathsBack(Recurrence):
         """Choose one of several alternatives for each path, (paths,).
 
         Args:
-            weights: (alternatives, paths); or (alternatives, columns), where the paths of a column have the same.
-            paths: which ones they are.
+            weights: (alternatives, paths); or (alternatives, columns), where all paths of a column share them.
+            paths: which of all paths these are.
         """
 
     def oldest(self, done: Forward, t: int, others: Array, newest: Array) -> Array:
-        """Choose the oldest state of the histories of which all else is known.
+        """Choose the oldest state of each history, given its other states.
 
         Args:
             done: the result of `forward`.
             t: the step into the newest state.
-            others, newest: (paths,), the numbers of the other states, of the first paths.
+            others, newest: (paths,), the other states of the first paths.
         """
         table, message = self.arcs.tables[self.arcs.which(t)], self.unfolded(done.messages[t], self.arcs.which(t))
         first = slice(len(newest))
@@ -230,7 +230,7 @@ class PathsBack(Recurrence):
         return self.choose(before + into, first)
 
     def last(self, message: Array, found: Array, paths: slice) -> None:
-        """Choose the last states, which a message (R, V, columns) tells apart, the newest first, into ``found``."""
+        """Choose the last states from the last message (R, V, columns), newest first, and store them in ``found``."""
         states, columns = message.shape[-2], np.arange(found.shape[1]) // self.paths
         for back in range(1, len(found) + 1):
             message = message.reshape(*self.own, -1, states, message.shape[-1])
@@ -238,19 +238,19 @@ class PathsBack(Recurrence):
             message, columns = message[..., found[-back], columns], np.arange(len(columns))
 
     def backtrack(self, done: Forward) -> Array:
-        """Go back from the last states to the first.
+        """Backtrack from the last states to the first.
 
         Args:
             done: the result of `forward`.
 
         Returns:
-            The states (T, paths), the paths of a column next to each other; the padding is zero.
+            The states (T, paths), with the paths of a column side by side; padding is zero.
         """
         found = np.zeros((len(done.batch.sizes), len(done.batch.order) * self.paths), dtype=np.intp)
         history, size = self.arcs.order - 1, 0
         for t in reversed(range(len(found))):
             running = done.batch.sizes[t] * self.paths
-            if running > size:  # a column that ends here chooses its last states; then all choose the state before
+            if running > size:  # columns that end here choose their last states; then all choose the state before
                 ended = slice(size, running)
                 last = done.messages[t + 1][..., size // self.paths : done.batch.sizes[t]] + self.arcs.end[:, None]
                 self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ended)

@@ -1,19 +1,19 @@
 """Forward and backward in probabilities: matrix products, guarded against underflow.
 
-Probabilities are taken relative to the largest of their table or row; what was divided out is counted in logs. Let f be
-the smallest positive factor that a step can bring; the largest is K, the number of states summed over. As long as f^r
-stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so for r steps nothing is checked.
-Then each message is divided by its largest entry, and its smallest positive entry is looked at: if that is too small to
-promise as much for the next r steps, the sequence is marked unsafe and computed in logs, see
-`tinyseq.hmm.inference.passes.log_space`. An arc whose probability is possible, but so small that it has become zero
-here, is lost; a sequence is unsafe, too, if all paths with lost arcs together could matter. So no possible path is
-ever missed, and zeros stay exact zeros.
+Probabilities are relative to the largest of their table or row, whose log is added to the scale. Let f be the smallest
+positive factor by which a step can multiply an entry; the largest is K, the number of states summed over. As long as
+f^r stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so nothing is checked for r steps.
+Then each message is divided by its largest entry, and its smallest positive entry is checked: if it is too small to
+guarantee the next r steps, the sequence is marked unsafe and computed in log space, see
+`tinyseq.hmm.inference.passes.log_space`. An arc whose probability is positive but underflows to zero here is *lost*;
+a sequence is also unsafe if all paths with lost arcs together could contribute. So no possible path is ever missed,
+and zeros stay exact zeros.
 
-Where every state leads to every other (the chain *mixes*), much less can go wrong. What lies ahead is then about as
-probable after one history as after any other, up to a factor R that the transitions bound. So an entry of a message
-that is 1e-130 times the largest one can never matter again, and may become zero: observations that are impossible in
-all states but one, in practice, need no logs. Only the largest entry must stay in reach of numbers. At each step the
-state that explains the observation best can be entered, so it shrinks by no more than the smallest transition.
+Where every state leads to every other (the chain *mixes*), much less can go wrong. The future is then about equally
+probable after any history, up to a factor R that the transitions bound. So an entry that is 1e-130 times the largest
+of its message can never matter again, and may become zero: observations that are practically impossible in all states
+but one need no log space. Only the largest entry must stay in range. At each step the state that explains the
+observation best can be entered, so the largest entry shrinks by no more than the smallest transition.
 """
 
 import math
@@ -25,11 +25,11 @@ from tinyseq.hmm.inference.passes.batching import Index, Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths, with_ends
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
-SPREAD = 1e70  # by how much numbers may grow or shrink before they are checked
+SPREAD = 1e70  # how far numbers may grow or shrink between checks
 SINGLE_THREADED = 1 << 18  # multiplications that BLAS does in one thread
-NEGLIGIBLE = 45.0  # a term so many nats below the total does not change its digits
-FEEBLE = 1e-100  # the largest entry of a message of a chain that mixes is above it
-MIXED = 1e60  # up to this R a chain counts as one that mixes
+NEGLIGIBLE = 45.0  # a term this many nats below the total does not change its digits
+FEEBLE = 1e-100  # lower bound of the largest entry of a message, if the chain mixes
+MIXED = 1e60  # a chain mixes if its R is at most this
 LEAST = 1e-200  # no positive entry of a message is smaller; so what is ahead of it is below K x SPREAD / LEAST
 
 
@@ -41,9 +41,9 @@ class Scaled(SumOverPaths):
         scores: the emission scores.
 
     Attributes:
-        lost: the log of the largest probability of an arc that has become zero, relative to its table's largest; -inf
-            if there is none.
-        mixes: whether no entry of a message matters that is too small for a number, if the largest is not.
+        lost: the log of the largest arc probability that underflowed to zero, relative to the largest of its table;
+            -inf if there is none.
+        mixes: whether entries of a message that underflow can be ignored.
     """
 
     times = staticmethod(np.multiply)
@@ -82,7 +82,7 @@ class Scaled(SumOverPaths):
     def forward(
         self, batch: Ragged, keep: bool = True, start: Array | None = None, ends: Array | None = None
     ) -> Forward:
-        """See `Recurrence`; without ``ends``, the scale is complete, too, and unsafe columns are marked."""
+        """See `Recurrence`; without ``ends``, also completes the scale and marks unsafe columns."""
         done = super().forward(batch, keep, start, ends)
         tops = [self.tops[self.arcs.which(t + done.skip)] for t in range(len(batch.sizes))]
         done.log_scale[...] += np.cumsum([0.0, *tops])[batch.lengths]
@@ -100,7 +100,7 @@ class Scaled(SumOverPaths):
             return np.log(done.total) + done.log_scale
 
     def _bound_of_the_lost(self, batch: Ragged) -> Array:
-        """What the log of the sum over all paths with lost arcs cannot exceed, (columns,)."""
+        """An upper bound of the log of the sum over all paths with lost arcs, (columns,)."""
         bound = batch.lengths * np.log(self.end.shape[0]) + self.lost + self.end_top
         for t, size in enumerate(batch.sizes):
             bound[:size] += self.scores.tops(batch.rows(t)) + self.tops[self.arcs.which(t)]
@@ -123,7 +123,7 @@ class Scaled(SumOverPaths):
         return scale
 
     def rescale(self, message: Array) -> tuple[Array, Array]:
-        """Divide by each sequence's largest entry; what it was, and whether others are too small to go on."""
+        """Divide by each sequence's largest entry; returns it, and whether other entries are too small to go on."""
         largest = message.max(axis=(0, 1))
         feeble = largest < FEEBLE
         largest[largest == 0] = 1.0
@@ -135,7 +135,7 @@ class Scaled(SumOverPaths):
     def backward(
         self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
     ) -> tuple[Array, Array]:
-        """See `SumOverPaths`; what lies behind is over the total, so that times a message it is the posterior."""
+        """See `SumOverPaths`; backward messages are divided by the total: times a forward message, the posterior."""
         share = np.where(done.total > 0, weight, 0.0) / np.where(done.total > 0, done.total, 1.0)
         uses = None if counts is None else [np.zeros(table.transpose(1, 0, 2).shape) for table in self.tables]
         found = super().backward(done._replace(ends=done.ends * share), weight, states, uses)
@@ -155,19 +155,19 @@ class Scaled(SumOverPaths):
         return behind
 
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
-        """See `SumOverPaths`; uses are (R, H, V), and still to be multiplied by the table."""
+        """See `SumOverPaths`; ``uses`` are (R, H, V), not yet multiplied by the table."""
         ahead = product(self.tables[number].transpose(1, 0, 2), behind).transpose(1, 0, 2)
         if uses is not None:
             uses += product(before.transpose(1, 0, 2), behind.transpose(0, 2, 1))
-        # A history that cannot occur could otherwise grow beyond all bounds.
+        # The entry of an impossible history could otherwise grow without bound.
         return np.where(before > 0, ahead, 0.0) if self.has_zeros else ahead
 
     def ahead(self, batch: Ragged, ends: Array) -> Array:
-        """The probability of each whole column after each history, (H, R, columns), relative to the largest.
+        """The backward message before each column, (H, R, columns), relative to its largest entry.
 
         Args:
             batch: the columns, all with full histories before them.
-            ends: (R, V, columns), the probability of what lies behind each column.
+            ends: (R, V, columns), the backward message at the end of each column.
         """
         ahead = ends[..., :0]
         for t in reversed(range(len(batch.sizes))):
@@ -180,18 +180,16 @@ class Scaled(SumOverPaths):
 
 
 def product(a: Array, b: Array) -> Array:
-    """Matrix products (R, M, H) @ (R, H, N), those of middle size in pieces that BLAS does in one thread.
+    """Matrix products (R, M, H) @ (R, H, N); medium-sized ones in pieces that BLAS computes in one thread.
 
-    It would share them out, and its threads wait for each other at every product. On idle processors that is faster;
-    but where other processes want them, a product then takes as long as the system lets a process wait.
+    BLAS would split them among threads, which wait for each other at every product. That is faster on idle processors,
+    but where other processes compete for them, every product waits for the slowest thread.
     """
     inner = a.shape[2]
     if not SINGLE_THREADED < a.shape[1] * inner * b.shape[2] <= 32 * SINGLE_THREADED:
         return np.matmul(a, b)
     out = np.empty((len(a), a.shape[1], b.shape[2]))
-    rows = max(
-        1, min(a.shape[1], math.isqrt(SINGLE_THREADED // inner))
-    )  # square pieces read least for what they compute
+    rows = max(1, min(a.shape[1], math.isqrt(SINGLE_THREADED // inner)))  # square pieces read least per result
     columns = max(1, SINGLE_THREADED // (rows * inner))
     for i in range(0, a.shape[1], rows):
         for j in range(0, b.shape[2], columns):
@@ -206,12 +204,12 @@ def _largest(table: Array) -> float:
 
 
 def _largest_lost(logs: Array, weights: Array) -> float:
-    """The largest of the logs that are possible, but whose weight has become zero; -inf if there are none."""
+    """The largest finite log whose weight underflowed to zero; -inf if there is none."""
     return float(np.max(logs, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
 
 
 def _preference(table: Array) -> float:
-    """The log of how many times as probable a next state can be after one history as after another, at most."""
+    """The log of the largest ratio of the probabilities of a next state after two different histories."""
     largest, least = table.max(axis=(0, 1)), table.min(axis=(0, 1))
     with np.errstate(divide="ignore"):
         ratios = np.log(np.where(largest > 0, largest, 1.0)) - np.log(np.where(largest > 0, least, 1.0))

@@ -1,9 +1,8 @@
 """A chain's scores in the layout that the fast passes use.
 
-A message has the shape (H, R, B): the oldest state, all other states of the history together, and the sequence of a
-batch. The table of a step has the shape (H, R, V), where V is the new state. A step joins the paths over H, which
-leaves (R, V, B); and that block, its axes split anew, is the next message as it stands. So a step is one matrix product
-for each R, and no axis is ever moved.
+A message has the shape (H, R, B): the oldest state of the history, all its other states together, and the sequence in
+the batch. The table of a step has the shape (H, R, V), where V is the new state. A step sums over H, which leaves
+(R, V, B); reshaped, that is the next message. So a step is one matrix product for each R, without transposes.
 """
 
 from functools import cached_property
@@ -19,9 +18,9 @@ class Arcs(NamedTuple):
     """The tables of a chain, in log scores.
 
     Attributes:
-        tables: (H, R, V) arrays: one for each of the first n - 1 steps, where H = 1 as the oldest state does not exist
-            yet; then the transition, or one table for each further step.
-        end: (V,), or zeros.
+        tables: (H, R, V) arrays: one for each of the first n - 1 steps, with H = 1 as there is no oldest state yet;
+            then the transition, or one table for each further step.
+        end: (V,), zeros if the chain has no end scores.
         order: n.
     """
 
@@ -31,7 +30,7 @@ class Arcs(NamedTuple):
 
     @classmethod
     def of(cls, initial: tuple[Array, ...], transition: Array, end: Array | None) -> "Arcs":
-        """The tables in this shape, as views."""
+        """Reshape the tables of a chain, as views."""
         order, states = len(initial) + 1, transition.shape[-1]
         tables = [table.reshape(1, -1, states) for table in initial]
         steps = transition if transition.ndim > order else transition[None]
@@ -43,7 +42,7 @@ class Arcs(NamedTuple):
         return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.order)
 
     def which(self, t: int) -> int:
-        """The number of the table that leads into step t."""
+        """The number of the table of step t."""
         return min(t, len(self.tables) - 1)
 
 
@@ -52,13 +51,13 @@ class Scores(Protocol):
 
     @property
     def smallest(self) -> float:
-        """The smallest weight of what is possible; 0 if that is too small for a number."""
+        """The smallest weight of a possible observation; 0 if it underflows."""
 
     def logs(self, rows: Index) -> Array:
         """Log scores, (K, rows)."""
 
     def along(self, first: int, path: Array) -> Array:
-        """The log score of one state for each row, from the first on, (T,)."""
+        """The log score of the state on a path at each row, from row ``first``, (T,)."""
 
     def weights(self, rows: Index) -> Array:
         """Scores relative to the largest one of each row, (K, rows); always in float64."""
@@ -82,7 +81,7 @@ class Dense:
     @cached_property
     def _relative(self) -> Array:
         """The weights of all rows, which forward and backward both read, (rows, K)."""
-        with np.errstate(invalid="ignore"):  # inf less inf, in rows beyond a sequence's length
+        with np.errstate(invalid="ignore"):  # inf - inf, in rows beyond a sequence's length
             return np.exp(self.values - self._tops[:, None], dtype=np.float64)
 
     @property
@@ -125,11 +124,11 @@ class Table:
 
 
 class Lookup:
-    """Emission scores by the symbol of each row.
+    """Emission scores looked up by the symbol of each row.
 
     Args:
         table: the scores of the symbols.
-        ids: (rows,), which symbol each row has.
+        ids: (rows,), the symbol of each row.
     """
 
     def __init__(self, table: Table, ids: Array) -> None:

@@ -1,6 +1,6 @@
 """Viterbi on raw arrays: the best path of many sequences at once, without back-pointers.
 
-Ties go to the lowest state: of equally good paths, the one found has the lowest last state, then the lowest state
+Ties go to the lowest state: of equally good paths, the one returned has the lowest last state, then the lowest state
 before it, and so on.
 """
 
@@ -14,8 +14,8 @@ from tinyseq.hmm.inference.passes.batching import Index, Ragged
 from tinyseq.hmm.inference.passes.recurrence import PathsBack
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
-BUFFER = 1 << 17  # numbers that are added and compared at a time
-FEW = 40  # states among which the best is found by comparing them all
+BUFFER = 1 << 17  # numbers added and compared at a time
+FEW = 40  # up to this many states, comparing them all is faster than argmax
 
 
 class Max(PathsBack):
@@ -43,7 +43,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
         arcs: the tables.
         scores: the emission scores of all rows.
         batch: the sequences.
-        sequences: N, if the batch does not hold all of them.
+        sequences: N, if the batch holds only some of them.
 
     Returns:
         The state at each row (rows,), and each path's log score (N,), -inf for an impossible sequence.
@@ -60,8 +60,8 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
 
     oldest, others, _ = arcs.tables[-1].shape
     cores = os.cpu_count() or 1
-    # A message takes up to 1 MB and all that are kept up to 128 MB, as far as there is a choice; and each core has a
-    # tile: NumPy lets go of the interpreter while it computes.
+    # Where possible, a message takes at most 1 MB and all kept messages 128 MB, and each core has a tile: NumPy
+    # releases the interpreter's lock while it computes.
     numbers = min(1 << 17, (1 << 24) // max(len(batch.sizes), 1))
     width = max(1, min(numbers // (oldest * others), max(8, -(-len(batch.order) // cores))))
     tiles = list(batch.tiles(width))
@@ -71,7 +71,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
 
 
 def best_extended(message: Array, table: Array) -> Array:
-    """The best over the oldest state of message + table: (H, R, B) and (H, R, V) give (R, V, B)."""
+    """The maximum over the oldest state of message + table: (H, R, B) and (H, R, V) to (R, V, B)."""
     oldest, others, states = table.shape
     size = message.shape[-1]
     if size == 1 and table.size <= BUFFER:
@@ -88,9 +88,9 @@ def best_extended(message: Array, table: Array) -> Array:
 
 
 def lowest_best(scores: Array) -> Array:
-    """``np.argmax(scores, axis=0)``, without a search for few states, as no processor foresees the outcome of one."""
+    """``np.argmax(scores, axis=0)``, without branches for few states, as these are mispredicted half of the time."""
     if len(scores) > FEW:
         return scores.argmax(axis=0)
-    rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest
+    rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest rank
     ranked = (scores == scores.max(axis=0)) * rank[:, None]
     return len(scores) - ranked.max(axis=0).astype(np.intp)
