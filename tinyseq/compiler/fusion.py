@@ -1,0 +1,231 @@
+"""Fusion: runs of elementwise steps that one loop can compute, so that values between them never reach memory.
+
+Nothing here changes a result, or knows how a loop is made. An executor says which steps its kernels can compute, and
+generates one kernel for each kind of `Group`.
+"""
+
+import operator
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.passes import lifetimes
+from tinyseq.compiler.program import Program, Ref, Step, key, mapped
+
+LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
+
+
+class Group(NamedTuple):
+    """Elementwise steps with results of one shape: element k of each needs only element k of the others.
+
+    Attributes:
+        shape: of every result; values from outside are broadcast to it.
+        steps: in their order.
+        reads: numbers of the values from outside of the group.
+        writes: numbers of the results that are used outside of it.
+    """
+
+    shape: tuple[int, ...]
+    steps: tuple[Step, ...]
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+
+    def __str__(self) -> str:
+        written = ", ".join(f"v{number}" for number in self.writes)
+        return "\n    ".join([f"{written} = one loop over {self.shape}:", *map(str, self.steps)])
+
+
+Item = Step | Group
+Able = Callable[[Step], bool]  # whether an executor's kernels can compute a step
+
+
+def elementwise(program: Program, step: Step, able: Able) -> bool:
+    """Whether a loop over the elements of the result can compute a step."""
+    value = program.values[step.out]
+    if isinstance(value, tuple) or not (value.ndim and value.size and step.fixed and able(step)):
+        return False
+    return all(not isinstance(program.values[number], tuple) for number in step.reads())
+
+
+def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
+    """Reorder the steps so that elementwise ones that can share a loop stand together.
+
+    Each step is moved down to the loop that needs its result, if nothing in between does. Views are moved down to their
+    first use: they take no time.
+
+    Args:
+        program: is left as it is.
+        able: whether the executor's kernels can compute a step.
+        largest: the maximum number of steps in a group.
+
+    Returns:
+        The steps and groups of the forward pass, and those of the backward pass.
+    """
+    root = lifetimes(program).root
+    first, second = program.steps[: program.forward], program.steps[program.forward :]
+    wanted = program.wanted()
+    late = wanted | {number for step in second for number in step.reads()}
+    found = []
+    for steps, used in ((first, late), (second, wanted)):
+        run = _Run(program, able, largest, root)
+        for step in reversed(steps):
+            run.take(step)
+        found.append(run.items(used))
+    return found[0], found[1]
+
+
+class _Run:
+    """The items of one pass, found from its last step to its first; places count from the end."""
+
+    def __init__(self, program: Program, able: Able, largest: int, root: dict[int, int]) -> None:
+        self._program, self._able, self._largest, self._root = program, able, largest, root
+        self._places: list[list[Step]] = []
+        self._loops: dict[int, tuple[int, ...]] = {}  # the shape of the loop at a place
+        self._newest: dict[tuple[int, ...], int] = {}  # the place of the last loop over each shape
+        self._views: dict[int, list[Step]] = {}  # by the place of their first use
+        self._before: dict[int, int] = {}  # a value must be complete before the item at this place
+        self._within: dict[int, int] = {}  # a value is read, element by element, by the loop at this place
+
+    def take(self, step: Step) -> None:
+        """Find the place of a step, when all steps that read its result have theirs."""
+        uses = self._before
+        if self._root[step.out] != step.out:
+            place = max(self._before.get(step.out, -1), self._within.get(step.out, -1))
+            self._views.setdefault(place, []).append(step)
+        elif elementwise(self._program, step, self._able):
+            place, uses = self._loop(step), self._within
+            self._places[place].append(step)
+        else:
+            place = len(self._places)
+            self._places.append([step])
+        for number in step.reads():
+            uses[number] = max(place, uses.get(number, -1))
+
+    def _loop(self, step: Step) -> int:
+        """The place of the loop that a step can join, or of a new one."""
+        shape = self._program.values[step.out].shape
+        complete, read = self._before.get(step.out, -1), self._within.get(step.out, -1)
+        for place in (read, self._newest.get(shape, -1)):
+            fits = self._loops.get(place) == shape and len(self._places[place]) < self._largest
+            if fits and complete < place and read <= place:
+                return place
+        place = self._newest[shape] = len(self._places)
+        self._loops[place] = shape
+        self._places.append([])
+        return place
+
+    def items(self, used: set[int]) -> list[Item]:
+        """All items in order; values in ``used`` are needed after this pass."""
+        home = {step.out: place for place, steps in enumerate(self._places) for step in steps}
+        used = used | self._before.keys()
+        for place, steps in enumerate(self._places):
+            used |= {number for step in steps for number in step.reads() if home.get(number) != place}
+        found: list[Item] = []
+        for place in range(len(self._places) - 1, -2, -1):
+            found += reversed(self._views.get(place, ()))
+            steps = self._places[place][::-1] if place >= 0 else []
+            if place in self._loops:
+                made = {step.out for step in steps}
+                reads = dict.fromkeys(n for step in steps for n in step.reads() if n not in made)
+                writes = tuple(step.out for step in steps if step.out in used)
+                found.append(Group(self._loops[place], tuple(steps), tuple(reads), writes))
+            else:
+                found += steps
+        return found
+
+
+def computed(group: Group, arrays: dict[int, Array]) -> dict[int, Array]:
+    """What a kernel for a group computes, with NumPy: its writes, from its reads."""
+    values = {number: arrays[number] for number in group.reads}
+    for step in group.steps:
+        args = mapped(step.args, Ref, lambda ref: values[ref.number])
+        values[step.out] = np.asarray(step.function(*args, **step.settings))
+    return {number: values[number] for number in group.writes}
+
+
+def push_views(program: Program, able: Able) -> None:
+    """Take views of the operands in place of views of an elementwise result: ``(x + y)[a]`` becomes ``x[a] + y[a]``.
+
+    Only where all that reads the result are views, which together are no larger. Then the elementwise step can join the
+    loops of the steps that read them.
+    """
+    changed = False
+    while pushed := _read_by_views(program, able):
+        changed = True
+        new = _Views(program)
+        steps: list[list[Step]] = [[], []]
+        for place, step in enumerate(program.steps):
+            if step.out not in pushed:
+                source = pushed.get(step.args[0].number) if _is_view(step) else None
+                steps[place >= program.forward] += [step] if source is None else new.steps(source, step)
+        program.forward, program.steps = len(steps[0]), steps[0] + steps[1]
+    if changed:
+        _run_again(program)
+
+
+def _is_view(step: Step) -> bool:
+    """Whether a step is a view that can be taken of the operands as well; its index does not depend on the inputs."""
+    return step.function in (operator.getitem, np.transpose) and type(step.args[0]) is Ref and len(step.reads()) == 1
+
+
+def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
+    """The elementwise steps that only views read, by the numbers of their results."""
+    root, wanted = lifetimes(program).root, program.wanted()
+    readers: dict[int, list[Step]] = {}
+    for step in program.steps:
+        for number in step.reads():
+            readers.setdefault(number, []).append(step)
+    found = {}
+    for step in program.steps:
+        views = readers.get(step.out, [])
+        if step.out in wanted or not views or not elementwise(program, step, able):
+            continue
+        size = sum(program.values[view.out].size for view in views)
+        if all(_is_view(v) and root[v.out] == root[step.out] for v in views) and size <= program.values[step.out].size:
+            found[step.out] = step
+    return found
+
+
+class _Views:
+    """Views that take the place of others; each is taken once."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self._next = max(program.values) + 1
+        self._known: dict[Any, Ref] = {}
+
+    def steps(self, source: Step, view: Step) -> list[Step]:
+        """The steps for a view of an elementwise result: views of its operands, and then the elementwise step."""
+        values = self._program.values
+        shape, steps = values[source.out].shape, list[Step]()
+
+        def taken(function: Callable[..., Any], ref: Ref, *args: Any) -> Ref:
+            seen = function, ref, key(args)
+            if seen not in self._known:
+                self._known[seen] = Ref(self._next)
+                values[self._next] = function(values[ref.number], *args)
+                steps.append(Step(self._next, function, (ref, *args), {}))
+                self._next += 1
+            return self._known[seen]
+
+        def viewed(ref: Ref) -> Ref:
+            value = values[ref.number]
+            if not value.ndim:
+                return ref
+            whole = ref if value.shape == shape else taken(np.broadcast_to, ref, shape)
+            return taken(view.function, whole, *view.args[1:])
+
+        args = mapped(source.args, Ref, viewed)
+        return [*steps, Step(view.out, source.function, args, source.settings)]
+
+
+def _run_again(program: Program) -> None:
+    """Make new examples for all steps: where views were pushed, results have other layouts."""
+    with np.errstate(all="ignore"):
+        for step in program.steps:
+            args, settings = (mapped(tree, Ref, lambda ref: program.values[ref.number]) for tree in step[2:4])
+            found = step.function(*args, **settings)
+            program.values[step.out] = found if isinstance(found, tuple) else np.asarray(found)
+    program.twins.clear()
