@@ -2,7 +2,8 @@
 
 `log_partition` is `chain` in the log semiring, and `best_score` is `chain` in the max semiring: the same arguments and
 the same results. But the passes run on raw arrays for a whole batch, and the gradient comes from forward-backward and
-from the best path. For higher derivatives, and for arrays other than NumPy's, the readable recurrence is used instead.
+from the best path; on a GPU, each is one kernel. For higher derivatives, and for arrays other than NumPy's and CuPy's,
+the readable recurrence is used instead.
 """
 
 import math
@@ -14,10 +15,11 @@ import numpy as np
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.declare import FUNCTIONS, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.backend import Array
+from tinyseq.backend import Array, namespace_of
 from tinyseq.hmm.inference.chain import Initial, chain, checked
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations, log_likelihood
+from tinyseq.hmm.inference.passes.on_device import DeviceChain, Slopes, runs_here
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 
@@ -92,7 +94,7 @@ def best_score(
 
 def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission: Any, end: Any, lengths: Any) -> Tensor:
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
-    if type(emission.detach()._array) is not np.ndarray:
+    if type(emission.detach()._array) is not np.ndarray and not runs_here(emission._array):
         return chain(tables, transition, emission, end, semiring=semiring, lengths=lengths)
     single = emission.ndim == 2
     if single:
@@ -103,7 +105,8 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
     shapes = tuple(part.shape for part in parts)
-    out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops)
+    learns = any(part.requires_grad for part in parts if part is not emission)
+    out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops, learns=learns)
     return out[0] if single else out
 
 
@@ -131,19 +134,41 @@ def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...
     return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
 
 
-def _readable(semiring: Semiring, scores: Any, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Tensor:
+def _on_device(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> DeviceChain:
+    tables = sum(math.prod(shape) for shape in shapes[:order])
+    emission, end = _unpacked(scores, shapes, order)[2:]
+    steps, _, states = emission.shape
+    return DeviceChain(scores[:tables], emission.reshape(-1, states), end, order, lengths, padded=steps)
+
+
+def _packed(slopes: Slopes, scores: Array, shapes: Shapes, order: int) -> Array:
+    """The uses of all scores as one vector; of the tables zeros, if they were not counted."""
+    xp = namespace_of(scores)
+    tables, end = sum(math.prod(shape) for shape in shapes[:order]), math.prod(shapes[-1])
+    arcs = xp.zeros(tables, dtype=scores.dtype) if slopes.arcs is None else slopes.arcs
+    stops = xp.zeros(end, dtype=scores.dtype) if slopes.stops is None else slopes.stops
+    return xp.concatenate([arcs, xp.reshape(slopes.states, (-1,)), *([stops] if len(shapes) > order + 1 else [])])
+
+
+def _readable(
+    semiring: Semiring, scores: Any, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool = True
+) -> Tensor:
     return chain(*_unpacked(scores, shapes, order), semiring=semiring, lengths=lengths)
 
 
-def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool) -> Array:
     """The posterior of every state and arc, times the upstream gradient of its sequence, as one vector."""
-    found = expectations(*_prepared(scores, shapes, order, lengths), weight=g)
-    end = [found.stops] if len(shapes) > order + 1 else []
-    return np.concatenate([part.reshape(-1) for part in (*found.counts, found.states, *end)])
+    if runs_here(scores):
+        return _packed(_on_device(scores, shapes, order, lengths).posteriors(g, learns)[1], scores, shapes, order)
+    found = expectations(*_prepared(scores, shapes, order, lengths), weight=g, with_counts=learns)
+    counts = np.concatenate([part.reshape(-1) for part in found.counts]) if learns else None
+    return _packed(Slopes(found.states, counts, found.stops), scores, shapes, order)
 
 
-def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> Array:
+def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool) -> Array:
     """How often the best path uses each score, times the upstream gradient of its sequence, as one vector."""
+    if runs_here(scores):
+        return _packed(_on_device(scores, shapes, order, lengths).best_slopes(g, learns), scores, shapes, order)
     paths, best = best_paths(*_prepared(scores, shapes, order, lengths))
     g = np.where(best != -np.inf, g, 0.0)  # no gradient where no path is possible
     paths = paths.reshape(shapes[order][:2])
@@ -183,11 +208,21 @@ def _best_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
     return _on_best_path(scores, g, **setting)
 
 
+def _log_total(xp, scores, *, shapes=(), order=2, lengths=(), learns=True):  # type: ignore[no-untyped-def]
+    if runs_here(scores):
+        return _on_device(scores, shapes, order, lengths).log_partition()
+    return log_likelihood(*_prepared(scores, shapes, order, lengths)).astype(scores.dtype)
+
+
+def _best(xp, scores, *, shapes=(), order=2, lengths=(), learns=True):  # type: ignore[no-untyped-def]
+    if runs_here(scores):
+        return _on_device(scores, shapes, order, lengths).best_scores()
+    return best_paths(*_prepared(scores, shapes, order, lengths))[1]
+
+
 _log_partition = op(
     "log_partition",
-    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): log_likelihood(
-        *_prepared(scores, shapes, order, lengths)
-    ).astype(scores.dtype),
+    forward=_log_total,
     saves="scores",
     vjp=_log_slope,
     tex=r"\bar e_{ti} = \bar y\,P(s_t = i \mid o),\quad \bar a_{ij} = \bar y \sum_t P(s_t = i, s_{t+1} = j \mid o)",
@@ -197,9 +232,7 @@ _log_partition = op(
 )
 _best_score = op(
     "best_score",
-    forward=lambda xp, scores, *, shapes=(), order=2, lengths=(): best_paths(
-        *_prepared(scores, shapes, order, lengths)
-    )[1],
+    forward=_best,
     saves="scores",
     vjp=_best_slope,
     tex=r"\bar e_{ti} = \bar y\,[s^*_t = i],\quad \bar a_{ij} = \bar y \sum_t [s^*_t = i, s^*_{t+1} = j]",
