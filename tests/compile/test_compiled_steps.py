@@ -474,3 +474,15 @@ def test_an_executor_is_chosen_by_name():
     assert fast.executor == "numpy"
     with pytest.raises(ValueError, match=r"executor must be None or one of 'numpy'.*got 'numpyy'"):
         ts.compile(lambda x: x, executor="numpyy")
+
+
+def test_arrays_that_lie_otherwise_in_memory_are_another_recording():
+    """A sum adds up in the order of the elements in memory, so that its last bits depend on it."""
+    table, w = np.random.default_rng(0).standard_normal((3, 40, 50)).astype("float32"), ts.ones(1, dtype="float32")
+    fast = ts.compile(lambda x: ts.exp(x * w).sum())
+    for array in (table, table.transpose(2, 0, 1).copy().transpose(1, 2, 0), table[:, ::-1], table):
+        for x in (array, ts.Tensor(array)):
+            assert fast(x).item() == ts.exp(ts.Tensor(array) * w).sum().item()
+    w.copy_([2.0])
+    assert fast(table).item() == ts.exp(ts.Tensor(table) * w).sum().item()
+    assert sum(map(len, fast._replays.values())) == 6

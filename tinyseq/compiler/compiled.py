@@ -12,7 +12,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.compiler.active import ACTIVE, RecordingError
 from tinyseq.compiler.executors import Changed, check_executor
-from tinyseq.compiler.program import Program, key
+from tinyseq.compiler.program import Program, about, key
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.surroundings import PLAIN, surroundings, unchanged
 from tinyseq.compiler.trace import Trace
@@ -151,13 +151,13 @@ def _signature(tree: Any, given: list[Any]) -> Any:
         array = tree._array
         if type(array) is np.ndarray:
             given.append(tree)
-            return Tensor, array.shape, array.dtype.str, tree.node is not None
+            return Tensor, about(array), tree.node is not None
         raise TypeError(
             f"ts.compile runs on NumPy arrays, got a tensor of {type(array).__module__}; call the function itself"
         )
     if kind is np.ndarray:
         given.append(tree)
-        return kind, tree.shape, tree.dtype.str
+        return kind, about(tree)
     if isinstance(tree, tuple | list):
         return kind, tuple([_signature(part, given) for part in tree])
     if kind is dict:

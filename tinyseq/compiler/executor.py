@@ -28,7 +28,7 @@ class Executor:
         self._idle: list[list[Array]] = []
         self._slots: dict[tuple[Any, ...], int] = {}
         self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed}
-        self._names |= {f"v{number}": program.values[number] for number in program.constants}
+        self._names |= {f"v{number}": value for number, value in program.constants.items()}
         first, second = program.steps[: program.forward], program.steps[program.forward :]
         late = {number for step in second for number in step.reads()} | set(program.gradients)
         self._kept = [step.out for step in first if step.out in late and step.out not in self.buffers]
@@ -38,7 +38,6 @@ class Executor:
         copied = {number for number in program.gradients if root[number] in given}
         self.forward = self._function("forward", first, [*program.outputs, *self._kept], set())
         self.backward = self._function("backward", second, program.gradients, copied)
-        program.forget()
 
     def memory(self) -> list[Array]:
         """The arrays that one run writes to: those of a finished run, or new ones."""
@@ -96,7 +95,7 @@ class Executor:
         if step.out in self.buffers:
             words.append(f"out=memory[{self._slot(step.out)}]")
         call = f"{self._named(step.function)}({', '.join(words)})"
-        if isinstance(value, tuple):
+        if type(value) is tuple:
             return [f" v{step.out} = {call}"]
         lines = [
             f" v{step.out} = {call if value.ndim else f'asarray({call})'}"

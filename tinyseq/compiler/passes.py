@@ -4,15 +4,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.compiler.program import Program, Ref, Step, key, mapped
+from tinyseq.compiler.program import Kind, Program, Ref, Step, key, mapped
 
 
 def fold_constants(program: Program) -> None:
     """Constant folding: compute now what depends on no input."""
 
+    known = program.constants
+
     def keep(step: Step) -> Step | None:
-        if program.constants.issuperset(step.reads()):
-            program.constants.add(step.out)  # recording has computed it: the example is the value
+        if known.keys() >= set(step.reads()):
+            args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in step[2:4])
+            result = step.function(*args, **settings)
+            known[step.out] = result if isinstance(result, tuple | list) else np.asarray(result)
             return None
         return step
 
@@ -25,13 +29,15 @@ def share_common(program: Program) -> None:
     same: dict[int, int] = {}
 
     def keep(step: Step) -> Step | None:
-        args, settings = (mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number))) for tree in step[2:4])
-        step = step._replace(args=args, settings=settings)
+        args, settings, view = (
+            mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number)))
+            for tree in (step.args, step.settings, step.view)
+        )
+        step = step._replace(args=args, settings=settings, view=view)
         found = first.setdefault((step.function, key(args), key(settings)), step.out)
         if found == step.out:
             return step
         same[step.out] = found
-        program.twins.setdefault(found, []).append(step.out)
         return None
 
     program.replace_steps(keep)
@@ -49,7 +55,7 @@ def drop_dead(program: Program) -> None:
             needed.add(step.out)
             live.update(step.reads())
     program.replace_steps(lambda step: step if step.out in needed else None)
-    program.constants &= live
+    program.constants = {number: value for number, value in program.constants.items() if number in live}
 
 
 class Lives(NamedTuple):
@@ -72,15 +78,13 @@ def lifetimes(program: Program) -> Lives:
     last: dict[int, int] = {}
     pinned: set[int] = set()
     for place, step in enumerate(program.steps):
-        result = program.values[step.out]
         root[step.out] = step.out
         for number in step.reads():
             last[root[number]] = place
-            values = [program.values[twin] for twin in (number, *program.twins.get(number, ()))]
-            if isinstance(result, tuple | list):
+            if type(program.values[step.out]) is tuple:
                 pinned.add(root[number])
-            elif any(not isinstance(value, tuple) and np.may_share_memory(result, value) for value in values):
-                root[step.out] = root[number]
+        if step.view is not None:
+            root[step.out] = root[step.view.number]
         last.setdefault(root[step.out], place)
     for number in [*program.outputs, *program.gradients, *(number for number, _ in program.guards)]:
         last[root[number]] = len(program.steps)
@@ -93,11 +97,7 @@ _JOINED = {np.concatenate, np.stack}
 def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     """Whether a step can write its result to a given array: universal functions and joins, with ``out=``."""
     value, joins = program.values[step.out], step.function in _JOINED
-    if (
-        not (joins or isinstance(step.function, np.ufunc))
-        or isinstance(value, tuple)
-        or not (value.ndim and value.size)
-    ):
+    if not (joins or isinstance(step.function, np.ufunc)) or type(value) is tuple or not (value.ndim and value.size):
         return False
     if lives.root[step.out] != step.out or step.out in lives.pinned or not step.settings.keys() <= {"axis"}:
         return False
@@ -105,10 +105,15 @@ def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     return not belongs_to_caller and layout(value) is not None
 
 
-def layout(value: Any) -> tuple[int, ...] | None:
+def layout(value: Kind) -> tuple[int, ...] | None:
     """The order of an array's axes in memory, from the slowest to the fastest; None if there are gaps or overlaps."""
     order = tuple(sorted(range(value.ndim), key=lambda axis: (-abs(value.strides[axis]), -value.shape[axis])))
-    return order if value.transpose(order).flags.c_contiguous else None
+    wanted = value.dtype.itemsize
+    for axis in reversed(order):
+        if value.shape[axis] != 1 and value.strides[axis] != wanted:
+            return None
+        wanted *= value.shape[axis]
+    return order
 
 
 def in_place(program: Program, lives: Lives) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """A recorded step: a list of array operations, forward and then backward."""
 
 from collections.abc import Callable, Iterator
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,16 +19,39 @@ class Ref(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """The shape and type of an example."""
+    """The shape, type and layout of a value, which are those of every replay."""
 
     shape: tuple[int, ...]
     dtype: Any
+    strides: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Its bytes, without gaps."""
+        return self.size * int(self.dtype.itemsize)
+
+
+def kind_of(array: Array) -> Kind:
+    """The kind of an array."""
+    return Kind(array.shape, array.dtype, array.strides)
 
 
 class Step(NamedTuple):
     """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
 
-    ``fixed`` is whether the shape of the result follows from those of the arguments; otherwise it is checked.
+    Attributes:
+        fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
+        view: the value in whose memory the result lies, if it is a view.
     """
 
     out: int
@@ -35,6 +59,7 @@ class Step(NamedTuple):
     args: tuple[Any, ...]
     settings: dict[str, Any]
     fixed: bool = True
+    view: Ref | None = None
 
     def reads(self) -> list[int]:
         """The numbers of the values that it takes."""
@@ -51,10 +76,9 @@ class Program:
     Attributes:
         steps: the operations in their order.
         forward: how many of them are the forward pass.
-        values: an example of each value, by number: its shape, type and layout are those of every replay.
-        twins: values that were equal to one and have been removed; views of them, by the examples, are views of it.
+        values: the `Kind` of each value, by number; of a step with several results a tuple of them.
         inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
-        constants: numbers of the values that are the same at each replay.
+        constants: the values that are the same at each replay, by number.
         seeds: numbers of the outputs' upstream gradients.
         guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
@@ -63,10 +87,9 @@ class Program:
     def __init__(self) -> None:
         self.steps: list[Step] = []
         self.forward = 0
-        self.values: dict[int, Array] = {}
-        self.twins: dict[int, list[int]] = {}
+        self.values: dict[int, Any] = {}
         self.inputs: list[int] = []
-        self.constants: set[int] = set()
+        self.constants: dict[int, Array] = {}
         self.seeds: list[int] = []
         self.guards: list[tuple[int, bool]] = []
         self.outputs: list[int] = []
@@ -93,13 +116,23 @@ class Program:
             lines.append(f"  {step}  # {kind}")
         return "\n".join(lines)
 
-    def forget(self) -> None:
-        """Keep only the shapes and types of the examples."""
-        for number, value in self.values.items():
-            if type(value) is tuple:
-                self.values[number] = tuple(Kind(part.shape, part.dtype) for part in value)
-            elif number not in self.constants:
-                self.values[number] = Kind(value.shape, value.dtype)
+    def value(self, kind: Any) -> int:
+        """The number of a new value."""
+        number = len(self.values)
+        self.values[number] = kind
+        return number
+
+    def add(self, result: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
+        """A new step, and the number of its result, of which an example is given."""
+        several = isinstance(result, tuple)
+        out = self.value(tuple(map(kind_of, result)) if several else kind_of(result))
+        self.steps.append(Step(out, function, tuple(args), settings or {}, **about))
+        return out
+
+
+def about(array: Array) -> tuple[Any, ...]:
+    """What must be the same at each replay: shape, type, and where the elements do not lie in order, the strides."""
+    return array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
 
 
 def refs(tree: Any) -> Iterator[Ref]:

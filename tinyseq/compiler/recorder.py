@@ -12,8 +12,8 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
-from tinyseq.compiler.arrays import Recorded, examples
-from tinyseq.compiler.program import Program, Ref, Step, mapped
+from tinyseq.compiler.arrays import Recorded, arrays_in, examples
+from tinyseq.compiler.program import Program, Ref, about, kind_of, mapped
 
 
 class Source(NamedTuple):
@@ -22,6 +22,7 @@ class Source(NamedTuple):
     tensor: Tensor
     node: Parent | None
     grad: Tensor | None
+    about: tuple[Any, ...]
 
 
 class Recorder:
@@ -44,9 +45,13 @@ class Recorder:
 
     def value(self, example: Array) -> Recorded:
         """A new value of the program."""
-        number = len(self.program.values)
-        self.program.values[number] = example
-        return Recorded(number, example, self)
+        return Recorded(self.program.value(kind_of(example)), example, self)
+
+    def constant(self, example: Array) -> Recorded:
+        """A value that is the same at each replay."""
+        found = self.value(example)
+        self.program.constants[found.number] = example
+        return found
 
     def input(self, example: Array) -> Recorded:
         """A value that is given at each replay."""
@@ -58,18 +63,27 @@ class Recorder:
         """Run a function on the examples, and record it if it returns arrays."""
         result = function(*examples(args), **examples(settings))
         if isinstance(result, tuple | list):
-            whole = self._noted(tuple(result), function, args, settings)
-            parts = [self._noted(np.asarray(p), operator.getitem, (whole, i), {}, False) for i, p in enumerate(result)]
+            parts = self._several(tuple(map(np.asarray, result)), function, args, settings)
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         if not isinstance(result, np.ndarray | np.generic):
             raise reading(f"np.{getattr(function, '__name__', function)}")
         return self._noted(np.asarray(result), function, args, settings, fixed)
 
     def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
-        found = self.value(example)
+        view = next(
+            (array for array in arrays_in((args, settings)) if np.may_share_memory(example, array.example)), None
+        )
         args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
-        self.program.steps.append(Step(found.number, function, tuple(args), settings, fixed))
-        return found
+        number = self.program.add(
+            example, function, args, settings, fixed=fixed, view=None if view is None else self.ref(view)
+        )
+        return Recorded(number, example, self)
+
+    def _several(self, results: tuple[Array, ...], function: Any, args: Any, settings: Any) -> list[Recorded]:
+        args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
+        whole = Ref(self.program.add(results, function, args, settings))
+        numbers = [self.program.add(part, operator.getitem, (whole, i), fixed=False) for i, part in enumerate(results)]
+        return [Recorded(number, part, self) for number, part in zip(numbers, results, strict=True)]
 
     def ref(self, array: Recorded) -> Ref:
         """The reference to a recorded array, which must be of this recording."""
@@ -86,8 +100,7 @@ class Recorder:
         if known is not None:
             return known[1]
         if id(tensor) in self._made:
-            found = self.value(array)
-            self.program.constants.add(found.number)
+            found = self.constant(array)
             self.lines[found.number] = user_line()
         else:
             if tensor.node is not None and not isinstance(tensor.node, Leaf):
@@ -96,12 +109,12 @@ class Recorder:
                     "pass it as an argument, or detach() it"
                 )
             found = self.input(array)
-            self.sources[found.number] = Source(tensor, tensor.node, tensor.grad)
+            self.sources[found.number] = Source(tensor, tensor.node, tensor.grad, about(array))
         self._of_tensor[id(tensor)] = tensor, found
         return found
 
     def made(self, tensor: Tensor) -> None:
-        """Note that a tensor was created while recording, so that no code outside can change it."""
+        """Note that a tensor was created of a plain array while recording, so that no code outside can change it."""
         self._made[id(tensor)] = tensor
 
     def truth(self, array: Recorded) -> bool:
@@ -152,7 +165,8 @@ def recording(recorder: Recorder) -> Iterator[None]:
             try:
                 slot.__get__(tensor)
             except AttributeError:
-                recorder.made(tensor)
+                if type(array) is not Recorded:
+                    recorder.made(tensor)
             else:
                 raise changing("an update of a tensor")
         slot.__set__(tensor, array)

@@ -13,6 +13,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
+from tinyseq.compiler.program import about
 from tinyseq.compiler.trace import Result, Trace
 
 
@@ -25,10 +26,7 @@ class Replay:
         self._structure = trace.structure
         self._differentiable = trace.differentiable
         self._edges = trace.edges
-        self._sources = [
-            (source, program.values[number].shape, program.values[number].dtype)
-            for number, source in recorder.sources.items()
-        ]
+        self._sources = list(recorder.sources.values())
         self._draws = list(recorder.draws.values())
         arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
         program.inputs = [*arguments, *recorder.sources, *recorder.draws]
@@ -41,10 +39,10 @@ class Replay:
             Changed: if this recording is not valid for them.
         """
         # copied, as the caller may write to an array before the backward pass reads it
-        inputs = [value._array if isinstance(value, Tensor) else value.copy() for value in given]
-        for (tensor, node, _), shape, dtype in self._sources:
-            array = tensor._array
-            if tensor.node is not node or array.shape != shape or array.dtype != dtype:
+        inputs = [value._array if isinstance(value, Tensor) else value.copy("K") for value in given]
+        for source in self._sources:
+            array = source.tensor._array
+            if source.tensor.node is not source.node or about(array) != source.about:
                 raise Changed
             inputs.append(array)
         generator = random.generator() if self._draws else None

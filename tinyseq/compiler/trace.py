@@ -39,6 +39,7 @@ class Trace:
             self.edges = self._backward()
         self.recorder.program.outputs = self.arrays
         self.differentiable = [t.node is not None for t in self._results]
+        self._results.clear()
 
     def _replaced(self, tree: Any) -> Any:
         """The arguments with recorded arrays in place of arrays."""
@@ -77,8 +78,7 @@ class Trace:
     def _value(self, array: Any) -> int:
         """The number of a result, which becomes a constant if nothing was recorded for it."""
         if type(array) is not Recorded:
-            array = self.recorder.value(array)
-            self.recorder.program.constants.add(array.number)
+            array = self.recorder.constant(array)
         return self.recorder.ref(array).number
 
     def _check_left_alone(self) -> None:
@@ -113,15 +113,15 @@ class Trace:
     def check_repeated(self, other: "Trace") -> None:
         """Raise if another recording of the same call differs: then the function depends on more than its arguments."""
         mine, others = self.recorder.program, other.recorder.program
-        for number in sorted(mine.constants & others.constants):
-            if key(mine.values[number]) != key(others.values[number]):
+        for number in sorted(mine.constants.keys() & others.constants):
+            if key(mine.constants[number]) != key(others.constants[number]):
                 raise _unrepeatable(f"the constant that comes in at {self.recorder.lines.get(number, 'its end')}")
         for one, two in zip(mine.steps, others.steps, strict=False):
             if one.function != two.function or key(one[2:4]) != key(two[2:4]):
                 raise _unrepeatable(f"{one}, or what it is computed with")
         sources = [[source.tensor for source in r.recorder.sources.values()] for r in (self, other)]
         alike = len(sources[0]) == len(sources[1]) and all(a is b for a, b in zip(*sources, strict=True))
-        facts = [(len(p.steps), p.inputs, p.outputs, p.gradients, p.guards, p.constants) for p in (mine, others)]
+        facts = [(len(p.steps), p.inputs, p.outputs, p.gradients, p.guards, p.constants.keys()) for p in (mine, others)]
         if not alike or facts[0] != facts[1] or key(self.structure) != key(other.structure):
             raise _unrepeatable("the list of its operations")
 
