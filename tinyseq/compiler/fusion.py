@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Program, Ref, Step, key, mapped
+from tinyseq.compiler.program import Program, Ref, Step, blank, key, kind_of, mapped
 
 LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
 
@@ -44,9 +44,9 @@ Able = Callable[[Step], bool]  # whether an executor's kernels can compute a ste
 def elementwise(program: Program, step: Step, able: Able) -> bool:
     """Whether a loop over the elements of the result can compute a step."""
     value = program.values[step.out]
-    if isinstance(value, tuple) or not (value.ndim and value.size and step.fixed and able(step)):
+    if type(value) is tuple or not (value.ndim and value.size and step.fixed and able(step)):
         return False
-    return all(not isinstance(program.values[number], tuple) for number in step.reads())
+    return all(type(program.values[number]) is not tuple for number in step.reads())
 
 
 def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
@@ -151,18 +151,18 @@ def push_views(program: Program, able: Able) -> None:
     Only where all that reads the result are views, which together are no larger. Then the elementwise step can join the
     loops of the steps that read them.
     """
-    changed = False
+    changed = set[int]()
     while pushed := _read_by_views(program, able):
-        changed = True
         new = _Views(program)
         steps: list[list[Step]] = [[], []]
         for place, step in enumerate(program.steps):
             if step.out not in pushed:
                 source = pushed.get(step.args[0].number) if _is_view(step) else None
                 steps[place >= program.forward] += [step] if source is None else new.steps(source, step)
+                changed |= set() if source is None else {step.out}
         program.forward, program.steps = len(steps[0]), steps[0] + steps[1]
     if changed:
-        _run_again(program)
+        _lay_out_again(program, changed)
 
 
 def _is_view(step: Step) -> bool:
@@ -205,8 +205,8 @@ class _Views:
             seen = function, ref, key(args)
             if seen not in self._known:
                 self._known[seen] = Ref(self._next)
-                values[self._next] = function(values[ref.number], *args)
-                steps.append(Step(self._next, function, (ref, *args), {}))
+                values[self._next] = kind_of(function(blank(values[ref.number]), *args))
+                steps.append(Step(self._next, function, (ref, *args), {}, view=ref))
                 self._next += 1
             return self._known[seen]
 
@@ -221,11 +221,21 @@ class _Views:
         return [*steps, Step(view.out, source.function, args, source.settings)]
 
 
-def _run_again(program: Program) -> None:
-    """Make new examples for all steps: where views were pushed, results have other layouts."""
-    with np.errstate(all="ignore"):
-        for step in program.steps:
-            args, settings = (mapped(tree, Ref, lambda ref: program.values[ref.number]) for tree in step[2:4])
-            found = step.function(*args, **settings)
-            program.values[step.out] = found if isinstance(found, tuple) else np.asarray(found)
-    program.twins.clear()
+def _lay_out_again(program: Program, changed: set[int]) -> None:
+    """Find the layouts of results again, after some have changed: a step's depends on those of its arguments."""
+    for place, step in enumerate(program.steps):
+        reads = set(step.reads())
+        kinds = [program.values[number] for number in reads]
+        # where an index is among the arguments, it determines the layout, as far as it is fixed at all
+        indexed = not step.fixed or any(type(kind) is tuple or kind.dtype.kind in "iu" for kind in kinds)
+        if indexed or not (step.out in changed or changed & reads):
+            continue
+        blanks = {Ref(number): blank(kind) for number, kind in zip(reads, kinds, strict=True)}
+        args, settings = (mapped(tree, Ref, blanks.__getitem__) for tree in step[2:4])
+        with np.errstate(all="ignore"):
+            found = np.asarray(step.function(*args, **settings))
+        if kind_of(found) != program.values[step.out]:
+            changed.add(step.out)
+        program.values[step.out] = kind_of(found)
+        owner = next((ref for ref, array in blanks.items() if np.may_share_memory(found, array)), None)
+        program.steps[place] = step._replace(view=owner)

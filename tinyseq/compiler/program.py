@@ -46,6 +46,14 @@ def kind_of(array: Array) -> Kind:
     return Kind(array.shape, array.dtype, array.strides)
 
 
+def blank(kind: Kind) -> Array:
+    """An array of a kind, with arbitrary values: views of it show what views of the value are."""
+    spans = [(length - 1) * stride for length, stride in zip(kind.shape, kind.strides, strict=True)]
+    before, after = -sum(span for span in spans if span < 0), sum(span for span in spans if span > 0)
+    memory = np.empty(before + after + kind.dtype.itemsize if kind.size else 0, np.uint8)
+    return np.ndarray(kind.shape, kind.dtype, memory, before if kind.size else 0, kind.strides)
+
+
 class Step(NamedTuple):
     """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
 
