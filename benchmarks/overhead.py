@@ -3,11 +3,13 @@
 python benchmarks/overhead.py
 
 The ops are an add, a multiply and a tanh in turn, on two float32 numbers, so that nearly all of the time is overhead.
+After it comes the table of `operands.py`: every operator with every kind of operand, on either side.
 """
 
 import sys
 
 import numpy as np
+import operands
 from racing import race, report, seconds_of, versions
 
 ROUNDS = 333  # of three ops each, and one more add
@@ -105,3 +107,4 @@ if __name__ == "__main__":
     times = race(__file__, list(RACERS), "chain")
     report("chain", times, "tinyseq", 1e6, "us per op, forward + backward")
     print(f"tinyseq above raw NumPy: {(times['tinyseq'] - times['raw NumPy']) * 1e6:.2f} us per op")
+    operands.main()

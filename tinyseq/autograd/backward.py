@@ -197,7 +197,12 @@ def walk(
                 if gradients.defer(parent, op, i, (g, *saved)):
                     _settle(gradients, xp, parent, op, i)
                 continue
-            gi = rule(xp, g, *saved, **attrs) if attrs else rule(xp, g, *saved)
+            if attrs or len(saved) > 2:
+                gi = rule(xp, g, *saved, **attrs)
+            elif len(saved) == 2:  # by hand, as most ops save two values or none, and unpacking costs as much as a call
+                gi = rule(xp, g, saved[0], saved[1])
+            else:
+                gi = rule(xp, g, saved[0]) if saved else rule(xp, g)
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
                 gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:

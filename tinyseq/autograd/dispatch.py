@@ -3,15 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
-from tinyseq.autograd.calls.errors import EXPLAINED, argument, explained, place
+from tinyseq.autograd.calls.errors import EXPLAINED, explained, place
+from tinyseq.autograd.calls.operands import NUMBERS, beside, operands
 from tinyseq.autograd.graph import Node, Output, Parent, tick
 from tinyseq.autograd.modes import MODE, Label
 from tinyseq.autograd.op import Kernels, Op
-from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import NAMESPACES, Array, is_array
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import NAMESPACES, Array
 from tinyseq.torch_names.settings import setting
 
 
@@ -74,16 +73,25 @@ def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..
 
 def _binary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+    # An array library's own function of two arrays returns a new one.
+    copies = bool(record.saved_inputs) or not hasattr(record.forward, "library_name")
 
     def call(x: Any, y: Any, /) -> Tensor:
-        if isinstance(x, Tensor) and isinstance(y, Tensor):
-            a, b, p, q = x._array, y._array, x.node, y.node
+        if isinstance(x, Tensor):
+            a, p = x._array, x.node
             kind = type(a)
-            if type(b) is not kind:
-                operands(record, (x, y))  # raises an error that says how to move them
+            b, q = (y._array, y.node) if isinstance(y, Tensor) else (beside(y, kind, copies), None)
+            known = type(b) is kind or type(b) in NUMBERS
+        elif isinstance(y, Tensor):
+            b, q = y._array, y.node
+            kind = type(b)
+            a, p = beside(x, kind, copies), None
+            known = a is not None
         else:
+            known = False
+        if not known:
             (a, p), (b, q) = operands(record, (x, y))
-            kind = type(b) if type(a) in NUMBERS else type(a)
+            kind = type(a) if type(a) in NAMESPACES else type(b)
         try:
             out = kernels[kind](a, b)
         except EXPLAINED as error:
@@ -247,45 +255,3 @@ def _setting(record: Op, name: str, value: Tensor) -> Array:
             f"give {name}.detach(), or write the formula in other ops"
         )
     return value._array
-
-
-NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
-
-
-def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
-    """Raw values and graph parents of an op's arguments, all of one array library.
-
-    NumPy scalars become Python numbers, so that they never widen a float32 array. Arrays are copied, because their
-    owner may write to them before the backward pass.
-    """
-    library = _library(args)
-    pairs: list[tuple[Any, Parent | None]] = []
-    for arg in args:
-        if isinstance(arg, Tensor):
-            pairs.append((arg._array, arg.node))
-        elif library is not None and isinstance(arg, np.generic):  # before float, which np.float64 also is
-            pairs.append((arg.item(), None))
-        elif library is not None and isinstance(arg, bool | int | float | complex):
-            pairs.append((arg, None))
-        else:
-            if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):
-                arg = NAMESPACES[library].asarray(arg)  # a mask in host memory, for tensors on any device
-            try:
-                pairs.append((constant(arg, library)._array, None))
-            except (TypeError, ValueError) as error:
-                raise TypeError(f"{record.name}({argument(record, len(pairs))}){place()}: {error}") from error
-    found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) not in NUMBERS}
-    if len(found) > 1:
-        named = " and ".join(f"{argument(record, i)} is {library}" for library, i in found.items())
-        raise TypeError(f'{record.name}: {named}; move one with .to("cuda") or .to("cpu")')
-    return pairs
-
-
-def _library(args: Sequence[Any]) -> type | None:
-    """The array type that an op computes with, or None if no argument determines it."""
-    found = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
-    return found or next((type(a) for a in args if not isinstance(a, np.ndarray) and is_array(a)), None)
-
-
-def _undifferentiated(record: Op, i: int) -> bool:
-    return record.vjp is None or (not record.variadic and record.rules[i] is None)

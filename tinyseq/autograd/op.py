@@ -4,12 +4,14 @@ import ast
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinyseq.autograd.axes import MOVING, RULES, Axes, AxesRule, Kind, Use
 from tinyseq.autograd.calls.whole import takes_whole_numbers
-from tinyseq.backend import NAMESPACES, Array, namespace_of
+from tinyseq.backend import NAMESPACES, NUMPY, Array, namespace_of
 
 Rule = Callable[..., Any]
 
@@ -78,12 +80,21 @@ class Summed(NamedTuple):
 
 def summed_to(xp: Any, g: Any, shape: tuple[int, ...]) -> Any:
     """A gradient summed over the axes along which its input, of the given shape, was broadcast."""
-    if g.shape == shape:
+    found = g.shape
+    if found == shape:
         return g
-    extra = len(g.shape) - len(shape)
-    spread = (extra + axis for axis, side in enumerate(shape) if side == 1 and g.shape[extra + axis] != 1)
-    axes = (*range(extra), *spread)
-    return xp.reshape(xp.sum(g, axis=axes), shape) if axes else xp.broadcast_to(g, shape)
+    axes = _spread_axes(found, shape)
+    if not axes:
+        return xp.broadcast_to(g, shape)
+    total = np.add.reduce(g, axes) if xp is NUMPY else xp.sum(g, axis=axes)  # np.sum takes longer to get there
+    return total if total.shape == shape else xp.reshape(total, shape)
+
+
+@lru_cache(maxsize=1 << 12)
+def _spread_axes(spread: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes along which an array of a shape was broadcast."""
+    extra = len(spread) - len(shape)
+    return (*range(extra), *(extra + i for i, side in enumerate(shape) if side == 1 and spread[extra + i] != 1))
 
 
 @dataclass(frozen=True)

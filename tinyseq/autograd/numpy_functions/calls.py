@@ -35,13 +35,12 @@ CURES = {
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Tensor.__array_ufunc__`."""
-    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    if (
-        method == "__call__" and not kwargs and getattr(self._array.dtype, "kind", "f") == "f"
-    ):  # fast path for the commonest calls
-        ours = _ours(name)
+    floating = self.node is not None or getattr(self._array.dtype, "kind", "f") == "f"
+    if method == "__call__" and not kwargs and floating:  # the commonest calls
+        ours = _ours(ufunc.__name__)
         if ours is not None:
             return ours(*inputs)
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if method == "at" and isinstance(inputs[0], Tensor):  # NumPy writes to arrays that are locked, too
         raise _writes(f"np.{name}")
     function = ufunc if method == "__call__" else getattr(ufunc, method)

@@ -75,6 +75,8 @@ def _power_base(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
 def _power_exponent(xp: Any, g: Any, x: Any, y: Any, out: Any) -> Any:
     if isinstance(x, int | float):
         return g * (out * math.log(x)) if x > 0 else xp.zeros_like(g)
+    if x.dtype != out.dtype:  # a float32 base of a float64 power, whose logarithm would be a float32 too
+        x = xp.astype(x, out.dtype)
     positive = x > 0
     return g * xp.where(positive, out * xp.log(xp.where(positive, x, 1.0)), 0.0)
 

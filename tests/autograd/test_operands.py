@@ -1,0 +1,164 @@
+"""Operands that are no tensors: numbers, NumPy's numbers and arrays, on either side of every op of two arguments."""
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.autograd.declare import FUNCTIONS, OPS, Op
+
+BINARY = [
+    record
+    for record in OPS.values()
+    if len(record.inputs) == 2 and record.kind in ("elementwise", "product") and not record.defaults
+]
+DIFFERENTIABLE = [record for record in BINARY if record.vjp is not None]
+
+
+class Level(enum.IntEnum):
+    LOW = 2
+
+
+class Rate(float):
+    pass
+
+
+SHAPE = (2, 3)
+FULL, ROW, COLUMN = np.full(SHAPE, 2.0), np.array([2.0, 0.5, 1.5]), np.array([[2.0], [0.75]])
+OPERANDS: dict[str, Any] = {
+    "int": 2,
+    "float": 0.5,
+    "bool": True,
+    "subclass of int": Level.LOW,
+    "subclass of float": Rate(0.5),
+    "count": ts.zeros(2).size,
+    **{kind.__name__: kind(2) for kind in (np.float16, np.float32, np.float64, np.int8, np.uint16, np.int64, np.bool)},
+    "array": FULL,
+    "row": ROW,
+    "column": COLUMN,
+    "read-only": np.broadcast_to(ROW, SHAPE),
+    "Fortran order": np.asfortranarray(FULL),
+    "float32 array": FULL.astype(np.float32),
+    "integers": np.full(SHAPE, 2),
+    "no axes": np.array(2.0),
+    "list": [2.0, 0.5, 1.5],
+}
+
+
+def both_ways(record: Op, x: ts.Tensor, other: Any, reflected: bool) -> tuple[ts.Tensor, ts.Tensor | None]:
+    y = FUNCTIONS[record.name](other, x) if reflected else FUNCTIONS[record.name](x, other)
+    if y.node is None:
+        return y, None
+    rng = np.random.default_rng(0)
+    return y, ts.grad(y, x, ts.tensor(rng.uniform(0.5, 1.5, y.shape).astype(y.dtype)))
+
+
+@pytest.mark.parametrize("reflected", [False, True], ids=["right", "left"])
+@pytest.mark.parametrize("kind", OPERANDS)
+@pytest.mark.parametrize("record", BINARY, ids=lambda record: record.name)
+def test_an_operand_of_any_kind_gives_what_a_tensor_of_its_values_gives(record: Op, kind: str, reflected: bool) -> None:
+    other = OPERANDS[kind]
+    x = ts.tensor(np.linspace(0.5, 3.0, 6).reshape(SHAPE), requires_grad=True)
+    if record.kind == "product":
+        other = other if np.ndim(other) == 0 else np.asarray(other).reshape(-1, 1)[: 2 if reflected else 3]
+        other = other.T[:, :2] if np.ndim(other) == 2 and reflected else other
+    try:
+        expected, slope = both_ways(record, x, ts.tensor(np.asarray(other)), reflected)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        with pytest.raises(type(error)):
+            both_ways(record, x, other, reflected)
+        return
+    found, gradient = both_ways(record, x, other, reflected)
+    assert found.dtype == expected.dtype
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-14)
+    assert (gradient is None) == (slope is None)
+    if gradient is not None and slope is not None:
+        assert gradient.dtype == x.dtype
+        np.testing.assert_allclose(gradient.numpy(), slope.numpy(), rtol=1e-14, atol=1e-300)
+
+
+@pytest.mark.parametrize("kind", [name for name, value in OPERANDS.items() if not hasattr(value, "shape")])
+@pytest.mark.parametrize("symbol", ["+", "-", "*", "/", "**"])
+def test_a_number_never_widens(kind: str, symbol: str) -> None:
+    x = ts.tensor([1.0, 2.0, 3.0], dtype="float32", requires_grad=True)
+    names = {"x": x, "n": OPERANDS[kind]}
+    for y in (eval(f"x {symbol} n", names), eval(f"n {symbol} x", names)):
+        assert y.dtype == (np.float32 if not isinstance(OPERANDS[kind], list) else np.float64)
+
+
+@pytest.mark.parametrize("reflected", [False, True], ids=["right", "left"])
+@pytest.mark.parametrize("record", DIFFERENTIABLE, ids=lambda record: record.name)
+def test_writing_to_an_array_after_the_op_changes_neither_its_value_nor_its_gradient(
+    record: Op, reflected: bool
+) -> None:
+    x = ts.tensor(np.linspace(0.5, 3.0, 4).reshape(2, 2), requires_grad=True)
+
+    def after(write: Callable[[Any], None]) -> tuple[Any, Any]:
+        array = np.array([[2.0, 3.0], [4.0, 5.0]])
+        y = FUNCTIONS[record.name](array, x) if reflected else FUNCTIONS[record.name](x, array)
+        write(array)
+        return y.numpy().copy(), ts.grad((y * y).sum(), x)
+
+    kept, changed = after(lambda array: None), after(lambda array: array.fill(-7.0))
+    np.testing.assert_array_equal(kept[0], changed[0])
+    np.testing.assert_array_equal(kept[1].numpy(), changed[1].numpy())
+
+
+def test_an_op_that_returns_its_operand_returns_a_copy_of_the_callers_array() -> None:
+    from tinyseq.autograd.declare import op
+
+    second = op("second_of_two", forward=lambda xp, x, y: y, vjp=(None, lambda xp, g: g))
+    try:
+        array = np.ones(2)
+        y = second(ts.zeros(2), array)
+        array[0] = 5.0
+        assert y.tolist() == [1.0, 1.0]
+    finally:
+        del OPS["second_of_two"], FUNCTIONS["second_of_two"]
+
+
+NO_NUMBERS = {
+    "date": np.datetime64("2020-01-01"),
+    "duration": np.timedelta64(3, "D"),
+    "NumPy text": np.str_("a"),
+    "NumPy bytes": np.bytes_(b"a"),
+    "text": "a",
+    "None": None,
+    "dates": np.array(["2020-01-01"], dtype="datetime64[D]"),
+    "objects": np.array([object()]),
+    "masked": np.ma.masked_array([1.0, 2.0], mask=[True, False]),
+}
+
+
+@pytest.mark.parametrize("kind", NO_NUMBERS)
+@pytest.mark.parametrize("reflected", [False, True], ids=["right", "left"])
+def test_an_operand_without_numbers_is_refused_by_the_ops_name(kind: str, reflected: bool) -> None:
+    x, value = ts.ones(2), NO_NUMBERS[kind]
+    with pytest.raises(TypeError, match=r"^multiply\([xy]\): .*(expected numbers|masked)"):
+        ts.multiply(*((value, x) if reflected else (x, value)))
+
+
+def test_numbers_and_arrays_alone_make_a_constant() -> None:
+    assert (ts.multiply(2, np.ones(2)) + np.float32(1)).tolist() == [3.0, 3.0]
+    assert ts.multiply(np.ones(2), 2).node is None
+    assert ts.add(2, 3).item() == 5
+
+
+@pytest.mark.parametrize("narrow", [0, 1], ids=["first", "second"])
+@pytest.mark.parametrize("record", DIFFERENTIABLE, ids=lambda record: record.name)
+def test_beside_a_float64_a_float32_costs_no_accuracy(record: Op, narrow: int) -> None:
+    """The rules compute with float64, as the op does: only the float32 operand's own gradient is rounded."""
+    rng = np.random.default_rng(0)
+    values = [rng.uniform(0.5, 2.0, (3, 3)).astype(np.float32) for _ in range(2)]
+    wide = [ts.tensor(v.astype(np.float64), requires_grad=True) for v in values]
+    mixed = [ts.tensor(v, requires_grad=True) if i == narrow else wide[i] for i, v in enumerate(values)]
+    upstream = ts.tensor(rng.uniform(0.5, 1.5, (3, 3)))
+    y, exact = FUNCTIONS[record.name](*mixed), FUNCTIONS[record.name](*wide)
+    np.testing.assert_allclose(y.numpy(), exact.numpy(), rtol=1e-14)
+    found, expected = ts.grad(y, mixed, upstream), ts.grad(exact, wide, upstream)
+    for i in range(2):
+        assert found[i].dtype == mixed[i].dtype
+        np.testing.assert_allclose(found[i].numpy(), expected[i].numpy(), rtol=1e-7 if i == narrow else 1e-13)

@@ -1,0 +1,78 @@
+"""The operands of an op: raw values of one array library, from any mixture of tensors, arrays and numbers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.calls.conversion import holds_numbers
+from tinyseq.autograd.calls.errors import argument, place
+from tinyseq.autograd.graph import Parent
+from tinyseq.autograd.op import Op
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import NAMESPACES, is_array
+
+NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
+PLAIN: tuple[type[Any], ...] = (int, float, complex)
+# Python's types for the commonest of NumPy's: a conversion takes a third of the time of item().
+NUMPY_NUMBERS: dict[type, type[Any]] = {
+    **{np.float16: float, np.float32: float, np.float64: float, np.complex64: complex, np.complex128: complex},
+    **{np.bool: bool, np.int32: int, np.int64: int},
+}
+
+
+def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
+    """The raw value of an operand beside arrays of this kind: a number, or an array of the same kind.
+
+    NumPy scalars become Python numbers, so that they never widen a float32 array. Arrays are copied, because their
+    owner may write to them before the backward pass, unless the op neither keeps nor returns them.
+
+    Returns:
+        None for anything else, such as a list, which `operands` converts.
+    """
+    if type(value) in NUMBERS:
+        return value
+    if type(value) is kind:
+        if not holds_numbers(value):
+            return None
+        if not copies:
+            return value
+        return value.copy() if kind is np.ndarray else NAMESPACES[kind].asarray(value, copy=True)
+    if isinstance(value, np.generic):
+        number = NUMPY_NUMBERS.get(type(value))
+        return number(value) if number else value.item() if holds_numbers(value) else None
+    base = next((number for number in PLAIN if isinstance(value, number)), None)
+    return None if base is None else base(value)
+
+
+def operands(record: Op, args: Sequence[Any]) -> list[tuple[Any, Parent | None]]:
+    """Raw values and graph parents of an op's arguments, all of one array library; see `beside`."""
+    library = _library(args)
+    pairs: list[tuple[Any, Parent | None]] = []
+    for arg in args:
+        if isinstance(arg, Tensor):
+            pairs.append((arg._array, arg.node))
+        elif library is not None and (plain := beside(arg, library)) is not None:
+            pairs.append((plain, None))
+        else:
+            if library and isinstance(arg, np.ndarray) and _undifferentiated(record, len(pairs)):
+                arg = NAMESPACES[library].asarray(arg)  # a mask in host memory, for tensors on any device
+            try:
+                pairs.append((constant(arg, library)._array, None))
+            except (TypeError, ValueError) as error:
+                raise TypeError(f"{record.name}({argument(record, len(pairs))}){place()}: {error}") from error
+    found = {NAMESPACES[type(value)].name: i for i, (value, _) in enumerate(pairs) if type(value) not in NUMBERS}
+    if len(found) > 1:
+        named = " and ".join(f"{argument(record, i)} is {library}" for library, i in found.items())
+        raise TypeError(f'{record.name}: {named}; move one with .to("cuda") or .to("cpu")')
+    return pairs
+
+
+def _library(args: Sequence[Any]) -> type | None:
+    """The array type that an op computes with, or None if no argument determines it."""
+    found = next((type(a._array) for a in args if isinstance(a, Tensor)), None)
+    return found or next((type(a) for a in args if not isinstance(a, np.ndarray) and is_array(a)), None)
+
+
+def _undifferentiated(record: Op, i: int) -> bool:
+    return record.vjp is None or (not record.variadic and record.rules[i] is None)
