@@ -14,6 +14,7 @@ from tinyseq.hmm.inference import semirings
 from tinyseq.hmm.inference.autodiff import best_score, log_partition
 from tinyseq.hmm.inference.chain import chain, messages
 from tinyseq.hmm.interop.estimator import HMMEstimator
+from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
 from tinyseq.hmm.learning.baum_welch import Fitted, show
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
@@ -55,6 +56,7 @@ __all__ = [
     "best_score",
     "chain",
     "compare",
+    "hmmlearn_priors",
     "log_partition",
     "messages",
     "semirings",

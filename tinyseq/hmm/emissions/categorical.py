@@ -10,6 +10,8 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.emissions.priors import Priors, log_dirichlet
+from tinyseq.hmm.emissions.priors import counts as added_counts
 from tinyseq.hmm.inference.passes.score_tables import Lookup, Scores, Table
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
@@ -39,6 +41,7 @@ class Categorical(Emission):
     """
 
     symbolic = True
+    conjugate = ("emission",)
 
     def __init__(
         self,
@@ -160,10 +163,18 @@ class Categorical(Emission):
             raise ValueError(f"position {t}: cannot be {self.describe(data[t])} and {self.describe(other[t])} at once")
         return np.where(data == missing, other, data)
 
-    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`: a Dirichlet density."""
+        return log_dirichlet("emission", priors.get("emission", 1.0), plain(self.probabilities))
+
+    def learned(
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Priors | None = None
+    ) -> Self:
         """The normalised expected counts of each state; a state that is never used keeps its probabilities."""
         size = len(self.symbols) + 1  # the last is the missing observation
         counts = np.stack([np.bincount(data, weights=column, minlength=size)[:-1] for column in states.T])
+        if priors:
+            counts += added_counts("emission", priors.get("emission", 1.0), plain(self.probabilities))
         return self._with(shares(counts, plain(self.probabilities)))
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:

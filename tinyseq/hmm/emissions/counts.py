@@ -6,13 +6,13 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.gamma import log_gamma
+from tinyseq.hmm.emissions.priors import Conjugate, Priors, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.model.probabilities import plain
 
 
-class Counts(Density):
+class Counts(Conjugate):
     """The base class of families of counts."""
 
     density = False
@@ -43,6 +43,7 @@ class Poisson(Counts):
     """
 
     arrays = ("rates",)
+    conjugate = ("rates",)
 
     def __init__(self, rates: Any) -> None:
         self.rates = self.columns("rates", rates)
@@ -65,9 +66,28 @@ class Poisson(Counts):
         """See `Density`."""
         return rng.poisson(plain(self.rates)[states]).astype(np.float64)
 
-    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+    def _gamma(self, priors: Priors) -> tuple[Array, Array]:
+        """The parameters of the Gamma prior, (K, D); those of a flat one by default."""
+        a, b = pair("rates", priors.get("rates", (1.0, 0.0)), "a, b")
+        if self.size == 1:
+            a, b = (np.reshape(part, (-1, 1)) if np.shape(part) == (self.states,) else part for part in (a, b))
+        shape = plain(self.rates).shape
+        return broadcast("rates", a, shape, 1), broadcast("rates", b, shape, 0)
+
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`: a Gamma density."""
+        (a, b), rates = self._gamma(priors), plain(self.rates)
+        with np.errstate(divide="ignore"):  # a rate of 0 has no density if a is above 1
+            logs = np.where(a > 1, (a - 1) * np.log(np.where(a > 1, rates, 1.0)), 0.0)
+        return float(np.sum(logs - b * rates))
+
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """Weighted means."""
-        return {"rates": (weights.T @ x) / weights.sum(axis=0)[:, None]}
+        sums, totals = weights.T @ x, weights.sum(axis=0)[:, None]
+        if priors:
+            a, b = self._gamma(priors)
+            sums, totals = sums + (a - 1), totals + b
+        return {"rates": sums / totals}
 
 
 class Multinomial(Counts):
@@ -91,6 +111,7 @@ class Multinomial(Counts):
 
     arrays = ("probabilities",)
     settings = ("trials",)
+    conjugate = ("probabilities",)
 
     def __init__(self, probabilities: Any, trials: int | None = None) -> None:
         self.probabilities = self.taken("probabilities", probabilities)
@@ -123,9 +144,14 @@ class Multinomial(Counts):
             raise TypeError("sampling counts requires the number of trials; pass trials= to Multinomial")
         return rng.multinomial(self.trials, plain(self.probabilities)[states]).astype(np.float64)
 
-    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`: a Dirichlet density."""
+        return log_dirichlet("probabilities", priors.get("probabilities", 1.0), plain(self.probabilities))
+
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """The normalised weighted counts; a state without counts keeps its probabilities."""
-        return {"probabilities": shares(weights.T @ x, self.probabilities)}
+        added = counts("probabilities", priors.get("probabilities", 1.0), self.probabilities)
+        return {"probabilities": shares(weights.T @ x + added, self.probabilities)}
 
 
 def times_log(x: Array, factors: Any) -> Any:

@@ -18,6 +18,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
+from tinyseq.hmm.emissions.priors import NormalWishart
 from tinyseq.hmm.model.probabilities import plain
 
 LOG_2PI = float(np.log(2 * np.pi))
@@ -146,10 +147,12 @@ def noise(spreads: Array, states: Array, rng: np.random.Generator) -> Array:
     return found
 
 
-def weighted(x: Array, weights: Array) -> Array:
-    """Weighted means (K, D); NaN for a state whose weights are all zero."""
-    found: Array = (weights.T @ x) / weights.sum(axis=0)[:, None]
-    return found
+def weighted(x: Array, weights: Array, before: Array, prior: NormalWishart | None = None) -> Array:
+    """Weighted means (K, D); those from before for a state without weight."""
+    sums, totals = weights.T @ x, weights.sum(axis=0)
+    if prior is not None:
+        sums, totals = sums + prior.weight[:, None] * prior.mean, totals + prior.weight
+    return np.where(totals[:, None] > 0, sums / totals[:, None], before)
 
 
 def fitted(
@@ -161,6 +164,7 @@ def fitted(
     totals: Array | None = None,
     chunk: int = 4096,
     before: Array | None = None,
+    prior: NormalWishart | None = None,
 ) -> Array:
     """The maximum-likelihood covariances of weighted observations, given the means; NaN for states without weight.
 
@@ -174,6 +178,7 @@ def fitted(
         chunk: the number of rows processed at a time.
         before: the previous covariances; a variance that was below the floor already may stay as small, so that the
             likelihood cannot fall.
+        prior: the prior of the means and covariances.
     """
     full, (states, size) = kind in ("full", "tied"), means.shape
     scatter = np.zeros((states, size, size) if full else (states, size))
@@ -183,11 +188,16 @@ def fitted(
             away = part - means[k][:, None]
             scatter[k] += (shares[k] * away) @ away.T if full else (away * away) @ shares[k]
     totals = weights.sum(axis=0) if totals is None else totals
+    more = np.zeros(1)  # of the prior
+    if prior is not None:
+        scatter, more = scatter + prior.scatters(means), prior.more
     least = least_variances(x, floor)
     if kind == "tied":
-        used = totals > 0
-        matrices = scatter[used].sum(axis=0)[None] / totals[used].sum()
+        whole = scatter.sum(axis=0) if prior is None else scatter.sum(axis=0) + prior.scatter[0]
+        matrices = whole[None] / (totals.sum() + more)
         return _widened(matrices, least, None if before is None else before[None])[0]
+    if prior is not None:
+        scatter, totals = scatter + prior.scatter, totals + more
     if kind == "full":
         return _widened(scatter / totals[:, None, None], least, before)
     spread, least = scatter / totals[:, None], np.array(least.mean()) if kind == "spherical" else least

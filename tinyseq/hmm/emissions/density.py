@@ -87,6 +87,12 @@ class Density(Emission):
             learn: the names of the arrays to fit; the others are fixed.
         """
 
+    def fitted_with(
+        self, x: Array, weights: Array, learn: frozenset[str], priors: Mapping[str, Any]
+    ) -> Mapping[str, Any]:
+        """As `fitted`, with priors of the arrays in ``conjugate``: see `tinyseq.hmm.emissions.priors.Conjugate`."""
+        return self.fitted(x, weights, learn)
+
     def possible(self, x: Array) -> Array:
         """Which observations (rows, D) are in the support, (rows,); by default all finite ones."""
         found: Array = np.isfinite(x).all(axis=1)
@@ -221,21 +227,28 @@ class Density(Emission):
         """See `Emission`."""
         return self.draw(states, rng)
 
-    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
-        """A weighted fit; a state that is never used keeps its parameters."""
+    def learned(
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+    ) -> Self:
+        """A weighted fit; a state that is never used keeps its parameters, except arrays with a prior."""
         wanted = frozenset(self.arrays) if learn is None else learn & frozenset(self.arrays)
         seen = ~np.isnan(data[:, 0])
         if not seen.all():
             data, states = data[seen], states[seen]
         used = states.sum(axis=0) > 0
         before = {name: np.array(plain(getattr(self, name))) for name in self.arrays}
-        if not used.any():
+        if not used.any() and not priors:
             return self.replaced(**before)
         with np.errstate(divide="ignore", invalid="ignore"):  # states without weight are restored below
-            found = self.replaced(**before).fitted(data, states, wanted)
+            found = self.replaced(**before).fitted_with(data, states, wanted, priors or {})
         after = {name: np.array(found[name]) for name in found if name in wanted}
-        for name in after.keys() - set(self.shared):
-            after[name][~used] = before[name][~used]
+        for name, values in after.items():
+            if name in self.shared:
+                values[...] = values if np.isfinite(values).all() else before[name]
+                continue
+            rows = values.reshape(len(values), -1)
+            lost = ~used if name not in (priors or ()) else ~used & ~np.isfinite(rows).all(axis=1)
+            values[lost] = before[name][lost]
         return self.replaced(**before | after)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:

@@ -46,14 +46,16 @@ class Emission(ABC):
 
     Attributes:
         states: K.
-        arrays: the names of its parameter arrays, which are attributes and may be named in ``learn``.
+        arrays: the names of its parameter arrays, which are attributes.
         settings: the names of its other arguments, which are attributes that JSON can represent.
+        conjugate: the names for which ``priors`` of `HMM.fit_em` may hold a prior.
         density: whether its scores are log densities, which may be positive.
         symbolic: whether observations are symbols.
     """
 
     arrays: ClassVar[tuple[str, ...]] = ()
     settings: ClassVar[tuple[str, ...]] = ()
+    conjugate: tuple[str, ...] = ()
     density: bool = False
     symbolic: bool = False
     states: int
@@ -62,6 +64,11 @@ class Emission(ABC):
     def parameters(self) -> tuple[Any, ...]:
         """The parameter arrays or tensors, by name."""
         return tuple(getattr(self, name) for name in self.arrays)
+
+    @property
+    def learnable(self) -> tuple[str, ...]:
+        """The names that ``learn`` of `HMM.fit_em` may hold, to learn a part."""
+        return self.arrays
 
     @abstractmethod
     def is_one(self, x: Any) -> bool:
@@ -84,11 +91,22 @@ class Emission(ABC):
         """Draw one observation for each state."""
 
     @abstractmethod
-    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> Self:
+    def learned(
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+    ) -> Self:
         """The M-step: the emission model that maximises the expected log-likelihood, given the posteriors (rows, K).
 
-        Where there is no closed form, it only increases it. ``learn`` names the arrays that may change; None for all.
+        With priors, it maximises the sum of that and `log_prior`. Where there is no closed form, it only increases it.
+        ``learn`` names the arrays that may change; None for all.
         """
+
+    def log_prior(self, priors: Mapping[str, Any]) -> float:
+        """The log density of priors of the names in ``conjugate``, up to a constant.
+
+        Raises:
+            ValueError: for a prior that does not fit.
+        """
+        return 0.0
 
     @abstractmethod
     def shuffled(self, data: Array, rng: np.random.Generator) -> Self:

@@ -6,12 +6,12 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
-from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.groups import spread_out
+from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart, Priors
 from tinyseq.hmm.model.probabilities import plain
 
 
-class Gaussian(Density):
+class Gaussian(Conjugate):
     """A normal distribution for each state.
 
     A sequence is an array (T, D), or (T,) if D = 1. None, or a row of NaN, is a missing observation. ``learn`` of
@@ -40,6 +40,7 @@ class Gaussian(Density):
 
     arrays = ("means", "covariances")
     settings = ("floor", "covariance_type")
+    conjugate = ("means", "covariances")
 
     def __init__(
         self, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
@@ -79,14 +80,22 @@ class Gaussian(Density):
         found: Array = plain(self.means)[states] + kinds.noise(plain(self.spreads), states, rng)
         return found
 
-    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """Weighted means and covariances."""
-        means = kinds.weighted(x, weights) if "means" in learn else self.means
+        prior = self._prior(priors) if priors else None
+        means = kinds.weighted(x, weights, self.means, prior) if "means" in learn else self.means
         if "covariances" not in learn:
             return {"means": means}
         before = plain(self.covariances)
-        spread = kinds.fitted(self.covariance_type, x, weights, means, self.floor, before=before)
+        spread = kinds.fitted(self.covariance_type, x, weights, means, self.floor, before=before, prior=prior)
         return {"means": means, "covariances": spread}
+
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`."""
+        return self._prior(priors).log_density(plain(self.means), plain(self.spreads))
+
+    def _prior(self, priors: Priors) -> NormalWishart:
+        return NormalWishart.of(priors, "covariances", self.covariance_type, self.states, self.size)
 
     def narrow(self, data: Array) -> list[int]:
         """See `Emission`."""

@@ -1,6 +1,6 @@
 """Observations that are log scores from another model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,7 +64,9 @@ class Given(Emission):
         """
         raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
 
-    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Given":
+    def learned(
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+    ) -> "Given":
         """Unchanged: the model that computed the scores is trained elsewhere."""
         return self
 

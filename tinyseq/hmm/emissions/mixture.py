@@ -8,14 +8,14 @@ from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
-from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
 from tinyseq.hmm.emissions.gaussian import Gaussian
 from tinyseq.hmm.emissions.groups import kmeans
+from tinyseq.hmm.emissions.priors import Conjugate, Priors, broadcast, counts, log_dirichlet, pair
 from tinyseq.hmm.model.probabilities import log_of, plain
 
 
-class GaussianMixture(Density):
+class GaussianMixture(Conjugate):
     """A mixture of normal distributions in each state, for densities with several peaks or other shapes.
 
     Args:
@@ -40,6 +40,7 @@ class GaussianMixture(Density):
 
     arrays = ("weights", "means", "covariances")
     settings = ("floor", "covariance_type")
+    conjugate = ("weights", "means", "covariances")
 
     def __init__(
         self, weights: Any, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
@@ -100,15 +101,35 @@ class GaussianMixture(Density):
         component = draw(plain(self.weights)[states], rng)
         return self._single().draw(states * self.components + component, rng)
 
-    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`; each component has a prior of its own."""
+        found = log_dirichlet("weights", priors["weights"], plain(self.weights)) if "weights" in priors else 0.0
+        return found + self._single().log_prior(self._of_components(priors))
+
+    def _of_components(self, priors: Priors) -> dict[str, Any]:
+        """Priors of means and covariances as those of the states of `_single`."""
+        each, found = self.weights.shape, {}
+        for name in priors.keys() & {"means", "covariances"}:
+            value, weight = pair(name, priors[name], "mean, weight" if name == "means" else "scatter, weight")
+            if name == "means" or self.covariance_type != "tied":
+                if np.shape(value) in (getattr(self, name).shape, each if self.size == 1 else None):
+                    value = np.reshape(value, (each[0] * each[1], *np.shape(value)[2:]))
+                weight = broadcast(name, weight, each, 0).reshape(-1)
+            found[name] = (value, weight)
+        return found
+
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """One step of EM over the components."""
         parts = np.empty((len(x), self.states, self.components))
         for start in range(0, len(x), 2048):
             part = slice(start, start + 2048)
             parts[part] = _log_sum(self._joint(x[part]))[1] * weights[part, :, None]
-        single = self._single().learned(x, parts.reshape(len(x), -1), learn)
+        single = self._single().learned(x, parts.reshape(len(x), -1), learn, self._of_components(priors))
+        uses = parts.sum(axis=0)
+        if "weights" in priors:
+            uses += counts("weights", priors["weights"], plain(self.weights))
         return {
-            "weights": shares(parts.sum(axis=0), self.weights),
+            "weights": shares(uses, self.weights),
             "means": single.means.reshape(self.means.shape),
             "covariances": single.covariances.reshape(self.covariances.shape),
         }

@@ -40,11 +40,17 @@ class Shared(Emission):
             raise ValueError(f"of must hold states from 0 to {emission.states - 1}, got {self.of.tolist()}")
         self.states = len(self.of)
         self.density, self.symbolic = emission.density, emission.symbolic
+        self.conjugate = emission.conjugate
 
     @property
     def parameters(self) -> tuple[Any, ...]:
         """See `Emission`."""
         return self.emission.parameters
+
+    @property
+    def learnable(self) -> tuple[str, ...]:
+        """See `Emission`."""
+        return self.emission.learnable
 
     def is_one(self, x: Any) -> bool:
         """See `Emission`."""
@@ -67,10 +73,16 @@ class Shared(Emission):
         """See `Emission`."""
         return self.emission.sample(self.of[states], rng)
 
-    def learned(self, data: Array, states: Array, learn: frozenset[str] | None = None) -> "Shared":
+    def log_prior(self, priors: Mapping[str, Any]) -> float:
+        """See `Emission`."""
+        return self.emission.log_prior(priors)
+
+    def learned(
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+    ) -> "Shared":
         """Fitted to the summed posteriors of the states that share an emission."""
         together = states @ (self.of[:, None] == np.arange(self.emission.states))
-        return Shared(self.emission.learned(data, together, learn), self.of)
+        return Shared(self.emission.learned(data, together, learn, priors), self.of)
 
     def shuffled(self, data: Array, rng: np.random.Generator) -> "Shared":
         """See `Emission`."""

@@ -6,15 +6,15 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
-from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.gamma import log_gamma
+from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart, Priors
 from tinyseq.hmm.model.probabilities import plain
 
 LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning
 STEP = 1e-2  # step in log df for finite differences
 
 
-class StudentT(Density):
+class StudentT(Conjugate):
     """Student's t distribution in each state: like a normal distribution, but with heavy tails.
 
     Learning is robust: outliers are weighted down (Peel and McLachlan 2000). The degrees of freedom are learned too,
@@ -42,6 +42,7 @@ class StudentT(Density):
 
     arrays = ("means", "scales", "df")
     settings = ("floor", "covariance_type")
+    conjugate = ("means", "scales")
 
     def __init__(
         self, means: Any, scales: Any, df: Any = 4.0, floor: float | None = None, covariance_type: str | None = None
@@ -82,16 +83,26 @@ class StudentT(Density):
         found: Array = plain(self.means)[states] + noise
         return found
 
-    def fitted(self, x: Array, weights: Array, learn: frozenset[str]) -> dict[str, Array]:
+    def log_prior(self, priors: Priors) -> float:
+        """See `Emission`."""
+        return self._prior(priors).log_density(plain(self.means), plain(self.spreads))
+
+    def _prior(self, priors: Priors) -> NormalWishart:
+        return NormalWishart.of(priors, "scales", self.covariance_type, self.states, self.size)
+
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """Means and scales by one step of reweighting, then the degrees of freedom (ECME, Liu and Rubin 1994)."""
         distance, _ = kinds.distances(x, self.means, self.spreads)
         near = weights * ((self.df + self.size) / (self.df + distance.T))
         means, scales, df = self.means, self.scales, self.df
+        prior = self._prior(priors) if priors else None
         used, totals = weights.sum(axis=0) > 0, weights.sum(axis=0)
         if "means" in learn:
-            means = np.where(used[:, None], kinds.weighted(x, near), means)
+            means = kinds.weighted(x, near, means, prior)
         if "scales" in learn:
-            scales = kinds.fitted(self.covariance_type, x, near, means, self._least(x), totals, before=self.scales)
+            scales = kinds.fitted(
+                self.covariance_type, x, near, means, self._least(x), totals, before=self.scales, prior=prior
+            )
         if "df" in learn:
             spreads = kinds.directions(self.covariance_type, scales, self.states, self.size)
             spreads = np.where(used.reshape(-1, *[1] * (spreads.ndim - 1)), spreads, self.spreads)

@@ -1,10 +1,12 @@
 """Saving and restoring models, and conversion to and from hmmlearn."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinyseq.hmm.emissions import Categorical, Emission, Gaussian, Multinomial, Poisson, kinds
+from tinyseq.hmm.interop.hmmlearn_priors import settings
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
@@ -24,9 +26,9 @@ def saved(hmm: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     if end is not None:
         state["end"] = plain(end.given)
     metadata: dict[str, Any] = {"n": model.n, "logs": logs}
-    arrays, settings = model.emissions.saved()
+    arrays, own = model.emissions.saved()
     state |= {f"emission.{name}": values for name, values in arrays.items()}
-    metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": settings}
+    metadata |= {"states": _written(model.states), "emission": model.emissions.kind(), "settings": own}
     return state, metadata
 
 
@@ -68,6 +70,8 @@ def from_hmmlearn(model: Any) -> Parameters:
         return Parameters(model.startprob_, model.transmat_, model.emissionprob_)
     if getattr(model, "means_", np.empty(0)).ndim == 2:
         covariances, shape = model.covars_, model.covariance_type
+        if shape == "spherical":  # of a fitted model, hmmlearn gives as many matrices for each state as it has features
+            covariances = covariances[:: len(covariances) // len(model.means_)]
         if shape in ("diag", "spherical"):  # hmmlearn gives a full matrix for each state, whatever the kind
             covariances = np.diagonal(covariances, axis1=1, axis2=2)
         if shape in ("spherical", "tied"):
@@ -79,12 +83,16 @@ def from_hmmlearn(model: Any) -> Parameters:
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert one of {', '.join(HMMLEARN)}")
 
 
-def to_hmmlearn(source: Model) -> Any:
+def to_hmmlearn(source: Model, priors: Mapping[str, Any] | None = None, learn: Collection[str] | None = None) -> Any:
     """Convert to a model of hmmlearn.
+
+    Args:
+        priors: as for `HMM.fit_em`, for its own ``fit``; by default it has hmmlearn's.
+        learn: likewise, what its ``fit`` learns; by default all.
 
     Raises:
         RuntimeError: if hmmlearn is not installed.
-        TypeError: if hmmlearn has no such model (n > 2, or ``end``).
+        TypeError: if hmmlearn has no such model (n > 2, ``end``), or no such prior.
     """
     model = source.parameters
     try:
@@ -93,19 +101,19 @@ def to_hmmlearn(source: Model) -> Any:
         raise RuntimeError("to_hmmlearn needs hmmlearn: pip install hmmlearn") from error
     if model.n > 2 or model.end is not None or model.transition.ndim > 2:
         raise TypeError("hmmlearn has models with n=2 only (first order), with one transition table and without end")
-    emission, size = model.emissions, len(model.states)
+    emission, size, own = model.emissions, len(model.states), settings(model, priors, learn)
     if isinstance(emission, Categorical):
-        made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="")
+        made = hmm.CategoricalHMM(size, n_features=len(emission.symbols), init_params="", **own)
         made.emissionprob_ = plain(emission.probabilities).copy()
     elif isinstance(emission, Gaussian):
-        made = hmm.GaussianHMM(size, emission.covariance_type, init_params="")
+        made = hmm.GaussianHMM(size, emission.covariance_type, init_params="", **own)
         made.n_features = emission.size  # set by its own fit
         made.means_, made.covars_ = plain(emission.means).copy(), plain(emission.covariances).copy()
     elif isinstance(emission, Poisson):
-        made = hmm.PoissonHMM(size, init_params="")
+        made = hmm.PoissonHMM(size, init_params="", **own)
         made.n_features, made.lambdas_ = emission.size, plain(emission.rates).copy()
     elif isinstance(emission, Multinomial):
-        made = hmm.MultinomialHMM(size, n_trials=emission.trials, init_params="")
+        made = hmm.MultinomialHMM(size, n_trials=emission.trials, init_params="", **own)
         made.n_features, made.emissionprob_ = emission.size, plain(emission.probabilities).copy()
     else:
         raise TypeError(f"{type(emission).__name__} has no counterpart in hmmlearn")

@@ -1,7 +1,7 @@
 """An HMM with scikit-learn's interface, for clone, Pipeline, GridSearchCV and cross_val_score."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -37,6 +37,8 @@ class HMMEstimator:
         tol: stop when the log-likelihood of all sequences together increases by no more than this, in nats.
         restarts: without labels, the number of random starts; the worse half is dropped each round.
         floor: the least variance of Gaussian emissions; None for a millionth of the variance of the observations.
+        learn: without labels, what is learned, as for `HMM.fit_em`; the rest stays as it was drawn.
+        priors: without labels, priors for maximum a posteriori estimates, as for `HMM.fit_em`.
         random_state: a seed, or None.
 
     Attributes:
@@ -67,6 +69,8 @@ class HMMEstimator:
         tol: float = 1e-3,
         restarts: int = 10,
         floor: float | None = None,
+        learn: Collection[str] = ("initial", "transition", "emission"),
+        priors: Mapping[str, Any] | None = None,
         random_state: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -80,6 +84,8 @@ class HMMEstimator:
         self.tol = tol
         self.restarts = restarts
         self.floor = floor
+        self.learn = learn
+        self.priors = priors
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
@@ -111,9 +117,17 @@ class HMMEstimator:
         if y is None:
             rng = np.random.default_rng(self.random_state)
             self.fitted_: Fitted[HMM] = self._start(x.sequences, rng).fit_em(
-                x.sequences, max_steps=self.n_iter, tolerance=self.tol, restarts=self.restarts, rng=rng
+                x.sequences,
+                max_steps=self.n_iter,
+                tolerance=self.tol,
+                restarts=self.restarts,
+                rng=rng,
+                learn=self.learn,
+                priors=self.priors,
             )
             self.hmm_ = self.fitted_.model
+        elif self.priors:
+            raise ValueError("priors are for learning without labels; with labels, pass smoothing=AddK(k)")
         else:
             self.hmm_ = self._counted(x.sequences, labels(y, lengths, x))
         return self

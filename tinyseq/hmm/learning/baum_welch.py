@@ -2,12 +2,13 @@
 
 The expectation step counts how often each arc, symbol and stop is used in expectation over all hidden
 paths, under the current model. The maximisation step takes relative frequencies of these expected counts.
-The likelihood never decreases; zero probabilities stay zero.
+The likelihood never decreases; zero probabilities stay zero. With priors, it is the log-likelihood plus the log density
+of the priors that never decreases (`tinyseq.hmm.learning.priors`).
 """
 
 import sys
 import warnings
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows, redrawn, shares
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
 from tinyseq.hmm.learning.initialisation import redrawn_transition
+from tinyseq.hmm.learning.priors import Priors
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
@@ -35,13 +37,17 @@ class Fitted(NamedTuple, Generic[M]):
         model: the best model found.
         log_likelihoods: the log-likelihood of all sequences before each step, and after the last.
         converged: whether the last steps gained no more than the tolerance.
-        restarts: the last log-likelihood of each start; the worse ones were stopped early.
+        restarts: the last log-likelihood of each start, with priors the last objective; the worse ones were stopped
+            early.
+        objectives: what never decreases: with priors the log-likelihoods plus the log density of the priors, up to a
+            constant; else the log-likelihoods.
     """
 
     model: M
     log_likelihoods: list[float]
     converged: bool
     restarts: list[float]
+    objectives: list[float]
 
     def __repr__(self) -> str:
         first, last = self.log_likelihoods[0], self.log_likelihoods[-1]
@@ -58,6 +64,7 @@ class Climb:
         model: the initial model.
         data: the training data.
         learn: what is learned.
+        priors: those of its parameters.
         tolerance: converged when two steps each gain no more than this, and the second no more than the first; near a
             saddle point, gains increase.
         callback: called with each step and its log-likelihood; or None.
@@ -65,6 +72,7 @@ class Climb:
     Attributes:
         model: the current model.
         curve: the log-likelihood at each step so far.
+        objectives: the same with the log density of the priors.
         converged: whether it has converged.
     """
 
@@ -73,12 +81,14 @@ class Climb:
         model: Parameters,
         data: Observations,
         learn: frozenset[str],
+        priors: Priors,
         tolerance: float,
         callback: Callable[[int, float], Any] | None,
     ) -> None:
-        self.model, self.data, self.learn = model, data, learn
+        self.model, self.data, self.learn, self.priors = model, data, learn, priors
         self.tolerance, self.callback = tolerance, callback
         self.curve: list[float] = []
+        self.objectives: list[float] = []
         self.converged = False
         self._expected: Expected | None = None
         self._ahead: Parameters | None = model  # the model after the next step, if already computed
@@ -93,11 +103,12 @@ class Climb:
             self._expected = expectations(seen.arcs, seen.scores, seen.batch)
             seen.require_possible(self._expected.log_likelihood)
             self.curve.append(float(self._expected.log_likelihood.sum()))
+            self.objectives.append(self.curve[-1] + self.priors.log_density(self.model))
             if self.callback is not None:
                 self.callback(len(self.curve) - 1, self.curve[-1])
-            if len(self.curve) > 2:
-                before, gain = self.curve[-2] - self.curve[-3], self.curve[-1] - self.curve[-2]
-                self.converged = gain <= before <= self.tolerance
+            if len(self.objectives) > 2:
+                first, second, third = self.objectives[-3:]
+                self.converged = third - second <= second - first <= self.tolerance
 
     def pause(self) -> None:
         """Free the posteriors, which take as much memory as the data."""
@@ -108,7 +119,7 @@ class Climb:
     def _look_ahead(self) -> None:
         if self._ahead is None:
             assert self._expected is not None
-            self._ahead = maximised(self.model, self.data.rows, self._expected, self.learn)
+            self._ahead = maximised(self.model, self.data.rows, self._expected, self.learn, self.priors)
 
 
 def fit_em(
@@ -121,6 +132,7 @@ def fit_em(
     restarts: int = 1,
     rng: Rng = None,
     learn: Collection[str] = ("initial", "transition", "emission", "end"),
+    priors: Mapping[str, Any] | None = None,
     callback: Callable[[int, float], Any] | None = None,
 ) -> Fitted[H]:
     """Train on sequences without labels, or with some, by Baum-Welch (EM), starting from this model.
@@ -142,6 +154,14 @@ def fit_em(
             `tinyseq.manual_seed`.
         learn: what is learned, one name or several; the rest is left unchanged. Arrays of the emission model have names
             of their own, such as ``"means"``.
+        priors: conjugate priors, by the names of what they are priors of, for maximum a posteriori estimates (MAP:
+            Gauvain and Lee 1994). Probability tables (``"initial"``, ``"transition"``, ``"emission"``, and arrays of
+            probabilities) take the parameters of a Dirichlet distribution, at least 1: a number, or an array that
+            broadcasts to the table; for n > 2, ``"initial"`` takes a tuple of them, too. ``"end"`` takes the pair (a,
+            b) of a Beta distribution. ``"means"`` takes a pair (mean, weight): as though ``weight`` observations at
+            ``mean`` had been made; ``"covariances"`` (``"scales"`` of `StudentT`) a pair (scatter, weight): as though
+            ``weight`` observations with that sum of squared deviations had been made. ``"rates"`` takes the pair (a,
+            b) of a Gamma distribution. Densities: `tinyseq.hmm.emissions.priors`.
         callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
 
     Returns:
@@ -149,9 +169,9 @@ def fit_em(
 
     Raises:
         ImpossibleSequenceError: if the model cannot produce a sequence; the error says where it fails.
-        ValueError: for sequences without observations, an unknown name in ``learn``, fewer than one start, or a
-            model made of scores that are not probabilities.
-        TypeError: if ``max_steps`` or ``restarts`` is not a whole number.
+        ValueError: for sequences without observations, an unknown name in ``learn`` or ``priors``, a prior that does
+            not fit, fewer than one start, or a model made of scores that are not probabilities.
+        TypeError: if ``max_steps`` or ``restarts`` is not a whole number, or a prior has another form.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -159,6 +179,9 @@ def fit_em(
         >>> fitted = start.fit_em([[0, 0, 0, 1, 1, 1, 1], [0, 0, 1, 1]])
         >>> fitted.converged, fitted.log_likelihoods[-1] > fitted.log_likelihoods[0]
         (True, True)
+        >>> careful = start.fit_em([[0, 0, 1]], priors={"emission": 2.0}, max_steps=1)  # one more of each symbol
+        >>> bool((careful.model.emission > 0.2).all())
+        True
     """
     found = baum_welch(
         hmm.parameters,
@@ -169,6 +192,7 @@ def fit_em(
         restarts=restarts,
         rng=rng,
         learn=learn,
+        priors=priors,
         callback=callback,
     )
     return Fitted(hmm.from_parameters(found.model), *found[1:])
@@ -184,16 +208,14 @@ def baum_welch(
     restarts: int,
     rng: Rng,
     learn: Collection[str],
+    priors: Mapping[str, Any] | None,
     callback: Callable[[int, float], Any] | None,
 ) -> Fitted[Parameters]:
     """`fit_em`, on parameters.
 
     With several starts, the worse half is dropped each round, and the rest run twice as long (successive halving).
     """
-    learn = frozenset({learn} if isinstance(learn, str) else learn)
-    known = ("initial", "transition", "emission", "end", *model.emissions.arrays)
-    if learn - set(known):
-        raise ValueError(f"learn names {min(learn - set(known))!r}; it may name {', '.join(known)}")
+    learn = _names(learn, model)
     data = Observations(model, sequences, states)
     if not len(data.rows.data):
         raise ValueError("sequences hold no observation to learn from")
@@ -201,20 +223,41 @@ def baum_welch(
     rng = as_generator(rng)
     # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
+    given = Priors(model, priors)
     starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
-    climbs = [Climb(start, data, learn, tolerance, callback) for start in starts]
+    climbs = [Climb(start, data, learn, given, tolerance, callback) for start in starts]
     leading, last = climbs, TRIAL
     while len(leading) > 1:
         for climb in leading:
             climb.go_on(min(last, max_steps))
             climb.pause()
-        leading = sorted(leading, key=lambda climb: -climb.curve[-1])[: len(leading) // 2]
+        leading = sorted(leading, key=lambda climb: -climb.objectives[-1])[: len(leading) // 2]
         last *= 2
     best = leading[0]
     best.go_on(max_steps)
-    if max_steps and not learn.isdisjoint({"emission", "covariances"}):
+    if max_steps and not learn.isdisjoint({"emission", "covariances", "scales"}):
         warn_of_narrow(best.model, data.rows)
-    return Fitted(best.model, best.curve, best.converged, [climb.curve[-1] for climb in climbs])
+    ends = [climb.objectives[-1] for climb in climbs]
+    return Fitted(best.model, best.curve, best.converged, ends, best.objectives)
+
+
+def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
+    """What is learned.
+
+    Raises:
+        ValueError: for an unknown name; for a word of hmmlearn's letters, with what to write.
+    """
+    found = frozenset({learn} if isinstance(learn, str) else learn)
+    known = ("initial", "transition", "emission", "end", *model.emissions.learnable)
+    unknown = sorted(found - set(known))
+    if unknown:
+        letters = {"s": "initial", "t": "transition", "m": "means", "c": "covariances", "w": "weights", "l": "rates"}
+        names = [repr(name) for letter in unknown[0] for name in known if letters.get(letter, "emission") == name]
+        hint = ""
+        if set(unknown[0]) <= {*letters, "e"} and len(names) == len(unknown[0]):
+            hint = f"; hmmlearn's params={unknown[0]!r} is learn={{{', '.join(names)}}}"
+        raise ValueError(f"learn names {unknown[0]!r}; it may name {', '.join(known)}{hint}")
+    return found
 
 
 def warn_of_narrow(model: Parameters, rows: Rows) -> None:
@@ -229,17 +272,23 @@ def warn_of_narrow(model: Parameters, rows: Rows) -> None:
         )
 
 
-def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozenset[str]) -> Parameters:
-    """The model whose tables are the relative frequencies of expected counts; unused rows are left unchanged."""
+def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozenset[str], priors: Priors) -> Parameters:
+    """The model whose tables are the relative frequencies of expected counts; unused rows are left unchanged.
+
+    Priors add counts of their own.
+    """
     initial, transition, end = tuple(map(plain, model.tables)), plain(model.transition), model.end
     counts = [count.reshape(table.shape) for count, table in zip(expected.counts, initial, strict=False)]
     n = model.n
     uses = np.reshape(expected.counts[n - 1 :], transition.shape) if expected.counts[n - 1 :] else 0 * transition
+    counts = [count + more for count, more in zip(counts, priors.initial(initial), strict=True)]
+    uses = uses + priors.transition(transition)
     # Rows sum to 1 - end, or to 1 without an end.
     going_on = np.ones(1) if end is None else 1 - plain(end)
     if "end" in learn and end is not None:
-        visits = expected.states.sum(axis=0)
-        end = np.where(visits > 0, expected.stops / np.where(visits > 0, visits, 1.0), plain(end)).clip(0, 1)
+        stopping, going = priors.end(plain(end))
+        visits, stops = expected.states.sum(axis=0) + stopping + going, expected.stops + stopping
+        end = np.where(visits > 0, stops / np.where(visits > 0, visits, 1.0), plain(end)).clip(0, 1)
     still = np.ones(1) if end is None else 1 - plain(end)
 
     def settled(name: str, counts: Array, before: Array) -> Array:
@@ -251,10 +300,10 @@ def maximised(model: Parameters, rows: Rows, expected: Expected, learn: frozense
     first = shares(counts[0], initial[0]) if "initial" in learn else initial[0]
     rest = (settled("initial", c, t) for c, t in zip(counts[1:], initial[1:], strict=True))
     transition = settled("transition", uses, transition)
-    arrays = None if "emission" in learn else learn & frozenset(model.emissions.arrays)
+    arrays = None if "emission" in learn else learn & frozenset(model.emissions.learnable)
     emission = model.emissions
     if arrays is None or arrays:
-        emission = emission.learned(rows.data, expected.states, arrays)
+        emission = emission.learned(rows.data, expected.states, arrays, priors.emission)
     return model.replaced((first, *rest), transition, emission, end)
 
 
