@@ -155,20 +155,20 @@ def test_a_name_that_no_file_could_keep_is_refused_before_anything_is_learnt(nam
         lambda: ts.hmm.HMM.from_labelled([[(name, "X")]]),
     ):
         with pytest.raises(
-            TypeError, match="must be a string, a number or a tuple of them, which a file can keep; got"
+            TypeError, match="must be a string, a number or a tuple of these, so that it can be saved; got"
         ):
             make()
 
 
 def test_a_name_that_is_nothing_is_refused():
     for nan in (float("nan"), np.float32("nan"), ("a", float("nan"))):
-        with pytest.raises(ValueError, match="a symbol is NaN, which is equal to nothing"):
+        with pytest.raises(ValueError, match="a symbol must not be NaN, which is not equal to itself"):
             ts.data.Vocabulary([nan])
 
 
 @pytest.mark.parametrize("value", [len, np.ones(2), {1, 2}, Colour.RED], ids=repr)
 def test_a_setting_that_no_file_could_keep_is_refused_before_training(value):
-    with pytest.raises(TypeError, match="dropout must be a plain value, which a model's file can keep; got"):
+    with pytest.raises(TypeError, match="dropout must be a plain value, so that it can be saved; got"):
         kept_settings({"hidden_size": 4, "dropout": value})
     with pytest.raises((TypeError, ValueError)):
         ts.lm.RNNLM("ab", 2, dropout=value)

@@ -80,7 +80,7 @@ def test_what_can_be_written_is_left_alone(folder, path):
 
 @pytest.mark.parametrize("read", ["text.txt", "./folder/../text.txt"])
 def test_an_input_is_not_overwritten(folder, read):
-    with pytest.raises(ValueError, match=r"--out text\.txt is a file that is read, too, and would be overwritten"):
+    with pytest.raises(ValueError, match=r"--out text\.txt is also an input file and would be overwritten"):
         check_output("text.txt", "--out", inputs=["other", read])
     Path("link.txt").symlink_to("text.txt")
     with pytest.raises(ValueError, match="would be overwritten"):

@@ -160,7 +160,7 @@ def test_a_tagger_survives_saving(tmp_path):
         ({"counts": np.zeros((5, 4))}, "counts must be at least 0"),
         ({"transition": np.ones((4, 4))}, "sums to 4"),
         ({"end": np.ones(3)}, "end must have shape"),
-        ({"words": {"symbols": "abc"}}, "a vocabulary has a list"),
+        ({"words": {"symbols": "abc"}}, "state must have a list"),
         ({"n": 3}, "initial.1"),
     ],
 )

@@ -123,11 +123,11 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path):
 def test_an_unknown_choice_or_option_or_encoding_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="tags must be 'pos', 'chunk' or 'ner', got 'xpos'"):
         conll2003.parse("EU NNP B-NP B-ORG", tags="xpos")
-    with pytest.raises(ValueError, match=r"separator must be what stands between word and tag, .* got ''"):
+    with pytest.raises(ValueError, match=r"separator must be a string between word and tag, .* got ''"):
         word_tag.parse("the/DT", separator="")
     with pytest.raises(TypeError, match=r"word/TAG has no option 'tags'; its options: separator"):
         word_tag.parse("the/DT", tags="xpos")
-    with pytest.raises(TypeError, match=r"text must be a string, got bytes; a reader itself takes a path"):
+    with pytest.raises(TypeError, match=r"text must be a string, got bytes; to read a file, call the reader itself"):
         word_tag.parse(b"the/DT")
     for encoding, error in (("klingon", ValueError), ("hex", ValueError), ("undefined", ValueError), (3, TypeError)):
         with pytest.raises(error, match="encoding must be"):

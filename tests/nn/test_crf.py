@@ -182,7 +182,7 @@ def test_rules_forbid_exactly_what_the_scheme_does(scheme):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: bio_rules(["PER"]), ValueError, r"tags\[0\] is 'PER'; the scheme 'bio' has O, B-X, I-X"),
+        (lambda: bio_rules(["PER"]), ValueError, r"tags\[0\] is 'PER', but tags of the scheme 'bio' are O, B-X, I-X"),
         (lambda: bio_rules(["O", "I-PER"]), ValueError, "tags have 'I-PER' but not 'B-PER', .*convert_sentences"),
         (lambda: bio_rules("OBI"), TypeError, "tags must be a list of words, got the string 'OBI'"),
         (lambda: bio_rules(["O", 3]), TypeError, r"tags\[1\] must be a word, a string, got 3"),

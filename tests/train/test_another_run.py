@@ -85,7 +85,7 @@ OTHERS = {
     "same length": ({"depends_on": BASE["depends_on"] | {"text": TEXT.upper()}}, "text was 148 .*, now 148 characters"),
     "window": (
         {"depends_on": BASE["depends_on"] | {"window": 32}},
-        "window was 64, now 32. Give this run",
+        "window was 64, now 32. Use another file",
     ),
     "array": (
         {"depends_on": BASE["depends_on"] | {"x": np.arange(3)[::-1]}},
@@ -129,7 +129,9 @@ def test_a_plateau_must_be_the_same_but_for_where_it_stands(tmp_path):
 def test_another_optimiser_is_named(tmp_path):
     path = tmp_path / "run.safetensors"
     run(path)
-    with pytest.raises(ts.io.ModelFileError, match=r"it holds 0\.Model, 2\.Adam, but the run has 0\.Model, 2\.RMSprop"):
+    with pytest.raises(
+        ts.io.ModelFileError, match=r"it contains 0\.Model, 2\.Adam, but the run has 0\.Model, 2\.RMSprop"
+    ):
         run(path, steps=9, optimizer=lambda p: RMSprop(p, lr=0.05))
 
 

@@ -121,7 +121,7 @@ def test_a_rate_that_is_none_is_refused_before_it_spoils_a_weight(rate):
     w = ts.tensor(4.0, requires_grad=True)
     run = train(lambda step: Loss(w * w, 1), ts.optim.SGD([w], lr=0.1), steps=3, schedule=lambda step: rate)
     with pytest.raises(
-        ValueError, match=f"the schedule gives step 0 the rate {rate}; a rate is a number from 0 upwards"
+        ValueError, match=f"the schedule's learning rate must be a number of at least 0, got {rate} at step 0"
     ):
         next(run)
     assert w.item() == 4.0
@@ -145,7 +145,7 @@ def test_a_plateau_needs_a_validation_that_means_the_same():
             **settings,
         )
     )
-    with pytest.raises(ValueError, match="a Plateau observes what the validation measures; give a validation as well"):
+    with pytest.raises(ValueError, match="a Plateau observes the results of a validation; pass validation= as well"):
         run()
     with pytest.raises(
         ValueError, match="for the validation higher values are better, but the Plateau's mode is 'min'"
@@ -214,7 +214,7 @@ def test_an_argument_of_another_kind_is_named_before_a_step_is_taken(arguments, 
 def test_a_run_that_nobody_reads_warns_that_no_step_was_taken():
     w = ts.tensor(4.0, requires_grad=True)
     run = lambda: train(lambda step: Loss(w * w, 1), ts.optim.SGD([w], lr=0.1), steps=3)
-    with pytest.warns(UserWarning, match="no step was taken, as nobody read the reports of this run"):
+    with pytest.warns(UserWarning, match="no step was taken, as the reports of this run were not read"):
         run()
     assert w.item() == 4.0
     next(run())  # one that is left early is read

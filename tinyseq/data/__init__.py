@@ -1,4 +1,4 @@
-"""Readers of files, vocabularies, batches, text that every Python carries, and tasks made by chance."""
+"""Readers of files, vocabularies, batches, corpora that come with Python, and synthetic tasks."""
 
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.torch_names.lookup import of_module
 from tinyseq.torch_names.names import DATA
 
-if not TYPE_CHECKING:  # for type checkers a missing name stays an error
+if not TYPE_CHECKING:  # so that type checkers still report missing names
     __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [

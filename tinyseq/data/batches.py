@@ -1,4 +1,4 @@
-"""Batches, time first: windows on one long text, and padded groups of sequences."""
+"""Batches, time first: windows of one long text, and padded groups of sequences."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -9,33 +9,33 @@ from numpy.typing import ArrayLike, NDArray
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
 
-IGNORE = -100  # a target that counts for nothing: the default ignore_index of cross_entropy, here as in PyTorch
+IGNORE = -100  # the default ignore_index of cross_entropy, as in PyTorch
 
 Ids = NDArray[np.int64]
 Values = NDArray[np.floating[Any]]
 
 
 class Windows:
-    """One long text, cut for truncated backpropagation through time with a state that is carried on.
+    """One long text, split into windows for truncated backpropagation through time with a carried state.
 
-    The text is read by `batch` readers at once, each in a part of its own, `steps` symbols at a time: column b of
-    window i + 1 goes on where column b of window i stopped. Each symbol but the text's first is a target exactly once.
-    The parts differ in length by at most one symbol; where one is short, its last input is repeated with the target
+    The text is split into `batch` parts, which are read in parallel, `steps` symbols at a time: column b of window
+    i + 1 continues where column b of window i stopped. Each symbol except the first is a target exactly once. The
+    lengths of the parts differ by at most one symbol; a shorter part is padded with its last input and the target
     -100, which a loss ignores.
 
-    The windows are a sequence, so a training run that was stopped in window i goes on from `windows[i]`.
+    The windows are a sequence, so training that was stopped at window i resumes from `windows[i]`.
 
     Args:
         ids: the text (N,), N >= 2.
-        steps: symbols in a window; the last window may be shorter.
-        batch: how many parts are read side by side, at most N - 1.
+        steps: the number of symbols in a window; the last window may be shorter.
+        batch: the number of parts, at most N - 1.
 
     Returns from `windows[i]`:
-        inputs (T, B) and targets (T, B), int64; a target is the input's successor in the text.
+        inputs (T, B) and targets (T, B), int64; a target is the symbol after its input.
 
     Raises:
-        ValueError: the text is not a vector, is too short, or an argument is not positive.
-        TypeError: the text holds no integers, or an argument is no whole number.
+        ValueError: if the text is not a vector, is too short, or an argument is not positive.
+        TypeError: if the text does not contain integers, or an argument is not a whole number.
 
     Example:
         >>> for inputs, targets in Windows(np.arange(8), steps=2, batch=2):
@@ -76,18 +76,18 @@ class Windows:
 
 
 def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
-    """Sequences of different lengths side by side, each one filled up to the longest.
+    """Pad sequences of ids of different lengths to the longest, and stack them as columns.
 
     Args:
         sequences: B vectors of ids; empty ones are allowed.
-        padding: what they are filled up with: any valid id for inputs, -100 for targets that a loss ignores.
+        padding: the value of the padding: any valid id for inputs, -100 for targets that a loss ignores.
 
     Returns:
         ids (T, B) and lengths (B,), int64.
 
     Raises:
-        ValueError: there is no sequence, or one is not a vector.
-        TypeError: a sequence holds no integers, or padding is no whole number.
+        ValueError: if there are no sequences, or one is not a vector.
+        TypeError: if a sequence does not contain integers, or padding is not a whole number.
 
     Example:
         >>> ids, lengths = padded([[1, 2, 3], [4]])
@@ -109,18 +109,19 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
 
 
 def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple[Values, Ids]:
-    """Sequences of real numbers of different lengths side by side, each one filled up to the longest.
+    """Pad sequences of real numbers of different lengths to the longest, and stack them along axis 1.
 
     Args:
         sequences: B vectors (T_i,), or B tables (T_i, F) of F features at each step.
-        padding: what they are filled up with.
+        padding: the value of the padding.
 
     Returns:
-        values (T, B) or (T, B, F), as a layer takes them, and lengths (B,), int64. float32 stays float32.
+        values (T, B) or (T, B, F), the layout of layers' inputs, and lengths (B,), int64. float32 stays float32.
 
     Raises:
-        ValueError: there is no sequence, one is neither vector nor table, or they differ in their features.
-        TypeError: a sequence holds no real numbers.
+        ValueError: if there are no sequences, one is neither a vector nor a table, or they have different numbers of
+            features.
+        TypeError: if a sequence does not contain real numbers.
 
     Example:
         >>> values, lengths = padded_values([[0.5, 1.5], [2.5]])
@@ -143,20 +144,20 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
 
 
 def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = None) -> list[Ids]:
-    """Which sequences go into a batch together: those of about the same length, so that little is padding.
+    """Group sequences of similar length into batches, so that there is little padding.
 
     Args:
-        lengths: how long each of the N sequences is.
-        size: sequences in a batch; one batch may be smaller.
-        rng: shuffles which sequences of equal length meet, and the order of the batches; the same state gives the same
-            batches. Without it, the batches go from the longest to the shortest.
+        lengths: the lengths of the N sequences.
+        size: the number of sequences in a batch; one batch may be smaller.
+        rng: shuffles sequences of equal length, and the order of the batches; the same state gives the same batches.
+            Without it, the batches are ordered from the longest to the shortest.
 
     Returns:
-        The batches, each as the positions of its sequences; every position from 0 to N - 1 occurs once.
+        The batches, each an array of the indices of its sequences; every index from 0 to N - 1 occurs once.
 
     Raises:
-        ValueError: size is not positive, or the lengths are no vector.
-        TypeError: the lengths are no integers, or size is no whole number.
+        ValueError: if size is not positive, or lengths is not a vector.
+        TypeError: if lengths are not integers, or size is not a whole number.
 
     Example:
         >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2)]
@@ -175,7 +176,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
 
 
 def as_ids(values: ArrayLike, name: str) -> Ids:
-    """Integers as int64; a fraction would be cut off without a word."""
+    """Convert integers to int64; fractions are an error, as they would be truncated silently."""
     try:
         found = np.asarray(on_host(values))
     except ValueError as error:
@@ -189,7 +190,7 @@ def as_ids(values: ArrayLike, name: str) -> Ids:
 
 
 def _real(values: ArrayLike, name: str) -> Values:
-    """Real numbers as floating-point ones."""
+    """Convert real numbers to a floating-point array."""
     try:
         found = np.asarray(on_host(values))
     except ValueError as error:

@@ -1,9 +1,9 @@
-"""Chunks and entities as tags: which words belong together, in the schemes IOB1, BIO and BIOES.
+"""Chunks and named entities as tags, in the schemes IOB1, BIO and BIOES.
 
-    words   Mary Ann  met   Bo    Li    Oz           three entities; Bo Li and Oz follow each other
-    IOB1    I-P  I-P  O     I-P   I-P   B-P          B- only where a chunk follows another one of its kind
+    words   Mary Ann  met   Bo    Li    Oz           three entities; Bo Li and Oz are adjacent
+    IOB1    I-P  I-P  O     I-P   I-P   B-P          B- only if the previous word ends a chunk of the same type
     BIO     B-P  I-P  O     B-P   I-P   B-P          B- begins every chunk; also called IOB2
-    BIOES   B-P  E-P  O     B-P   E-P   S-P          E- ends a chunk, S- is one of a single word; also called IOBES
+    BIOES   B-P  E-P  O     B-P   E-P   S-P          E- ends a chunk, S- is a single-word chunk; also called IOBES
 
 Source: Ramshaw and Marcus (1995); Tjong Kim Sang and Veenstra (1999).
 """
@@ -19,7 +19,7 @@ LETTERS = {"iob1": "IB", "bio": "BI", "bioes": "BIES"}
 
 
 class Span(NamedTuple):
-    """A chunk: the words from start up to, but not including, end.
+    """A chunk: the words from start up to, but excluding, end.
 
     Example:
         >>> Span("PER", 0, 2)
@@ -32,18 +32,18 @@ class Span(NamedTuple):
 
 
 def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
-    """The chunks that the tags of a sentence mark.
+    """The chunks in the tags of a sentence.
 
     Args:
-        tags: one for each word: ``O``, or a letter of the scheme and a kind, such as ``B-PER``; a letter alone is of
-            the kind "".
+        tags: one for each word: ``O``, or a prefix of the scheme and a type, such as ``B-PER``; a prefix alone has the
+            type "".
         scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
 
     Returns:
         The chunks in order.
 
     Raises:
-        ValueError: a tag is none of the scheme's, or stands where it must not, with its position.
+        ValueError: if a tag is not in the scheme, or is not allowed at its position.
 
     Example:
         >>> spans(["B-PER", "I-PER", "O", "B-LOC"])
@@ -54,7 +54,7 @@ def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
     before, kind_before = "O", ""
     for position, tag in enumerate(tags):
         letter, kind = split_tag(tag, scheme, f"tags[{position}]")
-        inside = before in OPEN[scheme] and kind == kind_before  # whether a chunk of this kind may go on
+        inside = before in OPEN[scheme] and kind == kind_before  # whether a chunk of this type may continue here
         if letter in CONTINUES[scheme] and not inside and not (scheme == "iob1" and letter == "I"):
             raise ValueError(_misplaced(position, tag, tags, scheme))
         if scheme == "bioes" and before in "BI" and not (letter in "IE" and inside):
@@ -69,20 +69,20 @@ def spans(tags: Sequence[Tag], scheme: Scheme = "bio") -> list[Span]:
     return found
 
 
-OPEN = {"iob1": "IB", "bio": "BI", "bioes": "BI"}  # letters after which a chunk may go on
-CONTINUES = {"iob1": "I", "bio": "I", "bioes": "IE"}  # letters that go on with a chunk
+OPEN = {"iob1": "IB", "bio": "BI", "bioes": "BI"}  # prefixes after which a chunk may continue
+CONTINUES = {"iob1": "I", "bio": "I", "bioes": "IE"}  # prefixes that continue a chunk
 
 
 def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> list[Tag]:
-    """The tags of a sentence in which these chunks are: what `spans` takes apart.
+    """The tags of a sentence with these chunks; the inverse of `spans`.
 
     Args:
         chunks: in any order; they may not overlap.
-        length: words in the sentence.
+        length: the number of words in the sentence.
         scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
 
     Raises:
-        ValueError: a chunk is empty, lies outside of the sentence, or overlaps with another one.
+        ValueError: if a chunk is empty, is outside the sentence, or overlaps with another one.
 
     Example:
         >>> span_tags([Span("PER", 0, 2), Span("LOC", 3, 4)], 4, "bioes")
@@ -93,7 +93,7 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
     for chunk in sorted(chunks, key=lambda chunk: chunk.start):
         kind, start, end = chunk
         if not before.end <= start < end <= length:
-            raise ValueError(f"{chunk} is empty, overlaps with {before}, or ends behind the {length} words")
+            raise ValueError(f"{chunk} is empty, overlaps with {before}, or ends after the last of {length} words")
         letters = ["I"] * (end - start)
         if scheme != "iob1" or (start and start == before.end and kind == before.kind):
             letters[0] = "B"
@@ -105,15 +105,15 @@ def span_tags(chunks: Iterable[Span], length: int, scheme: Scheme = "bio") -> li
 
 
 def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Tag]:
-    """The same chunks in another scheme.
+    """Convert the tags of a sentence to another scheme.
 
     Args:
-        tags: of one sentence.
-        source: the scheme that they are in: ``"iob1"``, ``"bio"`` or ``"bioes"``.
-        target: the scheme that is wanted.
+        tags: the tags of one sentence.
+        source: their scheme: ``"iob1"``, ``"bio"`` or ``"bioes"``.
+        target: the scheme to convert to.
 
     Raises:
-        ValueError: a tag is none of the source's, or stands where it must not, with its position.
+        ValueError: if a tag is not in the source scheme, or is not allowed at its position.
 
     Example:
         >>> convert_tags(["I-PER", "I-PER", "B-PER", "O"], "iob1", "bio")
@@ -125,14 +125,14 @@ def convert_tags(tags: Sequence[Tag], source: Scheme, target: Scheme) -> list[Ta
 
 
 def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Scheme) -> list[Sentence]:
-    """Sentences of (word, tag) pairs with the same chunks in another scheme.
+    """Convert the tags of sentences of (word, tag) pairs to another scheme.
 
     Args:
-        sentences: as a reader gives them.
+        sentences: as a reader returns them.
         source, target: as for `convert_tags`.
 
     Raises:
-        ValueError: a tag is none of the source's, or stands where it must not, with its sentence and position.
+        ValueError: if a tag is not in the source scheme, or is not allowed at its position; the error gives both.
 
     Example:
         >>> convert_sentences([[("Ann", "I-PER"), ("runs", "O")]], "iob1", "bioes")
@@ -149,20 +149,22 @@ def convert_sentences(sentences: Iterable[Sentence], source: Scheme, target: Sch
 
 
 def split_tag(tag: Tag, scheme: Scheme, name: str) -> tuple[str, str]:
-    """The letter and the kind of a tag.
+    """The prefix and the type of a tag.
 
     Raises:
-        ValueError: the scheme has no such tag; ``name`` is what the error calls it.
+        ValueError: if the scheme has no such tag; ``name`` is used in the error message.
     """
     letter, dash, kind = tag.partition("-") if isinstance(tag, str) else ("", "", "")
     if tag == "O" or (letter in LETTERS[scheme] and len(letter) == 1 and (kind or not dash)):
         return letter, kind
     wanted = ", ".join(f"{letter}-X" for letter in LETTERS[scheme])
-    raise ValueError(f"{name} is {tag!r}; the scheme {scheme!r} has O, {wanted}, such as {LETTERS[scheme][0]}-PER")
+    raise ValueError(
+        f"{name} is {tag!r}, but tags of the scheme {scheme!r} are O, {wanted}, such as {LETTERS[scheme][0]}-PER"
+    )
 
 
 def check_scheme(name: str, scheme: object) -> None:
-    """Raise ValueError for what is no scheme."""
+    """Raise a ValueError for an unknown scheme."""
     if scheme not in get_args(Scheme):
         raise ValueError(f"{name} must be 'iob1', 'bio' or 'bioes', got {scheme!r}")
 

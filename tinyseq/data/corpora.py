@@ -1,4 +1,4 @@
-"""Real data that every Python carries, so that nothing has to be downloaded, and the lectures' short texts."""
+"""Corpora that come with Python, so that nothing has to be downloaded, and the lectures' short texts."""
 
 import os
 import re
@@ -32,7 +32,7 @@ CATS: dict[str, Any] = {
 
 
 class Split(NamedTuple, Generic[Data]):
-    """Data to learn from, and data of the same kind to be judged by.
+    """Training data, and held-out data of the same kind.
 
     Example:
         >>> train, held_out = Split("so long and thanks for all ", "the fish")
@@ -48,17 +48,17 @@ PLAIN = str.maketrans({"“": '"', "”": '"', "‘": "'", "’": "'", "–": "-
 
 
 def python_docs() -> Split[str]:
-    """English prose: the language reference that Python's `help()` shows, a paragraph a line.
+    """English prose: the language reference that Python's `help()` shows, one paragraph per line.
 
-    Headings, program text, grammar and tables are left out. So are repetitions (one section is often part of
-    another), so that no held-out paragraph stands in the training text. Of every hundred paragraphs, the last ten are
-    held out, but for those with a character that the others lack. The text differs a little between versions of Python.
+    Headings, code, grammar and tables are left out, and so are repeated paragraphs, so that no held-out paragraph
+    occurs in the training text. Of every hundred paragraphs, the last ten are held out, unless they contain a character
+    that the training text lacks. The text differs slightly between versions of Python.
 
     Returns:
         The two texts.
 
     Raises:
-        DataError: this Python was installed without its documentation.
+        DataError: if this Python was installed without its documentation.
 
     Example:
         >>> train, held_out = python_docs()
@@ -74,13 +74,13 @@ def python_docs() -> Split[str]:
     blocks = (block for name in sorted(topics) for block in re.split(r"\n\s*\n", topics[name].translate(PLAIN)))
     paragraphs = list(dict.fromkeys(" ".join(block.split()) for block in blocks if is_prose(block)))
     train = "\n".join(text for i, text in enumerate(paragraphs) if i % 100 < 90)
-    known = set(train)  # what a model has learnt; a rare symbol may stand in one held-out paragraph alone
+    known = set(train)  # a rare character may occur only in held-out paragraphs
     others = (text for i, text in enumerate(paragraphs) if i % 100 >= 90)
     return Split(train, "\n".join(text for text in others if known.issuperset(text)))
 
 
 def is_prose(block: str) -> bool:
-    """Whether a block of the documentation is sentences, by its look: it ends like one, and is mostly letters."""
+    """Guess whether a block of the documentation is prose: it ends like a sentence, and is mostly letters."""
     block = block.strip()
     if not block.endswith((".", ":", "?")) or ">>>" in block or "::=" in block:
         return False
@@ -89,20 +89,21 @@ def is_prose(block: str) -> bool:
 
 
 def python_source(train: int = 150_000, held_out: int = 15_000) -> Split[list[Sentence]]:
-    """Labelled sequences: the standard library's own source, one sequence for each logical line.
+    """Labelled sequences: the source code of the standard library, one sequence for each logical line.
 
-    Whole files are either learnt from or held out. Tests are skipped, and what does not parse. The order of the files
-    depends on their names alone, so every run gives the same data; between versions of Python it differs a little.
+    Each file is either training or held-out data as a whole. Tests, and files that do not parse, are skipped. The order
+    of the files depends only on their names, so every run gives the same data; it differs slightly between versions of
+    Python.
 
     Args:
-        train: tokens to learn from; the sequence that reaches the number is the last one.
-        held_out: tokens to be judged by.
+        train: the number of training tokens; the last sequence may exceed it.
+        held_out: the number of held-out tokens, likewise.
 
     Returns:
         Lists of sequences of (token, label); `tinyseq.data.pysource.LABELS` are the labels.
 
     Raises:
-        DataError: this Python was installed without its library's source.
+        DataError: if this Python was installed without the source of its library.
 
     Example:
         >>> train, held_out = python_source(train=1000, held_out=100)
@@ -138,7 +139,7 @@ LARGEST = 100_000  # bytes; larger files are mostly tables, and one of them coul
 
 
 def source_files(library: Path) -> Iterator[Path]:
-    """The library's source files in an order that depends on their names only, and mixes packages and modules."""
+    """The library's source files in a mixed order that depends only on their names."""
     names = []
     for folder, folders, files in os.walk(library):
         folders[:] = [name for name in folders if name not in SKIPPED]
@@ -149,5 +150,5 @@ def source_files(library: Path) -> Iterator[Path]:
 
 
 def read_source(path: Path) -> str:
-    with tokenize.open(path) as file:  # by the encoding that the file declares
+    with tokenize.open(path) as file:  # decodes by the encoding that the file declares
         return file.read()

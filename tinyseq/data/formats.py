@@ -1,4 +1,4 @@
-"""The formats of files: each a function from numbered lines to items, and the `Reader` that is made of it."""
+"""File formats: each is a function from numbered lines to items, and its `Reader`."""
 
 import re
 
@@ -20,7 +20,7 @@ from tinyseq.data.readers import (
 
 def word_tag_items(lines: Lines, separator: str = "/") -> list[Sentence]:
     if not separator or separator.strip(BLANKS) != separator:
-        raise ValueError(f"separator must be what stands between word and tag, such as '/' or '_', got {separator!r}")
+        raise ValueError(f"separator must be a string between word and tag, such as '/' or '_', got {separator!r}")
     return [
         [split_word_tag(token, number, separator) for token in re.split(f"[{BLANKS}]+", line.strip(BLANKS))]
         for number, line in lines
@@ -29,7 +29,7 @@ def word_tag_items(lines: Lines, separator: str = "/") -> list[Sentence]:
 
 
 def split_word_tag(token: str, number: int, separator: str) -> tuple[Word, Tag]:
-    word, found, tag = token.rpartition(separator)  # the last one: a word may hold the separator itself
+    word, found, tag = token.rpartition(separator)  # the last one: a word may contain the separator
     if not found or not tag:
         other = "_" if separator == "/" else "/"
         cure = f"separator={other!r}, if tags follow that" if not found and other in token[1:-1] else None
@@ -111,20 +111,20 @@ def fasta_items(lines: Lines) -> list[tuple[str, str]]:
 
 
 def bases(sequence: str, *, masked: bool = True) -> list[str | None]:
-    """The bases of a DNA sequence as a hidden Markov model takes them: A, C, G, T, and None where nothing is known.
+    """The bases of a DNA sequence as observations of a hidden Markov model: A, C, G, T, and None for unknown bases.
 
-    N and the other letters for several bases, and gaps, say too little to be one of four symbols. As missing
-    observations they keep their place and favour no state.
+    N and the other ambiguity codes, and gaps, become missing observations, which keep their position and favour no
+    state.
 
     Args:
-        sequence: as `fasta` reads it, upper or lower case; U is the T of RNA.
-        masked: keep bases in lower case, as soft masking writes repeats; with False they are None.
+        sequence: as `fasta` reads it, upper or lower case; U (of RNA) is read as T.
+        masked: keep soft-masked (lower-case) bases; with False they are None.
 
     Returns:
         One entry for each character.
 
     Raises:
-        ValueError: a character is no letter and no gap, with its position.
+        ValueError: if a character is neither a letter nor a gap; the error gives its position.
 
     Example:
         >>> bases("AcgNt")

@@ -1,4 +1,4 @@
-"""Python source as labelled sequences: what each token of a program is, as Python's own parser sees it."""
+"""Python source as labelled sequences: the kind of each token of a program, from Python's own parser."""
 
 import ast
 import builtins
@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 
 from tinyseq.data.readers import DataError, Sentence, show
 
-# What binds a name, the more telling first: a name that is bound in several ways is what the first of them says.
+# The kinds of names, the more specific first: a name that is bound in several ways has the first of them.
 KINDS = ("parameter", "class", "function", "module", "import", "variable")
 LABELS = (*KINDS, "attribute", "builtin", "keyword", "string", "number", "operator", "dot", "delimiter")
 
 BUILTINS = frozenset(dir(builtins))
-SOFT_KEYWORDS = frozenset({"match", "case", "type"})  # keywords only where they begin a line and are no names
+SOFT_KEYWORDS = frozenset({"match", "case", "type"})  # keywords only where they begin a line and are not names
 DELIMITERS = frozenset("()[]{},:;")
 
-Position = tuple[int, int]  # line from 1, column in UTF-8 bytes, as the parser counts
+Position = tuple[int, int]  # line from 1, column in UTF-8 bytes, as in the parser
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Scope:
         self.names[name] = min(kind, self.names.get(name, kind), key=KINDS.index)
 
     def kind_of(self, name: str) -> str:
-        """What Python would find under a name used in this scope."""
+        """The kind of a name used in this scope, by Python's rules of scoping."""
         scope: Scope | None = self
         while scope is not None:
             if name in scope.names and not (scope.is_class and scope is not self):
@@ -47,9 +47,9 @@ class Scope:
 def labelled_tokens(source: str) -> list[Sentence]:
     """The tokens of each logical line of a program, with their labels.
 
-    The same name may be a parameter in one line, an attribute in the next and a module in a third, so a tagger has to
-    look at the context. Strings are shortened to `"..."` after their prefix (an f-string is one token), and comments
-    left out.
+    The same name may be a parameter in one line, an attribute in the next and a module in a third, so a tagger needs
+    the context. Strings are shortened to `"..."` after their prefix (an f-string is one token), and comments are left
+    out.
 
     Args:
         source: a program.
@@ -63,7 +63,7 @@ def labelled_tokens(source: str) -> list[Sentence]:
           commas, colons, semicolons).
 
     Raises:
-        SyntaxError: the source is not a program.
+        SyntaxError: if the source does not parse.
 
     Example:
         >>> labelled_tokens("width = self.width * 2  # pixels")
@@ -71,17 +71,17 @@ def labelled_tokens(source: str) -> list[Sentence]:
           ('*', 'operator'), ('2', 'number')]]
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the program's own oddities, such as "\d"
+        warnings.simplefilter("ignore")  # about the program itself, such as "\d"
         kinds, imports = name_kinds(ast.parse(source))
     lines = source.split("\n")
     return [list(label_line(line, kinds, imports, lines)) for line in logical_lines(source)]
 
 
 def tokens(source: str) -> list[str]:
-    """The tokens of a piece of Python, written as `labelled_tokens` writes them; it need not be a whole program.
+    """The tokens of a fragment of Python, written as in `labelled_tokens`; it need not be a whole program.
 
     Raises:
-        DataError: there is no token, or a string or bracket is left open.
+        DataError: if there are no tokens, or a string or bracket is not closed.
 
     Example:
         >>> tokens("print('x =', x)")
@@ -104,7 +104,7 @@ def name_kinds(tree: ast.Module) -> tuple[dict[Position, str], set[Position]]:
     todo: list[tuple[ast.AST, Scope]] = [(tree, Scope())]
     while todo:
         node, scope = todo.pop()
-        moved: set[ast.AST | None] = set()  # children that live in another scope than the node itself
+        moved: set[ast.AST | None] = set()  # children in another scope than the node itself
         other = scope
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
@@ -137,7 +137,7 @@ def name_kinds(tree: ast.Module) -> tuple[dict[Position, str], set[Position]]:
             case ast.Attribute(end_lineno=int(line), end_col_offset=int(end)):
                 kinds[line, end - len(node.attr.encode())] = "attribute"
         if type(node).__name__ in ("JoinedStr", "TemplateStr"):
-            continue  # what stands inside a string is part of that one token
+            continue  # the content of a string is part of one token
         todo += [(child, other if child in moved else scope) for child in ast.iter_child_nodes(node)]
     for position, name, scope in uses:
         kinds[position] = scope.kind_of(name)
@@ -145,9 +145,9 @@ def name_kinds(tree: ast.Module) -> tuple[dict[Position, str], set[Position]]:
 
 
 def logical_lines(source: str) -> Iterator[list[tokenize.TokenInfo]]:
-    """The tokens that mean something, a list for each logical line; of an f-string its start stands for the whole."""
+    """The significant tokens, a list for each logical line; an f-string is represented by its first token."""
     line: list[tokenize.TokenInfo] = []
-    nesting = 0  # of f-strings, which Python 3.12 and later take apart
+    nesting = 0  # inside f-strings, which Python 3.12 and later tokenise
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         name = tokenize.tok_name[token.type]
         if name.endswith("STRING_END"):
@@ -166,7 +166,7 @@ def label_line(
     line: list[tokenize.TokenInfo], kinds: dict[Position, str], imports: set[Position], lines: list[str]
 ) -> Iterator[tuple[str, str]]:
     """The tokens of a logical line with their labels."""
-    importing = ""  # what a name is that an import statement mentions
+    importing = ""  # the kind of a name in an import statement
     before = ""
     for token in line:
         row, column = token.start
@@ -182,7 +182,7 @@ def label_line(
 
 
 def label(token: tokenize.TokenInfo, before: str, kind: str) -> str:
-    """A token's label, from the token before it in its line and the kind that the parser gave it, if any."""
+    """The label of a token, from the previous token in its line and the kind of its name, if it is one."""
     if is_string(token):
         return "string"
     if token.type == tokenize.NUMBER:
@@ -200,7 +200,7 @@ def is_string(token: tokenize.TokenInfo) -> bool:
 
 
 def text(token: tokenize.TokenInfo) -> str:
-    """How a token is written in the corpus: strings all alike, but for their prefix."""
+    """A token as written in the corpus: strings are reduced to their prefix."""
     if not is_string(token):
         return token.string
     return re.sub(r"""["'].*""", '"..."', token.string, flags=re.DOTALL)

@@ -1,9 +1,9 @@
-"""Reading files: a format is declared once, and everything around it is done here for all of them.
+"""Reading files: the code shared by all formats.
 
-A `Reader` is a format's name, what a good line of it looks like, and a function from numbered lines to items. Opening,
-decoding and the wording of errors are done once, for all of them: whatever is wrong with a file becomes a `DataError`
-whose text is one line with the file, the line number, what was found and what was expected. The formats themselves
-stand in `formats.py` and `treebank.py`.
+A `Reader` is the name of a format, a description of a valid line, and a function from numbered lines to items. Opening,
+decoding and error messages are the same for all formats: whatever is wrong with a file becomes a `DataError` whose
+message is one line with the file, the line number, what was found and what was expected. The formats are defined in
+`formats.py` and `treebank.py`.
 """
 
 import codecs
@@ -18,23 +18,23 @@ from typing import Any, Generic, TypeVar
 Word = str
 Tag = str
 Sentence = list[tuple[Word, Tag]]
-Lines = list[tuple[int, str]]  # (line number from 1, text without its line end)
+Lines = list[tuple[int, str]]  # (line number from 1, text without the line end)
 Items = TypeVar("Items")
 
-BLANKS = " \t"  # what separates; other Unicode spaces may be part of a word
-MARK = "\ufeff"  # the byte order mark: of a file's first line, and in joined files of any line
+BLANKS = " \t"  # separators; other Unicode spaces may be part of a word
+MARK = "\ufeff"  # the byte order mark: on the first line, and in concatenated files on any line
 UTF8 = {"utf-8", "utf-8-sig"}
 
 
-READERS: list["Reader[Any]"] = []  # all that are declared
+READERS: list["Reader[Any]"] = []  # all readers
 
 
 class DataError(ValueError):
-    """A file or text that cannot be read as the format it should have.
+    """Raised if a file or text cannot be read in the expected format.
 
     Attributes:
         source: the file's path as given, or the name of the text.
-        line: the line's number, counted from 1; None when the whole file is meant.
+        line: the line number, counted from 1; None if the error concerns the whole file.
 
     Example:
         >>> from tinyseq.data import two_column
@@ -46,7 +46,7 @@ class DataError(ValueError):
     """
 
     def __init__(self, source: str, line: int | None, found: str, expected: str) -> None:
-        super().__init__(source, line, found, expected)  # as pickle calls it again
+        super().__init__(source, line, found, expected)  # the arguments that pickle passes to the constructor
         self.source = source
         self.line = line
 
@@ -57,7 +57,7 @@ class DataError(ValueError):
 
 
 class Malformed(Exception):
-    """What a parsing function raises about one line; the reader adds the file's name and the format's good line."""
+    """Raised by a parsing function for one line; the reader adds the file's name and what a valid line looks like."""
 
     def __init__(self, line: int, found: str, expected: str | None = None) -> None:
         super().__init__(line, found, expected)
@@ -69,14 +69,14 @@ class Malformed(Exception):
 
 @dataclass(frozen=True)
 class Reader(Generic[Items]):
-    """A file format, declared once. Call it with a path, or `parse` a text that is in memory already.
+    """A file format. Call it with a path to read a file, or use `parse` for a text in memory.
 
     Args:
-        name: what the format is called.
-        line: what a good line looks like; errors say that this was expected.
-        items: the function from numbered lines to what the file holds. It raises `Malformed`.
-        example: a small whole file, which the tests read in every encoding.
-        formats: of labelled sentences, what the commands' ``--format`` calls it, and with which options.
+        name: the name of the format.
+        line: a description of a valid line, for errors.
+        items: a function from numbered lines to the contents of the file. It raises `Malformed`.
+        example: a small complete file, which the tests read in every encoding.
+        formats: for labelled sentences, the names of the format in the commands' ``--format``, with their options.
 
     Example:
         >>> from tinyseq.data import labelled, word_tag
@@ -100,18 +100,18 @@ class Reader(Generic[Items]):
         """Read a file.
 
         Args:
-            path: where the file is.
-            encoding: how its characters are written, as Python names it: ``"cp1252"`` (Windows), ``"latin-1"``,
-                ``"utf-16"`` and others. A byte order mark is no part of the text.
-            options: what the format lets one choose, such as `tags="xpos"` of `conllu`.
+            path: the file.
+            encoding: its encoding, by Python's name: ``"cp1252"`` (Windows), ``"latin-1"``, ``"utf-16"`` and others. A
+                byte order mark is not part of the text.
+            options: options of the format, such as `tags="xpos"` of `conllu`.
 
         Returns:
-            What the file holds; see the reader's own description.
+            The contents of the file; see the description of each reader.
 
         Raises:
-            DataError: the file is missing, empty, binary, in another encoding, or a line of it is malformed.
-            ValueError: Python knows no such encoding, or an option has no such value.
-            TypeError: the format has no such option.
+            DataError: if the file is missing, empty, binary or in another encoding, or if a line is malformed.
+            ValueError: if the encoding is unknown, or the value of an option is invalid.
+            TypeError: if the format has no such option.
         """
         _check_encoding(encoding)
         source = os.fspath(path)
@@ -123,9 +123,9 @@ class Reader(Generic[Items]):
         return self.parse(self._decode(content, source, encoding), source, **options)
 
     def parse(self, text: str, source: str = "<text>", **options: str) -> Items:
-        """Read a text that is in memory; `source` is what errors call it. Otherwise as calling the reader."""
+        """Read a text in memory, as calling the reader does for a file; `source` is its name in errors."""
         if not isinstance(text, str):
-            raise TypeError(f"text must be a string, got {type(text).__name__}; a reader itself takes a path")
+            raise TypeError(f"text must be a string, got {type(text).__name__}; to read a file, call the reader itself")
         known = list(signature(self.items).parameters)[1:]
         for name in options:
             if name not in known:
@@ -163,7 +163,7 @@ class Reader(Generic[Items]):
         return text
 
     def _expected(self, content: bytes, encoding: str) -> str:
-        """What a file should be whose bytes are no text, and what to try."""
+        """The expected contents of a file that cannot be decoded, and what to try."""
         if codecs.lookup(encoding).name not in UTF8:
             return f"a {self.name} file in encoding={encoding!r}"
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -172,7 +172,7 @@ class Reader(Generic[Items]):
 
 
 def _check_encoding(encoding: object) -> None:
-    """Raise an error for what is no name of a text's encoding, before a file is opened."""
+    """Raise an error for an unknown encoding, before a file is opened."""
     if not isinstance(encoding, str):
         raise TypeError(f"encoding must be a name, such as 'utf-8' or 'cp1252', got {encoding!r}")
     try:
@@ -184,7 +184,7 @@ def _check_encoding(encoding: object) -> None:
 
 
 def show(text: str, width: int = 40) -> str:
-    """A text as an error quotes it: on one line, and not longer than is helpful."""
+    """Quote a text for an error: on one line, and shortened."""
     return repr(text if len(text) <= width else text[: width - 3] + "...")
 
 
@@ -202,16 +202,16 @@ def blocks(lines: Lines) -> Iterator[Lines]:
 
 
 def fields(line: str) -> list[str]:
-    """The fields of a line, between tabs, or between blanks where there is no tab; blanks around them are no part."""
+    """The fields of a line, separated by tabs, or by blanks if there are no tabs, and stripped of blanks."""
     line = line.strip(BLANKS)
     return re.split(" *\t[ \t]*", line) if "\t" in line else re.split(" +", line)
 
 
 def option(name: str, value: str, choices: Collection[str]) -> str:
-    """The value of a reader's option.
+    """Check the value of a reader's option.
 
     Raises:
-        ValueError: it is none of the choices.
+        ValueError: if it is not one of the choices.
     """
     if value not in list(choices):
         *others, last = map(repr, choices)

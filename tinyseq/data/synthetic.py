@@ -1,6 +1,6 @@
-"""Tasks that only a long memory can do: what the network has to know was said long before it is asked.
+"""Synthetic tasks that require a long memory: the network needs information from many steps earlier.
 
-All three are made by chance, of any length, so that a network can be trained and judged on as much as it takes.
+All three are random and of any length, so that there is no limit to training and test data.
 """
 
 from functools import cache
@@ -15,21 +15,21 @@ Numbers = NDArray[np.float32]
 
 
 def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
-    """Add the two marked ones of many numbers (Hochreiter and Schmidhuber, 1997).
+    """The adding problem: the sum of the two marked numbers in a sequence (Hochreiter and Schmidhuber, 1997).
 
-    At every step there are a number, evenly distributed in [0, 1), and a mark, which is 1 at one step of the first half
-    and at one of the second half, else 0. Who does not know the numbers says 1, with a squared error of 1/6.
+    Each step has a number, uniformly distributed in [0, 1), and a mark, which is 1 at one step of the first half and
+    one of the second half, else 0. The best constant answer is 1, with a mean squared error of 1/6.
 
     Args:
-        length: T, the steps, at least 2.
-        batch: B, the sequences.
-        rng: draws them.
+        length: T, the number of steps, at least 2.
+        batch: B, the number of sequences.
+        rng: random generator.
 
     Returns:
         Numbers and marks (T, B, 2), and the sum of the two marked numbers (B,).
 
     Raises:
-        ValueError, TypeError: ``length`` is no whole number from 2 upwards, for two marks, or ``batch`` none from 1.
+        ValueError, TypeError: if ``length`` is not a whole number of at least 2, or ``batch`` not one of at least 1.
 
     Example:
         >>> x, sums = adding_problem(10, 3, np.random.default_rng(0))
@@ -46,24 +46,24 @@ def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[N
 
 
 def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: np.random.Generator) -> tuple[Ids, Ids]:
-    """Say some symbols again after a long silence (Hochreiter and Schmidhuber, 1997; Arjovsky and others, 2016).
+    """The copy task: repeat symbols after a long delay (Hochreiter and Schmidhuber, 1997; Arjovsky and others, 2016).
 
-    The input is ``count`` random symbols, then ``blanks`` steps of silence, of which the last is a sign to begin, then
-    silence; after the sign the symbols are to be said in their order. Who does not know them loses log(symbols) each.
+    The input is ``count`` random symbols, then ``blanks`` blanks, the last of which is a delimiter, then blanks again;
+    after the delimiter the targets are the symbols in their order. Guessing costs log(symbols) nats per symbol.
 
     Args:
-        symbols: how many different ones there are, with the ids from 0; silence is the id ``symbols``, and the sign the
-            next one.
-        count: how many are to be remembered.
-        blanks: steps from the last symbol to the sign, at least 1.
-        batch: B, the sequences.
-        rng: draws the symbols.
+        symbols: the number of different symbols, with ids from 0; the blank has the id ``symbols``, and the delimiter
+            the next one.
+        count: the number of symbols to remember.
+        blanks: steps from the last symbol to the delimiter, at least 1.
+        batch: B, the number of sequences.
+        rng: random generator.
 
     Returns:
         Inputs and targets (T, B), T = 2 count + blanks. Before the answer the target is -100, which a loss ignores.
 
     Raises:
-        ValueError, TypeError: a number is not whole and positive.
+        ValueError, TypeError: if an argument is not a positive whole number.
 
     Example:
         >>> inputs, targets = copy_task(4, count=2, blanks=3, batch=1, rng=np.random.default_rng(0))
@@ -94,20 +94,20 @@ REBER = {
 
 
 def embedded_reber(length: int, rng: np.random.Generator) -> str:
-    """A string of the embedded Reber grammar (Cleeremans and others, 1989; Hochreiter and Schmidhuber, 1997).
+    """A random string of the embedded Reber grammar (Cleeremans and others, 1989; Hochreiter and Schmidhuber, 1997).
 
-    It is B, then T or P, then a string of the Reber grammar, then the same T or P again, then E. At most places the
-    last symbols tell which ones may follow; the last but one symbol needs a memory of the second.
+    It is B, then T or P, then a string of the Reber grammar, then the same T or P again, then E. In most positions the
+    last few symbols determine which ones may follow; the last symbol but one depends on the second.
 
     Args:
-        length: of the whole string, at least 9.
-        rng: draws it; all strings of this length are equally likely.
+        length: the length of the whole string, at least 9.
+        rng: random generator; all strings of this length are equally likely.
 
     Returns:
         The string, of the letters B, T, P, S, X, V and E.
 
     Raises:
-        ValueError, TypeError: there is no string of this length, or it is no whole number.
+        ValueError, TypeError: if there is no string of this length, or it is not a whole number.
 
     Example:
         >>> embedded_reber(20, np.random.default_rng(0))
@@ -126,7 +126,7 @@ def embedded_reber(length: int, rng: np.random.Generator) -> str:
 
 @cache
 def _ways(longest: int) -> list[dict[str, int]]:
-    """How many strings of each length, up to the longest, lead from each state to the end."""
+    """The number of strings of each length, up to the longest, from each state to the end."""
     found = [{state: int(state == "end") for state in REBER}]
     for _ in range(longest):
         found.append({state: sum(found[-1][after] for after in arcs.values()) for state, arcs in REBER.items()})

@@ -1,4 +1,4 @@
-"""CoNLL-U, the format of Universal Dependencies: read whole, changed, and written again without a loss.
+"""CoNLL-U, the format of Universal Dependencies: reading, changing tags, and lossless writing.
 
 Source: universaldependencies.org/format.html
 """
@@ -22,7 +22,7 @@ class ConlluToken:
 
     Attributes:
         id: ``"1"`` for a word, ``"1-2"`` for a multiword token, ``"1.1"`` for an empty node.
-        form, lemma, upos, xpos, feats, head, deprel, deps, misc: the other columns as they stand; "_" for nothing.
+        form, lemma, upos, xpos, feats, head, deprel, deps, misc: the other columns, unchanged; "_" for an empty one.
 
     Example:
         >>> token = ConlluToken("1", "cats", "cat", "NOUN", "NNS", "Number=Plur", "0", "root", "_", "_")
@@ -43,7 +43,7 @@ class ConlluToken:
 
     @property
     def is_word(self) -> bool:
-        """Whether this is a word of the sentence, and neither a multiword token nor an empty node."""
+        """Whether this is a word, not a multiword token or an empty node."""
         return self.id.isdecimal()
 
     def __str__(self) -> str:
@@ -55,10 +55,10 @@ COLUMNS = tuple(field.name for field in fields(ConlluToken))
 
 @dataclass(frozen=True)
 class ConlluSentence:
-    """A sentence with all that its file says about it.
+    """A sentence with all its annotation.
 
     Attributes:
-        comments: the lines before it, each with its #.
+        comments: the comment lines before it, each with its #.
         tokens: its lines in order: words, multiword tokens and empty nodes.
 
     Example:
@@ -76,23 +76,23 @@ class ConlluSentence:
 
     @property
     def words(self) -> list[ConlluToken]:
-        """The words alone."""
+        """The words, without multiword tokens and empty nodes."""
         return [token for token in self.tokens if token.is_word]
 
     def pairs(self, tags: str = "upos") -> Sentence:
-        """The sentence as taggers take it: (form, tag) of each word; ``tags`` is ``"upos"`` or ``"xpos"``."""
+        """The (form, tag) pairs of the words, as for a tagger; ``tags`` is ``"upos"`` or ``"xpos"``."""
         option("tags", tags, TAGS)
         return [(word.form, getattr(word, tags)) for word in self.words]
 
     def with_tags(self, upos: Sequence[Tag] | None = None, xpos: Sequence[Tag] | None = None) -> Self:
-        """The same sentence with other tags of its words; all else is kept.
+        """A copy of the sentence with other tags; everything else is kept.
 
         Args:
             upos, xpos: one tag for each word; None keeps the column.
 
         Raises:
-            ValueError: there are not as many tags as words, or one is empty or would break the line.
-            TypeError: a tag is no string.
+            ValueError: if there are more or fewer tags than words, or a tag is empty or contains a tab or line break.
+            TypeError: if a tag is not a string.
         """
         for name, tags in (("upos", upos), ("xpos", xpos)):
             if isinstance(tags, str):
@@ -104,9 +104,9 @@ class ConlluSentence:
                 raise ValueError(f"{name} must have one tag for each of {count} words, got {len(tags)}")
             for i, tag in enumerate(tags):
                 if not isinstance(tag, str):
-                    raise TypeError(f"{name}[{i}] must be a tag, a string, got {tag!r}")
+                    raise TypeError(f"{name}[{i}] must be a string, got {tag!r}")
                 if not tag.strip() or re.search(r"[\t\r\n]", tag):
-                    raise ValueError(f"{name}[{i}] is {tag!r}; a tag is not empty and has no tab or line break")
+                    raise ValueError(f"{name}[{i}] must be non-empty, without tabs or line breaks, got {tag!r}")
         new = ({name: tags[i] for name, tags in given.items()} for i in range(count))
         tokens = tuple(replace(token, **next(new)) if token.is_word else token for token in self.tokens)
         return replace(self, tokens=tokens)
@@ -116,16 +116,16 @@ class ConlluSentence:
 
 
 def conllu_text(sentences: Iterable[ConlluSentence]) -> str:
-    """Sentences as the text of a CoNLL-U file.
+    """The text of a CoNLL-U file with these sentences.
 
-    A valid file that was read is written as it was, byte for byte.
+    A valid file that was read is reproduced byte for byte.
 
     Args:
-        sentences: such as `conllu_sentences` reads.
+        sentences: as `conllu_sentences` returns them.
 
     Raises:
-        TypeError: something is no `ConlluSentence`.
-        ValueError: a sentence could not be read again, as it has a tab or a line break inside a column.
+        TypeError: if an item is not a `ConlluSentence`.
+        ValueError: if a sentence could not be read back, for example because of a tab or line break in a column.
 
     Example:
         >>> text = "1\\tcats\\tcat\\tNOUN\\tNNS\\t_\\t0\\troot\\t_\\t_\\n\\n"
@@ -144,27 +144,30 @@ def conllu_text(sentences: Iterable[ConlluSentence]) -> str:
 
 
 def _checked(sentence: ConlluSentence, place: int) -> str:
-    """The text of a sentence, if reading it gives the same sentence."""
+    """The text of a sentence, checked by reading it back."""
     text = str(sentence)
     try:
         read = [parsed(block) for block in blocks(list(enumerate(re.split(r"[\r\n]", text))))]
     except Malformed as error:
-        raise ValueError(f"sentences[{place}] is no sentence of CoNLL-U: it has {error.found}") from None
+        raise ValueError(f"sentences[{place}] is not valid CoNLL-U: {error.found}") from None
     if read != [sentence]:
-        raise ValueError(f"sentences[{place}] would be read otherwise: a line of it is empty, broken or no comment")
+        raise ValueError(
+            f"sentences[{place}] could not be read back: a line is empty, contains a line break, or is a comment "
+            "without #"
+        )
     return text
 
 
 def write_conllu(sentences: Iterable[ConlluSentence], path: str | os.PathLike[str]) -> None:
-    """Write sentences to a CoNLL-U file in UTF-8; it is there whole or not at all.
+    """Write sentences to a CoNLL-U file in UTF-8. Writing is atomic: a failure leaves no partial file.
 
     Args:
-        sentences: such as `conllu_sentences` reads.
+        sentences: as `conllu_sentences` returns them.
         path: the file.
 
     Raises:
-        TypeError, ValueError: something is no `ConlluSentence`, or could not be read again.
-        OSError: the file cannot be written; what was there stays.
+        TypeError, ValueError: if an item is not a `ConlluSentence`, or could not be read back.
+        OSError: if the file cannot be written; an existing file is kept.
 
     Example:
         >>> import tempfile
@@ -196,7 +199,7 @@ def conllu_items(lines: Lines, tags: str = "upos") -> list[Sentence]:
 
 
 def tagged_words(block: Lines, column: int) -> Iterator[tuple[int, Word, Tag]]:
-    """The words of a sentence with their line numbers."""
+    """Yield the words of a sentence with their line numbers."""
     for number, columns in rows(block):
         if columns[0].isdecimal():
             if not columns[column]:
@@ -211,7 +214,7 @@ def parsed(block: Lines) -> ConlluSentence:
 
 
 def rows(block: Lines) -> Iterator[tuple[int, list[str]]]:
-    """The columns of each line that is no comment, with the line's number, checked for their ids."""
+    """The line number and columns of each line that is not a comment; checks the ids."""
     count, covered, empty = 0, 0, 0  # the last word, the end of the last multiword token, empty nodes since the word
     begun = False
     for number, line in block:

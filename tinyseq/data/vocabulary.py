@@ -17,16 +17,15 @@ Symbol = TypeVar("Symbol", bound=Hashable)
 class Vocabulary(Generic[Symbol]):
     """A fixed list of distinct symbols (characters, words, tags), whose ids are their positions.
 
-    What happens to a symbol outside the list is decided here, once: without an `unknown` symbol, encoding it is an
-    error; with one, it gets the unknown symbol's id.
+    Encoding a symbol that is not in the list is an error, unless there is an `unknown` symbol, whose id is then used.
 
     Args:
-        symbols: the symbols in the order of their ids; a text stands for its characters.
-        unknown: what symbols outside the list become, such as `"<unk>"`; it joins the end of the list if it is missing.
+        symbols: the symbols in the order of their ids; a string is a list of characters.
+        unknown: the symbol for all symbols not in the list, such as `"<unk>"`; it is appended to the list if missing.
 
     Raises:
-        ValueError: a symbol occurs twice, or there is none.
-        TypeError: a symbol is no string, number, or tuple of them, so that no file could keep it.
+        ValueError: if a symbol occurs twice, or there are none.
+        TypeError: if a symbol is not a string, a number, or a tuple of these, and so cannot be saved.
 
     Example:
         >>> letters = Vocabulary("helo")
@@ -51,18 +50,18 @@ class Vocabulary(Generic[Symbol]):
             raise ValueError("a vocabulary needs at least one symbol")
         if len(self._ids) < len(self.symbols):
             symbol, count = Counter(self.symbols).most_common(1)[0]
-            raise ValueError(f"symbol {symbol!r} occurs {count} times; the symbols of a vocabulary are distinct")
+            raise ValueError(f"symbol {symbol!r} occurs {count} times; the symbols of a vocabulary must be distinct")
 
     @classmethod
     def from_counts(
         cls, counts: Mapping[Symbol, int] | Iterable[Symbol], *, min_count: int = 1, unknown: Symbol | None = None
     ) -> "Vocabulary[Symbol]":
-        """The symbols that occur often enough, the most frequent first, equally frequent ones as they first occur.
+        """A vocabulary of the frequent symbols, in descending order of frequency; ties keep their order of occurrence.
 
         Args:
-            counts: how often each symbol occurs, or the symbols themselves, to be counted.
-            min_count: symbols that occur more rarely are left out.
-            unknown: as above.
+            counts: the count of each symbol, or the symbols themselves, to be counted.
+            min_count: symbols with a smaller count are left out.
+            unknown: as for `Vocabulary`.
 
         Example:
             >>> Vocabulary.from_counts("hello world", min_count=2).symbols
@@ -73,7 +72,7 @@ class Vocabulary(Generic[Symbol]):
         return cls([symbol for symbol, count in ranked if count >= min_count], unknown)
 
     def encode(self, symbols: Iterable[Symbol]) -> NDArray[np.int64]:
-        """The ids of some symbols, as an int64 array; a symbol outside the vocabulary is unknown, or a ValueError."""
+        """The ids of symbols, int64; a symbol outside the vocabulary becomes ``unknown``, or is a ValueError."""
         symbols = list(symbols)
         if self.unknown is not None:
             unknown = self._ids[self.unknown]
@@ -89,27 +88,27 @@ class Vocabulary(Generic[Symbol]):
             ) from None
 
     def decode(self, ids: ArrayLike) -> list[Symbol]:
-        """The symbols of some ids (N,); an id outside 0..len-1, a negative one too, is a ValueError."""
+        """The symbols of ids (N,); an id outside 0..len-1, also a negative one, is a ValueError."""
         ids = np.asarray(on_host(ids))
         if ids.ndim != 1:
             raise ValueError(
-                f"ids must be a vector (N,), got shape {ids.shape}; decode a table row by row, or its columns: ids.T"
+                f"ids must be a vector (N,), got shape {ids.shape}; decode a table row by row, or the rows of ids.T"
             )
         if ids.size and ids.dtype.kind not in "iu":
-            raise TypeError(f"ids must be integers, got {ids.dtype}; encode goes from symbols to ids")
+            raise TypeError(f"ids must be integers, got {ids.dtype}; to convert symbols to ids, use encode")
         if wrong := [int(i) for i in ids if not 0 <= i < len(self)]:
-            raise ValueError(f"id {wrong[0]} is none of the vocabulary's; they go from 0 to {len(self) - 1}")
+            raise ValueError(f"ids must be from 0 to {len(self) - 1}, got {wrong[0]}")
         return [self.symbols[i] for i in ids]
 
     def to_dict(self) -> dict[str, Any]:
-        """What `json.dumps` can write and `from_dict` reads."""
+        """The vocabulary as JSON values, which `from_dict` reads."""
         return {"symbols": [written_name(symbol) for symbol in self.symbols], "unknown": written_name(self.unknown)}
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "Vocabulary[Any]":
-        """The vocabulary that `to_dict` described; a ValueError says what is wrong with another mapping."""
+        """The vocabulary from the result of `to_dict`; any other mapping is a ValueError."""
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
-            raise ValueError(f"a vocabulary has a list 'symbols' and an 'unknown'; got {sorted(state)}")
+            raise ValueError(f"state must have a list 'symbols' and an 'unknown', got {sorted(state)}")
         return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and models in them."""
+"""Atomic writing of files, and saving and loading of arrays and models."""
 
 from tinyseq.io.arrays import ModelFileError, check_model_output, load, load_with_metadata, save
 from tinyseq.io.files import atomic_write, check_output

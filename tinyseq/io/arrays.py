@@ -1,4 +1,4 @@
-"""Arrays as safetensors, everything else as JSON in the file's metadata. Nothing in a file is executed."""
+"""Saves arrays as safetensors, and everything else as JSON in the file's metadata. Loading executes no code."""
 
 import json
 import zipfile
@@ -12,13 +12,13 @@ import numpy as np
 from tinyseq.backend import on_host
 from tinyseq.io.files import atomic_write, check_output
 
-CHECKSUM = "crc32"  # in the metadata of a file, besides what was given
+CHECKSUM = "crc32"  # our own entry in the metadata of a file
 
 Arrays = dict[str, np.ndarray[Any, np.dtype[Any]]]
 
 
 class ModelFileError(ValueError):
-    """A file that is missing, damaged, or not a model of the expected kind.
+    """Raised if a file is missing, damaged, or not a model of the expected kind.
 
     Example:
         >>> try:
@@ -33,7 +33,7 @@ def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable
     """As `check_output`, for a file that `save` will write.
 
     Raises:
-        RuntimeError: safetensors is not installed.
+        RuntimeError: if safetensors is not installed.
         OSError, ValueError: as for `check_output`.
     """
     _safetensors()
@@ -45,13 +45,13 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
 
     Args:
         state: arrays or tensors by name, such as a model's ``state_dict()``.
-        path: the file to write, as a whole or not at all.
-        metadata: what JSON can hold, kept in the file's header.
+        path: the file. Writing is atomic: a failure leaves no partial file.
+        metadata: a JSON value, stored in the file's header.
 
     Raises:
         RuntimeError: if safetensors is not installed.
-        TypeError: ``state`` is no dictionary of arrays of numbers by name, or JSON cannot hold the metadata.
-        OSError: the file cannot be written; what was there stays.
+        TypeError: if ``state`` is not a dictionary of numeric arrays, or the metadata are not a JSON value.
+        OSError: if the file cannot be written; an existing file is kept.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -67,16 +67,16 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
     arrays = {name: np.asarray(_detached(value), order="C") for name, value in state.items()}
     for name, array in arrays.items():
         if not isinstance(name, str) or array.dtype.kind not in "biuf" or array.itemsize > 8:
-            raise TypeError(f"state must hold arrays of real numbers by name, got {array.dtype} under {name!r}")
+            raise TypeError(f"state must hold arrays of real numbers by name, got {array.dtype} for {name!r}")
         if name == "__metadata__":
-            raise TypeError(
-                "state has an entry '__metadata__', a name that safetensors keeps for itself; call it otherwise"
-            )
+            raise TypeError("state has an entry '__metadata__', a name that safetensors reserves; choose another name")
     try:
         header = {"tinyseq": json.dumps({**(metadata or {}), CHECKSUM: _checksum(arrays)})}
     except TypeError as error:
-        raise TypeError(f"metadata must be what JSON can hold: {error}") from error
-    contents = safetensors.save(arrays, header)  # save_file makes a temporary file of its own, which a kill would leave
+        raise TypeError(f"metadata must be a JSON value: {error}") from error
+    contents = safetensors.save(
+        arrays, header
+    )  # save_file makes its own temporary file, which would be left if the process were killed
     atomic_write(path, lambda temporary: temporary.write_bytes(contents))
 
 
@@ -87,11 +87,11 @@ def load(path: str | Path) -> Arrays:
         path: the file, saved by `save`, PyTorch or others.
 
     Returns:
-        NumPy arrays by name, as ``load_state_dict`` takes them.
+        NumPy arrays by name, as for ``load_state_dict``.
 
     Raises:
         RuntimeError: if safetensors is not installed.
-        ModelFileError: if the file is missing, or is no whole safetensors file.
+        ModelFileError: if the file is missing, or is not a complete safetensors file.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -107,10 +107,10 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
 
     Args:
         path: the file.
-        kind: if given, what ``metadata["kind"]`` must be.
+        kind: if given, the required ``metadata["kind"]``.
 
     Returns:
-        NumPy arrays by name, and the metadata; empty for a file that was not saved by `save`.
+        NumPy arrays by name, and the metadata, which are empty if the file was not saved by `save`.
 
     Raises:
         RuntimeError: if safetensors is not installed.
@@ -136,7 +136,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         with safe_open(path, framework="numpy") as file:
             header = file.metadata() or {}
         metadata = json.loads(header.get("tinyseq", "{}"))
-    except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no numbers of 8 bits
+    except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no 8-bit floats
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
         what = _foreign(path) or f"not a whole safetensors file ({error})"
@@ -151,7 +151,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
 
 
 def _checksum(arrays: Arrays) -> str:
-    """Tells whether a bit has changed since a file was written; safetensors itself does not."""
+    """A checksum of the contents, which safetensors does not have itself."""
     total = 0
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name], dtype=arrays[name].dtype.newbyteorder("<"))
@@ -160,7 +160,7 @@ def _checksum(arrays: Arrays) -> str:
 
 
 def _foreign(path: Path) -> str | None:
-    """What a file of another library is, by its first bytes, and how to convert it."""
+    """Identify a file of another library by its first bytes, and say how to convert it."""
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):

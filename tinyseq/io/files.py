@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and outputs that are checked before the work begins."""
+"""Atomic writing of files, and checks of output paths before the work begins."""
 
 import os
 import tempfile
@@ -6,25 +6,25 @@ from collections.abc import Callable, Iterable
 from glob import escape
 from pathlib import Path
 
-UNFINISHED = ".unfinished"  # ends the names of our temporary files, so that no one else's are taken away
+UNFINISHED = ".unfinished"  # the suffix of our temporary files, so that no others are removed
 
 
 def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
-    """Refuse a file that could not be written, before the work begins whose result it will hold.
+    """Raise an error if a file could not be written, before the work begins whose result it will hold.
 
-    Folders above it that do not exist will be made. Nothing is written by this check.
+    Missing parent folders are not an error, as they will be created. The check itself writes nothing.
 
     Args:
-        path: where the file will be.
-        name: of the argument, for errors.
-        inputs: files that are read, which it must not take the place of.
+        path: the output file.
+        name: the name of the argument, for errors.
+        inputs: the input files, which must not be overwritten.
 
     Returns:
         The path.
 
     Raises:
-        OSError: the path is a folder or a device, its name is too long, or nothing can be written there.
-        ValueError: it is one of the inputs.
+        OSError: if the path is a folder or a device, its name is too long, or the folder is not writable.
+        ValueError: if it is one of the inputs.
 
     Example:
         >>> try:
@@ -36,7 +36,7 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
     path = Path(path)
     for read in inputs:
         if path.resolve() == Path(read).resolve():
-            raise ValueError(f"{name} {path} is a file that is read, too, and would be overwritten; give another name")
+            raise ValueError(f"{name} {path} is also an input file and would be overwritten; choose another name")
     if path.is_dir():
         raise IsADirectoryError(f"{name} {path} is a folder; give the name of a file, such as model.safetensors in it")
     if os.path.lexists(path) and not path.is_file():
@@ -53,20 +53,20 @@ def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str |
 
 
 def _beside(path: Path, folder: Path) -> tuple[int, str]:
-    """A new temporary file for what will take the place of a path."""
+    """A new temporary file in the same folder, to replace a path later."""
     return tempfile.mkstemp(dir=folder, prefix=f".{path.name}.", suffix=UNFINISHED)
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file atomically: after a failure, the old file or none is there, never a part of the new one.
 
     Args:
-        path: where the file will be.
-        write: writes to the path it is given, a temporary file in the same folder, which then takes the place of
+        path: the file.
+        write: a function that writes to the path it is given, a temporary file in the same folder, which then replaces
             ``path`` in one step.
 
     Raises:
-        OSError: the folder or the file cannot be written; what was there stays.
+        OSError: if the folder or the file cannot be written; an existing file is kept.
 
     Example:
         >>> import tempfile
@@ -91,7 +91,7 @@ def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
 
 
 def remove_unfinished(path: str | Path) -> None:
-    """Remove what an `atomic_write` of this file left behind when its process was killed."""
+    """Remove the temporary files that an `atomic_write` of this file left when its process was killed."""
     path = Path(path)
     for unfinished in path.parent.glob(f".{escape(path.name)}.*{UNFINISHED}"):
         unfinished.unlink(missing_ok=True)

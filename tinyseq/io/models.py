@@ -1,4 +1,4 @@
-"""Models in files: `SavedModel` gives a class `save` and `load`, and `load_model` opens a file of any such class."""
+"""Saved models: `SavedModel` gives a class `save` and `load`, and `load_model` opens a file of any such class."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,17 +8,17 @@ from tinyseq.io.arrays import Arrays, ModelFileError, load_with_metadata, save
 
 Model = TypeVar("Model", bound="SavedModel")
 
-MODELS: dict[str, type["SavedModel"]] = {}  # by what their files call them
+MODELS: dict[str, type["SavedModel"]] = {}  # by their names in files
 
 
 class SavedModel:
-    """The base of models that can be kept in a file. A subclass says what is kept, and how it is made of that again.
+    """The base class of models that can be saved. A subclass defines what is saved, and how it is restored.
 
-    The file names the class, so that `load_model` need not be told which it is.
+    The file names the class, so that `load_model` can find it.
 
     Attributes:
-        file_kind: what files call the class; by default the name under which it is imported.
-        former_kinds: what older files call it.
+        file_kind: the name of the class in files; by default the name under which it is imported.
+        former_kinds: its names in older files.
 
     Example:
         >>> import tempfile, numpy as np, tinyseq as ts
@@ -47,15 +47,15 @@ class SavedModel:
         MODELS.update(dict.fromkeys(vars(cls).get("former_kinds", ()), cls))
 
     def saved(self) -> tuple[Mapping[str, Any], dict[str, Any]]:
-        """What a file keeps: arrays by name, and metadata that JSON can hold."""
+        """What to save: arrays by name, and metadata as a JSON value."""
         raise NotImplementedError(f"{type(self).__name__} does not define saved(), so it cannot be saved")
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
-        """The model of which `saved` gave these arrays and metadata.
+        """The model from the arrays and metadata that `saved` returned.
 
         Raises:
-            Exception: any error says that the file does not describe such a model.
+            Exception: any error means that the file does not describe such a model.
         """
         raise NotImplementedError(f"{cls.__name__} does not define restored(), so it cannot be loaded")
 
@@ -63,26 +63,26 @@ class SavedModel:
         """Save the model as one safetensors file.
 
         Args:
-            path: the file to write, as a whole or not at all.
+            path: the file. Writing is atomic: a failure leaves no partial file.
 
         Raises:
-            RuntimeError: safetensors is not installed, or the model has not been fitted.
-            TypeError: JSON cannot hold a name or a setting of the model.
-            OSError: the file cannot be written; what was there stays.
+            RuntimeError: if safetensors is not installed, or the model is not fitted.
+            TypeError: if a name or a setting of the model is not a JSON value.
+            OSError: if the file cannot be written; an existing file is kept.
         """
         arrays, metadata = self.saved()
         save(arrays, path, {"kind": self.file_kind, **metadata})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Load a model that `save` wrote; nothing in the file is executed.
+        """Load a model that `save` wrote; this executes no code from the file.
 
         Args:
-            path: the file. It may also hold a model of a subclass, which is then what is returned.
+            path: the file. A model of a subclass is returned as such.
 
         Raises:
-            ModelFileError: the file is missing, damaged, or holds something else.
-            RuntimeError: safetensors is not installed.
+            ModelFileError: if the file is missing, damaged, or contains something else.
+            RuntimeError: if safetensors is not installed.
         """
         return _opened(path, cls)
 
@@ -91,14 +91,14 @@ def load_model(path: str | Path) -> SavedModel:
     """Load a model of any class that has `save`: language models, taggers, hidden Markov models, and your own.
 
     Args:
-        path: a file that a model's ``save`` wrote; nothing in it is executed.
+        path: a file that a model's ``save`` wrote; loading executes no code from it.
 
     Returns:
         The model, of the class that the file names.
 
     Raises:
-        ModelFileError: the file is missing, damaged, or holds no model.
-        RuntimeError: safetensors is not installed.
+        ModelFileError: if the file is missing, damaged, or does not contain a model.
+        RuntimeError: if safetensors is not installed.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -111,13 +111,13 @@ def load_model(path: str | Path) -> SavedModel:
 
 
 def _opened(path: str | Path, wanted: type[Model]) -> Model:
-    """The model in a file, if it is one of a class."""
+    """The model in a file, if it is of a given class."""
     arrays, metadata = load_with_metadata(path)
     kind = metadata.pop("kind", None)
     named = MODELS.get(kind) if isinstance(kind, str) else None
     if named is not None and issubclass(named, wanted):
         made: type[Model] = named
-    elif named is not None and issubclass(wanted, named):  # a file of the base, for a subclass
+    elif named is not None and issubclass(wanted, named):  # a file of the base class, for a subclass
         made = wanted
     else:
         expected = "a model" if wanted is SavedModel else wanted.file_kind
@@ -133,6 +133,6 @@ def _opened(path: str | Path, wanted: type[Model]) -> Model:
 
 
 def _imported_from(module: str) -> str:
-    """Where users import from what a module defines: the room, for a module of this package."""
+    """The public module of a class: its top-level folder, if it is in this package."""
     parts = module.split(".")
     return ".".join(parts[:2]) if parts[0] == __name__.partition(".")[0] else module

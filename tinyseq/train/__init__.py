@@ -1,4 +1,4 @@
-"""Training: a loop that is short to read, and what one wants around it."""
+"""Training: a short loop, with validation, checkpoints, logs and progress."""
 
 from tinyseq.optim.schedules import warm_up_cosine
 from tinyseq.train.checkpoint import AnotherRun, Checkpoint

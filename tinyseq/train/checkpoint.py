@@ -1,4 +1,4 @@
-"""Checkpoints: a whole run in one file, so that it resumes as if it had never stopped."""
+"""Checkpoints: the whole state of a run in one file, so that it resumes as if it had never stopped."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ KIND = "tinyseq.train.Checkpoint"
 
 
 class AnotherRun(ModelFileError):
-    """A checkpoint of a run that depends on something else; the message names what differs, and both values.
+    """Raised if a checkpoint belongs to another run; the message names what differs, with both values.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -36,21 +36,22 @@ class AnotherRun(ModelFileError):
 
 
 class Checkpoint:
-    """Saves a run: weights, optimiser, schedule, random numbers, position in the data, and what its parts remember.
+    """Saves a run: weights, optimiser, schedule, random state, position in the data, and the state of other parts.
 
-    The file is there whole or not at all, whenever the run is killed. It is a safetensors file: arrays, and JSON.
+    Writing is atomic: if the run is killed, the file is either the old or the new one. It is a safetensors file, with
+    arrays and JSON.
 
     Args:
         path: the file.
-        model: what is trained.
-        every: steps between two savings; the last step is always saved.
-        depends_on: what else the run depends on, by name, such as ``{"text": text, "window": 64, "seed": 0}``. Of all
-            that is long a checksum is kept. The model, the optimiser, the schedule and the clipping need not be named.
+        model: the model being trained.
+        every: save after this many steps; the last step is always saved.
+        depends_on: what else the run depends on, by name, such as ``{"text": text, "window": 64, "seed": 0}``. For long
+            values a checksum is stored. The model, optimiser, schedule and clipping are included automatically.
 
     Raises:
-        ValueError, TypeError: ``every`` is no whole number from 1 upwards.
-        OSError: the file cannot be written.
-        RuntimeError: safetensors is not installed.
+        ValueError, TypeError: if ``every`` is not a whole number of at least 1.
+        OSError: if the file cannot be written.
+        RuntimeError: if safetensors is not installed.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -70,7 +71,7 @@ class Checkpoint:
         self, path: str | Path, model: Module, *, every: int = 100, depends_on: Mapping[str, Any] | None = None
     ) -> None:
         if not isinstance(model, Module):
-            raise TypeError(f"model must be a module, whose weights are saved, got {type(model).__name__}")
+            raise TypeError(f"model must be a Module, got {type(model).__name__}")
         self.path = io.check_model_output(path, "the checkpoint")
         self.model = model
         self.every = whole("every", every)
@@ -78,13 +79,13 @@ class Checkpoint:
         self._run: dict[str, Any] = {}
 
     def after(self, step: int, parts: Sequence[object], *, stopped: bool, at_once: bool) -> None:
-        """Save the run if it is time to.
+        """Save the run if it is due.
 
         Args:
-            step: how many steps have been taken.
-            parts: what the run is made of, besides the model, in the order in which `restore` gets them.
-            stopped: whether the run has come to its end before its last step.
-            at_once: whether to save at any step.
+            step: the number of steps taken.
+            parts: the parts of the run besides the model, in the same order as for `restore`.
+            stopped: whether the run was stopped before its last step.
+            at_once: save now, whatever the step.
         """
         if at_once or step % self.every == 0:
             self.save(step, parts, stopped)
@@ -111,18 +112,18 @@ class Checkpoint:
             raise
 
     def restore(self, parts: Sequence[object], steps: int, run: Mapping[str, Any]) -> int:
-        """Go back to what was saved, if there is a file.
+        """Restore the saved state, if the file exists.
 
         Args:
             parts: as for `after`.
-            steps: how many steps the run has in all.
-            run: what the run depends on, as `fingerprint.of_run` gives it; the file must be of the same run.
+            steps: the total number of steps of the run.
+            run: what the run depends on, from `fingerprint.of_run`; the file must be of the same run.
 
         Returns:
-            The step to go on from; ``steps`` if the run was stopped early.
+            The step to resume from; ``steps`` if the run was stopped early.
 
         Raises:
-            ModelFileError: the file is damaged, or no checkpoint of such a run; nothing has been changed.
+            ModelFileError: if the file is damaged, or is not a checkpoint of this run; nothing has been changed.
         """
         self._run = dict(run)
         remove_unfinished(self.path)
@@ -135,7 +136,7 @@ class Checkpoint:
             states = _states(arrays, metadata["parts"])
             held, wanted = ([name for name in names if name[0] in "0123"] for names in (states, named))
             if held != wanted:
-                raise ValueError(f"it holds {', '.join(held)}, but the run has {', '.join(wanted)}")
+                raise ValueError(f"it contains {', '.join(held)}, but the run has {', '.join(wanted)}")
             self._require_same(metadata["run"], states)
             step, stopped = metadata["step"], metadata["stopped"]
             if type(step) is not int or step < 0 or type(stopped) is not bool:
@@ -143,19 +144,19 @@ class Checkpoint:
             position = steps if stopped else step
             set_random_state(metadata["random"])
             for name, part in named.items():
-                if name in states:  # what watches a run may come later, and go
+                if name in states:  # callbacks may be added or removed between runs
                     part.load_state_dict(states[name])
         except AnotherRun:
             raise
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             before.restore()
-            raise ModelFileError(f"{self.path}: no checkpoint of this run ({error}); nothing was changed") from error
+            raise ModelFileError(f"{self.path}: not a checkpoint of this run ({error}); nothing was changed") from error
         return position
 
     def _require_same(self, saved: dict[str, Any], states: dict[str, dict[str, Any]]) -> None:
-        """Refuse the checkpoint of another run.
+        """Raise an error for the checkpoint of another run.
 
-        A rate may also be what it was when the run was saved, as of an optimiser or a Plateau that went through it.
+        The learning rate may also be the one at the time of saving: the optimiser may be the same object as then.
         """
         now, rates = dict(self._run), [state["lr"] for state in states.values() if "lr" in state]
         for rate in ("optimizer.lr", "schedule.lr"):
@@ -163,13 +164,13 @@ class Checkpoint:
                 now[rate] = saved[rate]
         if unlike := differences(saved, now):
             raise AnotherRun(
-                f"{self.path}: a checkpoint of another run: {'; '.join(unlike)}. Give this run a checkpoint of its "
-                "own, or delete the file to begin anew; nothing was changed"
+                f"{self.path}: a checkpoint of another run: {'; '.join(unlike)}. Use another file for this run, or "
+                "delete this one to start over; nothing was changed"
             )
         self._run = saved
 
     def _named(self, parts: Sequence[object]) -> dict[str, Stateful]:
-        """The parts that have a state: model, task, optimiser and schedule, and then whatever watches them, by name."""
+        """The parts that have a state, by name: model, task, optimiser and schedule, then validation and callbacks."""
         named: dict[str, Stateful] = {}
         for i, part in enumerate([self.model, *parts]):
             if isinstance(part, Stateful):
@@ -181,18 +182,18 @@ class Checkpoint:
 
 
 def _check_plain(part: object, key: str, value: object) -> None:
-    """Name the entry of a state that cannot be kept."""
+    """Raise an error that names the entry of a state that cannot be saved."""
     try:
         json.dumps(value)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{type(part).__name__}.state_dict() has {key!r}, which a checkpoint cannot keep ({error}); give an array, "
-            "a tensor or what JSON can hold, each under a name of its own"
+            f"{type(part).__name__}.state_dict() has an entry {key!r} that a checkpoint cannot store ({error}); "
+            "entries must be arrays, tensors or JSON values, with distinct names"
         ) from error
 
 
 def _states(arrays: dict[str, Any], plain: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The states by part, out of what a file holds."""
+    """The state of each part, from the contents of a file."""
     states = {name: dict(values) for name, values in plain.items()}
     for name, array in arrays.items():
         part, _, key = name.partition("/")

@@ -1,7 +1,7 @@
-"""What a run depends on, in a few words that a file can keep, so that another run is told from the one that was saved.
+"""A fingerprint of what a run depends on, stored in its checkpoint, so that the checkpoint of another run is refused.
 
-Steps may be added to a run, and what watches it may change. All that its weights depend on must be the same, or the
-run that goes on would be neither the old one nor the new.
+A resumed run may have more steps and other callbacks. Everything that its weights depend on must be the same: otherwise
+the resumed run would be neither the old nor the new one.
 """
 
 import hashlib
@@ -19,9 +19,9 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.nn.module import Module
 from tinyseq.optim import Optimizer, Plateau
 
-SHOWN = 60  # characters of a value that are kept as they are
-MOST = 40  # settings in a dictionary that are kept one by one
-LENGTHS = frozenset({"steps", "warm_up", "every"})  # of a schedule: they may grow with the run
+SHOWN = 60  # values up to this many characters are stored in full
+MOST = 40  # dictionaries up to this size are stored entry by entry
+LENGTHS = frozenset({"steps", "warm_up", "every"})  # attributes of a schedule that may grow with the run
 
 Items = dict[str, Any]
 
@@ -33,14 +33,14 @@ def of_run(
     clip: float | None,
     depends_on: Mapping[str, Any],
 ) -> Items:
-    """All that can be known of a run: a plain value, or a summary with a checksum, by name.
+    """The fingerprint of a run: plain values, or summaries with a checksum, by name.
 
     Args:
-        model: its modules' classes, and the arguments that they keep.
-        optimizer: its rule and settings; the rate only where no schedule sets it.
-        schedule: its rates, but not how long they last.
+        model: included are the classes of its modules, and their stored arguments.
+        optimizer: included are its rule and settings; the learning rate only if there is no schedule.
+        schedule: included are its rates, but not its number of steps.
         clip: as for `train`.
-        depends_on: what the caller says that the run depends on besides.
+        depends_on: anything else that the caller names.
     """
     items: Items = {}
     for name, value in depends_on.items():
@@ -59,14 +59,14 @@ def of_run(
 
 
 def differences(saved: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Where two runs differ, each with what was saved and what is there now."""
+    """The differences of two fingerprints, each with the saved and the current value."""
     names = [*saved, *(name for name in now if name not in saved)]
     sides = ((name, saved.get(name, "not there"), now.get(name, "not there")) for name in names)
     return [f"{name} was {before}, now {after}" for name, before, after in sides if before != after]
 
 
 def summary(value: Any) -> Any:
-    """A number or a short text as it is; of anything longer its size and a checksum; of an unknown kind its name."""
+    """Numbers and short strings unchanged; size and checksum of longer values; the type name of unknown objects."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool | int | float):
@@ -87,14 +87,14 @@ def summary(value: Any) -> Any:
 
 
 def _of_value(name: str, value: Any) -> Items:
-    """A value's summary; of settings in a dictionary, one for each."""
+    """The summary of a value; for a small dictionary, of each of its entries."""
     if isinstance(value, Mapping) and len(value) <= MOST:
         return {f"{name}.{key}": summary(entry) for key, entry in value.items()}
     return {name: summary(value)}
 
 
 def _plain(value: Any) -> Any:
-    """What JSON keeps of something that it does not know."""
+    """A JSON value for an object that JSON cannot represent."""
     if isinstance(value, Vocabulary):
         return value.symbols if value.unknown is None else [value.symbols, value.unknown]
     if isinstance(value, np.ndarray | np.generic):
@@ -110,26 +110,26 @@ def _checksum(value: str | bytes) -> str:
 
 
 def _of_model(name: str, module: Module, above: frozenset[int] = frozenset()) -> Items:
-    """The class of a module, the arguments that it was made with, as far as it keeps them, and all that is inside."""
+    """The class of a module, its constructor arguments, as far as it stores them, and its submodules."""
     items = {name: type(module).__name__}
     for argument in _arguments(type(module)):
         value = vars(module).get(argument)
         if argument in vars(module) and not isinstance(value, Module | Tensor):
             items |= _of_value(f"{name}.{argument}", value)
     for child, inside in module.children():
-        if id(inside) not in above | {id(module)}:  # modules may hold each other
+        if id(inside) not in above | {id(module)}:  # modules may refer to each other
             items |= _of_model(f"{name}.{child}", inside, above | {id(module)})
     return items
 
 
 def _arguments(kind: type) -> list[str]:
-    """The names of all that a class, or one of its bases, is made with."""
+    """The names of the constructor arguments of a class and its bases."""
     makers = [vars(base)["__init__"] for base in kind.__mro__[:-1] if "__init__" in vars(base)]
     return list(dict.fromkeys(name for make in makers for name in list(inspect.signature(make).parameters)[1:]))
 
 
 def _of_schedule(schedule: Any) -> Any:
-    """A schedule of this package with its rates, those of a user by their names."""
+    """A schedule of this package with its rates; a user's own by its name."""
     if isinstance(schedule, Plateau):
         kept = {name: getattr(schedule, name) for name in ("mode", "factor", "patience", "threshold", "cooldown")}
         return f"Plateau({_listed({**kept, 'min_lr': schedule.min_lr})})"

@@ -1,4 +1,4 @@
-"""Ctrl-C in a loop that must not be cut in the middle of a step."""
+"""Handles Ctrl-C in a loop that must not be interrupted in the middle of a step."""
 
 import signal
 import threading
@@ -7,10 +7,10 @@ from typing import Any
 
 
 class HeldBack:
-    """Inside the block, the first Ctrl-C only sets ``pending``; the second is an interrupt as ever.
+    """Inside the block, the first Ctrl-C only sets ``pending``; the second raises KeyboardInterrupt as usual.
 
-    Signals can be held back in the main thread alone; elsewhere, or if it is not ``wanted``, the block changes nothing.
-    Nor does it where interrupts are ignored, as in a shell's background job, or handled outside of Python.
+    Signals can be deferred only in the main thread; in others, or if it is not ``wanted``, the block does nothing.
+    The same holds if interrupts are ignored, as in a shell's background job, or handled outside of Python.
     """
 
     def __init__(self, wanted: bool = True) -> None:
@@ -30,7 +30,7 @@ class HeldBack:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if not self._wanted or threading.current_thread() is not threading.main_thread():
-            return  # the other thread throws away a generator
+            return  # another thread closes the generator
         if not self.pending and signal.getsignal(signal.SIGINT) == self._note:
             signal.signal(signal.SIGINT, self._before)
         elif self.pending and kind in (None, GeneratorExit):  # pressed after the last step, or before a break

@@ -1,4 +1,4 @@
-"""A file with a line for each step."""
+"""A log file with one line for each step."""
 
 import csv
 import io
@@ -11,16 +11,16 @@ from tinyseq.io.files import atomic_write, check_output, remove_unfinished
 
 
 class Log:
-    """A callback that writes each report into a table, or as a line of JSON.
+    """A callback that writes each report as a row of CSV, or as a line of JSON.
 
-    A run that resumes from a checkpoint removes the lines of the steps that it takes again.
+    A run that resumes from a checkpoint removes the lines of the steps that it repeats.
 
     Args:
-        path: a ``.csv`` or ``.jsonl`` file; an older one is replaced.
+        path: a ``.csv`` or ``.jsonl`` file; an existing file is replaced.
 
     Raises:
-        ValueError: the file's name ends otherwise.
-        OSError: the file cannot be written.
+        ValueError: if the file has another extension.
+        OSError: if the file cannot be written.
 
     Example:
         >>> import tempfile, tinyseq as ts
@@ -36,7 +36,7 @@ class Log:
     def __init__(self, path: str | Path) -> None:
         self.path = check_output(path, "the log")
         if self.path.suffix not in (".csv", ".jsonl"):
-            raise ValueError(f"a log is a .csv or a .jsonl file, got {self.path.name!r}")
+            raise ValueError(f"path must be a .csv or .jsonl file, got {self.path.name!r}")
         self._begun = False
         self._step = 0
 
@@ -53,11 +53,11 @@ class Log:
         self._step = report.step
 
     def state_dict(self) -> dict[str, Any]:
-        """The last step that was written."""
+        """The last step written."""
         return {"step": self._step}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a step: lines after it are taken away."""
+        """Remove the lines after the saved step."""
         remove_unfinished(self.path)
         self._step = int(state["step"])
         self._begun = self._step > 0 and self.path.is_file()
@@ -67,7 +67,7 @@ class Log:
             atomic_write(self.path, lambda temporary: temporary.write_text(kept, encoding="utf-8"))
 
     def _step_of(self, line: str) -> int:
-        """The step that a line is about; 0 for the heading."""
+        """The step of a line; 0 for the header."""
         if self.path.suffix == ".jsonl":
             return int(json.loads(line)["step"])
         first = line.partition(",")[0]
@@ -75,7 +75,7 @@ class Log:
 
 
 def _json(values: dict[str, Any]) -> str:
-    """A line; JSON has no NaN and no infinity."""
+    """A line of JSON, with null for NaN and infinity, which JSON lacks."""
     known = {name: None if value is None or not math.isfinite(value) else value for name, value in values.items()}
     return json.dumps(known) + "\n"
 

@@ -1,7 +1,7 @@
-"""The training loop: the same few lines for every model, with what one wants to watch.
+"""The training loop: the same few lines for every model, with reports to watch.
 
-A task gives the loss of each step by the step's number. So the position in the data is a number too, a run that was
-stopped resumes from any step, and a step that went wrong can be repeated under inspection.
+A task is a function from the number of a step to its loss. So the position in the data is just a number: a stopped run
+resumes from any step, and a step that failed can be repeated for diagnosis.
 """
 
 import math
@@ -26,12 +26,12 @@ from tinyseq.train.validation import Validation
 
 
 class Loss(NamedTuple):
-    """A loss to take a step on.
+    """The loss of one step.
 
     Attributes:
         value: the mean loss, a tensor of one element.
-        tokens: how many targets it is the mean of.
-        batch: which part of the data it is of, in words, for messages.
+        tokens: the number of targets it is averaged over.
+        batch: a description of the batch, for error messages.
 
     Example:
         >>> import tinyseq as ts
@@ -45,16 +45,16 @@ class Loss(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What is known after a step.
+    """The state of the run after a step.
 
     Attributes:
-        step: how many steps have been taken.
+        step: the number of steps taken.
         loss: the mean loss of this step's targets, in nats.
         grad_norm: the norm of all gradients together, before clipping.
-        tokens_per_second: since the loop began, or went on.
-        seconds: since the loop began, or went on.
+        tokens_per_second: since the start of the loop, or since it resumed.
+        seconds: since the start of the loop, or since it resumed.
         lr: the learning rate of this step.
-        held_out: what the validation measured after this step, if it did.
+        held_out: the result of the validation after this step, or None if there was none.
 
     Example:
         >>> stop_below = lambda report: report.loss < 0.5  # a callback
@@ -91,31 +91,30 @@ def train(
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[Report]:
-    """Take steps on the losses of a task, one for each report that is read, so that one can look or stop between them.
+    """Train: take one step for each report that is read, so that the caller can look at it, or stop, between steps.
 
     Args:
-        task: the loss of each step.
-        optimizer: what updates the parameters.
-        steps: how many steps to take, those of earlier runs from the same checkpoint included.
-        clip: the largest norm that the gradients may have together; larger ones are scaled down.
-        schedule: the learning rate of each step. A `Plateau` observes what the validation measures.
-        validation: judges the model from time to time, and may stop the run early.
+        task: a function from the number of a step to its loss.
+        optimizer: updates the parameters.
+        steps: the total number of steps, including those of earlier runs from the same checkpoint.
+        clip: the maximum norm of all gradients together; larger ones are scaled down.
+        schedule: the learning rate of each step. A `Plateau` observes the results of the validation.
+        validation: measures the model at intervals, and may stop the run early.
         callbacks: called with the report after each step.
-        checkpoint: saves the whole run from time to time. If its file exists, the run resumes from it; a run killed
-            at any moment ends with the same weights, bit for bit, as one that was not. Ctrl-C lets the step end, saves,
-            and then raises KeyboardInterrupt.
+        checkpoint: saves the whole run at intervals. If its file exists, the run resumes from it; a run killed at any
+            moment ends with the same weights, bit for bit, as one that was not. Ctrl-C finishes the step, saves, and
+            then raises KeyboardInterrupt.
 
-    During the run, the process reuses freed memory and searches less often for cycles (`tinyseq.memory.reuse`).
+    During the run, the process reuses freed memory and collects cyclic garbage less often (`tinyseq.memory.reuse`).
 
     Returns:
-        An iterator of a `Report` after each step. Reading it is what trains.
+        An iterator that yields a `Report` after each step. Training happens as it is iterated.
 
     Raises:
-        TypeError, ValueError: an argument is of another kind, or the task gives no `Loss` of one number; the message
-            says what was found and expected.
-        NonFiniteLoss: a loss or a gradient is not finite; nothing has been updated by that step.
-        ModelFileError: the checkpoint is damaged, or of another run: another model, optimiser, schedule, clipping, or
-            something that the checkpoint ``depends_on``; nothing has been changed. More steps are no other run.
+        TypeError, ValueError: if an argument is invalid, or the task does not return a `Loss` of one number.
+        NonFiniteLoss: if a loss or a gradient is not finite; the weights are those before that step.
+        ModelFileError: if the checkpoint is damaged, or is of another run: another model, optimiser, schedule, clipping
+            or value in ``depends_on``; nothing has been changed. Only the number of steps may differ.
 
     Example:
         >>> import tinyseq as ts
@@ -131,7 +130,7 @@ def train(
 
 
 class Run(Iterator[Report]):
-    """The reports of a run. It advances only while they are read, which is easily forgotten."""
+    """The iterator of a run's reports; warns if it is discarded without having been read."""
 
     def __init__(self, reports: Generator[Report]) -> None:
         self._reports, self._begun = reports, False
@@ -141,14 +140,14 @@ class Run(Iterator[Report]):
         return next(self._reports)
 
     def close(self) -> None:
-        """End the run here, as leaving its loop does."""
+        """End the run now, as breaking out of its loop does."""
         self._begun = True
         self._reports.close()
 
     def __del__(self) -> None:
         if not self._begun:
             warnings.warn(
-                "no step was taken, as nobody read the reports of this run; write `for report in ...: pass`",
+                "no step was taken, as the reports of this run were not read; write `for report in ...: pass`",
                 stacklevel=2,
             )
 
@@ -172,7 +171,7 @@ def _reports(
     start, tokens = time.perf_counter(), 0
     with reuse(), HeldBack(wanted=checkpoint is not None) as interrupt:
         for step in range(first, steps):
-            with np.errstate(all="ignore"):  # what is not finite is an error below, and more than a warning
+            with np.errstate(all="ignore"):  # non-finite values raise an error below, so no warning is needed
                 loss, value, norm = _updated(step, task, optimizer, clip, schedule)
             tokens += loss.tokens
             seconds = time.perf_counter() - start
@@ -216,9 +215,9 @@ def _updated(
         what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
         raise failure(what, step, loss.batch, task, before)
     if schedule is not None:
-        rate = float(schedule(step))  # as JSON keeps it; a NumPy scalar would widen float32 states
+        rate = float(schedule(step))  # a Python float, as in JSON; a NumPy scalar would promote float32 states
         if not 0 <= rate < math.inf:
-            raise ValueError(f"the schedule gives step {step} the rate {rate}; a rate is a number from 0 upwards")
+            raise ValueError(f"the schedule's learning rate must be a number of at least 0, got {rate} at step {step}")
         optimizer.lr = rate
     optimizer.step()
     return loss, value, norm
@@ -233,7 +232,7 @@ def _check(
     callbacks: object,
     checkpoint: object,
 ) -> None:
-    """Raise an error for the first argument that is not what it should be, before anything is done."""
+    """Raise an error for the first invalid argument, before anything is done."""
     wanted: list[tuple[str, object, bool, str]] = [
         ("task", task, callable(task), "a function from a step's number to a ts.train.Loss"),
         ("optimizer", optimizer, isinstance(optimizer, Optimizer), "an optimiser, such as ts.optim.Adam(parameters)"),
@@ -252,7 +251,7 @@ def _check(
             raise TypeError(f"{name} must be {expected}, got {value!r}")
     if isinstance(schedule, Plateau):
         if validation is None:
-            raise ValueError("a Plateau observes what the validation measures; give a validation as well")
+            raise ValueError("a Plateau observes the results of a validation; pass validation= as well")
         if (schedule.mode == "max") != validation.higher_is_better:
             better = "higher" if validation.higher_is_better else "lower"
             raise ValueError(
@@ -263,23 +262,23 @@ def _check(
         lost = [i for i, parameter in enumerate(optimizer.parameters) if id(parameter) not in kept]
         if lost:
             raise ValueError(
-                f"the checkpoint's {type(checkpoint.model).__name__} does not hold parameters {lost} of the optimiser, "
-                "which a resumed run would start afresh; give Checkpoint a module that holds them all, such as "
-                "ts.nn.ModuleList([...])"
+                f"the checkpoint's {type(checkpoint.model).__name__} does not contain parameters {lost} of the "
+                "optimiser, so a resumed run would lose them; pass Checkpoint a module that contains all of them, such "
+                "as ts.nn.ModuleList([...])"
             )
     if clip is not None and not clip > 0:
         raise ValueError(f"clip must be above 0, or None for no clipping, got {clip}")
 
 
 def _checked(loss: object) -> Loss:
-    """What a task gave, if it is a `Loss` of one number."""
+    """Check that a task returned a `Loss` of one number."""
     if not isinstance(loss, Loss):
         found = type(loss).__name__
         raise TypeError(
-            f"the task must return ts.train.Loss(value, tokens), got {found}; tokens are counted for the speed"
+            f"the task must return ts.train.Loss(value, tokens), got {found}; tokens is the number of targets"
         )
     if not isinstance(loss.value, Tensor):
-        raise TypeError(f"the value of a Loss must be a tensor, to go backward from, got {type(loss.value).__name__}")
+        raise TypeError(f"the value of a Loss must be a tensor, got {type(loss.value).__name__}")
     if loss.value.size != 1:
         raise ValueError(f"the value of a Loss must be one number, got shape {loss.value.shape}; take its mean")
     return loss

@@ -1,4 +1,4 @@
-"""When a loss becomes NaN or infinite: which step, which batch, and which op went wrong first."""
+"""Diagnosis of a loss that becomes NaN or infinite: the step, the batch, and the first op with such a value."""
 
 import math
 from collections.abc import Callable
@@ -12,12 +12,12 @@ GIVEN = "no op made it out of finite values: an input or a weight is not finite"
 
 
 class NonFiniteLoss(ArithmeticError):
-    """A loss or its gradient is NaN or infinite; the weights are those before the step.
+    """Raised if a loss or its gradient is NaN or infinite; the weights are those before the step.
 
     Attributes:
         step: the step, counted from 0.
-        batch: which part of the data, in words; empty if the task does not say.
-        origin: the first op that made a value that is not finite, with its module, time step and line.
+        batch: the task's description of the batch; may be empty.
+        origin: the first op with a non-finite result, with its module, time step and line.
 
     Example:
         >>> import tinyseq as ts
@@ -38,14 +38,14 @@ class NonFiniteLoss(ArithmeticError):
 
 
 def failure(what: str, step: int, batch: str, task: Callable[[int], Any], before: Snapshot) -> NonFiniteLoss:
-    """The error for a step, in full.
+    """The error for a step.
 
     Args:
-        what: what was found.
+        what: what is not finite.
         step: the step.
-        batch: the part of the data.
-        task: gives the step's loss again.
-        before: the state before the step, which is put back.
+        batch: the description of the batch.
+        task: computes the step's loss again.
+        before: the state before the step, which is restored.
     """
     origin = diagnosed(step, task, before)
     where = f" ({batch})" if batch else ""
@@ -58,7 +58,7 @@ def failure(what: str, step: int, batch: str, task: Callable[[int], Any], before
 
 
 def diagnosed(step: int, task: Callable[[int], Any], before: Snapshot) -> str:
-    """Do the step again under `detect_anomaly`, from the state before it, and say which op went wrong first."""
+    """Repeat the step from the state before it under `detect_anomaly`, and name the first op that failed."""
     before.restore()
     try:
         with detect_anomaly():

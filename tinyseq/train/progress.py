@@ -1,4 +1,4 @@
-"""A line that shows how a run is going: tqdm's bar where it is installed, else a plain line now and then."""
+"""Progress of a run: tqdm's bar where it is installed, else a plain line at intervals."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -6,22 +6,22 @@ from typing import Any, TextIO
 
 from tinyseq.train.loop import Report
 
-LINES = 10  # of a run without a bar
+LINES = 10  # lines per run without a bar
 
 
 def progress(
     reports: Iterable[Report], steps: int, title: str = "training", *, file: TextIO | None = None
 ) -> Iterator[Report]:
-    """Pass reports on, and show the step, the loss, the norm of the gradient and the speed.
+    """Pass reports through, and show the step, the loss, the norm of the gradient and the speed.
 
-    On a terminal and in a notebook this is a bar of tqdm, if that is installed (the extra ``progress``). Without tqdm,
-    and in a job's log, it is a plain line after each tenth of the run.
+    On a terminal and in a notebook this is a progress bar of tqdm, if it is installed (the extra ``progress``). Without
+    tqdm, and in log files, it is a plain line after each tenth of the run.
 
     Args:
         reports: what `train` yields.
-        steps: how many steps the run has in all.
-        title: what stands before the numbers.
-        file: where it is written; by default the error stream.
+        steps: the total number of steps of the run.
+        title: a label before the numbers.
+        file: where to write; standard error by default.
 
     Yields:
         The reports.
@@ -54,13 +54,13 @@ def progress(
 
 
 def run(reports: Iterable[Report], steps: int, shown: bool) -> None:
-    """Take all steps of a run, with the line that `progress` shows or without it."""
+    """Take all steps of a run, with or without showing its progress."""
     for _ in progress(reports, steps) if shown else reports:
         pass
 
 
 def _bar(steps: int, taken: int, title: str, file: TextIO) -> Any:
-    """A bar of tqdm; None where that is not installed."""
+    """A progress bar of tqdm; None if it is not installed."""
     try:
         from tqdm import tqdm
     except ImportError:

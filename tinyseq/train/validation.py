@@ -1,4 +1,4 @@
-"""Judging a model while it learns, keeping the best one, and stopping when it gets no better."""
+"""Validation during training: measure the model, keep the best weights, and stop early."""
 
 import math
 from collections.abc import Callable
@@ -11,22 +11,22 @@ from tinyseq.nn.module import Module
 
 
 class Validation:
-    """Measures a model from time to time, and keeps the weights of the best measurement.
+    """Measures a model at intervals, and keeps the weights of the best measurement.
 
     Args:
-        model: what is measured, in evaluation mode and without recording.
-        measure: gives a number, such as the loss on held-out data.
-        every: steps between two measurements.
-        patience: stop the run after this many measurements in a row that are not better than the best; None for never.
-        higher_is_better: as of an accuracy; a loss is better the lower it is.
+        model: the model, which is put into evaluation mode for the measurement; no gradients are recorded.
+        measure: returns a number, such as the loss on held-out data.
+        every: measure after this many steps.
+        patience: stop the run after this many consecutive measurements without improvement; None for never.
+        higher_is_better: True for an accuracy, False for a loss.
 
     Attributes:
         history: the measurements, (step, value).
         best: the best value; best_step: the step after which it was measured.
 
     Raises:
-        ValueError: ``every`` or ``patience`` is below 1.
-        TypeError: one of them is no whole number, or, while training, ``measure`` gives no number.
+        ValueError: if ``every`` or ``patience`` is below 1.
+        TypeError: if one of them is not a whole number, or, during training, if ``measure`` does not return a number.
 
     Example:
         >>> import tinyseq as ts
@@ -61,7 +61,7 @@ class Validation:
         self._weights = model.state_dict()
 
     def __call__(self, step: int) -> float | None:
-        """Measure, if it is time to, and note the result; ``step`` steps have been taken."""
+        """Measure if it is due after ``step`` steps, and record the result."""
         if step % self.every:
             return None
         with self.model.evaluating():
@@ -77,13 +77,13 @@ class Validation:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the patience is at its end."""
+        """Whether the patience is exhausted."""
         if self.patience is None:
             return False
         return sum(step > self.best_step for step, _ in self.history) >= self.patience
 
     def restore_best(self) -> None:
-        """Give the model the weights of the best measurement; if no measurement was a number, it keeps its own."""
+        """Restore the weights of the best measurement; if all measurements were NaN, keep the current ones."""
         if self.best_step:
             self.model.load_state_dict(self._weights)
 
