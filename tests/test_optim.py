@@ -289,7 +289,9 @@ def test_a_new_optimiser_is_tried_without_a_change_elsewhere():
         test_saved_and_restored_state_continues_bit_for_bit(Forgetful, Lion.trials[0])
     del Lion, Forgetful
     gc.collect()  # so that no later test finds it
-    assert {rule.__name__ for rule in optimizers()} == {"SGD", "Adam", "AdamW", "Adagrad", "RMSprop"}
+    found = {rule.__name__ for rule in optimizers()}
+    assert found >= {"SGD", "Adam", "AdamW", "Adagrad", "RMSprop"}
+    assert not found & {"Lion", "Forgetful"}
 
 
 @pytest.mark.host

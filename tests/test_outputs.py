@@ -147,7 +147,7 @@ def test_no_command_overwrites_what_it_reads(tinyseq, folder, words):
     before = contents(folder)
     status, error = tinyseq(*words)
     assert (status, error.count("\n")) == (1, 1)
-    assert "would be overwritten; give another name" in error
+    assert "would be overwritten; choose another name" in error
     assert contents(folder) == before
 
 

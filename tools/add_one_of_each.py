@@ -50,17 +50,17 @@ softsign = op(
     ),
     Addition(
         "cell",
-        "mgu",
+        "ligru",
         "tinyseq/nn/recurrent/steps.py",
         '''
 
-@cell("mgu", gates="fn")
-def mgu_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
-    """The minimal gated unit (Zhou and others, 2016)."""
-    z_f, z_n = split(z, 2)
-    weight_f, weight_n = split(weight_hh, 2)
-    f = sigmoid(z_f + weight_f @ h)
-    return h + f * (tanh(z_n + weight_n @ (f * h)) - h)
+@cell("ligru", gates="un")
+def ligru_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+    """The light gated unit (Ravanelli and others, 2018), without its normalisation."""
+    z_u, z_n = split(z, 2)
+    weight_u, weight_n = split(weight_hh, 2)
+    u = sigmoid(z_u + weight_u @ h)
+    return u * h + (1 - u) * relu(z_n + weight_n @ h)
 ''',
     ),
     Addition(
@@ -68,7 +68,7 @@ def mgu_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
         "CHEAPEST",
         "tinyseq/hmm/inference/semirings.py",
         """
-CHEAPEST = Semiring("min", sum=lambda x, axis: namespace(x).min(x, axis=axis), zero=float("inf"))
+CHEAPEST = Semiring("min", sum=np.min, zero=inf)
 """,
     ),
     Addition(

@@ -22,6 +22,7 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import namespace_of
+from tinyseq.hmm.inference.chain_arguments import checked
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
@@ -168,50 +169,3 @@ def _still_if_impossible(total: Tensor, semiring: Semiring) -> Tensor:
     if isinstance(possible._array, np.ndarray) and possible._array.all():  # reading a value is free only on the host
         return total
     return where(possible, total, semiring.zero)
-
-
-def checked(
-    initial: Any, transition: Any, emission: Any, end: Any, semiring: Semiring, lengths: Any
-) -> tuple[tuple[Tensor, ...], Tensor, Tensor, Tensor | None]:
-    """Convert the scores to tensors, and check their shapes."""
-    if not isinstance(semiring, Semiring):
-        raise TypeError(f"semiring must be one of tinyseq.hmm.semirings, such as LOG or MAX, got {semiring!r}")
-    tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
-    transition, emission = constant(transition), constant(emission)
-    end = None if end is None else constant(end)
-    order, own = len(tables) + 1, int(semiring.pairs)
-    if emission.ndim not in (2 + own, 3 + own):
-        raise ValueError(f"emission must have shape (T, K) or (T, B, K), got {emission.shape}")
-    states = emission.shape[-1]
-    for i, table in enumerate(tables):
-        _expect(table, f"initial[{i}]" if order > 2 else "initial", (states,) * (i + 1), own)
-    if transition.ndim - own == order + 1:
-        needed = max(emission.shape[0] - order + 1, 0)
-        if transition.shape[0] < needed:
-            raise ValueError(
-                f"transition has {transition.shape[0]} tables, but {emission.shape[0]} observations need {needed}: "
-                f"one for each state from number {order} on"
-            )
-        _expect(transition, "transition", (*transition.shape[:1], *(states,) * order), own, time=1)
-    else:
-        _expect(transition, "transition", (states,) * order, own)
-    if end is not None:
-        _expect(end, "end", (states,), own)
-    if lengths is not None:
-        batch = emission.shape[1 + own : -1]
-        found = np.asarray(lengths)
-        if found.shape != batch:
-            raise ValueError(f"lengths must have shape {batch}, one for each sequence, got {found.shape}")
-        if found.size and found.dtype.kind not in "iu":
-            raise TypeError(f"lengths must be whole numbers, one for each sequence; got {found.tolist()}")
-        if found.size and (found.min() < 0 or found.max() > emission.shape[0]):
-            raise ValueError(
-                f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
-            )
-    return tables, transition, emission, end
-
-
-def _expect(table: Tensor, name: str, shape: tuple[int, ...], own: int, time: int = 0) -> None:
-    wanted = (*shape[:time], *(2,) * own, *shape[time:])
-    if table.shape != wanted:
-        raise ValueError(f"{name} must have shape {wanted} to go with {shape[-1]} states, got {table.shape}")
