@@ -151,6 +151,11 @@ def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
     return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
+def is_on_gpu(value: object) -> bool:
+    """Whether a value is a raw array of CuPy."""
+    return is_array(value) and namespace_of(value).name == "cupy"
+
+
 def on_host(values: Any) -> Any:
     """Arrays of any library as NumPy's; anything else, such as a list, as it is."""
     return to_numpy(values) if is_array(values) else values

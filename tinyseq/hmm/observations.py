@@ -1,17 +1,21 @@
 """Convert the user's sequences to the arrays that the passes take, and results back."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array, on_host
-from tinyseq.hmm.emissions import Rows
+from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.tensor import Tensor, constant, constant_like
+from tinyseq.backend import Array, host_array, namespace_of, on_host
+from tinyseq.hmm.emissions import Given, Rows
 from tinyseq.hmm.inference.autodiff import log_partition
 from tinyseq.hmm.inference.impossible import explain
+from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.on_device import REALS, DeviceChain, flat
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Scores
 from tinyseq.hmm.masks import unmasked
 from tinyseq.hmm.model.parameters import Parameters
@@ -48,7 +52,8 @@ class Observations:
             or getattr(x, "shape", None) == ()
         ):
             raise TypeError(f"x must be a list or an array, of symbols or of sequences, got {type(x).__name__}")
-        x = [_array(part) for part in x] if isinstance(x, list | tuple) else _array(x)
+        taken = partial(_array, on_device=isinstance(model.emissions, Given))
+        x = [taken(part) for part in x] if isinstance(x, list | tuple) else taken(x)
         self.one = model.emissions.is_one(x)
         self.rows = model.emissions.read([x] if self.one else list(x))
         most = model.longest
@@ -59,14 +64,33 @@ class Observations:
                 + (several if len(set(model.transition.shape)) == 1 else "")
             )
         self.allowed = None if states is None else self._allowed(states)
-        self._prepare()
 
-    def _prepare(self) -> None:
-        self.arcs = self.model.arcs()
-        self.batch = Ragged(self.rows.lengths)
-        self.scores: Scores = self.model.emissions.scores(self.rows.data)
-        if self.allowed is not None:
-            self.scores = Dense(np.where(self.allowed, self.all_scores(), -np.inf))
+    # Computed when a pass on the host asks for them: a model on a GPU would have to be copied.
+
+    @cached_property
+    def arcs(self) -> Arcs:
+        """The logs of the tables."""
+        return self.model.arcs()
+
+    @cached_property
+    def batch(self) -> Ragged:
+        """The sequences."""
+        return Ragged(self.rows.lengths)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The emission scores of all rows."""
+        scores = self.model.emissions.scores(self.rows.data)
+        if self.allowed is None:
+            return scores
+        return Dense(np.where(self.allowed, scores.logs(np.arange(len(self.rows.data))).T, -np.inf))
+
+    def _changed(self) -> "Observations":
+        """A copy whose arguments of the passes are still to be computed."""
+        changed = copy(self)
+        for name in ("arcs", "batch", "scores", "_chain"):
+            vars(changed).pop(name, None)
+        return changed
 
     def _allowed(self, states: Any) -> Array:
         known = [states] if self.one or not hasattr(states, "__len__") else list(states)
@@ -94,18 +118,16 @@ class Observations:
         """The combined information of this object and another about the same sequence."""
         if self.rows.lengths != other.rows.lengths:
             raise ValueError(f"given has {other.rows.lengths[0]} steps, but x has {self.rows.lengths[0]}")
-        both = copy(self)
+        both = self._changed()
         both.rows = Rows(self.model.emissions.both(self.rows.data, other.rows.data), self.rows.lengths)
         masks = [reading.allowed for reading in (self, other) if reading.allowed is not None]
         both.allowed = np.logical_and.reduce(masks) if masks else None
-        both._prepare()
         return both
 
     def by(self, model: Parameters) -> "Observations":
         """The same observations, scored by another model of the same kind."""
-        seen = copy(self)
+        seen = self._changed()
         seen.model = model
-        seen._prepare()
         return seen
 
     def all_scores(self) -> Array:
@@ -119,15 +141,73 @@ class Observations:
 
     def recorded_likelihood(self) -> Tensor:
         """The log-likelihood of each sequence as a differentiable tensor."""
+        initial, transition, end = self._tables()
+        scores = self._recorded_scores()[self.rows.padded()]
+        return log_partition(initial, transition, scores, end, lengths=self.rows.lengths)
+
+    @property
+    def device(self) -> str:
+        """``"cuda"`` if a parameter of the model or the scores are on a GPU, else ``"cpu"``."""
+        there = "cuda" in (self.model.device, self.rows.recorded is not None and self.rows.recorded.device)
+        return "cuda" if there else "cpu"
+
+    def best_paths(self) -> tuple[Array, Array]:
+        """The states of the best paths (rows,), on the model's device, and their scores (N,), on the host."""
+        if self.device == "cpu":
+            return dispatch.best_paths(self.arcs, self.scores, self.batch)
+        paths, best = self._chain.best_paths()
+        return paths, self._are_numbers(host_array(best))
+
+    def posteriors(self) -> tuple[Array, Array]:
+        """The log-likelihoods (N,), on the host, and the posteriors of the states (rows, K), on the model's device."""
+        if self.device == "cpu":
+            expected = dispatch.expectations(self.arcs, self.scores, self.batch, with_counts=False)
+            return expected.log_likelihood, expected.states
+        totals, slopes = self._chain.posteriors(counts=False)
+        return self._are_numbers(host_array(totals)), slopes.states
+
+    def transitions(self) -> Iterator[Callable[[], Array]]:
+        """For each sequence, a function that computes the posteriors of its transitions."""
+        if self.device == "cpu":
+            yield from (partial(dispatch.transition_posteriors, *alone) for alone in self._each_alone())
+        else:
+            yield from (partial(self._chain.transition_posteriors, i) for i in range(len(self.rows.lengths)))
+
+    @cached_property
+    def _chain(self) -> DeviceChain:
+        """The scores on the device, in one dtype."""
+        with no_grad():
+            initial, transition, end = self._tables()
+            scores = self._recorded_scores()
+        parts = [part.detach()._array for part in (*initial, transition, scores, *(() if end is None else (end,)))]
+        dtype = np.result_type(*(part.dtype for part in parts))
+        dtype = dtype if dtype.name in REALS else np.dtype(np.float64)
+        parts = [part.astype(dtype, copy=False) for part in parts]
+        n, xp = self.model.n, namespace_of(parts[0])
+        last = parts[n + 1] if end is not None else None
+        return DeviceChain(flat(xp, parts[:n]), parts[n], last, n, self.rows.lengths)
+
+    def _tables(self) -> tuple[tuple[Tensor, ...], Tensor, Tensor | None]:
+        """The logs of the tables as tensors on one device."""
         initial, transition, end = self.model.logs
+        there = [constant(table).to(self.device) for table in (*initial, transition)]
+        return tuple(there[:-1]), there[-1], None if end is None else constant(end).to(self.device)
+
+    def _recorded_scores(self) -> Tensor:
+        """The log scores of all rows as a tensor (rows, K), on the same device as the tables."""
         scores = self.rows.recorded
         if scores is None:
             scores = self.model.emissions.recorded(self.rows.data)
-        if self.allowed is not None:
-            scores = scores + np.where(self.allowed, 0.0, -np.inf)
-        return log_partition(initial, transition, scores[self.rows.padded()], end, lengths=self.rows.lengths)
+        scores = scores.to(self.device)
+        return scores if self.allowed is None else scores + constant_like(scores, np.where(self.allowed, 0.0, -np.inf))
 
-    def each_alone(self) -> Iterator[tuple[Arcs, Scores, int]]:
+    def _are_numbers(self, totals: Array) -> Array:
+        """The totals of all sequences, which tell whether scores on a GPU are numbers."""
+        if not (totals < np.inf).all():
+            self.model.emissions.read([on_host(part) for part in self.rows.split(self.rows.data)])  # says where
+        return totals
+
+    def _each_alone(self) -> Iterator[tuple[Arcs, Scores, int]]:
         """Yield the arguments of the passes for each sequence, as copies, so that the batch can be freed."""
         start = 0
         for length in self.rows.lengths:
@@ -141,7 +221,8 @@ class Observations:
 
     def paths(self, ids: Array) -> list[Sequence[Any]]:
         """Split the states of all rows into one path per sequence, as names if the model has them."""
-        paths, names = self.rows.split(ids), self.model.states
+        names = self.model.states
+        paths = self.rows.split(host_array(ids) if names.named else ids)
         return [[names[i] for i in path.tolist()] for path in paths] if names.named else paths
 
     def answer(self, found: list[T]) -> T | list[T]:
@@ -156,15 +237,15 @@ class Observations:
         """
         if (values == -np.inf).any():
             number = int(np.argmax(values == -np.inf))
-            data = self.rows.split(self.rows.data)[number]
+            data = on_host(self.rows.split(self.rows.data)[number])
             words = [self.model.emissions.describe(datum) for datum in data]
             allowed = None if self.allowed is None else self.rows.split(self.allowed)[number]
             raise explain(self.arcs, self.scores, self.batch, number, words, self.model.states, allowed)
 
 
-def _array(part: Any) -> Any:
-    """An array on the host, with masked entries marked as missing; anything else unchanged."""
-    part = unmasked(on_host(part))
+def _array(part: Any, on_device: bool = False) -> Any:
+    """An array, on the host if it may not be on a device, with masked entries marked as missing; else unchanged."""
+    part = unmasked(part if on_device else on_host(part))
     if getattr(getattr(part, "dtype", None), "kind", "") == "c":
         raise ValueError(f"Complex data not supported: observations must be real or symbols, got dtype {part.dtype}")
     return part

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import Array, host_array
 from tinyseq.hmm.interop import notebook
 
 
@@ -86,7 +86,7 @@ class Posterior:
         return notebook.table(self.states, rows, self.names or columns, caption)
 
     def __repr__(self) -> str:
-        states = np.array2string(self.states, precision=3, threshold=60, prefix="states=")
+        states = np.array2string(host_array(self.states), precision=3, threshold=60, prefix="states=")
         return f"Posterior(log_likelihood={self.log_likelihood:.6g}, states={states})"
 
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import Array, is_on_gpu, to_numpy
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 from tinyseq.hmm.model.probabilities import plain
@@ -33,13 +33,14 @@ class Given(Emission):
         """See `Emission`.
 
         Raises:
-            ValueError: if an array has another shape, or contains NaN or +inf.
+            ValueError: if an array has another shape, or contains NaN or +inf; what is on a GPU is not read for that.
         """
+        if any(_is_there(s) for s in sequences):
+            return self._read_there([constant(s) for s in sequences])
         arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
         arrays = [scores if scores.size else scores.reshape(0, self.states) for scores in arrays]
         for i, scores in enumerate(arrays):
-            if scores.ndim != 2 or scores.shape[1] != self.states:
-                raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")
+            self._check_shape(i, scores)
             if not (scores < np.inf).all():
                 t = int(np.argwhere(~(scores < np.inf))[0, 0])
                 raise ValueError(f"sequence {i}, position {t}: log scores must be finite or -inf, got {scores[t]}")
@@ -48,9 +49,22 @@ class Given(Emission):
             recorded = FUNCTIONS["concatenate"](list(sequences))
         return Rows(np.concatenate([np.zeros((0, self.states)), *arrays]), [len(s) for s in arrays], recorded)
 
+    def _read_there(self, sequences: list[Tensor]) -> Rows:
+        """Log scores on a GPU, which stay there."""
+        for i, scores in enumerate(sequences):
+            self._check_shape(i, scores)
+        recorded: Tensor = FUNCTIONS["concatenate"](sequences)
+        return Rows(recorded.detach()._array, [len(scores) for scores in sequences], recorded)
+
+    def _check_shape(self, i: int, scores: Any) -> None:
+        if scores.ndim != 2 or scores.shape[1] != self.states:
+            raise ValueError(f"sequence {i}: log scores must have shape (T, {self.states}), got {scores.shape}")
+
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
-        return Dense(data)
+        if isinstance(data, np.ndarray):
+            return Dense(data)
+        return Dense(self.read([to_numpy(data)]).data)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""
@@ -88,4 +102,9 @@ class Given(Emission):
 
     def both(self, data: Array, other: Array) -> Array:
         """The product of both: log scores add up."""
-        return data + other
+        return to_numpy(data) + to_numpy(other)
+
+
+def _is_there(scores: Any) -> bool:
+    """Whether log scores are on a GPU."""
+    return is_on_gpu(scores.detach()._array if isinstance(scores, Tensor) else scores)

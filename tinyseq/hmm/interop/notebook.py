@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from tinyseq.autograd.notebook import BELOW, MOST, Cell, html_table
-from tinyseq.backend import Array
+from tinyseq.backend import Array, on_host
 from tinyseq.hmm.model.probabilities import plain
 
 POSITIONS = 40  # steps of a sequence that are shown
@@ -19,6 +19,7 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
         rows, columns: the names of rows and columns.
         caption: the caption of the table.
     """
+    values = on_host(values)
     more = ["…"] if len(columns) > MOST else []
     lines: list[list[Any]] = [
         [name, *(Cell(f"{float(p):.3g}", BELOW, float(p)) for p in row[:MOST]), *more]
@@ -31,6 +32,7 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
 
 def strip(rows: Mapping[str, Sequence[Any]], caption: str) -> str:
     """Several aligned sequences as rows, under a row of positions."""
+    rows = {title: on_host(row) for title, row in rows.items()}
     length = min(POSITIONS, max(len(row) for row in rows.values()))
     lines = [[title, *row[:POSITIONS], *(["…"] if len(row) > POSITIONS else [])] for title, row in rows.items()]
     return html_table(caption, lines, ["", *range(length)])

@@ -5,8 +5,8 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import on_host
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import is_on_gpu, on_host
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
@@ -23,6 +23,7 @@ class Parameters:
         emissions: the emission model.
         states: the names of the states.
         on_tape: whether a table is a tensor.
+        device: ``"cuda"`` if a table is on a GPU, else ``"cpu"``.
         dtype: the common dtype of the tables.
     """
 
@@ -116,6 +117,8 @@ class Parameters:
             _expect("end", end, (size,))
         parts = (*tables, transition, *(() if end is None else (end,)), *emission.parameters)
         self.on_tape = any(isinstance(part, Tensor) for part in parts)
+        devices = {part.device for part in parts if isinstance(part, Tensor)}
+        self.device = "cuda" if "cuda" in devices else "cpu"
         self.dtype = np.result_type(*(part.dtype for part in parts))
 
     def replaced(self, initial: tuple[Any, ...], transition: Any, emission: Emission, end: Any) -> Self:
@@ -189,7 +192,7 @@ class Model(Protocol):
 def _taken(
     initial: Any, transition: Any, emission: Any, end: Any
 ) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
-    """Copies of the arguments as tables; tensors stay tensors."""
+    """Copies of the arguments as tables; tensors stay tensors, and what is on a GPU becomes one."""
     tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
     if not tables:
         raise ValueError("initial must hold at least one table, P(s_1), got an empty tuple")
@@ -201,6 +204,8 @@ def _taken(
 
 
 def _table(value: Any) -> Table:
+    if is_on_gpu(value):
+        value = constant(value)
     if isinstance(value, Tensor) and value.dtype.kind == "f":
         return value
     if isinstance(value, Tensor):

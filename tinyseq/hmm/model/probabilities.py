@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import Array, is_on_gpu
 
 
 class Probabilities:
@@ -26,7 +26,7 @@ class Probabilities:
     """
 
     def __init__(self, given: Any, in_logs: bool = False) -> None:
-        self.given = given
+        self.given = given = constant(given) if is_on_gpu(given) else given
         self.in_logs = in_logs
         self.changes = isinstance(given, Tensor)
         self._derived = None if self.changes else self._derive()
@@ -60,7 +60,7 @@ def log_of(probabilities: Any) -> Any:
     """Logs, with log 0 = -inf; through a tensor, a zero has gradient 0, so it stays zero."""
     if isinstance(probabilities, Tensor):
         where = FUNCTIONS["where"]
-        possible = probabilities.numpy() > 0
+        possible = FUNCTIONS["greater"](probabilities.detach(), 0.0)
         return where(possible, FUNCTIONS["log"](where(possible, probabilities, 1.0)), -np.inf)
     with np.errstate(divide="ignore", invalid="ignore"):  # negative values are refused elsewhere
         return np.log(probabilities)

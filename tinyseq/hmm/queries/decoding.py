@@ -5,7 +5,7 @@ from typing import Any, overload
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations
+from tinyseq.backend import host_array
 from tinyseq.hmm.inference.passes.kbest import best_lists
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
@@ -31,7 +31,7 @@ def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[De
         states: what is known about the hidden states.
 
     Returns:
-        A `Decoding`, or a list of them.
+        A `Decoding`, or a list of them. Paths of a model or of scores on a GPU stay there, unless states have names.
 
     Raises:
         ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
@@ -45,7 +45,7 @@ def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[De
         ['L', 'L', 'L', 'H']
     """
     seen = Observations(hmm.parameters, x, states)
-    ids, best = best_paths(seen.arcs, seen.scores, seen.batch)
+    ids, best = seen.best_paths()
     seen.require_possible(best)
     return seen.answer([Decoding(*pair) for pair in zip(seen.paths(ids), best.tolist(), strict=True)])
 
@@ -119,12 +119,10 @@ def posterior_decode(hmm: Model, x: One | Many, states: Any = None) -> MarginalD
         >>> guess.path.tolist(), round(guess.expected_accuracy, 3)  # (0.767 + 0.668) / 2
         ([0, 0], 0.717)
     """
-    seen, names = Observations(hmm.parameters, x, states), hmm.parameters.states
-    expected = expectations(seen.arcs, seen.scores, seen.batch, with_counts=False)
-    seen.require_possible(expected.log_likelihood)
-    found = []
-    for part in seen.rows.split(expected.states.astype(hmm.parameters.dtype, copy=False)):
-        ids, sure = part.argmax(axis=1), part.max(axis=1)
-        path = [names[k] for k in ids.tolist()] if names.named else ids
-        found.append(MarginalDecoding(path, float(sure.mean()) if len(sure) else 1.0))
-    return seen.answer(found)
+    seen = Observations(hmm.parameters, x, states)
+    totals, shares = seen.posteriors()
+    seen.require_possible(totals)
+    shares = shares.astype(hmm.parameters.dtype, copy=False)
+    paths, sure = seen.paths(shares.argmax(axis=1)), seen.rows.split(host_array(shares.max(axis=1)))
+    accuracies = [float(part.mean()) if len(part) else 1.0 for part in sure]
+    return seen.answer([MarginalDecoding(*pair) for pair in zip(paths, accuracies, strict=True)])

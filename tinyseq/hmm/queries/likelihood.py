@@ -10,6 +10,7 @@ from tinyseq.hmm.inference.chain import chain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import Entropy
 from tinyseq.hmm.model.parameters import Model
+from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 
 
@@ -21,7 +22,8 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
         states: what is known about the hidden states, as long as x. The result is then log P(x, states).
 
     Returns:
-        A number, or an array (N,). A tensor if a parameter of the model is one, or if x is a tensor of log scores.
+        A number, or an array (N,). A tensor if a parameter of the model is one or on a GPU, or if x is a tensor of log
+        scores or on a GPU.
 
     Raises:
         ValueError: for an unknown symbol or state; the error gives its sequence and position.
@@ -97,9 +99,12 @@ def entropy(hmm: Model, x: Any, states: Any = None) -> Any:
     """
     seen = Observations(hmm.parameters, x, states)
     initial, transition, end = hmm.parameters.logs
+    end = None if end is None else plain(end)
     scores = seen.all_scores()[seen.rows.padded()]
     with no_grad():
-        summed = chain(initial, transition, scores, end, semiring=Entropy(), lengths=seen.rows.lengths)
+        summed = chain(
+            tuple(map(plain, initial)), plain(transition), scores, end, semiring=Entropy(), lengths=seen.rows.lengths
+        )
     found = summed.numpy()[1] if seen.rows.lengths else np.zeros(0)
     return float(found[0]) if seen.one else found
 

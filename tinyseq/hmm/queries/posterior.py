@@ -1,9 +1,9 @@
 """Posterior probabilities of hidden states and transitions."""
 
-from functools import partial
 from typing import Any, overload
 
-from tinyseq.hmm.inference.passes.dispatch import expectations, transition_posteriors
+import numpy as np
+
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One
@@ -28,7 +28,8 @@ def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list
         states: what is known about the hidden states.
 
     Returns:
-        A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for n-grams of states.
+        A `Posterior`, or a list of them: states (T, K), transitions (T - n + 1, K, ..., K) for n-grams of states;
+        on a GPU if the model or given scores are.
 
     Raises:
         ImpossibleSequenceError: if no path can produce a sequence; the error says where it fails.
@@ -44,13 +45,13 @@ def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list
         array([[[0.639, 0.128],
                 [0.028, 0.205]]])
     """
-    seen = Observations(hmm.parameters, x, states)
-    expected = expectations(seen.arcs, seen.scores, seen.batch, with_counts=False)
-    seen.require_possible(expected.log_likelihood)
-    found = []
-    for i, (part, alone) in enumerate(zip(seen.rows.split(expected.states), seen.each_alone(), strict=True)):
-        # Copies, so that keeping the result of one sequence does not keep the whole batch in memory.
-        transitions = partial(transition_posteriors, *alone)
-        share = part.astype(hmm.parameters.dtype, copy=True)
-        found.append(Posterior(float(expected.log_likelihood[i]), share, transitions, hmm.parameters.states))
-    return seen.answer(found)
+    seen, names = Observations(hmm.parameters, x, states), hmm.parameters.states
+    totals, shares = seen.posteriors()
+    seen.require_possible(totals)
+    parts = seen.rows.split(shares)
+    if isinstance(shares, np.ndarray):
+        # Copies, so that keeping the result of one sequence does not keep the whole batch in memory. On a GPU each one
+        # would take as long as all posteriors together.
+        parts = [part.astype(hmm.parameters.dtype, copy=True) for part in parts]
+    each = zip(totals.tolist(), parts, seen.transitions(), strict=True)
+    return seen.answer([Posterior(total, part, transitions, names) for total, part, transitions in each])

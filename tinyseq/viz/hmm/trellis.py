@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.viz.hmm.lattice import Floats, Lattice, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
@@ -90,7 +91,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
     else:
         decodings = []
-    ways = [hmm.states.ids(found.path).tolist() for found in decodings]
+    ways = [hmm.states.ids(on_host(found.path)).tolist() for found in decodings]
     grid = lattice(hmm, x, semiring, ways)
     names = [clean(name, limit=16) for name in hmm.states]
     colors = (ACCENT, *DISTINCT[1:])

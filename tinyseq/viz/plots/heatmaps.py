@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.arguments import whole
+from tinyseq.backend import on_host
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
 from tinyseq.viz.plots.axes import Floats, heat, labels, legend_name, new_axes, new_panels, write_symbols
@@ -73,7 +74,7 @@ def posteriors(
         'probability'
     """
     given = probabilities.states if isinstance(probabilities, Posterior) else probabilities
-    table = np.asarray(given, dtype=np.float64)
+    table = np.asarray(on_host(given), dtype=np.float64)
     if table.ndim != 2 or not table.size:
         raise ValueError(f"probabilities must have shape (positions, states), got {table.shape}")
     length, count = table.shape

@@ -298,7 +298,7 @@ __device__ bool lower(int64 x, int64 y, int K, int digits) {
    states must be 0 already. */
 extern "C" __global__ void viterbi(const REAL* logs, const REAL* emission, const REAL* end, const int64* starts,
                                    const int64* lengths, int64 steps, int64 N, int K, int order, int varies, int where,
-                                   double* work, int64 room, int64 arcs, const REAL* factors, REAL* best, int* paths,
+                                   double* work, int64 room, int64 arcs, const REAL* factors, REAL* best, int64* paths,
                                    REAL* states, double* counts) {
   const Step last = step_at(order - 1, K, order, 0);
   const int64 M = (int64)last.H * last.R;

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, Namespace, namespace_of
+from tinyseq.backend import Array, Namespace, is_on_gpu, namespace_of
 from tinyseq.hmm.inference.passes.kernels import SOURCE
 
 SHARED = 48 << 10  # bytes of shared memory that every GPU has for a block
@@ -23,7 +23,7 @@ REALS = {"float32": "float", "float64": "double"}
 
 def runs_here(array: Array) -> bool:
     """Whether an array is one that the kernels take."""
-    return namespace_of(array).name == "cupy" and array.dtype.name in REALS
+    return is_on_gpu(array) and array.dtype.name in REALS
 
 
 class Slopes(NamedTuple):
@@ -105,14 +105,31 @@ class DeviceChain:
 
     def best_paths(self) -> tuple[Array, Array]:
         """The states of the best paths (rows,), zeros in the padding, and their scores (N,)."""
-        paths = self.xp.empty(self.emission.shape[0], dtype=np.int32)
+        paths = self.xp.empty(self.emission.shape[0], dtype=np.int64)
         return paths, self._viterbi(paths, NULL, None, False)[0]
 
     def best_slopes(self, factors: Array | None = None, counts: bool = True) -> Slopes:
         """How often the best paths use the scores; `posteriors` describes the arguments."""
-        paths = self.xp.empty(self.emission.shape[0], dtype=np.int32)
+        paths = self.xp.empty(self.emission.shape[0], dtype=np.int64)
         states = self.xp.zeros(self.emission.shape, dtype=self.emission.dtype)
         return self._viterbi(paths, states, factors, counts)[1]
+
+    def transition_posteriors(self, i: int) -> Array:
+        """P(n neighbouring states | observations) of one of sequences that lie one after the other, (T - n + 1, K, ..).
+
+        With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
+        """
+        length, start = self.lengths[i], sum(self.lengths[:i])
+        size, steps = self.states**self.order, max(length - self.order + 1, 0)
+        beginning = self.arcs - self.transitions * size
+        each = self.xp.reshape(self.tables[beginning:], (self.transitions, size))
+        each = self.xp.broadcast_to(each[:steps], (steps, size))
+        end = None if self.end is NULL else self.end
+        emission = self.emission[start : start + length]
+        alone = DeviceChain(flat(self.xp, (self.tables[:beginning], each)), emission, end, self.order, [length])
+        used = alone.posteriors()[1].arcs
+        assert used is not None
+        return self.xp.reshape(used[beginning:], (steps, *(self.states,) * self.order))
 
     def _viterbi(self, paths: Array, states: Array, factors: Array | None, counts: bool) -> tuple[Array, Slopes]:
         bytes_each, best = self.emission.dtype.itemsize, self._empty(self.size)
