@@ -124,6 +124,11 @@ def is_array(value: object) -> bool:
     return True
 
 
+def library_of(value: object) -> str:
+    """The name of the library that a raw array belongs to; empty for what is no array."""
+    return namespace_of(value).name if is_array(value) else ""
+
+
 def forget(name: str) -> None:
     """Forget an extension, in all namespaces that have looked it up."""
     EXTENSIONS.pop(name, None)

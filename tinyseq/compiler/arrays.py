@@ -207,7 +207,7 @@ class Recording(Namespace):
 
     def whole(self, function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
         """Record ``function(xp, ...)`` as one step, without its inner calls."""
-        on_numpy = _ON_NUMPY.setdefault(function, _Whole(function))
+        on_numpy = _ON_NUMPY.setdefault(function, Whole(function))
         if not _has_recorded((args, settings)):
             return on_numpy(*args, **settings)
         fixed = function.__name__ in _PLACING or (function.__name__ == "gathered" and not _masks(args[1]))
@@ -235,7 +235,7 @@ class Recording(Namespace):
         return traced
 
 
-class _Whole:
+class Whole:
     """``function(NUMPY, ...)``, with a name to display."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -246,7 +246,7 @@ class _Whole:
         return self.function(NUMPY, *args, **settings)
 
 
-_ON_NUMPY: dict[Callable[..., Any], _Whole] = {}
+_ON_NUMPY: dict[Callable[..., Any], Whole] = {}
 
 
 def _noting(function: Callable[..., Any]) -> Callable[..., Any]:

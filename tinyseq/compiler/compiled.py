@@ -9,7 +9,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.active import ACTIVE, RecordingError
 from tinyseq.compiler.executors import Changed, check_executor
 from tinyseq.compiler.program import Program, about, key
@@ -132,7 +132,7 @@ class Compiled:
             first = Trace(self.function, args, settings)
             second = Trace(self.function, args, settings)
         except Exception as error:
-            if getattr(error, "perhaps_on_the_way_to_another", True):
+            if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # whose error says what is wrong with the arguments
             raise
         first.check_repeated(second)
@@ -141,7 +141,7 @@ class Compiled:
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"
             )
-        return Replay(first, around, self.executor)
+        return Replay(first, around, given, self.executor)
 
 
 def _signature(tree: Any, given: list[Any]) -> Any:
@@ -149,12 +149,15 @@ def _signature(tree: Any, given: list[Any]) -> Any:
     kind = type(tree)
     if isinstance(tree, Tensor):
         array = tree._array
-        if type(array) is np.ndarray:
+        if library_of(array) in ("numpy", "cupy"):
             given.append(tree)
             return Tensor, about(array), tree.node is not None
         raise TypeError(
-            f"ts.compile runs on NumPy arrays, got a tensor of {type(array).__module__}; call the function itself"
+            f"ts.compile runs on NumPy and CuPy arrays, got a tensor of {type(array).__module__}; "
+            "call the function itself"
         )
+    if library_of(tree) == "cupy":
+        tree, kind = to_numpy(tree), np.ndarray  # ids, targets and lengths are read on the host
     if kind is np.ndarray:
         given.append(tree)
         return kind, about(tree)

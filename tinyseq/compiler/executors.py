@@ -36,6 +36,7 @@ class Executor(Protocol):
 # by the library of the arrays, and then by name; a module is imported when its executor is first asked for
 EXECUTORS = {
     "numpy": {"numpy": "tinyseq.compiler.executor"},
+    "cupy": {"cupy": "tinyseq.compiler.gpu.executor"},
 }
 
 

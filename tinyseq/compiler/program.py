@@ -86,6 +86,7 @@ class Program:
         forward: how many of them are the forward pass.
         values: the `Kind` of each value, by number; of a step with several results a tuple of them.
         inputs: numbers of the values that are given at each replay: arguments, tensors from outside, random draws.
+        host: the inputs that are NumPy arrays, where the others may be on a GPU.
         constants: the values that are the same at each replay, by number.
         seeds: numbers of the outputs' upstream gradients.
         guards: pairs of a condition that was read while recording, and its value.
@@ -97,6 +98,7 @@ class Program:
         self.forward = 0
         self.values: dict[int, Any] = {}
         self.inputs: list[int] = []
+        self.host: set[int] = set()
         self.constants: dict[int, Array] = {}
         self.seeds: list[int] = []
         self.guards: list[tuple[int, bool]] = []
@@ -139,8 +141,8 @@ class Program:
 
 
 def about(array: Array) -> tuple[Any, ...]:
-    """What must be the same at each replay: shape, type, and where the elements do not lie in order, the strides."""
-    return array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
+    """What must be the same at each replay: library, shape, type, and if the elements are not in order, the strides."""
+    return type(array), array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
 
 
 def refs(tree: Any) -> Iterator[Ref]:

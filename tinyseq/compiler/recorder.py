@@ -10,7 +10,7 @@ import numpy as np
 
 from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
 from tinyseq.compiler.arrays import Recorded, arrays_in, examples
 from tinyseq.compiler.program import Program, Ref, about, kind_of, mapped
@@ -100,7 +100,7 @@ class Recorder:
         if known is not None:
             return known[1]
         if id(tensor) in self._made:
-            found = self.constant(array)
+            found = self.constant(to_numpy(array))
             self.lines[found.number] = user_line()
         else:
             if tensor.node is not None and not isinstance(tensor.node, Leaf):
@@ -108,7 +108,7 @@ class Recorder:
                     f"the result of an op outside of the compiled function is used inside it, at {user_line()}; "
                     "pass it as an argument, or detach() it"
                 )
-            found = self.input(array)
+            found = self.input(to_numpy(array))
             self.sources[found.number] = Source(tensor, tensor.node, tensor.grad, about(array))
         self._of_tensor[id(tensor)] = tensor, found
         return found
@@ -156,8 +156,10 @@ def recording(recorder: Recorder) -> Iterator[None]:
         array = slot.__get__(tensor)
         if ACTIVE.get() is None or type(array) is Recorded:
             return array
-        if not isinstance(array, np.ndarray):
-            raise RecordingError(f"ts.compile records NumPy arrays, got {type(array).__name__} at {user_line()}")
+        if library_of(array) not in ("numpy", "cupy"):
+            raise RecordingError(
+                f"ts.compile records NumPy and CuPy arrays, got {type(array).__name__} at {user_line()}"
+            )
         return recorder.of(tensor, array)
 
     def write(tensor: Tensor, array: Array) -> None:

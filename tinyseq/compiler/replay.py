@@ -9,7 +9,7 @@ from tinyseq.autograd.graph import Node, Output
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array
+from tinyseq.backend import Array, library_of
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
@@ -20,7 +20,9 @@ from tinyseq.compiler.trace import Result, Trace
 class Replay:
     """An executable recording, with the conditions under which it is valid."""
 
-    def __init__(self, trace: Trace, around: list[tuple[Any, Any]], executor: str | None = None) -> None:
+    def __init__(
+        self, trace: Trace, around: list[tuple[Any, Any]], given: list[Any], executor: str | None = None
+    ) -> None:
         recorder, program = trace.recorder, trace.recorder.program
         self.surroundings = around
         self._structure = trace.structure
@@ -30,7 +32,11 @@ class Replay:
         self._draws = list(recorder.draws.values())
         arguments = [n for n in program.inputs if n not in recorder.sources and n not in recorder.draws]
         program.inputs = [*arguments, *recorder.sources, *recorder.draws]
-        self.executor = executor_for(optimised(program), name=executor)
+        arrays = [value._array if isinstance(value, Tensor) else value for value in given]
+        arrays += [source.tensor._array for source in recorder.sources.values()]
+        libraries = [*map(library_of, arrays), *("numpy" for _ in self._draws)]
+        program.host = {n for n, library in zip(program.inputs, libraries, strict=True) if library == "numpy"}
+        self.executor = executor_for(optimised(program), "cupy" if "cupy" in libraries else "numpy", executor)
 
     def run(self, given: list[Any]) -> Any:
         """The function's results for new arguments.

@@ -11,6 +11,7 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.arrays import Recorded
 from tinyseq.compiler.program import key
@@ -43,6 +44,8 @@ class Trace:
 
     def _replaced(self, tree: Any) -> Any:
         """The arguments with recorded arrays in place of arrays."""
+        if library_of(tree) == "cupy":
+            tree = to_numpy(tree)
         if isinstance(tree, Tensor | np.ndarray):
             place, self._count = self._count, self._count + 1
             if isinstance(tree, np.ndarray):
@@ -50,7 +53,7 @@ class Trace:
             leaf = None if tree.node is None else Leaf(tree._array)
             if leaf is not None:
                 self._places[leaf] = place
-            return Tensor(self.recorder.input(tree._array), leaf)
+            return Tensor(self.recorder.input(to_numpy(tree._array)), leaf)
         if isinstance(tree, tuple | list):
             parts = [self._replaced(part) for part in tree]
             return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)

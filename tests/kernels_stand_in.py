@@ -1,0 +1,147 @@
+"""A stand-in for the GPU that compiled steps run on: NumPy's arrays, and kernels run by NumPy or compiled as C++.
+
+What is captured is noted down call by call, on the arrays of the capture, and a launch makes these calls again. As on
+a GPU, only values that were copied to the static buffers can change.
+"""
+
+import ctypes
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+
+from tinyseq.compiler.gpu import executor
+from tinyseq.compiler.gpu.fusion import Group
+from tinyseq.compiler.gpu.moves import Operand
+from tinyseq.compiler.gpu.nodes import Graph, Map
+from tinyseq.compiler.gpu.source import Kernel, accesses, source_of
+
+SHIM = """
+#include <cmath>
+using namespace std;
+struct Place { long long x; };
+static Place blockIdx, blockDim, threadIdx;
+#define __global__
+#define __device__
+#define __restrict__
+static float normcdf(float x) { return 0.5 * erfc(-(double)x / sqrt(2.0)); }
+static double normcdf(double x) { return 0.5 * erfc(-x / sqrt(2.0)); }
+"""
+COMPILES = False  # whether kernels are compiled, or run by NumPy
+BUILT = {}
+
+
+class StandIn:
+    xp = np
+
+    def __init__(self):
+        self.log = None
+
+    def allocating(self):
+        return nullcontext()
+
+    def kernel(self, kernel):
+        run = compiled(kernel) if COMPILES else lambda arrays: interpreted(kernel, arrays)
+        return lambda arrays: self.do(lambda: run(arrays))
+
+    def product(self, a, b, out):
+        self.do(lambda: np.matmul(a, b, out=out))
+
+    def call(self, function, *args, **settings):
+        with np.errstate(all="ignore"):
+            made = np.asarray(function(*args, **settings))
+        if self.log is not None and not any(isinstance(a, np.ndarray) and np.may_share_memory(made, a) for a in args):
+            self.log.append(lambda: np.copyto(made, function(*args, **settings)))
+            made.fill(0)
+        return made
+
+    def do(self, work):
+        with np.errstate(all="ignore"):
+            work() if self.log is None else self.log.append(work)
+
+    def capture(self, work):
+        self.log = log = []
+        work()
+        self.log = None
+
+        def launch():
+            with np.errstate(all="ignore"):
+                for part in log:
+                    part()
+
+        return launch
+
+    def copy_in(self, buffer, values):
+        buffer[...] = values
+
+    def copy_out(self, buffer):
+        return buffer.copy()
+
+
+def interpreted(kernel, arrays):
+    """Run a kernel with NumPy."""
+    reads, places, writes = kernel.accesses
+    values = {}
+    for node in kernel.group.nodes:
+        args = []
+        for operand, code in zip(node.operands, node.formula.types, strict=True):
+            if isinstance(operand, Operand):
+                known = values.get(operand.root)
+                value = arrays[places[id(operand)]] if known is None else known
+                assert value.shape == kernel.group.shape
+            else:
+                value = np.asarray(operand)
+            args.append(value.astype(code))
+        values[node.out] = np.asarray(node.formula.function(*args)).astype(node.formula.result)
+    for out, array in zip(writes, arrays[len(reads) :], strict=True):
+        assert array.shape == kernel.group.shape
+        array[...] = values[out]
+
+
+def compiled(kernel):
+    """Compile a kernel as C++, and run it for one thread after another."""
+    name = hashlib.sha1(kernel.source.encode()).hexdigest()
+    if name not in BUILT:
+        folder = Path(tempfile.mkdtemp())
+        heads = kernel.source.partition("(")[2].partition(")")[0].replace("__restrict__", "").split(", ")
+        given = ", ".join(f"({head.rpartition(' ')[0]})a[{i}]" for i, head in enumerate(heads))
+        threads = f"for (blockIdx.x = 0; blockIdx.x < {kernel.size} + 3; ++blockIdx.x)"
+        loop = f'extern "C" void run(void** a) {{ blockDim.x = 1; {threads} fused({given}); }}'
+        (folder / "k.cpp").write_text(SHIM + kernel.source + loop)
+        command = [shutil.which("g++"), "-O0", "-w", "-std=c++17", "-shared", "-fPIC", "k.cpp", "-o", "k.so"]
+        subprocess.run(command, cwd=folder, check=True)
+        BUILT[name] = ctypes.CDLL(folder / "k.so")
+        shutil.rmtree(folder)
+
+    def run(arrays):
+        pointers = (ctypes.c_void_p * len(arrays))(*(a.__array_interface__["data"][0] for a in arrays))
+        BUILT[name].run(pointers)
+
+    return run
+
+
+def evaluated(made, arrays):
+    """Formulas of arrays, computed by one kernel that is compiled."""
+    operands = [Operand(number) for number in range(len(arrays))]
+    outs = range(len(arrays), len(arrays) + len(made))
+    shape = arrays[0].shape
+    nodes = [
+        Map(out, formula, tuple(operands[: formula.inputs]), shape, np.dtype(formula.result))
+        for out, formula in zip(outs, made, strict=True)
+    ]
+    group = Group(tuple(nodes), shape)
+    graph = Graph(shapes={number: (shape, array.dtype) for number, array in enumerate(arrays)})
+    found = accesses(graph, group, set(outs))
+    used = [*arrays, *(np.empty(shape, formula.result) for formula in made)]
+    compiled(Kernel(source_of(group, found, used), group, found))(used)
+    return used[len(arrays) :]
+
+
+def Executor(program):
+    """The GPU's executor on the stand-in: as there, whole numbers and conditions are the host's."""
+    program.host = {n for n in program.inputs if program.values[n].dtype.kind in "iub"}
+    return executor.Executor(program, StandIn())

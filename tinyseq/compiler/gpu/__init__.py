@@ -1,0 +1,1 @@
+"""Compiled steps on a GPU: elementwise steps fused into generated kernels, each pass captured as one CUDA graph."""

@@ -1,0 +1,199 @@
+"""Calls of the array library that are not fused: which can be captured, and how CuPy is called."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array, gathered, replaced, scattered
+from tinyseq.compiler.arrays import Whole
+from tinyseq.compiler.executors import Changed
+from tinyseq.compiler.program import Program, Ref, Step, mapped, refs
+
+# Functions that neither read values back nor allocate by them, so that CuPy's kernels can be captured.
+_CAPTURED = {np.sum, np.prod, np.max, np.min, np.mean, np.any, np.all, np.argmax, np.argmin, np.cumsum, np.cumprod}
+_CAPTURED |= {np.cumulative_sum, np.cumulative_prod, np.copy, np.roll, np.tril, np.triu}
+_CAPTURED |= {np.expand_dims, np.clip, np.broadcast_to, np.flip}
+
+
+def _gathered(xp: Any, array: Array, index: Any) -> Array:
+    return array[index]
+
+
+def _scattered(xp: Any, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+    out = xp.zeros(shape, dtype=values.dtype)
+    if any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,))):
+        xp.add.at(out, index, values)  # an array may name a place twice
+    else:
+        out[index] = values
+    return out
+
+
+def _replaced(xp: Any, array: Array, index: Any, values: Array) -> Array:
+    out = xp.array(array)
+    out[index] = values
+    return out
+
+
+# The same without a check of bounds, which is made on the host before each replay.
+_INDEXING = {gathered: _gathered, scattered: _scattered, replaced: _replaced}
+
+
+def can_be_captured(step: Step, values: dict[int, Any]) -> bool:
+    """Whether the library's kernels for a step can be part of a CUDA graph."""
+    if type(values[step.out]) is tuple:
+        return False
+    if is_indexing(step):
+        index = step.args[1]
+        arrays = [values[ref.number] for ref in refs(index)] + _arrays(index)
+        return all(array.dtype.kind in "iu" for array in arrays)
+    return step.function in _CAPTURED
+
+
+def is_indexing(step: Step) -> bool:
+    """Whether a step reads or writes at places that an index names."""
+    return isinstance(step.function, Whole) and step.function.function in _INDEXING
+
+
+def _arrays(tree: Any) -> list[Array]:
+    if isinstance(tree, tuple | list):
+        return [array for part in tree for array in _arrays(part)]
+    return [tree] if isinstance(tree, np.ndarray) else []
+
+
+def captured(function: Callable[..., Any], xp: Any) -> Callable[..., Any]:
+    """The library's function for one of NumPy's, or of ours; indices are not checked."""
+    return _function(function, xp, _INDEXING)
+
+
+def on_device(function: Callable[..., Any], xp: Any) -> Callable[..., Any]:
+    """The library's function for one of NumPy's, or of ours."""
+    return _function(function, xp, {})
+
+
+def _function(function: Any, xp: Any, unchecked: dict[Any, Any]) -> Callable[..., Any]:
+    if function is operator.getitem:
+        return function
+    if isinstance(function, Whole):
+        inner = unchecked.get(function.function, function.function)
+        return lambda *args, **settings: inner(xp, *args, **settings)
+    owner = getattr(function, "__self__", None)
+    if isinstance(owner, np.ufunc):  # np.add.reduce and its like
+        found: Callable[..., Any] = getattr(getattr(xp, owner.__name__), function.__name__)
+        return found
+    name: Any = function.__name__
+    module = getattr(function, "__module__", None) or ""
+    if module.startswith("numpy.linalg"):
+        xp = xp.linalg
+    named: Callable[..., Any] = getattr(xp, name)
+    return named
+
+
+class HostSteps:
+    """Steps that NumPy computes before each replay, and the conditions that they must meet."""
+
+    def __init__(self, program: Program, steps: list[Step]) -> None:
+        self._steps = [(step, None if step.fixed else program.values[step.out].shape) for step in steps]
+        self._inputs = program.inputs
+        self._guards = dict(program.guards)
+        self._constants = dict(program.constants)
+
+    def run(self, inputs: list[Array]) -> dict[int, Array]:
+        """The values that are known on the host.
+
+        Raises:
+            Changed: a condition or a shape is not that of the recording.
+        """
+        known = {**self._constants, **dict(zip(self._inputs, inputs, strict=True))}
+        for number in self._inputs:
+            if number in self._guards:
+                _check(known[number], self._guards[number])
+        for step, shape in self._steps:
+            known[step.out] = value = run_step(step, known, step.function)
+            if shape is not None and value.shape != shape:
+                raise Changed
+            if step.out in self._guards:
+                _check(value, self._guards[step.out])
+        return known
+
+
+def _check(value: Array, truth: bool) -> None:
+    if bool(value) is not truth:
+        raise Changed
+
+
+def run_step(step: Step, known: dict[int, Array], function: Callable[..., Any]) -> Any:
+    """The result of one step."""
+    args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in (step.args, step.settings))
+    with np.errstate(all="ignore"):
+        result = function(*args, **settings)
+    return result if isinstance(result, tuple | list) or hasattr(result, "get") else np.asarray(result)
+
+
+class Calls:
+    """A program that is replayed call by call: what depends on the host's arrays alone with NumPy, all else there."""
+
+    def __init__(self, program: Program, xp: Any) -> None:
+        self._program, self._xp = program, xp
+        self._shapes = {
+            step.out: program.values[step.out].shape
+            for step in program.steps
+            if not step.fixed and type(program.values[step.out]) is not tuple
+        }
+        late = {number for step in program.steps[program.forward :] for number in step.reads()} | {*program.gradients}
+        self._kept = [step.out for step in program.steps[: program.forward] if step.out in late]
+
+    def forward(self, inputs: list[Array]) -> tuple[Any, ...]:
+        """The outputs, and what the backward pass needs."""
+        program = self._program
+        known = self._run(program.steps[: program.forward], inputs, {})
+        return (*(self._there(known[n]) for n in program.outputs), *(known[n] for n in self._kept))
+
+    def backward(self, inputs: list[Array], kept: tuple[Any, ...], seeds: list[Array]) -> tuple[Any, ...]:
+        """The gradients."""
+        program = self._program
+        given = dict(zip(self._kept, kept, strict=True))
+        given |= {n: self._there(seed) for n, seed in zip(program.seeds, seeds, strict=True)}
+        known = self._run(program.steps[program.forward :], inputs, given)
+        return tuple([self._there(known[n]).copy() for n in program.gradients])
+
+    def _run(self, steps: list[Step], inputs: list[Array], given: dict[int, Any]) -> dict[int, Any]:
+        program = self._program
+        known = program.constants | dict(zip(program.inputs, inputs, strict=True)) | given
+        guards = dict(program.guards)
+        for number in program.inputs:
+            if number in guards:
+                _check(known[number], guards[number])
+        for step in steps:
+            reads = [known[number] for number in step.reads()]
+            if all(_is_on_host(value) for value in reads):
+                value = run_step(step, known, step.function)
+            else:
+                value = run_step(self._uploaded(step, known), known, on_device(step.function, self._xp))
+            if step.out in self._shapes and value.shape != self._shapes[step.out]:
+                raise Changed
+            known[step.out] = value
+            if step.out in guards:
+                _check(value, guards[step.out])
+        return known
+
+    def _uploaded(self, step: Step, known: dict[int, Any]) -> Step:
+        """A step whose arrays are all on the device; an index stays on the host, where it is checked."""
+
+        def there(ref: Ref) -> Any:
+            return self._there(known[ref.number])
+
+        args = list(step.args)
+        for place, arg in enumerate(args):
+            if is_indexing(step) and place == 1:
+                continue
+            args[place] = mapped(mapped(arg, Ref, there), np.ndarray, self._there)
+        return step._replace(args=tuple(args), settings=mapped(step.settings, Ref, there))
+
+    def _there(self, value: Any) -> Any:
+        return self._xp.asarray(value) if isinstance(value, np.ndarray | np.generic) else value
+
+
+def _is_on_host(value: Any) -> bool:
+    return isinstance(value, np.ndarray) or (isinstance(value, tuple | list) and all(map(_is_on_host, value)))

@@ -1,0 +1,154 @@
+"""The executor for arrays on a GPU: two CUDA graphs on static buffers, or the program call by call."""
+
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.gpu.calls import Calls, HostSteps
+from tinyseq.compiler.gpu.cuda import Cuda
+from tinyseq.compiler.gpu.moves import Operand
+from tinyseq.compiler.gpu.nodes import Graph, Unsupported, lowered
+from tinyseq.compiler.gpu.passes import Device, both
+from tinyseq.compiler.program import Program, Ref, mapped
+
+
+class CapturingDevice(Device, Protocol):
+    """A device whose work can be captured, and launched again on the same memory."""
+
+    def allocating(self) -> Any:
+        """A context in which new arrays lie in memory that nobody else uses."""
+
+    def capture(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Capture ``work``, and return what launches it."""
+
+    def copy_in(self, buffer: Array, values: Array) -> None:
+        """Copy an array of the device or of the host to a static buffer."""
+
+    def copy_out(self, buffer: Array) -> Array:
+        """A new array with the values of a static one."""
+
+
+class Executor:
+    """A program that is replayed on a GPU; see `tinyseq.compiler.executors.Executor`.
+
+    The first run captures both passes. If that is impossible, replays run call by call.
+
+    Attributes:
+        program: what it runs.
+        reason: why the program runs call by call; None if its passes are graphs.
+    """
+
+    def __init__(self, program: Program, device: CapturingDevice | None = None) -> None:
+        device = device or Cuda()
+        self.program = program
+        self.reason: str | None = None
+        self._lock = Lock()
+        self._last: object = None
+        self._graphs: _Graphs | None = None
+        self._calls = Calls(program, device.xp)
+        try:
+            self._graphs = _Graphs(program, lowered(program), device)
+        except Unsupported as error:
+            self.reason = str(error)
+
+    def memory(self) -> Any:
+        """A ticket for one run; the memory itself is that of the latest run."""
+        return object()
+
+    def give_back(self, memory: Any) -> None:
+        """Nothing: the buffers are static."""
+
+    def forward(self, inputs: list[Array], memory: Any) -> tuple[Any, ...]:
+        """The outputs, and, call by call, what the backward pass needs."""
+        with self._lock:
+            if self._graphs is not None and not self._graphs.is_captured:
+                self._capture(self._graphs, inputs)
+            if self._graphs is None:
+                return self._calls.forward(inputs)
+            self._last = memory
+            return self._graphs.forward(inputs)
+
+    def backward(self, inputs: list[Array], memory: Any, kept: tuple[Any, ...], seeds: list[Array]) -> tuple[Any, ...]:
+        """The gradients; the forward pass runs again if there was another one since."""
+        with self._lock:
+            if self._graphs is None:
+                return self._calls.backward(inputs, kept, seeds)
+            if self._last is not memory:
+                self._graphs.forward(inputs)
+            self._last = None  # the backward pass may write over what it has read
+            return self._graphs.backward(seeds)
+
+    def _capture(self, graphs: "_Graphs", inputs: list[Array]) -> None:
+        try:
+            graphs.capture(inputs)
+        except Unsupported as error:
+            self.reason, self._graphs = str(error), None
+
+
+class _Graphs:
+    """Both passes as graphs on static buffers."""
+
+    def __init__(self, program: Program, graph: Graph, device: CapturingDevice) -> None:
+        self._seeds, self._graph, self._device = program.seeds, graph, device
+        self._passes = both(graph, device)
+        self._places = {number: place for place, number in enumerate(program.inputs)}
+        self._host = HostSteps(program, graph.host)
+        self._arrays: dict[int, Array] = {}  # static buffers, and the results of the passes
+        self._launch: list[Callable[[], None]] = []
+
+    @property
+    def is_captured(self) -> bool:
+        return bool(self._launch)
+
+    def forward(self, inputs: list[Array]) -> tuple[Array, ...]:
+        self._give(inputs)
+        self._launch[0]()
+        return self._results(self._graph.outputs)
+
+    def backward(self, seeds: list[Array]) -> tuple[Array, ...]:
+        given = dict(zip(self._seeds, seeds, strict=True))
+        self._copy_in({n: given[n] for n in self._graph.inputs if n in given})
+        self._launch[1]()
+        return self._results(self._graph.gradients)
+
+    def capture(self, inputs: list[Array]) -> None:
+        """Run each pass once, so that all is compiled and allocated, and capture it."""
+        graph, (first, second) = self._graph, self._passes
+        self._give(inputs)
+        self._copy_in(graph.constants)
+        self._copy_in({n: np.ones(*graph.shapes[n]) for n in graph.inputs if n in self._seeds})
+        with self._device.allocating():
+            first.run(dict(self._arrays))
+            made = dict(self._arrays)
+            launch = [self._device.capture(lambda: first.run(made))]
+            launch[0]()
+            made |= self._arrays
+            results = {operand.root: made[operand.root] for operand in graph.outputs}
+            second.run(dict(made))
+            launch.append(self._device.capture(lambda: second.run(made)))  # which drops what it has read
+            results |= {operand.root: made[operand.root] for operand in graph.gradients}
+        self._arrays |= results
+        self._launch = launch
+
+    def _give(self, inputs: list[Array]) -> None:
+        """Check what was fixed by the recording, and copy the inputs to their buffers."""
+        graph = self._graph
+        known = self._host.run(inputs)
+        for shape, index in graph.bounds:
+            np.broadcast_to(np.False_, shape)[mapped(index, Ref, lambda ref: known[ref.number])]
+        given = {n: inputs[self._places[n]] for n in graph.inputs if n in self._places}
+        self._copy_in(given | {n: known[n] for n in graph.uploads})
+
+    def _copy_in(self, values: dict[int, Array]) -> None:
+        for number, value in values.items():
+            if number not in self._arrays:
+                with self._device.allocating():
+                    self._arrays[number] = self._device.xp.empty(*self._graph.shapes[number])
+            self._device.copy_in(self._arrays[number], value)
+
+    def _results(self, operands: list[Operand]) -> tuple[Array, ...]:
+        xp, arrays = self._device.xp, self._arrays
+        return tuple([self._device.copy_out(o.of(xp, arrays[o.root])) for o in operands])

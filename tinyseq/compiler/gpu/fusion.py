@@ -1,0 +1,213 @@
+"""Fusion: views are moved to the front of elementwise nodes, joins are written by parts, runs become one kernel.
+
+Each pass is one function on the nodes of one pass of the program; `scheduled` runs them all.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tinyseq.compiler.gpu.moves import Move, Operand, Shape, is_whole
+from tinyseq.compiler.gpu.nodes import Graph, Join, Map, Node, Product, copied
+
+_MOST_ARRAYS = 120  # of one kernel: its arguments are limited to 4 KB
+
+
+@dataclass(frozen=True)
+class Group:
+    """Elementwise nodes of one shape that run as one kernel."""
+
+    nodes: tuple[Map, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a result is written: at ``path`` of the join ``join``."""
+
+    join: int
+    path: tuple[Move, ...]
+
+
+@dataclass
+class Schedule:
+    """One pass of the program, ready to run.
+
+    Attributes:
+        items: groups and other nodes in order.
+        homes: results that lie in a part of a join.
+        wanted: roots that are read by another item, or by the caller or the other pass.
+    """
+
+    items: list[Group | Node]
+    homes: dict[int, Place]
+    wanted: set[int]
+
+
+def operands_of(node: Node) -> list[Operand]:
+    """The operands of a node, without its numbers."""
+    return [operand for operand in node.operands if isinstance(operand, Operand)]
+
+
+def scheduled(graph: Graph, late: bool, needed: set[int]) -> Schedule:
+    """The schedule of one pass, of which the roots ``needed`` are read by others."""
+    nodes = sink_views(graph, graph.passes[late], needed)
+    nodes, homes = write_by_parts(graph, nodes)
+    items = grouped(graph, nodes)
+    return Schedule(items, homes, _wanted(items, needed))
+
+
+def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
+    """Compute elementwise nodes by the parts that are read: f(x)[i] becomes f(x[i]).
+
+    A node that is only read through views, by elementwise nodes and joins, is replaced by one node for each view, if
+    these have no more elements together. So the gates that are cut out of one sum belong to the kernel that uses them.
+    """
+    now: dict[int, tuple[float, Node]] = {node.out: (place, node) for place, node in enumerate(nodes)}
+    readers: dict[int, dict[int, None]] = {}
+    for node in nodes:
+        for operand in operands_of(node):
+            readers.setdefault(operand.root, {})[node.out] = None
+    for node in reversed(nodes):
+        views = _views(graph, node, [now[out][1] for out in readers.get(node.out, ())])
+        if node.out in needed or not isinstance(node, Map) or not views:
+            continue
+        parts = _parts(graph, node, views)
+        if parts is None:
+            continue
+        del now[node.out]
+        for reader in readers.pop(node.out):
+            place, old = now[reader]
+            new: list[Any] = []
+            for operand in old.operands:
+                if isinstance(operand, Operand) and operand.root == node.out:
+                    part = parts[graph.layout(operand)]
+                    operand = Operand(part.out)
+                    now[part.out] = min(now.get(part.out, (place, part))[0], place - 1e-6), part
+                    readers.setdefault(part.out, {})[reader] = None
+                new.append(operand)
+            now[reader] = place, replace(old, operands=tuple(new))
+        for part in parts.values():
+            for operand in operands_of(part):
+                readers[operand.root].pop(node.out, None)
+                readers[operand.root][part.out] = None
+    return [node for _, node in sorted(now.values(), key=lambda pair: pair[0])]
+
+
+def _views(graph: Graph, node: Node, readers: list[Node]) -> dict[Any, tuple[Move, ...]] | None:
+    """The views of a node that are read, if all of it can be computed by views."""
+    shape, found = graph.shapes[node.out][0], {}
+    for reader in readers:
+        for operand in operands_of(reader):
+            if operand.root == node.out:
+                view = graph.layout(operand)
+                if view is None or is_whole(view, shape) or not isinstance(reader, Map | Join):
+                    return None
+                found[view] = operand.path
+    return found if sum(math.prod(view[0]) for view in found) <= math.prod(shape) else None
+
+
+def _parts(graph: Graph, node: Map, views: dict[Any, tuple[Move, ...]]) -> dict[Any, Map] | None:
+    """Nodes that compute views of another; None if an operand cannot be viewed so."""
+    found = {}
+    for view, path in views.items():
+        operands = [o.then(*path) if isinstance(o, Operand) else o for o in node.operands]
+        if any(isinstance(o, Operand) and graph.layout(o) is None for o in operands):
+            return None
+        out = graph.new(view[0], node.dtype)
+        found[view] = Map(out, node.formula, tuple(operands), view[0], node.dtype)
+    return found
+
+
+def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[int, Place]]:
+    """Let the results that a join reads be written to their place in it; copy what lies elsewhere.
+
+    A join of joins reads the parts of these. A copy of a result stands behind it, so that one kernel writes both.
+
+    Returns:
+        The nodes, in which joins only wait for their parts; and where each result lies.
+    """
+    known = {node.out: node for node in nodes}
+    homes: dict[int, Place] = {}
+    behind: dict[int, list[Node]] = {}
+    ahead: dict[int, list[Node]] = {}
+    parts: dict[int, list[Operand]] = {}
+
+    def place(operand: Operand, home: Place, join: Join) -> None:
+        node = known.get(operand.root)
+        whole = node is not None and is_whole(graph.layout(operand), node.shape)
+        if whole and isinstance(node, Map | Product | Join) and node.out not in homes:
+            homes[node.out] = home
+            parts.setdefault(join.out, []).append(Operand(node.out))
+        elif isinstance(node, Join) and whole:
+            for part, move in zip(node.operands, node.places, strict=True):
+                place(part, Place(home.join, (*home.path, move)), join)
+        else:
+            shape, dtype = graph.layout(operand)[0], graph.shapes[operand.root][1]
+            copy = Map(graph.new(shape, dtype), copied(dtype), (operand,), shape, dtype)
+            homes[copy.out] = home
+            where = behind.setdefault(operand.root, []) if whole else ahead.setdefault(join.out, [])
+            where.append(copy)
+            parts.setdefault(join.out, []).append(Operand(copy.out))
+
+    for node in reversed(nodes):
+        if isinstance(node, Join):
+            for operand, move in zip(node.operands, node.places, strict=True):
+                place(operand, Place(node.out, (move,)), node)
+    made: list[Node] = []
+    for node in nodes:
+        if isinstance(node, Join):
+            node = replace(node, operands=tuple(parts[node.out]), places=())
+        made += [*ahead.get(node.out, []), node, *behind.get(node.out, [])]
+    return made, homes
+
+
+def grouped(graph: Graph, nodes: list[Node]) -> list[Group | Node]:
+    """Runs of elementwise nodes of one shape as groups.
+
+    A group stays open, as the tape goes on in time steps, until another item reads one of its results.
+    """
+    items: list[Group | Node] = []
+    opened: dict[Shape, list[Map]] = {}
+    inside: dict[int, Shape] = {}
+
+    def close(shape: Shape) -> None:
+        run = opened.pop(shape)
+        for member in run:
+            del inside[member.out]
+        items.append(Group(tuple(run), shape))
+
+    for node in nodes:
+        for operand in operands_of(node):
+            shape = inside.get(operand.root)
+            if shape is None:
+                continue
+            joins = isinstance(node, Map) and node.shape == shape and is_whole(graph.layout(operand), shape)
+            if not joins:
+                close(shape)
+        if not isinstance(node, Map):
+            items.append(node)
+            continue
+        run = opened.get(node.shape, [])
+        if sum(1 + len(operands_of(member)) for member in run) > _MOST_ARRAYS and not _reads(node, run):
+            close(node.shape)
+        opened.setdefault(node.shape, []).append(node)
+        inside[node.out] = node.shape
+    for shape in list(opened):
+        close(shape)
+    return items
+
+
+def _reads(node: Node, run: list[Map]) -> bool:
+    made = {member.out for member in run}
+    return any(operand.root in made for operand in operands_of(node))
+
+
+def _wanted(items: list[Group | Node], needed: set[int]) -> set[int]:
+    """The roots that must be in memory."""
+    found = set(needed)
+    for item in items:
+        members = item.nodes if isinstance(item, Group) else (item,)
+        own = {node.out for node in members} if isinstance(item, Group) else set()
+        found |= {operand.root for node in members for operand in operands_of(node)} - own
+    return found
