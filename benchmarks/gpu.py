@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import gpu_hmm
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,6 +156,7 @@ def races() -> None:
             )
     print(f"a training step, embedding to Adam      {milliseconds(training()):8.2f} ms")
     crf()
+    gpu_hmm.races()
 
 
 def crf() -> None:

@@ -28,6 +28,7 @@ static thread_local dim3 threadIdx, blockIdx;
 static pthread_barrier_t barrier;
 #define __device__ static
 #define __global__
+#define __launch_bounds__(threads)
 #define __shared__
 static inline double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, 8); return x; }
 static void __syncthreads() { if (blockDim.x > 1) pthread_barrier_wait(&barrier); }
@@ -62,7 +63,7 @@ static void launch(void (*run)(void**), void** arguments, int blocks, int thread
   pthread_barrier_destroy(&barrier);
 }
 """
-_KERNEL = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)')
+_KERNEL = re.compile(r'extern "C" __global__ void __launch_bounds__\(\d+\)\s(\w+)\(([^)]*)\)')
 _DEFINED = re.compile(r"-D(\w+)=(\w+)")
 
 

@@ -40,6 +40,22 @@ def test_backpropagation_through_time_by_hand_is_what_the_tape_does():
         np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
 
 
+def test_hidden_markov_models_in_pytorch_are_those_of_tinyseq(monkeypatch):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    gpu_hmm = loaded("gpu_hmm")
+    monkeypatch.setattr(gpu_hmm, "SEQUENCES", 7)
+    ours, theirs = (make("float64", "cpu") for make in (gpu_hmm.ours, gpu_hmm.torch))
+    assert ours.keys() == theirs.keys()
+    for task in ours.keys() - {"best score", "best path"}:
+        found, wanted = ours[task](), theirs[task]()
+        for one, other in zip(found, wanted, strict=True) if isinstance(found, tuple | list) else [(found, wanted)]:
+            np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-9, atol=1e-12)
+    best, path = theirs["best path"]()
+    np.testing.assert_allclose(ours["best score"]().numpy(), best.numpy(), rtol=1e-12)
+    states = np.stack([state.numpy() for state in reversed(path)])
+    np.testing.assert_array_equal(ours["best path"]()[0].numpy().argmax(axis=-1), states)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("pygraphviz") is None and not shutil.which("dot"), reason="needs Graphviz")
 @pytest.mark.skipif(PROGRAM is None, reason="needs Chromium or Chrome")
 def test_the_clicks_that_are_timed_do_what_their_names_say(tmp_path):

@@ -67,7 +67,8 @@ __device__ inline int64 row_of(const int64* starts, int64 N, int64 b, int64 t) {
 
 /* The tops of all columns, and the weights relative to them, in rows of K | 1 numbers: an odd number, so that threads
    that read down a column of shared memory do not wait for each other. */
-extern "C" __global__ void weigh(const REAL* logs, int K, int order, int64 columns, double* tops, double* weights) {
+extern "C" __global__ void __launch_bounds__(512)
+weigh(const REAL* logs, int K, int order, int64 columns, double* tops, double* weights) {
   const int64 width = K | 1;
   const Step last = step_at(order - 1, K, order, 0);
   const int64 M = (int64)last.H * last.R;
@@ -228,10 +229,10 @@ __device__ Space space_in(double* rest, int64 M) {
 }
 
 /* The log of the sum over all paths of each sequence, (N,). */
-extern "C" __global__ void log_partition(const REAL* logs, const double* tops, const double* weights,
-                                         const REAL* emission, const REAL* end, const int64* starts,
-                                         const int64* lengths, int64 steps, int64 N, int K, int order, int varies,
-                                         int where, double* work, int64 room, REAL* totals) {
+extern "C" __global__ void __launch_bounds__(512)
+log_partition(const REAL* logs, const double* tops, const double* weights, const REAL* emission, const REAL* end,
+              const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int order, int varies, int where,
+              double* work, int64 room, REAL* totals) {
   const Step last = step_at(order - 1, K, order, 0);
   const int64 M = (int64)last.H * last.R, size = M * (K | 1);
   double* rest = shared + 96;
@@ -249,11 +250,11 @@ extern "C" __global__ void log_partition(const REAL* logs, const double* tops, c
 
 /* Posteriors (rows, K) and, if counts is not null, expected counts: for each block those of all arcs, then of the
    stops. Each sequence counts as often as its factor says. */
-extern "C" __global__ void forward_backward(const REAL* logs, const double* tops, const double* weights,
-                                            const REAL* emission, const REAL* end, const int64* starts,
-                                            const int64* lengths, int64 steps, int64 N, int K, int order, int varies,
-                                            int where, double* work, int64 room, int64 arcs, const REAL* factors,
-                                            REAL* totals, REAL* states, double* counts) {
+extern "C" __global__ void __launch_bounds__(512)
+forward_backward(const REAL* logs, const double* tops, const double* weights, const REAL* emission, const REAL* end,
+                 const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int order, int varies,
+                 int where, double* work, int64 room, int64 arcs, const REAL* factors, REAL* totals, REAL* states,
+                 double* counts) {
   const Step last = step_at(order - 1, K, order, 0);
   const int64 M = (int64)last.H * last.R, size = M * (K | 1);
   double *rest = shared + 96, *kept = work + blockIdx.x * room, *sums = kept + steps * M;
@@ -296,10 +297,10 @@ __device__ bool lower(int64 x, int64 y, int K, int digits) {
 /* The score of the best path of each sequence, (N,). If paths is not null, also its states (rows,), zeros in the
    padding; and if counts is not null, how often each score is used on it, as in forward_backward; what no path uses in
    states must be 0 already. */
-extern "C" __global__ void viterbi(const REAL* logs, const REAL* emission, const REAL* end, const int64* starts,
-                                   const int64* lengths, int64 steps, int64 N, int K, int order, int varies, int where,
-                                   double* work, int64 room, int64 arcs, const REAL* factors, REAL* best, int64* paths,
-                                   REAL* states, double* counts) {
+extern "C" __global__ void __launch_bounds__(512)
+viterbi(const REAL* logs, const REAL* emission, const REAL* end, const int64* starts, const int64* lengths, int64 steps,
+        int64 N, int K, int order, int varies, int where, double* work, int64 room, int64 arcs, const REAL* factors,
+        REAL* best, int64* paths, REAL* states, double* counts) {
   const Step last = step_at(order - 1, K, order, 0);
   const int64 M = (int64)last.H * last.R;
   REAL* rest = (REAL*)shared;
