@@ -50,17 +50,17 @@ softsign = op(
     ),
     Addition(
         "cell",
-        "ligru",
+        "ugrnn",
         "tinyseq/nn/recurrent/steps.py",
         '''
 
-@cell("ligru", gates="un")
-def ligru_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
-    """The light gated unit (Ravanelli and others, 2018), without its normalisation."""
+@cell("ugrnn", gates="un")
+def ugrnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
+    """The update-gate network (Collins, Sohl-Dickstein and Sussillo, 2017)."""
     z_u, z_n = split(z, 2)
     weight_u, weight_n = split(weight_hh, 2)
     u = sigmoid(z_u + weight_u @ h)
-    return u * h + (1 - u) * relu(z_n + weight_n @ h)
+    return u * h + (1 - u) * tanh(z_n + weight_n @ h)
 ''',
     ),
     Addition(

@@ -46,6 +46,8 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     hmm.posterior(["a"]).state  # refused: attr-defined
     hmm.kbest(["a"])  # refused: call-overload
     hmm.viterbi(3)  # refused: call-overload
+    hmm.log_likelihood(["a"]).sum()  # refused: attr-defined
+    hmm.entropy([["a"]]).as_integer_ratio()  # refused: attr-defined
     hmm.sample("three")  # refused: arg-type
     hmm.sample(3).path  # refused: attr-defined
     ts.nn.Linear(3)  # refused: call-arg

@@ -141,8 +141,7 @@ class LagTable:
 
     def total(self) -> Tensor:
         """The whole gradient of the sum of the losses."""
-        summed: Tensor = self._kept.sum(axis=(0, 1))
-        return summed
+        return self._kept.sum(axis=(0, 1))
 
     def dropped(self, k: int) -> Tensor:
         """What truncation leaves out if every loss reaches back at most k steps: the terms with s - t > k.

@@ -264,8 +264,7 @@ class HMMTagger(Tagger):
         if word in self._rows:
             p = self._rows[word] + WEIGHT_OF_ENDING * p
             p /= p.sum()
-        score: Floats = np.log(p / self.endings.prior)
-        return score
+        return np.log(p / self.endings.prior)
 
     def log_scores(self, words: Sequence[Word]) -> Floats:
         """log P(word | tag) of each word for each tag (T, K), up to a constant for each word."""

@@ -6,6 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
@@ -134,8 +135,7 @@ class Categorical(Emission):
         """See `Emission`."""
         missing = data == len(self.symbols)
         rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.logs), np.where(missing, 0, data))
-        scores: Tensor = FUNCTIONS["where"](missing[..., None], 0.0, rows) if missing.any() else rows
-        return scores
+        return where(missing[..., None], 0.0, rows) if missing.any() else rows
 
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
         """See `Emission`."""

@@ -20,8 +20,7 @@ class Counts(Conjugate):
 
     def possible(self, x: Array) -> Array:
         """See `Density`."""
-        found: Array = (np.isfinite(x) & (x >= 0) & (x == np.floor(x))).all(axis=1)
-        return found
+        return (np.isfinite(x) & (x >= 0) & (x == np.floor(x))).all(axis=1)
 
 
 class Poisson(Counts):

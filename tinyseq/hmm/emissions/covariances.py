@@ -80,8 +80,7 @@ def _are_positive(matrices: Array) -> Array:
     unit = np.sqrt(np.where(variances > 0, variances, 1.0))
     correlations = matrices / unit[:, :, None] / unit[:, None]
     symmetric = np.isclose(correlations, correlations.swapaxes(-1, -2)).all(axis=(-1, -2))
-    good: Array = (variances > 0).all(axis=-1) & symmetric & (np.linalg.eigvalsh(correlations) > 0).all(axis=-1)
-    return good
+    return (variances > 0).all(axis=-1) & symmetric & (np.linalg.eigvalsh(correlations) > 0).all(axis=-1)
 
 
 def least_variances(x: Array, floor: float | None) -> Array:
@@ -143,8 +142,7 @@ def noise(spreads: Array, states: Array, rng: np.random.Generator) -> Array:
     drawn = rng.normal(size=(len(states), spreads.shape[1]))
     if spreads.ndim == 2:
         return np.sqrt(spreads[states]) * drawn
-    found: Array = np.einsum("tij,tj->ti", np.linalg.cholesky(spreads)[states], drawn)
-    return found
+    return np.einsum("tij,tj->ti", np.linalg.cholesky(spreads)[states], drawn)
 
 
 def weighted(x: Array, weights: Array, before: Array, prior: NormalWishart | None = None) -> Array:

@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows
@@ -95,8 +95,7 @@ class Density(Emission):
 
     def possible(self, x: Array) -> Array:
         """Which observations (rows, D) are in the support, (rows,); by default all finite ones."""
-        found: Array = np.isfinite(x).all(axis=1)
-        return found
+        return np.isfinite(x).all(axis=1)
 
     # -- inherited -----------------------------------------------------------------------------------------------------
 
@@ -220,8 +219,7 @@ class Density(Emission):
             return Tensor(np.zeros((len(data), self.states)))
         stand_in = data[seen[:, 0]][0]  # any observation with a density; its score is masked out
         scores = self._checked(self.log_density(np.where(seen, data, stand_in)))
-        recorded: Tensor = FUNCTIONS["where"](seen, scores, 0.0)
-        return recorded
+        return where(seen, scores, 0.0)
 
     def sample(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Emission`."""

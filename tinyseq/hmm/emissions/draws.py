@@ -11,8 +11,7 @@ def draw(probabilities: Array, rng: np.random.Generator) -> Array:
     """Draw one index from each row of probabilities (..., K)."""
     edges = np.cumsum(probabilities, axis=-1)
     points = rng.random(edges.shape[:-1]) * edges[..., -1]
-    found: Array = (edges <= points[..., None]).sum(axis=-1)
-    return found
+    return (edges <= points[..., None]).sum(axis=-1)
 
 
 def redrawn(probabilities: Array, rng: np.random.Generator) -> Array:

@@ -77,8 +77,7 @@ class Gaussian(Conjugate):
 
     def draw(self, states: Array, rng: np.random.Generator) -> Array:
         """See `Density`."""
-        found: Array = plain(self.means)[states] + kinds.noise(plain(self.spreads), states, rng)
-        return found
+        return plain(self.means)[states] + kinds.noise(plain(self.spreads), states, rng)
 
     def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """Weighted means and covariances."""

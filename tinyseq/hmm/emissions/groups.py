@@ -74,5 +74,4 @@ def spread_out(points: Array, number: int, rng: np.random.Generator) -> tuple[Ar
 
 def _nearest(y: Array, centres: Array) -> Array:
     distances = np.stack([np.square(y - centre).sum(axis=1) for centre in centres])
-    found: Array = distances.argmin(axis=0)
-    return found
+    return distances.argmin(axis=0)

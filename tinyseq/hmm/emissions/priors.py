@@ -158,8 +158,7 @@ class NormalWishart(NamedTuple):
         away = means - self.mean
         if self.scatter.ndim == 2:
             return self.weight[:, None] * away * away
-        found: Array = self.weight[:, None, None] * (away[:, :, None] * away[:, None, :])
-        return found
+        return self.weight[:, None, None] * (away[:, :, None] * away[:, None, :])
 
     def log_density(self, means: Array, spreads: Array) -> float:
         """The log density, up to a constant.

@@ -66,8 +66,7 @@ class Shared(Emission):
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""
-        recorded: Tensor = self.emission.recorded(data)[:, self.of]
-        return recorded
+        return self.emission.recorded(data)[:, self.of]
 
     def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
         """See `Emission`."""

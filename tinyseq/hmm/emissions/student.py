@@ -80,8 +80,7 @@ class StudentT(Conjugate):
         """See `Density`."""
         df = plain(self.df)[states]
         noise = kinds.noise(plain(self.spreads), states, rng) * np.sqrt(df / rng.chisquare(df))[:, None]
-        found: Array = plain(self.means)[states] + noise
-        return found
+        return plain(self.means)[states] + noise
 
     def log_prior(self, priors: Priors) -> float:
         """See `Emission`."""
@@ -129,8 +128,7 @@ class StudentT(Conjugate):
 
         def gain(log_df: Array) -> Array:
             df = np.exp(log_df)
-            found: Array = totals * _peak(df, self.size) + (weights * _tail(distance, df, self.size)).sum(axis=1)
-            return found
+            return totals * _peak(df, self.size) + (weights * _tail(distance, df, self.size)).sum(axis=1)
 
         at = np.log(self.df)
         before, low, high = gain(at), gain(at - STEP), gain(at + STEP)

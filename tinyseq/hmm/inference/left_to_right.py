@@ -15,6 +15,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS, op
 from tinyseq.autograd.modes import scope, step
+from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.stable import logsumexp
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
@@ -48,38 +49,37 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
     """
     inside = np.arange(emission.shape[0])[:, None] < lengths
     if not inside.all():  # not even NaN beyond a length may reach a gradient
-        emission = FUNCTIONS["where"](constant_like(emission, inside[:, :, None]), emission, 0.0)
+        emission = where(constant_like(emission, inside[:, :, None]), emission, 0.0)
     ends = constant_like(emission, ends)
     if semiring is LOG:
         messages = _messages(_beginning(emission, LOG), emission, constant_like(emission, skips))
         last = FUNCTIONS["getitem"](messages, (np.asarray(lengths), np.arange(len(lengths))))
-        total: Tensor = logsumexp(FUNCTIONS["where"](ends, last, -_INF), axis=-1)
-        return total
+        return logsumexp(where(ends, last, -_INF), axis=-1)
     return _by_step(emission, constant_like(emission, skips), ends, np.asarray(lengths), semiring)
 
 
 def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiring: Semiring) -> Tensor:
     """The recurrence in any semiring, with ordinary differentiable ops."""
-    where, void = FUNCTIONS["where"], _void(emission, semiring)
-    total = None
+    void = _void(emission, semiring)
+    total: Tensor | None = None
     for t, message in enumerate(_trellis(_beginning(emission, semiring), emission, skips, semiring)):
         if (lengths == t).any():
             whole = semiring.sum(where(ends, message, void), -1)
             total = whole if total is None else where(constant_like(emission, lengths == t), whole, total)
-    found: Tensor = semiring.sum(void, -1) if total is None else total  # a batch of no sequences
-    return found
+    if total is None:  # a batch of no sequences
+        total = semiring.sum(void, -1)
+    return total
 
 
 def _beginning(emission: Tensor, semiring: Semiring) -> Tensor:
     """The message before any observation: the empty path, in the first state."""
     first = constant_like(emission, np.arange(emission.shape[-1]) == 0)
-    message: Tensor = FUNCTIONS["where"](first, _empty(emission, semiring), _void(emission, semiring))
-    return message
+    return where(first, _empty(emission, semiring), _void(emission, semiring))
 
 
 def _trellis(message: Tensor, emission: Tensor, skips: Tensor, semiring: Semiring) -> Iterator[Tensor]:
     """Yield the message after 0, 1, ..., T observations."""
-    where, void = FUNCTIONS["where"], _void(emission, semiring)
+    void = _void(emission, semiring)
     yield message
     for t in range(emission.shape[0]):
         with scope("chain"), step(t):

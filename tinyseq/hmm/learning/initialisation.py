@@ -21,5 +21,4 @@ def redrawn_transition(transition: Array, rng: np.random.Generator) -> Array:
     rows = redrawn(transition, rng)
     stay = np.eye(transition.shape[-1]) * (transition > 0)
     share = rng.uniform(0.0, 0.9) * stay.sum(axis=-1, keepdims=True)  # 0 for a state that may not stay
-    mixed: Array = (1 - share) * rows + share * stay * rows.sum(axis=-1, keepdims=True)
-    return mixed
+    return (1 - share) * rows + share * stay * rows.sum(axis=-1, keepdims=True)

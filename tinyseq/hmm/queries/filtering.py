@@ -248,14 +248,12 @@ def extended(model: Parameters, message: Array, t: int) -> Array:
     if t < model.n - 1:
         return message[..., None] + plain(initial[t])
     arcs = plain(transition) if model.longest is None else plain(transition)[t - model.n + 1]
-    found: Array = np.logaddexp.reduce(message[..., None] + arcs, axis=0)
-    return found
+    return np.logaddexp.reduce(message[..., None] + arcs, axis=0)
 
 
 def _newest(message: Array) -> Array:
     """The log scores of the newest state, summed over the others."""
-    found: Array = np.logaddexp.reduce(message.reshape(-1, message.shape[-1]), axis=0)
-    return found
+    return np.logaddexp.reduce(message.reshape(-1, message.shape[-1]), axis=0)
 
 
 def _predicted(model: Parameters, message: Array, t: int, steps: int) -> Prediction:

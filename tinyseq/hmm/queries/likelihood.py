@@ -1,10 +1,12 @@
 """The likelihood of sequences, and the entropy of their hidden paths."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
 
 from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.chain import chain
 from tinyseq.hmm.inference.passes import dispatch
@@ -12,6 +14,21 @@ from tinyseq.hmm.inference.semirings import Entropy
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One
+
+
+@overload
+def log_likelihood(  # type: ignore[overload-overlap]  # a tensor is hashable, but is not a symbol
+    hmm: Model, x: Tensor | Sequence[Tensor], states: Any = None
+) -> Tensor: ...
+
+
+@overload
+def log_likelihood(hmm: Model, x: One, states: Any = None) -> float: ...
+
+
+@overload
+def log_likelihood(hmm: Model, x: Many, states: Any = None) -> np.ndarray[Any, Any]: ...
 
 
 def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
@@ -23,7 +40,7 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
 
     Returns:
         A number, or an array (N,). A tensor if a parameter of the model is one or on a GPU, or if x is a tensor of log
-        scores or on a GPU.
+        scores or on a GPU. (Type checkers know it as a tensor only if x is one.)
 
     Raises:
         ValueError: for an unknown symbol or state; the error gives its sequence and position.
@@ -79,7 +96,15 @@ def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any
     return _exponential(dispatch.log_likelihood(both.arcs, both.scores, both.batch) - condition)
 
 
-def entropy(hmm: Model, x: Any, states: Any = None) -> Any:
+@overload
+def entropy(hmm: Model, x: One, states: Any = None) -> float: ...
+
+
+@overload
+def entropy(hmm: Model, x: Many, states: Any = None) -> np.ndarray[Any, Any]: ...
+
+
+def entropy(hmm: Model, x: One | Many, states: Any = None) -> float | np.ndarray[Any, Any]:
     """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
 
     (Hernando, Crespi and Cybenko 2005: one forward pass.)

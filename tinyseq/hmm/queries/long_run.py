@@ -18,8 +18,7 @@ def stationary(hmm: Model) -> Array:
         array([0.667, 0.333])
     """
     shares = equations.stationary(_steady(hmm))
-    found: Array = shares.sum(axis=tuple(range(shares.ndim - 1)))
-    return found
+    return shares.sum(axis=tuple(range(shares.ndim - 1)))
 
 
 def expected_durations(hmm: Model) -> Array:

@@ -140,5 +140,4 @@ def _parallel(one: Array, other: Array) -> Array:
     with np.errstate(invalid="ignore"):  # inf - inf, for entries that are impossible in both, is left out
         apart = one - other
         spread = np.fmax.reduce(apart, axis=(0, 1)) - np.fmin.reduce(apart, axis=(0, 1))
-    close: Array = spread <= CLOSE * np.finfo(one.dtype).eps
-    return close
+    return spread <= CLOSE * np.finfo(one.dtype).eps
