@@ -91,18 +91,22 @@ def lifetimes(program: Program) -> Lives:
     return Lives(root, last, pinned)
 
 
-_JOINED = {np.concatenate, np.stack}
-
-
 def takes_buffer(program: Program, step: Step, lives: Lives) -> bool:
     """Whether a step can write its result to a given array: universal functions and joins, with ``out=``."""
-    value, joins = program.values[step.out], step.function in _JOINED
-    if not (joins or isinstance(step.function, np.ufunc)) or type(value) is tuple or not (value.ndim and value.size):
+    value = program.values[step.out]
+    if not (is_join(step) or isinstance(step.function, np.ufunc)) or type(value) is tuple:
         return False
-    if lives.root[step.out] != step.out or step.out in lives.pinned or not step.settings.keys() <= {"axis"}:
+    if not (value.ndim and value.size) or not step.settings.keys() <= {"axis"}:
+        return False
+    if lives.root[step.out] != step.out or step.out in lives.pinned:
         return False
     belongs_to_caller = lives.last[step.out] == len(program.steps)
     return not belongs_to_caller and layout(value) is not None
+
+
+def is_join(step: Step) -> bool:
+    """Whether a step lays arrays side by side."""
+    return step.function in (np.concatenate, np.stack) and isinstance(step.args[0], list | tuple)
 
 
 def layout(value: Kind) -> tuple[int, ...] | None:
@@ -114,56 +118,6 @@ def layout(value: Kind) -> tuple[int, ...] | None:
             return None
         wanted *= value.shape[axis]
     return order
-
-
-def in_place(program: Program, lives: Lives) -> dict[int, int]:
-    """For elementwise steps, an argument that is not needed afterwards: the result can reuse its memory."""
-    found: dict[int, int] = {}
-    buffered: set[int] = set()
-    for place, step in enumerate(program.steps):
-        if not takes_buffer(program, step, lives):
-            continue
-        buffered.add(step.out)
-        if not isinstance(step.function, np.ufunc) or step.function.signature is not None:
-            continue  # a product reads what it would have overwritten
-        mine = program.values[step.out]
-        for number in step.reads():
-            other = program.values[number]
-            alike = (other.shape, other.strides, other.dtype) == (mine.shape, mine.strides, mine.dtype)
-            if alike and number in buffered and lives.last[number] == place:
-                found[step.out] = number
-                break
-    return found
-
-
-def plan_buffers(program: Program) -> tuple[dict[int, int], list[int]]:
-    """Assign buffers to values, and reuse them after the values' last use.
-
-    Returns:
-        The number of the buffer of each value that has one, and the bytes of each buffer.
-    """
-    lives = lifetimes(program)
-    replaced = in_place(program, lives)
-    handed_on = set(replaced.values())
-    buffers: dict[int, int] = {}
-    sizes: list[int] = []
-    free: dict[int, list[int]] = {}  # free buffers of each size
-    ending: dict[int, list[int]] = {}
-    for place, step in enumerate(program.steps):
-        if takes_buffer(program, step, lives):
-            size = program.values[step.out].nbytes
-            if step.out in replaced:
-                buffers[step.out] = buffers[replaced[step.out]]
-            elif free.get(size):
-                buffers[step.out] = free[size].pop()
-            else:
-                buffers[step.out] = len(sizes)
-                sizes.append(size)
-            ending.setdefault(lives.last[step.out], []).append(step.out)
-        for number in ending.pop(place, []):
-            if number not in handed_on:
-                free.setdefault(program.values[number].nbytes, []).append(buffers[number])
-    return buffers, sizes
 
 
 def optimised(program: Program) -> Program:

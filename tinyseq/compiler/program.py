@@ -97,6 +97,7 @@ class Program:
         self.steps: list[Step] = []
         self.forward = 0
         self.values: dict[int, Any] = {}
+        self._kinds: dict[Any, Any] = {}
         self.inputs: list[int] = []
         self.host: set[int] = set()
         self.constants: dict[int, Array] = {}
@@ -129,7 +130,7 @@ class Program:
     def value(self, kind: Any) -> int:
         """The number of a new value."""
         number = len(self.values)
-        self.values[number] = kind
+        self.values[number] = self._kinds.setdefault(kind, kind)  # one object for all that are equal
         return number
 
     def add(self, result: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
