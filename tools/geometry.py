@@ -165,29 +165,11 @@ def _node(group: ElementTree.Element) -> Node:
     if shape is not None:
         x, y, a, b = (float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry"))
         return Node(name, Area(name, x - a, y - b, x + a, y + b), words, False, True)
-    shape = group.find(f"{SVG}path")
+    shape = group.find(f"{SVG}rect")
     if shape is None:
         return Node(name, None, words, False, False)
-    return Node(name, _extent(name, shape.get("d", "")), words, shape.get("stroke") == "none", False)
-
-
-def _extent(name: str, path: str) -> Area:
-    """The rectangle around an outline of relative steps."""
-    x = y = 0.0
-    xs, ys = [], []
-    for command, numbers in re.findall(r"([Mhvqz])([^A-Za-z]*)", path):
-        values = [float(value) for value in re.findall(r"-?[\d.]+", numbers)]
-        if command == "M":
-            x, y = values
-        elif command == "h":
-            x += values[0]
-        elif command == "v":
-            y += values[0]
-        elif command == "q":
-            x, y = x + values[2], y + values[3]
-        xs.append(x)
-        ys.append(y)
-    return Area(name, min(xs), min(ys), max(xs), max(ys))
+    x, y, width, height = (float(shape.get(key, 0)) for key in ("x", "y", "width", "height"))
+    return Node(name, Area(name, x, y, x + width, y + height), words, shape.get("stroke") == "none", False)
 
 
 def _curve(group: ElementTree.Element) -> list[tuple[float, float]]:

@@ -10,7 +10,7 @@
     return getComputedStyle(group).visibility === "visible" && width + height > 0;
   };
   const shape = ({ group }) =>
-    group.querySelector(":scope > :is(path, polygon, ellipse), :scope > g :is(path, polygon, ellipse)");
+    group.querySelector(":scope > :is(rect, path, polygon, ellipse), :scope > g :is(rect, path, polygon, ellipse)");
   const onScreen = (path, { x, y }) => {
     const point = new DOMPoint(x, y).matrixTransform(path.getScreenCTM());
     return [point.x, point.y];

@@ -13,7 +13,6 @@ from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.placement import layout
-from tinyseq.viz.rendering.canvas import title_place
 from tinyseq.viz.rendering.style import label_size
 
 
@@ -51,11 +50,12 @@ class Reader(ts.nn.Module):
 def test_frames_of_modules_lie_inside_of_their_columns_with_their_titles(depth):
     painter = Painter(sheet(record(Reader()(np.array([[0], [1], [2]])).sum())), depth=depth)
     assert painter.frames
-    for name, frame in painter.frames.items():
-        low, high = painter.layout.frames[frame.column]
+    columns = {column.name: corners for column, corners in painter.layout.frames.items()}
+    for frame in painter.frames:
+        low, high = columns[frame.inside]
         assert low.x < frame.low.x < frame.high.x < high.x
         assert low.y < frame.low.y < frame.high.y < high.y
-        place, (width, _) = title_place(frame.low, frame.high, painter.titles[name]), label_size(painter.titles[name])
+        place, (width, _) = frame.title_at, label_size(frame.lines)
         assert frame.low.x < place.x - width / 2 < place.x + width / 2 < frame.high.x
 
 
@@ -98,9 +98,11 @@ def test_frames_hold_their_modules_and_nothing_else(char_loss):
     content = closed(sheet(record(char_loss(steps=2, num_layers=2))), 3)
     places = layout(content, lambda box: (60.0, 24.0), margin=14.0)
     frames = open_frames(content, places, 3)
-    assert [frame.title for frame in frames if frame.column == content.columns[1]] == ["CharRNN", "rnn", "l0", "l1"]
+    columns = {column.name: corners for column, corners in places.frames.items()}
+    titles = [frame.lines[0].text for frame in frames if frame.inside == content.columns[1].name]
+    assert titles == ["CharRNN", "rnn", "l0", "l1"]
     for frame in frames:
-        low, high = places.frames[frame.column]
+        low, high = columns[frame.inside]
         assert low.x < frame.low.x < frame.high.x < high.x
         assert low.y < frame.low.y < frame.high.y < high.y
 

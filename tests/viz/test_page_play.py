@@ -225,7 +225,7 @@ def test_a_viterbi_trellis_fills_column_by_column_and_traces_back(opened, cats):
     browser.run("go(10)")
     assert browser.run("getComputedStyle(document.querySelector('#result0 text')).opacity") == "0"
     assert browser.run(hidden) == "1"
-    best = "[...document.querySelectorAll('.best path')].filter(path => getComputedStyle(path).fill !== 'none').length"
+    best = "[...document.querySelectorAll('.best rect')].filter(path => getComputedStyle(path).fill !== 'none').length"
     path_seen = "lines.filter(l => l.group.matches('.path') && getComputedStyle(l.group).opacity > 0).length"
     for moment, found in [(7, [0, 0]), (10, [0, 0]), (11, [1, 0]), (12, [2, 1]), (13, [3, 3])]:
         browser.run(f"go({moment})")
@@ -251,7 +251,7 @@ def test_nothing_gives_the_best_path_away_before_it_is_traced(scheme, opened, ca
     looks = "(({ stroke, strokeWidth, fill }) => [stroke, strokeWidth, fill].join())(getComputedStyle(path))"
     for reached in (":not(.dim)", ".dim"):
         browser.run("go(5)")
-        cells = f"[...document.querySelectorAll(':is(.best, .cell){reached}:not(.now) path')]"
+        cells = f"[...document.querySelectorAll(':is(.best, .cell){reached}:not(.now) rect')]"
         assert browser.run(f"{cells}.length") == 4
         plain = {
             browser.run(f"{cells}.map(path => {looks})")[i].replace("rgb(255, 255, 255)", "none") for i in range(4)
@@ -269,7 +269,7 @@ def test_other_good_paths_show_when_the_best_one_has_been_traced_back(opened, ca
 
 def test_cells_keep_the_shade_of_their_posterior_while_the_best_path_is_not_yet_known(opened, cats):
     browser = opened(trellis(cats, ["I", "like", "cats"], posterior=True))
-    shades = "[...document.querySelectorAll('.shaded path')].map(path => getComputedStyle(path).fill)"
+    shades = "[...document.querySelectorAll('.shaded rect')].map(path => getComputedStyle(path).fill)"
     whole = browser.run(shades)
     assert len(set(whole)) > 5
     browser.run("go(10)")

@@ -66,7 +66,7 @@ def test_boxes_say_what_they_are(name):
 def test_the_checker_finds_each_kind_of_fault():
     """A drawing with all of them."""
     text = '<text text-anchor="middle" x="50" y="50" font-size="10">{}</text>'
-    box = '<path fill="#ffffff" stroke="#000000" d="M{},{}h40.00v20.00h-40.00z"/>'
+    box = '<rect fill="#ffffff" stroke="#000000" x="{}" y="{}" width="40.00" height="20.00"/>'
 
     def drawing(*groups, size="0 0 200 200"):
         return f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{size}"><g>{"".join(groups)}</g></svg>'

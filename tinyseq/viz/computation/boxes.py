@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.reading import End, Reading
+from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Source
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
@@ -87,14 +87,14 @@ class Sheet:
     """A drawing's content.
 
     Attributes:
-        reading: what it shows, and how that is read.
+        grouping: what it shows, and which ops are drawn together.
         columns: the columns, in order.
         boxes, arrows: in the order of creation.
         states: the symbols of each slot whose values go on to the next time step, such as h or c.
         view: a column for each time step, one step that stands for all, or every op in one column.
     """
 
-    reading: Reading
+    grouping: Grouping
     columns: list[Column]
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
@@ -103,11 +103,11 @@ class Sheet:
 
     @property
     def record(self) -> Record:
-        return self.reading.record
+        return self.grouping.record
 
     @property
     def plan(self) -> Plan:
-        return self.reading.plan
+        return self.grouping.plan
 
     @property
     def folded(self) -> bool:

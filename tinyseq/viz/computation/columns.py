@@ -26,6 +26,11 @@ class Column(NamedTuple):
     step: int
     kind: Literal["step", "gap", "start", "between"] = "step"
 
+    @property
+    def name(self) -> str:
+        """The name of its frame."""
+        return f"t{self.step}" + f"_phase{self.phase}" * (self.phase > 0)
+
 
 class Loop(NamedTuple):
     """A run of time steps in which each hands its state to the next.
@@ -76,10 +81,7 @@ class Plan:
         for vertex in self.vertices:
             same: set[int] = set()
             other: set[int] = set()
-            for parent in vertex.parents:
-                if parent is None:
-                    continue
-                source = self.vertices[parent[0]]
+            for source in (self.vertices[source] for source in vertex.made_of):
                 if source.step is not None:
                     aligned = vertex.step == source.step or vertex.id in self.tracks
                     (same if aligned else other).add(self.loop_of[source.id])
@@ -99,9 +101,8 @@ class Plan:
                 phases[tracked] = max(self.loops[loop].phase for loop in needed)
         early = self.tracks.keys() - phases.keys()
         for vertex in reversed(self.vertices):  # what comes before all loops belongs to the first that needs it
-            for parent in vertex.parents if vertex.id in phases else ():
-                if parent and parent[0] in early:
-                    phases[parent[0]] = min(phases.get(parent[0], phases[vertex.id]), phases[vertex.id])
+            for source in early.intersection(vertex.made_of) if vertex.id in phases else ():
+                phases[source] = min(phases.get(source, phases[vertex.id]), phases[vertex.id])
         return phases
 
     def _steps(self) -> list[list[int]]:
@@ -158,14 +159,12 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
             continue
         own = vertex.id
         root[own], direction[own] = own, 0
-        for parent in vertex.parents:
-            if parent is None:
-                continue
-            before = vertices[parent[0]].step
+        for source in vertex.made_of:
+            before = vertices[source].step
             if before is None or abs(vertex.step - before) > 1:
                 continue
             stride = vertex.step - before
-            mine, other = find(own), find(parent[0])
+            mine, other = find(own), find(source)
             if len({d for d in (stride, direction[mine], direction[other]) if d}) <= 1:
                 direction[min(mine, other)] = stride or direction[mine] or direction[other]
                 root[max(mine, other)] = min(mine, other)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.reading import End, Reading
+from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
 
 
@@ -21,7 +21,7 @@ def flat_sheet(record: Record) -> Sheet:
                 tail.uses += 1
                 part = f"[{source[1]}]" if len(record.vertices[source[0]].shapes) > 1 else ""
                 arrows.append(Arrow(tail, box, source, part))
-    return Sheet(Reading(record, plan, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
+    return Sheet(Grouping(record, plan, apart=True), [column], boxes, list(dict.fromkeys(arrows)), view="flat")
 
 
 def _box(record: Record, vertex: Vertex, column: Column) -> Box:

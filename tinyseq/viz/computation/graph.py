@@ -9,10 +9,9 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Sheet, View
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.modules import closed, scope_of
-from tinyseq.viz.computation.painter import Painter, frame_name
+from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import Record, record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.drawing import Drawing, Told
@@ -123,18 +122,10 @@ def _told(
     playback = Playback(shown, painter.wording, start)
     story = Story(
         details(shown, painter.wording),
-        columns={box.name: frame_name(box.column) for box in shown.boxes if box.column and box.column.kind == "step"},
+        columns={box.name: box.column.name for box in shown.boxes if box.column and box.column.kind == "step"},
         modules={box.name: list(scope_of(shown, box)) for box in shown.boxes},
-        frames={
-            name: {"column": frame_name(frame.column), "module": list(frame.scope)}
-            for name, frame in painter.frames.items()
-        },
-        lines=painter.canvas.lines,
-        corners={
-            i: [Point(round(x, 1), round(-y, 1)) for x, y in painter.layout.corners[arrow]]
-            for i, arrow in enumerate(shown.arrows)
-            if arrow not in painter.layout.climbs
-        },
+        frames={frame.name: {"column": frame.inside, "module": list(scope)} for frame, scope in painter.frames.items()},
+        lines=painter.canvas.ends(),
         values=packed_values(shown, painter.wording),
         parameters=playback.ledger.parameters() if start is not None else {},
         acts=playback.acts(),

@@ -2,34 +2,17 @@
 
 from collections.abc import Hashable
 from dataclasses import replace
-from typing import NamedTuple
 from unicodedata import digit
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.layout.curves import Point
+from tinyseq.viz.layout.curves import Point, around
 from tinyseq.viz.layout.placement import Layout
-from tinyseq.viz.rendering.style import clean
+from tinyseq.viz.rendering.parts import TITLE_INSET, Frame
+from tinyseq.viz.rendering.style import MODULE, Text, clean, small
 
 Scope = tuple[str, ...]
 FRAME_MARGIN, NESTING = 5.0, 3.0  # points between a frame and what is in it, and for each frame inside of it
 TITLE_MARGIN, TITLE_NESTING = 13.0, 10.0  # the same at the top
-
-
-class Frame(NamedTuple):
-    """The frame of an open module in a column.
-
-    Attributes:
-        column, title: where, and what it says.
-        scope: the module, as the outermost of those that share the frame.
-        low, high: lower left and upper right corner.
-    """
-
-    column: Column
-    title: str
-    scope: Scope
-    low: Point
-    high: Point
 
 
 def scope_of(content: Sheet, box: Box) -> Scope:
@@ -79,17 +62,17 @@ def closed(content: Sheet, depth: int) -> Sheet:
 
 
 def _rank(letter: str) -> tuple[bool, list[int], bool]:
-    """The order of states that one module hands on: h first, the lower layer, the direction of reading."""
+    """The order of states that one module hands on: h first, the lower layer, the direction of grouping."""
     return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter
 
 
-def open_frames(content: Sheet, places: Layout, depth: int) -> list[Frame]:
-    """Frames around the boxes of open modules, the outer ones first.
+def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope]:
+    """Frames around the boxes of open modules, the outer ones first, and the module of each.
 
     A frame that would enclose boxes of other modules, or a single box, is left out; modules with the same boxes share
-    one.
+    one, which is that of the outermost.
     """
-    frames: list[Frame] = []
+    frames: dict[Frame, Scope] = {}
     for column in content.columns:
         boxes = [box for box in content.boxes if box.column == column]
         members: dict[Scope, list[Box]] = {}
@@ -97,24 +80,29 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> list[Frame]:
             scope = scope_of(content, box)
             for level in range(1, min(len(scope), depth) + 1):
                 members.setdefault(scope[:level], []).append(box)
-        titles: dict[tuple[Box, ...], list[Scope]] = {}
+        sharing: dict[tuple[Box, ...], list[Scope]] = {}
         for scope, found in sorted(members.items()):
-            titles.setdefault(tuple(found), []).append(scope)
-        for found_boxes, scopes in titles.items():
-            low, high = _around(found_boxes, places, depth - len(scopes[-1]))
-            strangers = [box for box in boxes if box not in found_boxes and _meets(box, places, low, high)]
-            if len(found_boxes) > 1 and not strangers:
-                title = clean(".".join(scope[-1] for scope in scopes), limit=24)
-                frames.append(Frame(column, title, scopes[0], low, high))
+            sharing.setdefault(tuple(found), []).append(scope)
+        for inside, scopes in sharing.items():
+            low, high = _around(inside, places, depth - len(scopes[-1]))
+            strangers = [box for box in boxes if box not in inside and _meets(box, places, low, high)]
+            if len(inside) > 1 and not strangers:
+                title = _fitted(".".join(scope[-1] for scope in scopes), high.x - low.x - 2 * TITLE_INSET)
+                name = f"{column.name}_module{len(frames)}"
+                frames[Frame(name, low, high, (title,), MODULE, inside=column.name)] = scopes[0]
     return frames
+
+
+def _fitted(title: str, room: float) -> Text:
+    """The title of a frame, as much of it as there is room for."""
+    return next((text for size in range(24, 1, -1) if (text := small(clean(title, size))).width <= room), small("…"))
 
 
 def _around(boxes: tuple[Box, ...], places: Layout, inner: int) -> tuple[Point, Point]:
     """Corners of a frame that may have so many others inside of it."""
-    sides = [(places.places[box], places.sizes[box]) for box in boxes]
+    low, high = around((places.places[box], places.sizes[box]) for box in boxes)
     margin, top = FRAME_MARGIN + NESTING * inner, TITLE_MARGIN + TITLE_NESTING * inner
-    low = Point(min(p.x - s[0] / 2 for p, s in sides) - margin, min(p.y - s[1] / 2 for p, s in sides) - margin)
-    return low, Point(max(p.x + s[0] / 2 for p, s in sides) + margin, max(p.y + s[1] / 2 for p, s in sides) + top)
+    return Point(low.x - margin, low.y - margin), Point(high.x + margin, high.y + top)
 
 
 def _meets(box: Box, places: Layout, low: Point, high: Point) -> bool:

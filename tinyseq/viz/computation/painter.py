@@ -4,29 +4,23 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, Frame, open_frames
+from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.placement import layout
-from tinyseq.viz.rendering.canvas import TITLE_INSET, Canvas, title_place
+from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
-from tinyseq.viz.rendering.legend import draw_legend
+from tinyseq.viz.rendering.legend import legend
+from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
 from tinyseq.viz.rendering.style import (
     ACCENT,
     COLUMN,
-    INPUT,
     LINE,
-    LOSS,
-    MODULE,
-    OP,
+    PAINTS,
     PARAMETER,
-    QUIET,
     ROOM_FOR_TEXT,
-    STATE,
     LogScale,
-    Paint,
     Text,
     clean,
     label_size,
@@ -41,15 +35,6 @@ CURES = {
     "folded": FEWER_STEPS,
     "flat": "Draw a shorter sequence, or mark the loop's steps with ts.step(t) and leave out the middle ones, with "
     'view="unrolled"',
-}
-PAINTS = {
-    "op": OP,
-    "state": STATE,
-    "input": INPUT,
-    "initial": QUIET,
-    "elided": QUIET,
-    "result": LOSS,
-    "parameter": PARAMETER,
 }
 SIGN_SIZE = 20.0, 20.0
 
@@ -106,22 +91,20 @@ class Painter:
                 + CURES[content.view]
             )
         self.sheet = content
-        self.title, self.legend, self.note = title, legend, note
+        self.title, self.with_legend, self.note = title, legend, note
         self.wording = Wording(content, values, inputs)
         norms = {box: self.wording.values.gradient(box) for box in content.boxes} if gradients else {}
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
-        self.lines = {box: self._lines(box) for box in content.boxes}
-        self.signs = {box for box in content.boxes if self._is_sign(box)}
+        self.nodes = {box: self._node(box) for box in content.boxes}
         margin = FRAME_MARGIN + NESTING * depth
-        self.layout = layout(content, self._size, margin)
-        frames = open_frames(content, self.layout, depth)
-        over = max((frame.high.y - self.layout.frames[frame.column][1].y for frame in frames), default=-margin) + margin
+        self.layout = layout(content, lambda box: self.nodes[box].size, margin)
+        self.frames = open_frames(content, self.layout, depth)
+        tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
+        over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
         if over > 0:  # frames of modules would stick out of their columns
-            self.layout = layout(content, self._size, margin, headroom=over)
-            frames = open_frames(content, self.layout, depth)
-        self.frames = {f"{frame_name(frame.column)}_module{i}": frame for i, frame in enumerate(frames)}
-        self.titles = {name: [_fitted(frame.title, frame)] for name, frame in self.frames.items()}
+            self.layout = layout(content, lambda box: self.nodes[box].size, margin, headroom=over)
+            self.frames = open_frames(content, self.layout, depth)
         self.labelled: set[object] = set()
         self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
 
@@ -131,86 +114,56 @@ class Painter:
         told = f"{steps} time step{'s' * (steps > 1)}, {view}"
         self.canvas = Canvas(self.title or (f"{len(self.sheet.boxes)} ops and leaves" if view == "flat" else told))
         for column, (low, high) in self.layout.frames.items():
-            boxes = [box for box in self.sheet.boxes if box.column == column]
-            if column.kind != "step":
-                for box in boxes:
-                    self._draw(self.canvas, box)
-                continue
-            title = [Text(self.wording.title(column), bold=True)]
-            if self.sheet.folded and (self.scale or self.wording.with_values):  # one step's numbers, not those of all
-                title.append(small(f"the numbers are those of t = {column.step}"))
-            with self.canvas.frame(frame_name(column), low, high, title, paint=COLUMN, top=False) as frame:
-                for name, module in self.frames.items():
-                    if module.column == column:
-                        with frame.frame(name, module.low, module.high, self.titles[name], paint=MODULE):
-                            pass
-                for box in boxes:
-                    self._draw(frame, box)
-        for box in self.sheet.boxes:
-            if not box.column:
-                self._draw(self.canvas, box)
+            framed = column.name if column.kind == "step" else ""
+            if framed:
+                title = [Text(self.wording.title(column), bold=True)]
+                if self.sheet.folded and (self.scale or self.wording.with_values):
+                    title.append(small(f"the numbers are those of t = {column.step}"))
+                self.canvas.frames.append(Frame(framed, low, high, title, COLUMN, top=False))
+                self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]
+            self._draw([box for box in self.sheet.boxes if box.column == column], framed)
+        self._draw([box for box in self.sheet.boxes if not box.column], "")
         words = self.words_on_arrows()
-        for arrow in self.sheet.arrows:
-            self._connect(arrow, *words.get(arrow, ([], self.layout.curves[arrow][0])))
+        self.canvas.edges = [self._edge(arrow, *words.get(arrow, ([], Point(0.0, 0.0)))) for arrow in self.sheet.arrows]
         self._surround()
         return self.canvas.drawing()
 
-    def _is_sign(self, box: Box) -> bool:
-        """Whether a box is a circle with a mere sign in it."""
-        return self.wording.is_sign(box) and len(self.lines[box]) == 1
+    def _draw(self, boxes: Sequence[Box], inside: str) -> None:
+        places, sizes = self.layout.places, self.layout.sizes
+        self.canvas.nodes += [
+            self.nodes[box]._replace(center=places[box], size=sizes[box], inside=inside) for box in boxes
+        ]
 
-    def _lines(self, box: Box) -> list[Text]:
-        lines = self.wording.lines(box)
-        if box in self.norms and not self.wording.is_sign(box):
-            lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}"))
-        paint = self._paint(box)
-        # On a shade, remarks need the full contrast
-        return [line._replace(color=paint.text) for line in lines] if self.scale and box in self.norms else lines
-
-    def _size(self, box: Box) -> tuple[float, float]:
-        if box in self.signs:
-            return SIGN_SIZE
-        width, height = label_size(self.lines[box])
-        return width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]
-
-    def _paint(self, box: Box) -> Paint:
-        paint = PAINTS[box.kind]
+    def _node(self, box: Box) -> Node:
+        """A box as it looks, without its place."""
+        lines, is_sign, paint = self.wording.lines(box), self.wording.is_sign(box), PAINTS[box.kind]
         if self.scale and box in self.norms:
-            return self.scale.paint(self.norms[box], paint.outline)
-        return paint
-
-    def _draw(self, canvas: Canvas, box: Box) -> None:
-        canvas.box(
+            if not is_sign:
+                lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}"))
+            paint = self.scale.paint(self.norms[box], paint.outline)
+            lines = [line._replace(color=paint.text) for line in lines]  # on a shade, remarks need the full contrast
+        is_sign = is_sign and len(lines) == 1
+        width, height = label_size(lines)
+        return Node(
             box.name,
-            self.layout.places[box],
-            self.layout.sizes[box],
-            self.lines[box],
-            paint=self._paint(box),
-            shape="circle" if box in self.signs else "plaintext" if box.kind == "elided" else "box",
+            Point(0.0, 0.0),
+            SIGN_SIZE if is_sign else (width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]),
+            lines,
+            paint,
+            shape="circle" if is_sign else "plaintext" if box.kind == "elided" else "box",
             line_width=1.0 if box.kind == "op" else 1.5,
             tooltip=self.wording.tooltip(box),
             kind=box.kind,
         )
 
-    def _connect(self, arrow: Arrow, words: list[Text], place: Point) -> None:
-        color, width, style = {
-            "data": (LINE, 1.0, "solid"),
-            "time": (ACCENT, 1.6, "solid"),
-            "weight": (PARAMETER.outline, 1.0, "dashed"),
-        }[arrow.kind]
-        if self.scale and arrow.kind == "time":
-            width = 0.8 + 3.0 * self.scale.fraction(self.norms.get(arrow.tail, 0.0))
-        self.canvas.line(
-            arrow.tail.name,
-            arrow.head.name,
-            self.layout.curves[arrow],
-            color=color,
-            width=width,
-            style=style,
-            label=words,
-            label_at=place,
-            kind=arrow.kind,
-        )
+    def _edge(self, arrow: Arrow, words: list[Text], at: Point) -> Edge:
+        ends, curve, kind = (arrow.tail.name, arrow.head.name), self.layout.curves[arrow], arrow.kind
+        if kind == "weight":
+            return Edge(*ends, curve, PARAMETER.outline, style="dashed", kind=kind)
+        if kind == "data":
+            return Edge(*ends, curve, label=words, label_at=at, kind=kind)
+        width = 0.8 + 3.0 * self.scale.fraction(self.norms.get(arrow.tail, 0.0)) if self.scale else 1.6
+        return Edge(*ends, curve, ACCENT, width, label=words, label_at=at, kind=kind)
 
     def _note(self, arrow: Arrow) -> Note | None:
         """The words on an arrow: which part of a value arrives, or the shape of what leaves, told once."""
@@ -254,8 +207,8 @@ class Painter:
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
         room = Room(((place, self.layout.sizes[box]) for box, place in self.layout.places.items()), gap=(2.0, -1.0))
-        for name, frame in self.frames.items():
-            room.take(title_place(frame.low, frame.high, self.titles[name]), label_size(self.titles[name]))
+        for frame in self.frames:
+            room.take(frame.title_at, label_size(frame.lines))
         for curve in self.layout.curves.values():
             room.take_line(curve)
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
@@ -290,33 +243,14 @@ class Painter:
 
     def _surround(self) -> None:
         """What boxes and colours mean, below the picture; and the title above it."""
-        boxes = [(place, self.layout.sizes[box]) for box, place in self.layout.places.items()]
-        frames = self.layout.frames.values()
-        left = min(place.x - width / 2 for place, (width, _) in boxes)
-        bottom = min([place.y - height / 2 for place, (_, height) in boxes] + [low.y for low, _ in frames])
-        right = max([place.x + width / 2 for place, (width, _) in boxes] + [high.x for _, high in frames])
+        low, high = self.layout.extent()
+        nodes = self.canvas.nodes
         if self.title:
-            top = max([place.y + height / 2 for place, (_, height) in boxes] + [high.y for _, high in frames])
             heading = Text(clean(self.title, limit=120), 14, bold=True)
-            self.canvas.text_from("title", Point(left, top + 26), heading)
+            nodes.append(words_from("title", Point(low.x, high.y + 26), heading))
+        bottom = low.y - 20 * bool(self.note)
         if self.note:
-            self.canvas.text_from("note", Point(left, bottom - 20), small(self.note))
-            bottom -= 20
-        if not self.legend:
-            return
-        kinds = {box.kind for box in self.sheet.boxes}
-        draw_legend(self.canvas, Point(left, bottom - 26), right, kinds, self.wording.dtype, self.scale)
-
-
-def _fitted(title: str, frame: Frame) -> Text:
-    """The title of a module's frame, as much of it as there is room for."""
-    room = frame.high.x - frame.low.x - 2 * TITLE_INSET
-    length = len(title)
-    while length > 1 and label_size([small(clean(title, length))])[0] > room:
-        length -= 1
-    return small(clean(title, length))
-
-
-def frame_name(column: Column) -> str:
-    """The name of a column's frame."""
-    return f"t{column.step}" + f"_phase{column.phase}" * (column.phase > 0)
+            nodes.append(words_from("note", Point(low.x, bottom), small(self.note)))
+        if self.with_legend:
+            kinds = {box.kind for box in self.sheet.boxes}
+            nodes += legend(Point(low.x, bottom - 26), high.x, kinds, self.wording.dtype, self.scale)

@@ -3,8 +3,9 @@
 `record` walks the tape once, iteratively, and keeps what can be drawn. Nothing here knows of columns or colours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
@@ -72,6 +73,17 @@ class Vertex:
     def shape(self) -> Shape:
         return self.shapes[0]
 
+    @cached_property
+    def made_of(self) -> tuple[int, ...]:
+        """The vertices that its arguments come from, constants aside."""
+        return tuple(parent[0] for parent in self.parents if parent)
+
+    @property
+    def index(self) -> tuple[Any, ...]:
+        """By what it takes a part of a value, axis by axis, if it is an indexing."""
+        found = self.attrs["index"] if self.operator == "[]" else ()
+        return found if isinstance(found, tuple) else (found,)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -88,6 +100,15 @@ class Record:
     values: Mapping[Source, Array] = field(default_factory=dict)
     constants: Mapping[Source, Any] = field(default_factory=dict)
     gradients: Mapping[Source, Array] = field(default_factory=dict)
+
+
+def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:
+    """For each vertex those that were made of it."""
+    users: list[list[int]] = [[] for _ in vertices]
+    for vertex in vertices:
+        for source in vertex.made_of:
+            users[source].append(vertex.id)
+    return users
 
 
 def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] | None = None) -> Record:

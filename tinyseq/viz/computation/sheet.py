@@ -9,7 +9,7 @@ from typing import Any
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.reading import End, Reading
+from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.rendering.style import superscript
 
@@ -32,9 +32,9 @@ class _Maker:
 
     def __init__(self, record: Record, plan: Plan, columns: list[Column], fold: bool) -> None:
         self.plan = plan
-        self.reading = Reading(record, plan)
+        self.grouping = Grouping(record, plan)
         self.record = record
-        self.sheet = Sheet(self.reading, columns, view="folded" if fold else "unrolled")
+        self.sheet = Sheet(self.grouping, columns, view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
@@ -61,7 +61,7 @@ class _Maker:
         """A name for each vertex that is the same for the vertices that do its work at other steps."""
         slots: dict[int, Hashable] = {}
         steps: dict[int, dict[int, list[Vertex]]] = {}
-        for vertex in self.reading.boxed():
+        for vertex in self.grouping.boxed():
             if vertex.step is None:
                 slots[vertex.id] = (self.plan.phase_of.get(vertex.id), vertex.id)
             else:
@@ -76,16 +76,16 @@ class _Maker:
     def _make_boxes(self) -> dict[int, set[tuple[int, int | None]]]:
         """Boxes for all ops and inputs; returns where each parameter is used, shown or not."""
         uses: dict[int, set[tuple[int, int | None]]] = {}
-        for vertex in self.reading.boxed():
-            members = self.reading.members(vertex)
-            home = self.reading.homes.get(vertex.id)
+        for vertex in self.grouping.boxed():
+            members = self.grouping.members(vertex)
+            home = self.grouping.homes.get(vertex.id)
             steps = (home.step,) if home else self.plan.steps_of(vertex.id)
             for member in members:
                 for leaf, at in self._weights_of(member, steps):
                     uses.setdefault(leaf, set()).update((vertex.id, step) for step in at)
             between = self._between(vertex.id)
             for step in steps if len(steps) == 1 else self.shown_steps & set(steps):
-                column = between if step is None else Column(self.reading.phase_of(vertex.id), step)
+                column = between if step is None else Column(self.grouping.phase_of(vertex.id), step)
                 if column is None or column in self.shown:
                     self._make_box(vertex, members, column, step)
         return uses
@@ -106,12 +106,12 @@ class _Maker:
     ) -> Iterator[tuple[int, tuple[int | None, ...]]]:
         """The parameters among a vertex's arguments, or among data joined for it, and the steps that use them."""
         for position, parent in enumerate(vertex.parents):
-            if parent and parent[0] in self.reading.weights:
-                yield from ((leaf, steps) for leaf in self.reading.weights[parent[0]])
-            elif parent and parent[0] in self.reading.mixed:
+            if parent and parent[0] in self.grouping.weights:
+                yield from ((leaf, steps) for leaf in self.grouping.weights[parent[0]])
+            elif parent and parent[0] in self.grouping.mixed:
                 for step in steps:
                     ends = self._argument(vertex, position, step).ends
-                    yield from ((leaf, (step,)) for end in ends for leaf in self.reading.weights.get(end.vertex, ()))
+                    yield from ((leaf, (step,)) for end in ends for leaf in self.grouping.weights.get(end.vertex, ()))
 
     def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
         inside = {member.id for member in members}
@@ -139,8 +139,8 @@ class _Maker:
         parent = vertex.parents[position]
         if parent is None:
             return Argument(vertex.id, position, (), ())
-        weights = self.reading.weights.get(parent[0], ())
-        ends = () if weights else self.reading.ends(parent, step if vertex.id in self.plan.tracks else None)
+        weights = self.grouping.weights.get(parent[0], ())
+        ends = () if weights else self.grouping.ends(parent, step if vertex.id in self.plan.tracks else None)
         return Argument(vertex.id, position, tuple(ends), weights)
 
     def _make_parameters(self, uses: dict[int, set[tuple[int, int | None]]]) -> None:
@@ -157,8 +157,8 @@ class _Maker:
         for number, argument in enumerate(box.arguments):
             weights.update(argument.weights)
             for end in argument.ends:
-                if end.vertex in self.reading.weights:  # a parameter among the data that a stack joins
-                    weights.update(self.reading.weights[end.vertex])
+                if end.vertex in self.grouping.weights:  # a parameter among the data that a stack joins
+                    weights.update(self.grouping.weights[end.vertex])
                     continue
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
                 arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box))
@@ -173,7 +173,7 @@ class _Maker:
         """How many steps a value travels within a folded loop."""
         if not self.sheet.folded or not head.column or end.step is None:
             return 0
-        same_phase = self.reading.phase_of(end.vertex) == head.column.phase
+        same_phase = self.grouping.phase_of(end.vertex) == head.column.phase
         return head.column.step - end.step if same_phase else 0
 
     def _left_out(self, end: End, head: Box) -> Box:
@@ -182,7 +182,7 @@ class _Maker:
         In a folded loop that is the box of the step shown, if that does the same work; else a mark, with an arrow from
         the last value before it.
         """
-        phase, slot = self.reading.phase_of(end.vertex), self.slots[end.vertex]
+        phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
         if self.sheet.folded and slot in self.in_slot:
             return self.in_slot[slot]
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
@@ -361,14 +361,13 @@ def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
     """Which vertices come before or after the columns; and for what lies between loops, the phase that it follows."""
     follows = dict(plan.phase_of)  # the last phase that a vertex depends on
     for vertex in plan.vertices:
-        if vertex.id not in follows:
-            found = [follows[parent[0]] for parent in vertex.parents if parent and parent[0] in follows]
-            if found:
-                follows[vertex.id] = max(found)
+        found = [follows[source] for source in vertex.made_of if source in follows]
+        if found and vertex.id not in plan.phase_of:
+            follows[vertex.id] = max(found)
     needed = set(plan.phase_of)
     for vertex in reversed(plan.vertices):
         if vertex.id in needed:
-            needed.update(parent[0] for parent in vertex.parents if parent)
+            needed.update(vertex.made_of)
     outside = [vertex.id for vertex in plan.vertices if vertex.id not in plan.phase_of]
     zones: dict[int, Zone] = {vertex: "before" if vertex in needed else "after" for vertex in outside}
     return zones, {vertex: follows[vertex] for vertex in outside if vertex in needed and vertex in follows}

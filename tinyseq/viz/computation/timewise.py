@@ -6,11 +6,11 @@ mix the steps. `tracks` finds those ops, from the places where a time axis is kn
 steps, and `unbind` or an x[t] in each step, which take one apart.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, Use
-from tinyseq.viz.computation.record import Vertex
+from tinyseq.viz.computation.record import Source, Vertex, users_of
 
 
 class Track(NamedTuple):
@@ -30,147 +30,114 @@ def tracks(vertices: tuple[Vertex, ...]) -> dict[int, Track]:
 
     The `unbind` that takes a time axis apart is among them, and its track tells which output goes to which step.
     """
-    users = _users(vertices)
-    found: dict[int, Track] = {}
-    for vertex in vertices:
-        track = _stacked(vertex, vertices)
-        if track:
-            _spread(vertex.id, track, vertices, users, found)
-        track = _taken_apart(vertex, vertices, users)
-        source = vertex.parents[0] if track else None
-        if track and source:
-            found[vertex.id] = track
-            _spread(source[0], track, vertices, users, found)
-        track = _indexed(vertex, vertices, users)
-        if track:
-            _spread(vertex.id, track, vertices, users, found)
-    _drop_mixtures(vertices, users, found)
-    return found
+    return _Finder(vertices).found
 
 
-def _users(vertices: tuple[Vertex, ...]) -> dict[int, list[int]]:
-    users: dict[int, list[int]] = {vertex.id: [] for vertex in vertices}
-    for vertex in vertices:
-        for parent in vertex.parents:
-            if parent is not None:
-                users[parent[0]].append(vertex.id)
-    return users
+class _Finder:
+    """Begins where a time axis is known, and follows it from there."""
 
+    def __init__(self, vertices: tuple[Vertex, ...]) -> None:
+        self.vertices = vertices
+        self.users = users_of(vertices)
+        self.found: dict[int, Track] = {}
+        for vertex in (vertex for vertex in vertices if vertex.step is None):
+            if vertex.kind == "stacking" and (track := self._stacked(vertex)):
+                self._spread(vertex.id, track)
+            if vertex.kind == "unstacking" and vertex.made_of and (track := self._taken_apart(vertex)):
+                self.found[vertex.id] = track
+                self._spread(vertex.made_of[0], track)
+            if len(vertex.shapes) == 1 and (track := self._indexed(vertex)):
+                self._spread(vertex.id, track)
+        self._drop_mixtures()
 
-def _stacked(vertex: Vertex, vertices: tuple[Vertex, ...]) -> Track | None:
-    """The time axis that a `stack` of results of different steps makes."""
-    if vertex.kind != "stacking" or vertex.step is not None:
-        return None
-    steps = [None if parent is None else _step_of(vertices, parent[0]) for parent in vertex.parents]
-    known = tuple(step for step in steps if step is not None)
-    if len(set(known)) < len(steps):
-        return None
-    if len(steps) == 1 and not _in_the_loop(vertex, [parent[0] for parent in vertex.parents if parent], vertices):
-        return None
-    return Track(vertex.attrs["axis"] % len(vertex.shape), known)
+    def _stacked(self, vertex: Vertex) -> Track | None:
+        """The time axis that a `stack` of results of different steps makes."""
+        steps = [self._step_of(parent) for parent in vertex.parents]
+        axis = vertex.attrs["axis"] % len(vertex.shape)
+        return self._track(axis, set(enumerate(steps)), len(steps), vertex.scope, vertex.made_of)
 
+    def _taken_apart(self, vertex: Vertex) -> Track | None:
+        """The time axis of what an `unbind` takes apart, if each slice goes to a step of its own."""
+        users = [self.vertices[user] for user in self.users[vertex.id]]
+        steps = {(p[1], user.step) for user in users for p in user.parents if p and p[0] == vertex.id}
+        axis = vertex.attrs["axis"] % (len(vertex.shape) + 1)
+        return self._track(axis, steps, len(vertex.shapes), vertex.scope, self.users[vertex.id])
 
-def _in_the_loop(vertex: Vertex, others: list[int], vertices: tuple[Vertex, ...]) -> bool:
-    """Whether an axis of length 1 is a time axis of one step, as it is made in the same scope as the step.
+    def _indexed(self, vertex: Vertex) -> Track | None:
+        """The time axis of a sequence x that steps take apart themselves, each with an x[t] of its own."""
+        steps: set[tuple[int, int | None]] = set()
+        for user in (self.vertices[user] for user in self.users[vertex.id]):
+            if len(user.index) != 1 or not isinstance(user.index[0], int):
+                return None
+            steps.add((user.index[0] % vertex.shape[0], user.step))
+        return self._track(0, steps, vertex.shape[0]) if len(steps) > 1 else None
 
-    The axis of one layer, along which states are joined and taken apart, is made outside of the layer's scope.
-    """
-    return all(vertices[other].scope == vertex.scope for other in others)
+    def _track(
+        self,
+        axis: int,
+        steps: set[tuple[int, int | None]],
+        length: int,
+        scope: tuple[str, ...] = (),
+        others: Sequence[int] = (),
+    ) -> Track | None:
+        """The track along an axis, if each of its positions belongs to a step of its own.
 
-
-def _step_of(vertices: tuple[Vertex, ...], vertex: int) -> int | None:
-    """The step of a vertex, or of the one it merely rearranges."""
-    while vertices[vertex].step is None and vertices[vertex].kind in LOOKED_THROUGH:
-        source = vertices[vertex].parents[0]
-        if source is None:
+        An axis of length 1 must be made in the scope of its one step: the axis of one layer, along which states are
+        joined and taken apart, is made outside of the layer's scope.
+        """
+        known = {place: step for place, step in steps if step is not None}
+        if not len(steps) == len(known) == len(set(known.values())) == length:
             return None
-        vertex = source[0]
-    return vertices[vertex].step
-
-
-def _taken_apart(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[int, list[int]]) -> Track | None:
-    """The time axis of what an `unbind` takes apart, if each slice goes to a step of its own."""
-    if vertex.kind != "unstacking" or vertex.step is not None:
-        return None
-    steps: dict[int, set[int | None]] = {}
-    for user in users[vertex.id]:
-        for parent in vertices[user].parents:
-            if parent is not None and parent[0] == vertex.id:
-                steps.setdefault(parent[1], set()).add(vertices[user].step)
-    known = tuple(step for i in range(len(vertex.shapes)) for step in steps.get(i, ()) if step is not None)
-    if len(set(known)) != len(vertex.shapes) or any(len(found) > 1 for found in steps.values()):
-        return None
-    if len(vertex.shapes) == 1 and not _in_the_loop(vertex, users[vertex.id], vertices):
-        return None
-    return Track(vertex.attrs["axis"] % (len(vertex.shape) + 1), known)
-
-
-def _indexed(vertex: Vertex, vertices: tuple[Vertex, ...], users: Mapping[int, list[int]]) -> Track | None:
-    """The time axis of a sequence x that steps take apart themselves, each with an x[t] of its own."""
-    if vertex.step is not None or not users[vertex.id] or len(vertex.shapes) > 1:
-        return None
-    steps: dict[int, int] = {}
-    for user in users[vertex.id]:
-        place, step = vertices[user].attrs.get("index"), vertices[user].step
-        if vertices[user].operator != "[]" or not isinstance(place, int) or step is None:
+        if length == 1 and any(self.vertices[other].scope != scope for other in others):
             return None
-        if steps.setdefault(place % vertex.shape[0], step) != step:
-            return None
-    if len(set(steps.values())) < max(vertex.shape[0], 2):
-        return None
-    return Track(0, tuple(steps[place] for place in range(vertex.shape[0])))
+        return Track(axis, tuple(known[place] for place in range(length)))
 
+    def _step_of(self, source: Source | None) -> int | None:
+        """The step of a value, or of the one that it merely rearranges; None for a constant."""
+        while source and self.vertices[source[0]].step is None and self.vertices[source[0]].kind in LOOKED_THROUGH:
+            source = self.vertices[source[0]].parents[0]
+        return self.vertices[source[0]].step if source else None
 
-def _spread(
-    start: int, track: Track, vertices: tuple[Vertex, ...], users: Mapping[int, list[int]], found: dict[int, Track]
-) -> None:
-    """Follow a time axis from a vertex through all ops outside of the loop that keep it whole, both ways."""
-    stack = [(start, track)]
-    while stack:
-        vertex, track = vertices[stack[-1][0]], stack.pop()[1]
-        if vertex.id in found or vertex.step is not None:
-            continue
-        below = [] if vertex.kind == "stacking" else argument_axes(vertex, track.axis, vertices)
-        if below is None:
-            continue
-        found[vertex.id] = track
-        for parent, axis in zip(vertex.parents, below, strict=False):
-            if parent is not None and axis is not None and len(vertices[parent[0]].shapes) == 1:
-                stack.append((parent[0], Track(axis, track.steps)))
-        for user in set(users[vertex.id]):
-            axis = _output_axis(vertices[user], vertex.id, track.axis, vertices)
-            if axis is not None:
-                stack.append((user, Track(axis, track.steps)))
-
-
-def _output_axis(user: Vertex, source: int, axis: int, vertices: tuple[Vertex, ...]) -> int | None:
-    """Where a time axis of one of its parents lies in the output of an op; None if the op mixes the steps."""
-    for out in range(len(user.shape)):
-        below = argument_axes(user, out, vertices)
-        if below is not None and any(
-            parent is not None and parent[0] == source and found == axis
-            for parent, found in zip(user.parents, below, strict=True)
-        ):
-            return out
-    return None
-
-
-def _drop_mixtures(vertices: tuple[Vertex, ...], users: Mapping[int, list[int]], found: dict[int, Track]) -> None:
-    """Take away vertices that would slice a parent which is no sequence of the same steps, until none is left."""
-    doubtful = list(found)
-    while doubtful:
-        vertex = vertices[doubtful.pop()]
-        track = found.get(vertex.id)
-        if track is None or vertex.kind in {"stacking", "unstacking"}:
-            continue
-        below = argument_axes(vertex, track.axis, vertices) or []
-        for parent, axis in zip(vertex.parents, below, strict=False):
-            if parent is None or axis is None:
+    def _spread(self, start: int, track: Track) -> None:
+        """Follow a time axis from a vertex through all ops outside of the loop that keep it whole, both ways."""
+        stack = [(start, track)]
+        while stack:
+            vertex, track = self.vertices[stack[-1][0]], stack.pop()[1]
+            if vertex.id in self.found or vertex.step is not None:
                 continue
-            if found.get(parent[0]) != Track(axis, track.steps):
-                del found[vertex.id]
-                doubtful += users[vertex.id]
-                break
+            below = [] if vertex.kind == "stacking" else argument_axes(vertex, track.axis, self.vertices)
+            if below is None:
+                continue
+            self.found[vertex.id] = track
+            for parent, axis in zip(vertex.parents, below, strict=False):
+                if parent is not None and axis is not None and len(self.vertices[parent[0]].shapes) == 1:
+                    stack.append((parent[0], Track(axis, track.steps)))
+            for user in set(self.users[vertex.id]):
+                axis = self._output_axis(self.vertices[user], vertex.id, track.axis)
+                if axis is not None:
+                    stack.append((user, Track(axis, track.steps)))
+
+    def _output_axis(self, user: Vertex, source: int, axis: int) -> int | None:
+        """Where a time axis of one of its parents lies in the output of an op; None if the op mixes the steps."""
+        for out in range(len(user.shape)):
+            below = argument_axes(user, out, self.vertices) or ()
+            if any(p and p[0] == source and found == axis for p, found in zip(user.parents, below, strict=False)):
+                return out
+        return None
+
+    def _drop_mixtures(self) -> None:
+        """Take away vertices that would slice a parent which is no sequence of the same steps, until none is left."""
+        doubtful = list(self.found)
+        while doubtful:
+            vertex = self.vertices[doubtful.pop()]
+            track = self.found.get(vertex.id)
+            if track is None or vertex.kind in {"stacking", "unstacking"}:
+                continue
+            pairs = zip(vertex.parents, argument_axes(vertex, track.axis, self.vertices) or [], strict=False)
+            needed = [(p[0], Track(axis, track.steps)) for p, axis in pairs if p and axis is not None]
+            if any(self.found.get(source) != other for source, other in needed):
+                del self.found[vertex.id]
+                doubtful += self.users[vertex.id]
 
 
 def argument_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:

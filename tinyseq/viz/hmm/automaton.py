@@ -6,24 +6,12 @@ import numpy as np
 
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.viz.hmm.lattice import Floats, floats
-from tinyseq.viz.layout.curves import Point, along, passed, straight
+from tinyseq.viz.layout.curves import Point, along, passed, straight, toward
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
-from tinyseq.viz.rendering.style import (
-    ACCENT,
-    LINE,
-    MUTED,
-    PAPER,
-    QUIET,
-    STATE,
-    Paint,
-    Text,
-    clean,
-    label_size,
-    number,
-    small,
-)
+from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
+from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
 
 MOST_STATES = 40
 MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
@@ -77,7 +65,9 @@ class _Painter:
         self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
         for state, lines in enumerate(self.lines):
             self.room.take(self._at(state), self.size)
-            self.canvas.box(f"s{state}", self._at(state), self.size, lines, paint=STATE, shape="ellipse", kind="state")
+            self.canvas.nodes.append(
+                Node(f"s{state}", self._at(state), self.size, lines, STATE, "ellipse", kind="state")
+            )
         self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
             for state, probability in enumerate([] if table is None else floats(table).tolist()):
@@ -95,9 +85,9 @@ class _Painter:
             (self._loop if tail == head else self._arc)(tail, head)
         if len(drawn) < possible:
             least = number(min(float(self.transition[arc]) for arc in drawn))
-            words = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {least} up")
+            note = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {least} up")
             below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
-            self.canvas.text("note", Point(0.0, -below), [words])
+            self.canvas.nodes.append(words("note", Point(0.0, -below), note))
 
     def _state_lines(self, state: int) -> list[Text]:
         lines = [Text(clean(self.hmm.states[state], limit=16), 13, bold=True)]
@@ -114,32 +104,27 @@ class _Painter:
         return first - 2 * math.pi * state / self.count
 
     def _at(self, state: int) -> Point:
-        return Point(self.radius * math.cos(self._angle(state)) * 1.25, self.radius * math.sin(self._angle(state)))
+        x, y = toward(Point(0.0, 0.0), self._angle(state), self.radius)
+        return Point(1.25 * x, y)
 
     def _rim(self, state: int, angle: float) -> Point:
         """The point of a state's ellipse in a direction."""
         a, b = self.size[0] / 2, self.size[1] / 2
-        reach = a * b / math.hypot(b * math.cos(angle), a * math.sin(angle))
-        x, y = self._at(state)
-        return Point(x + reach * math.cos(angle), y + reach * math.sin(angle))
+        return toward(self._at(state), angle, a * b / math.hypot(b * math.cos(angle), a * math.sin(angle)))
 
     def _arc(self, tail: int, head: int) -> None:
         """An arc to its right, as far bent, or else to its left, that it runs through no other state."""
-        ways = (self._bent(tail, head, bend) for bend in BENDS)
-        curve = next((way for way in ways if not self._meets_states(way, tail, head)), self._bent(tail, head, BENDS[0]))
+        start, end = self._at(tail), self._at(head)
+        angle = math.atan2(end.y - start.y, end.x - start.x)
+        ways = [self._way(tail, head, angle - bend, angle + math.pi + bend) for bend in BENDS]
+        curve = next((way for way in ways if not self._meets_states(way, tail, head)), ways[0])
         self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
 
-    def _bent(self, tail: int, head: int, bend: float) -> list[Point]:
-        start, end = self._at(tail), self._at(head)
-        toward = math.atan2(end.y - start.y, end.x - start.x)
-        first, last = self._rim(tail, toward - bend), self._rim(head, toward + math.pi + bend)
-        reach = math.dist(first, last) / 3
-        return [
-            first,
-            Point(first.x + reach * math.cos(toward - bend), first.y + reach * math.sin(toward - bend)),
-            Point(last.x - reach * math.cos(toward + bend), last.y - reach * math.sin(toward + bend)),
-            last,
-        ]
+    def _way(self, tail: int, head: int, leave: float, arrive: float, flare: float = 0.0) -> list[Point]:
+        """A curve from rim to rim, which leaves and arrives in these directions; a loop if it flares."""
+        first, last = self._rim(tail, leave), self._rim(head, arrive)
+        reach = 1.1 * self.size[1] if flare else math.dist(first, last) / 3
+        return [first, toward(first, leave - flare, reach), toward(last, arrive + flare, reach), last]
 
     def _meets_states(self, curve: list[Point], tail: int, head: int) -> bool:
         a, b = self.size[0] / 2 + 4, self.size[1] / 2 + 4
@@ -149,37 +134,25 @@ class _Painter:
 
     def _loop(self, state: int, _: int) -> None:
         out = self._angle(state)
-        first, last = self._rim(state, out - 0.35), self._rim(state, out + 0.35)
-        reach = 1.1 * self.size[1]
-        curve = [
-            first,
-            Point(first.x + reach * math.cos(out - 0.5), first.y + reach * math.sin(out - 0.5)),
-            Point(last.x + reach * math.cos(out + 0.5), last.y + reach * math.sin(out + 0.5)),
-            last,
-        ]
+        curve = self._way(state, state, out - 0.35, out + 0.35, flare=0.15)
         self._draw(f"s{state}", f"s{state}", curve, float(self.transition[state, state]), LINE, at=0.5)
 
     def _outside(self, name: str, state: int, probability: float, color: str) -> None:
-        side = -0.95 if name == "start" else 0.95
-        angle = self._angle(state) + side
+        angle = self._angle(state) + (-0.95 if name == "start" else 0.95)
         rim = self._rim(state, angle)
-        across, down = math.cos(angle), math.sin(angle)
-        far = Point(rim.x + 64 * across, rim.y + 64 * down)
-        self.canvas.box(f"{name}{state}", far, (30, 13), [small(name, MUTED)], paint=QUIET)
-        half = 15 * abs(across) + 6.5 * abs(down)  # of the little box, in this direction
-        near = Point(far.x - half * across, far.y - half * down)
-        way = straight(near, rim) if name == "start" else straight(rim, near)
-        ends = (f"{name}{state}", f"s{state}") if name == "start" else (f"s{state}", f"{name}{state}")
+        far = toward(rim, angle, 64)
+        self.canvas.nodes.append(Node(f"{name}{state}", far, (30, 13), [small(name)], QUIET))
+        half = 15 * abs(math.cos(angle)) + 6.5 * abs(math.sin(angle))  # of the little box, in this direction
+        way, ends = straight(toward(far, angle, -half), rim), (f"{name}{state}", f"s{state}")
+        if name == "stop":
+            way, ends = way[::-1], ends[::-1]
         self._draw(*ends, way, probability, color)
 
     def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
         """An arc with its probability, by default nearer to the tail than the middle, where many arcs meet."""
-        words = [small(number(probability))]
-        width, height = label_size(words)
-        size = width + 2, height - 1
-        self.canvas.line(tail, head, curve, color=color, width=0.5 + 2.5 * probability)
+        self.canvas.edges.append(Edge(tail, head, curve, color, 0.5 + 2.5 * probability))
+        chip = chip_on_line(f"p_{tail}_{head}", number(probability))
         places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
-        place = next((spot for spot in places if self.room.is_free(spot, size)), places[0])
-        self.room.take(place, size)
-        paper = Paint(PAPER, PAPER)
-        self.canvas.box(f"p_{tail}_{head}", place, size, words, paint=paper, shape="rect", line_width=0)
+        place = next((spot for spot in places if self.room.is_free(spot, chip.size)), places[0])
+        self.room.take(place, chip.size)
+        self.canvas.nodes.append(chip._replace(center=place))

@@ -1,6 +1,7 @@
 """The numbers of a trellis: what each cell of (time, history) holds, and what each arc into it brings."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from tinyseq.autograd.modes import no_grad
 from tinyseq.hmm.emissions import Given
 from tinyseq.hmm.inference.chain import messages
-from tinyseq.hmm.inference.semirings import LOG, MAX
+from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.viz.rendering.style import clean, number
@@ -55,7 +56,7 @@ class Lattice(NamedTuple):
     impossible: int
     n: int
     symbols: list[str]
-    density: bool = False
+    density: bool
 
     @property
     def incoming(self) -> Floats:
@@ -82,8 +83,7 @@ class Lattice(NamedTuple):
         incoming = self.incoming
         with np.errstate(divide="ignore"):
             total = np.logaddexp.reduce(incoming, axis=1) if not self.left_out else self.arriving
-        shares: Floats = np.exp(incoming - np.where(np.isfinite(total), total, 0.0)[:, None])
-        return shares
+        return floats(np.exp(incoming - np.where(np.isfinite(total), total, 0.0)[:, None]))
 
 
 def lattice(
@@ -110,15 +110,7 @@ def lattice(
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
-    with no_grad():
-        initial, logs, stop = hmm.parameters.logs
-        tables, transition = [floats(table) for table in initial], floats(logs)
-        end = None if stop is None else floats(stop)
-    emission = hmm.emissions.scores(rows.data).logs(np.arange(length)).T.astype(np.float64)
-    steps = [*tables, *(transition if transition.ndim > hmm.n else [transition] * length)][:length]
-    with no_grad():
-        found = messages(tuple(tables), transition, emission, semiring=SEMIRINGS[semiring])
-        columns = [message.numpy() for message in found][1:]
+    columns, emission, steps, end = _forward(hmm, rows.data, length, SEMIRINGS[semiring])
     whole = columns[-1] if end is None else columns[-1] + end
     total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
     columns = [column.reshape(column.shape[-min(t, hmm.n - 1) :]) for t, column in enumerate(columns, 1)]
@@ -128,12 +120,45 @@ def lattice(
         impossible = len(hmm.states) ** (hmm.n - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
     cells = _cells(histories, length, hmm.n - 1)
+    scores, emitted = np.full((2, length, len(histories)), -np.inf)
+    arcs = np.full((length - 1, len(histories), len(histories)), -np.inf)
+    for t, column in enumerate(cells):
+        at, histories_at = list(column), tuple(np.transpose([*column.values()]))
+        scores[t, at], emitted[t, at] = columns[t][histories_at], emission[t, histories_at[-1]]
+        for (tail, before), (head, after) in product(cells[t - 1].items() if t else (), column.items()):
+            if grows(before, after):
+                arcs[t - 1, tail, head] = steps[t][(*before, after[-1])]
+    first, last = np.full((2, len(histories)), -np.inf)
+    for row, history in cells[0].items():
+        first[row] = steps[0][history]
+    for row, history in cells[-1].items():
+        last[row] = 0.0 if end is None else end[history[-1]]
     if isinstance(hmm.emissions, Given):
         symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
-    filled = _filled(cells, len(histories), columns, emission, steps, end, total, (left_out, impossible), symbols)
-    return filled._replace(density=hmm.emissions.density)
+    ends = first, None if end is None else last
+    counts = left_out, impossible, hmm.n
+    return Lattice(cells, scores, emitted, arcs, *ends, total, *counts, symbols, hmm.emissions.density)
+
+
+def _forward(
+    hmm: HMM, data: Any, length: int, semiring: Semiring
+) -> tuple[list[Floats], Floats, list[Floats], Floats | None]:
+    """The messages after each step, and what they are made of: scores of observations, of steps, and of stopping."""
+    with no_grad():
+        initial, logs, stop = hmm.parameters.logs
+        tables, transition = [floats(table) for table in initial], floats(logs)
+        emission = floats(hmm.emissions.scores(data).logs(np.arange(length)).T)
+        found = messages(tuple(tables), transition, emission, semiring=semiring)
+        columns = [message.numpy() for message in found][1:]
+    steps = [*tables, *(transition if transition.ndim > hmm.n else [transition] * length)][:length]
+    return columns, emission, steps, None if stop is None else floats(stop)
+
+
+def grows(before: History, after: History) -> bool:
+    """Whether one history grows into another by the newest state of that."""
+    return after[:-1] == before[len(before) + 1 - len(after) :]
 
 
 def _check_size(steps: int, rows: int) -> None:
@@ -178,40 +203,6 @@ def _cells(histories: list[History], length: int, size: int) -> list[dict[int, H
     return cells
 
 
-def _filled(
-    cells: list[dict[int, History]],
-    rows: int,
-    columns: list[Floats],
-    emission: Floats,
-    steps: list[Floats],
-    end: Floats | None,
-    total: float,
-    without_row: tuple[int, int],
-    symbols: list[str],
-) -> Lattice:
-    """The numbers of all cells, and of the arcs between them."""
-    size, length = steps[-1].ndim - 1, len(cells)
-    scores, emitted = np.full((length, rows), -np.inf), np.full((length, rows), -np.inf)
-    arcs = np.full((length - 1, rows, rows), -np.inf)
-    for t, column in enumerate(cells):
-        row_of = {history: row for row, history in column.items()}
-        for row, history in column.items():
-            scores[t, row], emitted[t, row] = columns[t][history], emission[t, history[-1]]
-        for tail, history in cells[t - 1].items() if t else ():
-            for state in range(emission.shape[1]):
-                longer = (*history, state)
-                head = row_of.get(longer[-size:] if t >= size else longer)
-                if head is not None:
-                    arcs[t - 1, tail, head] = steps[t][longer]
-    initial, last = np.full(rows, -np.inf), None if end is None else np.full(rows, -np.inf)
-    for row, history in cells[0].items():
-        initial[row] = steps[0][history]
-    for row, history in cells[-1].items():
-        if last is not None and end is not None:
-            last[row] = end[history[-1]]
-    return Lattice(cells, scores, emitted, arcs, initial, last, total, *without_row, size + 1, symbols)
-
-
 def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
     """(T, R): P(history at t | x); 0 where there is no cell."""
     likelihood = hmm.posterior(x).log_likelihood  # an error where x is impossible
@@ -231,8 +222,7 @@ def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
 
 def floats(table: Any) -> Floats:
     """The values of an array or a tensor, in float64."""
-    values: Floats = np.asarray(plain(table), dtype=np.float64)
-    return values
+    return np.array(plain(table), np.float64)
 
 
 def _shown(hmm: HMM, item: Any, datum: Any) -> str:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from tinyseq.viz.hmm.lattice import Lattice
+from tinyseq.viz.hmm.lattice import Lattice, grows
 from tinyseq.viz.rendering.style import number
 
 SMALLEST = 1e-6  # probabilities below are shown as logs
@@ -75,7 +75,7 @@ class Recurrence:
         terms = {
             tail: f"{self.score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
             for tail, before in self.grid.cells[t - 1].items()
-            if history[:-1] == before[len(before) - len(history) + 1 :]
+            if grows(before, history)
         }
         if self.semiring == "max":
             best = int(self.grid.best_tails()[t - 1, row])

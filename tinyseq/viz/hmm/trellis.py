@@ -1,6 +1,7 @@
 """The trellis of an HMM: what the forward recurrence or Viterbi's computes, cell by cell."""
 
 import math
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -10,18 +11,16 @@ from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.viz.hmm.lattice import Floats, Lattice, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
-from tinyseq.viz.layout.curves import Point, straight
+from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words, words_from
 from tinyseq.viz.rendering.style import (
     ACCENT,
     DISTINCT,
-    INK,
     LINE,
-    MUTED,
     OP,
-    PAPER,
     QUIET,
     Paint,
     Text,
@@ -144,16 +143,15 @@ class _Painter:
             self._terminal("stop", self.grid.end)
         self._arcs()
         self._mark_paths()
-        for (t, s), lines in self.cells.items():
-            self._cell(t, s, lines)
+        self.canvas.nodes += [self._cell(*cell, lines) for cell, lines in self.cells.items()]
         for t, symbol in enumerate(self.grid.symbols):
             x, y = self._at(t, self.count - 1)
-            lines = [Text(symbol, bold=True), small(f"t = {t + 1}")]
-            self.canvas.text(f"symbol{t}", Point(x, y - self.size[1] / 2 - 22), lines)
+            below = Point(x, y - self.size[1] / 2 - 22)
+            self.canvas.nodes.append(words(f"symbol{t}", below, Text(symbol, bold=True), small(f"t = {t + 1}")))
         for t in range(self.per_line, self.steps, self.per_line):
             for row in self.grid.cells[t - 1]:
-                words = [small(self.names[t - 1, row])]
-                self.canvas.box(self._tail(t - 1, row), self._before(t, row), (self.size[0], 22), words, paint=QUIET)
+                again = self._tail(t - 1, row), self._before(t, row), (self.size[0], 22.0)
+                self.canvas.nodes.append(Node(*again, [small(self.names[t - 1, row])], QUIET))
         self._caption(heading)
         return self.canvas.drawing()
 
@@ -179,7 +177,7 @@ class _Painter:
             back[-1].boxes += results
             acts.append(Act("back-trace", back))
         columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
-        return Story(details | results, columns, lines=self.canvas.lines, acts=acts, fills=True)
+        return Story(details | results, columns, lines=self.canvas.ends(), acts=acts, fills=True)
 
     # -- places and words ----------------------------------------------------------------------------------------------
 
@@ -203,7 +201,7 @@ class _Painter:
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _cell(self, t: int, state: int, lines: list[Text]) -> None:
+    def _cell(self, t: int, state: int, lines: list[Text]) -> Node:
         on_path = next((path.color for path in self.paths if path.rows[t] == state), None)
         paint = OP
         if self.grid.scores[t, state] == -math.inf:
@@ -215,18 +213,11 @@ class _Painter:
             paint = BEST
         if on_path:
             paint = paint._replace(outline=on_path)
-        shaded = [
-            line if paint.text == INK and self.shade is None else line._replace(color=paint.text) for line in lines
-        ]
-        self.canvas.box(
-            f"t{t + 1}_s{state}",
-            self._at(t, state),
-            self.size,
-            shaded,
-            paint=paint,
-            line_width=2.2 if on_path else 1.0,
-            kind=("best" if on_path else "cell") + (" shaded" if self.shade is not None else ""),
-        )
+        if paint.text != OP.text or self.shade is not None:
+            lines = [line._replace(color=paint.text) for line in lines]
+        kind = ("best" if on_path else "cell") + (" shaded" if self.shade is not None else "")
+        width = 2.2 if on_path else 1.0
+        return Node(f"t{t + 1}_s{state}", self._at(t, state), self.size, lines, paint, line_width=width, kind=kind)
 
     def _terminal(self, name: str, log_probabilities: Floats) -> None:
         """What lies before the first column, or behind the last one, with the arcs between."""
@@ -234,18 +225,17 @@ class _Painter:
         t, away = (0, -1) if first else (self.steps - 1, 1)
         (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
         place = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2)
-        self.canvas.box(name, place, (34, 20), [small(name)], paint=QUIET)
+        self.canvas.nodes.append(Node(name, place, (34, 20), [small(name)], QUIET))
         for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
             near = Point(place.x - away * 17, place.y)
             cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
             way = (near, cell) if first else (cell, near)
             ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
             best = any(path.rows[t] == state for path in self.paths[:1])
-            self.canvas.line(*ends, straight(*way), color=LINE if best else FAINT)
+            self.canvas.edges.append(Edge(*ends, straight(*way), LINE if best else FAINT))
             if best:
-                self.canvas.line(*ends, straight(*way), color=ACCENT, width=2.8, kind="path")
-            if self.labelled:
-                self._probability(f"{name}_s{state}", *way, log_probabilities[state], 0.5)
+                self.canvas.edges.append(Edge(*ends, straight(*way), ACCENT, 2.8, kind="path"))
+            self._probability(f"{name}_s{state}", way, log_probabilities[state], 0.5)
 
     def _arcs(self) -> None:
         possible = np.isfinite(self.grid.incoming)
@@ -262,11 +252,9 @@ class _Painter:
 
     def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
         way = self._between(t, tail, head)
-        names = self._tail(t, tail), f"t{t + 2}_s{head}"
-        words = self._words(t, tail, head)
-        self.canvas.line(*names, straight(*way), color=color, width=width, tooltip=words)
-        if self.labelled:
-            self._probability("_".join(("p", *names)), *way, self.grid.arcs[t, tail, head], 0.24)
+        ends = self._tail(t, tail), f"t{t + 2}_s{head}"
+        self.canvas.edges.append(Edge(*ends, straight(*way), color, width, tooltip=self._words(t, tail, head)))
+        self._probability("_".join(("p", *ends)), way, self.grid.arcs[t, tail, head], 0.24)
 
     def _tail(self, t: int, row: int) -> str:
         """The name of what an arc from a cell begins at."""
@@ -282,49 +270,42 @@ class _Painter:
         start, end = self._before(t + 1, tail), self._at(t + 1, head)
         return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
 
-    def _probability(self, name: str, start: Point, end: Point, log_probability: float, fraction: float) -> None:
-        """A number on an arc, where those of its neighbours do not come near."""
-        lines = [small(number(exponential(log_probability)), MUTED)]
-        width, height = label_size(lines)
-        at = Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
-        self.canvas.box(name, at, (width + 2, height - 1), lines, paint=Paint(PAPER, PAPER), shape="rect", line_width=0)
+    def _probability(self, name: str, way: tuple[Point, Point], log_probability: float, fraction: float) -> None:
+        """A number on an arc, where those of its neighbours do not come near, in a trellis with room for it."""
+        if self.labelled:
+            chip = chip_on_line(name, number(exponential(log_probability)))
+            self.canvas.nodes.append(chip._replace(center=between(*way, fraction)))
 
     def _mark_paths(self) -> None:
         for rank, path in reversed(list(enumerate(self.paths))):
-            for t, (tail, head) in enumerate(zip(path.rows, path.rows[1:], strict=False)):
+            kind, width = ("path", 2.8) if rank == 0 else ("path other", 2.0)
+            for t, (tail, head) in enumerate(pairwise(path.rows)):
                 # Of the paths that share an arc the best covers it, and the others lie by turns on either side.
                 place = sum(other.rows[t : t + 2] == [tail, head] for other in self.paths[:rank])
-                shift = 4.0 * ((place + 1) // 2) * (-1) ** place
-                way = straight(*self._between(t, tail, head, shift))
-                self.canvas.line(
-                    self._tail(t, tail),
-                    f"t{t + 2}_s{head}",
-                    way,
-                    color=path.color,
-                    width=2.8 if rank == 0 else 2.0,
-                    tooltip=self._words(t, tail, head),
-                    kind="path" if rank == 0 else "path other",
-                )
+                way = straight(*self._between(t, tail, head, 4.0 * ((place + 1) // 2) * (-1) ** place))
+                ends, told = (self._tail(t, tail), f"t{t + 2}_s{head}"), self._words(t, tail, head)
+                self.canvas.edges.append(Edge(*ends, way, path.color, width, tooltip=told, kind=kind))
 
     def _caption(self, heading: str) -> None:
         """Heading above, results below, all flush left."""
         left = -self.pitch[0] * 0.85 - 17
         top = self.size[1] / 2 + 36
-        self.canvas.text_from("heading", Point(left, top), Text(heading, 13, bold=True))
-        self.canvas.text_from("formula", Point(left, top - 16), small(self.words.formula()))
+        lines = {"heading": Text(heading, 13, bold=True), "formula": small(self.words.formula())}
+        self.canvas.nodes += [words_from(name, Point(left, top - 16 * i), lines[name]) for i, name in enumerate(lines)]
         bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - 60
-        for i, line in enumerate(self._results()):
-            self.canvas.text_from(f"result{i}", Point(left, bottom - 16 * i), line)
+        results = {f"result{i}": line for i, line in enumerate(self._results())}
         if self.grid.left_out or self.grid.impossible:
             every = self.count + self.grid.left_out + self.grid.impossible
-            words = f"{self.count} of {every:,} histories are drawn"
+            note = f"{self.count} of {every:,} histories are drawn"
             if self.grid.left_out:
-                words += (
+                note += (
                     ": those of the paths, and those nearest to the best of a step" if self.paths else ": the likeliest"
                 )
             if self.grid.impossible:
-                words += f"; {self.grid.impossible:,} are impossible at every step"
-            self.canvas.text_from("note", Point(left, bottom - 16 * len(self._results())), small(words))
+                note += f"; {self.grid.impossible:,} are impossible at every step"
+            results["note"] = small(note)
+        for i, (name, line) in enumerate(results.items()):
+            self.canvas.nodes.append(words_from(name, Point(left, bottom - 16 * i), line))
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 Size = tuple[float, float]  # width and height, in points
@@ -13,6 +13,13 @@ class Point(NamedTuple):
 
     x: float
     y: float
+
+
+def around(parts: Iterable[tuple[Point, Size]]) -> tuple[Point, Point]:
+    """The lower left and the upper right corner of parts, given by their centres and sizes."""
+    corners = [(x + side * width / 2, y + side * height / 2) for (x, y), (width, height) in parts for side in (-1, 1)]
+    xs, ys = zip(*corners, strict=True)
+    return Point(min(xs), min(ys)), Point(max(xs), max(ys))
 
 
 def straight(*points: Point) -> list[Point]:
@@ -92,6 +99,11 @@ def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Poi
 def between(start: Point, end: Point, fraction: float) -> Point:
     """The point at a fraction of the straight way."""
     return Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
+
+
+def toward(start: Point, angle: float, distance: float) -> Point:
+    """The point so far from the start in a direction."""
+    return Point(start.x + distance * math.cos(angle), start.y + distance * math.sin(angle))
 
 
 def short_of(start: Point, end: Point, distance: float) -> Point:

@@ -68,9 +68,9 @@ class Grid:
         low, high = self.extent.get(pattern_of(column), (0.0, 0.0))  # a step may hold nothing that is shown
         return high - low
 
-    def lanes(self, column: Column, tail: Slot, head: Slot) -> list[Lane]:
+    def lanes(self, column: Column | None, tail: Slot, head: Slot) -> list[Lane]:
         """The lanes of an edge in the rows between its ends."""
-        return self.ways.get((pattern_of(column), tail, head), [])
+        return self.ways.get((pattern_of(column), tail, head), []) if column else []
 
     def is_long(self, arrow: Arrow) -> bool:
         """Whether an arrow runs beside its column, as there is no lane for it."""

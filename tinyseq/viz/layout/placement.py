@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.layout.curves import Point, climbing, rounded
+from tinyseq.viz.layout.curves import Point, around, climbing, rounded
 from tinyseq.viz.layout.grid import BOX_GAP, Door, Grid, Size
-from tinyseq.viz.layout.routing import Way, Ways, Wire
+from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, spread
 
 FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
@@ -36,6 +36,11 @@ class Layout:
     corners: dict[Arrow, list[Point]] = field(default_factory=dict)
     climbs: set[Arrow] = field(default_factory=set)
     curves: dict[Arrow, list[Point]] = field(default_factory=dict)
+
+    def extent(self) -> tuple[Point, Point]:
+        """The lower left and the upper right corner of all boxes and columns."""
+        frames = ((corner, (0.0, 0.0)) for frame in self.frames.values() for corner in frame)
+        return around([*frames, *((place, self.sizes[box]) for box, place in self.places.items())])
 
 
 def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0, headroom: float = 0.0) -> Layout:
@@ -190,51 +195,45 @@ class _Maker:
     # -- the curves ----------------------------------------------------------------------------------------------------
 
     def _corners(self, arrow: Arrow) -> list[Point]:
-        way = self.ways.of.get(arrow)
-        if way is None:
-            return self._aside(arrow) if self._is_level(arrow) else self._climb(arrow)
-        points = self._departure(arrow.tail, way)
+        tail, head, way = arrow.tail, arrow.head, self.ways.of.get(arrow)
+        if way is None and self._is_level(arrow):
+            side = 1 if self.made.places[tail].x < self.made.places[head].x else -1
+            return [self._rim(tail, side), self._rim(head, -side)]
+        if way is None:  # up from row to row, past the rows between on the lanes kept free
+            lanes = self._lanes(tail, tail.slot, head.slot)
+            return [self._rim(tail, 0, 1), *lanes, self._bottom(head, self.shares[arrow])]
+        points = [self._rim(tail, way.leave, not way.leave)]
+        if not way.leave and way.wires[0] in self.ways.outside:
+            points += self._lanes(tail, tail.slot, Door("top", tail.slot))
         for wire in way.wires:
             last, place = points[-1], self.wires[wire]
             points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
         return points + self._arrival(arrow, way.arrive, points[-1])
 
-    def _departure(self, tail: Box, way: Way) -> list[Point]:
-        x, y = self.made.places[tail]
-        width, height = self.made.sizes[tail]
-        if way.leave != "top":
-            return [Point(x + (width if way.leave == "right" else -width) / 2, y)]
-        through_door = way.wires[0] in self.ways.outside
-        lanes = self._lanes(tail, tail.slot, Door("top", tail.slot)) if through_door else []
-        return [Point(x, y + height / 2), *lanes]
-
-    def _arrival(self, arrow: Arrow, side: str, last: Point) -> list[Point]:
-        x, y = self.made.places[arrow.head]
-        width, height = self.made.sizes[arrow.head]
-        if side != "bottom":
-            return [Point(last.x, y), Point(x + (width if side == "right" else -width) / 2, y)]
-        if arrow.tail.zone == "before" and arrow.head.column:
-            lanes = self._lanes(arrow.head, Door("bottom", arrow.head.slot), arrow.head.slot)
-            return [Point(lanes[0].x, last.y), *lanes, Point(x, y - height / 2)]
+    def _arrival(self, arrow: Arrow, side: int, last: Point) -> list[Point]:
+        head = arrow.head
+        if side:
+            return [Point(last.x, self.made.places[head].y), self._rim(head, side)]
+        if arrow.tail.zone == "before" and head.column:
+            lanes = self._lanes(head, Door("bottom", head.slot), head.slot)
+            return [Point(lanes[0].x, last.y), *lanes, self._rim(head, 0, -1)]
         share = self.shares.get(arrow, {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind])
-        return [Point(x + share * width, last.y), self._bottom(arrow.head, share)]
+        return [Point(self._rim(head, 2 * share).x, last.y), self._bottom(head, share)]
+
+    def _rim(self, box: Box, right: float, up: float = 0.0) -> Point:
+        """A point of a box, from -1 to 1 of the way from its middle to its sides."""
+        (x, y), (width, height) = self.made.places[box], self.made.sizes[box]
+        return Point(x + right * width / 2, y + up * height / 2)
+
+    def _bottom(self, box: Box, share: float) -> Point:
+        """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""
+        width, height = self.made.sizes[box]
+        is_circle = width == height  # a square is drawn as one
+        return self._rim(box, 2 * share, -((1 - 4 * share * share) ** 0.5) if is_circle else -1)
 
     def _is_level(self, arrow: Arrow) -> bool:
         """Whether an arrow leads to a box that stands beside its tail."""
         return arrow.kind == "data" and (arrow.tail.slot, arrow.head.slot) in self.grid.level
-
-    def _aside(self, arrow: Arrow) -> list[Point]:
-        (x, y), (other, _) = self.made.places[arrow.tail], self.made.places[arrow.head]
-        side = 1 if x < other else -1
-        widths = (self.made.sizes[box][0] for box in (arrow.tail, arrow.head))
-        return [Point(x + side * next(widths) / 2, y), Point(other - side * next(widths) / 2, y)]
-
-    def _climb(self, arrow: Arrow) -> list[Point]:
-        """Up from row to row, past the rows between on the lanes kept free."""
-        tail, head = arrow.tail, arrow.head
-        x, y = self.made.places[tail]
-        lanes = self._lanes(tail, tail.slot, head.slot) if tail.column else []
-        return [Point(x, y + self.made.sizes[tail][1] / 2), *lanes, self._bottom(head, self.shares[arrow])]
 
     def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
         """The points that an edge passes in the rows between its ends, and at its door if it has one."""
@@ -264,17 +263,8 @@ class _Maker:
         tail, way = arrow.tail, self.ways.of.get(arrow)
         if way:
             return self.wires[way.wires[1]]
-        lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot) if tail.column else []
+        lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot)
         return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.made.places[tail].x
-
-    def _bottom(self, box: Box, share: float) -> Point:
-        """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""
-        x, y = self.made.places[box]
-        width, height = self.made.sizes[box]
-        drop = (
-            height / 2 * ((1 - 4 * share * share) ** 0.5 if width == height else 1.0)
-        )  # a square is drawn as a circle
-        return Point(x + share * width, y - drop)
 
 
 def _common_sizes(sheet: Sheet, size: Callable[[Box], Size]) -> dict[Box, Size]:

@@ -19,11 +19,17 @@ class Wire(NamedTuple):
 
 
 class Way(NamedTuple):
-    """How an arrow leaves its box, the wires it follows, and how it arrives."""
+    """The wires that an arrow follows.
 
-    leave: Literal["left", "right", "top"]
+    Attributes:
+        leave: the side of its tail at which it begins: -1 for the left, 1 for the right, 0 for the top.
+        wires: in their order.
+        arrive: the side of its head at which it ends; 0 for the bottom.
+    """
+
+    leave: int
     wires: tuple[Wire, ...]
-    arrive: Literal["left", "right", "bottom"]
+    arrive: int
 
 
 class Ways:
@@ -62,10 +68,10 @@ class Ways:
         if head.zone == "after":
             self.outside.add(below_head)
         if arrow.kind == "weight":
-            return Way("right", (Wire("gutter", 1, tail), below_head), "bottom")
+            return Way(1, (Wire("gutter", 1, tail), below_head), 0)
         if tail.column and self.grid.is_long(arrow):  # around the column
             beside = Wire("gutter", self.grid.strips[tail.column] + 1, tail)
-            return Way("top", (Wire("channel", self.grid.row[tail] + 1, tail), beside, below_head), "bottom")
+            return Way(0, (Wire("channel", self.grid.row[tail] + 1, tail), beside, below_head), 0)
         if tail.zone == head.zone:
             return None
         # From zone to zone: over the tail, and around the outside unless the head is right there.
@@ -74,7 +80,7 @@ class Ways:
         target = Wire("channel", self.grid.first if head.column else self.grid.row[head], shared)
         self.outside.update((above, target))
         around = (above, Wire("gutter", len(self.grid.strips) + 1, shared), target)
-        return Way("top", (above,) if above == target else around, "bottom")
+        return Way(0, (above,) if above == target else around, 0)
 
     def _way_through_time(self, tail: Box, head: Box) -> Way:
         """From side to side if the sides are free, else over the tail's row or from below the head's row."""
@@ -94,8 +100,5 @@ class Ways:
             wires += [below_head, near_head]
         if not ahead:
             self.backward.update(wires)
-        return Way(
-            ("right" if ahead else "left") if leaves_aside else "top",
-            tuple(wires),
-            ("left" if ahead else "right") if arrives_aside else "bottom",
-        )
+        onward = 1 if ahead else -1
+        return Way(onward * leaves_aside, tuple(wires), -onward * arrives_aside)

@@ -15,18 +15,8 @@ from tinyseq.viz.rendering.font import font_faces
 
 # In the order in which they build on one another; on the page they are one script.
 SCRIPTS = (
-    "parts",
-    "view",
-    "squeeze",
-    "card",
-    "columns",
-    "arrangement",
-    "paint",
-    "fold",
-    "search",
-    "sums",
-    "play",
-    "page",
+    *("parts", "view", "squeeze", "card", "columns", "arrangement"),
+    *("paint", "fold", "search", "sums", "play", "page"),
 )
 
 
@@ -50,15 +40,14 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
     picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
     style = "\n".join(["", (assets / "page.css").read_text("utf-8"), font_faces(), night_colors(picture), ""])
     script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
+    told = json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Template((assets / "page.html").read_text("utf-8")).substitute(
         title=escape(title),
         style_hash=_hash(style),
         script_hash=_hash(script),
         style=style,
         picture=picture,
-        story=json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace(
-            "<", "\\u003c"
-        ),
+        story=told.replace("<", "\\u003c"),
         script=script,
     )
 
@@ -66,9 +55,8 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
 def _plain(svg: str, told_elsewhere: bool) -> str:
     """The drawing, as large as the page allows, without what the page has already."""
     picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
-    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1).replace(
-        ' xml:space="preserve"', ""
-    )
+    picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
+    picture = picture.replace(' xml:space="preserve"', "")
     return (re.sub(r"<title>[^<]*</title>\n?", "", picture) if told_elsewhere else picture).strip()
 
 

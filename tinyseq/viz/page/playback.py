@@ -7,8 +7,8 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of
 from tinyseq.inspect.paths import ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.reading import Reading
 from tinyseq.viz.computation.record import numbered
 from tinyseq.viz.page.story import Act, Event, Ledger
 from tinyseq.viz.rendering.style import number, spoken
@@ -30,12 +30,12 @@ class Playback:
         self.content = content
         self.wording = wording
         self.loss = loss
-        self.reading = content.reading
+        self.grouping = content.grouping
         self.boxes: dict[int, list[Box]] = {}
         for box in content.boxes:
             for vertex in box.vertices:
                 self.boxes.setdefault(vertex, []).append(box)
-        leaves = {leaf for leaves in self.reading.weights.values() for leaf in leaves}
+        leaves = {leaf for leaves in self.grouping.weights.values() for leaf in leaves}
         self.ledger = Ledger(content.record.vertices, leaves, terms=len(self._shown_steps()) + 1)
 
     def acts(self) -> list[Act]:
@@ -51,7 +51,7 @@ class Playback:
         said = "inputs, parameters and the first state" if begins else "inputs and parameters"
         events = [Event(starts, said)]
         lit = set(starts)
-        for vertex in self.reading.boxed():
+        for vertex in self.grouping.boxed():
             for box in self.boxes.get(vertex.id, ()):
                 if box.name not in lit:
                     events.append(Event([box.name], self._said(box)))
@@ -70,8 +70,8 @@ class Playback:
         events: dict[Box, Event] = {}
         hidden: dict[int, Array] = {}
         order: list[Event] = []
-        for vertex, step, terms in contributions(loss, self.reading, self._shown_steps()):
-            boxes = self.boxes.get(self.reading.inside.get(vertex, vertex), [])
+        for vertex, step, terms in contributions(loss, self.grouping, self._shown_steps()):
+            boxes = self.boxes.get(self.grouping.inside.get(vertex, vertex), [])
             boxes = [box for box in boxes if step in (None, self.content.step_of(box)) or not box.column]
             if not boxes or step == OTHERS:
                 hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
@@ -104,7 +104,7 @@ class Playback:
 
 
 def contributions(
-    loss: Tensor, reading: Reading, shown: set[int]
+    loss: Tensor, grouping: Grouping, shown: set[int]
 ) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
     """What each vertex adds to the gradients of the parameters, in the order of the backward walk.
 
@@ -113,7 +113,7 @@ def contributions(
 
     Args:
         loss: where to start; its graph is left as it is.
-        reading: which vertices are parameters.
+        grouping: which vertices are parameters.
         shown: the steps to tell apart.
 
     Yields:
@@ -125,7 +125,7 @@ def contributions(
     def to_parameters(pairs: Iterable[tuple[Parent, Array]]) -> dict[int, Array]:
         terms: dict[int, Array] = {}
         for parent, g in pairs:
-            if ids[owner(parent)] not in reading.weights:
+            if ids[owner(parent)] not in grouping.weights:
                 continue
             reached = [(parent, g)]
             if not isinstance(parent, Leaf):  # a rearranged parameter: the gradient goes on to what it is made of
@@ -137,11 +137,11 @@ def contributions(
 
     for node, gradient, pairs in visits(ones(loss)):
         vertex = ids[node]
-        terms = {} if vertex in reading.weights else to_parameters(pairs)
-        if vertex in reading.weights or (vertex in reading.passed and not terms):
+        terms = {} if vertex in grouping.weights else to_parameters(pairs)
+        if vertex in grouping.weights or (vertex in grouping.passed and not terms):
             continue
-        track = reading.plan.tracks.get(vertex)
-        step = reading.vertices[vertex].step
+        track = grouping.plan.tracks.get(vertex)
+        step = grouping.vertices[vertex].step
         if track is None or not terms:
             yield vertex, step, terms
             continue

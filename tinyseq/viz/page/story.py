@@ -12,7 +12,6 @@ from tinyseq.inspect.paths import size_of
 from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import Wording, leaf_name, value_text
 from tinyseq.viz.computation.record import Vertex
-from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
 from tinyseq.viz.rendering.style import clean, number, shape_text, spoken
 
@@ -58,7 +57,6 @@ class Story:
         modules: for each box in modules, their names, outermost first.
         frames: for each module's frame, its column's frame and the module.
         lines: tail and head of every line, in the order of the drawing.
-        corners: of lines that are straight between corners, by their numbers, the points that they pass; y downward.
         values: small values and gradients of boxes, packed.
         parameters: what is shown of each parameter's gradient.
         acts: what can be played.
@@ -70,7 +68,6 @@ class Story:
     modules: dict[str, list[str]] = field(default_factory=dict)
     frames: dict[str, dict[str, Any]] = field(default_factory=dict)
     lines: list[tuple[str, str]] = field(default_factory=list)
-    corners: dict[int, list[Point]] = field(default_factory=dict)
     values: dict[str, dict[str, Any]] = field(default_factory=dict)
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)

@@ -1,26 +1,70 @@
-"""Placed boxes and lines, written as SVG and as DOT.
+"""Placed boxes and arrows, written as SVG and as DOT.
 
 The pictures of this package are computed, not searched for: a time step belongs in its column, a trellis on its grid.
 So positions are ours, in points with y upwards, and in DOT Graphviz draws what it is told to (its engine `nop2`). Boxes
-are real nodes there, lines real edges and frames real clusters, so that it can be read, and laid out by other engines.
+are real nodes there, arrows real edges and frames real clusters, so that it can be read, and laid out by other engines.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from copy import copy
 from html import escape
 from typing import Any
 
-from tinyseq.viz.layout.curves import Point, Size, headed
+from tinyseq.viz.layout.curves import Point, headed
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.font import FAMILIES
 from tinyseq.viz.rendering.graphviz import INSTALL, DrawingError
-from tinyseq.viz.rendering.style import LINE, OP, TEXT_SIZE, Paint, Text, clean, label_size, markup, unescapable
-from tinyseq.viz.rendering.svg import Svg
+from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
+from tinyseq.viz.rendering.style import LINE, TEXT_SIZE, clean, markup, unescapable
+from tinyseq.viz.rendering.svg import svg_text
 
-ARROW = 5.0  # the length of an arrowhead in points
-TITLE_INSET = 6.0  # between a title and the left side of its frame
 TOOLTIP_LIMIT = 300
+
+
+class Canvas:
+    """Collects the parts of one picture.
+
+    Args:
+        title: what the picture shows.
+    """
+
+    def __init__(self, title: str) -> None:
+        self.title = clean(title, limit=120)
+        self.frames: list[Frame] = []
+        self.edges: list[Edge] = []
+        self.nodes: list[Node] = []
+
+    def drawing(self) -> Drawing:
+        """The finished picture."""
+        svg = svg_text(self.title, self.frames, self.edges, self.nodes)
+        return Drawing(self._dot(), self.title, svg=lambda: svg)
+
+    def ends(self) -> list[tuple[str, str]]:
+        """Tail and head of each arrow, in the order of the picture."""
+        return [(edge.tail, edge.head) for edge in self.edges]
+
+    def _dot(self) -> str:
+        graph = _new_digraph(self.title)
+        self._write_inside("", graph)
+        for i, edge in enumerate(self.edges):
+            _write_edge(graph, f"line{i}", edge)
+        return str(graph.source)
+
+    def _write_inside(self, name: str, graph: Any) -> None:
+        """Write what lies in a frame, or in none, into its graph of DOT."""
+        for frame in (frame for frame in self.frames if frame.inside == name):
+            with graph.subgraph(name=f"cluster_{frame.name}") as cluster:
+                told = " ".join(line.text for line in frame.lines)
+                cluster.attr(
+                    bb=f"{_pos(frame.low)},{_pos(frame.high)}",
+                    style="rounded,filled",
+                    fillcolor=frame.paint.fill,
+                    color=frame.paint.outline,
+                    id=frame.name,
+                    tooltip=_plain_text(told) or " ",
+                    **({"label": markup(frame.lines), "lp": _pos(frame.title_at)} if frame.lines else {}),
+                )
+                self._write_inside(frame.name, cluster)
+        for node in (node for node in self.nodes if node.inside == name):
+            _write_node(graph, node)
 
 
 def _new_digraph(title: str) -> Any:
@@ -46,162 +90,44 @@ def _new_digraph(title: str) -> Any:
     )
 
 
+def _write_node(graph: Any, node: Node) -> None:
+    graph.node(
+        node.name,
+        label=markup(node.lines) if node.lines else "",
+        pos=_pos(node.center),
+        width=f"{node.size[0] / 72:.4f}",
+        height=f"{node.size[1] / 72:.4f}",
+        fixedsize="true",
+        margin="0",
+        shape=node.shape,
+        style={"box": "rounded,filled", "plaintext": ""}.get(node.shape, "filled"),
+        fillcolor=node.paint.fill,
+        color=node.paint.outline,
+        penwidth=f"{node.line_width:g}",
+        tooltip=_plain_text(node.told),
+        id=node.name,
+        **{"class": node.kind} if node.kind else {},
+    )
+
+
+def _write_edge(graph: Any, name: str, edge: Edge) -> None:
+    graph.edge(
+        edge.tail,
+        edge.head,
+        pos=f"e,{_pos(edge.curve[-1])} " + " ".join(map(_pos, headed(edge.curve, ARROW)[0])),
+        color=edge.color,
+        penwidth=f"{edge.width:g}",
+        style=edge.style,
+        tooltip=_plain_text(edge.tooltip) or " ",
+        id=name,
+        **({"label": markup(edge.label), "lp": _pos(edge.label_at)} if edge.label else {}),
+        **({"class": edge.kind} if edge.kind else {}),
+    )
+
+
 def _plain_text(text: str) -> str:
     """A text for tooltips, in which Graphviz finds neither entities nor escape sequences."""
     return escape(unescapable(clean(text, limit=TOOLTIP_LIMIT)), quote=False)
-
-
-class Canvas:
-    """Collects the parts of one picture.
-
-    Args:
-        title: what the picture shows.
-    """
-
-    def __init__(self, title: str) -> None:
-        self.title = clean(title, limit=120)
-        self.lines: list[tuple[str, str]] = []  # tail and head of each line
-        self._svg = Svg()
-        self._graph = _new_digraph(self.title)
-
-    def box(
-        self,
-        name: str,
-        center: Point,
-        size: Size,
-        lines: Sequence[Text] = (),
-        *,
-        paint: Paint = OP,
-        shape: str = "box",
-        line_width: float = 1.0,
-        tooltip: str = "",
-        kind: str = "",
-    ) -> None:
-        """A box (or ellipse, or plain text) around its centre; `name` must be new, `kind` is its class in SVG."""
-        told = tooltip or " ".join(line.text for line in lines)
-        words = self._svg.words_at(center, lines)
-        self._svg.box(name, kind, shape, center, size, paint, line_width, words, told)
-        self._node(name, center, size, markup(lines) if lines else "", shape, paint, line_width, told, kind)
-
-    def _node(
-        self,
-        name: str,
-        center: Point,
-        size: Size,
-        label: str,
-        shape: str,
-        paint: Paint,
-        width: float,
-        told: str,
-        kind: str,
-    ) -> None:
-        self._graph.node(
-            name,
-            label=label,
-            pos=_pos(center),
-            width=f"{size[0] / 72:.4f}",
-            height=f"{size[1] / 72:.4f}",
-            fixedsize="true",
-            margin="0",
-            shape=shape,
-            style={"box": "rounded,filled", "plaintext": ""}.get(shape, "filled"),
-            fillcolor=paint.fill,
-            color=paint.outline,
-            penwidth=f"{width:g}",
-            tooltip=_plain_text(told),
-            id=name,
-            **{"class": kind} if kind else {},
-        )
-
-    def text(self, name: str, center: Point, lines: Sequence[Text], tooltip: str = "") -> None:
-        """Words without a box."""
-        self.box(name, center, label_size(lines), lines, shape="plaintext", tooltip=tooltip)
-
-    def text_from(self, name: str, left: Point, line: Text) -> None:
-        """A line that begins at a point."""
-        center, size = Point(left.x + line.width / 2, left.y), (line.width, line.height)
-        words = self._svg.words_from(left, line)
-        self._svg.box(name, "", "plaintext", center, size, OP, 0.0, words, line.text)
-        self._node(name, center, size, markup([line]), "plaintext", OP, 1.0, line.text, "")
-
-    def line(
-        self,
-        tail: str,
-        head: str,
-        curve: Sequence[Point],
-        *,
-        color: str = LINE,
-        width: float = 1.0,
-        style: str = "solid",
-        arrow: bool = True,
-        label: Sequence[Text] = (),
-        label_at: Point | None = None,
-        tooltip: str = "",
-        kind: str = "",
-    ) -> None:
-        """An edge along a chain of cubic Bezier curves (1 + 3n points), with an arrowhead at its end."""
-        name = f"line{len(self.lines)}"
-        self.lines.append((tail, head))
-        points, tip = headed(curve, ARROW) if arrow else (list(curve), [])
-        words = self._svg.words_at(label_at, label) if label and label_at else ""
-        self._svg.line(name, kind, points, color, width, style, tip, words, tooltip)
-        self._graph.edge(
-            tail,
-            head,
-            pos=(f"e,{_pos(curve[-1])} " if arrow else "") + " ".join(map(_pos, points)),
-            color=color,
-            penwidth=f"{width:g}",
-            style=style,
-            dir="forward" if arrow else "none",
-            tooltip=_plain_text(tooltip) or " ",
-            id=name,
-            **({"label": markup(label), "lp": _pos(label_at)} if label and label_at else {}),
-            **({"class": kind} if kind else {}),
-        )
-
-    @contextmanager
-    def frame(
-        self,
-        name: str,
-        low: Point,
-        high: Point,
-        lines: Sequence[Text] = (),
-        *,
-        paint: Paint,
-        top: bool = True,
-    ) -> Iterator["Canvas"]:
-        """A frame from its lower left to its upper right corner, as a cluster; what it yields draws inside of it.
-
-        Its title stands in the upper left corner, or below what is inside.
-        """
-        inside = copy(self)
-        told = " ".join(line.text for line in lines)
-        place = title_place(low, high, lines)
-        if not top:
-            place = Point((low.x + high.x) / 2, low.y + label_size(lines)[1] / 2 + 3)
-        self._svg.frame(name, low, high, paint, self._svg.words_at(place, lines) if lines else "", told)
-        with self._graph.subgraph(name=f"cluster_{name}") as inside._graph:
-            inside._graph.attr(
-                bb=f"{_pos(low)},{_pos(high)}",
-                style="rounded,filled",
-                fillcolor=paint.fill,
-                color=paint.outline,
-                id=name,
-                tooltip=_plain_text(told) or " ",
-                **({"label": markup(lines), "lp": _pos(place)} if lines else {}),
-            )
-            yield inside
-
-    def drawing(self) -> Drawing:
-        """The finished picture."""
-        text = self._svg.text(self.title)
-        return Drawing(self._graph.source, self.title, svg=lambda: text)
-
-
-def title_place(low: Point, high: Point, lines: Sequence[Text]) -> Point:
-    """The middle of a title in the upper left corner of a frame."""
-    width, height = label_size(lines)
-    return Point(low.x + TITLE_INSET + width / 2, high.y - height / 2 - 2)
 
 
 def _pos(point: Point) -> str:

@@ -41,6 +41,10 @@ STATE = Paint("#d8f0e2", "#3c9468")
 PARAMETER = Paint("#ffedc2", "#c98f12")
 LOSS = Paint("#fde0dd", "#cf4a3f")
 QUIET = Paint("#eef0f3", "#c2c9d1", MUTED)  # impossible, or not asked for
+PAINTS = {  # of boxes, by what they are
+    **dict.fromkeys(("initial", "elided"), QUIET),
+    **{"op": OP, "state": STATE, "input": INPUT, "result": LOSS, "parameter": PARAMETER},
+}
 
 # Distinct for every common kind of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
 DISTINCT = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")

@@ -62,15 +62,14 @@ const shiftBy = (group, by) => transformBy(group, translation(by));
 
 /** The points of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
 function rerouted(line, { X, Y, hidden }, moves) {
-  const before = [...(line.corners || line.points)];
+  const before = [...line.points];
   let points = before.map(([x, y]) => [X(x), Y(y)]);
   for (const name of line.ends) {
     const moved = moves.get(name);
-    if (moved) follow(points, before, [before[0][0] + moved[0], before[0][1] + moved[1]]);
+    if (moved) follow(points, before, moved);
     points.reverse();
     before.reverse();
   }
-  if (line.corners) points = rounded(points);
   for (const name of line.ends) {
     const cover = hidden.get(name);
     points = (cover ? without(points, seenRectangle(cover, X, Y)) : points)?.toReversed();
@@ -94,8 +93,7 @@ function drawLine(line, now, moves) {
   }
   line.path.setAttribute("d", `M${written(points.slice(0, 1))}C${written(points.slice(1))}`);
   for (const { text, x, y } of line.labels) {
-    text.setAttribute("x", now.X(x) - aside);
-    text.setAttribute("y", now.Y(y));
+    setAll(text, { x: now.X(x) - aside, y: now.Y(y) });
     text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
   }
 }
@@ -117,19 +115,15 @@ function drawLines(now, moves, unchanged) {
 
 function drawFrames({ X, Y }, unchanged) {
   for (const { id, column, nest, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
-    if (unchanged.has(column) || nest?.gone || shape.tagName !== "path") continue;
+    if (unchanged.has(column) || nest?.gone || shape.tagName !== "rect") continue;
     const module = story.frames[id];
     const aside = movedBy(column, { X });
-    const [x, y, width, height] = [X(low) - aside, Y(from), X(high) - X(low), Y(to) - Y(from)];
-    const r = Math.min(12, width / 2, height / 2);
-    const [right, down] = [width - 2 * r, height - 2 * r];
-    shape.setAttribute("d", `M${x + r},${y}h${right}q${r},0 ${r},${r}v${down}q0,${r} ${-r},${r}h${-right}q${-r},0 ${-r},${-r}v${-down}q0,${-r} ${r},${-r}z`);
+    const place = { x: X(low) - aside, y: Y(from), width: X(high) - X(low), height: Y(to) - Y(from) };
+    setAll(shape, place);
+    const { x, y, width, height } = place;
     // The title of a module stands in its upper left corner, that of a column in the middle of its lower side.
     const by = module ? [x - low, y - from] : [x + width / 2 - (low + high) / 2, y + height - to];
-    for (const { text, x: textX, y: textY } of texts) {
-      text.setAttribute("x", textX + by[0]);
-      text.setAttribute("y", textY + by[1]);
-    }
+    for (const { text, x: textX, y: textY } of texts) setAll(text, { x: textX + by[0], y: textY + by[1] });
   }
 }
 

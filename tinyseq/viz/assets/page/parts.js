@@ -3,23 +3,25 @@
 
 const byId = id => document.getElementById(id);
 const story = {
-  details: {}, columns: {}, modules: {}, frames: {}, lines: [], corners: {}, values: {}, parameters: {}, acts: [],
+  details: {}, columns: {}, modules: {}, frames: {}, lines: [], values: {}, parameters: {}, acts: [],
   ...JSON.parse(byId("story").textContent),
 };
 const picture = byId("picture");
 const svg = picture.querySelector("svg");
 const root = svg.querySelector("g.graph");
 
+function setAll(element, attributes) {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
 /** A new element; attributes may be text alone, so nothing that it says can become markup. */
 function make(name, attributes = {}, ...inside) {
-  const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  const made = setAll(document.createElement(name), attributes);
   made.append(...inside);
   return made;
 }
 function draw(name, attributes = {}, text = "") {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  const made = setAll(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
   made.textContent = text;
   return made;
 }
@@ -33,7 +35,7 @@ for (const title of svg.querySelectorAll("title")) {
 
 const boxes = new Map(); // name -> { name, group, x, y: its centre as drawn, at: where it is now, width, height, legend }
 for (const group of root.querySelectorAll("g.node")) {
-  const shape = group.querySelector("path, ellipse, polygon") || group;
+  const shape = group.querySelector("rect, path, ellipse, polygon") || group;
   const { x: left, y: high, width, height } = shape.getBBox();
   const [x, y] = [left + width / 2, high + height / 2];
   boxes.set(group.id, { name: group.id, group, x, y, at: [x, y], width, height, legend: group.id.startsWith("legend") });
@@ -49,12 +51,11 @@ const lines = [...root.querySelectorAll("g.edge")].map(group => {
   const tip = group.querySelector("polygon");
   const points = pointsIn(path.getAttribute("d")); // of cubic curves
   if (tip) points[points.length - 1] = pointsIn(tip.getAttribute("points"))[1];
-  const number = group.id.replace("line", "");
-  return { group, path, tip, points, corners: story.corners[number], ends: story.lines[number] || ["", ""], labels: textsOf(group) };
+  return { group, path, tip, points, ends: story.lines[group.id.replace("line", "")] || ["", ""], labels: textsOf(group) };
 });
 const frames = new Map(); // id -> { id, group, shape, low, high: in x, top, bottom: in y, texts, title }
 for (const group of root.querySelectorAll("g.cluster")) {
-  const shape = group.querySelector("path, polygon");
+  const shape = group.querySelector("rect, path, polygon");
   const { x, y, width, height } = shape.getBBox();
   const place = { low: x, high: x + width, top: y, bottom: y + height };
   frames.set(group.id, { id: group.id, group, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });

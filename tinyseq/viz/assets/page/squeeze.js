@@ -70,29 +70,13 @@ function without(points, box) {
   }
   return [...rest(curve, high), ...points.slice(last + 4)];
 }
-/** Take the first point to its goal, and along with it the straight piece that it is on. */
-function follow(points, before, goal) {
-  if (points.length > 2) {
-    for (const axis of [0, 1]) if (Math.abs(before[1][axis] - before[0][axis]) < 0.5) points[1][axis] = goal[axis];
+/** Take the first point along with its box, and with it the straight piece that it is on; the other end has its own half. */
+function follow(points, before, moved) {
+  for (const axis of [0, 1]) {
+    for (let i = 0; i < points.length / 2 && Math.abs(before[i][axis] - before[0][axis]) < 0.5; i++) {
+      points[i][axis] = before[0][axis] + moved[axis];
+    }
   }
-  points[0] = goal;
-}
-/** A line through points with its corners rounded off, as cubic curves. */
-function rounded(points, radius = 7) {
-  const curves = [points[0]];
-  const lead = to => curves.push(mixed(curves.at(-1), to, 1 / 3), mixed(curves.at(-1), to, 2 / 3), to);
-  const beside = (corner, other) => {
-    const far = Math.max(Math.hypot(other[0] - corner[0], other[1] - corner[1]), 0.01);
-    return mixed(corner, other, Math.min(radius / far, 0.5));
-  };
-  for (let i = 1; i < points.length - 1; i++) {
-    const [before, corner, after] = points.slice(i - 1, i + 2);
-    const [entry, leave] = [beside(corner, before), beside(corner, after)];
-    lead(entry);
-    curves.push(mixed(entry, corner, 0.55), mixed(leave, corner, 0.55), leave);
-  }
-  lead(points.at(-1));
-  return curves;
 }
 const written = points => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.record import Record, Source, Vertex
+from tinyseq.viz.computation.record import Record, Source, Vertex, users_of
 from tinyseq.viz.computation.timewise import Track
 
 
@@ -30,13 +30,13 @@ class End(NamedTuple):
     part: str = ""
 
 
-class Reading:
-    """What the vertices of a computation are to a reader.
+class Grouping:
+    """Which vertices of a computation are drawn together, and what each of them is to a reader.
 
     Args:
         record: the computation.
         plan: its columns.
-        apart: read every op for itself, and every leaf as a parameter.
+        apart: every op has a box of its own, and every leaf is a parameter.
 
     Attributes:
         weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
@@ -50,7 +50,7 @@ class Reading:
         self.vertices = record.vertices
         self.record = record
         self.plan = plan
-        self.users = _users(record.vertices)
+        self.users = users_of(record.vertices)
         self.homes: dict[int, Column] = {}
         self.weights: dict[int, tuple[int, ...]] = {
             vertex.id: (vertex.id,) for vertex in self.vertices if vertex.is_leaf
@@ -66,9 +66,7 @@ class Reading:
         self.weights = self._weights()
         self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
         for vertex in self.vertices:
-            if vertex.id in self.passed and any(
-                p and (p[0] in self.weights or p[0] in self.mixed) for p in vertex.parents
-            ):
+            if vertex.id in self.passed and any(v in self.weights or v in self.mixed for v in vertex.made_of):
                 self.mixed.add(vertex.id)
         self.inside = self._inside()
 
@@ -82,8 +80,7 @@ class Reading:
         """A vertex and those that are read as parts of its box, oldest first."""
         members, found = [vertex], 0
         while found < len(members):
-            parents = (parent[0] for parent in members[found].parents if parent)
-            members += [self.vertices[parent] for parent in parents if self.inside.get(parent) == vertex.id]
+            members += [self.vertices[v] for v in members[found].made_of if self.inside.get(v) == vertex.id]
             found += 1
         return sorted(members, key=lambda member: member.id)
 
@@ -170,7 +167,7 @@ class Reading:
         affine: set[int] = set()  # W x, and W x + b
         joined: dict[int, int] = {}
         for vertex in self.vertices:
-            data = [parent[0] for parent in vertex.parents if parent and parent[0] not in self.weights]
+            data = [source for source in vertex.made_of if source not in self.weights]
             constants = vertex.parents.count(None)
             joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
             if vertex.kind == "product" and len(data) + constants == 1:
@@ -199,40 +196,24 @@ class Reading:
         return self.users[source] == [vertex.id] and same_place
 
 
-def _users(vertices: tuple[Vertex, ...]) -> list[list[int]]:
-    users: list[list[int]] = [[] for _ in vertices]
-    for vertex in vertices:
-        for parent in vertex.parents:
-            if parent:
-                users[parent[0]].append(vertex.id)
-    return users
-
-
 def _looks_up(vertex: Vertex) -> bool:
     """Whether an indexing picks by an array of ids, which is a computation, and not by slices."""
-    if vertex.operator != "[]":
-        return False
-    index = vertex.attrs["index"]
-    return any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,)))
+    return any(hasattr(part, "dtype") for part in vertex.index)
 
 
 def _picked_step(vertex: Vertex, track: Track) -> int | None:
     """The one time step that an index leaves of a sequence; None if it leaves several."""
-    index = vertex.attrs["index"]
-    parts = index if isinstance(index, tuple) else (index,)
-    place = parts[track.axis] if track.axis < len(parts) else None
+    place = vertex.index[track.axis] if track.axis < len(vertex.index) else None
     return track.steps[place] if isinstance(place, int) else None
 
 
 def _part_of(vertex: Vertex, output: int) -> str:
     """Which part of a value a `split`, an `unbind` or an index takes."""
-    if vertex.operator == "[]":
-        index = vertex.attrs["index"]
-        parts = index if isinstance(index, tuple) else (index,)
-        if not any(isinstance(part, int) or (isinstance(part, slice) and part != slice(None)) for part in parts):
-            return ""  # only axes of length 1 are added
-        return "[" + ", ".join(_slice_text(part) for part in parts) + "]"
-    return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
+    if vertex.operator != "[]":
+        return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
+    if all(not isinstance(part, int | slice) or part == slice(None) for part in vertex.index):
+        return ""  # only axes of length 1 are added
+    return "[" + ", ".join(map(_slice_text, vertex.index)) + "]"
 
 
 def _slice_text(part: object) -> str:

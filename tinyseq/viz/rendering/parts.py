@@ -1,0 +1,111 @@
+"""The parts of a picture: what is drawn, where, and how it looks. They are written as SVG and as DOT alike."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from tinyseq.viz.layout.curves import Point, Size
+from tinyseq.viz.rendering.style import LINE, OP, PAPER, Paint, Text, label_size, small
+
+ARROW = 5.0  # the length of an arrowhead in points
+TITLE_INSET = 6.0  # between a title and the left side of its frame
+
+
+class Node(NamedTuple):
+    """A box, or words alone.
+
+    Attributes:
+        name: unlike any other's.
+        center, size: where it is, in points.
+        lines: its words.
+        paint, shape, line_width: how it looks; ``"plaintext"`` has no outline.
+        tooltip: what it says when pointed at; by default its words.
+        kind: its class in SVG.
+        anchor: whether its words are centred, or begin at its left side.
+        inside: the name of the frame that it lies in.
+    """
+
+    name: str
+    center: Point
+    size: Size
+    lines: Sequence[Text] = ()
+    paint: Paint = OP
+    shape: Literal["box", "rect", "ellipse", "circle", "plaintext"] = "box"
+    line_width: float = 1.0
+    tooltip: str = ""
+    kind: str = ""
+    anchor: Literal["middle", "start"] = "middle"
+    inside: str = ""
+
+    @property
+    def told(self) -> str:
+        return self.tooltip or " ".join(line.text for line in self.lines)
+
+
+def words(name: str, center: Point, *lines: Text) -> Node:
+    """Words without a box, around a point."""
+    return Node(name, center, label_size(lines), lines, shape="plaintext")
+
+
+def words_from(name: str, left: Point, line: Text) -> Node:
+    """A line of words that begins at a point."""
+    center = Point(left.x + line.width / 2, left.y)
+    return Node(name, center, (line.width, line.height), [line], shape="plaintext", anchor="start")
+
+
+def chip_on_line(name: str, said: str) -> Node:
+    """Words that cover the arrow that they lie on, as large as they are; it has no place yet."""
+    line = small(said)
+    paper = Paint(PAPER, PAPER)
+    return Node(name, Point(0.0, 0.0), (line.width + 2, line.height - 1), [line], paper, "rect", line_width=0)
+
+
+class Edge(NamedTuple):
+    """An arrow.
+
+    Attributes:
+        tail, head: the names of the nodes that it joins.
+        curve: a chain of cubic Bezier curves, of 1 + 3n points.
+        color, width, style: how it looks; a colour of eight digits lets through what it crosses.
+        label, label_at: words on it, and their middle.
+        tooltip: what it says when pointed at.
+        kind: its class in SVG.
+    """
+
+    tail: str
+    head: str
+    curve: Sequence[Point]
+    color: str = LINE
+    width: float = 1.0
+    style: Literal["solid", "dashed"] = "solid"
+    label: Sequence[Text] = ()
+    label_at: Point = Point(0.0, 0.0)
+    tooltip: str = ""
+    kind: str = ""
+
+
+class Frame(NamedTuple):
+    """A frame around nodes.
+
+    Attributes:
+        name: unlike any other's.
+        low, high: its lower left and upper right corner.
+        lines: its title, in the upper left corner or, if not `top`, in the middle of the lower side.
+        paint: how it looks.
+        inside: the name of the frame that it lies in.
+    """
+
+    name: str
+    low: Point
+    high: Point
+    lines: Sequence[Text]
+    paint: Paint
+    top: bool = True
+    inside: str = ""
+
+    @property
+    def title_at(self) -> Point:
+        """The middle of the title."""
+        width, height = label_size(self.lines)
+        if self.top:
+            return Point(self.low.x + TITLE_INSET + width / 2, self.high.y - height / 2 - 2)
+        return Point((self.low.x + self.high.x) / 2, self.low.y + height / 2 + 3)
