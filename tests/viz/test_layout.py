@@ -125,7 +125,7 @@ def test_no_wire_of_a_folded_loop_runs_through_the_words_on_another(char_loss, s
     painter = Painter(sheet(record(char_loss(**{"steps": 3, **settings})), fold=True))
     wires = {arrow: curve for arrow, curve in painter.layout.curves.items() if arrow.delay}
     assert wires
-    told = painter.words_on_arrows()
+    told = painter.words
     assert {(arrow.tail, arrow.delay) for arrow in wires} <= {(arrow.tail, arrow.delay) for arrow in told}
     for arrow in wires.keys() & told.keys():
         words, middle = told[arrow]
@@ -145,7 +145,7 @@ def test_the_part_of_a_value_is_told_on_the_side_that_its_arrow_does_not_come_fr
             h = ts.tanh(a) * ts.sigmoid(b) + ts.sin(c)
     painter = Painter(sheet(record(h.sum())))
     told = []
-    for arrow, (words, middle) in painter.words_on_arrows().items():
+    for arrow, (words, middle) in painter.words.items():
         if arrow.part:
             told.append(words[0].text)
             half = label_size(words)[0] / 2

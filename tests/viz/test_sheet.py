@@ -187,7 +187,7 @@ def test_a_loop_of_one_s_own_reads_as_a_layer_does(cell_loop_loss):
     assert texts(content, "input") == ["x₀", "x₁", "x₂", "x₃"]  # slices of the data, each an array of its own
     assert len({box.slot for box in content.boxes if box.kind == "input"}) == 1
     wording = Wording(content)
-    assert sorted(gate for box, gate in wording.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
+    assert sorted(gate for box, (gate,) in wording.gates.items() if box.column == Column(0, 1)) == ["f", "g", "i", "o"]
 
 
 def test_a_loss_that_is_summed_up_step_by_step_is_called_l_and_ends_in_the_result(cell_loop_loss):

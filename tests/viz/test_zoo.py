@@ -2,8 +2,11 @@
 
 import pytest
 from geometry import faults
-from zoo import GALLERY, LARGE, ZOO
+from zoo import GALLERY, LARGE, ZOO, letters
 
+import tinyseq as ts
+from tinyseq.nn.recurrent.layers import Recurrent
+from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
@@ -48,6 +51,7 @@ NAMES = {
     "concatenated_rows": {"[h₀, x₁]", "W [h₁, x₂]"},
     "lstm": {"σ → f", "σ → i", "σ → o", "tanh → g", "+ → c₀"},
     "gru": {"σ → r", "σ → z", "tanh → n"},
+    "gru_of_the_lectures": {"σ → r, z", "tanh → n"},
     "lstm_by_hand_from_concatenated": {"× → h₀", "+ → c₀", "W_i [h₀; x₁]"},
     "gru_by_hand": {"1 − ·", "W_z [h₁; x₂]", "[·; x₁]"},
     "three_blocks_of_its_own": {"tanh", "σ", "sin"},
@@ -61,6 +65,42 @@ def test_boxes_say_what_they_are(name):
     content = sheet(record(ZOO[name].loss()))
     wording = Wording(content)
     assert NAMES[name] <= {wording.lines(box)[0].text for box in content.boxes}
+
+
+LOSSES = {
+    "of all steps at once": lambda scores, ids: ts.nn.cross_entropy(scores, ids),
+    "of the last step": lambda scores, ids: ts.nn.cross_entropy(scores[-1], ids[-1]),
+    "of each step": lambda scores, ids: sum(
+        ts.nn.cross_entropy(row, target) for row, target in zip(scores, ids, strict=True)
+    ),
+}
+
+
+def reading(cell, steps, loss="of the last step"):
+    ts.manual_seed(0)
+    hidden, _ = Recurrent(cell, 4, 5)(ts.ones(steps, 1, 4, dtype="float32"))
+    return LOSSES[loss](ts.nn.Linear(5, 4)(hidden), letters(steps, 1))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("steps", [2, 3, 4])
+@pytest.mark.parametrize("cell", CELLS)
+def test_every_cell_is_drawn_op_by_op_with_no_fault_but_small_letters(cell, steps, loss):
+    found = faults(ts.viz.graph(reading(cell, steps, loss), view="flat").svg())
+    assert [fault for fault in found if "smallest letters" not in fault] == []
+
+
+@pytest.mark.parametrize("cell", [name for name, made in CELLS.items() if made.gates])
+def test_the_gates_of_a_cell_are_drawn_by_the_names_that_inspection_gives_them(cell):
+    loss = reading(cell, 2)
+    content = sheet(record(loss))
+    wording = Wording(content)
+    drawn = [(box.column.step, gate) for box, gates in wording.gates.items() for gate in gates]
+    known = [name.split(".")[-1] for name in ts.inspect.gate_values(loss)]
+    assert known
+    assert sorted(drawn) == sorted((step, gate) for step in range(2) for gate in known)
+    parts = {wording.part(arrow) for arrow in content.arrows} - {""}
+    assert parts <= set(CELLS[cell].gates)  # an arrow may carry one of several gates that a box computes
 
 
 def test_the_checker_finds_each_kind_of_fault():

@@ -63,7 +63,7 @@ class Arrow(NamedTuple):
     Attributes:
         tail, head: from where to where.
         value: the vertex and the output that it carries; None for constants.
-        part: which part of that, if not all.
+        part, rows: which part of that, if not all; see `End`.
         delay: in a folded loop, how many steps later it arrives; negative in a loop that runs backward.
     """
 
@@ -72,6 +72,7 @@ class Arrow(NamedTuple):
     value: Source | None = None
     part: str = ""
     delay: int = 0
+    rows: tuple[int, int] | None = None
 
     @property
     def kind(self) -> Literal["data", "time", "weight"]:

@@ -22,12 +22,14 @@ class End(NamedTuple):
         vertex, output: the vertex that computes it.
         step: the time step; None for what stands outside of the columns.
         part: which part of the value it is, if a `split` or the like lies between.
+        rows: from which to which row of the value, if a `split` lies between that leaves its last axis whole.
     """
 
     vertex: int
     output: int
     step: int | None
     part: str = ""
+    rows: tuple[int, int] | None = None
 
 
 class Grouping:
@@ -92,7 +94,7 @@ class Grouping:
             step: the time step of a user that stands outside of the loop and is drawn in every column; None for any
                 other user, which sees the values of all steps but for those that an `unbind` hands it.
         """
-        part = ""
+        part, rows = "", None
         while source[0] in self.passed:
             vertex, output = self.vertices[source[0]], source[1]
             track = self.plan.tracks.get(vertex.id)
@@ -106,15 +108,15 @@ class Grouping:
             elif track is None and vertex.operator == "[]" and parent and parent[0] in self.plan.tracks:
                 step = _picked_step(vertex, self.plan.tracks[parent[0]])
             elif vertex.kind in TAKING_APART:
-                part = _part_of(vertex, output) + part
+                part, rows = _part_of(vertex, output) + part, _rows_of(vertex, output, rows)
             if parent is None:
                 return []
             source = parent
         track = self.plan.tracks.get(source[0])
         if track is None:
             home = self.homes.get(source[0])
-            return [End(*source, home.step if home else self.vertices[source[0]].step, part)]
-        return [End(*source, at, part) for at in (track.steps if step is None else (step,))]
+            return [End(*source, home.step if home else self.vertices[source[0]].step, part, rows)]
+        return [End(*source, at, part, rows) for at in (track.steps if step is None else (step,))]
 
     def phase_of(self, vertex: int) -> int:
         """The phase of what belongs into a column."""
@@ -214,6 +216,16 @@ def _part_of(vertex: Vertex, output: int) -> str:
     if all(not isinstance(part, int | slice) or part == slice(None) for part in vertex.index):
         return ""  # only axes of length 1 are added
     return "[" + ", ".join(map(_slice_text, vertex.index)) + "]"
+
+
+def _rows_of(vertex: Vertex, output: int, rows: tuple[int, int] | None) -> tuple[int, int] | None:
+    """The rows of a value, (rows, columns), that lie in an output of its `split`; some of them alone, if `rows` are."""
+    lengths, axis = [shape[-2] for shape in vertex.shapes if len(shape) > 1], vertex.attrs.get("axis")
+    if not lengths or axis is None or axis % len(vertex.shape) != len(vertex.shape) - 2 or vertex.kind != "part":
+        return None
+    first = sum(lengths[:output])
+    low, high = rows or (0, lengths[output])
+    return first + low, first + high
 
 
 def _slice_text(part: object) -> str:

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,25 +54,33 @@ class Wording:
                 columns[box.slot] = columns.get(box.slot, 0) + 1
         return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
 
-    def _gates(self) -> dict[Box, str]:
-        """The gate that a box computes: the one whose part of the sums alone comes to it, through signs or at once."""
-        gates: dict[Box, str] = {}
+    def _gates(self) -> dict[Box, tuple[str, ...]]:
+        """The gates that a box computes: those whose part of the sums alone comes to it, through signs or at once."""
+        gates: dict[Box, tuple[str, ...]] = {}
         for box in self.sheet.boxes:  # as they are computed
-            if box.kind == "op" and not box.module and not self.is_sign(box):
-                letters = {letter for letter in self._letters(box) if letter}
-                if len(letters) == 1 and len(self.into[box]) == 1:
-                    gates[box] = letters.pop()
+            if box.kind == "op" and not box.module and not self.is_sign(box) and len(self.into[box]) == 1:
+                found = self._sums_of(box)
+                if len(found) == 1:
+                    gates[box] = found.pop()
         return gates
 
-    def _letters(self, box: Box) -> set[str]:
-        """The gates whose parts come to a box."""
-        found: set[str] = set()
+    def _sums_of(self, box: Box) -> set[tuple[str, ...]]:
+        """The gates whose parts of sums come to a box."""
+        found: set[tuple[str, ...]] = set()
         for arrow in self.into[box]:
-            if arrow.part:
-                found |= {self.gate(arrow)}
+            if arrow.part and arrow.value:
+                found |= {self._of_rows(arrow, self.vertices[arrow.value[0]].gates)}
             elif arrow.tail.kind == "op" and arrow.tail.column == box.column and self.is_sign(arrow.tail):
-                found |= self._letters(arrow.tail)
-        return found
+                found |= self._sums_of(arrow.tail)
+        return found - {()}
+
+    def _of_rows(self, arrow: Arrow, gates: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the gates stacked in a value whose rows an arrow carries."""
+        if not arrow.rows or not gates or not arrow.value:
+            return ()
+        height = self.vertices[arrow.value[0]].shapes[arrow.value[1]][-2] // len(gates)
+        (first, uneven), (last, rest) = (divmod(row, height) for row in arrow.rows)
+        return () if uneven or rest else gates[first:last]
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
 
@@ -82,41 +90,33 @@ class Wording:
             return [Text("⋯", 14)]
         if box.kind == "parameter":
             return self._parameter(box)
+        value = value_text(self.values.value(box)) if self.with_values and box.kind != "initial" else ""
         if box.kind in {"input", "initial"}:
-            lines = [Text(self.symbol(box), bold=True, formula=True)]
-            word = self._word(box)
+            lines, word = [Text(self.symbol(box), bold=True, formula=True)], self._word(box)
             if word and box.kind == "input" and self.inputs[box.slot] == "x":
                 lines = [Text(word, bold=True), small(self.symbol(box))]
             shape = shape_text(self.values.shape(box)) if box.kind == "input" else ""
-            value = value_text(self.values.value(box)) if self.with_values and box.kind == "input" else ""
             return [*lines, *(small(text) for text in (shape, value) if text)]
         formula = box.module[-1] if box.module else self.formula(box)
-        name = self.symbol(box) if box.kind == "state" else self.gates.get(box)
-        if name:
-            formula = f"{formula} → {name}"
-        lines = [Text(formula, formula=not box.module, bold=bool(box.module))]
-        if box.kind == "result":
-            value = self.values.value(box)
-            single = value is not None and value.size == 1
-            lines.append(
-                Text(f"loss L = {number(value.item(), 4)}" if single and value is not None else "result", bold=True)
-            )
+        name = self.symbol(box) if box.kind == "state" else ", ".join(self.gates.get(box, ()))
+        lines = [Text(f"{formula} → {name}" if name else formula, formula=not box.module, bold=bool(box.module))]
         flat = self.sheet.view == "flat"
+        if box.kind == "result":
+            result = self.values.value(box)
+            single = result is not None and result.size == 1
+            lines.append(Text(f"loss L = {number(result.item(), 4)}" if single else "result", bold=True))
         if flat and (step := self.sheet.step_of(box)) is not None:
             lines.append(small(f"t = {step}"))
-        if self.with_values and (flat or box.kind != "result"):
-            lines += [small(text) for text in (value_text(self.values.value(box)),) if text]
+        if value and (flat or box.kind != "result"):
+            lines.append(small(value))
         return lines
 
     def _parameter(self, box: Box) -> list[Text]:
         leaves = [self.vertices[leaf] for leaf in box.vertices]
-        lines = [Text(", ".join(self.names[leaf.id] for leaf in leaves), bold=True, formula=True)]
-        types = ["" if self.dtype else f" {leaf.dtype}" for leaf in leaves]
-        lines += [
-            small(f"{leaf_name(leaf)} {shape_text(leaf.shape)}{dtype}")
-            for leaf, dtype in zip(leaves, types, strict=True)
-        ]
-        return [*lines, small(f"×{box.uses} use{'s' if box.uses > 1 else ''}")]
+        told = [leaf_name(leaf) + f" {shape_text(leaf.shape)}" + f" {leaf.dtype}" * (not self.dtype) for leaf in leaves]
+        uses = f"×{box.uses} use{'s' if box.uses > 1 else ''}"
+        name = Text(", ".join(self.names[leaf.id] for leaf in leaves), bold=True, formula=True)
+        return [name, *map(small, told), small(uses)]
 
     def symbol(self, box: Box, delay: int = 0) -> str:
         """What a state or an input is called, with its time step; in a folded loop, as seen so many steps later."""
@@ -164,28 +164,22 @@ class Wording:
 
     def tooltip(self, box: Box) -> str:
         """All that is known of a box, for whoever points at it."""
+        made = [self.vertices[vertex] for vertex in box.vertices]
         if box.kind == "parameter":
-            return "; ".join(
-                f"{leaf_name(self.vertices[v])} {self.vertices[v].shape} {self.vertices[v].dtype}" for v in box.vertices
-            )
-        if not box.vertices:
+            return "; ".join(f"{leaf_name(leaf)} {leaf.shape} {leaf.dtype}" for leaf in made)
+        if not made:
             return self.symbol(box)
-        last = self.vertices[box.vertices[-1]]
-        ops = " + ".join(self.vertices[vertex].op or "leaf" for vertex in box.vertices)
         step = self.sheet.step_of(box)
-        place = ".".join(last.scope) + ("" if step is None else f", step {step}")
-        return f"{ops}: {self.values.shape(box)} {last.dtype}" + (f" in {place}" if place else "")
+        place = ".".join(made[-1].scope) + ("" if step is None else f", step {step}")
+        ops = " + ".join(vertex.op or "leaf" for vertex in made)
+        return f"{ops}: {self.values.shape(box)} {made[-1].dtype}" + (f" in {place}" if place else "")
 
     def is_sign(self, box: Box) -> bool:
         """Whether a box is a mere sign between two values, which is drawn as a circle."""
-        plain = (
-            box.kind == "op"
-            and self.sheet.view != "flat"
-            and not box.module
-            and len(box.vertices) == 1
-            and self.vertices[box.vertices[-1]].operator in SIGNS
-        )
-        return plain and [arrow.kind != "weight" for arrow in self.into[box]] == [True, True]
+        if self.sheet.view == "flat" or box.kind != "op" or box.module or len(box.vertices) != 1:
+            return False
+        arrives = [arrow.kind != "weight" for arrow in self.into[box]]
+        return self.vertices[box.vertices[0]].operator in SIGNS and arrives == [True, True]
 
     def formula(self, box: Box) -> str:
         """What a box computes, in the letters of the lectures."""
@@ -198,10 +192,9 @@ class Wording:
         if self.sheet.view == "flat":
             return ops[-1].op.replace("_", " ")
         first, last = ops[0], ops[-1]
-        weights = [", ".join(map(self._short, argument.weights)) for argument in box.arguments if argument.weights]
-        data = [argument for argument in box.arguments if not argument.weights]
+        weights = [self._weights(argument) for argument in box.arguments if argument.weights]
         if first.kind == "product" and weights:
-            return f"{weights[0]} {self._operand(box, data)}" + " + b" * (len(ops) > 1)
+            return f"{weights[0]} {self._operand(box)}" + " + b" * (len(ops) > 1)
         if first.operator == "[]" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
@@ -218,8 +211,8 @@ class Wording:
 
     def _join(self, box: Box) -> Vertex | None:
         """The op with which a box, or one that does its work at another step, joins values to one."""
-        alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), box)
-        last = self.vertices[alike.vertices[-1]] if alike.vertices else None
+        alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), None)
+        last = self.vertices[alike.vertices[-1]] if alike else None
         return last if last and last.kind == "join" else None
 
     def _joined(self, box: Box, join: Vertex) -> str:
@@ -232,10 +225,10 @@ class Wording:
             names.append(self.symbol(found[0].tail, found[0].delay).removesuffix(" = 0") if known else "·")
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
-    def _short(self, leaf: int) -> str:
-        return self.names[leaf]
+    def _weights(self, argument: Argument) -> str:
+        return ", ".join(self.names[leaf] for leaf in argument.weights)
 
-    def _operand(self, box: Box, data: Iterable[Argument]) -> str:
+    def _operand(self, box: Box) -> str:
         """The name of what a weight is applied to."""
         arrows = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
         if len(arrows) != 1:
@@ -262,23 +255,19 @@ class Wording:
 
     def _sign(self, vertex: Vertex, box: Box) -> str:
         """An operator, with the operand that has no arrow: a constant, or a parameter."""
-        supplied = [
-            argument for arrow in self.into[box] for argument in arrow.tail.arguments if not arrow.tail.vertices
-        ]
+        constants = [arrow.tail for arrow in self.into[box] if not arrow.tail.vertices]
+        supplied = [argument for constant in constants for argument in constant.arguments]
         parts = []
         for argument in box.arguments:
             if argument.ends or argument in supplied:
                 parts.append("·")
             elif argument.weights:
-                parts.append(", ".join(map(self._short, argument.weights)))
+                parts.append(self._weights(argument))
             else:
                 value = self.values.constant(argument)
                 parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
-        if (
-            vertex.operator == "*"
-            and len({argument.ends for argument in box.arguments}) == 1
-            and len(self.into[box]) == 1
-        ):
+        same = len({argument.ends for argument in box.arguments}) == len(self.into[box]) == 1
+        if vertex.operator == "*" and same:
             return "( · )²"
         sign = SIGNS[vertex.operator]
         return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
@@ -287,13 +276,11 @@ class Wording:
 
     def part(self, arrow: Arrow) -> str:
         """Which part of its value an arrow carries; empty for that of a gate, which is named where it is computed."""
-        return "" if self.gate(arrow) in self.gates.values() else arrow.part.strip()
-
-    def gate(self, arrow: Arrow) -> str:
-        """The gate whose part of a sum an arrow carries; empty for other parts."""
-        part = re.fullmatch(r" (\d+)/(\d+)", arrow.part)
-        names = self.vertices[arrow.value[0]].gates if part and arrow.value else ()
-        return names[int(part[1]) - 1] if part and len(names) == int(part[2]) else ""
+        computed = self._of_rows(arrow, self.gates.get(arrow.tail, ()))
+        if computed:
+            return ", ".join(computed)
+        summed = self._of_rows(arrow, self.vertices[arrow.value[0]].gates) if arrow.value else ()
+        return "" if summed in self.gates.values() else arrow.part.strip()
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.

@@ -1,14 +1,15 @@
 """Paints a sheet: boxes, wires, columns and a legend."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
-from tinyseq.viz.layout.curves import Point
+from tinyseq.viz.layout.curves import Point, passed
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.legend import legend
@@ -37,6 +38,8 @@ CURES = {
     'view="unrolled"',
 }
 SIGN_SIZE = 20.0, 20.0
+MOST_TRIES, MORE_ROOM = 6, 12.0  # points below a box whose arrows say more than there is room for
+HIGHER = 0.0, 15.0, 7.5  # there is room higher up as well, but farther from what words tell of
 
 
 class Note(NamedTuple):
@@ -44,13 +47,13 @@ class Note(NamedTuple):
 
     Attributes:
         words: what they say.
-        at: the point that they stand beside, or their middle if there are no sides.
+        points: the points that they may stand beside, the best one first; or their middle if there are no sides.
         sides: the sides on which they may stand, the better one first: -1 for the left, 1 for the right.
         either: whether both sides are equally good.
     """
 
-    words: list[Text]
-    at: Point
+    words: Text
+    points: list[Point]
     sides: tuple[int, ...] = ()
     either: bool = False
 
@@ -97,16 +100,22 @@ class Painter:
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.nodes = {box: self._node(box) for box in content.boxes}
-        margin = FRAME_MARGIN + NESTING * depth
-        self.layout = layout(content, lambda box: self.nodes[box].size, margin)
-        self.frames = open_frames(content, self.layout, depth)
+        below: dict[Slot, float] = {}  # room for words
+        for _ in range(MOST_TRIES):
+            self._lay_out(FRAME_MARGIN + NESTING * depth, depth, below)
+            self.words, crowded = self._words_on_arrows()
+            if not crowded:
+                break
+            below |= {slot: below.get(slot, 0.0) + MORE_ROOM for slot in crowded}
+
+    def _lay_out(self, margin: float, depth: int, below: Mapping[Slot, float]) -> None:
+        self.layout = layout(self.sheet, lambda box: self.nodes[box].size, margin, below=below)
+        self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
         over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
         if over > 0:  # frames of modules would stick out of their columns
-            self.layout = layout(content, lambda box: self.nodes[box].size, margin, headroom=over)
-            self.frames = open_frames(content, self.layout, depth)
-        self.labelled: set[object] = set()
-        self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
+            self.layout = layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below)
+            self.frames = open_frames(self.sheet, self.layout, depth)
 
     def drawing(self) -> Drawing:
         """The finished picture."""
@@ -123,8 +132,7 @@ class Painter:
                 self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]
             self._draw([box for box in self.sheet.boxes if box.column == column], framed)
         self._draw([box for box in self.sheet.boxes if not box.column], "")
-        words = self.words_on_arrows()
-        self.canvas.edges = [self._edge(arrow, *words.get(arrow, ([], Point(0.0, 0.0)))) for arrow in self.sheet.arrows]
+        self.canvas.edges = [self._edge(arrow) for arrow in self.sheet.arrows]
         self._surround()
         return self.canvas.drawing()
 
@@ -156,7 +164,8 @@ class Painter:
             kind=box.kind,
         )
 
-    def _edge(self, arrow: Arrow, words: list[Text], at: Point) -> Edge:
+    def _edge(self, arrow: Arrow) -> Edge:
+        words, at = self.words.get(arrow, ([], Point(0.0, 0.0)))
         ends, curve, kind = (arrow.tail.name, arrow.head.name), self.layout.curves[arrow], arrow.kind
         if kind == "weight":
             return Edge(*ends, curve, PARAMETER.outline, style="dashed", kind=kind)
@@ -174,12 +183,12 @@ class Painter:
                 return None
             self.labelled.add((arrow.tail, arrow.delay))
             words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
-            label = [small(words, ACCENT)]
-            return Note(label, self._beside_wires(curve, label))
+            label = small(words, ACCENT)
+            return Note(label, [self._beside_wires(curve, label)])
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
             return None
         if arrow.part:
-            return self._note_on_part(arrow, start, end)
+            return self._note_on_part(arrow, curve)
         if arrow not in self.layout.climbs:  # from side to side, there is no room for words
             return None
         shape = self.wording.new_shape(arrow)
@@ -189,21 +198,30 @@ class Painter:
         self.labelled.add(told)
         to_the_right = end.x > start.x + 4
         sides = (-1, 1) if to_the_right else (1, -1)
-        return Note([small(shape)], Point(start.x, start.y + 7), sides, either=abs(end.x - start.x) < 1)
+        points = [Point(start.x, start.y + 7 + rise) for rise in HIGHER]
+        return Note(small(shape), points, sides, either=abs(end.x - start.x) < 1)
 
-    def _note_on_part(self, arrow: Arrow, start: Point, end: Point) -> Note | None:
+    def _note_on_part(self, arrow: Arrow, curve: list[Point]) -> Note | None:
         """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
         words = self.wording.part(arrow)
         told = (arrow.head, words)
         if not words or told in self.labelled:
             return None
         self.labelled.add(told)
-        middle = self.layout.places[arrow.head].x
+        start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
         left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side that no line comes from
-        return Note([small(words, LINE)], Point(end.x, end.y - 7), (-1, 1) if left else (1, -1))
+        before = passed(curve[::-1], apart=7.0)[2:20]  # where there is no room at the tip
+        points = [*(Point(end.x, end.y - 7 + rise) for rise in HIGHER), *before]
+        return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
 
-    def words_on_arrows(self) -> dict[Arrow, tuple[list[Text], Point]]:
-        """What is said on arrows, and where: on the better side, else where neither boxes nor other words are."""
+    def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot]]:
+        """What is said on arrows, and where: on the better side, else where neither boxes nor other words are.
+
+        And the slots below which there is no room for the words that must be said there.
+        """
+        self.labelled: set[object] = set()
+        self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
+        crowded: set[Slot] = set()
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
         room = Room(((place, self.layout.sizes[box]) for box, place in self.layout.places.items()), gap=(2.0, -1.0))
@@ -212,17 +230,18 @@ class Painter:
         for curve in self.layout.curves.values():
             room.take_line(curve)
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
-            words, at, sides, _ = notes[arrow]
-            width, height = label_size(words)
-            spots = [Point(at.x + side * (width / 2 + 4), at.y) for side in sides] or [at]
-            if sides:  # higher up there is room as well, but it is farther from what is told of
-                spots = [Point(x, y + rise * height) for rise in (0.0, 1.5, 0.75) for x, y in spots]
-                spots.sort(key=lambda spot: not self._in_frame(arrow, spot, width / 2))
-            free = next((spot for spot in spots if room.is_free(spot, (width, height))), None)
+            words, points, sides, _ = notes[arrow]
+            half = words.width / 2
+            spots = [Point(x + side * (half + 4), y) for x, y in points for side in sides] or points
+            if sides:
+                spots.sort(key=lambda spot: not self._in_frame(arrow, spot, half))
+            free = next((spot for spot in spots if room.is_free(spot, (words.width, words.height))), None)
             if free or arrow.part or arrow.delay:  # a shape without room is left out: the box tells it, too
-                found[arrow] = words, free or spots[0]
-                room.take(found[arrow][1], (width, height))
-        return found
+                found[arrow] = [words], free or spots[0]
+                room.take(found[arrow][1], (words.width, words.height))
+            if not free and arrow.part:
+                crowded.add(arrow.head.slot)
+        return found, crowded
 
     def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
         """Whether words fit into the frame of their column, if there is one."""
@@ -231,15 +250,15 @@ class Painter:
         low, high = self.layout.frames[arrow.tail.column]
         return low.x < spot.x - half and spot.x + half < high.x
 
-    def _beside_wires(self, curve: list[Point], label: list[Text]) -> Point:
+    def _beside_wires(self, curve: list[Point], label: Text) -> Point:
         """The place for the words on a wire that leads back into its loop: right of all wires, where its own turns."""
         wires = [wire for arrow, wire in self.layout.curves.items() if arrow.delay]
         turn = max(curve, key=lambda point: point.x)
         y = max(point.y for point in curve if point.x > turn.x - 8)
-        while any(abs(y - taken) < label_size(label)[1] for taken in self.told_at):
-            y -= label_size(label)[1]
+        while any(abs(y - taken) < label.height for taken in self.told_at):
+            y -= label.height
         self.told_at.append(y)
-        return Point(max(point.x for wire in wires for point in wire) + label_size(label)[0] / 2 + 4, y)
+        return Point(max(point.x for wire in wires for point in wire) + label.width / 2 + 4, y)
 
     def _surround(self) -> None:
         """What boxes and colours mean, below the picture; and the title above it."""

@@ -5,6 +5,7 @@ Every parameter is in one box, however often it is used; parameters that are alw
 
 from collections.abc import Hashable, Iterable, Iterator
 from difflib import SequenceMatcher
+from itertools import accumulate, pairwise
 from typing import Any
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
@@ -12,6 +13,9 @@ from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.rendering.style import superscript
+
+Steps = tuple[int | None, ...]  # None stands for a place outside of the columns
+Use = tuple[int, int | None]  # a vertex and a step
 
 
 def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
@@ -39,7 +43,7 @@ class _Maker:
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
         self.slots = self._slots()
-        self.at: dict[tuple[int, int | None], Box] = {}  # by vertex and step
+        self.at: dict[Use, Box] = {}
         self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
         self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
@@ -60,22 +64,24 @@ class _Maker:
     def _slots(self) -> dict[int, Hashable]:
         """A name for each vertex that is the same for the vertices that do its work at other steps."""
         slots: dict[int, Hashable] = {}
-        steps: dict[int, dict[int, list[Vertex]]] = {}
+        steps: dict[tuple[int, int], list[Vertex]] = {}
         for vertex in self.grouping.boxed():
-            if vertex.step is None:
-                slots[vertex.id] = (self.plan.phase_of.get(vertex.id), vertex.id)
+            phase = self.plan.phase_of.get(vertex.id)
+            if vertex.step is None or phase is None:
+                slots[vertex.id] = (phase, vertex.id)
             else:
-                steps.setdefault(self.plan.phase_of[vertex.id], {}).setdefault(vertex.step, []).append(vertex)
-        for phase, found in steps.items():
-            model = max(found.values(), key=len)
-            for step, vertices in found.items():
-                for i, (vertex, place) in enumerate(zip(vertices, _aligned(vertices, model), strict=True)):
-                    slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
+                steps.setdefault((phase, vertex.step), []).append(vertex)
+        models: dict[int, list[Vertex]] = {}  # the longest step of each phase
+        for (phase, _), vertices in steps.items():
+            models[phase] = max(models.get(phase, []), vertices, key=len)
+        for (phase, step), vertices in steps.items():
+            for i, (vertex, place) in enumerate(zip(vertices, _aligned(vertices, models[phase]), strict=True)):
+                slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
         return slots
 
-    def _make_boxes(self) -> dict[int, set[tuple[int, int | None]]]:
+    def _make_boxes(self) -> dict[int, set[Use]]:
         """Boxes for all ops and inputs; returns where each parameter is used, shown or not."""
-        uses: dict[int, set[tuple[int, int | None]]] = {}
+        uses: dict[int, set[Use]] = {}
         for vertex in self.grouping.boxed():
             members = self.grouping.members(vertex)
             home = self.grouping.homes.get(vertex.id)
@@ -101,17 +107,16 @@ class _Maker:
             self.sheet.columns.append(column)
         return column
 
-    def _weights_of(
-        self, vertex: Vertex, steps: tuple[int | None, ...]
-    ) -> Iterator[tuple[int, tuple[int | None, ...]]]:
+    def _weights_of(self, vertex: Vertex, steps: Steps) -> Iterator[tuple[int, Steps]]:
         """The parameters among a vertex's arguments, or among data joined for it, and the steps that use them."""
+        weights = self.grouping.weights
         for position, parent in enumerate(vertex.parents):
-            if parent and parent[0] in self.grouping.weights:
-                yield from ((leaf, steps) for leaf in self.grouping.weights[parent[0]])
+            if parent and parent[0] in weights:
+                yield from ((leaf, steps) for leaf in weights[parent[0]])
             elif parent and parent[0] in self.grouping.mixed:
                 for step in steps:
                     ends = self._argument(vertex, position, step).ends
-                    yield from ((leaf, (step,)) for end in ends for leaf in self.grouping.weights.get(end.vertex, ()))
+                    yield from ((leaf, (step,)) for end in ends for leaf in weights.get(end.vertex, ()))
 
     def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
         inside = {member.id for member in members}
@@ -143,8 +148,8 @@ class _Maker:
         ends = () if weights else self.grouping.ends(parent, step if vertex.id in self.plan.tracks else None)
         return Argument(vertex.id, position, tuple(ends), weights)
 
-    def _make_parameters(self, uses: dict[int, set[tuple[int, int | None]]]) -> None:
-        together: dict[frozenset[tuple[int, int | None]], list[int]] = {}
+    def _make_parameters(self, uses: dict[int, set[Use]]) -> None:
+        together: dict[frozenset[Use], list[int]] = {}
         for leaf in sorted(uses):
             together.setdefault(frozenset(uses[leaf]), []).append(leaf)
         for places, leaves in together.items():
@@ -161,7 +166,7 @@ class _Maker:
                     weights.update(self.grouping.weights[end.vertex])
                     continue
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
-                arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box))
+                arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box), end.rows)
                 self.sheet.arrows.append(arrow)
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
@@ -240,17 +245,11 @@ class _Maker:
 
     def _pieces(self, join: Box, argument: Argument) -> tuple[Argument, ...]:
         """The parts of a constant that stands where others are joined: as long as theirs."""
-        vertex = self.record.vertices[join.vertices[-1]]
-        axis, start = vertex.attrs["axis"] % len(vertex.shape), 0
-        lengths = self._lengths(join)
-        pieces: list[Argument] = []
-        for length in lengths:
-            if None in lengths:
-                pieces.append(argument._replace(position=-1 - len(pieces)))  # of which nothing is known
-            else:
-                pieces.append(argument._replace(piece=(axis, start, start + (length or 0))))
-                start += length or 0
-        return tuple(pieces)
+        vertex, lengths = self.record.vertices[join.vertices[-1]], self._lengths(join)
+        if None in lengths:  # nothing is known of them
+            return tuple(argument._replace(position=-1 - i) for i in range(len(lengths)))
+        axis, stops = vertex.attrs["axis"] % len(vertex.shape), list(accumulate(length or 0 for length in lengths))
+        return tuple(argument._replace(piece=(axis, *ends)) for ends in pairwise([0, *stops]))
 
     def _supply_constants(self, box: Box) -> None:
         """Show constants that are the beginning of a state, or data: what a weight meets, or a state is joined with."""
@@ -285,9 +284,7 @@ class _Maker:
         """The same for arguments that are views of one array of data, or that have the same role in their steps."""
         phase = self.plan.phase_of[argument.vertex]
         role: Hashable = box.slot, number
-        if self._joins(
-            box
-        ):  # the tape keeps no constants that are joined: one of the same length is taken for the same
+        if self._joins(box):  # the tape keeps no constants that are joined: equally long ones are taken for the same
             length = self._lengths(self.in_slot[box.slot])[number]
             return "data", phase, role if length is None else length
         array: Any = self.record.constants.get((argument.vertex, argument.position))
@@ -321,15 +318,14 @@ class _Maker:
         carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
         for box in carriers:
             last = self.record.vertices[box.vertices[-1]]
-            is_total = (
-                last.operator == "+" and not last.shape and box.slot not in hidden
-            )  # a loss, summed up step by step
+            is_total = last.operator == "+" and not last.shape and box.slot not in hidden  # a loss, summed up by steps
             box.kind = box.kind if is_total and box.kind == "result" else "state"
             loop = self.plan.loop_of.get(box.vertices[-1], 0)
-            letter = (
-                "L" if is_total else "α" if loop in summing else "h" if box.slot in hidden or len(slots) == 1 else "c"
-            )
-            alike = {loop} if is_total else carrying & summing if loop in summing else carrying - summing
+            letter, alike = "h" if box.slot in hidden or len(slots) == 1 else "c", carrying - summing
+            if is_total:
+                letter, alike = "L", {loop}
+            elif loop in summing:
+                letter, alike = "α", carrying & summing
             if box.slot not in self.sheet.states:
                 self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
 

@@ -26,28 +26,23 @@ class Values:
 
     def shape(self, box: Box) -> Shape:
         """The shape of a box's value at its own time step."""
-        if not box.vertices:
-            return self._constant_shape(box.arguments[0]) if box.arguments else ()
-        return self.without_time(box.vertices[-1], self.vertices[box.vertices[-1]].shape)
+        if box.vertices:
+            return self.without_time(box.vertices[-1], self.vertices[box.vertices[-1]].shape)
+        value = self.constant(box.arguments[0]) if box.arguments else None
+        return () if value is None else self.without_time(box.arguments[0].vertex, value.shape)
 
     def without_time(self, vertex: int, shape: Shape) -> Shape:
-        track = self.sheet.plan.tracks.get(vertex)
-        return shape[: track.axis] + shape[track.axis + 1 :] if track else shape
-
-    def _constant_shape(self, argument: Argument) -> Shape:
-        """The shape of a constant, at one time step if it holds a sequence of them."""
-        value = self.constant(argument)
-        shape: Shape = () if value is None else value.shape
-        axis = self._constant_axis(argument)
+        """The shape of a vertex's value, or of a constant that it takes, without the time axis."""
+        axis = self._time_axis(vertex, shape)
         return shape if axis is None else shape[:axis] + shape[axis + 1 :]
 
-    def _constant_axis(self, argument: Argument) -> int | None:
-        """The time axis of a constant that holds a sequence."""
-        value, track = self.constant(argument), self.sheet.plan.tracks.get(argument.vertex)
-        if value is None or track is None:
+    def _time_axis(self, vertex: int, shape: Shape) -> int | None:
+        """The time axis of a vertex's value, or of a constant that it takes, if that holds a sequence."""
+        track = self.sheet.plan.tracks.get(vertex)
+        if track is None:
             return None
-        axis = track.axis - len(self.vertices[argument.vertex].shape) + value.ndim
-        return axis if axis >= 0 and value.shape[axis] == len(track.steps) else None
+        axis = track.axis - len(self.vertices[vertex].shape) + len(shape)
+        return axis if axis >= 0 and shape[axis] == len(track.steps) else None
 
     def gradient(self, box: Box) -> float | None:
         """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
@@ -66,10 +61,11 @@ class Values:
 
     def value(self, box: Box) -> Any:
         """The value of a box at its time step, as an array; None if the tape has not kept it."""
-        if not box.vertices:
-            return self._constant_at_step(box)
-        array = self._known((box.vertices[-1], 0))
-        return None if array is None else self._at_step(array, box.vertices[-1], box)
+        if box.vertices:
+            array = self._known((box.vertices[-1], 0))
+            return None if array is None else self._at_step(array, box.vertices[-1], box)
+        array = self.constant(box.arguments[0]) if box.arguments else None
+        return None if array is None else self._at_step(array, box.arguments[0].vertex, box)
 
     def _known(self, source: Source, depth: int = 20) -> Any:
         """A value that the tape has kept, or that follows by a few ops from what it has kept at the same step."""
@@ -93,16 +89,6 @@ class Values:
         self.found[source] = value
         return value
 
-    def _constant_at_step(self, box: Box) -> Any:
-        if not box.arguments:
-            return None
-        value = self.constant(box.arguments[0])
-        axis = self._constant_axis(box.arguments[0])
-        if value is None or axis is None or not box.column:
-            return value
-        steps = self.sheet.plan.tracks[box.arguments[0].vertex].steps
-        return np.take(value, steps.index(box.column.step), axis=axis)
-
     def constant(self, argument: Argument) -> Any:
         """A constant argument; None if it is not known."""
         array = self.record.constants.get((argument.vertex, argument.position))
@@ -117,20 +103,19 @@ class Values:
     def _told_by_result(self, argument: Argument) -> Any:
         """The constant of a sum or difference, neither of which keeps it: the 1 of 1 - z, from its result and z."""
         vertex = self.vertices[argument.vertex]
-        others = [parent for parent in vertex.parents if parent]
-        result, other = self.record.values.get((vertex.id, 0)), self.record.values.get(others[0]) if others else None
-        if vertex.operator not in {"+", "-"} or len(others) != 1 or result is None or other is None:
+        result = self.record.values.get((vertex.id, 0))
+        others = [self.record.values.get(parent) for parent in vertex.parents if parent]
+        if vertex.operator not in {"+", "-"} or result is None or len(others) != 1 or others[0] is None:
             return None
-        result, other = np.asarray(to_numpy(result)), np.asarray(to_numpy(other))
-        if vertex.operator == "-" and argument.position == 1:
-            found = other - result
-        else:
-            found = result - other if vertex.operator == "+" else result + other
+        result, other = (np.asarray(to_numpy(array), np.float64) for array in (result, others[0]))
+        found = {"+": result - other, "-": other - result if argument.position == 1 else result + other}[
+            vertex.operator
+        ]
         return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
 
     def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
-        track = self.sheet.plan.tracks.get(vertex)
-        plain = np.asarray(to_numpy(array))
-        if track is None or box.column is None or box.column.kind != "step":
+        plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
+        axis = self._time_axis(vertex, plain.shape)
+        if axis is None or box.column is None or box.column.kind != "step":
             return plain
-        return np.take(plain, track.steps.index(box.column.step), axis=track.axis)
+        return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(box.column.step), axis=axis)

@@ -4,12 +4,12 @@ Columns stand side by side on common rows. Arrows within a column climb from row
 along channels and gutters, whose room is found here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.layout.curves import Point, around, climbing, rounded
+from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
 from tinyseq.viz.layout.grid import BOX_GAP, Door, Grid, Size
 from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, spread
@@ -43,7 +43,13 @@ class Layout:
         return around([*frames, *((place, self.sizes[box]) for box, place in self.places.items())])
 
 
-def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0, headroom: float = 0.0) -> Layout:
+def layout(
+    sheet: Sheet,
+    size: Callable[[Box], Size],
+    margin: float = 0.0,
+    headroom: float = 0.0,
+    below: Mapping[Slot, float] | None = None,
+) -> Layout:
     """Place a sheet's content.
 
     Args:
@@ -51,16 +57,24 @@ def layout(sheet: Sheet, size: Callable[[Box], Size], margin: float = 0.0, headr
         size: width and height of each box.
         margin: more room around boxes, for the frames of modules.
         headroom: more room above the boxes of a column.
+        below: more room below the rows of these slots, for words.
     """
-    return _Maker(sheet, size, margin, headroom).made
+    return _Maker(sheet, size, margin, headroom, below or {}).made
 
 
 class _Maker:
     """Finds the room that rows, columns and wires need, and with it all places."""
 
-    def __init__(self, sheet: Sheet, size: Callable[[Box], Size], margin: float, headroom: float) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        size: Callable[[Box], Size],
+        margin: float,
+        headroom: float,
+        below: Mapping[Slot, float],
+    ) -> None:
         self.sheet = sheet
-        self.headroom = headroom
+        self.headroom, self.below = headroom, below
         self.pad = FRAME_PAD + margin
         self.channel = CHANNEL + 1.5 * margin
         self.made = Layout(sizes=_common_sizes(sheet, size))
@@ -78,6 +92,8 @@ class _Maker:
         self.shares = self._shares()
         self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
         for arrow, corners in self.made.corners.items():
+            if arrow in self.made.climbs and not self._is_clear(arrow, climbing(corners)):
+                corners = self.made.corners[arrow] = self._upright(arrow, corners)
             self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
 
     # -- the room that everything needs --------------------------------------------------------------------------------
@@ -112,8 +128,12 @@ class _Maker:
         heights = [0.0] * (self.grid.end + 1)
         for box, row in self.grid.row.items():
             heights[row] = max(heights[row], self.made.sizes[box][1])
+        more: dict[int, float] = {}
+        for box, row in self.grid.row.items():
+            more[row] = max(more.get(row, 0.0), self.below.get(box.slot, 0.0))
         bottom, top, y = [], [], 0.0
         for row, height in enumerate(heights):
+            y += more.get(row, 0.0)
             wires = tracks.get(row, [])
             outside = [wire for wire in wires if wire in self.ways.outside]
             inside = [wire for wire in wires if wire not in self.ways.outside]
@@ -209,6 +229,23 @@ class _Maker:
             last, place = points[-1], self.wires[wire]
             points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
         return points + self._arrival(arrow, way.arrive, points[-1])
+
+    def _is_clear(self, arrow: Arrow, curve: list[Point]) -> bool:
+        """Whether the way of an arrow within a column passes none of the boxes between its ends."""
+        first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
+        rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
+        others = [box for boxes in rows for box in boxes if box not in {arrow.tail, arrow.head}]
+        near = [(self.made.places[box], self.made.sizes[box]) for box in others]
+        return not any(passes(piece, *side) for piece in pieces(curve) for side in near)
+
+    def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
+        """The same way straight up through the rows, so that it bends between them alone."""
+        rows = range(self.grid.row[arrow.tail], self.grid.row[arrow.head] + 1)
+        sides = [Point(corner.x, y) for corner, row in zip(corners, rows, strict=True) for y in self._sides_of(row)]
+        return [corners[0], *sides[1:-1], corners[-1]]
+
+    def _sides_of(self, row: int) -> tuple[float, float]:
+        return self.bottom[row], self.top[row]
 
     def _arrival(self, arrow: Arrow, side: int, last: Point) -> list[Point]:
         head = arrow.head

@@ -1,11 +1,12 @@
 """What all plots share: axes in one style, names that cannot break them, and checks of what is to be drawn."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinyseq.backend import on_host
 from tinyseq.viz.rendering.style import INK, MUTED, RAMP, clean
 
 if TYPE_CHECKING:
@@ -91,6 +92,21 @@ def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
     if not at.size:
         raise ValueError(f"{name}: there is nothing to draw")
     return at, values
+
+
+def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Floats:
+    """Numbers in rows and columns, at least one; `sides` says what these are."""
+    found = np.asarray(on_host(values), dtype=np.float64)
+    if found.ndim != 2 or not found.size or (square and found.shape[0] != found.shape[1]):
+        form = "be a square table" if square else "have shape"
+        raise ValueError(f"{name} must {form} ({sides}), got shape {found.shape}")
+    return found
+
+
+def legend(axes: "Axes", outside: bool = False) -> None:
+    """A legend; outside, on the right, where there is none for it within the axes."""
+    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if outside else {}
+    axes.legend(frameon=False, fontsize=9, **place)
 
 
 def labels(names: Sequence[object] | None, count: int, argument: str) -> list[str]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
-from tinyseq.viz.plots.axes import Floats, legend_name, literal, new_axes, series
+from tinyseq.viz.plots.axes import Floats, legend, legend_name, literal, new_axes, series
 from tinyseq.viz.rendering.style import ACCENT, DISTINCT, INK, MUTED, clean
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def loss_curve(
             xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
             ha="right" if late else "left", va="top" if late else "bottom", fontsize=8, color=MUTED,
         )  # fmt: skip
-    axes.legend(frameon=False, fontsize=9)
+    legend(axes)
     _perplexity_axis(axes)
     return axes.figure  # type: ignore[return-value]
 
@@ -108,10 +108,7 @@ def gradient_flow(
         turn, color = divmod(i, len(COLORS))
         marker = MARKERS[(i + turn) % len(MARKERS)]
         _logarithmic(axes, range(np.size(values)), values, name, COLORS[color], marker=marker)
-    if len(named) > MOST_INSIDE:
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    else:
-        axes.legend(frameon=False, fontsize=9)
+    legend(axes, outside=len(named) > MOST_INSIDE)
     return axes.figure  # type: ignore[return-value]
 
 
@@ -136,7 +133,7 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
     for i, ((name, values), color) in enumerate(zip(found.curves.items(), cycle(COLORS), strict=False)):
         _logarithmic(axes, found.steps, values, name, color, style=STYLES[min(i, len(STYLES) - 1)])
     axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # below it gradients vanish, above they explode
-    axes.legend(frameon=False, fontsize=9)
+    legend(axes)
     return axes.figure  # type: ignore[return-value]
 
 
@@ -155,26 +152,17 @@ def _logarithmic(
 
 
 def _perplexity_axis(axes: "Axes") -> None:
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-
     low, high = axes.get_ylim()
     low = max(low, 0.0)
     axes.set_ylim(low, high)
     if high > 700:  # whose exponential is no number any more
         return
     right = axes.secondary_yaxis("right", functions=(np.asarray, np.asarray))  # the same; a figure can be pickled
-    right.yaxis.set_major_locator(
-        FixedLocator([math.log(value) for value in _round_values(math.exp(low), math.exp(high))])
-    )
-    right.yaxis.set_major_formatter(FuncFormatter(_perplexity))
-    right.yaxis.set_minor_formatter(NullFormatter())
+    values = _round_values(math.exp(low), math.exp(high))
+    right.set_yticks([math.log(value) for value in values], [f"{value:.4g}" for value in values])
     right.set_ylabel("perplexity = exp(cross entropy)", color=INK, fontsize=9)
     right.tick_params(colors=INK, labelsize=8, length=3)
     right.spines["right"].set_color(MUTED)
-
-
-def _perplexity(loss: float, _place: int) -> str:
-    return f"{math.exp(loss):.4g}"
 
 
 def _round_values(low: float, high: float) -> list[float]:
@@ -194,5 +182,4 @@ def _running_mean(values: Floats, window: int) -> Floats:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     low = np.maximum(np.arange(len(values)) - window, 0)
     high = np.minimum(np.arange(len(values)) + window + 1, len(values))
-    means: Floats = (sums[high] - sums[low]) / (high - low)
-    return means
+    return np.asarray((sums[high] - sums[low]) / (high - low), np.float64)

@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.arguments import whole
-from tinyseq.backend import on_host
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
-from tinyseq.viz.plots.axes import Floats, heat, labels, legend_name, new_axes, new_panels, write_symbols
+from tinyseq.viz.plots.axes import Floats, heat, labels, legend, legend_name, new_axes, new_panels, table, write_symbols
 from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
 
 if TYPE_CHECKING:
@@ -39,11 +38,9 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Who adds what to t
         >>> figure.axes[0].get_ylabel()
         'step j of the loss'
     """
-    table = np.asarray(norms.norms if isinstance(norms, LagTable) else norms, dtype=np.float64)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
-        raise ValueError(f"norms must be a square table (loss step, use step), got shape {table.shape}")
+    terms = table(norms.norms if isinstance(norms, LagTable) else norms, "norms", "loss step, use step", square=True)
     axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False, width=5.0)
-    heat(axes, np.where(table > 0, table, np.nan), logarithmic=True, label="norm of the term")
+    heat(axes, np.where(terms > 0, terms, np.nan), logarithmic=True, label="norm of the term")
     axes.set_aspect("equal")
     return axes.figure  # type: ignore[return-value]
 
@@ -74,10 +71,8 @@ def posteriors(
         'probability'
     """
     given = probabilities.states if isinstance(probabilities, Posterior) else probabilities
-    table = np.asarray(on_host(given), dtype=np.float64)
-    if table.ndim != 2 or not table.size:
-        raise ValueError(f"probabilities must have shape (positions, states), got {table.shape}")
-    length, count = table.shape
+    rows = table(given, "probabilities", "positions, states")
+    length, count = rows.shape
     names = labels(states, count, "states")
     few = count <= len(BANDS)
     axes = new_axes(
@@ -86,16 +81,16 @@ def posteriors(
     if few:
         edges = np.repeat(np.arange(length + 1) - 0.5, 2)[1:-1]
         axes.stackplot(
-            edges, *(np.repeat(row, 2) for row in table.T), colors=BANDS[:count],
+            edges, *(np.repeat(row, 2) for row in rows.T), colors=BANDS[:count],
             labels=[legend_name(name) for name in map(str, states)] if states is not None else names,
             edgecolor=PAPER, linewidth=0.6,
         )  # fmt: skip
         axes.set_ylim(0, 1)
         if truth is not None:
             _truth_strip(axes, truth, length, count)
-        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+        legend(axes, outside=True)
     else:
-        heat(axes, table.T, label="probability", top=1.0)
+        heat(axes, rows.T, label="probability", top=1.0)
         axes.set_yticks(range(count), names, fontsize=8)
     axes.set_xlim(-0.5, length - 0.5)
     if symbols is not None and length <= 80:
@@ -119,22 +114,20 @@ def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Which 
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['8', '2', '1', '9']
     """
-    table = np.asarray(counts, dtype=np.float64)
-    if table.ndim != 2 or table.shape[0] != table.shape[1] or not table.size:
-        raise ValueError(f"counts must be a square table (true tag, given tag), got shape {table.shape}")
-    names = labels(tags, len(table), "tags")
-    side = max(4.8, 0.42 * len(table) + 2)
+    taken = table(counts, "counts", "true tag, given tag", square=True)
+    names = labels(tags, len(taken), "tags")
+    side = max(4.8, 0.42 * len(taken) + 2)
     axes = new_axes(title, "tag given", "true tag", grid=False, width=side + 0.8, height=side)
-    totals = table.sum(axis=1, keepdims=True)
-    shares = np.divide(table, totals, out=np.zeros_like(table), where=totals > 0)
+    totals = taken.sum(axis=1, keepdims=True)
+    shares = np.divide(taken, totals, out=np.zeros_like(taken), where=totals > 0)
     colors = heat(axes, shares, label="share of the true tag", top=1.0)
-    axes.set_xticks(range(len(table)), names, rotation=90 * (len(table) > 6), fontsize=8)
-    axes.set_yticks(range(len(table)), names, fontsize=8)
-    if len(table) <= 24:
-        for i, j in np.ndindex(*table.shape):
-            if table[i, j]:
+    axes.set_xticks(range(len(taken)), names, rotation=90 * (len(taken) > 6), fontsize=8)
+    axes.set_yticks(range(len(taken)), names, fontsize=8)
+    if len(taken) <= 24:
+        for i, j in np.ndindex(*taken.shape):
+            if taken[i, j]:
                 axes.text(
-                    j, i, f"{table[i, j]:g}", ha="center", va="center", fontsize=7,
+                    j, i, f"{taken[i, j]:g}", ha="center", va="center", fontsize=7,
                     color=readable_on(_hex(colors(float(shares[i, j])))),
                 )  # fmt: skip
     return axes.figure  # type: ignore[return-value]
@@ -163,13 +156,11 @@ def activations(
         >>> [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
         ['a', 'b', 'c']
     """
-    table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or not table.size:
-        raise ValueError(f"values must have shape (positions, units), got {table.shape}")
-    length, count = table.shape
+    rows = table(values, "values", "positions, units")
+    length, count = rows.shape
     size = {"width": max(6.4, min(16, length * 0.14)), "height": max(2.4, min(8, count * 0.16 + 1.4))}
     axes = new_axes(title, "position" if symbols is None else "", "unit", grid=False, **size)
-    heat(axes, table.T, label="value")
+    heat(axes, rows.T, label="value")
     if symbols is not None:
         write_symbols(axes, symbols, length, "symbols", size=7)
     if units is not None:
@@ -202,24 +193,25 @@ def gates(
         >>> [axes.get_ylabel() for axes in figure.axes[:3]]
         ['r', 'z', 'n']
     """
-    tables = {name: _of_sequence(np.asarray(value, dtype=np.float64), name, sequence) for name, value in values.items()}
-    if len({len(table) for table in tables.values()}) != 1:
-        raise ValueError(f"gates must be of one length, got {[len(table) for table in tables.values()] or 'none'}")
-    length = len(next(iter(tables.values())))
-    names = labels(list(tables), len(tables), "values")
-    height = 1.2 + sum(min(1.5, 0.35 + 0.06 * table.shape[1]) for table in tables.values())
+    by_gate = {name: _of_sequence(value, name, sequence) for name, value in values.items()}
+    if len({len(rows) for rows in by_gate.values()}) != 1:
+        raise ValueError(f"gates must be of one length, got {[len(rows) for rows in by_gate.values()] or 'none'}")
+    length = len(next(iter(by_gate.values())))
+    names = labels(list(by_gate), len(by_gate), "values")
+    height = 1.2 + sum(min(1.5, 0.35 + 0.06 * rows.shape[1]) for rows in by_gate.values())
     width = max(6.4, min(16, length * 0.16))
     panels = new_panels(title, "position" if symbols is None else "", names, width=width, height=height)
-    for axes, table in zip(panels, tables.values(), strict=True):
-        heat(axes, table.T, label="", top=1.0)  # sigmoids from 0 to 1, tanhs from -1 to 1
+    for axes, rows in zip(panels, by_gate.values(), strict=True):
+        heat(axes, rows.T, label="", top=1.0)  # sigmoids from 0 to 1, tanhs from -1 to 1
         axes.set_yticks([])
     if symbols is not None:
         write_symbols(panels[-1], symbols, length, "symbols")
     return panels[0].figure  # type: ignore[return-value]
 
 
-def _of_sequence(value: Floats, name: str, sequence: int) -> Floats:
+def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
     """A gate's values (T, H) in one sequence of a batch."""
+    value = np.asarray(values, dtype=np.float64)
     if value.ndim not in (2, 3) or not value.size:
         raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
     if value.ndim == 2:
@@ -248,12 +240,10 @@ def alignment(
         >>> [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
         ['the', 'cat']
     """
-    table = np.asarray(weights, dtype=np.float64)
-    if table.ndim != 2 or not table.size:
-        raise ValueError(f"weights must have shape (outputs, inputs), got {table.shape}")
-    outputs, inputs = table.shape
+    shares = table(weights, "weights", "outputs, inputs")
+    outputs, inputs = shares.shape
     axes = new_axes(title, "input", "output", grid=False, width=0.4 * inputs + 2.5, height=0.35 * outputs + 1.8)
-    heat(axes, table, label="weight")
+    heat(axes, shares, label="weight")
     write_symbols(axes, source, inputs, "source")
     axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=8)
     return axes.figure  # type: ignore[return-value]

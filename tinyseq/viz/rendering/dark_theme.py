@@ -7,27 +7,19 @@ order, so that a scale of shades stays a scale. Lightness is OKLab's, in which e
 
 import re
 
+import numpy as np
+
 # Of each red, green and blue, linear in light, to long, medium and short cones; and of their cube roots to L, a, b.
-_TO_CONES = (
-    (0.4122214708, 0.5363325363, 0.0514459929),
-    (0.2119034982, 0.6806995451, 0.1073969566),
-    (0.0883024619, 0.2817188376, 0.6299787005),
-)
-_TO_LAB = (
-    (0.2104542553, 0.7936177850, -0.0040720468),
-    (1.9779984951, -2.4285922050, 0.4505937099),
-    (0.0259040371, 0.7827717662, -0.8086757660),
-)
-_FROM_LAB = (
-    (1.0, 0.3963377774, 0.2158037573),
-    (1.0, -0.1055613458, -0.0638541728),
-    (1.0, -0.0894841775, -1.2914855480),
-)
-_FROM_CONES = (
-    (4.0767416621, -3.3077115913, 0.2309699292),
-    (-1.2684380046, 2.6097574011, -0.3413193965),
-    (-0.0041960863, -0.7034186147, 1.7076147010),
-)
+_TO_CONES = np.array([
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+])  # fmt: skip
+_TO_LAB = np.array([
+    [0.2104542553, 0.7936177850, -0.0040720468],
+    [1.9779984951, -2.4285922050, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.8086757660],
+])  # fmt: skip
 DARKEST, LIGHTEST = 0.19, 0.97  # lightness of what was white, and of what was black
 BEND = 1.5  # dark ink on white reads better than equally grey light on black: lines and words get more of it
 _NAMED = {"white": "#ffffff", "black": "#000000"}
@@ -53,15 +45,11 @@ def at_night(color: str) -> str:
         >>> at_night("#ffffff"), at_night("#1f2933")
         ('#141414', '#c5d2df')
     """
-    channels = [_linear(int(color[i : i + 2], 16) / 255) for i in (1, 3, 5)]
-    lightness, a, b = _times(_TO_LAB, [cone ** (1 / 3) for cone in _times(_TO_CONES, channels)])
+    light = np.array([_linear(int(color[i : i + 2], 16) / 255) for i in (1, 3, 5)])
+    lightness, a, b = _TO_LAB @ np.cbrt(_TO_CONES @ light)
     turned = LIGHTEST - (LIGHTEST - DARKEST) * lightness**BEND
-    cones = [root**3 for root in _times(_FROM_LAB, [turned, a, b])]
-    return "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in _times(_FROM_CONES, cones))
-
-
-def _times(matrix: tuple[tuple[float, ...], ...], vector: list[float]) -> list[float]:
-    return [sum(weight * value for weight, value in zip(row, vector, strict=True)) for row in matrix]
+    light = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, [turned, a, b]) ** 3)
+    return "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
 
 
 def _linear(channel: float) -> float:

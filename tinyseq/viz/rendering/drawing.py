@@ -54,15 +54,10 @@ class Drawing:
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
         return Drawing(self.dot, self.title, self._tell, self._svg)  # a picture does not change
 
-    def __reduce__(self) -> Any:
+    def __getstate__(self) -> dict[str, Any]:
         """For pickle: the picture is written now, and its page told, as the graph stays behind."""
-        picture, story = self._tell() if self._tell else (None, {})
-        told = None if picture is None else (*picture._written(), dict(story))
-        return _drawn, (*self._written(), told)
-
-    def _written(self) -> tuple[str, str, str | None]:
-        """All that the picture itself is, as text; None for an SVG file that Graphviz will make."""
-        return self.dot, self.title, self._svg() if self._svg else None
+        svg, told = self._svg and self._svg(), self._tell and self._tell()
+        return {**vars(self), "_svg": partial(str, svg) if svg else None, "_tell": told and partial(tuple, told)}
 
     def svg(self) -> str:
         """The picture as the text of an SVG file, the same for the same picture, whatever fonts there are.
@@ -97,18 +92,11 @@ class Drawing:
             'two.dot'
         """
         path = check_picture(path)
-        data = self._formats()[path.suffix.lower()]()
+        kind = path.suffix.lower()
+        texts = {".svg": self.svg, ".dot": lambda: self.dot, ".html": self._page}
+        data = texts[kind]().encode("utf-8") if kind in texts else render(self.dot, kind[1:])
         atomic_write(path, lambda part: part.write_bytes(data))
         return path
-
-    def _formats(self) -> dict[str, Callable[[], bytes]]:
-        return {
-            ".svg": lambda: self.svg().encode("utf-8"),
-            ".png": lambda: render(self.dot, "png"),
-            ".pdf": lambda: render(self.dot, "pdf"),
-            ".dot": lambda: self.dot.encode("utf-8"),
-            ".html": lambda: self._page().encode("utf-8"),
-        }
 
     def _page(self) -> str:
         picture, story = self._tell() if self._tell else (self, {})
@@ -122,12 +110,3 @@ def check_picture(path: str | os.PathLike[str], name: str = "path") -> Path:
         known = ", ".join(ENDINGS)
         raise ValueError(f"cannot save a drawing as {path.name!r}: the file's ending must be one of {known}")
     return check_output(path, name)
-
-
-def _drawn(dot: str, title: str, svg: str | None, told: tuple[str, str, str | None, dict[str, Any]] | None) -> Drawing:
-    """A drawing that was pickled."""
-    return Drawing(dot, title, partial(_retold, *told) if told else None, partial(str, svg) if svg else None)
-
-
-def _retold(dot: str, title: str, svg: str | None, story: dict[str, Any]) -> Told:
-    return _drawn(dot, title, svg, None), story
