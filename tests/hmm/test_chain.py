@@ -276,7 +276,10 @@ def test_a_semiring_of_your_own_needs_two_operations():
         ({"transition": np.zeros((2, 3))}, r"transition must have shape \(2, 2\) to go with 2 states, got \(2, 3\)"),
         ({"emission": np.zeros(4)}, r"emission must have shape \(T, K\) or \(T, B, K\), got \(4,\)"),
         ({"end": np.zeros((1, 2))}, r"end must have shape \(2,\)"),
-        ({"transition": np.zeros((2, 2, 2))}, r"transition has 2 tables, but 4 observations need 3"),
+        (
+            {"transition": np.zeros((2, 2, 2))},
+            r"transition has shape \(2, 2, 2\), so 2 tables, but 4 .* need 3",
+        ),
         ({"lengths": [4]}, r"lengths must have shape \(\)"),
         ({"emission": np.zeros((4, 1, 2)), "lengths": [5]}, r"lengths must lie in 0..4, .*, got \[5\]"),
     ],

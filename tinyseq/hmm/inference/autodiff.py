@@ -95,7 +95,8 @@ def best_score(
 
 def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission: Any, end: Any, lengths: Any) -> Tensor:
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
-    if type(emission.detach()._array) is not np.ndarray and not runs_here(emission._array):
+    own = transition.ndim == len(tables) + 3  # no kernel of a GPU takes tables of each sequence
+    if type(emission.detach()._array) is not np.ndarray and (own or not runs_here(emission._array)):
         return chain(tables, transition, emission, end, semiring=semiring, lengths=lengths)
     single = emission.ndim == 2
     if single:
@@ -162,7 +163,8 @@ def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tu
     if runs_here(scores):
         return _packed(_on_device(scores, shapes, order, lengths).posteriors(g, learns)[1], scores, shapes, order)
     found = expectations(*_prepared(scores, shapes, order, lengths), weight=g, with_counts=learns)
-    counts = np.concatenate([part.reshape(-1) for part in found.counts]) if learns else None
+    each = [np.moveaxis(part, -1, 0) if part.ndim == 4 else part for part in found.counts]
+    counts = np.concatenate([part.reshape(-1) for part in each]) if learns else None
     return _packed(Slopes(found.states, counts, found.stops), scores, shapes, order)
 
 
@@ -180,7 +182,8 @@ def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: 
     for t, path in enumerate(paths):
         running = np.flatnonzero(stops > t)
         arc = tuple(paths[max(t - order + 1, 0) : t + 1, running])
-        np.add.at(tables[min(t, len(tables) - 1)], arc, g[running])
+        table = tables[min(t, len(tables) - 1)]
+        np.add.at(table, arc if table.ndim <= order else (running, *arc), g[running])
         emission[t, running, path[running]] = g[running]
         if end is not None:
             last = running[stops[running] == t + 1]

@@ -47,7 +47,8 @@ def chain(
         initial: scores of the first state (K,); for order n a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
             holds the score of the i-th state given the i - 1 before it.
         transition: (K,) * n, oldest state first; or (T - n + 1,) + (K,) * n, one table for each step that has a full
-            history; the first of these is the transition into the n-th state.
+            history; the first of these is the transition into the n-th state. Each sequence of a batch may have tables
+            of its own, (T - n + 1, B) + (K,) * n; (1, B) + (K,) * n if these do not vary with time.
         emission: the score of each observation in each state, (T, K), or (T, B, K) for a batch.
         end: (K,), the score of stopping after the last state.
         semiring: defines sum and product.
@@ -118,7 +119,7 @@ def messages(
             if t < order - 1:
                 arcs = _behind_the_beginning(tables[t], order, semiring)
             else:
-                arcs = transition[t - order + 1] if varies else transition
+                arcs = transition[min(t - order + 1, transition.shape[0] - 1)] if varies else transition
             message = semiring.sum(semiring.times(message[..., None], arcs), -order)
             message = semiring.times(message, _aligned(emission[t], order))
         yield message

@@ -23,20 +23,19 @@ def checked(
     states = emission.shape[-1]
     for i, table in enumerate(tables):
         _expect(table, f"initial[{i}]" if order > 2 else "initial", (states,) * (i + 1), own)
-    if transition.ndim - own == order + 1:
-        needed = max(emission.shape[0] - order + 1, 0)
-        if transition.shape[0] < needed:
-            raise ValueError(
-                f"transition has {transition.shape[0]} tables, but {emission.shape[0]} observations need {needed}: "
-                f"one for each state from number {order} on"
-            )
+    batch = emission.shape[1 + own : -1]
+    varies = transition.ndim - own - order  # 1: with time, 2: with time and from sequence to sequence
+    if varies == 2 and batch:
+        _check_number(transition, emission, order, alike=True)
+        _expect(transition, "transition", (*transition.shape[:1], *batch, *(states,) * order), own, time=1)
+    elif varies == 1:
+        _check_number(transition, emission, order)
         _expect(transition, "transition", (*transition.shape[:1], *(states,) * order), own, time=1)
     else:
         _expect(transition, "transition", (states,) * order, own)
     if end is not None:
         _expect(end, "end", (states,), own)
     if lengths is not None:
-        batch = emission.shape[1 + own : -1]
         found = np.asarray(lengths)
         if found.shape != batch:
             raise ValueError(f"lengths must have shape {batch}, one for each sequence, got {found.shape}")
@@ -47,6 +46,19 @@ def checked(
                 f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
             )
     return tables, transition, emission, end
+
+
+def _check_number(transition: Tensor, emission: Tensor, order: int, alike: bool = False) -> None:
+    """Refuse too few tables for the steps; where ``alike``, a single one counts for all."""
+    tables, steps = transition.shape[0], emission.shape[0]
+    needed = max(steps - order + 1, 0)
+    if tables >= needed or (alike and tables == 1):
+        return
+    hint = "; transition[None] is one table for each sequence" if not alike and emission.shape[1:2] == (tables,) else ""
+    raise ValueError(
+        f"transition has shape {transition.shape}, so {tables} tables, but {steps} observations need {needed}: "
+        f"one for each state from number {order} on{hint}"
+    )
 
 
 def _expect(table: Tensor, name: str, shape: tuple[int, ...], own: int, time: int = 0) -> None:

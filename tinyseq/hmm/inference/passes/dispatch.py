@@ -11,7 +11,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes import long_sequence as blocks
 from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
-from tinyseq.hmm.inference.passes import viterbi
+from tinyseq.hmm.inference.passes import own_tables, viterbi
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import SINGLE_THREADED, Scaled
@@ -72,8 +72,11 @@ def expectations(
     states = np.zeros((batch.count, len(arcs.end))) if with_states and backward else None
     counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts and backward else None
     stops = np.zeros(len(arcs.end))
-    fast = Scaled(arcs, scores)
     weight = np.ones(len(batch.order)) if weight is None else weight
+    if arcs.own:
+        found, stops = own_tables.expectations(arcs, scores, batch, weight, states, counts)
+        return Expected(found, np.zeros((0, len(arcs.end))) if states is None else states, counts or [], stops)
+    fast = Scaled(arcs, scores)
     rest = np.ones(len(batch.order), dtype=bool)
     for column in blocks.long_columns(fast, batch) if states is not None or not backward else ():
         (first, rows), number = batch.stretch(column), batch.order[column]
@@ -104,6 +107,8 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
         scores: the emission scores of all rows.
         batch: the sequences.
     """
+    if arcs.own:
+        return own_tables.best_paths(arcs, scores, batch)
     certain = {}
     if arcs.order == 2 and len(arcs.tables) == 2:
         for column in batch.longer(blocks.LONG):

@@ -19,7 +19,8 @@ class Arcs(NamedTuple):
 
     Attributes:
         tables: (H, R, V) arrays: one for each of the first n - 1 steps, with H = 1 as there is no oldest state yet;
-            then the transition, or one table for each further step.
+            then the transition, or one table for each further step. Where sequences have transitions of their own,
+            these are (H, R, V, B).
         end: (V,), zeros if the chain has no end scores.
         order: n.
     """
@@ -34,12 +35,21 @@ class Arcs(NamedTuple):
         order, states = len(initial) + 1, transition.shape[-1]
         tables = [table.reshape(1, -1, states) for table in initial]
         steps = transition if transition.ndim > order else transition[None]
-        tables += [table.reshape(states, -1, states) for table in steps]
+        if transition.ndim == order + 2:
+            each = transition.shape[1]
+            tables += [np.moveaxis(table.reshape(each, states, -1, states), 0, -1) for table in steps]
+        else:
+            tables += [table.reshape(states, -1, states) for table in steps]
         return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, order)
 
     def to(self, dtype: Any) -> "Arcs":
         """The same tables in another precision."""
         return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.order)
+
+    @property
+    def own(self) -> bool:
+        """Whether each sequence has transitions of its own."""
+        return bool(self.tables[-1].ndim == 4)
 
     def which(self, t: int) -> int:
         """The number of the table of step t."""
