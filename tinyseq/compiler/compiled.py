@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from tinyseq.compiler.program import Program, about, key
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.surroundings import PLAIN, surroundings, unchanged
 from tinyseq.compiler.trace import Trace
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | None = None) -> "Compiled":
@@ -64,6 +66,31 @@ def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | No
         raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")
     check_executor(executor)
     return Compiled(function, whole("limit", limit), executor)
+
+
+def compiled_if(wanted: bool | str, function: Function) -> "Function | Compiled":
+    """What a ``compile=`` argument asks for.
+
+    Args:
+        wanted: False for the function itself, True for it compiled, or the name of an executor.
+        function: the function.
+
+    Returns:
+        The function, or what `compile` makes of it.
+
+    Raises:
+        TypeError: if ``wanted`` is neither a flag nor a name.
+        ValueError: for an unknown executor.
+
+    Example:
+        >>> compiled_if(False, abs)(-3)
+        3
+    """
+    if not isinstance(wanted, bool | str):
+        raise TypeError(f"compile must be True, False or the name of an executor, got {wanted!r}")
+    if wanted is False:
+        return function
+    return compile(function, executor=None if wanted is True else wanted)
 
 
 class Compiled:

@@ -5,6 +5,7 @@ c) for a recurrent network, the last few symbols for a network with a fixed wind
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.compiler import compiled_if
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
@@ -68,12 +70,13 @@ class NeuralLM(Module, SavedModel):
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
+        compile: bool | str = False,
     ) -> Self:
         """Train on a text by truncated backpropagation through time.
 
         Args:
             text: symbols of the vocabulary.
-            steps, window, batch, lr, clip, callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
+            steps, window, batch, lr, clip, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
             progress: show progress with `tinyseq.train.progress`.
 
         Returns:
@@ -94,6 +97,7 @@ class NeuralLM(Module, SavedModel):
             every=every,
             depends_on=depends_on,
             device=device,
+            compile=compile,
         )
         run(reports, steps, progress)
         return self
@@ -112,6 +116,7 @@ class NeuralLM(Module, SavedModel):
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
+        compile: bool | str = False,
     ) -> Iterator[Report]:
         """Train like `fit`, but step by step: each report read runs one step, and the model can be used in between.
 
@@ -130,13 +135,16 @@ class NeuralLM(Module, SavedModel):
             every: steps between checkpoints.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: move the model to ``"cuda"`` or ``"cpu"`` first; by default it stays where it is.
+            compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. The losses are
+                those without it.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
-            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device.
-            RuntimeError: ``"cuda"`` without CuPy installed.
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device
+                or executor.
+            RuntimeError: ``"cuda"`` without CuPy installed; or a model of your own that cannot be compiled.
         """
         steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
         every = whole("every", every)
@@ -150,7 +158,7 @@ class NeuralLM(Module, SavedModel):
         self.train()
         depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
         kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on)
-        task = TextTask(self, windows)
+        task = TextTask(self, windows, compile)
         return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, callbacks=callbacks, checkpoint=kept)
 
     # -- evaluation ----------------------------------------------------------------------------------------------------
@@ -235,20 +243,20 @@ class TextTask:
     Args:
         model: the model; called with ids (T, B) and a state, it returns logits and the next state.
         windows: the text, in windows.
+        compile: see `NeuralLM.fit_steps`.
     """
 
-    def __init__(self, model: NeuralLM, windows: Windows) -> None:
+    def __init__(self, model: NeuralLM, windows: Windows, compile: bool | str = False) -> None:
         self.model = model
         self.windows = windows
+        self._loss = compiled_if(compile, partial(_loss_and_state, model))
         self.state: Any = None  # after the previous window; None before the first
 
     def __call__(self, step: int) -> Loss:
         """The loss of a window; see `tinyseq.train.Task`."""
         index = step % len(self.windows)
         inputs, targets = self.windows[index]
-        logits, state = self.model(inputs, None if index == 0 else self.state)
-        self.state = detached(state)
-        loss = cross_entropy(logits, targets, ignore_index=IGNORE)
+        loss, self.state = self._loss(inputs, targets, None if index == 0 else self.state)
         return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
 
     def state_dict(self) -> dict[str, Any]:
@@ -265,6 +273,12 @@ class TextTask:
             if part.shape[1] != readers:
                 raise ValueError(f"its batch size was {part.shape[1]}, but this run has a batch size of {readers}")
         self.state = None if not parts else parts[0] if len(parts) == 1 else parts
+
+
+def _loss_and_state(model: NeuralLM, inputs: Any, targets: Any, state: Any) -> tuple[Tensor, Any]:
+    """The loss of a window, and the state after it as a constant."""
+    logits, state = model(inputs, state)
+    return cross_entropy(logits, targets, ignore_index=IGNORE), detached(state)
 
 
 def _part_name(i: int) -> str:

@@ -6,6 +6,7 @@ bidirectional network reads the whole sentence before it predicts. With a CRF on
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor
+from tinyseq.compiler import compiled_if
 from tinyseq.data.batches import IGNORE, bucketed, padded
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
@@ -33,6 +35,7 @@ from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
 from tinyseq.train.progress import run
 
+_STEPS = 16
 UNKNOWN = ""  # stands for every unknown word and every unknown ending
 
 Ids = NDArray[np.int64]
@@ -132,13 +135,14 @@ class RNNTagger(Tagger):
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
+        compile: bool | str = False,
     ) -> Self:
         """Train on sentences of (word, tag) pairs.
 
         Args:
             sentences: the training data.
             progress: show progress with `tinyseq.train.progress`.
-            callbacks, checkpoint, every, depends_on, device: see `fit_steps`.
+            callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
 
         Returns:
             The tagger itself. If training fails, a tagger fitted before is left unchanged.
@@ -146,7 +150,7 @@ class RNNTagger(Tagger):
         Raises:
             ValueError, RuntimeError: as for `fit_steps`.
         """
-        network, reports, steps = self._training(sentences, callbacks, checkpoint, every, depends_on, device)
+        network, reports, steps = self._training(sentences, callbacks, checkpoint, every, depends_on, device, compile)
         run(reports, steps, progress)
         self._network = network
         return self
@@ -160,6 +164,7 @@ class RNNTagger(Tagger):
         every: int = 100,
         depends_on: Mapping[str, Any] | None = None,
         device: str | None = None,
+        compile: bool | str = False,
     ) -> Iterator[Report]:
         """Train like `fit`, but step by step: each report read runs one step, and the tagger can be used in between.
 
@@ -170,16 +175,19 @@ class RNNTagger(Tagger):
             every: steps between checkpoints.
             depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
             device: ``"cuda"`` to train and tag on the GPU; by default the CPU.
+            compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
+                padded to a length that is a multiple of 16, so that there are few recordings. The losses are those
+                without it up to rounding; but dropout, where there is any, draws other numbers. Not with a CRF.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
             ValueError: there are no words, an item is not a pair of strings, or it breaks the rules; the error gives
-                its position.
+                its position. Or ``compile`` is an unknown executor, or is wanted of a tagger with a CRF.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
-        self._network, reports, _ = self._training(sentences, callbacks, checkpoint, every, depends_on, device)
+        self._network, reports, _ = self._training(sentences, callbacks, checkpoint, every, depends_on, device, compile)
         return reports
 
     def _training(
@@ -190,9 +198,12 @@ class RNNTagger(Tagger):
         every: int,
         depends_on: Mapping[str, Any] | None,
         device: str | None,
+        compile: bool | str,
     ) -> "tuple[Network, Iterator[Report], int]":
         """A new network, the training run, and its number of steps."""
         check_device(device)
+        if compile and self.settings["crf"]:
+            raise ValueError("a CRF reads values, which cannot be compiled; leave out compile=, or pass crf=False")
         kept = labelled(sentences)
         pairs = [pair for sentence in kept for pair in sentence]
         if not pairs:
@@ -205,7 +216,7 @@ class RNNTagger(Tagger):
             self.settings,
         )
         network.to(device or "cpu")
-        task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"])
+        task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"], compile)
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
         settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
         depends_on = {"sentences": kept, **settings, **(depends_on or {})}
@@ -289,10 +300,13 @@ class Network(Module):
     def forward(self, words: Sequence[Ids], endings: Sequence[Ids]) -> tuple[Tensor, Ids]:
         """Scores (T, B, K) of the tags of B sentences, and the sentences' lengths."""
         ids, lengths = padded(words)
-        ends, _ = padded(endings)
-        vectors = concatenate([self.word_vectors(ids), self.ending_vectors(ends)], axis=2)
+        return self.scores(ids, padded(endings)[0], lengths), lengths
+
+    def scores(self, words: Ids, endings: Ids, lengths: Ids) -> Tensor:
+        """Scores (T, B, K) of the tags; words and endings are (T, B), padded."""
+        vectors = concatenate([self.word_vectors(words), self.ending_vectors(endings)], axis=2)
         hidden, _ = self.recurrent(self.dropout(vectors), lengths=lengths)
-        return self.output(self.dropout(hidden)), lengths
+        return self.output(self.dropout(hidden))
 
     def loss(self, words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> Tensor:
         """The mean of -log P(tag) over all words."""
@@ -318,8 +332,11 @@ class SentenceTask:
     vector is learnt from rare words, and the model does not overfit to them.
     """
 
-    def __init__(self, network: Network, sentences: Sequence[Sentence], batch: int) -> None:
+    def __init__(
+        self, network: Network, sentences: Sequence[Sentence], batch: int, compile: bool | str = False
+    ) -> None:
         self.network = network
+        self._scores_loss = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
         self.batch = batch
         self.sentences = [network.encode([word for word, _ in sentence]) for sentence in sentences]
         self.tags = [network.tags.encode(tag for _, tag in sentence) for sentence in sentences]
@@ -342,7 +359,11 @@ class SentenceTask:
         chosen = self._mixed[1][place]
         words = [self.sentences[i][0] for i in chosen]
         words = [np.where(generator().random(len(ids)) < self.unknown[ids], 0, ids) for ids in words]  # 0 is UNKNOWN
-        loss = self.network.loss(words, [self.sentences[i][1] for i in chosen], [self.tags[i] for i in chosen])
+        endings, tags = [self.sentences[i][1] for i in chosen], [self.tags[i] for i in chosen]
+        if self._scores_loss is None:
+            loss = self.network.loss(words, endings, tags)
+        else:
+            loss = self._scores_loss(*_rounded_up(words, endings, tags))
         count = sum(map(len, words))
         return Loss(loss, count, f"epoch {epoch}, sentences {', '.join(map(str, chosen[:5]))} and others")
 
@@ -353,6 +374,21 @@ class SentenceTask:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.seed, self._mixed = int(state["seed"]), (-1, [])
+
+
+def _mean_loss(network: Network, words: Ids, endings: Ids, tags: Ids, lengths: Ids) -> Tensor:
+    """`Network.loss` of padded batches."""
+    return cross_entropy(network.scores(words, endings, lengths), tags, ignore_index=IGNORE)
+
+
+def _rounded_up(words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> list[Ids]:
+    """Words, endings and tags (T, B), padded to a number of steps that is a multiple of `_STEPS`; and the lengths."""
+    found = [padded(words)[0], padded(endings)[0], padded(tags, IGNORE)[0]]
+    more = -len(found[0]) % _STEPS
+    found = [
+        np.pad(ids, ((0, more), (0, 0)), constant_values=fill) for ids, fill in zip(found, (0, 0, IGNORE), strict=True)
+    ]
+    return [*found, padded(words)[1]]
 
 
 def _ending(word: Word) -> str:
