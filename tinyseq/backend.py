@@ -8,7 +8,8 @@ its arrays arrives.
 
 import math
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Hashable
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -156,11 +157,6 @@ def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
     return array.get() if hasattr(array, "get") else np.asarray(array)
 
 
-def is_on_gpu(value: object) -> bool:
-    """Whether a value is a raw array of CuPy."""
-    return is_array(value) and namespace_of(value).name == "cupy"
-
-
 def on_host(values: Any) -> Any:
     """Arrays of any library as NumPy's; anything else, such as a list, as it is."""
     return to_numpy(values) if is_array(values) else values
@@ -256,8 +252,35 @@ def _native(xp: Namespace, index: Any, shape: tuple[int, ...]) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
     reached = len(shape) if any(part is Ellipsis for part in parts) else sum(map(_axes, parts))
     np.broadcast_to(np.False_, shape[:reached])[index]
-    native = tuple(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in parts)
+    native = tuple(made_once(part, xp, xp.asarray) if isinstance(part, np.ndarray) else part for part in parts)
     return native if isinstance(index, tuple) else native[0]
+
+
+_MADE: dict[int, dict[Hashable, Any]] = {}  # by the ids of frozen arrays that live
+
+
+def frozen(array: Array) -> Array:
+    """An array that has its own memory, from now on read-only if it is NumPy's: what `made_once` makes of it is kept."""
+    if isinstance(array, np.ndarray):
+        array.flags.writeable = False
+    return array
+
+
+def made_once(array: Array, key: Hashable, make: Callable[[Array], Any]) -> Any:
+    """``make(array)``, such as its copy on a device; of a frozen array made once for a key, and kept as long as it.
+
+    So ids that a forward pass has sent to a device are there for the backward pass.
+    """
+    if not isinstance(array, np.ndarray) or array.flags.writeable or not array.flags.owndata:
+        return make(array)
+    number = id(array)
+    if number not in _MADE:
+        _MADE[number] = {}
+        weakref.finalize(array, _MADE.pop, number, None)
+    found = _MADE[number]
+    if key not in found:
+        found[key] = make(array)
+    return found[key]
 
 
 def _axes(part: Any) -> int:

@@ -69,3 +69,31 @@ def test_a_single_step(kind):
     ):
         assert there.device == "cuda"
         np.testing.assert_allclose(there.numpy(), here.numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("norm", [1.0, 2.0, 3.5, np.inf])
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1.0, 1e300, np.nan, np.inf])
+@pytest.mark.parametrize("limit", [1.0, np.inf, 0.0])
+def test_gradients_are_clipped_there_as_here(cupy, norm, scale, limit):
+    rng, found = np.random.default_rng(0), []
+    values = [rng.normal(size=shape) * scale for shape in ((3, 4), (5,), (0,))]
+    for device in ("cpu", "cuda"):
+        leaves = [ts.tensor(np.zeros(value.shape)).to(device).requires_grad_() for value in values]
+        for leaf, value in zip(leaves, values, strict=True):
+            leaf.grad = ts.tensor(value).to(device)
+        total = ts.nn.clip_grad_norm_(leaves, limit, norm)
+        found.append([float(total), *(leaf.grad.numpy() for leaf in leaves)])
+    assert total.device == "cuda"
+    for here, there in zip(*found, strict=True):
+        np.testing.assert_allclose(there, here, rtol=1e-12)
+    if not np.isfinite(found[0][0]):
+        with pytest.raises(RuntimeError, match="the norm of the gradients is"):
+            ts.nn.clip_grad_norm_(leaves, 1.0, norm, error_if_nonfinite=True)
+
+
+def test_float32_gradients_are_clipped_there_in_float32(cupy):
+    leaf = ts.tensor(np.zeros(3, dtype="float32")).to("cuda").requires_grad_()
+    leaf.grad = ts.tensor(np.full(3, 1e30, dtype="float32")).to("cuda")
+    assert float(ts.nn.clip_grad_norm_([leaf], 1.0)) == pytest.approx(np.sqrt(3) * 1e30, rel=1e-6)
+    assert leaf.grad.dtype == np.float32
+    np.testing.assert_allclose(leaf.grad.numpy(), 3**-0.5, rtol=1e-6)

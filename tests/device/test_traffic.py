@@ -30,7 +30,7 @@ class Model(ts.nn.Module):
 
 
 @pytest.mark.parametrize("lengths", [None, [6, 4, 3, 1]], ids=["full", "ragged"])
-def test_a_step_of_a_language_model_reads_back_nothing_but_the_norm(lengths):
+def test_a_step_of_a_language_model_reads_back_nothing(lengths):
     model = Model().to("cuda")
     optimizer = ts.optim.Adam(model.parameters(), lr=1e-2)
     ids = np.random.default_rng(0).integers(0, 20, (6, 4))
@@ -43,20 +43,42 @@ def test_a_step_of_a_language_model_reads_back_nothing_but_the_norm(lengths):
         optimizer.step()
 
     up, down = copies(step)
-    assert down == 1  # clip_grad_norm_ returns a number
-    assert up <= 4 + (lengths is not None)  # ids and targets, forward and backward, and the mask
+    assert down == 0
+    assert up == 2 + (lengths is not None)  # ids and targets, once for forward and backward, and the mask
 
 
-def test_a_ragged_crf_reads_back_two_verdicts_and_uploads_only_what_is_new():
-    crf = ts.nn.CRF(5).to("cuda")
+def test_a_ragged_crf_reads_back_nothing_and_uploads_only_its_tags_and_lengths():
+    crf = ts.nn.CRF(5, forbidden=[(0, 1)], forbidden_start=[3]).to("cuda")
     rng = np.random.default_rng(0)
     scores = ts.tensor(rng.normal(size=(9, 4, 5))).to("cuda").requires_grad_()
-    tags = rng.integers(0, 5, (9, 4))
+    tags = np.full((9, 4), 2)
+    lengths = iter(([9, 4, 3, 2], [9, 5, 3, 1]))
 
     def step():
         scores.grad = None
-        (-crf.log_likelihood(scores, tags, lengths=[9, 4, 3, 2]).sum()).backward()
+        (-crf.log_likelihood(scores, tags, lengths=next(lengths)).sum()).backward()
 
-    up, down = copies(step)
-    assert down == 2  # whether all scores are numbers, and whether every sequence has a path
-    assert up <= 24
+    assert copies(step) == (2, 0)  # which scores the tags pick, and the lengths, once for forward and backward
+
+
+def test_tags_and_marginals_are_read_with_the_totals_that_tell_whether_they_are_right():
+    crf = ts.nn.CRF(5, forbidden=[(0, 1)]).to("cuda")
+    scores = ts.tensor(np.random.default_rng(0).normal(size=(9, 4, 5))).to("cuda")
+    for query in (crf.decode, crf.marginals):
+        assert copies(lambda query=query: query(scores, [9, 4, 3, 2])) == (0, 2)
+
+
+def test_a_hidden_markov_model_uploads_observations_and_reads_one_verdict():
+    rng = np.random.default_rng(0)
+    tables = [ts.tensor(rng.dirichlet(np.ones(4), shape)).to("cuda") for shape in ((), 4, 4)]
+    hmm = ts.hmm.HMM(*tables)
+    x = [rng.integers(0, 4, length) for length in (5, 3, 1)]
+    lengths = iter(range(1, 100))
+
+    def another(query):
+        return lambda: query([*x, np.zeros(next(lengths), dtype=int)])
+
+    assert copies(another(hmm.log_likelihood)) == (3, 0)  # ids, where they lie, lengths
+    assert copies(another(hmm.viterbi)) == (2, 1)  # ids, lengths; all scores at once
+    assert copies(another(hmm.posterior)) == (2, 1)
+    assert copies(another(hmm.posterior_decode)) == (2, 2)  # and how sure each state is

@@ -25,7 +25,7 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float | Literal["inf"] = 2.0,
     error_if_nonfinite: bool = False,
-) -> float:
+) -> float | Tensor:
     """Scale all gradients down together so that their joint norm is at most ``max_norm``.
 
     The norm is that of all gradients as one vector. (The lectures' snippet compares the *squared* norm with the
@@ -39,7 +39,8 @@ def clip_grad_norm_(
             gradient NaN, and an infinite one makes zeros and NaNs, as in PyTorch.
 
     Returns:
-        The norm before clipping; 0.0 if there is no gradient.
+        The norm before clipping; 0.0 if there is no gradient. Of gradients on a GPU it is a tensor there, which
+        ``float`` reads: reading makes the GPU wait.
 
     Raises:
         ValueError: ``max_norm`` is negative, or ``norm_type`` is not positive.
@@ -63,15 +64,50 @@ def clip_grad_norm_(
     if not p > 0:
         raise ValueError(f"norm_type must be above 0, such as 1, 2 or math.inf, for a norm; got {norm_type}")
     gradients = [(p, p.grad) for p in _each(parameters) if p.grad is not None]
+    if {g.device for _, g in gradients} == {"cuda"}:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _clipped_there(gradients, max_norm, p, error_if_nonfinite)
     norm = _norm([g._array for _, g in gradients], p)
-    if error_if_nonfinite and not math.isfinite(norm):
-        raise RuntimeError(f"the norm of the gradients is {norm}; lower the learning rate, or look where it comes from")
+    if error_if_nonfinite:
+        _check_finite(norm)
     scale = max_norm / (norm + 1e-6)
     if not (scale >= 1 or max_norm == math.inf):
         with np.errstate(invalid="ignore"):  # zero times infinity
             for parameter, g in gradients:
                 parameter.grad = g * scale
     return norm
+
+
+def _clipped_there(gradients: list[tuple[Tensor, Tensor]], max_norm: float, p: float, finite: bool) -> Tensor:
+    """The same on a GPU, where nothing is read: every gradient is multiplied, if only by 1."""
+    xp = namespace_of(gradients[0][1]._array)
+    norm = _norm_there(xp, [g._array for _, g in gradients], p)
+    if finite:
+        _check_finite(float(norm))
+    if max_norm < math.inf:
+        scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+        for parameter, g in gradients:
+            parameter.grad = Tensor(g._array * scale.astype(g.dtype))
+    return Tensor(norm)
+
+
+def _norm_there(xp: Any, arrays: list[Any], p: float) -> Any:
+    """The p-norm of some arrays as one vector, relative to the largest element, so that no power is out of range."""
+    filled = [array for array in arrays if array.size]
+    if not filled:
+        return xp.zeros((), dtype=np.float64)
+    top = xp.max(xp.stack([xp.max(xp.abs(array)).astype(np.float64) for array in filled]))
+    if p == math.inf:
+        return top
+    unit = xp.where((top > 0) & (top < math.inf), top, xp.ones_like(top))
+    parts = [xp.abs(array.astype(np.float64)) / unit for array in filled]
+    total = xp.sum(xp.stack([xp.sum(part * part if p == 2 else part**p) for part in parts]))
+    return unit * total ** (1 / p)
+
+
+def _check_finite(norm: float) -> None:
+    if not math.isfinite(norm):
+        raise RuntimeError(f"the norm of the gradients is {norm}; lower the learning rate, or look where it comes from")
 
 
 def _norm(arrays: list[Any], p: float) -> float:

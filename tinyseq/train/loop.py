@@ -210,7 +210,7 @@ def _updated(
             f"the loss of step {step} depends on none of the optimiser's parameters; does it hold those of the model "
             "that the task calls?"
         )
-    norm = clip_grad_norm_(optimizer.parameters, math.inf if clip is None else clip)
+    norm = float(clip_grad_norm_(optimizer.parameters, math.inf if clip is None else clip))
     if not math.isfinite(norm):
         what = f"the loss of step {step} is {value:.4g}, but the norm of its gradient is {norm}"
         raise failure(what, step, loss.batch, task, before)

@@ -13,7 +13,7 @@ import numpy as np
 from tinyseq.autograd.declare import Accuracy, op
 from tinyseq.autograd.ops.reduce import restored
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import namespace_of
+from tinyseq.backend import frozen, made_once, namespace_of
 
 _INF = float("inf")
 
@@ -188,10 +188,15 @@ log_sigmoid = op(
 
 def _at_targets(targets: Any, classes: int) -> Any:
     """The flat index of each row's target in an array whose last axis holds the classes."""
+    return made_once(targets, classes, lambda ids: frozen(_flat_index(ids, classes)))
+
+
+def _flat_index(targets: Any, classes: int) -> Any:
     wrong = (targets < 0) | (targets >= classes)
     if wrong.any():
         raise IndexError(f"target {int(targets[wrong][0])} lies outside [0, {classes})")
-    return np.arange(targets.size).reshape(targets.shape) * classes + targets
+    index = np.arange(targets.size).reshape(targets.shape) * classes + targets
+    return np.asarray(index) if isinstance(index, np.generic) else index
 
 
 def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:

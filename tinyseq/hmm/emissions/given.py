@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import Array, is_on_gpu, to_numpy
+from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 from tinyseq.hmm.model.probabilities import plain
@@ -107,4 +107,4 @@ class Given(Emission):
 
 def _is_there(scores: Any) -> bool:
     """Whether log scores are on a GPU."""
-    return is_on_gpu(scores.detach()._array if isinstance(scores, Tensor) else scores)
+    return library_of(scores.detach()._array if isinstance(scores, Tensor) else scores) == "cupy"

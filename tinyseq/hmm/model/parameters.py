@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import is_on_gpu, on_host
+from tinyseq.backend import library_of, on_host
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
@@ -204,7 +204,7 @@ def _taken(
 
 
 def _table(value: Any) -> Table:
-    if is_on_gpu(value):
+    if library_of(value) == "cupy":
         value = constant(value)
     if isinstance(value, Tensor) and value.dtype.kind == "f":
         return value

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import Array, is_on_gpu
+from tinyseq.backend import Array, library_of
 
 
 class Probabilities:
@@ -26,7 +26,7 @@ class Probabilities:
     """
 
     def __init__(self, given: Any, in_logs: bool = False) -> None:
-        self.given = given = constant(given) if is_on_gpu(given) else given
+        self.given = given = constant(given) if library_of(given) == "cupy" else given
         self.in_logs = in_logs
         self.changes = isinstance(given, Tensor)
         self._derived = None if self.changes else self._derive()

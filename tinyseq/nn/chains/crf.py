@@ -17,10 +17,10 @@ from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.index import getitem
-from tinyseq.autograd.ops.moves.shape import expand_dims, stack, unbind
+from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, unbind
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import namespace_of
+from tinyseq.backend import Array, frozen, host_array, made_once, namespace_of
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
@@ -101,7 +101,8 @@ class CRF(Module):
 
         Returns:
             A number, or (B,). Scores that are NaN or plus infinity give NaN, so that a training loop can say where
-            they come from.
+            they come from. So does, on a GPU, a sequence of which every path scores -inf: on the host that is an error,
+            but here nothing is read back.
 
         Raises:
             ValueError: if tags use a forbidden pair, with the sequence, the position and the pair.
@@ -119,10 +120,14 @@ class CRF(Module):
         check_ids(ids, self.num_tags, "tags")
         self._check_allowed(ids, real)
         start, transition, end = self.tables()
-        by_step = by_step or not _are_numbers(batch, start, transition, end)  # the ops of which pass NaN on
+        here = batch.device == "cpu"  # on a GPU log_partition passes NaN on
+        by_step = by_step or (here and not _are_numbers(batch, start, transition, end))  # the ops of which pass NaN on
         observed, over_all_paths = (_observed_by_step, chain) if by_step else (_observed, log_partition)
         path = observed(batch, ids, real, (start, transition, end))
-        found: Tensor = path - _possible(over_all_paths(start, transition, batch, end, lengths=stops))
+        totals = over_all_paths(start, transition, batch, end, lengths=stops)
+        if here:
+            _check_possible(totals.numpy())
+        found: Tensor = path - totals
         return found[0] if single else found
 
     def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Any:
@@ -139,7 +144,8 @@ class CRF(Module):
                 forbidden.
         """
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
-        path = self._slope(best_score, batch, stops).argmax(axis=-1)  # the gradient of the best score is its path
+        slope = self._slope(best_score, batch, stops)  # the gradient of the best score is its path
+        path = host_array(namespace_of(slope).argmax(slope, axis=-1))
         tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
         return tags[0] if constant(scores).ndim == 2 else tags
 
@@ -150,7 +156,8 @@ class CRF(Module):
             ValueError, TypeError: as for `decode`.
         """
         batch, stops, _ = _batch(scores, lengths, self.num_tags)
-        return self._slope(log_partition, batch, stops).reshape(constant(scores).shape)
+        found: Floats = host_array(self._slope(log_partition, batch, stops)).reshape(constant(scores).shape)
+        return found
 
     def _check_allowed(self, ids: Any, real: Any) -> None:
         """Raise ValueError for the first sequence whose tags (T, B) use what is forbidden: its loss would be inf."""
@@ -173,23 +180,24 @@ class CRF(Module):
             "tags, or the rules (ts.data.convert_tags goes between IOB1, BIO and BIOES)"
         )
 
-    def _slope(self, over_paths: Callable[..., Tensor], batch: Tensor, stops: Any) -> Floats:
-        """The gradient with respect to the scores of a sum over all paths."""
+    def _slope(self, over_paths: Callable[..., Tensor], batch: Tensor, stops: Any) -> Array:
+        """The gradient with respect to the scores of a sum over all paths, where the scores are."""
         with enable_grad():
             leaf = batch.detach().requires_grad_()
             start, transition, end = (table.detach() for table in self.tables())
-            if not _are_numbers(leaf, start, transition, end):
-                for name, part in (("scores", leaf), ("start", start), ("transition", transition), ("end", end)):
-                    for place in np.argwhere(~(part.numpy() < np.inf)).tolist()[:1]:
-                        value = part.numpy()[tuple(place)]
-                        raise ValueError(f"{name} of the CRF is {value} at {tuple(place)}; has the training diverged?")
-            found = _possible(over_paths(start, transition, leaf, end, lengths=stops))
+            if batch.device == "cpu":
+                _check_numbers(leaf, start, transition, end)
+            found = over_paths(start, transition, leaf, end, lengths=stops)
+            totals = found.numpy()
+            if not (totals < np.inf).all():  # on a GPU the totals tell
+                _check_numbers(leaf, start, transition, end)
+            _check_possible(totals)
             slope: Tensor = grad(found.sum(), leaf)
-        return slope.numpy()
+        return slope._array
 
 
 def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:
-    """Scores (T, B, K) with zeros in the padding, lengths (B,), and which rows (T, B) are real."""
+    """Scores (T, B, K), on the host with zeros in the padding, lengths (B,), and which rows (T, B) are real."""
     scores = as_numbers(scores, constant(0.0), "scores")
     if scores.ndim not in (2, 3) or scores.shape[-1] != tags or not scores.shape[0]:
         raise ValueError(f"scores must have shape (T, {tags}) or (T, B, {tags}) with T >= 1, got {scores.shape}")
@@ -200,7 +208,7 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
     steps, size = scores.shape[:2]
     stops = np.full(size, steps) if lengths is None else as_lengths(lengths, size, steps)
     real = np.arange(steps)[:, None] < stops
-    if not real.all():
+    if not real.all() and scores.device == "cpu":  # on a GPU nobody looks at the padding
         scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
     return scores, stops, real
 
@@ -208,12 +216,16 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
 def _observed(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
     """The score of one path (T, B) in each sequence of a batch."""
     start, transition, end = tables
-    columns, last = np.arange(ids.shape[1]), real.sum(axis=0) - 1
-    emitted = getitem(batch, (np.arange(len(ids))[:, None], columns, ids))
-    moved = getitem(transition, (ids[:-1], ids[1:]))
-    path = total(where(constant_like(batch, real), emitted, 0.0), axis=0)
-    path = path + total(where(constant_like(batch, real[1:]), moved, 0.0), axis=0)
-    found: Tensor = path + getitem(start, ids[0]) + getitem(end, ids[last, columns])
+    nothing = Tensor(namespace_of(batch._array).zeros(1, dtype=batch.dtype))
+    scores = concatenate([batch.reshape(-1), transition.reshape(-1), start, end, nothing])
+    # One index into all of them, which is sent to a GPU once.
+    tags, columns, last = start.shape[0], np.arange(ids.shape[1]), real.sum(axis=0) - 1
+    transitions = math.prod(batch.shape)
+    starts, none = transitions + tags * tags, scores.shape[0] - 1
+    emitted = np.where(real, np.arange(ids.size).reshape(ids.shape) * tags + ids, none)
+    moved = np.where(real[1:], transitions + ids[:-1] * tags + ids[1:], none)
+    ends = starts + tags + ids[last, columns]
+    found: Tensor = total(getitem(scores, np.concatenate([emitted, moved, starts + ids[:1], ends[None]])), axis=0)
     return found
 
 
@@ -231,6 +243,16 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
     return found
 
 
+def _check_numbers(scores: Tensor, *tables: Tensor) -> None:
+    """Raise ValueError for what is NaN or plus infinity, with its place."""
+    if _are_numbers(scores, *tables):
+        return
+    for name, part in zip(("scores", "start", "transition", "end"), (scores, *tables), strict=True):
+        for place in np.argwhere(~(part.numpy() < np.inf)).tolist()[:1]:
+            value = part.numpy()[tuple(place)]
+            raise ValueError(f"{name} of the CRF is {value} at {tuple(place)}; has the training diverged?")
+
+
 def _are_numbers(*parts: Tensor) -> bool:
     """Whether nothing is NaN or plus infinity; minus infinity is a score like any other."""
     xp = namespace_of(parts[0]._array)
@@ -238,12 +260,11 @@ def _are_numbers(*parts: Tensor) -> bool:
     return bool(xp.all(xp.stack([xp.all(part._array < math.inf) for part in parts])))
 
 
-def _possible(totals: Tensor) -> Tensor:
-    """The sums over all paths, (B,), if none is -inf."""
-    wrong = np.flatnonzero(totals.numpy() == -np.inf)
+def _check_possible(totals: Floats) -> None:
+    """Raise ValueError for the first sum over all paths, of (B,), that is -inf."""
+    wrong = np.flatnonzero(totals == -np.inf)
     if len(wrong):
         raise ValueError(f"sequence {wrong[0]} has no tags that are allowed: every path is forbidden or scores -inf")
-    return totals
 
 
 def _open(name: str, shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:
@@ -256,12 +277,13 @@ def _open(name: str, shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]
         if not all(0 <= tag < side for tag, side in zip(tags, shape, strict=True)):
             raise IndexError(f"{name} holds {tags if len(tags) > 1 else tags[0]}, which lies outside [0, {shape[0]})")
         allowed[tags] = False
-    return allowed
+    return frozen(allowed)
 
 
 def _closed(table: Tensor, allowed: Any) -> Tensor:
     """The table with -inf where something is forbidden."""
     if allowed.all():
         return table
-    closed: Tensor = where(constant_like(table, allowed), table, -math.inf)
+    xp = namespace_of(table._array)
+    closed: Tensor = where(Tensor(made_once(allowed, xp, xp.asarray)), table, -math.inf)
     return closed

@@ -11,7 +11,7 @@ from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.ops.stable import log_softmax, softmax_cross_entropy, softplus
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import namespace_of
+from tinyseq.backend import frozen, namespace_of
 from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 from tinyseq.nn.losses.reduction import Reduction, check_between, counting, in_dtype_of, reduced
 from tinyseq.torch_names.settings import explained
@@ -172,7 +172,7 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
             f"with the classes on the last axis, got {ids.shape}"
         )
     counted = ids != ignore_index
-    ids = np.where(counted, ids, 0)
+    ids = frozen(np.where(counted, ids, 0))
     check_ids(ids, scores.shape[-1], "targets")
     if not counted.all():  # non-finite values at ignored positions would spoil the gradients
         scores = where(constant_like(scores, counted[..., None]), scores, 0.0)

@@ -14,7 +14,7 @@ from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import host_array, is_array, to_numpy
+from tinyseq.backend import frozen, host_array, is_array, to_numpy
 from tinyseq.torch_names.settings import explained
 
 
@@ -85,7 +85,7 @@ def frozen_index(index: Any) -> Any:
             array = array.astype(np.intp)
         if array.dtype.kind not in "iub":
             raise IndexError(f"an index must hold integers or booleans, got {array.dtype}")
-        return array
+        return frozen(array)
     return index
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, Namespace, is_on_gpu, namespace_of
+from tinyseq.backend import Array, Namespace, library_of, namespace_of
 from tinyseq.hmm.inference.passes.kernels import SOURCE
 
 SHARED = 48 << 10  # bytes of shared memory that every GPU has for a block
@@ -23,7 +23,7 @@ REALS = {"float32": "float", "float64": "double"}
 
 def runs_here(array: Array) -> bool:
     """Whether an array is one that the kernels take."""
-    return is_on_gpu(array) and array.dtype.name in REALS
+    return library_of(array) == "cupy" and array.dtype.name in REALS
 
 
 class Slopes(NamedTuple):
