@@ -18,7 +18,7 @@ from tinyseq.compiler.gpu import executor
 from tinyseq.compiler.gpu.fusion import Group
 from tinyseq.compiler.gpu.moves import Operand
 from tinyseq.compiler.gpu.nodes import Graph, Map
-from tinyseq.compiler.gpu.source import Kernel, accesses, source_of
+from tinyseq.compiler.gpu.source import accesses, kernel_of
 
 SHIM = """
 #include <cmath>
@@ -28,6 +28,9 @@ static Place blockIdx, blockDim, threadIdx;
 #define __global__
 #define __device__
 #define __restrict__
+#define __shared__ static
+#define __syncthreads()
+#define PARTS 1
 static float normcdf(float x) { return 0.5 * erfc(-(double)x / sqrt(2.0)); }
 static double normcdf(double x) { return 0.5 * erfc(-x / sqrt(2.0)); }
 """
@@ -92,7 +95,7 @@ def interpreted(kernel, arrays):
             if isinstance(operand, Operand):
                 known = values.get(operand.root)
                 value = arrays[places[id(operand)]] if known is None else known
-                assert value.shape == kernel.group.shape
+                assert value.shape[: len(kernel.group.shape)] == kernel.group.shape
             else:
                 value = np.asarray(operand)
             args.append(value.astype(code))
@@ -109,8 +112,10 @@ def compiled(kernel):
         folder = Path(tempfile.mkdtemp())
         heads = kernel.source.partition("(")[2].partition(")")[0].replace("__restrict__", "").split(", ")
         given = ", ".join(f"({head.rpartition(' ')[0]})a[{i}]" for i, head in enumerate(heads))
-        threads = f"for (blockIdx.x = 0; blockIdx.x < {kernel.size} + 3; ++blockIdx.x)"
-        loop = f'extern "C" void run(void** a) {{ blockDim.x = 1; {threads} fused({given}); }}'
+        block = 32 if kernel.parts else kernel.blocks[1]
+        loops = f"for (blockIdx.x = 0; blockIdx.x < {kernel.blocks[0]}; ++blockIdx.x)"
+        loops += f" for (threadIdx.x = 0; threadIdx.x < {block}; ++threadIdx.x)"
+        loop = f'extern "C" void run(void** a) {{ blockDim.x = {block}; {loops} fused({given}); }}'
         (folder / "k.cpp").write_text(SHIM + kernel.source + loop)
         command = [shutil.which("g++"), "-O0", "-w", "-std=c++17", "-shared", "-fPIC", "k.cpp", "-o", "k.so"]
         subprocess.run(command, cwd=folder, check=True)
@@ -137,7 +142,7 @@ def evaluated(made, arrays):
     graph = Graph(shapes={number: (shape, array.dtype) for number, array in enumerate(arrays)})
     found = accesses(graph, group, set(outs))
     used = [*arrays, *(np.empty(shape, formula.result) for formula in made)]
-    compiled(Kernel(source_of(group, found, used), group, found))(used)
+    compiled(kernel_of(group, found, used))(used)
     return used[len(arrays) :]
 
 

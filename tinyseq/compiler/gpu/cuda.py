@@ -4,11 +4,13 @@ import ctypes
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.gpu.moves import Shape
 from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel
 
@@ -28,7 +30,7 @@ class Cuda:
         self.xp: Any = cupy
         self._pool = cupy.cuda.MemoryPool()
         self._stream = cupy.cuda.Stream(non_blocking=True)
-        self._blas: _Blas | None = None
+        self._blas: Blas | None = None
 
     def allocating(self) -> AbstractContextManager[Any]:
         """A context in which new arrays lie in this program's own pool."""
@@ -37,12 +39,13 @@ class Cuda:
 
     def kernel(self, kernel: Kernel) -> Callable[[list[Array]], None]:
         """Compile a kernel, which runs a thread for each element."""
-        function = self.xp.RawModule(code=kernel.source, options=("--std=c++17",)).get_function("fused")
-        block = 128 if kernel.size < 1 << 17 else 256
-        grid = (-(-kernel.size // block),)
+        function = self.xp.RawModule(
+            code=kernel.source, options=("--std=c++17", f"-DPARTS={kernel.parts}")
+        ).get_function("fused")
+        grid, block = kernel.blocks
 
         def launch(arrays: list[Array]) -> None:
-            function(grid, (block,), tuple(arrays))
+            function((grid,), (block,), tuple(arrays))
 
         return launch
 
@@ -50,8 +53,14 @@ class Cuda:
         """Write the matrix product of two arrays to a third one, by cuBLAS."""
         if self._blas is None:
             with self.allocating():
-                self._blas = _Blas(self.xp)
-        self._blas.product(a, b, out)
+                self._blas = Blas(self.xp)
+        self._blas.use(self.xp.cuda.get_current_stream())
+        try:
+            self._blas.product(gemm_of(self.xp, a, b, out))
+        except ValueError:
+            found = self.xp.empty(out.shape, out.dtype)
+            self._blas.product(gemm_of(self.xp, a, b, found))
+            out[...] = found
 
     def call(self, function: Callable[..., Array], *args: Any, **settings: Any) -> Array:
         """The result of one of CuPy's functions."""
@@ -95,11 +104,10 @@ class Cuda:
         return buffer.copy()
 
 
-class _Blas:
+class Blas:
     """cuBLAS by its own handle, as CuPy's refuses to be captured."""
 
     def __init__(self, xp: Any) -> None:
-        self._xp = xp
         xp.ones((2, 2), np.float32) @ xp.ones((2, 2), np.float32)  # which loads the library
         with open("/proc/self/maps", encoding="utf-8") as maps:
             path = next((line.split()[-1] for line in maps if "libcublas.so" in line), None)
@@ -107,81 +115,118 @@ class _Blas:
             raise Unsupported("cuBLAS was not found")
         self._library = ctypes.CDLL(path)
         self._handle = ctypes.c_void_p()
-        self._checked(self._library.cublasCreate_v2(ctypes.byref(self._handle)))
+        self._call("cublasCreate_v2", ctypes.byref(self._handle))
         self._space = xp.empty(_WORKSPACE, np.uint8)
 
-    def product(self, a: Array, b: Array, out: Array) -> None:
-        xp, batch = self._xp, out.shape[:-2]
-        stream = xp.cuda.get_current_stream()
-        self._checked(self._library.cublasSetStream_v2(self._handle, ctypes.c_void_p(stream.ptr)))
-        space = ctypes.c_void_p(self._space.data.ptr), ctypes.c_size_t(self._space.nbytes)
-        self._checked(self._library.cublasSetWorkspace_v2(self._handle, *space))
-        target = (
-            out
-            if _leading(out) is not None and _batch_stride(out, batch) is not None
-            else xp.empty_like(out, order="C")
-        )
-        (a, across_a, lead_a, step_a), (b, across_b, lead_b, step_b) = (_matrix(xp, m, batch) for m in (a, b))
-        found = _leading(target)
-        assert found is not None
-        if found[0]:  # the transpose of the result is the product of the transposes, which is what cuBLAS calls it by
-            a, b = xp.swapaxes(b, -1, -2), xp.swapaxes(a, -1, -2)
-            across_a, lead_a, step_a, across_b, lead_b, step_b = (
-                1 - across_b,
-                lead_b,
-                step_b,
-                1 - across_a,
-                lead_a,
-                step_a,
-            )
-        rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
-        single = out.dtype == np.float32
-        number = ctypes.c_float if single else ctypes.c_double
-        pointer, long, count = ctypes.c_void_p, ctypes.c_longlong, math.prod(batch)
-        name = f"cublas{'S' if single else 'D'}gemm{'StridedBatched' if count > 1 else '_v2'}"
-        step = _batch_stride(target, batch) or 0
-        factors: list[Any] = [pointer(b.data.ptr), lead_b, long(step_b), pointer(a.data.ptr), lead_a, long(step_a)]
-        result: list[Any] = [ctypes.byref(number(0)), pointer(target.data.ptr), found[1], long(step), count]
-        if count == 1:
-            factors, result = [part for part in factors if not isinstance(part, long)], result[:3]
-        sizes = [across_b, across_a, columns, rows, inner]
-        self._checked(getattr(self._library, name)(self._handle, *sizes, ctypes.byref(number(1)), *factors, *result))
-        if target is not out:
-            out[...] = target
+    def use(self, stream: Any) -> None:
+        """Compute on a stream, with this program's workspace."""
+        self._call("cublasSetStream_v2", self._handle, ctypes.c_void_p(stream.ptr))
+        size = ctypes.c_size_t(self._space.nbytes)
+        self._call("cublasSetWorkspace_v2", self._handle, _pointer(self._space), size)
 
-    def _checked(self, code: int) -> None:
+    def _call(self, name: str, *args: Any) -> None:
+        code = getattr(self._library, name)(*args)
         if code:
-            raise Unsupported(f"cuBLAS gives the error {code}")
+            raise Unsupported(f"{name} gives the error {code}")
+
+    def product(self, product: "Gemm") -> None:
+        """One call of cuBLAS, which takes matrices by columns: there a product is that of the transposes."""
+        first, second, out, count = product.second, product.first, product.out, product.matrices
+        rows, inner, columns = product.sizes
+        single = out.array.dtype == np.float32
+        number, long = (ctypes.c_float if single else ctypes.c_double), ctypes.c_longlong
+        factors = [
+            (_pointer(factor.array), factor.leading, *([long(factor.step)] if count > 1 else []))
+            for factor in (first, second, out)
+        ]
+        self._call(
+            f"cublas{'S' if single else 'D'}gemm{'StridedBatched' if count > 1 else '_v2'}",
+            *(self._handle, int(first.across), int(second.across), columns, rows, inner),
+            *(ctypes.byref(number(1)), *factors[0], *factors[1], ctypes.byref(number(0)), *factors[2]),
+            *([count] if count > 1 else []),
+        )
 
 
-def _leading(matrix: Array) -> tuple[int, int] | None:
-    """Whether a matrix lies transposed in memory, and the distance of its rows there; None if it is neither way."""
-    rows, columns = matrix.shape[-2:]
-    down, along = (stride // matrix.itemsize for stride in matrix.strides[-2:])
+def _pointer(array: Array) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.data.ptr)
+
+
+class Factor(NamedTuple):
+    """A matrix, or a batch of them, as BLAS takes it.
+
+    Attributes:
+        array: the array.
+        across: whether its columns, and not its rows, follow each other in memory.
+        leading: the distance of the rows (or columns).
+        step: the distance of the matrices.
+    """
+
+    array: Array
+    across: bool
+    leading: int
+    step: int
+
+    @property
+    def transposed(self) -> "Factor":
+        """Its transpose."""
+        return self._replace(across=not self.across)
+
+
+class Gemm(NamedTuple):
+    """A product for BLAS: its factors, and its result, whose rows follow each other.
+
+    Attributes:
+        sizes: rows of the first factor, columns of it, columns of the second.
+        matrices: how many there are in the batch.
+    """
+
+    first: Factor
+    second: Factor
+    out: Factor
+    sizes: tuple[int, int, int]
+    matrices: int
+
+
+def gemm_of(xp: Any, a: Array, b: Array, out: Array) -> Gemm:
+    """How BLAS computes a product; factors that do not lie as it takes them are copied."""
+    batch = out.shape[:-2]
+    result = _factor(out, batch)
+    if result is None:
+        raise ValueError("the result does not lie as BLAS writes it")
+    first, second = _copied(xp, a, batch), _copied(xp, b, batch)
+    rows, inner, columns = a.shape[-2], a.shape[-1], b.shape[-1]
+    if result.across:
+        first, second, result = second.transposed, first.transposed, result.transposed
+        rows, columns = columns, rows
+    return Gemm(first, second, result, (rows, inner, columns), math.prod(batch))
+
+
+def _copied(xp: Any, matrix: Array, batch: Shape) -> Factor:
+    """A factor, copied if need be."""
+    matrix = xp.broadcast_to(matrix, (*batch, *matrix.shape[-2:]))
+    found = _factor(matrix, batch) or _factor(xp.array(matrix, order="C"), batch)
+    assert found is not None
+    return found
+
+
+def _factor(array: Array, batch: Shape) -> Factor | None:
+    """A batch of matrices as BLAS takes them; None if they do not lie so."""
+    rows, columns = array.shape[-2:]
+    *steps, down, along = (stride // array.itemsize for stride in array.strides)
+    step = _even(batch, steps)
+    if step is None or step < 0:
+        return None
     if (along == 1 or columns == 1) and (down >= columns or rows == 1):
-        return 0, max(columns, down if rows > 1 else columns)
+        return Factor(array, False, max(columns, down if rows > 1 else 1), step)
     if (down == 1 or rows == 1) and (along >= rows or columns == 1):
-        return 1, max(rows, along if columns > 1 else rows)
+        return Factor(array, True, max(rows, along if columns > 1 else 1), step)
     return None
 
 
-def _batch_stride(array: Array, batch: tuple[int, ...]) -> int | None:
-    """The distance of the matrices of a batch, if it is one number."""
-    strides = [stride // array.itemsize for stride, n in zip(array.strides, batch, strict=False) if n > 1]
-    lengths = [n for n in batch if n > 1]
-    for outer, inner, length in zip(strides, strides[1:], lengths[1:], strict=False):
+def _even(batch: Shape, steps: list[int]) -> int | None:
+    """The distance from each matrix of a batch to the next one, if it is the same everywhere."""
+    axes = [(length, step) for length, step in zip(batch, steps, strict=True) if length > 1]
+    for (_, outer), (length, inner) in pairwise(axes):
         if outer != inner * length:
             return None
-    return strides[-1] if strides else 0
-
-
-def _matrix(xp: Any, array: Array, batch: tuple[int, ...]) -> tuple[Array, int, int, int]:
-    """A factor as cuBLAS takes it: the array, whether it lies transposed, and the two distances."""
-    array = xp.broadcast_to(array, (*batch, *array.shape[-2:]))
-    found, step = _leading(array), _batch_stride(array, batch)
-    if found is None or step is None or step < 0:
-        array = xp.ascontiguousarray(array)
-        found, step = _leading(array), _batch_stride(array, batch)
-    assert found is not None
-    assert step is not None
-    return array, found[0], found[1], step
+    return axes[-1][1] if axes else 0

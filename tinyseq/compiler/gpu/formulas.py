@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import EXTENSIONS
+from tinyseq.backend import EXTENSIONS, Array
 from tinyseq.compiler.arrays import Whole
 
 C_TYPES = {"f4": "float", "f8": "double", "b1": "bool", "i1": "signed char", "u1": "unsigned char", "i2": "short"}
@@ -155,3 +155,14 @@ def literal(number: Any, code: str) -> str:
         text = repr(float(value)) if np.isfinite(value) else "(0.0 / 0.0)" if value != value else "(1.0 / 0.0)"
         return f"({C_TYPES[code]})({'-' if value == -np.inf else ''}{text})"
     return f"({C_TYPES[code]})({int(value)}{'ULL' if code == 'u8' else 'LL'})"
+
+
+def dot(x: Array, y: Array) -> Array:
+    """Inner products along the last axis."""
+    return np.sum(x * y, axis=-1)
+
+
+def dot_of(dtype: Any) -> Formula:
+    """The formula of inner products, whose operands have one axis more than the result."""
+    code = _code(dtype)
+    return Formula("", dot, (code, code), code)

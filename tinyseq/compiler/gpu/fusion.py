@@ -7,9 +7,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tinyseq.compiler.gpu.moves import Move, Operand, Shape, is_whole
+from tinyseq.compiler.gpu.formulas import dot, dot_of
+from tinyseq.compiler.gpu.moves import Move, Operand, Shape, broadcast, index, is_whole, transpose, with_last_axis
 from tinyseq.compiler.gpu.nodes import Graph, Join, Map, Node, Product, copied
 
+_SMALL_PRODUCT = 1 << 22  # multiplications
 _MOST_ARRAYS = 120  # of one kernel: its arguments are limited to 4 KB
 
 
@@ -62,6 +64,7 @@ def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
 
     A node that is only read through views, by elementwise nodes and joins, is replaced by one node for each view, if
     these have no more elements together. So the gates that are cut out of one sum belong to the kernel that uses them.
+    A small product is computed there too, element by element, as starting a kernel of its own takes longer.
     """
     now: dict[int, tuple[float, Node]] = {node.out: (place, node) for place, node in enumerate(nodes)}
     readers: dict[int, dict[int, None]] = {}
@@ -69,8 +72,10 @@ def sink_views(graph: Graph, nodes: list[Node], needed: set[int]) -> list[Node]:
         for operand in operands_of(node):
             readers.setdefault(operand.root, {})[node.out] = None
     for node in reversed(nodes):
+        if node.out in needed or not isinstance(node, Map | Product) or not _belongs_to_readers(graph, node):
+            continue
         views = _views(graph, node, [now[out][1] for out in readers.get(node.out, ())])
-        if node.out in needed or not isinstance(node, Map) or not views:
+        if not views:
             continue
         parts = _parts(graph, node, views)
         if parts is None:
@@ -101,22 +106,52 @@ def _views(graph: Graph, node: Node, readers: list[Node]) -> dict[Any, tuple[Mov
         for operand in operands_of(reader):
             if operand.root == node.out:
                 view = graph.layout(operand)
-                if view is None or is_whole(view, shape) or not isinstance(reader, Map | Join):
+                if view is None or not isinstance(reader, Map | Join):
                     return None
+                if is_whole(view, shape) and isinstance(node, Map):
+                    return None  # they share a kernel as they are
                 found[view] = operand.path
     return found if sum(math.prod(view[0]) for view in found) <= math.prod(shape) else None
 
 
-def _parts(graph: Graph, node: Map, views: dict[Any, tuple[Move, ...]]) -> dict[Any, Map] | None:
+def _belongs_to_readers(graph: Graph, node: Map | Product) -> bool:
+    """Whether the kernels that read a node may compute it: any elementwise one, and a small product."""
+    if isinstance(node, Map):
+        return True
+    inner: int = graph.layout(node.operands[0])[0][-1]
+    return len(node.shape) == 2 and math.prod(node.shape) * inner <= _SMALL_PRODUCT
+
+
+def _parts(graph: Graph, node: Map | Product, views: dict[Any, tuple[Move, ...]]) -> dict[Any, Map] | None:
     """Nodes that compute views of another; None if an operand cannot be viewed so."""
     found = {}
     for view, path in views.items():
-        operands = [o.then(*path) if isinstance(o, Operand) else o for o in node.operands]
-        if any(isinstance(o, Operand) and graph.layout(o) is None for o in operands):
+        operands = _viewed(graph, node, path)
+        if operands is None or any(isinstance(o, Operand) and graph.layout(o) is None for o in operands):
             return None
+        formula = node.formula if isinstance(node, Map) else dot_of(node.dtype)
         out = graph.new(view[0], node.dtype)
-        found[view] = Map(out, node.formula, tuple(operands), view[0], node.dtype)
+        found[view] = Map(out, formula, tuple(operands), view[0], node.dtype)
     return found
+
+
+def _viewed(graph: Graph, node: Map | Product, path: tuple[Move, ...]) -> list[Any] | None:
+    """The operands that a view of a node needs: of a product, its rows and its columns, for each element."""
+    if isinstance(node, Map) and node.formula.function is not dot:
+        return [o.then(*path) if isinstance(o, Operand) else o for o in node.operands]
+    operands = list(node.operands)
+    if isinstance(node, Product):
+        a, b = node.operands
+        shape = *node.shape, graph.layout(a)[0][-1]
+        operands = [a.then(index(slice(None), None), broadcast(shape)), b.then(transpose((1, 0)), broadcast(shape))]
+    ndim = len(node.shape)
+    for move in path:
+        lifted = with_last_axis(move, ndim)
+        if lifted is None:
+            return None
+        operands = [o.then(lifted) for o in operands]
+        ndim = len(graph.layout(operands[0])[0]) - 1
+    return operands
 
 
 def write_by_parts(graph: Graph, nodes: list[Node]) -> tuple[list[Node], dict[int, Place]]:

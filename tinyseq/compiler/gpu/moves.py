@@ -82,6 +82,15 @@ def move_of(step: Step) -> Move | None:
     return None
 
 
+def with_last_axis(move: Move, ndim: int) -> Move | None:
+    """The same move of arrays with one more axis at their end, which it leaves alone; None for most kinds."""
+    if move.name == "getitem":
+        return index(*move.args[0], slice(None))
+    if move.name == "transpose" and move.args and move.args[0] is not None:
+        return transpose((*move.args[0], ndim))
+    return None
+
+
 _memory = np.empty(0, np.int8)
 
 

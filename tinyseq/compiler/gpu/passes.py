@@ -8,7 +8,7 @@ from tinyseq.compiler.gpu.calls import captured
 from tinyseq.compiler.gpu.fusion import Group, Schedule, operands_of, scheduled
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Call, Graph, Node, Product, Unsupported
-from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, source_of
+from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
 from tinyseq.compiler.program import mapped
 
 
@@ -78,10 +78,10 @@ class Pass:
     def _launch(self, group: Group, found: Accesses, arrays: dict[int, Array]) -> None:
         used = [self._read(operand, arrays) for operand in found.reads]
         used += [self._written(out, arrays) for out in found.writes]
-        source = source_of(group, found, used)
-        key = source, group.shape
+        kernel = kernel_of(group, found, used)
+        key = kernel.source, group.shape
         if key not in self._kernels:
-            self._kernels[key] = self.device.kernel(Kernel(source, group, found))
+            self._kernels[key] = self.device.kernel(kernel)
         self._kernels[key](used)
 
     def _read(self, operand: Operand, arrays: dict[int, Array]) -> Array:

@@ -4,7 +4,7 @@ import math
 from typing import Any, NamedTuple
 
 from tinyseq.backend import Array
-from tinyseq.compiler.gpu.formulas import C_TYPES, literal
+from tinyseq.compiler.gpu.formulas import C_TYPES, dot, literal
 from tinyseq.compiler.gpu.fusion import Group, operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Graph
@@ -48,57 +48,126 @@ def accesses(graph: Graph, group: Group, wanted: set[int]) -> Accesses:
 
 
 class Kernel(NamedTuple):
-    """A kernel of a group; another one with the same source does the same."""
+    """A kernel of a group; another one with the same source does the same.
+
+    Attributes:
+        source: in CUDA C++.
+        group: what it computes.
+        accesses: what it reads and writes.
+        parts: how many threads compute one element, each a part of an inner product.
+    """
 
     source: str
     group: Group
     accesses: Accesses
+    parts: int
 
     @property
-    def size(self) -> int:
-        """The number of elements."""
-        return math.prod(self.group.shape)
+    def blocks(self) -> tuple[int, int]:
+        """The number of blocks, and of threads in each."""
+        size = math.prod(self.group.shape)
+        if self.parts:
+            return -(-size // 32), 32 * self.parts
+        threads = 128 if size < 1 << 17 else 256
+        return -(-size // threads), threads
 
 
-def source_of(group: Group, found: Accesses, arrays: list[Array]) -> str:
-    """The kernel of a group, one thread for each element.
+def kernel_of(group: Group, found: Accesses, arrays: list[Array]) -> Kernel:
+    """The kernel of a group.
 
     Args:
         group: the nodes.
         found: what it reads and writes.
         arrays: the arrays of these; the kernel holds for their strides, and takes pointers in this order.
     """
-    reads, writes = found.reads, found.writes
-    pointers = [Pointer(C_TYPES[a.dtype.str[1:]], tuple(stride // a.itemsize for stride in a.strides)) for a in arrays]
-    shape, strides = merged(group.shape, [pointer.strides for pointer in pointers])
-    size = math.prod(shape)
-    reach = max([size, *(sum(abs(s) * (n - 1) for s, n in zip(p, shape, strict=True)) for p in strides)])
-    whole = "int" if reach < 2**31 else "long long"
-    names = [f"a{i}" for i in range(len(pointers))]
-    heads = [f"{'const ' if i < len(reads) else ''}{p.kind}* __restrict__ {names[i]}" for i, p in enumerate(pointers)]
-    lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{']
-    lines.append(f"  const {whole} i = ({whole})blockIdx.x * blockDim.x + threadIdx.x;")
-    lines.append(f"  if (i >= {size}) return;")
-    after = size
-    for axis, length in enumerate(shape):
-        after //= length
-        inner = f"i / {after}" if after > 1 else "i"
-        lines.append(f"  const {whole} i{axis} = {inner if axis == 0 else f'{inner} % {length}'};")
-    places = [" + ".join(f"i{axis} * {s}" for axis, s in enumerate(p) if s) or "0" for p in strides]
-    lines += [f"  const {pointers[i].kind} x{i} = {names[i]}[{places[i]}];" for i in range(len(reads))]
-    made: dict[int, str] = {}
-    for number, node in enumerate(group.nodes):
-        words = []
-        for operand, code in zip(node.operands, node.formula.types, strict=True):
-            if not isinstance(operand, Operand):
-                words.append(literal(operand, code))
+    inner = [node for node in group.nodes if node.formula.function is dot]
+    lengths = [arrays[found.places[id(node.operands[0])]].shape[-1] for node in inner]
+    parts = min(16, max(1, 1 << (max(lengths) // 16).bit_length() >> 1)) if inner else 0
+    return Kernel(_Source(group, found, arrays, parts).text(), group, found, parts)
+
+
+class _Source:
+    """The source of one kernel: a thread for each element, or with inner products a row of threads."""
+
+    def __init__(self, group: Group, found: Accesses, arrays: list[Array], parts: int) -> None:
+        self.group, self.found, self.parts = group, found, parts
+        self.kinds = [C_TYPES[a.dtype.str[1:]] for a in arrays]
+        strides = [tuple(stride // a.itemsize for stride in a.strides) for a in arrays]
+        ndim = len(group.shape)
+        self.along = [s[ndim:] for s in strides]  # the last axis of what enters an inner product
+        self.lengths = [a.shape[ndim:] for a in arrays]
+        shape, outer = merged(group.shape, [s[:ndim] for s in strides])
+        self.shape, self.size = shape, math.prod(shape)
+        reach = [sum(abs(s) * (n - 1) for s, n in zip(p, shape, strict=True)) for p in outer]
+        reach += [abs(s[0]) * n[0] for s, n in zip(self.along, self.lengths, strict=True) if s]
+        self.whole = "int" if max([self.size, *reach]) < 2**30 else "long long"
+        self.places = [" + ".join(f"i{axis} * {s}" for axis, s in enumerate(p) if s) or "0" for p in outer]
+
+    def text(self) -> str:
+        reads = len(self.found.reads)
+        heads = [f"{'const ' if i < reads else ''}{kind}* __restrict__ a{i}" for i, kind in enumerate(self.kinds)]
+        lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{', *self._beginning()]
+        made = self._inner_products(lines)
+        lines += [f"  const {self.kinds[i]} x{i} = a{i}[{self.places[i]}];" for i in range(reads) if not self.along[i]]
+        for number, node in enumerate(self.group.nodes):
+            if node.out in made:
                 continue
-            word = made.get(operand.root) or f"x{found.places[id(operand)]}"
-            words.append(f"({C_TYPES[code]}){word}")
-        made[node.out] = f"t{number}"
-        lines.append(f"  const {C_TYPES[node.formula.result]} t{number} = {node.formula.text.format(*words)};")
-    lines += [f"  {names[len(reads) + i]}[{places[len(reads) + i]}] = {made[out]};" for i, out in enumerate(writes)]
-    return "\n".join([*lines, "}", ""])
+            words = []
+            for operand, code in zip(node.operands, node.formula.types, strict=True):
+                if isinstance(operand, Operand):
+                    word = made.get(operand.root) or f"x{self.found.places[id(operand)]}"
+                    words.append(f"({C_TYPES[code]}){word}")
+                else:
+                    words.append(literal(operand, code))
+            made[node.out] = f"t{number}"
+            lines.append(f"  const {C_TYPES[node.formula.result]} t{number} = {node.formula.text.format(*words)};")
+        for i, out in enumerate(self.found.writes, reads):
+            lines.append(f"  a{i}[{self.places[i]}] = {made[out]};")
+        return "\n".join([*lines, "}", ""])
+
+    def _beginning(self) -> list[str]:
+        """Which element a thread computes."""
+        whole, size = self.whole, self.size
+        if self.parts:
+            lines = ["  const int lane = threadIdx.x % 32, part = threadIdx.x / 32;"]
+            lines.append(f"  const {whole} mine = ({whole})blockIdx.x * 32 + lane;")
+            lines.append(f"  const {whole} i = mine < {size} ? mine : {size - 1};")
+        else:
+            lines = [f"  const {whole} i = ({whole})blockIdx.x * blockDim.x + threadIdx.x;"]
+            lines.append(f"  if (i >= {size}) return;")
+        after = size
+        for axis, length in enumerate(self.shape):
+            after //= length
+            inner = f"i / {after}" if after > 1 else "i"
+            lines.append(f"  const {whole} i{axis} = {inner if axis == 0 else f'{inner} % {length}'};")
+        return lines
+
+    def _inner_products(self, lines: list[str]) -> dict[int, str]:
+        """The names of inner products: each thread of a row sums up a part of each, and the first adds the parts."""
+        inner = [node for node in self.group.nodes if node.formula.function is dot]
+        if not inner:
+            return {}
+        kind = C_TYPES[inner[0].formula.result]
+        lines.append(f"  __shared__ {kind} sums[{len(inner)}][PARTS][32];")
+        lines += [f"  {kind} s{number} = 0;" for number in range(len(inner))]
+        by_length: dict[int, list[str]] = {}
+        for number, node in enumerate(inner):
+            one, two = (self.found.places[id(operand)] for operand in node.operands)
+            factors = (f"a{i}[{self.places[i]} + k * {self.along[i][0]}]" for i in (one, two))
+            by_length.setdefault(self.lengths[one][0], []).append(f"s{number} += {' * '.join(factors)};")
+        for length, sums in by_length.items():
+            share = f"(({length} + PARTS - 1) / PARTS)"
+            lines.append("  #pragma unroll 16")
+            lines.append(f"  for (int j = 0; j < {share}; ++j) {{")
+            lines.append(f"    const {self.whole} k = part * {share} + j;")
+            lines.append(f"    if ({length} % PARTS == 0 || k < {length}) {{ {' '.join(sums)} }}")
+            lines.append("  }")
+        lines += [f"  sums[{number}][part][lane] = s{number};" for number in range(len(inner))]
+        lines.append("  __syncthreads();")
+        lines.append(f"  if (part != 0 || mine >= {self.size}) return;")
+        for number in range(len(inner)):
+            lines.append(f"  for (int p = 1; p < PARTS; ++p) s{number} += sums[{number}][p][lane];")
+        return {node.out: f"s{number}" for number, node in enumerate(inner)}
 
 
 def merged(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:
