@@ -93,7 +93,7 @@ class Cuda:
     def copy_in(self, buffer: Array, values: Array) -> None:
         """Copy an array of the device or of the host to a static buffer."""
         if isinstance(values, np.ndarray):
-            buffer.set(np.ascontiguousarray(values, dtype=buffer.dtype))
+            buffer.set(np.asarray(values, dtype=buffer.dtype, order="C"))
         elif values.flags.c_contiguous and values.dtype == buffer.dtype:
             buffer.data.copy_from_device_async(values.data, buffer.nbytes, self.xp.cuda.get_current_stream())
         else:
