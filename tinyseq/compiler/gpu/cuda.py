@@ -2,8 +2,8 @@
 
 import ctypes
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -32,10 +32,14 @@ class Cuda:
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._blas: Blas | None = None
 
-    def allocating(self) -> AbstractContextManager[Any]:
-        """A context in which new arrays lie in this program's own pool."""
-        found: AbstractContextManager[Any] = self.xp.cuda.using_allocator(self._pool.malloc)
-        return found
+    @contextmanager
+    def allocating(self) -> Iterator[None]:
+        """A context in which new arrays lie in this program's own pool, and work is done on its own stream."""
+        wait = self.xp.cuda.Device().synchronize
+        wait()
+        with self.xp.cuda.using_allocator(self._pool.malloc), self._stream:
+            yield
+        wait()
 
     def kernel(self, kernel: Kernel) -> Callable[[list[Array]], None]:
         """Compile a kernel, which runs a thread for each element."""
@@ -52,8 +56,7 @@ class Cuda:
     def product(self, a: Array, b: Array, out: Array) -> None:
         """Write the matrix product of two arrays to a third one, by cuBLAS."""
         if self._blas is None:
-            with self.allocating():
-                self._blas = Blas(self.xp)
+            self._blas = Blas(self.xp)
         self._blas.use(self.xp.cuda.get_current_stream())
         try:
             self._blas.product(gemm_of(self.xp, a, b, out))
@@ -68,25 +71,23 @@ class Cuda:
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """Capture ``work`` as a CUDA graph, and return what launches it on the current stream."""
-        cuda = self.xp.cuda
-        cuda.Device().synchronize()
-        with self._stream:
-            self._stream.begin_capture()
-            try:
-                work()
-            except Exception as error:
-                self._end()
-                raise Unsupported(f"CuPy cannot capture it: {type(error).__name__}: {error}") from error
-            graph = self._stream.end_capture()
+        stream = self.xp.cuda.get_current_stream()
+        stream.begin_capture()
+        try:
+            work()
+        except Exception as error:
+            self._end(stream)
+            raise Unsupported(f"CuPy cannot capture it: {type(error).__name__}: {error}") from error
+        graph = stream.end_capture()
 
         def launch() -> None:
-            graph.launch(cuda.get_current_stream())
+            graph.launch(self.xp.cuda.get_current_stream())
 
         return launch
 
-    def _end(self) -> None:
+    def _end(self, stream: Any) -> None:
         try:
-            self._stream.end_capture()
+            stream.end_capture()
         except Exception:  # the capture is invalid, which is why it ends
             self._stream = self.xp.cuda.Stream(non_blocking=True)
 
@@ -117,9 +118,13 @@ class Blas:
         self._handle = ctypes.c_void_p()
         self._call("cublasCreate_v2", ctypes.byref(self._handle))
         self._space = xp.empty(_WORKSPACE, np.uint8)
+        self._stream: int | None = None
 
     def use(self, stream: Any) -> None:
         """Compute on a stream, with this program's workspace."""
+        if stream.ptr == self._stream:
+            return
+        self._stream = stream.ptr
         self._call("cublasSetStream_v2", self._handle, ctypes.c_void_p(stream.ptr))
         size = ctypes.c_size_t(self._space.nbytes)
         self._call("cublasSetWorkspace_v2", self._handle, _pointer(self._space), size)

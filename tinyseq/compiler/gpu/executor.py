@@ -82,10 +82,11 @@ class Executor:
             return self._graphs.backward(seeds)
 
     def _capture(self, graphs: "_Graphs", inputs: list[Array]) -> None:
+        graphs.give(inputs)  # whose errors are about the inputs
         try:
-            graphs.capture(inputs)
-        except Unsupported as error:
-            self.reason, self._graphs = str(error), None
+            graphs.capture()
+        except Exception as error:  # of many kinds: whatever the library cannot do while it is captured
+            self.reason, self._graphs = f"{type(error).__name__}: {error}", None
 
 
 class _Graphs:
@@ -104,7 +105,7 @@ class _Graphs:
         return bool(self._launch)
 
     def forward(self, inputs: list[Array]) -> tuple[Array, ...]:
-        self._give(inputs)
+        self.give(inputs)
         self._launch[0]()
         return self._results(self._graph.outputs)
 
@@ -114,10 +115,9 @@ class _Graphs:
         self._launch[1]()
         return self._results(self._graph.gradients)
 
-    def capture(self, inputs: list[Array]) -> None:
+    def capture(self) -> None:
         """Run each pass once, so that all is compiled and allocated, and capture it."""
         graph, (first, second) = self._graph, self._passes
-        self._give(inputs)
         self._copy_in(graph.constants)
         self._copy_in({n: np.ones(*graph.shapes[n]) for n in graph.inputs if n in self._seeds})
         with self._device.allocating():
@@ -133,7 +133,7 @@ class _Graphs:
         self._arrays |= results
         self._launch = launch
 
-    def _give(self, inputs: list[Array]) -> None:
+    def give(self, inputs: list[Array]) -> None:
         """Check what was fixed by the recording, and copy the inputs to their buffers."""
         graph = self._graph
         known = self._host.run(inputs)
