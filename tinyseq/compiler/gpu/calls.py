@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, gathered, replaced, scattered
+from tinyseq.backend import Array, gathered, namespace_of, replaced, scattered, to_numpy
 from tinyseq.compiler.arrays import Whole
 from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.program import Program, Ref, Step, mapped, refs
@@ -135,7 +135,7 @@ class Calls:
     """A program that is replayed call by call: what depends on the host's arrays alone with NumPy, all else there."""
 
     def __init__(self, program: Program, xp: Any) -> None:
-        self._program, self._xp = program, xp
+        self._program, self._xp = program, namespace_of(xp.empty(0))
         self._shapes = {
             step.out: program.values[step.out].shape
             for step in program.steps
@@ -179,7 +179,7 @@ class Calls:
         return known
 
     def _uploaded(self, step: Step, known: dict[int, Any]) -> Step:
-        """A step whose arrays are all on the device; an index stays on the host, where it is checked."""
+        """A step whose arrays are all on the device, but for an index: it is checked on the host."""
 
         def there(ref: Ref) -> Any:
             return self._there(known[ref.number])
@@ -187,6 +187,7 @@ class Calls:
         args = list(step.args)
         for place, arg in enumerate(args):
             if is_indexing(step) and place == 1:
+                args[place] = mapped(arg, Ref, lambda ref: to_numpy(known[ref.number]))
                 continue
             args[place] = mapped(mapped(arg, Ref, there), np.ndarray, self._there)
         return step._replace(args=tuple(args), settings=mapped(step.settings, Ref, there))
