@@ -58,20 +58,29 @@ def milliseconds(step, budget: float = 2.0) -> float:
     return statistics.median(times) * 1e3
 
 
-def ours(steps, batch, size, hidden):
+def ours(steps, batch, size, hidden, compiled=False):
     import tinyseq as ts
 
     layer = ts.nn.LSTM(size, hidden).to("cuda")
     x = ts.tensor(np.random.default_rng(0).standard_normal((steps, batch, size)), dtype="float32").to("cuda")
     x.requires_grad_()
 
+    def loss(x):
+        y, _ = layer(x)
+        return (y * y).mean()
+
+    function = ts.compile(loss) if compiled else loss
+
     def step():
         layer.zero_grad()
         x.grad = None
-        y, _ = layer(x)
-        (y * y).mean().backward()
+        function(x).backward()
 
     return step
+
+
+def ours_compiled(steps, batch, size, hidden):
+    return ours(steps, batch, size, hidden, compiled=True)
 
 
 def cudnn(steps, batch, size, hidden):
@@ -113,7 +122,7 @@ def primitives(steps, batch, size, hidden):
     return step
 
 
-def training(steps=50, batch=16, hidden=64, symbols=64):
+def training(steps=50, batch=16, hidden=64, symbols=64, compiled=False):
     """Embedding, LSTM, readout, cross entropy, clipping and Adam."""
     import tinyseq as ts
 
@@ -123,8 +132,13 @@ def training(steps=50, batch=16, hidden=64, symbols=64):
     optimizer = ts.optim.Adam(parameters, lr=1e-3)
     ids = np.random.default_rng(0).integers(0, symbols, (steps, batch))
 
+    def loss_of(ids):
+        return ts.nn.cross_entropy(readout(lstm(embedding(ids))[0]), ids)
+
+    function = ts.compile(loss_of) if compiled else loss_of
+
     def step():
-        loss = ts.nn.cross_entropy(readout(lstm(embedding(ids))[0]), ids)
+        loss = function(ids)
         optimizer.zero_grad()
         loss.backward()
         ts.nn.clip_grad_norm_(parameters, 1.0)
@@ -138,7 +152,7 @@ def races() -> None:
 
     device = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
     print(f"{device}, CuPy {cupy.__version__}, NumPy {np.__version__}")
-    racers = {"tinyseq": ours}
+    racers = {"tinyseq": ours, "tinyseq, compiled": ours_compiled}
     try:
         import torch
 
@@ -147,16 +161,36 @@ def races() -> None:
         print(f"PyTorch {torch.__version__}")
     except ImportError:
         print("PyTorch is not installed: no peers")
+    rows = []
     for name, case in CASES.items():
         times = {racer: milliseconds(make(*case)) for racer, make in racers.items()}
         for racer, found in times.items():
-            print(
-                f"LSTM {name:8s} {racer:24s} {found:8.2f} ms   tinyseq / this = {times['tinyseq'] / found:.2f}",
-                flush=True,
-            )
-    print(f"a training step, embedding to Adam      {milliseconds(training()):8.2f} ms")
+            print(f"LSTM {name:8s} {racer:24s} {found:8.2f} ms", flush=True)
+        rows.append((name, case, times))
+    table(rows)
+    for compiled in (False, True):
+        found = milliseconds(training(compiled=compiled))
+        print(f"a training step, embedding to Adam{', compiled' * compiled:12s} {found:8.2f} ms")
     crf()
     gpu_hmm.races()
+
+
+RATIOS = [  # of two racers, and what is wanted of small, medium and large
+    ("tinyseq, compiled", "torch.nn.LSTM (cuDNN)", (0.6, 1.2, 1.0)),
+    ("tinyseq", "PyTorch primitives", (1.2, 1.2, 1.2)),
+]
+
+
+def table(rows) -> None:
+    """The ratios, each with the largest that is wanted."""
+    for one, two, wanted in RATIOS:
+        if two in rows[0][2]:
+            print(f"\n{one} / {two}")
+            for (name, case, times), most in zip(rows, wanted, strict=True):
+                ratio = times[one] / times[two]
+                mark = "" if ratio <= most else "   <- more"
+                print(f"  {name:8s} {', '.join(map(str, case)):18s} {ratio:5.2f}, wanted {most}{mark}")
+    print()
 
 
 def crf() -> None:
