@@ -19,6 +19,7 @@ from tinyseq.compiler.gpu.fusion import Group
 from tinyseq.compiler.gpu.moves import Operand
 from tinyseq.compiler.gpu.nodes import Graph, Map
 from tinyseq.compiler.gpu.source import accesses, kernel_of
+from tinyseq.compiler.gpu.sums import SumKernel
 
 SHIM = """
 #include <cmath>
@@ -87,6 +88,9 @@ class StandIn:
 
 def interpreted(kernel, arrays):
     """Run a kernel with NumPy."""
+    if isinstance(kernel, SumKernel):
+        arrays[1][...] = kernel.computed(arrays[0]).reshape(arrays[1].shape)
+        return
     reads, places, writes = kernel.accesses
     values = {}
     for node in kernel.group.nodes:
@@ -107,12 +111,14 @@ def interpreted(kernel, arrays):
 
 def compiled(kernel):
     """Compile a kernel as C++, and run it for one thread after another."""
-    name = hashlib.sha1(kernel.source.encode()).hexdigest()
+    name = hashlib.sha1(f"{kernel.source}{kernel.blocks}".encode()).hexdigest()
     if name not in BUILT:
         folder = Path(tempfile.mkdtemp())
         heads = kernel.source.partition("(")[2].partition(")")[0].replace("__restrict__", "").split(", ")
         given = ", ".join(f"({head.rpartition(' ')[0]})a[{i}]" for i, head in enumerate(heads))
-        block = 32 if kernel.parts else kernel.blocks[1]
+        block = (
+            32 if kernel.parts or kernel.blocks[1] == 1024 else 1 if isinstance(kernel, SumKernel) else kernel.blocks[1]
+        )
         loops = f"for (blockIdx.x = 0; blockIdx.x < {kernel.blocks[0]}; ++blockIdx.x)"
         loops += f" for (threadIdx.x = 0; threadIdx.x < {block}; ++threadIdx.x)"
         loop = f'extern "C" void run(void** a) {{ blockDim.x = {block}; {loops} fused({given}); }}'

@@ -13,6 +13,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.gpu.moves import Shape
 from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel
+from tinyseq.compiler.gpu.sums import SumKernel
 
 _WORKSPACE = 32 << 20  # bytes, as NVIDIA recommends for its newer devices
 
@@ -41,7 +42,7 @@ class Cuda:
             yield
         wait()
 
-    def kernel(self, kernel: Kernel) -> Callable[[list[Array]], None]:
+    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[Array]], None]:
         """Compile a kernel, which runs a thread for each element."""
         function = self.xp.RawModule(
             code=kernel.source, options=("--std=c++17", f"-DPARTS={kernel.parts}")
@@ -93,16 +94,25 @@ class Cuda:
 
     def copy_in(self, buffer: Array, values: Array) -> None:
         """Copy an array of the device or of the host to a static buffer."""
-        if isinstance(values, np.ndarray):
+        if isinstance(values, np.ndarray | np.generic):
             buffer.set(np.asarray(values, dtype=buffer.dtype, order="C"))
         elif values.flags.c_contiguous and values.dtype == buffer.dtype:
-            buffer.data.copy_from_device_async(values.data, buffer.nbytes, self.xp.cuda.get_current_stream())
+            self._copy(buffer, values)
         else:
             buffer[...] = values
 
     def copy_out(self, buffer: Array) -> Array:
         """A new array with the values of a static one."""
-        return buffer.copy()
+        if not buffer.flags.c_contiguous:
+            return buffer.copy()
+        out = self.xp.empty(buffer.shape, buffer.dtype)
+        self._copy(out, buffer)
+        return out
+
+    def _copy(self, to: Array, of: Array) -> None:
+        runtime = self.xp.cuda.runtime
+        stream = self.xp.cuda.get_current_stream().ptr
+        runtime.memcpyAsync(to.data.ptr, of.data.ptr, to.nbytes, runtime.memcpyDeviceToDevice, stream)
 
 
 class Blas:

@@ -50,6 +50,16 @@ class Join:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """A sum over the last axes of its operand: those that the result does not have."""
+
+    out: int
+    operands: tuple[Operand, ...]
+    shape: Shape
+    dtype: Any
+
+
+@dataclass(frozen=True)
 class Call:
     """Any other step, run by the library; ``operands`` are those in its arguments."""
 
@@ -60,7 +70,7 @@ class Call:
     dtype: Any
 
 
-Node = Map | Product | Join | Call
+Node = Map | Product | Sum | Join | Call
 
 
 @dataclass
@@ -89,6 +99,7 @@ class Graph:
     outputs: list[Operand] = field(default_factory=list)
     gradients: list[Operand] = field(default_factory=list)
     count: int = 0
+    _layouts: dict[Operand, Any] = field(default_factory=dict)
 
     def new(self, shape: Shape, dtype: Any) -> int:
         """The number of a new root."""
@@ -98,7 +109,9 @@ class Graph:
 
     def layout(self, operand: Operand) -> Any:
         """Where an operand lies in its root; None if it takes a copy."""
-        return layout(self.shapes[operand.root][0], operand.path)
+        if operand not in self._layouts:
+            self._layouts[operand] = layout(self.shapes[operand.root][0], operand.path)
+        return self._layouts[operand]
 
 
 def copied(dtype: Any) -> Formula:
@@ -161,7 +174,8 @@ class _Lowering:
                 self.found[step.out] = whole
                 return
             if step.function in (np.reshape, np.ravel):
-                copy = self._map(copied(value.dtype), (operand,), value.dtype, self._shape(operand))
+                shape = self._shape(operand)
+                copy = Operand(self._add(Map, copied(value.dtype), (operand,), shape, value.dtype))
                 self.found[step.out] = copy.then(reshape(tuple(value.shape)))
                 return
         self.found[step.out] = self._computed(step, value)
@@ -181,6 +195,8 @@ class _Lowering:
             return self._map(formula, tuple(args[: formula.inputs]), dtype, shape)
         if step.function is np.matmul and not step.settings and dtype in (np.float32, np.float64):
             return self._product(args, shape, dtype)
+        if step.function is np.sum and isinstance(args[0], Operand) and step.settings.get("dtype") in (None, dtype):
+            return self._sum(step, args[0], shape, dtype)
         if step.function in (np.concatenate, np.stack) and step.settings.keys() <= {"axis"}:
             return self._join(step, shape, dtype)
         return self._call(step, shape, dtype)
@@ -246,6 +262,19 @@ class _Lowering:
             squeezed.append(0)
         out = Operand(self._add(Product, (a, b), tuple(wide), dtype))
         return out if len(wide) == len(shape) else out.then(index(*squeezed))
+
+    def _sum(self, step: Step, operand: Operand, shape: Shape, dtype: Any) -> Operand:
+        own, strides, _ = self.graph.layout(operand)
+        axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else None)
+        known = len(step.args) <= 2 and step.settings.keys() <= {"axis", "keepdims", "dtype"}
+        if not known or self.graph.shapes[operand.root][1] != dtype or dtype not in (np.float32, np.float64):
+            return self._call(step, shape, dtype)
+        summed = range(len(own)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        last = sorted({a % len(own) for a in summed}, key=lambda a: -abs(strides[a]))
+        kept = [a for a in range(len(own)) if a not in last]
+        moved = operand.then(transpose((*kept, *last))) if own else operand
+        out = Operand(self._add(Sum, (moved,), tuple(own[a] for a in kept), dtype))
+        return out.then(reshape(shape)) if len(kept) != len(shape) else out
 
     def _join(self, step: Step, shape: Shape, dtype: Any) -> Operand:
         axis = step.settings.get("axis", step.args[1] if len(step.args) > 1 else 0) % len(shape)

@@ -7,8 +7,9 @@ from tinyseq.backend import Array
 from tinyseq.compiler.gpu.calls import captured
 from tinyseq.compiler.gpu.fusion import Group, Schedule, operands_of, scheduled
 from tinyseq.compiler.gpu.moves import Operand, Shape
-from tinyseq.compiler.gpu.nodes import Call, Graph, Node, Product, Unsupported
+from tinyseq.compiler.gpu.nodes import Call, Graph, Node, Product, Sum, Unsupported
 from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
+from tinyseq.compiler.gpu.sums import SumKernel, pieces_of, sum_kernel
 from tinyseq.compiler.program import mapped
 
 
@@ -21,7 +22,7 @@ class Device(Protocol):
 
     xp: Any
 
-    def kernel(self, kernel: Kernel) -> Callable[[list[Array]], None]:
+    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[Array]], None]:
         """Compile a kernel; what comes back takes the arrays that it reads and writes, and launches it."""
 
     def product(self, a: Array, b: Array, out: Array) -> None:
@@ -69,6 +70,8 @@ class Pass:
                 self._launch(item, found, arrays)
             elif isinstance(item, Call):
                 arrays[item.out] = self._called(item, arrays)
+            elif isinstance(item, Sum):
+                self._sum(item, arrays)
             elif isinstance(item, Product):
                 a, b = (self._read(operand, arrays) for operand in item.operands)
                 self.device.product(a, b, self._written(item.out, arrays))
@@ -78,11 +81,22 @@ class Pass:
     def _launch(self, group: Group, found: Accesses, arrays: dict[int, Array]) -> None:
         used = [self._read(operand, arrays) for operand in found.reads]
         used += [self._written(out, arrays) for out in found.writes]
-        kernel = kernel_of(group, found, used)
-        key = kernel.source, group.shape
+        self._run(kernel_of(group, found, used), used)
+
+    def _sum(self, item: Sum, arrays: dict[int, Array]) -> None:
+        array, kept = self._read(item.operands[0], arrays), len(item.shape)
+        pieces = pieces_of(array.shape, kept)
+        if pieces > 1:
+            parts = self.device.xp.empty((*item.shape, pieces), item.dtype)
+            self._run(sum_kernel(array, kept, pieces), [array, parts])
+            array = parts
+        self._run(sum_kernel(array, kept, 1), [array, self._written(item.out, arrays)])
+
+    def _run(self, kernel: Kernel | SumKernel, arrays: list[Array]) -> None:
+        key = kernel.source, arrays[0].shape
         if key not in self._kernels:
             self._kernels[key] = self.device.kernel(kernel)
-        self._kernels[key](used)
+        self._kernels[key](arrays)
 
     def _read(self, operand: Operand, arrays: dict[int, Array]) -> Array:
         array = arrays[operand.root]

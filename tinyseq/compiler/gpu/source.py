@@ -170,6 +170,17 @@ class _Source:
         return {node.out: f"s{number}" for number, node in enumerate(inner)}
 
 
+def place_of(number: str, shape: Shape, strides: Shape) -> str:
+    """Where the element with this number in order lies, in C."""
+    words, after = [], math.prod(shape)
+    for axis, (length, stride) in enumerate(zip(shape, strides, strict=True)):
+        after //= length
+        word = f"{number} / {after}" if after > 1 else number
+        if stride:
+            words.append(f"({word if axis == 0 else f'{word} % {length}'}) * {stride}")
+    return " + ".join(words) or "0"
+
+
 def merged(shape: Shape, strides: list[Shape]) -> tuple[Shape, list[Shape]]:
     """The same elements with as few axes as possible: without those of length 1, and with neighbours joined."""
     axes: list[tuple[int, list[int]]] = []

@@ -1,0 +1,84 @@
+"""CUDA source of sums over axes."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.gpu.formulas import C_TYPES
+from tinyseq.compiler.gpu.source import merged, place_of
+
+_THREADS = 256
+_LONGEST = 1 << 12  # elements that one block sums up, if there are too few blocks for the device
+_FEW, _ENOUGH = 128, 1024  # blocks
+
+
+class SumKernel(NamedTuple):
+    """The kernel of a sum over the last axes of an array.
+
+    Attributes:
+        source: in CUDA C++.
+        kept: the number of axes that are kept.
+        pieces: into how many sums each result is cut.
+        blocks: the number of blocks, and of threads in each.
+        parts: how many threads compute one element, which these kernels do not fix.
+    """
+
+    source: str
+    kept: int
+    pieces: int
+    blocks: tuple[int, int]
+    parts: int = 0
+
+    def computed(self, array: Array) -> Array:
+        """What the kernel computes, by NumPy: a row of sums for each result."""
+        size = math.prod(array.shape[: self.kept])
+        rows = array.reshape(size, -1)
+        share = -(-rows.shape[1] // self.pieces)
+        return np.stack([rows[:, i * share : (i + 1) * share].sum(axis=1) for i in range(self.pieces)], axis=1)
+
+
+def pieces_of(shape: tuple[int, ...], kept: int) -> int:
+    """Into how many sums each result is cut, so that there are enough blocks."""
+    results, length = math.prod(shape[:kept]), math.prod(shape[kept:])
+    if results >= _FEW or length <= _LONGEST:
+        return 1
+    return min(_ENOUGH // results, -(-length // _LONGEST))
+
+
+def sum_kernel(array: Array, kept: int, pieces: int) -> SumKernel:
+    """The kernel that sums up the axes of an array behind the first ``kept`` ones."""
+    kind = C_TYPES[array.dtype.str[1:]]
+    strides = tuple(stride // array.itemsize for stride in array.strides)
+    outer, (across,) = merged(array.shape[:kept], [strides[:kept]])
+    inner, (along,) = merged(array.shape[kept:], [strides[kept:]])
+    results, length = math.prod(outer), math.prod(inner)
+    reach = sum(abs(stride) * (n - 1) for stride, n in zip(strides, array.shape, strict=True))
+    whole = "int" if max(reach, array.size) < 2**30 else "long long"
+    beside = bool(across and across[-1] == 1 and pieces == 1 and results >= 32)
+    share = -(-length // pieces)
+    lines = [f'extern "C" __global__ void fused(const {kind}* __restrict__ a0, {kind}* __restrict__ a1) {{']
+    if beside:  # results lie side by side: so do the threads that read them, each with others for parts of its sum
+        lines += ["  const int lane = threadIdx.x % 32, part = threadIdx.x / 32, parts = blockDim.x / 32;"]
+        lines += [f"  const {whole} mine = ({whole})blockIdx.x * 32 + lane;"]
+        lines += [f"  const {whole} o = mine < {results} ? mine : {results - 1};"]
+        first, after, begin, end = "part", "parts", "0", str(length)
+    else:
+        lines += [f"  const {whole} o = blockIdx.x / {pieces}, piece = blockIdx.x % {pieces};"]
+        first, after, begin = "threadIdx.x", "blockDim.x", f"piece * {share}"
+        end = f"({begin} + {share} < {length} ? {begin} + {share} : {length})"
+    lines += [f"  const {kind}* from = a0 + ({place_of('o', outer, across)});", f"  {kind} sum = 0;"]
+    lines += [
+        f"  for ({whole} r = {begin} + {first}; r < {end}; r += {after}) sum += from[{place_of('r', inner, along)}];"
+    ]
+    lines += [f"  __shared__ {kind} sums[1024];", "  sums[threadIdx.x] = sum;", "  __syncthreads();"]
+    least = 32 if beside else 1
+    lines += [f"  for (int n = blockDim.x / 2; n >= {least}; n /= 2) {{"]
+    lines += ["    if (threadIdx.x < n) sums[threadIdx.x] += sums[threadIdx.x + n];", "    __syncthreads();", "  }"]
+    if beside:
+        lines += [f"  if (part == 0 && mine < {results}) a1[o] = sums[lane];", "}", ""]
+        return SumKernel("\n".join(lines), kept, 1, (-(-results // 32), 1024))
+    lines += ["  if (threadIdx.x == 0) a1[blockIdx.x] = sums[0];", "}", ""]
+    threads = min(_THREADS, max(32, 1 << (share - 1).bit_length()))
+    return SumKernel("\n".join(lines), kept, pieces, (results * pieces, threads))
