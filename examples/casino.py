@@ -23,18 +23,6 @@ import tinyseq as ts
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 ROLLS, SHOWN = 5000 if QUICK else 30_000, 300
-FAIR, LOADED = [1 / 6] * 6, [0.1, 0.1, 0.1, 0.1, 0.1, 0.5]
-
-
-def casino() -> ts.hmm.HMM:
-    """The true model."""
-    return ts.hmm.HMM(
-        initial=[1.0, 0.0],
-        transition=[[0.95, 0.05], [0.10, 0.90]],
-        emission=[FAIR, LOADED],
-        states=["fair", "loaded"],
-        symbols=[1, 2, 3, 4, 5, 6],
-    )
 
 
 def learned(rolls: list[int], rng: np.random.Generator) -> ts.hmm.Fitted:
@@ -42,7 +30,7 @@ def learned(rolls: list[int], rng: np.random.Generator) -> ts.hmm.Fitted:
     start = ts.hmm.HMM(
         initial=[0.5, 0.5],
         transition=[[0.8, 0.2], [0.2, 0.8]],
-        emission=[FAIR, [0.14, 0.14, 0.14, 0.14, 0.14, 0.30]],
+        emission=[[1 / 6] * 6, [0.14, 0.14, 0.14, 0.14, 0.14, 0.30]],
         states=["fair", "loaded"],
         symbols=[1, 2, 3, 4, 5, 6],
     )
@@ -67,8 +55,8 @@ def pictures(model: ts.hmm.HMM, rolls: list[int], truth: list[str], folder: Path
 
 def main() -> None:
     rng = np.random.default_rng(0)
-    model = casino()
-    rolls, truth = model.sample(ROLLS, rng)
+    model = ts.hmm.HMM(**ts.data.CASINO)
+    rolls, truth = (list(column) for column in zip(*ts.data.casino(ROLLS, rng), strict=True))
     print("rolls  ", "".join(map(str, rolls[:80])))
     print("truth  ", "".join(state[0].upper() for state in truth[:80]))
     viterbi = model.viterbi(rolls)

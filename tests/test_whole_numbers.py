@@ -255,6 +255,10 @@ CALLS: dict[str, Callable[..., Any]] = {
     "data.copy_task": lambda **a: ts.data.copy_task(
         rng=rng(), **dict.fromkeys(("symbols", "count", "blanks", "batch"), 2) | a
     ),
+    "data.ambiguous_sentence": lambda **a: ts.data.ambiguous_sentence(rng=rng(), **a),
+    "data.casino": lambda **a: ts.data.casino(rng=rng(), **a),
+    "data.cpg_islands": lambda **a: ts.data.cpg_islands(rng=rng(), **a),
+    "data.dyck": lambda **a: ts.data.dyck(rng=rng(), **{"length": 4} | a),
     "data.embedded_reber": lambda **a: ts.data.embedded_reber(rng=rng(), **a),
     "data.padded": lambda **a: ts.data.padded([[1], [2, 3]], **a),
     "data.python_source": lambda **a: ts.data.python_source(**{"train": 5, "held_out": 5} | a),

@@ -6,6 +6,7 @@ from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_source
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
+from tinyseq.data.generated import CASINO, CPG_ISLANDS, FISH_PEOPLE, ambiguous_sentence, casino, cpg_islands, dyck
 from tinyseq.data.readers import DataError, Reader
 from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
 from tinyseq.data.treebank import (
@@ -24,8 +25,11 @@ if not TYPE_CHECKING:  # so that type checkers still report missing names
     __getattr__ = of_module("tinyseq.data", DATA)
 
 __all__ = [
+    "CASINO",
     "CATS",
+    "CPG_ISLANDS",
     "FISH",
+    "FISH_PEOPLE",
     "HELLO",
     "ConlluSentence",
     "ConlluToken",
@@ -36,8 +40,10 @@ __all__ = [
     "Vocabulary",
     "Windows",
     "adding_problem",
+    "ambiguous_sentence",
     "bases",
     "bucketed",
+    "casino",
     "conll2003",
     "conllu",
     "conllu_sentences",
@@ -45,6 +51,8 @@ __all__ = [
     "convert_sentences",
     "convert_tags",
     "copy_task",
+    "cpg_islands",
+    "dyck",
     "embedded_reber",
     "fasta",
     "labelled",

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.data.batches import IGNORE, Ids
+from tinyseq.random import Rng, as_generator
 
 Numbers = NDArray[np.float32]
 
 
-def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+def adding_problem(length: int, batch: int, rng: Rng = None) -> tuple[Numbers, Numbers]:
     """The adding problem: the sum of the two marked numbers in a sequence (Hochreiter and Schmidhuber, 1997).
 
     Each step has a number, uniformly distributed in [0, 1), and a mark, which is 1 at one step of the first half and
@@ -23,7 +24,7 @@ def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[N
     Args:
         length: T, the number of steps, at least 2.
         batch: B, the number of sequences.
-        rng: random generator.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
         Numbers and marks (T, B, 2), and the sum of the two marked numbers (B,).
@@ -36,7 +37,7 @@ def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[N
         >>> x.shape, bool(((x[:, :, 0] * x[:, :, 1]).sum(axis=0) == sums).all())
         ((10, 3, 2), True)
     """
-    length, batch = whole("length", length, 2), whole("batch", batch)
+    length, batch, rng = whole("length", length, 2), whole("batch", batch), as_generator(rng)
     numbers, marks, columns = rng.random((length, batch)), np.zeros((length, batch)), np.arange(batch)
     marks[rng.integers(0, length // 2, batch), columns] = 1
     marks[rng.integers(length // 2, length, batch), columns] = 1
@@ -45,7 +46,7 @@ def adding_problem(length: int, batch: int, rng: np.random.Generator) -> tuple[N
     return x, sums
 
 
-def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: np.random.Generator) -> tuple[Ids, Ids]:
+def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: Rng = None) -> tuple[Ids, Ids]:
     """The copy task: repeat symbols after a long delay (Hochreiter and Schmidhuber, 1997; Arjovsky and others, 2016).
 
     The input is ``count`` random symbols, then ``blanks`` blanks, the last of which is a delimiter, then blanks again;
@@ -57,7 +58,7 @@ def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: np.random.
         count: the number of symbols to remember.
         blanks: steps from the last symbol to the delimiter, at least 1.
         batch: B, the number of sequences.
-        rng: random generator.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
         Inputs and targets (T, B), T = 2 count + blanks. Before the answer the target is -100, which a loss ignores.
@@ -70,7 +71,7 @@ def copy_task(symbols: int, count: int, blanks: int, batch: int, rng: np.random.
         >>> inputs[:, 0].tolist(), targets[:, 0].tolist()
         ([3, 2, 4, 4, 5, 4, 4], [-100, -100, -100, -100, -100, 3, 2])
     """
-    symbols, count = whole("symbols", symbols), whole("count", count)
+    symbols, count, rng = whole("symbols", symbols), whole("count", count), as_generator(rng)
     blanks, batch = whole("blanks", blanks), whole("batch", batch)
     said = rng.integers(symbols, size=(count, batch))
     inputs = np.full((2 * count + blanks, batch), symbols)
@@ -93,7 +94,7 @@ REBER = {
 """Reber's grammar (1967) as an automaton: from each state, the symbols that may come, and where each leads."""
 
 
-def embedded_reber(length: int, rng: np.random.Generator) -> str:
+def embedded_reber(length: int, rng: Rng = None) -> str:
     """A random string of the embedded Reber grammar (Cleeremans and others, 1989; Hochreiter and Schmidhuber, 1997).
 
     It is B, then T or P, then a string of the Reber grammar, then the same T or P again, then E. In most positions the
@@ -101,10 +102,10 @@ def embedded_reber(length: int, rng: np.random.Generator) -> str:
 
     Args:
         length: the length of the whole string, at least 9.
-        rng: random generator; all strings of this length are equally likely.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Returns:
-        The string, of the letters B, T, P, S, X, V and E.
+        The string, of the letters B, T, P, S, X, V and E; all strings of this length are equally likely.
 
     Raises:
         ValueError, TypeError: if there is no string of this length, or it is not a whole number.
@@ -113,7 +114,7 @@ def embedded_reber(length: int, rng: np.random.Generator) -> str:
         >>> embedded_reber(20, np.random.default_rng(0))
         'BPBTSXXTVPXVPXTVVEPE'
     """
-    inner = whole("length", length, 9) - 4
+    inner, rng = whole("length", length, 9) - 4, as_generator(rng)
     ways = _ways(inner)
     outer, state, string = "TP"[rng.integers(2)], "start", ""
     for left in reversed(range(inner)):
