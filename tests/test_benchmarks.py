@@ -92,3 +92,36 @@ def test_the_learning_that_is_timed_is_a_default_fit(capsys):
     assert good
     assert ours > 0
     assert "vectors 1, 2 states" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", loaded("steps").CASES)
+def test_the_steps_that_are_timed_do_the_same(case, monkeypatch):
+    pytest.importorskip("torch")
+    steps = loaded("steps")
+    monkeypatch.setattr(steps, "SHAPES", ((40, 3), (5,)))
+    monkeypatch.setattr(steps, "leaves", lambda library, leaves=steps.leaves: leaves(library, ((40, 3), (5,))))
+    monkeypatch.setattr(ts.memory.reuse, "__enter__", lambda self: None)
+    results = []
+    for racer in steps.RACERS.values():
+        library, held = racer(), []
+        library.leaf = lambda value, leaf=library.leaf, held=held: (held.append(leaf(value)), held[-1])[1]
+        found = steps.CASES[case](library, case)()
+        arrays = held if found is None else [found]
+        results.append([np.asarray(a.detach().numpy() if hasattr(a, "detach") else a) for a in arrays])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
+
+
+def test_the_operands_that_are_timed_give_the_same_gradients():
+    operands = loaded("operands")
+    names = [(symbol, name, side) for symbol, name, side in operands.pairs() if not name.startswith("NumPy")]
+    assert len(names) == 4 * 7 * 2
+    for symbol, name, reflected in names:
+        kind, other = operands.OPERANDS[name]
+        slope, _ = operands.numpy_step(symbol, kind, other, reflected)()
+        h = ts.tensor(operands.START, requires_grad=True)
+        if kind != "constant":
+            other = ts.tensor(other, requires_grad=kind == "leaf")
+        y = operands.chain(operands.OPERATORS[symbol], h, other, reflected)
+        found = ts.grad(y, h, ts.ones((2, 3), dtype="float32"))
+        np.testing.assert_allclose(found.numpy(), slope, rtol=1e-3)

@@ -16,6 +16,7 @@ from tinyseq.nn.module import Module
 from tinyseq.torch_names.settings import explained
 
 PIECE = 1 << 13  # elements converted at once: too few for BLAS to start threads
+SMALLEST_NARROW = 1e-30  # and a float32 sum of squares
 SMALLEST = 1e-280  # a sum of powers below it may have lost some to underflow
 
 
@@ -151,13 +152,18 @@ def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
 
 
 def _sum_of_squares(array: NDArray[Any]) -> float:
-    """In double precision, by pieces that stay in the processor's cache."""
+    """By pieces that stay in the processor's cache: in double precision, or float32 where its range is enough."""
     flat, wide = array.reshape(-1), np.empty(min(PIECE, array.size))
+    narrow = array.dtype == np.float32
     total = 0.0
     for start in range(0, flat.size, PIECE):
-        piece = wide[: min(PIECE, flat.size - start)]
-        piece[:] = flat[start : start + PIECE]
-        total += float(piece @ piece)
+        piece = flat[start : start + PIECE]
+        found = float(piece @ piece) if narrow else 0.0
+        if not SMALLEST_NARROW < found < math.inf:
+            double = wide[: piece.size]
+            double[:] = piece
+            found = float(double @ double)
+        total += found
     return total
 
 

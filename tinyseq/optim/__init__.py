@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tinyseq.optim.optimizer import Optimizer
+from tinyseq.optim.optimizer import Optimizer, elementwise
 from tinyseq.optim.rules import SGD, Adagrad, Adam, AdamW, RMSprop
 from tinyseq.optim.schedules import (
     Plateau,
@@ -29,6 +29,7 @@ __all__ = [
     "RMSprop",
     "Schedule",
     "cosine_decay",
+    "elementwise",
     "exponential_decay",
     "step_decay",
     "warm_up",

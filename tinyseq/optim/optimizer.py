@@ -1,7 +1,7 @@
 """The base of optimisers: parameters, their states, and what is saved of them."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import numpy as np
 
@@ -12,6 +12,14 @@ from tinyseq.torch_names.names import OPTIMIZER
 from tinyseq.torch_names.settings import Explained
 
 Trials = tuple[Mapping[str, Any], ...]
+Rule = TypeVar("Rule", bound=Callable[..., Any])
+PIECE = 1 << 15  # elements updated at once, so that what a rule computes in between stays in the processor's cache
+
+
+def elementwise(rule: Rule) -> Rule:
+    """Declare that a rule computes each element from that element alone, so that large parameters may be cut up."""
+    rule.elementwise = True  # type: ignore[attr-defined]
+    return rule
 
 
 class Optimizer(metaclass=Explained):
@@ -66,6 +74,7 @@ class Optimizer(metaclass=Explained):
         """The new value of a parameter; ``state`` is what the rule remembers of it, empty at first."""
         raise AssertionError("a subclass defines its rule")
 
+    @elementwise
     def decayed(self, value: Array, gradient: Array) -> Array:
         """The gradient with the weight decay's share, as of a penalty on the squared norm."""
         return gradient + self.weight_decay * value if self.weight_decay else gradient
@@ -74,10 +83,35 @@ class Optimizer(metaclass=Explained):
         """Update every parameter that has a gradient."""
         for parameter, state in zip(self.parameters, self.states, strict=True):
             if parameter.grad is not None:
-                value = parameter._array
-                updated = self.update(value, parameter.grad._array, state)
+                value, gradient = parameter._array, parameter.grad._array
+                cut = type(value) is np.ndarray and value.size > PIECE and self._elementwise
+                updated = (self._in_pieces if cut else self.update)(value, gradient, state)
                 # NumPy makes scalars of arrays without axes, and float64 of float32 times one of its own scalars.
                 parameter._assign(namespace_of(value).asarray(updated, dtype=value.dtype))
+
+    @property
+    def _elementwise(self) -> bool:
+        """Whether `update` and `decayed` are; a subclass's own are not, unless they say so."""
+        return all(hasattr(rule, "elementwise") for rule in (type(self).update, type(self).decayed))
+
+    def _in_pieces(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
+        """`update`, a piece at a time; the state's arrays are written to where they are."""
+        updated = np.empty(value.shape, dtype=value.dtype)
+        known = {name: np.ascontiguousarray(kept) for name, kept in state.items() if isinstance(kept, np.ndarray)}
+        whole, found = dict(known), dict(state)
+        values, gradients, results = value.reshape(-1), gradient.reshape(-1), updated.reshape(-1)
+        for start in range(0, value.size, PIECE):
+            piece = slice(start, start + PIECE)
+            before = {name: kept.reshape(-1)[piece] for name, kept in known.items()}
+            found = state | before
+            results[piece] = self.update(values[piece], gradients[piece], found)
+            for name, kept in found.items():
+                if isinstance(kept, np.ndarray) and kept is not before.get(name):
+                    if name not in whole:
+                        whole[name] = np.empty(value.shape, dtype=kept.dtype)
+                    whole[name].reshape(-1)[piece] = kept
+        state.update(found, **whole)
+        return updated
 
     def zero_grad(self) -> None:
         """Forget the gradients."""

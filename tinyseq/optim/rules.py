@@ -6,7 +6,19 @@ from typing import Any, ClassVar
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of
-from tinyseq.optim.optimizer import Optimizer, Trials, not_negative
+from tinyseq.optim.optimizer import Optimizer, Trials, elementwise, not_negative
+
+
+def _running(state: dict[str, Any], name: str, kept: float, share: Array) -> Array:
+    """A running sum: a part of it is kept, and a share added, in the state's own array."""
+    if name not in state:
+        state[name] = namespace_of(share).asarray(share, copy=True)  # which may be the gradient itself
+    else:
+        total = state[name]
+        total *= kept
+        total += share
+        state[name] = total
+    return state[name]
 
 
 class SGD(Optimizer):
@@ -54,12 +66,12 @@ class SGD(Optimizer):
         """The running sum of gradients, if there is a momentum."""
         return {"momentum"} if self.momentum else set()
 
+    @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """v = momentum v + g; w - lr v."""
         gradient = self.decayed(value, gradient)
         if self.momentum:
-            velocity = self.momentum * state["momentum"] + gradient if "momentum" in state else gradient
-            state["momentum"] = velocity
+            velocity = _running(state, "momentum", self.momentum, gradient)
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
         return value - self.lr * gradient
 
@@ -109,22 +121,19 @@ class Adam(Optimizer):
         """The number of steps, and the two running means."""
         return {"step", "mean", "square"}
 
+    @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """m = b1 m + (1 - b1) g, s = b2 s + (1 - b2) g², both over 1 - b^t; then w - lr m / (sqrt(s) + eps)."""
         xp, (b1, b2) = namespace_of(value), self.betas
         gradient = self.decayed(value, gradient)
         t = state["step"] = int(state.get("step", 0)) + 1
-        m, s = (1 - b1) * gradient, gradient * gradient  # arrays of this step's own, so they may change in place
-        s *= 1 - b2
-        if t > 1:
-            m += b1 * state["mean"]
-            s += b2 * state["square"]
-        state["mean"], state["square"] = m, s
+        m = _running(state, "mean", b1, (1 - b1) * gradient)
+        s = _running(state, "square", b2, (1 - b2) * (gradient * gradient))
+        correction = math.sqrt(1 - b2**t)  # of both: m / (sqrt(s) / c + eps) is c m / (sqrt(s) + c eps)
         root = xp.sqrt(s)
-        root /= math.sqrt(1 - b2**t)
-        root += self.eps
+        root += correction * self.eps
         move = m / root
-        move *= self.lr / (1 - b1**t)
+        move *= self.lr * correction / (1 - b1**t)
         return value - move
 
 
@@ -159,10 +168,12 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(parameters, lr, betas, eps, weight_decay)
 
+    @elementwise
     def decayed(self, value: Array, gradient: Array) -> Array:
         """The gradient alone; the decay acts on the value."""
         return gradient
 
+    @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """Adam's update of the value shrunk by lr * weight_decay."""
         return super().update(value * (1 - self.lr * self.weight_decay), gradient, state)
@@ -200,6 +211,7 @@ class Adagrad(Optimizer):
         """The sum of squares."""
         return {"square"}
 
+    @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """s = s + g²; w - lr g / (sqrt(s) + eps)."""
         gradient = self.decayed(value, gradient)
@@ -261,14 +273,15 @@ class RMSprop(Optimizer):
         options = {"momentum": self.momentum, "mean": self.centered}
         return {"square", *(name for name, wanted in options.items() if wanted)}
 
+    @elementwise
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
         """s = a s + (1 - a) g²; w - lr g / (sqrt(s) + eps), with s - m² for s if centred on m = a m + (1 - a) g."""
         gradient = self.decayed(value, gradient)
-        spread = s = state["square"] = self.alpha * state.get("square", 0) + (1 - self.alpha) * (gradient * gradient)
+        spread = s = _running(state, "square", self.alpha, (1 - self.alpha) * (gradient * gradient))
         if self.centered:
-            m = state["mean"] = self.alpha * state.get("mean", 0) + (1 - self.alpha) * gradient
+            m = _running(state, "mean", self.alpha, (1 - self.alpha) * gradient)
             spread = s - m * m
         change = gradient / (namespace_of(value).sqrt(spread) + self.eps)
         if self.momentum:
-            change = state["momentum"] = self.momentum * state.get("momentum", 0) + change
+            change = _running(state, "momentum", self.momentum, change)
         return value - self.lr * change

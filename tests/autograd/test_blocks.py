@@ -1,0 +1,102 @@
+"""What runs in blocks, or by another way for speed: the same numbers as the plain formula."""
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq import backend
+from tinyseq.autograd.ops import by_rows
+from tinyseq.autograd.ops.stable import softmax_cross_entropy
+
+rng = np.random.default_rng(0)
+INF, NAN = float("inf"), float("nan")
+
+
+def scores(rows: int, classes: int, dtype: str) -> np.ndarray:
+    """Scores with every row of special values, and some of them next to a block's end."""
+    x = (rng.standard_normal((rows, classes)) * 5).astype(dtype)
+    x[0] = -INF
+    x[1 % rows] = [-INF, 3.0, *x[1 % rows, 2:]]
+    x[2 % rows] = [INF, INF, *x[2 % rows, 2:]]
+    x[3 % rows, 1] = NAN
+    x[4 % rows] *= 1e30
+    x[5 % rows] = np.finfo(dtype).max
+    x[-1] = -INF
+    return x
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 2), (8, 3), (40, 3000), (7, by_rows.BLOCK + 5), (3, 5, 17), (6, 2)])
+def test_cross_entropy_by_blocks_is_the_formula(shape: tuple[int, ...], dtype: str) -> None:
+    x = scores(int(np.prod(shape[:-1])), shape[-1], dtype).reshape(shape)
+    ids, g = rng.integers(0, shape[-1], shape[:-1]), rng.standard_normal(shape[:-1]).astype(dtype)
+    logits = ts.tensor(x, requires_grad=True)
+    loss = softmax_cross_entropy(logits, targets=ids)
+    slope = ts.grad(loss, logits, ts.tensor(g)).numpy()
+
+    rows, flat = x.reshape(-1, shape[-1]), ids.reshape(-1)
+    with np.errstate(all="ignore"):
+        plain = -ts.log_softmax(ts.tensor(rows)).numpy()[np.arange(len(rows)), flat]
+        share = ts.softmax(ts.tensor(rows)).numpy().copy()
+    share[np.arange(len(rows)), flat] -= np.where(np.isneginf(rows).all(axis=-1), 0, 1)
+    units = np.finfo(dtype).eps * 8
+    np.testing.assert_allclose(loss.numpy().reshape(-1), plain, rtol=units, atol=units)
+    wanted = (share * g.reshape(-1, 1)).reshape(shape)
+    np.testing.assert_allclose(slope, wanted, rtol=units, atol=units * np.abs(g).max())
+
+
+def test_cross_entropy_of_rows_in_any_layout_and_type() -> None:
+    ids = rng.integers(0, 6, 4)
+    x = rng.standard_normal((4, 6))
+    plain = softmax_cross_entropy(ts.tensor(x), targets=ids).numpy()
+    for other in (np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2], x[::-1][::-1]):
+        logits = ts.tensor(other, requires_grad=True)
+        loss = softmax_cross_entropy(logits, targets=ids)
+        np.testing.assert_array_equal(loss.numpy(), plain)
+        loss.sum().backward()
+        assert logits.grad.numpy().flags.c_contiguous
+    whole = softmax_cross_entropy(ts.tensor(np.arange(8).reshape(2, 4)), targets=np.array([0, 1]))
+    assert whole.dtype == np.float64
+    assert softmax_cross_entropy(ts.zeros((0, 3)), targets=np.zeros(0, int)).shape == (0,)
+
+
+INDICES = {
+    "ids": (rng.integers(0, 40, 900),),
+    "negative ids": (rng.integers(-40, 40, 900),),
+    "unsigned": (rng.integers(0, 40, 900).astype(np.uint8),),
+    "ids of two axes": (rng.integers(0, 40, (30, 30)),),
+    "a pair": (rng.integers(0, 40, 900), rng.integers(-6, 6, 900)),
+    "a grid": (rng.integers(0, 40, (30, 1)), rng.integers(0, 6, 30)),
+    "a triple": tuple(rng.integers(0, side, 900) for side in (40, 6, 3)),
+    "with a slice": (slice(1, 5), rng.integers(0, 6, 900)),
+    "with a number": (3, rng.integers(0, 6, 900)),
+    "after dots": (..., rng.integers(0, 3, 900)),
+    "a mask": (rng.random((40, 6)) < 0.5,),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "int64"])
+@pytest.mark.parametrize("last", [3, 4])
+@pytest.mark.parametrize("kind", INDICES)
+def test_values_are_added_in_the_order_of_add_at(kind: str, last: int, dtype: str) -> None:
+    index, shape = INDICES[kind], (40, 6, last)
+    values = (rng.standard_normal(np.empty(shape)[index].shape) * 9).astype(dtype)
+    values[values > 12] = 0
+    expected = np.zeros(shape, dtype)
+    np.add.at(expected, index, values)
+    found = backend.scattered(backend.NUMPY, values, index if len(index) > 1 else index[0], shape)
+    np.testing.assert_array_equal(found, expected)
+    assert found.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("ids", [np.full(900, 40), np.full(900, -41)])
+def test_values_at_places_outside_are_an_error(ids: np.ndarray) -> None:
+    with pytest.raises(IndexError):
+        backend.scattered(backend.NUMPY, np.ones((900, 6)), ids, (40, 6))
+
+
+def test_infinities_stay_apart_from_their_neighbours() -> None:
+    values = np.ones((300, 4), np.float32)
+    values[7, 1], values[8, 2] = INF, NAN
+    found = backend.scattered(backend.NUMPY, values, np.zeros(300, int), (2, 4))
+    np.testing.assert_array_equal(found[0], [300, INF, NAN, 300])
