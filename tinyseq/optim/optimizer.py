@@ -17,7 +17,17 @@ PIECE = 1 << 15  # elements updated at once, so that what a rule computes in bet
 
 
 def elementwise(rule: Rule) -> Rule:
-    """Declare that a rule computes each element from that element alone, so that large parameters may be cut up."""
+    """Declare that `Optimizer.update` or `Optimizer.decayed` computes each element from that element alone.
+
+    Large parameters are then updated in pieces that fit into the processor's cache.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> class SignDescent(ts.optim.Optimizer):
+        ...     @ts.optim.elementwise
+        ...     def update(self, value, gradient, state):
+        ...         return value - self.lr * np.sign(gradient)
+    """
     rule.elementwise = True  # type: ignore[attr-defined]
     return rule
 
