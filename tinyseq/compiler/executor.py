@@ -43,6 +43,7 @@ class Executor:
         self._used: list[list[int]] = []  # the slots that each pass uses
         self.forward = self._function("forward", first, [*program.outputs, *self._kept], set())
         self.backward = self._function("backward", second, program.gradients, copied)
+        program.notes = self.plan.notes | dict.fromkeys(self._views, "view taken once")
 
     def memory(self) -> Any:
         """For each pass the arrays that a run of it writes to: those of a finished run, or new ones."""

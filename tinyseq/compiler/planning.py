@@ -20,12 +20,14 @@ class Plan(NamedTuple):
         joins: joins whose operands lie side by side at equal distances, with the offset of the first and the distance.
             A join whose operands lie where its result does is not in it, and in ``done`` instead.
         done: joins that need no step, as their operands are written to their places in the result.
+        notes: what is special about the place of a value, in words.
     """
 
     offsets: dict[int, int]
     size: int
     joins: dict[int, tuple[int, int]]
     done: set[int]
+    notes: dict[int, str]
 
 
 def side_by_side(program: Program, lives: Lives) -> dict[int, tuple[int, int]]:
@@ -131,7 +133,14 @@ def plan_memory(program: Program) -> Plan:
     offsets = {number: begins[above] + offset for number, (above, offset) in home.items()}
     joins = {step.out: found for step in program.steps if (found := _evenly(program, step, offsets))}
     done = {step.out for step in program.steps if is_join(step) and _lies_there(program, step, within)}
-    return Plan(offsets, total, {out: found for out, found in joins.items() if out not in done}, done)
+    joins = {out: found for out, found in joins.items() if out not in done}
+    notes = {out: f"in place of v{number}" for out, number in replaced.items()}
+    notes |= {number: f"written to v{owner}" for number, (owner, _) in within.items() if owner >= 0}
+    notes |= {number: f"written beside the others of v{~owner}" for number, (owner, _) in within.items() if owner < 0}
+    for out in [*joins, *done]:
+        also = f", {notes[out]}" if out in notes else ""
+        notes[out] = ("one copy" if out in joins else "in place already") + also
+    return Plan(offsets, total, joins, done, notes)
 
 
 class Block(NamedTuple):

@@ -91,6 +91,7 @@ class Program:
         seeds: numbers of the outputs' upstream gradients.
         guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
+        notes: what an executor does with values, by number, in words; printed beside them.
     """
 
     def __init__(self) -> None:
@@ -105,6 +106,7 @@ class Program:
         self.guards: list[tuple[int, bool]] = []
         self.outputs: list[int] = []
         self.gradients: list[int] = []
+        self.notes: dict[int, str] = {}
 
     def wanted(self) -> set[int]:
         """The values that a replay must compute: its results, and the conditions and shapes that it checks."""
@@ -124,7 +126,8 @@ class Program:
                 lines.append("backward:" if i == self.forward else "forward:")
             value = self.values[step.out]
             kind = f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{value.shape}"
-            lines.append(f"  {step}  # {kind}")
+            note = f", {self.notes[step.out]}" if step.out in self.notes else ""
+            lines.append(f"  {step}  # {kind}{note}")
         return "\n".join(lines)
 
     def value(self, kind: Any) -> int:

@@ -15,6 +15,7 @@ from tinyseq.viz.plots import (
     loss_curve,
     posteriors,
 )
+from tinyseq.viz.programs import program
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.graphviz import DrawingError
 
@@ -33,5 +34,6 @@ __all__ = [
     "loss_curve",
     "plots",
     "posteriors",
+    "program",
     "trellis",
 ]
