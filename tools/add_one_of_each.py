@@ -155,7 +155,7 @@ def main() -> int:
                 print(result.stdout[-3000:] + result.stderr[-2000:])
         if arguments.suite:
             result = run(folder, "-m", "pytest", "-q")
-            print(result.stdout[-3000:])
+            print(result.stdout[-20_000 if result.returncode else -200 :])
             failed |= result.returncode != 0
     return 1 if failed else 0
 

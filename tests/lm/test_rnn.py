@@ -163,7 +163,7 @@ def test_a_checkpoint_of_another_batch_is_refused(tmp_path):
     pytest.importorskip("safetensors", reason="safetensors is not installed")
     path, text = tmp_path / "run.safetensors", "hello" * 20
     list(RNNLM("helo", hidden_size=4).fit_steps(text, steps=2, window=4, batch=2, checkpoint=path))
-    with pytest.raises(ModelFileError, match=r"a checkpoint of another run: batch was 2, now 3\. Give"):
+    with pytest.raises(ModelFileError, match=r"a checkpoint of another run: batch was 2, now 3\. Use another file"):
         next(RNNLM("helo", hidden_size=4).fit_steps(text, steps=4, window=4, batch=3, checkpoint=path))
 
 
