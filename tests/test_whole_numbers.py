@@ -221,6 +221,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.HMM.kbest": lambda **a: hmm().kbest("ab", **a),
     "hmm.compare": lambda **a: ts.hmm.compare([[0, 1, 1, 0]], restarts=1, n_iter=1, **a),
     "hmm.HMM.predict": lambda **a: hmm().predict("ab", **a),
+    "hmm.HMM.durations": lambda **a: hmm().durations(**a),
+    "hmm.observed_durations": lambda **a: ts.hmm.observed_durations(["abba"], **a),
+    "hmm.sampled_divergence": lambda **a: ts.hmm.sampled_divergence(
+        hmm(), hmm(), **{"length": 2, "samples": 2, "rng": rng()} | a
+    ),
     "hmm.Filter.predict": lambda **a: ts.hmm.Filter(hmm()).predict(**a),
     "hmm.HMM.sample": lambda **a: hmm().sample(**{"length": 3, "rng": rng()} | a),
     "hmm.HMM.sample_posterior": lambda **a: hmm().sample_posterior("ab", **{"rng": rng()} | a),

@@ -30,8 +30,13 @@ FIGURES = {
     "confusion": lambda: plots.confusion([[1, 0], [0, 1]], "ab"),
     "activations": lambda: plots.activations([[0.1, 0.2]]),
     "gates": lambda: plots.gates({"i": [[0.1], [0.2]]}),
+    "durations": lambda: plots.durations(_lamp().durations(4), ts.hmm.observed_durations(["01101"], 4, cut=True)),
     "alignment": lambda: plots.alignment([[1.0]], "a", "b"),
 }
+
+
+def _lamp(**names):
+    return ts.hmm.HMM([0.5, 0.5], [[0.5, 0.5], [0.2, 0.8]], [[1.0], [1.0]], **names)
 
 
 def _jacobian_norms():
@@ -226,6 +231,7 @@ def test_no_name_can_break_a_plot(name):
         plots.activations([[0.1, 0.2]], symbols=[name], units=[name, "u"]),
         plots.alignment([[1.0]], [name], [name]),
         plots.gates({name: [[0.1, 0.2]]}, symbols=[name]),
+        plots.durations(_lamp(states=[name, "other"]).durations(3), ts.hmm.observed_durations([[name] * 2], cut=True)),
     ):
         drawn(figure)
     assert len(plots.gradient_flow({name: [0.1, 1.0]}).axes[0].get_legend().get_texts()) == 1
@@ -245,6 +251,7 @@ def test_no_name_can_break_a_plot(name):
         (lambda: plots.confusion([[1]], ["a", "b"]), "tags must have 1"),
         (lambda: plots.activations([1.0]), "positions, units"),
         (lambda: plots.alignment([[1.0]], ["a"], []), "target must have 1"),
+        (lambda: plots.durations(None), "at least one state"),
         (lambda: plots.gates({}), "one length, got none"),
         (lambda: plots.gates({"i": [[1.0]], "f": [[1.0], [1.0]]}), r"one length, got \[1, 2\]"),
         (lambda: plots.gates({"i": [[[1.0]]]}, sequence=5), r"sequence must lie in \[0, 1\).*; got 5"),

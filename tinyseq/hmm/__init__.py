@@ -18,6 +18,14 @@ from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
 from tinyseq.hmm.learning.baum_welch import Fitted, show
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.queries.divergence import (
+    Divergence,
+    SampledDivergence,
+    divergence_rate,
+    path_divergence,
+    sampled_divergence,
+)
+from tinyseq.hmm.queries.durations import Durations, observed_durations
 from tinyseq.hmm.queries.filtering import Filter
 from tinyseq.hmm.results import (
     Decoding,
@@ -38,7 +46,9 @@ __all__ = [
     "Comparison",
     "Decoding",
     "Density",
+    "Divergence",
     "Drawn",
+    "Durations",
     "Filter",
     "Fitted",
     "ForwardTable",
@@ -51,14 +61,19 @@ __all__ = [
     "Poisson",
     "Posterior",
     "Prediction",
+    "SampledDivergence",
     "Shared",
     "StudentT",
     "best_score",
     "chain",
     "compare",
+    "divergence_rate",
     "hmmlearn_priors",
     "log_partition",
     "messages",
+    "observed_durations",
+    "path_divergence",
+    "sampled_divergence",
     "semirings",
     "show",
 ]

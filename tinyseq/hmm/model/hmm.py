@@ -13,7 +13,7 @@ from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
 from tinyseq.hmm.model import structures
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Parameters, Table
-from tinyseq.hmm.queries import criteria, decoding, filtering, likelihood, long_run, posterior, simulation
+from tinyseq.hmm.queries import criteria, decoding, durations, filtering, likelihood, long_run, posterior, simulation
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 
@@ -294,6 +294,7 @@ class HMM(SavedModel):
     sample_posterior = simulation.sample_posterior
     stationary = long_run.stationary
     expected_durations = long_run.expected_durations
+    durations = durations.durations
 
     # -- parameters ----------------------------------------------------------------------------------------------------
 

@@ -14,15 +14,10 @@ def stationary(transition: Array) -> Array:
     Raises:
         ValueError: if a row does not sum to 1, or there are several stationary distributions.
     """
-    states, n = transition.shape[-1], transition.ndim
     if not np.allclose(transition.sum(axis=-1), 1):
         raise ValueError("a chain that stops or has a dead end has no stationary distribution; every row must sum to 1")
-    histories = states ** (n - 1)
-    # A step drops the oldest state of the history and appends the new one.
-    step = np.zeros((histories, histories))
-    before = np.arange(histories)[:, None]
-    after = before * states % histories + np.arange(states)
-    step[before, after] = transition.reshape(histories, states)
+    step = between_histories(transition)
+    histories = len(step)
     if np.linalg.matrix_rank(step - np.eye(histories)) < histories - 1:
         raise ValueError(
             "the chain has several stationary distributions: parts of it are not reachable from each other"
@@ -31,6 +26,19 @@ def stationary(transition: Array) -> Array:
     found = np.linalg.lstsq(equations, np.append(np.zeros(histories), 1.0), rcond=None)[0]
     shares: Array = np.maximum(found, 0.0)
     return (shares / shares.sum()).reshape(transition.shape[:-1])
+
+
+def between_histories(transition: Array) -> Array:
+    """The transitions from each history of n - 1 states to the next, a matrix (K ** (n - 1), K ** (n - 1)).
+
+    A step drops the oldest state of the history and appends the new one.
+    """
+    states, n = transition.shape[-1], transition.ndim
+    histories = states ** (n - 1)
+    step = np.zeros((histories, histories))
+    before = np.arange(histories)[:, None]
+    step[before, before * states % histories + np.arange(states)] = transition.reshape(histories, states)
+    return step
 
 
 def durations(transition: Array) -> Array:

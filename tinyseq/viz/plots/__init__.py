@@ -5,12 +5,14 @@ opens, and pyplot's global state is left alone. Save one with ``figure.savefig("
 """
 
 from tinyseq.viz.plots.curves import gradient_flow, jacobian_norms, loss_curve
+from tinyseq.viz.plots.durations import durations
 from tinyseq.viz.plots.heatmaps import activations, alignment, confusion, gates, lag_heatmap, posteriors
 
 __all__ = [
     "activations",
     "alignment",
     "confusion",
+    "durations",
     "gates",
     "gradient_flow",
     "jacobian_norms",

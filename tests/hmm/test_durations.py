@@ -1,0 +1,94 @@
+"""Durations against enumeration, simulation and closed forms."""
+
+import numpy as np
+import pytest
+from hmm.models import random_model
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tinyseq.hmm import HMM, observed_durations
+
+ONE = [[1.0], [1.0]]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_single_states_last_geometrically(seed, end):
+    model = random_model(np.random.default_rng(seed), 3, 1, zeros=0.2, end=end)
+    found = model.durations(7)
+    stay = np.diag(model.transition)
+    np.testing.assert_allclose(found.probabilities, (1 - stay)[:, None] * stay[:, None] ** np.arange(7), atol=1e-12)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 3), st.integers(2, 4))
+def test_semi_markov_states_last_as_their_table_says(seed, states, longest):
+    rng = np.random.default_rng(seed)
+    table = rng.dirichlet(np.ones(longest), states + 1)
+    jumps = rng.random((states + 1, states + 1)) * (1 - np.eye(states + 1))
+    jumps /= jumps.sum(axis=1, keepdims=True)
+    model = HMM.semi_markov(rng.dirichlet(np.ones(states + 1)), jumps, table, np.ones((states + 1, 1)))
+    found = model.durations(longest + 1, of=[name for name, _ in model.states])
+    np.testing.assert_allclose(found.probabilities, np.c_[table, np.zeros(states + 1)], atol=1e-12)
+    assert list(found.names) == list(range(states + 1))
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_long_simulations_agree(n, grouped):
+    rng = np.random.default_rng(n)
+    model = random_model(rng, 3, 1, n)
+    of = ["x", "x", "y"] if grouped else [0, 1, 2]
+    path = np.array(of)[model.sample(20_000, rng).states]
+    seen = observed_durations([path], 6)
+    wanted = model.durations(6, of)
+    for name, row, count in zip(seen.names, seen.probabilities, seen.stays, strict=True):
+        exact = wanted.probabilities[list(wanted.names).index(name)]
+        assert (np.abs(row - exact) < 5 * np.sqrt(exact * (1 - exact) / count) + 1e-9).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]))
+def test_means_are_the_expected_durations(seed, n):
+    model = random_model(np.random.default_rng(seed), 3, 1, n)
+    wanted = model.expected_durations()
+    if wanted.max() < 30:
+        found = model.durations(2000).probabilities
+        np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(found @ np.arange(1, 2001), wanted, rtol=1e-5)
+
+
+def test_a_row_of_states_is_a_negative_binomial():
+    stay = 0.6
+    model = HMM.left_to_right(np.ones((3, 1)), stay=stay, stop=True)
+    found = model.durations(9, of=["word"] * 3).probabilities[0]
+    d = np.arange(1, 10)
+    ways = (d - 1) * (d - 2) / 2
+    np.testing.assert_allclose(found, np.where(d >= 3, ways * (1 - stay) ** 3 * stay ** (d - 3.0), 0), atol=1e-12)
+
+
+def test_runs_of_paths_are_counted():
+    found = observed_durations(["aabbbabb", "bab"])
+    assert list(found.names) == ["a", "b"]
+    assert found.stays.tolist() == [2, 1]
+    assert found.probabilities.tolist() == [[1, 0, 0], [0, 0, 1]]
+    everything = observed_durations(["aabbbabb", "bab"], cut=True, names="ba")
+    assert everything.stays.tolist() == [4, 3]
+    np.testing.assert_allclose(everything.probabilities, [[0.5, 0.25, 0.25], [2 / 3, 1 / 3, 0]])
+    assert np.isnan(observed_durations([np.array([0, 1])]).probabilities).all()
+    assert observed_durations([], names="a").stays.tolist() == [0]
+
+
+def test_errors():
+    model = HMM([0.5, 0.5], [[0.5, 0.5], [0.2, 0.8]], ONE)
+    with pytest.raises(ValueError, match="of must name a group for each of 2 states, got 3"):
+        model.durations(3, of="abc")
+    with pytest.raises(TypeError, match=r"pass \[path\] for a single one"):
+        observed_durations([0, 0, 1])
+    with pytest.raises(ValueError, match="vary with time"):
+        HMM([0.5, 0.5], np.full((2, 2, 2), 0.5), ONE).durations()
+    # Entered in two ways, of which no long run says how often.
+    way = [[0, 1, 0, 0.0], [0, 0.5, 0, 0], [0, 0.5, 0, 0], [0, 0, 1, 0]]
+    stops = HMM([0.5, 0, 0, 0.5], way, np.ones((4, 1)), end=[0, 0.5, 0.5, 0])
+    with pytest.raises(ValueError, match="stationary"):
+        stops.durations(of="aggb")

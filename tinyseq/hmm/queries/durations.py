@@ -1,0 +1,154 @@
+"""Durations: how long a model stays in a state, or in a group of states, and how long paths did."""
+
+from collections.abc import Hashable, Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.arguments import whole
+from tinyseq.backend import Array
+from tinyseq.hmm.interop import notebook
+from tinyseq.hmm.model.parameters import Model, Parameters
+from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.stationary import between_histories, stationary
+
+
+class Durations(NamedTuple):
+    """The distribution of durations.
+
+    Attributes:
+        probabilities: (G, longest), P(a stay lasts d steps), for d = 1 to ``longest``; a row sums to the probability
+            of no longer stay.
+        names: the names of the states or groups.
+        stays: (G,), how many stays were counted, or None for the distributions of a model.
+    """
+
+    probabilities: Array
+    names: Sequence[Any]
+    stays: Array | None = None
+
+    def _repr_html_(self) -> str:
+        columns = range(1, self.probabilities.shape[1] + 1)
+        return notebook.table(self.probabilities, self.names, columns, "P(duration) by number of steps")
+
+
+def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = None) -> Durations:
+    """The distribution of the number of steps that a visit lasts, exactly.
+
+    That of a single state with n = 2 is geometric. A group of states, such as those that a behaviour of
+    `HMM.semi_markov` is made of, may have any: it is a discrete phase-type distribution. (Neuts 1981, section 2.2.)
+    A sequence that ends (``end``) ends its last visit, too.
+
+    Args:
+        longest: the largest duration to compute.
+        of: (K,), the name of the group of each state; by default each state is a group of its own. For the states
+            (name, steps left) of `HMM.semi_markov`: ``[name for name, left in hmm.states]``.
+
+    Returns:
+        `Durations`, with a row for each group.
+
+    Raises:
+        ValueError: if ``of`` does not name a group for each state, if transitions vary with time, or if it depends on
+            the past how a group is entered, and there is no stationary distribution to average it over.
+
+    Example:
+        >>> from tinyseq.hmm import HMM
+        >>> hmm = HMM([0.5, 0.5], [[0.5, 0.5], [0.2, 0.8]], [[1.0], [1.0]])
+        >>> hmm.durations(3).probabilities.round(3)
+        array([[0.5  , 0.25 , 0.125],
+               [0.2  , 0.16 , 0.128]])
+        >>> lamp = HMM.semi_markov([1, 0], [[0, 1], [1, 0]], [[0, 0, 1], [0.5, 0.5, 0]], np.eye(2), states="ab")
+        >>> lamp.durations(3, of=[name for name, left in lamp.states]).probabilities
+        array([[0. , 0. , 1. ],
+               [0.5, 0.5, 0. ]])
+    """
+    model, longest = hmm.parameters, whole("longest", longest, 1)
+    if model.longest is not None:
+        raise ValueError(f"the transitions vary with time, for up to {model.longest} steps: so do durations")
+    groups = list(model.states) if of is None else list(of)
+    if len(groups) != len(model.states):
+        raise ValueError(f"of must name a group for each of {len(model.states)} states, got {len(groups)} names")
+    names = list(dict.fromkeys(groups))
+    newest = np.array([names.index(group) for group in groups])
+    step = between_histories(plain(model.transition))
+    newest = np.tile(newest, len(step) // len(newest))  # of each history, the group of its last state
+    found = np.empty((len(names), longest))
+    for g in range(len(names)):
+        inside = newest == g
+        stay = step[np.ix_(inside, inside)]
+        leave, present = 1 - stay.sum(axis=1), _entries(model, step, inside)
+        for d in range(longest):
+            found[g, d] = present @ leave
+            present = present @ stay
+    return Durations(np.maximum(found, 0.0), names)
+
+
+def observed_durations(
+    paths: Iterable[Any], longest: int | None = None, *, names: Sequence[Hashable] | None = None, cut: bool = False
+) -> Durations:
+    """How long the stays in paths of states lasted, such as those of `HMM.viterbi`.
+
+    The first and the last stay of a path may have been longer than what is seen of them, so that they are left out;
+    long stays are cut more often, so that what is left favours short ones in short paths.
+
+    Args:
+        paths: a list of paths. For the states (name, steps left) of `HMM.semi_markov`, pass the names alone.
+        longest: the largest duration to count; by default the longest one found.
+        names: the states to count; by default those that occur, in their order.
+        cut: True to count the first and the last stays, too.
+
+    Returns:
+        `Durations`: shares of all stays of each state, NaN for a state without any, and the number of stays.
+
+    Raises:
+        TypeError: if an element of ``paths`` is not a path.
+
+    Example:
+        >>> from tinyseq.hmm import observed_durations
+        >>> found = observed_durations(["abbaab", "bba"], longest=2)
+        >>> list(found.names), found.probabilities, found.stays
+        (['a', 'b'], array([[0., 1.],
+               [0., 1.]]), array([1, 1]))
+    """
+    runs: list[tuple[Any, int]] = []
+    seen: dict[Any, None] = {}
+    for path in paths:
+        if not hasattr(path, "__len__"):
+            raise TypeError(f"paths must be a list of paths, got {path!r} in it; pass [path] for a single one")
+        states = path.tolist() if isinstance(path, np.ndarray) else list(path)
+        seen |= dict.fromkeys(states)
+        edges = [0, *(t for t in range(1, len(states)) if states[t] != states[t - 1]), len(states)]
+        stays = [(states[a], b - a) for a, b in pairwise(edges) if b > a]
+        runs += stays if cut else stays[1:-1]
+    kept = list(seen if names is None else names)
+    most = max([length for _, length in runs], default=1) if longest is None else whole("longest", longest, 1)
+    counts, totals = np.zeros((len(kept), most)), np.zeros(len(kept), dtype=np.intp)
+    place = {name: i for i, name in enumerate(kept)}
+    for state, length in runs:
+        if state in place:
+            totals[place[state]] += 1
+            if length <= most:
+                counts[place[state], length - 1] += 1
+    shares = np.where(totals[:, None] > 0, counts / np.maximum(totals, 1)[:, None], np.nan)
+    return Durations(shares, kept, totals)
+
+
+def _entries(model: Parameters, step: Array, inside: Array) -> Array:
+    """Where a group is entered: the distribution over its histories, as for the first state of a stay."""
+    into = step[np.ix_(~inside, inside)]
+    ways = into[into.sum(axis=1) > 0]
+    if model.n == 2:
+        first = plain(model.initial)[inside]
+        ways = np.concatenate([ways, first[None]]) if first.sum() > 0 else ways
+    if not len(ways):  # never entered: as though at random
+        return np.full(int(inside.sum()), 1 / inside.sum())
+    ways = ways / ways.sum(axis=1, keepdims=True)
+    if np.allclose(ways, ways[0], rtol=1e-9, atol=1e-12):
+        found: Array = ways[0]
+        return found
+    weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ into
+    if not weights.sum() > 0:
+        raise ValueError("a group is entered in different ways, none of which lasts in the long run")
+    entered: Array = weights / weights.sum()
+    return entered
