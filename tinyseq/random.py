@@ -76,8 +76,11 @@ def state() -> Any:
 @contextmanager
 def replayed(earlier: Any) -> Iterator[None]:
     """Inside the block, random numbers come again as they came after `state` gave ``earlier``."""
-    again = np.random.default_rng()
-    again.bit_generator.state = earlier
+    if isinstance(earlier, dict):
+        again: Any = np.random.default_rng()
+        again.bit_generator.state = earlier
+    else:  # that of a recording, which draws no numbers of its own
+        again = earlier.again()
     with drawn_from(again):
         yield
 

@@ -32,6 +32,7 @@ class Recorder:
         program: the steps so far.
         sources: tensors from outside, by the number of their value.
         draws: how random numbers were drawn, by the number of their value.
+        drawn: these values.
         lines: where in the user's code each constant was used first, by its number.
     """
 
@@ -39,6 +40,7 @@ class Recorder:
         self.program = Program()
         self.sources: dict[int, Source] = {}
         self.draws: dict[int, tuple[Any, ...]] = {}
+        self.drawn: dict[int, Recorded] = {}
         self.lines: dict[int, str] = {}
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
@@ -128,7 +130,13 @@ class Recorder:
         settings = (size, dtype)
         found = self.input(np.asarray(np.random.default_rng(0).random(*settings)))
         self.draws[found.number] = settings
+        self.drawn[found.number] = found
         return found
+
+    @property
+    def bit_generator(self) -> "Draws":
+        """Stands for the generator's, of which `tinyseq.random.state` asks the state."""
+        return Draws(self, len(self.draws))
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("__"):
@@ -137,6 +145,38 @@ class Recorder:
             f"a compiled function draws random numbers by {name}, at {user_line()}; only what "
             "ts.random.generator().random(shape) gives is drawn anew at each replay, as by ts.nn.Dropout"
         )
+
+
+class Draws:
+    """The random numbers of a recording from a place on, which `ts.checkpoint` asks for again."""
+
+    def __init__(self, recorder: Recorder, place: int) -> None:
+        self._recorder, self._place = recorder, place
+
+    @property
+    def bit_generator(self) -> "Draws":
+        """Like the recorder's, for a function within one that is run again."""
+        return self
+
+    @property
+    def state(self) -> "Draws":
+        """The place where they stand."""
+        return self.again()
+
+    def again(self) -> "Draws":
+        """The same numbers from this place on."""
+        return Draws(self._recorder, self._place)
+
+    def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
+        """The numbers that were drawn at this place."""
+        number, settings = list(self._recorder.draws.items())[self._place]
+        if settings != (size, dtype):
+            raise RecordingError(f"random numbers of another shape are drawn when a function is run again: {size}")
+        self._place += 1
+        return self._recorder.drawn[number]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        self._recorder.__getattr__(name)
 
 
 _LOCK = RLock()
