@@ -26,13 +26,21 @@ struct dim3 { int x; };
 static dim3 blockDim, gridDim;
 static thread_local dim3 threadIdx, blockIdx;
 static pthread_barrier_t barrier;
-#define __device__ static
+#define __device__
 #define __global__
 #define __launch_bounds__(threads)
 #define __shared__
 static inline double __longlong_as_double(long long bits) { double x; std::memcpy(&x, &bits, 8); return x; }
 static void __syncthreads() { if (blockDim.x > 1) pthread_barrier_wait(&barrier); }
 static double exchanged[1024];
+static int __syncthreads_or(int x) {
+  if (blockDim.x == 1) return x;
+  exchanged[threadIdx.x] = x; __syncthreads();
+  int any = 0;
+  for (int i = 0; i < blockDim.x; ++i) any |= exchanged[i] != 0;
+  __syncthreads();
+  return any;
+}
 static double __shfl_xor_sync(unsigned, double x, int o) {
   if (blockDim.x == 1) return x;
   exchanged[threadIdx.x] = x; __syncthreads();

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.hmm.inference.passes import dispatch, on_device
+from tinyseq.hmm.inference.gpu import chains
+from tinyseq.hmm.inference.gpu.chains import DeviceChain, flat
+from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.on_device import DeviceChain, flat
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
 
 TOLERANCE = {"float64": {"rtol": 1e-10, "atol": 1e-12}, "float32": {"rtol": 2e-5, "atol": 1e-6}}
@@ -107,8 +108,8 @@ def test_threads_wait_for_each_other(cupy, threads, monkeypatch):
 
 @pytest.mark.parametrize("shared", [768, 2000, 4000])
 def test_tables_that_do_not_fit_into_shared_memory(cupy, shared, monkeypatch):
-    monkeypatch.setattr(on_device, "SHARED", shared)
-    monkeypatch.setattr(on_device, "WORK", 20_000)  # so that a block has several sequences
+    monkeypatch.setattr(chains, "SHARED", shared)
+    monkeypatch.setattr(chains, "WORK", 20_000)  # so that a block has several sequences
     for seed in range(15):
         check(random_case(cupy, (shared, seed)))
 

@@ -12,10 +12,10 @@ from tinyseq.autograd.tensor import Tensor, constant, constant_like
 from tinyseq.backend import Array, host_array, namespace_of, on_host
 from tinyseq.hmm.emissions import Given, Rows
 from tinyseq.hmm.inference.autodiff import log_partition
+from tinyseq.hmm.inference.gpu.chains import REALS, DeviceChain, flat
 from tinyseq.hmm.inference.impossible import explain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.on_device import REALS, DeviceChain, flat
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Scores
 from tinyseq.hmm.masks import unmasked
 from tinyseq.hmm.model.parameters import Parameters

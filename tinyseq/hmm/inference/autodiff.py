@@ -18,9 +18,9 @@ from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array, namespace_of
 from tinyseq.hmm.inference.chain import Initial, chain
 from tinyseq.hmm.inference.chain_arguments import checked
+from tinyseq.hmm.inference.gpu.chains import DeviceChain, Slopes, runs_here
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations, log_likelihood
-from tinyseq.hmm.inference.passes.on_device import DeviceChain, Slopes, runs_here
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 

@@ -1,4 +1,4 @@
-"""The passes on a GPU: a kernel for all sequences at once (`kernels`), compiled by CuPy at its first use.
+"""The passes on a GPU: a kernel for all sequences at once (`sums`, `viterbi`), compiled by CuPy at its first use.
 
 Nothing is read back. What a call sends to the device is the sequences' lengths, and those once for a forward and its
 backward pass.
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array, Namespace, library_of, namespace_of
-from tinyseq.hmm.inference.passes.kernels import SOURCE
+from tinyseq.hmm.inference.gpu import common, sums, viterbi
 
 SHARED = 48 << 10  # bytes of shared memory that every GPU has for a block
 WORK = 1 << 28  # bytes of device memory for messages and counts, unless a single block needs more
@@ -174,7 +174,8 @@ class DeviceChain:
         varies = np.int32(self.transitions != 1)
         arguments = (self.tables, *tops, self.emission, self.end, starts, lengths, *shape, varies, np.int32(where))
         threads = min(512, -(-self.message // 32) * 32)
-        kernel = _module(self.xp, self.emission.dtype.name).get_function(name)
+        source = viterbi.SOURCE if name == "viterbi" else sums.SOURCE
+        kernel = _module(self.xp, self.emission.dtype.name, source).get_function(name)
         kernel((blocks,), (threads,), (*arguments, work, np.int64(room), *after), shared_mem=shared)
 
     def _blocks(self, room: int) -> int:
@@ -187,7 +188,7 @@ class DeviceChain:
         rows = self.arcs // self.states
         tops = self.xp.empty(self.columns, dtype=np.float64)
         weights = self.xp.empty(rows * (self.states | 1), dtype=np.float64)
-        kernel = _module(self.xp, self.emission.dtype.name).get_function("weigh")
+        kernel = _module(self.xp, self.emission.dtype.name, sums.SOURCE).get_function("weigh")
         sizes = (np.int32(self.states), np.int32(self.order), np.int64(self.columns))
         kernel((min(BLOCKS, -(-self.columns // 64)),), (64,), (self.tables, *sizes, tops, weights))
         return tops, weights
@@ -228,9 +229,9 @@ def flat(xp: Namespace, tables: Iterable[Array]) -> Array:
 
 
 @cache
-def _module(xp: Namespace, dtype: str) -> Any:
-    """The compiled kernels for a dtype."""
-    return xp.RawModule(code=SOURCE, options=(f"-DREAL={REALS[dtype]}",))
+def _module(xp: Namespace, dtype: str, source: str) -> Any:
+    """The compiled kernels of a source for a dtype."""
+    return xp.RawModule(code=common.SOURCE + source, options=(f"-DREAL={REALS[dtype]}",))
 
 
 @lru_cache(maxsize=8)

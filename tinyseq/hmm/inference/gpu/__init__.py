@@ -1,0 +1,1 @@
+"""The passes on a GPU, as CUDA kernels."""
