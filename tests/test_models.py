@@ -29,6 +29,7 @@ def model_classes() -> dict[str, type[SavedModel]]:
 
 
 MADE = {
+    "Vocabulary": lambda: ts.data.Vocabulary(["a", 1, ("b", True)], unknown="?"),
     "HMM": lambda: ts.hmm.HMM.from_labelled(SENTENCES, 3, "witten-bell", emission_smoothing="witten-bell"),
     "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
     "RNNLM": lambda: ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2).fit(TEXT, **TRAINED),
@@ -41,6 +42,8 @@ MADE = {
 
 def answers(model):
     """What a model says: of a text, of sentences, or of observations."""
+    if isinstance(model, ts.data.Vocabulary):
+        return [*model, model.unknown, *model.encode(["a", "z", 1])]
     if hasattr(model, "nats"):
         return [model.nats(TEXT[:40]), *model.sample(12, rng=3)]
     if hasattr(model, "viterbi"):
@@ -105,11 +108,12 @@ def test_the_file_names_the_class(name):
 def test_fit_returns_the_model():
     """And signatures agree: what a model learns from is the first argument, all else has a name.
 
-    A hidden Markov model does not change: `from_labelled` and `fit_em` make another one.
+    A hidden Markov model does not change: `from_labelled` and `fit_em` make another one. A vocabulary is given, or
+    counted by `from_counts`.
     """
     assert not hasattr(ts.hmm.HMM, "fit")
     for name, kind in model_classes().items():
-        if name == "HMM":
+        if name in ("HMM", "Vocabulary"):
             continue
         others = list(inspect.signature(kind.fit).parameters.values())[2:]
         assert {p.kind for p in others} <= {inspect.Parameter.KEYWORD_ONLY}, name

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from tinyseq.data.batches import Windows, bucketed, padded, padded_values
 from tinyseq.data.chunks import Span, convert_sentences, convert_tags, span_tags, spans
 from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_source
+from tinyseq.data.documents import documents, split_documents
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.generated import CASINO, CPG_ISLANDS, FISH_PEOPLE, ambiguous_sentence, casino, cpg_islands, dyck
 from tinyseq.data.readers import DataError, Reader
@@ -52,6 +53,7 @@ __all__ = [
     "convert_tags",
     "copy_task",
     "cpg_islands",
+    "documents",
     "dyck",
     "embedded_reber",
     "fasta",
@@ -63,6 +65,7 @@ __all__ = [
     "python_source",
     "span_tags",
     "spans",
+    "split_documents",
     "two_column",
     "word_tag",
     "write_conllu",

@@ -9,15 +9,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
+from tinyseq.io.arrays import Arrays
+from tinyseq.io.models import SavedModel
 from tinyseq.io.names import kept_name, read_name, written_name
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 
 
-class Vocabulary(Generic[Symbol]):
+class Vocabulary(SavedModel, Generic[Symbol]):
     """A fixed list of distinct symbols (characters, words, tags), whose ids are their positions.
 
     Encoding a symbol that is not in the list is an error, unless there is an `unknown` symbol, whose id is then used.
+    Models save their vocabularies with them; ``save`` and ``load`` are for a vocabulary of its own, `to_dict` and
+    `from_dict` for one in JSON.
 
     Args:
         symbols: the symbols in the order of their ids; a string is a list of characters.
@@ -110,6 +114,15 @@ class Vocabulary(Generic[Symbol]):
         if set(state) != {"symbols", "unknown"} or not isinstance(state["symbols"], list):
             raise ValueError(f"state must have a list 'symbols' and an 'unknown', got {sorted(state)}")
         return cls([read_name(symbol) for symbol in state["symbols"]], read_name(state["unknown"]))
+
+    def saved(self) -> tuple[Arrays, dict[str, Any]]:
+        """See `tinyseq.io.SavedModel`: the symbols."""
+        return {}, self.to_dict()
+
+    @classmethod
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> "Vocabulary[Any]":
+        """See `tinyseq.io.SavedModel`."""
+        return cls.from_dict({name: metadata[name] for name in ("symbols", "unknown")})
 
     def __len__(self) -> int:
         return len(self.symbols)
