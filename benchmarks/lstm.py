@@ -3,7 +3,7 @@
 python benchmarks/lstm.py [tiny small medium large]
 
 "tinyseq" runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`; "tinyseq, plain loop" without it;
-"tinyseq compiled" replays the step that `ts.compile` recorded. Peers
+"tinyseq compiled" replays the step that `ts.compile` recorded, with NumPy or in loops compiled by Numba. Peers
 that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
 "torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape, and leaves NumPy little to gain.
 """
@@ -64,7 +64,7 @@ def plain_loop(steps, batch, size, hidden):
     return step
 
 
-def compiled(steps, batch, size, hidden):
+def compiled(steps, batch, size, hidden, executor=None):
     """The step recorded once by `ts.compile`, and replayed."""
     import tinyseq as ts
     from tinyseq.memory import reuse
@@ -77,7 +77,7 @@ def compiled(steps, batch, size, hidden):
         y, _ = layer(x)
         return (y * y).mean()
 
-    fast = ts.compile(loss)
+    fast = ts.compile(loss, executor=executor)
 
     def step():
         layer.zero_grad()
@@ -85,6 +85,11 @@ def compiled(steps, batch, size, hidden):
         fast(x).backward()
 
     return step
+
+
+def numba(*case):
+    """The recorded step with fused loops."""
+    return compiled(*case, executor="numba")
 
 
 def torch_layer(steps, batch, size, hidden):
@@ -226,6 +231,7 @@ RACERS = {
     "tinyseq": tinyseq,
     "tinyseq, plain loop": plain_loop,
     "tinyseq compiled": compiled,
+    "tinyseq compiled, Numba": numba,
     "PyTorch primitives": torch_primitives,
     "torch.nn.LSTM": torch_layer,
     "MyGrad": mygrad,

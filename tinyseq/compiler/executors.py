@@ -35,7 +35,7 @@ class Executor(Protocol):
 
 # by the library of the arrays, and then by name; a module is imported when its executor is first asked for
 EXECUTORS = {
-    "numpy": {"numpy": "tinyseq.compiler.executor"},
+    "numpy": {"numpy": "tinyseq.compiler.executor", "numba": "tinyseq.compiler.jit.executor"},
     "cupy": {"cupy": "tinyseq.compiler.gpu.executor"},
 }
 

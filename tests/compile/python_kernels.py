@@ -1,0 +1,86 @@
+"""Kernels of `tinyseq.compiler.jit` run by Python, element by element: slow, but without Numba and its compile time."""
+
+import ctypes
+
+import numpy as np
+
+from tinyseq.compiler.jit import blas, cache, executor
+
+FUNCTIONS = {}
+
+
+def pointer(address, like):
+    kinds = {"bool": ctypes.c_bool, "float32": ctypes.c_float, "float64": ctypes.c_double, "int64": ctypes.c_int64}
+    kinds["int32"] = ctypes.c_int32
+    return ctypes.cast(int(address), ctypes.POINTER(kinds[like.dtype.name])), type(like)
+
+
+def load(source, index):
+    return source[1](source[0][index])
+
+
+def store(target, index, value):
+    assert type(value) in (target[1], bool), (type(value), target[1])
+    target[0][index] = value.item() if isinstance(value, np.generic) else value
+
+
+NAMES = {
+    "np": np,
+    "pointer": pointer,
+    "load": load,
+    "store": store,
+    "choose": lambda condition, one, other: one if condition else other,
+    "smaller": np.minimum,
+    "larger": np.maximum,
+    "exp32": np.exp,
+    "tanh32": np.tanh,
+}
+
+
+class Compiled:
+    def __init__(self, function):
+        self.address = len(FUNCTIONS) + 1
+        FUNCTIONS[self.address] = function
+
+
+def kernel(source):
+    names = dict(NAMES)
+    exec(source, names)
+    return Compiled(names["kernel"])
+
+
+def product(args, bases):
+    """The kernel for products, with NumPy's."""
+    _, double, order, m, n, k, count = (int(arg) for arg in args[:7])
+    dtype = np.dtype(np.float64 if double else np.float32)
+    matrices = []
+    for index, shape in enumerate([(m, k), (k, n), (m, n)]):
+        base, offset, leading, step = (int(arg) for arg in args[7 + 4 * index : 11 + 4 * index])
+        along = (
+            (dtype.itemsize, leading * dtype.itemsize)
+            if order >> index & 1
+            else (leading * dtype.itemsize, dtype.itemsize)
+        )
+        extent = (
+            step * (count - 1) + sum(s * (length - 1) for s, length in zip(along, shape, strict=True)) + dtype.itemsize
+        )
+        memory = (ctypes.c_char * extent).from_address(int(bases[base]) + offset)
+        matrices.append(np.ndarray((count, *shape), dtype, memory, 0, (step, *along)))
+    for a, b, c in zip(*matrices, strict=True):
+        c[...] = a @ b
+
+
+def drive(code, bases, start, stop):
+    while start < stop:
+        with np.errstate(all="ignore"):
+            FUNCTIONS[int(code[start + 1])]([int(n) for n in code[start + 2 : start + code[start]]], bases)
+        start += code[start]
+
+
+def use(monkeypatch):
+    """Let Python run the kernels until a test ends."""
+    monkeypatch.setattr(executor, "find_spec", lambda name: name)
+    monkeypatch.setattr(cache, "kernel", kernel)
+    monkeypatch.setattr(cache, "driver", lambda: drive)
+    monkeypatch.setattr(cache, "product", lambda: Compiled(product))
+    monkeypatch.setattr(blas, "gemm", lambda dtype: 1)

@@ -1,0 +1,172 @@
+"""Compiled steps with Numba: kernels by their accuracy, whole training steps, and the cache on disk."""
+
+import gc
+import os
+import subprocess
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+
+pytest.importorskip("numba")
+
+rng = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def folder(tmp_path_factory):
+    """A cache folder of the tests' own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+def gradients(function, *tensors):
+    """The values and gradients of a function, from float32 or float64 arrays."""
+    leaves = [ts.tensor(t, requires_grad=t.dtype.kind == "f") for t in tensors]
+    y = function(*leaves)
+    if y.requires_grad:
+        y.sum().backward()
+    return [y.numpy(), *(leaf.grad.numpy() for leaf in leaves if leaf.grad is not None)]
+
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 1e38, -1e38, 88.8, -88.8, 0.5, -3.0]
+
+
+def arrays(dtype):
+    """All pairs of special values, in two layouts."""
+    x, y = np.meshgrid(np.array(SPECIAL, dtype), np.array(SPECIAL, dtype))
+    return x, np.asfortranarray(y)
+
+
+ARITHMETIC = {
+    "arithmetic": lambda x, y: -x * y + x / y - (x - y),
+    "min and max": lambda x, y: ts.minimum(x, y) * 2.0 + ts.maximum(x, y),
+    "roots": lambda x, y: ts.sqrt(x) + abs(y) + ts.square(x),
+    "comparisons": lambda x, y: ts.where((x < y) | (x >= 1.0), x + 1.0, y * 2.0) + ts.where(~(x == y), x, 0.0),
+    "broadcast": lambda x, y: (x + y[:1]) * (y[:, :1] - 0.1) / 3,
+    "masks": lambda x, y: (x > y).astype(x.dtype) * (x + y),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ARITHMETIC)
+def test_arithmetic_is_numpys_to_the_last_bit(name, dtype):
+    x, y = arrays(dtype)
+    with np.errstate(all="ignore"):
+        wanted = gradients(ARITHMETIC[name], x, y)
+        found = gradients(ts.compile(ARITHMETIC[name], executor="numba"), x, y)
+    for one, two in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(("function", "true", "most"), [(ts.exp, np.exp, 1.0), (ts.tanh, np.tanh, 1.5)])
+def test_exp_and_tanh_are_as_accurate_as_their_help_says(function, true, most):
+    """Against long doubles, over all magnitudes; with signs, denormal numbers, infinities and NaN as in NumPy."""
+    sizes = np.exp2(np.linspace(-149, 7, 200_001)).astype(np.float32)
+    x = np.concatenate([np.linspace(-105, 89, 200_001, dtype=np.float32), sizes, -sizes])
+    with np.errstate(all="ignore"):
+        found = ts.compile(lambda x: function(x) * 1.0, executor="numba")(ts.tensor(x)).numpy()
+        wanted = true(x.astype(np.longdouble))
+    fits = np.abs(wanted) < np.finfo(np.float32).max
+    unit = np.spacing(np.abs(wanted[fits]).astype(np.float32)).astype(np.longdouble)
+    assert np.max(np.abs(found[fits] - wanted[fits]) / unit) <= most
+    np.testing.assert_array_equal(found[~fits], np.inf)
+    ends = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32)
+    found = ts.compile(lambda x: function(x) * 1.0, executor="numba")(ts.tensor(ends)).numpy()
+    np.testing.assert_array_equal(found, true(ends))
+    np.testing.assert_array_equal(np.signbit(found[:4]), np.signbit(true(ends[:4])))
+
+
+LAYERS = {
+    "RNN": lambda: ts.nn.RNN(3, 4, num_layers=2, bidirectional=True),
+    "LSTM": lambda: ts.nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+    "GRU": lambda: ts.nn.GRU(3, 4, num_layers=2),
+}
+
+
+def trained(model, loss, calls, executor):
+    """The losses of a few steps with Adam, and the parameters after them."""
+    function = loss if executor is None else ts.compile(loss, executor=executor)
+    optimizer, losses = ts.optim.Adam(list(model.parameters()), 1e-2), []
+    for args in calls:
+        optimizer.zero_grad()
+        value = function(*args)
+        value.backward()
+        ts.nn.clip_grad_norm_(list(model.parameters()), 1.0)
+        optimizer.step()
+        losses.append(value.item())
+    return losses, [p.numpy() for p in model.parameters()]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_training_gives_the_same_within_rounding(name):
+    """Lengths, dropout and ids change from call to call, and one recording serves all calls."""
+    calls = [
+        (rng.integers(0, 6, (5, 3)), np.array(lengths), rng.integers(0, 4, 3))
+        for lengths in ([5, 2, 3], [1, 4, 5], [5, 5, 1])
+    ]
+    found = []
+    for executor in (None, "numba"):
+        ts.manual_seed(0)
+        layer = LAYERS[name]()
+        width = 8 if name != "GRU" else 4
+        model = ts.nn.ModuleList([ts.nn.Embedding(6, 3), layer, ts.nn.Dropout(0.2), ts.nn.Linear(width, 4)])
+
+        def loss(ids, lengths, targets, model=model):
+            states, _ = model[1](model[0](ids), lengths=lengths)
+            return ts.nn.cross_entropy(model[3](model[2](states).mean(axis=0)), targets)
+
+        found.append(trained(model, loss, calls, executor))
+    np.testing.assert_allclose(found[1][0], found[0][0], rtol=1e-5)
+    for one, two in zip(found[1][1], found[0][1], strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def test_two_thousand_replays_take_no_more_memory():
+    layer = ts.nn.RNN(3, 4)
+    fast = ts.compile(lambda x: (layer(x)[0] ** 2).mean(), executor="numba")
+    sizes = []
+    tracemalloc.start()
+    try:
+        for replay in range(2001):
+            layer.zero_grad()
+            fast(ts.tensor(rng.standard_normal((2, 2, 3)).astype(np.float32))).backward()
+            if replay % 1000 == 0 and replay:
+                gc.collect()
+                sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert sizes[1] - sizes[0] < 20_000
+
+
+SCRIPT = """
+import numpy as np
+import tinyseq as ts
+from tinyseq.compiler.jit import cache
+import tinyseq, pathlib
+before = set(pathlib.Path(tinyseq.__file__).parent.rglob("*"))
+y = ts.compile(lambda x: ts.exp(x) * 2.0, executor="numba")(ts.ones(3, dtype="float32"))
+new = {p.name for p in set(pathlib.Path(tinyseq.__file__).parent.rglob("*")) - before if p.suffix != ".pyc"}
+print(np.allclose(y.numpy(), 2 * np.e), sorted(new), cache.kernel.cache_info().misses)
+"""
+
+
+def test_kernels_are_kept_in_a_folder_that_processes_share(tmp_path):
+    """Two at once, then one that finds all, and one that cannot write."""
+    room = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    both = [subprocess.Popen([sys.executable, "-c", SCRIPT], env=room, stdout=subprocess.PIPE, text=True) for _ in "ab"]
+    for process in both:
+        assert process.communicate()[0].split() == ["True", "[]", "1"]
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*") if path.is_file()}
+    assert [path.suffix for path in kept].count(".nbc") >= 2
+    again = subprocess.run([sys.executable, "-c", SCRIPT], env=room, capture_output=True, text=True, check=True)
+    assert again.stdout.split() == ["True", "[]", "1"]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*") if path.is_file()} == kept
+    (tmp_path / "file").touch()
+    room["NUMBA_CACHE_DIR"] = str(tmp_path / "file")  # no folder can be made there
+    refused = subprocess.run([sys.executable, "-c", SCRIPT], env=room, capture_output=True, text=True, check=True)
+    assert refused.stdout.split() == ["True", "[]", "1"]

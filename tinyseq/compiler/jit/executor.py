@@ -1,0 +1,308 @@
+"""Execution of a program with Numba: loops and products are kernels, and all else are NumPy's functions.
+
+The generated Python function of each pass has one call for each run of kernels: a compiled driver calls them one after
+another.
+"""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.executors import Changed
+from tinyseq.compiler.fusion import Group, Item, fuse, push_views
+from tinyseq.compiler.jit import cache
+from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
+from tinyseq.compiler.jit.products import product_of
+from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
+from tinyseq.compiler.program import Program, Ref, Step, refs
+
+
+class Memory:
+    """What one run writes to.
+
+    Attributes:
+        bases: the addresses that kernels add their offsets to: of the pool first.
+        views: arrays in the pool, for NumPy's functions.
+    """
+
+    def __init__(self, size: int, bases: list[int], views: list[tuple[int, Any, Any, Any]]) -> None:
+        pool = np.empty(size + ALIGNMENT, np.uint8)
+        start = -address(pool) % ALIGNMENT
+        self.bases = np.array([address(pool) + start, *bases], np.int64)
+        self.views = [np.ndarray(shape, dtype, pool, start + offset, steps) for offset, shape, dtype, steps in views]
+        self.pool = pool
+
+
+class Executor:
+    """An executable program; see `tinyseq.compiler.executors.Executor`.
+
+    Attributes:
+        program: what it runs.
+        items: its steps and loops, forward and backward.
+        sizes: the bytes of planned memory.
+    """
+
+    def __init__(self, program: Program) -> None:
+        if find_spec("numba") is None:
+            raise RuntimeError('ts.compile(..., executor="numba") needs Numba: pip install "tinyseq[jit]"')
+        self.program = program
+        self.items = prepared(program)
+        self._root = lifetimes(program).root
+        products = {step.out: product_of(program, step, self._root) for step in program.steps}
+        self._products = {number: product for number, product in products.items() if product is not None}
+        self._plan = Plan(program, *self.items, set(self._products))
+        self.sizes = [self._plan.size]
+        self._code: list[int] = []
+        self._bases: dict[int, int] = {}  # the place in the table of each root outside of the pool
+        self._views: dict[tuple[Any, ...], int] = {}
+        self._idle: list[Memory] = []
+        self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.driver()}
+        self._names |= {"address": address, "empty": np.empty, "placed": placed}
+        self._names |= {f"v{number}": value for number, value in program.constants.items()}
+        kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
+        touched = [{root for item in items for root in self._plan.touched(item)} for items in kernels]
+        self._in_kernels = touched[0] | touched[1]
+        objects = [self._objects(items) for items in self.items]
+        objects[0] |= self._sources({*program.outputs, *(number for number, _ in program.guards)})
+        objects[1] |= self._sources(set(program.gradients))
+        made = {step.out for step in program.steps[: program.forward]}
+        late = objects[1] | {root for root in touched[1] if self._plan.kind[root] in (FRESH, NUMPY)}
+        self._kept = sorted(number for number in late & made if self._kind(number) != POOL)
+        self.forward = self._function("forward", objects[0] | set(self._kept), [*program.outputs, *self._kept])
+        self.backward = self._function("backward", objects[1], program.gradients)
+        self._names["code"] = np.array(self._code, np.int64)
+        self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
+
+    def memory(self) -> Memory:
+        """The memory of one run: that of a finished run, or new."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return Memory(self._plan.size, self._constants, list(self._views))
+
+    def give_back(self, memory: Memory) -> None:
+        """Take back the memory of a finished run for the next ones."""
+        if len(self._idle) < 2:
+            self._idle.append(memory)
+
+    def _is_kernel(self, item: Item) -> bool:
+        return isinstance(item, Group) or item.out in self._products or item.out in self._plan.copies
+
+    def _kind(self, number: int) -> str:
+        """The kind of memory that a value lies in."""
+        return self._plan.kind.get(self._plan.places[number].root if number in self._plan.places else number, NUMPY)
+
+    def _objects(self, items: list[Item]) -> set[int]:
+        """The values that NumPy's functions read."""
+        calls = [i for i in items if isinstance(i, Step) and not self._is_kernel(i) and self._root[i.out] == i.out]
+        return self._sources({number for call in calls for number in call.reads()})
+
+    def _sources(self, numbers: set[int]) -> set[int]:
+        """Values, and those that they are views of."""
+        by_number = {step.out: step for step in self.program.steps}
+        found, left = set[int](), list(numbers)
+        while left:
+            number = left.pop()
+            if number not in found:
+                found.add(number)
+                step = by_number.get(number)
+                if step is not None and self._root[number] != number and self._kind(number) != POOL:
+                    left += step.reads()
+        return found
+
+    def _function(self, name: str, objects: set[int], results: list[int]) -> Callable[..., Any]:
+        """Generate a Python function of a pass, and compile it."""
+        program, plan = self.program, self._plan
+        first = name == "forward"
+        items = self.items[0 if first else 1]
+        lines = [f"def {name}(inputs, memory, kept=(), seeds=()):", " bases, m = memory.bases, memory.views"]
+        for source, numbers in [("inputs", program.inputs)] if first else [("seeds", program.seeds)]:
+            for place, number in enumerate(numbers):
+                given = f"{source}[{place}]"
+                taken = (
+                    given if program.values[number].ndim else f"{given} = asarray({given})"
+                )  # a scalar has no memory
+                lines += [f" v{number} = {taken}", *self._checked(number, f"{given} = ")]
+        if not first:
+            lines += [f" v{n} = inputs[{i}]" for i, n in enumerate(program.inputs) if n in objects]
+            lines += [f" v{number} = kept[{place}]" for place, number in enumerate(self._kept)]
+        guards = dict(program.guards) if first else {}
+        lines += [_guard(number, truth) for number, truth in guards.items() if number in program.inputs]
+        lines += [line for item in items if self._is_kernel(item) for line in self._fresh(item)]
+        for item in items:
+            start = len(self._code)
+            if isinstance(item, Group):
+                self._loop(item)
+            elif item.out in self._products:
+                self._product(item)
+            elif item.out in plan.copies:
+                self._copies(item)
+            elif self._root[item.out] == item.out:
+                lines += self._call(item)
+                lines += [_guard(item.out, guards[item.out])] if item.out in guards else []
+            elif item.out in objects and self._kind(item.out) != POOL:
+                lines.append(f" v{item.out} = {self._called(item)}")
+            if len(self._code) > start:
+                self._driven(lines, start)
+        outside = {*program.inputs, *program.seeds, *program.constants}
+        parts = [self._word(Ref(n)) + (".copy()" if not first and self._root[n] in outside else "") for n in results]
+        lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
+        exec(compile("\n".join(lines), f"<tinyseq {name}>", "exec"), self._names)
+        found: Callable[..., Any] = self._names[name]
+        return found
+
+    def _driven(self, lines: list[str], start: int) -> None:
+        """Run the code from a place on; joined with the line before, if that runs the code until there."""
+        end = f", {start})"
+        if lines[-1].startswith(" drive(") and lines[-1].endswith(end):
+            lines[-1] = lines[-1].removesuffix(end) + f", {len(self._code)})"
+        else:
+            lines.append(f" drive(code, bases, {start}, {len(self._code)})")
+
+    def _checked(self, number: int, target: str = "") -> list[str]:
+        """Lines that give an array the strides of its example, and put its address in the table."""
+        value = self.program.values[number]
+        if not value.size:
+            return []
+        lines = [f" if v{number}.strides != {value.strides} or not v{number}.flags.aligned:"]
+        lines.append(f"  v{number} = {target}placed(v{number}, {value.strides})")
+        return lines + self._addressed(number)
+
+    def _addressed(self, root: int) -> list[str]:
+        return [f" bases[{self._base(root)[0]}] = address(v{root})"] if root in self._in_kernels else []
+
+    def _fresh(self, item: Item) -> list[str]:
+        """Lines that make the new arrays that an item writes to."""
+        lines = []
+        for number in item.writes if isinstance(item, Group) else [item.out]:
+            value, order = self.program.values[number], layout(self.program.values[number])
+            if self._plan.kind[number] == FRESH and order is not None:
+                shape = tuple(value.shape[axis] for axis in order)
+                back = tuple(map(int, np.argsort(order)))
+                lines.append(f" v{number} = empty({shape}, {self._named(value.dtype)}).transpose({back})")
+                lines += self._addressed(number)
+        return lines
+
+    def _base(self, root: int) -> tuple[int, int]:
+        """A root's place in the table of addresses, and its offset from there."""
+        if self._plan.kind[root] == POOL:
+            return 0, self._plan.pool[root]
+        return self._bases.setdefault(root, len(self._bases) + 1), 0
+
+    def _at(self, place: Place) -> tuple[int, int]:
+        base, offset = self._base(place.root)
+        return base, offset + place.offset
+
+    def _enter(self, address: int, numbers: list[int]) -> None:
+        """Add a call of a kernel to the code."""
+        self._code += [len(numbers) + 2, address, *numbers]
+
+    def _loop(self, group: Group) -> None:
+        lines, names = body(self.program, group)
+        places, plan = [self._plan.places[number] for number in group.reads], self._plan
+        targets = []
+        for number in group.writes:
+            own = [] if number in plan.silent else [plan.places[number]]
+            targets += [(number, place) for place in [*own, *plan.stores.get(number, ())]]
+        types = [self.program.values[number].dtype for number in (*group.reads, *(number for number, _ in targets))]
+        self._kernel(
+            group.shape, [*places, *(place for _, place in targets)], types, lines, [names[n] for n, _ in targets]
+        )
+
+    def _copies(self, join: Step) -> None:
+        for part, place in self._plan.copies[join.out]:
+            dtype = self.program.values[part].dtype
+            if 0 not in place.shape:
+                self._kernel(place.shape, [self._plan.places[part], place], [dtype, dtype], [], ["r0"])
+
+    def _kernel(
+        self, shape: tuple[int, ...], places: list[Place], types: list[Any], lines: list[str], written: list[str]
+    ) -> None:
+        """A loop over a shape that reads the first places, and writes the named values to the others."""
+        reads = len(places) - len(written)
+        sizes, strides = axes_of(shape, [broadcast(place, shape) for place in places], reads)
+        operands = [Operand(*parts) for parts in zip(types, strides, strict=True)]
+        writes = list(zip(written, operands[reads:], strict=True))
+        found = cache.kernel(kernel_source(lines, operands[:reads], writes))
+        arrays = [(*self._at(place), operand) for place, operand in zip(places, operands, strict=True)]
+        self._enter(found.address, kernel_numbers(sizes, arrays))
+
+    def _product(self, step: Step) -> None:
+        places = [self._at(self._plan.places[number]) for number in (*step.reads(), step.out)]
+        self._enter(cache.product().address, self._products[step.out].numbers(places))
+
+    def _call(self, step: Step) -> list[str]:
+        """A call of a NumPy function as lines of Python code."""
+        value, number = self.program.values[step.out], step.out
+        out = f", out={self._word(Ref(number))}" if self._kind(number) == POOL else ""
+        call = self._called(step, out)
+        if type(value) is tuple:
+            return [f" v{number} = {call}"]
+        lines = [f" v{number} = {call if value.ndim else f'asarray({call})'}"]  # NumPy returns a scalar for 0-d arrays
+        if not step.fixed:
+            lines.append(f" if v{number}.shape != {value.shape}: raise Changed")
+        return lines + (self._checked(number) if number in self._in_kernels and not out else [])
+
+    def _called(self, step: Step, out: str = "") -> str:
+        words = [self._word(part) for part in step.args]
+        words += [f"{name}={self._word(part)}" for name, part in step.settings.items()]
+        return f"{self._named(step.function)}({', '.join(words)}{out})"
+
+    def _word(self, tree: Any) -> str:
+        """An argument as Python code."""
+        if type(tree) is Ref:
+            return self._view(tree.number) if self._kind(tree.number) == POOL else f"v{tree.number}"
+        if isinstance(tree, tuple | list) and any(True for _ in refs(tree)):
+            parts = "".join(f"{self._word(part)}, " for part in tree)
+            return f"[{parts}]" if isinstance(tree, list) else f"({parts})"
+        return self._named(tree)
+
+    def _view(self, number: int) -> str:
+        """An array in the pool."""
+        place = self._plan.places[number]
+        seen = self._at(place)[1], place.shape, self.program.values[number].dtype, place.strides
+        return f"m[{self._views.setdefault(seen, len(self._views))}]"
+
+    def _named(self, value: Any) -> str:
+        """A name for an object that the program uses as it is."""
+        name = f"k{id(value)}"
+        self._names[name] = value  # which keeps it alive, so that its id is not reused
+        return name
+
+
+def _guard(number: int, truth: bool) -> str:
+    return f" if bool(v{number}) is not {truth}: raise Changed"
+
+
+def prepared(program: Program) -> tuple[list[Item], list[Item]]:
+    """The program as steps and loops, in the order in which they run; the program's steps have that order too."""
+    able = lambda step: form(program, step) is not None
+    push_views(program, able)
+    share_common(program)
+    drop_dead(program)
+    items = fuse(program, able)
+    flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
+    program.steps = [step for steps in flat for step in steps]
+    return items
+
+
+def placed(array: Array, strides: tuple[int, ...]) -> Array:
+    """A copy of an array, with other strides."""
+    below = sum(step * (length - 1) for step, length in zip(strides, array.shape, strict=True) if step < 0)
+    above = sum(step * (length - 1) for step, length in zip(strides, array.shape, strict=True) if step > 0)
+    found: Array = np.ndarray(
+        array.shape, array.dtype, np.empty(above - below + array.itemsize, np.uint8), -below, strides
+    )
+    found[...] = array
+    return found
+
+
+def broadcast(place: Place, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of an array that is broadcast to a shape."""
+    missing = len(shape) - len(place.shape)
+    steps = [0 if own == 1 else step for own, step in zip(place.shape, place.strides, strict=True)]
+    return (0,) * missing + tuple(steps)

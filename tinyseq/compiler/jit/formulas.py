@@ -1,0 +1,206 @@
+"""What kernels can compute, and their source."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.compiler.fusion import Group
+from tinyseq.compiler.program import Program, Ref, Step
+
+_F32 = np.dtype(np.float32)
+_FLOATS = (_F32, np.dtype(np.float64))
+_BOOL = np.dtype(np.bool_)
+
+# the code of one element: of any type in _FLOATS, and the same to the last bit as NumPy's
+_ARITHMETIC: dict[Callable[..., Any], str] = {
+    np.add: "{} + {}",
+    np.subtract: "{} - {}",
+    np.multiply: "{} * {}",
+    np.divide: "{} / {}",
+    np.negative: "-{}",
+    np.absolute: "abs({})",
+    np.square: "{0} * {0}",
+    np.sqrt: "np.sqrt({})",
+    np.minimum: "smaller({}, {})",
+    np.maximum: "larger({}, {})",
+    np.less: "{} < {}",
+    np.less_equal: "{} <= {}",
+    np.greater: "{} > {}",
+    np.greater_equal: "{} >= {}",
+    np.equal: "{} == {}",
+    np.not_equal: "{} != {}",
+    np.isnan: "{0} != {0}",
+}
+_IN_FLOAT32: dict[Callable[..., Any], str] = {np.exp: "exp32({})", np.tanh: "tanh32({})"}
+_LOGIC: dict[Callable[..., Any], str] = {
+    np.logical_and: "{} & {}",
+    np.logical_or: "{} | {}",
+    np.logical_not: "not {}",
+    np.bitwise_and: "{} & {}",
+    np.bitwise_or: "{} | {}",
+    np.invert: "not {}",
+}
+
+
+class Form(NamedTuple):
+    """How a kernel computes a step: the types that its operands are converted to, and the code."""
+
+    takes: tuple[Any, ...]
+    code: str
+
+
+def form(program: Program, step: Step) -> Form | None:
+    """How kernels compute a step; None if they cannot."""
+    result = program.values[step.out]
+    if type(result) is tuple or result.dtype not in (*_FLOATS, _BOOL):
+        return None
+    if step.function is np.astype:
+        return Form((result.dtype,), "{}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
+    kinds = [_kind(program, arg) for arg in step.args]
+    if step.settings or None in kinds:
+        return None
+    if step.function is np.where:
+        return (
+            Form((_BOOL, result.dtype, result.dtype), "choose({}, {}, {})")
+            if len(kinds) == 3 and kinds[0] == _BOOL
+            else None
+        )
+    if not isinstance(step.function, np.ufunc) or step.function.nout != 1 or len(kinds) != step.function.nin:
+        return None
+    try:
+        *takes, gives = step.function.resolve_dtypes((*kinds, None))
+    except TypeError:
+        return None
+    code = _ARITHMETIC.get(step.function) if all(kind in _FLOATS for kind in takes) else None
+    code = code or (_IN_FLOAT32.get(step.function) if takes == [_F32] else None)
+    code = code or (_LOGIC.get(step.function) if all(kind == _BOOL for kind in takes) else None)
+    return Form(tuple(takes), code) if code and gives == result.dtype else None
+
+
+def _kind(program: Program, arg: Any) -> Any:
+    """The type of an operand as NumPy's rules for results take it: Python's numbers have no precision of their own."""
+    if type(arg) is Ref:
+        value = program.values[arg.number]
+        kind = None if type(value) is tuple else value.dtype
+        return kind if kind is not None and kind.kind in "fbiu" and kind.itemsize <= 8 and kind != np.float16 else None
+    if type(arg) in (int, float):
+        return type(arg)
+    number = isinstance(arg, np.generic) or (isinstance(arg, np.ndarray) and not arg.ndim)
+    return arg.dtype if number and arg.dtype in (*_FLOATS, _BOOL) else None
+
+
+def body(program: Program, group: Group) -> tuple[list[str], dict[int, str]]:
+    """The code of a group's steps for one element, and the name of each value; reads are r0, r1, ..."""
+    names = {number: f"r{place}" for place, number in enumerate(group.reads)}
+    lines = []
+    for place, step in enumerate(group.steps):
+        found = form(program, step)
+        assert found is not None
+        words = [_word(program, names, arg, kind) for arg, kind in zip(step.args, found.takes, strict=False)]
+        names[step.out] = f"s{place}"
+        lines.append(f"s{place} = {found.code.format(*words)}")
+    return lines, names
+
+
+def _word(program: Program, names: dict[int, str], arg: Any, kind: Any) -> str:
+    """An operand, converted to a type."""
+    if type(arg) is Ref:
+        name = names[arg.number]
+        return name if program.values[arg.number].dtype == kind else f"np.{_name(kind)}({name})"
+    value = np.asarray(arg, kind)
+    text = repr(value.item()).replace("inf", "np.inf").replace("nan", "np.nan")
+    return f"np.{_name(kind)}({text})"
+
+
+def _name(kind: Any) -> str:
+    return "bool_" if kind == _BOOL else str(np.dtype(kind).name)
+
+
+class Operand(NamedTuple):
+    """An array of a loop: its type, and the bytes from one element to the next along each axis of the loop."""
+
+    dtype: Any
+    strides: tuple[int, ...]
+
+    @property
+    def along(self) -> str:
+        """How a kernel goes along the innermost axis."""
+        step = self.strides[-1]
+        return "same" if step == 0 else "each" if step == self.dtype.itemsize else "strided"
+
+
+def kernel_source(lines: Sequence[str], reads: Sequence[Operand], writes: Sequence[tuple[str, Operand]]) -> str:
+    """The source of a kernel: loops over all axes, with the code of one element inside.
+
+    Its numbers are the length of each axis, and then for each array the place of its base address, the offset, and the
+    strides that are not in the source.
+    """
+    operands = [*reads, *(operand for _, operand in writes)]
+    axes = len(operands[0].strides)
+    outer = range(axes - 1)
+    code = ["def kernel(args, bases):", *(f"    n{axis} = args[{axis}]" for axis in range(axes))]
+    place = axes
+    pointers, first, inner = list[str](), list[str](), list[str]()
+    for index, operand in enumerate(operands):
+        code.append(f"    a{index} = bases[args[{place}]] + args[{place + 1}]")
+        code += [f"    a{index}_{axis} = args[{place + 2 + axis}]" for axis in outer]
+        start = " + ".join([f"a{index}", *(f"i{axis} * a{index}_{axis}" for axis in outer)])
+        like = f"np.{_name(operand.dtype)}(0)"
+        place += 1 + axes
+        if operand.along == "strided":
+            code.append(f"    e{index} = args[{place}]")
+            place += 1
+            pointers.append(f"b{index} = {start}")
+            where = f"pointer(b{index} + k * e{index}, {like}), 0"
+        else:
+            pointers.append(f"p{index} = pointer({start}, {like})")
+            where = f"p{index}, {'k' if operand.along == 'each' else '0'}"
+        if index < len(reads):
+            (first if operand.along == "same" else inner).append(f"r{index} = load({where})")
+        else:
+            inner.append(f"store({where}, {writes[index - len(reads)][0]})")
+    taken = [line for line in inner if line.startswith("r")]
+    given = [line for line in inner if not line.startswith("r")]
+    for axis in outer:
+        code.append(f"{'    ' * (axis + 1)}for i{axis} in range(n{axis}):")
+    indent = "    " * axes
+    code += [indent + line for line in [*pointers, *first, f"for k in range(n{axes - 1}):"]]
+    code += [f"{indent}    {line}" for line in [*taken, *lines, *given]]
+    return "\n".join(code) + "\n"
+
+
+def kernel_numbers(sizes: Sequence[int], arrays: Sequence[tuple[int, int, Operand]]) -> list[int]:
+    """The numbers of a kernel, from the lengths of the axes, and of each array the place of its base and its offset."""
+    found = [*sizes]
+    for base, offset, operand in arrays:
+        found += [base, offset, *operand.strides[:-1]]
+        found += [operand.strides[-1]] if operand.along == "strided" else []
+    return found
+
+
+def axes_of(
+    shape: tuple[int, ...], strides: Sequence[tuple[int, ...]], leader: int
+) -> tuple[list[int], list[tuple[int, ...]]]:
+    """The axes of a loop: in the order of the leading array's memory, and as few as possible.
+
+    Returns:
+        The length of each axis, and each array's strides along them.
+    """
+    order = sorted(
+        (axis for axis in range(len(shape)) if shape[axis] > 1), key=lambda axis: -abs(strides[leader][axis])
+    )
+    sizes: list[int] = []
+    found: list[list[int]] = [[] for _ in strides]
+    for axis in order:
+        if sizes and all(row[-1] == each[axis] * shape[axis] for row, each in zip(found, strides, strict=True)):
+            sizes[-1] *= shape[axis]
+            for row, each in zip(found, strides, strict=True):
+                row[-1] = each[axis]
+        else:
+            sizes.append(shape[axis])
+            for row, each in zip(found, strides, strict=True):
+                row.append(each[axis])
+    if not sizes:
+        return [1], [(0,) for _ in strides]
+    return sizes, [tuple(row) for row in found]

@@ -1,0 +1,218 @@
+"""Where the values of a program lie: in planned memory, in the caller's arrays, or in arrays that NumPy makes."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinyseq.backend import Array
+from tinyseq.compiler.fusion import Group, Item
+from tinyseq.compiler.passes import layout, lifetimes, takes_buffer
+from tinyseq.compiler.program import Program, Ref, Step, blank, mapped
+
+GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
+ALIGNMENT = 64
+
+
+class Place(NamedTuple):
+    """Elements in the memory of another value.
+
+    Attributes:
+        root: the value that owns the memory.
+        offset: bytes from its first element.
+        shape, strides: as NumPy's.
+    """
+
+    root: int
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def region_of(root: int, whole: Array, view: Array) -> Place:
+    """The place of a view, if the whole is the memory of a root."""
+    return Place(root, address(view) - address(whole), view.shape, view.strides)
+
+
+def address(array: Array) -> int:
+    """Where an array's first element lies."""
+    found: int = array.__array_interface__["data"][0]
+    return found
+
+
+class Plan:
+    """The places of all values.
+
+    Attributes:
+        kind: of each root: GIVEN at each run, POOL for planned memory, FRESH for new arrays that the caller gets, or
+            NUMPY for what a NumPy function returns.
+        places: of each value that has one.
+        stores: further places that a loop writes a result to, in joined arrays.
+        copies: by the number of a joined array, its parts that are copied from elsewhere.
+        silent: results that lie in joined arrays only.
+        pool: the offset of each POOL root.
+        size: the bytes of the pool.
+    """
+
+    def __init__(self, program: Program, forward: list[Item], backward: list[Item], products: set[int]) -> None:
+        self._program, self._products = program, products
+        self._items, self._cut = [*forward, *backward], len(forward)
+        self._lives = lifetimes(program)
+        groups = [(at, item) for at, item in enumerate(self._items) if isinstance(item, Group)]
+        self._loops = {number: at for at, group in groups for number in group.writes}
+        self._homes = {step.out: at for at, group in groups for step in group.steps}
+        self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # of each join the stored parts, and their indices
+        self.kind = self._kinds()
+        self.stores: dict[int, list[Place]] = {}
+        self.copies: dict[int, list[tuple[int, Place]]] = {}
+        for at, item in enumerate(self._items):
+            if isinstance(item, Step) and self.is_join(item):
+                self._join(item, at)
+        self.silent = self._in_joins_only()
+        self.places = self._places()
+        self.pool, self.size = self._assigned()
+
+    def is_join(self, step: Step) -> bool:
+        """Whether a step joins arrays of one type, so that its parts can be written where they belong."""
+        value, parts = self._program.values[step.out], step.args[0] if step.args else None
+        if type(value) is tuple:
+            return False
+        if (
+            step.function not in (np.concatenate, np.stack)
+            or len(step.args) != 1
+            or not isinstance(parts, list | tuple)
+        ):
+            return False
+        if step.settings.keys() - {"axis"} or type(step.settings.get("axis", 0)) is not int or not value.size:
+            return False
+        kinds = [self._program.values[part.number] for part in parts if type(part) is Ref]
+        alike = all(type(kind) is not tuple and kind.dtype == value.dtype for kind in kinds)
+        return alike and len(kinds) == len(parts) and layout(value) is not None
+
+    def _kinds(self) -> dict[int, str]:
+        program, lives = self._program, self._lives
+        kind = dict.fromkeys([*program.inputs, *program.seeds, *program.constants], GIVEN)
+        for item in self._items:
+            for step in item.steps if isinstance(item, Group) else [item]:
+                number = step.out
+                if lives.root[number] != number or (number in self._homes and number not in self._loops):
+                    continue
+                if number in self._loops or number in self._products or self.is_join(step):
+                    callers = lives.last[number] == len(program.steps) or number in lives.pinned
+                    kind[number] = FRESH if callers else POOL
+                else:
+                    kind[number] = POOL if takes_buffer(program, step, lives) else NUMPY
+        return kind
+
+    def _join(self, step: Step, at: int) -> None:
+        """Let the loops that compute the parts write them into the joined array; other parts are copied."""
+        whole = blank(self._program.values[step.out])
+        axis = step.settings.get("axis", 0) % whole.ndim
+        stored, copies, start = [], [], 0
+        for part in step.args[0]:
+            length = 1 if step.function is np.stack else self._program.values[part.number].shape[axis]
+            along = start if step.function is np.stack else slice(start, start + length)
+            index, start = (*(slice(None),) * axis, along, ...), start + length
+            if part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
+                stored.append((part.number, [index]))
+            elif (
+                part.number in self._stored
+                and not self.copies[part.number]
+                and self._leaves_there(step.out, part.number, at)
+            ):
+                stored += [(leaf, [index, *inner]) for leaf, inner in self._stored[part.number]]
+            else:
+                copies.append((part.number, region_of(step.out, whole, whole[index])))
+        self._stored[step.out], self.copies[step.out] = stored, copies
+        for leaf, indices in stored:
+            region = whole
+            for index in indices:
+                region = region[index]
+            self.stores.setdefault(leaf, []).append(region_of(step.out, whole, region))
+
+    def _is_there(self, number: int, writes: int, at: int) -> bool:
+        """Whether the memory of a joined array exists already when a loop writes a part."""
+        return self.kind[number] == POOL or (writes < self._cut) == (at < self._cut)
+
+    def _leaves_there(self, number: int, part: int, at: int) -> bool:
+        return all(self._is_there(number, self._loops[leaf], at) for leaf, _ in self._stored[part])
+
+    def _in_joins_only(self) -> set[int]:
+        """Results that nothing but joins read, which have them in their own memory."""
+        wanted, readers = self._program.wanted(), dict[int, list[Step]]()
+        for step in self._program.steps:
+            for number in step.reads():
+                readers.setdefault(number, []).append(step)
+
+        def elsewhere(number: int, reader: Step) -> bool:
+            if reader.out in self._stored:
+                return any(number == part for part, _ in self.copies[reader.out])
+            return self._homes.get(reader.out, -1) != self._loops.get(number, -2)
+
+        found = set()
+        for number in [*self._loops, *self._stored]:
+            joined = any(reader.out in self._stored for reader in readers.get(number, ()))
+            if joined and number not in wanted and not any(elsewhere(number, r) for r in readers[number]):
+                found.add(number)
+        for number, places in self.stores.items():
+            self.stores[number] = [place for place in places if place.root not in found]
+        return found
+
+    def _places(self) -> dict[int, Place]:
+        values, places = self._program.values, dict[int, Place]()
+        for number, kind in self.kind.items():
+            value = values[number]
+            if type(value) is tuple or number in self.silent:
+                continue
+            places[number] = Place(number, 0, value.shape, value.strides)
+            for place in self.stores.get(number, ()) if kind == POOL else ():
+                if place.strides == value.strides and self.kind[place.root] == POOL:
+                    places[number] = place  # it lies in the joined array itself
+                    self.stores[number].remove(place)
+                    break
+        for step in self._program.steps:
+            if step.view is not None and step.view.number in places:
+                places[step.out] = self._view(step, step.view, places[step.view.number])
+        return places
+
+    def _view(self, step: Step, of: Ref, base: Place) -> Place:
+        """The place of a view of a value."""
+        arrays = {ref: blank(self._program.values[ref.number]) for ref in map(Ref, step.reads())}
+        args, settings = (mapped(tree, Ref, arrays.__getitem__) for tree in step[2:4])
+        view, whole = step.function(*args, **settings), arrays[of]
+        return region_of(base.root, whole, view)._replace(offset=base.offset + address(view) - address(whole))
+
+    def touched(self, item: Item) -> list[int]:
+        """The roots of the values that an item reads and writes."""
+        if isinstance(item, Group):
+            stores = [place for number in item.writes for place in self.stores.get(number, ())]
+            own = [number for number in (*item.reads, *item.writes) if number not in self.silent]
+            return [self.places[number].root for number in own] + [place.root for place in stores]
+        if self._lives.root[item.out] != item.out or item.out in self.silent:
+            return []
+        reads = [part for part, _ in self.copies[item.out]] if item.out in self.copies else item.reads()
+        return [self.places[number].root for number in (*reads, item.out) if number in self.places]
+
+    def _assigned(self) -> tuple[dict[int, int], int]:
+        """The offset of each planned value in the pool; memory is used again after a value's last use."""
+        first, last = dict[int, int](), dict[int, int]()
+        for at, item in enumerate(self._items):
+            for root in self.touched(item):
+                first.setdefault(root, at)
+                last[root] = at
+        starting, ending = dict[int, list[int]](), dict[int, list[int]]()
+        for root, at in first.items():
+            if self.kind[root] == POOL:
+                starting.setdefault(at, []).append(root)
+                ending.setdefault(last[root], []).append(root)
+        offsets, free, size = dict[int, int](), dict[int, list[int]](), 0
+        for at in range(len(self._items)):
+            for root in starting.get(at, ()):
+                length = -(-self._program.values[root].nbytes // ALIGNMENT) * ALIGNMENT
+                if free.get(length):
+                    offsets[root] = free[length].pop()
+                else:
+                    offsets[root], size = size, size + length
+            for root in ending.get(at, ()):
+                length = -(-self._program.values[root].nbytes // ALIGNMENT) * ALIGNMENT
+                free.setdefault(length, []).append(offsets[root])
+        return offsets, size

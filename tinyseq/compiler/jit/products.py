@@ -1,0 +1,67 @@
+"""Products of matrices that kernels leave to NumPy's BLAS."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tinyseq.compiler.jit import blas
+from tinyseq.compiler.program import Program, Ref, Step
+
+
+class Product(NamedTuple):
+    """A product of two matrices, or of two stacks of them.
+
+    Attributes:
+        function: the address of BLAS's function.
+        double: whether it is of float64.
+        order: 1 if the first operand is stored column by column, and 2 more if the second is.
+        sizes: rows, columns, and terms in each sum.
+        stack: the number of matrices in each stack.
+        leading: the elements from one row (or column) to the next, of the operands and the result.
+        steps: the bytes from one matrix of the stack to the next.
+    """
+
+    function: int
+    double: bool
+    order: int
+    sizes: tuple[int, int, int]
+    stack: int
+    leading: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def numbers(self, places: list[tuple[int, int]]) -> list[int]:
+        """The kernel's numbers, from the base and the offset of the operands and the result."""
+        found = [self.function, int(self.double), self.order, *self.sizes, self.stack]
+        for (base, offset), leading, step in zip(places, self.leading, self.steps, strict=True):
+            found += [base, offset, leading, step]
+        return found
+
+
+def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | None:
+    """How BLAS computes a step; None if it is no product, or one that NumPy computes otherwise."""
+    if step.function is not np.matmul or step.settings or [type(arg) for arg in step.args] != [Ref, Ref]:
+        return None
+    values = [*(program.values[arg.number] for arg in step.args), program.values[step.out]]
+    dtype = values[2].dtype
+    if {value.dtype for value in values} != {dtype} or dtype not in (np.float32, np.float64) or not values[2].size:
+        return None
+    if any(not 2 <= value.ndim <= 3 for value in values) or len({root[number] for number in step.reads()}) < 2:
+        return None  # NumPy knows that A A^T is symmetric
+    (m, n), k = values[2].shape[-2:], values[0].shape[-1]
+    function = blas.gemm(dtype.name)
+    if min(m, n, k) < 2 or function is None:
+        return None  # NumPy takes products with a vector
+    order, leading, steps = 0, [], []
+    for bit, value in enumerate(values):
+        rows, columns = (stride // dtype.itemsize for stride in value.strides[-2:])
+        exact = all(stride % dtype.itemsize == 0 for stride in value.strides)
+        if exact and columns == 1 and rows >= value.shape[-1]:
+            leading.append(rows)
+        elif exact and rows == 1 and columns >= value.shape[-2] and bit < 2:
+            leading.append(columns)
+            order |= 1 << bit
+        else:
+            return None
+        steps.append(value.strides[0] if value.ndim == 3 and value.shape[0] > 1 else 0)
+    stack = values[2].shape[0] if values[2].ndim == 3 else 1
+    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps))

@@ -1,0 +1,201 @@
+"""What generated kernels are made of. Imported only where Numba is installed.
+
+A kernel is a C function of two addresses: its numbers (sizes, strides, and where its arrays lie), and the table of base
+addresses. Every array lies at an offset from one of these bases.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+TABLE = types.CPointer(types.int64)
+KERNEL = types.void(TABLE, TABLE)
+DRIVER = types.void(types.int64[::1], types.int64[::1], types.int64, types.int64)
+F = np.float32
+
+
+@intrinsic
+def pointer(context, address, like):
+    """An address as a pointer to elements of the type of ``like``."""
+
+    def build(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like)(address, like), build
+
+
+def _aliases(module: ir.Module) -> tuple[Any, Any]:
+    """Marks of loads and stores: no kernel writes to what it reads, so that LLVM may vectorise."""
+    domain = module.add_metadata([ir.MetaDataString(module, "tinyseq")])
+    scopes = [module.add_metadata([ir.MetaDataString(module, name), domain]) for name in ("reads", "writes")]
+    return module.add_metadata([scopes[0]]), module.add_metadata([scopes[1]])
+
+
+@intrinsic
+def load(context, source, index):
+    """``source[index]``."""
+
+    def build(context, builder, signature, args):
+        value = builder.load(builder.gep(args[0], [args[1]]))
+        reads, writes = _aliases(builder.module)
+        value.set_metadata("alias.scope", reads)
+        value.set_metadata("noalias", writes)
+        return context.data_model_manager[signature.return_type].from_data(builder, value)
+
+    return source.dtype(source, index), build
+
+
+@intrinsic
+def store(context, target, index, value):
+    """``target[index] = value``, of the same type."""
+
+    def build(context, builder, signature, args):
+        data = context.data_model_manager[signature.args[2]].as_data(builder, args[2])
+        line = builder.store(data, builder.gep(args[0], [args[1]]))
+        reads, writes = _aliases(builder.module)
+        line.set_metadata("alias.scope", writes)
+        line.set_metadata("noalias", reads)
+        return context.get_dummy_value()
+
+    return types.void(target, index, target.dtype), build
+
+
+@intrinsic
+def choose(context, condition, one, other):
+    """``one if condition else other``, without a branch."""
+
+    def build(context, builder, signature, args):
+        return builder.select(args[0], args[1], args[2])
+
+    return one(types.boolean, one, one), build
+
+
+@intrinsic
+def fma(context, x, y, z):
+    """x y + z, rounded once."""
+
+    def build(context, builder, signature, args):
+        return builder.fma(*args)
+
+    return x(x, x, x), build
+
+
+@intrinsic
+def power_of_two(context, exponent):
+    """2 to a whole number between -126 and 127, in float32."""
+
+    def build(context, builder, signature, args):
+        whole = ir.IntType(32)
+        biased = builder.add(builder.fptosi(args[0], whole), ir.Constant(whole, 127))
+        return builder.bitcast(builder.shl(biased, ir.Constant(whole, 23)), ir.FloatType())
+
+    return types.float32(types.float32), build
+
+
+@intrinsic
+def call(context, function, args, bases):
+    """Call a kernel by its address."""
+
+    def build(context, builder, signature, values):
+        table = ir.IntType(64).as_pointer()
+        kind = ir.FunctionType(ir.VoidType(), [table, table]).as_pointer()
+        builder.call(builder.inttoptr(values[0], kind), [builder.inttoptr(value, table) for value in values[1:]])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), build
+
+
+@intrinsic
+def gemm(context, function, order, m, n, k, a, lda, b, ldb, c, ldc, like):
+    """Call cblas_sgemm or cblas_dgemm with 64-bit sizes: C = A B, each row by row or column by column."""
+
+    def build(context, builder, signature, values):
+        whole, mark = ir.IntType(64), ir.IntType(32)
+        number = context.get_value_type(signature.args[-1])
+        address = ir.IntType(8).as_pointer()
+        kinds = [mark] * 3 + [whole] * 3 + [number, address, whole, address, whole, number, address, whole]
+        kind = ir.FunctionType(ir.VoidType(), kinds).as_pointer()
+        function, order, m, n, k, a, lda, b, ldb, c, ldc, _ = values
+        plain = [ir.Constant(mark, 111), ir.Constant(mark, 112)]
+        marks = [
+            builder.select(
+                builder.icmp_signed("!=", builder.and_(order, ir.Constant(whole, bit)), ir.Constant(whole, 0)),
+                plain[1],
+                plain[0],
+            )
+            for bit in (1, 2)
+        ]
+        places = [builder.inttoptr(value, address) for value in (a, b, c)]
+        one, zero = ir.Constant(number, 1.0), ir.Constant(number, 0.0)
+        args = [ir.Constant(mark, 101), *marks, m, n, k, one, places[0], lda, places[1], ldb, zero, places[2], ldc]
+        builder.call(builder.inttoptr(function, kind), args)
+        return context.get_dummy_value()
+
+    return types.void(function, order, m, n, k, a, lda, b, ldb, c, ldc, like), build
+
+
+@njit
+def smaller(x, y):
+    """As np.minimum: NaN if either is."""
+    return choose((x <= y) | (x != x), x, y)
+
+
+@njit
+def larger(x, y):
+    """As np.maximum: NaN if either is."""
+    return choose((x >= y) | (x != x), x, y)
+
+
+@njit
+def exp32(x):
+    """exp in float32, within 1 unit in the last place: 2**n exp(r) with the nearest whole n (Cody and Waite).
+
+    The polynomial is that of Cephes (Moshier). 2**n is multiplied in two parts, so that results become inf and
+    denormal where they should.
+    """
+    within = choose(x > F(-104.0), choose(x < F(89.0), x, F(89.0)), F(-104.0))
+    n = np.floor(fma(within, F(1.44269504088896341), F(0.5)))
+    r = fma(n, F(2.12194440e-4), fma(n, F(-0.693359375), within))
+    p = fma(F(1.9875691500e-4), r, F(1.3981999507e-3))
+    p = fma(fma(p, r, F(8.3334519073e-3)), r, F(4.1665795894e-2))
+    p = fma(fma(p, r, F(1.6666665459e-1)), r, F(5.0000001201e-1))
+    half = np.floor(n * F(0.5))
+    y = (fma(p, r * r, r) + F(1.0)) * power_of_two(half) * power_of_two(n - half)
+    return choose(x == x, y, x)
+
+
+@njit
+def tanh32(x):
+    """tanh in float32, within 2 units in the last place: 1 - 2 / (exp(2 x) + 1), and a polynomial near 0 (Cephes)."""
+    size = abs(x)
+    z = x * x
+    p = fma(fma(F(-5.70498872745e-3), z, F(2.06390887954e-2)), z, F(-5.37397155531e-2))
+    near = fma(fma(fma(p, z, F(1.33314422036e-1)), z, F(-3.33332819422e-1)) * z, x, x)
+    far = F(1.0) - F(2.0) / (exp32(choose(size < F(20.0), size + size, F(40.0))) + F(1.0))
+    signed = choose(x < F(0.0), -far, choose(x == x, far, x))
+    return choose(size < F(1e-4), x, choose(size < F(0.625), near, signed))  # x itself for -0.0 and denormal numbers
+
+
+# The source of the next two is copied into a module in the cache folder, as Numba caches what lies beside it.
+
+
+def drive(code, bases, start, stop):
+    """Call kernel after kernel: each entry has its length, the kernel's address, and its numbers."""
+    place = start
+    while place < stop:
+        call(code[place + 1], code.ctypes.data + 8 * (place + 2), bases.ctypes.data)
+        place += code[place]
+
+
+def product(args, bases):
+    """A kernel: the products of two matrices, or of two stacks of them."""
+    a, b, c = bases[args[7]] + args[8], bases[args[11]] + args[12], bases[args[15]] + args[16]
+    for _ in range(args[6]):
+        if args[1]:
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[9], b, args[13], c, args[17], np.float64(0))
+        else:
+            gemm(args[0], args[2], args[3], args[4], args[5], a, args[9], b, args[13], c, args[17], F(0))
+        a, b, c = a + args[10], b + args[14], c + args[18]
