@@ -32,6 +32,7 @@ static Place blockIdx, blockDim, threadIdx;
 #define __shared__ static
 #define __syncthreads()
 #define PARTS 1
+struct float4 { float x, y, z, w; };
 static float normcdf(float x) { return 0.5 * erfc(-(double)x / sqrt(2.0)); }
 static double normcdf(double x) { return 0.5 * erfc(-x / sqrt(2.0)); }
 """

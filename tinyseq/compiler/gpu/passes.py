@@ -48,6 +48,7 @@ class Pass:
             for item in self.schedule.items
         ]
         self._kernels: dict[tuple[str, Shape], Callable[[list[Array]], None]] = {}
+        self._kernels_of: dict[int, Kernel] = {}
         self._over = self._last_reads()
 
     def _last_reads(self) -> list[list[int]]:
@@ -81,7 +82,9 @@ class Pass:
     def _launch(self, group: Group, found: Accesses, arrays: dict[int, Array]) -> None:
         used = [self._read(operand, arrays) for operand in found.reads]
         used += [self._written(out, arrays) for out in found.writes]
-        self._run(kernel_of(group, found, used), used)
+        if id(group) not in self._kernels_of:  # strides are the same in each run
+            self._kernels_of[id(group)] = kernel_of(group, found, used)
+        self._run(self._kernels_of[id(group)], used)
 
     def _sum(self, item: Sum, arrays: dict[int, Array]) -> None:
         array, kept = self._read(item.operands[0], arrays), len(item.shape)

@@ -17,6 +17,9 @@ class Pointer(NamedTuple):
     strides: Shape
 
 
+_SHARE, _MOST_PARTS = 16, 16  # multiplications of one thread, and threads for one inner product
+
+
 class Accesses(NamedTuple):
     """What a group reads and writes in memory.
 
@@ -82,7 +85,7 @@ def kernel_of(group: Group, found: Accesses, arrays: list[Array]) -> Kernel:
     """
     inner = [node for node in group.nodes if node.formula.function is dot]
     lengths = [arrays[found.places[id(node.operands[0])]].shape[-1] for node in inner]
-    parts = min(16, max(1, 1 << (max(lengths) // 16).bit_length() >> 1)) if inner else 0
+    parts = min(_MOST_PARTS, max(1, 1 << (max(lengths) // _SHARE).bit_length() >> 1)) if inner else 0
     return Kernel(_Source(group, found, arrays, parts).text(), group, found, parts)
 
 
@@ -90,7 +93,7 @@ class _Source:
     """The source of one kernel: a thread for each element, or with inner products a row of threads."""
 
     def __init__(self, group: Group, found: Accesses, arrays: list[Array], parts: int) -> None:
-        self.group, self.found, self.parts = group, found, parts
+        self.group, self.found, self.arrays, self.parts = group, found, arrays, parts
         self.kinds = [C_TYPES[a.dtype.str[1:]] for a in arrays]
         strides = [tuple(stride // a.itemsize for stride in a.strides) for a in arrays]
         ndim = len(group.shape)
@@ -107,8 +110,11 @@ class _Source:
         reads = len(self.found.reads)
         heads = [f"{'const ' if i < reads else ''}{kind}* __restrict__ a{i}" for i, kind in enumerate(self.kinds)]
         lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{', *self._beginning()]
+        read = "part == 0 ? {} : 0" if self.parts else "{}"  # before the inner products, as memory takes its time
+        for i, (kind, place) in enumerate(zip(self.kinds[:reads], self.places, strict=False)):
+            if not self.along[i]:
+                lines.append(f"  const {kind} x{i} = {read.format(f'a{i}[{place}]')};")
         made = self._inner_products(lines)
-        lines += [f"  const {self.kinds[i]} x{i} = a{i}[{self.places[i]}];" for i in range(reads) if not self.along[i]]
         for number, node in enumerate(self.group.nodes):
             if node.out in made:
                 continue
@@ -150,24 +156,55 @@ class _Source:
         kind = C_TYPES[inner[0].formula.result]
         lines.append(f"  __shared__ {kind} sums[{len(inner)}][PARTS][32];")
         lines += [f"  {kind} s{number} = 0;" for number in range(len(inner))]
-        by_length: dict[int, list[str]] = {}
+        by_length: dict[int, list[tuple[int, int, int]]] = {}
         for number, node in enumerate(inner):
             one, two = (self.found.places[id(operand)] for operand in node.operands)
-            factors = (f"a{i}[{self.places[i]} + k * {self.along[i][0]}]" for i in (one, two))
-            by_length.setdefault(self.lengths[one][0], []).append(f"s{number} += {' * '.join(factors)};")
+            by_length.setdefault(self.lengths[one][0], []).append((number, one, two))
         for length, sums in by_length.items():
-            share = f"(({length} + PARTS - 1) / PARTS)"
-            lines.append("  #pragma unroll 16")
-            lines.append(f"  for (int j = 0; j < {share}; ++j) {{")
-            lines.append(f"    const {self.whole} k = part * {share} + j;")
-            lines.append(f"    if ({length} % PARTS == 0 || k < {length}) {{ {' '.join(sums)} }}")
-            lines.append("  }")
+            lines += self._loop(length, sums)
         lines += [f"  sums[{number}][part][lane] = s{number};" for number in range(len(inner))]
         lines.append("  __syncthreads();")
         lines.append(f"  if (part != 0 || mine >= {self.size}) return;")
         for number in range(len(inner)):
             lines.append(f"  for (int p = 1; p < PARTS; ++p) s{number} += sums[{number}][p][lane];")
         return {node.out: f"s{number}" for number, node in enumerate(inner)}
+
+    def _loop(self, length: int, sums: list[tuple[int, int, int]]) -> list[str]:
+        """A thread's share of some inner products, four numbers at a time where they lie side by side."""
+        share = f"(({length} + PARTS - 1) / PARTS)"
+        arrays = sorted({array for _, *pair in sums for array in pair})
+        wide = {array for array in arrays if self._is_wide(array)} if length % (4 * self.parts) == 0 else set()
+        step = 4 if wide else 1
+        lines = ["  #pragma unroll 16", f"  for (int j = 0; j < {share}; j += {step}) {{"]
+        lines.append(f"    const {self.whole} k = part * {share} + j;")
+        if length % self.parts:
+            lines.append(f"    if (k >= {length}) break;")
+        for array in arrays:
+            kind, place, along = self.kinds[array], self.places[array], self.along[array][0]
+            if array in wide:
+                lines.append(f"    const float4 w{array} = *(const float4*)(a{array} + {place} + k);")
+            else:
+                ks = [f"(k + {q})" if q else "k" for q in range(step)]
+                lines += [
+                    f"    const {kind} w{array}_{q} = a{array}[{place} + {k} * {along}];" for q, k in enumerate(ks)
+                ]
+        for number, *pair in sums:
+            for q in range(step):
+                words = [f"w{array}.{'xyzw'[q]}" if array in wide else f"w{array}_{q}" for array in pair]
+                lines.append(f"    s{number} += {words[0]} * {words[1]};")
+        return [*lines, "  }"]
+
+    def _is_wide(self, array: int) -> bool:
+        """Whether four numbers in a row can be read at once: from an address that is a multiple of their size."""
+        found = self.arrays[array]
+        steps = [stride // found.itemsize for stride, n in zip(found.strides[:-1], found.shape, strict=False) if n > 1]
+        side_by_side = self.kinds[array] == "float" and self.along[array] == (1,)
+        return side_by_side and _address(found) % 16 == 0 and all(step % 4 == 0 for step in steps)
+
+
+def _address(array: Array) -> int:
+    found = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
+    return int(found["data"][0])
 
 
 def place_of(number: str, shape: Shape, strides: Shape) -> str:
