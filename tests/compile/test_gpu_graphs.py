@@ -208,6 +208,15 @@ def test_every_formula_is_numpys_function(dtype):
         np.testing.assert_allclose(a, b, rtol=3e-6 if dtype == "f4" else 1e-14, err_msg=function.__name__)
 
 
+def test_the_program_says_what_was_fused():
+    layer, x, function = lstm()
+    fast = ts.compile(function, executor="stand-in")
+    gradients(fast, layer, x)
+    text = str(fast.program)
+    assert "forward, as one graph:\n  1 x matmul over (6, 16, 2)" in text
+    assert "  4 x one kernel over (4, 2): multiply, dot, add, add, " in text[text.index("backward, as one graph:") :]
+
+
 def test_two_runs_before_their_backward_passes():
     """The buffers are the latest run's: an older one computes its forward pass again."""
     layer, x, function = lstm()

@@ -152,6 +152,32 @@ def test_an_embedding_dropout_and_a_loss(cupy, name):
     close(compiled, eager, 1e-4)
 
 
+def test_a_model_that_is_not_on_the_device_is_an_error(cupy):
+    layer = ts.nn.Linear(3, 2)
+    x = ts.tensor(cupy.asarray(np.ones((2, 3), "f4")))
+    with pytest.raises(TypeError, match="cuda"):
+        ts.compile(lambda x: layer(x).sum())(x)
+
+
+def test_a_model_that_moves_is_recorded_again(cupy):
+    layer, x = ts.nn.Linear(3, 2), ts.tensor(np.ones((2, 3), "f4"))
+    fast = ts.compile(lambda x: layer(x).sum())
+    here = fast(x).item()
+    layer.to("cuda")
+    loss = fast(x.to("cuda"))
+    assert (loss.device, len(fast._replays)) == ("cuda", 2)
+    np.testing.assert_allclose(loss.item(), here, rtol=1e-6)
+
+
+def test_ids_on_the_device_are_read_on_the_host(cupy):
+    table = ts.tensor(cupy.asarray(np.arange(6.0).reshape(3, 2)), requires_grad=True)
+    fast = ts.compile(lambda ids: table[ids].sum())
+    for ids in ([0, 2], [1, 1]):
+        assert fast(cupy.asarray(ids)).item() == table.numpy()[ids].sum()
+    with pytest.raises(IndexError):
+        fast(cupy.asarray([0, 3]))
+
+
 def test_a_long_run_needs_no_more_memory(cupy):
     if cupy is device_stand_in.LIBRARY:
         pytest.skip("the stand-in has no pool of memory")

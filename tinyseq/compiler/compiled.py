@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tinyseq import random
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.tensor import Tensor
@@ -169,6 +170,10 @@ class Compiled:
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"
             )
+        tensors = [t for t in given if isinstance(t, Tensor)] + [s.tensor for s in first.recorder.sources.values()]
+        if len({tensor.device for tensor in tensors}) > 1:
+            with random.replayed(random.state()):
+                self.function(*args, **settings)  # whose ops refuse to mix tensors of the host and of a device
         return Replay(first, around, given, self.executor)
 
 

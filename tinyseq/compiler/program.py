@@ -92,6 +92,7 @@ class Program:
         guards: pairs of a condition that was read while recording, and its value.
         outputs, gradients: numbers of the results of the two passes.
         notes: what an executor does with values, by number, in words; printed beside them.
+        fused: what an executor says of the kernels that it has made of the steps, line by line.
     """
 
     def __init__(self) -> None:
@@ -107,6 +108,7 @@ class Program:
         self.outputs: list[int] = []
         self.gradients: list[int] = []
         self.notes: dict[int, str] = {}
+        self.fused: list[str] = []
 
     def wanted(self) -> set[int]:
         """The values that a replay must compute: its results, and the conditions and shapes that it checks."""
@@ -128,7 +130,7 @@ class Program:
             kind = f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{value.shape}"
             note = f", {self.notes[step.out]}" if step.out in self.notes else ""
             lines.append(f"  {step}  # {kind}{note}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.fused])
 
     def value(self, kind: Any) -> int:
         """The number of a new value."""

@@ -51,6 +51,7 @@ class Executor:
         self._calls = Calls(program, device.xp)
         try:
             self._graphs = _Graphs(program, lowered(program), device)
+            program.fused = self._graphs.described()
         except Unsupported as error:
             self.reason = str(error)
 
@@ -86,7 +87,7 @@ class Executor:
         try:
             graphs.capture()
         except Exception as error:  # of many kinds: whatever the library cannot do while it is captured
-            self.reason, self._graphs = f"{type(error).__name__}: {error}", None
+            self.reason, self._graphs, self.program.fused = f"{type(error).__name__}: {error}", None, []
 
 
 class _Graphs:
@@ -99,6 +100,11 @@ class _Graphs:
         self._host = HostSteps(program, graph.host)
         self._arrays: dict[int, Array] = {}  # static buffers, and the results of the passes
         self._launch: list[Callable[[], None]] = []
+
+    def described(self) -> list[str]:
+        """What the graphs launch."""
+        first, second = (one.described() for one in self._passes)
+        return ["forward, as one graph:", *first, *(["backward, as one graph:", *second] if second else [])]
 
     @property
     def is_captured(self) -> bool:

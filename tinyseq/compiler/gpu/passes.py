@@ -7,7 +7,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.gpu.calls import captured
 from tinyseq.compiler.gpu.fusion import Group, Schedule, operands_of, scheduled
 from tinyseq.compiler.gpu.moves import Operand, Shape
-from tinyseq.compiler.gpu.nodes import Call, Graph, Node, Product, Sum, Unsupported
+from tinyseq.compiler.gpu.nodes import Call, Graph, Join, Node, Product, Sum, Unsupported
 from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
 from tinyseq.compiler.gpu.sums import SumKernel, pieces_of, sum_kernel
 from tinyseq.compiler.program import mapped
@@ -50,6 +50,22 @@ class Pass:
         self._kernels: dict[tuple[str, Shape], Callable[[list[Array]], None]] = {}
         self._kernels_of: dict[int, Kernel] = {}
         self._over = self._last_reads()
+
+    def described(self) -> list[str]:
+        """What is launched, and how often, in the order of the first launches."""
+        found: dict[str, int] = {}
+        for item in self.schedule.items:
+            if isinstance(item, Group):
+                names = ", ".join(node.formula.function.__name__ for node in item.nodes)
+                text = f"one kernel over {item.shape}: {names}"
+            elif isinstance(item, Call):
+                text = getattr(item.step.function, "__name__", str(item.step.function))
+            elif isinstance(item, Join):
+                continue  # its parts have been written to their places
+            else:
+                text = f"{'sum' if isinstance(item, Sum) else 'matmul'} over {item.shape}"
+            found[text] = found.get(text, 0) + 1
+        return [f"  {count} x {text}" for text, count in found.items()]
 
     def _last_reads(self) -> list[list[int]]:
         """For each item the roots that nobody reads after it."""
