@@ -42,6 +42,11 @@ class Namespace:
         self.module = module
         self.name = module.__name__
 
+    @property
+    def on_host(self) -> bool:
+        """Whether its arrays are NumPy's: now, or when a recorded step is replayed."""
+        return self.module is np
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.module, name, None)
         if value is None:

@@ -26,6 +26,7 @@ class Active(Protocol):
     """The interface of a recorder, as recorded arrays use it."""
 
     program: Program
+    on_device: bool
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
         """Run a function on the examples, and record it."""

@@ -196,6 +196,12 @@ class Recording(Namespace):
     def __init__(self) -> None:
         super().__init__(np)
 
+    @property
+    def on_host(self) -> bool:
+        """Whether replays compute with NumPy."""
+        active = ACTIVE.get()
+        return active is None or not active.on_device
+
     def __getattr__(self, name: str) -> Any:
         value = getattr(np, name, None)
         if value is None:

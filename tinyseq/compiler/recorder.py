@@ -34,6 +34,7 @@ class Recorder:
         draws: how random numbers were drawn, by the number of their value.
         drawn: these values.
         lines: where in the user's code each constant was used first, by its number.
+        on_device: whether an input is on a GPU, so that replays are.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Recorder:
         self.draws: dict[int, tuple[Any, ...]] = {}
         self.drawn: dict[int, Recorded] = {}
         self.lines: dict[int, str] = {}
+        self.on_device = False
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
@@ -56,8 +58,9 @@ class Recorder:
         return found
 
     def input(self, example: Array) -> Recorded:
-        """A value that is given at each replay."""
-        found = self.value(example)
+        """A value that is given at each replay; of an array on a GPU the example is a copy."""
+        self.on_device |= library_of(example) == "cupy"
+        found = self.value(to_numpy(example))
         self.program.inputs.append(found.number)
         return found
 
@@ -110,7 +113,7 @@ class Recorder:
                     f"the result of an op outside of the compiled function is used inside it, at {user_line()}; "
                     "pass it as an argument, or detach() it"
                 )
-            found = self.input(to_numpy(array))
+            found = self.input(array)
             self.sources[found.number] = Source(tensor, tensor.node, tensor.grad, about(array))
         self._of_tensor[id(tensor)] = tensor, found
         return found

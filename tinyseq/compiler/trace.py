@@ -53,7 +53,7 @@ class Trace:
             leaf = None if tree.node is None else Leaf(tree._array)
             if leaf is not None:
                 self._places[leaf] = place
-            return Tensor(self.recorder.input(to_numpy(tree._array)), leaf)
+            return Tensor(self.recorder.input(tree._array), leaf)
         if isinstance(tree, tuple | list):
             parts = [self._replaced(part) for part in tree]
             return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)

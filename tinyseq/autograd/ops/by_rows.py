@@ -10,11 +10,6 @@ from tinyseq.backend import Array
 BLOCK = 1 << 15  # elements
 
 
-def takes(xp: Any) -> bool:
-    """Whether a library's arrays are NumPy's: now, or when a recorded step is replayed."""
-    return xp.module is np
-
-
 def losses(xp: Any, logits: Array, targets: Array) -> Array:
     """-log softmax(logits)[target] of each row, for targets within the classes."""
     if xp.whole is not None:

@@ -204,7 +204,7 @@ def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
     cells = _at_targets(targets, logits.shape[-1])
     if not xp.isdtype(logits.dtype, "real floating"):
         logits = xp.astype(logits, xp.float64)
-    if by_rows.takes(xp):
+    if xp.on_host:
         return by_rows.losses(xp, logits, targets)
     terms = _terms(xp, logits, -1)
     return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(xp.reshape(terms.rest, (-1,)), index=cells)
@@ -213,7 +213,7 @@ def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
 def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
     # dL/dlogits = softmax(logits) - the target as a one-hot row; both 0 where all of a row is -inf
     values = logits._array if isinstance(logits, Tensor) else logits
-    if values is logits and by_rows.takes(xp):
+    if values is logits and xp.on_host:
         return by_rows.gradient(xp, g, logits, targets)
     library = namespace_of(values)
     possible = library.max(values, axis=-1) > -_INF
