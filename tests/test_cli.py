@@ -198,14 +198,12 @@ def test_a_model_of_the_other_kind_is_refused(tinyseq, tmp_path):
 
 @pytest.mark.parametrize("what", ["rnn", "lstm", "trellis"])
 def test_drawings_are_written(tinyseq, tmp_path, what):
-    pytest.importorskip("graphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
     status, out, error = tinyseq("draw", what, "--out", "picture.dot")
     assert status == 0, out + error
     assert "graph" in (tmp_path / "picture.dot").read_text()
 
 
 def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
-    pytest.importorskip("graphviz", reason="drawings are not installed: pip install 'tinyseq[viz]'")
     status, out, error = tinyseq("draw", "trellis", "--out", "t[bold].dot")
     assert (status, out.splitlines()[-1]) == (0, "saved t[bold].dot"), error
     (tmp_path / "a [").mkdir()

@@ -37,7 +37,6 @@ def test_gradients_are_checked_there(cupy):
 
 
 def test_graphs_of_the_device_are_looked_at_and_drawn(cupy):
-    pytest.importorskip("graphviz", reason="drawings need the extra viz")
     found = []
     for device in ("cpu", "cuda"):
         ts.manual_seed(0)

@@ -11,8 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import tinyseq as ts
 from tinyseq.viz import Drawing, DrawingError
+from tinyseq.viz.layout.curves import Point, straight
 from tinyseq.viz.rendering import drawing as module
+from tinyseq.viz.rendering.canvas import Canvas
+from tinyseq.viz.rendering.graphviz import render
+from tinyseq.viz.rendering.parts import Edge, Node
 from tinyseq.viz.rendering.style import Text, blend, clean, markup, number, readable_on, shape_text
 
 ABC = Drawing('digraph { a -> b [label=<x &lt; y>] ; b -> "ü" }', title="three <nodes> & more")
@@ -101,18 +106,28 @@ def test_where_nothing_can_draw_the_error_says_what_to_install(monkeypatch, tmp_
     assert ABC.save(tmp_path / "picture.dot").read_text() == ABC.dot
 
 
-def test_without_the_graphviz_package_the_error_says_what_to_install(monkeypatch):
-    import tinyseq as ts
-
-    monkeypatch.setitem(sys.modules, "graphviz", None)
+def test_drawings_are_written_as_svg_dot_and_html_with_nothing_but_numpy(monkeypatch, tmp_path):
+    for package in ("graphviz", "pygraphviz"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    drawing = ts.viz.graph(ts.tensor(1.0, requires_grad=True) * 2.0)
+    for ending in (".svg", ".dot", ".html"):
+        assert drawing.save(tmp_path / f"picture{ending}").read_bytes().startswith(BEGINNINGS[ending])
     with pytest.raises(DrawingError, match=r'pip install "tinyseq\[viz\]"'):
-        module_graph(ts.tensor(1.0, requires_grad=True) * 2.0)
+        drawing.save(tmp_path / "picture.png")
 
 
-def module_graph(loss):
-    from tinyseq.viz import graph
+HARD = ["node", "graph", "2", "-.5", "a b", 'say "no"', "back\\slash", "<b>", "ü", "", "a->b", "end\\"]
 
-    return graph(loss)
+
+@pytest.mark.renders
+@pytest.mark.parametrize("name", HARD)
+def test_any_name_can_stand_in_dot(name):
+    canvas = Canvas(name)
+    canvas.nodes = [Node(name, Point(0, 0), (40, 20), [Text(name)], tooltip=name), Node("other", Point(80, 0), (9, 9))]
+    canvas.edges = [Edge(name, "other", straight(Point(20, 0), Point(75, 0)), tooltip=name)]
+    found = render(canvas.drawing().dot, "plain").decode().splitlines()
+    assert [line.split()[0] for line in found] == ["graph", "node", "node", "edge", "stop"]
 
 
 @pytest.mark.renders

@@ -14,7 +14,7 @@ from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.curves import Point, climbing, passed, passes
 from tinyseq.viz.layout.grid import MOST_LANES, Grid
-from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.layout.rows import arranged, rows, spread
 from tinyseq.viz.rendering.style import label_size
 
@@ -29,7 +29,7 @@ NETWORKS = [
 
 def placed(loss):
     content = sheet(record(loss))
-    return content, layout(content, lambda box: (60.0, 24.0))
+    return content, Layout(content, lambda box: (60.0, 24.0))
 
 
 @pytest.mark.parametrize("settings", NETWORKS)
@@ -181,7 +181,7 @@ def test_the_longest_edges_of_a_large_column_run_beside_it():
     for _ in range(24):
         states.append((ts.stack(states).sum(0) @ w).tanh())
     content = flat_sheet(record(states[-1].sum()))
-    found = layout(content, lambda box: (60.0, 24.0))
+    found = Layout(content, lambda box: (60.0, 24.0))
     grid = Grid(content, found.sizes)
     spans = {True: set(), False: set()}
     for arrow in content.arrows:

@@ -12,7 +12,7 @@ from tinyseq.viz.computation.modules import closed, open_frames
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
-from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.style import label_size
 
 
@@ -96,7 +96,7 @@ def test_beginnings_of_states_of_one_module_become_one(char_loss):
 
 def test_frames_hold_their_modules_and_nothing_else(char_loss):
     content = closed(sheet(record(char_loss(steps=2, num_layers=2))), 3)
-    places = layout(content, lambda box: (60.0, 24.0), margin=14.0)
+    places = Layout(content, lambda box: (60.0, 24.0), margin=14.0)
     frames = open_frames(content, places, 3)
     columns = {column.name: corners for column, corners in places.frames.items()}
     titles = [frame.lines[0].text for frame in frames if frame.inside == content.columns[1].name]

@@ -15,8 +15,7 @@ def doctor() -> None:
     console.print(f"tinyseq {ts.__version__}, Python {platform.python_version()} ({sys.executable})")
     console.print(f"NumPy {np.__version__}")
     wanted = {
-        "graphviz": ("viz", "drawings"),
-        "pygraphviz": ("viz", "drawings without a Graphviz of your own"),
+        "pygraphviz": ("viz", "drawings as PNG and PDF files"),
         "matplotlib": ("plot", "curves"),
         "safetensors": ("io", "saving models"),
         "typer": ("cli", "this command"),

@@ -114,6 +114,13 @@ class Sheet:
     def folded(self) -> bool:
         return self.view == "folded"
 
+    def into(self) -> dict[Box, list[Arrow]]:
+        """The arrows that lead to each box."""
+        found: dict[Box, list[Arrow]] = {box: [] for box in self.boxes}
+        for arrow in self.arrows:
+            found[arrow.head].append(arrow)
+        return found
+
     def step_of(self, box: Box) -> int | None:
         """The time step that a box shows; None for what stands outside of the loops."""
         if box.column and box.column.kind == "step":

@@ -39,9 +39,7 @@ class Wording:
         dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
         self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
         self.phases = self._phase_names()
-        self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
-        for arrow in sheet.arrows:
-            self.into[arrow.head].append(arrow)
+        self.into = sheet.into()
         self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
         self.inputs = self._input_names()
         self.gates = self._gates()

@@ -8,7 +8,7 @@ from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point, passed
 from tinyseq.viz.layout.free_space import Room
-from tinyseq.viz.layout.placement import layout
+from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing
@@ -109,12 +109,12 @@ class Painter:
             below |= {slot: below.get(slot, 0.0) + MORE_ROOM for slot in crowded}
 
     def _lay_out(self, margin: float, depth: int, below: Mapping[Slot, float]) -> None:
-        self.layout = layout(self.sheet, lambda box: self.nodes[box].size, margin, below=below)
+        self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, below=below)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
         over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
         if over > 0:  # frames of modules would stick out of their columns
-            self.layout = layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below)
+            self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below)
             self.frames = open_frames(self.sheet, self.layout, depth)
 
     def drawing(self) -> Drawing:

@@ -69,6 +69,11 @@ class Lattice(NamedTuple):
         possible = np.isfinite(self.scores[1:])
         return np.where(possible, self.scores[1:] - np.where(possible, self.emission[1:], 0.0), -np.inf)
 
+    def rows_of(self, path: Sequence[int]) -> list[int]:
+        """The row at each step of a path that `lattice` was told to keep."""
+        rows = [{history: row for row, history in column.items()} for column in self.cells]
+        return [rows[t][tuple(path[max(t + 2 - self.n, 0) : t + 1])] for t in range(len(rows))]
+
     def best_tails(self) -> NDArray[np.intp]:
         """(T - 1, R): the tail of the best path into each cell, the lowest of equal ones; -1 if it has no row."""
         incoming = self.incoming

@@ -95,7 +95,7 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
     names = [clean(name, limit=16) for name in hmm.states]
     colors = (ACCENT, *DISTINCT[1:])
     paths = [
-        Path(_rows_of(way, grid), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
+        Path(grid.rows_of(way), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
         for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
     ]
     painter = _Painter(
@@ -103,16 +103,6 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
     )
     drawing = painter.drawing()
     return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()), drawing.svg)
-
-
-def _rows_of(path: list[int], grid: Lattice) -> list[int]:
-    """The row at each step of a path."""
-    rows = []
-    for t, column in enumerate(grid.cells):
-        row_of = {history: row for row, history in column.items()}
-        size = len(next(iter(row_of)))
-        rows.append(row_of[tuple(path[t + 1 - size : t + 1])])
-    return rows
 
 
 class _Painter:

@@ -152,11 +152,8 @@ class Grid:
 
     def _parted(self) -> set[tuple[Slot, Slot]]:
         """The pairs that should stand side by side, and have others between them."""
-        found: set[tuple[Slot, Slot]] = set()
-        for boxes in self.in_row.values():
-            place = {box.slot: i for i, box in enumerate(boxes)}
-            found |= {(a, b) for a, b in self.level if {a, b} <= place.keys() and abs(place[a] - place[b]) > 1}
-        return found
+        places = [{box.slot: i for i, box in enumerate(boxes)} for boxes in self.in_row.values()]
+        return {(a, b) for a, b in self.level for at in places if {a, b} <= at.keys() and abs(at[a] - at[b]) > 1}
 
 
 def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set[tuple[Slot, Slot]]:
@@ -175,16 +172,15 @@ def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set
 def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
     """Slots that stand beside the state that they lead to, as they take in that of the step before and do nothing else:
     so the way of an LSTM's cell through time is a straight line."""
-    heads: dict[Box, set[Box]] = {}
+    heads: dict[Box, set[tuple[Slot, Column | None]]] = {}
     for arrow in sheet.arrows:
-        heads.setdefault(arrow.tail, set()).add(arrow.head)
-    alike: dict[tuple[Slot, Slot], set[bool]] = {}
-    for arrow in sheet.arrows:
-        if arrow.kind == "time" and arrow.tail.kind == "state":
-            slots = arrow.head.slot, arrow.tail.slot
-            straight = {(box.slot, box.column) for box in heads.get(arrow.head, ())} == {(slots[1], arrow.head.column)}
-            alike.setdefault(slots, set()).add(straight)
-    return {slots for slots, found in alike.items() if found == {True}}
+        heads.setdefault(arrow.tail, set()).add((arrow.head.slot, arrow.head.column))
+    level: dict[tuple[Slot, Slot], bool] = {}
+    for tail, head in ((arrow.tail, arrow.head) for arrow in sheet.arrows if arrow.kind == "time"):
+        if tail.kind == "state":
+            straight = heads.get(head) == {(tail.slot, head.column)}
+            level[head.slot, tail.slot] = straight and level.get((head.slot, tail.slot), True)
+    return {slots for slots, straight in level.items() if straight}
 
 
 def pattern_of(column: Column) -> Pattern:

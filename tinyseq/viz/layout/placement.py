@@ -5,7 +5,7 @@ along channels and gutters, whose room is found here.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
@@ -18,9 +18,15 @@ FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
 CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
 
 
-@dataclass
 class Layout:
-    """Where everything is, in points, y upwards.
+    """Places of a sheet's content, in points, y upwards.
+
+    Args:
+        sheet: what to place.
+        size: width and height of each box.
+        margin: more room around boxes, for the frames of modules.
+        headroom: more room above the boxes of a column.
+        below: more room below the rows of these slots, for words.
 
     Attributes:
         places, sizes: the centre of each box, and its width and height.
@@ -30,71 +36,42 @@ class Layout:
         curves: the way of each arrow.
     """
 
-    places: dict[Box, Point] = field(default_factory=dict)
-    sizes: dict[Box, Size] = field(default_factory=dict)
-    frames: dict[Column, tuple[Point, Point]] = field(default_factory=dict)
-    corners: dict[Arrow, list[Point]] = field(default_factory=dict)
-    climbs: set[Arrow] = field(default_factory=set)
-    curves: dict[Arrow, list[Point]] = field(default_factory=dict)
-
-    def extent(self) -> tuple[Point, Point]:
-        """The lower left and the upper right corner of all boxes and columns."""
-        frames = ((corner, (0.0, 0.0)) for frame in self.frames.values() for corner in frame)
-        return around([*frames, *((place, self.sizes[box]) for box, place in self.places.items())])
-
-
-def layout(
-    sheet: Sheet,
-    size: Callable[[Box], Size],
-    margin: float = 0.0,
-    headroom: float = 0.0,
-    below: Mapping[Slot, float] | None = None,
-) -> Layout:
-    """Place a sheet's content.
-
-    Args:
-        sheet: what to place.
-        size: width and height of each box.
-        margin: more room around boxes, for the frames of modules.
-        headroom: more room above the boxes of a column.
-        below: more room below the rows of these slots, for words.
-    """
-    return _Maker(sheet, size, margin, headroom, below or {}).made
-
-
-class _Maker:
-    """Finds the room that rows, columns and wires need, and with it all places."""
-
     def __init__(
         self,
         sheet: Sheet,
         size: Callable[[Box], Size],
-        margin: float,
-        headroom: float,
-        below: Mapping[Slot, float],
+        margin: float = 0.0,
+        headroom: float = 0.0,
+        below: Mapping[Slot, float] = MappingProxyType({}),
     ) -> None:
         self.sheet = sheet
         self.headroom, self.below = headroom, below
         self.pad = FRAME_PAD + margin
         self.channel = CHANNEL + 1.5 * margin
-        self.made = Layout(sizes=_common_sizes(sheet, size))
-        self.grid = Grid(sheet, self.made.sizes)
+        self.sizes = _common_sizes(sheet, size)
+        self.grid = Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
         self.wires: dict[Wire, float] = {}  # the x of a gutter's track, the y of a channel's
         self.bottom, self.top = self._vertical()
         self.heights = self._parameter_heights()
         self.left = self._horizontal()
-        self.into: dict[Box, list[Arrow]] = {box: [] for box in sheet.boxes}
-        for arrow in sheet.arrows:
-            self.into[arrow.head].append(arrow)
+        self.into = sheet.into()
+        self.frames: dict[Column, tuple[Point, Point]] = {}
+        self.places: dict[Box, Point] = {}
         self._place()
-        self.made.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
+        self.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
         self.shares = self._shares()
-        self.made.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
-        for arrow, corners in self.made.corners.items():
-            if arrow in self.made.climbs and not self._is_clear(arrow, climbing(corners)):
-                corners = self.made.corners[arrow] = self._upright(arrow, corners)
-            self.made.curves[arrow] = climbing(corners) if arrow in self.made.climbs else rounded(corners)
+        self.corners = {arrow: self._corners(arrow) for arrow in sheet.arrows}
+        self.curves: dict[Arrow, list[Point]] = {}
+        for arrow, corners in self.corners.items():
+            if arrow in self.climbs and not self._is_clear(arrow, climbing(corners)):
+                corners = self.corners[arrow] = self._upright(arrow, corners)
+            self.curves[arrow] = climbing(corners) if arrow in self.climbs else rounded(corners)
+
+    def extent(self) -> tuple[Point, Point]:
+        """The lower left and the upper right corner of all boxes and columns."""
+        frames = ((corner, (0.0, 0.0)) for frame in self.frames.values() for corner in frame)
+        return around([*frames, *((place, self.sizes[box]) for box, place in self.places.items())])
 
     # -- the room that everything needs --------------------------------------------------------------------------------
 
@@ -104,7 +81,7 @@ class _Maker:
         for wires in tracks.values():  # those of each direction on the side that they leave to, so as not to overlap
             wires.sort(key=lambda wire: wire not in self.ways.backward)
         tracks.get(1, []).sort(key=self._nesting)
-        parameters = [self.made.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
+        parameters = [self.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
         widths = [max(parameters, default=0.0)] + [self._width(column) for column in self.sheet.columns]
         left, x = [], 0.0
         for strip, width in enumerate([*widths, 0.0]):
@@ -125,15 +102,13 @@ class _Maker:
     def _vertical(self) -> tuple[list[float], list[float]]:
         """The lower and upper side of each row; and each channel's tracks."""
         tracks = self.ways.tracks("channel")
-        heights = [0.0] * (self.grid.end + 1)
+        heights, more = [0.0] * (self.grid.end + 1), [0.0] * (self.grid.end + 1)
         for box, row in self.grid.row.items():
-            heights[row] = max(heights[row], self.made.sizes[box][1])
-        more: dict[int, float] = {}
-        for box, row in self.grid.row.items():
-            more[row] = max(more.get(row, 0.0), self.below.get(box.slot, 0.0))
+            heights[row] = max(heights[row], self.sizes[box][1])
+            more[row] = max(more[row], self.below.get(box.slot, 0.0))
         bottom, top, y = [], [], 0.0
         for row, height in enumerate(heights):
-            y += more.get(row, 0.0)
+            y += more[row]
             wires = tracks.get(row, [])
             outside = [wire for wire in wires if wire in self.ways.outside]
             inside = [wire for wire in wires if wire not in self.ways.outside]
@@ -161,32 +136,32 @@ class _Maker:
     def _place(self) -> None:
         for column, strip in self.grid.strips.items():
             low = Point(self.left[strip], self.frame_bottom)
-            self.made.frames[column] = low, Point(low.x + self._width(column), self.frame_top)
+            self.frames[column] = low, Point(low.x + self._width(column), self.frame_top)
         for box, row in self.grid.row.items():
             if box.column:
-                self.made.places[box] = Point(self._x(box.column, box.slot), (self.bottom[row] + self.top[row]) / 2)
-        frames = self.made.frames.values()
+                self.places[box] = Point(self._x(box.column, box.slot), (self.bottom[row] + self.top[row]) / 2)
+        frames = self.frames.values()
         middle = (min(low.x for low, _ in frames) + max(high.x for _, high in frames)) / 2
         outside: dict[int, list[Box]] = {}
         for box, row in self.grid.row.items():
             if not box.column:
                 outside.setdefault(row, []).append(box)
         for row, boxes in sorted(outside.items()):
-            widths = {box: self.made.sizes[box][0] for box in boxes}
+            widths = {box: self.sizes[box][0] for box in boxes}
             y = (self.bottom[row] + self.top[row]) / 2
             wish = {box: self._above_tails(box, middle) for box in boxes}
             boxes.sort(key=lambda box: wish[box])
             for box, x in spread(boxes, wish, widths, 2 * BOX_GAP).items():
-                self.made.places[box] = Point(x, y)
+                self.places[box] = Point(x, y)
         edge = self.left[1] - GUTTER - TRACK * max(len(self.ways.tracks("gutter").get(1, [])) - 1, 0)
         for box, (y, _) in self.heights.items():
-            self.made.places[box] = Point(edge - self.made.sizes[box][0] / 2, y)
+            self.places[box] = Point(edge - self.sizes[box][0] / 2, y)
 
     def _above_tails(self, box: Box, middle: float) -> float:
         """The x in the middle of what a box is made of."""
-        tails = [arrow.tail for arrow in self.into[box] if arrow.tail in self.made.places]
+        tails = [arrow.tail for arrow in self.into[box] if arrow.tail in self.places]
         doors = [self._x(tail.column, Door("top", tail.slot)) for tail in tails if tail.column]
-        found = doors or [self.made.places[tail].x for tail in tails]
+        found = doors or [self.places[tail].x for tail in tails]
         return sum(found) / len(found) if found else middle
 
     def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
@@ -200,7 +175,7 @@ class _Maker:
             if box.kind == "parameter":
                 lines.setdefault(box, self.frame_bottom)  # steps that are not shown use it
         boxes = sorted(lines, key=lambda box: lines[box])
-        sizes = {box: self.made.sizes[box][1] for box in boxes}
+        sizes = {box: self.sizes[box][1] for box in boxes}
         return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, BOX_GAP).items()}
 
     def _nesting(self, wire: Wire) -> float:
@@ -209,7 +184,7 @@ class _Maker:
         return y if y > line else -y
 
     def _x(self, column: Column, item: Slot | Lane) -> float:
-        low, high = self.made.frames[column]
+        low, high = self.frames[column]
         return (low.x + high.x) / 2 + self.grid.place(column, item)
 
     # -- the curves ----------------------------------------------------------------------------------------------------
@@ -217,7 +192,7 @@ class _Maker:
     def _corners(self, arrow: Arrow) -> list[Point]:
         tail, head, way = arrow.tail, arrow.head, self.ways.of.get(arrow)
         if way is None and self._is_level(arrow):
-            side = 1 if self.made.places[tail].x < self.made.places[head].x else -1
+            side = 1 if self.places[tail].x < self.places[head].x else -1
             return [self._rim(tail, side), self._rim(head, -side)]
         if way is None:  # up from row to row, past the rows between on the lanes kept free
             lanes = self._lanes(tail, tail.slot, head.slot)
@@ -235,7 +210,7 @@ class _Maker:
         first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
         rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
         others = [box for boxes in rows for box in boxes if box not in {arrow.tail, arrow.head}]
-        near = [(self.made.places[box], self.made.sizes[box]) for box in others]
+        near = [(self.places[box], self.sizes[box]) for box in others]
         return not any(passes(piece, *side) for piece in pieces(curve) for side in near)
 
     def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
@@ -250,7 +225,7 @@ class _Maker:
     def _arrival(self, arrow: Arrow, side: int, last: Point) -> list[Point]:
         head = arrow.head
         if side:
-            return [Point(last.x, self.made.places[head].y), self._rim(head, side)]
+            return [Point(last.x, self.places[head].y), self._rim(head, side)]
         if arrow.tail.zone == "before" and head.column:
             lanes = self._lanes(head, Door("bottom", head.slot), head.slot)
             return [Point(lanes[0].x, last.y), *lanes, self._rim(head, 0, -1)]
@@ -259,12 +234,12 @@ class _Maker:
 
     def _rim(self, box: Box, right: float, up: float = 0.0) -> Point:
         """A point of a box, from -1 to 1 of the way from its middle to its sides."""
-        (x, y), (width, height) = self.made.places[box], self.made.sizes[box]
+        (x, y), (width, height) = self.places[box], self.sizes[box]
         return Point(x + right * width / 2, y + up * height / 2)
 
     def _bottom(self, box: Box, share: float) -> Point:
         """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""
-        width, height = self.made.sizes[box]
+        width, height = self.sizes[box]
         is_circle = width == height  # a square is drawn as one
         return self._rim(box, 2 * share, -((1 - 4 * share * share) ** 0.5) if is_circle else -1)
 
@@ -290,7 +265,7 @@ class _Maker:
         """Where on the bottom of its head each arrow within a column arrives: in the order of where they come from."""
         shares: dict[Arrow, float] = {}
         for into in self.into.values():
-            arrows = [arrow for arrow in into if arrow in self.made.climbs or self.grid.is_long(arrow)]
+            arrows = [arrow for arrow in into if arrow in self.climbs or self.grid.is_long(arrow)]
             arrows.sort(key=self._last_x)
             shares |= {arrow: (i + 1) / (len(arrows) + 1) - 0.5 for i, arrow in enumerate(arrows)}
         return shares
@@ -301,7 +276,7 @@ class _Maker:
         if way:
             return self.wires[way.wires[1]]
         lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot)
-        return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.made.places[tail].x
+        return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.places[tail].x
 
 
 def _common_sizes(sheet: Sheet, size: Callable[[Box], Size]) -> dict[Box, Size]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from tinyseq.autograd.graph import Leaf, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of
-from tinyseq.inspect.paths import ones, visits
+from tinyseq.inspect.paths import add, ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.labels import Wording
@@ -31,32 +31,26 @@ class Playback:
         self.wording = wording
         self.loss = loss
         self.grouping = content.grouping
+        self.shown = {column.step for column in content.columns if column.kind == "step"}
         self.boxes: dict[int, list[Box]] = {}
         for box in content.boxes:
             for vertex in box.vertices:
                 self.boxes.setdefault(vertex, []).append(box)
         leaves = {leaf for leaves in self.grouping.weights.values() for leaf in leaves}
-        self.ledger = Ledger(content.record.vertices, leaves, terms=len(self._shown_steps()) + 1)
+        self.ledger = Ledger(content.record.vertices, leaves, terms=len(self.shown) + 1)
 
     def acts(self) -> list[Act]:
         """Forward, and backward if there is a loss to start from."""
-        acts = [Act("forward", self._forward())]
-        if self.loss is not None:
-            acts.append(Act("backward", self._backward(self.loss)))
-        return acts
+        backward = [] if self.loss is None else [Act("backward", self._backward(self.loss))]
+        return [Act("forward", self._forward()), *backward]
 
     def _forward(self) -> list[Event]:
         starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
         begins = any(box.kind == "initial" for box in self.content.boxes)
         said = "inputs, parameters and the first state" if begins else "inputs and parameters"
-        events = [Event(starts, said)]
         lit = set(starts)
-        for vertex in self.grouping.boxed():
-            for box in self.boxes.get(vertex.id, ()):
-                if box.name not in lit:
-                    events.append(Event([box.name], self._said(box)))
-                    lit.add(box.name)
-        return events
+        made = dict.fromkeys(box for vertex in self.grouping.boxed() for box in self.boxes.get(vertex.id, ()))
+        return [Event(starts, said), *(Event([box.name], self._said(box)) for box in made if box.name not in lit)]
 
     def _said(self, box: Box) -> str:
         """A box in words, with its time step unless a letter of its formula has that for an index."""
@@ -70,15 +64,14 @@ class Playback:
         events: dict[Box, Event] = {}
         hidden: dict[int, Array] = {}
         order: list[Event] = []
-        for vertex, step, terms in contributions(loss, self.grouping, self._shown_steps()):
+        for vertex, step, terms in contributions(loss, self.grouping, self.shown):
             boxes = self.boxes.get(self.grouping.inside.get(vertex, vertex), [])
             boxes = [box for box in boxes if step in (None, self.content.step_of(box)) or not box.column]
             if not boxes or step == OTHERS:
-                hidden.update({leaf: hidden[leaf] + term if leaf in hidden else term for leaf, term in terms.items()})
+                for leaf, term in terms.items():
+                    add(hidden, leaf, term)
                 continue
-            if hidden:
-                order.append(self._speak(hidden))
-                hidden = {}
+            order += self._speak(hidden)
             for box in reversed(boxes):
                 if box not in events:
                     events[box] = Event([box.name], self._gradient_said(box))
@@ -87,16 +80,14 @@ class Playback:
                 event = events[boxes[-1]]
                 event.additions += self.ledger.add("" if step is None else f"t = {step}", terms)
                 event.boxes = list(dict.fromkeys([*event.boxes, *(self.boxes[leaf][0].name for leaf in sorted(terms))]))
-        if hidden:
-            order.append(self._speak(hidden))
-        return order
+        return order + self._speak(hidden)
 
-    def _shown_steps(self) -> set[int]:
-        return {column.step for column in self.content.columns if column.kind == "step"}
-
-    def _speak(self, terms: dict[int, Array]) -> Event:
+    def _speak(self, terms: dict[int, Array]) -> list[Event]:
+        """What steps that are not shown add, if anything, which is said now and forgotten."""
         marks = [box.name for box in self.content.boxes if box.kind == "elided"]
-        return Event(marks, "steps not shown", self.ledger.add("others", terms))
+        event = Event(marks, "steps not shown", self.ledger.add("others", terms))
+        terms.clear()
+        return [event] if event.additions else []
 
     def _gradient_said(self, box: Box) -> str:
         norm = self.wording.values.gradient(box)
@@ -132,7 +123,7 @@ def contributions(
                 reached = [pair for visit in visits({parent: g}) for pair in visit.contributions]
             for end, term in reached:
                 if isinstance(end, Leaf):
-                    terms[ids[end]] = terms[ids[end]] + term if ids[end] in terms else term
+                    add(terms, ids[end], term)
         return terms
 
     for node, gradient, pairs in visits(ones(loss)):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.inspect.paths import size_of
+from tinyseq.inspect.paths import add, size_of
 from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import Wording, leaf_name, value_text
 from tinyseq.viz.computation.record import Vertex
@@ -141,7 +141,7 @@ class Ledger:
         """Write down what a moment adds, by the numbers of the parameters."""
         found = []
         for leaf, term in sorted(terms.items()):
-            self.sums[leaf] = self.sums[leaf] + term if leaf in self.sums else term
+            add(self.sums, leaf, term)
             norms = _norm(term), _norm(self.sums[leaf])
             found.append(Addition(self.names[leaf], when, *norms, self.blocks[leaf].pack(term)))
         return found

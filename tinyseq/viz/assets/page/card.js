@@ -34,10 +34,8 @@ const largest = numbers => numbers.reduce((most, value) => (Number.isFinite(valu
 function stripOf({ rows, columns: across, numbers }, told) {
   const values = unpack(numbers);
   const canvas = make("canvas", { role: "img", "aria-label": told });
-  heat(canvas, values, rows, across, largest(values));
-  // A column of numbers is shown lying down
-  const [wide, high] = across === 1 ? [rows, 1] : [across, rows];
-  if (across === 1) heat(canvas, values, 1, rows, largest(values));
+  const [high, wide] = across === 1 ? [1, rows] : [rows, across]; // a column of numbers is shown lying down
+  heat(canvas, values, high, wide, largest(values));
   const cell = Math.max(Math.min(CARD_CELL, Math.floor(300 / wide)), 3);
   Object.assign(canvas.style, { width: `${wide * cell}px`, height: `${high * Math.max(cell, 10)}px` });
   return canvas;
@@ -67,17 +65,13 @@ function tell(name) {
   if (shut.has(name)) tellOf(rectangleOf(box), { "": box.told, "to open": "click, or Enter" });
   else if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
 }
-function hush() {
-  card.hidden = true;
-}
-for (const [name, { group }] of boxes) {
+const hush = () => { card.hidden = true; };
+/** Tell of a part while the mouse is on it; what a finger has touched stays told until it touches something else. */
+function tellOn(group, name) {
   group.addEventListener("pointerenter", () => tell(name));
-  group.addEventListener("pointerleave", leave);
+  group.addEventListener("pointerleave", ({ pointerType }) => { if (pointerType === "mouse") hush(); });
 }
-/** A finger always leaves at once: what it has touched stays told until it touches something else. */
-function leave(event) {
-  if (event.pointerType === "mouse") hush();
-}
+for (const [name, { group }] of boxes) tellOn(group, name);
 picture.addEventListener("pointerdown", event => { if (!event.target.closest(".node, .cover")) hush(); });
 picture.addEventListener("wheel", hush, { passive: true });
 
@@ -88,7 +82,7 @@ const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !isHid
 const part = name => boxes.get(name) || shut.get(name);
 function choose(box) {
   part(chosen)?.group.classList.remove("chosen");
-  chosen = box ? box.name : null;
+  chosen = box?.name ?? null;
   if (!box) {
     picture.removeAttribute("aria-activedescendant");
     hush();
@@ -115,10 +109,6 @@ function neighbour(right, down) {
   }
   return best;
 }
-const ends = last => {
-  const found = asked();
-  return found[last ? found.length - 1 : 0];
-};
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 picture.addEventListener("keydown", event => {
   const { key, shiftKey } = event;
@@ -126,10 +116,10 @@ picture.addEventListener("keydown", event => {
   const arrow = ARROWS[key];
   const acts = {
     "+": () => zoom(0.8, middle()), "=": () => zoom(0.8, middle()), "-": () => zoom(1.25, middle()), "0": fit,
-    Home: () => choose(ends(false)), End: () => choose(ends(true)), Escape: () => choose(null),
+    Home: () => choose(asked()[0]), End: () => choose(asked().at(-1)), Escape: () => choose(null),
   };
   if (arrow && shiftKey) move((arrow[0] * view.width) / 10, (arrow[1] * view.height) / 10);
-  else if (arrow) choose(part(chosen) ? neighbour(...arrow) || part(chosen) : ends(false));
+  else if (arrow) choose(part(chosen) ? neighbour(...arrow) || part(chosen) : asked()[0]);
   else if (key === "Enter" && chosen) foldAround(chosen, shiftKey);
   else if (acts[key]) acts[key]();
   else return;
@@ -138,17 +128,16 @@ picture.addEventListener("keydown", event => {
 picture.addEventListener("blur", () => choose(null));
 /** Open a cover; fold the time step of a box, or close the innermost module around it that can be closed. */
 function foldAround(name, step) {
-  if (shut.has(name)) {
-    const { open: act } = shut.get(name);
-    choose(null);
-    act();
+  const cover = shut.get(name);
+  choose(null);
+  if (cover) {
+    cover.open();
     return;
   }
   const column = story.columns[name];
-  const names = story.modules[name] || [];
-  const around = Object.entries(story.frames).filter(([, frame]) => frame.column === column && startsWith(names, frame.module));
+  const isAround = frame => frame.column === column && startsWith(modulesOf(name), frame.module);
+  const around = Object.entries(story.frames).filter(([, frame]) => isAround(frame));
   around.sort((a, b) => b[1].module.length - a[1].module.length);
-  choose(null);
   if (step && frames.has(column)) toggleStep(column);
   else if (!step && around.length) toggleModule(around[0][1].module, around[0][0]);
 }

@@ -15,21 +15,19 @@ const isClosed = names => [...closed].some(text => startsWith(names, JSON.parse(
 // however many columns there are.
 const KINDS = ["frames", "lines", "boxes"];
 const nests = new Map(); // ids of frames -> { id, column, module: its names, parent, groups: one for each kind, gone }
+const nestsIn = new Map(columns.map(id => [id, []]));
 function addNest(id, column, module, parent) {
-  const groups = KINDS.map(kind => draw("g", { class: `nest ${kind}` }));
-  nests.set(id, { id, column, module, parent, groups, gone: false });
-  parent?.groups.forEach((group, i) => group.append(groups[i]));
+  const nest = { id, column, module, parent, groups: KINDS.map(kind => draw("g", { class: `nest ${kind}` })), gone: false };
+  parent?.groups.forEach((group, i) => group.append(nest.groups[i]));
+  nests.set(id, nest);
+  nestsIn.get(column).push(nest);
 }
 /** The innermost nest in a column that is of all these modules. */
 const nestOf = (column, ...modules) => nestsIn.get(column)?.findLast(nest => modules.every(names => startsWith(names, nest.module))) ?? null;
-const nestsIn = new Map();
 for (const id of columns) addNest(id, id, [], null);
-for (const nest of nests.values()) nestsIn.set(nest.id, [nest]);
 const outerFirst = Object.entries(story.frames).sort((one, other) => one[1].module.length - other[1].module.length);
 for (const [id, { column, module }] of outerFirst) {
-  if (!nestsIn.has(column)) continue;
-  addNest(id, column, module, nestOf(column, module));
-  nestsIn.get(column).push(nests.get(id));
+  if (nestsIn.has(column)) addNest(id, column, module, nestOf(column, module));
 }
 function gather(kind, items, place) {
   for (const item of items) {

@@ -58,7 +58,6 @@ function transformBy(group, transform) {
   if (transform) group.setAttribute("transform", transform);
   else group.removeAttribute("transform");
 }
-const shiftBy = (group, by) => transformBy(group, translation(by));
 
 /** The points of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
 function rerouted(line, { X, Y, hidden }, moves) {
@@ -157,8 +156,7 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
     group.append(draw("text", { x: center[0], y: center[1] + 4, ...turned }, words));
   }
   group.addEventListener("click", () => { if (!dragged) act(); });
-  group.addEventListener("pointerenter", () => tell(name));
-  group.addEventListener("pointerleave", leave);
+  tellOn(group, name);
   return group;
 }
 
@@ -185,7 +183,7 @@ function paint(now, moves = findMoves(now)) {
   for (const [name, [right, down]] of moves) {
     const box = boxes.get(name);
     box.at = [box.x + right, box.y + down];
-    if (!unchanged.has(box.column)) shiftBy(box.group, [right - movedBy(box.column, now), down]);
+    if (!unchanged.has(box.column)) transformBy(box.group, translation([right - movedBy(box.column, now), down]));
   }
   drawLines(now, moves, unchanged);
   drawFrames(now, unchanged);

@@ -68,25 +68,22 @@ function markFolds(lit) {
 function say(acting) {
   const said = byId("said");
   byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
-  if (!acting) {
-    said.textContent = "Press play, or move the slider.";
-    slider.setAttribute("aria-valuetext", "before the beginning");
-    return;
-  }
-  const sentence = `${acting.text}${(acting.additions || []).length ? `; adds to ${names(acting.additions)}` : ""}`;
-  said.replaceChildren(make("b", {}, `${acting.act} ${acting.number} of ${acting.of}`), " ", sentence);
-  slider.setAttribute("aria-valuetext", `${acting.act} ${acting.number} of ${acting.of}: ${sentence}`);
+  const place = acting && `${acting.act} ${acting.number} of ${acting.of}`;
+  const sentence = acting && acting.text + (acting.additions.length ? `; adds to ${names(acting.additions)}` : "");
+  if (acting) said.replaceChildren(make("b", {}, place), " ", sentence);
+  else said.textContent = "Press play, or move the slider.";
+  slider.setAttribute("aria-valuetext", acting ? `${place}: ${sentence}` : "before the beginning");
 }
 const names = additions => {
   const found = [...new Set(additions.map(({ parameter }) => `${parameter}.grad`))];
   return found.length > 3 ? `${found.slice(0, 3).join(", ")}, …` : found.join(", ");
 };
 
-function pause() {
+/** Play by a timer, or pause without one. */
+function keepTime(by) {
   clearInterval(timer);
-  timer = null;
-  byId("start").setAttribute("aria-pressed", "false");
-  byId("start").setAttribute("aria-label", "Play");
+  timer = by;
+  setAll(byId("start"), { "aria-pressed": String(Boolean(by)), "aria-label": by ? "Pause" : "Play" });
 }
 function go(to) {
   slider.value = String(to);
@@ -102,27 +99,17 @@ function otherStep(by) {
   while (by < 0 && to > 1 && stepOf(moments[to - 2]) === stepOf(moments[to - 1])) to--;
   return Math.min(Math.max(to, 0), moments.length);
 }
+const onward = () => setInterval(() => {
+  go(now() + 1);
+  if (now() >= moments.length) keepTime(null);
+}, Number(byId("pace").value));
 function play() {
-  if (timer) {
-    pause();
-    return;
-  }
-  if (now() >= moments.length) go(0);
-  byId("start").setAttribute("aria-pressed", "true");
-  byId("start").setAttribute("aria-label", "Pause");
-  timer = setInterval(() => {
-    go(now() + 1);
-    if (now() >= moments.length) pause();
-  }, Number(byId("pace").value));
+  if (!timer && now() >= moments.length) go(0);
+  keepTime(timer ? null : onward());
 }
 slider.addEventListener("input", () => go(now()));
-byId("back").addEventListener("click", () => go(now() - 1));
-byId("forth").addEventListener("click", () => go(now() + 1));
-byId("back-step").addEventListener("click", () => go(otherStep(-1)));
-byId("forth-step").addEventListener("click", () => go(otherStep(1)));
-byId("start").addEventListener("click", play);
-byId("pace").addEventListener("change", () => {
-  if (!timer) return;
-  pause();
-  play();
-});
+for (const [id, act] of Object.entries({
+  back: () => go(now() - 1), forth: () => go(now() + 1), start: play,
+  "back-step": () => go(otherStep(-1)), "forth-step": () => go(otherStep(1)),
+})) byId(id).addEventListener("click", act);
+byId("pace").addEventListener("change", () => { if (timer) keepTime(onward()); });

@@ -20,14 +20,14 @@ byId("search").addEventListener("keydown", event => {
   hit = (hit + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
   byId("hits").textContent = `${hit + 1} of ${hits.length}`;
   const { name } = hits[hit];
-  if (folded.has(story.columns[name]) || isClosed(story.modules[name] || [])) open(name);
+  if (folded.has(story.columns[name]) || isClosed(modulesOf(name))) open(name);
   reveal(hits[hit], true);
   tell(name);
 });
 /** Unfold and open all that hides a box, at once. */
 function open(name) {
   folded.delete(story.columns[name]);
-  for (const text of [...closed]) if (startsWith(story.modules[name] || [], JSON.parse(text))) closed.delete(text);
+  for (const text of [...closed]) if (startsWith(modulesOf(name), JSON.parse(text))) closed.delete(text);
   turning++;
   current = null;
   arrange();

@@ -7,7 +7,7 @@ for (const [name, shown] of Object.entries(story.parameters)) parameters.set(nam
 /** Gather the terms from all moments of the play, and make the list of parameters. */
 function prepareSums(moments) {
   moments.forEach((moment, number) => {
-    for (const { parameter, ...term } of moment.additions || []) parameters.get(parameter).terms.push({ moment: number, ...term });
+    for (const { parameter, ...term } of moment.additions) parameters.get(parameter).terms.push({ moment: number, ...term });
   });
   for (const parameter of parameters.values()) if (!parameter.terms.length) parameters.delete(parameter.name);
   for (const parameter of parameters.values()) {
@@ -41,11 +41,10 @@ function barsOf(parameter) {
   return chart;
 }
 
-/** The terms of a parameter that have arrived, added up: the block of W.grad that is shown. */
-function summed(parameter, now) {
-  const sum = new Float64Array(parameter.rows * parameter.columns);
-  for (const term of parameter.terms) {
-    if (term.moment >= now) continue;
+/** Terms of a parameter, added up: the block of W.grad that is shown. */
+function addedUp({ rows, columns: across }, terms) {
+  const sum = new Float64Array(rows * across);
+  for (const term of terms) {
     term.numbers ||= unpack(term.term);
     term.numbers.forEach((value, i) => { sum[i] += value; });
   }
@@ -77,12 +76,11 @@ function showSums(now) {
 function showNumbers(parameter, now) {
   if (!parameter) return;
   const { name, rows, columns: across, whole: isWhole, shape, terms } = parameter;
-  parameter.limit ||= largest(summed(parameter, Infinity));
-  const last = Math.max(...terms.map(term => term.moment).filter(moment => moment < now));
-  const latest = terms.filter(term => term.moment === last);
-  const term = new Float64Array(rows * across);
-  for (const { numbers, term: packed } of latest) (numbers || unpack(packed)).forEach((value, i) => { term[i] += value; });
-  const sum = summed(parameter, now);
+  parameter.limit ||= largest(addedUp(parameter, terms));
+  const arrived = terms.filter(({ moment }) => moment < now);
+  const last = Math.max(...arrived.map(({ moment }) => moment));
+  const latest = arrived.filter(({ moment }) => moment === last);
+  const [term, sum] = [addedUp(parameter, latest), addedUp(parameter, arrived)];
   const limit = Math.max(parameter.limit, largest(sum)) || 1;
   const part = isWhole ? "" : `, first ${rows} × ${across}`;
   const steps = [...new Set(latest.map(({ step }) => step).filter(Boolean))];
