@@ -43,7 +43,7 @@ def test_an_unknown_ending_is_an_error_that_names_the_known_ones(tmp_path):
 def test_a_picture_that_cannot_be_drawn_leaves_no_file_and_keeps_the_old_one(tmp_path):
     path = tmp_path / "picture.svg"
     path.write_text("old")
-    with pytest.raises(DrawingError, match="refused"):
+    with pytest.raises(DrawingError, match="rejected"):
         Drawing("digraph { a -> }").save(path)
     assert path.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
@@ -51,7 +51,7 @@ def test_a_picture_that_cannot_be_drawn_leaves_no_file_and_keeps_the_old_one(tmp
 
 @pytest.mark.renders
 def test_a_bad_label_is_an_error_and_not_a_picture_without_it():
-    with pytest.raises(DrawingError, match="refused"):
+    with pytest.raises(DrawingError, match="rejected"):
         Drawing("digraph { a [label=<<b>x</i>>] }").svg()
 
 
@@ -94,7 +94,7 @@ def test_without_pygraphviz_a_dot_program_draws(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert ABC.svg() == expected
     program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('Error: no')\n")
-    with pytest.raises(DrawingError, match="refused the picture: Error: no"):
+    with pytest.raises(DrawingError, match="rejected the picture: Error: no"):
         ABC.svg()
 
 

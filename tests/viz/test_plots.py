@@ -254,7 +254,7 @@ def test_no_name_can_break_a_plot(name):
         (lambda: plots.durations(None), "at least one state"),
         (lambda: plots.gates({}), "one length, got none"),
         (lambda: plots.gates({"i": [[1.0]], "f": [[1.0], [1.0]]}), r"one length, got \[1, 2\]"),
-        (lambda: plots.gates({"i": [[[1.0]]]}, sequence=5), r"sequence must lie in \[0, 1\).*; got 5"),
+        (lambda: plots.gates({"i": [[[1.0]]]}, sequence=5), r"sequence must be in \[0, 1\).*; got 5"),
         (lambda: plots.gates({"i": [1.0]}), "the gate 'i' must have values"),
         (lambda: plots.gates({"i": [[1.0]]}, symbols="ab"), "symbols must have 1"),
     ],

@@ -364,7 +364,7 @@ def test_of_equally_probable_transitions_no_more_are_drawn_than_of_others():
     model = HMM(np.full(40, 1 / 40), np.full((40, 40), 1 / 40), np.full((40, 2), 0.5))
     dot = automaton(model).dot
     assert len(re.findall(r"^\ts\d+ -> s\d+ \[", dot, re.MULTILINE)) == 120
-    assert "the 120 most probable of 1,600 transitions are drawn, from 0.025 up" in dot
+    assert "the 120 most probable of 1,600 transitions are drawn, down to 0.025" in dot
 
 
 def test_of_many_transitions_of_an_automaton_the_most_probable_are_drawn_and_the_rest_is_told():
@@ -377,7 +377,7 @@ def test_of_many_transitions_of_an_automaton_the_most_probable_are_drawn_and_the
     drawn[tuple(np.transpose(arcs))] = True
     assert transition[drawn].min() > transition[~drawn].max()
     possible = (transition >= 5e-4).sum()
-    assert f"the 36 most probable of {possible} transitions are drawn, from {transition[drawn].min():.3g} up" in dot
+    assert f"the 36 most probable of {possible} transitions are drawn, down to {transition[drawn].min():.3g}" in dot
 
 
 @pytest.mark.parametrize("count", [3, 6, 12])

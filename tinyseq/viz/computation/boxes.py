@@ -14,13 +14,13 @@ Zone = Literal["columns", "before", "after", "parameters"]
 
 
 class Argument(NamedTuple):
-    """What one argument of a box's ops is made of.
+    """One argument of a box's ops, and where it comes from.
 
     Attributes:
-        vertex, position: which argument of which op.
-        ends: where data come from.
-        weights: the parameters it is made of, if it is made of nothing else. A constant has neither.
-        piece: of a constant, which part it is: an axis, and from where to where along it; None for all of it.
+        vertex, position: the op, and the position of the argument in its call.
+        ends: the values that it is made of.
+        weights: the parameters that it is made of, if it is made of nothing else. A constant has neither.
+        piece: for a part of a constant, the axis, the start and the stop of the slice; None for all of it.
     """
 
     vertex: int
@@ -35,15 +35,15 @@ class Box:
     """One box of the drawing.
 
     Attributes:
-        name: unlike any other's, and the same in every run.
-        kind: what it is to a reader.
+        name: unique within the drawing, and the same in every run.
+        kind: the role that it plays.
         zone: in the columns, or before or after them.
-        slot: what it is within its column: boxes of different columns with the same slot stand at the same height.
-        vertices: the vertices it stands for, the last one giving its value.
-        column: where it stands, in the zone ``"columns"``.
+        slot: its role within its column: boxes with the same slot are drawn at the same height in every column.
+        vertices: the vertices that it represents; the last one computes its value.
+        column: its column, in the zone ``"columns"``.
         arguments: what it is computed from.
         uses: how often a parameter is used.
-        module: the module that it stands for, if it is a closed one.
+        module: the closed module that it represents, if any.
     """
 
     name: str
@@ -58,13 +58,13 @@ class Box:
 
 
 class Arrow(NamedTuple):
-    """A value on its way.
+    """An arrow between two boxes.
 
     Attributes:
-        tail, head: from where to where.
+        tail, head: the boxes at its start and end.
         value: the vertex and the output that it carries; None for constants.
-        part, rows: which part of that, if not all; see `End`.
-        delay: in a folded loop, how many steps later it arrives; negative in a loop that runs backward.
+        part, rows: which part of the value, if not all; see `End`.
+        delay: in a folded loop, how many steps later the value is used; negative in a loop that runs backward.
     """
 
     tail: Box
@@ -76,7 +76,7 @@ class Arrow(NamedTuple):
 
     @property
     def kind(self) -> Literal["data", "time", "weight"]:
-        """What it carries: a parameter, or a value from one time step to another, or one within a step."""
+        """Whether it carries a parameter, a value from one time step to another, or a value within a step."""
         if self.tail.kind == "parameter":
             return "weight"
         both = self.tail.column and self.head.column
@@ -88,11 +88,11 @@ class Sheet:
     """A drawing's content.
 
     Attributes:
-        grouping: what it shows, and which ops are drawn together.
+        grouping: the computation, and which of its ops are drawn together.
         columns: the columns, in order.
         boxes, arrows: in the order of creation.
-        states: the symbols of each slot whose values go on to the next time step, such as h or c.
-        view: a column for each time step, one step that stands for all, or every op in one column.
+        states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
+        view: one column per time step, one step that represents all, or every op in a single column.
     """
 
     grouping: Grouping
@@ -122,7 +122,7 @@ class Sheet:
         return found
 
     def step_of(self, box: Box) -> int | None:
-        """The time step that a box shows; None for what stands outside of the loops."""
+        """The time step of a box; None outside the loops."""
         if box.column and box.column.kind == "step":
             return box.column.step
         return self.record.vertices[box.vertices[-1]].step if box.vertices else None

@@ -1,8 +1,8 @@
 """Which column of a drawing each part of a computation belongs to.
 
-A column is a time step of a *phase*. Loops that run beside one another share their columns: the layers of a stack, the
-two directions of a bidirectional network. A loop that needs the end of another one first, as a decoder needs its
-encoder's last state, belongs to a later phase, whose columns come after.
+A column is a time step of a *phase*. Loops that run side by side share their columns: the layers of a stack, the two
+directions of a bidirectional network. A loop that needs the final result of another one, as a decoder needs its
+encoder's last state, belongs to a later phase, whose columns follow.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ from tinyseq.viz.computation.timewise import tracks
 
 
 class Column(NamedTuple):
-    """A column of a drawing; sorting them puts them in order.
+    """A column of a drawing. Columns sort from left to right.
 
     Attributes:
-        phase: which phase it belongs to.
+        phase: the index of its phase.
         step: its time step.
-        kind: a time step, or a gap for those left out (from ``step`` on), or what stands beside the steps: initial
-            states, and ops between two phases.
+        kind: a time step; a gap for steps left out (from ``step`` on); or a column beside the steps, for initial
+            states and for ops between two phases.
     """
 
     phase: int
@@ -33,11 +33,11 @@ class Column(NamedTuple):
 
 
 class Loop(NamedTuple):
-    """A run of time steps in which each hands its state to the next.
+    """A run of time steps, each of which passes its state to the next.
 
     Attributes:
-        phase: which of the phases it belongs to, from 0.
-        level: how many loops of its phase it stands upon, layer by layer.
+        phase: the index of its phase, from 0.
+        level: how many layers of loops of its phase lie below it.
         backward: whether it runs from the last step to the first.
     """
 
@@ -47,16 +47,16 @@ class Loop(NamedTuple):
 
 
 class Plan:
-    """Where every vertex of a computation belongs.
+    """The loops, phases and columns of a computation.
 
     Args:
         vertices: the computation, parents first.
 
     Attributes:
-        tracks: the vertices outside of the loops that act on every step alike.
+        tracks: the vertices outside the loops that treat all steps alike.
         loop_of: the index of the loop of each vertex that has a time step.
         loops: the loops, in the order of their creation.
-        phase_of: the phase of each vertex that belongs into columns.
+        phase_of: the phase of each vertex that is drawn in a column.
         steps: the time steps of each phase.
     """
 
@@ -70,12 +70,12 @@ class Plan:
         self.steps = self._steps()
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
-        """The steps in which a vertex is drawn; None stands for a place outside of the columns."""
+        """The steps in which a vertex is drawn; None for a place outside the columns."""
         track = self.tracks.get(vertex)
         return track.steps if track else (self.vertices[vertex].step,)
 
     def _relations(self) -> tuple[list[set[int]], list[set[int]]]:
-        """For each vertex the loops it depends on: at its own step alone, and at other steps."""
+        """For each vertex, the loops it depends on at its own step only, and those it depends on at other steps."""
         beside: list[set[int]] = []
         before: list[set[int]] = []
         for vertex in self.vertices:
@@ -100,7 +100,7 @@ class Plan:
             if needed:
                 phases[tracked] = max(self.loops[loop].phase for loop in needed)
         early = self.tracks.keys() - phases.keys()
-        for vertex in reversed(self.vertices):  # what comes before all loops belongs to the first that needs it
+        for vertex in reversed(self.vertices):  # ops before all loops belong to the first loop that needs them
             for source in early.intersection(vertex.made_of) if vertex.id in phases else ():
                 phases[source] = min(phases.get(source, phases[vertex.id]), phases[vertex.id])
         return phases
@@ -117,7 +117,7 @@ class Plan:
         Args:
             wanted: the steps to draw; negative ones count from the end of each phase. None for all of them, or the
                 first three and the last of each phase if there are more than `at_most` columns in all.
-            at_most: how many columns are drawn without asking.
+            at_most: how many columns are drawn by default.
         """
         shorten = wanted is None and sum(map(len, self.steps)) > at_most
         columns: list[Column] = []
@@ -136,12 +136,12 @@ class Plan:
         return columns
 
     def middle_columns(self) -> list[Column]:
-        """One column for each phase: a step that has others before and after it, if there is one."""
+        """One column for each phase: the middle step."""
         return [Column(phase, steps[len(steps) // 2]) for phase, steps in enumerate(self.steps)]
 
 
 def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
-    """The loop of each vertex that has a step, and each loop's direction: 1, -1, or 0 where only one step is known.
+    """The loop of each vertex that has a step, and the direction of each loop: 1, -1, or 0 if it has only one step.
 
     A vertex belongs to the loop of a parent of the same step, or of the step before it in that loop's direction.
     """
@@ -175,14 +175,14 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
 def _arranged(
     loop_of: Mapping[int, int], directions: list[int], beside: list[set[int]], before: list[set[int]]
 ) -> list[Loop]:
-    """The phase and the level of each loop: later than what it comes after, above what it stands beside and upon."""
+    """The phase and the level of each loop: after the loops it waits for, above those whose steps it reads."""
     under: list[set[int]] = [set() for _ in directions]
     after: list[set[int]] = [set() for _ in directions]
     for vertex, loop in loop_of.items():
         under[loop] |= beside[vertex]
         after[loop] |= before[vertex]
     loops: list[Loop] = []
-    for i, direction in enumerate(directions):  # a loop can only need those that were begun before it
+    for i, direction in enumerate(directions):  # a loop can only depend on loops that started before it
         earlier = [loops[j].phase + (j in after[i]) for j in under[i] | after[i] if j < i]
         phase = max(earlier, default=0)
         level = max((loops[j].level + 1 for j in under[i] if j < i and loops[j].phase == phase), default=0)

@@ -1,4 +1,4 @@
-"""The sheet of a computation as the tape has it: every op a box, in one column."""
+"""The sheet of a flat drawing: the computation as recorded, with every op a box in one column."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from tinyseq.viz.computation.record import Record, Vertex
 
 
 def flat_sheet(record: Record) -> Sheet:
-    """A sheet with a box for every op and every leaf, whatever time step it belongs to."""
+    """A sheet with a box for every op and every leaf, regardless of time steps."""
     plan = Plan(tuple(replace(vertex, step=None) for vertex in record.vertices))
     column = Column(0, 0, "between")
     boxes = [_box(record, vertex, column) for vertex in record.vertices]

@@ -16,9 +16,9 @@ from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.drawing import Drawing, Told
 
-MOST_COLUMNS = 8  # drawn without being asked for
-NO_STEPS = "drawn flat, as no op has a time step: write  with ts.step(t):  around the body of your loop"
-MOST_LEVELS = 5  # of modules that a page can open and close
+MOST_COLUMNS = 8  # drawn by default
+NO_STEPS = "drawn flat because no op has a time step: put  with ts.step(t):  around the body of your loop"
+MOST_LEVELS = 5  # of nested modules that a page can open and close
 
 
 def graph(
@@ -37,24 +37,23 @@ def graph(
     """Draw how a tensor was computed.
 
     Args:
-        loss: what was computed; with ``gradients`` a single number. Draw it before `backward`, or call that with
-            ``retain_graph=True``. No ``.grad`` is touched. The drawing keeps the graph, from which its page is made.
-        view: ``"unrolled"``: one column for each time step, every parameter drawn once. ``"folded"``: the loop's body
-            once, with what it hands to the next step. ``"flat"``: every op as the tape has it.
-        steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last). By
-            default all of up to 8, else 0, 1, 2, ..., T - 1.
-        depth: draw modules as boxes, opened to this depth; deeper ones are closed. By default every op is shown.
+        loss: the result; with ``gradients`` a single number. Draw it before calling `backward`, or call that with
+            ``retain_graph=True``. No ``.grad`` is changed. The drawing keeps the graph, for the HTML page.
+        view: ``"unrolled"``: one column per time step, with every parameter drawn once. ``"folded"``: the body of the
+            loop once, with the states passed to the next step. ``"flat"``: every op as it was recorded.
+        steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last).
+            By default all if there are at most 8, else 0, 1, 2, ..., T - 1.
+        depth: draw modules nested more deeply than this as single boxes. By default every op is shown.
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
-        values: write the first elements of values on the boxes, where the tape has kept them.
+        values: write the first elements of each value on its box, if the graph still holds it.
         title: a heading above the picture.
-        legend: whether to say below the picture what its boxes and colours mean.
-        inputs: what is read at each time step, such as the letters of a word, to stand in place of x₀, x₁, ...
-        names: what to call parameters and other leaves, such as ``{"W": w, "U": u}``. By default their names in their
-            module.
+        legend: whether to explain boxes and colours below the picture.
+        inputs: the input at each time step, such as the letters of a word, shown instead of x₀, x₁, ...
+        names: names for parameters and other leaves, such as ``{"W": w, "U": u}``. By default, those in their module.
 
     Raises:
-        ValueError: the tensor has no graph, or what is asked for is too large to draw; the message says what to do.
-        RuntimeError: gradients are asked for, but the graph has been freed by an earlier `backward`.
+        ValueError: the tensor has no graph, or the drawing would be too large; the message suggests a remedy.
+        RuntimeError: gradients were requested, but an earlier `backward` has freed the graph.
 
     Example:
         >>> import tinyseq as ts
@@ -89,7 +88,7 @@ def graph(
 
 
 def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
-    """The time steps to draw; None for the usual ones."""
+    """The time steps to draw; None for the default ones."""
     if steps is None:
         return None
     if isinstance(steps, Iterable) and not isinstance(steps, str):
@@ -98,7 +97,7 @@ def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
 
 
 def _with_gradients(loss: Tensor, names: Mapping[str, Tensor] | None) -> tuple[Record, Tensor | None]:
-    """A tensor's computation, and where a backward walk starts: nowhere if the graph is freed, or not of one number."""
+    """A tensor's computation with gradients, and the tensor; without them, and None, if there are none."""
     try:
         return (record(loss, True, names), loss) if loss.size == 1 else (record(loss, names=names), None)
     except RuntimeError:
@@ -112,7 +111,7 @@ def _told(
     gradients: bool,
     depth: int | None,
 ) -> Told:
-    """The picture of a page, in which modules can be told apart, and its story; a freed graph plays forward only."""
+    """The picture for the HTML page, with frames around modules, and its story. A freed graph plays forward only."""
     found, start = computation
     gradients = gradients and start is not None
     shown = content(found)

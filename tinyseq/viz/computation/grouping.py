@@ -1,9 +1,9 @@
-"""How a class reads a computation: what is one box, what is a parameter, and what need not be shown.
+"""Which ops are drawn together as one box, which values are parameters, and which ops are not shown.
 
-Some ops are read together. A product with a weight and the biases added to it is one box, ``W x + b``; so is a sum
-divided by a count, a mean; and so are the additions after a loop, as in ``sum(losses)``. A parameter and what merely
-rearranges it, ``W.T`` or ``split(W, 3)``, is a *weight*. And ops that only rearrange data, a reshape or the `unbind`
-that hands slices to the steps, are passed through.
+A product with a weight and the biases added to it is one box, ``W x + b``; so is a sum divided by a count, a mean; and
+so are the additions after a loop, as in ``sum(losses)``. A parameter, also a rearranged one such as ``W.T`` or
+``split(W, 3)``, is a *weight*. Ops that only rearrange data, such as a reshape or the `unbind` that gives each step its
+slice, are passed through.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from tinyseq.viz.computation.timewise import Track
 
 
 class End(NamedTuple):
-    """Where a value really comes from, rearrangements passed through.
+    """The value at the end of a chain of rearrangements.
 
     Attributes:
         vertex, output: the vertex that computes it.
-        step: the time step; None for what stands outside of the columns.
-        part: which part of the value it is, if a `split` or the like lies between.
-        rows: from which to which row of the value, if a `split` lies between that leaves its last axis whole.
+        step: the time step; None outside the columns.
+        part: which part of the value is used, if there is a `split` or the like in the chain.
+        rows: the range of rows of the value that is used, if there is a `split` by rows in the chain.
     """
 
     vertex: int
@@ -33,7 +33,7 @@ class End(NamedTuple):
 
 
 class Grouping:
-    """Which vertices of a computation are drawn together, and what each of them is to a reader.
+    """Which vertices of a computation are drawn together, and the role of each.
 
     Args:
         record: the computation.
@@ -41,11 +41,11 @@ class Grouping:
         apart: every op has a box of its own, and every leaf is a parameter.
 
     Attributes:
-        weights: for each vertex that is a parameter or a rearranged one, the parameters it is made of.
-        inside: for each vertex that is read as a part of another one's box, that other one.
+        weights: for each parameter, rearranged or not, the leaves that it is made of.
+        inside: for each vertex that is part of another one's box, that other vertex.
         passed: the vertices that only rearrange data.
-        mixed: those of them that parameters pass through, among data.
-        homes: the columns of leaves that a single step uses.
+        mixed: those of them that also rearrange parameters.
+        homes: the columns of leaves that only one step uses.
     """
 
     def __init__(self, record: Record, plan: Plan, apart: bool = False) -> None:
@@ -73,13 +73,13 @@ class Grouping:
         self.inside = self._inside()
 
     def boxed(self) -> Iterator[Vertex]:
-        """The vertices that have a box of their own, parameters aside."""
+        """The vertices that have a box of their own, except for parameters."""
         for vertex in self.vertices:
             if not (vertex.id in self.weights or vertex.id in self.passed or vertex.id in self.inside):
                 yield vertex
 
     def members(self, vertex: Vertex) -> list[Vertex]:
-        """A vertex and those that are read as parts of its box, oldest first."""
+        """A vertex and those that are part of its box, oldest first."""
         members, found = [vertex], 0
         while found < len(members):
             members += [self.vertices[v] for v in members[found].made_of if self.inside.get(v) == vertex.id]
@@ -87,12 +87,12 @@ class Grouping:
         return sorted(members, key=lambda member: member.id)
 
     def ends(self, source: Source, step: int | None) -> list[End]:
-        """Where a value comes from, rearrangements passed through.
+        """The values that a value is made of, behind all rearrangements.
 
         Args:
             source: the value.
-            step: the time step of a user that stands outside of the loop and is drawn in every column; None for any
-                other user, which sees the values of all steps but for those that an `unbind` hands it.
+            step: the time step of a user outside the loop that is drawn in every column; None for any other user,
+                which reads the values of all steps, or those that an `unbind` gives it.
         """
         part, rows = "", None
         while source[0] in self.passed:
@@ -119,11 +119,11 @@ class Grouping:
         return [End(*source, at, part, rows) for at in (track.steps if step is None else (step,))]
 
     def phase_of(self, vertex: int) -> int:
-        """The phase of what belongs into a column."""
+        """The phase of a vertex that is drawn in a column."""
         return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
 
     def _homes(self) -> dict[int, Column]:
-        """The column of each leaf without a name that one step alone uses: an input, or a state's beginning."""
+        """The column of each unnamed leaf that only one step uses: an input, or an initial state."""
         homes: dict[int, Column] = {}
         for leaf in self.vertices:
             if leaf.is_leaf and not leaf.name and leaf.id not in self.plan.tracks:
@@ -135,10 +135,10 @@ class Grouping:
         return homes
 
     def _readers(self, leaf: Vertex) -> list[Vertex]:
-        """The vertices that compute with a leaf, itself or rearranged."""
+        """The vertices that compute with a leaf, rearranged or not."""
         readers = []
         users = list(self.users[leaf.id])
-        for number in users:  # grows while it is read
+        for number in users:  # grows during the loop
             user = self.vertices[number]
             if user.step is None and user.kind in LOOKED_THROUGH | TAKING_APART and not _looks_up(user):
                 users += self.users[number]
@@ -187,24 +187,24 @@ class Grouping:
         return inside
 
     def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
-        """Whether two additions outside of the loops are one longer sum."""
+        """Whether two additions outside the loops form one longer sum."""
         adds = all(v.operator == "+" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
         return adds and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
 
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
-        """Whether a vertex alone uses another one, in the same place of the drawing."""
+        """Whether a vertex is the only user of another one, and is drawn in the same column."""
         other = self.vertices[source]
         same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
         return self.users[source] == [vertex.id] and same_place
 
 
 def _looks_up(vertex: Vertex) -> bool:
-    """Whether an indexing picks by an array of ids, which is a computation, and not by slices."""
+    """Whether an indexing op looks up an array of ids, which is a computation, rather than taking slices."""
     return any(hasattr(part, "dtype") for part in vertex.index)
 
 
 def _picked_step(vertex: Vertex, track: Track) -> int | None:
-    """The one time step that an index leaves of a sequence; None if it leaves several."""
+    """The time step that an index selects from a sequence; None if it selects several."""
     place = vertex.index[track.axis] if track.axis < len(vertex.index) else None
     return track.steps[place] if isinstance(place, int) else None
 
@@ -214,12 +214,12 @@ def _part_of(vertex: Vertex, output: int) -> str:
     if vertex.operator != "[]":
         return f"[{output}]" if vertex.kind == "unstacking" else f" {output + 1}/{len(vertex.shapes)}"
     if all(not isinstance(part, int | slice) or part == slice(None) for part in vertex.index):
-        return ""  # only axes of length 1 are added
+        return ""  # it only adds axes of length 1
     return "[" + ", ".join(map(_slice_text, vertex.index)) + "]"
 
 
 def _rows_of(vertex: Vertex, output: int, rows: tuple[int, int] | None) -> tuple[int, int] | None:
-    """The rows of a value, (rows, columns), that lie in an output of its `split`; some of them alone, if `rows` are."""
+    """The rows of a value (rows, columns) in an output of its `split`, or in a range of rows of that output."""
     lengths, axis = [shape[-2] for shape in vertex.shapes if len(shape) > 1], vertex.attrs.get("axis")
     if not lengths or axis is None or axis % len(vertex.shape) != len(vertex.shape) - 2 or vertex.kind != "part":
         return None

@@ -1,4 +1,4 @@
-"""What is written on the boxes and arrows of an unrolled drawing."""
+"""The labels of boxes and arrows."""
 
 import math
 import re
@@ -16,17 +16,17 @@ from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_t
 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
-MOST_STATES = 4  # named on a closed module
-LAYER = re.compile(r"l\d+(_reverse)?")  # what a layer calls its parts
+MOST_STATES = 4  # listed on a closed module
+LAYER = re.compile(r"l\d+(_reverse)?")  # names of the parts of a layer
 
 
 class Wording:
-    """The words for a sheet.
+    """The labels of a sheet.
 
     Args:
         sheet: the drawing's content.
-        values: also write values, as far as the tape has kept them.
-        inputs: what is read at each time step.
+        values: also write values that the graph still holds.
+        inputs: the input at each time step.
     """
 
     def __init__(self, sheet: Sheet, values: bool = False, inputs: Sequence[object] = ()) -> None:
@@ -37,7 +37,7 @@ class Wording:
         self.words = [clean(word, limit=16) or "␣" for word in inputs]
         self.values = Values(sheet)
         dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
-        self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values, if they are of one type
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values; empty if they differ
         self.phases = self._phase_names()
         self.into = sheet.into()
         self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
@@ -45,7 +45,7 @@ class Wording:
         self.gates = self._gates()
 
     def _input_names(self) -> dict[Slot, str]:
-        """x for the input of most columns, x′ for the next, and so on."""
+        """x for the input that most columns have, x′ for the next, and so on."""
         columns: dict[Slot, int] = {}
         for box in self.sheet.boxes:
             if box.kind == "input":
@@ -53,7 +53,7 @@ class Wording:
         return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
 
     def _gates(self) -> dict[Box, tuple[str, ...]]:
-        """The gates that a box computes: those whose part of the sums alone comes to it, through signs or at once."""
+        """The gates that each box computes: those whose rows of stacked sums reach it, directly or through signs."""
         gates: dict[Box, tuple[str, ...]] = {}
         for box in self.sheet.boxes:  # as they are computed
             if box.kind == "op" and not box.module and not self.is_sign(box) and len(self.into[box]) == 1:
@@ -63,7 +63,7 @@ class Wording:
         return gates
 
     def _sums_of(self, box: Box) -> set[tuple[str, ...]]:
-        """The gates whose parts of sums come to a box."""
+        """The gates whose rows of the stacked sums reach a box."""
         found: set[tuple[str, ...]] = set()
         for arrow in self.into[box]:
             if arrow.part and arrow.value:
@@ -73,7 +73,7 @@ class Wording:
         return found - {()}
 
     def _of_rows(self, arrow: Arrow, gates: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of the gates stacked in a value whose rows an arrow carries."""
+        """Of the gates stacked in a value, those whose rows an arrow carries."""
         if not arrow.rows or not gates or not arrow.value:
             return ()
         height = self.vertices[arrow.value[0]].shapes[arrow.value[1]][-2] // len(gates)
@@ -117,10 +117,10 @@ class Wording:
         return [name, *map(small, told), small(uses)]
 
     def symbol(self, box: Box, delay: int = 0) -> str:
-        """What a state or an input is called, with its time step; in a folded loop, as seen so many steps later."""
+        """The symbol of a state or an input with its time step; in a folded loop, as seen `delay` steps later."""
         alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
         if box.kind == "input" and alone and self._is_zero(box):
-            return "0"  # of a single step nobody can tell whether this is its input or the state it begins with
+            return "0"  # with a single step, it may be the input or the initial state
         letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
         if not box.column:
             return ", ".join(letters)
@@ -133,16 +133,16 @@ class Wording:
         return names + (" = 0" if self._is_zero(box) else "")
 
     def _word(self, box: Box) -> str:
-        """What is read at a box's time step, as the user has named it."""
+        """The user's name for the input at a box's time step."""
         step = box.column.step if box.column and box.column.kind == "step" and not self.sheet.folded else -1
         return self.words[step] if 0 <= step < len(self.words) else ""
 
     def _is_zero(self, box: Box) -> bool:
         known = [value for argument in box.arguments if (value := self.values.constant(argument)) is not None]
-        return bool(known) and not any(map(np.any, known))  # one value: ops that keep none of it say nothing
+        return bool(known) and not any(map(np.any, known))  # one is enough: some ops keep no value
 
     def title(self, column: Column) -> str:
-        """The heading of a column; several phases are told apart by the modules that they run in."""
+        """The heading of a column, with the module of its phase if there are several phases."""
         if self.sheet.folded:
             steps = self.sheet.plan.steps[column.phase]
             return f"{self.phases[column.phase]}t = {steps[0]}, …, {steps[-1]}"
@@ -161,7 +161,7 @@ class Wording:
         return [f"{clean(name, limit=20)}, " if name and len(own) > 1 else "" for name in names]
 
     def tooltip(self, box: Box) -> str:
-        """All that is known of a box, for whoever points at it."""
+        """The tooltip of a box."""
         made = [self.vertices[vertex] for vertex in box.vertices]
         if box.kind == "parameter":
             return "; ".join(f"{leaf_name(leaf)} {leaf.shape} {leaf.dtype}" for leaf in made)
@@ -173,14 +173,14 @@ class Wording:
         return f"{ops}: {self.values.shape(box)} {made[-1].dtype}" + (f" in {place}" if place else "")
 
     def is_sign(self, box: Box) -> bool:
-        """Whether a box is a mere sign between two values, which is drawn as a circle."""
+        """Whether a box is just a sign between two values, drawn as a circle."""
         if self.sheet.view == "flat" or box.kind != "op" or box.module or len(box.vertices) != 1:
             return False
         arrives = [arrow.kind != "weight" for arrow in self.into[box]]
         return self.vertices[box.vertices[0]].operator in SIGNS and arrives == [True, True]
 
     def formula(self, box: Box) -> str:
-        """What a box computes, in the letters of the lectures."""
+        """What a box computes, in the notation of the lectures."""
         ops = [self.vertices[vertex] for vertex in box.vertices]
         join = self._join(box)
         if join:
@@ -195,7 +195,7 @@ class Wording:
             return f"{weights[0]} {self._operand(box)}" + " + b" * (len(ops) > 1)
         if first.operator == "[]" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
-            letter = "y" if self.inputs else "x"  # where the input x has a box, labels must not be taken for it
+            letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
             if self._word(box):
                 return f"{weights[0]}[{self._word(box)}]"
             return f"{weights[0]}[{letter}{step}]"
@@ -208,13 +208,13 @@ class Wording:
         return last.declared.symbol if last.declared else ""
 
     def _join(self, box: Box) -> Vertex | None:
-        """The op with which a box, or one that does its work at another step, joins values to one."""
+        """The op that joins values in a box, or in the box with the same role at another step, if there is one."""
         alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), None)
         last = self.vertices[alike.vertices[-1]] if alike else None
         return last if last and last.kind == "join" else None
 
     def _joined(self, box: Box, join: Vertex) -> str:
-        """What is joined, one above the other or side by side: [h; x] or [h, x]."""
+        """What is joined, vertically or horizontally: [h; x] or [h, x]."""
         names = []
         for argument in box.arguments:
             sources = {(end.vertex, end.output) for end in argument.ends}
@@ -242,7 +242,7 @@ class Wording:
         return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
 
     def _mean(self, summed: Vertex, scaled: Vertex) -> str:
-        """A sum that is divided: a mean only if it is divided by the right count."""
+        """The label of a scaled sum: a mean only if the factor is one over the count."""
         source = summed.parents[0]
         factor = self.record.constants.get((scaled.id, scaled.parents.index(None)))
         if source is None or factor is None:
@@ -252,7 +252,7 @@ class Wording:
         return "mean" if math.isclose(value * count, 1.0, rel_tol=1e-5) else f"{number(value)} × sum"
 
     def _sign(self, vertex: Vertex, box: Box) -> str:
-        """An operator, with the operand that has no arrow: a constant, or a parameter."""
+        """An operator, with those operands that have no arrow: constants and parameters."""
         constants = [arrow.tail for arrow in self.into[box] if not arrow.tail.vertices]
         supplied = [argument for constant in constants for argument in constant.arguments]
         parts = []
@@ -273,7 +273,7 @@ class Wording:
     # -- arrows --------------------------------------------------------------------------------------------------------
 
     def part(self, arrow: Arrow) -> str:
-        """Which part of its value an arrow carries; empty for that of a gate, which is named where it is computed."""
+        """Which part of a value an arrow carries; empty for the sum of a gate, which is named where it is computed."""
         computed = self._of_rows(arrow, self.gates.get(arrow.tail, ()))
         if computed:
             return ", ".join(computed)
@@ -281,9 +281,9 @@ class Wording:
         return "" if summed in self.gates.values() else arrow.part.strip()
 
     def new_shape(self, arrow: Arrow) -> str:
-        """The shape of the value that an arrow carries, if it is not that of a value its tail was made of.
+        """The shape of the value that an arrow carries, if it differs from the inputs of its tail; empty otherwise.
 
-        Where the computation has more than one type of numbers, the type stands beside it.
+        If the computation has more than one dtype, the dtype is added.
         """
         before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
         carried = self._carried(arrow)
@@ -302,22 +302,22 @@ class Wording:
 
 
 def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """What all scopes begin with."""
+    """The common prefix of scopes."""
     first, last = min(scopes, default=()), max(scopes, default=())
     same = [a == b for a, b in zip(first, last, strict=False)]
     return first[: same.index(False) if False in same else len(same)]
 
 
 def leaf_name(leaf: Vertex) -> str:
-    """A leaf's name in the model; its number in the computation if it has none."""
+    """A leaf's name in the model, or else its number in the computation."""
     return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
 
 
-WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # as layers call their parameters
+WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # names of the parameters of layers
 
 
 def short_name(leaf: Vertex) -> str:
-    """A leaf as the lectures would write it: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
+    """A leaf in the notation of the lectures: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
     if leaf.label:
         return clean(leaf.label, limit=20)
     if not leaf.name:
@@ -331,7 +331,7 @@ def short_name(leaf: Vertex) -> str:
 
 
 def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
-    """The short names of leaves by their ids, with a layer and a direction where these alone tell them apart."""
+    """The short names of leaves by their ids, with layer and direction where needed to distinguish them."""
     names = {leaf.id: short_name(leaf) for leaf in leaves}
     alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
     kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}

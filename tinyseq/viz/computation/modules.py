@@ -1,4 +1,4 @@
-"""Modules as boxes: a closed one stands for all its ops, an open one is a frame around them."""
+"""Modules in drawings: a closed one is a single box for all its ops, an open one a frame around them."""
 
 from collections.abc import Hashable
 from dataclasses import replace
@@ -11,25 +11,25 @@ from tinyseq.viz.rendering.parts import TITLE_INSET, Frame
 from tinyseq.viz.rendering.style import MODULE, Text, clean, small
 
 Scope = tuple[str, ...]
-FRAME_MARGIN, NESTING = 5.0, 3.0  # points between a frame and what is in it, and for each frame inside of it
-TITLE_MARGIN, TITLE_NESTING = 13.0, 10.0  # the same at the top
+FRAME_MARGIN, NESTING = 5.0, 3.0  # points around the boxes in a frame, and for each nested frame
+TITLE_MARGIN, TITLE_NESTING = 13.0, 10.0  # the same, at the top
 
 
 def scope_of(content: Sheet, box: Box) -> Scope:
-    """The modules that a box lies in, outermost first; none for what is no op."""
+    """The modules that a box belongs to, outermost first; empty for boxes other than ops."""
     if box.module or not box.vertices or box.kind not in {"op", "state"}:
         return box.module
     return content.record.vertices[box.vertices[-1]].scope
 
 
 def closed(content: Sheet, depth: int) -> Sheet:
-    """A sheet in which modules that lie deep in others are one box each, in every column.
+    """A sheet in which deeply nested modules are a single box in each column.
 
     Args:
         content: the sheet.
-        depth: how many modules that lie in one another stay open; 0 closes the outermost ones.
+        depth: how many levels of modules stay open; 0 closes the outermost ones.
     """
-    inside: dict[Hashable, Scope] = {}  # slots, and the closed module that took them in
+    inside: dict[Hashable, Scope] = {}  # slots, and the closed modules that contain them
     for box in content.boxes:
         scope = scope_of(content, box)
         if len(scope) > depth:
@@ -46,7 +46,7 @@ def closed(content: Sheet, depth: int) -> Sheet:
         slot = ("module", phase, inside[box.slot])
         letters = {*states.get(slot, ()), *content.states.get(box.slot, ())}
         states[slot] = tuple(sorted(letters, key=_rank))
-        mark = box.kind in {"initial", "elided"}  # these stand beside the module, in the place of its state
+        mark = box.kind in {"initial", "elided"}  # these stay beside the module
         new = replace(box, slot=slot, module=() if mark else inside[box.slot], arguments=box.arguments if mark else ())
         merged = made.setdefault((box.column, mark, slot), new)
         merged.vertices = tuple(sorted({*merged.vertices, *box.vertices}))
@@ -62,15 +62,15 @@ def closed(content: Sheet, depth: int) -> Sheet:
 
 
 def _rank(letter: str) -> tuple[bool, list[int], bool]:
-    """The order of states that one module hands on: h first, the lower layer, the direction of grouping."""
+    """The order of the states of one module: h first, then by layer, then by direction."""
     return letter[0] != "h", [digit(sign) for sign in letter if sign.isdigit()], "←" in letter
 
 
 def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope]:
     """Frames around the boxes of open modules, the outer ones first, and the module of each.
 
-    A frame that would enclose boxes of other modules, or a single box, is left out; modules with the same boxes share
-    one, which is that of the outermost.
+    Frames that would enclose boxes of other modules, or only one box, are left out. Modules with the same boxes share
+    a frame, which counts as that of the outermost.
     """
     frames: dict[Frame, Scope] = {}
     for column in content.columns:
@@ -94,12 +94,12 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope
 
 
 def _fitted(title: str, room: float) -> Text:
-    """The title of a frame, as much of it as there is room for."""
+    """The title of a frame, truncated to fit."""
     return next((text for size in range(24, 1, -1) if (text := small(clean(title, size))).width <= room), small("…"))
 
 
 def _around(boxes: tuple[Box, ...], places: Layout, inner: int) -> tuple[Point, Point]:
-    """Corners of a frame that may have so many others inside of it."""
+    """The corners of a frame with this many levels of frames inside."""
     low, high = around((places.places[box], places.sizes[box]) for box in boxes)
     margin, top = FRAME_MARGIN + NESTING * inner, TITLE_MARGIN + TITLE_NESTING * inner
     return Point(low.x - margin, low.y - margin), Point(high.x + margin, high.y + top)

@@ -1,4 +1,4 @@
-"""Paints a sheet: boxes, wires, columns and a legend."""
+"""Paints a sheet: boxes, arrows, columns and a legend."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -30,7 +30,7 @@ from tinyseq.viz.rendering.style import (
 )
 
 MOST_BOXES = {"unrolled": 2000, "folded": 2000, "flat": 1500}
-FEWER_STEPS = "Choose fewer time steps (steps=[0, 1, 2, -1]) or close modules (depth=1)"
+FEWER_STEPS = "Draw fewer time steps (steps=[0, 1, 2, -1]) or close modules (depth=1)"
 CURES = {
     "unrolled": f'{FEWER_STEPS}, or fold the loop (view="folded")',
     "folded": FEWER_STEPS,
@@ -38,17 +38,17 @@ CURES = {
     'view="unrolled"',
 }
 SIGN_SIZE = 20.0, 20.0
-MOST_TRIES, MORE_ROOM = 6, 12.0  # points below a box whose arrows say more than there is room for
-HIGHER = 0.0, 15.0, 7.5  # there is room higher up as well, but farther from what words tell of
+MOST_TRIES, MORE_ROOM = 6, 12.0  # points added below boxes without enough room for their labels
+HIGHER = 0.0, 15.0, 7.5  # alternative offsets of a label, in points
 
 
 class Note(NamedTuple):
-    """Words on an arrow.
+    """A label on an arrow.
 
     Attributes:
-        words: what they say.
-        points: the points that they may stand beside, the best one first; or their middle if there are no sides.
-        sides: the sides on which they may stand, the better one first: -1 for the left, 1 for the right.
+        words: the text.
+        points: the points that it may stand beside, best first; without sides, its centre.
+        sides: the sides that it may stand on, best first: -1 for the left, 1 for the right.
         either: whether both sides are equally good.
     """
 
@@ -63,16 +63,16 @@ class Painter:
 
     Args:
         content: what to draw.
-        gradients: colour boxes by the norm of their gradient, which the record must hold.
+        gradients: colour boxes by the norms of their gradients, which the record must contain.
         values: write values on boxes.
-        depth: draw frames around modules to this depth.
+        depth: draw frames around modules down to this depth.
         title: a heading above the picture.
-        legend: whether to say below it what boxes and colours mean.
-        inputs: what is read at each time step.
+        legend: whether to explain boxes and colours below it.
+        inputs: the input at each time step.
         note: a remark below it.
 
     Raises:
-        ValueError: too many boxes for anyone to look at, and for Graphviz to draw in reasonable time.
+        ValueError: there are too many boxes to be legible.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Painter:
         most = MOST_BOXES[content.view]
         if len(content.boxes) > most:
             raise ValueError(
-                f"this drawing would have {len(content.boxes):,} boxes; at most {most:,} are drawn. "
+                f"this drawing would have {len(content.boxes):,} boxes, more than the limit of {most:,}. "
                 + CURES[content.view]
             )
         self.sheet = content
@@ -100,7 +100,7 @@ class Painter:
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.nodes = {box: self._node(box) for box in content.boxes}
-        below: dict[Slot, float] = {}  # room for words
+        below: dict[Slot, float] = {}  # more room for labels
         for _ in range(MOST_TRIES):
             self._lay_out(FRAME_MARGIN + NESTING * depth, depth, below)
             self.words, crowded = self._words_on_arrows()
@@ -113,7 +113,7 @@ class Painter:
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
         over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
-        if over > 0:  # frames of modules would stick out of their columns
+        if over > 0:  # the frames of modules would exceed their columns
             self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below)
             self.frames = open_frames(self.sheet, self.layout, depth)
 
@@ -143,13 +143,13 @@ class Painter:
         ]
 
     def _node(self, box: Box) -> Node:
-        """A box as it looks, without its place."""
+        """A box without its place."""
         lines, is_sign, paint = self.wording.lines(box), self.wording.is_sign(box), PAINTS[box.kind]
         if self.scale and box in self.norms:
             if not is_sign:
                 lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}"))
             paint = self.scale.paint(self.norms[box], paint.outline)
-            lines = [line._replace(color=paint.text) for line in lines]  # on a shade, remarks need the full contrast
+            lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
         is_sign = is_sign and len(lines) == 1
         width, height = label_size(lines)
         return Node(
@@ -175,7 +175,7 @@ class Painter:
         return Edge(*ends, curve, ACCENT, width, label=words, label_at=at, kind=kind)
 
     def _note(self, arrow: Arrow) -> Note | None:
-        """The words on an arrow: which part of a value arrives, or the shape of what leaves, told once."""
+        """The label of an arrow: the part of a value that it carries, or the shape of the value, once for each box."""
         curve = self.layout.curves[arrow]
         start, end = curve[0], curve[-1]
         if arrow.delay:
@@ -189,7 +189,7 @@ class Painter:
             return None
         if arrow.part:
             return self._note_on_part(arrow, curve)
-        if arrow not in self.layout.climbs:  # from side to side, there is no room for words
+        if arrow not in self.layout.climbs:  # there is no room for labels on horizontal arrows
             return None
         shape = self.wording.new_shape(arrow)
         told = (arrow.tail.column, start.y, shape)
@@ -202,25 +202,25 @@ class Painter:
         return Note(small(shape), points, sides, either=abs(end.x - start.x) < 1)
 
     def _note_on_part(self, arrow: Arrow, curve: list[Point]) -> Note | None:
-        """Which part arrives, beside the arrow's tip; told once where the same part of two values arrives."""
+        """The part of the value, beside the arrow's tip; once if the same part of two values arrives."""
         words = self.wording.part(arrow)
         told = (arrow.head, words)
         if not words or told in self.labelled:
             return None
         self.labelled.add(told)
         start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
-        left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side that no line comes from
-        before = passed(curve[::-1], apart=7.0)[2:20]  # where there is no room at the tip
+        left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side without other lines
+        before = passed(curve[::-1], apart=7.0)[2:20]  # if there is no room at the tip
         points = [*(Point(end.x, end.y - 7 + rise) for rise in HIGHER), *before]
         return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
 
     def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot]]:
-        """What is said on arrows, and where: on the better side, else where neither boxes nor other words are.
+        """The labels of arrows and their places: where no box, line or other label is.
 
-        And the slots below which there is no room for the words that must be said there.
+        Also the slots below which there is not enough room for labels.
         """
         self.labelled: set[object] = set()
-        self.told_at: list[float] = []  # the heights of words beside the wires of a folded loop
+        self.told_at: list[float] = []  # the heights of labels beside the wires of a folded loop
         crowded: set[Slot] = set()
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
@@ -229,14 +229,14 @@ class Painter:
             room.take(frame.title_at, label_size(frame.lines))
         for curve in self.layout.curves.values():
             room.take_line(curve)
-        for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # those that have the choice come last
+        for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # the flexible ones last
             words, points, sides, _ = notes[arrow]
             half = words.width / 2
             spots = [Point(x + side * (half + 4), y) for x, y in points for side in sides] or points
             if sides:
                 spots.sort(key=lambda spot: not self._in_frame(arrow, spot, half))
             free = next((spot for spot in spots if room.is_free(spot, (words.width, words.height))), None)
-            if free or arrow.part or arrow.delay:  # a shape without room is left out: the box tells it, too
+            if free or arrow.part or arrow.delay:  # shapes may be left out: the box has them too
                 found[arrow] = [words], free or spots[0]
                 room.take(found[arrow][1], (words.width, words.height))
             if not free and arrow.part:
@@ -244,14 +244,14 @@ class Painter:
         return found, crowded
 
     def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
-        """Whether words fit into the frame of their column, if there is one."""
+        """Whether a label fits into the frame of its column, if there is one."""
         if arrow.tail.column not in self.layout.frames:
             return True
         low, high = self.layout.frames[arrow.tail.column]
         return low.x < spot.x - half and spot.x + half < high.x
 
     def _beside_wires(self, curve: list[Point], label: Text) -> Point:
-        """The place for the words on a wire that leads back into its loop: right of all wires, where its own turns."""
+        """The place for the label of a wire that leads back into its loop: right of all wires, at its own turn."""
         wires = [wire for arrow, wire in self.layout.curves.items() if arrow.delay]
         turn = max(curve, key=lambda point: point.x)
         y = max(point.y for point in curve if point.x > turn.x - 8)
@@ -261,7 +261,7 @@ class Painter:
         return Point(max(point.x for wire in wires for point in wire) + label.width / 2 + 4, y)
 
     def _surround(self) -> None:
-        """What boxes and colours mean, below the picture; and the title above it."""
+        """The title above the picture, and the note and the legend below."""
         low, high = self.layout.extent()
         nodes = self.canvas.nodes
         if self.title:

@@ -1,6 +1,6 @@
-"""A computation as plain data: what every view of a graph, and every test of one, reads.
+"""A computation as plain data, which all views of a graph read.
 
-`record` walks the tape once, iteratively, and keeps what can be drawn. Nothing here knows of columns or colours.
+`record` walks the graph once, iteratively, and keeps what can be drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -75,12 +75,12 @@ class Vertex:
 
     @cached_property
     def made_of(self) -> tuple[int, ...]:
-        """The vertices that its arguments come from, constants aside."""
+        """The vertices that its arguments come from, except for constants."""
         return tuple(parent[0] for parent in self.parents if parent)
 
     @property
     def index(self) -> tuple[Any, ...]:
-        """By what it takes a part of a value, axis by axis, if it is an indexing."""
+        """The index of an indexing op, axis by axis; empty for others."""
         found = self.attrs["index"] if self.operator == "[]" else ()
         return found if isinstance(found, tuple) else (found,)
 
@@ -91,9 +91,9 @@ class Record:
 
     Attributes:
         vertices: in the order of creation, so that parents come first; the last one is the result.
-        values: what is known of values, by vertex and output: what the backward pass keeps.
-        constants: the same for constant arguments, arrays or numbers, by vertex and position.
-        gradients: of the result with respect to each vertex's outputs, if they were asked for.
+        values: the known values, by vertex and output: those saved for the backward pass.
+        constants: the known constant arguments, arrays or numbers, by vertex and position.
+        gradients: of the result with respect to each vertex's outputs, if requested.
     """
 
     vertices: tuple[Vertex, ...]
@@ -103,7 +103,7 @@ class Record:
 
 
 def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:
-    """For each vertex those that were made of it."""
+    """For each vertex, those that use it."""
     users: list[list[int]] = [[] for _ in vertices]
     for vertex in vertices:
         for source in vertex.made_of:
@@ -115,13 +115,13 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     """The computation of a tensor.
 
     Args:
-        result: what was computed.
-        gradients: also carry the gradient back; then the result must be a single number. No ``.grad`` is touched.
-        names: what to call leaves.
+        result: the tensor.
+        gradients: also compute gradients; the result must be a single number. No ``.grad`` is changed.
+        names: names for leaves.
 
     Raises:
-        ValueError: the tensor has no graph, or what is named is no leaf of it.
-        RuntimeError: gradients are asked for, but an earlier backward pass has freed the graph.
+        ValueError: the tensor has no graph, or a named tensor is not a leaf of it.
+        RuntimeError: gradients were requested, but an earlier backward pass has freed the graph.
 
     Example:
         >>> import tinyseq as ts
@@ -141,9 +141,9 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
 
 
 def numbered(result: Tensor) -> dict[Leaf | Node, int]:
-    """The leaves and nodes that a tensor was made of, with their ids: their places in the order of creation."""
+    """The leaves and nodes that a tensor was computed from, numbered in the order of creation."""
     if result.node is None:
-        raise ValueError("there is no graph to draw: the tensor is a constant (nothing it was made of requires_grad)")
+        raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
     root = owner(result.node)
     nodes: list[Leaf | Node] = list(readable([root]))
     leaves = {owner(parent) for node in nodes for parent in _edges(node) if isinstance(parent, Leaf)}
@@ -194,14 +194,14 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[L
 
 
 def _gates(node: Node) -> tuple[str, ...]:
-    """The gates that are stacked in a node's output, (gates * H, B) of a step or (T, gates * H, B) of all of them."""
+    """The gates stacked in a node's output: (gates * H, B) of one step, or (T, gates * H, B) of all steps."""
     gates, shape = node.label.gates, node.shape
     stacked = gates is not None and not node.op.outputs and shape[-2:-1] == (len(gates.names) * gates.rows,)
     return gates.names if gates and stacked else ()
 
 
 def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], dict[Source, Any]]:
-    """What nodes have saved for their rules: their own output, their parents', and constants."""
+    """What nodes have saved for their gradient rules: their own output, their inputs and constants."""
     values: dict[Source, Array] = {}
     constants: dict[Source, Any] = {}
     for node in ids:
@@ -220,7 +220,7 @@ def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], d
 
 
 def _gradients(result: Tensor, ids: Mapping[Leaf | Node, int]) -> dict[Source, Array]:
-    """The gradient of every value, the leaves' own ``.grad`` left as they were."""
+    """The gradient of every value; no ``.grad`` is changed."""
     found: dict[Source, Array] = {}
     seeds = ones(result)
     sums = {parent: g for parent, g in seeds.items() if isinstance(parent, Leaf)}

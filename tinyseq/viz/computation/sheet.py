@@ -1,6 +1,6 @@
-"""Makes the sheet of a computation: which boxes a drawing shows, and the arrows between them.
+"""Makes the sheet of a computation: the boxes of a drawing and the arrows between them.
 
-Every parameter is in one box, however often it is used; parameters that are always used together share one.
+Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
 from collections.abc import Hashable, Iterable, Iterator
@@ -14,17 +14,17 @@ from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.rendering.style import superscript
 
-Steps = tuple[int | None, ...]  # None stands for a place outside of the columns
+Steps = tuple[int | None, ...]  # None: outside the columns
 Use = tuple[int, int | None]  # a vertex and a step
 
 
 def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
-    """Choose what is to be shown of a computation, without places.
+    """Choose what a drawing of a computation shows. It has no coordinates yet.
 
     Args:
         record: the computation.
-        wanted, at_most: which time steps to show, see `Plan.columns`.
-        fold: show one step in place of all of its loop, with what it hands on to the next.
+        wanted, at_most: which time steps to show; see `Plan.columns`.
+        fold: show one step for the whole loop, with the states that it passes to the next.
     """
     plan = Plan(record.vertices)
     columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
@@ -32,7 +32,7 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8,
 
 
 class _Maker:
-    """Fills a sheet: boxes, then the arrows between them, then what constants and steps left out stand for."""
+    """Fills a sheet: boxes, arrows between them, and then boxes for constants and for steps left out."""
 
     def __init__(self, record: Record, plan: Plan, columns: list[Column], fold: bool) -> None:
         self.plan = plan
@@ -45,10 +45,10 @@ class _Maker:
         self.slots = self._slots()
         self.at: dict[Use, Box] = {}
         self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
-        self.extra: dict[Hashable, Box] = {}  # inputs, initial states and marks for steps left out
+        self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
         self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
-        self.timed: dict[tuple[Hashable, int], Hashable] = {}  # slot, number of an argument -> the state that it is
-        self.joined: set[tuple[Box, int]] = set()  # arguments that stand for others which were joined
+        self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
+        self.joined: set[tuple[Box, int]] = set()  # constant arguments that were joined from others
         uses = self._make_boxes()
         self._make_parameters(uses)
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
@@ -62,7 +62,7 @@ class _Maker:
         self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
 
     def _slots(self) -> dict[int, Hashable]:
-        """A name for each vertex that is the same for the vertices that do its work at other steps."""
+        """A slot for each vertex, the same for vertices with the same role at other steps."""
         slots: dict[int, Hashable] = {}
         steps: dict[tuple[int, int], list[Vertex]] = {}
         for vertex in self.grouping.boxed():
@@ -80,7 +80,7 @@ class _Maker:
         return slots
 
     def _make_boxes(self) -> dict[int, set[Use]]:
-        """Boxes for all ops and inputs; returns where each parameter is used, shown or not."""
+        """Make boxes for all ops and inputs. Returns the uses of each parameter, shown or not."""
         uses: dict[int, set[Use]] = {}
         for vertex in self.grouping.boxed():
             members = self.grouping.members(vertex)
@@ -97,7 +97,7 @@ class _Maker:
         return uses
 
     def _between(self, vertex: int) -> Column | None:
-        """The place for what stands between the loops: after the columns of the last phase that it depends on."""
+        """The column for an op between loops: after the last phase that it depends on."""
         phase = self.between.get(vertex)
         if phase is None:
             return None
@@ -108,7 +108,7 @@ class _Maker:
         return column
 
     def _weights_of(self, vertex: Vertex, steps: Steps) -> Iterator[tuple[int, Steps]]:
-        """The parameters among a vertex's arguments, or among data joined for it, and the steps that use them."""
+        """The parameters among a vertex's arguments, joined with data or not, and the steps that use them."""
         weights = self.grouping.weights
         for position, parent in enumerate(vertex.parents):
             if parent and parent[0] in weights:
@@ -162,7 +162,7 @@ class _Maker:
         for number, argument in enumerate(box.arguments):
             weights.update(argument.weights)
             for end in argument.ends:
-                if end.vertex in self.grouping.weights:  # a parameter among the data that a stack joins
+                if end.vertex in self.grouping.weights:  # a parameter stacked with data
                     weights.update(self.grouping.weights[end.vertex])
                     continue
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
@@ -175,17 +175,17 @@ class _Maker:
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
 
     def _delay(self, end: End, head: Box) -> int:
-        """How many steps a value travels within a folded loop."""
+        """How many steps later a value is used in a folded loop."""
         if not self.sheet.folded or not head.column or end.step is None:
             return 0
         same_phase = self.grouping.phase_of(end.vertex) == head.column.phase
         return head.column.step - end.step if same_phase else 0
 
     def _left_out(self, end: End, head: Box) -> Box:
-        """What stands for a value of a step that is not shown.
+        """The box that represents a value of a step that is not shown.
 
-        In a folded loop that is the box of the step shown, if that does the same work; else a mark, with an arrow from
-        the last value before it.
+        In a folded loop this is the box with the same role in the step shown, if there is one; else an ellipsis, with
+        an arrow from the last value before it.
         """
         phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
         if self.sheet.folded and slot in self.in_slot:
@@ -205,14 +205,14 @@ class _Maker:
         return loop is not None and self.plan.loops[loop].backward
 
     def _joins(self, box: Box) -> bool:
-        """Whether a box joins values to one, as in [h; x]."""
+        """Whether a box joins values, as in [h; x]."""
         alike = self.in_slot.get(box.slot, box)
         return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].kind == "join"
 
     def _joined_constants(self, boxes: list[Box]) -> list[Box]:
-        """Boxes for [h; x] in steps where both are constants, most often the first: the tape has them only as joined.
+        """Boxes for [h; x] in steps where both are constants, usually the first: the graph holds only the joined array.
 
-        What was joined is told from the other steps, where the same argument of the same op is joined of known parts.
+        Its parts are inferred from the other steps, where the same argument of the same op is joined from known parts.
         """
         joins: dict[tuple[Hashable, int], Box] = {}
         for arrow in self.sheet.arrows:
@@ -230,13 +230,13 @@ class _Maker:
                         new.arguments = self._pieces(join, argument)
                         made.append(new)
                         self.sheet.boxes.remove(new)
-                        self.sheet.boxes.insert(self.sheet.boxes.index(box), new)  # it is made before what it is for
+                        self.sheet.boxes.insert(self.sheet.boxes.index(box), new)  # before the box that uses it
                     self.sheet.arrows.append(Arrow(new, box))
                     self.joined.add((box, number))
         return made
 
     def _lengths(self, join: Box) -> list[int | None]:
-        """How long the parts are that a box joins; None for those that are not known."""
+        """The lengths of the parts that a box joins; None where unknown."""
         vertex = self.record.vertices[join.vertices[-1]]
         axis = vertex.attrs["axis"]
         lengths = [parent and self.record.vertices[parent[0]].shapes[parent[1]][axis] for parent in vertex.parents]
@@ -244,15 +244,15 @@ class _Maker:
         return [rest if length is None and lengths.count(None) == 1 else length for length in lengths]
 
     def _pieces(self, join: Box, argument: Argument) -> tuple[Argument, ...]:
-        """The parts of a constant that stands where others are joined: as long as theirs."""
+        """The parts of a joined constant, with the lengths of the same parts at other steps."""
         vertex, lengths = self.record.vertices[join.vertices[-1]], self._lengths(join)
-        if None in lengths:  # nothing is known of them
+        if None in lengths:  # their values are unknown
             return tuple(argument._replace(position=-1 - i) for i in range(len(lengths)))
         axis, stops = vertex.attrs["axis"] % len(vertex.shape), list(accumulate(length or 0 for length in lengths))
         return tuple(argument._replace(piece=(axis, *ends)) for ends in pairwise([0, *stops]))
 
     def _supply_constants(self, box: Box) -> None:
-        """Show constants that are the beginning of a state, or data: what a weight meets, or a state is joined with."""
+        """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
         has_weights = any(argument.weights for argument in box.arguments) or self._joins(box)
         for number, argument in enumerate(box.arguments):
             state = self.timed.get((box.slot, number))
@@ -271,7 +271,7 @@ class _Maker:
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _start(self, box: Box) -> Column:
-        """The place beside the first step that a loop takes, for what it begins with."""
+        """The column beside the first step of a loop, for initial states."""
         assert box.column
         phase, vertex = box.column.phase, box.arguments[0].vertex
         steps = self.plan.steps[phase]
@@ -281,10 +281,10 @@ class _Maker:
         return start
 
     def _data_slot(self, argument: Argument, box: Box, number: int) -> Hashable:
-        """The same for arguments that are views of one array of data, or that have the same role in their steps."""
+        """A slot for a constant: the same for views of one array, or for the same role at other steps."""
         phase = self.plan.phase_of[argument.vertex]
         role: Hashable = box.slot, number
-        if self._joins(box):  # the tape keeps no constants that are joined: equally long ones are taken for the same
+        if self._joins(box):  # joined constants are not kept: those of equal length are assumed to be the same
             length = self._lengths(self.in_slot[box.slot])[number]
             return "data", phase, role if length is None else length
         array: Any = self.record.constants.get((argument.vertex, argument.position))
@@ -303,8 +303,8 @@ class _Maker:
         return box, True
 
     def _name_states(self) -> None:
-        """h for what meets a weight in the next step, c for what does not (an LSTM's cell), alpha in chains of sums,
-        and L for a running total."""
+        """Name states: h if it meets a weight in the next step, c if not (an LSTM's cell), alpha in a sum over paths,
+        L for a running total."""
         slots = set(self.timed.values())
         weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
         weighted |= {arrow.tail for arrow in self.sheet.arrows if arrow.head in weighted and self._joins(arrow.tail)}
@@ -318,7 +318,7 @@ class _Maker:
         carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
         for box in carriers:
             last = self.record.vertices[box.vertices[-1]]
-            is_total = last.operator == "+" and not last.shape and box.slot not in hidden  # a loss, summed up by steps
+            is_total = last.operator == "+" and not last.shape and box.slot not in hidden  # a running sum of losses
             box.kind = box.kind if is_total and box.kind == "result" else "state"
             loop = self.plan.loop_of.get(box.vertices[-1], 0)
             letter, alike = "h" if box.slot in hidden or len(slots) == 1 else "c", carrying - summing
@@ -330,7 +330,7 @@ class _Maker:
                 self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
 
     def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
-        """A state's letter, with an arrow for its direction and a number for its layer if like loops differ in them."""
+        """A state's letter, with its direction and layer if there are several of the same kind."""
         own = self.plan.loops[loop]
         beside = [self.plan.loops[i] for i in alike if self.plan.loops[i].phase == own.phase]
         arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
@@ -343,7 +343,7 @@ class _Maker:
 
 
 def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
-    """For each op of a time step its place in another step that does as much or more; None where it has none."""
+    """For each op of a time step, the index of the matching op in another step; None if there is none."""
     one, other = ([(v.scope, v.op, len(v.parents)) for v in step] for step in (vertices, model))
     if one == other:
         return list(range(len(one)))
@@ -354,7 +354,7 @@ def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
 
 
 def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
-    """Which vertices come before or after the columns; and for what lies between loops, the phase that it follows."""
+    """The zone of each vertex outside the columns; and for those between loops, the phase that they follow."""
     follows = dict(plan.phase_of)  # the last phase that a vertex depends on
     for vertex in plan.vertices:
         found = [follows[source] for source in vertex.made_of if source in follows]

@@ -1,9 +1,9 @@
-"""Which parts of a computation act on every time step alike.
+"""Ops that treat all time steps alike.
 
-Fast code computes W x_t + b for all steps in one product, outside of the loop, and hands slices of it to the steps. A
-drawing puts it back into the columns where it belongs: slicing along the time axis commutes with every op that does not
-mix the steps. `tracks` finds those ops, from the places where a time axis is known: `stack`, which makes one out of
-steps, and `unbind` or an x[t] in each step, which take one apart.
+Fast code computes W x_t + b for all steps in one product before the loop, and passes a slice to each step. A drawing
+puts it back into the columns: slicing along the time axis commutes with every op that does not mix the steps. `tracks`
+finds these ops, starting where a time axis is known: at `stack`, which joins the steps, and at `unbind` or x[t], which
+separate them.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from tinyseq.viz.computation.record import Source, Vertex, users_of
 
 
 class Track(NamedTuple):
-    """A time axis in the output of a vertex that stands outside of the loop.
+    """A time axis in the output of a vertex outside the loop.
 
     Attributes:
-        axis: which axis it is.
-        steps: the time step of each of its positions.
+        axis: the axis.
+        steps: the time step at each position along it.
     """
 
     axis: int
@@ -28,13 +28,13 @@ class Track(NamedTuple):
 def tracks(vertices: tuple[Vertex, ...]) -> dict[int, Track]:
     """The time axes of a computation, by the ids of the vertices that have one and treat its positions alike.
 
-    The `unbind` that takes a time axis apart is among them, and its track tells which output goes to which step.
+    They include the `unbind` that splits a time axis; the steps of its track are those of its outputs.
     """
     return _Finder(vertices).found
 
 
 class _Finder:
-    """Begins where a time axis is known, and follows it from there."""
+    """Finds time axes, and follows them through the computation."""
 
     def __init__(self, vertices: tuple[Vertex, ...]) -> None:
         self.vertices = vertices
@@ -51,20 +51,20 @@ class _Finder:
         self._drop_mixtures()
 
     def _stacked(self, vertex: Vertex) -> Track | None:
-        """The time axis that a `stack` of results of different steps makes."""
+        """The time axis made by a `stack` of results of different steps."""
         steps = [self._step_of(parent) for parent in vertex.parents]
         axis = vertex.attrs["axis"] % len(vertex.shape)
         return self._track(axis, set(enumerate(steps)), len(steps), vertex.scope, vertex.made_of)
 
     def _taken_apart(self, vertex: Vertex) -> Track | None:
-        """The time axis of what an `unbind` takes apart, if each slice goes to a step of its own."""
+        """The time axis split by an `unbind`, if each slice is used by a different step."""
         users = [self.vertices[user] for user in self.users[vertex.id]]
         steps = {(p[1], user.step) for user in users for p in user.parents if p and p[0] == vertex.id}
         axis = vertex.attrs["axis"] % (len(vertex.shape) + 1)
         return self._track(axis, steps, len(vertex.shapes), vertex.scope, self.users[vertex.id])
 
     def _indexed(self, vertex: Vertex) -> Track | None:
-        """The time axis of a sequence x that steps take apart themselves, each with an x[t] of its own."""
+        """The time axis of a sequence x that is indexed as x[t] by each step."""
         steps: set[tuple[int, int | None]] = set()
         for user in (self.vertices[user] for user in self.users[vertex.id]):
             if len(user.index) != 1 or not isinstance(user.index[0], int):
@@ -80,10 +80,10 @@ class _Finder:
         scope: tuple[str, ...] = (),
         others: Sequence[int] = (),
     ) -> Track | None:
-        """The track along an axis, if each of its positions belongs to a step of its own.
+        """The track along an axis, if each of its positions belongs to a different step.
 
-        An axis of length 1 must be made in the scope of its one step: the axis of one layer, along which states are
-        joined and taken apart, is made outside of the layer's scope.
+        An axis of length 1 must be made in the scope of its step: the axis along which the states of layers are
+        stacked is made outside the layer's scope.
         """
         known = {place: step for place, step in steps if step is not None}
         if not len(steps) == len(known) == len(set(known.values())) == length:
@@ -93,13 +93,13 @@ class _Finder:
         return Track(axis, tuple(known[place] for place in range(length)))
 
     def _step_of(self, source: Source | None) -> int | None:
-        """The step of a value, or of the one that it merely rearranges; None for a constant."""
+        """The step of a value, or of the value that it rearranges; None for a constant."""
         while source and self.vertices[source[0]].step is None and self.vertices[source[0]].kind in LOOKED_THROUGH:
             source = self.vertices[source[0]].parents[0]
         return self.vertices[source[0]].step if source else None
 
     def _spread(self, start: int, track: Track) -> None:
-        """Follow a time axis from a vertex through all ops outside of the loop that keep it whole, both ways."""
+        """Follow a time axis from a vertex in both directions, through all ops outside the loop that keep it."""
         stack = [(start, track)]
         while stack:
             vertex, track = self.vertices[stack[-1][0]], stack.pop()[1]
@@ -118,7 +118,7 @@ class _Finder:
                     stack.append((user, Track(axis, track.steps)))
 
     def _output_axis(self, user: Vertex, source: int, axis: int) -> int | None:
-        """Where a time axis of one of its parents lies in the output of an op; None if the op mixes the steps."""
+        """The axis of an op's output that corresponds to a time axis of its input; None if the op mixes the steps."""
         for out in range(len(user.shape)):
             below = argument_axes(user, out, self.vertices) or ()
             if any(p and p[0] == source and found == axis for p, found in zip(user.parents, below, strict=False)):
@@ -126,7 +126,7 @@ class _Finder:
         return None
 
     def _drop_mixtures(self) -> None:
-        """Take away vertices that would slice a parent which is no sequence of the same steps, until none is left."""
+        """Repeatedly remove vertices that would slice a parent that is not a sequence of the same steps."""
         doubtful = list(self.found)
         while doubtful:
             vertex = self.vertices[doubtful.pop()]
@@ -141,7 +141,7 @@ class _Finder:
 
 
 def argument_axes(vertex: Vertex, axis: int, vertices: tuple[Vertex, ...]) -> list[int | None] | None:
-    """The axes of a vertex's arguments that run along one axis of its output: see `Op.input_axes`."""
+    """The axes of a vertex's arguments that correspond to an axis of its output: see `Op.input_axes`."""
     if vertex.declared is None:
         return []
     shapes = tuple(None if parent is None else vertices[parent[0]].shapes[parent[1]] for parent in vertex.parents)

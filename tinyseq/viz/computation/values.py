@@ -1,4 +1,4 @@
-"""The numbers of a sheet's boxes, as far as the tape has kept them: shapes, values, gradients."""
+"""The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
 
 import math
 from typing import Any
@@ -12,7 +12,7 @@ from tinyseq.viz.computation.record import Shape, Source
 
 
 class Values:
-    """The numbers of a sheet.
+    """The shapes, values and gradients of a sheet.
 
     Args:
         sheet: the drawing's content.
@@ -45,12 +45,12 @@ class Values:
         return axis if axis >= 0 and shape[axis] == len(track.steps) else None
 
     def gradient(self, box: Box) -> float | None:
-        """The norm of the gradient of the result with respect to a box's value; for parameters all of them together."""
+        """The norm of the gradient of the result with respect to a box's value, or to all its parameters."""
         found = self.gradients(box)
         return math.sqrt(sum(float(np.sum(np.square(part, dtype=np.float64))) for part in found)) if found else None
 
     def gradients(self, box: Box) -> list[Any]:
-        """The gradients that are known of a box's outputs at its time step, or of its parameters."""
+        """The known gradients of a box's outputs at its time step, or of its parameters."""
         found = []
         for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
             for output in range(len(self.vertices[vertex].shapes)):
@@ -60,7 +60,7 @@ class Values:
         return found
 
     def value(self, box: Box) -> Any:
-        """The value of a box at its time step, as an array; None if the tape has not kept it."""
+        """The value of a box at its time step, as an array; None if it is not known."""
         if box.vertices:
             array = self._known((box.vertices[-1], 0))
             return None if array is None else self._at_step(array, box.vertices[-1], box)
@@ -68,7 +68,7 @@ class Values:
         return None if array is None else self._at_step(array, box.arguments[0].vertex, box)
 
     def _known(self, source: Source, depth: int = 20) -> Any:
-        """A value that the tape has kept, or that follows by a few ops from what it has kept at the same step."""
+        """A value that was kept, or that can be recomputed in a few ops from values kept at the same step."""
         if source in self.record.values:
             return self.record.values[source]
         if source in self.found:
@@ -101,7 +101,7 @@ class Values:
         return plain
 
     def _told_by_result(self, argument: Argument) -> Any:
-        """The constant of a sum or difference, neither of which keeps it: the 1 of 1 - z, from its result and z."""
+        """The constant of a sum or difference, which do not keep it: the 1 of 1 - z, from the result and z."""
         vertex = self.vertices[argument.vertex]
         result = self.record.values.get((vertex.id, 0))
         others = [self.record.values.get(parent) for parent in vertex.parents if parent]

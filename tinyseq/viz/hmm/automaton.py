@@ -1,4 +1,4 @@
-"""The states of an HMM and the ways between them."""
+"""The automaton of an HMM: its states, and the transitions between them."""
 
 import math
 
@@ -14,24 +14,34 @@ from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
 from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
 
 MOST_STATES = 40
-MOST_SYMBOLS = 6  # of each state's emissions, the most probable ones
-SMALLEST = 5e-4  # arcs and emissions below are left out
-BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians at their ends: the first that is free
-MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in all, or for each state: of more transitions the most probable ones are drawn
+MOST_SYMBOLS = 6  # shown for each state, the most probable ones
+SMALLEST = 5e-4  # less probable arcs and emissions are left out
+BENDS = (
+    0.35,
+    0.2,
+    0.55,
+    0.75,
+    -0.6,
+    -0.8,
+    -1.0,
+    0.0,
+    1.2,
+)  # of arcs, in radians; the first that is clear
+MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
 
 
 def automaton(hmm: HMM) -> Drawing:
-    """Draw an HMM as its states, with the probabilities of transitions between them.
+    """Draw the states of an HMM, with the probabilities of the transitions between them.
 
-    Each state lists its most probable symbols. An arc is as thick as it is probable; arcs below 0.0005 are left out,
-    and of very many the least probable ones, which a note below tells. Short arrows from outside are the initial
-    probabilities, and to the outside those of stopping.
+    Each state lists its most probable symbols. The thickness of an arc is its probability. Arcs below 0.0005 are left
+    out; if there are very many, only the most probable ones are drawn, with a note below. Short arrows from and to the
+    outside are initial and stopping probabilities.
 
     Args:
-        hmm: a model with n = 2, with the same transitions at every step.
+        hmm: a model with n = 2 and the same transitions at every step.
 
     Raises:
-        ValueError: another n, transitions that vary, or more than 40 states.
+        ValueError: n is not 2, the transitions vary, or there are more than 40 states.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -40,15 +50,15 @@ def automaton(hmm: HMM) -> Drawing:
     """
     transition = floats(hmm.transition)
     if hmm.n != 2 or transition.ndim != 2:
-        raise ValueError("an automaton is drawn for models with n = 2 whose transitions are the same at every step")
+        raise ValueError("an automaton needs a model with n = 2 and the same transitions at every step")
     count = len(transition)
     if count > MOST_STATES:
-        raise ValueError(f"an automaton of {count} states is a tangle; at most {MOST_STATES} are drawn")
+        raise ValueError(f"an automaton of {count} states would be illegible; at most {MOST_STATES} are drawn")
     return _Painter(hmm, transition).drawing()
 
 
 class _Painter:
-    """States on a circle, clockwise; arcs bend to their right, so that there and back are apart."""
+    """States on a circle, clockwise. Arcs bend to their right, which separates both directions."""
 
     def __init__(self, hmm: HMM, transition: Floats) -> None:
         self.hmm = hmm
@@ -57,7 +67,7 @@ class _Painter:
         self.lines = [self._state_lines(state) for state in range(self.count)]
         sizes = [label_size(lines) for lines in self.lines]
         self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
-        self.room = Room()  # for numbers
+        self.room = Room()  # free space for labels
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
     def drawing(self) -> Drawing:
@@ -76,7 +86,7 @@ class _Painter:
         return self.canvas.drawing()
 
     def _transitions(self) -> None:
-        """An arc for each transition, as far as arcs and their numbers can be told apart."""
+        """An arc for each transition, as many as are legible."""
         possible = int((self.transition >= SMALLEST).sum())
         most = max(MOST_ARCS, MOST_ARCS_EACH * self.count)
         likeliest = np.argsort(-self.transition, axis=None, kind="stable")[: min(possible, most)]
@@ -85,7 +95,7 @@ class _Painter:
             (self._loop if tail == head else self._arc)(tail, head)
         if len(drawn) < possible:
             least = number(min(float(self.transition[arc]) for arc in drawn))
-            note = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, from {least} up")
+            note = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, down to {least}")
             below = self.radius + self.size[1] / 2 + max(80.0, self.size[1])
             self.canvas.nodes.append(words("note", Point(0.0, -below), note))
 
@@ -100,7 +110,7 @@ class _Painter:
         return lines
 
     def _angle(self, state: int) -> float:
-        first = math.pi if self.count == 2 else math.pi / 2  # two states stand side by side
+        first = math.pi if self.count == 2 else math.pi / 2  # two states are side by side
         return first - 2 * math.pi * state / self.count
 
     def _at(self, state: int) -> Point:
@@ -108,12 +118,12 @@ class _Painter:
         return Point(1.25 * x, y)
 
     def _rim(self, state: int, angle: float) -> Point:
-        """The point of a state's ellipse in a direction."""
+        """The point on a state's ellipse in a direction."""
         a, b = self.size[0] / 2, self.size[1] / 2
         return toward(self._at(state), angle, a * b / math.hypot(b * math.cos(angle), a * math.sin(angle)))
 
     def _arc(self, tail: int, head: int) -> None:
-        """An arc to its right, as far bent, or else to its left, that it runs through no other state."""
+        """An arc that bends to its right, or else to its left, to keep clear of other states."""
         start, end = self._at(tail), self._at(head)
         angle = math.atan2(end.y - start.y, end.x - start.x)
         ways = [self._way(tail, head, angle - bend, angle + math.pi + bend) for bend in BENDS]
@@ -121,7 +131,7 @@ class _Painter:
         self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
 
     def _way(self, tail: int, head: int, leave: float, arrive: float, flare: float = 0.0) -> list[Point]:
-        """A curve from rim to rim, which leaves and arrives in these directions; a loop if it flares."""
+        """A curve between two ellipses that leaves and arrives in these directions; a loop if `flare` is not 0."""
         first, last = self._rim(tail, leave), self._rim(head, arrive)
         reach = 1.1 * self.size[1] if flare else math.dist(first, last) / 3
         return [first, toward(first, leave - flare, reach), toward(last, arrive + flare, reach), last]
@@ -142,14 +152,14 @@ class _Painter:
         rim = self._rim(state, angle)
         far = toward(rim, angle, 64)
         self.canvas.nodes.append(Node(f"{name}{state}", far, (30, 13), [small(name)], QUIET))
-        half = 15 * abs(math.cos(angle)) + 6.5 * abs(math.sin(angle))  # of the little box, in this direction
+        half = 15 * abs(math.cos(angle)) + 6.5 * abs(math.sin(angle))  # of the small box, in this direction
         way, ends = straight(toward(far, angle, -half), rim), (f"{name}{state}", f"s{state}")
         if name == "stop":
             way, ends = way[::-1], ends[::-1]
         self._draw(*ends, way, probability, color)
 
     def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
-        """An arc with its probability, by default nearer to the tail than the middle, where many arcs meet."""
+        """An arc with its probability, by default closer to the tail than to the middle, where many arcs meet."""
         self.canvas.edges.append(Edge(tail, head, curve, color, 0.5 + 2.5 * probability))
         chip = chip_on_line(f"p_{tail}_{head}", number(probability))
         places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]

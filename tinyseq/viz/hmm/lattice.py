@@ -1,4 +1,4 @@
-"""The numbers of a trellis: what each cell of (time, history) holds, and what each arc into it brings."""
+"""The numbers of a trellis: the scores of its cells (time, history) and of its arcs."""
 
 from collections.abc import Sequence
 from itertools import product
@@ -24,25 +24,25 @@ History = tuple[int, ...]
 
 
 class Lattice(NamedTuple):
-    """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf is impossible.
+    """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf means impossible.
 
-    A cell is a step and a history, the last n - 1 states, the oldest first; with n = 2 that is one state. A
-    row is a full history. The short histories of the first steps stand in a row of those that they grow into.
+    A cell is a step and a history: the last n - 1 states, oldest first; with n = 2, one state. A row is a full
+    history. The shorter histories of the first steps are placed in a row of one of their continuations.
 
     Attributes:
-        cells: for each step the history in each row; at first not all rows have one.
+        cells: the history in each row at each step; at the first steps not all rows have one.
         scores: (T, R), the message after each observation; -inf also where there is no cell.
         emission: (T, R), log P(o_t | s_t), where s_t is the newest state of the row.
         arcs: (T - 1, R, R), log P(s_t | history) for the step after each observation but the last; -inf also where one
-            history does not grow into the other.
+            history is not a continuation of the other.
         initial: (R,), log P(s_1).
         end: (R,), log P(stop | s_T), or None.
         total: the sum over all paths in the semiring.
-        left_out: how many possible histories have no row.
-        impossible: how many have none because they are impossible at every step, in a model with n > 2.
+        left_out: the number of possible histories without a row.
+        impossible: the number of histories without a row that are impossible at every step, in a model with n > 2.
         n: the length of the n-grams of states.
-        symbols: what was observed.
-        density: whether the emissions are densities, which may exceed 1, and no probabilities.
+        symbols: the observations.
+        density: whether the emissions are densities, which may exceed 1, rather than probabilities.
     """
 
     cells: list[dict[int, History]]
@@ -60,22 +60,22 @@ class Lattice(NamedTuple):
 
     @property
     def incoming(self) -> Floats:
-        """(T - 1, R, R): the score that each arc brings to its head, before the emission."""
+        """(T - 1, R, R): the contribution of each arc to its head, before the emission."""
         return self.scores[:-1, :, None] + self.arcs
 
     @property
     def arriving(self) -> Floats:
-        """(T - 1, R): the score of each cell but the first ones before the emission, from all tails, drawn or not."""
+        """(T - 1, R): the score of each cell after the first step before the emission, from all tails, drawn or not."""
         possible = np.isfinite(self.scores[1:])
         return np.where(possible, self.scores[1:] - np.where(possible, self.emission[1:], 0.0), -np.inf)
 
     def rows_of(self, path: Sequence[int]) -> list[int]:
-        """The row at each step of a path that `lattice` was told to keep."""
+        """The row at each step of a path that was passed to `lattice` as one to keep."""
         rows = [{history: row for row, history in column.items()} for column in self.cells]
         return [rows[t][tuple(path[max(t + 2 - self.n, 0) : t + 1])] for t in range(len(rows))]
 
     def best_tails(self) -> NDArray[np.intp]:
-        """(T - 1, R): the tail of the best path into each cell, the lowest of equal ones; -1 if it has no row."""
+        """(T - 1, R): the tail of the best path into each cell, the first of equal ones; -1 if it has no row."""
         incoming = self.incoming
         tails: NDArray[np.intp] = incoming.argmax(axis=1)
         if self.left_out:
@@ -84,7 +84,7 @@ class Lattice(NamedTuple):
         return tails
 
     def shares(self) -> Floats:
-        """(T - 1, R, R): each arc's share of the sum in its head; 0 where nothing arrives."""
+        """(T - 1, R, R): each arc's share of the sum at its head; 0 for impossible arcs."""
         incoming = self.incoming
         with np.errstate(divide="ignore"):
             total = np.logaddexp.reduce(incoming, axis=1) if not self.left_out else self.arriving
@@ -101,15 +101,15 @@ def lattice(
         x: one sequence of observations.
         semiring: ``"max"`` or ``"log"``.
         keep: paths whose histories must have a row.
-        most_rows: of a model with n > 2, how many other histories; those that come nearest to the best.
+        most_rows: in a model with n > 2, the maximum number of other histories; the most probable ones are chosen.
 
     Raises:
-        ValueError: another semiring, several sequences, or none, or more than 600 cells.
+        ValueError: the semiring is unknown, x is empty or several sequences, or there are more than 600 cells.
     """
     if semiring not in SEMIRINGS:
         raise ValueError(f'semiring must be "max" or "log", got {semiring!r}')
     if not hmm.emissions.is_one(x):
-        raise ValueError("a trellis shows one sequence, got a list of them; pass one, as trellis(hmm, sequences[0])")
+        raise ValueError("a trellis shows one sequence, got several; pass one of them: trellis(hmm, sequences[0])")
     rows = hmm.emissions.read([x])
     length = rows.lengths[0]
     if not length:
@@ -139,7 +139,7 @@ def lattice(
     for row, history in cells[-1].items():
         last[row] = 0.0 if end is None else end[history[-1]]
     if isinstance(hmm.emissions, Given):
-        symbols = [f"o{t + 1}" for t in range(length)]  # scores that come from elsewhere have no name
+        symbols = [f"o{t + 1}" for t in range(length)]  # given scores have no names
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
     ends = first, None if end is None else last
@@ -150,7 +150,7 @@ def lattice(
 def _forward(
     hmm: HMM, data: Any, length: int, semiring: Semiring
 ) -> tuple[list[Floats], Floats, list[Floats], Floats | None]:
-    """The messages after each step, and what they are made of: scores of observations, of steps, and of stopping."""
+    """The messages after each step; and the scores of observations, of transitions and of stopping."""
     with no_grad():
         initial, logs, stop = hmm.parameters.logs
         tables, transition = [floats(table) for table in initial], floats(logs)
@@ -162,7 +162,7 @@ def _forward(
 
 
 def grows(before: History, after: History) -> bool:
-    """Whether one history grows into another by the newest state of that."""
+    """Whether a history plus one more state gives another history."""
     return after[:-1] == before[len(before) + 1 - len(after) :]
 
 
@@ -170,12 +170,12 @@ def _check_size(steps: int, rows: int) -> None:
     if steps * rows > MOST_CELLS:
         raise ValueError(
             f"a trellis of {steps} steps and {rows} rows has {steps * rows:,} cells; at most {MOST_CELLS} are "
-            f"drawn. Draw a part, as trellis(hmm, x[:{MOST_CELLS // rows}]), or plot tinyseq.viz.posteriors"
+            f"drawn. Draw a part of it, trellis(hmm, x[:{MOST_CELLS // rows}]), or use tinyseq.viz.posteriors"
         )
 
 
 def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most: int) -> tuple[list[History], int]:
-    """The full histories that get a row, ordered by the newest state first; and how many are possible."""
+    """The full histories that get a row, ordered by their newest state; and the number of possible histories."""
     states = columns[0].shape[0]
     if size == 1:
         return [(state,) for state in range(states)], states
@@ -197,7 +197,7 @@ def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most:
 
 
 def _cells(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
-    """For each step the history in each row."""
+    """The history in each row at each step."""
     cells = []
     for t in range(1, length + 1):
         known = min(t, size)
@@ -210,7 +210,7 @@ def _cells(histories: list[History], length: int, size: int) -> list[dict[int, H
 
 def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
     """(T, R): P(history at t | x); 0 where there is no cell."""
-    likelihood = hmm.posterior(x).log_likelihood  # an error where x is impossible
+    likelihood = hmm.posterior(x).log_likelihood  # raises an error if x is impossible
     found, places = np.zeros(grid.scores.shape), []
     known: list[list[Any]] = []
     for t, column in enumerate(grid.cells):
@@ -231,7 +231,7 @@ def floats(table: Any) -> Floats:
 
 
 def _shown(hmm: HMM, item: Any, datum: Any) -> str:
-    """An observation as it is written below its column."""
+    """An observation as text."""
     if item is None:
         return "(missing)"
     if isinstance(item, int | np.integer) and np.ndim(datum) == 0 and int(datum) < len(hmm.symbols):

@@ -1,4 +1,4 @@
-"""The recurrence of a trellis in words: its formula, and each cell's with its numbers."""
+"""The recurrence of a trellis as text: its formula, and that of each cell with numbers."""
 
 import math
 
@@ -7,12 +7,12 @@ import numpy as np
 from tinyseq.viz.hmm.lattice import Lattice, grows
 from tinyseq.viz.rendering.style import number
 
-SMALLEST = 1e-6  # probabilities below are shown as logs
+SMALLEST = 1e-6  # smaller probabilities are shown as logs
 SUMS = {"max": "max", "log": "sum"}
 
 
 class Recurrence:
-    """The words of a lattice.
+    """The texts of a lattice.
 
     Args:
         grid: its numbers.
@@ -20,10 +20,10 @@ class Recurrence:
         semiring: ``"max"`` or ``"log"``.
 
     Attributes:
-        names: of the history in each cell.
+        names: the history in each cell, by name.
         newest: the name of its newest state.
-        as_logs: whether scores are shown as natural logs, as probabilities could not be read.
-        p, name: what an observation has, a probability or a density.
+        as_logs: whether scores are shown as natural logs, because probabilities would be illegible.
+        p, name: the symbol and the name of the probability, or density, of an observation.
     """
 
     def __init__(self, grid: Lattice, states: list[str], semiring: str) -> None:
@@ -44,7 +44,7 @@ class Recurrence:
         self.as_logs = bool(possible.size) and not SMALLEST <= low <= high <= 1 / SMALLEST
 
     def formula(self) -> str:
-        """The recurrence, in words."""
+        """The formula of the recurrence."""
         joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
         if self.grid.n == 2:
             return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
@@ -52,7 +52,7 @@ class Recurrence:
         return f"score(h, t) = {self.p}(o | s) · {joined} over h′ of score(h′, t − 1) · P(s | h′){logs}{rest}"
 
     def last(self, best: bool) -> str:
-        """What the last column comes to."""
+        """The final result."""
         stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
         last = self.grid.scores[-1] + stop
         ln, times, joined = self._signs()
@@ -63,7 +63,7 @@ class Recurrence:
         return f"{ln}{self.p}({' '.join(self.grid.symbols)}) = {joined} {whole}"
 
     def cell(self, t: int, row: int) -> str:
-        """How the score of a cell comes about, with its numbers."""
+        """The formula of a cell, with numbers."""
         ln, times, joined = self._signs()
         score, emission = self.score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
         name, state = self.names[t, row], self.newest[t, row]
@@ -79,7 +79,7 @@ class Recurrence:
         }
         if self.semiring == "max":
             best = int(self.grid.best_tails()[t - 1, row])
-            tail = self.names[t - 1, best] if best in terms else "one that is not drawn"
+            tail = self.names[t - 1, best] if best in terms else "a history that is not drawn"
             arriving = terms[best] if best in terms else self.score(self.grid.arriving[t - 1, row])
             return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
         shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
@@ -92,18 +92,18 @@ class Recurrence:
         return number(log_score, 4) if self.as_logs else number(exponential(log_score), 6)
 
     def _factor(self, log_score: float) -> str:
-        """A probability as a recurrence has it; among logs, its log alone where no exponential is readable."""
+        """A factor of the recurrence; among logs, just its log if the exponential would be illegible."""
         if self.as_logs and abs(log_score) > 50 and log_score != -math.inf:
             return number(log_score, 4)
         return f"{self._signs()[0]}{number(exponential(log_score))}"
 
     def _signs(self) -> tuple[str, str, str]:
-        """What stands before a probability, between two, and for the sum of some: as they are, or as natural logs."""
+        """The prefix of a probability, the sign between two, and the name of a sum; for probabilities or for logs."""
         return ("ln ", " + ", "ln Σ exp") if self.as_logs else ("", " · ", "sum")
 
 
 def exponential(log_score: float) -> float:
-    """The exponential; infinity for scores, which need not be logs of probabilities, beyond all bounds."""
+    """The exponential; infinity on overflow, as scores need not be logs of probabilities."""
     return math.exp(log_score) if log_score < 700 else math.inf
 
 

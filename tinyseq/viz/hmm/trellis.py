@@ -1,4 +1,4 @@
-"""The trellis of an HMM: what the forward recurrence or Viterbi's computes, cell by cell."""
+"""The trellis of an HMM: the forward or Viterbi recurrence, cell by cell."""
 
 import math
 from itertools import pairwise
@@ -32,22 +32,22 @@ from tinyseq.viz.rendering.style import (
     small,
 )
 
-MOST_LABELLED = 60  # arcs with their probability written on them
-MOST_ARCS = 1500  # beyond these, only each cell's best arc is drawn
-LINE_WIDTH, BETWEEN_LINES = 1200.0, 70.0  # points: how far a trellis runs before it goes on below, and how far below
+MOST_LABELLED = 60  # arcs with probabilities written on them
+MOST_ARCS = 1500  # if there are more, only the best arc into each cell is drawn
+LINE_WIDTH, BETWEEN_LINES = 1200.0, 70.0  # points: the width at which a trellis wraps, and the space between its lines
 BEST = Paint("#fbe1ea", ACCENT)
-FAINT = f"{LINE}3d"  # lets through what it crosses, so that a marked arc below it stays whole
+FAINT = f"{LINE}3d"  # translucent, so that marked arcs below stay visible
 HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}
 
 
 class Path(NamedTuple):
-    """A path to mark.
+    """A path to be marked.
 
     Attributes:
         rows: the row of its history at each step.
         states: the names of its states.
         log_prob: its score.
-        color: of its line.
+        color: the colour of its line.
     """
 
     rows: list[int]
@@ -59,25 +59,26 @@ class Path(NamedTuple):
 def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
-    In a model of n-grams a row is a history, the last n - 1 states; those with the same newest state stand together.
-    Histories that are impossible at every step are left out, and of many others those of the marked paths are drawn,
-    and the 16 that come nearest to the best of a step.
+    In a model with n > 2 a row is a history, the last n - 1 states, sorted by the newest state. Histories that are
+    impossible at every step are left out. If there are many others, those of the marked paths are drawn, and the 16
+    that are closest to the best of a step.
 
-    Each cell holds its score, a probability as long as these can be read and else its natural log; each arc its
-    transition probability. In the max semiring the best arc into each cell is dark and the best path bold; in the log
-    semiring an arc is as thick as its share of the sum. What is impossible is grey, arcs of probability 0 are left out.
+    Each cell shows its score, as a probability or, if that is too small, as a natural log; each arc shows its
+    transition probability. In the max semiring the best arc into each cell is dark and the best path is bold; in the
+    log semiring the thickness of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0
+    are left out.
 
     Args:
         hmm: the model, with any n.
         x: one sequence of observations.
         semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
-        k: in the max semiring, mark the k best paths, each in its colour.
+        k: in the max semiring, mark the k best paths, each in a different colour.
         posterior: shade the cells by P(state at t | x).
 
     Raises:
-        TypeError: k is no whole number.
-        ValueError: another semiring, an empty sequence, or a trellis of more than 600 cells.
-        ImpossibleSequenceError: there is no path to mark.
+        TypeError: k is not an integer.
+        ValueError: the semiring is unknown, the sequence is empty, or the trellis has more than 600 cells.
+        ImpossibleSequenceError: no path is possible.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -120,7 +121,7 @@ class _Painter:
         self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
-        apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need room
+        apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need space
         self.pitch = self.size[0] + apart, self.size[1] + (36 if self.labelled else 16)
         self.per_line = max(int(LINE_WIDTH / self.pitch[0]), 4)
 
@@ -146,7 +147,7 @@ class _Painter:
         return self.canvas.drawing()
 
     def story(self) -> Story:
-        """The recurrence column by column, and the best path from its end."""
+        """The recurrence column by column, and the best path traced back from its end."""
         names = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}
         details = {
             names[cell]: {
@@ -169,15 +170,15 @@ class _Painter:
         columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
         return Story(details | results, columns, lines=self.canvas.ends(), acts=acts, fills=True)
 
-    # -- places and words ----------------------------------------------------------------------------------------------
+    # -- places and labels ---------------------------------------------------------------------------------------------
 
     def _at(self, t: int, row: int) -> Point:
-        """The place of a cell; a long trellis goes on below, as the lines of a text do."""
+        """The place of a cell; a long trellis wraps like text."""
         line, place = divmod(t, self.per_line)
         return Point(place * self.pitch[0], -row * self.pitch[1] - line * (self.count * self.pitch[1] + BETWEEN_LINES))
 
     def _before(self, t: int, row: int) -> Point:
-        """The place from which arcs lead to column t: the column before, or what repeats it where a line begins."""
+        """The place where arcs to column t start: the previous column, or its copy at the beginning of a line."""
         return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
@@ -210,7 +211,7 @@ class _Painter:
         return Node(f"t{t + 1}_s{state}", self._at(t, state), self.size, lines, paint, line_width=width, kind=kind)
 
     def _terminal(self, name: str, log_probabilities: Floats) -> None:
-        """What lies before the first column, or behind the last one, with the arcs between."""
+        """The box before the first column or after the last one, with its arcs."""
         first = name == "start"
         t, away = (0, -1) if first else (self.steps - 1, 1)
         (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
@@ -247,12 +248,12 @@ class _Painter:
         self._probability("_".join(("p", *ends)), way, self.grid.arcs[t, tail, head], 0.24)
 
     def _tail(self, t: int, row: int) -> str:
-        """The name of what an arc from a cell begins at."""
+        """The name of the box where arcs from a cell start."""
         again = "_again" * ((t + 1) % self.per_line == 0 and t + 1 < self.steps)
         return f"t{t + 1}_s{row}{again}"
 
     def _words(self, t: int, tail: int, head: int) -> str:
-        """What an arc says when it is pointed at."""
+        """The tooltip of an arc."""
         probability = number(exponential(self.grid.arcs[t, tail, head]))
         return f"P({self.words.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
 
@@ -261,7 +262,7 @@ class _Painter:
         return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
 
     def _probability(self, name: str, way: tuple[Point, Point], log_probability: float, fraction: float) -> None:
-        """A number on an arc, where those of its neighbours do not come near, in a trellis with room for it."""
+        """A number on an arc, at a distance from those of its neighbours, if the trellis has room for them."""
         if self.labelled:
             chip = chip_on_line(name, number(exponential(log_probability)))
             self.canvas.nodes.append(chip._replace(center=between(*way, fraction)))
@@ -270,14 +271,14 @@ class _Painter:
         for rank, path in reversed(list(enumerate(self.paths))):
             kind, width = ("path", 2.8) if rank == 0 else ("path other", 2.0)
             for t, (tail, head) in enumerate(pairwise(path.rows)):
-                # Of the paths that share an arc the best covers it, and the others lie by turns on either side.
+                # If paths share an arc, the best one covers it, and the others alternate on either side.
                 place = sum(other.rows[t : t + 2] == [tail, head] for other in self.paths[:rank])
                 way = straight(*self._between(t, tail, head, 4.0 * ((place + 1) // 2) * (-1) ** place))
                 ends, told = (self._tail(t, tail), f"t{t + 2}_s{head}"), self._words(t, tail, head)
                 self.canvas.edges.append(Edge(*ends, way, path.color, width, tooltip=told, kind=kind))
 
     def _caption(self, heading: str) -> None:
-        """Heading above, results below, all flush left."""
+        """The heading above and the results below, flush left."""
         left = -self.pitch[0] * 0.85 - 17
         top = self.size[1] / 2 + 36
         lines = {"heading": Text(heading, 13, bold=True), "formula": small(self.words.formula())}
@@ -288,9 +289,8 @@ class _Painter:
             every = self.count + self.grid.left_out + self.grid.impossible
             note = f"{self.count} of {every:,} histories are drawn"
             if self.grid.left_out:
-                note += (
-                    ": those of the paths, and those nearest to the best of a step" if self.paths else ": the likeliest"
-                )
+                of_paths = ": those of the paths, and those closest to the best of a step"
+                note += of_paths if self.paths else ": the most probable"
             if self.grid.impossible:
                 note += f"; {self.grid.impossible:,} are impossible at every step"
             results["note"] = small(note)

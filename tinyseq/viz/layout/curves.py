@@ -1,4 +1,4 @@
-"""Places, and lines between them: chains of cubic Bezier curves, of 1 + 3n points."""
+"""Points, and curves through them: chains of cubic Bezier curves, of 1 + 3n points."""
 
 import itertools
 import math
@@ -9,21 +9,21 @@ Size = tuple[float, float]  # width and height, in points
 
 
 class Point(NamedTuple):
-    """A place in the picture, in points, y upwards."""
+    """A point of the picture, in units of 1/72 inch, y upwards."""
 
     x: float
     y: float
 
 
 def around(parts: Iterable[tuple[Point, Size]]) -> tuple[Point, Point]:
-    """The lower left and the upper right corner of parts, given by their centres and sizes."""
+    """The lower left and upper right corners of the bounding box of parts, given by their centres and sizes."""
     corners = [(x + side * width / 2, y + side * height / 2) for (x, y), (width, height) in parts for side in (-1, 1)]
     xs, ys = zip(*corners, strict=True)
     return Point(min(xs), min(ys)), Point(max(xs), max(ys))
 
 
 def straight(*points: Point) -> list[Point]:
-    """A line through points, as Bezier curves."""
+    """A polygonal line through points, as Bezier curves."""
     curve = [points[0]]
     for start, end in itertools.pairwise(points):
         curve += [between(start, end, 1 / 3), between(start, end, 2 / 3), end]
@@ -31,7 +31,7 @@ def straight(*points: Point) -> list[Point]:
 
 
 def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
-    """A line through points with its corners rounded off, as Bezier curves."""
+    """A polygonal line through points with rounded corners, as Bezier curves."""
     corners = [point for i, point in enumerate(points) if i == 0 or math.dist(point, points[i - 1]) > 0.01]
     curve = [corners[0]]
     for before, corner, after in zip(corners, corners[1:], corners[2:], strict=False):
@@ -43,7 +43,7 @@ def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
 
 
 def climbing(points: Sequence[Point]) -> list[Point]:
-    """A smooth way up through points, which it passes vertically."""
+    """A smooth curve upwards through points, vertical at each."""
     curve = [points[0]]
     for start, end in itertools.pairwise(points):
         bend = (end.y - start.y) / 2
@@ -60,12 +60,12 @@ def along(curve: Sequence[Point], share: float) -> Point:
 
 
 def pieces(curve: Sequence[Point]) -> Iterator[Sequence[Point]]:
-    """The single Bezier curves of a line."""
+    """The single Bezier curves of a chain."""
     return (curve[i : i + 4] for i in range(0, len(curve) - 1, 3))
 
 
 def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
-    """Points of a line, at most so far from each other."""
+    """Points of a chain of curves, at most this far apart."""
     points = [curve[0]]
     for piece in pieces(curve):
         count = max(2, math.ceil(sum(itertools.starmap(math.dist, itertools.pairwise(piece))) / apart))
@@ -74,9 +74,9 @@ def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
 
 
 def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1) -> bool:
-    """Whether a single Bezier curve passes a rectangle, by halving what may do so; `apart` is how exact that is."""
+    """Whether a single Bezier curve intersects a rectangle, by bisection down to pieces of length `apart`."""
     for at, length, line in zip(center, size, zip(*piece, strict=True), strict=True):
-        if min(line) >= at + length / 2 or max(line) <= at - length / 2:  # a curve stays within its four points
+        if min(line) >= at + length / 2 or max(line) <= at - length / 2:  # curves lie within their four points
             return False
     if math.dist(piece[0], piece[3]) <= apart:
         return True
@@ -88,7 +88,7 @@ def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1
 
 
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:
-    """A line that ends where an arrowhead of this length begins, and the corners of that."""
+    """A curve shortened by an arrowhead of this length, and the corners of the arrowhead."""
     tip = curve[-1]
     base = short_of(curve[-2], tip, length)
     across, up = (tip.y - base.y) * 0.35, (tip.x - base.x) * 0.35
@@ -97,16 +97,16 @@ def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Poi
 
 
 def between(start: Point, end: Point, fraction: float) -> Point:
-    """The point at a fraction of the straight way."""
+    """The point at a fraction of the straight line."""
     return Point(start.x + (end.x - start.x) * fraction, start.y + (end.y - start.y) * fraction)
 
 
 def toward(start: Point, angle: float, distance: float) -> Point:
-    """The point so far from the start in a direction."""
+    """The point at a distance from the start, in the direction of an angle."""
     return Point(start.x + distance * math.cos(angle), start.y + distance * math.sin(angle))
 
 
 def short_of(start: Point, end: Point, distance: float) -> Point:
-    """The point `distance` before the end of the way from start to end."""
+    """The point at a distance before the end of the line from start to end."""
     length = math.dist(start, end)
     return between(start, end, 1 - distance / length) if length > distance else start

@@ -1,18 +1,18 @@
-"""Where there is room for words: what boxes, other words and lines leave free."""
+"""Free space for labels: where there are no boxes, other labels and lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 from tinyseq.viz.layout.curves import Point, Size, passes, pieces
 
-CELL = 40.0  # points: things are looked up by the squares that they lie in
+CELL = 40.0  # the side of the squares of the spatial index, in points
 
 
 class Room:
-    """Knows what is taken.
+    """Keeps track of occupied space.
 
     Args:
-        boxes: centres and sizes of what is there.
-        gap: the space that words keep from it, beside and above.
+        boxes: centres and sizes of what is there already.
+        gap: the distance that labels keep from it, horizontally and vertically.
     """
 
     def __init__(self, boxes: Iterable[tuple[Point, Size]] = (), gap: Size = (0.0, 0.0)) -> None:
@@ -23,19 +23,19 @@ class Room:
             self.take(center, size)
 
     def take(self, center: Point, size: Size) -> None:
-        """There is something now."""
+        """Mark a rectangle as occupied."""
         for cell in _cells(center, size):
             self.boxes.setdefault(cell, []).append((center, size))
 
     def take_line(self, curve: Sequence[Point]) -> None:
-        """There is a line now."""
+        """Mark a curve as occupied."""
         for piece in pieces(curve):
             (left, right), (low, high) = ((min(along), max(along)) for along in zip(*piece, strict=True))
             for cell in _cells(Point((left + right) / 2, (low + high) / 2), (right - left, high - low)):
                 self.lines.setdefault(cell, []).append(piece)
 
     def is_free(self, center: Point, size: Size) -> bool:
-        """Whether nothing is there."""
+        """Whether a rectangle is free."""
         width, height = size[0] + 2 * self.gap[0], size[1] + 2 * self.gap[1]
         for cell in _cells(center, (width, height)):
             for (x, y), other in self.boxes.get(cell, ()):

@@ -1,4 +1,4 @@
-"""Where boxes stand relative to each other: their rows, and their order and places within columns."""
+"""The rows of boxes, and their order and places within columns."""
 
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Literal, NamedTuple
@@ -8,15 +8,15 @@ from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.rows import Lane, Slot, arranged, rows
 
 Size = tuple[float, float]
-Pattern = Hashable  # what the columns of one phase have in common: the same slots at the same places
+Pattern = Hashable  # shared by the columns of one phase: the same slots at the same places
 
 BOX_GAP, LANE_WIDTH = 12.0, 8.0
-MOST_LANES = 1000  # in a pattern: beyond them, its longest edges run beside the column instead
-PULL = 44.0  # by which boxes move within their row toward the side that their state comes from, or goes to
+MOST_LANES = 1000  # in a pattern; beyond that, the longest edges run beside the column
+PULL = 44.0  # of boxes within their row, towards the side that their state comes from or goes to
 
 
 class Door(NamedTuple):
-    """Where an edge of a slot leaves the column at the top, or enters it at the bottom."""
+    """Where an edge leaves a column at the top, or enters it at the bottom."""
 
     at: Literal["top", "bottom"]
     slot: Slot
@@ -30,12 +30,12 @@ class Grid:
         sizes: width and height of each box.
 
     Attributes:
-        strips: the number of each column, from the left; 0 is the strip of the parameters.
+        strips: the index of each column, from the left; 0 is the strip of the parameters.
         row: the row of each box, from the bottom; parameters have none.
-        level: pairs of slots that stand side by side.
+        level: pairs of slots placed side by side.
         first, after, end: the lowest row of the columns, the first above them, and the number of all rows.
         x: the place of each slot, lane and door within its column's pattern.
-        extent: from where to where a pattern reaches.
+        extent: the left and right end of each pattern.
     """
 
     def __init__(self, sheet: Sheet, sizes: Mapping[Box, Size]) -> None:
@@ -64,8 +64,8 @@ class Grid:
         return self.x[pattern, item] - (low + high) / 2
 
     def width(self, column: Column) -> float:
-        """How wide a column's content is."""
-        low, high = self.extent.get(pattern_of(column), (0.0, 0.0))  # a step may hold nothing that is shown
+        """The width of a column's content."""
+        low, high = self.extent.get(pattern_of(column), (0.0, 0.0))  # a step may be empty
         return high - low
 
     def lanes(self, column: Column | None, tail: Slot, head: Slot) -> list[Lane]:
@@ -73,13 +73,13 @@ class Grid:
         return self.ways.get((pattern_of(column), tail, head), []) if column else []
 
     def is_long(self, arrow: Arrow) -> bool:
-        """Whether an arrow runs beside its column, as there is no lane for it."""
+        """Whether an arrow runs beside its column, for want of a lane."""
         tail, head = arrow.tail, arrow.head
         inside = arrow.kind == "data" and tail.column and tail.column == head.column
         return bool(inside and tail.column and (pattern_of(tail.column), tail.slot, head.slot) in self.long)
 
     def _rows(self) -> tuple[dict[Box, int], tuple[int, int, int]]:
-        """The row of each box, those before the columns, then those in them, then those after; and where zones end."""
+        """The row of each box, zone by zone from the bottom, and the end of each zone."""
         row: dict[Box, int] = {}
         ends, start = [], 0
         for zone in ("before", "columns", "after"):
@@ -100,7 +100,7 @@ class Grid:
         return row, (ends[0], ends[1], ends[2])
 
     def _arrange_columns(self) -> None:
-        """The x of slots, lanes and doors within each pattern, and from where to where it extends."""
+        """The x of slots, lanes and doors within each pattern, and its extent."""
         inside: dict[Pattern, dict[Slot, Box]] = {}
         for box in self.sheet.boxes:
             if box.column:
@@ -145,19 +145,19 @@ class Grid:
         return found
 
     def neighbours(self, box: Box) -> tuple[bool, bool]:
-        """Whether a box has others to its left and to its right in its column's row."""
+        """Whether a box has neighbours to its left and right in its column."""
         assert box.column
         boxes = self.in_row[box.column, self.row[box]]
         return boxes[0] is not box, boxes[-1] is not box
 
     def _parted(self) -> set[tuple[Slot, Slot]]:
-        """The pairs that should stand side by side, and have others between them."""
+        """The pairs that should be side by side, but have other boxes in between."""
         places = [{box.slot: i for i, box in enumerate(boxes)} for boxes in self.in_row.values()]
         return {(a, b) for a, b in self.level for at in places if {a, b} <= at.keys() and abs(at[a] - at[b]) > 1}
 
 
 def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set[tuple[Slot, Slot]]:
-    """The longest edges between boxes, without which the others have lanes enough."""
+    """The longest edges between boxes, to be left out so that there are enough lanes for the others."""
     span = {(tail, head): row[head] - row[tail] - 1 for tail, head in edges}
     lanes, found = sum(span.values()), set()
     for edge in sorted(span, key=lambda edge: -span[edge]):
@@ -170,8 +170,10 @@ def _longest(edges: Iterable[tuple[Slot, Slot]], row: Mapping[Slot, int]) -> set
 
 
 def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
-    """Slots that stand beside the state that they lead to, as they take in that of the step before and do nothing else:
-    so the way of an LSTM's cell through time is a straight line."""
+    """Slots to be placed beside the state that they lead to, because they only update that of the step before.
+
+    This makes the path of an LSTM's cell through time a straight line.
+    """
     heads: dict[Box, set[tuple[Slot, Column | None]]] = {}
     for arrow in sheet.arrows:
         heads.setdefault(arrow.tail, set()).add((arrow.head.slot, arrow.head.column))
@@ -184,5 +186,5 @@ def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
 
 
 def pattern_of(column: Column) -> Pattern:
-    """The pattern of a column: all time steps of a phase share theirs."""
+    """The pattern of a column, shared by all time steps of a phase."""
     return column.phase if column.kind == "step" else column

@@ -1,7 +1,7 @@
-"""Places for the boxes and curves for the arrows of an unrolled drawing.
+"""Places for the boxes and curves for the arrows of a drawing.
 
-Columns stand side by side on common rows. Arrows within a column climb from row to row; all others run like wires,
-along channels and gutters, whose room is found here.
+Columns are placed side by side, with common rows. Arrows within a column climb from row to row; all others are routed
+like wires, along channels and gutters.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -19,21 +19,21 @@ CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
 
 
 class Layout:
-    """Places of a sheet's content, in points, y upwards.
+    """The places of a sheet's content, in points, y upwards.
 
     Args:
         sheet: what to place.
         size: width and height of each box.
-        margin: more room around boxes, for the frames of modules.
-        headroom: more room above the boxes of a column.
-        below: more room below the rows of these slots, for words.
+        margin: extra space around boxes, for the frames of modules.
+        headroom: extra space above the boxes of a column.
+        below: extra space below the rows of these slots, for labels.
 
     Attributes:
         places, sizes: the centre of each box, and its width and height.
         frames: the lower left and upper right corner of each column.
-        corners: the points that each arrow passes.
-        climbs: the arrows that swing from point to point; others run straight, around rounded corners.
-        curves: the way of each arrow.
+        corners: the points that each arrow passes through.
+        climbs: the arrows drawn as smooth curves; others are straight lines with rounded corners.
+        curves: the curve of each arrow.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Layout:
         self.sizes = _common_sizes(sheet, size)
         self.grid = Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
-        self.wires: dict[Wire, float] = {}  # the x of a gutter's track, the y of a channel's
+        self.wires: dict[Wire, float] = {}  # the x of a track in a gutter, the y of one in a channel
         self.bottom, self.top = self._vertical()
         self.heights = self._parameter_heights()
         self.left = self._horizontal()
@@ -69,16 +69,16 @@ class Layout:
             self.curves[arrow] = climbing(corners) if arrow in self.climbs else rounded(corners)
 
     def extent(self) -> tuple[Point, Point]:
-        """The lower left and the upper right corner of all boxes and columns."""
+        """The lower left and upper right corners of the bounding box."""
         frames = ((corner, (0.0, 0.0)) for frame in self.frames.values() for corner in frame)
         return around([*frames, *((place, self.sizes[box]) for box, place in self.places.items())])
 
-    # -- the room that everything needs --------------------------------------------------------------------------------
+    # -- space ---------------------------------------------------------------------------------------------------------
 
     def _horizontal(self) -> list[float]:
-        """The left side of each strip; and each gutter's tracks."""
+        """The left side of each strip. Sets the tracks in gutters."""
         tracks = self.ways.tracks("gutter")
-        for wires in tracks.values():  # those of each direction on the side that they leave to, so as not to overlap
+        for wires in tracks.values():  # grouped by direction, so as not to overlap
             wires.sort(key=lambda wire: wire not in self.ways.backward)
         tracks.get(1, []).sort(key=self._nesting)
         parameters = [self.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
@@ -100,7 +100,7 @@ class Layout:
         return max(self.grid.width(column), TITLE_WIDTH) + 2 * self.pad
 
     def _vertical(self) -> tuple[list[float], list[float]]:
-        """The lower and upper side of each row; and each channel's tracks."""
+        """The lower and upper side of each row. Sets the tracks in channels."""
         tracks = self.ways.tracks("channel")
         heights, more = [0.0] * (self.grid.end + 1), [0.0] * (self.grid.end + 1)
         for box, row in self.grid.row.items():
@@ -127,7 +127,7 @@ class Layout:
         return bottom, top
 
     def _stack(self, wires: Iterable[Wire], y: float) -> float:
-        """Give wires their tracks in a channel that begins at y; returns where it ends."""
+        """Assign tracks to wires in a channel that starts at y. Returns its end."""
         wires = list(wires)
         first = y + self.channel / 2
         self.wires |= {wire: first + i * TRACK for i, wire in enumerate(wires)}
@@ -158,14 +158,14 @@ class Layout:
             self.places[box] = Point(edge - self.sizes[box][0] / 2, y)
 
     def _above_tails(self, box: Box, middle: float) -> float:
-        """The x in the middle of what a box is made of."""
+        """The mean x of the inputs of a box."""
         tails = [arrow.tail for arrow in self.into[box] if arrow.tail in self.places]
         doors = [self._x(tail.column, Door("top", tail.slot)) for tail in tails if tail.column]
         found = doors or [self.places[tail].x for tail in tails]
         return sum(found) / len(found) if found else middle
 
     def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
-        """The y of each parameter, beside the line that its first uses hang on; and the y of that line."""
+        """The y of each parameter, near the wire to its lowest use, and the y of that wire."""
         lines: dict[Box, float] = {}
         for arrow, way in self.ways.of.items():
             if arrow.kind == "weight":
@@ -173,13 +173,13 @@ class Layout:
                 lines[arrow.tail] = min(y, lines.get(arrow.tail, y))
         for box in self.sheet.boxes:
             if box.kind == "parameter":
-                lines.setdefault(box, self.frame_bottom)  # steps that are not shown use it
+                lines.setdefault(box, self.frame_bottom)  # only used by steps that are not shown
         boxes = sorted(lines, key=lambda box: lines[box])
         sizes = {box: self.sizes[box][1] for box in boxes}
         return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, BOX_GAP).items()}
 
     def _nesting(self, wire: Wire) -> float:
-        """The order of wires beside the parameters in which they do not cross: those that go farthest bend last."""
+        """The order of the wires beside the parameters in which they do not cross: the longest ones bend last."""
         y, line = self.heights.get(wire.track, (0.0, 0.0))
         return y if y > line else -y
 
@@ -194,7 +194,7 @@ class Layout:
         if way is None and self._is_level(arrow):
             side = 1 if self.places[tail].x < self.places[head].x else -1
             return [self._rim(tail, side), self._rim(head, -side)]
-        if way is None:  # up from row to row, past the rows between on the lanes kept free
+        if way is None:  # up from row to row, along the lanes reserved in the rows between
             lanes = self._lanes(tail, tail.slot, head.slot)
             return [self._rim(tail, 0, 1), *lanes, self._bottom(head, self.shares[arrow])]
         points = [self._rim(tail, way.leave, not way.leave)]
@@ -206,7 +206,7 @@ class Layout:
         return points + self._arrival(arrow, way.arrive, points[-1])
 
     def _is_clear(self, arrow: Arrow, curve: list[Point]) -> bool:
-        """Whether the way of an arrow within a column passes none of the boxes between its ends."""
+        """Whether the curve of an arrow within a column keeps clear of the boxes between its ends."""
         first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
         rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
         others = [box for boxes in rows for box in boxes if box not in {arrow.tail, arrow.head}]
@@ -214,7 +214,7 @@ class Layout:
         return not any(passes(piece, *side) for piece in pieces(curve) for side in near)
 
     def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
-        """The same way straight up through the rows, so that it bends between them alone."""
+        """The same path, vertical within rows, so that it bends only between them."""
         rows = range(self.grid.row[arrow.tail], self.grid.row[arrow.head] + 1)
         sides = [Point(corner.x, y) for corner, row in zip(corners, rows, strict=True) for y in self._sides_of(row)]
         return [corners[0], *sides[1:-1], corners[-1]]
@@ -233,22 +233,22 @@ class Layout:
         return [Point(self._rim(head, 2 * share).x, last.y), self._bottom(head, share)]
 
     def _rim(self, box: Box, right: float, up: float = 0.0) -> Point:
-        """A point of a box, from -1 to 1 of the way from its middle to its sides."""
+        """A point of a box, in coordinates from -1 to 1."""
         (x, y), (width, height) = self.places[box], self.sizes[box]
         return Point(x + right * width / 2, y + up * height / 2)
 
     def _bottom(self, box: Box, share: float) -> Point:
         """A point on the lower side of a box, from -0.5 (left) to 0.5 (right) of its width."""
         width, height = self.sizes[box]
-        is_circle = width == height  # a square is drawn as one
+        is_circle = width == height  # squares are drawn as circles
         return self._rim(box, 2 * share, -((1 - 4 * share * share) ** 0.5) if is_circle else -1)
 
     def _is_level(self, arrow: Arrow) -> bool:
-        """Whether an arrow leads to a box that stands beside its tail."""
+        """Whether an arrow leads to a box beside its tail."""
         return arrow.kind == "data" and (arrow.tail.slot, arrow.head.slot) in self.grid.level
 
     def _lanes(self, box: Box, tail: Slot, head: Slot) -> list[Point]:
-        """The points that an edge passes in the rows between its ends, and at its door if it has one."""
+        """The points of an edge in the rows between its ends, and at its door if it has one."""
         if not box.column:
             return []
         points = [
@@ -262,7 +262,7 @@ class Layout:
         return points
 
     def _shares(self) -> dict[Arrow, float]:
-        """Where on the bottom of its head each arrow within a column arrives: in the order of where they come from."""
+        """Where each arrow within a column arrives on the bottom of its head, in the order of their origins."""
         shares: dict[Arrow, float] = {}
         for into in self.into.values():
             arrows = [arrow for arrow in into if arrow in self.climbs or self.grid.is_long(arrow)]
@@ -271,7 +271,7 @@ class Layout:
         return shares
 
     def _last_x(self, arrow: Arrow) -> float:
-        """The x from which an arrow comes to its head."""
+        """The last x of an arrow before its head."""
         tail, way = arrow.tail, self.ways.of.get(arrow)
         if way:
             return self.wires[way.wires[1]]
@@ -280,7 +280,7 @@ class Layout:
 
 
 def _common_sizes(sheet: Sheet, size: Callable[[Box], Size]) -> dict[Box, Size]:
-    """Boxes that do the same work are equally large; squares, which are drawn as circles, stay what they are."""
+    """The sizes of boxes: equal for the same slot, except for squares, which are drawn as circles."""
     sizes = {box: size(box) for box in sheet.boxes}
     alike = [box for box in sheet.boxes if box.kind not in {"initial", "elided"} and sizes[box][0] != sizes[box][1]]
     largest: dict[Slot, Size] = {}

@@ -1,7 +1,7 @@
-"""The ways of arrows that leave their column: which wires they follow, before anything has coordinates.
+"""The routes of arrows that leave their column, as sequences of wires without coordinates.
 
-Wires run along *channels*, the space below a row, and *gutters*, the space to the left of a strip. Each has a track of
-its own there; arrows that leave the same box share theirs, so that all uses of a parameter hang on one line.
+Wires run along *channels*, the spaces below rows, and *gutters*, the spaces to the left of strips, each on its own
+track. Arrows from the same box share their tracks, so that all uses of a parameter are on one line.
 """
 
 from typing import Literal, NamedTuple
@@ -11,7 +11,7 @@ from tinyseq.viz.layout.grid import Grid
 
 
 class Wire(NamedTuple):
-    """A piece of a way: along a channel or a gutter, on the track of the box that it comes from or leads to."""
+    """A segment of a route along a channel or a gutter, on the track of the box that it comes from or leads to."""
 
     along: Literal["channel", "gutter"]
     place: int
@@ -19,12 +19,12 @@ class Wire(NamedTuple):
 
 
 class Way(NamedTuple):
-    """The wires that an arrow follows.
+    """The route of an arrow.
 
     Attributes:
-        leave: the side of its tail at which it begins: -1 for the left, 1 for the right, 0 for the top.
-        wires: in their order.
-        arrive: the side of its head at which it ends; 0 for the bottom.
+        leave: the side of its tail where it starts: -1 for the left, 1 for the right, 0 for the top.
+        wires: its segments, in order.
+        arrive: the side of its head where it ends: -1 for the left, 1 for the right, 0 for the bottom.
     """
 
     leave: int
@@ -33,15 +33,15 @@ class Way(NamedTuple):
 
 
 class Ways:
-    """The ways of a sheet's arrows.
+    """The routes of a sheet's arrows.
 
     Args:
         sheet: the drawing's content.
         grid: the rows and the order of its boxes.
 
     Attributes:
-        of: the way of each arrow that leaves its column or zone, or is too long to climb within it as others do.
-        outside: the wires of a column's first and last channel that run outside of its frame.
+        of: the route of each arrow that leaves its column or zone, or that runs beside its column.
+        outside: the wires of a column's first and last channel that run outside its frame.
         backward: the wires that lead to an earlier step.
     """
 
@@ -60,7 +60,7 @@ class Ways:
         return tracks
 
     def _way(self, arrow: Arrow) -> Way | None:
-        """The way of an arrow that leaves its column or zone or is long; None for one that climbs within it."""
+        """The route of an arrow; None if it climbs within its column or zone."""
         tail, head = arrow.tail, arrow.head
         if arrow.kind == "time":
             return self._way_through_time(tail, head)
@@ -74,7 +74,7 @@ class Ways:
             return Way(0, (Wire("channel", self.grid.row[tail] + 1, tail), beside, below_head), 0)
         if tail.zone == head.zone:
             return None
-        # From zone to zone: over the tail, and around the outside unless the head is right there.
+        # From zone to zone: above the tail, and around the outside unless the head is adjacent.
         shared = tail if head.column else head
         above = Wire("channel", self.grid.after if tail.column else self.grid.row[tail] + 1, shared)
         target = Wire("channel", self.grid.first if head.column else self.grid.row[head], shared)
@@ -83,7 +83,7 @@ class Ways:
         return Way(0, (above,) if above == target else around, 0)
 
     def _way_through_time(self, tail: Box, head: Box) -> Way:
-        """From side to side if the sides are free, else over the tail's row or from below the head's row."""
+        """From side to side if these are free, else above the tail's row or below the head's row."""
         assert tail.column
         assert head.column
         start, end = self.grid.strips[tail.column], self.grid.strips[head.column]

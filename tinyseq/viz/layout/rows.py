@@ -1,7 +1,7 @@
-"""Heights and order of boxes within a column.
+"""The rows and the order of boxes within a column.
 
-A column is a small layered graph: a box stands one row above the highest box it is made of. Boxes that do the same work
-at other steps share a *slot*, so rows are found for slots, and every column of a phase looks alike.
+A column is a small layered graph: a box is placed one row above its highest input. Boxes with the same role at
+different steps share a *slot*. Rows are assigned to slots, so that all columns of a phase look alike.
 """
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -12,11 +12,11 @@ Slot = Hashable
 Item = TypeVar("Item", bound=Hashable)
 Edge = tuple[Slot, Slot]
 SWEEPS = 6
-MOST_MOVES = 20_000  # of slots and lanes in all sweeps: a large column gets fewer sweeps
+MOST_MOVES = 20_000  # of slots and lanes in all sweeps; large columns get fewer sweeps
 
 
 class Lane(NamedTuple):
-    """The place that an edge from a slot to another one takes in a row between them."""
+    """The place reserved for an edge in a row between its ends."""
 
     tail: Slot
     head: Slot
@@ -24,11 +24,11 @@ class Lane(NamedTuple):
 
 
 def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
-    """The row of each slot: the length of the longest path to it; what begins a path stands right below its first use.
+    """The row of each slot: the length of the longest path to it. Slots without inputs are right below their first use.
 
     Args:
         slots: all of them, in the order of creation.
-        edges: from lower to higher ones. An edge that closes a cycle, as slots may, is not followed.
+        edges: from lower to higher slots. Edges that close a cycle are ignored.
     """
     order = {slot: i for i, slot in enumerate(slots)}
     upward = sorted(
@@ -54,15 +54,15 @@ def arranged(
     gap: float,
     lane_width: float,
 ) -> dict[Slot | Lane, float]:
-    """Horizontal places of slots within a column, and of the lanes that long edges take past the rows between.
+    """The horizontal places of slots within a column, and of lanes for long edges in the rows between.
 
     Args:
         row: each slot's row.
         width: each slot's width.
         edges: from lower to higher slots.
-        pull: how far to the left (negative) or right a slot wants to be in its row's order.
+        pull: the preference of a slot for the left (negative) or right of its row.
         gap: the space between neighbours.
-        lane_width: the room that an edge takes.
+        lane_width: the space for an edge.
 
     Returns:
         The x of each slot and lane.
@@ -86,7 +86,7 @@ def arranged(
         level_items.sort(key=lambda item: pull.get(item, 0.0))
         x |= spread(level_items, dict.fromkeys(level_items, 0.0), size, gap)
     sweeps = min(max(MOST_MOVES // len(size), 1), SWEEPS)
-    for sweep in range(2 * sweeps):  # down and up in turn, each row following the one before; the last one goes up
+    for sweep in range(2 * sweeps):  # alternately down and up, each row following the previous one; up at last
         upward = sweep % 2 == 1
         for level in sorted(items, reverse=not upward):
             wish: dict[Slot | Lane, float] = {}
@@ -98,7 +98,7 @@ def arranged(
                 _uncross(items[level], items.get(level + 1, []), above, pull)
                 _uncross(items[level], items.get(level - 1, []), below, pull)
             x |= spread(items[level], wish, size, gap)
-    for level in sorted(items, reverse=True):  # what begins a path goes right below its use
+    for level in sorted(items, reverse=True):  # slots without inputs go right below their uses
         wish = {item: x[item] for item in items[level]}
         starts = [item for item in items[level] if item in above and item not in below]
         wish |= {item: sum(x[link] for link in above[item]) / len(above[item]) for item in starts}
@@ -112,14 +112,14 @@ def _uncross(
     links: Mapping[Slot | Lane, Sequence[Slot | Lane]],
     pull: Mapping[Slot, float],
 ) -> None:
-    """Swap neighbours in a row wherever their edges to the next row then cross less often."""
+    """Swap neighbours in a row where this reduces the crossings of their edges to the next row."""
     rank = {item: i for i, item in enumerate(fixed)}
     ends = {item: sorted(rank[link] for link in links.get(item, ()) if link in rank) for item in level}
     swapped = True
     while swapped:
         swapped = False
         for i, (left, right) in enumerate(pairwise(level)):
-            left = level[i]  # which the last swap may have brought here
+            left = level[i]  # the last swap may have moved it here
             if left in pull and right in pull and pull[left] < pull[right]:
                 continue
             if not ends[left] or not ends[right] or ends[left][-1] <= ends[right][0]:
@@ -133,13 +133,12 @@ def _uncross(
 def spread(
     items: Sequence[Item], wish: Mapping[Item, float], size: Mapping[Item, float], gap: float
 ) -> dict[Item, float]:
-    """Places in a row, in the given order, as near to the wishes as the sizes allow (least squares)."""
+    """Places in a row, in the given order, as close to the wishes as the sizes allow (least squares)."""
     offsets, offset = [], 0.0
     for i, item in enumerate(items):
         offset += (size[items[i - 1]] + size[item]) / 2 + gap if i else 0.0
         offsets.append(offset)
-    # Less its offset, each place must be its left neighbour's at least: isotonic regression, by pooling neighbours
-    # whose wishes are in the wrong order.
+    # Minus the offsets, places must not decrease: isotonic regression, by pooling adjacent violators.
     pools: list[tuple[float, int]] = []
     for item, offset in zip(items, offsets, strict=True):
         pools.append((wish[item] - offset, 1))

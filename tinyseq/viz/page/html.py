@@ -1,4 +1,4 @@
-"""One self-contained HTML page for a drawing: it opens from disk and asks nothing of any network."""
+"""A self-contained HTML page for a drawing: it opens from disk and makes no network requests."""
 
 import base64
 import hashlib
@@ -13,7 +13,7 @@ from typing import Any
 from tinyseq.viz.rendering.dark_theme import night_colors
 from tinyseq.viz.rendering.font import font_faces
 
-# In the order in which they build on one another; on the page they are one script.
+# In the order of their dependencies; the page has them as one script.
 SCRIPTS = (
     *("parts", "view", "squeeze", "card", "columns", "arrangement"),
     *("paint", "fold", "search", "sums", "play", "page"),
@@ -23,13 +23,12 @@ SCRIPTS = (
 def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
     """The text of the page.
 
-    The browser is told to run its one script and no other, and to load nothing, so that a name that were taken for
-    markup in spite of all escaping could do nothing.
+    A content security policy allows only its own script and style and no requests, as a second defence behind escaping.
 
     Args:
         svg: the drawing.
         title: its heading.
-        story: what else the page can show and play, see `tinyseq.viz.page.story.Story`.
+        story: what else the page can show and play; see `tinyseq.viz.page.story.Story`.
 
     Example:
         >>> text = page('<svg width="9pt" height="9pt" viewBox="0 0 9 9"></svg>', "a & b")
@@ -53,7 +52,7 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
 
 
 def _plain(svg: str, told_elsewhere: bool) -> str:
-    """The drawing, as large as the page allows, without what the page has already."""
+    """The drawing without its size, and without what the page already contains."""
     picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
     picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
     picture = picture.replace(' xml:space="preserve"', "")
@@ -61,5 +60,5 @@ def _plain(svg: str, told_elsewhere: bool) -> str:
 
 
 def _hash(text: str) -> str:
-    """By which a browser knows a script or a style sheet again."""
+    """The hash of a script or a style sheet for the content security policy."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")

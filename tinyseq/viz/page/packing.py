@@ -1,7 +1,7 @@
-"""Arrays for a page: how much of them it holds, and how they are written.
+"""Arrays in a page: how much of them is included, and how they are encoded.
 
-Numbers travel as 32-bit floats in base64: exact, and shorter than digits. A page may hold only so many, so an array
-that is too large is cut to its first rows and columns.
+Numbers are 32-bit floats in base64, which is shorter than digits. To limit the size of the page, large arrays are cut
+to their first rows and columns.
 """
 
 import base64
@@ -13,18 +13,18 @@ import numpy as np
 
 from tinyseq.backend import Array, to_numpy
 
-MOST_TERMS = 250_000  # numbers in all terms of a page's gradients
-LARGEST_BLOCKS = (64, 48, 32, 16, 8, 4)  # rows and columns of what is shown of one gradient
-MOST_CELLS = 64  # numbers of a value that are shown beside a box
+MOST_TERMS = 250_000  # numbers in all gradient terms of a page
+LARGEST_BLOCKS = (64, 48, 32, 16, 8, 4)  # rows and columns shown of a gradient
+MOST_CELLS = 64  # numbers shown of the value of a box
 MOST_VALUES = 250_000  # numbers in all values of a page
 
 
 class Block(NamedTuple):
-    """What is shown of an array: it has been made a matrix, and its first rows and columns are kept.
+    """The part of an array that is shown: the first rows and columns of it as a matrix.
 
     Attributes:
-        rows, columns: how many.
-        whole: whether that is all of it.
+        rows, columns: their number.
+        whole: whether this is the whole array.
     """
 
     rows: int
@@ -34,18 +34,18 @@ class Block(NamedTuple):
     def pack(self, array: Array) -> str:
         """The block of an array, as little-endian 32-bit floats in base64."""
         kept = _matrix(array)[: self.rows, : self.columns]
-        with np.errstate(over="ignore"):  # what is too large becomes infinite
+        with np.errstate(over="ignore"):  # overflow to infinity is intended
             return base64.b64encode(np.ascontiguousarray(kept, dtype="<f4").tobytes()).decode("ascii")
 
 
 def block(shape: Iterable[int], most: int) -> Block:
-    """The block of at most so many rows and columns of an array of this shape."""
+    """The block of an array of this shape with at most this many rows and columns."""
     rows, columns = _matrix(np.broadcast_to(np.float32(0), tuple(shape))).shape
     return Block(min(rows, most), min(columns, most), max(rows, columns) <= most)
 
 
 def blocks(shapes: Iterable[Iterable[int]], terms: int) -> list[Block]:
-    """Blocks for several arrays, as large as a page can hold so many terms of each.
+    """Blocks for several arrays, as large as possible if a page holds this many terms of each.
 
     Example:
         >>> blocks([(8, 8), (1000, 1000)], terms=100)
@@ -60,7 +60,7 @@ def blocks(shapes: Iterable[Iterable[int]], terms: int) -> list[Block]:
 
 
 def strip(array: Array | None) -> dict[str, Any] | None:
-    """A small array of real numbers as a page shows it beside its box; None for any other."""
+    """A small array of real numbers, packed for the card of its box; None for other arrays."""
     if array is None or not 0 < array.size <= MOST_CELLS or array.dtype.kind not in "biuf":
         return None
     whole = block(array.shape, MOST_CELLS)

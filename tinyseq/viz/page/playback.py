@@ -14,7 +14,7 @@ from tinyseq.viz.page.story import Act, Event, Ledger
 from tinyseq.viz.rendering.style import number, spoken
 
 INDICES = frozenset("₀₁₂₃₄₅₆₇₈₉")
-OTHERS = -1  # in place of a time step: those that are not shown
+OTHERS = -1  # stands for the time steps that are not shown
 
 
 class Playback:
@@ -22,8 +22,8 @@ class Playback:
 
     Args:
         content: the sheet.
-        wording: its words.
-        loss: the result, whose graph must be whole for the backward act; without it there is only the forward one.
+        wording: its labels.
+        loss: the result, for the backward act; its graph must not be freed. None: forward only.
     """
 
     def __init__(self, content: Sheet, wording: Wording, loss: Tensor | None) -> None:
@@ -40,7 +40,7 @@ class Playback:
         self.ledger = Ledger(content.record.vertices, leaves, terms=len(self.shown) + 1)
 
     def acts(self) -> list[Act]:
-        """Forward, and backward if there is a loss to start from."""
+        """The forward act, and the backward act if there is a loss."""
         backward = [] if self.loss is None else [Act("backward", self._backward(self.loss))]
         return [Act("forward", self._forward()), *backward]
 
@@ -53,14 +53,14 @@ class Playback:
         return [Event(starts, said), *(Event([box.name], self._said(box)) for box in made if box.name not in lit)]
 
     def _said(self, box: Box) -> str:
-        """A box in words, with its time step unless a letter of its formula has that for an index."""
+        """A box as text, with its time step unless its formula has an index."""
         sign = self.wording.is_sign(box)
         text = self.content.record.vertices[box.vertices[0]].op if sign else spoken(self.wording.lines(box)[0].text)
         step = self.content.step_of(box)
         return text if self.content.folded or step is None or INDICES & set(text) else f"{text} at t = {step}"
 
     def _backward(self, loss: Tensor) -> list[Event]:
-        """The backward walk, box by box; steps that are not shown speak together, before the next one that is."""
+        """The backward pass, box by box. Steps that are not shown form one event, before the next one that is."""
         events: dict[Box, Event] = {}
         hidden: dict[int, Array] = {}
         order: list[Event] = []
@@ -83,7 +83,7 @@ class Playback:
         return order + self._speak(hidden)
 
     def _speak(self, terms: dict[int, Array]) -> list[Event]:
-        """What steps that are not shown add, if anything, which is said now and forgotten."""
+        """An event for the terms of steps that are not shown, if there are any. Clears them."""
         marks = [box.name for box in self.content.boxes if box.kind == "elided"]
         event = Event(marks, "steps not shown", self.ledger.add("others", terms))
         terms.clear()
@@ -97,19 +97,19 @@ class Playback:
 def contributions(
     loss: Tensor, grouping: Grouping, shown: set[int]
 ) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
-    """What each vertex adds to the gradients of the parameters, in the order of the backward walk.
+    """The contribution of each vertex to the gradients of the parameters, in the order of the backward pass.
 
-    A vertex that works for all steps at once adds one term for each step that is shown, last one first, and one for
-    the others: its rules are linear in its gradient, so the gradient is cut into steps.
+    A vertex that handles all steps at once contributes one term for each step that is shown, last one first, and one
+    for the others: its gradient rule is linear, so the gradient can be split by steps.
 
     Args:
-        loss: where to start; its graph is left as it is.
+        loss: the result; its graph is not changed.
         grouping: which vertices are parameters.
-        shown: the steps to tell apart.
+        shown: the steps to be distinguished.
 
     Yields:
-        The vertex, the step that adds, and the terms by the parameters' vertices. The step is None for what stands
-        outside of the steps, and `OTHERS` for all that are not shown.
+        The vertex, the step, and the terms by the vertices of the parameters. The step is None outside the steps, and
+        `OTHERS` for all steps that are not shown.
     """
     ids = numbered(loss)
 
@@ -119,7 +119,7 @@ def contributions(
             if ids[owner(parent)] not in grouping.weights:
                 continue
             reached = [(parent, g)]
-            if not isinstance(parent, Leaf):  # a rearranged parameter: the gradient goes on to what it is made of
+            if not isinstance(parent, Leaf):  # a rearranged parameter: continue to its leaves
                 reached = [pair for visit in visits({parent: g}) for pair in visit.contributions]
             for end, term in reached:
                 if isinstance(end, Leaf):
@@ -146,7 +146,7 @@ def contributions(
 
 
 def _at(gradient: Array, axis: int, place: int) -> Array:
-    """A gradient with zeros everywhere but at one position of an axis."""
+    """A gradient that is zero except at one position of an axis."""
     xp = namespace_of(gradient)
     chosen = (slice(None),) * axis + (slice(place, place + 1),)
     kept = xp.zeros_like(gradient)

@@ -1,4 +1,4 @@
-"""What the page of a drawing can tell besides the picture: details of boxes, their values, and acts to play."""
+"""What the page of a drawing contains besides the picture: details of boxes, their values, and acts to play."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,9 @@ from tinyseq.viz.rendering.style import clean, number, shape_text, spoken
 
 @dataclass
 class Addition:
-    """A term of a parameter's gradient: who adds how much, how large the sum has become, and the numbers, packed.
+    """A term of a parameter's gradient: its step, its norm, the norm of the sum so far, and its numbers, packed.
 
-    A norm that is not finite is None.
+    Norms that are not finite are None.
     """
 
     parameter: str
@@ -32,7 +32,7 @@ class Addition:
 
 @dataclass
 class Event:
-    """One moment of a play: boxes that light up, what is said, and what parameters receive."""
+    """One moment of an act: the boxes that light up, a text, and terms of gradients."""
 
     boxes: list[str]
     text: str
@@ -41,7 +41,7 @@ class Event:
 
 @dataclass
 class Act:
-    """A part of a play, such as forward or backward."""
+    """A sequence of events, such as the forward or the backward pass."""
 
     name: str
     events: list[Event]
@@ -49,18 +49,18 @@ class Act:
 
 @dataclass
 class Story:
-    """All that a page knows besides the picture.
+    """The data of a page besides the picture.
 
     Attributes:
-        details: for each box, names of facts and the facts.
-        columns: for each box in a column, the column's frame.
-        modules: for each box in modules, their names, outermost first.
-        frames: for each module's frame, its column's frame and the module.
-        lines: tail and head of every line, in the order of the drawing.
+        details: facts about each box, by name.
+        columns: the frame of the column of each box that is in one.
+        modules: the names of the modules of each box, outermost first.
+        frames: the frame of the column, and the module, of each module's frame.
+        lines: tail and head of every arrow, in the order of the drawing.
         values: small values and gradients of boxes, packed.
-        parameters: what is shown of each parameter's gradient.
-        acts: what can be played.
-        fills: whether what a box says is its result, and so must not be seen before its moment.
+        parameters: the part of each parameter's gradient that is shown.
+        acts: the acts that can be played.
+        fills: whether labels are results, which must stay hidden until their moment.
     """
 
     details: dict[str, dict[str, str]]
@@ -74,12 +74,12 @@ class Story:
     fills: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """As dictionaries and lists, ready for JSON."""
+        """Dictionaries and lists for JSON."""
         return asdict(self)
 
 
 def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
-    """What is known of each box."""
+    """Facts about each box."""
     vertices = content.record.vertices
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
@@ -104,12 +104,12 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
 
 
 def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]:
-    """The small values and gradients of boxes, as many as a page can hold."""
+    """The small values and gradients of boxes, up to the limit of a page."""
     found: dict[str, dict[str, Any]] = {}
     left = MOST_VALUES
     for box in content.boxes:
         if box.kind == "parameter":
-            continue  # these are shown whole, as they add up
+            continue  # these have a panel of their own
         gradients = wording.values.gradients(box)
         parts = {"value": wording.values.value(box), "gradient": gradients[0] if len(gradients) == 1 else None}
         shown = {name: part for name, array in parts.items() if (part := strip(array))}
@@ -122,12 +122,12 @@ def packed_values(content: Sheet, wording: Wording) -> dict[str, dict[str, Any]]
 
 
 class Ledger:
-    """The gradients of parameters, as their terms arrive.
+    """The gradients of the parameters, accumulated term by term.
 
     Args:
         vertices: the computation.
-        leaves: the numbers of the parameters.
-        terms: about how many terms each will get.
+        leaves: the ids of the parameters.
+        terms: the approximate number of terms of each.
     """
 
     def __init__(self, vertices: Sequence[Vertex], leaves: Iterable[int], terms: int) -> None:
@@ -138,7 +138,7 @@ class Ledger:
         self.sums: dict[int, Array] = {}
 
     def add(self, when: str, terms: Mapping[int, Array]) -> list[Addition]:
-        """Write down what a moment adds, by the numbers of the parameters."""
+        """Record the terms of one moment, by the ids of the parameters."""
         found = []
         for leaf, term in sorted(terms.items()):
             add(self.sums, leaf, term)
@@ -147,7 +147,7 @@ class Ledger:
         return found
 
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """What is shown of each parameter's gradient, by the parameter's name."""
+        """The part of each parameter's gradient that is shown, by the parameter's name."""
         return {
             self.names[number]: {"shape": shape_text(leaf.shape) or "()", **self.blocks[number]._asdict()}
             for number, leaf in self.leaves.items()
@@ -155,14 +155,14 @@ class Ledger:
 
 
 def _told_apart(leaves: Mapping[int, Vertex]) -> dict[int, str]:
-    """A name for each leaf that no other one has."""
+    """A unique name for each leaf."""
     names = {number: leaf_name(leaf) for number, leaf in leaves.items()}
     often = {name for name, count in Counter(names.values()).items() if count > 1}
     return {number: f"{name}, leaf {number}" if name in often else name for number, name in names.items()}
 
 
 def _norm(array: Array) -> float | None:
-    """None if it is not finite: JSON has no word for that."""
+    """The norm; None if it is not finite, for JSON."""
     with np.errstate(over="ignore", invalid="ignore"):
         norm = float(size_of(array))
     return norm if np.isfinite(norm) else None

@@ -1,7 +1,7 @@
 """Curves and heat maps, styled alike.
 
-Every function returns a matplotlib `Figure` of its own. A notebook shows it as the last line of a cell; no window
-opens, and pyplot's global state is left alone. Save one with ``figure.savefig("loss.png")``.
+Every function returns a new matplotlib `Figure`, which notebooks display as the result of a cell. No window opens, and
+pyplot's global state is not changed. Save a figure with ``figure.savefig("loss.png")``.
 """
 
 from tinyseq.viz.plots.curves import gradient_flow, jacobian_norms, loss_curve

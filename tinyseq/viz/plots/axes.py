@@ -1,4 +1,4 @@
-"""What all plots share: axes in one style, names that cannot break them, and checks of what is to be drawn."""
+"""Common parts of plots: axes in one style, safe labels, and checks of arguments."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GRID = "#e3e7ec"
-DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # blue, white, orange: told apart by everyone
-BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # characters of a text that would not be seen
+DIVERGING = (
+    "#0072b2",
+    "#8fb8d8",
+    "#f7f7f7",
+    "#eda87f",
+    "#d55e00",
+)  # safe for colour-blind readers
+BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible symbols for white space
 Floats = NDArray[np.float64]
 
 
 def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.4, height: float = 4.0) -> "Axes":
-    """Axes in a figure of their own, with a heading and named sides."""
+    """Axes in a new figure, with a title and axis labels."""
     axes = _new_figure(width, height).add_subplot()
     _style(axes, title, x, y)
     axes.spines[["top", "right"]].set_visible(not grid)
@@ -32,7 +38,7 @@ def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.
 
 
 def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height: float) -> "list[Axes]":
-    """Axes below each other in one figure, which share their horizontal side."""
+    """Axes below each other in a new figure, with a common x axis."""
     figure = _new_figure(width, height)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for i, (axes, name) in enumerate(zip(panels, names, strict=True)):
@@ -46,7 +52,7 @@ def _new_figure(width: float, height: float) -> "Figure":
         from tinyseq.viz.plots.figure import PlotFigure
     except ImportError:
         raise ImportError(
-            'plots need matplotlib, which is not installed. Get it with:  pip install "tinyseq[plot]"'
+            'plots need matplotlib, which is not installed. Install it with:  pip install "tinyseq[plot]"'
         ) from None
     return PlotFigure(figsize=(width, height), dpi=150, layout="constrained")
 
@@ -56,13 +62,13 @@ def _style(axes: "Axes", title: str, x: str, y: str) -> None:
     axes.set_xlabel(literal(x), color=INK, fontsize=9)
     axes.set_ylabel(literal(y), color=INK, fontsize=9)
     axes.tick_params(colors=INK, labelsize=8, length=3)
-    axes.locator_params(axis="x", integer=True)  # all that is drawn goes by whole steps or positions
+    axes.locator_params(axis="x", integer=True)  # steps and positions are integers
     for spine in axes.spines.values():
         spine.set_color(MUTED)
 
 
 def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, top: float | None = None) -> "Colormap":
-    """A table as colours, with their scale beside it: from 0 up, or around 0 if there are negative values."""
+    """A heat map with a colour bar: from 0 up, or centred at 0 if there are negative values."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm, Normalize
 
     finite = table[np.isfinite(table)]
@@ -83,11 +89,11 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
 
 
 def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
-    """Two rows of numbers of one length, at least 1."""
+    """Two sequences of numbers of equal length, not empty."""
     at, values = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if at.ndim != 1 or at.shape != values.shape:
         raise ValueError(
-            f"{name}: steps and values must be two rows of equal length, got {at.shape} and {values.shape}"
+            f"{name}: steps and values must be two sequences of equal length, got shapes {at.shape} and {values.shape}"
         )
     if not at.size:
         raise ValueError(f"{name}: there is nothing to draw")
@@ -95,7 +101,7 @@ def series(x: ArrayLike, y: ArrayLike, name: str) -> tuple[Floats, Floats]:
 
 
 def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Floats:
-    """Numbers in rows and columns, at least one; `sides` says what these are."""
+    """A table of numbers, not empty; `sides` names its rows and columns."""
     found = np.asarray(on_host(values), dtype=np.float64)
     if found.ndim != 2 or not found.size or (square and found.shape[0] != found.shape[1]):
         form = "be a square table" if square else "have shape"
@@ -104,13 +110,13 @@ def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Flo
 
 
 def legend(axes: "Axes", outside: bool = False) -> None:
-    """A legend; outside, on the right, where there is none for it within the axes."""
+    """A legend within the axes, or outside, on the right."""
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if outside else {}
     axes.legend(frameon=False, fontsize=9, **place)
 
 
 def labels(names: Sequence[object] | None, count: int, argument: str) -> list[str]:
-    """Names as text, one for each of so many things; their numbers if there are no names."""
+    """Names as text; indices if there are no names."""
     if names is None:
         return [str(i) for i in range(count)]
     if len(names) != count:
@@ -119,19 +125,19 @@ def labels(names: Sequence[object] | None, count: int, argument: str) -> list[st
 
 
 def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument: str, size: float = 8) -> None:
-    """Names below the columns of a table; upright where they would run into each other."""
+    """Names below the columns of a table, rotated if they would overlap."""
     words = labels(symbols, count, argument)
-    room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without sides
+    room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without margins
     upright = max(map(len, words)) * size * 0.0085 > room
     axes.set_xticks(range(count), words, fontsize=size, rotation=90 * upright)
 
 
 def legend_name(name: str) -> str:
-    """A name as a legend takes it: matplotlib leaves out those that are empty or begin with an underscore."""
+    """A name that matplotlib accepts in a legend: it ignores names that are empty or start with an underscore."""
     text = literal(clean(name)) or "(no name)"
     return f" {text}" if text.startswith("_") else text
 
 
 def literal(text: str) -> str:
-    """A text in which matplotlib finds no formula."""
+    """A text without matplotlib's formulas."""
     return text.replace("$", r"\$")

@@ -1,4 +1,4 @@
-"""Curves: losses, and gradients on their way through time."""
+"""Curves: losses, and gradients through time."""
 
 import math
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION = DISTINCT[1], DISTINCT[0]
 STYLES = ("-", "--", ":", "-.")
-MOST_INSIDE = 8  # names in a legend within the axes
-MARKERS = "os^vDPX"  # tell curves apart without colours
+MOST_INSIDE = 8  # entries of a legend within the axes
+MARKERS = "os^vDPX"  # distinguish curves without colours
 COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
 
 
@@ -33,16 +33,16 @@ def loss_curve(
     unit: str = "nats per character",
     title: str = "Loss during training",
 ) -> "Figure":
-    """How the loss fell, with perplexity = exp(loss) on the right.
+    """Plot losses by training step, with perplexity = exp(loss) on the right.
 
     Args:
-        steps: when each training loss was measured (N,).
-        train: the training losses (N,) in nats. Many noisy ones are drawn pale, with their running mean.
+        steps: the steps of the training losses (N,).
+        train: the training losses (N,) in nats. If there are many, they are drawn pale, with their running mean.
         validation: steps (M,) and losses (M,) on held-out data.
-        marks: names of moments, such as ``{"sample 1": 0}``, drawn as vertical lines at their step.
-        baselines: names of losses to beat, such as ``{"trigram model": 2.1}``, drawn as horizontal lines.
-        unit: what a loss is per.
-        title: the heading.
+        marks: named steps, such as ``{"sample 1": 0}``, drawn as vertical lines.
+        baselines: named losses to beat, such as ``{"trigram model": 2.1}``, drawn as horizontal lines.
+        unit: the unit of the losses.
+        title: the title.
 
     Raises:
         ValueError: steps and losses differ in length, or there are none.
@@ -71,7 +71,7 @@ def loss_curve(
         )  # fmt: skip
     for name, step in (marks or {}).items():
         axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
-        late = step > x.mean()  # a falling curve leaves room below it on the left, above it on the right
+        late = step > x.mean()  # a falling curve leaves space below it on the left, above it on the right
         axes.annotate(
             literal(clean(name)), (step, late), (-3 if late else 3, -3 if late else 3),
             xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
@@ -83,17 +83,17 @@ def loss_curve(
 
 
 def gradient_flow(
-    norms: Mapping[str, ArrayLike] | GradientFlow, *, title: str = "How the gradient travels back through time"
+    norms: Mapping[str, ArrayLike] | GradientFlow, *, title: str = "Gradient flow back through time"
 ) -> "Figure":
-    """The size of the gradient at every time step, on a logarithmic scale: a falling line to the left is vanishing.
+    """Plot the norm of the gradient at every time step, on a logarithmic scale: a line that falls to the left vanishes.
 
     Args:
         norms: what `tinyseq.inspect.gradient_flow` returns; or names of states, such as ``"h"`` and ``"c"``, with the
             norm of dL/d(state) at each step (T,).
-        title: the heading.
+        title: the title.
 
     Raises:
-        ValueError: no series, or one that is empty.
+        ValueError: there is no series, or an empty one.
 
     Example:
         >>> figure = gradient_flow({"h": [0.01, 0.1, 1.0]})
@@ -113,11 +113,11 @@ def gradient_flow(
 
 
 def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remembers of earlier ones") -> "Figure":
-    """The size of dh_t/dh_k for every earlier step k, with its bound and the spectral radius: vanishing or exploding.
+    """Plot the norm of dh_t/dh_k for every earlier step k, with its bound and the spectral radius.
 
     Args:
         found: what `tinyseq.inspect.jacobian_norms` returns.
-        title: the heading.
+        title: the title.
 
     Example:
         >>> import tinyseq as ts
@@ -132,7 +132,7 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
     axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
     for i, ((name, values), color) in enumerate(zip(found.curves.items(), cycle(COLORS), strict=False)):
         _logarithmic(axes, found.steps, values, name, color, style=STYLES[min(i, len(STYLES) - 1)])
-    axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # below it gradients vanish, above they explode
+    axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # gradients vanish below it and explode above
     legend(axes)
     return axes.figure  # type: ignore[return-value]
 
@@ -142,7 +142,7 @@ def _logarithmic(
 ) -> None:
     """A curve over time steps on a logarithmic scale."""
     x, y = series(steps, values, name)
-    y = np.where(y > 0, y, np.nan)  # zero has no logarithm: a gap
+    y = np.where(y > 0, y, np.nan)  # a gap, as zero has no logarithm
     axes.set_yscale("log")
     size = 3.5 if len(y) <= 60 and style == "-" else 0
     axes.plot(
@@ -155,9 +155,9 @@ def _perplexity_axis(axes: "Axes") -> None:
     low, high = axes.get_ylim()
     low = max(low, 0.0)
     axes.set_ylim(low, high)
-    if high > 700:  # whose exponential is no number any more
+    if high > 700:  # whose exponential would overflow
         return
-    right = axes.secondary_yaxis("right", functions=(np.asarray, np.asarray))  # the same; a figure can be pickled
+    right = axes.secondary_yaxis("right", functions=(np.asarray, np.asarray))  # the identity, which can be pickled
     values = _round_values(math.exp(low), math.exp(high))
     right.set_yticks([math.log(value) for value in values], [f"{value:.4g}" for value in values])
     right.set_ylabel("perplexity = exp(cross entropy)", color=INK, fontsize=9)
@@ -166,7 +166,7 @@ def _perplexity_axis(axes: "Axes") -> None:
 
 
 def _round_values(low: float, high: float) -> list[float]:
-    """Values that are easy to read, far enough apart on a logarithmic scale for at most ten of them to fit."""
+    """Between 2 and 10 round values for the ticks of a logarithmic axis."""
     if high / low < 1.05:
         return [low, high]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -178,7 +178,7 @@ def _round_values(low: float, high: float) -> list[float]:
 
 
 def _running_mean(values: Floats, window: int) -> Floats:
-    """The mean over a window around each value, which is cut short at both ends."""
+    """The mean over a window around each value, truncated at both ends."""
     sums = np.concatenate([[0.0], np.cumsum(values)])
     low = np.maximum(np.arange(len(values)) - window, 0)
     high = np.minimum(np.arange(len(values)) + window + 1, len(values))

@@ -1,4 +1,4 @@
-"""The figure of a plot: matplotlib's, which notebooks show. Imported only where matplotlib is used."""
+"""The figure of a plot. This file is imported only if matplotlib is used."""
 
 import io
 
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 class PlotFigure(Figure):
-    """A matplotlib figure that is its picture as the last line of a notebook's cell, without pyplot or a magic line."""
+    """A matplotlib figure that notebooks display as the result of a cell, without pyplot."""
 
     def _repr_png_(self) -> bytes:
         picture = io.BytesIO()

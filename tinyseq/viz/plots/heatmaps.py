@@ -1,4 +1,4 @@
-"""Heat maps and bands: tables of states, tags, steps and units over a sequence."""
+"""Heat maps and stacked bands: states, tags, steps and units over a sequence."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Neighbours differ in lightness too, for a grey printout.
+# Neighbours also differ in lightness, for grey printouts.
 BANDS = tuple(DISTINCT[i] for i in (1, 4, 2, 5, 0, 3))
 
 
-def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Who adds what to the weight's gradient") -> "Figure":
-    """The size of each term of a shared weight's gradient: loss at step j, use of the weight at step i <= j.
+def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weight's gradient") -> "Figure":
+    """Plot the norm of each term of a shared weight's gradient: loss at step j, use of the weight at step i <= j.
 
     Args:
-        norms: what `tinyseq.inspect.grad_by_lag` returns, or the terms' norms (T, T), loss step first. What lies above
-            the diagonal is zero: later uses change no earlier loss. Truncating backpropagation at k drops the terms
-            with j - i > k.
-        title: the heading.
+        norms: what `tinyseq.inspect.grad_by_lag` returns, or the terms' norms (T, T), loss step first. The entries
+            above the diagonal are zero: later uses do not change earlier losses. Truncating backpropagation at k drops
+            the terms with j - i > k.
+        title: the title.
 
     Raises:
-        ValueError: not a square table.
+        ValueError: the table is not square.
 
     Example:
         >>> figure = lag_heatmap([[1.0, 0.0], [0.5, 1.0]])
@@ -53,17 +53,17 @@ def posteriors(
     *,
     title: str = "Posterior of the state at each position",
 ) -> "Figure":
-    """P(state at t | the whole sequence), as stacked bands for few states and as a heat map for many.
+    """Plot P(state at t | the whole sequence), as stacked bands for few states, or as a heat map for many.
 
     Args:
         probabilities: what `HMM.posterior` returns, or one row for each position (T, K).
         states: the states' names (K).
-        symbols: what was observed (T), written below where there is room.
-        truth: the true states as indices (T), drawn as a strip above the bands.
-        title: the heading.
+        symbols: the observations (T), written below if there is space.
+        truth: the indices of the true states (T), drawn as a strip above the bands.
+        title: the title.
 
     Raises:
-        ValueError: not a table, or names that do not match its sides.
+        ValueError: the table is not two-dimensional, or the names do not match its shape.
 
     Example:
         >>> figure = posteriors([[0.9, 0.1], [0.2, 0.8]], states=["fair", "loaded"], symbols=[1, 6])
@@ -98,26 +98,26 @@ def posteriors(
     return axes.figure  # type: ignore[return-value]
 
 
-def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Which tag is taken for which") -> "Figure":
-    """How often each true tag was given each tag, coloured by the share of the true tag's occurrences.
+def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confusion matrix") -> "Figure":
+    """Plot a confusion matrix, coloured by the share of each true tag's occurrences.
 
     Args:
-        counts: how often (K, K), true tag first.
+        counts: the counts (K, K), true tag first.
         tags: their names (K).
-        title: the heading.
+        title: the title.
 
     Raises:
-        ValueError: not a square table, or names that do not match it.
+        ValueError: the table is not square, or the names do not match it.
 
     Example:
         >>> figure = confusion([[8, 2], [1, 9]], ["NOUN", "VERB"])
         >>> [text.get_text() for text in figure.axes[0].texts]
         ['8', '2', '1', '9']
     """
-    taken = table(counts, "counts", "true tag, given tag", square=True)
+    taken = table(counts, "counts", "true tag, predicted tag", square=True)
     names = labels(tags, len(taken), "tags")
     side = max(4.8, 0.42 * len(taken) + 2)
-    axes = new_axes(title, "tag given", "true tag", grid=False, width=side + 0.8, height=side)
+    axes = new_axes(title, "predicted tag", "true tag", grid=False, width=side + 0.8, height=side)
     totals = taken.sum(axis=1, keepdims=True)
     shares = np.divide(taken, totals, out=np.zeros_like(taken), where=totals > 0)
     colors = heat(axes, shares, label="share of the true tag", top=1.0)
@@ -140,16 +140,16 @@ def activations(
     *,
     title: str = "Hidden units over the text",
 ) -> "Figure":
-    """What each unit or gate did at each symbol, as a heat map with the text below it.
+    """Plot the activation of each unit or gate at each symbol, as a heat map with the text below it.
 
     Args:
         values: (T, U), for example hidden states of one sequence, or one gate's.
-        symbols: what was read (T).
+        symbols: the input symbols (T).
         units: names of the rows (U).
-        title: the heading.
+        title: the title.
 
     Raises:
-        ValueError: not a table, or names that do not match its sides.
+        ValueError: the table is not two-dimensional, or the names do not match its shape.
 
     Example:
         >>> figure = activations([[0.1, -0.9], [0.8, 0.2], [0.9, 0.0]], symbols="abc")
@@ -175,16 +175,16 @@ def gates(
     sequence: int = 0,
     title: str = "Gates over the text",
 ) -> "Figure":
-    """How far each gate was open at each symbol: a panel for each gate, a row for each unit, and the text below.
+    """Plot the values of gates at each symbol: a panel for each gate, a row for each unit, and the text below.
 
     Args:
         values: what `tinyseq.inspect.gate_values` returns; or names of gates with their values (T, H).
-        symbols: what was read (T).
+        symbols: the input symbols (T).
         sequence: which sequence of a batch, for values (T, H, B).
-        title: the heading.
+        title: the title.
 
     Raises:
-        ValueError: no gates, gates of different lengths, or no such sequence.
+        ValueError: there are no gates, their lengths differ, or the sequence does not exist.
 
     Example:
         >>> import tinyseq as ts
@@ -195,7 +195,7 @@ def gates(
     """
     by_gate = {name: _of_sequence(value, name, sequence) for name, value in values.items()}
     if len({len(rows) for rows in by_gate.values()}) != 1:
-        raise ValueError(f"gates must be of one length, got {[len(rows) for rows in by_gate.values()] or 'none'}")
+        raise ValueError(f"gates must have the same length, got {[len(rows) for rows in by_gate.values()] or 'none'}")
     length = len(next(iter(by_gate.values())))
     names = labels(list(by_gate), len(by_gate), "values")
     height = 1.2 + sum(min(1.5, 0.35 + 0.06 * rows.shape[1]) for rows in by_gate.values())
@@ -210,7 +210,7 @@ def gates(
 
 
 def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
-    """A gate's values (T, H) in one sequence of a batch."""
+    """A gate's values (T, H) for one sequence of a batch."""
     value = np.asarray(values, dtype=np.float64)
     if value.ndim not in (2, 3) or not value.size:
         raise ValueError(f"the gate {clean(name)!r} must have values (T, H) or (T, H, B), got {value.shape}")
@@ -218,22 +218,26 @@ def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
         return value
     sequence = whole("sequence", sequence, None)
     if not 0 <= sequence < value.shape[2]:
-        raise ValueError(f"sequence must lie in [0, {value.shape[2]}), the sequences of the batch; got {sequence}")
+        raise ValueError(f"sequence must be in [0, {value.shape[2]}), the range of the batch; got {sequence}")
     return value[:, :, sequence]
 
 
 def alignment(
-    weights: ArrayLike, source: Sequence[object], target: Sequence[object], *, title: str = "What depends on what"
+    weights: ArrayLike,
+    source: Sequence[object],
+    target: Sequence[object],
+    *,
+    title: str = "Influence of the inputs",
 ) -> "Figure":
-    """How much each output depends on each input: attention weights, or norms of gradients where there is no attention.
+    """Plot how much each output depends on each input: attention weights, or else norms of gradients.
 
     Args:
         weights: (outputs, inputs), for example what `tinyseq.inspect.influence` returns.
         source, target: the inputs and the outputs, as words.
-        title: the heading.
+        title: the title.
 
     Raises:
-        ValueError: not a table, or words that do not match its sides.
+        ValueError: the table is not two-dimensional, or the words do not match its shape.
 
     Example:
         >>> figure = alignment([[0.9, 0.1], [0.2, 0.8]], ["le", "chat"], ["the", "cat"])
@@ -252,7 +256,7 @@ def alignment(
 def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
     indices = np.array([whole("truth", state, None) for state in truth], dtype=int)
     if indices.shape != (length,) or indices.min() < 0 or indices.max() >= count:
-        raise ValueError(f"truth must hold {length} state indices below {count}, got shape {indices.shape}")
+        raise ValueError(f"truth must contain {length} state indices below {count}, got shape {indices.shape}")
     for t, state in enumerate(indices):
         axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=BANDS[state], clip_on=False, linewidth=0)
     axes.annotate(

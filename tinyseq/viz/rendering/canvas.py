@@ -1,6 +1,6 @@
 """Collects the parts of a picture.
 
-The pictures of this package are computed, not searched for: a time step belongs in its column, a trellis on its grid.
+The layouts of this package are computed directly: a time step belongs in its column, a trellis on its grid.
 """
 
 from tinyseq.viz.rendering.dot import dot_text
@@ -24,7 +24,7 @@ class Canvas:
         self.nodes: list[Node] = []
 
     def ends(self) -> list[tuple[str, str]]:
-        """Tail and head of each arrow, in the order of the picture."""
+        """Tail and head of each arrow, in order."""
         return [(edge.tail, edge.head) for edge in self.edges]
 
     def drawing(self) -> Drawing:

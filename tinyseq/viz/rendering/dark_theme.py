@@ -1,15 +1,15 @@
-"""The colours of a picture in the dark: every lightness turned round, every hue kept.
+"""The dark theme: lightness is inverted, hues are kept.
 
-Pictures are drawn for paper. On a dark page a pale fill must become a deep one and ink must become light, in the same
-order, so that a scale of shades stays a scale. Lightness is OKLab's, in which equal steps look equal (Björn Ottosson,
-"A perceptual color space for image processing", 2020).
+Pictures are drawn for white paper. On a dark page, pale fills must become dark and ink light, in the same order, so
+that a scale of shades stays a scale. Lightness is that of OKLab, in which equal steps look equal (Björn Ottosson, "A
+perceptual color space for image processing", 2020).
 """
 
 import re
 
 import numpy as np
 
-# Of each red, green and blue, linear in light, to long, medium and short cones; and of their cube roots to L, a, b.
+# From linear RGB to the responses of long, medium and short cones; and from their cube roots to L, a, b.
 _TO_CONES = np.array([
     [0.4122214708, 0.5363325363, 0.0514459929],
     [0.2119034982, 0.6806995451, 0.1073969566],
@@ -20,13 +20,13 @@ _TO_LAB = np.array([
     [1.9779984951, -2.4285922050, 0.4505937099],
     [0.0259040371, 0.7827717662, -0.8086757660],
 ])  # fmt: skip
-DARKEST, LIGHTEST = 0.19, 0.97  # lightness of what was white, and of what was black
-BEND = 1.5  # dark ink on white reads better than equally grey light on black: lines and words get more of it
+DARKEST, LIGHTEST = 0.19, 0.97  # the lightness of what was white, and of what was black
+BEND = 1.5  # light text on black needs more contrast than dark text on white
 _NAMED = {"white": "#ffffff", "black": "#000000"}
 
 
 def night_colors(svg: str) -> str:
-    """Rules of CSS that give every colour of an SVG its counterpart in the dark, for an ancestor of class ``night``.
+    """CSS rules that replace every colour of an SVG by its dark counterpart inside an element of class ``night``.
 
     Example:
         >>> print(night_colors('<path fill="#ffffff" stroke="none"/>'))
@@ -39,7 +39,7 @@ def night_colors(svg: str) -> str:
 
 
 def at_night(color: str) -> str:
-    """The counterpart of a colour, as six hexadecimal digits.
+    """The dark counterpart of a colour, as six hexadecimal digits.
 
     Example:
         >>> at_night("#ffffff"), at_night("#1f2933")
@@ -53,7 +53,7 @@ def at_night(color: str) -> str:
 
 
 def _linear(channel: float) -> float:
-    """A channel of sRGB, 0 to 1, in amounts of light."""
+    """A channel of sRGB, 0 to 1, as linear light."""
     return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
 
 

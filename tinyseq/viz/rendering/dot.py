@@ -1,7 +1,7 @@
-"""The DOT text of a picture: Graphviz's language, with the places of everything.
+"""The DOT text of a picture, with positions, for Graphviz.
 
-Positions are ours, in points with y upwards, and Graphviz draws what it is told to (its engine `nop2`). Boxes are real
-nodes, arrows real edges and frames real clusters, so that the text can be read, and laid out by other engines.
+Positions are in points with y upwards, and Graphviz keeps them (its engine `nop2`). Boxes are nodes, arrows are edges
+and frames are clusters, so that the text is readable, and other engines can lay it out.
 """
 
 import re
@@ -13,9 +13,9 @@ from tinyseq.viz.rendering.font import FAMILIES
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
 from tinyseq.viz.rendering.style import LINE, TEXT_SIZE, clean, markup, unescapable
 
-WORD = re.compile(r"[A-Za-z_]\w*|-?(\.\d+|\d+(\.\d*)?)", re.ASCII)  # what stands without quotation marks
+WORD = re.compile(r"[A-Za-z_]\w*|-?(\.\d+|\d+(\.\d*)?)", re.ASCII)  # needs no quotation marks
 KEYWORDS = {"node", "edge", "graph", "digraph", "subgraph", "strict"}
-STYLES = {"box": "rounded,filled", "plaintext": ""}  # of other shapes: filled
+STYLES = {"box": "rounded,filled", "plaintext": ""}  # of other shapes: "filled"
 
 
 def dot_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> str:
@@ -33,7 +33,7 @@ def dot_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: 
 
 
 def _inside(name: str, frames: Sequence[Frame], nodes: Sequence[Node]) -> Iterator[str]:
-    """What lies in a frame, or in none."""
+    """The contents of a frame; of the whole picture if `name` is empty."""
     for frame in (frame for frame in frames if frame.inside == name):
         yield f"subgraph {_quoted(f'cluster_{frame.name}')} {{"
         facts = {"bb": f"{_pos(frame.low)},{_pos(frame.high)}", "style": "rounded,filled", "id": frame.name}
@@ -68,7 +68,7 @@ def _listed(facts: dict[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as DOT takes it: words and markup as they are, all else in quotation marks, without escape sequences."""
+    """A DOT value: words and markup as they are, anything else in quotation marks, without escape sequences."""
     is_word = WORD.fullmatch(text) and text.lower() not in KEYWORDS
     if is_word or (text.startswith("<<") and text.endswith(">>")):
         return text
@@ -76,7 +76,7 @@ def _quoted(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A text for tooltips, in which Graphviz finds no entities."""
+    """A text for tooltips, without entities."""
     return escape(clean(text, limit=300), quote=False)
 
 

@@ -1,7 +1,7 @@
-"""A picture: its DOT text, and the ways to see it.
+"""A drawing: its DOT text, and the formats in which it can be saved.
 
-Drawings are made as DOT, Graphviz's language, so that a user can read, change and keep them. Those of this package are
-written as SVG too, without any help; Graphviz makes the other formats of them.
+Drawings have a text in DOT, Graphviz's language, which can be read, edited and kept. The drawings of this package are
+written as SVG directly; Graphviz makes PNG and PDF files.
 """
 
 import os
@@ -15,7 +15,7 @@ from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
-Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and what the page can tell of it
+Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and its story
 
 
 class Drawing:
@@ -24,9 +24,8 @@ class Drawing:
     Args:
         dot: the picture in Graphviz's language. It names its own layout engine.
         title: what the picture shows; the heading of the HTML page.
-        tell: makes what the HTML page shows in place of the plain picture: a drawing, and a story to go with it. It is
-            called when the page is saved.
-        svg: makes the text of the SVG file; by default Graphviz does.
+        tell: makes the drawing and the story of the HTML page. It is called when the page is saved.
+        svg: makes the text of the SVG file; by default Graphviz is used.
 
     Example:
         >>> drawing = Drawing("digraph { a -> b }", title="two nodes")
@@ -52,19 +51,19 @@ class Drawing:
         return f"Drawing({self.title!r})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
-        return Drawing(self.dot, self.title, self._tell, self._svg)  # a picture does not change
+        return Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickle: the picture is written now, and its page told, as the graph stays behind."""
+        """For pickle: the SVG text and the page are made now, because the graph is not pickled."""
         svg, told = self._svg and self._svg(), self._tell and self._tell()
         return {**vars(self), "_svg": partial(str, svg) if svg else None, "_tell": told and partial(tuple, told)}
 
     def svg(self) -> str:
-        """The picture as the text of an SVG file, the same for the same picture, whatever fonts there are.
+        """The text of an SVG file. It does not depend on the fonts that are installed.
 
         Raises:
-            DrawingError: Graphviz is needed, for DOT text of a user's own, and neither `pygraphviz` nor `dot` is
-                installed, or it refuses the DOT text.
+            DrawingError: the drawing was made from DOT text, and Graphviz rejects it, or neither `pygraphviz` nor
+                `dot` is installed.
         """
         return self._svg() if self._svg else render_svg(self.dot)
 
@@ -78,10 +77,10 @@ class Drawing:
             path: a file name ending in .svg, .png, .pdf, .dot or .html (one self-contained page).
 
         Returns:
-            The path written to. An older file of that name is replaced once the new one is complete.
+            The path. An existing file is replaced only once the new one is complete.
 
         Raises:
-            ValueError: the ending is none of these.
+            ValueError: the ending is not one of these.
             OSError: the file cannot be written.
             DrawingError: the picture cannot be rendered.
 
@@ -104,7 +103,7 @@ class Drawing:
 
 
 def check_picture(path: str | os.PathLike[str], name: str = "path") -> Path:
-    """The path of a picture, before it is drawn: see `tinyseq.io.check_output`; a ValueError for another ending."""
+    """Check the path of a picture before it is drawn: its ending, and as in `tinyseq.io.check_output`."""
     path = Path(path)
     if path.suffix.lower() not in ENDINGS:
         known = ", ".join(ENDINGS)

@@ -1,7 +1,7 @@
-"""The font of the drawings: its measures, and the files in which it comes along.
+"""The font of the drawings: its metrics and its files.
 
-Text is measured with the widths of one font, never with what a machine happens to have, so that a picture is the same
-everywhere. The font is DejaVu Sans Condensed, cut down by `tools/make_font.py`; its licence lies beside it.
+Text is always measured with the widths of this font, not with fonts that happen to be installed, so that a picture is
+the same everywhere. It is a subset of DejaVu Sans Condensed, made by `tools/make_font.py`; its licence is beside it.
 """
 
 import base64
@@ -11,10 +11,10 @@ from functools import cache
 from importlib.resources import files
 
 FAMILY = "tinyseq sans"
-# What stands in for it where a viewer does not take the font that comes with a picture.
+# Fallbacks for viewers that ignore embedded fonts.
 FAMILIES = f"{FAMILY},DejaVu Sans Condensed,Helvetica,Arial,sans-serif"
 FOLDER = files("tinyseq.viz") / "assets" / "font"
-WIDE = 1000  # thousandths of the type size, of characters that are not in the font: of East Asia, and others
+WIDE = 1000  # in thousandths of the type size, for characters not in the font: East Asian ones, and others
 OTHER = 600
 
 
@@ -25,7 +25,7 @@ def _widths(bold: bool) -> dict[str, int]:
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """How wide a text is, in points.
+    """The width of a text in points.
 
     Example:
         >>> text_width("W", 10)
@@ -36,7 +36,7 @@ def text_width(text: str, size: float, bold: bool = False) -> float:
 
 
 def is_known(character: str) -> bool:
-    """Whether the font has a character, or it is one that is not seen."""
+    """Whether the font contains a character, or it is white space."""
     return character in _widths(bold=False) or character.isspace()
 
 
@@ -48,7 +48,7 @@ def _guess(character: str) -> int:
 
 @cache
 def font_faces() -> str:
-    """Rules of CSS that bring the font along."""
+    """CSS rules that embed the font."""
     return "\n".join(
         f'@font-face {{ font-family: "{FAMILY}"; font-weight: {weight}; src: url({_data(style)}); }}'
         for style, weight in (("regular", 400), ("bold", 700))

@@ -1,8 +1,8 @@
 """Pictures from DOT text, by Graphviz.
 
-It is `pygraphviz` that is asked first (its wheel carries Graphviz, so that pip alone is enough), then a `dot` program
-on the PATH. Either runs in a process of its own, which is given the font of this package: so PNG and PDF files look the
-same on a machine with many fonts and on one with none, and nothing that Graphviz prints or does reaches the user.
+`pygraphviz` is tried first (its wheel contains Graphviz, so that pip is enough), then a `dot` program on the PATH. They
+run in a separate process that uses the font of this package, so that PNG and PDF files do not depend on the fonts that
+are installed, and nothing is printed.
 """
 
 import os
@@ -19,7 +19,7 @@ from tinyseq.viz.rendering.font import FAMILY, FOLDER, is_known
 
 PNG_DPI = 160
 INSTALL = 'Install a renderer with:  pip install "tinyseq[viz]"'
-# Renders what comes in, in the format and with the resolution that are asked for.
+# Renders the standard input in the given format and resolution.
 PYGRAPHVIZ = """
 import sys, warnings
 sys.path.append(sys.argv[1])
@@ -33,7 +33,7 @@ except (ValueError, OSError, pygraphviz.DotError) as error:
     sys.exit(f"Error: {error}")
 sys.stdout.buffer.write(drawn)
 """
-# Without hints, with which letters would have other forms on other machines.
+# Without hinting, which varies between machines.
 FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
 <fontconfig>
@@ -50,14 +50,14 @@ FONTS = """<?xml version="1.0"?>
 
 
 class DrawingError(RuntimeError):
-    """A picture could not be rendered; the message says what to install or what Graphviz objected to."""
+    """A picture could not be rendered; the message says what to install, or gives Graphviz's error."""
 
 
 def render(dot: str, file_format: str) -> bytes:
     """A picture in one of Graphviz's own formats.
 
     Raises:
-        DrawingError: neither `pygraphviz` nor `dot` is installed, or Graphviz refuses the DOT text.
+        DrawingError: neither `pygraphviz` nor `dot` is installed, or Graphviz rejects the DOT text.
     """
     command = _command(file_format, PNG_DPI if file_format == "png" else 72)
     with tempfile.TemporaryDirectory() as work:
@@ -70,15 +70,15 @@ def render(dot: str, file_format: str) -> bytes:
             env={**os.environ, "FONTCONFIG_FILE": str(fonts)},
         )
     messages = done.stderr.decode("utf-8", "replace")
-    # A bad label is only reported, and the picture drawn without it: that is an error too.
+    # For a bad label, Graphviz prints an error, but draws the picture without it.
     if done.returncode or "Error:" in messages:
-        raise DrawingError(f"Graphviz refused the picture: {messages.strip()[:500]}")
+        raise DrawingError(f"Graphviz rejected the picture: {messages.strip()[:500]}")
     return done.stdout
 
 
 def _fonts(folder: Path, dot: str) -> Path:
-    """The settings with which a process finds this package's font; and those of the machine, if that does not do."""
-    for style in ("regular", "bold"):  # a copy, as the library that looks for fonts may write beside them
+    """A fontconfig file with this package's font; and with the machine's fonts, if these are needed."""
+    for style in ("regular", "bold"):  # copies, because fontconfig may write beside them
         (folder / f"{style}.ttf").write_bytes((FOLDER / f"{style}.ttf").read_bytes())
     machine = ""
     if FAMILY not in dot or not all(map(is_known, dot)):
@@ -96,12 +96,12 @@ def _command(file_format: str, dpi: int) -> list[str]:
         return [sys.executable, "-I", "-c", PYGRAPHVIZ, home, file_format, str(dpi)]
     program = shutil.which("dot")
     if program is None:
-        raise DrawingError(f"nothing here can draw: neither pygraphviz nor a `dot` program is installed. {INSTALL}")
+        raise DrawingError(f"neither pygraphviz nor a `dot` program is installed. {INSTALL}")
     return [program, f"-T{file_format}", f"-Gdpi={dpi}"]
 
 
 def render_svg(dot: str) -> str:
-    """An SVG file, without what varies between versions of Graphviz and says nothing; tooltips are plain titles."""
+    """An SVG file without comments and other details that vary between versions of Graphviz; tooltips become titles."""
     svg = render(dot, "svg").decode("utf-8")
     svg = re.sub(r"<!--.*?-->\n?|<!DOCTYPE[^>]*>\n?|<title>[^<]*</title>\n?", "", svg, flags=re.DOTALL)
     return re.sub(

@@ -1,4 +1,4 @@
-"""The legend of an unrolled drawing: samples of its boxes, and the scale of its colours, in rows below it."""
+"""The legend below a drawing: samples of its boxes, and its colour scale."""
 
 from collections.abc import Collection
 
@@ -6,9 +6,9 @@ from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.rendering.parts import Node, words
 from tinyseq.viz.rendering.style import INK, PAINTS, LogScale, number, small
 
-ROW, GAP, LEAST = 20.0, 22.0, 300.0  # points: from row to row, between entries, and what a row may always take
+ROW, GAP, LEAST = 20.0, 22.0, 300.0  # points: between rows, between entries, and the minimum width of a row
 SAMPLE, CELL, BESIDE = (18.0, 12.0), (36.0, 14.0), 6.0
-SAMPLES = {  # the letters tell the samples apart in a grey printout
+SAMPLES = {  # letters distinguish the samples in grey printouts
     "input": ("x", "input"),
     "op": ("", "op"),
     "state": ("h", "state, handed to the next step"),
@@ -17,13 +17,13 @@ SAMPLES = {  # the letters tell the samples apart in a grey printout
 
 
 def legend(at: Point, right: float, kinds: Collection[str], dtype: str, scale: LogScale | None) -> list[Node]:
-    """A legend in as many rows as it takes.
+    """A legend, in as many rows as needed.
 
     Args:
-        at: the middle of the left side of its first row.
-        right: where rows should end.
-        kinds: the kinds of boxes that there are.
-        dtype: the type of all values, empty if they differ.
+        at: the left end of its first row.
+        right: the preferred right end of rows.
+        kinds: the kinds of boxes in the drawing.
+        dtype: the dtype of all values; empty if they differ.
         scale: the colours of gradients, if they are shown.
     """
     entries = [_sample(kind, *SAMPLES[kind]) for kind in SAMPLES if kind in kinds]

@@ -1,4 +1,4 @@
-"""The parts of a picture: what is drawn, where, and how it looks. They are written as SVG and as DOT alike."""
+"""The parts of a picture, from which its SVG and DOT texts are written."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -11,17 +11,17 @@ TITLE_INSET = 6.0  # between a title and the left side of its frame
 
 
 class Node(NamedTuple):
-    """A box, or words alone.
+    """A box, or text without a box.
 
     Attributes:
-        name: unlike any other's.
-        center, size: where it is, in points.
-        lines: its words.
-        paint, shape, line_width: how it looks; ``"plaintext"`` has no outline.
-        tooltip: what it says when pointed at; by default its words.
+        name: its unique name.
+        center, size: its place, in points.
+        lines: its text.
+        paint, shape, line_width: its appearance; ``"plaintext"`` has no outline.
+        tooltip: its tooltip; by default its text.
         kind: its class in SVG.
-        anchor: whether its words are centred, or begin at its left side.
-        inside: the name of the frame that it lies in.
+        anchor: whether its text is centred or left-aligned.
+        inside: the name of the frame around it.
     """
 
     name: str
@@ -42,18 +42,18 @@ class Node(NamedTuple):
 
 
 def words(name: str, center: Point, *lines: Text) -> Node:
-    """Words without a box, around a point."""
+    """Text without a box, centred at a point."""
     return Node(name, center, label_size(lines), lines, shape="plaintext")
 
 
 def words_from(name: str, left: Point, line: Text) -> Node:
-    """A line of words that begins at a point."""
+    """A line of text that starts at a point."""
     center = Point(left.x + line.width / 2, left.y)
     return Node(name, center, (line.width, line.height), [line], shape="plaintext", anchor="start")
 
 
 def chip_on_line(name: str, said: str) -> Node:
-    """Words that cover the arrow that they lie on, as large as they are; it has no place yet."""
+    """A small label that covers the line below it. It has no place yet."""
     line = small(said)
     paper = Paint(PAPER, PAPER)
     return Node(name, Point(0.0, 0.0), (line.width + 2, line.height - 1), [line], paper, "rect", line_width=0)
@@ -63,11 +63,11 @@ class Edge(NamedTuple):
     """An arrow.
 
     Attributes:
-        tail, head: the names of the nodes that it joins.
+        tail, head: the names of the nodes that it connects.
         curve: a chain of cubic Bezier curves, of 1 + 3n points.
-        color, width, style: how it looks; a colour of eight digits lets through what it crosses.
-        label, label_at: words on it, and their middle.
-        tooltip: what it says when pointed at.
+        color, width, style: its appearance; colours of eight digits are translucent.
+        label, label_at: its label, and the centre of that.
+        tooltip: its tooltip.
         kind: its class in SVG.
     """
 
@@ -87,11 +87,11 @@ class Frame(NamedTuple):
     """A frame around nodes.
 
     Attributes:
-        name: unlike any other's.
+        name: its unique name.
         low, high: its lower left and upper right corner.
-        lines: its title, in the upper left corner or, if not `top`, in the middle of the lower side.
-        paint: how it looks.
-        inside: the name of the frame that it lies in.
+        lines: its title, in the upper left corner if `top`, else at the bottom centre.
+        paint: its colours.
+        inside: the name of the frame around it.
     """
 
     name: str
@@ -104,7 +104,7 @@ class Frame(NamedTuple):
 
     @property
     def title_at(self) -> Point:
-        """The middle of the title."""
+        """The centre of the title."""
         width, height = label_size(self.lines)
         if self.top:
             return Point(self.low.x + TITLE_INSET + width / 2, self.high.y - height / 2 - 2)

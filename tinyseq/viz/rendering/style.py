@@ -1,7 +1,7 @@
-"""How the drawings look: colours, fonts, numbers, and text that cannot break a picture.
+"""The style of drawings: colours, type sizes, the format of numbers, and safe text.
 
-Every text that enters a picture passes through `clean` and `markup`, so that a parameter named ``<script>`` is shown as
-just that. Colours tell apart by lightness too, for a grey printout and for colour-blind readers.
+All text in a picture passes through `clean` and `markup`, so that a parameter named ``<script>`` is shown literally.
+Colours also differ in lightness, for grey printouts and for colour-blind readers.
 """
 
 import math
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tinyseq.viz.rendering.font import text_width
 
 TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
-ROOM_FOR_TEXT = 14.0, 8.0  # in a box, beside and above its words together
+ROOM_FOR_TEXT = 14.0, 8.0  # in a box, around its text, in total
 INDEX_SIZE = 0.72  # of an index, relative to its line
 INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
@@ -22,11 +22,11 @@ INK = "#1f2933"
 MUTED = "#66727f"
 LINE = "#51606f"
 PAPER = "#ffffff"
-ACCENT = "#c2255c"  # the way through time: recurrent edges, the best path
+ACCENT = "#c2255c"  # recurrent edges, the best path
 
 
 class Paint(NamedTuple):
-    """Fill and outline of one sort of box."""
+    """The colours of a kind of box."""
 
     fill: str
     outline: str
@@ -40,29 +40,29 @@ INPUT = Paint("#dbe9fc", "#5f8fd0")
 STATE = Paint("#d8f0e2", "#3c9468")
 PARAMETER = Paint("#ffedc2", "#c98f12")
 LOSS = Paint("#fde0dd", "#cf4a3f")
-QUIET = Paint("#eef0f3", "#c2c9d1", MUTED)  # impossible, or not asked for
-PAINTS = {  # of boxes, by what they are
+QUIET = Paint("#eef0f3", "#c2c9d1", MUTED)  # impossible, or less important
+PAINTS = {  # by the kind of a box
     **dict.fromkeys(("initial", "elided"), QUIET),
     **{"op": OP, "state": STATE, "input": INPUT, "result": LOSS, "parameter": PARAMETER},
 }
 
-# Distinct for every common kind of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
+# Distinct for all common types of colour blindness: Okabe and Ito, "Color Universal Design" (2008).
 DISTINCT = ("#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
-# Pale to dark in one hue, so that the order survives a grey printout.
+# From pale to dark in one hue, so that the order is kept in grey printouts.
 RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
 
 
 def clean(text: object, limit: int = 48) -> str:
-    """A text on one line that any file format can hold: at most `limit` characters, nothing invisible or malformed."""
+    """A text on one line of at most `limit` characters, without control characters, for any file format."""
     shown: list[str] = []
-    for character in str(text)[: 4 * limit]:  # a few more than wanted, as blanks will be merged
+    for character in str(text)[: 4 * limit]:  # more than `limit`, as blanks will be merged
         code = ord(character)
         if character.isspace():
             if shown and shown[-1] != " ":
                 shown.append(" ")
         elif (unicodedata.category(character) in {"Cc", "Cs", "Cf"} and code != 0x200D) or code & 0xFFFE == 0xFFFE:
-            shown.append("\N{REPLACEMENT CHARACTER}")  # U+200D stays: it joins emoji
+            shown.append("\N{REPLACEMENT CHARACTER}")  # U+200D is kept: it joins emoji
         else:
             shown.append(character)
     line = "".join(shown).strip()
@@ -70,12 +70,12 @@ def clean(text: object, limit: int = 48) -> str:
 
 
 def unescapable(text: str) -> str:
-    """A text in which Graphviz finds no escape sequence; for a backslash and N it would put the node's name."""
+    """A text without Graphviz's escape sequences, such as a backslash and N for the node's name."""
     return text.replace("\\", "\N{SET MINUS}")
 
 
 class Text(NamedTuple):
-    """One line of a label. In a formula, letters after an underscore are a small index, as in W_hh."""
+    """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh."""
 
     text: str
     size: float = TEXT_SIZE
@@ -85,7 +85,7 @@ class Text(NamedTuple):
 
     @property
     def width(self) -> float:
-        pieces = INDEX.split(self.text) if self.formula else [self.text]  # words and indices in turn
+        pieces = INDEX.split(self.text) if self.formula else [self.text]  # text and indices alternate
         sizes = (self.size, INDEX_SIZE * self.size)
         return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(pieces))
 
@@ -95,7 +95,7 @@ class Text(NamedTuple):
 
 
 def small(text: str, color: str = MUTED) -> Text:
-    """A line of remarks: shapes, numbers, counts."""
+    """A line in small type: shapes, numbers, counts."""
     return Text(text, SMALL_SIZE, color)
 
 
@@ -117,7 +117,7 @@ def label_size(lines: Sequence[Text]) -> tuple[float, float]:
 
 
 def spoken(formula: str) -> str:
-    """A formula as plain text, in which W_hh is Whh."""
+    """A formula as plain text: Whh for W_hh."""
     return INDEX.sub(r"\1", formula)
 
 
@@ -126,22 +126,22 @@ _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def subscript(index: int) -> str:
-    """A number as a subscript: every viewer shows these characters, while raised and lowered text is for some only."""
+    """A number in subscript characters, which all viewers support, unlike lowered text."""
     return str(index).translate(SUBSCRIPTS)
 
 
 def superscript(index: int) -> str:
-    """A number as a superscript in parentheses, for layers: not a power."""
+    """A number as a superscript in parentheses, for layers."""
     return "⁽" + str(index).translate(_SUPERSCRIPTS) + "⁾"
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number as short as `digits` significant digits allow."""
+    """A number with at most `digits` significant digits."""
     return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """A shape as Python writes it, without blanks; a scalar's is empty."""
+    """A shape in Python's notation without blanks; empty for a scalar."""
     return "" if not shape else "(" + ",".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
@@ -155,16 +155,16 @@ def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
 
 
 def readable_on(fill: str) -> str:
-    """Black or white text, whichever reads better on this fill."""
+    """Dark or white, whichever has more contrast on this fill."""
     red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
     return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
 
 
 class LogScale:
-    """Colours for sizes that span orders of magnitude: equal steps of colour are equal factors.
+    """A logarithmic colour scale.
 
     Args:
-        values: the sizes that will be shown; zeros and values that are not finite do not stretch the scale.
+        values: the values to be shown; zeros and values that are not finite are ignored.
     """
 
     def __init__(self, values: Iterable[float]) -> None:
@@ -174,16 +174,16 @@ class LogScale:
         self.bottom, self.top = (
             min(bottom, top - 1.0),
             top,
-        )  # at least one order of magnitude, so that noise looks alike
+        )  # at least one order of magnitude, to hide noise
 
     def fraction(self, value: float) -> float:
-        """Where a value lies on the scale, 0 (smallest shown) to 1 (largest)."""
+        """The place of a value on the scale, from 0 (smallest) to 1 (largest)."""
         if not value > 0:
             return 0.0
         return min(max((math.log10(value) - self.bottom) / (self.top - self.bottom), 0.0), 1.0)
 
     def paint(self, value: float, outline: str = OP.outline) -> Paint:
-        """Fill, outline and text colour for a box of this size."""
+        """The colours of a box with this value."""
         fill = blend(self.fraction(value))
         return Paint(fill, outline, readable_on(fill))
 

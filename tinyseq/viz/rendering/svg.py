@@ -1,7 +1,6 @@
-"""The text of an SVG file: boxes, lines and words at places that are known, so that nothing here asks for a font.
+"""The text of an SVG file. All positions are known, so no fonts are needed.
 
-Words are centred on their places. Where a viewer shows them in another font than the one that comes along, they keep
-to the middle of their boxes.
+Text is centred in its box, so that it stays in the middle if a viewer uses another font than the embedded one.
 """
 
 import re
@@ -13,14 +12,14 @@ from tinyseq.viz.rendering.font import FAMILIES, font_faces
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
 from tinyseq.viz.rendering.style import INDEX, INDEX_SIZE, Paint, Text, clean, label_size
 
-PAD = 7.2  # points around the picture
-BASELINE = 0.35  # below the middle of a line, relative to its size
+PAD = 7.2  # around the picture, in points
+BASELINE = 0.35  # below the middle of a line, relative to the type size
 DROP = 0.2  # of an index below its line
 ROUNDING = 10.0  # the radius of corners; smaller in small boxes
 
 
 def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> str:
-    """The whole file: frames below arrows, and arrows below boxes."""
+    """The whole file: frames are painted first, then arrows, then boxes."""
     (left, low), (right, high) = around(_taken(frames, edges, nodes))
     left, low, right, high = left - PAD, low - PAD, right + PAD, high + PAD
     size = f"{right - left:.2f}", f"{high - low:.2f}"
@@ -38,7 +37,7 @@ def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: 
 
 
 def _taken(frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> Iterator[tuple[Point, Size]]:
-    """Centres and sizes of all that is drawn."""
+    """The centres and sizes of everything in the picture."""
     for node in nodes:
         yield node.center, node.size
         yield node.center, label_size(node.lines)
@@ -97,7 +96,7 @@ def _tip(told: str) -> str:
 
 
 def _block(center: Point, lines: Sequence[Text], anchor: str = "middle") -> str:
-    """Lines of words, as a block around its centre."""
+    """Lines of text, centred at a point."""
     width, height = label_size(lines)
     x, top = center.x - (width / 2 if anchor == "start" else 0.0), center.y + height / 2
     parts = []
@@ -108,9 +107,9 @@ def _block(center: Point, lines: Sequence[Text], anchor: str = "middle") -> str:
 
 
 def _words(line: Text, at: Point, anchor: str) -> str:
-    """One line of words; in a formula with its indices smaller and lower."""
+    """One line of text; in a formula, indices are smaller and lower."""
     line = line._replace(text=clean(line.text, limit=200))
-    pieces = INDEX.split(line.text) if line.formula else [line.text]  # words and indices in turn
+    pieces = INDEX.split(line.text) if line.formula else [line.text]  # text and indices alternate
     drop = f"{DROP * line.size:.2f}"
     shown = ""
     for i, piece in enumerate(pieces):
@@ -133,13 +132,13 @@ def _stroke(paint: Paint, width: float) -> str:
 
 
 def _ink(attribute: str, color: str) -> str:
-    """A colour, and how much it covers if it has eight digits."""
+    """A colour, and its opacity if it has eight digits."""
     cover = f' {attribute}-opacity="{int(color[7:], 16) / 255:.3f}"' if re.fullmatch("#[0-9a-f]{8}", color) else ""
     return f' {attribute}="{color[:7]}"{cover}'
 
 
 def _outline(shape: str, center: Point, size: Size, stroke: str) -> str:
-    """The outline of a box around its centre."""
+    """The outline of a box."""
     (x, y), (width, height) = (center.x, -center.y), size
     if shape in {"ellipse", "circle"}:
         return f'<ellipse {stroke} cx="{x:.2f}" cy="{y:.2f}" rx="{width / 2:.2f}" ry="{height / 2:.2f}"/>'

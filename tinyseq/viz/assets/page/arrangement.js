@@ -1,12 +1,12 @@
-// The arrangement: what is hidden, what covers it, and the maps by which everything goes to its place.
+// The arrangement: what is hidden, what covers it, and the maps from original to current coordinates.
 
 const FOLDED = 34; // the width of a folded time step
-const RUN = 4; // so many folded steps side by side are one run of thin bars, with one label
+const RUN = 4; // at least this many adjacent folded steps form a run of thin bars with one label
 const RUN_WIDTH = 260;
 const CLOSED = { height: 36, least: 66 }; // the size of a closed module
-const MARGIN = 6; // around what stays to be seen
+const MARGIN = 6; // around visible boxes
 
-/** Folded columns side by side: [[id, ...], ...]. */
+/** Runs of adjacent folded columns: [[id, ...], ...]. */
 function runs() {
   const found = [];
   columns.forEach((id, i) => {
@@ -17,7 +17,7 @@ function runs() {
   return found;
 }
 
-/** Covers: { key, low, high, top, bottom: before anything moves, words, bars: the columns of a run, module }. */
+/** Covers: { key, low, high, top, bottom: in original coordinates, words, bars: the columns of a run, module }. */
 function findCovers() {
   const found = runs().map(ids => {
     const [first, last] = [frames.get(ids[0]), frames.get(ids[ids.length - 1])];
@@ -35,7 +35,7 @@ function findCovers() {
 
 /** The covers by the nests that they hide. */
 const coveredBy = found => new Map(found.flatMap(cover => (cover.bars || [cover.key]).map(id => [id, cover])));
-/** The cover of each box that is out of sight. */
+/** The cover of each hidden box. */
 function findHidden(found) {
   const hidden = new Map();
   const covered = coveredBy(found);
@@ -47,7 +47,7 @@ function findHidden(found) {
   return hidden;
 }
 
-/** The spans of x in which folded columns shrink to bars, with the space to the next one. */
+/** The spans of x that shrink to bars: folded columns, with the gaps after them. */
 function barSpans(found) {
   return found.filter(cover => cover.bars).flatMap(({ bars }) => {
     const width = Math.min(FOLDED, RUN_WIDTH / bars.length);
@@ -58,7 +58,7 @@ function barSpans(found) {
     });
   });
 }
-/** The spans of x in which a column shrinks around its closed modules; `single` if no two boxes left are side by side. */
+/** The spans of x in which a column shrinks around its closed modules; `single`: no visible boxes are side by side. */
 function moduleSpans(modules, left, single) {
   const least = Math.max(CLOSED.least, ...(single ? left.map(box => box.width) : []));
   const folds = modules.map(({ low, high, words }) => ({ low, high, size: Math.max(least, 7 * words.length + 24) }));
@@ -66,8 +66,8 @@ function moduleSpans(modules, left, single) {
 }
 
 /**
- * What is to be seen: covers, the cover of each hidden box, the columns in which boxes that stand one above the other take
- * the middle, the maps X and Y, and a text that tells how a column that is not folded looks.
+ * The current arrangement: covers, the cover of each hidden box, the columns whose boxes are centred because no two are
+ * side by side, the maps X and Y, and a key for the look of columns that are not folded.
  */
 function arrangement() {
   const found = findCovers();

@@ -1,20 +1,20 @@
-// What is known of a box: a card beside it, for the pointer and for the keyboard.
+// The card with facts about a box, for pointer and keyboard.
 
 const card = byId("card");
-const CARD_CELL = 12; // pixels for a number of a small array
-let chosen = null; // the box, or the cover, that the keyboard has chosen
-const shut = new Map(); // covers: name -> { name, group, at, width, height, told, open: what opens it }
+const CARD_CELL = 12; // pixels per number of a small array
+let chosen = null; // the box or cover selected with the keyboard
+const shut = new Map(); // covers: name -> { name, group, at, width, height, told, open: a function that opens it }
 
-/** The numbers that Python has packed: 32-bit floats in base64. */
+/** Unpack numbers: 32-bit floats in base64. */
 function unpack(text) {
   const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
   return new Float32Array(bytes.buffer);
 }
-/** A number as short as so many digits allow. */
+/** A number with at most this many significant digits. */
 const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
 
 const NO_NUMBER = [190, 0, 160];
-/** Paint numbers as a heat map: blue below zero, orange above, paler toward zero; and purple for what is no number. */
+/** Paint a heat map: blue for negative numbers, orange for positive ones, paler towards zero; purple for NaN. */
 function heat(canvas, numbers, rows, across, limit) {
   const night = document.documentElement.classList.contains("night");
   const [none, low, high] = night ? [[27, 29, 32], [86, 180, 233], [240, 130, 50]] : [[255, 255, 255], [0, 114, 178], [213, 94, 0]];
@@ -34,14 +34,14 @@ const largest = numbers => numbers.reduce((most, value) => (Number.isFinite(valu
 function stripOf({ rows, columns: across, numbers }, told) {
   const values = unpack(numbers);
   const canvas = make("canvas", { role: "img", "aria-label": told });
-  const [high, wide] = across === 1 ? [1, rows] : [rows, across]; // a column of numbers is shown lying down
+  const [high, wide] = across === 1 ? [1, rows] : [rows, across]; // columns are shown as rows
   heat(canvas, values, high, wide, largest(values));
   const cell = Math.max(Math.min(CARD_CELL, Math.floor(300 / wide)), 3);
   Object.assign(canvas.style, { width: `${wide * cell}px`, height: `${high * Math.max(cell, 10)}px` });
   return canvas;
 }
 
-/** Show a card beside a part of the screen: facts by their names, the first of which, without a name, is the heading. */
+/** Show the card beside a rectangle: facts by name; the fact with an empty name is the heading. */
 function tellOf(at, facts, values = {}) {
   const list = make("dl");
   for (const [fact, value] of Object.entries(facts)) {
@@ -66,7 +66,7 @@ function tell(name) {
   else if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
 }
 const hush = () => { card.hidden = true; };
-/** Tell of a part while the mouse is on it; what a finger has touched stays told until it touches something else. */
+/** Show the card while the mouse is on a part. After a touch, it stays until something else is touched. */
 function tellOn(group, name) {
   group.addEventListener("pointerenter", () => tell(name));
   group.addEventListener("pointerleave", ({ pointerType }) => { if (pointerType === "mouse") hush(); });
@@ -75,7 +75,7 @@ for (const [name, { group }] of boxes) tellOn(group, name);
 picture.addEventListener("pointerdown", event => { if (!event.target.closest(".node, .cover")) hush(); });
 picture.addEventListener("wheel", hush, { passive: true });
 
-// -- from box to box by the keyboard ------------------------------------------------------------------------------------
+// -- keyboard navigation ------------------------------------------------------------------------------------------------
 
 const isHidden = name => Boolean(current?.hidden.has(name));
 const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !isHidden(box.name)), ...shut.values()];
@@ -96,7 +96,7 @@ function choose(box) {
   reveal(box);
   tell(box.name);
 }
-/** The nearest box in a direction; how far it lies to the side counts more than how far ahead. */
+/** The nearest box in a direction; sideways distance counts more. */
 function neighbour(right, down) {
   const from = part(chosen);
   const [x, y] = from.at;
@@ -126,7 +126,7 @@ picture.addEventListener("keydown", event => {
   event.preventDefault();
 });
 picture.addEventListener("blur", () => choose(null));
-/** Open a cover; fold the time step of a box, or close the innermost module around it that can be closed. */
+/** Open a cover; or fold the time step of a box, or close the innermost module around it. */
 function foldAround(name, step) {
   const cover = shut.get(name);
   choose(null);

@@ -1,4 +1,4 @@
-// The columns of the picture, and which of them and of the modules are folded.
+// The columns and modules of the picture, and which of them are folded or closed.
 
 const columns = [...new Set(Object.values(story.columns))].filter(id => frames.has(id));
 columns.sort((a, b) => frames.get(a).low - frames.get(b).low);
@@ -6,13 +6,13 @@ const ceiling = Math.min(...columns.map(id => frames.get(id).top));
 const floor = Math.max(...columns.map(id => frames.get(id).bottom));
 const columnOf = name => (frames.has(story.columns[name]) ? story.columns[name] : null);
 
-const folded = new Set(); // ids of columns' frames
-const closed = new Set(); // modules, as JSON text of their names
+const folded = new Set(); // ids of the frames of columns
+const closed = new Set(); // modules, as JSON of their names
 const startsWith = (names, module) => module.every((part, i) => names[i] === part);
 const isClosed = names => [...closed].some(text => startsWith(names, JSON.parse(text)));
 
-// What stands in one column is moved as one, and what stands in a module of it is hidden as one: a click costs little
-// however many columns there are.
+// The parts of a column are moved as a group, and those of a module are hidden as a group, so that a click is cheap even
+// if there are many columns.
 const KINDS = ["frames", "lines", "boxes"];
 const nests = new Map(); // ids of frames -> { id, column, module: its names, parent, groups: one for each kind, gone }
 const nestsIn = new Map(columns.map(id => [id, []]));
@@ -22,7 +22,7 @@ function addNest(id, column, module, parent) {
   nests.set(id, nest);
   nestsIn.get(column).push(nest);
 }
-/** The innermost nest in a column that is of all these modules. */
+/** The innermost nest of a column that contains all these modules. */
 const nestOf = (column, ...modules) => nestsIn.get(column)?.findLast(nest => modules.every(names => startsWith(names, nest.module))) ?? null;
 for (const id of columns) addNest(id, id, [], null);
 const outerFirst = Object.entries(story.frames).sort((one, other) => one[1].module.length - other[1].module.length);
@@ -41,11 +41,11 @@ gather("frames", frames.values(), ({ id }) => nests.get(id) ?? null);
 gather("lines", lines, ({ ends: [tail, head] }) =>
   (columnOf(tail) === columnOf(head) ? nestOf(columnOf(tail), modulesOf(tail), modulesOf(head)) : null));
 gather("boxes", boxes.values(), ({ name }) => nestOf(columnOf(name), modulesOf(name)));
-const covers = draw("g", { class: "covers" }); // what is drawn in place of that which is folded
+const covers = draw("g", { class: "covers" }); // drawn in place of folded columns and closed modules
 const firstLine = root.querySelector(":scope > g.edge") || root.querySelector(":scope > g.node");
 for (const [around, within, on] of columns.map(id => nests.get(id).groups)) {
   firstLine?.before(around, within);
   root.append(on);
 }
 root.append(covers);
-const origin = svg.getScreenCTM().inverse().multiply(root.getScreenCTM()); // the picture's group is moved within it
+const origin = svg.getScreenCTM().inverse().multiply(root.getScreenCTM()); // the offset of the picture's group

@@ -1,12 +1,12 @@
-// Folding: steps and modules are closed and opened, and the picture goes over to its new arrangement.
+// Folding: opening and closing steps and modules, with a transition to the new arrangement.
 
-const MANY = 12; // of more columns than these, only the first three and the last are open at first
+const MANY = 12; // with more columns than this, only the first three and the last are open at first
 const MOTION = 320; // milliseconds
 
-let current = null; // the arrangement that is seen
-let turning = 0; // which change is the latest
+let current = null; // the visible arrangement
+let turning = 0; // counts changes, to cancel outdated transitions
 
-/** Go over to the arrangement that is wanted now. What lies at a point, if one is given, stays where it is seen. */
+/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen. */
 function arrange(kept = null) {
   if (!columns.length) return;
   hush();
@@ -14,7 +14,7 @@ function arrange(kept = null) {
   current = after;
   turning++;
   markButtons();
-  if (kept && before && boxes.size > LIVELY) fitted = false; // a long picture stays where it is, but for what was clicked
+  if (kept && before && boxes.size > LIVELY) fitted = false; // a long picture does not move, except around the click
   const settle = staying(kept, before);
   if (before && !calm.matches && boxes.size <= LIVELY) turn(before, after, settle);
   else {
@@ -23,7 +23,7 @@ function arrange(kept = null) {
     stage();
   }
 }
-/** What moves the view along: all of the picture stays all of it, and else a point stays where it was seen. */
+/** A function that adjusts the view: to fit the whole picture, or to keep a point at its place. */
 function staying(kept, before) {
   const [x, y, width, height] = [view.x, view.y, view.width, view.height];
   return (X, Y, share) => {
@@ -32,7 +32,7 @@ function staying(kept, before) {
     else cull();
   };
 }
-/** From one arrangement to another in small steps, while all that was or will be covered is covered. */
+/** Animate from one arrangement to another, with the covers of both. */
 function turn(before, after, settle) {
   const keys = new Set(after.covers.map(cover => cover.key));
   const both = {
@@ -65,7 +65,7 @@ function toggleStep(id) {
   flip(folded, id);
   arrange([frames.get(id).low, ceiling]);
 }
-/** Close or open a module in all steps; its frame of this id, or one that is not folded, stays where it is. */
+/** Close or open a module in all steps. Its frame with this id, or a visible one, stays at its place. */
 function toggleModule(names, id = null) {
   const text = JSON.stringify(names);
   flip(closed, text);
@@ -87,7 +87,7 @@ function chip(parent, words, told, attribute, value, act) {
   button.addEventListener("click", act);
   byId(parent).append(button);
 }
-/** In a row of chips the arrow keys go from one to the next, and Tab leaves it. */
+/** Arrow keys move within a row of chips, and Tab leaves it. */
 function rove(row) {
   row.addEventListener("keydown", event => {
     const chips = [...row.children];

@@ -1,8 +1,8 @@
-// The page as a whole: light and dark, the keys that work everywhere, and the beginning.
+// The page: themes, global keys, and start-up.
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const paper = matchMedia("print");
-let chosenNight = null; // what the user has asked for, if anything
+let chosenNight = null; // the user's choice, if any
 function setTheme() {
   const night = !paper.matches && (chosenNight ?? dark.matches);
   document.documentElement.classList.toggle("night", night);
@@ -35,7 +35,7 @@ setTheme();
 arrange();
 fit();
 const { width, height } = picture.getBoundingClientRect();
-if (innerWidth <= 860 && width / height < (0.6 * home[2]) / home[3]) { // a long picture begins with its left part, to be read
+if (innerWidth <= 860 && width / height < (0.6 * home[2]) / home[3]) { // start at the left part of a long picture, at a legible size
   fitted = false;
   show(home[0], home[1], (home[3] * width) / height, home[3]);
 }

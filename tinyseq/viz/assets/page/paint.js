@@ -1,12 +1,12 @@
-// Drawing an arrangement: boxes, lines, frames and covers in their places.
+// Drawing an arrangement: boxes, lines, frames and covers.
 
-const TITLE = 24; // the height below a run's bars for its label
-const FAR = 0.3; // words of a long picture are left out when they are drawn smaller than this
+const TITLE = 24; // the height of the label below a run
+const FAR = 0.3; // below this scale, text in long pictures is hidden
 
-/** How far each box that is not hidden has to move. Those beside, above and below the columns keep clear of each other. */
+/** The displacements of visible boxes. Those outside the columns are kept apart. */
 function findMoves({ X, Y, hidden, alone }) {
   const moves = new Map();
-  const beside = []; // stacks of boxes to the left and between the columns, and rows above and below them
+  const beside = []; // stacks of boxes left of and between columns, and rows above and below
   for (const box of boxes.values()) {
     if (hidden.has(box.name) || box.legend) continue;
     const column = frames.get(box.column);
@@ -30,14 +30,14 @@ function findMoves({ X, Y, hidden, alone }) {
   moveLegend(moves, Y);
   return moves;
 }
-/** The legend stays below everything. */
+/** Keep the legend below everything. */
 function moveLegend(moves, Y) {
   const legend = [...boxes.values()].filter(box => box.legend);
   const lowest = Math.max(Y(floor), ...[...moves].map(([name, [, down]]) => boxes.get(name).y + down + boxes.get(name).height / 2));
   const before = Math.max(floor, ...[...moves.keys()].map(name => boxes.get(name).y + boxes.get(name).height / 2));
   for (const { name } of legend) moves.set(name, [0, lowest - before]);
 }
-/** All of what is to be seen: x, y, width and height. */
+/** The bounding box of everything visible: x, y, width and height. */
 function extent(moves, { X, Y }) {
   const parts = [[X(frames.get(columns[0]).low), Y(ceiling)], [X(Math.max(...columns.map(id => frames.get(id).high))), Y(floor)]];
   for (const [name, [right, down]] of moves) {
@@ -49,7 +49,7 @@ function extent(moves, { X, Y }) {
   return [low + origin.e - 8, high + origin.f - 8, Math.max(...xs) - low + 16, Math.max(...ys) - high + 16];
 }
 
-/** How far a column is moved to the right. */
+/** The displacement of a column. */
 const movedBy = (column, { X }) => (column ? X(frames.get(column).low) - frames.get(column).low : 0);
 
 const translation = ([right, down]) => (Math.abs(right) + Math.abs(down) < 0.02 ? null : `translate(${right.toFixed(1)} ${down.toFixed(1)})`);
@@ -59,7 +59,7 @@ function transformBy(group, transform) {
   else group.removeAttribute("transform");
 }
 
-/** The points of a line, with its ends where their boxes have gone and clear of covers; null if nothing is to be seen. */
+/** The points of a line between the current places of its boxes, clipped at covers; null if it is hidden. */
 function rerouted(line, { X, Y, hidden }, moves) {
   const before = [...line.points];
   let points = before.map(([x, y]) => [X(x), Y(y)]);
@@ -97,7 +97,7 @@ function drawLine(line, now, moves) {
   }
 }
 
-/** Of the lines between the same two parts of the picture one is enough, if one of the parts is a cover. */
+/** Draw lines; of several between the same two parts, one of which is a cover, only the first. */
 function drawLines(now, moves, unchanged) {
   const drawn = new Set();
   for (const line of lines) {
@@ -120,7 +120,7 @@ function drawFrames({ X, Y }, unchanged) {
     const place = { x: X(low) - aside, y: Y(from), width: X(high) - X(low), height: Y(to) - Y(from) };
     setAll(shape, place);
     const { x, y, width, height } = place;
-    // The title of a module stands in its upper left corner, that of a column in the middle of its lower side.
+    // Titles of modules are in the upper left corner, those of columns at the bottom centre.
     const by = module ? [x - low, y - from] : [x + width / 2 - (low + high) / 2, y + height - to];
     for (const { text, x: textX, y: textY } of texts) setAll(text, { x: textX + by[0], y: textY + by[1] });
   }
@@ -148,7 +148,7 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
   const name = `cover-${key}`;
   const group = draw("g", { class: "cover", id: name });
   shut.set(name, { name, group, at: [x + width / 2, y + height / 2], width, height, told, open: act });
-  const gap = width > 3 ? 0.5 : 0; // on either side, so that bars of a run are apart
+  const gap = width > 3 ? 0.5 : 0; // on either side, to separate the bars of a run
   group.append(draw("rect", { x: x + gap, y, width: Math.max(width - 2 * gap, 0.5), height, rx: Math.min(10, width / 3) }));
   if (words && width > 14) {
     const center = [x + width / 2, y + height / 2];
@@ -160,8 +160,8 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
   return group;
 }
 
-const painted = new Map(); // what each column looked like when it was painted last
-/** The columns that look as they did before, wherever they have gone. */
+const painted = new Map(); // the look of each column when it was last painted
+/** The columns that look the same as before, apart from their place. */
 function findUnchanged({ looks, moving }) {
   const same = new Set();
   for (const id of columns) {
@@ -193,11 +193,11 @@ function paint(now, moves = findMoves(now)) {
   home = extent(moves, now);
 }
 
-/** Of a long picture only the columns in sight are drawn, or all of them without their words. */
+/** In long pictures, draw only the columns in view, or all columns without text. */
 function cull() {
   if (boxes.size <= LIVELY || !current) return;
   const scale = Math.min(room[0] / view.width, room[1] / view.height);
-  const reach = room[0] / scale; // half a window on either side is ready to be moved into sight
+  const reach = room[0] / scale; // with a margin of half a window on either side
   svg.classList.toggle("far", scale < FAR);
   for (const id of columns) {
     const parts = nests.get(id).groups;

@@ -1,4 +1,4 @@
-// The parts of the picture, and the story, a JSON object that says what they are.
+// The parts of the picture, and the story: a JSON object that describes them.
 "use strict";
 
 const byId = id => document.getElementById(id);
@@ -14,7 +14,7 @@ function setAll(element, attributes) {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   return element;
 }
-/** A new element; attributes may be text alone, so nothing that it says can become markup. */
+/** A new element. Text is never parsed as markup. */
 function make(name, attributes = {}, ...inside) {
   const made = setAll(document.createElement(name), attributes);
   made.append(...inside);
@@ -26,14 +26,14 @@ function draw(name, attributes = {}, text = "") {
   return made;
 }
 
-// The picture's own tooltips would cover the page's: a drawing without a story has nothing else to tell, so they are kept.
+// Replace the picture's tooltips by the card. For a drawing without a story, they are its only details.
 for (const title of svg.querySelectorAll("title")) {
   const name = title.parentNode.id;
   if (title.closest("g.node") && !story.details[name]) story.details[name] = { "": title.textContent };
   title.remove();
 }
 
-const boxes = new Map(); // name -> { name, group, x, y: its centre as drawn, at: where it is now, width, height, legend }
+const boxes = new Map(); // name -> { name, group, x, y: its original centre, at: its current one, width, height, legend }
 for (const group of root.querySelectorAll("g.node")) {
   const shape = group.querySelector("rect, path, ellipse, polygon") || group;
   const { x: left, y: high, width, height } = shape.getBBox();
@@ -41,7 +41,7 @@ for (const group of root.querySelectorAll("g.node")) {
   boxes.set(group.id, { name: group.id, group, x, y, at: [x, y], width, height, legend: group.id.startsWith("legend") });
 }
 const visibleText = box => box.group.textContent.trim();
-const isAsked = box => !box.legend && Boolean(story.details[box.name]); // whether there is something to tell of a box
+const isAsked = box => !box.legend && Boolean(story.details[box.name]); // whether a box has details
 
 const textsOf = group =>
   [...group.querySelectorAll("text")].map(text => ({ text, x: Number(text.getAttribute("x")), y: Number(text.getAttribute("y")) }));
@@ -61,6 +61,6 @@ for (const group of root.querySelectorAll("g.cluster")) {
   frames.set(group.id, { id: group.id, group, shape, ...place, texts: textsOf(group), title: group.textContent.trim() });
 }
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-const LIVELY = 400; // with more boxes than these, changes are made at once, without motion
+const LIVELY = 400; // with more boxes than this, there are no animations
 document.body.classList.toggle("lively", boxes.size <= LIVELY);
 document.body.classList.toggle("fills", Boolean(story.fills));

@@ -1,4 +1,4 @@
-// Play: the computation forward, then backward or the path traced back, one box at a time.
+// Playing: the computation forward, then backward or along the best path, box by box.
 
 const moments = story.acts.flatMap(({ name: act, events }) =>
   events.map((event, i) => ({ act, number: i + 1, of: events.length, ...event })));
@@ -14,7 +14,7 @@ story.acts.forEach((act, i) => {
 });
 prepareSums(moments);
 
-/** Show the moment that the slider is at. */
+/** Show the moment at the slider. */
 function stage() {
   const acting = now() ? moments[now() - 1] : null;
   const reached = new Set();
@@ -24,9 +24,9 @@ function stage() {
   const lit = new Set(acting ? acting.boxes : []);
   const tracing = Boolean(acting) && acting.act === "back-trace";
   const traced = new Set(tracing ? moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
-  const marked = !acting || (tracing && acting.number === acting.of); // whether all of the best paths are known
+  const marked = !acting || (tracing && acting.number === acting.of); // whether the best paths are complete
   const touched = dimNests(acting, reached);
-  const apart = ({ nest }) => !nest || touched.has(nest); // whether a part of the picture is dimmed by itself
+  const apart = ({ nest }) => !nest || touched.has(nest); // whether a part is dimmed individually
   for (const [name, box] of boxes) {
     const { group } = box;
     group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
@@ -47,7 +47,7 @@ function stage() {
   say(acting);
   showSums(now());
 }
-/** The nests in which something is reached; in a large picture the others are dimmed as one, so that a click costs little. */
+/** The nests in which something is reached. In large pictures, the others are dimmed as groups, which is cheaper. */
 function dimNests(acting, reached) {
   const touched = new Set();
   for (const name of reached) for (let nest = boxes.get(name)?.nest; nest; nest = nest.parent) touched.add(nest);
@@ -55,11 +55,11 @@ function dimNests(acting, reached) {
   if (all) for (const nest of nests.values()) touched.add(nest);
   for (const nest of nests.values()) {
     const dim = !touched.has(nest) && (!nest.parent || touched.has(nest.parent));
-    for (const group of nest.groups.slice(1)) group.classList.toggle("faded", dim); // but for the frames
+    for (const group of nest.groups.slice(1)) group.classList.toggle("faded", dim); // except for the frames
   }
   return touched;
 }
-/** The folded steps, and the buttons of all steps, in which something happens now. */
+/** Highlight the folded steps and the buttons of the current step. */
 function markFolds(lit) {
   const steps = new Set([...lit].map(name => story.columns[name]));
   for (const bar of covers.children) bar.classList.toggle("now", steps.has(bar.dataset.cover));
@@ -79,7 +79,7 @@ const names = additions => {
   return found.length > 3 ? `${found.slice(0, 3).join(", ")}, …` : found.join(", ");
 };
 
-/** Play by a timer, or pause without one. */
+/** Play with a timer, or pause with null. */
 function keepTime(by) {
   clearInterval(timer);
   timer = by;
@@ -92,7 +92,7 @@ function go(to) {
   if (box && !fitted && !held.size) reveal(box);
 }
 const stepOf = moment => moment.act + (moment.boxes.map(name => story.columns[name]).find(Boolean) ?? "");
-/** The next moment, on or back, that belongs to another time step: its first one. */
+/** The first moment of the next or previous time step. */
 function otherStep(by) {
   let to = now() + by;
   while (to > 0 && to < moments.length && stepOf(moments[to - 1]) === stepOf(moments[Math.max(now(), 1) - 1])) to += by;

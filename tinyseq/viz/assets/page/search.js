@@ -1,4 +1,4 @@
-// Search: boxes by their words, their ops, shapes and modules.
+// Search for boxes by label, op, shape and module.
 
 const words = box => `${box.name} ${visibleText(box)} ${Object.entries(story.details[box.name] || {}).flat().join(" ")}`.toLowerCase();
 let hits = [];
@@ -24,7 +24,7 @@ byId("search").addEventListener("keydown", event => {
   reveal(hits[hit], true);
   tell(name);
 });
-/** Unfold and open all that hides a box, at once. */
+/** Unfold and open everything that hides a box. */
 function open(name) {
   folded.delete(story.columns[name]);
   for (const text of [...closed]) if (startsWith(modulesOf(name), JSON.parse(text))) closed.delete(text);

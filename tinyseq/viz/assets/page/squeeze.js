@@ -1,12 +1,12 @@
-// Where things go when parts of the picture are folded: an x goes to X(x) and a y to Y(y), the same for all of the picture.
-// Both only ever shrink what lies in a fold and has nothing in it that is still to be seen.
+// Coordinates when parts are folded: x becomes X(x) and y becomes Y(y), for the whole picture. Both maps only shrink the
+// parts of folds in which nothing is visible.
 
-/** The map that shrinks spans, [{ low, high, factor }] in order and apart, and moves what comes after them. */
+/** The map that shrinks spans, [{ low, high, factor }] sorted and disjoint, and moves everything after them. */
 function squeezer(spans) {
   const lost = [0];
   for (const { low, high, factor } of spans) lost.push(lost[lost.length - 1] + (high - low) * (1 - factor));
   return at => {
-    let [first, last] = [0, spans.length]; // how many spans begin before it, by halving
+    let [first, last] = [0, spans.length]; // the number of spans that start before it, by bisection
     while (first < last) {
       const half = (first + last) >> 1;
       if (spans[half].low < at) first = half + 1;
@@ -20,7 +20,7 @@ function squeezer(spans) {
 const between = (before, after, share) => at => before(at) * (1 - share) + after(at) * share;
 const still = at => at;
 
-/** The spans that bring folds, [{ low, high, size }], down to their sizes, but for what is solid, [[low, high]]. */
+/** The spans that shrink folds, [{ low, high, size }], to their sizes, except for solid parts, [[low, high]]. */
 function shrink(folds, solid) {
   const cuts = [...new Set([...folds.flatMap(fold => [fold.low, fold.high]), ...solid.flat()])].sort((a, b) => a - b);
   const pieces = cuts.slice(1).map((high, i) => ({ low: cuts[i], high, free: true }));
@@ -36,7 +36,7 @@ function shrink(folds, solid) {
     .map(({ low, high }) => ({ low, high, factor: Math.max(...factors.filter((_, i) => within({ low, high }, folds[i]))) }));
 }
 
-/** Places in a row, in order, apart, and on average where they are wished to be: [{ wish, size }] -> numbers. */
+/** Places in a row, in order, without overlaps, and on average as wished: [{ wish, size }] -> numbers. */
 function spread(items, gap) {
   const places = [];
   items.forEach(({ wish, size }, i) => places.push(i ? Math.max(wish, places[i - 1] + (items[i - 1].size + size) / 2 + gap) : wish));
@@ -49,20 +49,20 @@ function spread(items, gap) {
 const inside = ([x, y], { low, high, top, bottom }) => low <= x && x <= high && top <= y && y <= bottom;
 const mixed = ([x, y], [toX, toY], share) => [x + (toX - x) * share, y + (toY - y) * share];
 
-/** A cubic curve from a share of it on (de Casteljau). */
+/** The rest of a cubic curve from a parameter on (de Casteljau). */
 function rest([a, b, c, d], share) {
   const [ab, bc, cd] = [mixed(a, b, share), mixed(b, c, share), mixed(c, d, share)];
   const [abc, bcd] = [mixed(ab, bc, share), mixed(bc, cd, share)];
   return [mixed(abc, bcd, share), bcd, cd, d];
 }
-/** A line without what it has inside of a rectangle at its beginning; null if there is nothing else. */
+/** A line without its beginning inside a rectangle; null if nothing is left. */
 function without(points, box) {
-  let last = points.length - 1; // the last of the points between curves that lies inside
+  let last = points.length - 1; // the last joint that lies inside
   while (last >= 0 && !inside(points[last], box)) last -= 3;
   if (last < 0) return points;
   if (last === points.length - 1) return null;
   const curve = points.slice(last, last + 4);
-  let [low, high] = [0, 1]; // shares of the curve inside and outside
+  let [low, high] = [0, 1]; // parameters inside and outside
   for (let i = 0; i < 12; i++) {
     const half = (low + high) / 2;
     if (inside(rest(curve, half)[0], box)) low = half;
@@ -70,7 +70,7 @@ function without(points, box) {
   }
   return [...rest(curve, high), ...points.slice(last + 4)];
 }
-/** Take the first point along with its box, and with it the straight piece that it is on; the other end has its own half. */
+/** Move the start of a line, and the straight piece that it is on, with its box; at most the first half of the line. */
 function follow(points, before, moved) {
   for (const axis of [0, 1]) {
     for (let i = 0; i < points.length / 2 && Math.abs(before[i][axis] - before[0][axis]) < 0.5; i++) {
@@ -80,7 +80,7 @@ function follow(points, before, moved) {
 }
 const written = points => points.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ");
 
-/** The corners of an arrowhead at the end of a line. */
+/** The corners of the arrowhead of a line. */
 function headed(points, length = 5) {
   const [x, y] = points[points.length - 1];
   const [fromX, fromY] = points.findLast(point => Math.hypot(point[0] - x, point[1] - y) > 0.1) || [x, y + 1];

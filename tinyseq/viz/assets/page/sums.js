@@ -1,10 +1,10 @@
-// The gradients of the parameters, as the terms of their sums arrive.
+// The gradients of the parameters, accumulated term by term.
 
 const BAR = { width: 10, gap: 2, height: 100 };
-const parameters = new Map(); // by name; what Python says of them, and their terms
+const parameters = new Map(); // by name, with their terms
 for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
 
-/** Gather the terms from all moments of the play, and make the list of parameters. */
+/** Collect the terms of all moments, and build the list of parameters. */
 function prepareSums(moments) {
   moments.forEach((moment, number) => {
     for (const { parameter, ...term } of moment.additions) parameters.get(parameter).terms.push({ moment: number, ...term });
@@ -17,9 +17,9 @@ function prepareSums(moments) {
     parameter.item = make("li", { "data-parameter": parameter.name }, heading, barsOf(parameter));
     byId("sums").append(parameter.item);
   }
-  if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "what is being added to"));
+  if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "the latest"));
 }
-/** One bar for each term, the steps from left to right, as high as the term's norm. */
+/** A bar chart of the norms of the terms, by step. */
 function barsOf(parameter) {
   const at = term => Number((/-?\d+/.exec(term.step) || [NaN])[0]);
   const known = parameter.terms.map(at).filter(step => !Number.isNaN(step));
@@ -41,7 +41,7 @@ function barsOf(parameter) {
   return chart;
 }
 
-/** Terms of a parameter, added up: the block of W.grad that is shown. */
+/** The sum of terms of a parameter: the part of W.grad that is shown. */
 function addedUp({ rows, columns: across }, terms) {
   const sum = new Float64Array(rows * across);
   for (const term of terms) {
@@ -50,9 +50,9 @@ function addedUp({ rows, columns: across }, terms) {
   }
   return sum;
 }
-let followed = ""; // the parameter whose numbers are seen, if the user has not chosen one
+let followed = ""; // the parameter shown if the user has not chosen one
 
-/** Show the gradients as they are after so many moments. */
+/** Show the gradients after this many moments. */
 function showSums(now) {
   byId("sums-section").hidden = !parameters.size;
   for (const parameter of parameters.values()) {
@@ -72,7 +72,7 @@ function showSums(now) {
   if (adding.length && !adding.some(({ name }) => name === followed)) followed = adding[0].name;
   showNumbers(parameters.get(byId("chosen").value) || parameters.get(followed) || [...parameters.values()][0], now);
 }
-/** The numbers of one parameter's gradient: the latest term, and the sum so far. */
+/** Show the latest term of a parameter's gradient and the sum so far. */
 function showNumbers(parameter, now) {
   if (!parameter) return;
   const { name, rows, columns: across, whole: isWhole, shape, terms } = parameter;
@@ -87,7 +87,7 @@ function showNumbers(parameter, now) {
   const who = steps.slice(0, 2).join(", ") + (steps.length > 2 ? ", …" : "") || "one use";
   byId("term-said").textContent = !latest.length ? "no term yet" : last === now - 1 ? `${who} adds` : `${who} added`;
   byId("sum-said").textContent = `${name}.grad ${shape}${part}`;
-  byId("cell").textContent = `blue below 0, orange above; full colour at ±${shortly(limit)}`;
+  byId("cell").textContent = `blue: negative, orange: positive; full colour at ±${shortly(limit)}`;
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
     heat(canvas, numbers, rows, across, limit);

@@ -1,12 +1,12 @@
-// Moving and zooming: the part of the picture that is seen is the SVG's view box.
+// Panning and zooming, with the SVG's view box.
 
 const view = svg.viewBox.baseVal;
-let home = [view.x, view.y, view.width, view.height]; // all of the picture
-let fitted = true; // whether all of it is meant to be seen, however it changes
-let dragged = false; // whether the mouse has moved since it was pressed, so that its release is no click
+let home = [view.x, view.y, view.width, view.height]; // the whole picture
+let fitted = true; // whether the whole picture is kept in view
+let dragged = false; // whether the pointer has moved since it was pressed: if so, there is no click
 const whole = [...home];
 
-let room = [1, 1]; // the size of the window on the picture
+let room = [1, 1]; // the size of the view
 new ResizeObserver(([{ contentRect: { width, height } }]) => {
   room = [width, height];
   cull();
@@ -40,7 +40,7 @@ picture.addEventListener("wheel", event => {
   zoom(Math.exp(event.deltaY / 500), place(event));
 }, { passive: false });
 
-const held = new Map(); // the pointers that press: id -> event
+const held = new Map(); // pressed pointers: id -> event
 picture.addEventListener("pointerdown", event => {
   held.set(event.pointerId, event);
   if (held.size === 1) dragged = false;
@@ -59,7 +59,7 @@ window.addEventListener("pointermove", event => {
   }
   held.set(event.pointerId, event);
 });
-/** One finger of two has moved. */
+/** One of two fingers has moved. */
 function pinch(before, after, still) {
   const far = finger => Math.max(Math.hypot(finger.clientX - still.clientX, finger.clientY - still.clientY), 1);
   zoom(far(before) / far(after), place({ clientX: (after.clientX + still.clientX) / 2, clientY: (after.clientY + still.clientY) / 2 }));
@@ -69,13 +69,13 @@ byId("zoom-in").addEventListener("click", () => zoom(0.75, middle()));
 byId("zoom-out").addEventListener("click", () => zoom(1 / 0.75, middle()));
 byId("fit").addEventListener("click", fit);
 
-/** Where a box is on the screen, drawn or not. */
+/** The rectangle of a box on the screen, visible or not. */
 function rectangleOf({ at, width, height }) {
   const matrix = root.getScreenCTM();
   const { x, y } = new DOMPoint(at[0] - width / 2, at[1] - height / 2).matrixTransform(matrix);
   return { x, y, left: x, top: y, width: width * matrix.a, height: height * matrix.d, right: x + width * matrix.a, bottom: y + height * matrix.d };
 }
-/** Bring a box into view: moved if it is outside, and closer on demand. */
+/** Bring a box into view, and zoom in if asked to. */
 function reveal(box, closer = false) {
   const { x, y, width, height } = rectangleOf(box);
   const seen = picture.getBoundingClientRect();
