@@ -91,6 +91,7 @@ def test_nothing_is_written_beside_the_font_of_the_package(galleries):
     assert {Path(str(file)).name for file in FOLDER.iterdir()} == {
         *(f"{style}.{ending}" for style in ("regular", "bold") for ending in ("ttf", "woff")),
         "widths.json",
+        "fonts.conf",
         "LICENSE",
     }
 

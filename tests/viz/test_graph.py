@@ -127,9 +127,9 @@ def test_the_price_of_a_flat_drawing_does_not_grow_with_the_square_of_its_boxes(
 
 def test_asking_for_all_of_a_huge_graph_says_how_to_see_it(char_loss):
     loss = char_loss(steps=600)
-    with pytest.raises(ValueError, match=r"boxes; at most .*steps=\[0, 1, 2, -1\]"):
+    with pytest.raises(ValueError, match=r"boxes, more than the limit of .*steps=\[0, 1, 2, -1\]"):
         graph(loss, steps=range(600))
-    with pytest.raises(ValueError, match="boxes; at most 1,500"):
+    with pytest.raises(ValueError, match="boxes, more than the limit of 1,500"):
         graph(loss, view="flat")
 
 

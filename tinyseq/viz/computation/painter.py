@@ -89,10 +89,8 @@ class Painter:
     ) -> None:
         most = MOST_BOXES[content.view]
         if len(content.boxes) > most:
-            raise ValueError(
-                f"this drawing would have {len(content.boxes):,} boxes, more than the limit of {most:,}. "
-                + CURES[content.view]
-            )
+            told = f"this drawing would have {len(content.boxes):,} boxes, more than the limit of {most:,}"
+            raise ValueError(f"{told}. {CURES[content.view]}")
         self.sheet = content
         self.title, self.with_legend, self.note = title, legend, note
         self.wording = Wording(content, values, inputs)
@@ -137,10 +135,9 @@ class Painter:
         return self.canvas.drawing()
 
     def _draw(self, boxes: Sequence[Box], inside: str) -> None:
-        places, sizes = self.layout.places, self.layout.sizes
-        self.canvas.nodes += [
-            self.nodes[box]._replace(center=places[box], size=sizes[box], inside=inside) for box in boxes
-        ]
+        for box in boxes:
+            place, size = self.layout.places[box], self.layout.sizes[box]
+            self.canvas.nodes.append(self.nodes[box]._replace(center=place, size=size, inside=inside))
 
     def _node(self, box: Box) -> Node:
         """A box without its place."""

@@ -101,7 +101,10 @@ class _Maker:
         phase = self.between.get(vertex)
         if phase is None:
             return None
-        column = Column(phase, self.plan.steps[phase][-1] + 1, "between")
+        return self._added(Column(phase, self.plan.steps[phase][-1] + 1, "between"))
+
+    def _added(self, column: Column) -> Column:
+        """A column, which is added to the sheet if it is new."""
         if column not in self.shown:
             self.shown.add(column)
             self.sheet.columns.append(column)
@@ -127,15 +130,11 @@ class _Maker:
             if not parent or parent[0] not in inside
         )
         last = vertex.id == len(self.record.vertices) - 1
-        box = Box(
-            f"v{vertex.id}" + ("" if step is None else f"_t{step}"),
-            "input" if vertex.is_leaf else "result" if last else "op",
-            "columns" if column else self.zones[vertex.id],
-            self.slots[vertex.id],
-            tuple(member.id for member in members),
-            column,
-            arguments,
-        )
+        name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
+        kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
+        zone: Zone = "columns" if column else self.zones[vertex.id]
+        made = tuple(member.id for member in members)
+        box = Box(name, kind, zone, self.slots[vertex.id], made, column, arguments)
         self.at[vertex.id, step] = box
         self.in_slot.setdefault(box.slot, box)
         self.sheet.boxes.append(box)
@@ -178,8 +177,7 @@ class _Maker:
         """How many steps later a value is used in a folded loop."""
         if not self.sheet.folded or not head.column or end.step is None:
             return 0
-        same_phase = self.grouping.phase_of(end.vertex) == head.column.phase
-        return head.column.step - end.step if same_phase else 0
+        return head.column.step - end.step if self.grouping.phase_of(end.vertex) == head.column.phase else 0
 
     def _left_out(self, end: End, head: Box) -> Box:
         """The box that represents a value of a step that is not shown.
@@ -273,12 +271,9 @@ class _Maker:
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
         assert box.column
-        phase, vertex = box.column.phase, box.arguments[0].vertex
+        phase, backward = box.column.phase, self._runs_backward(box.arguments[0].vertex)
         steps = self.plan.steps[phase]
-        start = Column(phase, steps[-1] + 1 if self._runs_backward(vertex) else steps[0] - 1, "start")
-        if start not in self.sheet.columns:
-            self.sheet.columns.append(start)
-        return start
+        return self._added(Column(phase, steps[-1] + 1 if backward else steps[0] - 1, "start"))
 
     def _data_slot(self, argument: Argument, box: Box, number: int) -> Hashable:
         """A slot for a constant: the same for views of one array, or for the same role at other steps."""

@@ -108,9 +108,10 @@ class Values:
         if vertex.operator not in {"+", "-"} or result is None or len(others) != 1 or others[0] is None:
             return None
         result, other = (np.asarray(to_numpy(array), np.float64) for array in (result, others[0]))
-        found = {"+": result - other, "-": other - result if argument.position == 1 else result + other}[
-            vertex.operator
-        ]
+        if vertex.operator == "+":
+            found = result - other
+        else:
+            found = other - result if argument.position == 1 else result + other
         return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
 
     def _at_step(self, array: Array, vertex: int, box: Box) -> Any:

@@ -16,17 +16,7 @@ from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean,
 MOST_STATES = 40
 MOST_SYMBOLS = 6  # shown for each state, the most probable ones
 SMALLEST = 5e-4  # less probable arcs and emissions are left out
-BENDS = (
-    0.35,
-    0.2,
-    0.55,
-    0.75,
-    -0.6,
-    -0.8,
-    -1.0,
-    0.0,
-    1.2,
-)  # of arcs, in radians; the first that is clear
+BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radians; the first that is clear
 MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
 
 
@@ -74,10 +64,9 @@ class _Painter:
         """The finished picture."""
         self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
         for state, lines in enumerate(self.lines):
-            self.room.take(self._at(state), self.size)
-            self.canvas.nodes.append(
-                Node(f"s{state}", self._at(state), self.size, lines, STATE, "ellipse", kind="state")
-            )
+            at = self._at(state)
+            self.room.take(at, self.size)
+            self.canvas.nodes.append(Node(f"s{state}", at, self.size, lines, STATE, "ellipse", kind="state"))
         self._transitions()
         for name, table, color in (("start", self.hmm.initial, ACCENT), ("stop", self.hmm.end, LINE)):
             for state, probability in enumerate([] if table is None else floats(table).tolist()):

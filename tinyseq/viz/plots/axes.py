@@ -15,13 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GRID = "#e3e7ec"
-DIVERGING = (
-    "#0072b2",
-    "#8fb8d8",
-    "#f7f7f7",
-    "#eda87f",
-    "#d55e00",
-)  # safe for colour-blind readers
+DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # safe for colour-blind readers
 BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible symbols for white space
 Floats = NDArray[np.float64]
 

@@ -223,11 +223,7 @@ def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
 
 
 def alignment(
-    weights: ArrayLike,
-    source: Sequence[object],
-    target: Sequence[object],
-    *,
-    title: str = "Influence of the inputs",
+    weights: ArrayLike, source: Sequence[object], target: Sequence[object], *, title: str = "Influence of inputs"
 ) -> "Figure":
     """Plot how much each output depends on each input: attention weights, or else norms of gradients.
 

@@ -64,7 +64,8 @@ def _edge(name: str, edge: Edge) -> str:
 
 
 def _listed(facts: dict[str, str]) -> str:
-    return "[" + " ".join(f"{key}={_quoted(value)}" for key, value in sorted(facts.items())) + "]"
+    order = sorted(facts, key=lambda key: (key != "label", key))
+    return "[" + " ".join(f"{key}={_quoted(facts[key])}" for key in order) + "]"
 
 
 def _quoted(text: str) -> str:

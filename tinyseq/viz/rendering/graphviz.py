@@ -33,20 +33,6 @@ except (ValueError, OSError, pygraphviz.DotError) as error:
     sys.exit(f"Error: {error}")
 sys.stdout.buffer.write(drawn)
 """
-# Without hinting, which varies between machines.
-FONTS = """<?xml version="1.0"?>
-<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
-<fontconfig>
-  {machine}
-  <dir>{folder}</dir>
-  <cachedir>{folder}</cachedir>
-  <match target="font">
-    <edit name="hinting" mode="assign"><bool>false</bool></edit>
-    <edit name="antialias" mode="assign"><bool>true</bool></edit>
-    <edit name="rgba" mode="assign"><const>none</const></edit>
-  </match>
-</fontconfig>
-"""
 
 
 class DrawingError(RuntimeError):
@@ -84,8 +70,8 @@ def _fonts(folder: Path, dot: str) -> Path:
     if FAMILY not in dot or not all(map(is_known, dot)):
         own = os.environ.get("FONTCONFIG_FILE", "/etc/fonts/fonts.conf")
         machine = f'<include ignore_missing="yes">{escape(own)}</include>'
-    settings = folder / "fonts.conf"
-    settings.write_text(FONTS.format(folder=escape(str(folder)), machine=machine), "utf-8")
+    settings, template = folder / "fonts.conf", (FOLDER / "fonts.conf").read_text("utf-8")
+    settings.write_text(template.format(folder=escape(str(folder)), machine=machine), "utf-8")
     return settings
 
 

@@ -6,7 +6,6 @@ Colours also differ in lightness, for grey printouts and for colour-blind reader
 
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
@@ -55,17 +54,10 @@ RAMP = ("#f5f1fb", "#dccdf2", "#bd9fe3", "#9a6fcf", "#7443b0", "#4b1d86")
 
 def clean(text: object, limit: int = 48) -> str:
     """A text on one line of at most `limit` characters, without control characters, for any file format."""
-    shown: list[str] = []
-    for character in str(text)[: 4 * limit]:  # more than `limit`, as blanks will be merged
-        code = ord(character)
-        if character.isspace():
-            if shown and shown[-1] != " ":
-                shown.append(" ")
-        elif (unicodedata.category(character) in {"Cc", "Cs", "Cf"} and code != 0x200D) or code & 0xFFFE == 0xFFFE:
-            shown.append("\N{REPLACEMENT CHARACTER}")  # U+200D is kept: it joins emoji
-        else:
-            shown.append(character)
-    line = "".join(shown).strip()
+    words = " ".join(str(text)[: 4 * limit].split())  # more than `limit`, as blanks are merged
+    line = "".join(
+        c if c.isprintable() or c == "\u200d" else "\N{REPLACEMENT CHARACTER}" for c in words
+    )  # joined emoji stay
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -171,10 +163,7 @@ class LogScale:
         positive = [value for value in values if 0 < value < math.inf]
         top = math.log10(max(positive, default=1.0))
         bottom = math.log10(min(positive, default=1.0))
-        self.bottom, self.top = (
-            min(bottom, top - 1.0),
-            top,
-        )  # at least one order of magnitude, to hide noise
+        self.bottom, self.top = min(bottom, top - 1.0), top  # at least one order of magnitude, to hide noise
 
     def fraction(self, value: float) -> float:
         """The place of a value on the scale, from 0 (smallest) to 1 (largest)."""

@@ -79,11 +79,15 @@ const names = additions => {
   return found.length > 3 ? `${found.slice(0, 3).join(", ")}, …` : found.join(", ");
 };
 
-/** Play with a timer, or pause with null. */
-function keepTime(by) {
+/** Start or stop the timer. */
+function keepTime(run) {
   clearInterval(timer);
-  timer = by;
-  setAll(byId("start"), { "aria-pressed": String(Boolean(by)), "aria-label": by ? "Pause" : "Play" });
+  timer = run ? setInterval(tick, Number(byId("pace").value)) : null;
+  setAll(byId("start"), { "aria-pressed": String(run), "aria-label": run ? "Pause" : "Play" });
+}
+function tick() {
+  go(now() + 1);
+  if (now() >= moments.length) keepTime(false);
 }
 function go(to) {
   slider.value = String(to);
@@ -99,17 +103,13 @@ function otherStep(by) {
   while (by < 0 && to > 1 && stepOf(moments[to - 2]) === stepOf(moments[to - 1])) to--;
   return Math.min(Math.max(to, 0), moments.length);
 }
-const onward = () => setInterval(() => {
-  go(now() + 1);
-  if (now() >= moments.length) keepTime(null);
-}, Number(byId("pace").value));
 function play() {
   if (!timer && now() >= moments.length) go(0);
-  keepTime(timer ? null : onward());
+  keepTime(!timer);
 }
 slider.addEventListener("input", () => go(now()));
 for (const [id, act] of Object.entries({
   back: () => go(now() - 1), forth: () => go(now() + 1), start: play,
   "back-step": () => go(otherStep(-1)), "forth-step": () => go(otherStep(1)),
 })) byId(id).addEventListener("click", act);
-byId("pace").addEventListener("change", () => { if (timer) keepTime(onward()); });
+byId("pace").addEventListener("change", () => { if (timer) keepTime(true); });

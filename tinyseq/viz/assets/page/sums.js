@@ -41,8 +41,9 @@ function barsOf(parameter) {
   return chart;
 }
 
+const arrived = (parameter, now) => parameter.terms.filter(({ moment }) => moment < now);
 /** The sum of terms of a parameter: the part of W.grad that is shown. */
-function addedUp({ rows, columns: across }, terms) {
+function summed({ rows, columns: across }, terms) {
   const sum = new Float64Array(rows * across);
   for (const term of terms) {
     term.numbers ||= unpack(term.term);
@@ -56,9 +57,9 @@ let followed = ""; // the parameter shown if the user has not chosen one
 function showSums(now) {
   byId("sums-section").hidden = !parameters.size;
   for (const parameter of parameters.values()) {
-    const arrived = parameter.terms.filter(term => term.moment < now);
-    const isNow = arrived.some(term => term.moment === now - 1);
-    const total = arrived.length ? arrived[arrived.length - 1].total : 0;
+    const isNow = parameter.terms.some(term => term.moment === now - 1);
+    const latest = arrived(parameter, now).at(-1);
+    const total = latest ? latest.total : 0; // null if it is not finite
     parameter.item.classList.toggle("now", isNow);
     parameter.item.dataset.total = String(total);
     parameter.said.textContent = `norm ${shortly(total, 4)}`;
@@ -76,11 +77,11 @@ function showSums(now) {
 function showNumbers(parameter, now) {
   if (!parameter) return;
   const { name, rows, columns: across, whole: isWhole, shape, terms } = parameter;
-  parameter.limit ||= largest(addedUp(parameter, terms));
-  const arrived = terms.filter(({ moment }) => moment < now);
-  const last = Math.max(...arrived.map(({ moment }) => moment));
-  const latest = arrived.filter(({ moment }) => moment === last);
-  const [term, sum] = [addedUp(parameter, latest), addedUp(parameter, arrived)];
+  parameter.limit ||= largest(summed(parameter, terms));
+  const added = arrived(parameter, now);
+  const last = added.at(-1)?.moment;
+  const latest = added.filter(({ moment }) => moment === last);
+  const [term, sum] = [summed(parameter, latest), summed(parameter, added)];
   const limit = Math.max(parameter.limit, largest(sum)) || 1;
   const part = isWhole ? "" : `, first ${rows} × ${across}`;
   const steps = [...new Set(latest.map(({ step }) => step).filter(Boolean))];
