@@ -8,6 +8,7 @@ from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point, passed
 from tinyseq.viz.layout.free_space import Room
+from tinyseq.viz.layout.grid import Grid
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
@@ -99,20 +100,23 @@ class Painter:
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.nodes = {box: self._node(box) for box in content.boxes}
         below: dict[Slot, float] = {}  # more room for labels
+        grid: Grid | None = None
         for _ in range(MOST_TRIES):
-            self._lay_out(FRAME_MARGIN + NESTING * depth, depth, below)
+            self._lay_out(depth, below, grid)
+            grid = self.layout.grid
             self.words, crowded = self._words_on_arrows()
             if not crowded:
                 break
             below |= {slot: below.get(slot, 0.0) + MORE_ROOM for slot in crowded}
 
-    def _lay_out(self, margin: float, depth: int, below: Mapping[Slot, float]) -> None:
-        self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, below=below)
+    def _lay_out(self, depth: int, below: Mapping[Slot, float], grid: Grid | None) -> None:
+        margin = FRAME_MARGIN + NESTING * depth
+        self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, 0.0, below, grid)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
         over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
         if over > 0:  # the frames of modules would exceed their columns
-            self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below)
+            self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below, self.layout.grid)
             self.frames = open_frames(self.sheet, self.layout, depth)
 
     def drawing(self) -> Drawing:
@@ -207,7 +211,7 @@ class Painter:
         self.labelled.add(told)
         start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
         left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side without other lines
-        before = passed(curve[::-1], apart=7.0)[2:20]  # if there is no room at the tip
+        before = passed(curve[:-5:-1], apart=7.0)[2:]  # further back on the last piece, if there is no room at the tip
         points = [*(Point(end.x, end.y - 7 + rise) for rise in HIGHER), *before]
         return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
 

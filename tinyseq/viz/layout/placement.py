@@ -27,6 +27,7 @@ class Layout:
         margin: extra space around boxes, for the frames of modules.
         headroom: extra space above the boxes of a column.
         below: extra space below the rows of these slots, for labels.
+        grid: that of an earlier layout of the same sheet, which saves finding it again.
 
     Attributes:
         places, sizes: the centre of each box, and its width and height.
@@ -43,13 +44,14 @@ class Layout:
         margin: float = 0.0,
         headroom: float = 0.0,
         below: Mapping[Slot, float] = MappingProxyType({}),
+        grid: Grid | None = None,
     ) -> None:
         self.sheet = sheet
         self.headroom, self.below = headroom, below
         self.pad = FRAME_PAD + margin
         self.channel = CHANNEL + 1.5 * margin
         self.sizes = _common_sizes(sheet, size)
-        self.grid = Grid(sheet, self.sizes)
+        self.grid = grid or Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
         self.wires: dict[Wire, float] = {}  # the x of a track in a gutter, the y of one in a channel
         self.bottom, self.top = self._vertical()
