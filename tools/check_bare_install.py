@@ -13,7 +13,12 @@ def main() -> int:
     import tinyseq as ts
 
     assert Path(ts.__file__).is_relative_to(sys.prefix), f"{ts.__file__} is not the installed package"
-    drawings = ("viz/assets/font/regular.ttf", "viz/assets/font/LICENSE", "viz/assets/page/page.html")
+    drawings = (
+        "viz/assets/font/regular.ttf",
+        "viz/assets/font/LICENSE",
+        "viz/assets/font/fonts.conf",
+        "viz/assets/page/page.html",
+    )
     for name in ("py.typed", "__init__.pyi", "autograd/tensor_methods.pyi", *drawings):
         assert files("tinyseq").joinpath(name).is_file(), f"{name} is not in the wheel"
 
