@@ -534,16 +534,18 @@ def eigh(x: TensorLike) -> EighResult:
 def eigvalsh(x: TensorLike) -> Tensor:
     """The eigenvalues of a symmetric matrix in ascending order."""
 
-def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
+def einsum(subscripts: Any, *operands: TensorLike, optimize: bool | str | Sequence[object] = False) -> Tensor:
     """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
     Args:
         subscripts: such as ``"ij,jk->ik"``. Instead, a list of axes may follow each operand, and one for the output
             come last: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
         operands: the tensors.
+        optimize: contract a few operands at a time, in an order that NumPy chooses (True, ``"greedy"``, ``"optimal"``)
+            or that is given, as `numpy.einsum_path` returns it. All at once by default.
 
     Raises:
-        ValueError: if the subscripts do not fit the operands.
+        ValueError, TypeError: if the subscripts do not fit the operands, or ``optimize`` is none of these.
 
     Example:
         >>> import tinyseq as ts

@@ -86,6 +86,10 @@ class Stub:
             node
             for node in _tree(inspect.getmodule(inner)).body
             if isinstance(node, ast.FunctionDef) and node.name == inner.__name__
+        ] or [  # one that a function of the module made
+            node
+            for node in ast.walk(_tree(inspect.getmodule(inner)))
+            if isinstance(node, ast.FunctionDef) and node.lineno == inner.__code__.co_firstlineno
         ]
         overloads = [node for node in definitions if any(_is_overload(mark) for mark in node.decorator_list)]
         for node in overloads or definitions:

@@ -33,6 +33,8 @@ def ops_and_what_they_take() -> None:
     assert_type(ts.unbind(x), list[Tensor])
     assert_type(ts.chunk(x, 2), list[Tensor])
     assert_type(ts.einsum("ij,jk->ik", x, x), Tensor)
+    assert_type(ts.einsum("ij,jk,kl", x, x, x, optimize="greedy"), Tensor)
+    assert_type(ts.std(x, axis=0, ddof=1), Tensor)
     assert_type(ts.divmod(x, 2.0), tuple[Tensor, Tensor])
     assert_type(ts.slogdet(x).logabsdet, Tensor)
     assert_type(ts.eigh(ts.eye(2)).eigenvectors, Tensor)
@@ -63,6 +65,11 @@ def methods_and_operators() -> None:
     assert_type(x.detach().numpy(), NDArray[Any])
     assert_type(x.requires_grad_(), Tensor)
     x.sum().backward()
+    assert_type(ts.grad(x.sum(), x), Tensor)
+    assert_type(ts.grad(x.sum(), [x, x]), tuple[Tensor, ...])
+    assert_type(ts.grad([x.sum()], x, [1.0], create_graph=True), Tensor)
+    assert_type(ts.grad(x.sum(), x, allow_unused=True), Tensor | None)
+    assert_type(ts.grad(x.sum(), (x,), allow_unused=True), tuple[Tensor | None, ...])
     total = ts.zeros(2)
     total += 1.0
     total[0] = 5.0

@@ -55,5 +55,9 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.nn.Linear(3, 2)(x, x)  # refused: call-arg
     ts.nn.Linear(3, 2)(x).tanhh()  # refused: attr-defined
     ts.optim.Adam([x], learning_rate=0.1)  # refused: call-arg
-    ts.grad(x)  # refused: call-arg
+    ts.grad(x)  # refused: call-overload
+    ts.grad(x.sum(), x).tanhh()  # refused: attr-defined
+    ts.grad(x.sum(), [x]).tanh()  # refused: attr-defined
+    ts.grad(x.sum(), x, allow_unused=True).tanh()  # refused: union-attr
+    ts.einsum("ij,jk", x, x, optimize=2.5)  # refused: arg-type
     ts.hmm.HMM([1.0], [[1.0]])  # refused: call-arg

@@ -8,7 +8,7 @@ the graph of an unrolled network.
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, overload
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
@@ -88,15 +88,58 @@ def trace_backward(output: Tensor, gradient: TensorLike | None = None, retain_gr
     _add_to_leaves(gradients, seed)
 
 
+Upstream = TensorLike | Sequence[TensorLike | None] | None
+
+
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor,
+    grad_outputs: Upstream = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: Literal[False] = False,
+) -> Tensor: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    grad_outputs: Upstream = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: Literal[False] = False,
+) -> tuple[Tensor, ...]: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor,
+    grad_outputs: Upstream = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool,
+) -> Tensor | None: ...
+@overload
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Sequence[Tensor],
+    grad_outputs: Upstream = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool,
+) -> tuple[Tensor | None, ...]: ...
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
-    grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
+    grad_outputs: Upstream = None,
     *,
     create_graph: bool = False,
     retain_graph: bool | None = None,
     allow_unused: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor | None, ...] | None:
     """The gradients of outputs with respect to inputs; no ``.grad`` is touched.
 
     Args:

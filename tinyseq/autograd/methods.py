@@ -3,9 +3,11 @@
 from typing import Any
 
 from tinyseq.autograd.backward import backward
-from tinyseq.autograd.declare import FUNCTIONS, SPECIAL_METHODS
+from tinyseq.autograd.declare import SPECIAL_METHODS
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.numpy_functions.calls import array_function, array_ufunc
+from tinyseq.autograd.ops.elementwise.arithmetic import astype
+from tinyseq.autograd.ops.moves.shape import reshape, transpose
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.autograd.updates import assign_part, copy_, in_place
 from tinyseq.backend import to_device
@@ -23,8 +25,7 @@ def _missing(self: Tensor, name: str) -> Any:
 def _reshape(self: Tensor, *shape: Any) -> Tensor:
     """The same elements in another shape, given as numbers or as a tuple; one side may be -1."""
     sides = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
-    reshaped: Tensor = FUNCTIONS["reshape"](self, shape=tuple(sides))
-    return reshaped
+    return reshape(self, shape=tuple(sides))
 
 
 @explained
@@ -37,8 +38,7 @@ def to(self: Tensor, target: Any) -> Tensor:
         dtype('float32')
     """
     if target not in ("cpu", "cuda"):
-        converted: Tensor = FUNCTIONS["astype"](self, dtype=target)
-        return converted
+        return astype(self, target)
     if self.device == target:
         return self
     if not self.is_leaf:
@@ -50,7 +50,7 @@ def to(self: Tensor, target: Any) -> Tensor:
 
 
 PROTOCOLS: dict[str, object] = {
-    "T": property(FUNCTIONS["transpose"], doc="All axes in reverse."),
+    "T": property(transpose, doc="All axes in reverse."),
     "reshape": _reshape,
     "__setitem__": assign_part,
     "__getattr__": _missing,

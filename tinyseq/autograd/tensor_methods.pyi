@@ -42,6 +42,8 @@ class TensorMethods:
             >>> ts.mean(ts.tensor([[1.0, 3.0], [5.0, 7.0]]), axis=0)
             tensor([3., 5.])
         """
+    def norm(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+        """The Euclidean norm along the axes; its gradient at the origin is 0."""
     def var(
         self,
         axis: Axis = None,
@@ -88,8 +90,6 @@ class TensorMethods:
             ValueError: if there is nothing to divide by.
             TypeError: if ``ddof`` and ``correction`` are both given.
         """
-    def norm(self, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
-        """The Euclidean norm along the axes; its gradient at the origin is 0."""
     def any(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Whether any element is true (no gradient)."""
     def all(self, axis: Axis = None, keepdims: bool = False) -> Tensor:

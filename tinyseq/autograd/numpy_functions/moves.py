@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.declare import FUNCTIONS
+from tinyseq.autograd.ops.elementwise.arithmetic import astype, where
+from tinyseq.autograd.ops.moves.index import getitem
+from tinyseq.autograd.ops.moves.shape import concatenate, reshape
 from tinyseq.autograd.tensor import Tensor, constant_like
 from tinyseq.backend import namespace_of, to_numpy
 
@@ -113,13 +115,12 @@ class _Cells:
             raise NotMoved
         if not kept.any():
             return Tensor(namespace_of(self.tensors[0]._array).asarray(found))
-        flats = [FUNCTIONS["reshape"](t, (-1,)) for t in self.tensors]
-        joined = flats[0] if len(flats) == 1 else FUNCTIONS["concatenate"](flats)
-        chosen: Tensor = FUNCTIONS["astype"](FUNCTIONS["getitem"](joined, np.maximum(places, 0)), result.dtype)
+        flats = [reshape(t, (-1,)) for t in self.tensors]
+        joined = flats[0] if len(flats) == 1 else concatenate(flats)
+        chosen = astype(getitem(joined, np.maximum(places, 0)), result.dtype)
         if kept.all():
             return chosen
-        filled: Tensor = FUNCTIONS["where"](kept, chosen, constant_like(chosen, np.where(kept, 0, found)))
-        return filled
+        return where(kept, chosen, constant_like(chosen, np.where(kept, 0, found)))
 
 
 def _numbers(parts: list[Any]) -> Any:

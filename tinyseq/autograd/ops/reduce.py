@@ -252,66 +252,6 @@ def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any
     return sum(x, axis=axis, keepdims=keepdims) / count
 
 
-@composite(method=True)
-def var(
-    x: TensorLike,
-    axis: Axis = None,
-    keepdims: bool = False,
-    ddof: int = 0,
-    *,
-    correction: int | None = None,
-    dtype: DTypeLike | None = None,
-) -> Tensor:
-    """The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).
-
-    Args:
-        x: the values.
-        axis: the axes to reduce; all of them by default.
-        keepdims: whether reduced axes are kept, with length 1.
-        ddof: the number subtracted from the count.
-        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
-        dtype: the type to compute in.
-
-    Raises:
-        ValueError: if there is nothing to divide by.
-        TypeError: if ``ddof`` and ``correction`` are both given.
-    """
-    x = constant(x) if dtype is None else constant(x).to(dtype)
-    divisor = _divisor(x, axis, _less(ddof, correction, "var"), "var")
-    centred = _centred(x, axis)
-    return sum(centred * centred, axis=axis, keepdims=keepdims) / divisor
-
-
-@composite(method=True)
-def std(
-    x: TensorLike,
-    axis: Axis = None,
-    keepdims: bool = False,
-    ddof: int = 0,
-    *,
-    correction: int | None = None,
-    dtype: DTypeLike | None = None,
-) -> Tensor:
-    """The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.
-
-    Args:
-        x: the values.
-        axis: the axes to reduce; all of them by default.
-        keepdims: whether reduced axes are kept, with length 1.
-        ddof: the number subtracted from the count.
-        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
-        dtype: the type to compute in.
-
-    Raises:
-        ValueError: if there is nothing to divide by.
-        TypeError: if ``ddof`` and ``correction`` are both given.
-    """
-    x = constant(x) if dtype is None else constant(x).to(dtype)
-    divisor = _divisor(x, axis, _less(ddof, correction, "std"), "std")
-    length: Tensor = norm(_centred(x, axis), axis=axis, keepdims=keepdims)
-    return length / math.sqrt(divisor)
-
-
 def _centred(x: Tensor, axis: Axis) -> Tensor:
     """x minus its mean, twice, as the mean is rounded: equal elements give exactly 0."""
     centred = x - mean(x, axis, keepdims=True)
@@ -376,6 +316,52 @@ norm = op(
     ulps=Accuracy(span=0.9, why="the norm of numbers close to the largest one is infinite"),
     doc="The Euclidean norm along the axes; its gradient at the origin is 0.",
     numpy="vector_norm",
+)
+
+
+def _spread(name: str, summary: str, measured: Callable[[Tensor, Axis, bool, int], Tensor]) -> Callable[..., Tensor]:
+    """`var` or `std`, from how it is measured: ``measured(x less its mean, axis, keepdims, divisor)``."""
+
+    def function(
+        x: TensorLike,
+        axis: Axis = None,
+        keepdims: bool = False,
+        ddof: int = 0,
+        *,
+        correction: int | None = None,
+        dtype: DTypeLike | None = None,
+    ) -> Tensor:
+        x = constant(x) if dtype is None else constant(x).to(dtype)
+        divisor = _divisor(x, axis, _less(ddof, correction, name), name)
+        return measured(_centred(x, axis), axis, keepdims, divisor)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""{summary}
+
+    Args:
+        x: the values.
+        axis: the axes to reduce; all of them by default.
+        keepdims: whether reduced axes are kept, with length 1.
+        ddof: the number subtracted from the count.
+        correction: the name of ``ddof`` in the array-API standard and in PyTorch (where the default is 1).
+        dtype: the type to compute in.
+
+    Raises:
+        ValueError: if there is nothing to divide by.
+        TypeError: if ``ddof`` and ``correction`` are both given.
+    """
+    return composite(method=True)(function)
+
+
+var = _spread(
+    "var",
+    "The variance along the axes; the divisor is the count minus ``ddof`` (0 by default, as in NumPy).",
+    lambda x, axis, keepdims, divisor: sum(x * x, axis=axis, keepdims=keepdims) / divisor,
+)
+std = _spread(
+    "std",
+    "The standard deviation along the axes, the root of `var`; its gradient is 0 where all elements are equal.",
+    lambda x, axis, keepdims, divisor: norm(x, axis=axis, keepdims=keepdims) / math.sqrt(divisor),
 )
 
 

@@ -156,8 +156,7 @@ def _against_soft(logits: Tensor, soft: Tensor, shares: Tensor | None, label_smo
         soft = soft * (1 - label_smoothing) + label_smoothing / logits.shape[-1]
     if shares is not None:
         soft = soft * shares
-    losses: Tensor = total(counting(soft, -log_softmax(logits, axis=-1)), axis=-1)
-    return losses
+    return total(counting(soft, -log_softmax(logits, axis=-1)), axis=-1)
 
 
 def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tuple[Tensor, Any, Any]:

@@ -36,8 +36,7 @@ def counting(shares: Tensor, losses: Tensor) -> Tensor:
     void = (shares._array == 0) & (losses._array == math.inf)
     if bool(xp.any(void)):
         losses = where(Tensor(void), 0.0, losses)
-    product: Tensor = shares * losses
-    return product
+    return shares * losses
 
 
 def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:

@@ -125,5 +125,4 @@ def _difference(prediction: TensorLike, target: TensorLike) -> Tensor:
     target = in_dtype_of(prediction, target, "target")
     if prediction.shape != target.shape:
         raise ValueError(f"prediction has shape {prediction.shape}, target {target.shape}; they must be equal")
-    difference: Tensor = prediction - target
-    return difference
+    return prediction - target

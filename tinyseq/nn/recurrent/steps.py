@@ -17,15 +17,13 @@ BY_RESET = {"after": "gru", "before": "gru_before"}
 @cell("rnn", gates=1)
 def rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)."""
-    h_t: Tensor = tanh(z + weight_hh @ h)
-    return h_t
+    return tanh(z + weight_hh @ h)
 
 
 @cell("rnn_relu", gates=1)
 def relu_rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = relu(W_ih x_t + W_hh h_{t-1} + b)."""
-    h_t: Tensor = relu(z + weight_hh @ h)
-    return h_t
+    return relu(z + weight_hh @ h)
 
 
 @cell("lstm", gates="ifgo")
@@ -47,8 +45,7 @@ def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) ->
     h_r, h_u, h_n = split(product, 3)
     u = sigmoid(z_u + h_u)
     n = tanh(z_n + sigmoid(z_r + h_r) * h_n)
-    h_t: Tensor = n + u * (h - n)
-    return h_t
+    return n + u * (h - n)
 
 
 @cell("gru_before", gates="rzn")
@@ -63,5 +60,4 @@ def gru_step_before(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | N
     weight_gates, weight_n = split(weight_hh, [2 * h.shape[0], h.shape[0]])
     r, u = split(sigmoid(z_gates + weight_gates @ h), 2)
     n = tanh(z_n + weight_n @ (r * h))
-    h_t: Tensor = h + u * (n - h)
-    return h_t
+    return h + u * (n - h)

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.autograd.declare import CONDITIONED, FUNCTIONS, POSITIVE, as_numpy, composite, op
+from tinyseq.autograd.declare import CONDITIONED, POSITIVE, as_numpy, composite, op
 from tinyseq.autograd.ops.matrices.systems import beside, columns, rows
+from tinyseq.autograd.ops.moves.arranging import tril, triu
+from tinyseq.autograd.ops.moves.shape import matrix_transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike
 
 NAN = float("nan")
@@ -247,16 +249,14 @@ def qr(x: TensorLike) -> QRResult:
 
 def _mirrored(x: TensorLike, upper: bool) -> Tensor:
     """The symmetric matrix that has this triangle of x on both sides."""
-    triangle, beyond = ("triu", 1) if upper else ("tril", -1)
-    strict: Tensor = FUNCTIONS[triangle](x, k=beyond)
-    mirrored: Tensor = FUNCTIONS[triangle](x) + FUNCTIONS["matrix_transpose"](strict)
-    return mirrored
+    triangle, beyond = (triu, 1) if upper else (tril, -1)
+    return triangle(x) + matrix_transpose(triangle(x, k=beyond))
 
 
 @as_numpy("cholesky")
 def _numpy_cholesky(x: TensorLike, upper: bool = False) -> Tensor:
     lower: Tensor = cholesky(_mirrored(x, upper))
-    turned: Tensor = FUNCTIONS["matrix_transpose"](lower)
+    turned = matrix_transpose(lower)
     return turned if upper else lower
 
 

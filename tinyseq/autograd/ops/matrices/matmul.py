@@ -1,6 +1,7 @@
 """Products: matmul for any number of axes, einsum, and functions built on them."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -194,16 +195,18 @@ def _beside(x: Tensor, number: Any) -> Tensor:
 
 
 @composite
-def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
+def einsum(subscripts: Any, *operands: TensorLike, optimize: bool | str | Sequence[object] = False) -> Tensor:
     """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
     Args:
         subscripts: such as ``"ij,jk->ik"``. Instead, a list of axes may follow each operand, and one for the output
             come last: ``einsum(x, [0, 1], y, [1, 2], [0, 2])``.
         operands: the tensors.
+        optimize: contract a few operands at a time, in an order that NumPy chooses (True, ``"greedy"``, ``"optimal"``)
+            or that is given, as `numpy.einsum_path` returns it. All at once by default.
 
     Raises:
-        ValueError: if the subscripts do not fit the operands.
+        ValueError, TypeError: if the subscripts do not fit the operands, or ``optimize`` is none of these.
 
     Example:
         >>> import tinyseq as ts
@@ -215,7 +218,29 @@ def einsum(subscripts: Any, *operands: TensorLike) -> Tensor:
     found = next((part for part in operands if isinstance(part, Tensor)), None)
     if found is not None:
         operands = tuple(_beside(found, part) if isinstance(part, NUMBERS) else part for part in operands)
-    return _einsum(*operands, subscripts=subscripts)
+    if optimize is False:
+        return _einsum(*operands, subscripts=subscripts)
+    return _in_order(subscripts, [constant(part) for part in operands], optimize)
+
+
+def _in_order(subscripts: str, operands: list[Tensor], optimize: Any) -> Tensor:
+    """An einsum of some operands at a time: letters that neither the others nor the output have are summed away."""
+    if isinstance(optimize, str) and optimize not in ("greedy", "optimal"):
+        raise ValueError(
+            f"optimize must be a bool, 'greedy', 'optimal' or a path of numpy.einsum_path, got {optimize!r}"
+        )
+    terms, output = _spelled(subscripts, tuple(operands))
+    shapes = [np.broadcast_to(np.float64(0), part.shape) for part in operands]
+    path = np.einsum_path(f"{','.join(terms)}->{output}", *shapes, optimize=optimize)[0]
+    for places in path[1:]:
+        chosen = [(terms[i], operands[i]) for i in places]
+        rest = [i for i in range(len(terms)) if i not in places]
+        terms, operands = [terms[i] for i in rest], [operands[i] for i in rest]
+        wanted = set(output).union(*terms)
+        kept = "".join(c for c in dict.fromkeys("".join(term for term, _ in chosen)) if c in wanted) if rest else output
+        joined = f"{','.join(term for term, _ in chosen)}->{kept}"
+        terms, operands = [*terms, kept], [*operands, _einsum(*(part for _, part in chosen), subscripts=joined)]
+    return operands[0]
 
 
 def _contracted(x: Tensor, y: Tensor, axes: Any) -> list[tuple[int, int]]:
