@@ -97,8 +97,9 @@ def least_variances(x: Array, floor: float | None) -> Array:
     """
     if floor is not None or not len(x):
         return np.full(x.shape[1], RELATIVE if floor is None else floor)
-    variance = x.var(axis=0)
-    varies = variance > np.square(CONSTANT * np.abs(x).max(axis=0))
+    columns = np.ascontiguousarray(x.T)  # NumPy is slow along short rows
+    variance = columns.var(axis=1)
+    varies = variance > np.square(CONSTANT * np.abs(columns).max(axis=1))
     return RELATIVE * np.where(varies, variance, 1.0)
 
 
@@ -129,7 +130,11 @@ def distances(x: Array, means: Any, spreads: Any) -> tuple[Any, Any]:
         means: (K, D); an array or a tensor, as is the next.
         spreads: variances (K, D), or matrices (K, D, D).
     """
-    away = x.T[None] - means[:, :, None]  # observations along the last axis, where NumPy is fast
+    away = np.ascontiguousarray(x.T) - means[:, :, None]  # observations along the last axis, where NumPy is fast
+    if spreads.ndim == 2 and isinstance(away, np.ndarray) and isinstance(spreads, np.ndarray):
+        away *= (1 / np.sqrt(spreads))[:, :, None]
+        away *= away
+        return away.sum(axis=1), np.sum(np.log(spreads), axis=1)
     if spreads.ndim == 2:
         return np.sum(away * away / spreads[:, :, None], axis=1), np.sum(np.log(spreads), axis=1)
     roots = np.linalg.cholesky(spreads)
@@ -147,7 +152,7 @@ def noise(spreads: Array, states: Array, rng: np.random.Generator) -> Array:
 
 def weighted(x: Array, weights: Array, before: Array, prior: NormalWishart | None = None) -> Array:
     """Weighted means (K, D); those from before for a state without weight."""
-    sums, totals = weights.T @ x, weights.sum(axis=0)
+    sums, totals = weights.T @ x, np.ones(len(weights)) @ weights
     if prior is not None:
         sums, totals = sums + prior.weight[:, None] * prior.mean, totals + prior.weight
     return np.where(totals[:, None] > 0, sums / totals[:, None], before)
@@ -181,11 +186,15 @@ def fitted(
     full, (states, size) = kind in ("full", "tied"), means.shape
     scatter = np.zeros((states, size, size) if full else (states, size))
     for start in range(0, len(x), chunk):
-        part, shares = x[start : start + chunk].T, weights[start : start + chunk].T
+        part = np.ascontiguousarray(x[start : start + chunk].T)
+        shares, away = np.ascontiguousarray(weights[start : start + chunk].T), np.empty_like(part)
         for k in range(states):
-            away = part - means[k][:, None]
-            scatter[k] += (shares[k] * away) @ away.T if full else (away * away) @ shares[k]
-    totals = weights.sum(axis=0) if totals is None else totals
+            np.subtract(part, means[k][:, None], out=away)
+            if full:
+                scatter[k] += (shares[k] * away) @ away.T
+            else:
+                scatter[k] += np.multiply(away, away, out=away) @ shares[k]
+    totals = np.ones(len(weights)) @ weights if totals is None else totals
     more = np.zeros(1)  # of the prior
     if prior is not None:
         scatter, more = scatter + prior.scatters(means), prior.more

@@ -186,7 +186,7 @@ class Density(Emission):
         seen = ~np.isnan(data[:, 0])
         whole = bool(seen.all())
         rows = data if whole else data[seen]
-        found = np.empty((len(rows), self.states))
+        found = np.empty((self.states, len(rows))).T  # a state's scores side by side, as the passes read them
         with no_grad(), np.errstate(over="ignore", divide="ignore"):  # an overflow is a log density of -inf
             for start in range(0, len(rows), CHUNK):
                 found[start : start + CHUNK] = self._checked(plain(self.log_density(rows[start : start + CHUNK])))
@@ -198,7 +198,7 @@ class Density(Emission):
             )
         if whole:
             return Dense(found)
-        scores = np.zeros((len(data), self.states))
+        scores = np.zeros((self.states, len(data))).T
         scores[seen] = found
         return Dense(scores)
 
@@ -233,7 +233,7 @@ class Density(Emission):
         seen = ~np.isnan(data[:, 0])
         if not seen.all():
             data, states = data[seen], states[seen]
-        used = states.sum(axis=0) > 0
+        used = np.ones(len(states)) @ states > 0
         before = {name: np.array(plain(getattr(self, name))) for name in self.arrays}
         if not used.any() and not priors:
             return self.replaced(**before)

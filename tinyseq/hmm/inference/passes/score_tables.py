@@ -85,7 +85,9 @@ class Dense:
 
     def __init__(self, values: Array) -> None:
         self.values = values
-        tops = values.T.copy().max(axis=0, initial=-np.inf).astype(np.float64)  # NumPy is slow along short rows
+        tops = (
+            np.ascontiguousarray(values.T).max(axis=0, initial=-np.inf).astype(np.float64)
+        )  # NumPy is slow along short rows
         self._tops = np.where(tops > -np.inf, tops, 0.0)
 
     @cached_property
