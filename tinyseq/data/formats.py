@@ -1,6 +1,7 @@
 """File formats: each is a function from numbered lines to items, and its `Reader`."""
 
 import re
+from collections.abc import Iterable, Iterator
 
 from tinyseq.data.readers import (
     BLANKS,
@@ -15,6 +16,7 @@ from tinyseq.data.readers import (
     fields,
     option,
     show,
+    single_lines,
 )
 
 
@@ -74,6 +76,10 @@ def plain_text_items(lines: Lines) -> str:
     return "\n".join(line for _, line in lines).replace(MARK, "")
 
 
+def is_blank(line: str) -> bool:
+    return not line.strip()
+
+
 def labelled_items(lines: Lines) -> list[tuple[str, str]]:
     items = []
     for number, line in lines:
@@ -108,6 +114,19 @@ def fasta_items(lines: Lines) -> list[tuple[str, str]]:
         if not sequence:
             raise Malformed(number, f"header {show(header)} without a sequence")
     return [(header, "".join(sequence)) for _, header, sequence in records]
+
+
+def fasta_records(lines: Iterable[tuple[int, str]]) -> Iterator[Lines]:
+    """The lines of each record, from one header to the next; whatever comes before the first header is a piece, too."""
+    record: Lines = []
+    for number, line in lines:
+        if line.strip().startswith(">") and record:
+            yield record
+            record = []
+        if line.strip():
+            record.append((number, line))
+    if record:
+        yield record
 
 
 def bases(sequence: str, *, masked: bool = True) -> list[str | None]:
@@ -148,6 +167,7 @@ word_tag = Reader(
     word_tag_items,
     example="the/DT café/NN\na/b/SYM\n",
     formats={"brown": {}, "word-tag": {}, "underscore": {"separator": "_"}},
+    pieces=single_lines,
 )
 """The Brown corpus's format: a sentence per line, each word with its tag after the last slash.
 
@@ -160,6 +180,7 @@ two_column = Reader(
     two_column_items,
     example="the DT\ncafé NN\n\nNew York\tNNP\n\n",
     formats={"two-column": {}},
+    pieces=blocks,
 )
 """A word and its tag per line, a blank line between sentences. Where there is a tab, a word may hold spaces."""
 
@@ -169,6 +190,7 @@ conll2003 = Reader(
     conll2003_items,
     example="-DOCSTART- -X- O O\n\nEU NNP B-NP B-ORG\ncafé NN I-NP O\n\n",
     formats={"conll2003": {}},
+    pieces=blocks,
 )
 """Four columns: sentences of (word, tag); ``tags="ner"`` (the default), ``"chunk"`` or ``"pos"`` chooses the column.
 
@@ -176,7 +198,14 @@ Lines that begin with -DOCSTART- are passed over. The files of 2003 are in the s
 BIO or BIOES of it. Source: Tjong Kim Sang and De Meulder (2003).
 """
 
-plain_text = Reader("plain text", "some text", plain_text_items, example="so long\n\n  and thanks at the café\n")
+plain_text = Reader(
+    "plain text",
+    "some text",
+    plain_text_items,
+    example="so long\n\n  and thanks at the café\n",
+    pieces=single_lines,
+    blank=is_blank,
+)
 """The text as one string; every kind of line end becomes a newline."""
 
 labelled = Reader(
@@ -184,6 +213,7 @@ labelled = Reader(
     "a label, one tab and a text, as in 'positive<TAB>I like cats'",
     labelled_items,
     example="positive\tI like cafés\n\nnegative\tno\n",
+    pieces=single_lines,
 )
 """A (label, text) pair per line, for classification."""
 
@@ -192,6 +222,7 @@ fasta = Reader(
     "letters, '*', '-' or '.', under a header such as '>chr1 a region'",
     fasta_items,
     example="; from é\n>chr1 é\nACGT\nnn-\n>chr2\nA\n",
+    pieces=fasta_records,
 )
 """Biological sequences: (header, sequence) pairs, the lines of a sequence joined, its case kept; ; begins a comment.
 

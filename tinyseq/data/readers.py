@@ -9,7 +9,7 @@ message is one line with the file, the line number, what was found and what was 
 import codecs
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
@@ -77,6 +77,10 @@ class Reader(Generic[Items]):
         items: a function from numbered lines to the contents of the file. It raises `Malformed`.
         example: a small complete file, which the tests read in every encoding.
         formats: for labelled sentences, the names of the format in the commands' ``--format``, with their options.
+        pieces: a function that splits numbered lines into pieces that can be read one by one, for `stream`; None if the
+            file can only be read as a whole.
+        piece: as ``items``, for one piece, without checks that concern the whole file; by default ``items``.
+        blank: whether an item says nothing; a file of such items only is an error. None if all items say something.
 
     Example:
         >>> from tinyseq.data import labelled, word_tag
@@ -92,6 +96,9 @@ class Reader(Generic[Items]):
     items: Callable[..., Items]
     example: str = ""
     formats: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    pieces: Callable[[Iterable[tuple[int, str]]], Iterator[Lines]] | None = None
+    piece: Callable[..., Any] | None = None
+    blank: Callable[[Any], bool] | None = None
 
     def __post_init__(self) -> None:
         READERS.append(self)
@@ -122,14 +129,67 @@ class Reader(Generic[Items]):
             raise DataError(source, None, f"cannot be read ({reason})", f"a {self.name} file") from error
         return self.parse(self._decode(content, source, encoding), source, **options)
 
-    def parse(self, text: str, source: str = "<text>", **options: str) -> Items:
-        """Read a text in memory, as calling the reader does for a file; `source` is its name in errors."""
-        if not isinstance(text, str):
-            raise TypeError(f"text must be a string, got {type(text).__name__}; to read a file, call the reader itself")
+    def stream(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Iterator[Any]:
+        """Read a file item by item: sentence by sentence, or line by line, in memory for one of them.
+
+        Errors are those of reading the whole file, but they are raised when their place is reached: items before it
+        have been yielded by then.
+
+        Args:
+            path, encoding, options: as for calling the reader.
+
+        Yields:
+            The items of what calling the reader returns; for `plain_text`, its lines.
+
+        Raises:
+            DataError, ValueError, TypeError: as calling the reader.
+
+        Example:
+            >>> import tempfile
+            >>> from tinyseq.data import word_tag
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     _ = Path(folder, "a.txt").write_text("the/DT cat/NN\\na/DT dog/NN\\n")
+            ...     for sentence in word_tag.stream(folder + "/a.txt"):
+            ...         print(sentence)
+            [('the', 'DT'), ('cat', 'NN')]
+            [('a', 'DT'), ('dog', 'NN')]
+        """
+        _check_encoding(encoding)
+        self._check_options(options)
+        return self._streamed(path, encoding, options)
+
+    def _streamed(self, path: str | os.PathLike[str], encoding: str, options: dict[str, str]) -> Iterator[Any]:
+        said, pieces, read = False, self.pieces, self.piece or self.items
+        try:
+            if pieces is None or _is_marked_otherwise(path, encoding):
+                whole: Any = self(path, encoding=encoding, **options)
+                yield from whole
+                return
+            with Path(path).open(encoding="utf-8-sig" if codecs.lookup(encoding).name in UTF8 else encoding) as file:
+                for piece in pieces(_numbered(file)):
+                    items = read(piece, **options)
+                    for item in items if isinstance(items, list) else [items]:
+                        said = said or self.blank is None or not self.blank(item)
+                        yield item
+        except Malformed as error:
+            raise DataError(os.fspath(path), error.line, error.found, error.expected or self.line) from None
+        except (OSError, UnicodeError, _Binary):
+            self(path, encoding=encoding, **options)  # whose error says more
+            raise
+        if not said:
+            self(path, encoding=encoding, **options)  # whose error says what the file holds instead
+
+    def _check_options(self, options: dict[str, str]) -> None:
         known = list(signature(self.items).parameters)[1:]
         for name in options:
             if name not in known:
                 raise TypeError(f"{self.name} has no option {name!r}; its options: {', '.join(known) or 'none'}")
+
+    def parse(self, text: str, source: str = "<text>", **options: str) -> Items:
+        """Read a text in memory, as calling the reader does for a file; `source` is its name in errors."""
+        if not isinstance(text, str):
+            raise TypeError(f"text must be a string, got {type(text).__name__}; to read a file, call the reader itself")
+        self._check_options(options)
         # Only these end a line: str.splitlines would also break at characters that occur inside words.
         lines = [(i, line.lstrip(MARK)) for i, line in enumerate(re.split(r"\r\n|\n|\r", text), start=1)]
         if not any(line.strip() for _, line in lines):
@@ -171,6 +231,24 @@ class Reader(Generic[Items]):
         return f"a {self.name} file saved as UTF-8 text, or its encoding, such as encoding='cp1252' or 'latin-1'"
 
 
+class _Binary(Exception):
+    """Raised at a NUL byte."""
+
+
+def _numbered(file: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The lines of a file as `Reader.parse` splits a text."""
+    for number, line in enumerate(file, start=1):
+        if "\0" in line:
+            raise _Binary
+        yield number, line.removesuffix("\n").lstrip(MARK)
+
+
+def _is_marked_otherwise(path: str | os.PathLike[str], encoding: str) -> bool:
+    """Whether a file begins with the byte order mark of UTF-8, but is to be read in another encoding."""
+    with Path(path).open("rb") as file:
+        return file.read(3) == codecs.BOM_UTF8 and not codecs.lookup(encoding).name.startswith("utf")
+
+
 def _check_encoding(encoding: object) -> None:
     """Raise an error for an unknown encoding, before a file is opened."""
     if not isinstance(encoding, str):
@@ -188,7 +266,13 @@ def show(text: str, width: int = 40) -> str:
     return repr(text if len(text) <= width else text[: width - 3] + "...")
 
 
-def blocks(lines: Lines) -> Iterator[Lines]:
+def single_lines(lines: Iterable[tuple[int, str]]) -> Iterator[Lines]:
+    """Each line on its own."""
+    for line in lines:
+        yield [line]
+
+
+def blocks(lines: Iterable[tuple[int, str]]) -> Iterator[Lines]:
     """The runs of lines between blank lines."""
     block: Lines = []
     for number, line in lines:

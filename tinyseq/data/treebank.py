@@ -105,7 +105,7 @@ class ConlluSentence:
             for i, tag in enumerate(tags):
                 if not isinstance(tag, str):
                     raise TypeError(f"{name}[{i}] must be a string, got {tag!r}")
-                if not tag.strip() or re.search(r"[\t\r\n]", tag):
+                if not tag.strip(BLANKS) or re.search(r"[\t\r\n]", tag):
                     raise ValueError(f"{name}[{i}] must be non-empty, without tabs or line breaks, got {tag!r}")
         new = ({name: tags[i] for name, tags in given.items()} for i in range(count))
         tokens = tuple(replace(token, **next(new)) if token.is_word else token for token in self.tokens)
@@ -182,18 +182,38 @@ def write_conllu(sentences: Iterable[ConlluSentence], path: str | os.PathLike[st
 
 
 def conllu_sentence_items(lines: Lines) -> list[ConlluSentence]:
-    found = [parsed(block) for block in blocks(lines)]
+    found = conllu_sentence_piece(lines)
     return found if any(sentence.tokens for sentence in found) else []
 
 
-def conllu_items(lines: Lines, tags: str = "upos") -> list[Sentence]:
+def conllu_sentence_piece(lines: Lines) -> list[ConlluSentence]:
+    return [parsed(block) for block in blocks(lines)]
+
+
+def has_no_tokens(sentence: ConlluSentence) -> bool:
+    return not sentence.tokens
+
+
+def is_untagged(sentence: Sentence) -> bool:
+    return all(tag == "_" for _, tag in sentence)
+
+
+def conllu_piece(lines: Lines, tags: str = "upos") -> list[Sentence]:
+    return [[(word, tag) for _, word, tag in sentence] for sentence in numbered_sentences(lines, tags)]
+
+
+def numbered_sentences(lines: Lines, tags: str) -> list[list[tuple[int, Word, Tag]]]:
     column = COLUMNS.index(option("tags", tags, TAGS))
-    found = [sentence for block in blocks(lines) if (sentence := list(tagged_words(block, column)))]
+    return [sentence for block in blocks(lines) if (sentence := list(tagged_words(block, column)))]
+
+
+def conllu_items(lines: Lines, tags: str = "upos") -> list[Sentence]:
+    found = numbered_sentences(lines, tags)
     if found and all(tag == "_" for sentence in found for _, _, tag in sentence):
         number, word, _ = found[0][0]
-        other = "xpos" if tags == "upos" else "upos"
+        other, column = "xpos" if tags == "upos" else "upos", COLUMNS.index(tags) + 1
         raise Malformed(
-            number, f"no {tags.upper()} tag for {show(word)}", f"a tag in column {column + 1} (or tags={other!r})"
+            number, f"no {tags.upper()} tag for {show(word)}", f"a tag in column {column} (or tags={other!r})"
         )
     return [[(word, tag) for _, word, tag in sentence] for sentence in found]
 
@@ -261,12 +281,29 @@ EXAMPLE = """\
 
 """
 
-conllu = Reader("CoNLL-U", LINE, conllu_items, EXAMPLE, formats={"conllu": {}})
+conllu = Reader(
+    "CoNLL-U",
+    LINE,
+    conllu_items,
+    EXAMPLE,
+    formats={"conllu": {}},
+    pieces=blocks,
+    piece=conllu_piece,
+    blank=is_untagged,
+)
 """Universal Dependencies' format: sentences of (FORM, tag); ``tags="upos"`` (the default) or ``"xpos"`` is the column.
 
 Comments, the ranges of multiword tokens (1-2) and empty nodes (1.1) are passed over; `conllu_sentences` keeps them. A
 word without a tag has "_". Source: universaldependencies.org/format.html
 """
 
-conllu_sentences = Reader("CoNLL-U", LINE, conllu_sentence_items, EXAMPLE)
+conllu_sentences = Reader(
+    "CoNLL-U",
+    LINE,
+    conllu_sentence_items,
+    EXAMPLE,
+    pieces=blocks,
+    piece=conllu_sentence_piece,
+    blank=has_no_tokens,
+)
 """Universal Dependencies' format with everything in it: a list of `ConlluSentence`, which `write_conllu` writes."""
