@@ -8,7 +8,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent
 from tinyseq.autograd.hooks import hooked
 from tinyseq.autograd.op import Op
 
-# How many uses make one product at least. Waiting for all of them would copy what has long left the processor's cache.
+# At least this many uses are multiplied together. With all of them, the copies would come from outside the cache.
 TOGETHER = 16
 
 
@@ -18,9 +18,9 @@ class Accumulator:
     Attributes:
         sums: what has arrived at each node and leaf: arrays, or Tensors in a pass that is recorded. For a node with
             several outputs, a dictionary of them.
-        kept: the gradients of results of ops that the caller wants, None until they are known.
+        kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
-        hooks: whether to call the users' hooks, which whoever only looks must not.
+        hooks: whether to call the users' hooks; inspection must not.
     """
 
     __slots__ = ("_owned", "deferred", "hooks", "kept", "sums")
@@ -30,12 +30,12 @@ class Accumulator:
         self.kept: dict[Parent, Any] = dict.fromkeys(kept)
         self.deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
         self.hooks = hooks
-        self._owned: set[Parent] = set()  # whose sum was made here, and may be added to in place
+        self._owned: set[Parent] = set()  # sums allocated here, which may be added to in place
         for parent, g in seeds:
             self.add(parent, g)
 
     def add(self, parent: Parent, g: Any) -> None:
-        """Add one share: the first is borrowed, the second makes a sum of our own, later ones are added in place."""
+        """Add a gradient: the first is borrowed, the second makes a new sum, later ones are added to it in place."""
         table = self.sums.setdefault(parent.node, {}) if type(parent) is Output else self.sums
         have = table.get(parent)
         if have is None:
@@ -48,10 +48,10 @@ class Accumulator:
             self._owned.add(parent)
 
     def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> bool:
-        """Put off one use of a leaf as the i-th argument of an op, so that many of them make one product.
+        """Defer one use of a leaf as the i-th argument of an op, so that many uses become one product.
 
         Returns:
-            Whether that product is due. Only beside uses that are larger than the leaf is it cheap to add.
+            Whether that product is due: enough uses, and together large enough that adding it to the leaf is cheap.
         """
         uses = self.deferred.get((leaf, op, i))
         if uses is None:
@@ -77,7 +77,7 @@ class Accumulator:
         return g
 
     def at(self, parent: Parent) -> Any:
-        """What has arrived at a place that the pass has not taken it from, None if nothing has."""
+        """The gradient gathered so far for a node, leaf or output not yet visited; None if there is none."""
         table = self.sums.get(parent.node, {}) if isinstance(parent, Output) else self.sums
         return table.get(parent)
 
@@ -86,5 +86,5 @@ class Accumulator:
         return [(leaf, self._final(leaf, g)) for leaf, g in list(self.sums.items()) if type(leaf) is Leaf]
 
     def owns(self, leaf: Leaf) -> bool:
-        """Whether the gradient of a leaf is an array that was made here and that nobody else holds."""
+        """Whether the gradient of a leaf is an array allocated here that nothing else refers to."""
         return leaf in self._owned and not leaf.hooks

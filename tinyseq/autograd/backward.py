@@ -1,4 +1,4 @@
-"""Reverse mode: from an output's gradient back to those of the leaves.
+"""Reverse mode: from an output's gradient back to the gradients of the leaves.
 
 The walk visits nodes from the newest to the oldest. When a node's turn comes, every later use of its output has already
 added its share, so the sum is complete: the chain rule needs nothing else. Backpropagation through time is this walk on
@@ -42,12 +42,12 @@ def backward(self: Tensor, gradient: TensorLike | None = None, retain_graph: boo
     """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
 
     Args:
-        gradient: the upstream gradient, of this tensor's shape; may be left out for a single element (1).
-        retain_graph: keep the saved values, so that the graph can be walked again.
+        gradient: the upstream gradient, of this tensor's shape; 1 by default, for a single element.
+        retain_graph: keep the saved values, so that backward can run on this graph again.
 
     Raises:
-        RuntimeError: if there is no graph, if it was walked and freed before, if a value it saved has been updated
-            since, or if ``gradient`` is missing for more than one element.
+        RuntimeError: there is no graph, an earlier backward pass has freed it, a saved value has been updated since,
+            or ``gradient`` is missing for more than one element.
         ValueError: if ``gradient`` has another shape or dtype.
 
     Example:
@@ -144,17 +144,17 @@ def grad(
 
     Args:
         outputs: one tensor, or several whose gradients add up.
-        inputs: one tensor, or several; results of ops are allowed as well as leaves.
-        grad_outputs: upstream gradients, shaped as the outputs; 1 where left out, for single elements.
-        create_graph: record the backward pass itself, so that its result can be differentiated again.
-        retain_graph: keep the saved values; by default as ``create_graph``.
-        allow_unused: give None for an input that the outputs do not depend on, and not an error.
+        inputs: one tensor, or several; leaves or results of ops.
+        grad_outputs: upstream gradients, shaped like the outputs; 1 by default, for single elements.
+        create_graph: record the backward pass itself, so that the result can be differentiated again.
+        retain_graph: keep the saved values; equal to ``create_graph`` by default.
+        allow_unused: return None for an input that the outputs do not depend on, instead of an error.
 
     Returns:
         A gradient for each input: a tensor for one input, a tuple for a sequence of them.
 
     Raises:
-        RuntimeError: for an input without graph, or one the outputs do not depend on; and as `Tensor.backward`.
+        RuntimeError: an input does not require grad, or the outputs do not depend on it; and as `Tensor.backward`.
 
     Example:
         >>> import tinyseq as ts
@@ -266,7 +266,7 @@ def walk(
 
 
 def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None:
-    """Add the gradient of the uses of a leaf that were put off."""
+    """Add the gradient of the deferred uses of a leaf."""
     uses = gradients.deferred.pop((leaf, op, i))
     gradients.add(leaf, _fitted(xp, op.rules[i].rule(xp, uses), leaf.shape, leaf.dtype, op, i))
 
@@ -337,7 +337,7 @@ def _fitted(xp: Any, g: Any, shape: Shape, dtype: Any, op: Op, i: int) -> Any:
 
 
 def _own(g: Array, handed: set[int], seen: bool) -> Array:
-    """An array that no view, upstream gradient or other leaf shares, nor a hook that has seen or returned it."""
+    """A gradient that shares no memory with a view, the upstream gradient, another leaf or what a hook has seen."""
     if seen or getattr(g, "base", None) is not None or id(g) in handed or type(g) not in NAMESPACES:
         g = namespace_of(g).asarray(g, copy=True)
     handed.add(id(g))

@@ -15,7 +15,7 @@ from tinyseq.torch_names.settings import setting
 
 
 def public_function(record: Op) -> Callable[..., Any]:
-    """The public function, which runs and records the op; the commonest signatures have fast paths."""
+    """The public function, which runs and records the op; the most common signatures have fast paths."""
     if record.defaults or record.variadic or record.outputs or len(record.inputs) > 2:
         return _general(record)
     if len(record.inputs) == 2:
@@ -36,7 +36,7 @@ def _unary(record: Op) -> Callable[..., Any]:
             out = kernels[kind](a)
         except EXPLAINED as error:
             raise explained(record, (a,), error) from error
-        if type(out) is not kind:  # a zero-dimensional result of NumPy is a scalar, not an array
+        if type(out) is not kind:  # NumPy returns a scalar for a 0-d array
             out = NAMESPACES[kind].asarray(out)
         label = MODE.get().plain
         if label is None:
@@ -200,7 +200,7 @@ def _general(record: Op) -> Callable[..., Any]:
 
 
 def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: dict[str, Any]) -> None:
-    """Add the settings that were passed by position to ``attrs``."""
+    """Move settings passed by position into ``attrs``."""
     if len(values) > len(names):
         takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
         raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")

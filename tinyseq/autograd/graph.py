@@ -1,8 +1,8 @@
 """The recorded graph: leaves, nodes, and the outputs of nodes that have several.
 
-Edges point only backwards, from a result to its inputs. Nothing here points at a Tensor or at a node's own
-output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph dies, reference counting
-frees all of it.
+Edges only point backwards, from a result to its inputs. Nothing here refers to a Tensor or to a node's own
+output, and nothing holds a closure, so there are no cycles: when the last Tensor of a graph is freed, reference
+counting frees the whole graph.
 """
 
 from collections.abc import Callable, Set
@@ -22,13 +22,13 @@ tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation
 
 
 class Leaf:
-    """A leaf: a tensor whose gradient the user asked for.
+    """A tensor with requires_grad=True that is not the result of an op.
 
     Attributes:
         name: its name in the model, if it has one (``"lstm.weight_hh_l0"``).
         shape, dtype: of the tensor, and so of its gradient.
         grad: the gradient that `backward` has accumulated so far.
-        mutated: the clock's time at the last update of the values, 0 before the first.
+        mutated: the clock at the last update of the values; 0 if there was none.
     """
 
     __slots__ = ("dtype", "grad", "hooks", "mutated", "name", "seq", "shape")

@@ -44,9 +44,9 @@ class Count(int):
 
 
 class Tensor(TensorMethods):
-    """An array that remembers how it was computed, so that gradients can be taken.
+    """An array that records how it was computed, so that gradients can be taken.
 
-    Make one with `tensor`; ``Tensor(array)`` takes an array as it is, without a copy. The array is never written to: an
+    Create one with `tensor`; ``Tensor(array)`` wraps an array without copying it. The array is never written to: an
     update (`copy_`, ``+=`` under `no_grad`, an optimiser's step) gives the tensor a new one, so that what a graph has
     saved stays unchanged.
 
@@ -155,7 +155,7 @@ class Tensor(TensorMethods):
         return view
 
     def item(self) -> Any:
-        """The only element, as a Python number.
+        """The single element, as a Python number.
 
         Raises:
             ValueError: if there is more than one element, or none.
@@ -285,12 +285,12 @@ class Tensor(TensorMethods):
 
 @explained
 def tensor(data: TensorLike, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
-    """Make a tensor from numbers, nested lists, an array or a tensor. The data is copied.
+    """Create a tensor from numbers, nested lists, an array or a tensor. The data is copied.
 
     Args:
-        data: the values; the type of an array decides which library computes (NumPy, CuPy).
-        dtype: the element type; by default the data's own (float64 for Python floats, as in NumPy).
-        requires_grad: whether gradients with respect to it will be needed.
+        data: the values; the type of an array decides which library is used (NumPy or CuPy).
+        dtype: the element type; by default that of the data (float64 for Python floats, as in NumPy).
+        requires_grad: whether gradients with respect to it are needed.
 
     Raises:
         TypeError: if the data is not a rectangular array of numbers, or if ``requires_grad`` is set for integers.

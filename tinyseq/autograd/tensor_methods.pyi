@@ -312,12 +312,12 @@ class TensorMethods:
         """Add the gradient of this tensor to the ``.grad`` of every leaf it was made of.
 
         Args:
-            gradient: the upstream gradient, of this tensor's shape; may be left out for a single element (1).
-            retain_graph: keep the saved values, so that the graph can be walked again.
+            gradient: the upstream gradient, of this tensor's shape; 1 by default, for a single element.
+            retain_graph: keep the saved values, so that backward can run on this graph again.
 
         Raises:
-            RuntimeError: if there is no graph, if it was walked and freed before, if a value it saved has been updated
-                since, or if ``gradient`` is missing for more than one element.
+            RuntimeError: there is no graph, an earlier backward pass has freed it, a saved value has been updated since,
+                or ``gradient`` is missing for more than one element.
             ValueError: if ``gradient`` has another shape or dtype.
 
         Example:
@@ -335,7 +335,7 @@ class TensorMethods:
 
         Raises:
             RuntimeError: if this tensor is the result of an op.
-            ValueError: if the shapes do not fit.
+            ValueError: if the shapes do not match.
         """
     def to(self, target: Any) -> Tensor:
         """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.

@@ -1,6 +1,6 @@
 """In-place updates of tensors: `copy_`, assignment to an index, ``+=`` and similar operators.
 
-No array is ever modified. An update gives the tensor a new array and records the time.
+Arrays are never modified. An update gives the tensor a new array and records the time.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
 
     Raises:
         RuntimeError: if this tensor is the result of an op.
-        ValueError: if the shapes do not fit.
+        ValueError: if the shapes do not match.
     """
     if not self.is_leaf:
         raise RuntimeError("copy_ cannot change the result of an op; compute a new tensor, or detach() first")

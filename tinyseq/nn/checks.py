@@ -1,4 +1,4 @@
-"""Checks of the arguments of layers and losses; an error names the argument, its value, and the cure."""
+"""Argument checks of layers and losses; errors name the argument, its value and a fix."""
 
 import warnings
 from typing import Any
@@ -12,13 +12,13 @@ from tinyseq.backend import host_array, is_array, namespace_of
 
 
 def check_device(device: str | None) -> None:
-    """Raise ValueError for what is neither None nor a device."""
+    """Raise ValueError unless ``device`` is None or the name of a device."""
     if device not in (None, "cpu", "cuda"):
         raise ValueError(f'device must be "cpu" or "cuda", got {device!r}')
 
 
 def check_flags(**flags: Any) -> None:
-    """Raise TypeError for the first flag that is neither True nor False, such as an argument in another one's place."""
+    """Raise TypeError for the first flag that is not a bool, such as a misplaced positional argument."""
     for name, flag in flags.items():
         if not isinstance(flag, bool | np.bool_):
             raise TypeError(f"{name} must be True or False, got {flag!r}; give options by name")
@@ -27,8 +27,8 @@ def check_flags(**flags: Any) -> None:
 def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
     """A layer's input, as a tensor of real numbers.
 
-    Tensors and arrays of floating-point numbers keep their dtype; lists, integers and truth values take that of the
-    layer's weight ``like``.
+    Floating-point tensors and arrays keep their dtype; lists, integers and bools take the dtype of the layer's weight
+    ``like``.
     """
     try:
         given = constant(x, type(like._array))
@@ -41,11 +41,11 @@ def as_numbers(x: TensorLike, like: Tensor, name: str) -> Tensor:
     return given if own and isdtype(given.dtype, "real floating") else given.to(like.dtype)
 
 
-_warned: list[str] = []  # once in a process is enough
+_warned: list[str] = []  # warn once per process
 
 
 def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
-    """A layer's input, as by `as_numbers`; the first input wider than its weight is warned about."""
+    """A layer's input, as by `as_numbers`; warns about the first input that is wider than its weight."""
     given = as_numbers(x, weight, name)
     if given.dtype == weight.dtype or _warned:
         return given
@@ -64,7 +64,7 @@ def as_input(x: TensorLike, weight: Tensor, name: str) -> Tensor:
 
 
 def initial(state: Any, like: Tensor, names: tuple[str, ...]) -> tuple[Tensor, ...]:
-    """The parts of a state that was given, such as h or h and c, as tensors of real numbers."""
+    """The parts of a given state, such as h, or h and c, as tensors of real numbers."""
     count = len(names)
     if count == 1 and isinstance(state, tuple):
         raise TypeError(f"state must be one tensor h, got a tuple of {len(state)}; only an LSTM has a pair (h, c)")
@@ -77,7 +77,7 @@ def initial(state: Any, like: Tensor, names: tuple[str, ...]) -> tuple[Tensor, .
 
 
 def check_ids(ids: Any, count: int, name: str) -> None:
-    """Raise IndexError for the first id that lies outside [0, count)."""
+    """Raise IndexError for the first id outside [0, count)."""
     if ids.dtype.kind not in "iu":
         raise IndexError(f"{name} takes integer ids, got {ids.dtype}; convert with .astype(int) if they are whole")
     wrong = (ids < 0) | (ids >= count)
@@ -87,7 +87,7 @@ def check_ids(ids: Any, count: int, name: str) -> None:
 
 
 def as_ids(values: Any, name: str) -> NDArray[Any]:
-    """Ids as a NumPy array, not yet checked; an empty list holds integers."""
+    """Ids as a NumPy array, unchecked; an empty list becomes an array of integers."""
     try:
         ids: NDArray[Any] = host_array(values._array if isinstance(values, Tensor) else values)
     except ValueError as error:

@@ -15,9 +15,9 @@ from tinyseq.nn.checks import check_flags
 from tinyseq.nn.module import Module
 from tinyseq.torch_names.settings import explained
 
-PIECE = 1 << 13  # elements converted at once: too few for BLAS to start threads
-SMALLEST_NARROW = 1e-30  # and a float32 sum of squares
-SMALLEST = 1e-280  # a sum of powers below it may have lost some to underflow
+PIECE = 1 << 13  # elements at once: too few for BLAS to start threads
+SMALLEST_NARROW = 1e-30  # the same for a float32 sum of squares
+SMALLEST = 1e-280  # below this a sum of powers may have lost terms to underflow
 
 
 @explained
@@ -33,8 +33,8 @@ def clip_grad_norm_(
     threshold, without the root; the norm is meant.) The values are PyTorch's, whose scale is max_norm / (norm + 1e-6).
 
     Args:
-        parameters: tensors whose ``.grad`` is to be clipped, or a single one; those without one are passed over.
-        max_norm: the threshold; infinity measures without clipping.
+        parameters: tensors whose ``.grad`` is clipped, or a single one; tensors without a gradient are skipped.
+        max_norm: the threshold; infinity computes the norm without clipping.
         norm_type: the p of the p-norm, above 0; ``math.inf`` or ``"inf"`` for the largest absolute value.
         error_if_nonfinite: raise an error if the norm is NaN or infinite. Without it, a norm that is NaN makes every
             gradient NaN, and an infinite one makes zeros and NaNs, as in PyTorch.
@@ -45,8 +45,8 @@ def clip_grad_norm_(
 
     Raises:
         ValueError: ``max_norm`` is negative, or ``norm_type`` is not positive.
-        TypeError: ``parameters`` are no tensors, or a setting is no number.
-        RuntimeError: the norm is not finite, and that shall be an error; the gradients are as they were.
+        TypeError: ``parameters`` are not tensors, or a setting is not a number.
+        RuntimeError: the norm is not finite and ``error_if_nonfinite`` is set; the gradients are unchanged.
 
     Source: Pascanu, Mikolov and Bengio (2013).
 
@@ -118,25 +118,25 @@ def _norm(arrays: list[Any], p: float) -> float:
     total = _sum_of_powers(arrays, p, 1.0)
     if SMALLEST < total < math.inf:
         return _root(total, p)
-    top = _largest(arrays)  # powers that left the range of numbers stay in it beside the largest element
+    top = _largest(arrays)  # rescaled by the largest element, powers neither overflow nor underflow
     if not 0 < top < math.inf:
         return top
     return top * _root(_sum_of_powers(arrays, p, top), p)
 
 
 def _root(total: float, p: float) -> float:
-    with np.errstate(over="ignore"):  # a root of less than 1 is a power, which may be beyond all numbers
+    with np.errstate(over="ignore"):  # for p < 1 the root is a power above 1, which may overflow
         return float(np.float64(total) ** (1 / p))
 
 
 def _largest(arrays: list[Any]) -> float:
-    """The largest absolute value; NaN if there is one, and 0 where there is nothing."""
+    """The largest absolute value; NaN if any element is NaN, and 0 if there are no elements."""
     found = [xp.max(xp.abs(array)) for array in arrays if array.size for xp in [namespace_of(array)]]
     return float(np.max(_numbers(found), initial=0.0))
 
 
 def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
-    """The sum of |x / unit| ** p over all elements; infinite where it is beyond all numbers."""
+    """The sum of |x / unit| ** p over all elements; infinite if it overflows."""
     sums = []
     with np.errstate(over="ignore"):
         for array in arrays:
@@ -144,7 +144,7 @@ def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
                 sums.append(_sum_of_squares(array))
                 continue
             xp = namespace_of(array)
-            # The squares of an exploding float32 gradient are beyond float32.
+            # The squares of an exploding float32 gradient overflow float32.
             wide = xp.abs(xp.astype(array, xp.float64))
             wide = wide if unit == 1 else wide / unit
             sums.append(xp.sum(wide * wide if p == 2 else wide**p))
@@ -152,7 +152,7 @@ def _sum_of_powers(arrays: list[Any], p: float, unit: float) -> float:
 
 
 def _sum_of_squares(array: NDArray[Any]) -> float:
-    """By pieces that stay in the processor's cache: in double precision, or float32 where its range is enough."""
+    """Computed in pieces that fit the processor's cache; in float32 where its range suffices, else in float64."""
     flat, wide = array.reshape(-1), np.empty(min(PIECE, array.size))
     narrow = array.dtype == np.float32
     total = 0.0
@@ -168,7 +168,7 @@ def _sum_of_squares(array: NDArray[Any]) -> float:
 
 
 def _numbers(values: list[Any]) -> list[float]:
-    """Results without axes as numbers: read together where they lie on a device, which waits for each reading."""
+    """0-d results as numbers, read in one transfer if they are on a device."""
     if len({type(value) for value in values}) > 1 or isinstance(values[0] if values else 0.0, np.generic | float):
         return [float(value) for value in values]
     found: list[float] = to_numpy(namespace_of(values[0]).stack(values)).tolist()
@@ -198,7 +198,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
     Raises:
         ValueError: ``clip_value`` is negative.
-        TypeError: ``parameters`` are no tensors, or ``clip_value`` is no number.
+        TypeError: ``parameters`` are not tensors, or ``clip_value`` is not a number.
 
     Example:
         >>> import tinyseq as ts
@@ -215,7 +215,7 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
 
 
 def _each(parameters: Iterable[Tensor] | Tensor) -> list[Tensor]:
-    """The parameters as a list; a single tensor is one, not one for each of its rows."""
+    """The parameters as a list; a single tensor is one parameter, not one for each row."""
     if isinstance(parameters, Module):
         raise TypeError(f"parameters is a {type(parameters).__name__}; give its .parameters()")
     tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)

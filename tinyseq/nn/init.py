@@ -1,7 +1,7 @@
 """Initialisation of parameters.
 
-The functions without an underscore make parameters, and layers use them. Those with one, as ``orthogonal_``, give new
-values to parameters that exist, for models that want another beginning:
+Functions without a trailing underscore create parameters; the layers use them. Functions with one, such as
+``orthogonal_``, reinitialise existing parameters in place:
 
     >>> import tinyseq as ts
     >>> lstm = ts.nn.LSTM(3, 5)
@@ -22,12 +22,12 @@ from tinyseq.random import generator
 
 
 def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Parameter:
-    """Uniformly distributed in [-bound, bound].
+    """A parameter drawn uniformly from [-bound, bound].
 
     Args:
-        shape: of the parameter.
+        shape: the shape of the parameter.
         bound: the largest absolute value.
-        dtype: of its elements.
+        dtype: the element type.
 
     Returns:
         A new `Parameter`, drawn from the generator that `manual_seed` seeds.
@@ -42,11 +42,11 @@ def uniform(shape: tuple[int, ...], bound: float, dtype: str = "float32") -> Par
 
 
 def fan_in(shape: tuple[int, ...], fan: int, dtype: str = "float32") -> Parameter:
-    """Uniformly distributed in ±1/sqrt(fan), PyTorch's choice for its linear and recurrent layers.
+    """A parameter drawn uniformly from ±1/sqrt(fan), PyTorch's default for linear and recurrent layers.
 
     Args:
         shape, dtype: as for `uniform`.
-        fan: how many numbers a unit adds up; PyTorch takes the hidden size for all weights of a recurrent layer.
+        fan: the number of inputs of a unit; for a recurrent layer PyTorch uses the hidden size for all weights.
 
     Returns:
         A new `Parameter`.
@@ -62,7 +62,7 @@ def fan_in(shape: tuple[int, ...], fan: int, dtype: str = "float32") -> Paramete
 
 
 def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32") -> Parameter:
-    """Normally distributed with mean 0.
+    """A parameter drawn from a normal distribution with mean 0.
 
     Args:
         shape, dtype: as for `uniform`.
@@ -80,7 +80,7 @@ def normal(shape: tuple[int, ...], deviation: float = 1.0, dtype: str = "float32
 
 
 def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Parameter:
-    """One value everywhere.
+    """A parameter filled with one value.
 
     Args:
         shape, dtype: as for `uniform`.
@@ -97,16 +97,16 @@ def constant(shape: tuple[int, ...], value: float, dtype: str = "float32") -> Pa
     return Parameter(np.full(shape, value, dtype=dtype))
 
 
-# -- new values for parameters that exist ------------------------------------------------------------------------------
+# -- in place ----------------------------------------------------------------------------------------------------------
 
 
 def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Uniformly distributed in ±gain sqrt(6 / (rows + columns)), so that signals keep their size both ways.
+    """Fill with uniform values from ±gain sqrt(6 / (rows + columns)), so that signals keep their scale both ways.
 
     Args:
         weight: (rows, columns).
         gain: 1 for linear layers and sigmoid, 5/3 for tanh.
-        blocks: how many matrices are stacked in it, as the gates of an LSTM are; the rows of one count.
+        blocks: the number of matrices stacked in ``weight``, such as an LSTM's gates; ``rows`` are those of one.
 
     Returns:
         ``weight``.
@@ -128,7 +128,7 @@ def xavier_uniform_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tenso
 
 
 def xavier_normal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Normally distributed with the variance gain² 2 / (rows + columns).
+    """Fill with normal values of variance gain² 2 / (rows + columns).
 
     Args:
         weight, gain, blocks: as for `xavier_uniform_`.
@@ -152,15 +152,15 @@ def xavier_normal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor
 
 
 def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
-    """Each block a random matrix with orthonormal rows or columns, whichever are fewer.
+    """Fill each block with a random matrix whose rows or columns (whichever are fewer) are orthonormal.
 
-    All singular values of a block are ``gain``. So at the beginning, a recurrent weight neither shrinks nor stretches
-    what it carries from step to step (Saxe and others, 2014).
+    All singular values of a block are ``gain``, so with a gain of 1 a recurrent weight at first neither shrinks nor
+    stretches the state from step to step (Saxe and others, 2014).
 
     Args:
         weight: (rows, columns).
-        gain: what the matrices are multiplied by.
-        blocks: how many matrices are stacked in it: 4 for an LSTM's weight_hh, 3 for a GRU's.
+        gain: the factor of the matrices.
+        blocks: the number of matrices stacked in ``weight``: 4 for an LSTM's weight_hh, 3 for a GRU's.
 
     Returns:
         ``weight``.
@@ -180,13 +180,13 @@ def orthogonal_(weight: Tensor, gain: float = 1.0, blocks: int = 1) -> Tensor:
 
 
 def forget_bias_(layer: Any, value: float = 1.0) -> None:
-    """Set the bias of every forget gate of an LSTM, so that its cells initially remember.
+    """Set the forget-gate biases of an LSTM, so that its cells remember at first.
 
-    A layer has two biases that are added, ``bias_ih`` and ``bias_hh``; the first gets ``value`` and the second 0.
+    A layer adds two biases, ``bias_ih`` and ``bias_hh``; the first is set to ``value`` and the second to 0.
 
     Args:
         layer: an `LSTM` or `LSTMCell` with biases.
-        value: 1 as Gers and others (2000) and Jozefowicz and others (2015) advise, or more for longer memories.
+        value: 1, as recommended by Gers and others (2000) and Jozefowicz and others (2015), or more for longer memory.
 
     Raises:
         TypeError: ``layer`` has no forget gates, or no biases.
@@ -212,9 +212,9 @@ def forget_bias_(layer: Any, value: float = 1.0) -> None:
 
 
 def _block(weight: Tensor, blocks: int) -> tuple[int, int]:
-    """Rows and columns of one of the matrices that are stacked in a weight."""
+    """Rows and columns of one of the matrices stacked in a weight."""
     if not isinstance(weight, Tensor):
-        raise TypeError(f"weight must be a tensor, which gets new values, got {type(weight).__name__}")
+        raise TypeError(f"weight must be a tensor, got {type(weight).__name__}")
     if weight.ndim != 2:
         raise ValueError(f"weight must be a matrix, got shape {weight.shape}")
     rows, columns = weight.shape
@@ -224,7 +224,7 @@ def _block(weight: Tensor, blocks: int) -> tuple[int, int]:
 
 
 def _orthogonal(rows: int, columns: int) -> NDArray[np.float64]:
-    """Evenly distributed among all such matrices: Q of a normal one, with the signs of R's diagonal (Mezzadri 2007)."""
+    """Drawn from the Haar measure: Q of a normal matrix, with the signs of R's diagonal (Mezzadri, 2007)."""
     tall = generator().standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(tall)
     q = q * np.sign(np.diag(r))

@@ -1,4 +1,4 @@
-"""Layers without time: linear maps, embeddings, dropout, normalisation."""
+"""Feed-forward layers: linear maps, embeddings, dropout and normalisation."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ class Linear(Module):
 
     Args:
         in_features, out_features: lengths of the last axis of x and of y.
-        bias: whether there is a b.
-        dtype: of the parameters.
+        bias: whether to add a bias b.
+        dtype: the dtype of the parameters.
 
     Raises:
         ValueError, TypeError: if a size is not a positive whole number.
@@ -47,7 +47,7 @@ class Linear(Module):
         """(..., in_features) to (..., out_features).
 
         Raises:
-            ValueError, TypeError: the last axis is another one, or something holds no real numbers.
+            ValueError, TypeError: the last axis has another length, or x does not hold real numbers.
         """
         x = as_input(x, self.weight, "Linear: x")
         if x.shape[-1:] != self.weight.shape[1:]:
@@ -65,14 +65,14 @@ class Embedding(Module):
     """A learned vector for each id.
 
     Args:
-        num_embeddings: how many ids there are; ids run from 0.
+        num_embeddings: the number of ids, which start at 0.
         embedding_dim: the length of a vector.
-        padding_idx: an id whose vector is not learnt: it begins as 0, and its gradient is 0. A negative one counts
+        padding_idx: an id whose vector is not trained: it starts at 0, and its gradient is 0. A negative id counts
             from the end.
-        dtype: of the vectors.
+        dtype: the dtype of the vectors.
 
     Raises:
-        ValueError, TypeError: if a size is not a positive whole number, or ``padding_idx`` is no id.
+        ValueError, TypeError: if a size is not a positive whole number, or ``padding_idx`` is not an id.
 
     Attributes:
         weight: (num_embeddings, embedding_dim).
@@ -97,11 +97,11 @@ class Embedding(Module):
             self.weight.copy_(values)
 
     def forward(self, ids: Any) -> Tensor:
-        """Integers of any shape to that shape with an axis for the vector.
+        """Look up ids of any shape; the result has one more axis, for the vectors.
 
         Raises:
-            IndexError: for an id outside [0, num_embeddings), with its value and place, or ids that are no integers.
-            ValueError: for rows of different lengths.
+            IndexError: an id is not an integer, or outside [0, num_embeddings).
+            ValueError: the rows have different lengths.
         """
         chosen = as_ids(ids, "ids")
         check_ids(chosen, self.weight.shape[0], "Embedding")
@@ -115,15 +115,15 @@ class Embedding(Module):
 
 
 class Dropout(Module):
-    """While training, set each element to 0 with probability p, and scale the others by 1 / (1 - p).
+    """In training mode, set each element to 0 with probability p, and scale the others by 1 / (1 - p).
 
     Args:
         p: the probability, in [0, 1).
-        shared: the axis, or axes, along which one mask serves all; ``shared=0`` on (T, B, F) is the variational dropout
-            of Gal and Ghahramani (2016), one mask a sequence.
+        shared: the axis or axes along which the mask is shared; ``shared=0`` on (T, B, F) is the variational dropout
+            of Gal and Ghahramani (2016), with one mask per sequence.
 
     Raises:
-        ValueError, TypeError: ``p`` is out of range, or no number.
+        ValueError, TypeError: ``p`` is out of range, or not a number.
 
     Example:
         >>> import tinyseq as ts
@@ -143,11 +143,11 @@ class Dropout(Module):
         self.shared = tuple(whole("shared", axis, None) for axis in axes)
 
     def forward(self, x: TensorLike) -> Tensor:
-        """A tensor of x's shape; x itself in evaluation.
+        """A tensor of x's shape; x itself in evaluation mode.
 
         Raises:
             ValueError: ``shared`` names an axis that x does not have.
-            TypeError: x holds no real numbers.
+            TypeError: x does not hold real numbers.
         """
         x = as_numbers(x, constant(0.0), "Dropout: x")
         if not self.training or self.p == 0:
@@ -165,15 +165,15 @@ class Dropout(Module):
 
 
 class LayerNorm(Module):
-    """Shift and scale the last axis to mean 0 and variance 1, then by learned factors (Ba and others, 2016).
+    """Normalise the last axis to mean 0 and variance 1, then apply a learned scale and shift (Ba and others, 2016).
 
     Args:
         features: the length of the last axis.
         eps: added to the variance.
-        dtype: of the parameters.
+        dtype: the dtype of the parameters.
 
     Raises:
-        ValueError, TypeError: ``features`` is no whole number from 1 upwards.
+        ValueError, TypeError: ``features`` is not a positive whole number.
 
     Attributes:
         weight, bias: (features,).
@@ -194,7 +194,7 @@ class LayerNorm(Module):
         """A tensor of x's shape.
 
         Raises:
-            ValueError, TypeError: the last axis is another one, or something holds no real numbers.
+            ValueError, TypeError: the last axis has another length, or x does not hold real numbers.
         """
         x = as_input(x, self.weight, "LayerNorm: x")
         if x.shape[-1:] != self.weight.shape:

@@ -1,4 +1,4 @@
-"""Module: something with parameters that can be called, and whose ops carry its name."""
+"""Module: a callable with parameters, whose name is recorded on its ops."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,10 +21,10 @@ State = dict[str, np.ndarray[Any, np.dtype[Any]]]
 class Module(metaclass=Explained):
     """The base of layers and models: assign parameters and modules to attributes, and define ``forward``.
 
-    Several modules go into a `ModuleList`; in a plain list they would not be found, which is an error.
+    Put several modules in a `ModuleList`: their parameters would not be found in a plain list, so that is an error.
 
     Attributes:
-        training: whether dropout drops; `train` and `eval` set it.
+        training: whether dropout is active; set by `train` and `eval`.
 
     Example:
         >>> import tinyseq as ts
@@ -63,13 +63,13 @@ class Module(metaclass=Explained):
         elif isinstance(value, Module) and value._name is None:
             value._adopt(name, self)
 
-    if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
+    if not TYPE_CHECKING:  # for type checkers a missing name stays an error
 
         def __getattr__(self, name: str) -> NoReturn:
             raise missing(f"{type(self).__name__!r} object", name, MODULE, own=True)
 
     def _check_replacement(self, name: str, old: Any, value: Any) -> None:
-        """Refuse what would take a parameter or a module out of the model in silence."""
+        """Refuse an assignment that would silently remove a parameter or a module from the model."""
         place, given = f"{type(self).__name__}.{name}", type(value).__name__
         if isinstance(old, Parameter) and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
@@ -83,9 +83,9 @@ class Module(metaclass=Explained):
             )
 
     def _adopt(self, name: str, parent: "Module") -> None:
-        """Take the name of the attribute that now holds this module; parameters below get it as a prefix.
+        """Take the name of the attribute that now holds this module, as a prefix of the names of its parameters.
 
-        A parameter that is shared with another module keeps the name that it has there.
+        A parameter shared with another module keeps the name it has there.
         """
         object.__setattr__(self, "_name", name)
         for below, parameter in list(self.named_parameters()):
@@ -95,7 +95,7 @@ class Module(metaclass=Explained):
     # -- what it holds -------------------------------------------------------------------------------------------------
 
     def _held(self) -> Iterator[tuple[str, "Parameter | Module"]]:
-        """The parameters and modules directly inside, with their names."""
+        """The direct parameters and submodules, with their names."""
         for name, value in vars(self).items():
             if isinstance(value, Parameter | Module):
                 yield name, value
@@ -106,11 +106,11 @@ class Module(metaclass=Explained):
                 )
 
     def children(self) -> Iterator[tuple[str, "Module"]]:
-        """The modules directly inside, with their names."""
+        """The direct submodules, with their names."""
         return ((name, value) for name, value in self._held() if isinstance(value, Module))
 
     def modules(self) -> Iterator["Module"]:
-        """This module and all inside it, each once."""
+        """This module and all its submodules, each once."""
         stack, seen = [self], set()
         while stack:
             module = stack.pop()
@@ -120,10 +120,10 @@ class Module(metaclass=Explained):
                 stack.extend(child for _, child in reversed(list(module.children())))
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
-        """Every parameter once, with its dotted name; one that is shared has the first of its names.
+        """Every parameter once, with its dotted name; a shared parameter has the first of its names.
 
         Raises:
-            TypeError: modules or parameters lie in a list or a dictionary, where they cannot be found.
+            TypeError: a list or dictionary contains modules or parameters, where they would not be found.
         """
         seen: set[int] = set()
         for name, parameter in self._all_names(prefix):
@@ -132,7 +132,7 @@ class Module(metaclass=Explained):
                 yield name, parameter
 
     def _all_names(self, prefix: str = "", above: frozenset[int] = frozenset()) -> Iterator[tuple[str, Parameter]]:
-        """Every name of every parameter; modules that hold each other are gone through once on each way down."""
+        """Every name of every parameter; modules that contain each other are visited once on each path."""
         for name, value in self._held():
             if isinstance(value, Parameter):
                 yield prefix + name, value
@@ -146,18 +146,18 @@ class Module(metaclass=Explained):
     # -- switches ------------------------------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
-        """Training behaviour (dropout drops) from now on, or with False that of evaluation."""
+        """Switch to training mode (dropout is active), or to evaluation mode if ``mode`` is False."""
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
 
     def eval(self) -> Self:
-        """Evaluation behaviour from now on: dropout passes everything."""
+        """Switch to evaluation mode: dropout does nothing."""
         return self.train(False)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Evaluation behaviour without recording inside the block; then each module is in its own mode again.
+        """Evaluate without recording inside the block; afterwards each module returns to its previous mode.
 
         Example:
             >>> import tinyseq as ts
@@ -177,7 +177,7 @@ class Module(metaclass=Explained):
                 object.__setattr__(module, "training", mode)
 
     def apply(self, function: Callable[["Module"], Any]) -> Self:
-        """Call a function on every module inside, and on this one."""
+        """Call a function on this module and every submodule."""
         for module in list(self.modules()):
             function(module)
         return self
@@ -205,20 +205,20 @@ class Module(metaclass=Explained):
     # -- saving --------------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> State:
-        """The parameters' values by name, as NumPy arrays of their own."""
+        """The parameters' values by name, as copies in NumPy arrays."""
         return {name: to_numpy(parameter._array).copy() for name, parameter in self.named_parameters()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
-        """Take parameters' values from a dictionary; all are checked before any is changed.
+        """Load parameters from a dictionary; all values are checked before any parameter is changed.
 
         Args:
-            state: arrays or tensors by name, as `state_dict` gives them, or PyTorch's for the same layers.
-            strict: whether every name must be on both sides.
+            state: arrays or tensors by name, as returned by `state_dict`, or PyTorch's for the same layers.
+            strict: whether the names must match exactly.
 
         Raises:
-            KeyError: for missing and unexpected names, all of them listed.
-            ValueError: for shapes that differ, all of them listed, and for what holds no real numbers; also for two
-                different values under two names of one parameter.
+            KeyError: names are missing or unexpected; the error lists them all.
+            ValueError: shapes differ (the error lists them all), a value is not an array of real numbers, or two names
+                of one shared parameter have different values.
             TypeError: if ``state`` is not a dictionary.
         """
         if not isinstance(state, Mapping):
@@ -246,7 +246,7 @@ class Module(metaclass=Explained):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        """For notebooks: a table of the parameters, folded up where it is long."""
+        """For notebooks: a table of the parameters, collapsed if it is long."""
         rows = [
             f"<tr><td>{escape(name[:120])}</td><td>{parameter.shape}</td><td>{parameter.dtype}</td>"
             f"<td>{parameter.size:,}</td><td>{'' if parameter.requires_grad else 'frozen'}</td></tr>"
@@ -262,7 +262,7 @@ _KINDS = (Parameter, Module, list, tuple, set, dict)
 
 
 def _holds_parts(value: Any, deep: int = 3) -> bool:
-    """Whether modules or parameters lie in a container, or in one inside it."""
+    """Whether a container, or one nested in it, contains modules or parameters."""
     if isinstance(value, list | tuple | set | dict) and deep:
         inside = value.values() if isinstance(value, dict) else value
         return any(isinstance(part, _KINDS) and _holds_parts(part, deep - 1) for part in inside)
@@ -270,13 +270,13 @@ def _holds_parts(value: Any, deep: int = 3) -> bool:
 
 
 def _array(value: Any) -> np.ndarray[Any, np.dtype[Any]]:
-    """An entry of a state_dict, also one of PyTorch's, as a NumPy array."""
+    """An entry of a state_dict (ours or PyTorch's) as a NumPy array."""
     value = value.detach() if hasattr(value, "detach") else value
     return np.asarray(value.numpy() if hasattr(value, "numpy") else on_host(value))
 
 
 def _misfits(arrays: State, own: dict[str, Parameter]) -> Iterator[str]:
-    """What is wrong with each array by itself."""
+    """Arrays of the wrong shape or dtype."""
     for name, array in arrays.items():
         if array.shape != own[name].shape:
             yield f"{name} has shape {array.shape} in the state_dict, but {own[name].shape} in the model"
@@ -302,10 +302,10 @@ def _check_float(target: Any) -> None:
 
 
 class ModuleList(Module):
-    """Modules in a list, whose parameters are found.
+    """A list of modules whose parameters are registered.
 
     Args:
-        modules: what is in it at first; more can be added with `append`.
+        modules: the initial modules; `append` adds more.
 
     Raises:
         TypeError: if an item is not a module.
@@ -339,13 +339,13 @@ class ModuleList(Module):
 
 
 class Sequential(ModuleList):
-    """Modules and functions in a row: each gets what the one before gave.
+    """Modules and functions applied one after another, each to the output of the previous one.
 
     Args:
         modules: the steps, each a module or a function of a tensor, such as ``ts.tanh``.
 
     Raises:
-        TypeError: a step cannot be called.
+        TypeError: a step is not callable.
 
     Example:
         >>> import tinyseq as ts

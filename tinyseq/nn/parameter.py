@@ -11,11 +11,11 @@ from tinyseq.backend import Array, to_device, to_numpy
 class Parameter(Tensor):
     """A trainable leaf of a module.
 
-    It keeps its place in graphs, with its name and hooks, while it is frozen.
+    Freezing it keeps its name and hooks.
 
     Args:
         data: the initial values, any array or tensor.
-        requires_grad: False for a frozen parameter.
+        requires_grad: whether it is trained; False for a frozen parameter.
 
     Example:
         >>> import tinyseq as ts
@@ -52,17 +52,17 @@ class Parameter(Tensor):
         return self._leaf.name
 
     def named(self, name: str, root: Any) -> None:
-        """Take a name, which counts from a module."""
+        """Set its name, relative to a module."""
         self._leaf.name = name
         self._root = ref(root)
 
     @property
     def root(self) -> Any:
-        """The module that its name counts from; None if there is none any more."""
+        """The module to which its name is relative; None if it no longer exists."""
         return None if self._root is None else self._root()
 
     def moved(self, array: Array) -> None:
-        """Hold an array of another type or device from now on, without gradient and outside of older graphs."""
+        """Replace the array by one of another dtype or device, without gradient and detached from earlier graphs."""
         frozen, name = self.node is None, self._leaf.name
         self._array, self._leaf = array, Leaf(array, name)
         self.node = None if frozen else self._leaf
@@ -86,7 +86,7 @@ def _unpickled(kind: type[Parameter], values: Array, requires_grad: bool, device
 
 
 def _rebuilt(kind: type[Parameter], array: Array, requires_grad: bool, name: str | None) -> Parameter:
-    """A parameter of its own, of whatever class, without a call of its ``__init__``."""
+    """A new parameter of any subclass, without calling its ``__init__``."""
     made = kind.__new__(kind)
     made._array, made._leaf, made._root = array, Leaf(array, name), None
     made.node = made._leaf if requires_grad else None

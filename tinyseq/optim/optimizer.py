@@ -1,4 +1,4 @@
-"""The base of optimisers: parameters, their states, and what is saved of them."""
+"""The base class of optimisers: parameters, their states, and saving and restoring them."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
@@ -13,13 +13,13 @@ from tinyseq.torch_names.settings import Explained
 
 Trials = tuple[Mapping[str, Any], ...]
 Rule = TypeVar("Rule", bound=Callable[..., Any])
-PIECE = 1 << 15  # elements updated at once, so that what a rule computes in between stays in the processor's cache
+PIECE = 1 << 15  # elements updated at once, so that temporaries fit the processor's cache
 
 
 def elementwise(rule: Rule) -> Rule:
     """Declare that `Optimizer.update` or `Optimizer.decayed` computes each element from that element alone.
 
-    Large parameters are then updated in pieces that fit into the processor's cache.
+    Large parameters are then updated in pieces that fit the processor's cache.
 
     Example:
         >>> import tinyseq as ts
@@ -33,23 +33,23 @@ def elementwise(rule: Rule) -> Rule:
 
 
 class Optimizer(metaclass=Explained):
-    """The base: it goes through the parameters, keeps each one's state, and saves and restores it.
+    """Base class: updates each parameter, keeps its state, and saves and restores it.
 
     A subclass defines `update`, the new value of one parameter from its gradient and its state.
 
     Args:
-        parameters: what is updated, such as a model's ``parameters()``; those without a gradient stay as they are.
+        parameters: what to update, such as a model's ``parameters()``; those without a gradient are skipped.
         lr: the learning rate.
         weight_decay: the strength of a penalty on the squared norm.
 
     Attributes:
-        lr: the learning rate, free to be changed between steps.
-        parameters: what is updated, each once.
-        trials: settings that the tests try, and compare with PyTorch's optimiser of the same name where there is one.
+        lr: the learning rate; it may be changed between steps.
+        parameters: the parameters, each once.
+        trials: settings that the tests compare with PyTorch's optimiser of the same name, if there is one.
 
     Raises:
-        TypeError: ``parameters`` is a single tensor or a module, or holds what is no tensor.
-        ValueError: there is no parameter, one is a computed tensor, or a setting is out of range.
+        TypeError: ``parameters`` is a single tensor or a module, or contains something other than tensors.
+        ValueError: there are no parameters, one of them is the result of an op, or a setting is out of range.
 
     Example:
         >>> import tinyseq as ts
@@ -77,16 +77,16 @@ class Optimizer(metaclass=Explained):
             raise missing(f"{type(self).__name__!r} object", name, OPTIMIZER, own=True)
 
     def remembered(self) -> set[str] | None:
-        """The names of all that `update` keeps in a parameter's state; None for a rule that does not tell."""
+        """The names of the entries that `update` keeps in a parameter's state; None if unknown."""
         return None
 
     def update(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """The new value of a parameter; ``state`` is what the rule remembers of it, empty at first."""
+        """The new value of a parameter; ``state`` is kept between its updates, and is empty at first."""
         raise AssertionError("a subclass defines its rule")
 
     @elementwise
     def decayed(self, value: Array, gradient: Array) -> Array:
-        """The gradient with the weight decay's share, as of a penalty on the squared norm."""
+        """The gradient with weight decay added, as of a penalty on the squared norm."""
         return gradient + self.weight_decay * value if self.weight_decay else gradient
 
     def step(self) -> None:
@@ -101,11 +101,11 @@ class Optimizer(metaclass=Explained):
 
     @property
     def _elementwise(self) -> bool:
-        """Whether `update` and `decayed` are; a subclass's own are not, unless they say so."""
+        """Whether both `update` and `decayed` are declared elementwise; overriding one drops its declaration."""
         return all(hasattr(rule, "elementwise") for rule in (type(self).update, type(self).decayed))
 
     def _in_pieces(self, value: Array, gradient: Array, state: dict[str, Any]) -> Array:
-        """`update`, a piece at a time; the state's arrays are written to where they are."""
+        """`update`, one piece at a time; the arrays of the state are updated in place."""
         updated = np.empty(value.shape, dtype=value.dtype)
         known = {name: np.ascontiguousarray(kept) for name, kept in state.items() if isinstance(kept, np.ndarray)}
         whole, found = dict(known), dict(state)
@@ -124,12 +124,12 @@ class Optimizer(metaclass=Explained):
         return updated
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Set the gradients to None."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def state_dict(self) -> dict[str, Any]:
-        """What steps change: the rate ``"lr"``, and all that the rule remembers (``"3.momentum"``) as NumPy arrays."""
+        """The learning rate ``"lr"`` and the states of all parameters (such as ``"3.momentum"``) as NumPy arrays."""
         arrays = {
             f"{i}.{name}": np.array(to_numpy(value)) if hasattr(value, "dtype") else value
             for i, state in enumerate(self.states)
@@ -138,11 +138,11 @@ class Optimizer(metaclass=Explained):
         return {"lr": self.lr, **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave; everything is checked before anything is changed.
+        """Restore a `state_dict`; everything is checked before anything is changed.
 
         Raises:
-            TypeError: ``state`` is no dictionary.
-            ValueError: if the state has no learning rate, an entry that fits no parameter, or is that of another rule.
+            TypeError: ``state`` is not a dictionary.
+            ValueError: the state has no learning rate, an entry fits no parameter, or it belongs to another optimiser.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"state must be a dictionary, as state_dict() gives it, got {type(state).__name__}")
@@ -167,7 +167,7 @@ class Optimizer(metaclass=Explained):
 
 
 def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
-    """The parameters, each once, or an error that says what else was given."""
+    """The parameters, each once; anything else is an error."""
     if isinstance(parameters, Tensor):
         raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
     if not isinstance(parameters, Iterable):
@@ -186,7 +186,7 @@ def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
 
 
 def not_negative(name: str, value: Any) -> float:
-    """A setting as a plain number; a tensor of one element will do."""
+    """A setting as a plain number; a tensor of one element is accepted."""
     plain = value.item() if hasattr(value, "item") else value
     if not isinstance(plain, int | float):
         raise TypeError(f"{name} must be a number, got {value!r}")
@@ -196,18 +196,18 @@ def not_negative(name: str, value: Any) -> float:
 
 
 def _count(value: Any, key: str) -> int:
-    """How many steps a parameter has been through."""
+    """The number of updates of a parameter so far."""
     if isinstance(value, bool) or int(value) != value or value < 1:
         raise ValueError(f"{key} is {value!r} in the optimiser's state, but must be a whole number from 1 upwards")
     return int(value)
 
 
 def _fitting(value: Any, parameter: Tensor, key: str) -> Array:
-    """Real numbers in an array of the parameter's library and shape."""
+    """A copy of a state's array, in the array library and shape of the parameter."""
     if np.shape(value) != parameter.shape:
         raise ValueError(f"{key} has shape {np.shape(value)} in the optimiser's state, but {parameter.shape} is needed")
     xp = namespace_of(parameter._array)
-    found = xp.asarray(value, copy=True)  # the caller may go on with its own
+    found = xp.asarray(value, copy=True)  # the caller may change theirs
     if not xp.isdtype(found.dtype, "real floating"):
         raise ValueError(f"{key} holds {found.dtype} in the optimiser's state; real numbers are needed")
     return found

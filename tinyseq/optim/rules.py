@@ -1,4 +1,4 @@
-"""Optimisers, each a rule for one parameter's update; names, defaults and trajectories are PyTorch's."""
+"""The optimisers, each an update rule for one parameter; names, defaults and trajectories are PyTorch's."""
 
 import math
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from tinyseq.optim.optimizer import Optimizer, Trials, elementwise, not_negative
 
 
 def _running(state: dict[str, Any], name: str, kept: float, share: Array) -> Array:
-    """A running sum: a part of it is kept, and a share added, in the state's own array."""
+    """Decay a running sum of the state and add to it, in place."""
     if name not in state:
         state[name] = namespace_of(share).asarray(share, copy=True)  # which may be the gradient itself
     else:
@@ -22,12 +22,12 @@ def _running(state: dict[str, Any], name: str, kept: float, share: Array) -> Arr
 
 
 class SGD(Optimizer):
-    """w - lr * g, with momentum and Nesterov's look-ahead if wanted.
+    """w - lr * g, optionally with momentum and Nesterov's look-ahead.
 
     Args:
         parameters, lr, weight_decay: as for `Optimizer`.
-        momentum: the share of the last step's direction that is kept (Polyak, 1964).
-        nesterov: take the gradient's direction as if the momentum's step had been made (Sutskever and others, 2013).
+        momentum: the decay rate of the running sum of gradients (Polyak, 1964).
+        nesterov: Nesterov's momentum (Sutskever and others, 2013).
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -81,8 +81,8 @@ class Adam(Optimizer):
 
     Args:
         parameters, lr, weight_decay: as for `Optimizer`.
-        betas: the shares of the two means that are kept at each step.
-        eps: added to the root, so that nothing is divided by 0.
+        betas: the decay rates of the two means.
+        eps: added to the root, to avoid a division by 0.
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -129,7 +129,7 @@ class Adam(Optimizer):
         t = state["step"] = int(state.get("step", 0)) + 1
         m = _running(state, "mean", b1, (1 - b1) * gradient)
         s = _running(state, "square", b2, (1 - b2) * (gradient * gradient))
-        correction = math.sqrt(1 - b2**t)  # of both: m / (sqrt(s) / c + eps) is c m / (sqrt(s) + c eps)
+        correction = math.sqrt(1 - b2**t)  # m / (sqrt(s) / c + eps) is c m / (sqrt(s) + c eps)
         root = xp.sqrt(s)
         root += correction * self.eps
         move = m / root
@@ -138,7 +138,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with the weight decay apart from the gradient's means (Loshchilov and Hutter, 2019).
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019).
 
     Args:
         parameters, lr, betas, eps: as for `Adam`.
@@ -184,7 +184,7 @@ class Adagrad(Optimizer):
 
     Args:
         parameters, lr, weight_decay: as for `Optimizer`.
-        eps: added to the root, so that nothing is divided by 0.
+        eps: added to the root, to avoid a division by 0.
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -224,11 +224,11 @@ class RMSprop(Optimizer):
 
     Args:
         parameters, lr, weight_decay: as for `Optimizer`.
-        alpha: the share of the mean that is kept at each step.
-        eps: added to the root, so that nothing is divided by 0.
-        momentum: the share of the last step that is kept.
-        centered: divide by the standard deviation, from which the mean gradient is taken off (Graves, 2013). As in
-            PyTorch, gradients that stay the same for thousands of steps can bring rounding below 0, and so NaN.
+        alpha: the decay rate of the mean.
+        eps: added to the root, to avoid a division by 0.
+        momentum: the decay rate of the running sum of steps.
+        centered: divide by an estimate of the standard deviation, with the mean subtracted (Graves, 2013). As in
+            PyTorch, a gradient that is constant for thousands of steps can round the variance below 0, which gives NaN.
 
     Raises:
         TypeError, ValueError: as for `Optimizer`.
@@ -269,7 +269,7 @@ class RMSprop(Optimizer):
         self.centered = centered
 
     def remembered(self) -> set[str]:
-        """The running mean of squares, and what the options need."""
+        """The running mean of squares, and what the options add."""
         options = {"momentum": self.momentum, "mean": self.centered}
         return {"square", *(name for name, wanted in options.items() if wanted)}
 

@@ -1,8 +1,8 @@
 """Schedules: the learning rate of each step.
 
-A schedule is a function from the number of a step, counted from 0, to a learning rate. So it has no state, a run that
-goes on after a stop needs nothing from it, and its curve can be drawn before training. Only `Plateau` is different:
-what it gives depends on what has been measured.
+A schedule is a function from a step's number, counted from 0, to a learning rate. It has no state, so nothing has to be
+saved to resume a run, and its curve can be drawn before training. `Plateau` is the exception: its rate depends on
+measured values.
 """
 
 import math
@@ -13,24 +13,24 @@ from typing import Any, Literal
 from tinyseq.arguments import whole
 
 Schedule = Callable[[int], float]
-"""The learning rate of a step, counted from 0. Those made here can be pickled, and show their numbers."""
+"""The learning rate of a step, counted from 0. The schedules here can be pickled, and print their settings."""
 
-LEAST_FALL = 1e-8  # smaller falls of a rate on a plateau are not made, as in PyTorch
+LEAST_FALL = 1e-8  # smaller reductions on a plateau are skipped, as in PyTorch
 
 
 def step_decay(lr: float, every: int, factor: float = 0.1) -> Schedule:
     """``lr``, multiplied by ``factor`` after every ``every`` steps; PyTorch's StepLR.
 
     Args:
-        lr: the rate to begin with.
-        every: steps between two falls.
-        factor: what the rate is multiplied by.
+        lr: the initial rate.
+        every: steps between two reductions.
+        factor: the factor of each reduction.
 
     Returns:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``every`` is no whole number from 1 upwards.
+        ValueError, TypeError: ``every`` is not a positive whole number.
 
     Example:
         >>> rate = step_decay(1.0, every=2, factor=0.5)
@@ -50,7 +50,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
 
     Args:
         lr: the rate of step 0.
-        factor: what the rate is multiplied by.
+        factor: the factor of each reduction.
 
     Returns:
         The rate of each step.
@@ -70,14 +70,14 @@ def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
 
     Args:
         lr: the rate of step 0.
-        steps: how long it falls.
-        floor: the rate at the end.
+        steps: the number of steps of the decay.
+        floor: the final rate.
 
     Returns:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is no whole number from 1 upwards.
+        ValueError, TypeError: ``steps`` is not a positive whole number.
 
     Source: Loshchilov and Hutter (2017).
 
@@ -95,12 +95,12 @@ def _half_cosine(lr: float, steps: int, floor: float, step: int) -> float:
 
 
 def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Schedule:
-    """A schedule times a factor that rises in a straight line from ``start`` to 1 in ``steps`` steps.
+    """A schedule times a factor that rises linearly from ``start`` to 1 in ``steps`` steps.
 
     On a constant rate it is PyTorch's LinearLR; on a schedule, the two chained.
 
     Args:
-        schedule: what is warmed up; a number stands for a constant rate.
+        schedule: the schedule to warm up; a number is a constant rate.
         steps: from this step on, the factor is 1.
         start: the factor of step 0.
 
@@ -108,7 +108,7 @@ def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Sch
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` is no whole number from 1 upwards.
+        ValueError, TypeError: ``steps`` is not a positive whole number.
 
     Example:
         >>> rate = warm_up(1.0, steps=4, start=0.0)
@@ -129,19 +129,19 @@ def _warmed(schedule: Schedule | float, steps: int, start: float, step: int) -> 
 def warm_up_cosine(peak: float, steps: int, warm_up: int = 0, floor: float = 0.1) -> Schedule:
     """A learning rate that rises to ``peak`` in ``warm_up`` steps and falls to ``floor * peak`` along a cosine.
 
-    Unlike in `warm_up`, the first step has a rate above zero, ``peak / warm_up``.
+    Unlike with `warm_up`, the rate of the first step is above zero: ``peak / warm_up``.
 
     Args:
         peak: the highest rate.
-        steps: how many steps the run has in all.
-        warm_up: how many of them the rate rises.
-        floor: the share of the peak that is left at the end.
+        steps: the total number of steps.
+        warm_up: the number of steps of the warm-up.
+        floor: the final rate, as a fraction of the peak.
 
     Returns:
         The rate of each step.
 
     Raises:
-        ValueError, TypeError: ``steps`` or ``warm_up`` is no whole number from 0 upwards.
+        ValueError, TypeError: ``steps`` or ``warm_up`` is not a whole number, or negative.
 
     Example:
         >>> rate = warm_up_cosine(1.0, steps=100, warm_up=10)
@@ -157,25 +157,25 @@ def _warmed_cosine(peak: float, warm_up: int, falling: Schedule, step: int) -> f
 
 
 class Plateau:
-    """A rate that falls when a measured value no longer improves; PyTorch's ReduceLROnPlateau.
+    """A rate that is reduced when a measured value stops improving; PyTorch's ReduceLROnPlateau.
 
-    A value is better if it beats the best one by a share ``threshold`` of it. After more than ``patience`` values in a
-    row that are not better, the rate is multiplied by ``factor``.
+    A value is an improvement if it beats the best one by the fraction ``threshold`` of it. After more than ``patience``
+    values in a row without improvement, the rate is multiplied by ``factor``.
 
     Args:
-        lr: the rate to begin with.
+        lr: the initial rate.
         mode: whether lower (``"min"``) or higher (``"max"``) values are better.
-        factor: what the rate is multiplied by.
-        patience: how many values without improvement are let pass.
-        threshold: the least improvement, as a share.
-        cooldown: values after a fall in which none is counted as bad.
+        factor: the factor of each reduction.
+        patience: how many values in a row may fail to improve.
+        threshold: the smallest relative improvement that counts.
+        cooldown: how many values after a reduction are not counted.
         min_lr: the lowest rate.
 
     Attributes:
-        lr: the rate now.
+        lr: the current rate.
 
     Raises:
-        ValueError, TypeError: ``mode`` or ``factor`` is another one, or ``patience`` or ``cooldown`` no whole number.
+        ValueError, TypeError: ``mode`` or ``factor`` is invalid, or ``patience`` or ``cooldown`` not a whole number.
 
     Example:
         >>> plateau = Plateau(1.0, factor=0.5, patience=1)
@@ -211,11 +211,11 @@ class Plateau:
         self.cooling = 0
 
     def __call__(self, step: int) -> float:
-        """The rate now, whatever the step."""
+        """The current rate, whatever the step."""
         return self.lr
 
     def observe(self, value: float) -> None:
-        """Take note of a new value, and lower the rate if it is time to."""
+        """Record a new value, and reduce the rate if it is time to."""
         if self._better(value):
             self.best, self.bad = value, 0
         else:
@@ -233,11 +233,11 @@ class Plateau:
         return value > self.best * (1 + self.threshold)
 
     def state_dict(self) -> dict[str, Any]:
-        """What has been learnt from the values so far."""
+        """The rate, the best value and the counters."""
         return {"lr": self.lr, "best": self.best, "bad": self.bad, "cooling": self.cooling}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what `state_dict` gave."""
+        """Restore a `state_dict`."""
         lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
         if not 0 <= lr < math.inf:
             raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number from 0 upwards")

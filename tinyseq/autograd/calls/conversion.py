@@ -1,4 +1,4 @@
-"""Conversion of values to numeric arrays, and the errors for values that are not numeric."""
+"""Conversion of values to numeric arrays, and errors for values that are not numeric."""
 
 from typing import Any
 

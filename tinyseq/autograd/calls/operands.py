@@ -14,7 +14,7 @@ from tinyseq.backend import NAMESPACES, is_array
 
 NUMBERS = frozenset({bool, int, float, complex})  # allowed beside arrays among the raw values of an op
 PLAIN: tuple[type[Any], ...] = (int, float, complex)
-# Python's types for the commonest of NumPy's: a conversion takes a third of the time of item().
+# Python types of the most common NumPy scalars: the conversion takes a third of the time of item().
 NUMPY_NUMBERS: dict[type, type[Any]] = {
     **{np.float16: float, np.float32: float, np.float64: float, np.complex64: complex, np.complex128: complex},
     **{np.bool: bool, np.int32: int, np.int64: int},

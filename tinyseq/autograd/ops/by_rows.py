@@ -1,4 +1,4 @@
-"""Cross entropy on NumPy arrays, by blocks of rows: what is computed in between stays in the processor's cache."""
+"""Cross entropy on NumPy arrays, in blocks of rows, so that temporaries fit the processor's cache."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ BLOCK = 1 << 15  # elements
 
 
 def losses(xp: Any, logits: Array, targets: Array) -> Array:
-    """-log softmax(logits)[target] of each row, for targets within the classes."""
+    """-log softmax(logits)[target] of each row; targets must lie in the range of the classes."""
     if xp.whole is not None:
         return xp.whole(losses, logits, targets)
     rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
@@ -46,7 +46,7 @@ def _blocks(rows: Array) -> Iterator[slice]:
 
 
 def _less_the_largest(rows: Array, rest: Array) -> Array:
-    """Write to ``rest`` each row less its largest element, which is returned: 0 for those that are infinite."""
+    """Write each row minus its largest element to ``rest`` (0 for +inf), and return the largest elements."""
     top = rows.max(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", over="ignore"):  # inf - inf, for which fmin has 0; and -1e308 - 1e308
         if np.isfinite(top).all():
@@ -57,6 +57,6 @@ def _less_the_largest(rows: Array, rest: Array) -> Array:
 
 
 def _total(rest: Array, top: Array) -> Array:
-    """The sum of each row's exponentials, which take the place of ``rest``: 0 where all are -inf, NaN where one is."""
+    """Exponentiate ``rest`` in place, and sum each row: 0 if all are -inf, NaN if any is NaN."""
     total = np.exp(rest, out=rest).sum(axis=-1)
     return np.where(np.isnan(top), top, total)

@@ -1,4 +1,4 @@
-"""Helpers of all losses: the dtype of targets and weights, their range, and the reduction to one number."""
+"""Helpers shared by the losses: dtype and range of targets and weights, and the reduction to one number."""
 
 import math
 from typing import Any, Literal
@@ -15,13 +15,13 @@ Reduction = Literal["mean", "sum", "none"]
 
 
 def in_dtype_of(x: Tensor, values: TensorLike, name: str) -> Tensor:
-    """Targets and weights as tensors of the array library and dtype of ``like``, so that they widen nothing."""
+    """Targets or weights as tensors of the array library and dtype of ``x``, so that they do not widen the result."""
     given = as_numbers(values, x, name)
     return given if given.dtype == x.dtype else given.to(x.dtype)
 
 
 def check_between(x: Tensor, low: float, high: float, name: str) -> None:
-    """Raise ValueError for the first number outside [low, high]; NaN passes, so that its source can be looked for."""
+    """Raise ValueError for the first number outside [low, high]; NaN passes, so that it can be traced to its source."""
     xp = namespace_of(x._array)
     wrong = (x._array < low) | (x._array > high)
     if bool(xp.any(wrong)):
@@ -31,7 +31,7 @@ def check_between(x: Tensor, low: float, high: float, name: str) -> None:
 
 
 def counting(shares: Tensor, losses: Tensor) -> Tensor:
-    """shares * losses, where 0 times infinity is 0: elements with share 0 are ignored."""
+    """shares * losses with 0 * inf = 0: elements with share 0 are ignored."""
     xp = namespace_of(losses._array)
     void = (shares._array == 0) & (losses._array == math.inf)
     if bool(xp.any(void)):
@@ -40,7 +40,7 @@ def counting(shares: Tensor, losses: Tensor) -> Tensor:
 
 
 def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None = None) -> Tensor:
-    """One number of the losses that count; the mean is weighted if each loss has a share of its own."""
+    """Reduce the counted losses to one number; the mean is weighted if shares are given."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
     if not counted.all():
@@ -55,7 +55,7 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
         count = counted.sum()
         if isinstance(count, np.integer):
             return summed / max(int(count), 1)
-        return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # of another batch it is another number
+        return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # the count changes from batch to batch
     whole: Tensor = total(shares)
     divisor: Tensor = where(whole.detach() == 0.0, 1.0, whole)
     return summed / divisor

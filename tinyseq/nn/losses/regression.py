@@ -60,12 +60,12 @@ def l1_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "
 
 @explained
 def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", delta: float = 1.0) -> Tensor:
-    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond, so outliers pull less.
+    """d^2 / 2 for a difference d of size up to ``delta``, and delta (size - delta / 2) beyond: outliers count less.
 
     Args:
         prediction, target: tensors of one shape.
         reduction: as for `cross_entropy`.
-        delta: where the square turns into a line, and the line's slope; above 0.
+        delta: where the loss changes from quadratic to linear, and the slope of the linear part; above 0.
 
     Returns:
         A number, or with ``reduction="none"`` a tensor of that shape.
@@ -91,12 +91,12 @@ def huber_loss(prediction: TensorLike, target: TensorLike, reduction: Reduction 
 def smooth_l1_loss(
     prediction: TensorLike, target: TensorLike, reduction: Reduction = "mean", beta: float = 1.0
 ) -> Tensor:
-    """`huber_loss` divided by its threshold: `l1_loss` with a rounded corner.
+    """`huber_loss` divided by its threshold: `l1_loss`, but smooth around 0.
 
     Args:
         prediction, target: tensors of one shape.
         reduction: as for `cross_entropy`.
-        beta: where the square turns into the absolute value; 0 is `l1_loss`.
+        beta: where the loss changes from quadratic to linear; 0 gives `l1_loss`.
 
     Returns:
         A number, or with ``reduction="none"`` a tensor of that shape.

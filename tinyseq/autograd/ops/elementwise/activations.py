@@ -11,7 +11,7 @@ from tinyseq.autograd.tensor import Tensor
 
 
 def _tanh_slope(xp: Any, g: Any, y: Any) -> Any:
-    less = g * y  # an array of our own: what follows needs no other (on Tensors, x *= y makes a new one)
+    less = g * y  # a new array, so the next line may change it in place (on Tensors, x *= y makes a new one)
     less *= y
     return g - less
 
@@ -53,7 +53,7 @@ def _sigmoid_and_slope(xp: Any, x: Any) -> Any:
 
 @cache
 def _limits(xp: Any, dtype: Any) -> Any:
-    """The largest whole number whose exp is finite, and 1; as arrays, for a Python number is converted at each use."""
+    """The largest integer whose exp is finite, and 1; as arrays, since a Python number is converted at each use."""
     if not xp.isdtype(dtype, ("real floating", "complex floating")):
         return 709.0, 1.0  # whole numbers become float64
     cap = math.floor(float(np.log(xp.finfo(dtype).max)))

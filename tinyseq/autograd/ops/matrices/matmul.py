@@ -17,7 +17,7 @@ from tinyseq.backend import namespace_of
 
 
 def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
-    """A batch of matrices as one matrix: rows (or columns) kept, the batch laid along the other axis."""
+    """A batch of matrices as one matrix: rows (or columns) are kept, the batch is joined along the other axis."""
     if x.ndim == 2:
         return x
     if keep_row:  # (..., m, n) -> (m, batch * n)
@@ -27,7 +27,7 @@ def _flat(xp: Any, x: Any, keep_row: Any) -> Any:
 
 
 def _left(xp: Any, terms: Any) -> Any:
-    """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses laid side by side."""
+    """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses side by side."""
     x = terms[0][1]
     if len(terms) > 1 and x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
         g = xp.concat([_flat(xp, g, True) for g, _, _ in terms], axis=1)
@@ -37,7 +37,7 @@ def _left(xp: Any, terms: Any) -> Any:
 
 
 def _right(xp: Any, terms: Any) -> Any:
-    """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses laid on top of each other."""
+    """Gradient of y in x @ y: the sum over uses of xᵀ g, as one product of the uses stacked vertically."""
     y = terms[0][2]
     if len(terms) > 1 and y.ndim == 2 and all(x.ndim >= 2 for _, x, _ in terms):
         g = xp.concat([_flat(xp, g, False) for g, _, _ in terms], axis=0)
@@ -47,7 +47,7 @@ def _right(xp: Any, terms: Any) -> Any:
 
 
 def _spread(xp: Any, x: Any, g: Any) -> Any:
-    """x with the batch axes that the product gave it."""
+    """x broadcast to the batch axes of the product."""
     shape = tuple(g.shape[:-2]) + tuple(x.shape[-2:])
     return x if x.shape == shape else xp.broadcast_to(x, shape)
 
@@ -224,7 +224,7 @@ def einsum(subscripts: Any, *operands: TensorLike, optimize: bool | str | Sequen
 
 
 def _in_order(subscripts: str, operands: list[Tensor], optimize: Any) -> Tensor:
-    """An einsum of some operands at a time: letters that neither the others nor the output have are summed away."""
+    """Contract some operands at a time; letters in neither the remaining operands nor the output are summed over."""
     if isinstance(optimize, str) and optimize not in ("greedy", "optimal"):
         raise ValueError(
             f"optimize must be a bool, 'greedy', 'optimal' or a path of numpy.einsum_path, got {optimize!r}"
