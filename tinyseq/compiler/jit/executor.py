@@ -15,6 +15,7 @@ from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
@@ -281,6 +282,7 @@ def _guard(number: int, truth: bool) -> str:
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     """The program as steps and loops, in the order in which they run; the program's steps have that order too."""
     able = lambda step: form(program, step) is not None
+    share_joins(program)
     push_views(program, able)
     share_common(program)
     drop_dead(program)

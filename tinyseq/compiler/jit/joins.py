@@ -1,0 +1,93 @@
+"""A join whose operands lie in a longer join too becomes a view of that: its operands are written once less."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tinyseq.compiler.program import Program, Ref, Step, blank, kind_of
+
+
+def share_joins(program: Program) -> None:
+    """Multiply slices of one long join in place of short ones, in the backward pass.
+
+    A recurrent network's weight gradient is a sum over time steps: a product of joined gradients and joined states. The
+    order of the steps does not matter as long as both have the same. So where the gradients are joined for all steps,
+    as those of the input are, these products take slices of that, and join the states in its order.
+    """
+    backward = program.steps[program.forward :]
+    made = {step.out: step for step in backward}
+    readers: dict[int, int] = {}
+    for step in program.steps:
+        for number in step.reads():
+            readers[number] = readers.get(number, 0) + 1
+    alone = {number for number, count in readers.items() if count == 1} - program.wanted()
+    long = [step for step in backward if _columns(program, step)]
+    new: dict[int, Step] = {}
+    for step in backward:
+        found = _factors(step, made)
+        if found is None or not all(_columns(program, join) for join in found):
+            continue
+        one, other = found
+        widths = [[program.values[number].shape[1] for number in join.reads()] for join in found]
+        if widths[0] != widths[1] or not {one.out, other.out, step.reads()[1]} <= alone or one.out in new:
+            continue
+        for whole in long:
+            place = _slice(program, one, whole) if whole.out not in new and whole is not one else None
+            if place is not None:
+                index, turned = place
+                program.values[one.out] = kind_of(blank(program.values[whole.out])[index])
+                owner = Ref(whole.out)
+                new[one.out] = Step(one.out, operator.getitem, (owner, index), {}, view=owner)
+                new[other.out] = other._replace(args=(list(other.args[0])[::-1],)) if turned else other
+                long = [join for join in long if join is not one]
+                break
+    program.steps[program.forward :] = _sorted([new.get(step.out, step) for step in backward])
+
+
+def _columns(program: Program, step: Step) -> bool:
+    """Whether a step joins matrices side by side."""
+    value = program.values[step.out]
+    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
+    return plain and value.ndim == 2 and all(type(part) is Ref for part in step.args[0])
+
+
+def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:
+    """For a product of one step's result and the transpose of another's these two, if they are of the backward pass."""
+    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
+        return None
+    one, turned = (made.get(number) for number in step.reads())
+    if one is None or turned is None or turned.function is not np.matrix_transpose:
+        return None
+    other = made.get(turned.reads()[0])
+    return None if other is None else (one, other)
+
+
+def _slice(program: Program, part: Step, whole: Step) -> tuple[tuple[Any, ...], bool] | None:
+    """Where a join's operands stand in another join, forward or backward, without others between them."""
+    mine, longer = part.reads(), whole.reads()
+    for turned in (False, True):
+        wanted = mine[::-1] if turned else mine
+        start = longer.index(wanted[0]) if wanted[0] in longer else len(longer)
+        if longer[start : start + len(wanted)] == wanted:
+            widths = [program.values[number].shape[1] for number in longer]
+            first, last = sum(widths[:start]), sum(widths[: start + len(wanted)])
+            return (slice(None), slice(first, last)), turned
+    return None
+
+
+def _sorted(steps: list[Step]) -> list[Step]:
+    """The steps in their order, but each after those whose results it reads."""
+    missing = {step.out for step in steps}
+    found: list[Step] = []
+    while missing:
+        waiting: list[Step] = []
+        for step in steps:
+            if missing.isdisjoint(step.reads()):
+                found.append(step)
+                missing.remove(step.out)
+            else:
+                waiting.append(step)
+        assert len(waiting) < len(steps), "a step reads its own result"
+        steps = waiting
+    return found
