@@ -236,11 +236,11 @@ def test_a_prior_that_does_not_fit_is_refused(model, priors, kind, words):
 
 def test_a_state_that_is_never_used_goes_to_its_prior():
     model = HMM([1.0, 0.0], [[1.0, 0.0], [0.5, 0.5]], Gaussian([0.0, 3.0], [1.0, 1.0]))
-    priors = {"transition": 3.0, "means": (7.0, 1.0), "covariances": (8.0, 2.0)}
+    priors = {"transition": [[3.0, 3.0], [4.0, 2.0]], "means": (7.0, 1.0), "covariances": (8.0, 2.0)}
     found = model.fit_em([0.5, 0.7], max_steps=1, priors=priors).model
     assert found.emissions.means[1, 0] == 7.0
     assert found.emissions.covariances[1, 0] == 4.0
-    assert found.transition[1].tolist() == [0.5, 0.5]
+    assert found.transition[1].tolist() == [0.75, 0.25]
 
 
 def test_letters_of_hmmlearn_are_explained():

@@ -5,9 +5,8 @@ from typing import Any, overload
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.modes import no_grad
 from tinyseq.backend import Array
-from tinyseq.hmm.inference.chain import messages
+from tinyseq.hmm.inference.passes.log_space import LogSpace, log_sum
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
@@ -15,6 +14,7 @@ from tinyseq.hmm.queries.forms import Many, One
 from tinyseq.hmm.results import ForwardTable, ImpossibleSequenceError, Prediction
 
 SCALES = ("none", "step", "log")
+NUMBERS = 1 << 20  # terms of a step that are computed at a time
 
 
 class Filter:
@@ -274,22 +274,21 @@ def _predicted(model: Parameters, message: Array, t: int, steps: int) -> Predict
 def _forward(model: Parameters, x: Any, states: Any) -> tuple[Observations, list[Array], list[Array]]:
     """The sequences, log P(observations up to t, state at t) of each (T, K), and the last message of each."""
     seen = Observations(model, x, states)
-    lengths, size = np.array(seen.rows.lengths, dtype=np.intp), len(model.states)
-    tables: list[Array] = [np.empty((length, size)) for length in lengths]
-    last: list[Array] = [np.zeros(()) for _ in lengths]
-    initial, transition = (_plain(part) for part in model.logs[:2])
-    scores = seen.all_scores()[seen.rows.padded()].astype(np.float64, copy=False)
-    with no_grad():
-        for t, message in enumerate(messages(initial, transition, scores)):
-            if not t:
-                continue
-            column = message.numpy().reshape(len(lengths), *(size,) * min(t, model.n - 1))
-            for i in np.flatnonzero(lengths >= t):
-                tables[i][t - 1] = _newest(column[i])
-                if lengths[i] == t:
-                    last[i] = column[i].copy()
-    return seen, tables, last
-
-
-def _plain(part: Any) -> Any:
-    return tuple(map(plain, part)) if isinstance(part, tuple) else plain(part)
+    size = len(model.states)
+    table = np.empty((len(seen.rows.data), size))
+    last: list[Array] = [np.zeros(()) for _ in seen.rows.lengths]
+    passes = LogSpace(seen.arcs.to(np.float64), seen.scores)
+    for tile in seen.batch.tiles(max(1, NUMBERS // passes.arcs.tables[-1].size)):
+        done = passes.forward(tile)
+        scale = np.zeros(len(tile.order))
+        for t, message in enumerate(done.messages[1:]):
+            running = tile.sizes[t]
+            divisor = done.scales[t]
+            if divisor is not None:
+                scale[:running] += divisor
+            newest = message[0] if len(message) == 1 else log_sum(message, 0)
+            table[tile.rows(t)] = (newest + scale[:running]).T
+            for column in range(tile.sizes[t + 1] if t + 1 < len(tile.sizes) else 0, running):  # those that end here
+                found = message[..., column] + scale[column]
+                last[tile.order[column]] = found.reshape((size,) * min(t + 1, model.n - 1))
+    return seen, seen.rows.split(table), last
