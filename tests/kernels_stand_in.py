@@ -80,11 +80,12 @@ class StandIn:
 
         return launch
 
-    def copy_in(self, buffer, values):
-        buffer[...] = values
+    def copy_in(self, buffers, values):
+        for buffer, value in zip(buffers, values, strict=True):
+            buffer[...] = value
 
-    def copy_out(self, buffer):
-        return buffer.copy()
+    def copy_out(self, buffers):
+        return [buffer.copy() for buffer in buffers]
 
 
 def interpreted(kernel, arrays):

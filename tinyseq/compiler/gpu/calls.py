@@ -190,7 +190,8 @@ class Calls:
                 args[place] = mapped(arg, Ref, lambda ref: to_numpy(known[ref.number]))
                 continue
             args[place] = mapped(mapped(arg, Ref, there), np.ndarray, self._there)
-        return step._replace(args=tuple(args), settings=mapped(step.settings, Ref, there))
+        settings = {name: part for name, part in step.settings.items() if name != "stable"}  # CuPy's sorts always are
+        return step._replace(args=tuple(args), settings=mapped(settings, Ref, there))
 
     def _there(self, value: Any) -> Any:
         return self._xp.asarray(value) if isinstance(value, np.ndarray | np.generic) else value

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.gpu.formulas import C_TYPES
 from tinyseq.compiler.gpu.moves import Shape
 from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.compiler.gpu.source import Kernel
 from tinyseq.compiler.gpu.sums import SumKernel
 
+_MOST_COPIES = 100  # of one kernel: its arguments are limited to 4 KB
 _WORKSPACE = 32 << 20  # bytes, as NVIDIA recommends for its newer devices
 
 
@@ -32,6 +34,7 @@ class Cuda:
         self._pool = cupy.cuda.MemoryPool()
         self._stream = cupy.cuda.Stream(non_blocking=True)
         self._blas: Blas | None = None
+        self._copies: dict[Any, Any] = {}
 
     @contextmanager
     def allocating(self) -> Iterator[None]:
@@ -92,27 +95,57 @@ class Cuda:
         except Exception:  # the capture is invalid, which is why it ends
             self._stream = self.xp.cuda.Stream(non_blocking=True)
 
-    def copy_in(self, buffer: Array, values: Array) -> None:
-        """Copy an array of the device or of the host to a static buffer."""
-        if isinstance(values, np.ndarray | np.generic):
-            buffer.set(np.asarray(values, dtype=buffer.dtype, order="C"))
-        elif values.flags.c_contiguous and values.dtype == buffer.dtype:
-            self._copy(buffer, values)
-        else:
-            buffer[...] = values
+    def copy_in(self, buffers: list[Array], values: list[Array]) -> None:
+        """Copy arrays of the device or of the host to static buffers."""
+        alike = []
+        for buffer, value in zip(buffers, values, strict=True):
+            if isinstance(value, np.ndarray | np.generic):
+                buffer.set(np.asarray(value, dtype=buffer.dtype, order="C"))
+            elif _is_plain(value) and value.dtype == buffer.dtype:
+                alike.append((value, buffer))
+            else:
+                buffer[...] = value
+        self._copy(alike)
 
-    def copy_out(self, buffer: Array) -> Array:
-        """A new array with the values of a static one."""
-        if not buffer.flags.c_contiguous:
-            return buffer.copy()
-        out = self.xp.empty(buffer.shape, buffer.dtype)
-        self._copy(out, buffer)
-        return out
+    def copy_out(self, buffers: list[Array]) -> list[Array]:
+        """New arrays with the values of static ones."""
+        found, alike = [], []
+        for buffer in buffers:
+            if _is_plain(buffer):
+                alike.append((buffer, self.xp.empty(buffer.shape, buffer.dtype)))
+                found.append(alike[-1][1])
+            else:
+                found.append(buffer.copy())
+        self._copy(alike)
+        return found
 
-    def _copy(self, to: Array, of: Array) -> None:
-        runtime = self.xp.cuda.runtime
-        stream = self.xp.cuda.get_current_stream().ptr
-        runtime.memcpyAsync(to.data.ptr, of.data.ptr, to.nbytes, runtime.memcpyDeviceToDevice, stream)
+    def _copy(self, pairs: list[tuple[Array, Array]]) -> None:
+        """Copy arrays to others by one kernel, as each launch takes time on the host."""
+        for start in range(0, len(pairs), _MOST_COPIES):
+            some = pairs[start : start + _MOST_COPIES]
+            key = tuple([(array.dtype.str, array.size) for array, _ in some])
+            if key not in self._copies:
+                code = copies([(C_TYPES[kind[1:]], size) for kind, size in key])
+                self._copies[key] = self.xp.RawModule(code=code).get_function("fused")
+            largest = max(size for _, size in key)
+            blocks = min(1024, -(-largest // 256))
+            self._copies[key]((blocks,), (256,), tuple([array for pair in some for array in pair]))
+
+
+def _is_plain(array: Array) -> bool:
+    """Whether elements follow each other in memory, and C has their type."""
+    return bool(array.flags.c_contiguous) and array.dtype.str[1:] in C_TYPES
+
+
+def copies(arrays: list[tuple[str, int]]) -> str:
+    """The source of a kernel that copies arrays, of these C types and sizes, each to the one behind it."""
+    heads = [f"const {kind}* a{i}, {kind}* b{i}" for i, (kind, _) in enumerate(arrays)]
+    lines = [f'extern "C" __global__ void fused({", ".join(heads)}) {{']
+    lines.append(
+        "  const long long first = (long long)blockIdx.x * blockDim.x + threadIdx.x, all = gridDim.x * blockDim.x;"
+    )
+    lines += [f"  for (long long i = first; i < {n}; i += all) b{k}[i] = a{k}[i];" for k, (_, n) in enumerate(arrays)]
+    return "\n".join([*lines, "}", ""])
 
 
 class Blas:

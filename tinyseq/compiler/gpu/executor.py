@@ -24,11 +24,11 @@ class CapturingDevice(Device, Protocol):
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """Capture ``work``, and return what launches it."""
 
-    def copy_in(self, buffer: Array, values: Array) -> None:
-        """Copy an array of the device or of the host to a static buffer."""
+    def copy_in(self, buffers: list[Array], values: list[Array]) -> None:
+        """Copy arrays of the device or of the host to static buffers."""
 
-    def copy_out(self, buffer: Array) -> Array:
-        """A new array with the values of a static one."""
+    def copy_out(self, buffers: list[Array]) -> list[Array]:
+        """New arrays with the values of static ones."""
 
 
 class Executor:
@@ -53,7 +53,7 @@ class Executor:
             self._graphs = _Graphs(program, lowered(program), device)
             program.fused = self._graphs.described()
         except Unsupported as error:
-            self.reason = str(error)
+            self._give_up(str(error))
 
     def memory(self) -> Any:
         """A ticket for one run; the memory itself is that of the latest run."""
@@ -87,7 +87,11 @@ class Executor:
         try:
             graphs.capture()
         except Exception as error:  # of many kinds: whatever the library cannot do while it is captured
-            self.reason, self._graphs, self.program.fused = f"{type(error).__name__}: {error}", None, []
+            self._give_up(f"{type(error).__name__}: {error}")
+
+    def _give_up(self, reason: str) -> None:
+        self.reason, self._graphs = reason, None
+        self.program.fused = [f"call by call, not as graphs: {reason}"]
 
 
 class _Graphs:
@@ -149,12 +153,11 @@ class _Graphs:
         self._copy_in(given | {n: known[n] for n in graph.uploads})
 
     def _copy_in(self, values: dict[int, Array]) -> None:
-        for number, value in values.items():
-            if number not in self._arrays:
-                with self._device.allocating():
-                    self._arrays[number] = self._device.xp.empty(*self._graph.shapes[number])
-            self._device.copy_in(self._arrays[number], value)
+        for number in values.keys() - self._arrays.keys():
+            with self._device.allocating():
+                self._arrays[number] = self._device.xp.empty(*self._graph.shapes[number])
+        self._device.copy_in([self._arrays[number] for number in values], [*values.values()])
 
     def _results(self, operands: list[Operand]) -> tuple[Array, ...]:
         xp, arrays = self._device.xp, self._arrays
-        return tuple([self._device.copy_out(o.of(xp, arrays[o.root])) for o in operands])
+        return tuple(self._device.copy_out([o.of(xp, arrays[o.root]) for o in operands]))

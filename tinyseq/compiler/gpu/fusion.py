@@ -205,9 +205,11 @@ def grouped(graph: Graph, nodes: list[Node]) -> list[Group | Node]:
     items: list[Group | Node] = []
     opened: dict[Shape, list[Map]] = {}
     inside: dict[int, Shape] = {}
+    sizes: dict[Shape, int] = {}  # of open groups: the number of arrays, at most
 
     def close(shape: Shape) -> None:
         run = opened.pop(shape)
+        del sizes[shape]
         for member in run:
             del inside[member.out]
         items.append(Group(tuple(run), shape))
@@ -223,19 +225,16 @@ def grouped(graph: Graph, nodes: list[Node]) -> list[Group | Node]:
         if not isinstance(node, Map):
             items.append(node)
             continue
-        run = opened.get(node.shape, [])
-        if sum(1 + len(operands_of(member)) for member in run) > _MOST_ARRAYS and not _reads(node, run):
+        if sizes.get(node.shape, 0) > _MOST_ARRAYS and not any(
+            inside.get(o.root) == node.shape for o in operands_of(node)
+        ):
             close(node.shape)
         opened.setdefault(node.shape, []).append(node)
         inside[node.out] = node.shape
+        sizes[node.shape] = sizes.get(node.shape, 0) + 1 + len(operands_of(node))
     for shape in list(opened):
         close(shape)
     return items
-
-
-def _reads(node: Node, run: list[Map]) -> bool:
-    made = {member.out for member in run}
-    return any(operand.root in made for operand in operands_of(node))
 
 
 def _wanted(items: list[Group | Node], needed: set[int]) -> set[int]:

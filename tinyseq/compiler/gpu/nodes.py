@@ -191,7 +191,7 @@ class _Lowering:
         args = [self._argument(arg) for arg in step.args]
         kinds = [self.graph.shapes[a.root][1] if isinstance(a, Operand) else a for a in args]
         formula = formula_of(step.function, kinds, step.settings) if None not in args else None
-        if formula is not None and any(isinstance(a, Operand) for a in args):
+        if formula is not None and np.dtype(formula.result) == dtype and any(isinstance(a, Operand) for a in args):
             return self._map(formula, tuple(args[: formula.inputs]), dtype, shape)
         if step.function is np.matmul and not step.settings and dtype in (np.float32, np.float64):
             return self._product(args, shape, dtype)

@@ -17,7 +17,7 @@ class Pointer(NamedTuple):
     strides: Shape
 
 
-_SHARE, _MOST_PARTS = 16, 16  # multiplications of one thread, and threads for one inner product
+_SHARE, _MOST_PARTS = 8, 32  # multiplications of one thread, and threads for one inner product
 
 
 class Accesses(NamedTuple):
