@@ -187,7 +187,7 @@ def to_device(array: Array, device: str) -> Array:
 
     Raises:
         ValueError: for another device name.
-        RuntimeError: if CuPy is not installed.
+        RuntimeError: if CuPy is not installed, or finds no GPU.
 
     Example:
         >>> to_device(np.ones(2), "cpu")
@@ -203,7 +203,12 @@ def to_device(array: Array, device: str) -> Array:
         raise RuntimeError(
             'to("cuda") needs CuPy: pip install "tinyseq[cuda12]" or "tinyseq[cuda13]" for your driver'
         ) from error
-    return cupy.asarray(array)
+    try:
+        return cupy.asarray(array)
+    except RuntimeError as error:
+        if cupy.is_available():
+            raise
+        raise RuntimeError(f'to("cuda") found CuPy, but no NVIDIA GPU that it can use: {error}') from error
 
 
 def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) -> Array:

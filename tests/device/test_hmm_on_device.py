@@ -117,6 +117,18 @@ def test_scores_given_on_the_device_are_used_there(cupy, model, how, dtype):
     np.testing.assert_array_equal(alone.path.get(), here.viterbi(scores[0]).path)
 
 
+@pytest.mark.parametrize("how", ["tensors", "CuPy arrays"])
+def test_a_batch_of_scores_is_one_array(cupy, how):
+    here, device = pair(cupy, emission=False)
+    scores = np.random.default_rng(0).normal(size=(4, 5, 3))
+    given = there(cupy, how, scores)
+    np.testing.assert_allclose(device.log_likelihood(given).numpy(), here.log_likelihood(scores), rtol=1e-12)
+    for found, expected in zip(device.viterbi(given), here.viterbi(scores), strict=True):
+        np.testing.assert_array_equal(found.path.get(), expected.path)
+    with pytest.raises(ValueError, match=r"sequence 0: log scores must have shape \(T, 3\), got \(5, 2\)"):
+        device.viterbi(given[:, :, :2])
+
+
 def test_gradients_reach_scores_and_tables_there(cupy):
     initial, transition, _, _ = tables(end=False)
     rng = np.random.default_rng(0)

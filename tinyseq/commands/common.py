@@ -15,6 +15,7 @@ from tinyseq.io import ModelFileError
 console = Console(markup=False)  # brackets in the names of files are no markup
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
+Device = Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

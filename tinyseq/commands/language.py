@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import Encoding, Seed, console, matching, named, plainly
+from tinyseq.commands.common import Device, Encoding, Seed, console, matching, named, plainly
 from tinyseq.data import plain_text
 from tinyseq.io import ModelFileError, check_model_output, load_model
 from tinyseq.lm import RNNLM, NgramLM, WindowLM
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.train import progress
 
@@ -40,7 +41,7 @@ def lm_train(
         Path | None, typer.Option(help="Save the run in this file; if it exists, resume from it.")
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Steps between two saves of the checkpoint.")] = 100,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")] = "cpu",
+    device: Device = "cpu",
     encoding: Encoding = "utf-8",
 ) -> None:
     """Train a character model on a text; its last tenth is held out for evaluation."""
@@ -90,9 +91,10 @@ def lm_sample(
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
     temperature: Annotated[float, typer.Option(min=0, help="Below 1: more conservative; 0: greedy.")] = 1.0,
     seed: Seed = 0,
+    device: Device = "cpu",
 ) -> None:
     """Sample text from a model."""
-    drawn = _model(model).sample(length, prompt=prompt, temperature=temperature, rng=seed)
+    drawn = _model(model, device).sample(length, prompt=prompt, temperature=temperature, rng=seed)
     typer.echo(prompt + "".join(drawn))
 
 
@@ -102,18 +104,29 @@ def lm_eval(
     model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
     files: Annotated[list[str], typer.Argument(help="A text; several files or a pattern such as '*.txt' are joined.")],
     encoding: Encoding = "utf-8",
+    device: Device = "cpu",
 ) -> None:
     """Print a model's loss and perplexity on a text."""
     paths = matching(files)
-    _judge(_model(model), _text(paths, encoding), named(paths))
+    _judge(_model(model, device), _text(paths, encoding), named(paths))
 
 
-def _model(path: Path) -> LanguageModel:
-    """The language model in a file, of any kind."""
+def _model(path: Path, device: str) -> LanguageModel:
+    """The language model in a file, of any kind, on a device.
+
+    Raises:
+        ValueError: an unknown device, or a GPU for a model without a network.
+        RuntimeError: there is no GPU.
+    """
+    check_device(device)
     model = load_model(path)
     if not isinstance(model, RNNLM | WindowLM | NgramLM):
         raise ModelFileError(f"{path}: holds {model.file_kind}, expected a language model")
-    return model
+    if isinstance(model, NgramLM):
+        if device != "cpu":
+            raise ValueError(f"{path}: an n-gram model counts on the processor; leave out --device {device}")
+        return model
+    return model.to(device)
 
 
 def _judge(model: LanguageModel, text: str, name: str) -> None:

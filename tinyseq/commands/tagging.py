@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tinyseq.commands.common import Encoding, console, matching, named, plainly
+from tinyseq.commands.common import Device, Encoding, console, matching, named, plainly
 from tinyseq.data.readers import READERS, Sentence
 from tinyseq.io import ModelFileError, check_model_output, load_model
 from tinyseq.tagging import Accuracy, HMMTagger, Tagger
@@ -49,12 +49,13 @@ def tag_train(
 def tag_tag(
     model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
     sentence: Annotated[str, typer.Argument(help="The words, separated by spaces.")],
+    device: Device = "cpu",
 ) -> None:
     """Tag a sentence."""
     words = sentence.split()
     if not words:
         raise ValueError("the sentence is empty; give words separated by spaces")
-    for word, found in zip(words, _model(model).tag(words), strict=True):
+    for word, found in zip(words, _model(model, device).tag(words), strict=True):
         typer.echo(f"{word}\t{found}")
 
 
@@ -65,10 +66,11 @@ def tag_eval(
     files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
     format: Format = "conllu",
     encoding: Encoding = "utf-8",
+    device: Device = "cpu",
 ) -> None:
     """Print a tagger's accuracy on all, known and unknown words."""
     paths = matching(files)
-    accuracy = _model(model).accuracy(_sentences(paths, format, encoding))
+    accuracy = _model(model, device).accuracy(_sentences(paths, format, encoding))
     console.print(f"{named(paths)}: {describe(accuracy)}")
 
 
@@ -89,9 +91,9 @@ def _sentences(paths: list[Path], format: str, encoding: str) -> list[Sentence]:
     return [sentence for path in paths for sentence in readers[format](path, encoding=encoding)]
 
 
-def _model(path: Path) -> Tagger:
-    """The tagger in a file, of any kind."""
+def _model(path: Path, device: str) -> Tagger:
+    """The tagger in a file, of any kind, on a device."""
     tagger = load_model(path)
     if not isinstance(tagger, Tagger):
         raise ModelFileError(f"{path}: holds {tagger.file_kind}, expected a tagger")
-    return tagger
+    return tagger.to(device)

@@ -9,7 +9,7 @@ import numpy as np
 
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
-from tinyseq.backend import Array, host_array, namespace_of, on_host
+from tinyseq.backend import Array, host_array, library_of, namespace_of, on_host
 from tinyseq.hmm.emissions import Given, Rows
 from tinyseq.hmm.inference.autodiff import log_partition
 from tinyseq.hmm.inference.gpu.chains import REALS, DeviceChain, flat
@@ -55,7 +55,7 @@ class Observations:
         taken = partial(_array, on_device=isinstance(model.emissions, Given))
         x = [taken(part) for part in x] if isinstance(x, list | tuple) else taken(x)
         self.one = model.emissions.is_one(x)
-        self.rows = model.emissions.read([x] if self.one else list(x))
+        self.rows = model.emissions.read([x] if self.one else _listed(x))
         most = model.longest
         if most is not None and max(self.rows.lengths, default=0) > most:
             several = f"; for a model with n = {model.n + 1}, initial is a tuple of {model.n} tables"
@@ -241,6 +241,12 @@ class Observations:
             words = [self.model.emissions.describe(datum) for datum in data]
             allowed = None if self.allowed is None else self.rows.split(self.allowed)[number]
             raise explain(self.arcs, self.scores, self.batch, number, words, self.model.states, allowed)
+
+
+def _listed(x: Any) -> Any:
+    """Several sequences as a list, but a batch of scores (N, T, K) on a GPU as it is."""
+    there = library_of(x.detach()._array if isinstance(x, Tensor) else x) == "cupy"
+    return x if there and x.ndim == 3 else list(x)
 
 
 def _array(part: Any, on_device: bool = False) -> Any:

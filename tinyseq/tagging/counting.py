@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from tinyseq import arguments
 from tinyseq.arguments import whole
+from tinyseq.autograd.tensor import constant
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.hmm import HMM
 from tinyseq.hmm.learning.counting import smoother
+from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.arrays import Arrays
+from tinyseq.nn.checks import check_device
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 
 Floats = NDArray[np.float64]
@@ -226,6 +229,12 @@ class HMMTagger(Tagger):
         """The model of the tags; raises RuntimeError before `fit`."""
         return learnt(self._hmm)
 
+    def to(self, device: str) -> Self:
+        """See `Tagger`: best paths are then found there, from word scores of the processor."""
+        check_device(device)
+        self._hmm = _on_device(self.hmm, device)
+        return self
+
     @property
     def known(self) -> Vocabulary[Word]:
         """See `Tagger`."""
@@ -289,8 +298,8 @@ class HMMTagger(Tagger):
         """See `tinyseq.io.SavedModel`: the counts of words, and the tables of the model."""
         hmm = self.hmm
         initial = hmm.initial if self.n > 2 else (hmm.initial,)
-        state = {f"initial.{i}": table for i, table in enumerate(initial)}
-        state |= {"transition": hmm.transition, "end": hmm.end}
+        state = {f"initial.{i}": plain(table) for i, table in enumerate(initial)}
+        state |= {"transition": plain(hmm.transition), "end": plain(hmm.end)}
         arrays, metadata = self.lexicon.saved()
         return state | arrays, {"n": self.n, "smoothing": self.smoothing, **metadata}
 
@@ -304,3 +313,11 @@ class HMMTagger(Tagger):
         hmm = HMM(initial, arrays["transition"], None, end=arrays["end"], states=lexicon.tags)
         tagger._set(lexicon, hmm)
         return tagger
+
+
+def _on_device(hmm: HMM, device: str) -> HMM:
+    """A hidden Markov model of given scores with its tables on a device, as tensors if that is a GPU."""
+    initial = hmm.initial if hmm.n > 2 else (hmm.initial,)
+    tables = [plain(table) for table in (*initial, hmm.transition, hmm.end)]
+    *initial, transition, end = tables if device == "cpu" else [constant(table).to(device) for table in tables]
+    return HMM(tuple(initial) if hmm.n > 2 else initial[0], transition, None, end=end, states=hmm.states)

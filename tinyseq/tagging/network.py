@@ -120,6 +120,12 @@ class RNNTagger(Tagger):
         """The network; raises RuntimeError before `fit`."""
         return learnt(self._network)
 
+    def to(self, device: str) -> Self:
+        """See `Tagger`."""
+        check_device(device)
+        self.network.to(device)
+        return self
+
     @property
     def known(self) -> Collection[Word]:
         """See `Tagger`."""

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self, TypeVar
 from tinyseq import arguments
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.io import SavedModel
+from tinyseq.nn.checks import check_device
 
 Learnt = TypeVar("Learnt")
 
@@ -61,6 +62,21 @@ class Tagger(SavedModel, ABC):
     @abstractmethod
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The tags of several sentences, each a list of words; `tinyseq.arguments.sentences` checks that they are."""
+
+    def to(self, device: str) -> Self:
+        """Move what the tagger computes with to a device; returns the tagger itself.
+
+        Args:
+            device: ``"cuda"`` for a GPU, or ``"cpu"``.
+
+        Raises:
+            ValueError: an unknown device, or a GPU for a tagger that only counts.
+            RuntimeError: there is no GPU.
+        """
+        check_device(device)
+        if device != "cpu":
+            raise ValueError(f"{type(self).__name__} has nothing to compute on a GPU; leave out the device")
+        return self
 
     def tag(self, words: Sequence[Word]) -> list[Tag]:
         """The tags of one sentence, given as a list of words.

@@ -35,6 +35,8 @@ class Given(Emission):
         Raises:
             ValueError: if an array has another shape, or contains NaN or +inf; what is on a GPU is not read for that.
         """
+        if hasattr(sequences, "ndim"):  # a batch (N, T, K) on a GPU
+            return self._read_batch(constant(sequences))
         if any(_is_there(s) for s in sequences):
             return self._read_there([constant(s) for s in sequences])
         arrays = [np.asarray(plain(s), dtype=np.float64) for s in sequences]
@@ -55,6 +57,14 @@ class Given(Emission):
             self._check_shape(i, scores)
         recorded: Tensor = FUNCTIONS["concatenate"](sequences)
         return Rows(recorded.detach()._array, [len(scores) for scores in sequences], recorded)
+
+    def _read_batch(self, batch: Tensor) -> Rows:
+        """Log scores (N, T, K) on a GPU."""
+        size, steps = batch.shape[:2]
+        if size:
+            self._check_shape(0, batch[0])
+        recorded = batch.reshape(size * steps, self.states)
+        return Rows(recorded.detach()._array, [steps] * size, recorded)
 
     def _check_shape(self, i: int, scores: Any) -> None:
         if scores.ndim != 2 or scores.shape[1] != self.states:

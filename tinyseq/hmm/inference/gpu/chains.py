@@ -174,8 +174,7 @@ class DeviceChain:
         varies = np.int32(self.transitions != 1)
         arguments = (self.tables, *tops, self.emission, self.end, starts, lengths, *shape, varies, np.int32(where))
         threads = min(512, -(-self.message // 32) * 32)
-        source = viterbi.SOURCE if name == "viterbi" else sums.SOURCE
-        kernel = _module(self.xp, self.emission.dtype.name, source).get_function(name)
+        kernel = _kernel(self.xp, self.emission.dtype.name, name)
         kernel((blocks,), (threads,), (*arguments, work, np.int64(room), *after), shared_mem=shared)
 
     def _blocks(self, room: int) -> int:
@@ -188,7 +187,7 @@ class DeviceChain:
         rows = self.arcs // self.states
         tops = self.xp.empty(self.columns, dtype=np.float64)
         weights = self.xp.empty(rows * (self.states | 1), dtype=np.float64)
-        kernel = _module(self.xp, self.emission.dtype.name, sums.SOURCE).get_function("weigh")
+        kernel = _kernel(self.xp, self.emission.dtype.name, "weigh")
         sizes = (np.int32(self.states), np.int32(self.order), np.int64(self.columns))
         kernel((min(BLOCKS, -(-self.columns // 64)),), (64,), (self.tables, *sizes, tops, weights))
         return tops, weights
@@ -199,7 +198,7 @@ class DeviceChain:
         device = getattr(self.emission.device, "id", None)
         if self.padded is None:
             return _uploaded(self.xp, device, self.lengths, True)
-        if all(length == self.padded for length in self.lengths):
+        if self.lengths.count(self.padded) == self.size:
             return NULL, NULL
         return _uploaded(self.xp, device, self.lengths, False)
 
@@ -226,6 +225,15 @@ class DeviceChain:
 def flat(xp: Namespace, tables: Iterable[Array]) -> Array:
     """Tables one after the other, as `DeviceChain` takes them."""
     return xp.concatenate([xp.reshape(table, (-1,)) for table in tables])
+
+
+@cache
+def _kernel(xp: Namespace, dtype: str, name: str) -> Any:
+    """A compiled kernel for a dtype."""
+    source = viterbi.SOURCE if name == "viterbi" else sums.SOURCE
+    kernel = _module(xp, dtype, source).get_function(name)
+    kernel.preferred_shared_memory_carveout = 100  # percent; else few blocks have room on a multiprocessor
+    return kernel
 
 
 @cache
