@@ -17,6 +17,7 @@ import numpy as np
 import tinyseq as ts
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.executor import Changed
+from tinyseq.compiler.gpu.nodes import Unsupported
 from tinyseq.hmm.interop.estimator import HMMEstimator
 
 SENTENCES = [
@@ -190,6 +191,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     # errors
     "Changed": [lambda: Changed("a shape")],
     "RecordingError": [lambda: RecordingError("a tensor was read")],
+    "Unsupported": [lambda: Unsupported("an array without elements")],
     "AnotherRun": [lambda: ts.train.AnotherRun("run.safetensors: a checkpoint of another run")],
     "AnomalyError": [lambda: ts.autograd.anomaly.AnomalyError("forward: log made 1 of 2 values not finite")],
     "ContractError": [lambda: ts.testing.ContractError("the rule is wrong")],
