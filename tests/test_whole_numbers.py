@@ -268,6 +268,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "data.padded": lambda **a: ts.data.padded([[1], [2, 3]], **a),
     "data.python_source": lambda **a: ts.data.python_source(**{"train": 5, "held_out": 5} | a),
     "data.span_tags": lambda **a: ts.data.span_tags([], **a),
+    "data.split_documents": lambda **a: ts.data.split_documents(TREEBANK, **a),
     "inspect.LagTable.dropped": lambda **a: lags().dropped(**a),
     "inspect.LagTable.dropped_by_windows": lambda **a: lags().dropped_by_windows(**a),
     "inspect.SavedMemory.checkpointed": lambda **a: ts.inspect.saved_memory(in_steps()[0]).checkpointed(**a),
@@ -286,6 +287,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "train.Validation": validation,
     "train.train": run,
 }
+TREEBANK = ts.data.conllu_sentences.parse("# newdoc\n1\tcats" + "\t_" * 8 + "\n\n# newdoc\n1\tpurr" + "\t_" * 8 + "\n")
 ESTIMATOR = ts.hmm.HMMEstimator(restarts=1, n_iter=1).fit(np.array([[0], [1]]))
 # Called by the training loop or by fit_em, with numbers of their own.
 INTERNAL = {"hmm.show", "train.Checkpoint.after", "train.Checkpoint.restore", "train.Checkpoint.save", "train.progress"}
