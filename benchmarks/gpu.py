@@ -28,6 +28,7 @@ EVERYWHERE = [
     "nn/test_recurrent.py",
     "nn/test_losses.py",
     "nn/test_crf.py",
+    "hmm/test_fast.py",
 ]
 
 

@@ -102,7 +102,7 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     if single:
         emission = emission[:, None]
     steps, size = emission.shape[:2]
-    stops = (steps,) * size if lengths is None else tuple(int(length) for length in lengths)
+    stops = (steps,) * size if lengths is None else tuple(np.asarray(lengths, dtype=np.intp).tolist())
     parts = (*tables, transition, emission, *(() if end is None else (end,)))
     # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
