@@ -97,3 +97,31 @@ def test_float32_gradients_are_clipped_there_in_float32(cupy):
     assert float(ts.nn.clip_grad_norm_([leaf], 1.0)) == pytest.approx(np.sqrt(3) * 1e30, rel=1e-6)
     assert leaf.grad.dtype == np.float32
     np.testing.assert_allclose(leaf.grad.numpy(), 3**-0.5, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:.*invalid value encountered in subtract")
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_crf_there_gives_nan_where_it_cannot_raise_without_reading(cupy, value):
+    crf = ts.nn.CRF(3).to("cuda")
+    scores = np.zeros((4, 2, 3))
+    scores[1, 1] = value
+    given = ts.tensor(scores).to("cuda").requires_grad_()
+    found = crf.log_likelihood(given, np.zeros((4, 2), dtype=int), lengths=[4, 3])
+    assert np.isnan(found.numpy()).tolist() == [False, True]
+    found.sum().backward()
+    assert np.isfinite(given.grad.numpy()[:, 0]).all()
+    scores[1, 1], scores[3, 1] = 0.0, value  # in the padding, nobody looks
+    given = ts.tensor(scores).to("cuda").requires_grad_()
+    crf.log_likelihood(given, np.zeros((4, 2), dtype=int), lengths=[4, 3]).sum().backward()
+    assert np.isfinite(given.grad.numpy()).all()
+    assert (given.grad.numpy()[3, 1] == 0).all()
+
+
+def test_a_crf_there_names_what_is_wrong_when_it_decodes(cupy):
+    crf = ts.nn.CRF(3).to("cuda")
+    for value, words in ((np.nan, "scores of the CRF is nan at"), (-np.inf, "sequence 1 has no tags that are allowed")):
+        scores = np.zeros((4, 2, 3))
+        scores[1, 1] = value
+        for query in (crf.decode, crf.marginals):
+            with pytest.raises(ValueError, match=words):
+                query(ts.tensor(scores).to("cuda"))

@@ -1,11 +1,14 @@
 """What a training step copies between the host and the device, counted on the stand-in."""
 
+import gc
+
 import device_stand_in
 import numpy as np
 import pytest
 from device_stand_in import TRAFFIC
 
 import tinyseq as ts
+from tinyseq.autograd.ops.moves.index import scattered
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +85,26 @@ def test_a_hidden_markov_model_uploads_observations_and_reads_one_verdict():
     assert copies(another(hmm.viterbi)) == (2, 1)  # ids, lengths; all scores at once
     assert copies(another(hmm.posterior)) == (2, 1)
     assert copies(another(hmm.posterior_decode)) == (2, 2)  # and how sure each state is
+
+
+def test_an_index_that_may_change_is_sent_anew():
+    values, index = ts.tensor([1.0, 2.0]).to("cuda"), np.array([0, 1])
+    assert scattered(values, index=index, shape=(3,)).numpy().tolist() == [1.0, 2.0, 0.0]
+    index[1] = 2
+    assert scattered(values, index=index, shape=(3,)).numpy().tolist() == [1.0, 0.0, 2.0]
+    x = ts.tensor(np.arange(3.0)).to("cuda").requires_grad_()
+    picked = x[index]
+    index[0] = 1  # the op has its own copy
+    picked.sum().backward()
+    assert x.grad.numpy().tolist() == [1.0, 0.0, 1.0]
+
+
+def test_copies_of_an_index_on_the_device_go_with_it():
+    before = len(ts.backend._MADE)
+    x = ts.tensor(np.arange(3.0)).to("cuda").requires_grad_()
+    picked = x[np.array([2, 0])]
+    assert len(ts.backend._MADE) == before + 1
+    picked.sum().backward()
+    del picked
+    gc.collect()
+    assert len(ts.backend._MADE) == before
