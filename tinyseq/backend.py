@@ -298,7 +298,7 @@ _MADE: dict[int, dict[Hashable, Any]] = {}  # by the ids of frozen arrays that l
 def frozen(array: Array) -> Array:
     """An array with memory of its own, read-only from now on if it is NumPy's: what `made_once` makes of it is kept."""
     if isinstance(array, np.ndarray):
-        array.flags.writeable = False
+        array.setflags(write=False)
     return array
 
 
