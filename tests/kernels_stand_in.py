@@ -22,19 +22,30 @@ from tinyseq.compiler.gpu.source import accesses, kernel_of
 from tinyseq.compiler.gpu.sums import SumKernel
 
 SHIM = """
+#include <barrier>
 #include <cmath>
+#include <thread>
+#include <vector>
 using namespace std;
 struct Place { long long x; };
-static Place blockIdx, blockDim, threadIdx;
+static Place blockIdx, blockDim;
+static thread_local Place threadIdx;
+static barrier<>* together;
 #define __global__
 #define __device__
 #define __restrict__
 #define __shared__ static
-#define __syncthreads()
-#define PARTS 1
+#define __syncthreads() together->arrive_and_wait()
 struct float4 { float x, y, z, w; };
 static float normcdf(float x) { return 0.5 * erfc(-(double)x / sqrt(2.0)); }
 static double normcdf(double x) { return 0.5 * erfc(-x / sqrt(2.0)); }
+template <class Thread> void run_block(int size, bool waits, Thread thread) {
+  if (!waits) { for (threadIdx.x = 0; threadIdx.x < size; ++threadIdx.x) thread(); return; }
+  barrier<> all(size); together = &all;
+  vector<std::thread> threads;
+  for (int i = 0; i < size; ++i) threads.emplace_back([=] { threadIdx.x = i; thread(); together->arrive_and_drop(); });
+  for (auto& each : threads) each.join();
+}
 """
 COMPILES = False  # whether kernels are compiled, or run by NumPy
 BUILT = {}
@@ -112,20 +123,30 @@ def interpreted(kernel, arrays):
 
 
 def compiled(kernel):
-    """Compile a kernel as C++, and run it for one thread after another."""
+    """Compile a kernel as C++, and run it for one thread after another, or at once where they wait for each other."""
     name = hashlib.sha1(f"{kernel.source}{kernel.blocks}".encode()).hexdigest()
     if name not in BUILT:
         folder = Path(tempfile.mkdtemp())
         heads = kernel.source.partition("(")[2].partition(")")[0].replace("__restrict__", "").split(", ")
         given = ", ".join(f"({head.rpartition(' ')[0]})a[{i}]" for i, head in enumerate(heads))
-        block = (
-            32 if kernel.parts or kernel.blocks[1] == 1024 else 1 if isinstance(kernel, SumKernel) else kernel.blocks[1]
-        )
-        loops = f"for (blockIdx.x = 0; blockIdx.x < {kernel.blocks[0]}; ++blockIdx.x)"
-        loops += f" for (threadIdx.x = 0; threadIdx.x < {block}; ++threadIdx.x)"
-        loop = f'extern "C" void run(void** a) {{ blockDim.x = {block}; {loops} fused({given}); }}'
-        (folder / "k.cpp").write_text(SHIM + kernel.source + loop)
-        command = [shutil.which("g++"), "-O0", "-w", "-std=c++17", "-shared", "-fPIC", "k.cpp", "-o", "k.so"]
+        blocks, size = kernel.blocks
+        waits = str("__syncthreads" in kernel.source).lower()
+        loop = f'extern "C" void run(void** a) {{ blockDim.x = {size}; '
+        loop += f"for (blockIdx.x = 0; blockIdx.x < {blocks}; ++blockIdx.x) "
+        loop += f"run_block({size}, {waits}, [=] {{ fused({given}); }}); }}"
+        (folder / "k.cpp").write_text(f"#define PARTS {kernel.parts}" + SHIM + kernel.source + loop)
+        command = [
+            shutil.which("g++"),
+            "-O0",
+            "-w",
+            "-std=c++20",
+            "-pthread",
+            "-shared",
+            "-fPIC",
+            "k.cpp",
+            "-o",
+            "k.so",
+        ]
         subprocess.run(command, cwd=folder, check=True)
         BUILT[name] = ctypes.CDLL(folder / "k.so")
         shutil.rmtree(folder)

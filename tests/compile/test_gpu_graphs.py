@@ -139,6 +139,16 @@ def test_views_and_joins_of_any_kind_and_order(steps, shape):
     assert fast._newest.executor.reason is None
 
 
+def test_what_is_spread_to_a_larger_shape_is_computed_once():
+    row, rows = ts.ones(1, 3), ts.ones(5, 3)
+    fast = ts.compile(lambda row, rows: (ts.tanh(row * 2.0) * rows, ts.tanh(row * 2.0) + rows), executor="stand-in")
+    fast(row, rows)
+    assert [line.strip() for line in fast.program.fused[1:]] == [
+        "1 x one kernel over (3, 1): multiply, tanh",
+        "1 x one kernel over (5, 3): multiply, add",
+    ]
+
+
 def lstm(steps=6, batch=2, size=3, hidden=4, kind="LSTM"):
     ts.manual_seed(0)
     layer = getattr(ts.nn, kind)(size, hidden)
@@ -174,7 +184,7 @@ def test_a_time_step_of_an_lstm_is_one_kernel_and_one_product_each_way():
 @pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
 @pytest.mark.parametrize("kind", ["RNN", "GRU", "LSTM"])
 def test_the_source_of_kernels_computes_what_numpy_does(kind, monkeypatch):
-    """Compiled as C++, and run thread after thread."""
+    """Compiled as C++, with as many threads in a block as on a GPU."""
     layer, x, function = lstm(kind=kind)
     monkeypatch.setattr(kernels_stand_in, "COMPILES", True)
     found = gradients(ts.compile(function, executor="stand-in"), layer, x)
@@ -240,14 +250,20 @@ def test_results_belong_to_the_caller():
     np.testing.assert_array_equal(first.numpy(), kept)
 
 
-def test_an_index_out_of_bounds_is_the_functions_error():
-    """The device would wrap it round."""
+def test_an_index_out_of_bounds_is_the_functions_error(monkeypatch):
+    """It never reaches the device, which would wrap it round."""
+    copied, copy_in = [], kernels_stand_in.StandIn.copy_in
+    monkeypatch.setattr(
+        kernels_stand_in.StandIn, "copy_in", lambda self, *arrays: (copied.extend(arrays[1]), copy_in(self, *arrays))
+    )
     table = ts.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
     fast = ts.compile(lambda ids: table[ids].sum(), executor="stand-in")
     assert fast(np.array([0, 2])).item() == 10.0
     assert fast._newest.executor.reason is None
+    before = len(copied)
     with pytest.raises(IndexError):
         fast(np.array([0, 3]))
+    assert len(copied) == before
     assert fast(np.array([-1, 1])).item() == 14.0
 
 
@@ -257,4 +273,5 @@ def test_what_cannot_be_captured_runs_call_by_call_and_says_why():
     loss = fast(x)
     loss.backward()
     assert "cannot be captured" in fast._newest.executor.reason
+    assert "call by call" in str(fast.program)
     np.testing.assert_allclose(x.grad.numpy(), [[2.0, 0.0], [-1.0, 3.0]])

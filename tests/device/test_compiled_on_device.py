@@ -178,6 +178,16 @@ def test_ids_on_the_device_are_read_on_the_host(cupy):
         fast(cupy.asarray([0, 3]))
 
 
+def test_a_compiled_fit_learns_there_what_it_learns_here(cupy):
+    text, nats = "so long and thanks for all the fish. " * 20, []
+    for device in ("cpu", "cuda"):
+        ts.manual_seed(0)
+        model = ts.lm.RNNLM(sorted(set(text)), hidden_size=8, cell="lstm")
+        list(model.fit_steps(text, steps=4, window=8, batch=4, device=device, compile=True))
+        nats.append(model.nats(text[:80]))
+    np.testing.assert_allclose(nats, nats[0], rtol=1e-4)
+
+
 def test_a_long_run_needs_no_more_memory(cupy):
     if cupy is device_stand_in.LIBRARY:
         pytest.skip("the stand-in has no pool of memory")
