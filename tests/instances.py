@@ -279,6 +279,8 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: ts.tagging.RNNTagger(hidden_size=4, embedding_size=3, epochs=1, crf=True).fit(SENTENCES),
         ts.tagging.RNNTagger,
     ],
+    "Evaluation": [lambda: ts.classify.Evaluation.of(["a", "b"], ["a", "a"])],
+    "NaiveBayes": [lambda: ts.classify.NaiveBayes().fit(["a b", "c"], ["x", "y"]), ts.classify.NaiveBayes],
     # layers
     "Module": [affine],
     "ModuleList": [lambda: ts.nn.ModuleList([ts.nn.Linear(1, 1), ts.nn.Linear(1, 2)])],

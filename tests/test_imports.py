@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("autograd", "data", "hmm", "lm", "nn", "testing", "viz")
-MODULES = ("__init__", "backend", "cli", "inspect", "io", "optim", "tagging", "train")
+MODULES = ("__init__", "backend", "classify", "cli", "inspect", "io", "optim", "tagging", "train")
 
 
 def check(root: Path) -> subprocess.CompletedProcess[str]:

@@ -14,6 +14,7 @@ pytest.importorskip("safetensors", reason="safetensors is not installed")
 
 TEXT = "so long and thanks for all the fish " * 3
 WORDS = [["the", "fish"], ["they", "Swim"], ["a", "cat", "swims"]]
+TEXTS, LABELS = ["so long", "thanks for all the fish", "", "so, so"], [0, 1, 1, 0]
 TRAINED = {"steps": 3, "window": 6, "batch": 2}
 
 
@@ -31,6 +32,7 @@ def model_classes() -> dict[str, type[SavedModel]]:
 MADE = {
     "Vocabulary": lambda: ts.data.Vocabulary(["a", 1, ("b", True)], unknown="?"),
     "HMM": lambda: ts.hmm.HMM.from_labelled(SENTENCES, 3, "witten-bell", emission_smoothing="witten-bell"),
+    "NaiveBayes": lambda: ts.classify.NaiveBayes(0.5).fit(TEXTS, LABELS),
     "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
     "RNNLM": lambda: ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2).fit(TEXT, **TRAINED),
     "WindowLM": lambda: ts.lm.WindowLM(sorted(set(TEXT)), 3, 5).fit(TEXT, **TRAINED),
@@ -38,6 +40,13 @@ MADE = {
     "HMMTagger": lambda: ts.tagging.HMMTagger().fit(SENTENCES),
     "RNNTagger": lambda: ts.tagging.RNNTagger(4, 3, epochs=1, crf=True).fit(SENTENCES),
 }
+
+
+def learnt_from(kind):
+    """What a model of a class learns from: a text, sentences, or texts and labels."""
+    if issubclass(kind, ts.classify.Classifier):
+        return (TEXTS, LABELS)
+    return (SENTENCES if issubclass(kind, ts.tagging.Tagger) else TEXT,)
 
 
 def answers(model):
@@ -49,6 +58,8 @@ def answers(model):
     if hasattr(model, "viterbi"):
         words = ["the", "fish", "swims"]
         return [model.log_likelihood(words), *model.viterbi(words).path, *drawn(model.sample(5, rng=3))]
+    if isinstance(model, ts.classify.Classifier):
+        return [*model.predict_proba(TEXTS).ravel(), *model.predict(TEXTS)]
     return model.tag_many(WORDS)
 
 
@@ -108,6 +119,8 @@ def test_the_file_names_the_class(name):
 def test_fit_returns_the_model():
     """And signatures agree: what a model learns from is the first argument, all else has a name.
 
+    Classifiers take texts and labels, as scikit-learn's do.
+
     A hidden Markov model does not change: `from_labelled` and `fit_em` make another one. A vocabulary is given, or
     counted by `from_counts`.
     """
@@ -115,11 +128,12 @@ def test_fit_returns_the_model():
     for name, kind in model_classes().items():
         if name in ("HMM", "Vocabulary"):
             continue
-        others = list(inspect.signature(kind.fit).parameters.values())[2:]
+        given = learnt_from(kind)
+        others = list(inspect.signature(kind.fit).parameters.values())[1 + len(given) :]
         assert {p.kind for p in others} <= {inspect.Parameter.KEYWORD_ONLY}, name
         made = MADE[name]()
         settings = TRAINED if "steps" in {p.name for p in others} else {}
-        assert made.fit(SENTENCES if isinstance(made, ts.tagging.Tagger) else TEXT, **settings) is made
+        assert made.fit(*given, **settings) is made
 
 
 STEPPED = [name for name, kind in model_classes().items() if hasattr(kind, "fit_steps")]
@@ -131,13 +145,13 @@ def test_fit_is_the_steps_of_fit_steps_with_progress_and_callbacks(name, capsys)
         _ = ts.manual_seed(0)
         made, seen = MADE[name](), []
         settings = TRAINED | {"steps": 5} if name.endswith("LM") else {}
-        given = SENTENCES if not settings else TEXT
+        given = learnt_from(type(made))
         stop = lambda report: seen.append(report) or report.step == 4
         if steps:
-            reports = list(made.fit_steps(given, callbacks=[stop], **settings))
+            reports = list(made.fit_steps(*given, callbacks=[stop], **settings))
             assert [report.step for report in reports] == [report.step for report in seen]
         else:
-            made.fit(given, callbacks=[stop], progress=True, **settings)
+            made.fit(*given, callbacks=[stop], progress=True, **settings)
         return answers(made), [report.loss for report in seen]
 
     assert trained(True) == trained(False)

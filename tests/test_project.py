@@ -103,7 +103,7 @@ def test_what_the_reference_leaves_out_is_noticed():
     assert id(ts.viz.graph) not in found
 
 
-@pytest.mark.parametrize("package", ["nn", "nn.init", "optim", "train", "data", "lm", "tagging"])
+@pytest.mark.parametrize("package", ["nn", "nn.init", "optim", "train", "data", "lm", "tagging", "classify"])
 def test_every_public_name_for_models_and_training_has_an_example(package):
     """Which the tests run. Functions of a module, or what it lists."""
     module = importlib.import_module(f"tinyseq.{package}")

@@ -23,6 +23,7 @@ PACKAGES = [
     ts.hmm,
     ts.lm,
     ts.tagging,
+    ts.classify,
     ts.data,
     ts.inspect,
     ts.viz,
@@ -46,8 +47,8 @@ class Argument(NamedTuple):
 
 
 def is_number(annotation: str) -> bool:
-    """Whether a whole number is among what is taken, by itself or in a tuple or list; not in a function's type."""
-    return bool(re.search(r"\bint\b", re.sub(r"(Callable|Mapping)\[.*", "", annotation)))
+    """Whether a whole number is taken, by itself or in a tuple or list; not in a function's type, nor as a label."""
+    return bool(re.search(r"\bint\b", re.sub(r"(Callable|Mapping)\[.*|\bstr \| int\b", "", annotation)))
 
 
 def has_fields(kind: type) -> bool:

@@ -7,7 +7,7 @@ is computed.
 
 from typing import TYPE_CHECKING
 
-from tinyseq import data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
+from tinyseq import classify, data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.backward import grad, trace_backward
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import detect_anomaly, enable_grad, no_grad, scope, step
@@ -34,6 +34,7 @@ __all__ = [
     "amin",
     "arange",
     "checkpoint",
+    "classify",
     "compile",
     "data",
     "detect_anomaly",

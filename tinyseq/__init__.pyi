@@ -5,6 +5,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from tinyseq import classify as classify
 from tinyseq import data as data
 from tinyseq import hmm as hmm
 from tinyseq import inspect as inspect
@@ -54,6 +55,7 @@ __all__ = [
     "amin",
     "arange",
     "checkpoint",
+    "classify",
     "compile",
     "data",
     "detect_anomaly",
