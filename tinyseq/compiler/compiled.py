@@ -15,7 +15,7 @@ from tinyseq.compiler.active import ACTIVE, RecordingError
 from tinyseq.compiler.executors import Changed, check_executor
 from tinyseq.compiler.program import Program, about, key
 from tinyseq.compiler.replay import Replay
-from tinyseq.compiler.surroundings import PLAIN, surroundings, unchanged
+from tinyseq.compiler.surroundings import PLAIN, Surroundings, Wrapper
 from tinyseq.compiler.trace import Trace
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -95,7 +95,7 @@ def compiled_if(wanted: bool | str, function: Function) -> "Function | Compiled"
     return compile(function, executor=None if wanted is True else wanted)
 
 
-class Compiled:
+class Compiled(Wrapper):
     """What `compile` returns.
 
     Attributes:
@@ -127,7 +127,7 @@ class Compiled:
         signature = (mode.grad, _signature((args, settings), given))
         replays = self._replays.setdefault(signature, [])
         for replay in replays:
-            if not unchanged(replay.surroundings, self.function):
+            if not replay.surroundings.unchanged():
                 continue
             try:
                 return replay.run(given)
@@ -156,7 +156,7 @@ class Compiled:
         return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings
 
     def _record(self, args: Any, settings: Any, given: list[Any]) -> "Replay":
-        around = surroundings(self.function)
+        around = Surroundings(self.function)
         try:
             first = Trace(self.function, args, settings)
             second = Trace(self.function, args, settings)
@@ -165,7 +165,7 @@ class Compiled:
                 self.function(*args, **settings)  # whose error says what is wrong with the arguments
             raise
         first.check_repeated(second)
-        if not unchanged(around, self.function):
+        if not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
                 "would not do so. Return the values to be kept"

@@ -14,15 +14,14 @@ from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
 from tinyseq.compiler.program import about
+from tinyseq.compiler.surroundings import Surroundings
 from tinyseq.compiler.trace import Result, Trace
 
 
 class Replay:
     """An executable recording, with the conditions under which it is valid."""
 
-    def __init__(
-        self, trace: Trace, around: list[tuple[Any, Any]], given: list[Any], executor: str | None = None
-    ) -> None:
+    def __init__(self, trace: Trace, around: Surroundings, given: list[Any], executor: str | None = None) -> None:
         recorder, program = trace.recorder, trace.recorder.program
         self.surroundings = around
         self._structure = trace.structure

@@ -1,14 +1,19 @@
 """The values that a function reads besides its arguments, and whether they are unchanged.
 
 Tensors are read at each replay. All else that a function reads (numbers, flags, arrays, the attributes of its modules)
-is part of the recording, so it is compared by value before each replay.
+is part of the recording, so it is compared before each replay. What is compared is collected once, in flat lists:
+as long as each place holds the same object as before, no Python code runs for the single place.
 """
 
 import functools
+import sys
 import sysconfig
 import types
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar
+from itertools import repeat
+from operator import eq, is_
 from pathlib import Path
 from typing import Any
 
@@ -17,67 +22,195 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
+_LEAVES = (*PLAIN, Tensor, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
 _LIBRARIES = (str(Path(__file__).parent.parent), sysconfig.get_paths()["stdlib"])
 _LONGEST = 1000  # longer lists and tables are compared by identity and length
-_DEEPEST = 8
+_DEEPEST = 20
+_MISSING = object()
 
 
-def surroundings(function: Any) -> list[tuple[Any, Any]]:
-    """Everything outside that a function reads, as pairs of a place and its current value.
+class Wrapper:
+    """Base of callables that read nothing else than what their function reads; what they keep is their own.
 
-    A place is an object with the name of an attribute or a key; compare two of these lists with `unchanged`.
+    Attributes:
+        function: what they call.
     """
-    return [(place, _kept(value)) for place, value in _reached(function, set(), 0)]
+
+    function: Callable[..., Any]
 
 
-def unchanged(then: list[tuple[Any, Any]], function: Any) -> bool:
-    """Whether `surroundings` would be the same list now."""
-    count = 0
-    for place, value in _reached(function, set(), 0):
-        if count >= len(then) or then[count][0] != place or not _same(then[count][1], value):
-            return False
-        count += 1
-    return count == len(then)
+class _Places:
+    """Places that are read by one function of an object and a name, and what they held."""
+
+    def __init__(self, read: Callable[[Any, Any, Any], Any]) -> None:
+        self.read = read
+        self.objects: list[Any] = []
+        self.names: list[Any] = []
+        self.values: list[Any] = []
+
+    def add(self, holder: Any, name: Any) -> Any:
+        value = self.read(holder, name, _MISSING)
+        self.objects.append(holder)
+        self.names.append(name)
+        self.values.append(value)
+        return value
+
+    def unchanged(self) -> bool:
+        return _same_all(self.values, [*map(self.read, self.objects, self.names, repeat(_MISSING))])
 
 
-def _reached(value: Any, seen: set[int], depth: int) -> Iterator[tuple[Any, Any]]:
-    """Places and values, depth first: of a function its closure, globals and defaults; of an object its attributes."""
-    for name, part in _parts(value):
-        yield (id(value), name), part
-        if isinstance(part, (*PLAIN, Tensor, np.ndarray, types.ModuleType)) or depth == _DEEPEST:
-            continue
-        if id(part) not in seen:
-            seen.add(id(part))
-            yield from _reached(part, seen, depth + 1)
+class Surroundings:
+    """Everything outside that a function reads, with its current values.
 
+    That is: of a function its closure, globals and defaults; of an object its attributes and its class; of a class the
+    attributes that the user's code gives it; of one of the user's modules what the function reads of it.
 
-def _parts(value: Any) -> list[tuple[Any, Any]]:
-    if isinstance(value, types.FunctionType):
+    Args:
+        function: the function, or an object that is called.
+
+    Example:
+        >>> scale = {"by": 2.0}
+        >>> around = Surroundings(lambda x: x * scale["by"])
+        >>> around.unchanged()
+        True
+        >>> scale["by"] = 3.0
+        >>> around.unchanged()
+        False
+    """
+
+    def __init__(self, function: Any) -> None:
+        self._attributes = _Places(getattr)
+        self._globals = _Places(dict.get)
+        self._contents = _Places(_content)
+        self._classes: list[tuple[Any, list[Any], list[Any]]] = []
+        self._objects: list[Any] = []
+        self._types: list[type] = []
+        self._mappings: list[tuple[Any, list[Any], list[Any]]] = []
+        self._lists: list[tuple[Any, list[Any]]] = []
+        self._sized: list[Any] = []
+        self._lengths: list[int] = []
+        self._bytes: list[tuple[bytearray, bytes]] = []
+        self._arrays: list[tuple[Any, Any]] = []
+        self._seen = {id(function)}
+        self._left: deque[tuple[Any, int]] = deque([(function, 0)])  # breadth first: by the shortest way to each object
+        while self._left:
+            value, depth = self._left.popleft()
+            for part in self._parts(value):
+                self._found(part, depth)
+
+    def unchanged(self) -> bool:
+        """Whether each place holds what it held."""
+        return (
+            self._attributes.unchanged()
+            and self._globals.unchanged()
+            and self._contents.unchanged()
+            and all(map(is_, map(type, self._objects), self._types))
+            and all(map(eq, map(len, self._sized), self._lengths))
+            and all(_same_mapping(*mapping) for mapping in self._mappings)
+            and all(_same_class(*each) for each in self._classes)
+            and all(len(now) == len(then) and _same_all(then, [*now]) for now, then in self._lists)
+            and all(now == then for now, then in self._bytes)
+            and all(_same_content(then, _described(now)) for now, then in self._arrays)
+        )
+
+    def _found(self, value: Any, depth: int) -> None:
+        """Watch a value that is part of another; its own parts are found later."""
+        if id(value) in self._seen or value is _MISSING:
+            return
+        if isinstance(value, np.ndarray):
+            self._seen.add(id(value))
+            self._arrays.append((value, _described(value)))
+            if value.dtype.hasobject:
+                self._left.append((self._arrays[-1][1][2], depth + 1))
+        elif isinstance(value, bytearray):
+            self._seen.add(id(value))
+            self._bytes.append((value, bytes(value)))
+        elif not isinstance(value, _LEAVES):
+            if depth < _DEEPEST:
+                self._seen.add(id(value))
+                self._left.append((value, depth + 1))
+            else:
+                self._measure(value)
+
+    def _measure(self, value: Any) -> tuple[()]:
+        """Watch the length of what is not looked into."""
+        if isinstance(value, list | dict | deque | set):
+            self._sized.append(value)
+            self._lengths.append(len(value))
+        return ()
+
+    def _parts(self, value: Any) -> Iterable[Any]:
+        """The values in a value, whose places are watched from now on."""
+        if isinstance(value, types.FunctionType):
+            return self._of_function(value)
+        if isinstance(value, types.MethodType):
+            return value.__self__, value.__func__
+        if isinstance(value, functools.partial):
+            return [self._attributes.add(value, name) for name in ("func", "args", "keywords")]
+        if isinstance(value, Wrapper):
+            return [self._attributes.add(value, "function")]
+        if isinstance(value, staticmethod | classmethod):
+            return [value.__func__]
+        if isinstance(value, property):
+            return value.fget, value.fset
+        if isinstance(value, ContextVar):
+            return [self._contents.add(value, "")]
+        if isinstance(value, list | tuple | deque | set | dict) and len(value) > _LONGEST:
+            return self._measure(value)
+        if isinstance(value, tuple | frozenset):
+            return value
+        if isinstance(value, list | deque | set):
+            self._lists.append((value, list(value)))
+            return self._lists[-1][1]
+        if isinstance(value, dict | types.MappingProxyType):
+            return self._of_mapping(value)
+        return self._of_class(value) if isinstance(value, type) else self._of_object(value)
+
+    def _of_mapping(self, value: Any) -> list[Any]:
+        self._mappings.append((value, [*value], [*value.values()]))
+        return self._mappings[-1][2]
+
+    def _of_function(self, value: types.FunctionType) -> list[Any]:
         if _installed(value.__code__.co_filename):
+            return [vars(value).get("__wrapped__")]  # the user's function, in a decorator of a library
+        found = [self._attributes.add(value, name) for name in ("__defaults__", "__kwdefaults__", "__dict__")]
+        self._attributes.add(value, "__code__")
+        found += [self._contents.add(cell, "") for cell in value.__closure__ or ()]
+        names, left, seen = _names(value.__code__), [value.__globals__], set[int]()
+        while left:
+            table = left.pop()
+            for name in names:
+                found.append(part := self._globals.add(table, name))
+                if isinstance(part, types.ModuleType) and id(part) not in seen and not _of_library(part.__name__):
+                    seen.add(id(part))
+                    left.append(vars(part))
+        return found
+
+    def _of_class(self, value: type) -> list[Any]:
+        if _of_library(value.__module__):
             return []
-        cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=False)
-        closure = [(name, cell.cell_contents) for name, cell in cells if _filled(cell)]
-        used = [(name, value.__globals__[name]) for name in _names(value.__code__) if name in value.__globals__]
-        return [*closure, *used, ("defaults", value.__defaults__), ("keywords", value.__kwdefaults__)]
-    if isinstance(value, types.MethodType):
-        return [("self", value.__self__), ("function", value.__func__)]
-    if isinstance(value, functools.partial):
-        return [("function", value.func), ("args", value.args), ("keywords", value.keywords)]
-    if isinstance(value, list | tuple | deque):
-        return list(enumerate(value)) if len(value) <= _LONGEST else []
-    if isinstance(value, dict):
-        return list(value.items()) if len(value) <= _LONGEST else []
-    if isinstance(value, type):
-        return list(_methods(value))
-    if isinstance(value, types.ModuleType | types.BuiltinFunctionType):
-        return []
-    slots = [name for kind in type(value).__mro__ for name in _names_in(vars(kind).get("__slots__", ()))]
-    held = [(name, getattr(value, name)) for name in slots if hasattr(value, name) and not name.startswith("__")]
-    return [*getattr(value, "__dict__", {}).items(), *held, *((kind, kind) for kind in type(value).__mro__)]
+        self._attributes.add(value, "__mro__")
+        self._classes.append((vars(value), [*vars(value)], [*vars(value).values()]))
+        return [*value.__mro__, *_own(vars(value)).values()]
+
+    def _of_object(self, value: Any) -> list[Any]:
+        self._objects.append(value)
+        self._types.append(type(value))
+        names = [name for kind in type(value).__mro__ for name in _slots(kind)]
+        found = [self._attributes.add(value, name) for name in names if name not in ("__dict__", "__weakref__")]
+        table = getattr(value, "__dict__", None)
+        if isinstance(table, dict):
+            self._attributes.add(value, "__dict__")
+            found += self._of_mapping(table)
+        return [*found, *type(value).__mro__]
 
 
-def _names_in(slots: Any) -> tuple[str, ...]:
-    return (slots,) if isinstance(slots, str) else tuple(slots)
+def _slots(kind: type) -> list[str]:
+    """The names by which the attributes in a class's ``__slots__`` are read."""
+    found = vars(kind).get("__slots__", ())
+    names = [found] if isinstance(found, str) else [*found]
+    hidden = f"_{kind.__name__.lstrip('_')}"
+    return [f"{hidden}{name}" if name.startswith("__") and not name.endswith("__") else name for name in names]
 
 
 @functools.cache
@@ -86,20 +219,29 @@ def _installed(file: str) -> bool:
     return file.startswith(_LIBRARIES) or "site-packages" in file or "dist-packages" in file
 
 
-def _methods(kind: type) -> tuple[tuple[str, Any], ...]:
-    """The user's own functions among the attributes of a class."""
-    if kind.__module__.partition(".")[0] in ("builtins", "tinyseq"):
-        return ()
-    functions = [item for item in vars(kind).items() if isinstance(item[1], types.FunctionType)]
-    return tuple((name, function) for name, function in functions if not _installed(function.__code__.co_filename))
+def _of_library(module: str) -> bool:
+    """Whether a module, by its name, belongs to this or an installed package."""
+    first = str(module).partition(".")[0]
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return first == "tinyseq" or first in sys.stdlib_module_names or (file is not None and _installed(file))
 
 
-def _filled(cell: Any) -> bool:
+def _own(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of a class that its methods may read, without what Python keeps there."""
+    kinds = (types.FunctionType, property, staticmethod, classmethod)
+    return {
+        name: value
+        for name, value in attributes.items()
+        if isinstance(value, kinds) or not (name.startswith("__") and name.endswith("__"))
+    }
+
+
+def _content(holder: Any, _: str, default: Any) -> Any:
+    """What a variable of a closure, or one of a context, holds."""
     try:
-        cell.cell_contents  # noqa: B018
-    except ValueError:
-        return False
-    return True
+        return holder.get() if isinstance(holder, ContextVar) else holder.cell_contents
+    except (LookupError, ValueError):
+        return default
 
 
 @functools.lru_cache(maxsize=256)
@@ -109,30 +251,41 @@ def _names(code: types.CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*code.co_names, *inner]))
 
 
-def _kept(value: Any) -> Any:
-    """What to compare with later: numbers themselves, copies of arrays, and the identity (and length) of all else."""
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, set):
-        return value.copy()
-    if isinstance(value, list | tuple | dict | deque):
-        return value, len(value)
-    return value
+def _described(array: Any) -> tuple[Any, Any, Any]:
+    return array.dtype, array.shape, array.ravel().tolist() if array.dtype.hasobject else array.tobytes()
+
+
+def _same_content(then: tuple[Any, Any, Any], now: tuple[Any, Any, Any]) -> bool:
+    if then[:2] != now[:2]:
+        return False
+    return _same_all(then[2], now[2]) if isinstance(now[2], list) else then[2] == now[2]
+
+
+def _same_mapping(now: Mapping[Any, Any], keys: list[Any], values: list[Any]) -> bool:
+    return [*now] == keys and _same_all(values, [*now.values()])
+
+
+def _same_class(now: Mapping[str, Any], keys: list[str], values: list[Any]) -> bool:
+    if [*now] == keys and all(map(is_, now.values(), values)):
+        return True
+    own, before = _own(now), _own(dict(zip(keys, values, strict=True)))
+    return _same_mapping(own, [*before], [*before.values()])
+
+
+def _same_all(then: list[Any], now: list[Any]) -> bool:
+    return all(map(is_, then, now)) or all(map(_same, then, now))
 
 
 def _same(then: Any, now: Any) -> bool:
+    """Whether another object is as good as the one before: an equal number or array, or a method of the same object."""
+    if then is now:
+        return True
+    if type(then) is not type(now):
+        return False
     if isinstance(now, np.ndarray):
-        return (
-            isinstance(then, np.ndarray)
-            and (then.dtype, then.shape) == (now.dtype, now.shape)
-            and then.tobytes() == now.tobytes()
-        )
-    if isinstance(now, set):
-        return bool(then == now)
-    if isinstance(now, list | tuple | dict | deque):
-        return isinstance(then, tuple) and len(then) == 2 and then[0] is now and then[1] == len(now)
-    if isinstance(now, types.MethodType):  # a new object at each access
-        return isinstance(then, types.MethodType) and (then.__self__, then.__func__) == (now.__self__, now.__func__)
-    if isinstance(now, PLAIN):
-        return type(then) is type(now) and (then is now or repr(then) == repr(now))
-    return then is now
+        return _same_content(_described(then), _described(now))  # the one before is watched, too
+    if isinstance(now, tuple):
+        return len(then) == len(now) and all(map(_same, then, now))
+    if isinstance(now, types.MethodType):
+        return then.__self__ is now.__self__ and then.__func__ is now.__func__
+    return isinstance(now, PLAIN) and repr(then) == repr(now)

@@ -1,0 +1,322 @@
+"""What a compiled function reads besides its arguments: each change makes a new recording, and nothing else does."""
+
+import functools
+import types
+from collections import deque
+from contextvars import ContextVar
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinyseq as ts
+
+
+class Slots:
+    __slots__ = ("part",)
+
+    def __init__(self, part):
+        self.part = part
+
+    def get(self):
+        return self.part
+
+
+class Hidden:
+    __slots__ = ("__part",)
+
+    def __init__(self, part):
+        self.__part = part
+
+    def get(self):
+        return self.__part
+
+
+class Layer(ts.nn.Module):
+    def __init__(self, part):
+        self.linear = ts.nn.Linear(1, 1)
+        self.part = part
+
+
+def of_class(**attributes):
+    """An instance of a new class."""
+    return type("Made", (), {"__module__": __name__, **attributes})()
+
+
+def with_default(part):
+    def function(part=part):
+        return part
+
+    return function
+
+
+def with_keyword(part):
+    def function(*, part=part):
+        return part
+
+    return function
+
+
+def module_of(part):
+    module = types.ModuleType("settings_of_a_user")
+    module.part = part
+    return module
+
+
+# what holds a part, and how the part is read
+STEPS = {
+    "dict": (lambda p: {"a": p}, "{}['a']"),
+    "list": (lambda p: [0, p], "{}[1]"),
+    "tuple": (lambda p: (p, 0), "{}[0]"),
+    "deque": (lambda p: deque([p]), "{}[0]"),
+    "mapping": (lambda p: types.MappingProxyType({"a": p}), "{}['a']"),
+    "object": (lambda p: types.SimpleNamespace(part=p), "{}.part"),
+    "slots": (Slots, "{}.part"),
+    "hidden slots": (Hidden, "{}.get()"),
+    "layer": (Layer, "{}.part"),
+    "attribute of a class": (lambda p: of_class(part=p), "type({}).part"),
+    "static method": (lambda p: of_class(part=staticmethod(lambda: p)), "{}.part()"),
+    "property": (lambda p: of_class(part=property(lambda self: p)), "{}.part"),
+    "closure": (lambda p: lambda: p, "{}()"),
+    "default": (with_default, "{}()"),
+    "keyword": (with_keyword, "{}()"),
+    "partial": (lambda p: functools.partial(lambda q: q, p), "{}()"),
+    "method": (lambda p: Slots(p).get, "{}()"),
+    "decorated": (lambda p: ts.enable_grad()(lambda: p), "{}()"),
+    "context": (lambda p: ContextVar("part", default=p), "{}.get()"),
+}
+
+
+def fill(holder, value):
+    holder.clear()
+    holder.add(value)
+
+
+def replace(table, value):
+    table["a"] = value
+
+
+# what holds a number: how it is made, read and written, and what it makes of the number
+ENDS = {
+    "dict": (lambda v: {"a": v}, "{}['a']", replace, None),
+    "list": (lambda v: [v], "{}[0]", lambda h, v: h.__setitem__(0, v), None),
+    "deque": (lambda v: deque([v]), "{}[0]", lambda h, v: h.__setitem__(0, v), None),
+    "set": (lambda v: {v}, "sum({})", fill, None),
+    "bytes": (lambda v: bytearray([v]), "{}[0]", lambda h, v: h.__setitem__(0, v), int),
+    "array": (lambda v: np.array([v]), "{}[0]", lambda h, v: h.__setitem__(0, v), float),
+    "array of no axis": (lambda v: np.array(v), "{}[()]", lambda h, v: h.__setitem__((), v), float),
+    "objects in an array": (lambda v: np.array([v], object), "{}[0]", lambda h, v: h.__setitem__(0, v), None),
+    "another array": (
+        lambda v: {"a": np.array([v])},
+        "{}['a'][0]",
+        lambda h, v: h.update(a=np.array([v])),
+        float,
+    ),
+    "object": (lambda v: types.SimpleNamespace(v=v), "{}.v", lambda h, v: setattr(h, "v", v), None),
+    "slots": (Slots, "{}.part", lambda h, v: setattr(h, "part", v), None),
+    "layer": (Layer, "{}.part", lambda h, v: setattr(h, "part", v), None),
+    "class": (lambda v: of_class(part=v), "{}.part", lambda h, v: setattr(type(h), "part", v), None),
+    "base": (
+        lambda v: type("Derived", (type(of_class(part=v)),), {"__module__": __name__})(),
+        "{}.part",
+        lambda h, v: setattr(type(h).__base__, "part", v),
+        None,
+    ),
+    "closure": (lambda v: lambda: v, "{}()", lambda h, v: setattr(h.__closure__[0], "cell_contents", v), None),
+    "default": (with_default, "{}()", lambda h, v: setattr(h, "__defaults__", (v,)), None),
+    "keyword": (with_keyword, "{}()", lambda h, v: h.__kwdefaults__.update(part=v), None),
+    "attribute of a function": (
+        with_default,
+        "{}.v",
+        lambda h, v: setattr(h, "v", v),
+        None,
+    ),
+    "partial": (
+        lambda v: functools.partial(lambda part: part, part=v),
+        "{}()",
+        lambda h, v: h.keywords.update(part=v),
+        None,
+    ),
+    "context": (lambda v: ContextVar("end", default=v), "{}.get()", lambda h, v: h.set(v), None),
+}
+
+NUMBERS = [0, 1, 1.0, True, 0.0, -0.0, 2.5, 7]
+
+
+@settings(max_examples=100)
+@given(data=st.data())
+def test_each_change_that_the_function_can_see_makes_a_recording_and_nothing_else_does(data):
+    w, x = ts.tensor([1.0, 2.0], requires_grad=True), ts.tensor([3.0, 0.5])
+    names, ends, words = {"w": w, "other": 1.0, "settings": module_of(0)}, [], []
+    for i in range(data.draw(st.integers(1, 4))):
+        end, path = data.draw(st.sampled_from([*ENDS])), data.draw(st.lists(st.sampled_from([*STEPS]), max_size=3))
+        make, read, write, as_type = ENDS[end]
+        value = (as_type or (lambda v: v))(data.draw(st.sampled_from(NUMBERS)))
+        part = make(value)
+        write(part, value)
+        ends.append([part, write, as_type, value])
+        in_module, root = data.draw(st.booleans()), f"root{i}"
+        word = f"settings.{root}" if in_module else root
+        for step in path:
+            part = STEPS[step][0](part)
+        for step in reversed(path):
+            word = STEPS[step][1].format(word)
+        words.append(read.format(word))
+        setattr(names["settings"], root, part) if in_module else names.update({root: part})
+    exec(f"def function(x): return (x * w).sum() + 2.0 * {' + 3.0 * '.join(words)}", names)
+    function = names["function"]
+    fast, states = ts.compile(function, limit=1000), set()
+
+    def check():
+        states.add(tuple(repr(end[3]) for end in ends))
+        found = []
+        for call in (fast, function):
+            w.grad = None
+            y = call(x)
+            y.backward()
+            found.append((repr(y.item()), w.grad.tolist()))
+        assert found[0] == found[1]
+        assert sum(map(len, fast._replays.values())) == len(states)
+
+    check()
+    for _ in range(data.draw(st.integers(1, 8))):
+        if data.draw(st.integers(0, 3)) == 0:
+            change_something_else(names, data.draw(st.floats()))
+        else:
+            end = data.draw(st.sampled_from(ends))
+            value = data.draw(st.sampled_from(NUMBERS))
+            end[3] = (end[2] or (lambda v: v))(value)
+            end[3] = float(repr(end[3])) if type(end[3]) is float else end[3]  # an equal number, and another object
+            end[1](end[0], end[3])
+        check()
+
+
+def change_something_else(names, value):
+    """What the function does not read: another global, another attribute of a module, an object of the same class."""
+    names["other"] = names["another"] = value
+    names["settings"].other = value
+    Slots(0).part = Layer(0).part = value
+    of_class().part = value
+
+
+def counted(function):
+    """The compiled function, and how many recordings it has."""
+    fast = ts.compile(function)
+    return fast, lambda: sum(map(len, fast._replays.values()))
+
+
+def rename(table):
+    table["c"] = table.pop("b")
+
+
+class Doubling:
+    def by(self):
+        return 2.0
+
+
+class Tripling:
+    def by(self):
+        return 3.0
+
+
+def changes_of_a_table():
+    table = {"a": 1.0, "b": 2.0}
+    return lambda x: x * (3.0 if "b" in table else 5.0), lambda: rename(table)
+
+
+def changes_of_an_order():
+    table = {"a": 1.0, "b": 2.0}
+    return lambda x: x * next(iter(table.values())), lambda: table.update(a=table.pop("a"))
+
+
+def changes_of_a_length():
+    values = [1.0] * 2000
+    return lambda x: x * len(values), lambda: values.append(1.0)
+
+
+def changes_of_a_class():
+    thing = Doubling()
+    return lambda x: x * thing.by(), lambda: setattr(thing, "__class__", Tripling)
+
+
+def changes_of_a_method():
+    thing = of_class(by=lambda self: 2.0)
+    return lambda x: x * thing.by(), lambda: setattr(type(thing), "by", lambda self: 3.0)
+
+
+def changes_of_an_inherited_method():
+    base = type(of_class(by=lambda self: 2.0))
+    kind = type("Derived", (base,), {"__module__": __name__})
+    thing = kind()
+    return lambda x: x * thing.by(), lambda: setattr(kind, "by", lambda self: 3.0)
+
+
+def changes_of_code():
+    by = with_default(2.0)
+    return lambda x: x * by(), lambda: setattr(by, "__code__", (lambda part: part * 2.0).__code__)
+
+
+def changes_of_a_builtin_name():
+    names = {}
+    exec("def function(x): return x * abs(-2.0)", names)
+    return names["function"], lambda: names.update(abs=lambda value: 3.0)
+
+
+def changes_of_a_shape():
+    values = np.array([[1.0, 2.0]])
+    return lambda x: x * len(values), lambda: setattr(values, "shape", (2, 1))
+
+
+def changes_of_a_parameter():
+    layer = Layer(None)
+    return lambda x: x * layer.linear.weight[0, 0], lambda: setattr(layer.linear, "weight", ts.nn.Parameter([[9.0]]))
+
+
+CHANGES = {name.removeprefix("changes_of_"): make for name, make in globals().items() if name.startswith("changes_of_")}
+
+
+@pytest.mark.filterwarnings("ignore:Setting the shape")
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_of_structure_makes_a_recording(name):
+    function, change = CHANGES[name]()
+    fast, recordings = counted(function)
+    x = ts.tensor([1.0, -2.0], dtype="float64")
+    for _ in range(3):
+        assert fast(x).tolist() == function(x).tolist()
+        assert recordings() == 1
+    before = function(x).tolist()
+    change()
+    assert function(x).tolist() != before
+    for _ in range(3):
+        assert fast(x).tolist() == function(x).tolist()
+        assert recordings() == 2
+
+
+def test_a_compiled_method_kept_by_its_own_object_is_recorded_once():
+    class Model(ts.nn.Module):
+        def __init__(self):
+            self.scale = 2.0
+            self.fast = ts.compile(self.loss)
+
+        def loss(self, x):
+            return (x * self.scale).sum()
+
+    model = Model()
+    for _ in range(3):
+        assert model.fast(ts.ones(2)).item() == 4.0
+    assert sum(map(len, model.fast._replays.values())) == 1
+    model.scale = 3.0
+    assert model.fast(ts.ones(2)).item() == 6.0
+
+
+def test_replays_read_each_place_at_once():
+    """As long as each place holds the same object, nothing is compared one by one."""
+    layer = ts.nn.LSTM(2, 3, num_layers=2)
+    fast = ts.compile(lambda x: layer(x)[0].sum())
+    fast(ts.ones(3, 1, 2, dtype="float32"))
+    calls = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tinyseq.compiler.surroundings._same", lambda then, now: calls.append(now) or then is now)
+        fast(ts.ones(3, 1, 2, dtype="float32"))
+    assert not calls
