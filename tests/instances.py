@@ -281,6 +281,10 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     ],
     "Evaluation": [lambda: ts.classify.Evaluation.of(["a", "b"], ["a", "a"])],
     "NaiveBayes": [lambda: ts.classify.NaiveBayes().fit(["a b", "c"], ["x", "y"]), ts.classify.NaiveBayes],
+    "RNNClassifier": [
+        lambda: ts.classify.RNNClassifier(4, 3, epochs=1).fit(["a b", "c"], ["x", "y"]),
+        ts.classify.RNNClassifier,
+    ],
     # layers
     "Module": [affine],
     "ModuleList": [lambda: ts.nn.ModuleList([ts.nn.Linear(1, 1), ts.nn.Linear(1, 2)])],

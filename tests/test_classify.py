@@ -1,5 +1,6 @@
 """Classifiers count what they should, and say what they cannot learn from."""
 
+from functools import partial
 from math import log
 
 import numpy as np
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.classify import Evaluation, NaiveBayes
+from tinyseq.classify import Evaluation, NaiveBayes, RNNClassifier
 from tinyseq.io import ModelFileError
 
 words = st.lists(st.sampled_from(["a", "warm", "dull", "film", "Film", ","]), max_size=6)
@@ -79,7 +80,7 @@ def test_empty_and_unknown_texts_have_the_prior():
     assert model.predict_proba([]).shape == (0, 2)
 
 
-MODELS = [NaiveBayes]
+MODELS = [NaiveBayes, partial(RNNClassifier, 4, 3, epochs=2)]
 
 
 @pytest.mark.parametrize("kind", MODELS)

@@ -33,6 +33,7 @@ MADE = {
     "Vocabulary": lambda: ts.data.Vocabulary(["a", 1, ("b", True)], unknown="?"),
     "HMM": lambda: ts.hmm.HMM.from_labelled(SENTENCES, 3, "witten-bell", emission_smoothing="witten-bell"),
     "NaiveBayes": lambda: ts.classify.NaiveBayes(0.5).fit(TEXTS, LABELS),
+    "RNNClassifier": lambda: ts.classify.RNNClassifier(4, 3, epochs=5, pooling="max").fit(TEXTS, LABELS),
     "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
     "RNNLM": lambda: ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2).fit(TEXT, **TRAINED),
     "WindowLM": lambda: ts.lm.WindowLM(sorted(set(TEXT)), 3, 5).fit(TEXT, **TRAINED),
@@ -158,8 +159,8 @@ def test_fit_is_the_steps_of_fit_steps_with_progress_and_callbacks(name, capsys)
     assert "loss" in capsys.readouterr().err
 
 
-def test_three_models_learn_step_by_step():
-    assert sorted(STEPPED) == ["RNNLM", "RNNTagger", "WindowLM"]
+def test_four_models_learn_step_by_step():
+    assert sorted(STEPPED) == ["RNNClassifier", "RNNLM", "RNNTagger", "WindowLM"]
 
 
 SAMPLED = [name for name, kind in model_classes().items() if hasattr(kind, "sample")]

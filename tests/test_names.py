@@ -95,6 +95,9 @@ def test_integers_of_numpy_as_labels_and_sizes(kind):
         ts.lm.RNNLM("ab", number(4), number(3), num_layers=number(2)),
         ts.lm.WindowLM("ab", number(2), number(4), number(3)),
         ts.tagging.HMMTagger(number(2)).fit([[("a", "X"), ("b", "Y")]]),
+        ts.classify.RNNClassifier(number(4), number(3), num_layers=number(1), epochs=number(1), batch=number(1)).fit(
+            ["a", "b"], [number(1), number(2)]
+        ),
         ts.tagging.RNNTagger(number(4), number(3), num_layers=number(1), epochs=number(1), batch=number(1)).fit(
             [[("a", "X"), ("b", "Y")]]
         ),

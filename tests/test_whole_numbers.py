@@ -180,6 +180,8 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+TEXTS = ["a b", "c"], ["x", "y"]
+OF_A_RUN = {"checkpoint": "classifier.safetensors", "validation": TEXTS}
 SCORES, TABLE = np.zeros((3, 1, 2)), np.full((2, 2), 0.5)
 CALLS: dict[str, Callable[..., Any]] = {
     "compile": lambda **a: ts.compile(ts.tanh, **a),
@@ -254,6 +256,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "tagging.RNNTagger.fit": lambda **a: ts.tagging.RNNTagger(2, 2, epochs=1).fit(
         PAIRS, checkpoint="tagger.safetensors", **a
     ),
+    "classify.RNNClassifier": ts.classify.RNNClassifier,
+    "classify.RNNClassifier.fit_steps": lambda **a: list(
+        ts.classify.RNNClassifier(2, 2, epochs=1).fit_steps(*TEXTS, **OF_A_RUN | a)
+    ),
+    "classify.RNNClassifier.fit": lambda **a: ts.classify.RNNClassifier(2, 2, epochs=1).fit(*TEXTS, **OF_A_RUN | a),
     "data.Vocabulary.from_counts": lambda **a: ts.data.Vocabulary.from_counts("hello" * 2, **a),
     "data.Windows": lambda **a: ts.data.Windows(np.arange(9), **{"steps": 2, "batch": 2} | a),
     "data.adding_problem": lambda **a: ts.data.adding_problem(rng=rng(), **{"length": 4, "batch": 2} | a),

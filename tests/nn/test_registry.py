@@ -245,6 +245,7 @@ def test_the_command_draws_it(tmp_path):
         lambda name: RecurrentCell(name, 2, 3),
         lambda name: ts.lm.RNNLM("ab", cell=name),
         lambda name: ts.tagging.RNNTagger(cell=name),
+        lambda name: ts.classify.RNNClassifier(cell=name),
         lambda name: ts.nn.EncoderDecoder(2, 2, 3, cell=name),
     ],
 )

@@ -2,5 +2,6 @@
 
 from tinyseq.classify.classifier import Classifier, Evaluation
 from tinyseq.classify.naive_bayes import NaiveBayes
+from tinyseq.classify.network import RNNClassifier
 
-__all__ = ["Classifier", "Evaluation", "NaiveBayes"]
+__all__ = ["Classifier", "Evaluation", "NaiveBayes", "RNNClassifier"]

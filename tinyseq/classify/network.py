@@ -1,0 +1,408 @@
+"""A neural classifier: a recurrent network reads the text, and one vector of all its states decides."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinyseq.arguments import whole
+from tinyseq.autograd.modes import no_grad
+from tinyseq.autograd.ops.elementwise.arithmetic import where
+from tinyseq.autograd.ops.moves.shape import concatenate
+from tinyseq.autograd.ops.reduce import max as largest
+from tinyseq.autograd.ops.stable import log_softmax
+from tinyseq.autograd.tensor import Tensor, constant_like
+from tinyseq.classify.classifier import (
+    Classifier,
+    Floats,
+    Label,
+    Text,
+    checked_texts,
+    checked_units,
+    class_names,
+    labelled,
+    learnt,
+    units_of,
+)
+from tinyseq.compiler import compiled_if
+from tinyseq.data.batches import bucketed, padded
+from tinyseq.data.vocabulary import Vocabulary
+from tinyseq.io.arrays import Arrays
+from tinyseq.io.names import check_sizes, kept_settings
+from tinyseq.nn import Dropout, Embedding, Linear, Module, cross_entropy
+from tinyseq.nn.checks import check_device
+from tinyseq.nn.recurrent.layers import Recurrent
+from tinyseq.nn.recurrent.registry import cell_named
+from tinyseq.optim import Adam
+from tinyseq.random import generator
+from tinyseq.train import Callback, Checkpoint, Loss, Report, Validation, train, warm_up_cosine
+from tinyseq.train.progress import run
+
+POOLINGS = ("last", "mean", "max")
+UNKNOWN = ""  # stands for every unknown word, and for the words of an empty text
+_STEPS = 16  # batches of a compiled run are padded to a multiple of it, so that there are few recordings
+
+Ids = NDArray[np.int64]
+
+
+class RNNClassifier(Classifier):
+    """A recurrent network that reads a text, and scores the classes from its states.
+
+    In training, rare words are randomly replaced by the unknown word.
+
+    Args:
+        hidden_size: length of the state in each direction.
+        embedding_size: length of a word's vector.
+        cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
+        num_layers: number of stacked recurrent layers.
+        bidirectional: whether a second network reads the text backwards.
+        pooling: what the classes are scored from: the ``"last"`` state of each direction, or the ``"mean"`` or
+            ``"max"`` of all states over time.
+        units: ``"words"`` or ``"chars"``, into which a string is split; a list of strings is taken as it is.
+        dropout: dropout probability of the word vectors, between layers and of the pooled states.
+        epochs: number of passes over the texts.
+        batch: texts in a batch, all of about the same length.
+        lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
+
+    Attributes:
+        network: the `tinyseq.nn.Module`, after `fit`.
+        classes: the labels, a `tinyseq.data.Vocabulary`; `classes_` is an array of them.
+
+    Raises:
+        ValueError, TypeError: the cell, the pooling or the units are unknown, or a size or a count is not a positive
+            whole number.
+
+    Source: Conneau and others (2017), for the mean and the maximum of the states of a bidirectional LSTM.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> texts = ["good", "not good", "bad", "not bad"] * 4
+        >>> _ = ts.manual_seed(0)
+        >>> model = ts.classify.RNNClassifier(8, 8, pooling="last", dropout=0.0, epochs=30, lr=0.05)
+        >>> model.fit(texts, ["+", "-", "-", "+"] * 4).predict(["not good", "not bad"]).tolist()
+        ['-', '+']
+    """
+
+    def __init__(
+        self,
+        hidden_size: int = 64,
+        embedding_size: int = 64,
+        cell: str = "lstm",
+        num_layers: int = 1,
+        bidirectional: bool = True,
+        pooling: str = "mean",
+        units: str = "words",
+        dropout: float = 0.2,
+        epochs: int = 10,
+        batch: int = 32,
+        lr: float = 0.01,
+    ) -> None:
+        if pooling not in POOLINGS:
+            raise ValueError(f"pooling must be 'last', 'mean' or 'max', got {pooling!r}")
+        settings = {
+            "hidden_size": whole("hidden_size", hidden_size),
+            "embedding_size": whole("embedding_size", embedding_size),
+            "cell": cell_named(cell).name,
+            "num_layers": whole("num_layers", num_layers),
+            "bidirectional": bidirectional,
+            "pooling": pooling,
+            "units": checked_units(units),
+            "dropout": dropout,
+            "epochs": whole("epochs", epochs),
+            "batch": whole("batch", batch),
+            "lr": lr,
+        }
+        self.settings = kept_settings(settings)
+        self._network: Network | None = None
+
+    @property
+    def network(self) -> "Network":
+        """The network; raises RuntimeError before `fit`."""
+        return learnt(self._network)
+
+    @property
+    def classes(self) -> Vocabulary[Label]:
+        """See `Classifier`."""
+        return self.network.classes
+
+    def fit(
+        self,
+        texts: Iterable[Text],
+        labels: Iterable[Label],
+        *,
+        validation: tuple[Iterable[Text], Iterable[Label]] | None = None,
+        patience: int | None = None,
+        progress: bool = False,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
+        every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
+        compile: bool | str = False,
+    ) -> Self:
+        """Train on texts and the label of each.
+
+        Args:
+            texts: N texts, each a string or a list of words; an empty one counts as one unknown word.
+            labels: the label of each, a string or a whole number.
+            progress: show progress with `tinyseq.train.progress`.
+            validation, patience, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
+
+        Returns:
+            The classifier itself. If training fails, a classifier fitted before is left unchanged.
+
+        Raises:
+            ValueError, TypeError, RuntimeError: as for `fit_steps`.
+        """
+        network, reports, steps = self._training(
+            texts, labels, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
+        )
+        run(reports, steps, progress)
+        self._network = network
+        return self
+
+    def fit_steps(
+        self,
+        texts: Iterable[Text],
+        labels: Iterable[Label],
+        *,
+        validation: tuple[Iterable[Text], Iterable[Label]] | None = None,
+        patience: int | None = None,
+        callbacks: Sequence[Callback] = (),
+        checkpoint: str | Path | None = None,
+        every: int = 100,
+        depends_on: Mapping[str, Any] | None = None,
+        device: str | None = None,
+        compile: bool | str = False,
+    ) -> Iterator[Report]:
+        """Train like `fit`, but step by step: each report read runs one step; the classifier can be used in between.
+
+        Args:
+            texts, labels: the training data.
+            validation: held-out texts and their labels. Their loss is measured after each epoch, and the weights of the
+                best measurement are kept.
+            patience: stop after this many epochs without improvement; None for never.
+            callbacks: called with a `Report` after each step; one that returns True stops the run.
+            checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
+            every: steps between checkpoints.
+            depends_on: what else the run depends on, by name, such as the seed: see `Checkpoint`.
+            device: ``"cuda"`` to train and predict on the GPU; by default the CPU.
+            compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
+                padded to a length that is a multiple of 16. The losses are those without it up to rounding; but
+                dropout, where there is any, draws other numbers.
+
+        Returns:
+            An iterator over a `Report` for each step. Training runs as the iterator is read.
+
+        Raises:
+            ValueError: there are no texts, no words in them, or not as many texts as labels; a held-out label does not
+                occur in training; or ``compile`` is an unknown executor.
+            TypeError: the texts are one string; a text is neither a string nor a list of strings; a label is neither a
+                string nor a whole number, or both kinds occur.
+            RuntimeError: ``"cuda"`` without CuPy installed.
+        """
+        self._network, reports, _ = self._training(
+            texts, labels, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
+        )
+        return reports
+
+    def _training(
+        self,
+        texts: Iterable[Text],
+        labels: Iterable[Label],
+        held_out: tuple[Iterable[Text], Iterable[Label]] | None,
+        patience: int | None,
+        callbacks: Sequence[Callback],
+        checkpoint: str | Path | None,
+        every: int,
+        depends_on: Mapping[str, Any] | None,
+        device: str | None,
+        compile: bool | str,
+    ) -> "tuple[Network, Iterator[Report], int]":
+        """A new network, the training run, and its number of steps."""
+        check_device(device)
+        given, gold = labelled(texts, labels)
+        counts = Counter(word for text in given for word in units_of(text, self.settings["units"]))
+        if not counts:
+            raise ValueError("there are no words to learn from: all texts are empty")
+        network = Network(Vocabulary(dict.fromkeys([UNKNOWN, *counts]), UNKNOWN), class_names(gold), self.settings)
+        network.to(device or "cpu")
+        task = TextTask(network, given, gold, counts, self.settings["batch"], compile)
+        steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
+        validation = None
+        if held_out is not None:
+            others, wanted = labelled(*held_out)
+            ids, rows = [network.encode(text) for text in others], network.classes.encode(wanted)
+            measure = partial(_held_out_loss, network, ids, rows)
+            validation = Validation(network, measure, every=task.batches_in_epoch, patience=patience)
+        elif patience is not None:
+            raise ValueError("patience needs held-out texts; pass validation=(texts, labels) as well")
+        settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
+        depends_on = {"texts": given, "labels": gold, **settings, **(depends_on or {})}
+        saved = None if checkpoint is None else Checkpoint(checkpoint, network, every=every, depends_on=depends_on)
+        reports = train(
+            task,
+            Adam(network.parameters(), lr=lr),
+            steps=steps,
+            clip=5.0,
+            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
+            validation=validation,
+            callbacks=callbacks,
+            checkpoint=saved,
+        )
+        return network, reports if validation is None else _keeping_best(reports, validation), steps
+
+    def log_proba(self, texts: Iterable[Text]) -> Floats:
+        """log P(class | text) of N texts (N, K); see `predict_proba`."""
+        network = self.network
+        return network.log_proba([network.encode(text) for text in checked_texts(texts)])
+
+    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """See `tinyseq.io.SavedModel`: the weights, the settings and the vocabularies."""
+        network = self.network
+        names = {"words": network.words.to_dict(), "classes": network.classes.to_dict()}
+        return network.state_dict(), {"settings": self.settings, **names}
+
+    @classmethod
+    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
+        """See `tinyseq.io.SavedModel`."""
+        check_sizes(metadata["settings"], arrays)
+        model = cls(**metadata["settings"])
+        words, classes = (Vocabulary.from_dict(metadata[name]) for name in ("words", "classes"))
+        model._network = Network(words, classes, model.settings)
+        model._network.load_state_dict(arrays)
+        return model
+
+
+class Network(Module):
+    """Maps texts to scores of classes.
+
+    Args:
+        words, classes: the vocabularies; `UNKNOWN` is the first word.
+        settings: the arguments of `RNNClassifier`.
+    """
+
+    def __init__(self, words: Vocabulary[str], classes: Vocabulary[Label], settings: Mapping[str, Any]) -> None:
+        self.words, self.classes = words, classes
+        self.pooling, self.units = settings["pooling"], settings["units"]
+        size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
+        self.directions = directions
+        self.word_vectors = Embedding(len(words), size)
+        self.dropout = Dropout(settings["dropout"])
+        self.recurrent = Recurrent(
+            settings["cell"],
+            size,
+            hidden,
+            settings["num_layers"],
+            dropout=settings["dropout"],
+            bidirectional=settings["bidirectional"],
+        )
+        self.output = Linear(directions * hidden, len(classes))
+
+    def encode(self, text: Text) -> Ids:
+        """The ids of a text's words, 0 for unknown ones; an empty text is one unknown word."""
+        return self.words.encode(units_of(text, self.units) or [UNKNOWN])
+
+    def forward(self, texts: Sequence[Ids]) -> Tensor:
+        """Scores (B, K) of the classes of B texts, each the ids of its words."""
+        return self.scores(*padded(texts))
+
+    def scores(self, words: Ids, lengths: Ids) -> Tensor:
+        """Scores (B, K) of the classes; words are (T, B), padded."""
+        states, final = self.recurrent(self.dropout(self.word_vectors(words)), lengths=lengths)
+        if self.pooling == "last":
+            h = final[0] if isinstance(final, tuple) else final
+            pooled = concatenate([h[i] for i in range(-self.directions, 0)], axis=1)
+        else:
+            pooled = self._over_time(states, lengths)
+        return self.output(self.dropout(pooled))
+
+    def _over_time(self, states: Tensor, lengths: Ids) -> Tensor:
+        """The mean or the maximum (B, H) of the real steps of states (T, B, H), which are 0 in the padding."""
+        if self.pooling == "mean":
+            return states.sum(axis=0) * constant_like(states, 1 / lengths[:, None])
+        real = np.arange(len(states))[:, None] < lengths
+        return largest(where(constant_like(states, real[:, :, None]), states, -np.inf), axis=0)
+
+    def log_proba(self, texts: Sequence[Ids]) -> Floats:
+        """log P(class | text) (N, K), in batches of similar length."""
+        found = np.empty((len(texts), len(self.classes)))
+        with no_grad(), self.evaluating():
+            for chosen in bucketed([len(ids) for ids in texts], 256):
+                scores = self([texts[i] for i in chosen]).astype("float64")
+                found[chosen] = log_softmax(scores, axis=-1).numpy()
+        return found
+
+
+class TextTask:
+    """The training task: batches of texts, shuffled for each epoch.
+
+    A word that occurs n times is replaced by the unknown word with probability 1 / (n + 1), so that the unknown word's
+    vector is learnt from rare words.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        texts: Sequence[Text],
+        labels: Sequence[Label],
+        counts: Mapping[str, int],
+        batch: int,
+        compile: bool | str = False,
+    ) -> None:
+        self.network, self.batch = network, batch
+        self._compiled = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
+        self.texts, self.labels = [network.encode(text) for text in texts], network.classes.encode(labels)
+        self.unknown = np.array([1 / (counts.get(word, 0) + 1) for word in network.words])
+        self.seed = int(generator().integers(2**32))
+        self._mixed: tuple[int, list[Ids]] = (-1, [])
+
+    @property
+    def batches_in_epoch(self) -> int:
+        """The number of steps in an epoch."""
+        return -(-len(self.texts) // self.batch)
+
+    def __call__(self, step: int) -> Loss:
+        """The loss of a batch; see `tinyseq.train.Task`."""
+        epoch, place = divmod(step, self.batches_in_epoch)
+        if self._mixed[0] != epoch:
+            rng = np.random.default_rng([self.seed, epoch])
+            self._mixed = epoch, bucketed([len(ids) for ids in self.texts], self.batch, rng)
+        chosen = self._mixed[1][place]
+        texts = [self.texts[i] for i in chosen]
+        texts = [np.where(generator().random(len(ids)) < self.unknown[ids], 0, ids) for ids in texts]  # 0 is UNKNOWN
+        words, lengths = padded(texts)
+        if self._compiled is None:
+            loss = _mean_loss(self.network, words, lengths, self.labels[chosen])
+        else:
+            words = np.pad(words, ((0, -len(words) % _STEPS), (0, 0)))
+            loss = self._compiled(words, lengths, self.labels[chosen])
+        return Loss(loss, len(chosen), f"epoch {epoch}, texts {', '.join(map(str, chosen[:5]))} and others")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the order of the batches depends on."""
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.seed, self._mixed = int(state["seed"]), (-1, [])
+
+
+def _keeping_best(reports: Iterator[Report], validation: Validation) -> Iterator[Report]:
+    """The reports of a run, at whose end the best weights are restored."""
+    yield from reports
+    validation.restore_best()
+
+
+def _mean_loss(network: Network, words: Ids, lengths: Ids, labels: Ids) -> Tensor:
+    """The mean of -log P(label) over the texts of a padded batch."""
+    return cross_entropy(network.scores(words, lengths), labels)
+
+
+def _held_out_loss(network: Network, texts: Sequence[Ids], labels: Ids) -> float:
+    """The mean of -log P(label) over texts."""
+    return -float(network.log_proba(texts)[np.arange(len(labels)), labels].mean())
