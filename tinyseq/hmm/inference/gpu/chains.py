@@ -231,9 +231,7 @@ def flat(xp: Namespace, tables: Iterable[Array]) -> Array:
 def _kernel(xp: Namespace, dtype: str, name: str) -> Any:
     """A compiled kernel for a dtype."""
     source = viterbi.SOURCE if name == "viterbi" else sums.SOURCE
-    kernel = _module(xp, dtype, source).get_function(name)
-    kernel.preferred_shared_memory_carveout = 100  # percent; else few blocks have room on a multiprocessor
-    return kernel
+    return _module(xp, dtype, source).get_function(name)
 
 
 @cache
