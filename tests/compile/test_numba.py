@@ -170,3 +170,19 @@ def test_kernels_are_kept_in_a_folder_that_processes_share(tmp_path):
     room["NUMBA_CACHE_DIR"] = str(tmp_path / "file")  # no folder can be made there
     refused = subprocess.run([sys.executable, "-c", SCRIPT], env=room, capture_output=True, text=True, check=True)
     assert refused.stdout.split() == ["True", "[]", "1"]
+
+
+def test_gradients_of_weights_are_whole_arrays_and_not_copied():
+    """A gradient that is a view would be copied by the backward pass, as others may hold its memory."""
+    layer, x = ts.nn.LSTM(3, 4, num_layers=2), rng.standard_normal((5, 2, 3)).astype("f4")
+    fast = ts.compile(lambda x: (layer(x)[0] ** 2).sum(), executor="numba")
+    loss = fast(x)
+    executor, handed = fast._newest.executor, []
+    inner = executor.backward
+    executor.backward = lambda *args: handed.extend(inner(*args)) or tuple(handed)
+    loss.backward()
+    weights = [p for p in layer.parameters() if p.ndim == 2]
+    assert sum(g.ndim == 2 for g in handed) == len(weights) == 4
+    assert all(g.base is None for g in handed if g.ndim == 2)
+    for p in weights:
+        assert any(np.shares_memory(p.grad._array, g) for g in handed)

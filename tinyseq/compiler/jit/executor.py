@@ -184,7 +184,13 @@ class Executor:
             if self._plan.kind[number] == FRESH and order is not None:
                 shape = tuple(value.shape[axis] for axis in order)
                 back = tuple(map(int, np.argsort(order)))
-                lines.append(f" v{number} = empty({shape}, {self._named(value.dtype)}).transpose({back})")
+                made, straight = f"empty({shape}, {self._named(value.dtype)}", (*range(value.ndim),)
+                if back == straight:  # no view: a gradient that is one would be copied, as another may hold its memory
+                    lines.append(f" v{number} = {made})")
+                elif back == straight[::-1]:
+                    lines.append(f' v{number} = empty({shape[::-1]}, {self._named(value.dtype)}, "F")')
+                else:
+                    lines.append(f" v{number} = {made}).transpose({back})")
                 lines += self._addressed(number)
         return lines
 
