@@ -129,6 +129,17 @@ def test_units_are_words_or_characters(kind):
         kind(units="word")
 
 
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_classifier_is_moved_to_a_device_that_there_is(kind):
+    model = kind().fit(["a", "b"], [0, 1])
+    assert model.to("cpu") is model
+    with pytest.raises(ValueError, match="device"):
+        model.to("tpu")
+    if kind is NaiveBayes:
+        with pytest.raises(ValueError, match="NaiveBayes has nothing to compute on a GPU"):
+            model.to("cuda")
+
+
 @pytest.mark.parametrize("alpha", [0, -1.0, float("nan"), float("inf")])
 def test_alpha_is_positive(alpha):
     with pytest.raises(ValueError, match="alpha must be positive and finite, got"):

@@ -69,3 +69,17 @@ def test_fit_moves_a_model_and_names_a_device_that_it_does_not_know(cupy):
     assert {p.device for p in model.parameters()} == {"cuda"}
     with pytest.raises(ValueError, match='device must be "cpu" or "cuda", got \'tpu\''):
         model.fit(TEXT, steps=2, device="tpu")
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean", "max"])
+def test_a_classifier_learns_there_what_it_learns_here(cupy, pooling):
+    texts, labels = ["good", "not good", "bad", "not bad"] * 4, ["+", "-", "-", "+"] * 4
+    found = []
+    for device in ("cpu", "cuda"):
+        ts.manual_seed(0)
+        model = ts.classify.RNNClassifier(8, 8, pooling=pooling, dropout=0.0, epochs=3, batch=3)
+        model.fit(texts, labels, device=device)
+        assert {p.device for p in model.network.parameters()} == {device}
+        found += [model.predict_proba(texts), model.to("cpu").predict_proba(texts)]
+    for one in found[1:]:
+        np.testing.assert_allclose(one, found[0], rtol=1e-3)

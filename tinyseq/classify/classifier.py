@@ -13,6 +13,7 @@ from tinyseq.arguments import shown
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.names import kept_name
+from tinyseq.nn.checks import check_device
 
 Learnt = TypeVar("Learnt")
 Label = str | int
@@ -97,6 +98,21 @@ class Classifier(SavedModel, ABC):
     @abstractmethod
     def log_proba(self, texts: Iterable[Text]) -> Floats:
         """log P(label | text) of N texts (N, K)."""
+
+    def to(self, device: str) -> Self:
+        """Move what the classifier computes with to a device; returns the classifier itself.
+
+        Args:
+            device: ``"cuda"`` for a GPU, or ``"cpu"``.
+
+        Raises:
+            ValueError: an unknown device, or a GPU for a classifier that only counts.
+            RuntimeError: there is no GPU, or the classifier is not fitted.
+        """
+        check_device(device)
+        if device != "cpu":
+            raise ValueError(f"{type(self).__name__} has nothing to compute on a GPU; leave out the device")
+        return self
 
     @property
     def classes_(self) -> NDArray[Any]:

@@ -124,6 +124,12 @@ class RNNClassifier(Classifier):
         """The network; raises RuntimeError before `fit`."""
         return learnt(self._network)
 
+    def to(self, device: str) -> Self:
+        """See `Classifier`."""
+        check_device(device)
+        self.network.to(device)
+        return self
+
     @property
     def classes(self) -> Vocabulary[Label]:
         """See `Classifier`."""
