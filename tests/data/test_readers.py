@@ -34,8 +34,11 @@ CONLLU = """\
 1\tsí\tsí\tINTJ\tI1\t_\t0\troot\t_\t_
 """
 
-# Whatever is no separator, no control character and no lone surrogate; the odd line and word separators are wanted.
-symbols = st.characters(exclude_categories=["Cs", "Cc"], include_characters="\x85\u2028\u00a0", exclude_characters=" ")
+# Whatever is no separator, control character, lone surrogate or byte order mark (readers drop marks at the start of a
+# line); the odd line and word separators are wanted.
+symbols = st.characters(
+    exclude_categories=["Cs", "Cc"], include_characters="\x85\u2028\u00a0", exclude_characters=" \ufeff"
+)
 words = st.text(symbols, min_size=1, max_size=6)
 tags = words.filter(lambda tag: "/" not in tag and tag != "_")
 sentences = st.lists(st.lists(st.tuples(words, tags), min_size=1, max_size=4), min_size=1, max_size=4)
