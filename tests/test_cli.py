@@ -110,6 +110,45 @@ def test_a_tagger_is_trained_judged_and_used(tinyseq, tmp_path):
     assert tinyseq("tag", "tag", "m.tag", "the dog runs") == (0, "the\tDET\ndog\tNOUN\nruns\tVERB\n", "")
 
 
+@pytest.mark.parametrize("how", [(), ("--model", "rnn", "--units", "chars", "--pooling", "max", "--epochs", "40")])
+def test_a_classifier_is_trained_judged_and_used(tinyseq, tmp_path, how):
+    (tmp_path / "part0.tsv").write_text("good\twarm café\nbad\tdull\n" * 4, encoding="cp1252")
+    (tmp_path / "part1.tsv").write_text("7\tdull, dull\n", encoding="cp1252")
+    encoding = ("--encoding", "cp1252")
+    status, out, error = tinyseq("classify", "train", "part0.tsv", "--out", "m.cls", *how, *encoding)
+    assert (status, out) == (0, "8 texts, 2 labels; saved m.cls\n"), error
+    status, out, _ = tinyseq("classify", "eval", "m.cls", "part*.tsv", *encoding)
+    assert status == 0
+    assert out.splitlines() == [
+        "part0.tsv and 1 more: 88.89% of labels right, macro F1 0.6296",
+        "\t7\tbad\tgood",
+        "7\t0\t1\t0",
+        "bad\t0\t4\t0",
+        "good\t0\t0\t4",
+    ]
+    status, out, _ = tinyseq("classify", "predict", "m.cls", "warm café")
+    assert (status, [line.split("\t")[0] for line in out.splitlines()]) == (0, ["good", "bad"])
+    assert sum(float(line.split("\t")[1]) for line in out.splitlines()) == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        (("--model", "svm"), "--model must be bayes or rnn, got 'svm'"),
+        (("--epochs", "3"), "--pooling and --epochs are of recurrent networks; leave them out, or add --model rnn"),
+        (("--units", "word"), "units must be 'words' or 'chars', got 'word'"),
+        (("--model", "rnn", "--pooling", "sum"), "pooling must be 'last', 'mean' or 'max', got 'sum'"),
+        (("--device", "cuda"), "NaiveBayes has nothing to compute on a GPU; leave out the device"),
+    ],
+)
+def test_a_classifier_that_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, tmp_path, how, said):
+    (tmp_path / "train.tsv").write_text("good\twarm\nbad\tdull\n")
+    status, _, error = tinyseq("classify", "train", "train.tsv", "--out", "m.cls", *how)
+    assert (status, error.count("\n")) == (1, 1)
+    assert said in error or ("cuda" in how and "CuPy" in error)
+    assert not (tmp_path / "m.cls").exists()
+
+
 @pytest.mark.parametrize("format", ["brown", "word-tag", "underscore", "two-column", "conll2003"])
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
 def test_a_tagger_reads_any_format_and_encoding_from_several_files(tinyseq, tmp_path, format, encoding):
@@ -174,7 +213,10 @@ def test_a_malformed_line_is_named_with_what_was_expected(tinyseq, tmp_path):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [("lm", "sample"), ("lm", "eval"), ("tag", "tag"), ("tag", "eval")])
+@pytest.mark.parametrize(
+    "command",
+    [("lm", "sample"), ("lm", "eval"), ("tag", "tag"), ("tag", "eval"), ("classify", "predict"), ("classify", "eval")],
+)
 def test_a_foreign_model_file_is_one_line(tinyseq, tmp_path, command):
     (tmp_path / "m").write_text("no model at all")
     (tmp_path / "text.txt").write_text("x")
@@ -194,6 +236,8 @@ def test_a_model_of_the_other_kind_is_refused(tinyseq, tmp_path):
     ts.lm.NgramLM(2).fit("abab").save(tmp_path / "m.lm")
     status, _, error = tinyseq("tag", "tag", "m.lm", "the cat")
     assert (status, error) == (1, "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a tagger\n")
+    status, _, error = tinyseq("classify", "predict", "m.lm", "the cat")
+    assert (status, error) == (1, "tinyseq: m.lm: holds tinyseq.lm.NgramLM, expected a classifier\n")
 
 
 @pytest.mark.parametrize("what", ["rnn", "lstm", "trellis"])
@@ -280,5 +324,5 @@ def test_the_version_is_printed(module):
 
 def test_the_command_is_installed_and_explains_itself():
     result = subprocess.run([sys.executable, "-m", "tinyseq", "--help"], capture_output=True, text=True, check=True)
-    for command in ("demo", "lm", "tag", "draw", "doctor"):
+    for command in ("demo", "lm", "tag", "classify", "draw", "doctor"):
         assert command in result.stdout

@@ -40,6 +40,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "folder").mkdir()
     (tmp_path / "text.txt").write_text(TEXT)
     (tmp_path / "train.conllu").write_text(CONLLU)
+    (tmp_path / "labelled.tsv").write_text("good\twarm\nbad\tdull\n")
     (tmp_path / "broken.svg").symlink_to("nowhere")
     return tmp_path
 
@@ -99,8 +100,8 @@ def tinyseq(folder, monkeypatch):
     typer = pytest.importorskip("typer.testing", reason="the command line is not installed")
     from tinyseq.commands.main import app
 
-    places = {"language": ["RNNLM", "WindowLM"], "tagging": ["HMMTagger"], "draw": ["character_loss"]}
-    for place, works in (places | {"demo": ["spell_hello", "decode"]}).items():
+    places = {"language": ["RNNLM", "WindowLM"], "tagging": ["HMMTagger"], "classification": ["NaiveBayes"]}
+    for place, works in (places | {"demo": ["spell_hello", "decode"], "draw": ["character_loss"]}).items():
         for work in works:
             begun = lambda *args, **kwargs: pytest.fail("the work was begun")
             monkeypatch.setattr(importlib.import_module(f"tinyseq.commands.{place}"), work, begun)
@@ -116,6 +117,7 @@ COMMANDS = {
     "lm train": ["lm", "train", "text.txt", "--out"],
     "its checkpoint": ["lm", "train", "text.txt", "--out", "m.lm", "--checkpoint"],
     "tag train": ["tag", "train", "train.conllu", "--out"],
+    "classify train": ["classify", "train", "labelled.tsv", "--out"],
     "draw rnn": ["draw", "rnn", "--out"],
     "draw trellis": ["draw", "trellis", "--out"],
 }
@@ -141,6 +143,7 @@ def test_every_command_refuses_it_in_one_line(tinyseq, folder, command, bad):
         ["lm", "train", "text.txt", "train.conllu", "--out", "m.lm", "--checkpoint", "train.conllu"],
         ["lm", "train", "text.txt", "--out", "run", "--checkpoint", "run"],
         ["tag", "train", "train.conllu", "--out", "train.conllu"],
+        ["classify", "train", "labelled.tsv", "--out", "labelled.tsv"],
     ],
 )
 def test_no_command_overwrites_what_it_reads(tinyseq, folder, words):

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import tinyseq as ts
-from tinyseq.commands import language, tagging
+from tinyseq.commands import classification, language, tagging
 from tinyseq.commands.demo import demo
 from tinyseq.commands.draw import draw
 from tinyseq.commands.info import doctor
@@ -15,6 +15,7 @@ for command in (demo, draw, doctor):
     app.command()(command)
 app.add_typer(language.app, name="lm")
 app.add_typer(tagging.app, name="tag")
+app.add_typer(classification.app, name="classify")
 
 
 def _version(wanted: bool) -> None:
