@@ -131,3 +131,13 @@ def test_words_without_a_tag_are_no_error_but_a_file_of_them_is(tmp_path):
     for error in (streamed(ts.data.conllu, path), whole(ts.data.conllu, path)):
         assert "no UPOS tag for 'cats'; expected a tag in column 4 (or tags='xpos')" in str(error)
     assert streamed(ts.data.conllu_sentences, path)[0].pairs() == [("cats", "_")]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "nowhere", "."])
+def test_a_path_that_cannot_be_opened_is_the_error_of_reading_it(path):
+    for reader in READERS:
+        with pytest.raises(DataError) as read:
+            reader(path)
+        with pytest.raises(DataError) as streamed:
+            next(reader.stream(path))
+        assert str(streamed.value) == str(read.value)

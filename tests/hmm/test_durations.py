@@ -85,6 +85,9 @@ def test_errors():
         model.durations(3, of="abc")
     with pytest.raises(TypeError, match=r"pass \[path\] for a single one"):
         observed_durations([0, 0, 1])
+    for single in ("abba", 3):  # letters are no paths of length 1
+        with pytest.raises(TypeError, match=r"paths must be a list of paths, got .*pass \[path\]"):
+            observed_durations(single)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="vary with time"):
         HMM([0.5, 0.5], np.full((2, 2, 2), 0.5), ONE).durations()
     # Entered in two ways, of which no long run says how often.

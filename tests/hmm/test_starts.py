@@ -6,7 +6,8 @@ from hmm.models import random_model
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.hmm import Gaussian
+import tinyseq as ts
+from tinyseq.hmm import Gaussian, GaussianMixture
 from tinyseq.hmm.emissions.groups import spread_out
 from tinyseq.hmm.learning.initialisation import redrawn_transition
 
@@ -54,3 +55,23 @@ def test_a_gaussian_starts_with_the_spread_around_its_means(full):
     spread = np.diagonal(made.covariances, axis1=1, axis2=2) if full else made.covariances
     assert (spread == spread[0]).all()
     assert (spread < [4.0, 36.0]).all()  # not the 1600 and more of all observations together
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Gaussian(np.zeros(3), np.ones(3)), GaussianMixture(np.full((2, 2), 0.5), [[0, 1], [2, 3]], np.ones((2, 2)))],
+)
+def test_kmeans_takes_a_generator_a_seed_or_neither(model):
+    data = np.random.default_rng(2).normal(size=40)  # without clumps, so that each start is another
+
+    def means(rng):
+        return model.kmeans(data, rng).means.tolist()
+
+    assert means(5) == means(np.random.default_rng(5))
+    assert len({str(means(seed)) for seed in range(8)}) > 1
+    ts.manual_seed(5)
+    first = means(None)
+    ts.manual_seed(5)
+    assert means(None) == first == means(5)
+    with pytest.raises(TypeError, match="rng"):
+        model.kmeans(data, rng="5")

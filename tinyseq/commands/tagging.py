@@ -17,9 +17,11 @@ app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
 
 
 def formats() -> dict[str, Callable[..., Any]]:
-    """The readers of labelled sentences, by what ``--format`` calls them."""
+    """What streams labelled sentences, by what ``--format`` calls their format."""
     return {
-        name: functools.partial(reader, **options) for reader in READERS for name, options in reader.formats.items()
+        name: functools.partial(reader.stream, **options)
+        for reader in READERS
+        for name, options in reader.formats.items()
     }
 
 

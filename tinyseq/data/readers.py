@@ -161,7 +161,7 @@ class Reader(Generic[Items]):
     def _streamed(self, path: str | os.PathLike[str], encoding: str, options: dict[str, str]) -> Iterator[Any]:
         said, pieces, read = False, self.pieces, self.piece or self.items
         try:
-            if pieces is None or _is_marked_otherwise(path, encoding):
+            if pieces is None or "\0" in os.fspath(path) or _is_marked_otherwise(path, encoding):
                 whole: Any = self(path, encoding=encoding, **options)
                 yield from whole
                 return

@@ -15,6 +15,7 @@ from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.random import Rng, as_generator
 
 CHUNK = 2048  # rows whose densities are computed at a time, so that intermediate results stay in the cache
 
@@ -253,23 +254,24 @@ class Density(Emission):
         """A fit to clusters around random observations that lie far apart."""
         return self._from_groups(data, rng, steps=0)
 
-    def kmeans(self, sequences: Any, rng: np.random.Generator | None = None) -> Self:
+    def kmeans(self, sequences: Any, rng: Rng = None) -> Self:
         """Emissions of the same family, with each state fitted to one cluster of k-means: a start for learning.
 
         (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's algorithm.)
 
         Args:
             sequences: a sequence, or a list of them.
-            rng: random generator for the first centres; a fresh one by default.
+            rng: the randomness of the first centres: a NumPy generator, or a seed; by default the generator of
+                `tinyseq.manual_seed`.
 
         Example:
             >>> from tinyseq.hmm import Gaussian
-            >>> start = Gaussian([0.0, 0.0], [1.0, 1.0]).kmeans([1.0, 1.2, 7.0, 7.4], np.random.default_rng(0))
+            >>> start = Gaussian([0.0, 0.0], [1.0, 1.0]).kmeans([1.0, 1.2, 7.0, 7.4], rng=0)
             >>> sorted(start.means[:, 0].tolist())
             [1.1, 7.2]
         """
         data = self.read([sequences] if self.is_one(sequences) else list(sequences)).data
-        return self._from_groups(data, np.random.default_rng() if rng is None else rng, steps=50)
+        return self._from_groups(data, as_generator(rng), steps=50)
 
     def _from_groups(self, data: Array, rng: np.random.Generator, steps: int) -> Self:
         data = data[~np.isnan(data[:, 0])]

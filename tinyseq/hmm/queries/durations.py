@@ -102,7 +102,7 @@ def observed_durations(
         `Durations`: shares of all stays of each state, NaN for a state without any, and the number of stays.
 
     Raises:
-        TypeError: if an element of ``paths`` is not a path.
+        TypeError: if ``paths`` is a single path, or an element of it is not a path.
 
     Example:
         >>> from tinyseq.hmm import observed_durations
@@ -113,6 +113,8 @@ def observed_durations(
     """
     runs: list[tuple[Any, int]] = []
     seen: dict[Any, None] = {}
+    if isinstance(paths, str) or not isinstance(paths, Iterable):
+        raise TypeError(f"paths must be a list of paths, got {paths!r}; pass [path] for a single one")
     for path in paths:
         if not hasattr(path, "__len__"):
             raise TypeError(f"paths must be a list of paths, got {path!r} in it; pass [path] for a single one")
