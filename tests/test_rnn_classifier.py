@@ -122,5 +122,8 @@ def test_wrong_arguments_are_named():
         RNNClassifier(pooling="sum")
     with pytest.raises(ValueError, match="patience needs held-out texts"):
         RNNClassifier(2, 2).fit(TEXTS, LABELS, patience=2)
-    with pytest.raises(ValueError, match="symbol '?' at position 0 is not in the vocabulary".replace("?", r"\?")):
-        RNNClassifier(2, 2).fit(TEXTS, LABELS, validation=(["good"], ["?"]))
+    with pytest.raises(ValueError, match="validation has a text with the label 'x', which no training text has"):
+        RNNClassifier(2, 2).fit(TEXTS, LABELS, validation=(["good"], ["x"]))
+    for wrong in (TEXTS, "ab", 3):
+        with pytest.raises(TypeError, match=r"validation must be a pair \(texts, labels\), got"):
+            RNNClassifier(2, 2).fit(TEXTS, LABELS, validation=wrong)

@@ -58,7 +58,7 @@ class Evaluation(NamedTuple):
             ValueError: there are none, or their numbers differ.
             TypeError: a label is neither a string nor a whole number, or strings and numbers are mixed.
         """
-        gold, predicted = labels("gold", gold), labels("predicted", predicted)
+        gold, predicted = checked_labels("gold", gold), checked_labels("predicted", predicted)
         if len(gold) != len(predicted) or not gold:
             raise ValueError(f"expected one predicted label for each given one, got {len(predicted)} for {len(gold)}")
         classes = class_names([*gold, *predicted])
@@ -185,7 +185,7 @@ def checked_texts(texts: Iterable[Text]) -> list[Text]:
     return [text if isinstance(text, str) else arguments.words(f"texts[{i}]", text) for i, text in enumerate(found)]
 
 
-def labels(name: str, given: Iterable[Label]) -> list[Label]:
+def checked_labels(name: str, given: Iterable[Label]) -> list[Label]:
     """Labels as a list of Python's strings and whole numbers; a TypeError says which of them is neither."""
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise TypeError(f"{name} must be a list of labels, got {shown(given)}")
@@ -209,9 +209,9 @@ def labelled(texts: Iterable[Text], given: Iterable[Label]) -> tuple[list[Text],
 
     Raises:
         ValueError: there are no texts, or not as many as labels.
-        TypeError: a text or a label is none.
+        TypeError: a text is neither a string nor a list of strings, or a label neither a string nor a whole number.
     """
-    found, gold = checked_texts(texts), labels("labels", given)
+    found, gold = checked_texts(texts), checked_labels("labels", given)
     if len(found) != len(gold):
         raise ValueError(f"expected one label for each text, got {len(found)} texts and {len(gold)} labels")
     if not found:

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import shown, whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import concatenate
@@ -241,9 +241,7 @@ class RNNClassifier(Classifier):
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
         validation = None
         if held_out is not None:
-            others, wanted = labelled(*held_out)
-            ids, rows = [network.encode(text) for text in others], network.classes.encode(wanted)
-            measure = partial(_held_out_loss, network, ids, rows)
+            measure = partial(_held_out_loss, network, *_held_out(network, held_out))
             validation = Validation(network, measure, every=task.batches_in_epoch, patience=patience)
         elif patience is not None:
             raise ValueError("patience needs held-out texts; pass validation=(texts, labels) as well")
@@ -407,6 +405,17 @@ def _keeping_best(reports: Iterator[Report], validation: Validation) -> Iterator
 def _mean_loss(network: Network, words: Ids, lengths: Ids, labels: Ids) -> Tensor:
     """The mean of -log P(label) over the texts of a padded batch."""
     return cross_entropy(network.scores(words, lengths), labels)
+
+
+def _held_out(network: Network, given: tuple[Iterable[Text], Iterable[Label]]) -> tuple[list[Ids], Ids]:
+    """The ids of held-out texts, and of their labels."""
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise TypeError(f"validation must be a pair (texts, labels), got {shown(given)}")
+    texts, labels = labelled(*given)
+    for label in labels:
+        if label not in network.classes:
+            raise ValueError(f"validation has a text with the label {label!r}, which no training text has")
+    return [network.encode(text) for text in texts], network.classes.encode(labels)
 
 
 def _held_out_loss(network: Network, texts: Sequence[Ids], labels: Ids) -> float:
