@@ -243,6 +243,22 @@ def test_a_state_that_is_never_used_goes_to_its_prior():
     assert found.transition[1].tolist() == [0.75, 0.25]
 
 
+@pytest.mark.filterwarnings("ignore:a variance of state")
+@pytest.mark.parametrize("name", CONJUGATE)
+@given(seeds)
+@settings(max_examples=6)
+def test_without_any_observation_the_priors_are_learned(name, seed):
+    rng = np.random.default_rng(seed)
+    emission = CASES[name].make(rng)
+    model, priors = HMM([0.5, 0.5, 0.0], np.full((3, 3), 1 / 3), emission), random_priors(rng, emission)
+    missing = [None, None, None]
+    curve = model.fit_em([missing, missing], max_steps=4, tolerance=-np.inf, priors=priors).objectives
+    assert np.isfinite(curve).all()
+    assert (np.diff(curve) >= -1e-8 * np.maximum(np.abs(curve[1:]), 1)).all()
+    if priors.keys() & {"means", "rates"}:
+        assert curve[-1] > curve[0]  # the means go to their prior
+
+
 def test_letters_of_hmmlearn_are_explained():
     with pytest.raises(ValueError, match=r"hmmlearn's params='tm' is learn=\{'transition', 'means'\}"):
         GAUSS.fit_em([np.zeros((2, 2))], learn="tm")

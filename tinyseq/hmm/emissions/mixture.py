@@ -124,7 +124,8 @@ class GaussianMixture(Conjugate):
         for start in range(0, len(x), 2048):
             part = slice(start, start + 2048)
             parts[part] = _log_sum(self._joint(x[part]))[1] * weights[part, :, None]
-        single = self._single().learned(x, parts.reshape(len(x), -1), learn, self._of_components(priors))
+        of_parts = parts.reshape(len(x), self.states * self.components)
+        single = self._single().learned(x, of_parts, learn, self._of_components(priors))
         uses = parts.sum(axis=0)
         if "weights" in priors:
             uses += counts("weights", priors["weights"], plain(self.weights))

@@ -110,8 +110,8 @@ class StudentT(Conjugate):
         return {"means": means, "scales": scales, "df": df}
 
     def _least(self, x: Array) -> float | None:
-        """The floor; None where the interquartile range is 0, to fall back to the variance."""
-        if self.floor is not None:
+        """The floor; None where the interquartile range is 0, or nothing was observed, to fall back to the variance."""
+        if self.floor is not None or not len(x):
             return self.floor
         low, high = np.quantile(x, [0.25, 0.75], axis=0)
         least = float(np.square(high - low).min())
@@ -120,7 +120,7 @@ class StudentT(Conjugate):
     def narrow(self, data: Array) -> list[int]:
         """See `Emission`."""
         x = data[~np.isnan(data[:, 0])]
-        least = kinds.least_variances(x, self._least(x) if len(x) else self.floor)
+        least = kinds.least_variances(x, self._least(x))
         return kinds.at_floor(self.covariance_type, plain(self.scales), least, self.states)
 
     def _better_df(self, distance: Array, weights: Array, totals: Array) -> Array:
