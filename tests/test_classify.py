@@ -140,6 +140,28 @@ def test_a_classifier_is_moved_to_a_device_that_there_is(kind):
             model.to("cuda")
 
 
+@pytest.mark.parametrize("kind", MODELS)
+def test_scikit_learn_clones_and_searches(kind):
+    base = pytest.importorskip("sklearn.base", reason="scikit-learn is not installed")
+    selection = pytest.importorskip("sklearn.model_selection")
+    texts, labels = ["warm", "dull", "warm film", "dull film"] * 3, ["+", "-"] * 6
+    model = kind(units="chars").fit(texts, labels)
+    copy = base.clone(model)
+    assert copy.get_params() == model.get_params() == model.settings
+    with pytest.raises(RuntimeError, match="not fitted"):
+        copy.predict(texts)
+    search = selection.GridSearchCV(kind(), {"units": ["chars", "words"]}, cv=3, error_score="raise")
+    found = search.fit(texts, labels)
+    assert found.best_estimator_.settings["units"] == found.best_params_["units"]
+    assert set(found.predict(texts)) <= {"+", "-"}
+    assert base.is_classifier(model)
+    with pytest.raises(ValueError, match=r"has no parameter 'unit'; it has .*units"):
+        model.set_params(unit="words")
+    with pytest.raises(ValueError, match="units must be 'words' or 'chars', got 'word'"):
+        model.set_params(units="word")
+    assert model.predict(["warm"]).shape == (1,)
+
+
 @pytest.mark.parametrize("alpha", [0, -1.0, float("nan"), float("inf")])
 def test_alpha_is_positive(alpha):
     with pytest.raises(ValueError, match="alpha must be positive and finite, got"):

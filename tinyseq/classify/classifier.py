@@ -86,6 +86,8 @@ class Classifier(SavedModel, ABC):
         array(['even', 'odd'], dtype='<U4')
     """
 
+    settings: dict[str, Any]  # the constructor's arguments
+
     @property
     @abstractmethod
     def classes(self) -> Vocabulary[Label]:
@@ -151,6 +153,34 @@ class Classifier(SavedModel, ABC):
     def score(self, texts: Iterable[Text], labels: Iterable[Label]) -> float:
         """The accuracy; see `evaluate`."""
         return self.evaluate(texts, labels).accuracy
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments, by name, as scikit-learn's `clone` and `GridSearchCV` ask for them."""
+        return dict(self.settings)
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor arguments; a classifier that was fitted is to be fitted again.
+
+        Raises:
+            ValueError: for an unknown name or an invalid value.
+            TypeError: for a value of a wrong type.
+        """
+        for name in params:
+            if name not in self.settings:
+                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(self.settings)}")
+        vars(self).update(vars(type(self)(**self.settings | params)))
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        """The estimator tags that scikit-learn asks for."""
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(two_d_array=False, string=True),
+        )
 
 
 def units_of(text: Text, units: str) -> list[str]:
