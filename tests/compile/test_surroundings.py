@@ -64,12 +64,19 @@ def module_of(part):
     return module
 
 
+def objects_of(part):
+    array = np.empty(1, object)
+    array[0] = part
+    return array
+
+
 # what holds a part, and how the part is read
 STEPS = {
     "dict": (lambda p: {"a": p}, "{}['a']"),
     "list": (lambda p: [0, p], "{}[1]"),
     "tuple": (lambda p: (p, 0), "{}[0]"),
     "deque": (lambda p: deque([p]), "{}[0]"),
+    "array of objects": (objects_of, "{}[0]"),
     "mapping": (lambda p: types.MappingProxyType({"a": p}), "{}['a']"),
     "object": (lambda p: types.SimpleNamespace(part=p), "{}.part"),
     "slots": (Slots, "{}.part"),
