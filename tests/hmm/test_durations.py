@@ -83,6 +83,9 @@ def test_errors():
     model = HMM([0.5, 0.5], [[0.5, 0.5], [0.2, 0.8]], ONE)
     with pytest.raises(ValueError, match="of must name a group for each of 2 states, got 3"):
         model.durations(3, of="abc")
+    for wrong in (5, [["a"], ["b"]]):
+        with pytest.raises(TypeError, match="of must be a list with the name"):
+            model.durations(3, of=wrong)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"pass \[path\] for a single one"):
         observed_durations([0, 0, 1])
     for single in ("abba", 3):  # letters are no paths of length 1

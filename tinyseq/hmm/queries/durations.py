@@ -51,6 +51,7 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     Raises:
         ValueError: if ``of`` does not name a group for each state, if transitions vary with time, or if it depends on
             the past how a group is entered, and there is no stationary distribution to average it over.
+        TypeError: if ``of`` is not a list of names.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -66,6 +67,8 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     model, longest = hmm.parameters, whole("longest", longest, 1)
     if model.longest is not None:
         raise ValueError(f"the transitions vary with time, for up to {model.longest} steps: so do durations")
+    if of is not None and not (isinstance(of, Iterable) and all(isinstance(group, Hashable) for group in of)):
+        raise TypeError(f"of must be a list with the name of each state's group, such as a string, got {of!r}")
     groups = list(model.states) if of is None else list(of)
     if len(groups) != len(model.states):
         raise ValueError(f"of must name a group for each of {len(model.states)} states, got {len(groups)} names")
