@@ -83,6 +83,7 @@ def test_errors():
     model = HMM([0.5, 0.5], [[0.5, 0.5], [0.2, 0.8]], ONE)
     with pytest.raises(ValueError, match="of must name a group for each of 2 states, got 3"):
         model.durations(3, of="abc")
+    assert model.durations(3, of=iter("ab")).names == ["a", "b"]  # type: ignore[arg-type]
     for wrong in (5, [["a"], ["b"]]):
         with pytest.raises(TypeError, match="of must be a list with the name"):
             model.durations(3, of=wrong)  # type: ignore[arg-type]

@@ -67,9 +67,9 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
     model, longest = hmm.parameters, whole("longest", longest, 1)
     if model.longest is not None:
         raise ValueError(f"the transitions vary with time, for up to {model.longest} steps: so do durations")
-    if of is not None and not (isinstance(of, Iterable) and all(isinstance(group, Hashable) for group in of)):
+    groups = list(model.states) if of is None else list(of) if isinstance(of, Iterable) else [[]]
+    if not all(isinstance(group, Hashable) for group in groups):
         raise TypeError(f"of must be a list with the name of each state's group, such as a string, got {of!r}")
-    groups = list(model.states) if of is None else list(of)
     if len(groups) != len(model.states):
         raise ValueError(f"of must name a group for each of {len(model.states)} states, got {len(groups)} names")
     names = list(dict.fromkeys(groups))
