@@ -247,6 +247,11 @@ CALLS: dict[str, Callable[..., Any]] = {
     "lm.WindowLM.sample": lambda **a: ts.lm.WindowLM("helo", 2, 3).sample(**{"length": 3, "rng": rng()} | a),
     "lm.NgramLM": ts.lm.NgramLM,
     "lm.NgramLM.sample": lambda **a: ts.lm.NgramLM(2).fit("hello").sample(**{"length": 3, "rng": rng()} | a),
+    "lm.NgramLM.prob": lambda **a: NGRAMS.prob("o", "l", **a),
+    "lm.NgramLM.distribution": lambda **a: NGRAMS.distribution("l", **a),
+    "lm.NgramLM.log_probs": lambda **a: NGRAMS.log_probs("hello", **a),
+    "lm.NgramLM.nats": lambda **a: NGRAMS.nats("hello", **a),
+    "lm.NgramLM.perplexity": lambda **a: NGRAMS.perplexity("hello", **a),
     "tagging.Endings": lambda **a: ts.tagging.Endings(ts.tagging.Lexicon.of(PAIRS), **a),
     "tagging.HMMTagger": ts.tagging.HMMTagger,
     "tagging.RNNTagger": ts.tagging.RNNTagger,
@@ -296,6 +301,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "train.train": run,
 }
 TREEBANK = ts.data.conllu_sentences.parse("# newdoc\n1\tcats" + "\t_" * 8 + "\n\n# newdoc\n1\tpurr" + "\t_" * 8 + "\n")
+NGRAMS = ts.lm.NgramLM(3).fit("hello")
 ESTIMATOR = ts.hmm.HMMEstimator(restarts=1, n_iter=1).fit(np.array([[0], [1]]))
 # Called by the training loop or by fit_em, with numbers of their own.
 INTERNAL = {"hmm.show", "train.Checkpoint.after", "train.Checkpoint.restore", "train.Checkpoint.save", "train.progress"}

@@ -24,8 +24,8 @@ SENTENCES = [[*HISTORY, word] for word, count in COUNTS.items() for _ in range(c
 class Oracle:
     """The same models by their definitions: dictionaries of tuples, one probability at a time."""
 
-    def __init__(self, sequences, order, smoothing, k):
-        self.n, self.smoothing, self.k = order, smoothing, k
+    def __init__(self, sequences, order, smoothing, k, discount=None):
+        self.n, self.smoothing, self.k, self.discount = order, smoothing, k, discount
         self.symbols = {symbol for sequence in sequences for symbol in sequence}
         self.occurrences = [Counter() for _ in range(order + 1)]  # by length
         for sequence in sequences:
@@ -39,11 +39,11 @@ class Oracle:
             return sum(longer[1:] == ngram for longer in self.occurrences[len(ngram) + 1])
         return self.occurrences[len(ngram)][ngram]
 
-    def prob(self, symbol, history):
+    def prob(self, symbol, history, context=None):
         if symbol not in self.symbols:
             return 0.0
         padded = (None,) * (self.n - 1) + tuple(history)
-        return self.recursion(symbol, padded[len(padded) - self.n + 1 :])
+        return self.recursion(symbol, padded[len(padded) - (self.n - 1 if context is None else context) :])
 
     def recursion(self, symbol, history):
         counts = {w: self.count((*history, w)) for w in self.symbols}
@@ -59,7 +59,9 @@ class Oracle:
             return (counts[symbol] + types * shorter) / (total + types)
         grams = [self.count(ngram) for ngram in self.occurrences[len(history) + 1]]
         once, twice = grams.count(1), grams.count(2)
-        discount = once / (once + 2 * twice) if once else 0.5
+        discount = once / (once + 2 * twice) if once and twice else 0.5
+        if self.discount is not None:
+            discount = self.discount[len(history)]
         return (max(counts[symbol] - discount, 0) + discount * types * shorter) / total
 
 
@@ -109,6 +111,93 @@ def test_nltk_counts_the_same(order, smoothing, k):
             assert ours.prob(symbol, history) == pytest.approx(theirs.score(symbol, list(history)[4 - order :]))
 
 
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_nltk_has_the_same_kneser_ney(order):
+    """NLTK discounts no single symbols, and would count the padding as a symbol."""
+    lm = pytest.importorskip("nltk.lm", reason="nltk is not installed")
+    from nltk.lm.preprocessing import pad_both_ends
+    from nltk.util import everygrams
+
+    rng = np.random.default_rng(order)
+    sentences = [list(rng.choice(list("abcd"), size=rng.integers(1, 9))) for _ in range(20)]
+    padded = [list(pad_both_ends(sentence, n=order))[: len(sentence) + order - 1] for sentence in sentences]
+    theirs = lm.KneserNeyInterpolated(order, discount=0.3)
+    grams = ([gram for gram in everygrams(sentence, max_len=order) if gram[-1] != "<s>"] for sentence in padded)
+    theirs.fit(grams, vocabulary_text="abcd")
+    ours = NgramLM(order, discount=[0, *[0.3] * (order - 1)]).fit(sentences)
+    for history in ("abc", "dda", "cab", "bbb"):
+        for context in range(order):
+            for symbol in "abcd":
+                expected = theirs.score(symbol, list(history)[3 - context :])
+                assert ours.prob(symbol, history, context=context) == pytest.approx(expected, abs=1e-15)
+
+
+def test_the_default_is_kneser_ney():
+    assert NgramLM(3).smoothing == "kneser-ney"
+
+
+@given(sequences, orders, st.data())
+def test_a_discount_of_ones_own_is_taken_from_every_count(sequences, order, data):
+    single = st.floats(0.01, 0.99)
+    given = data.draw(single | st.lists(st.just(0.0) | single, min_size=order, max_size=order))
+    each = given if isinstance(given, list) else [given] * order
+    model, oracle = NgramLM(order, discount=given).fit(sequences), Oracle(sequences, order, "kneser-ney", 1, each)
+    history = data.draw(histories)
+    for symbol in "abcdz":
+        assert model.prob(symbol, history) == pytest.approx(oracle.prob(symbol, history), abs=1e-12)
+    assert model.distribution(history).sum() == pytest.approx(1, abs=1e-12)
+
+
+@given(sequences, orders, smoothings, histories, st.data())
+def test_a_shorter_context_is_the_definitions_and_sums_to_one(sequences, order, smoothing, history, data):
+    context = data.draw(st.integers(0, order - 1))
+    model, oracle = NgramLM(order, smoothing).fit(sequences), Oracle(sequences, order, smoothing, 1.0)
+    p = model.distribution(history, context=context)
+    expected = [oracle.prob(symbol, history, context) for symbol in model.vocabulary]
+    np.testing.assert_allclose(p, expected, atol=1e-12)
+    assert p.sum() == pytest.approx(1, abs=1e-12) or (smoothing is None and not p.any())
+    for symbol, value in zip(model.vocabulary, p, strict=True):
+        assert model.prob(symbol, history, context=context) == pytest.approx(value, abs=1e-12)
+    if smoothing != "kneser-ney":
+        shorter = NgramLM(context + 1, smoothing).fit(sequences)
+        np.testing.assert_allclose(shorter.distribution(history), p, atol=1e-12)
+        assert shorter.nats(sequences) == pytest.approx(model.nats(sequences, context=context))
+    assert model.perplexity(sequences, context=context) == pytest.approx(exp(model.nats(sequences, context=context)))
+
+
+@pytest.mark.parametrize("context", [-1, 2, 1.0])
+def test_a_context_that_the_model_does_not_have_is_an_error(context):
+    model = NgramLM(2).fit("abab")
+    for call in (model.distribution, model.nats, model.perplexity, model.log_probs):
+        with pytest.raises((ValueError, TypeError), match=r"context must be (at|a whole)"):
+            call("ab", context=context)
+    with pytest.raises((ValueError, TypeError), match=r"context must be (at|a whole)"):
+        model.prob("a", "b", context=context)
+
+
+@pytest.mark.parametrize("settings", [{}, {"discount": 0.7}, {"discount": [0, 0.2, 0.9]}, {"smoothing": "add-k"}])
+def test_a_model_from_a_file_is_the_model_that_was_saved(tmp_path, settings):
+    model = NgramLM(3, **settings).fit("so long and thanks for all the fish")
+    model.save(tmp_path / "m")
+    again = NgramLM.load(tmp_path / "m")
+    assert again.discount == model.discount
+    for context in range(3):
+        np.testing.assert_array_equal(
+            again.distribution("an", context=context), model.distribution("an", context=context)
+        )
+    assert again.sample(20, 3) == model.sample(20, 3)
+    np.testing.assert_array_equal(again.fit("abcab").distribution("a"), model.fit("abcab").distribution("a"))
+
+
+def test_kneser_ney_predicts_new_text_better_than_witten_bell():
+    rng = np.random.default_rng(0)
+    words = ["".join(rng.choice(list("abcdefghij"), size=rng.integers(2, 7))) for _ in range(300)]
+    text = " ".join(rng.choice(words, p=1 / np.arange(1, 301) / sum(1 / np.arange(1, 301)), size=3000))
+    cut = len(text) * 9 // 10
+    kneser_ney, witten_bell = (NgramLM(6, s).fit(text[:cut]).nats(text[cut:]) for s in ("kneser-ney", "witten-bell"))
+    assert kneser_ney < witten_bell
+
+
 def test_the_lectures_counts_give_their_probabilities():
     model = NgramLM(4, smoothing=None).fit(SENTENCES)
     assert model.prob("books", HISTORY) == 0.4
@@ -142,7 +231,7 @@ def test_the_model_grows_with_its_order():
 def test_a_perfect_model_has_perplexity_one_and_a_uniform_one_the_size_of_the_vocabulary():
     assert NgramLM(2, smoothing=None).fit("abc" * 10).perplexity("abc" * 10) == 1
     assert NgramLM(1, smoothing=None).fit("helo" * 5).perplexity("hello") == pytest.approx(4)
-    untrained = NgramLM(3, vocabulary=Vocabulary("helo")).fit(["h"])
+    untrained = NgramLM(3, "witten-bell", vocabulary=Vocabulary("helo")).fit(["h"])
     assert untrained.perplexity([["o"]]) == pytest.approx(4 * 2 * 2 * 2)  # half is kept by "h" at every length
 
 
@@ -169,7 +258,7 @@ def test_a_vocabulary_decides_what_probabilities_sum_over(smoothing):
 def test_a_symbol_outside_a_closed_vocabulary_has_probability_zero_but_cannot_be_learnt():
     model = NgramLM(2, vocabulary=Vocabulary("ab")).fit("abab")
     assert model.prob("z", "a") == 0
-    assert model.prob("a", "z") == NgramLM(1, vocabulary=Vocabulary("ab")).fit("abab").prob("a")
+    assert model.prob("a", "z") == model.prob("a", context=0)
     with pytest.raises(ValueError, match="symbol 'z' at position 2 is not in the vocabulary"):
         NgramLM(2, vocabulary=Vocabulary("ab")).fit("abz")
 
@@ -210,6 +299,13 @@ def test_fitting_again_begins_anew():
         ({"n": 0}, r"n must be at least 1, got 0"),
         ({"n": 2, "smoothing": "laplace"}, "smoothing must be one of None, 'add-k', 'witten-bell', 'kneser-ney'"),
         ({"n": 2, "smoothing": "add-k", "k": 0}, "k must be positive, got 0; smoothing=None adds nothing"),
+        (
+            {"n": 2, "smoothing": "witten-bell", "discount": 0.5},
+            "discount is for smoothing='kneser-ney', got smoothing='w",
+        ),
+        *(({"n": 2, "discount": d}, rf"discount must be above 0 and below 1, got {d}") for d in (0, 1, -0.5, np.nan)),
+        ({"n": 2, "discount": [0.5]}, r"discount must be a number or 2 numbers, .*, got \[0.5\]"),
+        ({"n": 2, "discount": [0.5, 1]}, r"each discount must be at least 0 and below 1, got \[0.5, 1\]"),
     ],
 )
 def test_a_bad_argument_is_named(arguments, message):

@@ -8,7 +8,7 @@ For a history h and its next shorter one h' (without the oldest symbol), every s
 to the shorter history. Together they sum to one, so P does too. An unseen history leaves all of its mass.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -21,37 +21,12 @@ from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.drawing import check_temperature, draw
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.random import Rng, as_generator
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
 Floats = NDArray[np.floating[Any]]
-
-Shares = tuple[Floats, Floats]  # kept (G,) for each n-gram seen, left (H,) for each history
-
-
-def additive(counts: Ids, history: Ids, pseudo: float = 0.0) -> Shares:
-    """Relative frequency after adding k to every symbol's count, `pseudo` = k |V| in total. The rest is uniform."""
-    totals = np.bincount(history, counts) + pseudo
-    return counts / totals[history], pseudo / totals
-
-
-def witten_bell(counts: Ids, history: Ids) -> Shares:
-    """A history leaves mass in proportion to its number of distinct successors (Witten and Bell 1991)."""
-    types = np.bincount(history)
-    totals = np.bincount(history, counts) + types
-    return counts / totals[history], types / totals
-
-
-def absolute_discount(counts: Ids, history: Ids) -> Shares:
-    """The same discount is taken from the count of every n-gram (Ney, Essen and Kneser 1994)."""
-    once, twice = np.count_nonzero(counts == 1), np.count_nonzero(counts == 2)
-    discount = once / (once + 2 * twice) if once else 0.5
-    totals = np.bincount(history, counts)
-    return (counts - discount) / totals[history], discount * np.bincount(history) / totals
-
-
-SMOOTHINGS = (None, "add-k", "witten-bell", "kneser-ney")
 
 
 class Level(NamedTuple):
@@ -73,12 +48,19 @@ class NgramLM(SavedModel, Generic[Symbol]):
     Args:
         n: the length of the longest n-grams; the model looks back n - 1 symbols.
         smoothing: None is maximum likelihood, as in the lectures: an unseen n-gram has probability 0, and so has
-            every symbol after an unseen history. "add-k" adds `k` to each count; "witten-bell" and
-            "kneser-ney" (with one discount for each length, and continuation counts) interpolate with all shorter
-            histories and finally with the uniform distribution.
+            every symbol after an unseen history. "add-k" adds `k` to each count; "kneser-ney" (a
+            discount for each length, and continuation counts) and "witten-bell" interpolate with all shorter histories
+            and finally with the uniform distribution.
         k: the count that "add-k" adds.
         vocabulary: the symbols over which probabilities sum to one; without it, those that `fit` sees. Any other
             symbol has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
+        discount: what "kneser-ney" takes from each count: one number between 0 and 1 for n-grams of every length, or n
+            numbers for the lengths 1, ..., n, where 0 is allowed, too. By default each length has its estimate from
+            the data, n_1 / (n_1 + 2 n_2) with n_i the number of n-grams counted i times, or 0.5 where one of them is 0.
+
+    Where a method takes ``context``, it uses only that many of the symbols before, as if the model were shorter: 0 for
+    none, by default n - 1. A shorter context of a Kneser-Ney model uses its continuation counts, as the model itself
+    does after an unseen history; those of the other smoothings equal the model with n = context + 1.
 
     Raises:
         ValueError, TypeError: an argument is out of range, or ``n`` is not a whole number.
@@ -99,17 +81,21 @@ class NgramLM(SavedModel, Generic[Symbol]):
     def __init__(
         self,
         n: int,
-        smoothing: str | None = "witten-bell",
+        smoothing: str | None = "kneser-ney",
         *,
         k: float = 1.0,
         vocabulary: Vocabulary[Symbol] | None = None,
+        discount: float | Sequence[float] | None = None,
     ) -> None:
         n = whole("n", n)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, got {smoothing!r}")
         if not k > 0:
             raise ValueError(f"k must be positive, got {k}; smoothing=None adds nothing")
+        if discount is not None and smoothing != "kneser-ney":
+            raise ValueError(f"discount is for smoothing='kneser-ney', got smoothing={smoothing!r}; leave it out")
         self.n, self.smoothing, self.k = n, smoothing, k
+        self.discount = None if discount is None else discounts(discount, n)
         self._given = vocabulary
         self._fitted: Vocabulary[Symbol] | None = None
         self._levels: list[Level] = []
@@ -147,50 +133,72 @@ class NgramLM(SavedModel, Generic[Symbol]):
         self._base = len(self._ids) + 2
         self._outside = self._base - 1 if vocabulary.unknown is None else self._ids[vocabulary.unknown]
 
-    def prob(self, symbol: Symbol, history: Iterable[Symbol] = ()) -> float:
-        """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them."""
-        return float(self._probabilities([[*history, symbol]])[-1])
+    def prob(self, symbol: Symbol, history: Iterable[Symbol] = (), *, context: int | None = None) -> float:
+        """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them.
 
-    def log_probs(self, data: Iterable[Iterable[Symbol]] | str) -> Floats:
+        A shorter history is one at the beginning of a sequence; elsewhere, say ``context=len(history)``.
+
+        Args:
+            symbol: the symbol that follows.
+            history: the symbols before it.
+            context: how many of them to use, at most n - 1.
+
+        Returns:
+            The probability.
+
+        Raises:
+            ValueError, TypeError: ``context`` is not a whole number from 0 to n - 1.
+
+        Example:
+            >>> model = NgramLM(3, smoothing=None).fit("abcabdab")
+            >>> model.prob("c", "ab"), model.prob("a", "", context=0)
+            (0.5, 0.375)
+        """
+        return float(self._probabilities([[*history, symbol]], context)[-1])
+
+    def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
         with np.errstate(divide="ignore"):  # log 0 = -inf is intended
-            return np.log(self._probabilities(as_sequences(data)))
+            return np.log(self._probabilities(as_sequences(data), context))
 
-    def _probabilities(self, sequences: list[list[Symbol]]) -> Floats:
+    def _probabilities(self, sequences: list[list[Symbol]], context: int | None) -> Floats:
         stream, positions = self._stream(sequences)
         following = stream[positions]
-        p = np.where(following < len(self.vocabulary), self._uniform, 0.0)
-        for level, history in zip(self._levels, self._histories(stream, positions), strict=True):
+        uniform = np.where(following < len(self.vocabulary), self._uniform, 0.0)
+        p = uniform
+        for level, history in self._longer_and_longer(stream, positions, context):
             ngram = find(level.ngrams, history * self._base + following)
-            p = np.where(ngram < 0, 0.0, level.kept[ngram]) + np.where(history < 0, 1.0, level.left[history]) * p
+            kept = np.where(ngram < 0, 0.0, level.kept[ngram])
+            p = kept + np.where(history < 0, 1.0, level.left[history]) * (p if self._interpolates else uniform)
         return p
 
-    def distribution(self, history: Iterable[Symbol] = ()) -> Floats:
-        """P(w | history) for every symbol w of the vocabulary, in its order (V,)."""
+    def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
+        """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
         stream, _ = self._stream([list(history)])
-        p = np.full(len(self.vocabulary), self._uniform)
-        for level, [number] in zip(self._levels, self._histories(stream, np.array([len(stream)])), strict=True):
+        uniform = np.full(len(self.vocabulary), self._uniform)
+        p = uniform
+        for level, [number] in self._longer_and_longer(stream, np.array([len(stream)]), context):
             if number < 0:
-                break
+                return p if self._interpolates else uniform
             seen = slice(*np.searchsorted(level.ngrams, [number * self._base, (number + 1) * self._base]))
-            p *= level.left[number]
+            p = level.left[number] * (p if self._interpolates else uniform)
             p[level.ngrams[seen] % self._base] += level.kept[seen]
         return p
 
-    def nats(self, data: Iterable[Iterable[Symbol]] | str) -> float:
-        """The cross entropy: the mean of -log P over the symbols of the data, in nats.
+    def nats(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
+        """The cross entropy: the mean of -log P over the symbols of the data, in nats; ``context`` as for `prob`.
 
         Raises:
-            ValueError: the data are empty.
+            ValueError: the data are empty, or ``context`` is out of range.
         """
-        return -float(self.log_probs(data).mean())
+        return -float(self.log_probs(data, context=context).mean())
 
-    def perplexity(self, data: Iterable[Iterable[Symbol]] | str) -> float:
+    def perplexity(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
         """exp(cross entropy): 1 for a perfect model, inf where P is 0.
 
-        For a uniform model it is the size of the vocabulary.
+        For a uniform model it is the size of the vocabulary. ``context`` is as for `prob`.
         """
-        return perplexity(self.nats(data))
+        return perplexity(self.nats(data, context=context))
 
     def sample(
         self, length: int, rng: Rng = None, *, prompt: Iterable[Symbol] = (), temperature: float = 1.0
@@ -227,7 +235,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
         arrays = {
             f"{n}.{name}": part for n, level in enumerate(self._levels, 1) for name, part in level._asdict().items()
         }
-        return arrays, {"n": self.n, "smoothing": self.smoothing, "k": self.k, **vocabulary}
+        return arrays, {"n": self.n, "smoothing": self.smoothing, "k": self.k, "discount": self.discount, **vocabulary}
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
@@ -238,6 +246,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
             metadata["smoothing"],
             k=metadata["k"],
             vocabulary=vocabulary if metadata["given"] else None,
+            discount=metadata.get("discount"),
         )
         model._number(vocabulary)
         for n in range(1, model.n + 1):
@@ -252,6 +261,11 @@ class NgramLM(SavedModel, Generic[Symbol]):
         """P(w) after the shortest history: uniform, or 0 for maximum likelihood."""
         return 0.0 if self.smoothing is None else 1 / len(self.vocabulary)
 
+    @property
+    def _interpolates(self) -> bool:
+        """Whether a history leaves mass to the next shorter one; otherwise what it leaves is uniform."""
+        return self.smoothing in ("witten-bell", "kneser-ney")
+
     def _stream(self, sequences: list[list[Symbol]]) -> tuple[Ids, Ids]:
         """The ids of all sequences concatenated, each after n - 1 start ids, and the positions of the symbols."""
         beginning = [len(self.vocabulary)] * (self.n - 1)
@@ -262,13 +276,14 @@ class NgramLM(SavedModel, Generic[Symbol]):
         stream = np.array(ids, np.int64)
         return stream, np.flatnonzero(stream != len(self.vocabulary))
 
-    def _histories(self, stream: Ids, positions: Ids) -> Iterator[Ids]:
+    def _longer_and_longer(self, stream: Ids, positions: Ids, context: int | None) -> Iterator[tuple[Level, Ids]]:
         """The indices of the histories before some positions, the shortest first; -1 for unseen ones."""
+        context = self.n - 1 if context is None else whole("context", context, 0, self.n - 1)
         number = np.zeros(len(positions), np.int64)
-        yield number
-        for back, level in enumerate(self._levels[1:], start=1):
-            number = find(level.histories, number * self._base + stream[positions - back])
-            yield number
+        for back, level in enumerate(self._levels[: context + 1]):
+            if back:
+                number = find(level.histories, number * self._base + stream[positions - back])
+            yield level, number
 
     def _count(self, stream: Ids, positions: Ids) -> list[Level]:
         following = stream[positions]
@@ -287,17 +302,14 @@ class NgramLM(SavedModel, Generic[Symbol]):
                 history, symbol = np.divmod(ngrams[i + 1], self._base)
                 shorter = histories[i + 1][history] // self._base
                 counts[i] = np.bincount(np.searchsorted(ngrams[i], shorter * self._base + symbol))
-        shares = [self._shares(n, found // self._base) for n, found in zip(counts, ngrams, strict=True)]
-        if self.smoothing in (None, "add-k"):
-            # These do not interpolate: shorter histories keep nothing.
-            shares[:-1] = [(np.zeros_like(kept), np.ones_like(left)) for kept, left in shares[:-1]]
+        shares = [self._shares(i, counts[i], found // self._base) for i, found in enumerate(ngrams)]
         return [Level(h, g, *share) for h, g, share in zip(histories, ngrams, shares, strict=True)]
 
-    def _shares(self, counts: Ids, history: Ids) -> Shares:
+    def _shares(self, length: int, counts: Ids, history: Ids) -> Shares:
         if self.smoothing == "witten-bell":
             return witten_bell(counts, history)
         if self.smoothing == "kneser-ney":
-            return absolute_discount(counts, history)
+            return absolute_discount(counts, history, None if self.discount is None else self.discount[length])
         return additive(counts, history, 0.0 if self.smoothing is None else self.k * len(self.vocabulary))
 
 
