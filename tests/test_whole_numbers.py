@@ -230,6 +230,14 @@ CALLS: dict[str, Callable[..., Any]] = {
         hmm(), hmm(), **{"length": 2, "samples": 2, "rng": rng()} | a
     ),
     "hmm.Filter.predict": lambda **a: ts.hmm.Filter(hmm()).predict(**a),
+    "hmm.Density.kmeans": lambda **a: Flat(1, 1).kmeans([[0.0], [1.0]], **a),
+    "hmm.Gaussian.kmeans": lambda **a: ts.hmm.Gaussian([[0.0]], [[1.0]]).kmeans([[0.0], [1.0]], **a),
+    "hmm.GaussianMixture.kmeans": lambda **a: ts.hmm.GaussianMixture([[1.0]], [[[0.0]]], [[[1.0]]]).kmeans(
+        [[0.0], [1.0]], **a
+    ),
+    "hmm.Multinomial.kmeans": lambda **a: ts.hmm.Multinomial([[0.5, 0.5]]).kmeans([[1, 0], [1, 1]], **a),
+    "hmm.Poisson.kmeans": lambda **a: ts.hmm.Poisson([1.0]).kmeans([0, 1], **a),
+    "hmm.StudentT.kmeans": lambda **a: ts.hmm.StudentT([[0.0]], [[1.0]], [3.0]).kmeans([[0.0], [1.0]], **a),
     "hmm.HMM.sample": lambda **a: hmm().sample(**{"length": 3, "rng": rng()} | a),
     "hmm.HMM.sample_posterior": lambda **a: hmm().sample_posterior("ab", **{"rng": rng()} | a),
     "hmm.best_score": lambda **a: ts.hmm.best_score([0.0, 0.0], TABLE, SCORES, **a),
