@@ -246,7 +246,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
             metadata["smoothing"],
             k=metadata["k"],
             vocabulary=vocabulary if metadata["given"] else None,
-            discount=metadata.get("discount"),
+            discount=metadata["discount"],
         )
         model._number(vocabulary)
         for n in range(1, model.n + 1):
