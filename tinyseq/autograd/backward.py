@@ -246,6 +246,8 @@ def walk(
                 gi = rule(xp, g, saved[0], saved[1])
             else:
                 gi = rule(xp, g, saved[0]) if saved else rule(xp, g)
+            if gi is None:  # a compiled function: this input is not used by the outputs that gradients arrived at
+                continue
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
                 gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:

@@ -110,6 +110,13 @@ class Program:
         self.notes: dict[int, str] = {}
         self.fused: list[str] = []
 
+    def copy(self) -> "Program":
+        """A program that passes can change apart from this one."""
+        other = Program()
+        for name, value in vars(self).items():
+            setattr(other, name, value if isinstance(value, int) else value.copy())
+        return other
+
     def wanted(self) -> set[int]:
         """The values that a replay must compute: its results, and the conditions and shapes that it checks."""
         shaped = [step.out for step in self.steps if not step.fixed]

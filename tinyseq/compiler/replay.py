@@ -1,6 +1,6 @@
 """An executable recording: it takes arguments, and returns tensors whose gradients come from the replay."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,8 @@ from tinyseq.backend import Array, library_of
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
-from tinyseq.compiler.program import about
+from tinyseq.compiler.program import Program, about
+from tinyseq.compiler.recorder import Source
 from tinyseq.compiler.surroundings import Surroundings
 from tinyseq.compiler.trace import Result, Trace
 
@@ -35,7 +36,28 @@ class Replay:
         arrays += [source.tensor._array for source in recorder.sources.values()]
         libraries = [*map(library_of, arrays), *("numpy" for _ in self._draws)]
         program.host = {n for n, library in zip(program.inputs, libraries, strict=True) if library == "numpy"}
-        self.executor = executor_for(optimised(program), "cupy" if "cupy" in libraries else "numpy", executor)
+        self._trace, self._inputs, self._host = trace, program.inputs, program.host
+        self._library, self._name = "cupy" if "cupy" in libraries else "numpy", executor
+        self.part = Part(self._executor(program), list(range(len(self._edges))))
+        self._parts = {(True,) * sum(self._differentiable): self.part}
+
+    @property
+    def executor(self) -> Executor:
+        """What runs the recording, with the backward pass that was asked for last."""
+        return self.part.executor
+
+    def _executor(self, program: Program) -> Executor:
+        return executor_for(optimised(program), self._library, self._name)
+
+    def part_for(self, used: tuple[bool, ...]) -> "Part":
+        """The forward pass, with the backward pass of some of the results; later runs begin with it."""
+        if used not in self._parts:
+            program, edges = self._trace.of_some(used)
+            program.inputs, program.host = self._inputs, self._host
+            places = {_leaf(edge): place for place, edge in enumerate(edges)}
+            self._parts[used] = Part(self._executor(program), [places.get(_leaf(edge)) for edge in self._edges])
+        self.part = self._parts[used]
+        return self.part
 
     def run(self, given: list[Any]) -> Any:
         """The function's results for new arguments.
@@ -54,7 +76,7 @@ class Replay:
         state: Any = generator.bit_generator.state if generator is not None else None
         inputs += [np.asarray(generator.random(*settings)) for settings in self._draws] if generator is not None else []
         try:
-            run = Run(self.executor, inputs)
+            run = Run(self, inputs)
         except Exception as error:  # the library's own message, if the arguments are wrong, comes from the function
             if generator is not None:
                 generator.bit_generator.state = state
@@ -87,13 +109,30 @@ def _filled(tree: Any, results: list[Tensor]) -> Any:
     return tree
 
 
+def _leaf(edge: int | Source) -> Any:
+    return edge if isinstance(edge, int) else edge.node
+
+
+class Part(NamedTuple):
+    """A forward pass with the backward pass of some results.
+
+    Attributes:
+        executor: what runs both.
+        places: of each gradient of the recording its place among those of the executor; None if it has none.
+    """
+
+    executor: Executor
+    places: list[int | None]
+
+
 class Run:
     """One forward pass, and what its backward pass needs; its memory goes to later runs when nobody holds it."""
 
-    def __init__(self, executor: Executor, inputs: list[Array]) -> None:
-        self._executor = executor
+    def __init__(self, replay: Replay, inputs: list[Array]) -> None:
+        self._replay, self._part = replay, replay.part
+        self._executor = self._part.executor
         self._inputs = inputs
-        self._memory = executor.memory()
+        self._memory = self._executor.memory()
         self._upstream: Any = None
         self._gradients: tuple[Array, ...] = ()
         self._forward()
@@ -104,15 +143,19 @@ class Run:
             found = self._executor.forward(self._inputs, self._memory)
         self.outputs, self._kept, self._used = found[:count], found[count:], False
 
-    def gradient(self, upstream: Any, i: int) -> Array:
+    def gradient(self, upstream: Any, i: int) -> Array | None:
         """The gradient of one input, from those of the outputs (None where none arrived)."""
         if self._upstream is not upstream:
+            part = self._replay.part_for(tuple([g is not None for g in upstream]))
+            if part is not self._part:
+                self._kept = ()
+                self._executor.give_back(self._memory)
+                self._part, self._executor, self._memory = part, part.executor, part.executor.memory()
+                self._used = True
             if self._used:  # the backward pass has written over what it needs
                 self._forward()
                 self.outputs = ()
-            program = self._executor.program
-            kinds = [program.values[number] for number in program.seeds]
-            seeds = [np.zeros(k.shape, k.dtype) if g is None else g for g, k in zip(upstream, kinds, strict=True)]
+            seeds = [g for g in upstream if g is not None]
             self._used = True
             try:
                 with np.errstate(all="ignore"):
@@ -122,7 +165,8 @@ class Run:
                     "a shape in the backward pass depends on values, which cannot be replayed"
                 ) from error
             self._upstream, self._gradients = upstream, found
-        return self._gradients[i]
+        place = self._part.places[i]
+        return None if place is None else self._gradients[place]
 
     def __del__(self) -> None:
         if hasattr(self, "_memory"):
@@ -130,13 +174,14 @@ class Run:
             self._executor.give_back(self._memory)
 
 
-def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Array:
+def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Array | None:
     if xp.name == "tinyseq":
         raise RuntimeError(
             "the gradient of a compiled function cannot be differentiated again; call the function itself for "
             "create_graph=True, jacobian, hessian or hvp"
         )
-    return run.gradient(upstream, i)
+    found: Array | None = run.gradient(upstream, i)
+    return found
 
 
 _COMPILED = Op("compiled", lambda xp, *xs: [], _rule, ("run",), module=__name__, outputs=True)

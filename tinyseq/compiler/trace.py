@@ -9,12 +9,12 @@ import numpy as np
 from tinyseq import random
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
-from tinyseq.autograd.graph import Leaf, Parent, ancestors
+from tinyseq.autograd.graph import Leaf, Parent, ancestors, tick
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.active import RecordingError
 from tinyseq.compiler.arrays import Recorded
-from tinyseq.compiler.program import key
+from tinyseq.compiler.program import Program, key
 from tinyseq.compiler.recorder import Recorder, Source, recording
 from tinyseq.compiler.surroundings import PLAIN
 
@@ -37,8 +37,8 @@ class Trace:
             self.structure = self._flattened(function(*args, **settings))
             self.arrays = [self._value(t._array) for t in self._results]
             self._check_left_alone()
+            self.recorder.program.outputs = self.arrays
             self.edges = self._backward()
-        self.recorder.program.outputs = self.arrays
         self.differentiable = [t.node is not None for t in self._results]
         self._results.clear()
 
@@ -98,20 +98,42 @@ class Trace:
             raise RecordingError("a hook was set inside a compiled function; set hooks on leaves, or do not compile")
 
     def _backward(self) -> list[int | Source]:
-        recorder, program = self.recorder, self.recorder.program
+        program = self.recorder.program
         program.forward = len(program.steps)
-        roots: list[tuple[Parent, Any]] = []
-        for tensor in self._results:
-            if tensor.node is not None:
-                seed = recorder.value(np.ones(tensor.shape, tensor.dtype))
-                program.seeds.append(seed.number)
-                roots.append((tensor.node, seed))
-        gradients = Accumulator(roots, hooks=False)
-        deque(walk(gradients, ancestors([root for root, _ in roots])), maxlen=0)
+        roots = [tensor.node for tensor in self._results if tensor.node is not None]
+        self._roots = [(root, self.recorder.value(np.ones(root.shape, root.dtype))) for root in roots]
+        edges = self._walked(self._roots)
+        self._whole = program.copy()
+        if len(roots) < 2:
+            self._roots.clear()  # and the graph with them
+        return edges
+
+    def _walked(self, roots: list[tuple[Parent, Any]]) -> list[int | Source]:
+        recorder, program = self.recorder, self.recorder.program
+        program.seeds = [seed.number for _, seed in roots]
+        gradients, nodes = Accumulator(roots, hooks=False), ancestors([root for root, _ in roots])
+        for node in reversed(ancestors([root for root, _ in self._roots])):
+            node.seq = tick()  # as if recorded now: parameters may have been updated since
+        deque(walk(gradients, nodes, retain_graph=len(self._roots) > 1), maxlen=0)
         leaves = gradients.leaves()
         sources = {source.node: source for source in recorder.sources.values()}
         program.gradients = [self._value(g) for _, g in leaves]
         return [self._places[leaf] if leaf in self._places else sources[leaf] for leaf, _ in leaves]
+
+    def of_some(self, used: tuple[bool, ...]) -> tuple[Program, list[int | Source]]:
+        """The program with the backward pass of some of the differentiable results, and its edges.
+
+        A gradient of zeros for the others would not do: 0 times inf is NaN, and leaves that only they depend on would
+        get a gradient.
+        """
+        program = self._whole.copy()
+        program.steps = program.steps[: program.forward]
+        known = {*program.inputs, *program.constants, *(step.out for step in program.steps)}
+        program.guards = [guard for guard in program.guards if guard[0] in known]
+        with recording(self.recorder), random.drawn_from(self.recorder):
+            self.recorder.program = program
+            edges = self._walked([root for root, is_used in zip(self._roots, used, strict=True) if is_used])
+        return program, edges
 
     def check_repeated(self, other: "Trace") -> None:
         """Raise if another recording of the same call differs: then the function depends on more than its arguments."""

@@ -11,6 +11,7 @@ from tinyseq.compiler.program import Program, Ref, Step, blank, mapped
 
 GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
 ALIGNMENT = 64
+LOOPED = tuple(np.dtype(kind) for kind in "?bhilqBHILQfdFD")  # what a loop can copy; Numba has no float16 here
 
 
 class Place(NamedTuple):
@@ -74,7 +75,7 @@ class Plan:
     def is_join(self, step: Step) -> bool:
         """Whether a step joins arrays of one type, so that its parts can be written where they belong."""
         value, parts = self._program.values[step.out], step.args[0] if step.args else None
-        if type(value) is tuple:
+        if type(value) is tuple or value.dtype not in LOOPED:
             return False
         if (
             step.function not in (np.concatenate, np.stack)
