@@ -8,78 +8,29 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import tinyseq as ts
-from tinyseq.autograd.declare import OPS
-from tinyseq.testing.battery import op_trial
-from tinyseq.testing.calls import calls_of
-from tinyseq.testing.subject import flat, is_real
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from fuzz_against_torch import both
-from random_programs import draw
-
-ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
-
-
-def results(function, tensors, real, upstreams):
-    """The function's values, and the gradients of its real inputs."""
-    leaves = [ts.Tensor(t._array.copy()).requires_grad_(i in real) for i, t in enumerate(tensors)]
-    outputs = flat(function(*leaves))
-    differentiable = [y for y in outputs if y.requires_grad]
-    total = None
-    for y, u in zip(differentiable, upstreams, strict=False):
-        part = (y * ts.Tensor(u)).sum()
-        total = part if total is None else total + part
-    if total is not None:
-        total.backward()
-    return [y.numpy() for y in outputs], [None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves]
+sys.path.insert(0, str(Path(__file__).parent))
+from executor_trials import ENGINE, op_replayed, program_replayed
 
 
 def same(found, wanted):
-    for one, two in zip(found, wanted, strict=True):
-        for a, b in zip(one, two, strict=True):
-            if a is None or b is None:
-                assert a is b
-                continue
-            assert (a.dtype, a.shape) == (b.dtype, b.shape)
-            np.testing.assert_array_equal(a, b)
+    for a, b in zip(found, wanted, strict=True):
+        if a is None or b is None:
+            assert a is b
+            continue
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("op", ENGINE, ids=lambda op: op.name)
 @settings(max_examples=15)
 @given(data=st.data())
 def test_every_op_replays_what_it_does(op, data):
-    """On the numbers it was recorded with, and on others."""
-    subject = op_trial(op, data.draw(calls_of(op))).subject
-    real = subject.real if op.vjp else ()
-    fast = ts.compile(subject.fn)
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.03125, 0.0):
-        tensors = subject.tensors([a + shift if a.dtype == np.float64 else a for a in subject.arrays])
-        ups = [rng.standard_normal(y.shape).astype(y.dtype) for y in flat(subject.fn(*tensors)) if is_real(y)]
-        with np.errstate(all="ignore"):
-            same(results(fast, tensors, real, ups), results(subject.fn, tensors, real, ups))
+    for found, wanted in op_replayed(op, data, None):
+        same(found, wanted)
 
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**31))
 def test_random_programs_replay_what_they_do(seed):
-    """Values used again and again, broadcast, indexed, cut into parts of which some stay unused."""
-    functions = both(pytest.importorskip("torch"))
-    program = draw(np.random.default_rng(seed), functions)
-
-    def function(*arrays):
-        values = list(arrays)
-        for step in program.steps:
-            made = functions[step.name][0](*(values[i] for i in step.inputs), **step.settings)
-            values += made if isinstance(made, list) else [made]
-        return values[-6:]
-
-    fast, rng = ts.compile(function), np.random.default_rng(seed)
-    for scale in (1.0, 0.75, 1.0):
-        tensors = [ts.tensor(a * scale) for a in program.arrays]
-        ups = [
-            rng.standard_normal(y.shape) for y in function(*[t.requires_grad_() for t in tensors]) if y.requires_grad
-        ]
-        with np.errstate(all="ignore"):
-            same(results(fast, tensors, range(len(tensors)), ups), results(function, tensors, range(len(tensors)), ups))
+    for found, wanted in program_replayed(seed, None):
+        same(found, wanted)

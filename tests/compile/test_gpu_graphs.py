@@ -14,15 +14,9 @@ import tinyseq as ts
 from tinyseq.compiler.executors import EXECUTORS
 from tinyseq.compiler.gpu import formulas
 from tinyseq.compiler.gpu.fusion import Group
-from tinyseq.testing.battery import op_trial
-from tinyseq.testing.calls import calls_of
-from tinyseq.testing.subject import flat, is_real
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 sys.path.insert(0, str(Path(__file__).parent))
-from fuzz_against_torch import both
-from random_programs import draw
-from test_compiled_ops import ENGINE, results
+from executor_trials import ENGINE, op_replayed, program_replayed, results
 
 
 @pytest.fixture(autouse=True)
@@ -31,53 +25,27 @@ def stand_in(monkeypatch):
 
 
 def close(found, wanted, rtol=1e-9):
-    for one, two in zip(found, wanted, strict=True):
-        for a, b in zip(one, two, strict=True):
-            if a is None or b is None:
-                assert a is b
-                continue
-            assert (a.dtype, a.shape) == (b.dtype, b.shape)
-            np.testing.assert_allclose(a, b, rtol=rtol if a.dtype.itemsize >= 8 else 1e-5, atol=1e-12)
+    for a, b in zip(found, wanted, strict=True):
+        if a is None or b is None:
+            assert a is b
+            continue
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_allclose(a, b, rtol=rtol if a.dtype.itemsize >= 8 else 1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("op", ENGINE, ids=lambda op: op.name)
 @settings(max_examples=10)
 @given(data=st.data())
 def test_every_op_gives_what_it_gives_with_numpy(op, data):
-    subject = op_trial(op, data.draw(calls_of(op))).subject
-    real = subject.real if op.vjp else ()
-    fast = ts.compile(subject.fn, executor="stand-in")
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.03125, 0.0):
-        tensors = subject.tensors([a + shift if a.dtype == np.float64 else a for a in subject.arrays])
-        ups = [rng.standard_normal(y.shape).astype(y.dtype) for y in flat(subject.fn(*tensors)) if is_real(y)]
-        with np.errstate(all="ignore"):
-            close(results(fast, tensors, real, ups), results(subject.fn, tensors, real, ups))
+    for found, wanted in op_replayed(op, data, "stand-in"):
+        close(found, wanted)
 
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**31))
 def test_random_programs_give_what_they_give_with_numpy(seed):
-    """Values used again and again, broadcast, indexed, cut into parts and joined."""
-    functions = both(pytest.importorskip("torch"))
-    program = draw(np.random.default_rng(seed), functions)
-
-    def function(*arrays):
-        values = list(arrays)
-        for step in program.steps:
-            made = functions[step.name][0](*(values[i] for i in step.inputs), **step.settings)
-            values += made if isinstance(made, list) else [made]
-        return values[-6:]
-
-    fast, rng = ts.compile(function, executor="stand-in"), np.random.default_rng(seed)
-    for scale in (1.0, 0.75, 1.0):
-        tensors = [ts.tensor(a * scale) for a in program.arrays]
-        ups = [
-            rng.standard_normal(y.shape) for y in function(*[t.requires_grad_() for t in tensors]) if y.requires_grad
-        ]
-        with np.errstate(all="ignore"):
-            found, wanted = (results(f, tensors, range(len(tensors)), ups) for f in (fast, function))
-            close(found, wanted, 1e-7)
+    for found, wanted in program_replayed(seed, "stand-in"):
+        close(found, wanted, 1e-7)
 
 
 @st.composite

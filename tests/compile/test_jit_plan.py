@@ -9,20 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.autograd.declare import OPS
 from tinyseq.compiler.jit import executor
 from tinyseq.compiler.program import Program, Ref, kind_of, mapped
-from tinyseq.testing.battery import op_trial
-from tinyseq.testing.calls import calls_of
-from tinyseq.testing.subject import flat, is_real
 
 sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 import python_kernels
-from fuzz_against_torch import both
-from random_programs import draw
-
-ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
+from executor_trials import ENGINE, op_replayed, program_replayed
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,19 +22,6 @@ def kernels():
     with pytest.MonkeyPatch.context() as patch:
         python_kernels.use(patch)
         yield
-
-
-def results(function, tensors, real, upstreams):
-    """The function's values, and the gradients of its real inputs."""
-    leaves = [ts.Tensor(t._array.copy()).requires_grad_(i in real) for i, t in enumerate(tensors)]
-    outputs = flat(function(*leaves))
-    total = None
-    for y, u in zip([y for y in outputs if y.requires_grad], upstreams, strict=False):
-        part = (y * ts.Tensor(u)).sum()
-        total = part if total is None else total + part
-    if total is not None:
-        total.backward()
-    return [y.numpy() for y in outputs] + [None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves]
 
 
 def close(found, wanted, rtol=1e-12):
@@ -60,44 +39,15 @@ def close(found, wanted, rtol=1e-12):
 @settings(max_examples=5)
 @given(data=st.data())
 def test_every_op(op, data):
-    """On the numbers it was recorded with, and on others."""
-    subject = op_trial(op, data.draw(calls_of(op))).subject
-    real = subject.real if op.vjp else ()
-    fast = ts.compile(subject.fn, executor="numba")
-    rng = np.random.default_rng(0)
-    for shift in (0.0, 0.03125, 0.0):
-        tensors = subject.tensors([a + shift if a.dtype == np.float64 else a for a in subject.arrays])
-        ups = [rng.standard_normal(y.shape).astype(y.dtype) for y in flat(subject.fn(*tensors)) if is_real(y)]
-        with np.errstate(all="ignore"):
-            close(results(fast, tensors, real, ups), results(subject.fn, tensors, real, ups))
+    for found, wanted in op_replayed(op, data, "numba"):
+        close(found, wanted)
 
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**31))
 def test_random_programs(seed):
-    """Values used again and again, broadcast, indexed, cut into parts of which some stay unused."""
-    functions = both(pytest.importorskip("torch"))
-    program = draw(np.random.default_rng(seed), functions)
-
-    def function(*arrays):
-        values = list(arrays)
-        for step in program.steps:
-            made = functions[step.name][0](*(values[i] for i in step.inputs), **step.settings)
-            values += made if isinstance(made, list) else [made]
-        return values[-6:]
-
-    fast, rng = ts.compile(function, executor="numba"), np.random.default_rng(seed)
-    for scale in (1.0, 0.75, 1.0):
-        tensors = [ts.tensor(a * scale) for a in program.arrays]
-        ups = [
-            rng.standard_normal(y.shape) for y in function(*[t.requires_grad_() for t in tensors]) if y.requires_grad
-        ]
-        with np.errstate(all="ignore"):
-            close(
-                results(fast, tensors, range(len(tensors)), ups),
-                results(function, tensors, range(len(tensors)), ups),
-                1e-10,
-            )
+    for found, wanted in program_replayed(seed, "numba"):
+        close(found, wanted, 1e-10)
 
 
 @pytest.mark.parametrize("steps", [3, 40])

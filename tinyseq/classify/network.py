@@ -38,8 +38,8 @@ from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
-from tinyseq.random import generator
 from tinyseq.train import Callback, Checkpoint, Loss, Report, Validation, train, warm_up_cosine
+from tinyseq.train.bucketed import BucketedTask
 from tinyseq.train.progress import run
 
 POOLINGS = ("last", "mean", "max")
@@ -342,12 +342,8 @@ class Network(Module):
         return found
 
 
-class TextTask:
-    """The training task: batches of texts, shuffled for each epoch.
-
-    A word that occurs n times is replaced by the unknown word with probability 1 / (n + 1), so that the unknown word's
-    vector is learnt from rare words.
-    """
+class TextTask(BucketedTask):
+    """The training task: batches of texts."""
 
     def __init__(
         self,
@@ -358,42 +354,21 @@ class TextTask:
         batch: int,
         compile: bool | str = False,
     ) -> None:
-        self.network, self.batch = network, batch
+        self.network = network
         self._compiled = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
         self.texts, self.labels = [network.encode(text) for text in texts], network.classes.encode(labels)
-        self.unknown = np.array([1 / (counts.get(word, 0) + 1) for word in network.words])
-        self.seed = int(generator().integers(2**32))
-        self._mixed: tuple[int, list[Ids]] = (-1, [])
-
-    @property
-    def batches_in_epoch(self) -> int:
-        """The number of steps in an epoch."""
-        return -(-len(self.texts) // self.batch)
+        super().__init__([len(ids) for ids in self.texts], batch, [counts.get(word, 0) for word in network.words])
 
     def __call__(self, step: int) -> Loss:
         """The loss of a batch; see `tinyseq.train.Task`."""
-        epoch, place = divmod(step, self.batches_in_epoch)
-        if self._mixed[0] != epoch:
-            rng = np.random.default_rng([self.seed, epoch])
-            self._mixed = epoch, bucketed([len(ids) for ids in self.texts], self.batch, rng)
-        chosen = self._mixed[1][place]
-        texts = [self.texts[i] for i in chosen]
-        texts = [np.where(generator().random(len(ids)) < self.unknown[ids], 0, ids) for ids in texts]  # 0 is UNKNOWN
-        words, lengths = padded(texts)
+        chosen = self.chosen(step)
+        words, lengths = padded(self.with_unknown([self.texts[i] for i in chosen]))
         if self._compiled is None:
             loss = _mean_loss(self.network, words, lengths, self.labels[chosen])
         else:
             words = np.pad(words, ((0, -len(words) % _STEPS), (0, 0)))
             loss = self._compiled(words, lengths, self.labels[chosen])
-        return Loss(loss, len(chosen), f"epoch {epoch}, texts {', '.join(map(str, chosen[:5]))} and others")
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the order of the batches depends on."""
-        return {"seed": self.seed}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.seed, self._mixed = int(state["seed"]), (-1, [])
+        return Loss(loss, len(chosen), self.place(step, "texts"))
 
 
 def _keeping_best(reports: Iterator[Report], validation: Validation) -> Iterator[Report]:

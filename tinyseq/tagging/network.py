@@ -29,10 +29,10 @@ from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
-from tinyseq.random import generator
 from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
 from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
+from tinyseq.train.bucketed import BucketedTask
 from tinyseq.train.progress import run
 
 _STEPS = 16
@@ -331,55 +331,29 @@ class Network(Module):
         return [column[:length].tolist() for column, length in zip(best.T, lengths, strict=True)]
 
 
-class SentenceTask:
-    """The training task: batches of sentences, shuffled for each epoch.
-
-    A word that occurs n times is replaced by the unknown word with probability 1 / (n + 1), so that the unknown word's
-    vector is learnt from rare words, and the model does not overfit to them.
-    """
+class SentenceTask(BucketedTask):
+    """The training task: batches of sentences."""
 
     def __init__(
         self, network: Network, sentences: Sequence[Sentence], batch: int, compile: bool | str = False
     ) -> None:
         self.network = network
         self._scores_loss = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
-        self.batch = batch
         self.sentences = [network.encode([word for word, _ in sentence]) for sentence in sentences]
         self.tags = [network.tags.encode(tag for _, tag in sentence) for sentence in sentences]
         counts = Counter(int(i) for words, _ in self.sentences for i in words)
-        self.unknown = np.array([1 / (counts[i] + 1) for i in range(len(network.words))])
-        self.seed = int(generator().integers(2**32))
-        self._mixed: tuple[int, list[Ids]] = (-1, [])
-
-    @property
-    def batches_in_epoch(self) -> int:
-        """The number of steps in an epoch."""
-        return -(-len(self.sentences) // self.batch)
+        super().__init__([len(tags) for tags in self.tags], batch, [counts[i] for i in range(len(network.words))])
 
     def __call__(self, step: int) -> Loss:
         """The loss of a batch; see `tinyseq.train.Task`."""
-        epoch, place = divmod(step, self.batches_in_epoch)
-        if self._mixed[0] != epoch:
-            lengths = [len(tags) for tags in self.tags]
-            self._mixed = epoch, bucketed(lengths, self.batch, np.random.default_rng([self.seed, epoch]))
-        chosen = self._mixed[1][place]
-        words = [self.sentences[i][0] for i in chosen]
-        words = [np.where(generator().random(len(ids)) < self.unknown[ids], 0, ids) for ids in words]  # 0 is UNKNOWN
+        chosen = self.chosen(step)
+        words = self.with_unknown([self.sentences[i][0] for i in chosen])
         endings, tags = [self.sentences[i][1] for i in chosen], [self.tags[i] for i in chosen]
         if self._scores_loss is None:
             loss = self.network.loss(words, endings, tags)
         else:
             loss = self._scores_loss(*_rounded_up(words, endings, tags))
-        count = sum(map(len, words))
-        return Loss(loss, count, f"epoch {epoch}, sentences {', '.join(map(str, chosen[:5]))} and others")
-
-    def state_dict(self) -> dict[str, Any]:
-        """What the order of the batches depends on."""
-        return {"seed": self.seed}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.seed, self._mixed = int(state["seed"]), (-1, [])
+        return Loss(loss, sum(map(len, words)), self.place(step, "sentences"))
 
 
 def _mean_loss(network: Network, words: Ids, endings: Ids, tags: Ids, lengths: Ids) -> Tensor:

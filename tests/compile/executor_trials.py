@@ -1,0 +1,70 @@
+"""What every executor is tried on: each op of the engine, and random programs. A compiled function beside itself."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.autograd.declare import OPS
+from tinyseq.testing.battery import op_trial
+from tinyseq.testing.calls import calls_of
+from tinyseq.testing.subject import flat, is_real
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+from fuzz_against_torch import both
+from random_programs import draw
+
+ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
+
+
+def results(function, tensors, real, upstreams):
+    """The function's values, and the gradients of its real inputs."""
+    leaves = [ts.Tensor(t._array.copy()).requires_grad_(i in real) for i, t in enumerate(tensors)]
+    outputs = flat(function(*leaves))
+    differentiable = [y for y in outputs if y.requires_grad]
+    total = None
+    for y, u in zip(differentiable, upstreams, strict=False):
+        part = (y * ts.Tensor(u)).sum()
+        total = part if total is None else total + part
+    if total is not None:
+        total.backward()
+    return [y.numpy() for y in outputs] + [None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves]
+
+
+def op_replayed(op, data, executor):
+    """Results compiled and not, on the numbers that an op was recorded with, and on others."""
+    subject = op_trial(op, data.draw(calls_of(op))).subject
+    real = subject.real if op.vjp else ()
+    fast = ts.compile(subject.fn, executor=executor)
+    rng = np.random.default_rng(0)
+    for shift in (0.0, 0.03125, 0.0):
+        tensors = subject.tensors([a + shift if a.dtype == np.float64 else a for a in subject.arrays])
+        ups = [rng.standard_normal(y.shape).astype(y.dtype) for y in flat(subject.fn(*tensors)) if is_real(y)]
+        with np.errstate(all="ignore"):
+            pair = results(fast, tensors, real, ups), results(subject.fn, tensors, real, ups)
+        yield pair
+
+
+def program_replayed(seed, executor):
+    """Results compiled and not of a random program: values are used again, broadcast, indexed, cut up and joined."""
+    functions = both(pytest.importorskip("torch"))
+    program = draw(np.random.default_rng(seed), functions)
+
+    def function(*arrays):
+        values = list(arrays)
+        for step in program.steps:
+            made = functions[step.name][0](*(values[i] for i in step.inputs), **step.settings)
+            values += made if isinstance(made, list) else [made]
+        return values[-6:]
+
+    fast, rng = ts.compile(function, executor=executor), np.random.default_rng(seed)
+    for scale in (1.0, 0.75, 1.0):
+        tensors = [ts.tensor(a * scale) for a in program.arrays]
+        ups = [
+            rng.standard_normal(y.shape) for y in function(*[t.requires_grad_() for t in tensors]) if y.requires_grad
+        ]
+        with np.errstate(all="ignore"):
+            pair = tuple(results(f, tensors, range(len(tensors)), ups) for f in (fast, function))
+        yield pair
