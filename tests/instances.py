@@ -311,6 +311,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: of_a_loss(lambda loss, rnn: ts.viz.graph(loss, gradients=True)),
         lambda: ts.viz.trellis(hmm(), "abb"),
     ],
+    "Page": [lambda: ts.viz.trellis(hmm(), "abb").page(height=400)],
 }
 
 SCHEDULES: list[Callable[[], Any]] = [
@@ -349,7 +350,7 @@ def differences(a: Any, b: Any, path: str = "", seen: frozenset[int] = frozenset
         of = lambda t: (t.detach().numpy(), t.requires_grad, getattr(t.node, "name", None))
         return differences(of(a), of(b), path, seen)
     if isinstance(a, ts.viz.Drawing):
-        seen_of = lambda d: (d.dot, d.title, d._svg and d.svg(), d._tell and d._page())
+        seen_of = lambda d: (d.dot, d.title, d._svg and d.svg(), d._tell and d._html())
         return differences(seen_of(a), seen_of(b), path, seen)
     if isinstance(a, Mapping):
         if list(a) != list(b):

@@ -52,6 +52,7 @@ class Browser:
     def __init__(self, process: "subprocess.Popen[bytes]", send: int, receive: int) -> None:
         self.process, self._send, self._receive = process, send, receive
         self._rest, self._count, self._session = b"", 0, ""
+        self._worlds: dict[str, int] = {}  # frame -> where its scripts run
         self.messages: list[str] = []
         self.requests: list[str] = []
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
@@ -93,6 +94,8 @@ class Browser:
             self.messages.append(parameters["entry"]["text"])
         elif method == "Runtime.consoleAPICalled":
             self.messages.append(f"{parameters['type']}: {parameters['args']}")
+        elif method == "Runtime.executionContextCreated":
+            self._worlds[parameters["context"]["auxData"]["frameId"]] = parameters["context"]["id"]
         elif method == "Network.requestWillBeSent":
             self.requests.append(parameters["request"]["url"])
 
@@ -106,9 +109,13 @@ class Browser:
         self.wait_for(f"document.readyState === 'complete' && location.href === {json.dumps(path.as_uri())}")
         assert not self.messages, self.messages
 
-    def run(self, script: str) -> Any:
-        """The value of an expression in the page; a promise's value is waited for."""
-        done = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+    def run(self, script: str, frame: int | None = None) -> Any:
+        """The value of an expression in the page, or in a frame of it; a promise's value is waited for."""
+        where = {}
+        if frame is not None:
+            tree = self.call("Page.getFrameTree")["frameTree"]
+            where = {"contextId": self._worlds[tree["childFrames"][frame]["frame"]["id"]]}
+        done = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True, **where)
         if "exceptionDetails" in done:
             raise AssertionError(done["exceptionDetails"]["exception"].get("description", done["exceptionDetails"]))
         return done["result"].get("value")

@@ -1,7 +1,8 @@
 """The directive `{picture} EXPRESSION`: a drawing or a plot, made while the page is built by the code above it.
 
 All Python blocks of the page above the directive are run first, in one namespace, as the tests run them. The expression
-gives a `tinyseq.viz.Drawing` or a matplotlib figure. The body of the directive is the text for those who cannot see it.
+gives a `tinyseq.viz.Drawing`, its page, or a matplotlib figure. The body of the directive is the text for those who
+cannot see it.
 """
 
 import base64
@@ -38,6 +39,14 @@ def namespace_above(text: str) -> dict[str, Any]:
     return found
 
 
+def shown(picture: Any, words: str) -> str:
+    """A drawing, a page or a figure as HTML; its words are for those who cannot see it."""
+    if isinstance(picture, ts.viz.Page):
+        return picture._repr_html_()
+    data = base64.b64encode(svg(picture).encode("utf-8")).decode("ascii")
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(words)}">'
+
+
 def svg(picture: Any) -> str:
     """A drawing or a figure as SVG."""
     if isinstance(picture, ts.viz.Drawing):
@@ -54,10 +63,8 @@ class Picture(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         lines = Path(self.env.doc2path(self.env.docname)).read_text(encoding="utf-8").splitlines(keepends=True)
-        shown = svg(eval(self.arguments[0], namespace_above("".join(lines[: self.lineno - 1]))))
-        data = base64.b64encode(shown.encode("utf-8")).decode("ascii")
-        words = escape(" ".join(self.content))
-        return [nodes.raw("", f'<img src="data:image/svg+xml;base64,{data}" alt="{words}">', format="html")]
+        picture = eval(self.arguments[0], namespace_above("".join(lines[: self.lineno - 1])))
+        return [nodes.raw("", shown(picture, " ".join(self.content)), format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -65,7 +65,7 @@ def test_any_computation_has_a_drawing(loss, view, depth, gradients):
 def test_any_computation_can_be_rendered_and_told(loss, view):
     drawing = graph(loss, view=view, gradients=True)
     assert drawing.svg().rstrip().endswith("</svg>")
-    assert "</html>" in drawing._page()
+    assert "</html>" in drawing.page().text
 
 
 @given(losses(), st.sampled_from([None, [0, -1], [2]]))

@@ -4,6 +4,7 @@ from tinyseq.viz import plots
 from tinyseq.viz.computation.graph import graph
 from tinyseq.viz.hmm.automaton import automaton
 from tinyseq.viz.hmm.trellis import trellis
+from tinyseq.viz.page.embedded import Page
 from tinyseq.viz.plots import (
     activations,
     alignment,
@@ -22,6 +23,7 @@ from tinyseq.viz.rendering.graphviz import DrawingError
 __all__ = [
     "Drawing",
     "DrawingError",
+    "Page",
     "activations",
     "alignment",
     "automaton",

@@ -10,7 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from tinyseq.arguments import whole
 from tinyseq.io import atomic_write, check_output
+from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
 
@@ -92,12 +94,37 @@ class Drawing:
         """
         path = check_picture(path)
         kind = path.suffix.lower()
-        texts = {".svg": self.svg, ".dot": lambda: self.dot, ".html": self._page}
+        texts = {".svg": self.svg, ".dot": lambda: self.dot, ".html": self._html}
         data = texts[kind]().encode("utf-8") if kind in texts else render(self.dot, kind[1:])
         atomic_write(path, lambda part: part.write_bytes(data))
         return path
 
-    def _page(self) -> str:
+    def page(self, height: int = 560) -> Page:
+        """The playable page of the drawing, for a notebook or a web page.
+
+        As the last expression of a cell, it is shown in a frame. It is made now, so the graph may be freed afterwards.
+
+        Args:
+            height: of the frame, in pixels, at least 240.
+
+        Returns:
+            The page; its `text` is the HTML text that `save` writes to an .html file.
+
+        Raises:
+            TypeError, ValueError: the height is not an integer of at least 240.
+            DrawingError: the picture cannot be rendered.
+
+        Example:
+            >>> from tinyseq.viz import trellis
+            >>> from tinyseq.hmm import HMM
+            >>> hmm = HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], [[0.7, 0.3], [0.4, 0.6]])
+            >>> trellis(hmm, [0, 1, 1]).page(height=400)
+            Page('Viterbi, in the max semiring: 0 1 1', height=400)
+        """
+        whole("height", height, least=LEAST_HEIGHT)
+        return Page(self._html(), self.title, height)
+
+    def _html(self) -> str:
         picture, story = self._tell() if self._tell else (self, {})
         return page(picture.svg(), self.title, story)
 

@@ -35,7 +35,10 @@ function move(right, down) {
   show(view.x + right, view.y + down, view.width, view.height);
 }
 
+const embedded = self !== top; // in the frame of another page, which must not be caught when it is scrolled
+document.body.classList.toggle("embedded", embedded);
 picture.addEventListener("wheel", event => {
+  if (embedded && !event.ctrlKey && document.activeElement !== picture) return;
   event.preventDefault();
   zoom(Math.exp(event.deltaY / 500), place(event));
 }, { passive: false });

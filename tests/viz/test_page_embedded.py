@@ -1,0 +1,126 @@
+"""Pages in notebooks and web pages: a frame for each, which plays and disturbs nobody."""
+
+import copy
+import html
+import pickle
+import re
+import time
+
+import pytest
+
+import tinyseq as ts
+from tinyseq.viz import Page, graph, trellis
+
+FRAME = '<iframe title="{}" srcdoc="'
+
+
+def drawings(char_loss, cats):
+    return [
+        graph(char_loss(4, ts.nn.LSTM), gradients=True),
+        trellis(cats, ["I", "like", "cats"]),
+        graph(char_loss(3, ts.nn.GRU)),
+    ]
+
+
+def test_a_page_is_a_frame_with_what_save_writes(char_loss, cats, tmp_path):
+    for drawing in drawings(char_loss, cats):
+        page = drawing.page(height=444)
+        shown = page._repr_html_()
+        assert shown.startswith(FRAME.format(html.escape(drawing.title)))
+        assert "height: 444px" in shown
+        assert shown.count("<") == shown.count(">") == 2  # nothing of the page is outside of its attribute
+        text = html.unescape(re.search(r'srcdoc="([^"]*)"', shown)[1])
+        assert text == page.text == drawing.save(tmp_path / "page.html").read_text("utf-8")
+        assert page.save(tmp_path / "same.html").read_text("utf-8") == text
+
+
+def test_a_page_stays_when_the_graph_is_freed(char_loss):
+    loss = char_loss(3)
+    page = graph(loss).page()
+    before = page._repr_html_()
+    loss.backward()
+    assert page._repr_html_() == before
+    for again in (copy.deepcopy(page), pickle.loads(pickle.dumps(page))):
+        assert again._repr_html_() == before
+
+
+@pytest.mark.parametrize(
+    ("height", "error", "message"),
+    [
+        ("560px", TypeError, "height must be a whole number, got '560px'"),
+        (560.0, TypeError, "height must be a whole number, got 560.0; write 560"),
+        (100, ValueError, "height must be at least 240, got 100"),
+    ],
+)
+def test_a_height_is_a_number_of_pixels(height, error, message, cats):
+    for make in (trellis(cats, ["I"]).page, lambda height: Page("", "", height)):
+        with pytest.raises(error, match=message):
+            make(height=height)
+
+
+def test_a_page_is_saved_as_html_only(cats, tmp_path):
+    with pytest.raises(ValueError, match=r"cannot save a page as 'a.svg': the file's ending must be .html"):
+        trellis(cats, ["I"]).page().save(tmp_path / "a.svg")
+
+
+# -- in a browser ------------------------------------------------------------------------------------------------------
+
+COLORED = "<style>svg, p, button { color: red; fill: red } #play, .node { display: none }</style>"  # of the web page
+
+
+@pytest.fixture
+def embedded(browser, char_loss, cats, tmp_path):
+    """A web page with the ids and styles of a page's own, and three pages in it."""
+    browser.size(900, 800)
+    browser.prefer(color_scheme="light", reduced_motion="reduce")
+    frames = "".join(f"<p>before</p>{drawing.page()._repr_html_()}" for drawing in drawings(char_loss, cats))
+    path = tmp_path / "book.html"
+    path.write_text(f"<!doctype html><meta charset=utf-8>{COLORED}<body><p id=play>outside</p>{frames}", "utf-8")
+    browser.open(path)
+    browser.run("document.querySelectorAll('iframe').forEach(frame => { frame.loading = 'eager' })")
+    browser.wait_for("[0, 1, 2].every(i => frames[i].document.readyState === 'complete' && frames[i].document.title)")
+    return browser
+
+
+@pytest.mark.browser
+def test_several_pages_on_a_web_page_play_by_themselves(embedded):
+    for i in range(3):
+        assert embedded.run("moments.length", frame=i) > 5
+        embedded.run(f"go({i + 2})", frame=i)
+    assert [embedded.run("now()", frame=i) for i in range(3)] == [2, 3, 4]
+    assert len({embedded.run("byId('said').textContent", frame=i) for i in range(3)}) == 3
+    for i in range(3):
+        assert embedded.run("document.querySelectorAll('g.node').length", frame=i) > 5
+        assert embedded.run("getComputedStyle(document.querySelector('g.node')).display", frame=i) == "inline"
+        assert embedded.run("document.documentElement.scrollWidth <= innerWidth", frame=i)
+        embedded.run("go(moments.length)", frame=i)
+    assert embedded.run("document.querySelector('#play').textContent") == "outside"
+    assert not embedded.messages
+    asked = [address.split("/")[-1] for address in embedded.requests if not address.startswith(("data:", "about:"))]
+    assert asked == ["book.html"]
+
+
+@pytest.mark.browser
+def test_keys_and_clicks_reach_only_the_page_that_has_the_focus(embedded):
+    embedded.run("frames[1].frameElement.scrollIntoView()")
+    embedded.run("picture.focus()", frame=1)
+    embedded.press(".")
+    embedded.press(".")
+    assert [embedded.run("now()", frame=i) for i in range(3)] == [0, 2, 0]
+
+
+@pytest.mark.browser
+def test_the_wheel_scrolls_the_web_page_until_the_picture_has_the_focus(embedded):
+    before = embedded.run("view.width", frame=0)
+    embedded.wheel("iframe", 120)
+    embedded.wait_for("scrollY > 60")
+    assert embedded.run("view.width", frame=0) == before
+    embedded.run("picture.focus()", frame=0)
+    embedded.run("frames[0].frameElement.scrollIntoView()")
+    at = embedded.run("scrollY")
+    embedded.wheel("iframe", -120)
+    until = time.monotonic() + 10
+    while embedded.run("view.width", frame=0) >= before and time.monotonic() < until:
+        time.sleep(0.01)
+    assert embedded.run("view.width", frame=0) < before
+    assert embedded.run("scrollY") == at
