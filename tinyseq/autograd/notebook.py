@@ -31,7 +31,8 @@ def html_table(caption: str, rows: Iterable[Sequence[Any]], head: Sequence[Any] 
     """
     top = f"<tr>{''.join(f'<th>{_name(name)}</th>' for name in head)}</tr>" if head else ""
     body = "".join(f"<tr><th>{_name(first)}</th>{''.join(map(_data, cells))}</tr>" for first, *cells in rows)
-    return f"<table><caption>{escape(caption)}</caption>{top}{body}</table>"
+    one_line = ' style="white-space: nowrap"' if len(caption) <= LONGEST else ""  # a narrow table would break it
+    return f"<table><caption{one_line}>{escape(caption)}</caption>{top}{body}</table>"
 
 
 def table(values: NDArray[Any], caption: str) -> str:
