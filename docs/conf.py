@@ -14,13 +14,29 @@ author = "The tinyseq authors"
 copyright = f"2026, {author}"
 version = release = tinyseq.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "mathml", "op_table", "picture"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "commands",
+    "constants",
+    "mathml",
+    "op_table",
+    "picture",
+]
 exclude_patterns = ["_build"]
 nitpicky = False  # array types such as Any have no page to link to
 
 html_math_renderer = "mathml"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+# The chapters of the book are run whenever they are built; an error in a cell ends the build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_show_tb = True
+nb_execution_timeout = 120
+nb_merge_streams = True
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"

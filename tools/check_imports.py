@@ -19,6 +19,7 @@ FACADE = "__init__"  # tinyseq/__init__.py, what `import tinyseq` gives: it stan
 # The floors of the house, top first. Sides of one floor (the inner sets) do not import each other.
 FLOORS: list[list[set[str]]] = [
     [{"cli", "commands", "__main__"}],
+    [{"book"}],
     [{FACADE}],
     [{"viz"}],
     [{"lm", "train", "tagging", "classify"}],

@@ -35,6 +35,11 @@ from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 
+__all__ = [
+    "COUNT", "LOG", "MAX", "MAX_PRODUCT", "SUM_PRODUCT",
+    "Entropy", "Expectation", "KBest", "Sample", "Semiring", "namespace",
+]  # fmt: skip
+
 Value = Any  # a Tensor or a raw array: the operations accept both
 
 
@@ -91,10 +96,15 @@ def _if_possible(count: Value, score: Value) -> Value:
 
 
 SUM_PRODUCT = Semiring("sum-product", sum=_total, times=operator.mul, zero=0.0, one=1.0)
+"""Probabilities: the sum over all paths of the product of their weights. Long sequences underflow; see `LOG`."""
 MAX_PRODUCT = Semiring("max-product", sum=_largest, times=operator.mul, zero=0.0, one=1.0)
+"""Probabilities: the largest product of weights of one path."""
 LOG = Semiring("log", sum=_logsumexp)
+"""Log probabilities: the logarithm of the sum over all paths, the forward algorithm. Its gradient is the posterior."""
 MAX = Semiring("max", sum=_largest)
+"""Log probabilities: the score of the best path, the Viterbi algorithm. Its gradient marks that path."""
 COUNT = Semiring("count", sum=_total, times=_if_possible, one=1.0)
+"""The number of paths whose score is above -inf."""
 
 
 def KBest(k: int) -> Semiring:
