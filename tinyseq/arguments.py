@@ -55,6 +55,21 @@ def whole(name: str, value: Any, least: int | None = 1, most: int | None = None)
     return number
 
 
+def number(name: str, value: Any) -> float:
+    """A number as a plain float; a truth value, a string or an array is a TypeError.
+
+    Example:
+        >>> number("lr", 1)
+        1.0
+        >>> number("lr", "0.1")
+        Traceback (most recent call last):
+        TypeError: lr must be a number, got '0.1'
+    """
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        raise TypeError(f"{name} must be a number, got {shown(value)}")
+    return float(value)
+
+
 def refuses_order(function: Callable[P, R]) -> Callable[P, R]:
     """Refuse ``order=`` in a call of a function that takes ``n``, the length of its n-grams.
 

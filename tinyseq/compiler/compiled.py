@@ -8,7 +8,7 @@ import numpy as np
 
 from tinyseq import random
 from tinyseq.arguments import whole
-from tinyseq.autograd.modes import MODE
+from tinyseq.autograd.modes import MODE, no_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.active import ACTIVE, RecordingError
@@ -151,6 +151,26 @@ class Compiled(Wrapper):
                 "a replay of the call just recorded took another branch; does a condition or a shape depend on random "
                 "numbers? Use ts.where in place of `if`"
             ) from (error.__cause__ or error)
+
+    def on_arrays(self, *args: Any) -> Callable[[list[Array]], tuple[Array, ...]]:
+        """A recording without a gradient as a function of plain arrays, for inner loops that call it very often.
+
+        It checks nothing and reads parameters once, now: nothing else than its arguments may change while it is used.
+
+        Args:
+            args: the arguments to record the function for. Those that are neither tensors nor arrays are constants.
+
+        Returns:
+            A function from the arrays of all tensors and arrays among the arguments, in order and in these shapes and
+            types, to those of all tensors that the function returns.
+
+        Raises:
+            RecordingError: the function cannot be recorded, or draws random numbers.
+        """
+        given: list[Any] = []
+        _signature(args, given)
+        with no_grad():
+            return self._record(args, {}, given).on_arrays()
 
     def __reduce__(self) -> Any:
         return Compiled, (self.function, self.limit, self.executor)  # a copy makes its own recordings

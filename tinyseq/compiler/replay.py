@@ -1,5 +1,6 @@
 """An executable recording: it takes arguments, and returns tensors whose gradients come from the replay."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -82,6 +83,18 @@ class Replay:
                 generator.bit_generator.state = state
             raise Changed from error
         return self._tensors(run, given)
+
+    def on_arrays(self) -> Callable[[list[Array]], tuple[Array, ...]]:
+        """See `Compiled.on_arrays`."""
+        if self._draws:
+            raise RecordingError("a function that draws random numbers cannot be run on arrays alone")
+        executor, constants = self.executor, [source.tensor._array for source in self._sources]
+        memory, count = executor.memory(), len(executor.program.outputs)
+
+        def run(arrays: list[Array]) -> tuple[Array, ...]:
+            return executor.forward([*arrays, *constants], memory)[:count]
+
+        return run
 
     def _tensors(self, run: "Run", given: list[Any]) -> Any:
         outputs, wanted = run.outputs, self._differentiable

@@ -1,29 +1,110 @@
-"""Sample the next symbol from its distribution, with a temperature."""
+"""Draw the next symbol from its distribution: temperature, then the k most probable, then the most probable share."""
+
+from typing import Any, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from tinyseq.arguments import number, whole
+
+Probabilities = NDArray[np.float64]
 
 
-def check_temperature(temperature: float) -> None:
-    """Raise a ValueError if the temperature is negative or NaN."""
-    if not temperature >= 0:
-        raise ValueError(f"temperature must not be negative, got {temperature}")
-
-
-def draw(logits: NDArray[np.float64], temperature: float, rng: np.random.Generator) -> int:
-    """A symbol's id, drawn from softmax(logits / temperature).
+def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None) -> Probabilities:
+    """A distribution restricted to its most probable symbols. Of equally probable ones, the first are kept.
 
     Args:
-        logits: (V,), at least one of them above -inf.
-        temperature: 0 always gives the most probable symbol.
-        rng: the random number generator.
+        p: probabilities (V,).
+        top_k: keep the k most probable symbols; None for all.
+        top_p: of these, keep the fewest most probable ones that have at least this share of the probability together
+            (nucleus sampling); None for all.
+
+    Returns:
+        The probabilities (V,), which sum to one again; 0 for the other symbols.
 
     Raises:
-        ValueError: a logit is NaN.
+        ValueError, TypeError: ``top_k`` is not a whole number above 0, or ``top_p`` is not above 0 and at most 1.
+
+    Source: Fan and others (2018) for top k; Holtzman and others (2020) for top p.
+
+    Example:
+        >>> filtered([0.5, 0.25, 0.125, 0.125], top_k=2).round(3).tolist()
+        [0.667, 0.333, 0.0, 0.0]
+        >>> filtered([0.5, 0.25, 0.125, 0.125], top_p=0.8).round(3).tolist()
+        [0.571, 0.286, 0.143, 0.0]
     """
-    if np.isnan(logits).any():
-        raise ValueError("the model's scores for the next symbol are NaN; has its training diverged?")
-    if temperature == 0:
-        return int(logits.argmax())
-    shares = np.exp((logits - logits.max()) / temperature)
-    return int(rng.choice(len(shares), p=shares / shares.sum()))
+    kept = np.asarray(p, np.float64)
+    choice = Choice.checked(1.0, top_k, top_p)
+    return choice.restricted(kept / kept.sum())
+
+
+class Choice(NamedTuple):
+    """How the next symbol is chosen; see the ``sample`` methods of the language models.
+
+    Example:
+        >>> Choice.checked(0, None, None).draw(np.log([0.2, 0.5, 0.3]), np.random.default_rng(0))
+        1
+    """
+
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    @classmethod
+    def checked(cls, temperature: float, top_k: int | None, top_p: float | None) -> Self:
+        """Settings of a user.
+
+        Raises:
+            ValueError: the temperature is negative or NaN, ``top_k`` is below 1, or ``top_p`` not in (0, 1].
+            TypeError: one of them is no number, or ``top_k`` is no whole number.
+        """
+        temperature = number("temperature", temperature)
+        if not temperature >= 0:
+            raise ValueError(f"temperature must not be negative, got {temperature}")
+        top_k = None if top_k is None else whole("top_k", top_k)
+        if top_p is not None and not 0 < (top_p := number("top_p", top_p)) <= 1:
+            raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+        return cls(temperature, top_k, top_p)
+
+    def draw(self, logits: NDArray[np.floating[Any]], rng: np.random.Generator) -> int:
+        """A symbol's id, drawn from softmax(logits / temperature), restricted to its most probable symbols.
+
+        Args:
+            logits: (V,), at least one of them above -inf.
+            rng: the random number generator.
+
+        Raises:
+            ValueError: a logit is NaN or inf.
+        """
+        best = logits.max()
+        if not best < np.inf:  # also where it is NaN
+            found = "NaN" if np.isnan(best) else "infinite"
+            raise ValueError(f"the model's scores for the next symbol are {found}; has its training diverged?")
+        if self.temperature == 0:
+            return int(logits.argmax())
+        shares = np.subtract(logits, best, dtype=np.float64)
+        shares /= self.temperature
+        np.exp(shares, out=shares)
+        if self.top_k is not None or self.top_p is not None:
+            shares = self.restricted(shares / shares.sum())
+        below = shares.cumsum()
+        # the first symbol below whose upper end the random number lies, so that none of probability 0 is drawn
+        return int(below.searchsorted(rng.random() * below[-1], side="right"))
+
+    def restricted(self, p: Probabilities) -> Probabilities:
+        """See `filtered`."""
+        if self.top_k is not None and self.top_k < len(p):
+            p = _only(p, np.argsort(-p, kind="stable")[: self.top_k])
+        if self.top_p is not None and self.top_p < 1:
+            order = np.argsort(-p, kind="stable")
+            enough = int(np.searchsorted(p[order].cumsum(), self.top_p * (1 - 1e-12))) + 1
+            p = _only(p, order[:enough])
+        return p
+
+
+def _only(p: Probabilities, ids: NDArray[np.intp]) -> Probabilities:
+    """The probabilities of some symbols, scaled to sum to one."""
+    kept = np.zeros_like(p)
+    kept[ids] = p[ids]
+    kept /= kept.sum()
+    return kept

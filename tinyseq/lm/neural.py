@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.compiler import compiled_if
@@ -19,8 +17,9 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.lm.drawing import check_temperature, draw
+from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm.stepping import Reader
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.nn.checks import check_device
 from tinyseq.optim import Adam
@@ -193,6 +192,8 @@ class NeuralLM(Module, SavedModel):
         *,
         prompt: Sequence[Any] = (),
         temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
     ) -> list[Any]:
         """Sample symbols one by one, each given all symbols before it.
 
@@ -201,24 +202,24 @@ class NeuralLM(Module, SavedModel):
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
             prompt: the symbols before the sample; without one, the first symbol is drawn uniformly.
             temperature: divides the logits; below 1: more conservative; 0: always the most probable symbol.
+            top_k: draw among the k most probable symbols only.
+            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
+                together, after the temperature and ``top_k``.
 
         Returns:
             The symbols, without the prompt.
 
         Raises:
-            ValueError: ``length`` or ``temperature`` is negative, a symbol is not in the vocabulary, or the model gives
-                NaN.
+            ValueError, TypeError: a setting is out of range or of the wrong type, a symbol is not in the vocabulary, or
+                the model gives NaN.
         """
-        length = whole("length", length, 0)
-        check_temperature(temperature)
-        rng = as_generator(rng)
+        length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
         ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
         drawn: list[int] = [] if len(prompt) else ids[:1]
-        state = None
         with self.evaluating():
+            reader = Reader(self)
             while len(drawn) < length:
-                logits, state = self(np.array(ids)[:, None], state)
-                ids = [draw(logits.numpy()[-1, 0].astype(np.float64), temperature, rng)]
+                ids = [choice.draw(reader.read(ids), rng)]
                 drawn += ids
         return self.vocabulary.decode(drawn[:length])
 

@@ -19,7 +19,7 @@ from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
-from tinyseq.lm.drawing import check_temperature, draw
+from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.random import Rng, as_generator
@@ -201,7 +201,14 @@ class NgramLM(SavedModel, Generic[Symbol]):
         return perplexity(self.nats(data, context=context))
 
     def sample(
-        self, length: int, rng: Rng = None, *, prompt: Iterable[Symbol] = (), temperature: float = 1.0
+        self,
+        length: int,
+        rng: Rng = None,
+        *,
+        prompt: Iterable[Symbol] = (),
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
     ) -> list[Symbol]:
         """Sample symbols one by one, each given the symbols before it.
 
@@ -210,15 +217,17 @@ class NgramLM(SavedModel, Generic[Symbol]):
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
             prompt: the symbols before the sample; without one, it starts like a new sequence.
             temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
+            top_k: draw among the k most probable symbols only.
+            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
+                together, after the temperature and ``top_k``.
 
         Raises:
-            ValueError: ``length`` or ``temperature`` is negative.
+            ValueError, TypeError: a setting is out of range or of the wrong type.
 
         Returns:
             `length` symbols; fewer if, without smoothing, the sample reaches an unseen history.
         """
-        length = whole("length", length, 0)
-        check_temperature(temperature)
+        length, choice = whole("length", length, 0), Choice.checked(temperature, top_k, top_p)
         symbols, sample, rng = self.vocabulary.symbols, list(prompt), as_generator(rng)
         beginning = len(sample)
         while len(sample) < beginning + length:
@@ -226,7 +235,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
             if not p.any():
                 break
             with np.errstate(divide="ignore"):  # log 0 = -inf is intended
-                sample.append(symbols[draw(np.log(p), temperature, rng)])
+                sample.append(symbols[choice.draw(np.log(p), rng)])
         return sample[beginning:]
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:

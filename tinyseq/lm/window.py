@@ -9,11 +9,10 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.ops.elementwise.activations import tanh
 from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
-from tinyseq.backend import on_host
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.nn import Embedding, Linear
-from tinyseq.nn.checks import check_ids
+from tinyseq.nn.checks import as_ids, check_ids
 
 
 class WindowLM(NeuralLM):
@@ -78,12 +77,12 @@ class WindowLM(NeuralLM):
             ValueError: ``ids`` or ``state`` has the wrong shape.
             IndexError: for an id outside the vocabulary.
         """
-        read = np.asarray(ids.numpy() if isinstance(ids, Tensor) else on_host(ids))
+        read = as_ids(ids, "ids")
         if read.ndim != 2:
             raise ValueError(f"ids must have shape (T, B), got {read.shape}")
         check_ids(read, len(self.vocabulary), "ids")  # the embedding has an extra row, for before the beginning
         steps, batch = read.shape
-        before = np.full((self.context - 1, batch), len(self.vocabulary)) if state is None else state.numpy()
+        before = np.full((self.context - 1, batch), len(self.vocabulary)) if state is None else as_ids(state, "state")
         if before.shape != (self.context - 1, batch):
             raise ValueError(f"state must have shape {(self.context - 1, batch)} (context - 1, B), got {before.shape}")
         symbols = np.concatenate([before, read])
