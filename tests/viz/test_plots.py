@@ -1,5 +1,6 @@
 """Plots: what they show, and what they refuse."""
 
+import io
 import pickle
 import sys
 import warnings
@@ -11,6 +12,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.viz import plots
 from tinyseq.viz.plots import heatmaps
+from tinyseq.viz.rendering.dark_theme import at_night
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
 
@@ -288,3 +290,38 @@ def test_equal_losses_draw_without_a_warning():
         warnings.simplefilter("error")
         drawn(plots.loss_curve([0, 1, 2], [1.0, 1.0, 1.0]))
         drawn(plots.loss_curve([0], [0.0]))
+
+
+def _colors(figure):
+    """The colours of a rendered figure, with how often each occurs, most frequent first."""
+    from matplotlib.image import imread
+
+    pixels = (imread(io.BytesIO(figure._repr_png_()))[..., :3] * 255).round().astype(int).reshape(-1, 3)
+    colors, counts = np.unique(pixels, axis=0, return_counts=True)
+    return colors[np.argsort(-counts)]
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_every_plot_follows_the_settings_of_a_block(name):
+    import matplotlib as mpl
+
+    light = FIGURES[name]()
+    with ts.viz.defaults(theme="dark", size=(5, 4), font_size=22, legend=False):
+        dark = FIGURES[name]()
+    assert tuple(dark.get_size_inches()) == (5.0, 4.0)
+
+    titles = [figure.axes[0]._left_title.get_fontsize() for figure in (light, dark)]
+    assert titles == [11, 22]
+    assert not any(axes.get_legend() for axes in dark.axes)
+    assert dark.patch.get_facecolor() == pytest.approx(mpl.colors.to_rgba(at_night("#ffffff")))
+    for figure, paper in ((light, 255), (dark, 20)):
+        assert any((color == paper).all() for color in _colors(figure)[:5])
+    texts = [text for text in dark.findobj(mpl.text.Text) if text.get_text() and text.get_visible()]
+    on_paper = [text for text in texts if text not in dark.axes[0].texts or name != "confusion"]
+    assert all(sum(mpl.colors.to_rgb(text.get_color())) > 1.2 for text in on_paper)  # light ink
+    assert FIGURES[name]().get_size_inches().tolist() == light.get_size_inches().tolist()
+
+
+def test_a_confusion_matrix_without_numbers():
+    with ts.viz.defaults(values=False):
+        assert not plots.confusion([[8, 2], [1, 9]], "ab").axes[0].texts

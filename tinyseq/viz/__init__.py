@@ -1,6 +1,7 @@
 """Pictures of what the other rooms computed: graphs by time step, trellises, curves and heat maps."""
 
 from tinyseq.viz import plots
+from tinyseq.viz.computation.cell import cell
 from tinyseq.viz.computation.graph import graph
 from tinyseq.viz.hmm.automaton import automaton
 from tinyseq.viz.hmm.trellis import trellis
@@ -19,6 +20,7 @@ from tinyseq.viz.plots import (
 from tinyseq.viz.programs import program
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.graphviz import DrawingError
+from tinyseq.viz.rendering.settings import defaults
 
 __all__ = [
     "Drawing",
@@ -27,7 +29,9 @@ __all__ = [
     "activations",
     "alignment",
     "automaton",
+    "cell",
     "confusion",
+    "defaults",
     "gates",
     "gradient_flow",
     "graph",

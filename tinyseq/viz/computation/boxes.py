@@ -93,6 +93,7 @@ class Sheet:
         boxes, arrows: in the order of creation.
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
         view: one column per time step, one step that represents all, or every op in a single column.
+        title: that of a figure of a single step, which shows no shapes.
     """
 
     grouping: Grouping
@@ -101,6 +102,7 @@ class Sheet:
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
     view: View = "unrolled"
+    title: str = ""
 
     @property
     def record(self) -> Record:

@@ -15,6 +15,7 @@ from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
 from tinyseq.viz.rendering.drawing import Drawing, Told
+from tinyseq.viz.rendering.settings import Settings, defaults
 
 MOST_COLUMNS = 8  # drawn by default
 NO_STEPS = "drawn flat because no op has a time step: put  with ts.step(t):  around the body of your loop"
@@ -26,13 +27,15 @@ def graph(
     view: View = "unrolled",
     steps: int | Iterable[int] | None = None,
     depth: int | None = None,
-    gradients: bool = False,
-    values: bool = False,
+    gradients: bool | None = None,
+    values: bool | None = None,
     *,
     title: str = "",
-    legend: bool = True,
+    legend: bool | None = None,
     inputs: Sequence[object] = (),
     names: Mapping[str, Tensor] | None = None,
+    font_size: float | None = None,
+    size: tuple[float, float] | None = None,
 ) -> Drawing:
     """Draw how a tensor was computed.
 
@@ -50,9 +53,14 @@ def graph(
         legend: whether to explain boxes and colours below the picture.
         inputs: the input at each time step, such as the letters of a word, shown instead of x₀, x₁, ...
         names: names for parameters and other leaves, such as ``{"W": w, "U": u}``. By default, those in their module.
+        font_size: the size of type in points; 11 by default.
+        size: (width, height) in inches; the picture is scaled to fit.
+
+    What is None is taken from `defaults`; without these, there is a legend, and no gradients and values.
 
     Raises:
-        ValueError: the tensor has no graph, or the drawing would be too large; the message suggests a remedy.
+        ValueError: the tensor has no graph, a setting is out of range, or the drawing would be too large; the message
+            suggests a remedy.
         RuntimeError: gradients were requested, but an earlier `backward` has freed the graph.
 
     Example:
@@ -67,8 +75,22 @@ def graph(
     """
     if view not in get_args(View):
         raise ValueError(f'view must be "unrolled", "folded" or "flat", got {view!r}')
-    computation = record(loss, gradients, names)
-    wanted, depth = _wanted(steps), None if depth is None else whole("depth", depth, 0)
+    with defaults(gradients=gradients, values=values, legend=legend, font_size=font_size, size=size) as chosen:
+        return _drawn(loss, view, _wanted(steps), depth, chosen, title, inputs, names)
+
+
+def _drawn(
+    loss: Tensor,
+    view: View,
+    wanted: list[int] | None,
+    depth: int | None,
+    chosen: Settings,
+    title: str,
+    inputs: Sequence[object],
+    names: Mapping[str, Tensor] | None,
+) -> Drawing:
+    gradients = bool(chosen.gradients)
+    computation, depth = record(loss, gradients, names), None if depth is None else whole("depth", depth, 0)
 
     def content(found: Record) -> Sheet:
         shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
@@ -76,15 +98,14 @@ def graph(
             shown = flat_sheet(found)
         return shown if depth is None or shown.view == "flat" else closed(shown, depth)
 
-    chosen = content(computation)
-    note = NO_STEPS if chosen.view != view else ""
-    paint = partial(Painter, values=values, title=title, legend=legend, inputs=inputs, note=note)
+    shown = content(computation)
+    note, legend = NO_STEPS if shown.view != view else "", chosen.legend is not False
+    paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
 
     def tell() -> Told:
         return _told(_with_gradients(loss, names), content, paint, gradients, depth)
 
-    drawing = paint(chosen, gradients, depth=0 if chosen.view == "flat" else depth or 0).drawing()
-    return Drawing(drawing.dot, drawing.title, tell, drawing.svg)
+    return paint(shown, gradients, depth=0 if shown.view == "flat" else depth or 0).drawing(tell)
 
 
 def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:

@@ -93,7 +93,7 @@ class Wording:
             lines, word = [Text(self.symbol(box), bold=True, formula=True)], self._word(box)
             if word and box.kind == "input" and self.inputs[box.slot] == "x":
                 lines = [Text(word, bold=True), small(self.symbol(box))]
-            shape = shape_text(self.values.shape(box)) if box.kind == "input" else ""
+            shape = shape_text(self.values.shape(box)) if box.kind == "input" and not self.sheet.title else ""
             return [*lines, *(small(text) for text in (shape, value) if text)]
         formula = box.module[-1] if box.module else self.formula(box)
         name = self.symbol(box) if box.kind == "state" else ", ".join(self.gates.get(box, ()))
@@ -126,11 +126,17 @@ class Wording:
             return ", ".join(letters)
         step = subscript(box.column.step)
         if self.sheet.folded:
+            delay = delay or self._steps_before(box.column)
             step = "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
         if box.kind != "initial":
             return names
         return names + (" = 0" if self._is_zero(box) else "")
+
+    def _steps_before(self, column: Column) -> int:
+        """How many steps before that of a folded loop its column of initial states is."""
+        found = [other.step for other in self.sheet.columns if other.kind == "step" and other.phase == column.phase]
+        return found[0] - column.step if column.kind == "start" else 0
 
     def _word(self, box: Box) -> str:
         """The user's name for the input at a box's time step."""
@@ -143,6 +149,8 @@ class Wording:
 
     def title(self, column: Column) -> str:
         """The heading of a column, with the module of its phase if there are several phases."""
+        if self.sheet.title:
+            return self.sheet.title
         if self.sheet.folded:
             steps = self.sheet.plan.steps[column.phase]
             return f"{self.phases[column.phase]}t = {steps[0]}, …, {steps[-1]}"
@@ -285,6 +293,8 @@ class Wording:
 
         If the computation has more than one dtype, the dtype is added.
         """
+        if self.sheet.title:
+            return ""
         before = [self._carried(other) for other in self.into[arrow.tail] if other.kind != "weight" and not other.part]
         carried = self._carried(arrow)
         if arrow.tail.kind == "input" or carried in before:

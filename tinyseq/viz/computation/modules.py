@@ -8,6 +8,7 @@ from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.layout.curves import Point, around
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.parts import TITLE_INSET, Frame
+from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import MODULE, Text, clean, small
 
 Scope = tuple[str, ...]
@@ -101,7 +102,7 @@ def _fitted(title: str, room: float) -> Text:
 def _around(boxes: tuple[Box, ...], places: Layout, inner: int) -> tuple[Point, Point]:
     """The corners of a frame with this many levels of frames inside."""
     low, high = around((places.places[box], places.sizes[box]) for box in boxes)
-    margin, top = FRAME_MARGIN + NESTING * inner, TITLE_MARGIN + TITLE_NESTING * inner
+    margin, top = FRAME_MARGIN + NESTING * inner, in_type(TITLE_MARGIN + TITLE_NESTING * inner)
     return Point(low.x - margin, low.y - margin), Point(high.x + margin, high.y + top)
 
 

@@ -1,6 +1,6 @@
 """Paints a sheet: boxes, arrows, columns and a legend."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
@@ -12,9 +12,10 @@ from tinyseq.viz.layout.grid import Grid
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.legend import legend
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
+from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import (
     ACCENT,
     COLUMN,
@@ -24,7 +25,6 @@ from tinyseq.viz.rendering.style import (
     ROOM_FOR_TEXT,
     LogScale,
     Text,
-    clean,
     label_size,
     number,
     small,
@@ -38,7 +38,7 @@ CURES = {
     "flat": "Draw a shorter sequence, or mark the loop's steps with ts.step(t) and leave out the middle ones, with "
     'view="unrolled"',
 }
-SIGN_SIZE = 20.0, 20.0
+SIGN_SIZE = 20.0
 MOST_TRIES, MORE_ROOM = 6, 12.0  # points added below boxes without enough room for their labels
 HIGHER = 0.0, 15.0, 7.5  # alternative offsets of a label, in points
 
@@ -119,11 +119,15 @@ class Painter:
             self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below, self.layout.grid)
             self.frames = open_frames(self.sheet, self.layout, depth)
 
-    def drawing(self) -> Drawing:
-        """The finished picture."""
+    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
+        """The finished picture, and what makes its HTML page."""
         steps, view = sum(map(len, self.sheet.plan.steps)), self.sheet.view
-        told = f"{steps} time step{'s' * (steps > 1)}, {view}"
-        self.canvas = Canvas(self.title or (f"{len(self.sheet.boxes)} ops and leaves" if view == "flat" else told))
+        told = (
+            f"{steps} time step{'s' * (steps > 1)}, {view}"
+            if view != "flat"
+            else f"{len(self.sheet.boxes)} ops and leaves"
+        )
+        self.canvas = Canvas(self.title or self.sheet.title.strip() or told)
         for column, (low, high) in self.layout.frames.items():
             framed = column.name if column.kind == "step" else ""
             if framed:
@@ -136,7 +140,7 @@ class Painter:
         self._draw([box for box in self.sheet.boxes if not box.column], "")
         self.canvas.edges = [self._edge(arrow) for arrow in self.sheet.arrows]
         self._surround()
-        return self.canvas.drawing()
+        return self.canvas.drawing(tell)
 
     def _draw(self, boxes: Sequence[Box], inside: str) -> None:
         for box in boxes:
@@ -156,7 +160,7 @@ class Painter:
         return Node(
             box.name,
             Point(0.0, 0.0),
-            SIGN_SIZE if is_sign else (width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]),
+            (in_type(SIGN_SIZE),) * 2 if is_sign else (width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]),
             lines,
             paint,
             shape="circle" if is_sign else "plaintext" if box.kind == "elided" else "box",
@@ -199,7 +203,7 @@ class Painter:
         self.labelled.add(told)
         to_the_right = end.x > start.x + 4
         sides = (-1, 1) if to_the_right else (1, -1)
-        points = [Point(start.x, start.y + 7 + rise) for rise in HIGHER]
+        points = [Point(start.x, start.y + in_type(7 + rise)) for rise in HIGHER]
         return Note(small(shape), points, sides, either=abs(end.x - start.x) < 1)
 
     def _note_on_part(self, arrow: Arrow, curve: list[Point]) -> Note | None:
@@ -212,7 +216,7 @@ class Painter:
         start, end, middle = curve[0], curve[-1], self.layout.places[arrow.head].x
         left = end.x < middle - 1 or (end.x < middle + 1 and start.x > end.x)  # the side without other lines
         before = passed(curve[:-5:-1], apart=7.0)[2:]  # further back on the last piece, if there is no room at the tip
-        points = [*(Point(end.x, end.y - 7 + rise) for rise in HIGHER), *before]
+        points = [*(Point(end.x, end.y + in_type(rise - 7)) for rise in HIGHER), *before]
         return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
 
     def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot]]:
@@ -263,14 +267,13 @@ class Painter:
 
     def _surround(self) -> None:
         """The title above the picture, and the note and the legend below."""
+        if self.title:
+            self.canvas.entitle(self.title)
         low, high = self.layout.extent()
         nodes = self.canvas.nodes
-        if self.title:
-            heading = Text(clean(self.title, limit=120), 14, bold=True)
-            nodes.append(words_from("title", Point(low.x, high.y + 26), heading))
-        bottom = low.y - 20 * bool(self.note)
+        bottom = low.y - in_type(20) * bool(self.note)
         if self.note:
             nodes.append(words_from("note", Point(low.x, bottom), small(self.note)))
         if self.with_legend:
             kinds = {box.kind for box in self.sheet.boxes}
-            nodes += legend(Point(low.x, bottom - 26), high.x, kinds, self.wording.dtype, self.scale)
+            nodes += legend(Point(low.x, bottom - in_type(26)), high.x, kinds, self.wording.dtype, self.scale)

@@ -1,6 +1,7 @@
 """The automaton of an HMM: its states, and the transitions between them."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from tinyseq.viz.hmm.lattice import Floats, floats
 from tinyseq.viz.layout.curves import Point, along, passed, straight, toward
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
+from tinyseq.viz.rendering.settings import defaults, in_type
 from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
 
 MOST_STATES = 40
@@ -20,7 +22,14 @@ BENDS = (0.35, 0.2, 0.55, 0.75, -0.6, -0.8, -1.0, 0.0, 1.2)  # of arcs, in radia
 MOST_ARCS, MOST_ARCS_EACH = 24, 3  # in total, or per state: the most probable transitions are drawn
 
 
-def automaton(hmm: HMM) -> Drawing:
+def automaton(
+    hmm: HMM,
+    *,
+    values: bool | None = None,
+    title: str = "",
+    font_size: float | None = None,
+    size: tuple[float, float] | None = None,
+) -> Drawing:
     """Draw the states of an HMM, with the probabilities of the transitions between them.
 
     Each state lists its most probable symbols. The thickness of an arc is its probability. Arcs below 0.0005 are left
@@ -29,9 +38,15 @@ def automaton(hmm: HMM) -> Drawing:
 
     Args:
         hmm: a model with n = 2 and the same transitions at every step.
+        values: False leaves out the probabilities.
+        title: a heading above the picture.
+        font_size: the size of type in points; 11 by default.
+        size: (width, height) in inches; the picture is scaled to fit.
+
+    ``values``, ``font_size`` and ``size`` are taken from `defaults` where they are None.
 
     Raises:
-        ValueError: n is not 2, the transitions vary, or there are more than 40 states.
+        ValueError: n is not 2, the transitions vary, there are more than 40 states, or a setting is out of range.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -44,25 +59,28 @@ def automaton(hmm: HMM) -> Drawing:
     count = len(transition)
     if count > MOST_STATES:
         raise ValueError(f"an automaton of {count} states would be illegible; at most {MOST_STATES} are drawn")
-    return _Painter(hmm, transition).drawing()
+    with defaults(values=values, font_size=font_size, size=size) as chosen:
+        painter = _Painter(hmm, transition, title, chosen.values is not False)
+        return painter.drawing(lambda: (painter.drawing(), {}))
 
 
 class _Painter:
     """States on a circle, clockwise. Arcs bend to their right, which separates both directions."""
 
-    def __init__(self, hmm: HMM, transition: Floats) -> None:
+    def __init__(self, hmm: HMM, transition: Floats, title: str, values: bool) -> None:
         self.hmm = hmm
+        self.title, self.values = title, values
         self.transition = transition
         self.count = len(transition)
         self.lines = [self._state_lines(state) for state in range(self.count)]
         sizes = [label_size(lines) for lines in self.lines]
-        self.size = max(width for width, _ in sizes) + 22, max(height for _, height in sizes) + 12
-        self.room = Room()  # free space for labels
+        self.size = max(width for width, _ in sizes) + in_type(22), max(height for _, height in sizes) + in_type(12)
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
-    def drawing(self) -> Drawing:
-        """The finished picture."""
-        self.canvas = Canvas(f"{self.count} state{'s' if self.count > 1 else ''}")
+    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
+        """The finished picture, and what makes its HTML page."""
+        self.canvas = Canvas(self.title or f"{self.count} state{'s' if self.count > 1 else ''}")
+        self.room = Room()  # free space for labels
         for state, lines in enumerate(self.lines):
             at = self._at(state)
             self.room.take(at, self.size)
@@ -72,7 +90,9 @@ class _Painter:
             for state, probability in enumerate([] if table is None else floats(table).tolist()):
                 if probability >= SMALLEST:
                     self._outside(name, state, probability, color)
-        return self.canvas.drawing()
+        if self.title:
+            self.canvas.entitle(self.title)
+        return self.canvas.drawing(tell)
 
     def _transitions(self) -> None:
         """An arc for each transition, as many as are legible."""
@@ -95,7 +115,8 @@ class _Painter:
             emission = floats(self.hmm.emission)[state]
             for symbol in np.argsort(-emission, kind="stable")[:MOST_SYMBOLS].tolist():
                 if emission[symbol] >= SMALLEST:
-                    lines.append(small(f"{clean(symbols[symbol], limit=12)} {number(float(emission[symbol]))}"))
+                    probability = f" {number(float(emission[symbol]))}" * self.values
+                    lines.append(small(clean(symbols[symbol], limit=12) + probability))
         return lines
 
     def _angle(self, state: int) -> float:
@@ -139,10 +160,10 @@ class _Painter:
     def _outside(self, name: str, state: int, probability: float, color: str) -> None:
         angle = self._angle(state) + (-0.95 if name == "start" else 0.95)
         rim = self._rim(state, angle)
-        far = toward(rim, angle, 64)
-        self.canvas.nodes.append(Node(f"{name}{state}", far, (30, 13), [small(name)], QUIET))
-        half = 15 * abs(math.cos(angle)) + 6.5 * abs(math.sin(angle))  # of the small box, in this direction
-        way, ends = straight(toward(far, angle, -half), rim), (f"{name}{state}", f"s{state}")
+        far, half = toward(rim, angle, in_type(64)), (in_type(15), in_type(6.5))
+        self.canvas.nodes.append(Node(f"{name}{state}", far, (2 * half[0], 2 * half[1]), [small(name)], QUIET))
+        inside = half[0] * abs(math.cos(angle)) + half[1] * abs(math.sin(angle))  # the box, in this direction
+        way, ends = straight(toward(far, angle, -inside), rim), (f"{name}{state}", f"s{state}")
         if name == "stop":
             way, ends = way[::-1], ends[::-1]
         self._draw(*ends, way, probability, color)
@@ -150,6 +171,8 @@ class _Painter:
     def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
         """An arc with its probability, by default closer to the tail than to the middle, where many arcs meet."""
         self.canvas.edges.append(Edge(tail, head, curve, color, 0.5 + 2.5 * probability))
+        if not self.values:
+            return
         chip = chip_on_line(f"p_{tail}_{head}", number(probability))
         places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
         place = next((spot for spot in places if self.room.is_free(spot, chip.size)), places[0])

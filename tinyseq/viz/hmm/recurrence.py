@@ -71,12 +71,7 @@ class Recurrence:
         if not t:
             begin = self._factor(self.grid.initial[row])
             return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
-        history = self.grid.cells[t][row]
-        terms = {
-            tail: f"{self.score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
-            for tail, before in self.grid.cells[t - 1].items()
-            if grows(before, history)
-        }
+        terms = self._terms(t, row)
         if self.semiring == "max":
             best = int(self.grid.best_tails()[t - 1, row])
             tail = self.names[t - 1, best] if best in terms else "a history that is not drawn"
@@ -85,6 +80,23 @@ class Recurrence:
         shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
         words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
         return f"{rule}({joined}) = {emission}{times}{words} = {score}"
+
+    def _terms(self, t: int, row: int) -> dict[int, str]:
+        """What each history before a cell contributes to it."""
+        times, history = self._signs()[1], self.grid.cells[t][row]
+        return {
+            tail: f"{self.score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
+            for tail, before in self.grid.cells[t - 1].items()
+            if grows(before, history)
+        }
+
+    def candidates(self, t: int, row: int) -> list[tuple[str, bool]]:
+        """The products that compete for a cell after the first step, before the emission, and whether each one lost."""
+        best, incoming = int(self.grid.best_tails()[t - 1, row]), self.grid.incoming[t - 1]
+        return [
+            (f"{self.names[t - 1, tail]}: {term} = {self.score(incoming[tail, row])}", tail != best)
+            for tail, term in self._terms(t, row).items()
+        ]
 
     def score(self, log_score: float) -> str:
         if log_score == -math.inf:

@@ -1,6 +1,7 @@
 """The trellis of an HMM: the forward or Viterbi recurrence, cell by cell."""
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -14,8 +15,9 @@ from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing
+from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words, words_from
+from tinyseq.viz.rendering.settings import defaults, in_type
 from tinyseq.viz.rendering.style import (
     ACCENT,
     DISTINCT,
@@ -56,7 +58,19 @@ class Path(NamedTuple):
     color: str
 
 
-def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 1, posterior: bool = False) -> Drawing:
+def trellis(
+    hmm: HMM,
+    x: Any,
+    semiring: Literal["max", "log"] = "max",
+    k: int = 1,
+    posterior: bool = False,
+    *,
+    values: bool | None = None,
+    candidates: bool = False,
+    title: str = "",
+    font_size: float | None = None,
+    size: tuple[float, float] | None = None,
+) -> Drawing:
     """Draw the trellis of one sequence: a column for each observation, a row for each state.
 
     In a model with n > 2 a row is a history, the last n - 1 states, sorted by the newest state. Histories that are
@@ -74,10 +88,19 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         semiring: ``"max"`` (Viterbi) or ``"log"`` (forward).
         k: in the max semiring, mark the k best paths, each in a different colour.
         posterior: shade the cells by P(state at t | x).
+        values: False leaves the scores, the best arcs and the result blank, to be filled in by hand; the model's
+            probabilities stay.
+        candidates: in the max semiring, also list the products that compete for each cell, the losing ones crossed out.
+        title: the heading.
+        font_size: the size of type in points; 11 by default.
+        size: (width, height) in inches; the picture is scaled to fit.
+
+    ``values``, ``font_size`` and ``size`` are taken from `defaults` where they are None.
 
     Raises:
         TypeError: k is not an integer.
-        ValueError: the semiring is unknown, the sequence is empty, or the trellis has more than 600 cells.
+        ValueError: the semiring is unknown, the sequence is empty, the trellis has more than 600 cells, or a setting
+            is out of range.
         ImpossibleSequenceError: no path is possible.
 
     Example:
@@ -87,6 +110,8 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         Drawing('Viterbi, in the max semiring: a b b')
     """
     k = whole("k", k)
+    if candidates and semiring != "max":
+        raise ValueError(f"candidates lose only in the max semiring, got semiring={semiring!r}")
     if semiring == "max" and hmm.emissions.is_one(x) and len(x):
         decodings = [hmm.viterbi(x)] if k == 1 else hmm.kbest(x, k)
     else:
@@ -99,35 +124,46 @@ def trellis(hmm: HMM, x: Any, semiring: Literal["max", "log"] = "max", k: int = 
         Path(grid.rows_of(way), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
         for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
     ]
-    painter = _Painter(
-        grid, Recurrence(grid, names, semiring), semiring, paths, posteriors(hmm, x, grid) if posterior else None
-    )
-    drawing = painter.drawing()
-    return Drawing(drawing.dot, drawing.title, lambda: (drawing, painter.story().plain()), drawing.svg)
+    shade = posteriors(hmm, x, grid) if posterior else None
+    with defaults(values=values, font_size=font_size, size=size) as chosen:
+        filled = chosen.values is not False
+        painter = _Painter(
+            grid, Recurrence(grid, names, semiring), semiring, paths, shade, title, filled, filled and candidates
+        )
+        return painter.drawing(lambda: (painter.drawing(), painter.story().plain() if filled else {}))
 
 
 class _Painter:
     def __init__(
-        self, grid: Lattice, words: Recurrence, semiring: str, paths: list[Path], shade: Floats | None
+        self,
+        grid: Lattice,
+        words: Recurrence,
+        semiring: str,
+        paths: list[Path],
+        shade: Floats | None,
+        title: str,
+        filled: bool,
+        candidates: bool,
     ) -> None:
         self.grid = grid
         self.words = words
         self.names = words.names
         self.semiring = semiring
-        self.paths = paths
-        self.shade = shade
+        self.paths = paths if filled else []
+        self.shade = shade if filled else None
+        self.title, self.filled, self.candidates = title, filled, candidates
         self.steps, self.count = grid.scores.shape
         self.labelled = self.count * len(words.states) * self.steps <= MOST_LABELLED
         self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
-        apart = 104 if self.labelled else max(60, 9 * self.count)  # arcs across many rows need space
-        self.pitch = self.size[0] + apart, self.size[1] + (36 if self.labelled else 16)
+        apart = in_type(104) if self.labelled else max(60, 9 * self.count)  # arcs across many rows need space
+        self.pitch = self.size[0] + apart, self.size[1] + (in_type(36) if self.labelled else 16)
         self.per_line = max(int(LINE_WIDTH / self.pitch[0]), 4)
 
-    def drawing(self) -> Drawing:
-        """The finished picture."""
-        heading = HEADINGS[self.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
+    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
+        """The finished picture, and what makes its HTML page."""
+        heading = self.title or HEADINGS[self.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
         self._terminal("start", self.grid.initial)
         if self.grid.end is not None:
@@ -137,14 +173,14 @@ class _Painter:
         self.canvas.nodes += [self._cell(*cell, lines) for cell, lines in self.cells.items()]
         for t, symbol in enumerate(self.grid.symbols):
             x, y = self._at(t, self.count - 1)
-            below = Point(x, y - self.size[1] / 2 - 22)
+            below = Point(x, y - self.size[1] / 2 - in_type(22))
             self.canvas.nodes.append(words(f"symbol{t}", below, Text(symbol, bold=True), small(f"t = {t + 1}")))
         for t in range(self.per_line, self.steps, self.per_line):
             for row in self.grid.cells[t - 1]:
-                again = self._tail(t - 1, row), self._before(t, row), (self.size[0], 22.0)
+                again = self._tail(t - 1, row), self._before(t, row), (self.size[0], in_type(22))
                 self.canvas.nodes.append(Node(*again, [small(self.names[t - 1, row])], QUIET))
         self._caption(heading)
-        return self.canvas.drawing()
+        return self.canvas.drawing(tell)
 
     def story(self) -> Story:
         """The recurrence column by column, and the best path traced back from its end."""
@@ -175,14 +211,18 @@ class _Painter:
     def _at(self, t: int, row: int) -> Point:
         """The place of a cell; a long trellis wraps like text."""
         line, place = divmod(t, self.per_line)
-        return Point(place * self.pitch[0], -row * self.pitch[1] - line * (self.count * self.pitch[1] + BETWEEN_LINES))
+        down = self.count * self.pitch[1] + in_type(BETWEEN_LINES)
+        return Point(place * self.pitch[0], -row * self.pitch[1] - line * down)
 
     def _before(self, t: int, row: int) -> Point:
         """The place where arcs to column t start: the previous column, or its copy at the beginning of a line."""
         return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
-        lines = [Text(self.names[t, state], bold=True), Text(self.words.score(self.grid.scores[t, state]))]
+        score = self.words.score(self.grid.scores[t, state])
+        lines = [Text(self.names[t, state], bold=True), Text(score if self.filled else " " * len(score))]
+        if self.candidates and t:
+            lines += [small(told)._replace(struck=lost) for told, lost in self.words.candidates(t, state)]
         if self.count <= 9:
             emission = number(exponential(self.grid.emission[t, state]))
             lines.append(small(f"{self.words.p}({self.grid.symbols[t]} | {self.words.newest[t, state]}) = {emission}"))
@@ -195,7 +235,7 @@ class _Painter:
     def _cell(self, t: int, state: int, lines: list[Text]) -> Node:
         on_path = next((path.color for path in self.paths if path.rows[t] == state), None)
         paint = OP
-        if self.grid.scores[t, state] == -math.inf:
+        if self.filled and self.grid.scores[t, state] == -math.inf:
             paint = QUIET
         elif self.shade is not None:
             fill = blend(float(self.shade[t, state]))
@@ -215,10 +255,10 @@ class _Painter:
         first = name == "start"
         t, away = (0, -1) if first else (self.steps - 1, 1)
         (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
-        place = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2)
-        self.canvas.nodes.append(Node(name, place, (34, 20), [small(name)], QUIET))
+        place, half = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2), in_type(17)
+        self.canvas.nodes.append(Node(name, place, (2 * half, in_type(20)), [small(name)], QUIET))
         for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
-            near = Point(place.x - away * 17, place.y)
+            near = Point(place.x - away * half, place.y)
             cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
             way = (near, cell) if first else (cell, near)
             ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
@@ -232,9 +272,9 @@ class _Painter:
         possible = np.isfinite(self.grid.incoming)
         best = self.grid.best_tails()
         few = int(possible.sum()) <= MOST_ARCS
-        shares = self.grid.shares() if self.semiring == "log" else None
+        shares = self.grid.shares() if self.semiring == "log" and self.filled else None
         for t, tail, head in np.argwhere(possible).tolist():
-            is_best = best[t, head] == tail
+            is_best = best[t, head] == tail and self.filled
             if shares is not None:
                 share = float(shares[t, tail, head])
                 self._arc(t, tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
@@ -279,11 +319,10 @@ class _Painter:
 
     def _caption(self, heading: str) -> None:
         """The heading above and the results below, flush left."""
-        left = -self.pitch[0] * 0.85 - 17
-        top = self.size[1] / 2 + 36
-        lines = {"heading": Text(heading, 13, bold=True), "formula": small(self.words.formula())}
-        self.canvas.nodes += [words_from(name, Point(left, top - 16 * i), lines[name]) for i, name in enumerate(lines)]
-        bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - 60
+        left = -self.pitch[0] * 0.85 - in_type(17)
+        top = self.size[1] / 2 + in_type(36)
+        above = {"heading": Text(heading, 13, bold=True), "formula": small(self.words.formula())}
+        bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - in_type(60)
         results = {f"result{i}": line for i, line in enumerate(self._results())}
         if self.grid.left_out or self.grid.impossible:
             every = self.count + self.grid.left_out + self.grid.impossible
@@ -294,12 +333,16 @@ class _Painter:
             if self.grid.impossible:
                 note += f"; {self.grid.impossible:,} are impossible at every step"
             results["note"] = small(note)
-        for i, (name, line) in enumerate(results.items()):
-            self.canvas.nodes.append(words_from(name, Point(left, bottom - 16 * i), line))
+        for lines, y in ((above, top), (results, bottom)):
+            for i, (name, line) in enumerate(lines.items()):
+                self.canvas.nodes.append(words_from(name, Point(left, y - in_type(16) * i), line))
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":
-            return [Text(f"sum over all paths: {total_text(self.grid.total, self.words.name)}", bold=True)]
+            total = total_text(self.grid.total, self.words.name) if self.filled else ""
+            return [Text(f"sum over all paths: {total}", bold=True)]
+        if not self.filled:
+            return [Text("best path:", color=ACCENT, bold=True)]
         lines = []
         for rank, path in enumerate(self.paths):
             name = "best path" if rank == 0 else f"{rank + 1}. best"

@@ -179,7 +179,7 @@ def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
         heads.setdefault(arrow.tail, set()).add((arrow.head.slot, arrow.head.column))
     level: dict[tuple[Slot, Slot], bool] = {}
     for tail, head in ((arrow.tail, arrow.head) for arrow in sheet.arrows if arrow.kind == "time"):
-        if tail.kind == "state":
+        if tail.kind in {"state", "initial"}:
             straight = heads.get(head) == {(tail.slot, head.column)}
             level[head.slot, tail.slot] = straight and level.get((head.slot, tail.slot), True)
     return {slots for slots, straight in level.items() if straight}

@@ -13,9 +13,11 @@ from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, r
 from tinyseq.viz.layout.grid import BOX_GAP, Door, Grid, Size
 from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, spread
+from tinyseq.viz.rendering.settings import in_type
 
 FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
 CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
+LABEL = 10.0  # the height of a label in a channel
 
 
 class Layout:
@@ -49,7 +51,7 @@ class Layout:
         self.sheet = sheet
         self.headroom, self.below = headroom, below
         self.pad = FRAME_PAD + margin
-        self.channel = CHANNEL + 1.5 * margin
+        self.channel = CHANNEL - LABEL + in_type(LABEL) + 1.5 * margin
         self.sizes = _common_sizes(sheet, size)
         self.grid = grid or Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
@@ -116,7 +118,7 @@ class Layout:
             inside = [wire for wire in wires if wire not in self.ways.outside]
             if row == self.grid.first:
                 self.frame_bottom = self._stack(outside, y) if outside else y
-                y = self.frame_bottom + TITLE_HEIGHT
+                y = self.frame_bottom + in_type(TITLE_HEIGHT)
                 y = self._stack(inside, y) if inside else y + FRAME_PAD
             if row == self.grid.after:
                 self.frame_top = (self._stack(inside, y) if inside else y + FRAME_PAD) + self.headroom

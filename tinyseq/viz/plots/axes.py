@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.backend import on_host
-from tinyseq.viz.rendering.style import INK, MUTED, RAMP, clean
+from tinyseq.viz.rendering.settings import current, in_type
+from tinyseq.viz.rendering.style import GRID, INK, MUTED, RAMP, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-GRID = "#e3e7ec"
 DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # safe for colour-blind readers
 BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible symbols for white space
 Floats = NDArray[np.float64]
@@ -48,14 +48,25 @@ def _new_figure(width: float, height: float) -> "Figure":
         raise ImportError(
             'plots need matplotlib, which is not installed. Install it with:  pip install "tinyseq[plot]"'
         ) from None
-    return PlotFigure(figsize=(width, height), dpi=150, layout="constrained")
+    return PlotFigure(figsize=current().size or (width, height), dpi=150, layout="constrained")
+
+
+def finished(axes: "Axes") -> "Figure":
+    """The finished figure of these axes, in the theme that holds now."""
+    from tinyseq.viz.plots.figure import darken
+
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    if current().theme == "dark":
+        darken(figure)
+    return figure
 
 
 def _style(axes: "Axes", title: str, x: str, y: str) -> None:
-    axes.set_title(literal(title), loc="left", fontsize=11, color=INK, fontweight="bold")
-    axes.set_xlabel(literal(x), color=INK, fontsize=9)
-    axes.set_ylabel(literal(y), color=INK, fontsize=9)
-    axes.tick_params(colors=INK, labelsize=8, length=3)
+    axes.set_title(literal(title), loc="left", fontsize=in_type(11), color=INK, fontweight="bold")
+    axes.set_xlabel(literal(x), color=INK, fontsize=in_type(9))
+    axes.set_ylabel(literal(y), color=INK, fontsize=in_type(9))
+    axes.tick_params(colors=INK, labelsize=in_type(8), length=3)
     axes.locator_params(axis="x", integer=True)  # steps and positions are integers
     for spine in axes.spines.values():
         spine.set_color(MUTED)
@@ -77,8 +88,8 @@ def heat(axes: "Axes", table: Floats, *, label: str, logarithmic: bool = False, 
     image = axes.imshow(table, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
     axes.locator_params(axis="y", integer=True)
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label(label, color=INK, fontsize=9)
-    bar.ax.tick_params(colors=INK, labelsize=8)
+    bar.set_label(label, color=INK, fontsize=in_type(9))
+    bar.ax.tick_params(which="both", colors=INK, labelsize=in_type(8))
     return colors
 
 
@@ -104,9 +115,11 @@ def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Flo
 
 
 def legend(axes: "Axes", outside: bool = False) -> None:
-    """A legend within the axes, or outside, on the right."""
+    """A legend within the axes, or outside, on the right; none if legends are turned off."""
+    if current().legend is False:
+        return
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if outside else {}
-    axes.legend(frameon=False, fontsize=9, **place)
+    axes.legend(frameon=False, fontsize=in_type(9), **place)
 
 
 def labels(names: Sequence[object] | None, count: int, argument: str) -> list[str]:
@@ -122,8 +135,8 @@ def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument:
     """Names below the columns of a table, rotated if they would overlap."""
     words = labels(symbols, count, argument)
     room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without margins
-    upright = max(map(len, words)) * size * 0.0085 > room
-    axes.set_xticks(range(count), words, fontsize=size, rotation=90 * upright)
+    upright = max(map(len, words)) * in_type(size) * 0.0085 > room
+    axes.set_xticks(range(count), words, fontsize=in_type(size), rotation=90 * upright)
 
 
 def legend_name(name: str) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
-from tinyseq.viz.plots.axes import Floats, legend, legend_name, literal, new_axes, series
+from tinyseq.viz.plots.axes import Floats, finished, legend, legend_name, literal, new_axes, series
+from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import ACCENT, DISTINCT, INK, MUTED, clean
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def loss_curve(
         axes.axhline(loss, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
         axes.annotate(
             literal(clean(name)), (1, loss), (-4, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-            ha="right", fontsize=8, color=MUTED,
+            ha="right", fontsize=in_type(8), color=MUTED,
         )  # fmt: skip
     for name, step in (marks or {}).items():
         axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
@@ -75,11 +76,11 @@ def loss_curve(
         axes.annotate(
             literal(clean(name)), (step, late), (-3 if late else 3, -3 if late else 3),
             xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
-            ha="right" if late else "left", va="top" if late else "bottom", fontsize=8, color=MUTED,
+            ha="right" if late else "left", va="top" if late else "bottom", fontsize=in_type(8), color=MUTED,
         )  # fmt: skip
     legend(axes)
     _perplexity_axis(axes)
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def gradient_flow(
@@ -109,7 +110,7 @@ def gradient_flow(
         marker = MARKERS[(i + turn) % len(MARKERS)]
         _logarithmic(axes, range(np.size(values)), values, name, COLORS[color], marker=marker)
     legend(axes, outside=len(named) > MOST_INSIDE)
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remembers of earlier ones") -> "Figure":
@@ -134,7 +135,7 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
         _logarithmic(axes, found.steps, values, name, color, style=STYLES[min(i, len(STYLES) - 1)])
     axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # gradients vanish below it and explode above
     legend(axes)
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def _logarithmic(
@@ -160,8 +161,8 @@ def _perplexity_axis(axes: "Axes") -> None:
     right = axes.secondary_yaxis("right", functions=(np.asarray, np.asarray))  # the identity, which can be pickled
     values = _round_values(math.exp(low), math.exp(high))
     right.set_yticks([math.log(value) for value in values], [f"{value:.4g}" for value in values])
-    right.set_ylabel("perplexity = exp(cross entropy)", color=INK, fontsize=9)
-    right.tick_params(colors=INK, labelsize=8, length=3)
+    right.set_ylabel("perplexity = exp(cross entropy)", color=INK, fontsize=in_type(9))
+    right.tick_params(colors=INK, labelsize=in_type(8), length=3)
     right.spines["right"].set_color(MUTED)
 
 

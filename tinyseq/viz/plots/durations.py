@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyseq.hmm import Durations
-from tinyseq.viz.plots.axes import legend_name, new_axes
+from tinyseq.viz.plots.axes import finished, legend, legend_name, new_axes
 from tinyseq.viz.plots.curves import COLORS, MARKERS, MOST_INSIDE
 
 if TYPE_CHECKING:
@@ -58,8 +58,5 @@ def durations(
                 label=legend_name(f"{name}, observed{number}"),
             )  # fmt: skip
     axes.set_ylim(bottom=0)
-    if len(axes.get_legend_handles_labels()[0]) > MOST_INSIDE:
-        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1))
-    else:
-        axes.legend(frameon=False, fontsize=9)
-    return axes.figure  # type: ignore[return-value]
+    legend(axes, outside=len(axes.get_legend_handles_labels()[0]) > MOST_INSIDE)
+    return finished(axes)

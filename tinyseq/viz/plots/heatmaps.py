@@ -9,7 +9,19 @@ from numpy.typing import ArrayLike
 from tinyseq.arguments import whole
 from tinyseq.hmm.results import Posterior
 from tinyseq.inspect import LagTable
-from tinyseq.viz.plots.axes import Floats, heat, labels, legend, legend_name, new_axes, new_panels, table, write_symbols
+from tinyseq.viz.plots.axes import (
+    Floats,
+    finished,
+    heat,
+    labels,
+    legend,
+    legend_name,
+    new_axes,
+    new_panels,
+    table,
+    write_symbols,
+)
+from tinyseq.viz.rendering.settings import current, in_type
 from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
 
 if TYPE_CHECKING:
@@ -42,7 +54,7 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weigh
     axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False, width=5.0)
     heat(axes, np.where(terms > 0, terms, np.nan), logarithmic=True, label="norm of the term")
     axes.set_aspect("equal")
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def posteriors(
@@ -91,11 +103,11 @@ def posteriors(
         legend(axes, outside=True)
     else:
         heat(axes, rows.T, label="probability", top=1.0)
-        axes.set_yticks(range(count), names, fontsize=8)
+        axes.set_yticks(range(count), names, fontsize=in_type(8))
     axes.set_xlim(-0.5, length - 0.5)
     if symbols is not None and length <= 80:
         write_symbols(axes, symbols, length, "symbols")
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confusion matrix") -> "Figure":
@@ -121,16 +133,16 @@ def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confus
     totals = taken.sum(axis=1, keepdims=True)
     shares = np.divide(taken, totals, out=np.zeros_like(taken), where=totals > 0)
     colors = heat(axes, shares, label="share of the true tag", top=1.0)
-    axes.set_xticks(range(len(taken)), names, rotation=90 * (len(taken) > 6), fontsize=8)
-    axes.set_yticks(range(len(taken)), names, fontsize=8)
-    if len(taken) <= 24:
+    axes.set_xticks(range(len(taken)), names, rotation=90 * (len(taken) > 6), fontsize=in_type(8))
+    axes.set_yticks(range(len(taken)), names, fontsize=in_type(8))
+    if len(taken) <= 24 and current().values is not False:
         for i, j in np.ndindex(*taken.shape):
             if taken[i, j]:
                 axes.text(
-                    j, i, f"{taken[i, j]:g}", ha="center", va="center", fontsize=7,
+                    j, i, f"{taken[i, j]:g}", ha="center", va="center", fontsize=in_type(7),
                     color=readable_on(_hex(colors(float(shares[i, j])))),
                 )  # fmt: skip
-    return axes.figure  # type: ignore[return-value]
+    return finished(axes)
 
 
 def activations(
@@ -164,8 +176,8 @@ def activations(
     if symbols is not None:
         write_symbols(axes, symbols, length, "symbols", size=7)
     if units is not None:
-        axes.set_yticks(range(count), labels(units, count, "units"), fontsize=7)
-    return axes.figure  # type: ignore[return-value]
+        axes.set_yticks(range(count), labels(units, count, "units"), fontsize=in_type(7))
+    return finished(axes)
 
 
 def gates(
@@ -206,7 +218,7 @@ def gates(
         axes.set_yticks([])
     if symbols is not None:
         write_symbols(panels[-1], symbols, length, "symbols")
-    return panels[0].figure  # type: ignore[return-value]
+    return finished(panels[0])
 
 
 def _of_sequence(values: ArrayLike, name: str, sequence: int) -> Floats:
@@ -245,8 +257,8 @@ def alignment(
     axes = new_axes(title, "input", "output", grid=False, width=0.4 * inputs + 2.5, height=0.35 * outputs + 1.8)
     heat(axes, shares, label="weight")
     write_symbols(axes, source, inputs, "source")
-    axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=8)
-    return axes.figure  # type: ignore[return-value]
+    axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=in_type(8))
+    return finished(axes)
 
 
 def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) -> None:
@@ -257,9 +269,9 @@ def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) ->
         axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=BANDS[state], clip_on=False, linewidth=0)
     axes.annotate(
         "true", (0, 1.04), (-4, 0), xycoords="axes fraction", textcoords="offset points",
-        ha="right", va="center", fontsize=8, color=MUTED,
+        ha="right", va="center", fontsize=in_type(8), color=MUTED,
     )  # fmt: skip
-    axes.set_title(axes.get_title(loc="left"), loc="left", pad=18, fontsize=11, color=INK, fontweight="bold")
+    axes.set_title(axes.get_title(loc="left"), loc="left", pad=18, fontsize=in_type(11), color=INK, fontweight="bold")
 
 
 def _hex(color: Any) -> str:

@@ -15,6 +15,7 @@ from tinyseq.io import atomic_write, check_output
 from tinyseq.viz.page.embedded import LEAST_HEIGHT, Page
 from tinyseq.viz.page.html import page
 from tinyseq.viz.rendering.graphviz import render, render_svg
+from tinyseq.viz.rendering.settings import current, using
 
 ENDINGS = (".svg", ".png", ".pdf", ".dot", ".html")
 Told = tuple["Drawing", Mapping[str, Any]]  # a picture for a page, and its story
@@ -48,12 +49,15 @@ class Drawing:
         self.title = title
         self._tell = tell
         self._svg = svg
+        self._settings = current()
 
     def __repr__(self) -> str:
         return f"Drawing({self.title!r})"
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Drawing":
-        return Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
+        other = Drawing(self.dot, self.title, self._tell, self._svg)  # drawings are immutable
+        other._settings = self._settings
+        return other
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle: the SVG text and the page are made now, because the graph is not pickled."""
@@ -125,7 +129,8 @@ class Drawing:
         return Page(self._html(), self.title, height)
 
     def _html(self) -> str:
-        picture, story = self._tell() if self._tell else (self, {})
+        with using(self._settings._replace(theme="light", size=None)):  # the page has a dark theme of its own
+            picture, story = self._tell() if self._tell else (self, {})
         return page(picture.svg(), self.title, story)
 
 

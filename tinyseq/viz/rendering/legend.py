@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from tinyseq.viz.layout.curves import Point
 from tinyseq.viz.rendering.parts import Node, words
+from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import INK, PAINTS, LogScale, number, small
 
 ROW, GAP, LEAST = 20.0, 22.0, 300.0  # points: between rows, between entries, and the minimum width of a row
@@ -36,7 +37,7 @@ def legend(at: Point, right: float, kinds: Collection[str], dtype: str, scale: L
     for entry in entries:
         width = _right(entry[-1])
         if x > at.x and x + width > max(right, at.x + LEAST):
-            x, y = at.x, y - ROW
+            x, y = at.x, y - in_type(ROW)
         nodes += [node._replace(center=Point(x + node.center.x, y)) for node in entry]
         x += width + GAP
     return nodes
@@ -53,15 +54,17 @@ def _words(name: str, left: float, said: str) -> Node:
 
 def _sample(kind: str, letter: str, said: str) -> list[Node]:
     lines = [small(letter, INK)] if letter else []
-    sample = Node(f"legend_{kind}", Point(SAMPLE[0] / 2, 0.0), SAMPLE, lines, PAINTS[kind], line_width=1.2)
-    return [sample, _words(f"legend_{kind}_text", SAMPLE[0] + BESIDE, said)]
+    size = in_type(SAMPLE[0]), in_type(SAMPLE[1])
+    sample = Node(f"legend_{kind}", Point(size[0] / 2, 0.0), size, lines, PAINTS[kind], line_width=1.2)
+    return [sample, _words(f"legend_{kind}_text", size[0] + BESIDE, said)]
 
 
 def _colours(scale: LogScale) -> list[Node]:
     nodes = [_words("legend_gradient", 0.0, "‖∂L‖, norm of the gradient of the loss:")]
-    first = _right(nodes[0]) + BESIDE + CELL[0] / 2
+    width, height = in_type(CELL[0]), in_type(CELL[1])
+    first = _right(nodes[0]) + BESIDE + width / 2
     for i, value in enumerate(scale.ticks()):
         paint = scale.paint(value)
         lines = [small(number(value, 1), paint.text)]
-        nodes.append(Node(f"legend_gradient{i}", Point(first + i * CELL[0], 0.0), CELL, lines, paint))
+        nodes.append(Node(f"legend_gradient{i}", Point(first + i * width, 0.0), (width, height), lines, paint))
     return nodes

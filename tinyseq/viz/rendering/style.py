@@ -11,8 +11,8 @@ from html import escape
 from typing import NamedTuple
 
 from tinyseq.viz.rendering.font import text_width
+from tinyseq.viz.rendering.settings import SMALL_SIZE, TEXT_SIZE, in_type
 
-TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
 ROOM_FOR_TEXT = 14.0, 8.0  # in a box, around its text, in total
 INDEX_SIZE = 0.72  # of an index, relative to its line
 INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
@@ -21,6 +21,7 @@ INK = "#1f2933"
 MUTED = "#66727f"
 LINE = "#51606f"
 PAPER = "#ffffff"
+GRID = "#e3e7ec"  # lines behind curves
 ACCENT = "#c2255c"  # recurrent edges, the best path
 
 
@@ -67,23 +68,31 @@ def unescapable(text: str) -> str:
 
 
 class Text(NamedTuple):
-    """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh."""
+    """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh.
+
+    Its size is that in type of 11 points, and grows with the type.
+    """
 
     text: str
     size: float = TEXT_SIZE
     color: str = INK
     bold: bool = False
     formula: bool = False
+    struck: bool = False
+
+    @property
+    def points(self) -> float:
+        return in_type(self.size)
 
     @property
     def width(self) -> float:
         pieces = INDEX.split(self.text) if self.formula else [self.text]  # text and indices alternate
-        sizes = (self.size, INDEX_SIZE * self.size)
+        sizes = (self.points, INDEX_SIZE * self.points)
         return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(pieces))
 
     @property
     def height(self) -> float:
-        return 1.25 * self.size
+        return 1.25 * self.points
 
 
 def small(text: str, color: str = MUTED) -> Text:
@@ -97,9 +106,9 @@ def markup(lines: Iterable[Text]) -> str:
     for line in lines:
         words = escape(unescapable(clean(line.text, limit=200))) or " "  # Graphviz refuses an empty <font>
         if line.formula:
-            words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.size:g}">\1</font>', words)
-        words = f"<b>{words}</b>" if line.bold else words
-        parts.append(f'<font point-size="{line.size:g}" color="{line.color}">{words}</font>')
+            words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.points:g}">\1</font>', words)
+        words = f"<b>{words}</b>" if line.bold else f"<s>{words}</s>" if line.struck else words
+        parts.append(f'<font point-size="{line.points:g}" color="{line.color}">{words}</font>')
     return "<" + "<br/>".join(parts) + ">"
 
 
@@ -146,10 +155,15 @@ def blend(fraction: float, stops: Sequence[str] = RAMP) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
 
 
+def brightness(color: str) -> float:
+    """How bright a colour is, from 0 to 255."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
 def readable_on(fill: str) -> str:
     """Dark or white, whichever has more contrast on this fill."""
-    red, green, blue = (int(fill[i : i + 2], 16) for i in (1, 3, 5))
-    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else PAPER
+    return INK if brightness(fill) > 140 else PAPER
 
 
 class LogScale:

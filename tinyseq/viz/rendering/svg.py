@@ -10,6 +10,7 @@ from html import escape
 from tinyseq.viz.layout.curves import Point, Size, around, headed
 from tinyseq.viz.rendering.font import FAMILIES, font_faces
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
+from tinyseq.viz.rendering.settings import fitted
 from tinyseq.viz.rendering.style import INDEX, INDEX_SIZE, Paint, Text, clean, label_size
 
 PAD = 7.2  # around the picture, in points
@@ -18,25 +19,26 @@ DROP = 0.2  # of an index below its line
 ROUNDING = 10.0  # the radius of corners; smaller in small boxes
 
 
-def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> str:
+def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node], paper: str) -> str:
     """The whole file: frames are painted first, then arrows, then boxes."""
-    (left, low), (right, high) = around(_taken(frames, edges, nodes))
+    (left, low), (right, high) = around(taken(frames, edges, nodes))
     left, low, right, high = left - PAD, low - PAD, right + PAD, high + PAD
-    size = f"{right - left:.2f}", f"{high - low:.2f}"
+    size = right - left, high - low
+    shown = [f"{side * fitted(size):.2f}" for side in size]
     parts = [*map(_frame, frames), *(_edge(f"line{i}", edge) for i, edge in enumerate(edges)), *map(_node, nodes)]
     return (
         '<?xml version="1.0" encoding="UTF-8" standalone="no"?>\n'
-        f'<svg width="{size[0]}pt" height="{size[1]}pt" viewBox="0 0 {size[0]} {size[1]}"'
+        f'<svg width="{shown[0]}pt" height="{shown[1]}pt" viewBox="0 0 {size[0]:.2f} {size[1]:.2f}"'
         ' xmlns="http://www.w3.org/2000/svg">\n'
         f"<style>{font_faces()}</style>\n"
         f'<g id="graph0" class="graph" font-family="{FAMILIES}" transform="translate({-left:.2f} {high:.2f})">\n'
         f"{_tip(title)}"
-        f'<polygon fill="white" stroke="none" points="{left:.2f},{-high:.2f} {right:.2f},{-high:.2f} '
+        f'<polygon fill="{paper}" stroke="none" points="{left:.2f},{-high:.2f} {right:.2f},{-high:.2f} '
         f'{right:.2f},{-low:.2f} {left:.2f},{-low:.2f}"/>\n' + "".join(parts) + "</g>\n</svg>\n"
     )
 
 
-def _taken(frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> Iterator[tuple[Point, Size]]:
+def taken(frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> Iterator[tuple[Point, Size]]:
     """The centres and sizes of everything in the picture."""
     for node in nodes:
         yield node.center, node.size
@@ -110,19 +112,18 @@ def _words(line: Text, at: Point, anchor: str) -> str:
     """One line of text; in a formula, indices are smaller and lower."""
     line = line._replace(text=clean(line.text, limit=200))
     pieces = INDEX.split(line.text) if line.formula else [line.text]  # text and indices alternate
-    drop = f"{DROP * line.size:.2f}"
+    drop = f"{DROP * line.points:.2f}"
     shown = ""
     for i, piece in enumerate(pieces):
         said = escape(piece, quote=False)
         if i % 2:
-            shown += f'<tspan font-size="{INDEX_SIZE * line.size:g}" dy="{drop}">{said}</tspan>'
+            shown += f'<tspan font-size="{INDEX_SIZE * line.points:g}" dy="{drop}">{said}</tspan>'
         elif piece:
             shown += f'<tspan dy="-{drop}">{said}</tspan>' if i else said
-    bold = ' font-weight="bold"' if line.bold else ""
-    return (
-        f'<text text-anchor="{anchor}" x="{at.x:.2f}" y="{-at.y + BASELINE * line.size:.2f}" font-size="{line.size:g}"'
-        f'{bold} fill="{line.color}">{shown}</text>'
-    )
+    bold = ' font-weight="bold"' * line.bold + ' text-decoration="line-through"' * line.struck
+    place = f'x="{at.x:.2f}" y="{-at.y + BASELINE * line.points:.2f}"'
+    font = f'font-size="{line.points:g}"{bold} fill="{line.color}"'
+    return f'<text text-anchor="{anchor}" {place} {font}>{shown}</text>'
 
 
 def _stroke(paint: Paint, width: float) -> str:

@@ -1,0 +1,122 @@
+"""Settings of pictures: what a function is told, or else what holds within a `with` block."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from numbers import Real
+from typing import Any, Literal, NamedTuple
+
+Theme = Literal["light", "dark"]
+TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
+SIZES = 5.0, 48.0  # of type
+
+
+class Settings(NamedTuple):
+    """The settings of a picture; None for what each function chooses by itself. See `defaults`."""
+
+    theme: Theme = "light"
+    values: bool | None = None
+    gradients: bool | None = None
+    legend: bool | None = None
+    font_size: float | None = None
+    size: tuple[float, float] | None = None
+
+
+PLAIN = Settings()
+_CURRENT: ContextVar[Settings] = ContextVar("settings of pictures", default=PLAIN)
+
+
+@contextmanager
+def defaults(
+    *,
+    theme: Theme | None = None,
+    values: bool | None = None,
+    gradients: bool | None = None,
+    legend: bool | None = None,
+    font_size: float | None = None,
+    size: tuple[float, float] | None = None,
+) -> Iterator[Settings]:
+    """Settings for all drawings and plots that are made within a `with` block.
+
+    What a function is told itself goes first; then the innermost block. None leaves a setting as it is.
+
+    Args:
+        theme: ``"light"``, for white paper; or ``"dark"``, with the same hues on a dark background. HTML pages follow
+            the reader's system.
+        values: True writes numbers: the values on the boxes of graphs, the counts in a confusion matrix. False leaves
+            out those that a trellis or an automaton shows by itself, so that students can fill them in.
+        gradients: whether graphs are coloured by their gradients.
+        legend: whether there are legends.
+        font_size: the size of type in points; 11 by default, with small type in proportion.
+        size: (width, height) in inches; pictures are scaled to fit, and plots have exactly this size.
+
+    Returns:
+        A context manager, which yields the settings.
+
+    Raises:
+        ValueError: a setting is out of range.
+
+    Example:
+        >>> import tinyseq as ts
+        >>> h = ts.nn.RNN(3, 5)(ts.ones(2, 1, 3))[0]
+        >>> with defaults(theme="dark", values=True):
+        ...     drawing = ts.viz.graph(h.sum())
+        >>> 'fill="#141414"' in drawing.svg()
+        True
+    """
+    if theme not in (None, "light", "dark"):
+        raise ValueError(f'theme must be "light" or "dark", got {theme!r}')
+    for name, flag in {"values": values, "gradients": gradients, "legend": legend}.items():
+        if flag is not None and not isinstance(flag, bool):
+            raise ValueError(f"{name} must be True or False, got {flag!r}")
+    given: dict[str, Any] = {"theme": theme, "values": values, "gradients": gradients, "legend": legend}
+    given |= {"font_size": _font_size(font_size), "size": _size(size)}
+    chosen = current()._replace(**{name: value for name, value in given.items() if value is not None})
+    with using(chosen):
+        yield chosen
+
+
+@contextmanager
+def using(settings: Settings) -> Iterator[None]:
+    """Exactly these settings within a `with` block."""
+    token = _CURRENT.set(settings)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+def current() -> Settings:
+    """The settings that hold now."""
+    return _CURRENT.get()
+
+
+def in_type(points: float) -> float:
+    """A length that grows with the type, such as the height of a line."""
+    size = current().font_size
+    return points if size is None else points * size / TEXT_SIZE
+
+
+def fitted(extent: tuple[float, float]) -> float:
+    """The scale at which a picture of this width and height, in points, has the wanted size."""
+    size = current().size
+    return 1.0 if size is None else min(72 * inches / points for inches, points in zip(size, extent, strict=True))
+
+
+def _font_size(size: Any) -> float | None:
+    if size is None:
+        return None
+    if isinstance(size, Real) and SIZES[0] <= float(size) <= SIZES[1]:
+        return float(size)
+    raise ValueError(f"font_size must be a number of points from {SIZES[0]:g} to {SIZES[1]:g}, got {size!r}")
+
+
+def _size(size: Any) -> tuple[float, float] | None:
+    if size is None:
+        return None
+    if isinstance(size, tuple | list) and len(size) == 2:
+        width, height = size
+        if all(isinstance(side, Real) and 0 < float(side) < math.inf for side in size):
+            return float(width), float(height)
+    raise ValueError(f"size must be (width, height) in inches, such as (12, 6), got {size!r}")
