@@ -9,12 +9,14 @@ import pkgutil
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 import tinyseq as ts
+from tinyseq.book import Cell, Chapter, Exercise, Prose
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.executor import Changed
 from tinyseq.compiler.gpu.nodes import Unsupported
@@ -173,6 +175,8 @@ def affine() -> ts.nn.Module:
 FOLDER = tempfile.gettempdir()
 COUNTED = {"n": 2, "smoothing": "witten-bell"}
 
+BOOK = Path(__file__).resolve().parents[1] / "docs" / "book"
+
 # One or several objects of each public class, made anew at each call.
 OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Tensor": [lambda: ts.tensor([[1.0, -2.0]]), lambda: ts.tensor(3, dtype="int32"), lambda: ts.zeros(0, 2)],
@@ -188,6 +192,11 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Compiled": [lambda: ts.compile(ts.tanh), lambda: ts.compile(ts.nn.Linear(2, 1), limit=3)],
     "scope": [lambda: ts.scope("encoder")],
     "step": [lambda: ts.step(3)],
+    # the lecture book
+    "Prose": [lambda: Prose("## The formula")],
+    "Cell": [lambda: Cell("1 + 1", 12, ("figure-sum",))],
+    "Exercise": [lambda: Exercise("viterbi")],
+    "Chapter": [lambda: Chapter(BOOK / "05-backpropagation-through-time.md")],
     # errors
     "Changed": [lambda: Changed("a shape")],
     "RecordingError": [lambda: RecordingError("a tensor was read")],
