@@ -276,7 +276,13 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     ],
     "SequenceBatch": [ragged],
     # models
-    "NgramLM": [lambda: ts.lm.NgramLM(3).fit("hello")],
+    "NgramLM": [
+        lambda: ts.lm.NgramLM(3).fit("hello"),
+        lambda: ts.lm.NgramLM(2, words=True, min_count=1).fit("a rose is\na rose"),
+    ],
+    "LanguageModel": [lambda: ts.lm.NgramLM(2).fit("hello")],
+    "TextScore": [lambda: ts.lm.NgramLM(2).fit("hello").evaluate("hello")],
+    "TiedReadout": [lambda: ts.lm.RNNLM("helo", 4, tied=True).output],
     "RNNLM": [lambda: learnt(ts.lm.RNNLM("helo", 4)), lambda: ts.lm.RNNLM("helo", 4, cell="gru", dropout=0.1)],
     "WindowLM": [lambda: learnt(ts.lm.WindowLM("helo", 2, 4))],
     "Accuracy": [lambda: ts.tagging.Accuracy(0.5, 1.0, 0.0)],

@@ -41,6 +41,7 @@ from tinyseq.optim import Adam
 from tinyseq.train import Callback, Checkpoint, Loss, Report, Validation, train, warm_up_cosine
 from tinyseq.train.bucketed import BucketedTask
 from tinyseq.train.progress import run
+from tinyseq.train.validation import keeping_best
 
 POOLINGS = ("last", "mean", "max")
 UNKNOWN = ""  # stands for every unknown word, and for the words of an empty text
@@ -258,7 +259,7 @@ class RNNClassifier(Classifier):
             callbacks=callbacks,
             checkpoint=saved,
         )
-        return network, reports if validation is None else _keeping_best(reports, validation), steps
+        return network, reports if validation is None else keeping_best(reports, validation), steps
 
     def log_proba(self, texts: Iterable[Text]) -> Floats:
         """log P(class | text) of N texts (N, K); see `predict_proba`."""
@@ -369,12 +370,6 @@ class TextTask(BucketedTask):
             words = np.pad(words, ((0, -len(words) % _STEPS), (0, 0)))
             loss = self._compiled(words, lengths, self.labels[chosen])
         return Loss(loss, len(chosen), self.place(step, "texts"))
-
-
-def _keeping_best(reports: Iterator[Report], validation: Validation) -> Iterator[Report]:
-    """The reports of a run, at whose end the best weights are restored."""
-    yield from reports
-    validation.restore_best()
 
 
 def _mean_loss(network: Network, words: Ids, lengths: Ids, labels: Ids) -> Tensor:

@@ -1,7 +1,10 @@
 """Language models: n-gram counts, fixed-window networks and recurrent networks."""
 
+from tinyseq.lm.drawing import filtered
+from tinyseq.lm.model import LanguageModel, TextScore
 from tinyseq.lm.ngram import NgramLM
 from tinyseq.lm.rnn import RNNLM
 from tinyseq.lm.window import WindowLM
+from tinyseq.lm.words import word_vocabulary
 
-__all__ = ["RNNLM", "NgramLM", "WindowLM"]
+__all__ = ["RNNLM", "LanguageModel", "NgramLM", "TextScore", "WindowLM", "filtered", "word_vocabulary"]

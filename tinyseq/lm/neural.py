@@ -4,31 +4,33 @@ A neural model reads symbols in order and carries a *state* from one to the next
 c) for a recurrent network, the last few symbols for a network with a fixed window.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.tensor import Tensor, tensor
-from tinyseq.compiler import compiled_if
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.lm.drawing import Choice
-from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm.model import LanguageModel
 from tinyseq.lm.stepping import Reader
+from tinyseq.lm.task import TextTask
+from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, words_of
 from tinyseq.nn import Module, cross_entropy
-from tinyseq.nn.checks import check_device
-from tinyseq.optim import Adam
+from tinyseq.nn.checks import check_device, check_flags
+from tinyseq.optim import AdamW
+from tinyseq.optim.schedules import Schedule
 from tinyseq.random import Rng, as_generator
-from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
+from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
+from tinyseq.train.validation import keeping_best
 
 
-class NeuralLM(Module, SavedModel):
+class NeuralLM(Module, LanguageModel):
     """The base of `RNNLM` and `WindowLM`; a subclass defines `forward`, and its constructor takes ``settings``.
 
     Attributes:
@@ -37,8 +39,17 @@ class NeuralLM(Module, SavedModel):
     """
 
     def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
-        self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
+        self._vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         self.settings = kept_settings(settings)
+        check_flags(words=settings["words"], tied=settings["tied"])
+        self.words = bool(settings["words"])
+        if self.words:
+            check_word_vocabulary(self._vocabulary)
+
+    @property
+    def vocabulary(self) -> Vocabulary[Any]:
+        """See `LanguageModel`."""
+        return self._vocabulary
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
@@ -63,6 +74,11 @@ class NeuralLM(Module, SavedModel):
         batch: int = 32,
         lr: float = 3e-3,
         clip: float = 1.0,
+        schedule: Schedule | None = None,
+        weight_decay: float = 0.0,
+        validation: Any = None,
+        validate_every: int | None = None,
+        patience: int | None = None,
         progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
@@ -74,8 +90,7 @@ class NeuralLM(Module, SavedModel):
         """Train on a text by truncated backpropagation through time.
 
         Args:
-            text: symbols of the vocabulary.
-            steps, window, batch, lr, clip, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
+            text, steps: see `fit_steps`, as all that is not named here.
             progress: show progress with `tinyseq.train.progress`.
 
         Returns:
@@ -91,6 +106,11 @@ class NeuralLM(Module, SavedModel):
             batch=batch,
             lr=lr,
             clip=clip,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            validation=validation,
+            validate_every=validate_every,
+            patience=patience,
             callbacks=callbacks,
             checkpoint=checkpoint,
             every=every,
@@ -110,6 +130,11 @@ class NeuralLM(Module, SavedModel):
         batch: int = 32,
         lr: float = 3e-3,
         clip: float = 1.0,
+        schedule: Schedule | None = None,
+        weight_decay: float = 0.0,
+        validation: Any = None,
+        validate_every: int | None = None,
+        patience: int | None = None,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -123,12 +148,20 @@ class NeuralLM(Module, SavedModel):
         recurrent network's gradient goes back at most ``window`` steps.
 
         Args:
-            text: symbols of the vocabulary.
+            text: symbols of the vocabulary; of a model of words, a string with a sentence in each line, or sentences as
+                lists of words.
             steps: how many windows to train on.
             window: time steps in a window.
             batch: how many parts of the text are read in parallel.
             lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
             clip: the maximum norm of the gradient.
+            schedule: the learning rate of each step, in place of that; for a constant rate,
+                ``tinyseq.optim.exponential_decay(rate, 1.0)``.
+            weight_decay: each step multiplies the weights by 1 - rate * weight_decay, as in AdamW.
+            validation: a held-out text. Its cross entropy is measured during the run, and at the end the model has the
+                weights of the best measurement.
+            validate_every: steps between measurements; by default a tenth of the run.
+            patience: stop after this many measurements in a row without improvement; None for never.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between checkpoints.
@@ -141,28 +174,49 @@ class NeuralLM(Module, SavedModel):
             An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
-            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; or an unknown device
-                or executor.
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; an unknown device or
+                executor; or ``patience`` or ``validate_every`` without ``validation``.
             RuntimeError: ``"cuda"`` without CuPy installed; or a model of your own that cannot be compiled.
         """
         steps, window, batch = whole("steps", steps, 0), whole("window", window), whole("batch", batch)
         every = whole("every", every)
-        ids = _ids(self.vocabulary, text)
-        windows = Windows(ids, steps=window, batch=min(batch, len(text) - 1))
+        ids = self._ids(text)
+        windows = Windows(ids, steps=window, batch=min(batch, len(ids) - 1))
+        measured = self._validation(validation, validate_every, patience, steps)
         check_device(device)
         if device is not None:
             self.to(device)
-        optimizer = Adam(self.parameters(), lr=lr)
-        schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
+        optimizer = AdamW(self.parameters(), lr=lr, weight_decay=weight_decay)
+        if schedule is None:
+            schedule = warm_up_cosine(lr, steps, warm_up=min(50, steps // 10))
         self.train()
         depends_on = {"text": ids, "window": window, "batch": batch, "lr": lr, **(depends_on or {})}
-        kept = None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on)
-        task = TextTask(self, windows, compile)
-        return train(task, optimizer, steps=steps, clip=clip, schedule=schedule, callbacks=callbacks, checkpoint=kept)
+        reports = train(
+            TextTask(self, windows, compile),
+            optimizer,
+            steps=steps,
+            clip=clip,
+            schedule=schedule,
+            validation=measured,
+            callbacks=callbacks,
+            checkpoint=None if checkpoint is None else Checkpoint(checkpoint, self, every=every, depends_on=depends_on),
+        )
+        return reports if measured is None else keeping_best(reports, measured)
+
+    def _validation(self, text: Any, every: int | None, patience: int | None, steps: int) -> Validation | None:
+        """The measurements of a held-out text during a run."""
+        if text is None:
+            for name, value in (("validate_every", every), ("patience", patience)):
+                if value is not None:
+                    raise ValueError(f"{name} needs a held-out text; pass validation=text as well")
+            return None
+        self._ids(text, "validation")
+        every = max(steps // 10, 1) if every is None else whole("validate_every", every)
+        return Validation(self, partial(self.nats, text), every=every, patience=patience)
 
     # -- evaluation ----------------------------------------------------------------------------------------------------
 
-    def nats(self, text: Sequence[Any], *, window: int = 128, batch: int = 32) -> float:
+    def nats(self, text: Any, *, window: int = 128, batch: int = 32) -> float:
         """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
 
         The text is split into ``batch`` parts read in parallel; only the first symbol of each part has no history.
@@ -171,26 +225,39 @@ class NeuralLM(Module, SavedModel):
             ValueError: the text has fewer than two symbols, or a symbol is not in the vocabulary.
         """
         window, batch = whole("window", window), whole("batch", batch)
-        batch = max(1, min(batch, len(text) // window, len(text) - 1))
-        windows = Windows(_ids(self.vocabulary, text), steps=window, batch=batch)
+        ids = self._ids(text)
+        batch = max(1, min(batch, len(ids) // window, len(ids) - 1))
         total, count, state = 0.0, 0, None
         with self.evaluating():
-            for inputs, targets in windows:
+            for inputs, targets in Windows(ids, steps=window, batch=batch):
                 logits, state = self(inputs, state)
                 total += cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
                 count += int((targets != IGNORE).sum())
         return total / count
 
-    def perplexity(self, text: Sequence[Any], **settings: int) -> float:
-        """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf on overflow."""
-        return perplexity(self.nats(text, **settings))
+    def symbols_of(self, text: Any) -> list[Any]:
+        """See `LanguageModel`: all but the first, which nothing predicts."""
+        return self._stream(text)[1:]
+
+    def _stream(self, text: Any) -> list[Any]:
+        """The symbols of a text; of words, the end of a sentence stands before the first one, too."""
+        if not self.words:
+            return list(text)
+        return [END, *(word for sentence in sentences_of(text) for word in (*sentence, END))]
+
+    def _ids(self, text: Any, name: str = "text") -> Any:
+        """The ids of a text, which must have at least two symbols."""
+        symbols = self._stream(text)
+        if len(symbols) < 2:
+            raise ValueError(f"the {name} has {len(symbols)} symbols; a language model needs at least 2")
+        return self.vocabulary.encode(symbols)
 
     def sample(
         self,
         length: int,
         rng: Rng = None,
         *,
-        prompt: Sequence[Any] = (),
+        prompt: Iterable[Any] = (),
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -200,7 +267,8 @@ class NeuralLM(Module, SavedModel):
         Args:
             length: how many.
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: the symbols before the sample; without one, the first symbol is drawn uniformly.
+            prompt: the symbols before the sample; for a model of words a string or a list of words, which begins a
+                sentence. Without a prompt, the first character is drawn uniformly.
             temperature: divides the logits; below 1: more conservative; 0: always the most probable symbol.
             top_k: draw among the k most probable symbols only.
             top_p: draw among the fewest most probable symbols only that have at least this share of the probability
@@ -214,8 +282,9 @@ class NeuralLM(Module, SavedModel):
                 the model gives NaN.
         """
         length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
-        ids = list(self.vocabulary.encode(prompt)) or [int(rng.integers(len(self.vocabulary)))]
-        drawn: list[int] = [] if len(prompt) else ids[:1]
+        before = [END, *(words_of(prompt) if isinstance(prompt, str) else prompt)] if self.words else list(prompt)
+        ids = self.vocabulary.encode(before).tolist() or [int(rng.integers(len(self.vocabulary)))]
+        drawn: list[int] = [] if before else [*ids]
         with self.evaluating():
             reader = Reader(self)
             while len(drawn) < length:
@@ -236,63 +305,3 @@ class NeuralLM(Module, SavedModel):
         model = cls(Vocabulary.from_dict(metadata["vocabulary"]), **metadata["settings"])
         model.load_state_dict(arrays)
         return model
-
-
-class TextTask:
-    """The training task: read a text in windows, repeatedly, with the state carried over but detached.
-
-    Args:
-        model: the model; called with ids (T, B) and a state, it returns logits and the next state.
-        windows: the text, in windows.
-        compile: see `NeuralLM.fit_steps`.
-    """
-
-    def __init__(self, model: NeuralLM, windows: Windows, compile: bool | str = False) -> None:
-        self.model = model
-        self.windows = windows
-        self._loss = compiled_if(compile, partial(_loss_and_state, model))
-        self.state: Any = None  # after the previous window; None before the first
-
-    def __call__(self, step: int) -> Loss:
-        """The loss of a window; see `tinyseq.train.Task`."""
-        index = step % len(self.windows)
-        inputs, targets = self.windows[index]
-        loss, self.state = self._loss(inputs, targets, None if index == 0 else self.state)
-        return Loss(loss, int((targets != IGNORE).sum()), f"window {index} of {len(self.windows)}")
-
-    def state_dict(self) -> dict[str, Any]:
-        """The carried state; its parts are named h and c, as for an LSTM, and any further ones by index."""
-        parts = self.state if isinstance(self.state, tuple) else () if self.state is None else (self.state,)
-        return {_part_name(i): part.numpy() for i, part in enumerate(parts)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        device = next(self.model.parameters()).device
-        parts = tuple(tensor(state[_part_name(i)]).to(device) for i in range(len(state)))
-        readers = self.windows.inputs.shape[1]
-        for part in parts:
-            if part.shape[1] != readers:
-                raise ValueError(f"its batch size was {part.shape[1]}, but this run has a batch size of {readers}")
-        self.state = None if not parts else parts[0] if len(parts) == 1 else parts
-
-
-def _loss_and_state(model: NeuralLM, inputs: Any, targets: Any, state: Any) -> tuple[Tensor, Any]:
-    """The loss of a window, and the state after it as a constant."""
-    logits, state = model(inputs, state)
-    return cross_entropy(logits, targets, ignore_index=IGNORE), detached(state)
-
-
-def _part_name(i: int) -> str:
-    return "hc"[i] if i < 2 else f"state_{i}"
-
-
-def detached(state: Any) -> Any:
-    """A state as a constant: one tensor, or a pair (h, c)."""
-    return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
-
-
-def _ids(vocabulary: Vocabulary[Any], text: Sequence[Any]) -> Any:
-    """The ids of a text, which must have at least two symbols."""
-    if len(text) < 2:
-        raise ValueError(f"the text has {len(text)} symbols; a language model needs at least 2")
-    return vocabulary.encode(text)

@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
-from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.drawing import Choice
-from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm.model import LanguageModel
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
+from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary, words_of
+from tinyseq.nn.checks import check_flags
 from tinyseq.random import Rng, as_generator
 
 Symbol = TypeVar("Symbol", bound=Hashable)
@@ -38,12 +39,12 @@ class Level(NamedTuple):
     left: Floats  # (H,)
 
 
-class NgramLM(SavedModel, Generic[Symbol]):
+class NgramLM(LanguageModel, Generic[Symbol]):
     """An n-gram language model over characters, words, or any other hashable symbols.
 
     A text is one sequence of characters. Anything else is taken as a list of sequences of symbols: `[text]` and `text`
     are the same, and `[words]` is one sequence of words. Histories are padded with a start symbol. The ends of
-    sequences are not modelled; add an end symbol of your own if you need it.
+    sequences are modelled only with ``words=True``.
 
     Args:
         n: the length of the longest n-grams; the model looks back n - 1 symbols.
@@ -57,6 +58,9 @@ class NgramLM(SavedModel, Generic[Symbol]):
         discount: what "kneser-ney" takes from each count: one number between 0 and 1 for n-grams of every length, or n
             numbers for the lengths 1, ..., n, where 0 is allowed, too. By default each length has its estimate from
             the data, n_1 / (n_1 + 2 n_2) with n_i the number of n-grams counted i times, or 0.5 where one of them is 0.
+        words: whether texts are sentences of words, with an unknown word and a symbol for the end of each sentence; see
+            `LanguageModel`.
+        min_count: for words, how often a word must occur in training; see `word_vocabulary`. By default 2.
 
     Where a method takes ``context``, it uses only that many of the symbols before, as if the model were shorter: 0 for
     none, by default n - 1. A shorter context of a Kneser-Ney model uses its continuation counts, as the model itself
@@ -86,15 +90,23 @@ class NgramLM(SavedModel, Generic[Symbol]):
         k: float = 1.0,
         vocabulary: Vocabulary[Symbol] | None = None,
         discount: float | Sequence[float] | None = None,
+        words: bool = False,
+        min_count: int | None = None,
     ) -> None:
         n = whole("n", n)
+        check_flags(words=words)
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing must be one of {', '.join(map(repr, SMOOTHINGS))}, got {smoothing!r}")
         if not k > 0:
             raise ValueError(f"k must be positive, got {k}; smoothing=None adds nothing")
         if discount is not None and smoothing != "kneser-ney":
             raise ValueError(f"discount is for smoothing='kneser-ney', got smoothing={smoothing!r}; leave it out")
+        if min_count is not None and (not words or vocabulary is not None):
+            raise ValueError("min_count is for words=True without a vocabulary of one's own; leave it out")
+        if words and vocabulary is not None:
+            check_word_vocabulary(vocabulary)
         self.n, self.smoothing, self.k = n, smoothing, k
+        self.words, self.min_count = bool(words), None if min_count is None else whole("min_count", min_count)
         self.discount = None if discount is None else discounts(discount, n)
         self._given = vocabulary
         self._fitted: Vocabulary[Symbol] | None = None
@@ -118,13 +130,29 @@ class NgramLM(SavedModel, Generic[Symbol]):
         Raises:
             ValueError: the data are empty, or a symbol is not in a vocabulary that has no unknown symbol.
         """
-        sequences = as_sequences(data)
-        self._fitted = self._given or Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
+        sequences = self._sequences(data)
+        self._fitted = self._given or self._vocabulary_of(sequences)
         for sequence in sequences:
             self._fitted.encode(sequence)
         self._number(self._fitted)
         self._levels = self._count(*self._stream(sequences))
         return self
+
+    def _sequences(self, data: Any) -> list[list[Any]]:
+        """The symbols of each sequence."""
+        if self.words:
+            return [[*sentence, END] for sentence in sentences_of(data)]
+        return as_sequences(data)
+
+    def _vocabulary_of(self, sequences: list[list[Any]]) -> Vocabulary[Any]:
+        """The vocabulary of a text for which none is given."""
+        if self.words:
+            return word_vocabulary(sequences, 2 if self.min_count is None else self.min_count)
+        return Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
+
+    def symbols_of(self, text: Any) -> list[Any]:
+        """See `LanguageModel`."""
+        return list(chain.from_iterable(self._sequences(text)))
 
     def _number(self, vocabulary: Vocabulary[Symbol]) -> None:
         """Assign ids to the symbols, to the start of a sequence, and to symbols outside the vocabulary."""
@@ -159,7 +187,7 @@ class NgramLM(SavedModel, Generic[Symbol]):
     def log_probs(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> Floats:
         """log P of every symbol given its history, in nats (N,); several sequences are concatenated."""
         with np.errstate(divide="ignore"):  # log 0 = -inf is intended
-            return np.log(self._probabilities(as_sequences(data), context))
+            return np.log(self._probabilities(self._sequences(data), context))
 
     def _probabilities(self, sequences: list[list[Symbol]], context: int | None) -> Floats:
         stream, positions = self._stream(sequences)
@@ -185,20 +213,13 @@ class NgramLM(SavedModel, Generic[Symbol]):
             p[level.ngrams[seen] % self._base] += level.kept[seen]
         return p
 
-    def nats(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
-        """The cross entropy: the mean of -log P over the symbols of the data, in nats; ``context`` as for `prob`.
+    def nats(self, text: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
+        """The cross entropy: the mean of -log P over the symbols of the text, in nats; ``context`` as for `prob`.
 
         Raises:
-            ValueError: the data are empty, or ``context`` is out of range.
+            ValueError: the text is empty, or ``context`` is out of range.
         """
-        return -float(self.log_probs(data, context=context).mean())
-
-    def perplexity(self, data: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
-        """exp(cross entropy): 1 for a perfect model, inf where P is 0.
-
-        For a uniform model it is the size of the vocabulary. ``context`` is as for `prob`.
-        """
-        return perplexity(self.nats(data, context=context))
+        return -float(self.log_probs(text, context=context).mean())
 
     def sample(
         self,
@@ -215,7 +236,8 @@ class NgramLM(SavedModel, Generic[Symbol]):
         Args:
             length: how many.
             rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: the symbols before the sample; without one, it starts like a new sequence.
+            prompt: the symbols before the sample; for a model of words a string or a list of words. Without one, the
+                sample starts like a new sequence.
             temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
             top_k: draw among the k most probable symbols only.
             top_p: draw among the fewest most probable symbols only that have at least this share of the probability
@@ -228,15 +250,18 @@ class NgramLM(SavedModel, Generic[Symbol]):
             `length` symbols; fewer if, without smoothing, the sample reaches an unseen history.
         """
         length, choice = whole("length", length, 0), Choice.checked(temperature, top_k, top_p)
-        symbols, sample, rng = self.vocabulary.symbols, list(prompt), as_generator(rng)
-        beginning = len(sample)
-        while len(sample) < beginning + length:
-            p = self.distribution(sample[-self.n :])
+        symbols, rng = self.vocabulary.symbols, as_generator(rng)
+        given: Iterable[Any] = words_of(prompt) if self.words and isinstance(prompt, str) else prompt
+        history: list[Any] = list(given)
+        sample: list[Symbol] = []
+        while len(sample) < length:
+            p = self.distribution(history[-self.n :])
             if not p.any():
                 break
             with np.errstate(divide="ignore"):  # log 0 = -inf is intended
                 sample.append(symbols[choice.draw(np.log(p), rng)])
-        return sample[beginning:]
+            history = [] if self.words and sample[-1] == END else [*history[-self.n :], sample[-1]]
+        return sample
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `SavedModel`: the n-grams and their shares, and the vocabulary."""
@@ -244,7 +269,8 @@ class NgramLM(SavedModel, Generic[Symbol]):
         arrays = {
             f"{n}.{name}": part for n, level in enumerate(self._levels, 1) for name, part in level._asdict().items()
         }
-        return arrays, {"n": self.n, "smoothing": self.smoothing, "k": self.k, "discount": self.discount, **vocabulary}
+        settings = {"n": self.n, "smoothing": self.smoothing, "k": self.k, "discount": self.discount}
+        return arrays, {**settings, "words": self.words, "min_count": self.min_count, **vocabulary}
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
@@ -256,6 +282,8 @@ class NgramLM(SavedModel, Generic[Symbol]):
             k=metadata["k"],
             vocabulary=vocabulary if metadata["given"] else None,
             discount=metadata["discount"],
+            words=metadata["words"],
+            min_count=metadata["min_count"],
         )
         model._number(vocabulary)
         for n in range(1, model.n + 1):

@@ -7,7 +7,8 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
-from tinyseq.nn import Embedding, Linear
+from tinyseq.lm.readout import readout, vector_length
+from tinyseq.nn import Dropout, Embedding
 from tinyseq.nn.recurrent.layers import Recurrent
 
 
@@ -15,21 +16,24 @@ class RNNLM(NeuralLM):
     """A language model over characters or words: e_t = E x_t, h_t = cell(e_t, h_{t-1}), y_t = softmax(U h_t + b).
 
     Args:
-        vocabulary: the symbols, for example the characters of a text.
+        vocabulary: the symbols, for example the characters of a text; for words, what `word_vocabulary` returns.
         hidden_size: length of h_t.
-        embedding_size: length of e_t; by default ``hidden_size``, at most 64.
+        embedding_size: length of e_t; by default ``hidden_size``, at most 64 unless ``tied``.
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
         num_layers: number of stacked recurrent layers.
-        dropout: dropout probability between layers, in training.
+        dropout: dropout probability of the vectors e_t, between layers, and of the last layer's h_t, in training.
+        words: whether the symbols are words; see `LanguageModel`.
+        tied: U = E, the vectors of the symbols; ``embedding_size`` is then ``hidden_size``.
+        bidirectional: refused if true: the probability of a symbol may not depend on what comes after it.
 
     Attributes:
         embedding, recurrent, output: the three layers.
 
     Raises:
         ValueError, TypeError: the cell is unknown, a size is not a positive whole number, or the vocabulary is empty or
-            has a symbol twice.
+            has a symbol twice; or a setting is one that a language model cannot have.
 
-    Source: Mikolov and others (2010).
+    Source: Mikolov and others (2010); Zaremba, Sutskever and Vinyals (2014), for dropout.
 
     Example:
         >>> import tinyseq as ts
@@ -48,21 +52,33 @@ class RNNLM(NeuralLM):
         cell: str = "lstm",
         num_layers: int = 1,
         dropout: float = 0.0,
+        words: bool = False,
+        tied: bool = False,
+        bidirectional: bool = False,
     ) -> None:
+        if bidirectional:
+            raise ValueError(
+                "a bidirectional network cannot be a language model: it needs the whole input, and would see the "
+                "symbol that it is to predict; leave out bidirectional"
+            )
         hidden_size, num_layers = whole("hidden_size", hidden_size), whole("num_layers", num_layers)
-        embedding_size = min(hidden_size, 64) if embedding_size is None else whole("embedding_size", embedding_size)
+        embedding_size = None if embedding_size is None else whole("embedding_size", embedding_size)
+        embedding_size = vector_length(embedding_size, hidden_size, tied)
         settings = {
             "hidden_size": hidden_size,
             "embedding_size": embedding_size,
             "cell": cell,
             "num_layers": num_layers,
             "dropout": dropout,
+            "words": words,
+            "tied": tied,
         }
         super().__init__(vocabulary, settings)
         size = len(self.vocabulary)
         self.embedding = Embedding(size, embedding_size)
         self.recurrent = Recurrent(cell, embedding_size, hidden_size, num_layers, dropout=dropout)
-        self.output = Linear(hidden_size, size)
+        self.dropout = Dropout(dropout)
+        self.output = readout(self.embedding, hidden_size, size, tied)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
@@ -74,5 +90,5 @@ class RNNLM(NeuralLM):
         Returns:
             Logits (T, B, V), and the state after the last symbol.
         """
-        hidden, state = self.recurrent(self.embedding(ids), state)
-        return self.output(hidden), state
+        hidden, state = self.recurrent(self.dropout(self.embedding(ids)), state)
+        return self.output(self.dropout(hidden)), state

@@ -11,7 +11,8 @@ from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
-from tinyseq.nn import Embedding, Linear
+from tinyseq.lm.readout import readout, vector_length
+from tinyseq.nn import Dropout, Embedding, Linear
 from tinyseq.nn.checks import as_ids, check_ids
 
 
@@ -22,10 +23,13 @@ class WindowLM(NeuralLM):
     outside the window have no effect, and W grows with the window: it has a block of columns for each position.
 
     Args:
-        vocabulary: the symbols, for example the characters of a text.
+        vocabulary: the symbols, for example the characters of a text; for words, what `word_vocabulary` returns.
         context: how many symbols it sees, like an n-gram model with n = context + 1.
         hidden_size: length of h.
-        embedding_size: length of e_t; by default ``hidden_size``, at most 64.
+        embedding_size: length of e_t; by default ``hidden_size``, at most 64 unless ``tied``.
+        dropout: dropout probability of the vectors e_t and of h, in training.
+        words: whether the symbols are words; see `LanguageModel`.
+        tied: U = E, the vectors of the symbols; ``embedding_size`` is then ``hidden_size``.
 
     Attributes:
         embedding, hidden, output: the three layers. The embedding's last row is the vector for positions
@@ -52,16 +56,28 @@ class WindowLM(NeuralLM):
         context: int = 8,
         hidden_size: int = 128,
         embedding_size: int | None = None,
+        dropout: float = 0.0,
+        words: bool = False,
+        tied: bool = False,
     ) -> None:
         context, hidden_size = whole("context", context), whole("hidden_size", hidden_size)
-        embedding_size = min(hidden_size, 64) if embedding_size is None else whole("embedding_size", embedding_size)
-        settings = {"context": context, "hidden_size": hidden_size, "embedding_size": embedding_size}
+        embedding_size = None if embedding_size is None else whole("embedding_size", embedding_size)
+        embedding_size = vector_length(embedding_size, hidden_size, tied)
+        settings = {
+            "context": context,
+            "hidden_size": hidden_size,
+            "embedding_size": embedding_size,
+            "dropout": dropout,
+            "words": words,
+            "tied": tied,
+        }
         super().__init__(vocabulary, settings)
         size = len(self.vocabulary)
         self.context = context
         self.embedding = Embedding(size + 1, embedding_size)
         self.hidden = Linear(context * embedding_size, hidden_size)
-        self.output = Linear(hidden_size, size)
+        self.dropout = Dropout(dropout)
+        self.output = readout(self.embedding, hidden_size, size, tied)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
@@ -86,6 +102,6 @@ class WindowLM(NeuralLM):
         if before.shape != (self.context - 1, batch):
             raise ValueError(f"state must have shape {(self.context - 1, batch)} (context - 1, B), got {before.shape}")
         symbols = np.concatenate([before, read])
-        vectors = self.embedding(symbols)
+        vectors = self.dropout(self.embedding(symbols))
         windows = concatenate([vectors[place : place + steps] for place in range(self.context)], axis=2)
-        return self.output(tanh(self.hidden(windows))), tensor(symbols[steps:])
+        return self.output(self.dropout(tanh(self.hidden(windows)))), tensor(symbols[steps:])

@@ -1,7 +1,7 @@
 """Validation during training: measure the model, keep the best weights, and stop early."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -98,3 +98,9 @@ class Validation:
         history = [(int(step), float(value)) for step, value in state["history"]]
         weights = {name: np.array(state[f"best.{name}"]) for name in self._weights}
         self.best, self.best_step, self.history, self._weights = best, best_step, history, weights
+
+
+def keeping_best(reports: Iterator[Any], validation: Validation) -> Iterator[Any]:
+    """The reports of a run, at whose end the weights of the best measurement are restored."""
+    yield from reports
+    validation.restore_best()

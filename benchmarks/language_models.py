@@ -1,0 +1,216 @@
+"""Language models of characters and words on a text: the cross entropy of its last 5 %, which none of them learnt from.
+
+python benchmarks/language_models.py [PATH]               n-grams, window, RNN, GRU and LSTM, a few minutes in all
+python benchmarks/language_models.py [PATH] --large       one LSTM as good as half an hour of one processor makes it
+python benchmarks/language_models.py FOLDER --words       n-grams and an LSTM over the words of a treebank
+python benchmarks/language_models.py [PATH] --race        the LSTM beside the same one in PyTorch: loss and time
+python benchmarks/language_models.py [PATH] --sampling    characters a second that are drawn
+
+PATH is a text, such as tiny-shakespeare's; without one it is the prose of Python's own documentation. FOLDER holds the
+-train, -dev and -test parts of a treebank as .conllu; its words are lower-cased, and those that occur once in train are
+unknown words; the models are measured on dev, as the ends of sentences and unknown words are for all of them. Seconds
+are of the processor, with one thread. Networks are compiled with Numba where it is installed.
+"""
+
+import argparse
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+
+import numpy as np
+
+import tinyseq as ts
+from tinyseq.lm import RNNLM, LanguageModel, NgramLM, TextScore, WindowLM, word_vocabulary
+
+SMALL = {"steps": 1500, "window": 64, "batch": 32, "lr": 5e-3}
+LARGE = {"steps": 4000, "window": 64, "batch": 32, "lr": 4e-3, "clip": 5.0}
+WORDS = {"steps": 2400, "window": 35, "batch": 32, "lr": 4e-3, "clip": 1.0}
+
+
+def characters(path: Path | None) -> tuple[str, str]:
+    """The text without its last 5 %, and these."""
+    text = path.read_text("utf-8") if path is not None else "".join(ts.data.python_docs())
+    cut = len(text) * 95 // 100
+    return text[:cut], text[cut:]
+
+
+def treebank(folder: Path) -> tuple[list[list[str]], list[list[str]]]:
+    """The lower-cased words of the sentences of train, and of dev."""
+    found = []
+    for part in ("train", "dev"):
+        path = next(folder.glob(f"*-{part}.conllu"))
+        found.append([[word.lower() for word, _ in sentence] for sentence in ts.data.conllu(path)])
+    return found[0], found[1]
+
+
+def parameters(model: LanguageModel) -> int:
+    """How many numbers a model has learnt: weights, or n-grams."""
+    return sum(model.sizes) if isinstance(model, NgramLM) else sum(p.size for p in model.parameters())
+
+
+def measured(name: str, model: LanguageModel, fit: Callable[[], object], text: object) -> TextScore:
+    """A line of the table: train a model, and measure it."""
+    start = time.process_time()
+    fit()
+    seconds = time.process_time() - start
+    found = model.evaluate(text)
+    size = parameters(model)
+    print(
+        f"{name:34s} {size:10,} numbers {seconds:8.1f} s {found.nats:8.4f} nats {found.bits:7.4f} bits "
+        f"perplexity {found.perplexity:8.2f}",
+        flush=True,
+    )
+    return found
+
+
+def table(text: str, held_out: str, how: str) -> None:
+    letters = sorted(set(text + held_out))
+    known = ts.data.Vocabulary(letters)
+    for n in range(1, 8):
+        counted = NgramLM(n, vocabulary=known)
+        measured(f"{n}-gram, Kneser-Ney", counted, lambda model=counted: model.fit(text), held_out)
+    networks = {"window of 8, 128 units": lambda: WindowLM(letters, 8, 128)}
+    for cell in ("rnn", "gru", "lstm"):
+        networks[f"{cell.upper()}, 128 units"] = lambda cell=cell: RNNLM(letters, 128, cell=cell)
+    for name, made in networks.items():
+        ts.manual_seed(0)
+        model = made()
+        measured(name, model, lambda model=model: model.fit(text, compile=how, **SMALL), held_out)
+
+
+def large(text: str, held_out: str, how: str, steps: int | None) -> None:
+    ts.manual_seed(0)
+    model = RNNLM(sorted(set(text + held_out)), 512, 64, dropout=0.25)
+    settings = LARGE | ({} if steps is None else {"steps": steps})
+
+    def watched() -> None:
+        start = time.process_time()
+        for report in model.fit_steps(text, compile=how, **settings):
+            if report.step % 500 == 0:
+                print(f"step {report.step}: {report.loss:.4f} nats, {time.process_time() - start:.0f} s", flush=True)
+
+    measured("LSTM, 512 units", model, watched, held_out)
+
+
+def words(folder: Path, how: str, steps: int | None) -> None:
+    text, held_out = treebank(folder)
+    vocabulary = word_vocabulary(text)
+    unknown = NgramLM(1, words=True, vocabulary=vocabulary).fit(text).evaluate(held_out).unknown
+    print(f"{len(vocabulary):,} words, {unknown:.1%} of the held-out symbols unknown")
+    for n in range(1, 6):
+        counted = NgramLM(n, words=True, vocabulary=vocabulary)
+        measured(f"{n}-gram, Kneser-Ney", counted, lambda model=counted: model.fit(text), held_out)
+    ts.manual_seed(0)
+    model = RNNLM(vocabulary, 256, dropout=0.5, words=True, tied=True)
+    settings = WORDS | ({} if steps is None else {"steps": steps})
+    measured("LSTM, 256 units, tied", model, lambda: model.fit(text, compile=how, **settings), held_out)
+
+
+def sampling(text: str) -> None:
+    letters = sorted(set(text))
+    models: dict[str, LanguageModel] = {
+        "6-gram": NgramLM(6).fit(text),
+        "window of 8": WindowLM(letters),
+        "LSTM, 2 x 128 units": RNNLM(letters, 128, num_layers=2),
+    }
+    for name, model in models.items():
+        for settings in ({}, {"top_k": 10}, {"top_p": 0.9}):
+            times = []
+            for _ in range(3):
+                start = time.process_time()
+                model.sample(3000, 0, **settings)
+                times.append(time.process_time() - start)
+            print(f"{name:34s} {settings or 'all symbols'!s:16} {3000 / min(times):10,.0f} characters/s", flush=True)
+
+
+def race(text: str, held_out: str, how: str, steps: int) -> None:
+    """The LSTM 2 x 128 of both libraries, from the same weights on the same windows: loss and time, in turns."""
+    import torch
+
+    torch.set_num_threads(1)
+    letters = sorted(set(text + held_out))
+    ts.manual_seed(0)
+    model = RNNLM(letters, 128, 128, num_layers=2)
+    vectors, layer, output = (
+        torch.nn.Embedding(len(letters), 128),
+        torch.nn.LSTM(128, 128, 2),
+        torch.nn.Linear(128, len(letters)),
+    )
+    other = torch.nn.ModuleDict({"embedding": vectors, "recurrent": layer, "output": output})
+    other.load_state_dict({name: torch.tensor(value) for name, value in model.state_dict().items()})
+    windows = ts.data.Windows(model.vocabulary.encode(text), steps=50, batch=50)
+    optimizer, state = torch.optim.Adam(other.parameters(), lr=2e-3), None
+
+    def torch_step(step: int) -> float:
+        nonlocal state
+        index = step % len(windows)
+        inputs, targets = (torch.tensor(part) for part in windows[index])
+        hidden, after = layer(vectors(inputs), None if index == 0 else state)
+        loss = torch.nn.functional.cross_entropy(output(hidden).flatten(0, 1), targets.flatten(), ignore_index=-100)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(other.parameters(), 5.0)
+        optimizer.step()
+        state = tuple(part.detach() for part in after)
+        return loss.item()
+
+    constant = ts.optim.exponential_decay(2e-3, 1.0)
+    reports = model.fit_steps(text, steps=steps, window=50, batch=50, clip=5.0, schedule=constant, compile=how)
+    times: dict[str, list[float]] = {"tinyseq": [], "PyTorch": []}
+    for step in range(steps):
+        start = time.process_time()
+        next(reports)
+        between = time.process_time()
+        torch_step(step)
+        times["tinyseq"].append(between - start)
+        times["PyTorch"].append(time.process_time() - between)
+        if (step + 1) % len(windows) == 0 or step + 1 == steps:
+            theirs = _torch_nats(torch, vectors, layer, output, model.vocabulary.encode(held_out))
+            ours, spent = model.nats(held_out, batch=1), {name: sum(found[5:]) for name, found in times.items()}
+            print(
+                f"after {(step + 1) / len(windows):.1f} epochs: tinyseq {ours:.4f} nats in {spent['tinyseq']:.0f} s, "
+                f"PyTorch {theirs:.4f} nats in {spent['PyTorch']:.0f} s; difference {ours - theirs:+.4f}, "
+                f"ratio of time {spent['tinyseq'] / spent['PyTorch']:.2f}, of the median step "
+                f"{np.median(times['tinyseq']) / np.median(times['PyTorch']):.2f}",
+                flush=True,
+            )
+
+
+def _torch_nats(torch, vectors, layer, output, ids: np.ndarray) -> float:
+    with torch.no_grad():
+        hidden, _ = layer(vectors(torch.tensor(ids[:-1, None])))
+        return float(torch.nn.functional.cross_entropy(output(hidden)[:, 0], torch.tensor(ids[1:])))
+
+
+def main(arguments: list[str]) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("path", type=Path, nargs="?")
+    kinds = parser.add_mutually_exclusive_group()
+    for kind in ("large", "words", "race", "sampling"):
+        kinds.add_argument(f"--{kind}", action="store_true")
+    parser.add_argument("--steps", type=int, help="of --large, --words and --race")
+    parser.add_argument("--compile", default="numba" if importlib.util.find_spec("numba") else "numpy")
+    given = parser.parse_args(arguments)
+    if given.words:
+        if given.path is None:
+            parser.error("--words needs the folder of a treebank")
+        return words(given.path, given.compile, given.steps)
+    text, held_out = characters(given.path)
+    print(f"{len(text):,} characters, {len(held_out):,} held out, {len(set(text + held_out))} different ones")
+    if given.large:
+        large(text, held_out, given.compile, given.steps)
+    elif given.race:
+        race(text, held_out, given.compile, given.steps or 424)
+    elif given.sampling:
+        sampling(text)
+    else:
+        table(text, held_out, given.compile)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
