@@ -115,6 +115,7 @@ def tinyseq(folder, monkeypatch):
 
 COMMANDS = {
     "lm train": ["lm", "train", "text.txt", "--out"],
+    "its log": ["lm", "train", "text.txt", "--out", "m.lm", "--log"],
     "its checkpoint": ["lm", "train", "text.txt", "--out", "m.lm", "--checkpoint"],
     "tag train": ["tag", "train", "train.conllu", "--out"],
     "classify train": ["classify", "train", "labelled.tsv", "--out"],
@@ -130,7 +131,8 @@ def test_every_command_refuses_it_in_one_line(tinyseq, folder, command, bad):
     path, _ = BAD[bad]
     status, error = tinyseq(*COMMANDS[command], path)
     assert (status, error.count("\n")) == (1, 1)
-    assert error.startswith(f"tinyseq: --{'checkpoint' if command == 'its checkpoint' else 'out'} {path}") or (
+    option = command.removeprefix("its ") if command.startswith("its ") else "out"
+    assert error.startswith(f"tinyseq: --{option} {path}") or (
         "draw" in command and f"{Path(path).name!r}: the file's ending must be one of" in error
     )
     assert contents(folder) == before

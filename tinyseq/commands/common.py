@@ -2,23 +2,31 @@
 
 import functools
 import glob
-from collections.abc import Callable
+import json
+import math
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
 
-from tinyseq.data import DataError
-from tinyseq.io import ModelFileError
+from tinyseq.data import DataError, Reader
+from tinyseq.io import ModelFileError, check_output
+from tinyseq.train import Callback, Log, NonFiniteLoss
 
 console = Console(markup=False)  # brackets in the names of files are no markup
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LogFile = Annotated[Path | None, typer.Option(help="Write each step's loss to a .csv or .jsonl file.")]
+Compile = Annotated[str | None, typer.Option(help="Run training steps compiled, by numpy or, faster, by numba.")]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Items = TypeVar("Items", bound=Any)
 
 
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -28,7 +36,7 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return command(*args, **kwargs)
-        except (DataError, ModelFileError, OSError, RuntimeError, ValueError) as error:
+        except (DataError, ModelFileError, NonFiniteLoss, OSError, RuntimeError, ValueError) as error:
             typer.echo(f"tinyseq: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(1) from error
         except KeyboardInterrupt as stop:
@@ -58,4 +66,33 @@ def matching(names: list[str]) -> list[Path]:
 
 def named(paths: list[Path]) -> str:
     """What a line of output calls some files."""
-    return paths[0].name if len(paths) == 1 else f"{paths[0].name} and {len(paths) - 1} more"
+    first = "standard input" if str(paths[0]) == "-" else paths[0].name
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
+
+
+def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **options: str) -> list[Items]:
+    """What a reader finds in each of some files, where ``-`` is standard input."""
+    return [
+        reader.of_bytes(sys.stdin.buffer.read(), "standard input", encoding=encoding, **options)
+        if str(path) == "-"
+        else reader(path, encoding=encoding, **options)
+        for path in paths
+    ]
+
+
+def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:
+    """The callback that writes a log, if there is to be one."""
+    return [] if path is None else [Log(check_output(path, "--log", inputs=inputs))]
+
+
+def show_json(values: Mapping[str, Any]) -> None:
+    """Print values as JSON, which has no infinity and no NaN: null."""
+    typer.echo(json.dumps(_plain(values)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

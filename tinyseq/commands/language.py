@@ -1,114 +1,187 @@
-"""The commands ``tinyseq lm``: train, sample and judge language models of characters."""
+"""The commands ``tinyseq lm``: train, sample and judge language models of characters or words."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import Device, Encoding, Seed, console, matching, named, plainly
+from tinyseq.commands.common import (
+    Compile,
+    Device,
+    Encoding,
+    Json,
+    LogFile,
+    Seed,
+    console,
+    contents,
+    log_to,
+    matching,
+    named,
+    plainly,
+    show_json,
+)
+from tinyseq.commands.runs import Options, Run
 from tinyseq.data import plain_text
 from tinyseq.io import ModelFileError, check_model_output, load_model
-from tinyseq.lm import RNNLM, NgramLM, WindowLM
-from tinyseq.lm.perplexity import perplexity
+from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
+from tinyseq.lm.neural import NeuralLM
+from tinyseq.lm.words import sentences_of, words_of
 from tinyseq.nn.checks import check_device
 from tinyseq.nn.recurrent.registry import CELLS
-from tinyseq.train import progress
 
-LanguageModel = RNNLM | WindowLM | NgramLM[Any]
+app = typer.Typer(no_args_is_help=True, help="Language models of characters or words: train, sample, eval.")
 
-app = typer.Typer(no_args_is_help=True, help="Language models of characters: train, sample, eval.")
+Files = Annotated[
+    list[str], typer.Argument(help="Texts: files, patterns such as '*.txt', or - for standard input; they are joined.")
+]
+ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")]
+TRAINING = ("steps", "window", "batch", "lr", "clip", "checkpoint", "every", "compile", "log", "tied", "hidden")
+OPTIONS = {  # those that not every model has
+    "rnn": (*TRAINING, "cell", "layers", "dropout"),
+    "window": (*TRAINING, "context", "dropout"),
+    "ngram": ("n",),
+}
 
 
-@app.command("train")
+@app.command("train", epilog="Example: tinyseq lm train 'books/*.txt' --out books.lm --cell gru --steps 2000")
 @plainly
 def lm_train(
-    files: Annotated[list[str], typer.Argument(help="A text; several files or a pattern such as '*.txt' are joined.")],
+    files: Files,
     out: Annotated[Path, typer.Option(help="The model file to write.")],
-    steps: Annotated[int, typer.Option(min=1, help="Training steps.")] = 1000,
-    hidden: Annotated[int, typer.Option(min=1, help="Length of the hidden state.")] = 128,
-    cell: Annotated[str, typer.Option(help=f"One of {', '.join(CELLS)}.")] = "lstm",
-    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers.")] = 1,
-    dropout: Annotated[float, typer.Option(min=0, max=0.95, help="Dropout between layers.")] = 0.0,
-    context: Annotated[
-        int | None, typer.Option(min=1, help="Use a fixed window of so many characters instead of a recurrent network.")
-    ] = None,
-    window: Annotated[int, typer.Option(min=1, help="Time steps of backpropagation through time.")] = 64,
-    batch: Annotated[int, typer.Option(min=1, help="Windows in a batch.")] = 32,
-    lr: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 5e-3,
+    model: Annotated[str, typer.Option(help="rnn, a recurrent network; window, a fixed window; or ngram.")] = "rnn",
+    words: Annotated[bool, typer.Option("--words", help="Words of sentences, one in a line, not characters.")] = False,
+    n: Annotated[int | None, typer.Option("--n", min=1, help="Length of n-grams. [default: 6; of words 3]")] = None,
+    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}. [default: lstm]")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers. [default: 1]")] = None,
+    context: Annotated[int | None, typer.Option(min=1, help="Symbols in a fixed window. [default: 8]")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state. [default: 128]")] = None,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.95, help="Dropout. [default: 0]")] = None,
+    tied: Annotated[bool | None, typer.Option("--tied", help="Score symbols by their vectors.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Training steps. [default: 1000]")] = None,
+    window: Annotated[int | None, typer.Option(min=1, help="Time steps of a gradient. [default: 64]")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Windows in a batch. [default: 32]")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.005]")] = None,
+    clip: Annotated[float | None, typer.Option(min=0, help="Largest norm of a gradient. [default: 1]")] = None,
     seed: Seed = 0,
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Save the run in this file; if it exists, resume from it.")
+        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
     ] = None,
-    every: Annotated[int, typer.Option(min=1, help="Steps between two saves of the checkpoint.")] = 100,
+    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    log: LogFile = None,
+    compile: Compile = None,
     device: Device = "cpu",
     encoding: Encoding = "utf-8",
+    json: Json = False,
 ) -> None:
-    """Train a character model on a text; its last tenth is held out for evaluation."""
+    """Train a model on a text; its last tenth is held out for evaluation. Ctrl-C saves the run."""
+    options = Options(locals(), OPTIONS, "--model", model)
     paths = matching(files)
-    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else [])])
-    if checkpoint is not None:
-        check_model_output(checkpoint, "--checkpoint", inputs=paths)
-    text = _text(paths, encoding)
-    cut = max(len(text) * 9 // 10, 2)
-    learnt, held_out = text[:cut], text[cut:]
+    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    run = None if model == "ngram" else Run(out, checkpoint, paths)
+    callbacks = log_to(log, paths)
+    check_device(device)
+    text = Texts.of(paths, encoding, words)
     ts.manual_seed(seed)
-    letters = sorted(set(text))
-    if context is None:
-        model: RNNLM | WindowLM = RNNLM(letters, hidden, cell=cell, num_layers=layers, dropout=dropout)
-    elif (cell, layers, dropout) == ("lstm", 1, 0.0):
-        model = WindowLM(letters, context, hidden)
+    if run is None:
+        if device != "cpu":
+            raise ValueError(f"an n-gram model counts on the processor; leave out --device {device}")
+        counted: NgramLM[Any] = NgramLM(options.get("n", 3 if words else 6), words=words, vocabulary=text.vocabulary)
+        trained: LanguageModel = counted.fit(text.learnt)
+        said: dict[str, Any] = {"model": model}
     else:
-        raise ValueError("--cell, --layers and --dropout are of recurrent models; leave them out, or --context")
-    reports = model.fit_steps(
-        learnt,
-        steps=steps,
-        window=window,
-        batch=batch,
-        lr=lr,
-        checkpoint=checkpoint,
-        every=every,
-        depends_on={"seed": seed},
-        device=device,
-    )
-    taken = list(progress(reports, steps, named(paths)))
-    model.save(out)
-    if taken:
-        loss, speed = taken[-1].loss, taken[-1].tokens_per_second
-        console.print(f"training loss {loss:.3f} nats a character, {speed:,.0f} characters a second")
-    else:
-        console.print(f"{checkpoint} has taken all {steps:,} steps already")
-    if len(held_out) > 1:
-        _judge(model, held_out, "held out")
-    console.print(f"saved {out}")
+        network = _network(model, text, options)
+        trained = network
+        total, rate, most = options.get("steps", 1000), options.get("lr", 5e-3), options.get("clip", 1.0)
+        reports = network.fit_steps(
+            text.learnt,
+            steps=total,
+            window=options.get("window", 64),
+            batch=options.get("batch", 32),
+            lr=rate,
+            clip=most,
+            callbacks=callbacks,
+            checkpoint=run.path,
+            every=options.get("every", 100),
+            depends_on={"seed": seed},
+            device=device,
+            compile=compile or False,
+        )
+        said = {"model": model, **run.taken(reports, total, named(paths), {"--lr": rate, "--clip": most}, json)}
+    trained.save(out)
+    if run is not None:
+        run.finished()
+    if len(text.held_out) > 1:
+        said["held_out"] = _judged(trained, text.held_out, "held out", json)
+    said["saved"] = str(out)
+    show_json(said) if json else console.print(f"saved {out}")
 
 
-@app.command("sample")
+@app.command("sample", epilog="Example: tinyseq lm sample books.lm --prompt 'It was ' --temperature 0.8 --top-p 0.95")
 @plainly
 def lm_sample(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
-    length: Annotated[int, typer.Option(min=1, help="Characters to sample.")] = 300,
+    model: ModelFile,
+    length: Annotated[int, typer.Option(min=1, help="Characters or words to sample.")] = 300,
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
     temperature: Annotated[float, typer.Option(min=0, help="Below 1: more conservative; 0: greedy.")] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw among so many of the most probable.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Draw among the most probable with this share.")] = None,
     seed: Seed = 0,
     device: Device = "cpu",
+    json: Json = False,
 ) -> None:
     """Sample text from a model."""
-    drawn = _model(model, device).sample(length, prompt=prompt, temperature=temperature, rng=seed)
-    typer.echo(prompt + "".join(drawn))
+    found = _model(model, device)
+    drawn = found.sample(length, seed, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p)
+    text = found.text([*(words_of(prompt) if found.words else prompt), *drawn])
+    show_json({"text": text, "prompt": prompt, "symbols": len(drawn)}) if json else typer.echo(text)
 
 
-@app.command("eval")
+@app.command("eval", epilog="Example: tinyseq lm eval books.lm another.txt --json")
 @plainly
 def lm_eval(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")],
-    files: Annotated[list[str], typer.Argument(help="A text; several files or a pattern such as '*.txt' are joined.")],
+    model: ModelFile,
+    files: Files,
     encoding: Encoding = "utf-8",
     device: Device = "cpu",
+    json: Json = False,
 ) -> None:
-    """Print a model's loss and perplexity on a text."""
+    """Print a model's cross entropy and perplexity on a text."""
     paths = matching(files)
-    _judge(_model(model, device), _text(paths, encoding), named(paths))
+    found = _model(model, device)
+    judged = _judged(found, _text(paths, encoding), named(paths), json)
+    if json:
+        show_json({"text": named(paths), **judged})
+
+
+@dataclass
+class Texts:
+    """What is learnt, what is held out, and the symbols of both."""
+
+    learnt: Any
+    held_out: Any
+    vocabulary: ts.data.Vocabulary[Any]
+    words: bool
+
+    @classmethod
+    def of(cls, paths: list[Path], encoding: str, words: bool) -> "Texts":
+        text: Any = _text(paths, encoding)
+        text = sentences_of(text) if words else text
+        cut = max(len(text) * 9 // 10, 1 if words else 2)
+        learnt, held_out = text[:cut], text[cut:]
+        vocabulary = word_vocabulary(learnt) if words else ts.data.Vocabulary(sorted(set(text)))
+        return cls(learnt, held_out, vocabulary, words)
+
+
+def _network(model: str, text: Texts, options: Options) -> NeuralLM:
+    """A new network."""
+    hidden, dropout = options.get("hidden", 128), options.get("dropout", 0.0)
+    settings: dict[str, Any] = {"dropout": dropout, "words": text.words, "tied": options.get("tied", False)}
+    if model == "window":
+        return WindowLM(text.vocabulary, options.get("context", 8), hidden, **settings)
+    cell, layers = options.get("cell", "lstm"), options.get("layers", 1)
+    return RNNLM(text.vocabulary, hidden, cell=cell, num_layers=layers, **settings)
 
 
 def _model(path: Path, device: str) -> LanguageModel:
@@ -120,19 +193,25 @@ def _model(path: Path, device: str) -> LanguageModel:
     """
     check_device(device)
     model = load_model(path)
-    if not isinstance(model, RNNLM | WindowLM | NgramLM):
+    if not isinstance(model, LanguageModel):
         raise ModelFileError(f"{path}: holds {model.file_kind}, expected a language model")
-    if isinstance(model, NgramLM):
-        if device != "cpu":
-            raise ValueError(f"{path}: an n-gram model counts on the processor; leave out --device {device}")
-        return model
-    return model.to(device)
+    if isinstance(model, NeuralLM):
+        return model.to(device)
+    if device != "cpu":
+        raise ValueError(f"{path}: an n-gram model counts on the processor; leave out --device {device}")
+    return model
 
 
-def _judge(model: LanguageModel, text: str, name: str) -> None:
-    nats = model.nats(text)
-    console.print(f"{name}: {nats:.4f} nats a character, perplexity {perplexity(nats):.3f}")
+def _judged(model: LanguageModel, text: Any, name: str, quiet: bool) -> dict[str, Any]:
+    """How well a model predicts a text, printed unless ``quiet``."""
+    found = model.evaluate(text)
+    if not quiet:
+        what = "word" if model.words else "character"
+        unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""
+        nats = f"{found.nats:.4f} nats a {what} ({found.bits:.4f} bits)"
+        console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
+    return found._asdict()
 
 
 def _text(paths: list[Path], encoding: str) -> str:
-    return "\n".join(plain_text(path, encoding=encoding) for path in paths)
+    return "\n".join(contents(plain_text, paths, encoding))

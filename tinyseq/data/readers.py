@@ -127,6 +127,17 @@ class Reader(Generic[Items]):
         except (OSError, ValueError) as error:  # a path with a NUL is a ValueError
             reason = str(getattr(error, "strerror", None) or error).lower()
             raise DataError(source, None, f"cannot be read ({reason})", f"a {self.name} file") from error
+        return self.of_bytes(content, source, encoding=encoding, **options)
+
+    def of_bytes(self, content: bytes, source: str = "<bytes>", *, encoding: str = "utf-8", **options: str) -> Items:
+        """Read the bytes of a file, such as standard input's; `source` is its name in errors.
+
+        Example:
+            >>> from tinyseq.data import plain_text
+            >>> plain_text.of_bytes("café".encode("cp1252"), encoding="cp1252")
+            'café'
+        """
+        _check_encoding(encoding)
         return self.parse(self._decode(content, source, encoding), source, **options)
 
     def stream(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Iterator[Any]:

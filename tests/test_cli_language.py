@@ -1,0 +1,172 @@
+"""The commands for language models: kinds of models, words, standard input, JSON, logs, and runs that go wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tinyseq as ts
+
+pytest.importorskip("typer", reason="the command line is not installed: pip install 'tinyseq[cli]'")
+pytest.importorskip("safetensors", reason="model files are not installed: pip install 'tinyseq[io]'")
+
+from typer.testing import CliRunner
+
+TEXT = "so long and thanks for all the fish.\n" * 40
+QUICK = ("--steps", 20, "--hidden", 8, "--window", 8, "--batch", 4)
+MODELS = {"rnn": QUICK, "window": (*QUICK, "--context", 2), "ngram": ("--n", 3)}
+
+
+@pytest.fixture
+def tinyseq(tmp_path, monkeypatch):
+    """Run a command in a folder with a text: gives exit status, output and error text."""
+    from tinyseq.commands.main import app
+
+    monkeypatch.chdir(tmp_path)
+    Path("text.txt").write_text(TEXT)
+
+    def run(*words, stdin=None):
+        result = CliRunner().invoke(app, [str(word) for word in words], input=stdin)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+@pytest.mark.parametrize("words", [(), ("--words",)])
+@pytest.mark.parametrize("model", list(MODELS))
+def test_each_model_is_trained_judged_and_sampled_with_all_options(tinyseq, model, words):
+    train = ("lm", "train", "text.txt", "--out", "m.lm", "--model", model, *MODELS[model], *words, "--seed", 3)
+    status, out, error = tinyseq(*train, "--json")
+    assert status == 0, error
+    said = json.loads(out)
+    assert (said["model"], said["saved"]) == (model, "m.lm")
+    found = ts.load_model("m.lm")
+    assert found.words == bool(words)
+    assert said["held_out"]["nats"] == pytest.approx(found.nats(TEXT[len(TEXT) * 9 // 10 :]), rel=1e-6)
+    status, out, _ = tinyseq("lm", "eval", "m.lm", "text.txt", "--json")
+    judged = json.loads(out)
+    assert {name: judged[name] for name in ("nats", "bits", "perplexity", "symbols", "unknown")} == pytest.approx(
+        found.evaluate(TEXT)._asdict()
+    )
+    draw = ("lm", "sample", "m.lm", "--length", 30, "--top-k", 3, "--top-p", 0.8, "--temperature", 0.7, "--seed", 5)
+    status, out, _ = tinyseq(*draw, "--prompt", "so ")
+    drawn = found.sample(30, 5, prompt="so ", top_k=3, top_p=0.8, temperature=0.7)
+    assert out == found.text([*(["so"] if words else "so "), *drawn]) + "\n"
+    assert json.loads(tinyseq(*draw, "--prompt", "so ", "--json")[1])["text"] + "\n" == out
+    assert not Path("m.lm.run").exists()
+
+
+def test_standard_input_is_a_text(tinyseq):
+    for name, stdin in (("text.txt", None), ("-", TEXT.encode("cp1252"))):
+        how = ("--model", "ngram", "--encoding", "cp1252")
+        assert tinyseq("lm", "train", name, "--out", f"{len(name)}.lm", *how, stdin=stdin)[0] == 0
+    assert Path("1.lm").read_bytes() == Path("8.lm").read_bytes()
+    status, out, _ = tinyseq("lm", "eval", "1.lm", "-", stdin=TEXT)
+    assert out.startswith("standard input: ")
+    status, _, error = tinyseq("lm", "eval", "1.lm", "-", stdin=b"good\n\xff")
+    assert (status, error.count("\n")) == (1, 1)
+    assert error.startswith("tinyseq: standard input, line 2: byte 0xff in column 1 is not UTF-8")
+
+
+def test_a_log_has_a_line_for_each_step(tinyseq):
+    assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", *QUICK, "--log", "log.csv")[0] == 0
+    assert [line.split(",")[0] for line in Path("log.csv").read_text().splitlines()] == [
+        "step",
+        *map(str, range(1, 21)),
+    ]
+
+
+def test_compiled_training_gives_the_same_model(tinyseq):
+    for how, out in (((), "a.lm"), (("--compile", "numpy"), "b.lm")):
+        assert tinyseq("lm", "train", "text.txt", "--out", out, *QUICK, *how)[0] == 0
+    assert Path("a.lm").read_bytes() == Path("b.lm").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--model", "lstm"), "--model must be one of rnn, window, ngram, got 'lstm'"),
+        (("--context", 3), "--context is for --model window; leave it out with --model rnn"),
+        (("--model", "window", "--cell", "gru"), "--cell is for --model rnn; leave it out with --model window"),
+        (("--model", "ngram", "--steps", 5), "--steps is for --model rnn or --model window; leave it out"),
+        (("--model", "ngram", "--log", "a.csv"), "--log is for --model rnn or --model window"),
+        (("--n", 3), "--n is for --model ngram; leave it out with --model rnn"),
+        (("--cell", "transformer"), "transformer"),
+        (("--log", "log.txt"), "path must be a .csv or .jsonl file, got 'log.txt'"),
+        (("--log", "text.txt"), "--log text.txt is also an input file and would be overwritten"),
+        (("--out", "run", "--log", "run"), "would be overwritten; choose another name"),
+        (("--compile", "fast"), "executor must be None or one of"),
+        (("--device", "tpu"), "tpu"),
+        (("--model", "ngram", "--device", "tpu"), "tpu"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, words, said):
+    before = sorted(Path().iterdir())
+    status, _, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm", *words)
+    assert (status, error.count("\n")) == (1, 1)
+    assert said in error
+    assert sorted(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--top-p", 1.5), "top_p must be above 0 and at most 1, got 1.5"),
+        (("--prompt", "€"), "symbol '€' at position 0"),
+    ],
+)
+def test_what_cannot_be_sampled_is_one_line(tinyseq, words, said):
+    ts.lm.RNNLM(sorted(set(TEXT)), 4).save("m.lm")
+    status, _, error = tinyseq("lm", "sample", "m.lm", *words)
+    assert (status, error.count("\n")) == (1, 1)
+    assert said in error
+
+
+@pytest.mark.parametrize("lr", ["1e30", "300"])
+def test_a_run_that_diverges_says_what_to_change_and_leaves_nothing(tinyseq, lr):
+    """By numbers that are no longer finite, and by a loss that stays far above the first one."""
+    how = ("--cell", "rnn", "--steps", 200, "--hidden", 8, "--window", 8, "--batch", 4)
+    status, _, error = tinyseq("lm", "train", "text.txt", "--out", "m.lm", *how, "--lr", lr, "--clip", 1e9)
+    assert status == 1
+    last = error.splitlines()[-1]
+    assert last.startswith("tinyseq: the training has diverged: ")
+    assert re.search(r"start over with a lower --lr \(now [\de+]+\) or --clip \(now 1e\+09\)$", last)
+    assert [path.name for path in Path().iterdir()] == ["text.txt"]
+
+
+def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, tmp_path, interruptible):
+    how = ("lm", "train", "text.txt", "--steps", 400, *QUICK[2:], "--every", 5)
+    assert tinyseq(*how, "--out", "whole.lm")[0] == 0
+    words = [sys.executable, "-m", "tinyseq", *map(str, how), "--out", "parts.lm"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    while not Path("parts.lm.run").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert re.search(r"tinyseq: stopped after step \d+; the same call resumes from parts\.lm\.run\n", error)
+    assert not Path("parts.lm").exists()
+    status, _, error = tinyseq(*how, "--out", "parts.lm", "--lr", 0.1)
+    assert (status, "a checkpoint of another run" in error) == (1, True)
+    assert tinyseq(*how, "--out", "parts.lm")[0] == 0
+    assert Path("parts.lm").read_bytes() == Path("whole.lm").read_bytes()
+    assert not Path("parts.lm.run").exists()
+
+
+def test_help_shows_an_example_that_runs(tinyseq):
+    Path("books").mkdir()
+    Path("books/a.txt").write_text("It was " + TEXT)
+    Path("another.txt").write_text("so long")
+    for command in ("train", "sample", "eval"):
+        text = " ".join(tinyseq("lm", command, "--help")[1].split())
+        words = re.search(r"Example: tinyseq (lm .*)", text)[1].replace("--steps 2000", "--steps 2 --hidden 4")
+        status, _, error = tinyseq(*[word.strip("'") for word in re.findall(r"'[^']*'|\S+", words)])
+        assert status == 0, error

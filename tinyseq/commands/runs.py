@@ -1,0 +1,101 @@
+"""Training runs of the commands: which options apply, where a run is saved, and what to do when it diverges."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyseq.commands.common import console
+from tinyseq.io import check_model_output
+from tinyseq.train import NonFiniteLoss, Report, progress
+
+LATE = 20  # steps in a row with a loss far above the first one, after which a run has diverged
+
+
+class Options:
+    """The options that a user gave, where each kind of model has some of its own.
+
+    Args:
+        given: the values of all options by name; None where one was not given.
+        kinds: for each kind of model the names of the options that not every kind has.
+        option: what chooses the kind, such as ``"--model"``.
+        kind: the one chosen.
+
+    Raises:
+        ValueError: there is no such kind, or it has no option of a name that was given.
+    """
+
+    def __init__(self, given: Mapping[str, Any], kinds: Mapping[str, Sequence[str]], option: str, kind: str) -> None:
+        if kind not in kinds:
+            raise ValueError(f"{option} must be one of {', '.join(kinds)}, got {kind!r}")
+        self._given = {name: given[name] for names in kinds.values() for name in names if given[name] is not None}
+        for name in self._given:
+            if name not in kinds[kind]:
+                having = " or ".join(f"{option} {other}" for other in kinds if name in kinds[other])
+                raise ValueError(f"--{name.replace('_', '-')} is for {having}; leave it out with {option} {kind}")
+
+    def get(self, name: str, default: Any) -> Any:
+        """The value of an option."""
+        return self._given.get(name, default)
+
+
+class Run:
+    """A training run that Ctrl-C saves.
+
+    Args:
+        out: the model file that it will write.
+        checkpoint: where to save the run; by default beside the model, until the run is finished.
+        inputs: the files that are read, which must not be overwritten.
+    """
+
+    def __init__(self, out: Path, checkpoint: Path | None, inputs: Iterable[Path]) -> None:
+        self.path = out.with_name(f"{out.name}.run") if checkpoint is None else checkpoint
+        self._temporary = checkpoint is None
+        check_model_output(self.path, "--checkpoint", inputs=inputs)
+
+    def taken(
+        self, reports: Iterable[Report], steps: int, title: str, settings: Mapping[str, float], quiet: bool = False
+    ) -> dict[str, Any]:
+        """Take the steps of the run.
+
+        Args:
+            reports: those of its steps.
+            steps: how many it has.
+            title: what its progress is called.
+            settings: what can be lowered if it diverges, by option.
+            quiet: print nothing.
+
+        Returns:
+            The number of steps, and the last loss and speed if there were any.
+
+        Raises:
+            ValueError: the run has diverged; the message says what to change.
+        """
+        last: Report | None = None
+        first, late = None, 0
+        cure = " or ".join(f"{option} (now {value:g})" for option, value in settings.items())
+        try:
+            for last in progress(reports, steps, title):
+                first = last.loss if first is None else first
+                late = late + 1 if last.loss > 2 * first + 1 else 0
+                if late == LATE:
+                    self.finished()
+                    raise ValueError(
+                        f"the training has diverged: the loss was {first:.3g} and is {last.loss:.3g} after step "
+                        f"{last.step}; start over with a lower {cure}"
+                    )
+        except NonFiniteLoss as error:
+            self.finished()
+            raise ValueError(f"the training has diverged: {error}; start over with a lower {cure}") from error
+        if last is None:
+            if not quiet:
+                console.print(f"{self.path} has taken all {steps:,} steps already")
+            return {"steps": steps}
+        if not quiet:
+            speed = last.tokens_per_second
+            console.print(f"training loss {last.loss:.3f} nats, {speed:,.0f} symbols a second")
+        return {"steps": last.step, "loss": last.loss, "symbols_per_second": last.tokens_per_second}
+
+    def finished(self) -> None:
+        """Remove the saved run, unless it was to be kept."""
+        if self._temporary:
+            self.path.unlink(missing_ok=True)
