@@ -80,7 +80,9 @@ def test_a_tagger_has_the_same_losses_up_to_rounding(replays):
     losses, tags = [], []
     for compile in (False, True):
         ts.manual_seed(0)
-        tagger = ts.tagging.RNNTagger(hidden_size=8, embedding_size=8, epochs=6, batch=5, dropout=0.0)
+        tagger = ts.tagging.RNNTagger(
+            hidden_size=8, embedding_size=8, epochs=6, batch=5, dropout=0.0, input_dropout=0.0, lr=0.01, chars=False
+        )
         losses.append([report.loss for report in tagger.fit_steps(SENTENCES, compile=compile)])
         tags.append(tagger.tag_many([["the", "cat", "swims"], ["they", "fish"]]))
     np.testing.assert_allclose(losses[1], losses[0], rtol=2e-4)
@@ -92,11 +94,16 @@ def test_a_tagger_has_the_same_losses_up_to_rounding(replays):
 def test_a_tagger_with_dropout_trains_and_one_with_a_crf_says_that_it_cannot():
     ts.manual_seed(0)
     losses = [
-        report.loss for report in ts.tagging.RNNTagger(hidden_size=8, epochs=12).fit_steps(SENTENCES, compile=True)
+        report.loss
+        for report in ts.tagging.RNNTagger(
+            8, 64, epochs=12, dropout=0.2, input_dropout=0.2, lr=0.01, chars=False
+        ).fit_steps(SENTENCES, compile=True)
     ]
     assert losses[-1] < 0.8 * losses[0]
     with pytest.raises(ValueError, match="a CRF reads values, which cannot be compiled"):
         ts.tagging.RNNTagger(crf=True).fit(SENTENCES, compile=True)
+    with pytest.raises(ValueError, match="letters, of which each batch has another number, cannot be compiled"):
+        ts.tagging.RNNTagger().fit(SENTENCES, compile=True)
 
 
 def test_what_is_not_a_number_is_traced_to_its_op():

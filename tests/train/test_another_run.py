@@ -211,10 +211,10 @@ def test_a_language_models_run_is_told_from_others(tmp_path, kind, changed, mess
 @pytest.mark.parametrize(
     ("settings", "sentences", "message"),
     [
-        ({}, [*SENTENCES[:2], [("a", "DT"), ("dog", "NN")]], "sentences was .*, now .*model.words was .*, now"),
+        ({}, [*SENTENCES[:2], [("a", "DT"), ("dog", "NN")]], "sentences was .*, now .*model.shapes was .*, now"),
         ({"batch": 1}, SENTENCES, "batch was 2, now 1"),
-        ({"lr": 0.1}, SENTENCES, r"lr was 0\.01, now 0\.1"),
-        ({"dropout": 0.4}, SENTENCES, r"dropout was 0\.2, now 0\.4"),
+        ({"lr": 0.1}, SENTENCES, r"lr was 0\.006, now 0\.1"),
+        ({"dropout": 0.4}, SENTENCES, r"dropout was 0\.33, now 0\.4"),
     ],
 )
 def test_a_taggers_run_is_told_from_others(tmp_path, settings, sentences, message):

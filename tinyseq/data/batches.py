@@ -143,7 +143,9 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
     return values, lengths
 
 
-def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = None) -> list[Ids]:
+def bucketed(
+    lengths: ArrayLike, size: int, rng: np.random.Generator | None = None, *, jitter: float = 0.0
+) -> list[Ids]:
     """Group sequences of similar length into batches, so that there is little padding.
 
     Args:
@@ -151,12 +153,14 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
         size: the number of sequences in a batch; one batch may be smaller.
         rng: shuffles sequences of equal length, and the order of the batches; the same state gives the same batches.
             Without it, the batches are ordered from the longest to the shortest.
+        jitter: sort by lengths that are first multiplied by random numbers from 1 - jitter to 1 + jitter, so that a
+            sequence meets others of nearly its length, and not the same ones in each epoch.
 
     Returns:
         The batches, each an array of the indices of its sequences; every index from 0 to N - 1 occurs once.
 
     Raises:
-        ValueError: if size is not positive, or lengths is not a vector.
+        ValueError: if size is not positive, lengths is not a vector, or jitter is below 0, or above it without rng.
         TypeError: if lengths are not integers, or size is not a whole number.
 
     Example:
@@ -169,8 +173,13 @@ def bucketed(lengths: ArrayLike, size: int, rng: np.random.Generator | None = No
     lengths = as_ids(lengths, "lengths")
     if lengths.ndim != 1:
         raise ValueError(f"lengths must be one number for each sequence (N,), got shape {lengths.shape}")
+    if not jitter >= 0:
+        raise ValueError(f"jitter must be at least 0, got {jitter}")
+    if jitter and rng is None:
+        raise ValueError(f"jitter={jitter} needs random numbers; pass rng as well")
     shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
-    by_length = shuffled[np.argsort(-lengths[shuffled], kind="stable")]
+    noise = rng.uniform(1 - jitter, 1 + jitter, len(lengths)) if rng is not None and jitter else 1
+    by_length = shuffled[np.argsort(-lengths[shuffled] * noise, kind="stable")]
     batches = [by_length[i : i + size] for i in range(0, len(by_length), size)]
     return batches if rng is None else [batches[i] for i in rng.permutation(len(batches))]
 

@@ -8,7 +8,14 @@ import numpy as np
 
 from tinyseq.io.arrays import Arrays
 
-SIZES = ("hidden_size", "embedding_size", "num_layers", "context")  # the settings that determine the size of a model
+SIZES = (  # the settings that determine the size of a model
+    "hidden_size",
+    "embedding_size",
+    "char_hidden_size",
+    "char_embedding_size",
+    "num_layers",
+    "context",
+)
 
 
 def kept_name(name: Any, kind: str = "name") -> Any:

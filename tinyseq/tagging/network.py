@@ -10,42 +10,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tinyseq import arguments
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
-from tinyseq.autograd.ops.moves.shape import concatenate
-from tinyseq.autograd.tensor import Tensor
-from tinyseq.compiler import compiled_if
-from tinyseq.data.batches import IGNORE, bucketed, padded
+from tinyseq.data.batches import bucketed
+from tinyseq.data.chunks import convert_sentences, convert_tags
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.nn import CRF, Dropout, Embedding, Linear, Module, cross_entropy
-from tinyseq.nn.checks import check_device
-from tinyseq.nn.recurrent.layers import Recurrent
+from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
-from tinyseq.tagging.rules import Rules, check_gold, checked, forbidden
+from tinyseq.tagging.encoders import UNKNOWN, Network, ending
+from tinyseq.tagging.rules import Rules, check_gold, checked
+from tinyseq.tagging.sentence_task import SentenceTask, share_right
 from tinyseq.tagging.tagger import Tagger, labelled, learnt
-from tinyseq.train import Callback, Checkpoint, Loss, Report, train, warm_up_cosine
-from tinyseq.train.bucketed import BucketedTask
+from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
-
-_STEPS = 16
-UNKNOWN = ""  # stands for every unknown word and every unknown ending
-
-Ids = NDArray[np.int64]
 
 
 class RNNTagger(Tagger):
     """A recurrent network that reads a sentence and scores each word's tags.
 
-    A word is represented by two vectors, its own and that of its ending and capitalisation, which is known for many
-    unknown words too. In training, rare words are randomly replaced by the unknown word.
+    A word is represented by the vector of its lower-cased form, and by its letters, which a second, smaller network
+    reads in both directions, so that unknown words are represented too. In training, rare words are now and then
+    replaced by the unknown word. An `HMMTagger` learns in seconds; this network takes minutes, and is more accurate.
 
     Args:
         hidden_size: length of the state in each direction.
@@ -54,21 +44,29 @@ class RNNTagger(Tagger):
         num_layers: number of stacked recurrent layers.
         bidirectional: whether a second network reads the sentence backwards.
         crf: whether tags are predicted jointly, by a `CRF`, or independently.
-        rules: with ``crf``, constraints on the tags: the scheme ``"bio"`` or ``"bioes"``, or a list of forbidden pairs
-            (tag, next tag), with None for the tag before the first word or after the last.
-        dropout: dropout probability of the word vectors and between layers.
+        rules: with ``crf``, constraints on the tags: the scheme ``"bio"``, ``"bioes"`` or ``"iob1"``, or a list of
+            forbidden pairs (tag, next tag), with None for the tag before the first word or after the last. Tags of IOB1
+            are converted to BIO for the network, and back.
+        dropout: dropout probability between layers, and of the states that tags are scored from.
         epochs: number of passes over the sentences.
         batch: sentences in a batch, all of about the same length.
         lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
+        input_dropout: dropout probability of the words' vectors.
+        chars: whether words are read letter by letter. If not, a word has a vector of its ending (three letters and its
+            capitalisation) beside its own, which is then that of the word as written.
+        char_embedding_size: length of a letter's vector.
+        char_hidden_size: length of the state of the network that reads letters, in each direction.
+        min_count: words that occur less often share the unknown word's vector.
 
     Attributes:
         network: the `tinyseq.nn.Module`, after `fit`.
+        history: the held-out accuracy after each epoch, after a `fit` with ``validation``: pairs (epoch, accuracy).
 
     Raises:
         ValueError, TypeError: the cell is unknown, a size or a count is not a positive whole number, or ``rules`` are
             invalid, or given without ``crf``.
 
-    Source: Huang, Xu and Yu (2015), for the network with the CRF.
+    Source: Plank, Søgaard and Goldberg (2016), for the network; Lample and others (2016), for that with the CRF.
 
     Example:
         >>> import tinyseq as ts
@@ -85,18 +83,25 @@ class RNNTagger(Tagger):
 
     def __init__(
         self,
-        hidden_size: int = 64,
-        embedding_size: int = 64,
+        hidden_size: int = 150,
+        embedding_size: int = 100,
         cell: str = "lstm",
         num_layers: int = 1,
         bidirectional: bool = True,
         crf: bool = False,
-        dropout: float = 0.2,
-        epochs: int = 4,
+        dropout: float = 0.33,
+        epochs: int = 10,
         batch: int = 32,
-        lr: float = 0.01,
+        lr: float = 0.006,
         rules: Rules = None,
+        *,
+        input_dropout: float = 0.5,
+        chars: bool = True,
+        char_embedding_size: int = 32,
+        char_hidden_size: int = 50,
+        min_count: int = 2,
     ) -> None:
+        check_flags(bidirectional=bidirectional, crf=crf, chars=chars)
         if rules is not None and not crf:
             raise ValueError("rules need a CRF; pass crf=True as well")
         settings = {
@@ -111,9 +116,16 @@ class RNNTagger(Tagger):
             "batch": whole("batch", batch),
             "lr": lr,
             "rules": checked(rules),
+            "input_dropout": input_dropout,
+            "chars": chars,
+            "char_embedding_size": whole("char_embedding_size", char_embedding_size),
+            "char_hidden_size": whole("char_hidden_size", char_hidden_size),
+            "min_count": whole("min_count", min_count),
         }
         self.settings = kept_settings(settings)
+        self.history: list[tuple[int, float]] = []
         self._network: Network | None = None
+        self._known: Vocabulary[Word] | None = None
 
     @property
     def network(self) -> "Network":
@@ -129,12 +141,14 @@ class RNNTagger(Tagger):
     @property
     def known(self) -> Collection[Word]:
         """See `Tagger`."""
-        return self.network.words
+        return learnt(self._known)
 
     def fit(
         self,
         sentences: Iterable[Sentence],
         *,
+        validation: Iterable[Sentence] | None = None,
+        patience: int | None = None,
         progress: bool = False,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
@@ -148,7 +162,7 @@ class RNNTagger(Tagger):
         Args:
             sentences: the training data.
             progress: show progress with `tinyseq.train.progress`.
-            callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
+            validation, patience, callbacks, checkpoint, every, depends_on, device, compile: see `fit_steps`.
 
         Returns:
             The tagger itself. If training fails, a tagger fitted before is left unchanged.
@@ -156,15 +170,20 @@ class RNNTagger(Tagger):
         Raises:
             ValueError, RuntimeError: as for `fit_steps`.
         """
-        network, reports, steps = self._training(sentences, callbacks, checkpoint, every, depends_on, device, compile)
+        trained = RNNTagger(**self.settings)
+        reports, steps = trained._training(
+            sentences, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
+        )
         run(reports, steps, progress)
-        self._network = network
+        self._network, self._known, self.history = trained._network, trained._known, trained.history
         return self
 
     def fit_steps(
         self,
         sentences: Iterable[Sentence],
         *,
+        validation: Iterable[Sentence] | None = None,
+        patience: int | None = None,
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
@@ -176,6 +195,9 @@ class RNNTagger(Tagger):
 
         Args:
             sentences: the training data.
+            validation: held-out sentences. The accuracy on them is measured after each epoch (the report's
+                ``held_out``), and at the end the weights of the best measurement are restored.
+            patience: stop after this many epochs without improvement; None for never.
             callbacks: called with a `Report` after each step; one that returns True stops the run.
             checkpoint: a file to save the run in; if it exists, the run resumes from it (see `Checkpoint`).
             every: steps between checkpoints.
@@ -183,46 +205,55 @@ class RNNTagger(Tagger):
             device: ``"cuda"`` to train and tag on the GPU; by default the CPU.
             compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
                 padded to a length that is a multiple of 16, so that there are few recordings. The losses are those
-                without it up to rounding; but dropout, where there is any, draws other numbers. Not with a CRF.
+                without it up to rounding; but dropout, where there is any, draws other numbers. Only with
+                ``chars=False`` and without a CRF: what letters need has another shape in each batch.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.
 
         Raises:
             ValueError: there are no words, an item is not a pair of strings, or it breaks the rules; the error gives
-                its position. Or ``compile`` is an unknown executor, or is wanted of a tagger with a CRF.
+                its position. Or ``compile`` is an unknown executor, or is wanted of a tagger that cannot be compiled;
+                or there is ``patience`` without ``validation``.
             RuntimeError: ``"cuda"`` without CuPy installed.
         """
-        self._network, reports, _ = self._training(sentences, callbacks, checkpoint, every, depends_on, device, compile)
-        return reports
+        return self._training(
+            sentences, validation, patience, callbacks, checkpoint, every, depends_on, device, compile
+        )[0]
 
     def _training(
         self,
         sentences: Iterable[Sentence],
+        held_out: Iterable[Sentence] | None,
+        patience: int | None,
         callbacks: Sequence[Callback],
         checkpoint: str | Path | None,
         every: int,
         depends_on: Mapping[str, Any] | None,
         device: str | None,
         compile: bool | str,
-    ) -> "tuple[Network, Iterator[Report], int]":
-        """A new network, the training run, and its number of steps."""
+    ) -> tuple[Iterator[Report], int]:
+        """The training run of a new network, and its number of steps."""
         check_device(device)
-        if compile and self.settings["crf"]:
-            raise ValueError("a CRF reads values, which cannot be compiled; leave out compile=, or pass crf=False")
-        kept = labelled(sentences)
-        pairs = [pair for sentence in kept for pair in sentence]
-        if not pairs:
-            raise ValueError("there are no words to learn from")
-        check_gold(kept, self.settings["rules"])
-        network = Network(
-            Vocabulary(dict.fromkeys([UNKNOWN, *(word for word, _ in pairs)]), unknown=UNKNOWN),
-            Vocabulary(dict.fromkeys([UNKNOWN, *(_ending(word) for word, _ in pairs)]), unknown=UNKNOWN),
-            Vocabulary(sorted({tag for _, tag in pairs})),
-            self.settings,
-        )
+        if compile and (self.settings["crf"] or self.settings["chars"]):
+            crf = "a CRF reads values, which cannot be compiled; leave out compile=, or pass crf=False"
+            chars = "letters, of which each batch has another number, cannot be compiled; leave out compile=, or pass"
+            raise ValueError(crf if self.settings["crf"] else f"{chars} chars=False")
+        if patience is not None and held_out is None:
+            raise ValueError("patience needs held-out sentences; pass validation=sentences as well")
+        kept = self._with_own_tags(labelled(sentences))
+        network, known = self._new_network(kept)
         network.to(device or "cpu")
         task = SentenceTask(network, [sentence for sentence in kept if sentence], self.settings["batch"], compile)
+        validation = None
+        if held_out is not None:
+            measured = [sentence for sentence in self._with_own_tags(labelled(held_out)) if sentence]
+            if not measured:
+                raise ValueError("validation has no words")
+            measure = partial(share_right, network, measured)
+            validation = Validation(
+                network, measure, every=task.batches_in_epoch, patience=patience, higher_is_better=True
+            )
         steps, lr = self.settings["epochs"] * task.batches_in_epoch, self.settings["lr"]
         settings = {name: value for name, value in self.settings.items() if name != "epochs"}  # may be raised to resume
         depends_on = {"sentences": kept, **settings, **(depends_on or {})}
@@ -232,146 +263,81 @@ class RNNTagger(Tagger):
             Adam(network.parameters(), lr=lr),
             steps=steps,
             clip=5.0,
-            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.05),
+            schedule=warm_up_cosine(lr, steps, warm_up=min(50, steps // 10), floor=0.01),
+            validation=validation,
             callbacks=callbacks,
             checkpoint=saved,
         )
-        return network, reports, steps
+        self._network, self._known, self.history = network, known, []
+        return reports if validation is None else self._keeping_best(reports, validation), steps
+
+    def _new_network(self, sentences: Sequence[Sentence]) -> tuple[Network, Vocabulary[Word]]:
+        """A network for the words and tags of sentences, with random weights; and these words."""
+        check_gold(sentences, self.settings["rules"])
+        occurrences = Counter(word for sentence in sentences for word, _ in sentence)
+        if not occurrences:
+            raise ValueError("there are no words to learn from")
+        counts = Counter[Word]()
+        for word, count in occurrences.items():
+            counts[word.lower() if self.settings["chars"] else word] += count
+        frequent = [word for word, count in counts.items() if count >= self.settings["min_count"]]
+        shapes = [part for word in occurrences for part in (word if self.settings["chars"] else [ending(word)])]
+        network = Network(
+            Vocabulary(dict.fromkeys([UNKNOWN, *frequent]), unknown=UNKNOWN),
+            Vocabulary(dict.fromkeys([UNKNOWN, *shapes]), unknown=UNKNOWN),
+            Vocabulary(sorted({tag for sentence in sentences for _, tag in sentence})),
+            self.settings,
+        )
+        return network, Vocabulary(occurrences)
+
+    def _keeping_best(self, reports: Iterator[Report], validation: Validation) -> Iterator[Report]:
+        """The reports of a run, whose measurements become the `history`; at its end the best weights are restored."""
+        for report in reports:
+            self.history = [(step // validation.every, value) for step, value in validation.history]
+            yield report
+        validation.restore_best()
+
+    def _with_own_tags(self, sentences: list[Sentence]) -> list[Sentence]:
+        """Sentences with the tags that the network learns: BIO in place of IOB1."""
+        return convert_sentences(sentences, "iob1", "bio") if self.settings["rules"] == "iob1" else sentences
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The tags of several sentences, each a list of words."""
         network, given = self.network, arguments.sentences("sentences", sentences)
         found: list[list[Tag]] = [[] for _ in given]
         full = [i for i, words in enumerate(given) if words]
-        network.eval()
-        with no_grad():
+        with no_grad(), network.evaluating():
             for chosen in bucketed([len(given[i]) for i in full], 256):
                 batch = [full[i] for i in chosen]
                 for i, ids in zip(batch, network.decode([given[i] for i in batch]), strict=True):
                     found[i] = network.tags.decode(ids)
+        if self.settings["rules"] == "iob1":
+            return [convert_tags(tags, "bio", "iob1") for tags in found]
         return found
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `tinyseq.io.SavedModel`: the weights, the settings and the vocabularies."""
         network = self.network
-        vocabularies = {name: getattr(network, name).to_dict() for name in ("words", "endings", "tags")}
-        return network.state_dict(), {"settings": self.settings, **vocabularies}
+        vocabularies = {
+            "words": network.words,
+            "shapes": network.shapes,
+            "tags": network.tags,
+            "known": learnt(self._known),
+        }
+        saved = {name: vocabulary.to_dict() for name, vocabulary in vocabularies.items()}
+        return network.state_dict(), {"settings": self.settings, "history": self.history, **saved}
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
         """See `tinyseq.io.SavedModel`."""
+        if "endings" in metadata:  # in older files, all words are read by their endings
+            older = {"settings": {"chars": False, "min_count": 1, **metadata["settings"]}, "history": []}
+            metadata = {**metadata, **older, "shapes": metadata["endings"], "known": metadata["words"]}
         check_sizes(metadata["settings"], arrays)
         tagger = cls(**metadata["settings"])
-        words, endings, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "endings", "tags"))
-        tagger._network = Network(words, endings, tags, tagger.settings)
+        names = ("words", "shapes", "tags", "known")
+        words, shapes, tags, known = (Vocabulary.from_dict(metadata[name]) for name in names)
+        tagger._network, tagger._known = Network(words, shapes, tags, tagger.settings), known
         tagger._network.load_state_dict(arrays)
+        tagger.history = [(int(epoch), float(accuracy)) for epoch, accuracy in metadata["history"]]
         return tagger
-
-
-class Network(Module):
-    """Maps words to scores of tags.
-
-    Args:
-        words, endings, tags: the vocabularies; `UNKNOWN` is the first word and the first ending.
-        settings: the arguments of `RNNTagger`.
-    """
-
-    def __init__(
-        self,
-        words: Vocabulary[Word],
-        endings: Vocabulary[str],
-        tags: Vocabulary[Tag],
-        settings: Mapping[str, Any],
-    ) -> None:
-        self.words, self.endings, self.tags = words, endings, tags
-        size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
-        self.word_vectors = Embedding(len(words), size)
-        self.ending_vectors = Embedding(len(endings), size)
-        self.dropout = Dropout(settings["dropout"])
-        self.recurrent = Recurrent(
-            settings["cell"],
-            2 * size,
-            hidden,
-            settings["num_layers"],
-            dropout=settings["dropout"],
-            bidirectional=settings["bidirectional"],
-        )
-        self.output = Linear(directions * hidden, len(tags))
-        self.crf = CRF(len(tags), *forbidden(settings.get("rules"), tags.symbols)) if settings["crf"] else None
-
-    def encode(self, words: Sequence[Word]) -> tuple[Ids, Ids]:
-        """The ids of words and of their endings; 0 for unknown ones."""
-        return self.words.encode(words), self.endings.encode(map(_ending, words))
-
-    def forward(self, words: Sequence[Ids], endings: Sequence[Ids]) -> tuple[Tensor, Ids]:
-        """Scores (T, B, K) of the tags of B sentences, and the sentences' lengths."""
-        ids, lengths = padded(words)
-        return self.scores(ids, padded(endings)[0], lengths), lengths
-
-    def scores(self, words: Ids, endings: Ids, lengths: Ids) -> Tensor:
-        """Scores (T, B, K) of the tags; words and endings are (T, B), padded."""
-        vectors = concatenate([self.word_vectors(words), self.ending_vectors(endings)], axis=2)
-        hidden, _ = self.recurrent(self.dropout(vectors), lengths=lengths)
-        return self.output(self.dropout(hidden))
-
-    def loss(self, words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> Tensor:
-        """The mean of -log P(tag) over all words."""
-        scores, lengths = self(words, endings)
-        if self.crf is None:
-            return cross_entropy(scores, padded(tags, IGNORE)[0], ignore_index=IGNORE)
-        return -self.crf.log_likelihood(scores, padded(tags)[0], lengths).sum() * (1.0 / int(lengths.sum()))
-
-    def decode(self, sentences: Sequence[Sequence[Word]]) -> list[list[int]]:
-        """The ids of the best tags."""
-        words, endings = zip(*map(self.encode, sentences), strict=True)
-        scores, lengths = self(words, endings)
-        if self.crf is not None:
-            return list(self.crf.decode(scores, lengths))
-        best = scores.numpy().argmax(axis=-1)
-        return [column[:length].tolist() for column, length in zip(best.T, lengths, strict=True)]
-
-
-class SentenceTask(BucketedTask):
-    """The training task: batches of sentences."""
-
-    def __init__(
-        self, network: Network, sentences: Sequence[Sentence], batch: int, compile: bool | str = False
-    ) -> None:
-        self.network = network
-        self._scores_loss = compiled_if(compile, partial(_mean_loss, network)) if compile is not False else None
-        self.sentences = [network.encode([word for word, _ in sentence]) for sentence in sentences]
-        self.tags = [network.tags.encode(tag for _, tag in sentence) for sentence in sentences]
-        counts = Counter(int(i) for words, _ in self.sentences for i in words)
-        super().__init__([len(tags) for tags in self.tags], batch, [counts[i] for i in range(len(network.words))])
-
-    def __call__(self, step: int) -> Loss:
-        """The loss of a batch; see `tinyseq.train.Task`."""
-        chosen = self.chosen(step)
-        words = self.with_unknown([self.sentences[i][0] for i in chosen])
-        endings, tags = [self.sentences[i][1] for i in chosen], [self.tags[i] for i in chosen]
-        if self._scores_loss is None:
-            loss = self.network.loss(words, endings, tags)
-        else:
-            loss = self._scores_loss(*_rounded_up(words, endings, tags))
-        return Loss(loss, sum(map(len, words)), self.place(step, "sentences"))
-
-
-def _mean_loss(network: Network, words: Ids, endings: Ids, tags: Ids, lengths: Ids) -> Tensor:
-    """`Network.loss` of padded batches."""
-    return cross_entropy(network.scores(words, endings, lengths), tags, ignore_index=IGNORE)
-
-
-def _rounded_up(words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> list[Ids]:
-    """Words, endings and tags (T, B), padded to a number of steps that is a multiple of `_STEPS`; and the lengths."""
-    found = [padded(words)[0], padded(endings)[0], padded(tags, IGNORE)[0]]
-    more = -len(found[0]) % _STEPS
-    found = [
-        np.pad(ids, ((0, more), (0, 0)), constant_values=fill) for ids, fill in zip(found, (0, 0, IGNORE), strict=True)
-    ]
-    return [*found, padded(words)[1]]
-
-
-def _ending(word: Word) -> str:
-    """The last three letters, and a code for the word's capitalisation."""
-    shape = "A" if word.isupper() else "a" if word.islower() else "Aa" if word[:1].isupper() else "-"
-    return f"{shape} {word[-3:].lower()}"

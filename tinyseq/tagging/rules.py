@@ -8,7 +8,7 @@ from tinyseq.data.readers import Sentence, Tag
 from tinyseq.nn.chains.chunk_rules import Pair, bio_rules, bioes_rules
 
 Pairs = list[tuple[Tag | None, Tag | None]]
-Rules = Literal["bio", "bioes"] | Pairs | None
+Rules = Literal["bio", "bioes", "iob1"] | Pairs | None
 
 
 def checked(rules: object) -> Rules:
@@ -19,12 +19,12 @@ def checked(rules: object) -> Rules:
         TypeError: the rules are neither a scheme nor pairs of tags.
     """
     match rules:
-        case None | "bio" | "bioes":
+        case None | "bio" | "bioes" | "iob1":
             return rules
         case str():
-            raise ValueError(f"rules must be 'bio', 'bioes' or pairs of tags, got {rules!r}")
+            raise ValueError(f"rules must be 'bio', 'bioes', 'iob1' or pairs of tags, got {rules!r}")
     if not isinstance(rules, Iterable):
-        raise TypeError(f"rules must be 'bio', 'bioes' or pairs of tags, got {rules!r}")
+        raise TypeError(f"rules must be 'bio', 'bioes', 'iob1' or pairs of tags, got {rules!r}")
     pairs: Pairs = []
     for i, pair in enumerate(rules):
         match pair:
@@ -44,7 +44,7 @@ def forbidden(rules: Rules, tags: Sequence[Tag]) -> tuple[list[Pair], list[int],
     Raises:
         ValueError: a pair names a tag that does not occur.
     """
-    if rules == "bio":
+    if rules == "bio" or rules == "iob1":  # the network's own tags for IOB1 are BIO
         return (*bio_rules(tags), [])
     if rules == "bioes":
         return bioes_rules(tags)
@@ -60,7 +60,7 @@ def forbidden(rules: Rules, tags: Sequence[Tag]) -> tuple[list[Pair], list[int],
 
 
 def check_gold(sentences: Iterable[Sentence], rules: Rules) -> None:
-    """Check that the training data obey the rules.
+    """Check that the training data obey the rules; tags of IOB1 have been converted to BIO.
 
     Raises:
         ValueError: they do not; the error gives the sentence, the position and the pair.
@@ -71,7 +71,7 @@ def check_gold(sentences: Iterable[Sentence], rules: Rules) -> None:
         tags = [tag for _, tag in sentence]
         if isinstance(rules, str):
             try:
-                spans(tags, rules)
+                spans(tags, "bio" if rules == "iob1" else rules)
             except ValueError as error:
                 raise ValueError(f"sentence {i}: {error}") from None
             continue

@@ -13,19 +13,23 @@ from tinyseq.random import generator
 class BucketedTask:
     """Base of tasks whose steps are batches of texts of about the same length, shuffled for each epoch.
 
-    A word that occurs n times is replaced by the unknown word with probability 1 / (n + 1), so that the unknown word's
-    vector is learnt from rare words, and the model does not overfit to them.
+    A word that occurs n times is replaced by the unknown word with probability ``rate / (n + rate)``, so that the
+    unknown word's vector is learnt from rare words, and the model does not overfit to them.
 
     Args:
         lengths: the length of each text.
         batch: the number of texts in a batch.
         counts: how often each word occurs, by its id; the unknown word has the id 0.
+        rate: how often words become unknown.
+        jitter: how much the lengths in a batch may differ; see `tinyseq.data.bucketed`.
     """
 
-    def __init__(self, lengths: Sequence[int], batch: int, counts: ArrayLike) -> None:
-        self.batch = batch
+    def __init__(
+        self, lengths: Sequence[int], batch: int, counts: ArrayLike, *, rate: float = 1.0, jitter: float = 0.0
+    ) -> None:
+        self.batch, self.jitter = batch, jitter
         self._lengths = lengths
-        self._unknown = 1 / (np.asarray(counts) + 1)
+        self._unknown = rate / (np.asarray(counts) + rate)
         self.seed = int(generator().integers(2**32))
         self._shuffled: tuple[int, list[Ids]] = (-1, [])
 
@@ -39,7 +43,7 @@ class BucketedTask:
         epoch, place = divmod(step, self.batches_in_epoch)
         if self._shuffled[0] != epoch:
             rng = np.random.default_rng([self.seed, epoch])
-            self._shuffled = epoch, bucketed(self._lengths, self.batch, rng)
+            self._shuffled = epoch, bucketed(self._lengths, self.batch, rng, jitter=self.jitter)
         return self._shuffled[1][place]
 
     def with_unknown(self, texts: Sequence[Ids]) -> list[Ids]:
