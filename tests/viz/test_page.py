@@ -206,7 +206,7 @@ def test_the_tab_key_reaches_every_control_and_the_focus_is_seen(opened, lstm_pa
     names = [name for name, *_ in seen]
     expected = ["search", "zoom-out", "zoom-in", "fit", "night", "ask", "picture", "fold-all", "unfold-all", "t0"]
     assert names[: len(expected)] == expected
-    assert names[-7:] == ["back-step", "back", "start", "forth", "forth-step", "time", "pace"]
+    assert names[-8:] == ["back-step", "back", "start", "forth", "forth-step", "time", "pace", "quizzing"]
     assert "t1" not in names  # the arrow keys go there
     assert all(outline == "solid" for _, outline, _ in seen)
     assert all(label.strip() for *_, label in seen)

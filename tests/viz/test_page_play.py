@@ -60,7 +60,7 @@ def test_each_step_adds_what_grad_by_step_says(opened):
             np.testing.assert_allclose(numbers, term.ravel(), rtol=1e-4, atol=1e-7)
             running += term.ravel()
             browser.run(f"go({moment + 1})")
-            assert browser.run("byId('said').textContent").count(f"{name}.grad") == 1
+            assert browser.run("byId('parts').textContent").count(f"{name}.grad") == 1
             shown = browser.run(f"(p => [...summed(p, arrived(p, now()))])(parameters.get('{name}'))")
             np.testing.assert_allclose(shown, running, rtol=1e-4, atol=1e-6)
 
@@ -98,9 +98,10 @@ def test_the_slider_plays_each_box_forward_and_then_backward(opened, lstm_page):
     browser = opened(lstm_page)
     acts = browser.run("story.acts.map(act => [act.name, act.events.map(event => event.boxes)])")
     assert [name for name, _ in acts] == ["forward", "backward"]
-    computed = browser.run("Object.keys(story.details).filter(name => story.details[name].ops)")
-    inputs = set(acts[0][1][0])
-    assert sorted(box for boxes in acts[0][1][1:] for box in boxes) == sorted(set(computed) - inputs)
+    computed = browser.run("Object.keys(story.details)")
+    given = set(acts[0][1][0])
+    assert all(name.startswith(("p", "initial")) for name in given)
+    assert sorted(box for boxes in acts[0][1][1:] for box in boxes) == sorted(set(computed) - given)
     assert all(len(boxes) == 1 for boxes in acts[0][1][1:])
     ops = browser.run("[...boxes.values()].filter(b => b.group.matches('.op, .state, .result')).map(b => b.name)")
     assert sorted({boxes[0] for boxes in acts[1][1]}) == sorted(ops)
@@ -127,10 +128,14 @@ def test_every_moment_says_what_happens_and_when(opened, lstm_page):
         "σ → f at t = 1",
         "tanh → g at t = 2",
         "multiply at t = 3",
-        "Whh h₀",
-        "Wih x₁ + b",
+        "W_hh h₀",
+        "W_ih x₁ + b",
+        "x₁",
     } <= set(said)
-    assert any(text.startswith("cross entropy at t = 0, norm of its gradient 0.25") for text in said)
+    browser.run("go(moments.findLastIndex(moment => moment.text === 'cross entropy at t = 0') + 1)")
+    assert browser.run("byId('formula').textContent") == "∇ℓ₀ = ∇L ÷ 4 = 0.25"
+    browser.run("go(moments.findIndex(moment => moment.text === 'W_hh h₀') + 1)")
+    assert browser.run("byId('said').querySelector('sub').textContent") == "hh"
 
 
 SEEN_AS = """(() => {
@@ -307,7 +312,7 @@ def test_a_computation_without_time_steps_plays_op_by_op(opened):
     loss = (x @ w).sum() * (x * x).sum()
     browser = opened(graph(loss))
     acts = browser.run("story.acts.map(act => [act.name, act.events.map(event => event.text)])")
-    assert acts[0] == ["forward", ["inputs and parameters", "matmul", "sum", "multiply", "sum", "multiply"]]
+    assert acts[0] == ["forward", ["parameters", "matmul", "sum", "multiply", "sum", "multiply"]]
     said = [text.split(",")[0] for text in acts[1][1]]
     assert (acts[1][0], said) == ("backward", ["multiply", "sum", "multiply", "sum", "matmul"])
     browser.run("go(moments.length)")

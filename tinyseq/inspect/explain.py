@@ -1,17 +1,20 @@
 """The chain rule of one graph, written out: every step from the loss back to a weight."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tinyseq.autograd.formula import clause, plain
-from tinyseq.autograd.graph import Leaf, Node, Parent, owner
+from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
+from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.inspect.naming import Name, Names
+from tinyseq.inspect.naming import Names
 from tinyseq.inspect.paths import leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
+Called = TypeVar("Called")
 TOKEN = re.compile(r"\\operatorname\{\w+\}|\\?[A-Za-z]+|.", re.DOTALL)
 
 
@@ -133,33 +136,69 @@ def _fed_more_than_once(way: list[Node]) -> set[Parent]:
     return several
 
 
+def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shape, argument_shape: Shape) -> str:
+    """What an op sends back to one of its arguments, in plain text.
+
+    Args:
+        op: the op.
+        i: the argument's position.
+        arguments, result: the names of all arguments, and of the result.
+        shape, argument_shape: those of the result and of the argument.
+
+    Returns:
+        The right side of the rule; empty if the op declares none.
+
+    Example:
+        >>> from tinyseq.autograd.declare import OPS
+        >>> rule_text(OPS["tanh"], 0, ["a"], "h", (5,), (5,))
+        '∇h (1 - h²)'
+    """
+    if not op.tex:
+        return ""
+    rule = _summed(_rule(op, i, len(arguments), 1), op, shape, argument_shape)
+    text = _filled(plain(rule), _letters(op, i, arguments, result), "∇", _only_bars(op, rule))
+    return text.partition("= ")[2]
+
+
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
-    rule = _summed(clause(node.op.tex, i, len(node.edges)), node, edge)
+    rule = _summed(_rule(node.op, i, len(node.edges), len(node.shape)), node.op, node.shape, edge.shape)
     if several and "+}=" not in rule:
         rule = rule.replace(" = ", r" \mathrel{+}= ", 1)
-    letters = _letters(node, edge, names)
-    if node.op.variadic:
-        rule = rule.replace("x_i", "x").replace("_{[i]}", "_i").replace("_i", f"_{i}")
-    if node.op.outputs:  # counted from 0, as everywhere else
-        rule = rule.replace("y_1", "y_{[0]}").replace("y_n", f"y_{{[{len(node.shape) - 1}]}}")
-    only_bars = r"\hat" in rule or node.op.variadic  # there, letters without a bar are not the arguments
+    letters = _letters(node.op, i, [names[parent] for parent in node.edges], names[node])
     arguments = ", ".join(names[parent].text for parent in node.edges[:3]) + (", …" if len(node.edges) > 3 else "")
     return Line(
         node.label.step,
         f"{names[node].text} = {node.op.name}({arguments})",
-        _filled(plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", only_bars),
-        _filled(rule, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar", only_bars),
+        _filled(plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", _only_bars(node.op, rule)),
+        _filled(
+            rule, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar", _only_bars(node.op, rule)
+        ),
     )
 
 
-def _summed(rule: str, node: Node, edge: Parent) -> str:
+def _rule(op: Op, i: int, inputs: int, outputs: int) -> str:
+    """The rule for one argument, in TeX, with the letters of the op's declaration."""
+    rule = clause(op.tex, i, inputs)
+    if op.variadic:
+        rule = rule.replace("x_i", "x").replace("_{[i]}", "_i").replace("_i", f"_{i}")
+    if op.outputs:  # counted from 0, as everywhere else
+        rule = rule.replace("y_1", "y_{[0]}").replace("y_n", f"y_{{[{outputs - 1}]}}")
+    return rule
+
+
+def _only_bars(op: Op, rule: str) -> bool:
+    """Whether letters without a bar are not the arguments."""
+    return r"\hat" in rule or op.variadic
+
+
+def _summed(rule: str, op: Op, shape: Shape, argument: Shape) -> str:
     """The rule, with the sum over the axes along which the argument was broadcast."""
-    product = node.op.kind == "product"
-    full = node.shape[:-2] + edge.shape[-2:] if product else node.shape
-    extra = len(full) - len(edge.shape)
-    if node.op.kind not in BROADCASTING or extra < 0 or (product and len(edge.shape) < 2):
+    product = op.kind == "product"
+    full = shape[:-2] + argument[-2:] if product else shape
+    extra = len(full) - len(argument)
+    if op.kind not in BROADCASTING or extra < 0 or (product and len(argument) < 2):
         return rule
-    axes = [i for i, side in enumerate(full) if i < extra or edge.shape[i - extra] == 1 != side]
+    axes = [i for i, side in enumerate(full) if i < extra or argument[i - extra] == 1 != side]
     if not axes:
         return rule
     left, equals, right = re.split(r"( = | \\mathrel\{\+\}= )", rule, maxsplit=1)
@@ -168,12 +207,12 @@ def _summed(rule: str, node: Node, edge: Parent) -> str:
     return rf"{left}{equals}\sum_{{\operatorname{{{over}}} {right}"
 
 
-def _letters(node: Node, edge: Parent, names: Names) -> dict[str, Name]:
+def _letters(op: Op, i: int, arguments: Sequence[Called], result: Called) -> dict[str, Called]:
     """What the letters of a rule denote: x and y for arguments and z for the result, or x and y for one of each."""
-    if len(node.op.inputs) == 1:
-        return {"x": names[edge], "v": names[edge], "y": names[node]}
-    found = {"x": names[node.edges[-2]], "y": names[node.edges[-1]], "z": names[node]}
-    return found | {"c": names[node.edges[0]]} if len(node.edges) == 3 else found
+    if len(op.inputs) == 1:
+        return {"x": arguments[i], "v": arguments[i], "y": result}
+    found = {"x": arguments[-2], "y": arguments[-1], "z": result}
+    return found | {"c": arguments[0]} if len(arguments) == 3 else found
 
 
 def _filled(rule: str, letters: dict[str, str], bar: str, only_bars: bool) -> str:

@@ -149,5 +149,6 @@ def _told(
         values=packed_values(shown, painter.wording),
         parameters=playback.ledger.parameters() if start is not None else {},
         acts=playback.acts(),
+        shaded=gradients,
     )
     return picture, story.plain()

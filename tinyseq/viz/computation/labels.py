@@ -94,7 +94,7 @@ class Wording:
             if word and box.kind == "input" and self.inputs[box.slot] == "x":
                 lines = [Text(word, bold=True), small(self.symbol(box))]
             shape = shape_text(self.values.shape(box)) if box.kind == "input" and not self.sheet.title else ""
-            return [*lines, *(small(text) for text in (shape, value) if text)]
+            return [*lines, *([small(shape)] if shape else []), *([small(value, role="value")] if value else [])]
         formula = box.module[-1] if box.module else self.formula(box)
         name = self.symbol(box) if box.kind == "state" else ", ".join(self.gates.get(box, ()))
         lines = [Text(f"{formula} → {name}" if name else formula, formula=not box.module, bold=bool(box.module))]
@@ -102,11 +102,12 @@ class Wording:
         if box.kind == "result":
             result = self.values.value(box)
             single = result is not None and result.size == 1
-            lines.append(Text(f"loss L = {number(result.item(), 4)}" if single else "result", bold=True))
+            told = f"loss L = {number(result.item(), 4)}" if single else "result"
+            lines.append(Text(told, bold=True, role="value" if single else ""))
         if flat and (step := self.sheet.step_of(box)) is not None:
             lines.append(small(f"t = {step}"))
         if value and (flat or box.kind != "result"):
-            lines.append(small(value))
+            lines.append(small(value, role="value"))
         return lines
 
     def _parameter(self, box: Box) -> list[Text]:

@@ -152,7 +152,7 @@ class Painter:
         lines, is_sign, paint = self.wording.lines(box), self.wording.is_sign(box), PAINTS[box.kind]
         if self.scale and box in self.norms:
             if not is_sign:
-                lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}"))
+                lines.append(small(f"‖∂L‖ {number(self.norms[box], 2)}", role="gradient"))
             paint = self.scale.paint(self.norms[box], paint.outline)
             lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
         is_sign = is_sign and len(lines) == 1

@@ -103,6 +103,11 @@ class Recurrence:
             return "0" if not self.as_logs else "−∞"
         return number(log_score, 4) if self.as_logs else number(exponential(log_score), 6)
 
+    def shown_score(self, log_score: float) -> float | None:
+        """A score as it is shown, as a number; None if that is not finite."""
+        score = log_score if self.as_logs else exponential(log_score)
+        return float(score) if math.isfinite(score) else None
+
     def _factor(self, log_score: float) -> str:
         """A factor of the recurrence; among logs, just its log if the exponential would be illegible."""
         if self.as_logs and abs(log_score) > 50 and log_score != -math.inf:

@@ -195,7 +195,13 @@ class _Painter:
             for cell in self.cells
         }
         results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
-        forward = [Event([names[cell]], self.words.cell(*cell)) for cell in self.cells]
+        forward = [
+            Event([names[cell]], self.words.cell(*cell), asked=f"score({self.words.names[cell]}, {cell[0] + 1})")
+            for cell in self.cells
+        ]
+        for event, cell in zip(forward, self.cells, strict=True):
+            event.answer = self.words.shown_score(self.grid.scores[cell])
+            event.asked = event.asked if event.answer is not None else ""
         forward.append(Event([] if self.paths else [*results], self.words.last(bool(self.paths))))
         acts = [Act("forward", forward)]
         if self.paths:

@@ -10,13 +10,14 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from tinyseq.viz.rendering.dark_theme import night_colors
+from tinyseq.viz.rendering.dark_theme import at_night, night_colors
 from tinyseq.viz.rendering.font import font_faces
+from tinyseq.viz.rendering.style import PAINTS
 
 # In the order of their dependencies; the page has them as one script.
 SCRIPTS = (
     *("parts", "view", "squeeze", "card", "columns", "arrangement"),
-    *("paint", "fold", "search", "sums", "play", "page"),
+    *("paint", "fold", "search", "sums", "quiz", "play", "page"),
 )
 
 
@@ -37,7 +38,8 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
     """
     assets = files("tinyseq.viz") / "assets" / "page"
     picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
-    style = "\n".join(["", (assets / "page.css").read_text("utf-8"), font_faces(), night_colors(picture), ""])
+    sheet = (assets / "page.css").read_text("utf-8")
+    style = "\n".join(["", sheet, font_faces(), night_colors(picture), _plain_fills(), ""])
     script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
     told = json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return Template((assets / "page.html").read_text("utf-8")).substitute(
@@ -49,6 +51,14 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         story=told.replace("<", "\\u003c"),
         script=script,
     )
+
+
+def _plain_fills() -> str:
+    """The fills of boxes that have no shade yet."""
+    unshaded = ".shaded :is(.forward, .backward) .{}:not(.graded) > :is(rect, ellipse) {{ fill: {}; }}"
+    fills = {kind: (paint.fill, at_night(paint.fill)) for kind, paint in PAINTS.items()}
+    rules = [unshaded.format(kind, day) for kind, (day, _) in fills.items()]
+    return "\n".join([*rules, *(".night " + unshaded.format(kind, night) for kind, (_, night) in fills.items())])
 
 
 def _plain(svg: str, told_elsewhere: bool) -> str:

@@ -1,20 +1,19 @@
-"""The computation of a sheet, played forward and backward, box by box."""
+"""The computation of a sheet, played as in a lecture: forward step by step, and back from the last step."""
 
-from collections.abc import Iterable, Iterator
+import re
+from typing import Any
 
-from tinyseq.autograd.graph import Leaf, Parent, owner
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import Array, namespace_of
-from tinyseq.inspect.paths import add, ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
-from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.record import numbered
-from tinyseq.viz.page.story import Act, Event, Ledger
-from tinyseq.viz.rendering.style import number, spoken
+from tinyseq.viz.page.flows import Flows, Place, flows
+from tinyseq.viz.page.formulas import Formulas, first_number, numbers
+from tinyseq.viz.page.order import forward_order
+from tinyseq.viz.page.packing import strip
+from tinyseq.viz.page.story import Act, Event, Ledger, Part
 
 INDICES = frozenset("₀₁₂₃₄₅₆₇₈₉")
-OTHERS = -1  # stands for the time steps that are not shown
+Shares = dict[str, Any]  # arrays, by where they come from
 
 
 class Playback:
@@ -29,126 +28,129 @@ class Playback:
     def __init__(self, content: Sheet, wording: Wording, loss: Tensor | None) -> None:
         self.content = content
         self.wording = wording
-        self.loss = loss
-        self.grouping = content.grouping
-        self.shown = {column.step for column in content.columns if column.kind == "step"}
-        self.boxes: dict[int, list[Box]] = {}
-        for box in content.boxes:
-            for vertex in box.vertices:
-                self.boxes.setdefault(vertex, []).append(box)
-        leaves = {leaf for leaves in self.grouping.weights.values() for leaf in leaves}
-        self.ledger = Ledger(content.record.vertices, leaves, terms=len(self.shown) + 1)
+        self.formulas = Formulas(wording)
+        self.order = forward_order(content)
+        self.parameters = {leaf: box for box in content.boxes if box.kind == "parameter" for leaf in box.vertices}
+        self.flows: Flows | None = None if loss is None else flows(loss, content)
+        shown = sum(column.kind == "step" for column in content.columns)
+        leaves = {leaf for leaves in content.grouping.weights.values() for leaf in leaves}
+        self.ledger = Ledger(content.record.vertices, leaves, terms=shown + 1)
 
     def acts(self) -> list[Act]:
         """The forward act, and the backward act if there is a loss."""
-        backward = [] if self.loss is None else [Act("backward", self._backward(self.loss))]
+        backward = [] if self.flows is None else [Act("backward", self._backward(self.flows))]
         return [Act("forward", self._forward()), *backward]
 
+    # -- forward -------------------------------------------------------------------------------------------------------
+
     def _forward(self) -> list[Event]:
-        starts = [box.name for box in self.content.boxes if box.kind in {"parameter", "initial"} or not box.vertices]
-        begins = any(box.kind == "initial" for box in self.content.boxes)
-        said = "inputs, parameters and the first state" if begins else "inputs and parameters"
-        lit = set(starts)
-        made = dict.fromkeys(box for vertex in self.grouping.boxed() for box in self.boxes.get(vertex.id, ()))
-        return [Event(starts, said), *(Event([box.name], self._said(box)) for box in made if box.name not in lit)]
+        initial = [box for box in self.order if box.kind == "initial"]
+        said = "parameters and the first state" if initial else "parameters"
+        parameters = [box.name for box in self.content.boxes if box.kind == "parameter"]
+        start = Event([*parameters, *(box.name for box in initial)], said)
+        return [start, *(self._made(box) for box in self.order if box.kind != "initial")]
+
+    def _made(self, box: Box) -> Event:
+        """A box gets its value."""
+        if box.kind == "elided":
+            return Event([box.name], "steps that are not shown")
+        name, steps = self.formulas.forward(box)
+        value = self.wording.values.value(box)
+        event = Event([box.name], self._said(box), formula=" = ".join([name, *steps]), result=numbers(value))
+        if event.result and len(steps) > 1 and ("…" not in steps[-1] or self.formulas.is_elementwise(box)):
+            event.asked, event.answer = first_number(name, value)
+        return event
 
     def _said(self, box: Box) -> str:
-        """A box as text, with its time step unless its formula has an index."""
+        """A box in a few words, with its time step unless its label has an index."""
         sign = self.wording.is_sign(box)
-        text = self.content.record.vertices[box.vertices[0]].op if sign else spoken(self.wording.lines(box)[0].text)
+        vertices = self.content.record.vertices
+        text = vertices[box.vertices[0]].op if sign else self.wording.lines(box)[0].text
         step = self.content.step_of(box)
         return text if self.content.folded or step is None or INDICES & set(text) else f"{text} at t = {step}"
 
-    def _backward(self, loss: Tensor) -> list[Event]:
-        """The backward pass, box by box. Steps that are not shown form one event, before the next one that is."""
-        events: dict[Box, Event] = {}
-        hidden: dict[int, Array] = {}
-        order: list[Event] = []
-        for vertex, step, terms in contributions(loss, self.grouping, self.shown):
-            boxes = self.boxes.get(self.grouping.inside.get(vertex, vertex), [])
-            boxes = [box for box in boxes if step in (None, self.content.step_of(box)) or not box.column]
-            if not boxes or step == OTHERS:
-                for leaf, term in terms.items():
-                    add(hidden, leaf, term)
+    # -- backward ------------------------------------------------------------------------------------------------------
+
+    def _backward(self, found: Flows) -> list[Event]:
+        """The boxes in reverse. The terms of a gap arrive with the last mark of it that is reached."""
+        gaps: dict[Place, list[Box]] = {}
+        for box in self.order:
+            if box.kind == "elided":
+                gaps.setdefault(box.column, []).append(box)
+        marks = {boxes[0]: gap for gap, boxes in gaps.items()}
+        events = []
+        for box in reversed(self.order):
+            terms = found.terms.get(marks.get(box, box), {})
+            if box.kind == "elided":
+                event = Event([box.name], "steps that are not shown")
+            elif box.kind == "result":
+                event = Event([box.name], self._said(box), formula="∇L = dL/dL", result="1")
+            elif box in found.arriving:
+                event = self._arrived(box, found.arriving[box])
+            elif terms:
+                event = Event([box.name], self._said(box))
+            else:
                 continue
-            order += self._speak(hidden)
-            for box in reversed(boxes):
-                if box not in events:
-                    events[box] = Event([box.name], self._gradient_said(box))
-                    order.append(events[box])
-            if terms:
-                event = events[boxes[-1]]
-                event.additions += self.ledger.add("" if step is None else f"t = {step}", terms)
-                event.boxes = list(dict.fromkeys([*event.boxes, *(self.boxes[leaf][0].name for leaf in sorted(terms))]))
-        return order + self._speak(hidden)
+            self._add(event, box, terms)
+            events.append(event)
+        for place, terms in found.terms.items():
+            if not isinstance(place, Box) and place not in gaps:
+                events.append(Event([], "steps that are not shown", additions=self.ledger.add("others", terms)))
+        return events
 
-    def _speak(self, terms: dict[int, Array]) -> list[Event]:
-        """An event for the terms of steps that are not shown, if there are any. Clears them."""
-        marks = [box.name for box in self.content.boxes if box.kind == "elided"]
-        event = Event(marks, "steps not shown", self.ledger.add("others", terms))
-        terms.clear()
-        return [event] if event.additions else []
+    def _add(self, event: Event, box: Box, terms: dict[int, Any]) -> None:
+        """A use's terms drop into the sums of the parameters."""
+        step = self.content.step_of(box) if box.vertices else None
+        when = "others" if box.kind == "elided" else "" if step is None else f"t = {step}"
+        event.additions = self.ledger.add(when, terms)
+        for addition, leaf in zip(event.additions, sorted(terms), strict=True):
+            addition.rule = self.formulas.term(box, leaf) if box.kind != "elided" else ""
+        event.boxes = list(dict.fromkeys([*event.boxes, *(self.parameters[leaf].name for leaf in sorted(terms))]))
 
-    def _gradient_said(self, box: Box) -> str:
-        norm = self.wording.values.gradient(box)
-        return self._said(box) + ("" if norm is None else f", norm of its gradient {number(norm, 4)}")
+    def _arrived(self, box: Box, shares: dict[Place, Any]) -> Event:
+        """The gradient of a box is complete: what all of its uses have sent back."""
+        name = self.formulas.name(box)
+        rules = [self.formulas.sent(user, box) for user in shares if isinstance(user, Box)]
+        rule = " + ".join(rules).replace("+ -", "- ") if all(rules) and len(rules) == len(shares) else ""
+        total = sum(shares.values())
+        event = Event(
+            [box.name], self._said(box), formula=f"∇{name}" + f" = {rule}" * bool(rule), result=numbers(total)
+        )
+        grouped = self._by_origin(box, shares)
+        if box.kind == "state" or len(grouped) > 1:
+            event.parts = [Part(origin, numbers(share), strip(share)) for origin, share in grouped.items()]
+            event.total = strip(total)
+        given = {text for user in shares if isinstance(user, Box) for text in self._given(user, rule)}
+        event.given = sorted(given) if len(given) <= 4 else []
+        if event.result and (len(grouped) > 1 or (rule and event.given)):
+            event.asked, event.answer = first_number(f"∇{name}", total)
+        return event
 
+    def _by_origin(self, box: Box, shares: dict[Place, Any]) -> Shares:
+        """The parts of a gradient: of a state, what its own step sends back, and what the next step does."""
+        grouped: Shares = {}
+        for user, share in shares.items():
+            if not isinstance(user, Box) or user.kind == "elided":
+                origin = "the steps that are not shown"
+            elif box.kind != "state" or not box.column or self.content.folded:
+                origin = self.formulas.name(user)
+            elif user.column and user.column.kind == "step" and user.column != box.column:
+                same = user.column.phase == box.column.phase
+                origin = f"t = {user.column.step}" if same else self.wording.title(user.column)
+            else:
+                origin = "its output"
+            grouped[origin] = grouped[origin] + share if origin in grouped else share
+        return grouped
 
-def contributions(
-    loss: Tensor, grouping: Grouping, shown: set[int]
-) -> Iterator[tuple[int, int | None, dict[int, Array]]]:
-    """The contribution of each vertex to the gradients of the parameters, in the order of the backward pass.
-
-    A vertex that handles all steps at once contributes one term for each step that is shown, last one first, and one
-    for the others: its gradient rule is linear, so the gradient can be split by steps.
-
-    Args:
-        loss: the result; its graph is not changed.
-        grouping: which vertices are parameters.
-        shown: the steps to be distinguished.
-
-    Yields:
-        The vertex, the step, and the terms by the vertices of the parameters. The step is None outside the steps, and
-        `OTHERS` for all steps that are not shown.
-    """
-    ids = numbered(loss)
-
-    def to_parameters(pairs: Iterable[tuple[Parent, Array]]) -> dict[int, Array]:
-        terms: dict[int, Array] = {}
-        for parent, g in pairs:
-            if ids[owner(parent)] not in grouping.weights:
-                continue
-            reached = [(parent, g)]
-            if not isinstance(parent, Leaf):  # a rearranged parameter: continue to its leaves
-                reached = [pair for visit in visits({parent: g}) for pair in visit.contributions]
-            for end, term in reached:
-                if isinstance(end, Leaf):
-                    add(terms, ids[end], term)
-        return terms
-
-    for node, gradient, pairs in visits(ones(loss)):
-        vertex = ids[node]
-        terms = {} if vertex in grouping.weights else to_parameters(pairs)
-        if vertex in grouping.weights or (vertex in grouping.passed and not terms):
-            continue
-        track = grouping.plan.tracks.get(vertex)
-        step = grouping.vertices[vertex].step
-        if track is None or not terms:
-            yield vertex, step, terms
-            continue
-        for place in reversed(range(len(track.steps))):
-            if track.steps[place] in shown:
-                part = to_parameters(next(visits({node: _at(gradient, track.axis, place)})).contributions)
-                terms = {leaf: term - part[leaf] for leaf, term in terms.items()}
-                yield vertex, track.steps[place], part
-        if not shown.issuperset(track.steps):
-            yield vertex, OTHERS, terms
-
-
-def _at(gradient: Array, axis: int, place: int) -> Array:
-    """A gradient that is zero except at one position of an axis."""
-    xp = namespace_of(gradient)
-    chosen = (slice(None),) * axis + (slice(place, place + 1),)
-    kept = xp.zeros_like(gradient)
-    kept[chosen] = gradient[chosen]
-    return kept
+    def _given(self, user: Box, rule: str) -> list[str]:
+        """The numbers that a rule of elements refers to."""
+        if not self.formulas.is_elementwise(user):
+            return []
+        values, name = self.wording.values, self.formulas.name(user)
+        gradients = values.gradients(user)
+        shown = [*self.formulas.operands(user), (name, numbers(values.value(user)))]
+        if len(gradients) == 1:
+            shown.append((f"∇{name}", numbers(gradients[0])))
+        return [
+            f"{name} = {text}" for name, text in shown if text and re.search(rf"(?<!∇){re.escape(name)}(?!′)", rule)
+        ]

@@ -13,12 +13,14 @@ from tinyseq.viz.computation.boxes import Sheet
 from tinyseq.viz.computation.labels import Wording, leaf_name, value_text
 from tinyseq.viz.computation.record import Vertex
 from tinyseq.viz.page.packing import MOST_VALUES, blocks, strip
-from tinyseq.viz.rendering.style import clean, number, shape_text, spoken
+from tinyseq.viz.rendering.style import clean, number, shape_text
+
+EMPTY: tuple[Any, ...] = ("", [], None)
 
 
 @dataclass
 class Addition:
-    """A term of a parameter's gradient: its step, its norm, the norm of the sum so far, and its numbers, packed.
+    """A term of a parameter's gradient: its step, its norm, the norm of the sum so far, its numbers, and its rule.
 
     Norms that are not finite are None.
     """
@@ -28,14 +30,41 @@ class Addition:
     norm: float | None
     total: float | None
     term: str
+    rule: str = ""
+
+
+@dataclass
+class Part:
+    """A part of a sum: where it comes from, and its numbers, as text and packed."""
+
+    origin: str
+    numbers: str
+    strip: dict[str, Any] | None = None
 
 
 @dataclass
 class Event:
-    """One moment of an act: the boxes that light up, a text, and terms of gradients."""
+    """One moment of an act.
+
+    Attributes:
+        boxes: those that light up.
+        text: what happens.
+        formula, result: the formula with numbers, and what it comes to.
+        given: numbers that the formula refers to.
+        parts, total: the parts of the result if it is a sum of several, and their sum, packed.
+        asked, answer: what a quiz asks for, and the number.
+        additions: terms of gradients.
+    """
 
     boxes: list[str]
     text: str
+    formula: str = ""
+    result: str = ""
+    given: list[str] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    total: dict[str, Any] | None = None
+    asked: str = ""
+    answer: float | None = None
     additions: list[Addition] = field(default_factory=list)
 
 
@@ -61,6 +90,7 @@ class Story:
         parameters: the part of each parameter's gradient that is shown.
         acts: the acts that can be played.
         fills: whether labels are results, which must stay hidden until their moment.
+        shaded: whether boxes have the colours of their gradients.
     """
 
     details: dict[str, dict[str, str]]
@@ -72,10 +102,16 @@ class Story:
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     acts: list[Act] = field(default_factory=list)
     fills: bool = False
+    shaded: bool = False
 
     def plain(self) -> dict[str, Any]:
-        """Dictionaries and lists for JSON."""
-        return asdict(self)
+        """Dictionaries and lists for JSON, without what is empty in events."""
+        told = asdict(self)
+        for act in told["acts"]:
+            act["events"] = [
+                {key: value for key, value in event.items() if value not in EMPTY} for event in act["events"]
+            ]
+        return told
 
 
 def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
@@ -83,7 +119,7 @@ def details(content: Sheet, wording: Wording) -> dict[str, dict[str, str]]:
     vertices = content.record.vertices
     found: dict[str, dict[str, str]] = {}
     for box in content.boxes:
-        facts = {"": spoken(" ".join(line.text for line in wording.lines(box)[:1]))}
+        facts = {"": " ".join(line.text for line in wording.lines(box)[:1])}
         last = vertices[box.vertices[-1]] if box.vertices else None
         if box.kind == "parameter":
             facts["parameters"] = ", ".join(f"{leaf_name(vertices[v])} {vertices[v].shape}" for v in box.vertices)

@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tinyseq.viz.rendering.font import text_width
 from tinyseq.viz.rendering.settings import SMALL_SIZE, TEXT_SIZE, in_type
@@ -70,7 +70,8 @@ def unescapable(text: str) -> str:
 class Text(NamedTuple):
     """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh.
 
-    Its size is that in type of 11 points, and grows with the type.
+    Its size is that in type of 11 points, and grows with the type. A page hides a line with the role of a value or a
+    gradient until that is known.
     """
 
     text: str
@@ -79,6 +80,7 @@ class Text(NamedTuple):
     bold: bool = False
     formula: bool = False
     struck: bool = False
+    role: Literal["", "value", "gradient"] = ""
 
     @property
     def points(self) -> float:
@@ -95,9 +97,9 @@ class Text(NamedTuple):
         return 1.25 * self.points
 
 
-def small(text: str, color: str = MUTED) -> Text:
+def small(text: str, color: str = MUTED, role: Literal["", "value", "gradient"] = "") -> Text:
     """A line in small type: shapes, numbers, counts."""
-    return Text(text, SMALL_SIZE, color)
+    return Text(text, SMALL_SIZE, color, role=role)
 
 
 def markup(lines: Iterable[Text]) -> str:

@@ -122,7 +122,7 @@ def _words(line: Text, at: Point, anchor: str) -> str:
             shown += f'<tspan dy="-{drop}">{said}</tspan>' if i else said
     bold = ' font-weight="bold"' * line.bold + ' text-decoration="line-through"' * line.struck
     place = f'x="{at.x:.2f}" y="{-at.y + BASELINE * line.points:.2f}"'
-    font = f'font-size="{line.points:g}"{bold} fill="{line.color}"'
+    font = f'font-size="{line.points:g}"{bold} fill="{line.color}"' + f' class="{line.role}"' * bool(line.role)
     return f'<text text-anchor="{anchor}" {place} {font}>{shown}</text>'
 
 

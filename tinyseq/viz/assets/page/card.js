@@ -42,16 +42,17 @@ function stripOf({ rows, columns: across, numbers }, told) {
 }
 
 /** Show the card beside a rectangle: facts by name; the fact with an empty name is the heading. */
-function tellOf(at, facts, values = {}) {
+function tellOf(at, name, facts, values = {}) {
   const list = make("dl");
   for (const [fact, value] of Object.entries(facts)) {
-    if (!fact) continue;
+    const kind = { value: "value", "norm of the gradient": "gradient" }[fact];
+    if (!fact || ((kind || story.fills) && !isKnown(name, kind))) continue;
     const words = make("dd", {}, value);
     const strip = { value: values.value, "norm of the gradient": values.gradient }[fact];
     if (strip) words.append(stripOf(strip, `${fact}, as colours`));
     list.append(make("dt", {}, fact), words);
   }
-  card.replaceChildren(make("h3", {}, facts[""] || ""), list);
+  card.replaceChildren(make("h3", {}, typeset(facts[""] || "")), list);
   card.hidden = false;
   const [seen, size] = [picture.getBoundingClientRect(), card.getBoundingClientRect()];
   const beside = at.right + 12 + size.width < seen.right ? at.right + 12 : at.left - 12 - size.width;
@@ -62,8 +63,8 @@ function tellOf(at, facts, values = {}) {
 }
 function tell(name) {
   const box = part(name);
-  if (shut.has(name)) tellOf(rectangleOf(box), { "": box.told, "to open": "click, or Enter" });
-  else if (box && isAsked(box)) tellOf(rectangleOf(box), story.details[name], story.values[name]);
+  if (shut.has(name)) tellOf(rectangleOf(box), name, { "": box.told, "to open": "click, or Enter" });
+  else if (box && isAsked(box)) tellOf(rectangleOf(box), name, story.details[name], story.values[name]);
 }
 const hush = () => { card.hidden = true; };
 /** Show the card while the mouse is on a part. After a touch, it stays until something else is touched. */

@@ -33,6 +33,18 @@ for (const title of svg.querySelectorAll("title")) {
   title.remove();
 }
 
+/** A formula: letters after an underscore are an index, as in W_hh. */
+function typeset(formula) {
+  const parts = formula.split(/(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b|_\(([^()]*)\)/);
+  const typed = make("span");
+  for (let i = 0; i < parts.length; i += 3) {
+    typed.append(parts[i]);
+    const index = parts[i + 1] ?? parts[i + 2];
+    if (index !== undefined) typed.append(make("sub", {}, index));
+  }
+  return typed;
+}
+
 const boxes = new Map(); // name -> { name, group, x, y: its original centre, at: its current one, width, height, legend }
 for (const group of root.querySelectorAll("g.node")) {
   const shape = group.querySelector("rect, path, ellipse, polygon") || group;
@@ -64,3 +76,4 @@ const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const LIVELY = 400; // with more boxes than this, there are no animations
 document.body.classList.toggle("lively", boxes.size <= LIVELY);
 document.body.classList.toggle("fills", Boolean(story.fills));
+document.body.classList.toggle("shaded", Boolean(story.shaded));

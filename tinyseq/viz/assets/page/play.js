@@ -1,7 +1,8 @@
 // Playing: the computation forward, then backward or along the best path, box by box.
 
+const EMPTY = { boxes: [], text: "", formula: "", result: "", given: [], parts: [], asked: "", additions: [] };
 const moments = story.acts.flatMap(({ name: act, events }) =>
-  events.map((event, i) => ({ act, number: i + 1, of: events.length, ...event })));
+  events.map((event, i) => ({ act, number: i + 1, of: events.length, ...EMPTY, ...event })));
 const slider = byId("time");
 const now = () => Number(slider.value);
 let timer = null;
@@ -14,26 +15,33 @@ story.acts.forEach((act, i) => {
 });
 prepareSums(moments);
 
-/** Show the moment at the slider. */
+/** The last moment of the backward act in which each box takes part: then its gradient is complete. */
+const complete = new Map();
+moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
+
+/** Show the moment at the slider. What a quiz asks for stays hidden until it is answered. */
 function stage() {
   const acting = now() ? moments[now() - 1] : null;
+  const past = acting ? moments.slice(0, asking ? now() - 1 : now()) : [];
   const reached = new Set();
-  for (const moment of acting ? moments.slice(0, now()) : []) {
-    if (moment.act === acting.act || story.fills) moment.boxes.forEach(name => reached.add(name));
-  }
+  for (const moment of past) if (moment.act === acting.act || story.fills) moment.boxes.forEach(name => reached.add(name));
   const lit = new Set(acting ? acting.boxes : []);
   const tracing = Boolean(acting) && acting.act === "back-trace";
-  const traced = new Set(tracing ? moments.slice(0, now()).filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
-  const marked = !acting || (tracing && acting.number === acting.of); // whether the best paths are complete
-  const touched = dimNests(acting, reached);
+  const traced = new Set(tracing ? past.filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
+  const marked = !acting || (tracing && acting.number === acting.of && !asking); // whether the best paths are complete
+  for (const act of ["forward", "backward"]) svg.classList.toggle(act, acting?.act === act);
+  const graded = name => acting?.act === "backward" && complete.get(name) < past.length;
+  const touched = dimNests(acting, new Set([...reached, ...lit]));
   const apart = ({ nest }) => !nest || touched.has(nest); // whether a part is dimmed individually
   for (const [name, box] of boxes) {
     const { group } = box;
     group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
-    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name) && apart(box));
+    group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name) && !(lit.has(name) && !story.fills) && apart(box));
     group.classList.toggle("now", lit.has(name));
+    group.classList.toggle("graded", graded(name));
+    group.classList.toggle("known", reached.has(name));
   }
-  const there = name => !acting || !(name in story.details) || reached.has(name);
+  const there = name => !acting || !(name in story.details) || reached.has(name) || lit.has(name);
   for (const line of lines) {
     const { group, ends: [tail, head] } = line;
     const path = group.classList.contains("path");
@@ -42,10 +50,20 @@ function stage() {
     group.classList.toggle("dim", !shown && apart(line));
     const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
     group.classList.toggle("now", Boolean(arriving && shown && !path));
+    group.classList.toggle("graded", graded(tail));
   }
   markFolds(lit);
   say(acting);
-  showSums(now());
+  showSums(asking ? now() - 1 : now());
+  hush();
+}
+/** Whether the value, or the gradient, of a box may be told: not while the play has not come to it. */
+function isKnown(name, fact) {
+  const acting = now() ? moments[now() - 1] : null;
+  if (!acting || !(name in story.details)) return true;
+  const { group } = boxes.get(name);
+  if (fact === "gradient") return acting.act === "backward" && (group.classList.contains("graded") || !complete.has(name));
+  return acting.act !== "forward" || group.classList.contains("known");
 }
 /** The nests in which something is reached. In large pictures, the others are dimmed as groups, which is cheaper. */
 function dimNests(acting, reached) {
@@ -66,18 +84,45 @@ function markFolds(lit) {
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
 }
 function say(acting) {
-  const said = byId("said");
   byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
-  const place = acting && `${acting.act} ${acting.number} of ${acting.of}`;
-  const sentence = acting && acting.text + (acting.additions.length ? `; adds to ${names(acting.additions)}` : "");
-  if (acting) said.replaceChildren(make("b", {}, place), " ", sentence);
-  else said.textContent = "Press play, or move the slider.";
-  slider.setAttribute("aria-valuetext", acting ? `${place}: ${sentence}` : "before the beginning");
+  byId("said").replaceChildren();
+  byId("formula").replaceChildren();
+  byId("parts").replaceChildren();
+  if (!acting) {
+    byId("said").textContent = "Press play, or move the slider.";
+    slider.setAttribute("aria-valuetext", "before the beginning");
+    return;
+  }
+  const place = `${acting.act} ${acting.number} of ${acting.of}`;
+  byId("said").append(make("b", {}, place), " ", typeset(asking ? withoutResult(acting) : acting.text));
+  const result = !acting.result ? "" : asking ? " = ?" : ` = ${acting.result}`;
+  if (acting.formula) byId("formula").append(typeset(acting.formula + result));
+  sayParts(acting);
+  slider.setAttribute("aria-valuetext", `${place}: ${acting.text} ${acting.formula}${result}`.replaceAll("_", ""));
 }
-const names = additions => {
-  const found = [...new Set(additions.map(({ parameter }) => `${parameter}.grad`))];
-  return found.length > 3 ? `${found.slice(0, 3).join(", ")}, …` : found.join(", ");
-};
+/** What a sum is made of, the numbers of a formula, and the terms that drop into the sums of parameters. */
+function sayParts({ parts, total, given, additions }) {
+  const shown = parts.map(({ origin, numbers, strip }) => partOf(`from ${origin}`, numbers, strip));
+  if (shown.length && total && !asking) shown.push(partOf("sum", "", total));
+  shown.forEach((part, i) => byId("parts").append(make("span", { class: "sign" }, !i ? "" : i < parts.length ? "+" : "="), part));
+  if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
+  const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
+  if (added.length) {
+    const rest = additions.length > 3 ? ", …" : "";
+    byId("parts").append(make("span", { class: "added" }, ...added.flatMap((words, i) => [i ? ", " : "", typesetRule(words)]), rest));
+  }
+}
+/** Only the rule of a term is a formula: the name before it is the model's own. */
+function typesetRule(words) {
+  const at = words.indexOf(" += ");
+  return make("span", {}, words.slice(0, at), typeset(words.slice(at)));
+}
+function partOf(origin, numbers, strip) {
+  const part = make("span", { class: "part" });
+  if (strip) part.append(stripOf(strip, `${origin}, as colours`));
+  part.append(make("span", {}, numbers ? `${numbers} ` : ""), make("em", {}, origin));
+  return part;
+}
 
 /** Start or stop the timer. */
 function keepTime(run) {
@@ -86,11 +131,13 @@ function keepTime(run) {
   setAll(byId("start"), { "aria-pressed": String(run), "aria-label": run ? "Pause" : "Play" });
 }
 function tick() {
+  if (asking) return;
   go(now() + 1);
   if (now() >= moments.length) keepTime(false);
 }
 function go(to) {
   slider.value = String(to);
+  ask();
   stage();
   const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !isHidden(name)));
   if (box && !fitted && !held.size) reveal(box);

@@ -1,0 +1,327 @@
+"""The play follows the lecture, on every network of the zoo: its order, its sums and its numbers.
+
+Gradients are compared with those of the engine's own walk, which does not know of boxes, steps and parts.
+"""
+
+import base64
+import re
+
+import numpy as np
+import pytest
+from zoo import ZOO
+
+import tinyseq as ts
+from tinyseq.autograd.backward import trace_backward
+from tinyseq.backend import to_numpy
+from tinyseq.viz.computation.flat import flat_sheet
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.modules import closed
+from tinyseq.viz.computation.record import numbered, record
+from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.page.flows import flows
+from tinyseq.viz.page.order import forward_order
+from tinyseq.viz.page.playback import Playback
+
+VIEWS = {
+    "unrolled": sheet,
+    "first and last step": lambda found: sheet(found, [0, -1]),
+    "folded": lambda found: sheet(found, fold=True),
+    "closed": lambda found: closed(sheet(found), 0),
+    "flat": flat_sheet,
+}
+
+
+CIRCULAR = ("both_directions", "two_layers_in_both")  # closed, the steps of a layer need each other
+
+
+class Played:
+    """A network, what is shown of it, and its play."""
+
+    def __init__(self, name, view="unrolled"):
+        self.loss = ZOO[name].loss()
+        self.content = VIEWS[view](record(self.loss, gradients=True))
+        self.wording = Wording(self.content)
+        self.playback = Playback(self.content, self.wording, self.loss)
+        self.box = {box.name: box for box in self.content.boxes}
+        self.forward, self.backward = (act.events for act in self.playback.acts())
+
+    def gradients(self):
+        """By vertex, as the engine's own walk finds them."""
+        ids = numbered(self.loss)
+        return {
+            ids[v.node]: to_numpy(v.upstream)
+            for v in trace_backward(self.loss, retain_graph=True)
+            if not v.node.op.outputs
+        }
+
+    def at_step(self, array, box):
+        track = self.content.plan.tracks.get(box.vertices[-1])
+        if track is None or not box.column or box.column.kind != "step":
+            return array
+        return array.take(track.steps.index(box.column.step), axis=track.axis)
+
+    def loop(self, box):
+        found = [self.content.plan.loop_of[v] for v in box.vertices if v in self.content.plan.loop_of]
+        return found[-1] if found and box.column and box.column.kind == "step" else None
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ZOO)
+def test_every_box_is_played_once_and_after_what_it_needs(name, view):
+    content = VIEWS[view](record(ZOO[name].loss()))
+    order = forward_order(content)
+    assert sorted(box.name for box in order) == sorted(box.name for box in content.boxes if box.kind != "parameter")
+    place = {box: i for i, box in enumerate(order)}
+    for arrow in content.arrows:
+        if arrow.tail in place and not arrow.delay and not (view == "closed" and name.startswith(CIRCULAR)):
+            assert place[arrow.tail] < place[arrow.head], (arrow.tail.name, arrow.head.name)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_play_goes_forward_by_step_and_backward_by_reverse_step(name):
+    played = Played(name)
+    loops = played.content.plan.loops
+    for events, sign in ((played.forward, 1), (played.backward, -1)):
+        steps = {}
+        for event in events:
+            for box in map(played.box.__getitem__, event.boxes[:1]):
+                if played.loop(box) is not None:
+                    steps.setdefault(played.loop(box), []).append(box.column.step)
+        assert steps
+        for loop, found in steps.items():
+            assert found == sorted(found, reverse=(sign < 0) != loops[loop].backward)
+    if all(not loop.backward for loop in loops):  # then whole columns are played one after the other
+        for events, sign in ((played.forward[1:], 1), (played.backward, -1)):
+            columns = [played.box[event.boxes[0]].column for event in events]
+            places = [column for column in columns if column and column.kind == "step"]
+            assert places == sorted(places, reverse=sign < 0)
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_in_a_step_the_input_comes_before_the_state_and_the_state_before_its_loss(name):
+    played = Played(name)
+    order = {event.boxes[0]: i for i, event in enumerate(played.forward) if event.boxes}
+    firsts = {}
+    for box in played.content.boxes:
+        if box.column and box.column.kind == "step" and box.name in order:
+            firsts.setdefault(box.column, []).append((order[box.name], box.kind))
+    for column, found in firsts.items():
+        kinds = [kind for _, kind in sorted(found)]
+        if all(not loop.backward for loop in played.content.plan.loops):
+            assert kinds == sorted(kinds, key=lambda kind: kind != "input"), column
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ZOO)
+def test_the_parts_of_every_gradient_add_up_to_it(name, view):
+    played = Played(name, view)
+    arriving = flows(played.loss, played.content).arriving
+    gradients = played.gradients()
+    compared = 0
+    for box, parts in arriving.items():
+        if box.vertices[-1] in gradients:
+            expected = played.at_step(gradients[box.vertices[-1]], box)
+            np.testing.assert_allclose(sum(parts.values()), expected, rtol=1e-5, atol=1e-12)
+            compared += 1
+    missing = [
+        box.name
+        for box in played.content.boxes
+        if box.vertices
+        and box.kind in {"op", "state"}
+        and box not in arriving
+        and np.any(played.at_step(gradients.get(box.vertices[-1], np.zeros(())), box))
+    ]
+    assert missing == []
+    assert compared >= 3 or view == "closed"
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(name):
+    played = Played(name)
+    gradients, both = played.gradients(), 0
+    for event in played.backward:
+        box = played.box[event.boxes[0]]
+        if box.kind != "state" or not event.parts:
+            continue
+        later = {"t": 1, "backward": -1}["backward" if played.content.plan.loops[played.loop(box)].backward else "t"]
+        origins = {part.origin for part in event.parts}
+        followers = {f"t = {box.column.step + later * n}" for n in (1, 2)}
+        followers |= {played.wording.title(c) for c in played.content.columns if c.phase > box.column.phase}
+        assert origins <= {"its output"} | followers
+        both += len(origins) > 1
+        total = sum(unpacked(part.strip) for part in event.parts)
+        np.testing.assert_allclose(total, unpacked(event.total), rtol=1e-4, atol=1e-7)
+        expected = played.at_step(gradients[box.vertices[-1]], box).ravel()
+        np.testing.assert_allclose(total, expected, rtol=1e-4, atol=1e-7)
+    several = {
+        "rnn",
+        "lstm",
+        "gru",
+        "concatenated",
+        "gru_by_hand",
+        "cell_in_a_loop",
+        "both_directions",
+        "backward_in_time",
+    }
+    assert both >= (2 if name in several else 0)
+
+
+def unpacked(strip):
+    return np.frombuffer(base64.b64decode(strip["numbers"]), dtype="<f4").astype(float)
+
+
+@pytest.mark.parametrize("view", ["unrolled", "first and last step"])
+@pytest.mark.parametrize("name", ZOO)
+def test_the_terms_that_drop_into_the_sums_are_those_of_the_steps_and_end_in_grad(name, view):
+    played = Played(name, view)
+    sums, terms = {}, {}
+    for event in played.backward:
+        for addition in event.additions:
+            term = np.frombuffer(base64.b64decode(addition.term), dtype="<f4").astype(float)
+            sums[addition.parameter] = sums.get(addition.parameter, 0) + term
+            at = terms.setdefault(addition.parameter, {})
+            at[addition.step] = at.get(addition.step, 0) + term
+            assert addition.total == pytest.approx(float(np.linalg.norm(sums[addition.parameter])), rel=1e-4, abs=1e-7)
+    leaves = {leaf: number for leaf, number in numbered(played.loss).items() if number in played.playback.ledger.leaves}
+    by_step = {}
+    for leaf, number in leaves.items():
+        if view == "unrolled":
+            with_tensor = as_tensor(leaf, played.loss)
+            try:
+                by_step[played.playback.ledger.names[number]] = ts.inspect.grad_by_step(
+                    played.loss, with_tensor
+                ).numpy()
+            except ValueError:
+                continue  # a parameter that no step uses
+    played.loss.backward()
+    for leaf, number in leaves.items():
+        if leaf.grad is None:
+            continue
+        shown = sums[played.playback.ledger.names[number]]
+        np.testing.assert_allclose(shown, to_numpy(leaf.grad).ravel(), rtol=1e-4, atol=1e-7)
+    for parameter, expected in by_step.items():
+        if not all(re.fullmatch(r"t = \d+", step) for step in terms[parameter]):
+            continue
+        for step, term in enumerate(expected):
+            np.testing.assert_allclose(
+                terms[parameter].get(f"t = {step}", 0 * term.ravel()), term.ravel(), rtol=1e-4, atol=1e-7
+            )
+
+
+def as_tensor(leaf, loss):
+    """A tensor of a leaf, which a closure of the zoo has kept for itself."""
+    made = ts.zeros(*leaf.shape, dtype=str(leaf.dtype))
+    made.node = leaf
+    return made
+
+
+NUMBER = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_the_numbers_of_the_captions_are_those_of_the_computation(name):
+    played = Played(name)
+    gradients, told = played.gradients(), 0
+    for events, values in ((played.forward, None), (played.backward, gradients)):
+        for event in events:
+            if not event.result or not event.boxes:
+                continue
+            box = played.box[event.boxes[0]]
+            if values is None:
+                expected = np.ravel(played.wording.values.value(box))
+            elif box.kind == "result":
+                expected = np.ones(1)
+            elif box.vertices[-1] in values:
+                expected = played.at_step(values[box.vertices[-1]], box).ravel()
+            else:
+                continue
+            shown = np.array([float(text) for text in NUMBER.findall(event.result)])
+            np.testing.assert_allclose(shown, expected[: len(shown)], rtol=6e-3, atol=1e-12)
+            assert len(shown) == min(3, len(expected))
+            if event.asked:
+                assert event.answer == pytest.approx(float(expected[0]), rel=1e-5)
+            told += 1
+    assert told > 10
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_sums_and_products_in_captions_come_out(name):
+    """What is written with numbers is true: a + b, a − b, a × b and a ÷ b, of the first numbers."""
+    sign = {"+": np.add, "−": np.subtract, "×": np.multiply, "÷": np.divide}
+    checked = 0
+    for event in Played(name).forward:
+        found = re.search(r"= \[?([^=]*)$", event.formula)
+        pieces = re.split(r" ([+−×÷]) ", found[1]) if found and event.result else []
+        if len(pieces) == 3 and all(NUMBER.match(piece.strip("[")) for piece in pieces[::2]):
+            left, right = (float(NUMBER.match(piece.strip("["))[0]) for piece in pieces[::2])
+            result = float(NUMBER.search(event.result)[0])
+            assert sign[pieces[1]](left, right) == pytest.approx(result, rel=0.02, abs=0.01 * (abs(left) + abs(right)))
+            checked += 1
+    assert checked >= (3 if name in {"lstm", "gru_by_hand", "highway", "attention_over_states"} else 0)
+
+
+def test_a_caption_reads_as_the_lecture_writes_it():
+    played = Played("rnn")
+    said = [event.formula for event in played.forward + played.backward]
+    for formula in (
+        "b₁ = W_hh h₀",
+        "h₁ = tanh(d₁)",
+        "y₁ = W_out h₁ + b",
+        "∇L = dL/dL",
+        "∇ℓ₁ = ∇L ÷ 3",
+        "∇y₁ = ∇ℓ₁ (ŷ - y)",
+        "∇h₁ = ∇y₁ W_out + W_hhᵀ ∇b₂",
+        "∇d₁ = ∇h₁ (1 - h₁²)",
+    ):
+        assert formula in said
+    assert any(formula.startswith("L = mean(ℓ₀, ℓ₁, ℓ₂) = mean(") for formula in said)
+    rules = [addition.rule for event in played.backward for addition in event.additions]
+    assert {"∇b₂ h₁ᵀ", "∇a₂ x₂ᵀ", "(h₂ᵀ ∇y₂)ᵀ"} <= set(rules)
+    lstm = [event.formula for event in Played("lstm").backward]
+    assert "∇c₁ = ∇e₂ f₂ + ∇m₁ (1 - m₁²)" in lstm
+
+
+# -- in a browser ------------------------------------------------------------------------------------------------------
+
+SUMS = "[...parameters.values()].map(p => [p.name, p.whole, [...summed(p, arrived(p, now()))]])"
+EARLY = """(() => {
+  const known = [...root.querySelectorAll('.node')].filter(group => story.details[group.id] && group.matches('.known'));
+  const seen = element => element && getComputedStyle(element).visibility === 'visible';
+  const told = kind => [...root.querySelectorAll(`.node .${kind}`)].filter(seen).map(text => text.closest('.node').id);
+  return { now: now(), value: told('value'), gradient: told('gradient') };
+})()"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ZOO)
+def test_the_page_adds_up_to_pythons_gradients_and_tells_nothing_early(name, opened):
+    loss = ZOO[name].loss()
+    browser = opened(ts.viz.graph(loss, gradients=True, values=True))
+    acts = browser.run("moments.map(({ act, boxes }) => [act, boxes])")
+    last = len(acts)
+    first = next(i for i, (act, _) in enumerate(acts) if act == "backward")
+    complete = {box: i for i, (act, boxes) in enumerate(acts) if act == "backward" for box in boxes}
+    for moment in sorted({1, first // 2, first, first + 1, (first + last) // 2, last}):
+        browser.run(f"go({moment})")
+        seen = browser.run(EARLY)
+        past = acts[:moment]
+        if moment <= first:
+            assert seen["gradient"] == []
+            assert set(seen["value"]) <= {box for _, boxes in past for box in boxes}
+        else:
+            assert set(seen["gradient"]) <= {box for box, at in complete.items() if at < moment}
+    assert set(browser.run(EARLY)["gradient"]) == set(complete) & set(
+        browser.run("[...root.querySelectorAll('.node .gradient')].map(text => text.closest('.node').id)")
+    )
+    sums = browser.run(SUMS)
+    ids = numbered(loss)
+    names = Played(name).playback.ledger.names
+    loss.backward()
+    gradients = {
+        names[number]: to_numpy(leaf.grad) for leaf, number in ids.items() if number in names and leaf.grad is not None
+    }
+    assert {parameter for parameter, *_ in sums} == set(gradients)
+    for parameter, whole, numbers in sums:
+        assert whole
+        np.testing.assert_allclose(numbers, gradients[parameter].ravel(), rtol=1e-4, atol=1e-6)
+    assert not browser.messages

@@ -1,0 +1,59 @@
+// The quiz: the next number stays hidden until it is given, to within 2 %.
+
+const NEAR = 0.02; // relative
+const SMALL = 0.002; // or absolute, for what was rounded on the way
+let quizzing = false;
+let asking = false; // whether the number of this moment is asked for
+let answered = 0; // right answers
+let posed = 0;
+const done = new Set(); // moments whose number has been given or shown
+
+const isAsking = () => Boolean(now() && quizzing && moments[now() - 1].asked && !done.has(now()));
+/** Ask for the number of this moment, if it has one. */
+function ask() {
+  asking = isAsking();
+  byId("quiz").hidden = !asking;
+  byId("verdict").textContent = quizzing ? byId("verdict").textContent : "";
+  if (!asking) return;
+  byId("asked").replaceChildren("What is ", typeset(moments[now() - 1].asked), "? ");
+  byId("answer").value = "";
+  byId("verdict").textContent = "";
+}
+const isNear = (given, right) => Math.abs(given - right) <= Math.max(NEAR * Math.abs(right), SMALL * Math.min(1, Math.abs(right) * 10));
+/** Check an answer, or give it away. */
+function reply(given) {
+  const { answer } = moments[now() - 1];
+  const right = given !== null && isNear(given, answer);
+  if (!right && given !== null) {
+    byId("verdict").textContent = Number.isNaN(given) ? "A number, please." : "Not yet: try again, or show it.";
+    return;
+  }
+  posed += 1;
+  answered += Number(right);
+  done.add(now());
+  asking = false;
+  byId("quiz").hidden = true;
+  byId("verdict").textContent = `${right ? "Right" : "It is"}: ${shortly(answer, 4)}. ${answered} of ${posed} answered.`;
+  stage();
+}
+/** Sentences of trellises end in their result. */
+const withoutResult = ({ text, formula }) => (formula ? text : `${text.slice(0, text.lastIndexOf(" = "))} = ?`);
+
+byId("quiz").addEventListener("submit", event => {
+  event.preventDefault();
+  const words = byId("answer").value.trim().replace(",", ".").replace("−", "-");
+  reply(words === "" ? NaN : Number(words));
+});
+byId("give").addEventListener("click", () => reply(null));
+function quiz() {
+  quizzing = !quizzing;
+  byId("quizzing").setAttribute("aria-pressed", String(quizzing));
+  [answered, posed] = [0, 0];
+  done.clear();
+  byId("verdict").textContent = quizzing ? "Go forward: numbers are asked for before they are shown." : "";
+  if (quizzing && now() >= moments.length) slider.value = "0";
+  ask();
+  stage();
+  if (asking) byId("answer").focus();
+}
+byId("quizzing").addEventListener("click", quiz);

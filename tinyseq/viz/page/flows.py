@@ -1,0 +1,151 @@
+"""Where the gradient of each box comes from: what each of its uses sends back, and each use's term of a weight."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.backward import walk
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
+from tinyseq.autograd.tensor import Tensor
+from tinyseq.backend import Array, namespace_of, to_numpy
+from tinyseq.inspect.paths import add, ones, visits
+from tinyseq.viz.computation.boxes import Box, Sheet
+from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.record import numbered
+
+Place = Box | Column | None  # a box; the gap of a step that is not shown, None if it has no gap
+Pairs = Iterable[tuple[Parent, Any]]
+
+
+@dataclass
+class Flows:
+    """The contributions to all gradients.
+
+    Attributes:
+        arriving: for each box, what each of the places that use its value sends back.
+        terms: for each place, its terms of the gradients of parameters, by the vertices of these.
+    """
+
+    arriving: dict[Box, dict[Place, Array]] = field(default_factory=dict)
+    terms: dict[Place, dict[int, Array]] = field(default_factory=dict)
+
+
+def flows(loss: Tensor, content: Sheet) -> Flows:
+    """The contributions to all gradients of a sheet.
+
+    An op that handles all steps at once is split by steps: its gradient rule is linear, so it is applied to the
+    gradient at one step and zeros elsewhere. Rearrangements have no boxes; gradients pass through them.
+
+    Args:
+        loss: the result; its graph is not changed.
+        content: what is shown.
+    """
+    return _Reader(loss, content).read()
+
+
+class _Reader:
+    def __init__(self, loss: Tensor, content: Sheet) -> None:
+        self.loss, self.content = loss, content
+        self.grouping, self.plan = content.grouping, content.plan
+        self.ids = numbered(loss)
+        self.arrows = {(arrow.tail, arrow.head) for arrow in content.arrows}
+        self.gaps = [column for column in content.columns if column.kind == "gap"]
+        self.boxes: dict[int, list[Box]] = {}
+        for box in content.boxes:
+            for vertex in box.vertices:
+                self.boxes.setdefault(vertex, []).append(box)
+        self.flows = Flows()
+
+    def read(self) -> Flows:
+        for node, gradient, pairs in visits(ones(self.loss)):
+            vertex = self.ids[node]
+            if self._is_passed(node):
+                continue
+            track = self.plan.tracks.get(vertex)
+            if track is None or node.op.outputs:
+                self._note(vertex, self.place(vertex, self.grouping.vertices[vertex].step), self._ends(pairs))
+                continue
+            places: dict[Place, list[int]] = {}
+            for i, step in enumerate(track.steps):
+                places.setdefault(self.place(vertex, step), []).append(i)
+            for place, chosen in places.items():
+                part = gradient if len(places) == 1 else _at(gradient, track.axis, chosen)
+                self._note(vertex, place, self._ends(_sent(node, part)))
+        return self.flows
+
+    def place(self, vertex: int, step: int | None) -> Place:
+        """Where a vertex is shown at a step."""
+        boxes = self.boxes.get(self.grouping.inside.get(vertex, vertex), [])
+        here = [box for box in boxes if not box.column or step is None or self.content.step_of(box) in (step, None)]
+        if here:
+            return here[0]
+        phase = self.plan.phase_of.get(vertex, 0)
+        before = [gap for gap in self.gaps if gap.phase == phase and gap.step <= (step or 0)]
+        return before[-1] if before else None
+
+    def _is_passed(self, node: Leaf | Node) -> bool:
+        vertex = self.ids[node]
+        return isinstance(node, Node) and (vertex in self.grouping.weights or vertex in self.grouping.passed)
+
+    def _ends(self, pairs: Pairs) -> dict[Parent, Array]:
+        """Gradients, behind all rearrangements."""
+        ends: dict[Parent, Array] = {}
+        waiting = Accumulator((), hooks=False)
+        passing: set[Node] = set()
+        for parent, g in pairs:
+            if self._is_passed(owner(parent)):
+                waiting.add(parent, g)
+            self._sort(parent, g, ends, passing)
+        while passing:
+            node = max(passing, key=lambda node: node.seq)
+            passing.remove(node)
+            for visit in walk(waiting, [node], retain_graph=True, watched=True):  # adds to what is waiting
+                for parent, g in visit.contributions:
+                    self._sort(parent, g, ends, passing)
+        return ends
+
+    def _sort(self, parent: Parent, g: Array, ends: dict[Parent, Array], passing: set[Node]) -> None:
+        node = owner(parent)
+        if isinstance(node, Node) and self._is_passed(node):
+            passing.add(node)
+        else:
+            add(ends, parent, g)
+
+    def _note(self, vertex: int, place: Place, ends: Mapping[Parent, Array]) -> None:
+        for parent, g in ends.items():
+            source = self.ids[owner(parent)]
+            if source in self.grouping.weights:
+                add(self.flows.terms.setdefault(place, {}), source, g)
+            elif not isinstance(parent, Output) or parent.index == 0:
+                self._arrive(source, place, g)
+
+    def _arrive(self, source: int, place: Place, g: Array) -> None:
+        track = self.plan.tracks.get(source)
+        for box in self.boxes.get(source, ()):
+            if box is place or box.vertices[-1] != source:
+                continue
+            part = to_numpy(g)
+            if track is not None and box.column and box.column.kind == "step":
+                part = part.take(track.steps.index(box.column.step), axis=track.axis)
+            if (box, place) not in self.arrows and not np.any(part):
+                continue  # not a use: rules of several steps give zeros at the others
+            add(self.flows.arriving.setdefault(box, {}), place, part)
+
+
+def _sent(node: Node, gradient: Array) -> Pairs:
+    """What a node sends to its arguments, given the gradient of its result."""
+    for visit in walk(Accumulator([(node, gradient)], hooks=False), [node], retain_graph=True, watched=True):
+        return visit.contributions
+    return []
+
+
+def _at(gradient: Array, axis: int, places: list[int]) -> Array:
+    """A gradient that is zero except at some positions of an axis."""
+    xp = namespace_of(gradient)
+    chosen = (slice(None),) * axis + (places,)
+    kept = xp.zeros_like(gradient)
+    kept[chosen] = gradient[chosen]
+    return kept

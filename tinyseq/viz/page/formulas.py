@@ -1,0 +1,248 @@
+"""The formula of each box, with names for all values and with numbers: h₁ = tanh(a₁) = tanh([0.1, …]) = [0.09, …].
+
+States, inputs and gates have the names that the drawing gives them; y is what is read out of a state, ℓ a step's loss,
+L the result; all other values have a letter for each role, with the time step as an index.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tinyseq.inspect.explain import rule_text
+from tinyseq.viz.computation.boxes import Argument, Arrow, Box
+from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
+from tinyseq.viz.computation.record import Shape, Source
+from tinyseq.viz.page.order import dependents, needs_of
+from tinyseq.viz.rendering.style import number, subscript
+
+LETTERS = "abdekmpqsuvw"  # the others mean something
+MOST_OPERANDS, MOST_NUMBERS = 4, 3  # written out
+
+
+class Formulas:
+    """The names and formulas of a sheet's boxes.
+
+    Args:
+        wording: its labels.
+    """
+
+    def __init__(self, wording: Wording) -> None:
+        self.wording = wording
+        self.sheet = wording.sheet
+        self.vertices = wording.vertices
+        self.into = wording.into
+        self.at: dict[tuple[int, Any], Box] = {}
+        for box in self.sheet.boxes:
+            for vertex in box.vertices:
+                self.at.setdefault((vertex, box.column), box)
+        self.letters = self._letters()
+
+    def _letters(self) -> dict[Any, str]:
+        """A letter for each role that the drawing has no name for."""
+        needs = needs_of(self.sheet)
+        states = [box for box in self.sheet.boxes if box.kind == "state"]
+        kept = {arrow.tail for arrow in self.sheet.arrows if arrow.kind == "time"}
+        totals = {box for box in states if self.sheet.states.get(box.slot, ("",))[0].startswith("L")}
+        feeding = dependents(_reversed(needs), kept - totals)
+        reading = dependents(needs, states) - feeding
+        used: dict[str, int] = {}
+        letters: dict[Any, str] = {}
+        for box in self.sheet.boxes:
+            if box.kind not in {"op", "result"} or box.slot in letters or self.wording.gates.get(box):
+                continue
+            first = self.vertices[box.vertices[0]] if box.vertices else None
+            size = self.wording.values.shape(box)
+            letter = ""
+            if box.kind == "result":
+                letter = "L"
+            elif box in reading and first and first.kind == "product" and any(a.weights for a in box.arguments):
+                letter = "y"
+            elif box in reading and box.column and all(side == 1 for side in size):
+                letter = "ℓ"
+            if letter:
+                used[letter] = used.get(letter, 0) + 1
+                letters[box.slot] = letter + "′" * (used[letter] - 1)
+            else:
+                turn, rank = divmod(used.get("", 0), len(LETTERS))
+                used[""] = used.get("", 0) + 1
+                letters[box.slot] = LETTERS[rank] + "′" * turn
+        return letters
+
+    def name(self, box: Box) -> str:
+        """The name of a box's value."""
+        if box.kind == "parameter":
+            return self.wording.names[box.vertices[0]]
+        if box.kind in NAMED and not box.module:
+            return self.wording.symbol(box).removesuffix(" = 0")
+        if box.kind == "elided":
+            return "…"
+        if box.kind == "result":
+            return "L"
+        gates = self.wording.gates.get(box)
+        index = ""
+        if box.column and box.column.kind == "step":
+            index = "ₜ" if self.sheet.folded else subscript(box.column.step)
+        return (",".join(gates) if gates else self.letters.get(box.slot, "·")) + index
+
+    def operands(self, box: Box) -> list[tuple[str, str]]:
+        """The names and numbers of what a box is computed from, except for parameters and the count of a mean."""
+        found: list[tuple[str, str]] = []
+        for argument in box.arguments:
+            arrows = self.arrows(box, argument)
+            if argument.weights or (not arrows and (len(box.vertices) > 1 or box.module)):
+                continue
+            names = [self._carried(arrow) for arrow in arrows] or [self._constant(argument)]
+            shown = [self._numbers(arrow) for arrow in arrows] or names
+            if len(names) > MOST_OPERANDS:
+                names, shown = ([*texts[: MOST_OPERANDS - 1], "…", texts[-1]] for texts in (names, shown))
+            found.append((", ".join(names), ", ".join(shown) if all(shown) else ""))
+        return found
+
+    def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
+        """The arrows that bring an argument to a box."""
+        sources = {(end.vertex, end.output) for end in argument.ends}
+        arriving = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
+        return [arrow for arrow in arriving if arrow.value in sources or argument in arrow.tail.arguments]
+
+    def _carried(self, arrow: Arrow) -> str:
+        """The name of the value, or the part of it, that an arrow carries."""
+        name, gates = self.name(arrow.tail), ",".join(self.wording.gates.get(arrow.tail, ()))
+        part = self.wording.part(arrow)
+        return name.replace(gates, part, 1) if gates and part in gates.split(",") else name
+
+    def _numbers(self, arrow: Arrow) -> str:
+        value = self.wording.values.value(arrow.tail)
+        if not arrow.part or value is None:
+            return numbers(value)
+        return numbers(value[..., slice(*arrow.rows), :]) if arrow.rows else ""
+
+    def _constant(self, argument: Argument) -> str:
+        value = self.wording.values.constant(argument)
+        return number(float(np.ravel(value)[0])) if value is not None and np.size(value) == 1 else "constant"
+
+    def forward(self, box: Box) -> tuple[str, list[str]]:
+        """The formula of a box, and its parts with numbers: ("h₁", ["tanh(a₁)", "tanh([0.1, …])"])."""
+        operands = self.operands(box)
+        formula = box.module[-1] if box.module else self.wording.formula(box)
+        steps = [self._applied(box, formula, [name for name, _ in operands])] if formula else []
+        weighted = any(argument.weights for argument in box.arguments)
+        shown = [text for _, text in operands]
+        if steps and shown and all(shown) and len(shown) <= MOST_OPERANDS and not weighted and not box.module:
+            steps.append(self._applied(box, formula, shown))
+        return self.name(box), steps
+
+    def is_elementwise(self, box: Box) -> bool:
+        """Whether the first number of a box follows from the first numbers of what it is computed from."""
+        ops = [self.vertices[vertex] for vertex in box.vertices]
+        return not box.module and len(ops) == 1 and ops[0].kind == "elementwise"
+
+    def _applied(self, box: Box, formula: str, operands: list[str]) -> str:
+        """A formula of a box, with its operands."""
+        first = self.vertices[box.vertices[0]] if box.vertices else None
+        weights = [self.wording.names[leaf] for argument in box.arguments for leaf in argument.weights]
+        if first and first.kind == "product" and weights:
+            return (
+                f"{weights[0]} {operands[0]}{formula[formula.index(' + b') :] if ' + b' in formula else ''}"
+                if "·" in formula
+                else formula
+            )
+        if formula in SIGNS.values() and len(operands) > 1:
+            return f" {formula} ".join(operands)
+        if "·" in formula:
+            for operand in operands:
+                formula = formula.replace("·", operand, 1) if operand not in formula else formula
+            return formula
+        if first is None or first.kind == "join" or (first.operator == "[]" and weights):
+            return formula
+        if first.kind == "product":
+            return " ".join(operands)
+        if formula[0] in SIGNS.values():
+            return f"{operands[0] if operands else '·'} {formula}"
+        return f"{formula}({', '.join(operands)})"
+
+    def sent(self, user: Box, box: Box) -> str:
+        """What a use of a box sends back to it, as the op's rule says; empty if that takes more than one rule."""
+        arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.arrows(user, a))]
+        return self._sum([self._rule(user, argument) for argument in arguments])
+
+    def term(self, user: Box, leaf: int) -> str:
+        """A use's term of the gradient of a parameter; empty if it takes more than one rule."""
+        return self._sum([self._rule(user, a) for a in user.arguments if leaf in a.weights])
+
+    @staticmethod
+    def _sum(rules: list[str]) -> str:
+        return " + ".join(rules).replace("+ -", "- ") if all(rules) else ""
+
+    def _rule(self, user: Box, argument: Argument) -> str:
+        op = self.vertices[argument.vertex]
+        parent = op.parents[argument.position] if argument.position >= 0 else None
+        scale = self._scale(user, op.id)
+        if user.module or not op.declared or parent is None or scale is None:
+            return ""
+        names = [self._named(user, op.id, position) for position in range(len(op.parents))]
+        values = self.wording.values
+        shapes = values.without_time(op.id, op.shape), values.without_time(parent[0], self._shape(parent))
+        rule = rule_text(op.declared, argument.position, names, self.name(user), *shapes).replace("ᵀᵀ", "")
+        turned = bool(argument.weights) and self._is_transposed(parent[0])
+        return (f"({rule})ᵀ" if turned and rule else rule) + scale
+
+    def _scale(self, user: Box, vertex: int) -> str | None:
+        """The constant factors that follow an op in its box; None if other ops than sums follow."""
+        scale = ""
+        for after in (self.vertices[v] for v in user.vertices if v > vertex):
+            constants = [a for a in user.arguments if a.vertex == after.id and not a.ends and not a.weights]
+            if after.operator in {"*", "/"} and constants:
+                scale += f" {SIGNS[after.operator]} {self._constant(constants[0])}"
+            elif after.operator != "+" or constants:
+                return None
+        return scale
+
+    def _named(self, user: Box, vertex: int, position: int) -> str:
+        """The name of an argument of an op in a box."""
+        argument = next((a for a in user.arguments if (a.vertex, a.position) == (vertex, position)), None)
+        if argument is None:
+            return "·"
+        if argument.weights:
+            parent = self.vertices[vertex].parents[position]
+            turned = "ᵀ" if parent and self._is_transposed(parent[0]) else ""
+            return ", ".join(self.wording.names[leaf] for leaf in argument.weights) + turned
+        return next(map(self._carried, self.arrows(user, argument)), None) or self._constant(argument)
+
+    def _is_transposed(self, vertex: int) -> bool:
+        """Whether a rearranged parameter is its transpose."""
+        turned = False
+        while not self.vertices[vertex].is_leaf:
+            made = self.vertices[vertex]
+            turned ^= made.kind == "move" and len(made.shape) == 2
+            vertex = made.made_of[0]
+        return turned and len(self.vertices[vertex].shape) == 2
+
+    def _shape(self, source: Source) -> Shape:
+        return self.vertices[source[0]].shapes[source[1]]
+
+
+def _reversed(needs: dict[Box, list[Box]]) -> dict[Box, list[Box]]:
+    users: dict[Box, list[Box]] = {box: [] for box in needs}
+    for box, needed in needs.items():
+        for need in needed:
+            users[need].append(box)
+    return users
+
+
+def first_number(name: str, array: Any) -> tuple[str, float | None]:
+    """What a quiz asks for: a number, or the first one of an array; nothing if that is not finite."""
+    value = float(array.ravel()[0])
+    if not math.isfinite(value):
+        return "", None
+    return (name if array.size == 1 else f"the first number of {name}"), value
+
+
+def numbers(array: Any) -> str:
+    """The first numbers of an array, as they are written in a formula; empty for none."""
+    if array is None or not array.size or array.dtype.kind not in "biuf":
+        return ""
+    if array.size == 1:
+        return number(float(array.ravel()[0]), 4)
+    first = ", ".join(number(float(element)) for element in array.ravel()[:MOST_NUMBERS])
+    return f"[{first}{', …' if array.size > MOST_NUMBERS else ''}]"
