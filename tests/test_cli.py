@@ -263,7 +263,11 @@ def test_brackets_in_a_name_are_no_markup(tinyseq, tmp_path):
         (("trellis", "--semiring", "log"), "sum over all paths"),
         (("lstm", "--text", "hello", "--title", "Spelling"), "Spelling"),
         (("gru", "--layers", "2", "--bidirectional", "--last", "--values", "--no-gradients"), "h→"),
+        (("lstm", "--theme", "dark", "--font-size", "14", "--size", "12", "6"), ">a</text>"),
         (("trellis", "--hmm", "m.hmm", "--observations", "b a"), "best path: low"),
+        (("trellis", "--candidates", "--posterior"), "line-through"),
+        (("automaton", "--hmm", "m.hmm", "--title", "Two"), "low"),
+        (("cell", "--cell", "gru", "--values"), ">GRU<"),
     ],
 )
 def test_pages_are_written(tinyseq, tmp_path, words, there):
@@ -275,6 +279,15 @@ def test_pages_are_written(tinyseq, tmp_path, words, there):
     page = (tmp_path / "page.html").read_text("utf-8")
     assert page.startswith("<!doctype html>")
     assert there in page
+
+
+def test_a_trellis_to_fill_in_has_no_scores(tinyseq, tmp_path):
+    for option in ("--values", "--no-values"):
+        assert tinyseq("draw", "trellis", option, "--title", "Worksheet", "--out", f"t{option}.svg")[0] == 0
+    blank, whole = ((tmp_path / f"t{option}.svg").read_text("utf-8") for option in ("--no-values", "--values"))
+    assert "Worksheet" in blank
+    assert "0.012544" in whole
+    assert "0.012544" not in blank
 
 
 @pytest.mark.parametrize(
@@ -290,6 +303,13 @@ def test_pages_are_written(tinyseq, tmp_path, words, there):
         (("trellis", "--hmm", "m.hmm"), "--hmm needs --observations"),
         (("trellis", "--no-legend"), "--legend does not apply to trellis"),
         (("trellis", "--semiring", "min"), 'semiring must be "max" or "log"'),
+        (("trellis", "--semiring", "log", "--candidates"), "candidates lose only in the max semiring"),
+        (("cell", "--cell", "mgu"), "cell must be one of rnn"),
+        (("cell", "--steps", "2"), "--steps does not apply to cell"),
+        (("rnn", "--cell", "gru"), "--cell does not apply to rnn"),
+        (("automaton", "--bidirectional"), "--bidirectional does not apply to automaton"),
+        (("rnn", "--theme", "night"), 'theme must be "light" or "dark"'),
+        (("rnn", "--font-size", "1"), "font_size must be"),
     ],
 )
 def test_a_drawing_that_cannot_be_is_one_line(tinyseq, words, said):

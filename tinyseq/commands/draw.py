@@ -80,54 +80,74 @@ def model_and_words(hmm: Path | None, observations: str | None) -> tuple[Any, li
     return model, observations.split() if observations else words
 
 
+FIGURES = ("cell", "trellis", "automaton")
+APPLIES = {  # options that only some pictures have
+    **dict.fromkeys(("steps", "depth", "view", "text", "layers", "bidirectional", "last", "gradients"), ("network",)),
+    **dict.fromkeys(("semiring", "observations", "candidates", "posterior"), ("trellis",)),
+    **{"legend": ("network", "cell"), "cell": ("cell",), "hmm": ("trellis", "automaton")},
+}
+
+
 @plainly
 def draw(
-    what: Annotated[str, typer.Argument(help=f"{', '.join(CELLS)}, or trellis.")],
+    context: typer.Context,
+    what: Annotated[str, typer.Argument(help=f"{', '.join((*CELLS, *FIGURES))}.")],
     out: Annotated[Path, typer.Option(help="Output file: .svg, .png, .pdf, .dot or .html (an interactive page).")],
     steps: Annotated[int | None, typer.Option(min=1, help="Time steps of a network; 4 by default.")] = None,
     depth: Annotated[int | None, typer.Option(min=0, help="Collapse a network's modules below this depth.")] = None,
-    view: Annotated[str | None, typer.Option(help="View of a network: unrolled, folded or flat.")] = None,
+    view: Annotated[str, typer.Option(help="View of a network: unrolled, folded or flat.")] = "unrolled",
     text: Annotated[str | None, typer.Option(help="Text that a network reads and predicts, such as hello.")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers of a network.")] = None,
-    bidirectional: Annotated[bool | None, typer.Option("--bidirectional", help="Read in both directions.")] = None,
-    last: Annotated[bool | None, typer.Option("--last", help="Take the loss of the last step only.")] = None,
-    values: Annotated[bool | None, typer.Option("--values", help="Show values in the boxes of a network.")] = None,
-    gradients: Annotated[bool | None, typer.Option("--gradients/--no-gradients", help="Colour by gradients.")] = None,
-    legend: Annotated[bool | None, typer.Option("--legend/--no-legend", help="Add a legend of the colours.")] = None,
-    title: Annotated[str | None, typer.Option(help="A heading above a network.")] = None,
-    semiring: Annotated[str | None, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = None,
-    hmm: Annotated[Path | None, typer.Option(help="Model of a trellis: a file that HMM.save wrote.")] = None,
+    layers: Annotated[int, typer.Option(min=1, help="Recurrent layers of a network.")] = 1,
+    bidirectional: Annotated[bool, typer.Option("--bidirectional", help="Read in both directions.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Take the loss of the last step only.")] = False,
+    gradients: Annotated[bool, typer.Option(help="Colour a network by its gradients.")] = True,
+    legend: Annotated[bool | None, typer.Option(help="Add a legend of the boxes and colours.")] = None,
+    cell: Annotated[str, typer.Option(help=f"The cell to draw: {', '.join(CELLS)}.")] = "lstm",
+    hmm: Annotated[Path | None, typer.Option(help="Model of a trellis or automaton: a file of HMM.save.")] = None,
     observations: Annotated[str | None, typer.Option(help="Observations of a trellis, separated by spaces.")] = None,
+    semiring: Annotated[str, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = "max",
+    candidates: Annotated[bool, typer.Option("--candidates", help="List each cell's products, losers struck.")] = False,
+    posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
+    values: Annotated[bool | None, typer.Option(help="Write values; --no-values: a trellis to fill in.")] = None,
+    title: Annotated[str, typer.Option(help="A title.")] = "",
+    font_size: Annotated[float | None, typer.Option(help="Size of type in points; 11 by default.")] = None,
+    size: Annotated[tuple[float, float] | None, typer.Option(help="Width and height in inches, to fit in.")] = None,
+    theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
 ) -> None:
-    """Draw a recurrent network that reads letters, with its gradients, or a trellis (by default the lectures' example).
+    """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 
-    Of a long sequence, the first steps and the last one are drawn. A page (.html) holds up to 100 steps.
+    A network is drawn with its gradients; of a long sequence, the first steps and the last one. A page (.html) holds up
+    to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example.
     For example:  tinyseq draw lstm --text hello --out hello.html
     """
-    of_networks = {
-        **{"--steps": steps, "--depth": depth, "--view": view, "--text": text, "--layers": layers, "--last": last},
-        **{"--bidirectional": bidirectional, "--values": values, "--gradients": gradients, "--legend": legend},
-        "--title": title,
-    }
-    of_trellises = {"--semiring": semiring, "--hmm": hmm, "--observations": observations}
-    for option, value in (of_networks if what == "trellis" else of_trellises).items():
-        if value is not None:
-            raise ValueError(f"{option} does not apply to {what}; leave it out")
+    kind = "network" if what in CELLS else what
+    if kind not in ("network", *FIGURES):
+        raise ValueError(f"there is no drawing {what!r}; choose one of {', '.join((*CELLS, *FIGURES))}")
+    for option, kinds in APPLIES.items():
+        given = context.get_parameter_source(option)
+        if kind not in kinds and given is not None and given.name == "COMMANDLINE":
+            raise ValueError(f"--{option} does not apply to {what}; leave it out")
+    if text is not None and steps is not None:
+        raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
     check_picture(out, "--out")
-    if what == "trellis":
-        drawing = ts.viz.trellis(*model_and_words(hmm, observations), semiring=semiring or "max")  # type: ignore[arg-type]
-    elif what in CELLS:
-        if text is not None and steps is not None:
-            raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
-        letters = text if text is not None else [("abcd")[t % 4] for t in range((4 if steps is None else steps) + 1)]
-        count = len(letters) - 1
-        loss = character_loss(what, letters, layers or 1, bool(bidirectional), bool(last))
-        drawing = ts.viz.graph(
-            loss, view or "unrolled", range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]
-            gradients=gradients is not False, values=bool(values), title=title or "", legend=legend is not False,
-            inputs=text or (),
-        )  # fmt: skip
-    else:
-        raise ValueError(f"there is no drawing {what!r}; choose one of {', '.join(CELLS)}, trellis")
-    drawing.save(out)
+    chosen: dict[str, Any] = {"theme": theme, "values": values, "legend": legend, "font_size": font_size, "size": size}
+    with ts.viz.defaults(**chosen):
+        if kind == "trellis":
+            model, words = model_and_words(hmm, observations)
+            drawing = ts.viz.trellis(
+                model, words, semiring, posterior=posterior, candidates=candidates, title=title  # type: ignore[arg-type]
+            )  # fmt: skip
+        elif kind == "automaton":
+            drawing = ts.viz.automaton(ts.hmm.HMM(**CATS) if hmm is None else ts.hmm.HMM.load(hmm), title=title)
+        elif kind == "cell":
+            drawing = ts.viz.cell(cell, title=title or None)
+        else:
+            letters = text if text is not None else ["abcd"[t % 4] for t in range((steps or 4) + 1)]
+            count = len(letters) - 1
+            loss = character_loss(what, letters, layers, bidirectional, last)
+            drawing = ts.viz.graph(
+                loss, view, range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]
+                gradients=gradients, title=title, inputs=letters,
+            )  # fmt: skip
+        drawing.save(out)
     console.print(f"saved {out}")
