@@ -36,9 +36,9 @@ def test_values_are_those_the_tape_keeps():
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     found = record((x * 3.0).tanh().sum())
     product, tanh = (next(v.id for v in found.vertices if v.op == op) for op in ("multiply", "tanh"))
-    np.testing.assert_allclose(found.values[tanh, 0], np.tanh([3.0, 6.0]))
-    assert found.constants[product, 1] == 3.0
-    assert found.values[0, 0].tolist() == [1.0, 2.0]
+    np.testing.assert_allclose(found.value((tanh, 0)), np.tanh([3.0, 6.0]))
+    assert found.constant(product, 1) == 3.0
+    assert found.value((0, 0)).tolist() == [1.0, 2.0]
 
 
 def test_a_constant_has_no_graph_to_draw():

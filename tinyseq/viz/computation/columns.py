@@ -46,6 +46,13 @@ class Loop(NamedTuple):
     backward: bool
 
 
+Loops = int  # a set of loops: bit i stands for loop i
+
+
+def _members(loops: Loops) -> list[int]:
+    return [i for i in range(loops.bit_length()) if loops >> i & 1]
+
+
 class Plan:
     """The loops, phases and columns of a computation.
 
@@ -74,31 +81,35 @@ class Plan:
         track = self.tracks.get(vertex)
         return track.steps if track else (self.vertices[vertex].step,)
 
-    def _relations(self) -> tuple[list[set[int]], list[set[int]]]:
+    def _relations(self) -> tuple[list[Loops], list[Loops]]:
         """For each vertex, the loops it depends on at its own step only, and those it depends on at other steps."""
-        beside: list[set[int]] = []
-        before: list[set[int]] = []
-        for vertex in self.vertices:
-            same: set[int] = set()
-            other: set[int] = set()
-            for source in (self.vertices[source] for source in vertex.made_of):
-                if source.step is not None:
-                    aligned = vertex.step == source.step or vertex.id in self.tracks
-                    (same if aligned else other).add(self.loop_of[source.id])
+        beside: list[Loops] = []
+        before: list[Loops] = []
+        loop_of, tracks, vertices = self.loop_of, self.tracks, self.vertices
+        for vertex in vertices:
+            same = other = 0
+            for number in vertex.made_of:
+                source = vertices[number]
+                if source.step is None:
+                    other |= before[number]
+                    found, aligned = beside[number], number in tracks
                 else:
-                    (same if source.id in self.tracks else other).update(beside[source.id])
-                    other |= before[source.id]
-            own = {self.loop_of[vertex.id]} if vertex.step is not None else set()
-            beside.append(same - own)
-            before.append(other - own)
+                    found, aligned = 1 << loop_of[number], vertex.step == source.step or vertex.id in tracks
+                if aligned:
+                    same |= found
+                else:
+                    other |= found
+            others = ~(1 << loop_of[vertex.id]) if vertex.step is not None else -1
+            beside.append(same & others)
+            before.append(other & others)
         return beside, before
 
-    def _phases(self, beside: list[set[int]], before: list[set[int]]) -> dict[int, int]:
+    def _phases(self, beside: list[Loops], before: list[Loops]) -> dict[int, int]:
         phases = {labelled: self.loops[loop].phase for labelled, loop in self.loop_of.items()}
         for tracked in self.tracks:
             needed = beside[tracked] | before[tracked]
             if needed:
-                phases[tracked] = max(self.loops[loop].phase for loop in needed)
+                phases[tracked] = max(self.loops[loop].phase for loop in _members(needed))
         early = self.tracks.keys() - phases.keys()
         for vertex in reversed(self.vertices):  # ops before all loops belong to the first loop that needs them
             for source in early.intersection(vertex.made_of) if vertex.id in phases else ():
@@ -165,26 +176,27 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
                 continue
             stride = vertex.step - before
             mine, other = find(own), find(source)
-            if len({d for d in (stride, direction[mine], direction[other]) if d}) <= 1:
-                direction[min(mine, other)] = stride or direction[mine] or direction[other]
-                root[max(mine, other)] = min(mine, other)
+            ways = stride, direction[mine], direction[other]
+            if not (1 in ways and -1 in ways):
+                first = min(mine, other)
+                direction[first] = sum(ways) and (1 if 1 in ways else -1)
+                root[mine] = root[other] = first
     order = {first: i for i, first in enumerate(sorted({find(vertex) for vertex in root}))}
     return {vertex: order[find(vertex)] for vertex in root}, [direction[first] for first in order]
 
 
 def _arranged(
-    loop_of: Mapping[int, int], directions: list[int], beside: list[set[int]], before: list[set[int]]
+    loop_of: Mapping[int, int], directions: list[int], beside: list[Loops], before: list[Loops]
 ) -> list[Loop]:
     """The phase and the level of each loop: after the loops it waits for, above those whose steps it reads."""
-    under: list[set[int]] = [set() for _ in directions]
-    after: list[set[int]] = [set() for _ in directions]
+    under, after = [0] * len(directions), [0] * len(directions)
     for vertex, loop in loop_of.items():
         under[loop] |= beside[vertex]
         after[loop] |= before[vertex]
     loops: list[Loop] = []
     for i, direction in enumerate(directions):  # a loop can only depend on loops that started before it
-        earlier = [loops[j].phase + (j in after[i]) for j in under[i] | after[i] if j < i]
+        earlier = [loops[j].phase + (after[i] >> j & 1) for j in _members(under[i] | after[i]) if j < i]
         phase = max(earlier, default=0)
-        level = max((loops[j].level + 1 for j in under[i] if j < i and loops[j].phase == phase), default=0)
+        level = max((loops[j].level + 1 for j in _members(under[i]) if j < i and loops[j].phase == phase), default=0)
         loops.append(Loop(phase, level, direction < 0))
     return loops

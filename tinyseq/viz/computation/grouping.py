@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
 from tinyseq.viz.computation.columns import Column, Plan
-from tinyseq.viz.computation.record import Record, Source, Vertex, users_of
+from tinyseq.viz.computation.record import Record, Source, Vertex
 from tinyseq.viz.computation.timewise import Track
 
 
@@ -52,7 +52,7 @@ class Grouping:
         self.vertices = record.vertices
         self.record = record
         self.plan = plan
-        self.users = users_of(record.vertices)
+        self.users = record.users
         self.homes: dict[int, Column] = {}
         self.weights: dict[int, tuple[int, ...]] = {
             vertex.id: (vertex.id,) for vertex in self.vertices if vertex.is_leaf
@@ -171,7 +171,8 @@ class Grouping:
         for vertex in self.vertices:
             data = [source for source in vertex.made_of if source not in self.weights]
             constants = vertex.parents.count(None)
-            joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
+            if self._adds(vertex):
+                joined |= {source: vertex.id for source in data if self._adds_on(vertex, self.vertices[source])}
             if vertex.kind == "product" and len(data) + constants == 1:
                 affine.add(vertex.id)
             if len(data) != 1 or not self._is_only_user(vertex, data[0]):
@@ -186,10 +187,13 @@ class Grouping:
             inside[vertex_id] = inside.get(after, after)
         return inside
 
+    def _adds(self, vertex: Vertex) -> bool:
+        """Whether a vertex is an addition outside the loops."""
+        return vertex.step is None and vertex.operator == "+" and vertex.id not in self.plan.tracks
+
     def _adds_on(self, vertex: Vertex, source: Vertex) -> bool:
-        """Whether two additions outside the loops form one longer sum."""
-        adds = all(v.operator == "+" and v.step is None and v.id not in self.plan.tracks for v in (vertex, source))
-        return adds and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
+        """Whether two additions, the first outside the loops, form one longer sum."""
+        return self._adds(source) and vertex.shapes == source.shapes and self.users[source.id] == [vertex.id]
 
     def _is_only_user(self, vertex: Vertex, source: int) -> bool:
         """Whether a vertex is the only user of another one, and is drawn in the same column."""

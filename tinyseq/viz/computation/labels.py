@@ -253,7 +253,7 @@ class Wording:
     def _mean(self, summed: Vertex, scaled: Vertex) -> str:
         """The label of a scaled sum: a mean only if the factor is one over the count."""
         source = summed.parents[0]
-        factor = self.record.constants.get((scaled.id, scaled.parents.index(None)))
+        factor = self.record.constant(scaled.id, scaled.parents.index(None))
         if source is None or factor is None:
             return "sum, scaled"
         count = math.prod(self.vertices[source[0]].shapes[source[1]]) / max(math.prod(summed.shape), 1)

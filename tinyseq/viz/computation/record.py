@@ -10,17 +10,18 @@ from typing import Any
 
 from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
 from tinyseq.autograd.op import Op
-from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.inspect.paths import add, ones, visits
 
 Shape = tuple[int, ...]
+MOST_OPS = 400_000  # that a drawing looks at, which takes some seconds
 Source = tuple[int, int]  # a vertex's id, and which of its outputs
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, slots=True)
 class Vertex:
-    """One leaf, or one use of an op.
+    """One leaf, or one use of an op. It is never changed.
 
     Attributes:
         id: its place in the record; every vertex comes after those it was made of.
@@ -35,6 +36,7 @@ class Vertex:
         parents: where each argument comes from; None for a constant.
         attrs: the op's settings.
         gates: the names of the gates whose rows are stacked in its value, in order, if a cell has named them.
+        made_of: the vertices that its arguments come from, except for constants.
     """
 
     id: int
@@ -49,6 +51,10 @@ class Vertex:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     gates: tuple[str, ...] = ()
+    made_of: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.made_of = tuple([parent[0] for parent in self.parents if parent])
 
     @property
     def is_leaf(self) -> bool:
@@ -73,11 +79,6 @@ class Vertex:
     def shape(self) -> Shape:
         return self.shapes[0]
 
-    @cached_property
-    def made_of(self) -> tuple[int, ...]:
-        """The vertices that its arguments come from, except for constants."""
-        return tuple(parent[0] for parent in self.parents if parent)
-
     @property
     def index(self) -> tuple[Any, ...]:
         """The index of an indexing op, axis by axis; empty for others."""
@@ -91,15 +92,49 @@ class Record:
 
     Attributes:
         vertices: in the order of creation, so that parents come first; the last one is the result.
-        values: the known values, by vertex and output: those saved for the backward pass.
-        constants: the known constant arguments, arrays or numbers, by vertex and position.
+        items: the leaves and nodes that they stand for.
+        result: the value of the result.
         gradients: of the result with respect to each vertex's outputs, if requested.
+        users: for each vertex, those that use it.
     """
 
     vertices: tuple[Vertex, ...]
-    values: Mapping[Source, Array] = field(default_factory=dict)
-    constants: Mapping[Source, Any] = field(default_factory=dict)
+    items: tuple[Leaf | Node, ...] = ()
+    result: Any = None
     gradients: Mapping[Source, Array] = field(default_factory=dict)
+
+    @cached_property
+    def users(self) -> list[list[int]]:
+        return users_of(self.vertices)
+
+    def value(self, source: Source) -> Any:
+        """A known value: of the result, or saved for the backward pass by its own op or one that uses it; else None."""
+        vertex, output = source
+        if vertex == len(self.vertices) - 1 and not output:
+            return self.result
+        kept, _ = self._saved(vertex)
+        if "out" in kept and len(self.vertices[vertex].shapes) == 1:
+            return kept["out"]
+        for user in self.users[vertex]:
+            for parent, value in zip(self.vertices[user].parents, self._saved(user)[1], strict=False):
+                if parent == source and hasattr(value, "dtype"):
+                    return value
+        return None
+
+    def constant(self, vertex: int, position: int) -> Any:
+        """A known constant argument, an array or a number; else None."""
+        arguments = self._saved(vertex)[1]
+        known = 0 <= position < len(arguments) and self.vertices[vertex].parents[position] is None
+        return arguments[position] if known else None
+
+    def _saved(self, vertex: int) -> tuple[dict[str, Any], Sequence[Any]]:
+        """What an op has saved for its gradient rule by name, and of its arguments in order."""
+        item = self.items[vertex] if self.items else None
+        if not isinstance(item, Node) or item.saved is None:
+            return {}, ()
+        kept = dict(zip(item.op.saves, item.saved, strict=True))
+        inputs = item.op.inputs
+        return kept, kept.get(inputs[0], ()) if item.op.variadic else [kept.get(name) for name in inputs]
 
 
 def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:
@@ -120,7 +155,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
         names: names for leaves.
 
     Raises:
-        ValueError: the tensor has no graph, or a named tensor is not a leaf of it.
+        ValueError: the tensor has no graph, or one of more than 400,000 ops; or a named tensor is not a leaf of it.
         RuntimeError: gradients were requested, but an earlier backward pass has freed the graph.
 
     Example:
@@ -130,14 +165,9 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
         ['leaf', 'multiply', 'add']
     """
     ids = numbered(result)
-    values, constants = _kept_values(ids)
     labels = _labels(names or {}, ids)
-    return Record(
-        tuple(_vertex(item, ids, labels) for item in ids),
-        values | {_source(as_node(result), ids): result._array},
-        constants,
-        _gradients(result, ids) if gradients else {},
-    )
+    vertices = tuple([_vertex(item, ids, labels) for item in ids])
+    return Record(vertices, tuple(ids), result._array, _gradients(result, ids) if gradients else {})
 
 
 def numbered(result: Tensor) -> dict[Leaf | Node, int]:
@@ -146,6 +176,11 @@ def numbered(result: Tensor) -> dict[Leaf | Node, int]:
         raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
     root = owner(result.node)
     nodes: list[Leaf | Node] = list(readable([root]))
+    if len(nodes) > MOST_OPS:
+        raise ValueError(
+            f"the tensor was computed in {len(nodes):,} ops, and a drawing looks at no more than {MOST_OPS:,}. Draw a "
+            "loss of fewer time steps: the steps left out look like those shown"
+        )
     leaves = {owner(parent) for node in nodes for parent in _edges(node) if isinstance(parent, Leaf)}
     if isinstance(root, Leaf):
         leaves = {root}
@@ -158,7 +193,7 @@ def _edges(item: Leaf | Node) -> tuple[Leaf | Node | Output | None, ...]:
 
 
 def _source(parent: Leaf | Node | Output, ids: Mapping[Leaf | Node, int]) -> Source:
-    return ids[owner(parent)], parent.index if isinstance(parent, Output) else 0
+    return (ids[parent.node], parent.index) if type(parent) is Output else (ids[parent], 0)  # type: ignore[index]
 
 
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:
@@ -178,18 +213,18 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[L
     if isinstance(item, Leaf):
         label = labels.get(item, "")
         return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
-    op = item.op
+    op, made = item.op, item.label
     return Vertex(
         ids[item],
         op=op.name,
         declared=op,
-        step=item.label.step,
-        scope=item.label.scope,
+        step=made.step,
+        scope=made.scope,
         shapes=tuple(item.shape) if op.outputs else (item.shape,),
         dtype=item.dtype,
-        parents=tuple(None if parent is None else _source(parent, ids) for parent in item.edges),
+        parents=tuple([None if parent is None else _source(parent, ids) for parent in item.edges]),
         attrs=item.attrs,
-        gates=_gates(item),
+        gates=() if made.gates is None else _gates(item),
     )
 
 
@@ -198,25 +233,6 @@ def _gates(node: Node) -> tuple[str, ...]:
     gates, shape = node.label.gates, node.shape
     stacked = gates is not None and not node.op.outputs and shape[-2:-1] == (len(gates.names) * gates.rows,)
     return gates.names if gates and stacked else ()
-
-
-def _kept_values(ids: Mapping[Leaf | Node, int]) -> tuple[dict[Source, Array], dict[Source, Any]]:
-    """What nodes have saved for their gradient rules: their own output, their inputs and constants."""
-    values: dict[Source, Array] = {}
-    constants: dict[Source, Any] = {}
-    for node in ids:
-        if not isinstance(node, Node) or node.saved is None:
-            continue
-        kept = dict(zip(node.op.saves, node.saved, strict=True))
-        if "out" in kept and not node.op.outputs:
-            values[ids[node], 0] = kept["out"]
-        arguments = kept.get(node.op.inputs[0], ()) if node.op.variadic else [kept.get(name) for name in node.op.inputs]
-        for i, (parent, value) in enumerate(zip(node.edges, arguments, strict=False)):
-            if parent is None and value is not None:
-                constants[ids[node], i] = value
-            elif parent is not None and hasattr(value, "dtype"):
-                values[_source(parent, ids)] = value
-    return values, constants
 
 
 def _gradients(result: Tensor, ids: Mapping[Leaf | Node, int]) -> dict[Source, Array]:

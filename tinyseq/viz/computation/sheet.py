@@ -282,7 +282,7 @@ class _Maker:
         if self._joins(box):  # joined constants are not kept: those of equal length are assumed to be the same
             length = self._lengths(self.in_slot[box.slot])[number]
             return "data", phase, role if length is None else length
-        array: Any = self.record.constants.get((argument.vertex, argument.position))
+        array: Any = self.record.constant(argument.vertex, argument.position)
         while getattr(array, "base", None) is not None:
             array = array.base
         key = argument.vertex if array is None else id(array)

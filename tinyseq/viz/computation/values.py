@@ -69,20 +69,20 @@ class Values:
 
     def _known(self, source: Source, depth: int = 20) -> Any:
         """A value that was kept, or that can be recomputed in a few ops from values kept at the same step."""
-        if source in self.record.values:
-            return self.record.values[source]
         if source in self.found:
             return self.found[source]
+        self.found[source] = value = self.record.value(source)
+        if value is not None:
+            return value
         vertex, arguments = self.vertices[source[0]], []
         for position, parent in enumerate(vertex.parents):
             if parent is None:
-                arguments.append(self.record.constants.get((vertex.id, position)))
+                arguments.append(self.record.constant(vertex.id, position))
             elif depth and vertex.step is not None and self.vertices[parent[0]].step == vertex.step:
                 arguments.append(self._known(parent, depth - 1))
             else:
-                arguments.append(self.record.values.get(parent))
+                arguments.append(self.record.value(parent))
         arrays = [found for found in arguments if hasattr(found, "dtype")]
-        value = None
         if arrays and all(found is not None for found in arguments):
             value = OPS[vertex.op].forward(namespace_of(arrays[0]), *arguments, **vertex.attrs)
             value = value[source[1]] if OPS[vertex.op].outputs else value
@@ -91,7 +91,7 @@ class Values:
 
     def constant(self, argument: Argument) -> Any:
         """A constant argument; None if it is not known."""
-        array = self.record.constants.get((argument.vertex, argument.position))
+        array = self.record.constant(argument.vertex, argument.position)
         if array is None:
             return self._told_by_result(argument) if argument.position >= 0 else None
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
@@ -103,8 +103,8 @@ class Values:
     def _told_by_result(self, argument: Argument) -> Any:
         """The constant of a sum or difference, which do not keep it: the 1 of 1 - z, from the result and z."""
         vertex = self.vertices[argument.vertex]
-        result = self.record.values.get((vertex.id, 0))
-        others = [self.record.values.get(parent) for parent in vertex.parents if parent]
+        result = self.record.value((vertex.id, 0))
+        others = [self.record.value(parent) for parent in vertex.parents if parent]
         if vertex.operator not in {"+", "-"} or result is None or len(others) != 1 or others[0] is None:
             return None
         result, other = (np.asarray(to_numpy(array), np.float64) for array in (result, others[0]))
