@@ -1,6 +1,7 @@
 """One step of a cell as a figure of its own."""
 
 import re
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -61,6 +62,27 @@ def test_the_cell_line_of_an_lstm_is_straight():
         assert len(level) == 1
         head, passed = level[0].tail, passed + 1
     assert passed == 3  # from c_{t-1} to the product with f, to the sum, to c_t
+
+
+@pytest.mark.parametrize(("name", "fewest"), [("rnn", 0), ("lstm", 0), ("gru", 2), ("gru_before", 1)])
+def test_edges_do_not_cross_more_often_than_they_must(name, fewest):
+    """The sums of two gates from the same two products cross once in any order: K(2, 2) between two rows."""
+    painter = Painter(of_name(name))
+    edges = [painter.layout.corners[arrow] for arrow in painter.sheet.arrows if arrow.tail.column == arrow.head.column]
+    pieces = [(piece, edge[0]) for edge in edges for piece in pairwise(edge)]
+    crossed = [
+        (one, other)
+        for (one, start), (other, begin) in combinations(pieces, 2)
+        if start != begin and one[1] != other[1] and _cross(*one, *other)
+    ]
+    assert len(crossed) <= fewest
+
+
+def _cross(a, b, c, d):
+    def side(p, q, r):
+        return (q.x - p.x) * (r.y - p.y) - (q.y - p.y) * (r.x - p.x)
+
+    return side(a, b, c) * side(a, b, d) < -1e-9 and side(c, d, a) * side(c, d, b) < -1e-9
 
 
 def test_a_cell_of_your_own():

@@ -1,5 +1,7 @@
 """The tape as plain data."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,27 @@ def test_a_chain_of_fifty_thousand_ops_is_walked_without_recursion():
     for _ in range(50_000):
         y = y + 1.0
     assert len(record(y).vertices) == 50_001
+
+
+def test_a_graph_that_would_take_minutes_is_refused_at_once(monkeypatch):
+    monkeypatch.setattr("tinyseq.viz.computation.record.MOST_OPS", 100)
+    x = ts.tensor(1.0, requires_grad=True)
+    for _ in range(101):
+        x = x * 1.0
+    with pytest.raises(
+        ValueError, match=r"computed in 101 ops, and a drawing looks at no more than 100\. Draw a loss of fewer"
+    ):
+        ts.viz.graph(x)
+
+
+def test_drawing_pauses_the_collection_of_garbage_only_while_it_works():
+    x = ts.tensor(1.0, requires_grad=True)
+    for before in (False, True):
+        (gc.enable if before else gc.disable)()
+        try:
+            ts.viz.graph(x * 2.0)
+            with pytest.raises(ValueError, match="font_size"):
+                ts.viz.graph(x * 2.0, view="flat", font_size=1000)
+            assert gc.isenabled() is before
+        finally:
+            gc.enable()

@@ -75,9 +75,15 @@ def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
 
 def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1) -> bool:
     """Whether a single Bezier curve intersects a rectangle, by bisection down to pieces of length `apart`."""
-    for at, length, line in zip(center, size, zip(*piece, strict=True), strict=True):
-        if min(line) >= at + length / 2 or max(line) <= at - length / 2:  # curves lie within their four points
-            return False
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = piece
+    right, left = center[0] + size[0] / 2, center[0] - size[0] / 2
+    if (x0 >= right and x1 >= right and x2 >= right and x3 >= right) or (
+        x0 <= left and x1 <= left and x2 <= left and x3 <= left
+    ):
+        return False  # curves lie within their four points
+    top, low = center[1] + size[1] / 2, center[1] - size[1] / 2
+    if (y0 >= top and y1 >= top and y2 >= top and y3 >= top) or (y0 <= low and y1 <= low and y2 <= low and y3 <= low):
+        return False
     if math.dist(piece[0], piece[3]) <= apart:
         return True
     a, b, c = (between(one, other, 0.5) for one, other in itertools.pairwise(piece))

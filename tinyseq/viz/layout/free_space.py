@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tinyseq.viz.layout.curves import Point, Size, passes, pieces
 
-CELL = 40.0  # the side of the squares of the spatial index, in points
+CELL = 80.0  # the side of the squares of the spatial index, in points
 
 
 class Room:

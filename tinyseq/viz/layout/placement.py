@@ -213,9 +213,14 @@ class Layout:
         """Whether the curve of an arrow within a column keeps clear of the boxes between its ends."""
         first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
         rows = (self.grid.in_row.get((column, row), ()) for row in range(first, last + 1)) if column else ()
-        others = [box for boxes in rows for box in boxes if box not in {arrow.tail, arrow.head}]
-        near = [(self.places[box], self.sizes[box]) for box in others]
-        return not any(passes(piece, *side) for piece in pieces(curve) for side in near)
+        left, right = min(x for x, _ in curve), max(x for x, _ in curve)
+        for box in (box for boxes in rows for box in boxes if box is not arrow.tail and box is not arrow.head):
+            place, size = self.places[box], self.sizes[box]
+            if left - size[0] / 2 < place.x < right + size[0] / 2 and any(
+                passes(piece, place, size) for piece in pieces(curve)
+            ):
+                return False
+        return True
 
     def _upright(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
         """The same path, vertical within rows, so that it bends only between them."""

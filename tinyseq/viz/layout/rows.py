@@ -4,8 +4,10 @@ A column is a small layered graph: a box is placed one row above its highest inp
 different steps share a *slot*. Rows are assigned to slots, so that all columns of a phase look alike.
 """
 
+import random
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from itertools import pairwise, product
+from itertools import combinations, pairwise, product
+from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 Slot = Hashable
@@ -15,12 +17,19 @@ SWEEPS = 6
 MOST_MOVES = 20_000  # of slots and lanes in all sweeps; large columns get fewer sweeps
 
 
+WRONG_SIDE = 100  # crossings that it is worth to have a slot on the side it wants
+MOST_TRIES, MOST_ITEMS = 12, 600  # of orders to begin with, and of slots and lanes in all of them
+
+
 class Lane(NamedTuple):
     """The place reserved for an edge in a row between its ends."""
 
     tail: Slot
     head: Slot
     row: int
+
+
+Links = dict[Slot | Lane, list[Slot | Lane]]
 
 
 def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
@@ -69,8 +78,8 @@ def arranged(
     """
     items: dict[int, list[Slot | Lane]] = {}
     size: dict[Slot | Lane, float] = dict(width)
-    above: dict[Slot | Lane, list[Slot | Lane]] = {}
-    below: dict[Slot | Lane, list[Slot | Lane]] = {}
+    above: Links = {}
+    below: Links = {}
     for slot, level in row.items():
         items.setdefault(level, []).append(slot)
     for tail, head in dict.fromkeys(edges):
@@ -81,29 +90,78 @@ def arranged(
         for low, high in pairwise([tail, *lanes, head]):
             above.setdefault(low, []).append(high)
             below.setdefault(high, []).append(low)
-    x: dict[Slot | Lane, float] = {}
-    for level_items in items.values():
-        level_items.sort(key=lambda item: pull.get(item, 0.0))
-        x |= spread(level_items, dict.fromkeys(level_items, 0.0), size, gap)
-    sweeps = min(max(MOST_MOVES // len(size), 1), SWEEPS)
-    for sweep in range(2 * sweeps):  # alternately down and up, each row following the previous one; up at last
-        upward = sweep % 2 == 1
-        for level in sorted(items, reverse=not upward):
-            wish: dict[Slot | Lane, float] = {}
-            for item in items[level]:
-                links = (below.get(item) or above.get(item)) if upward else (above.get(item) or below.get(item))
-                wish[item] = sum(x[link] for link in links) / len(links) if links else x[item]
-            if sweep < sweeps:
-                items[level].sort(key=lambda item: wish[item] + pull.get(item, 0.0))
-                _uncross(items[level], items.get(level + 1, []), above, pull)
-                _uncross(items[level], items.get(level - 1, []), below, pull)
-            x |= spread(items[level], wish, size, gap)
-    for level in sorted(items, reverse=True):  # slots without inputs go right below their uses
-        wish = {item: x[item] for item in items[level]}
-        starts = [item for item in items[level] if item in above and item not in below]
-        wish |= {item: sum(x[link] for link in above[item]) / len(above[item]) for item in starts}
-        x |= spread(items[level], wish, size, gap)
-    return x
+    network = _Network(items, above, below, size, pull, gap)
+    orders = [{level: list(row) for level, row in items.items()}]
+    draw = random.Random(0).sample  # other orders to begin with, the same in every run
+    for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size))):
+        orders.append({level: draw(row, len(row)) for level, row in items.items()})
+    found = [network.swept(order) for order in orders[:1]]
+    for order in orders[1:]:
+        if not found[0][0]:
+            break
+        found.append(network.swept(order))
+    return min(found, key=itemgetter(0))[1]
+
+
+class _Network:
+    """The rows of a column, and what links their slots and lanes."""
+
+    def __init__(
+        self,
+        items: Mapping[int, Sequence[Slot | Lane]],
+        above: Links,
+        below: Links,
+        size: Mapping[Slot | Lane, float],
+        pull: Mapping[Slot, float],
+        gap: float,
+    ) -> None:
+        self.items, self.above, self.below = items, above, below
+        self.size, self.pull, self.gap = size, pull, gap
+
+    def swept(self, items: dict[int, list[Slot | Lane]]) -> tuple[int, dict[Slot | Lane, float]]:
+        """The places found from an order to begin with, and how many edges cross in them."""
+        x: dict[Slot | Lane, float] = {}
+        for level_items in items.values():
+            level_items.sort(key=lambda item: self.pull.get(item, 0.0))
+            x |= spread(level_items, dict.fromkeys(level_items, 0.0), self.size, self.gap)
+        above, below = self.above, self.below
+        sweeps = min(max(MOST_MOVES // len(self.size), 1), SWEEPS)
+        for sweep in range(2 * sweeps):  # alternately down and up, each row following the previous one; up at last
+            upward = sweep % 2 == 1
+            for level in sorted(items, reverse=not upward):
+                wish: dict[Slot | Lane, float] = {}
+                for item in items[level]:
+                    links = (below.get(item) or above.get(item)) if upward else (above.get(item) or below.get(item))
+                    wish[item] = sum(x[link] for link in links) / len(links) if links else x[item]
+                if sweep < sweeps:
+                    items[level].sort(key=lambda item: wish[item] + self.pull.get(item, 0.0))
+                    _uncross(items[level], items.get(level + 1, []), above, self.pull)
+                    _uncross(items[level], items.get(level - 1, []), below, self.pull)
+                x |= spread(items[level], wish, self.size, self.gap)
+        for level in sorted(items, reverse=True):  # slots without inputs go right below their uses
+            wish = {item: x[item] for item in items[level]}
+            starts = [item for item in items[level] if item in above and item not in below]
+            wish |= {item: sum(x[link] for link in above[item]) / len(above[item]) for item in starts}
+            x |= spread(items[level], wish, self.size, self.gap)
+        return self._crossings(items), x
+
+    def _crossings(self, items: Mapping[int, Sequence[Slot | Lane]]) -> int:
+        """How many edges cross: between neighbouring rows, and in a row on the way to or from its sides.
+
+        Slots that are not on the sides they want count much more.
+        """
+        count = 0
+        for level, row in items.items():
+            place = {item: i for i, item in enumerate(row)}
+            pulls = {i: self.pull[item] for item, i in place.items() if item in self.pull}
+            count += WRONG_SIDE * sum(first > second for first, second in combinations(pulls.values(), 2))
+            count += sum(i if pull < 0 else len(row) - 1 - i for i, pull in pulls.items())
+            for item, i in place.items():
+                count += sum(abs(i - place[link]) - 1 for link in self.above.get(item, ()) if link in place)
+            rank = {item: i for i, item in enumerate(items.get(level + 1, ()))}
+            ends = [end for item in row for end in sorted(rank[a] for a in self.above.get(item, ()) if a in rank)]
+            count += sum(first > second for first, second in combinations(ends, 2))
+        return count
 
 
 def _uncross(
