@@ -20,6 +20,7 @@ from tinyseq.book import Cell, Chapter, Exercise, Prose
 from tinyseq.compiler import RecordingError
 from tinyseq.compiler.executor import Changed
 from tinyseq.compiler.gpu.nodes import Unsupported
+from tinyseq.exercises.sandbox import Stopped
 from tinyseq.hmm.interop.estimator import HMMEstimator
 
 SENTENCES = [
@@ -195,7 +196,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     # the lecture book
     "Prose": [lambda: Prose("## The formula")],
     "Cell": [lambda: Cell("1 + 1", 12, ("figure-sum",))],
-    "Exercise": [lambda: Exercise("viterbi")],
+    "Exercise": [lambda: Exercise("viterbi"), lambda: ts.exercises.EXERCISES["viterbi"]],
     "Chapter": [lambda: Chapter(BOOK / "05-backpropagation-through-time.md")],
     # errors
     "Changed": [lambda: Changed("a shape")],
@@ -300,6 +301,11 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: ts.classify.RNNClassifier(4, 3, epochs=1).fit(["a b", "c"], ["x", "y"]),
         ts.classify.RNNClassifier,
     ],
+    # exercises
+    "Mistake": [lambda: ts.exercises.EXERCISES["vjp_of_tanh"].mistakes[0]],
+    "Limits": [lambda: ts.exercises.Limits(seconds=2.0)],
+    "Verdict": [lambda: ts.exercises.Verdict("softmax", "wrong", "a sign")],
+    "Stopped": [lambda: Stopped("too slow", "it does not end")],
     # layers
     "Module": [affine],
     "ModuleList": [lambda: ts.nn.ModuleList([ts.nn.Linear(1, 1), ts.nn.Linear(1, 2)])],
@@ -319,7 +325,10 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Checkpoint": [lambda: ts.train.Checkpoint(f"{FOLDER}/run.safetensors", ts.nn.Linear(1, 1))],
     "Log": [lambda: ts.train.Log(f"{FOLDER}/log.csv")],
     "Loss": [lambda: ts.train.Loss(ts.tensor(2.0), 3, "sentence 7")],
-    "Report": [lambda: ts.train.Report(7, 0.4, 1.0, 100.0, 2.0, 0.01)],
+    "Report": [
+        lambda: ts.train.Report(7, 0.4, 1.0, 100.0, 2.0, 0.01),
+        lambda: ts.exercises.Report([ts.exercises.Verdict("softmax", "right")], "a.py", ["a note"]),
+    ],
     "Validation": [run_of_three],
     "Drawing": [
         lambda: ts.viz.Drawing("digraph { a -> b }", "two nodes"),

@@ -5,7 +5,8 @@ through time is nothing but the tape; hidden Markov models as one recurrence ove
 is computed.
 """
 
-from typing import TYPE_CHECKING
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from tinyseq import classify, data, hmm, inspect, lm, memory, nn, optim, random, tagging, testing, train, viz
 from tinyseq.autograd.backward import grad, trace_backward
@@ -25,8 +26,16 @@ from tinyseq.torch_names.names import PACKAGE
 
 __version__ = "0.1.0"
 
-if not TYPE_CHECKING:  # to whom a name that is not there shall stay one
-    __getattr__ = of_module("tinyseq", PACKAGE)
+if TYPE_CHECKING:
+    from tinyseq import exercises
+else:  # for a type checker, a name that is not there shall stay one
+    _absent = of_module("tinyseq", PACKAGE)
+
+    def __getattr__(name: str) -> Any:
+        if name == "exercises":  # imported when it is first used
+            return importlib.import_module("tinyseq.exercises")
+        return _absent(name)
+
 
 __all__ = [
     "Tensor",
@@ -39,6 +48,7 @@ __all__ = [
     "data",
     "detect_anomaly",
     "enable_grad",
+    "exercises",
     "eye",
     "full",
     "grad",

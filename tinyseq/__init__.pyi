@@ -7,6 +7,7 @@ from numpy.typing import DTypeLike
 
 from tinyseq import classify as classify
 from tinyseq import data as data
+from tinyseq import exercises as exercises
 from tinyseq import hmm as hmm
 from tinyseq import inspect as inspect
 from tinyseq import lm as lm
@@ -60,6 +61,7 @@ __all__ = [
     "data",
     "detect_anomaly",
     "enable_grad",
+    "exercises",
     "eye",
     "full",
     "grad",

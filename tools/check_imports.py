@@ -21,6 +21,7 @@ FLOORS: list[list[set[str]]] = [
     [{"cli", "commands", "__main__"}],
     [{"book"}],
     [{FACADE}],
+    [{"exercises"}],
     [{"viz"}],
     [{"lm", "train", "tagging", "classify"}],
     [{"nn"}, {"hmm"}],

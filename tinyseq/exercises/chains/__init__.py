@@ -1,0 +1,1 @@
+"""The exercises of the chapters on hidden Markov models and other chains."""

@@ -1,0 +1,124 @@
+"""Chapter 12: what comes after, and the posterior."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinyseq.exercises.chains.ch10_forward_viterbi import chain_inputs
+from tinyseq.exercises.inputs import Rng
+from tinyseq.exercises.record import Case, exercise
+
+
+def later_inputs(rng: Rng) -> Iterator[Case]:
+    """A model without its beginning, and observations."""
+    for _, *rest in chain_inputs(rng):
+        yield tuple(rest)
+
+
+@exercise(
+    12,
+    "The backward recursion",
+    r"""
+    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$: what is still to come, given the state. It begins at the end
+    with $\beta_T(i) = 1$ and goes back in time. Give one row for each observation.
+    """,
+    inputs=later_inputs,
+    edits=[
+        ("the transitions are transposed: from and to are swapped", "transition @", "transition.T @"),
+        (
+            "each step takes the emission of its own observation, not of the next one",
+            "observations[t + 1]",
+            "observations[t]",
+        ),
+        (
+            "the emission belongs to the next state, not to this one",
+            "transition @ (emission[:, observations[t + 1]] * beta[t + 1])",
+            "emission[:, observations[t + 1]] * (transition @ beta[t + 1])",
+        ),
+        (
+            "the last row is the last emission; nothing comes after the last observation",
+            "beta = np.ones((steps, len(transition)))",
+            "beta = np.tile(emission[:, observations[-1]], (steps, 1))",
+        ),
+        (
+            "the best next state is taken, where all are summed",
+            "transition @ (emission[:, observations[t + 1]] * beta[t + 1])",
+            "(transition * (emission[:, observations[t + 1]] * beta[t + 1])).max(1)",
+        ),
+        ("the rows are normalised", "return beta", "return beta / beta.sum(1, keepdims=True)"),
+        ("the rows are in reverse order of time", "return beta", "return beta[::-1]"),
+        ("the emissions are left out", "(emission[:, observations[t + 1]] * beta[t + 1])", "beta[t + 1]"),
+    ],
+)
+def backward(transition: np.ndarray, emission: np.ndarray, observations: np.ndarray) -> np.ndarray:
+    """The backward probabilities.
+
+    Args:
+        transition: (K, K), rows from, columns to.
+        emission: (K, V).
+        observations: T >= 1 whole numbers from 0 to V - 1.
+
+    Returns:
+        (T, K), element t, i the probability of the observations after t, given state i at t.
+    """
+    steps = len(observations)
+    beta = np.ones((steps, len(transition)))
+    for t in range(steps - 2, -1, -1):
+        beta[t] = transition @ (emission[:, observations[t + 1]] * beta[t + 1])
+    return beta
+
+
+def table_inputs(rng: Rng) -> Iterator[Case]:
+    """Forward and backward tables."""
+    for initial, transition, emission, observations in chain_inputs(rng):
+        alpha = [initial * emission[:, observations[0]]]
+        for o in observations[1:]:
+            alpha.append((alpha[-1] @ transition) * emission[:, o])
+        yield np.array(alpha), backward(transition, emission, observations)
+
+
+@exercise(
+    12,
+    "The posterior of the states",
+    r"""
+    Given the tables $\alpha_t(i) = P(o_1, \ldots, o_t, s_t = i)$ and
+    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$, give $P(s_t = i \mid o_1, \ldots, o_T)$: all observations,
+    those after $t$ too, are known.
+    """,
+    inputs=table_inputs,
+    properties=[lambda case, value: None if np.allclose(np.sum(value, 1), 1) else "a row does not sum to 1"],
+    edits=[
+        ("what comes after is left out: this is the filtered distribution", "joint = alpha * beta", "joint = alpha"),
+        ("what came before is left out", "joint = alpha * beta", "joint = beta"),
+        (
+            "the joint probabilities are not divided by that of the observations",
+            "joint / joint.sum(1, keepdims=True)",
+            "joint",
+        ),
+        ("it is normalised over time, not over the states", "joint.sum(1, keepdims=True)", "joint.sum(0)"),
+        ("the tables are added, where they must be multiplied", "alpha * beta", "alpha + beta"),
+        ("it is divided by the sum over all times and states", "joint.sum(1, keepdims=True)", "joint.sum()"),
+        (
+            "the likeliest state alone is returned",
+            "joint / joint.sum(1, keepdims=True)",
+            "np.eye(alpha.shape[1])[joint.argmax(1)]",
+        ),
+        (
+            "the two tables belong to different steps: one is one step late",
+            "joint = alpha * beta",
+            "joint = alpha * np.roll(beta, -1, 0)",
+        ),
+    ],
+)
+def posterior(alpha: np.ndarray, beta: np.ndarray) -> np.ndarray:
+    """The distribution of each state, given all observations.
+
+    Args:
+        alpha: the forward probabilities (T, K).
+        beta: the backward probabilities (T, K).
+
+    Returns:
+        (T, K), rows that sum to 1.
+    """
+    joint = alpha * beta
+    return joint / joint.sum(1, keepdims=True)

@@ -1,0 +1,169 @@
+"""Checking: one function, one file, or a folder of files."""
+
+import csv
+import difflib
+import io
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from tinyseq.exercises.marking import Verdict, mark
+from tinyseq.exercises.record import DECLARED, Exercise, in_order
+from tinyseq.exercises.report import Report
+from tinyseq.exercises.sandbox import Failed, Limits, run
+from tinyseq.exercises.submissions import SUFFIXES, is_written, read
+from tinyseq.io.files import atomic_write
+
+PEEKED = "it tries to read the solutions, which was refused"
+
+
+def known(name: str) -> Exercise:
+    """The exercise of a name.
+
+    Raises:
+        ValueError: there is none; the message names similar ones.
+    """
+    if name not in DECLARED:
+        near = difflib.get_close_matches(name, DECLARED, n=3, cutoff=0.5)
+        cure = f"; did you mean {' or '.join(near)}?" if near else "; `tinyseq check --list` prints their names"
+        raise ValueError(f"there is no exercise named {name!r}{cure}")
+    return DECLARED[name]
+
+
+def check(*functions: Callable[..., Any]) -> Report:
+    """Check functions that solve exercises, each named as its exercise. They run in this process.
+
+    Args:
+        functions: such as the ones of a notebook's cell.
+
+    Returns:
+        A report, which says of each function whether it is right, or which mistake was made.
+
+    Raises:
+        ValueError: there is no exercise of that name.
+        TypeError: not a function.
+
+    Example:
+        >>> import numpy as np
+        >>> def vjp_of_tanh(y, g):
+        ...     return g * (1 - y)
+        >>> check(vjp_of_tanh)
+        vjp_of_tanh  ✗ wrong: the output is not squared
+        0 of 1 points
+    """
+    verdicts = []
+    for function in functions:
+        if not callable(function) or not hasattr(function, "__name__"):
+            raise TypeError(f"check() takes the functions themselves, got {type(function).__name__}")
+        exercise = known(function.__name__)
+        written = is_written(function)
+        verdicts.append(mark(exercise, exercise.tried(function)) if written else Verdict(exercise.name, "missing"))
+    return Report(verdicts)
+
+
+def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, limits: Limits | None = None) -> Report:
+    """Mark a file or a notebook. Its code runs in a subprocess with limits.
+
+    Args:
+        path: the submission, ``.py`` or ``.ipynb``.
+        exercises: what should be in it; by default all whose names it defines.
+        limits: time and memory.
+
+    Returns:
+        A report. A file that cannot be read gets one, too.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    submission = read(path)
+    if exercises is None:
+        exercises = [exercise for exercise in in_order() if exercise.name in submission.functions]
+    if submission.fault:
+        verdicts = [Verdict(exercise.name, "error", submission.fault) for exercise in exercises]
+        return Report(verdicts, path.name, [] if exercises else [submission.fault])
+    written = [exercise for exercise in exercises if submission.functions.get(exercise.name)]
+    ran = run(submission, written, limits or Limits())
+    verdicts = []
+    for exercise in exercises:
+        result = ran.results.get(exercise.name)
+        if isinstance(result, Failed):
+            verdicts.append(Verdict(exercise.name, *result))
+        elif not result:
+            because = "its definition was not reached" if result is not None else ""
+            verdicts.append(Verdict(exercise.name, "missing", because))
+        else:
+            verdicts.append(mark(exercise, result))
+    return Report(verdicts, path.name, [PEEKED] * ran.peeked + ran.errors)
+
+
+def check_folder(
+    folder: str | Path, exercises: Sequence[Exercise] | None = None, limits: Limits | None = None
+) -> list[Report]:
+    """Mark all submissions in a folder, as many at a time as there are processors.
+
+    Args:
+        folder: with files ``.py`` and ``.ipynb``, also in folders below it.
+        exercises: what should be in each; by default all that any of them defines.
+        limits: time and memory of each.
+
+    Returns:
+        A report for each, ordered by name.
+
+    Raises:
+        ValueError: there is no submission in the folder.
+    """
+    folder = Path(folder)
+    files = sorted(
+        file for file in folder.rglob("*") if file.suffix in SUFFIXES and file.is_file() and visible(file, folder)
+    )
+    if not files:
+        raise ValueError(f"there is no .py or .ipynb file in {folder}")
+    if exercises is None:
+        names = {name for file in files for name in read(file).functions}
+        exercises = [exercise for exercise in in_order() if exercise.name in names]
+    for exercise in exercises:
+        _ = exercise.expected, exercise.mistaken  # once, and not in many threads
+
+    def marked(file: Path) -> Report:
+        try:
+            report = check_file(file, exercises, limits)
+        except Exception as error:  # one bad file must not stop the rest
+            report = Report([Verdict(exercise.name, "error") for exercise in exercises], notes=[repr(error)])
+        report.file = file.relative_to(folder).as_posix()
+        return report
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(marked, files))
+
+
+def visible(file: Path, folder: Path) -> bool:
+    """Not a checkpoint of a notebook, nor in another hidden folder."""
+    return not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
+
+
+def write_csv(reports: Iterable[Report], path: str | Path) -> None:
+    """Write a table of marks: the file, a column of points for each exercise, their sum, and the comments.
+
+    Args:
+        reports: of `check_folder`, all on the same exercises.
+        path: the CSV file, UTF-8 with a mark at its beginning, so that spreadsheets read it as such.
+    """
+    reports = list(reports)
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    names = [verdict.name for verdict in reports[0]] if reports else []
+    writer.writerow(["file", *names, "points", "comments"])
+    for report in reports:
+        points = {verdict.name: verdict.points for verdict in report}
+        writer.writerow([harmless(report.file), *(points[n] for n in names), report.points, harmless(report.comments)])
+    atomic_write(path, lambda temporary: temporary.write_text(table.getvalue(), "utf-8-sig"))
+
+
+def harmless(cell: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

@@ -1,0 +1,1 @@
+"""The exercises of the chapters on language models, networks and gradients."""

@@ -1,0 +1,169 @@
+"""Chapter 5: backpropagation through time, term by term."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinyseq.exercises.inputs import Rng
+from tinyseq.exercises.record import Case, exercise
+
+
+def unrolled_inputs(rng: Rng) -> Iterator[Case]:
+    """Recurrent weights, states, and what each state gets from its own loss."""
+    yield np.array([[0.5]]), np.array([[0.0]]), np.array([[1.0]])
+    yield np.array([[0.5]]), np.array([[0.5], [-0.5]]), np.array([[0.0], [1.0]])
+    for steps, size in [(1, 2), (2, 2), (3, 2), (4, 3), (6, 2)]:
+        yield rng.normal(size=(size, size)), np.tanh(rng.normal(size=(steps, size))), rng.normal(size=(steps, size))
+    last_only = np.zeros((4, 2))
+    last_only[-1] = 1.0
+    yield rng.normal(size=(2, 2)), np.tanh(rng.normal(size=(4, 2))), last_only
+
+
+@exercise(
+    5,
+    "The gradient at every state",
+    r"""
+    $h_t = \tanh(W h_{t-1} + a_t)$, and each state has a loss of its own, so that $L = \sum_t L_t(h_t)$. What reaches
+    $h_t$ is a sum of two: $\partial L_t / \partial h_t$, which is given, and what comes back from $h_{t+1}$. Give
+    $dL/dh_t$ for all $t$.
+    """,
+    inputs=unrolled_inputs,
+    edits=[
+        ("nothing comes back from the next state", "local[t] + later", "local[t]"),
+        ("W is not transposed on the way back", "weight.T @", "weight @"),
+        ("the slope of tanh is left out", " * (1 - states[t] ** 2)", ""),
+        (
+            "the slope of tanh is taken at the wrong state: one step too early",
+            "(1 - states[t] ** 2)",
+            "(1 - states[t - 1] ** 2)",
+        ),
+        (
+            "what comes back reaches one step only: it must include what came back to the next state",
+            "(gradient[t] * (1",
+            "(local[t] * (1",
+        ),
+        (
+            "the state's own loss counts at the last step only",
+            "local[t] + later",
+            "(local[t] if t == len(states) - 1 else 0) + later",
+        ),
+        ("in the slope of tanh, the state is not squared", "states[t] ** 2", "states[t]"),
+        (
+            "time runs forward: what comes back must be known first",
+            "range(len(states) - 1, -1, -1)",
+            "range(len(states))",
+        ),
+    ],
+)
+def state_gradient(weight: np.ndarray, states: np.ndarray, local: np.ndarray) -> np.ndarray:
+    """The gradient of the whole loss at every state.
+
+    Args:
+        weight: W (H, H).
+        states: h_1, ..., h_T (T, H).
+        local: dL_t/dh_t (T, H), from each state's own loss.
+
+    Returns:
+        dL/dh_t (T, H).
+    """
+    gradient = np.zeros(local.shape)
+    later = np.zeros(len(weight))
+    for t in range(len(states) - 1, -1, -1):
+        gradient[t] = local[t] + later
+        later = weight.T @ (gradient[t] * (1 - states[t] ** 2))
+    return gradient
+
+
+def term_inputs(rng: Rng) -> Iterator[Case]:
+    """The gradient at a state, the state, and the one before."""
+    yield np.array([1.0]), np.array([0.5]), np.array([-0.5])
+    yield np.array([1.0, 2.0]), np.array([0.0, 0.5]), np.array([0.5, 1.0])
+    for size in (2, 3, 3, 4):
+        yield rng.normal(size=size), np.tanh(rng.normal(size=size)), np.tanh(rng.normal(size=size))
+
+
+@exercise(
+    5,
+    "One term of the gradient of W",
+    r"""
+    $h_t = \tanh(W h_{t-1} + a_t)$. The gradient of $W$ is a sum over its uses, one at each step. Given $g = dL/dh_t$,
+    $h_t$ and $h_{t-1}$, give the term of step $t$. It has the shape of $W$.
+    """,
+    inputs=term_inputs,
+    edits=[
+        ("the term is transposed", "np.outer(g * (1 - h**2), before)", "np.outer(before, g * (1 - h**2))"),
+        ("the new state is used where the state of the step before belongs", ", before)", ", h)"),
+        ("the slope of tanh is left out", "g * (1 - h**2)", "g"),
+        ("the slope of tanh is taken at the state before", "(1 - h**2)", "(1 - before**2)"),
+        ("in the slope of tanh, the state is not squared", "h**2", "h"),
+        ("the gradient that arrives is left out", "g * (1", "(1"),
+        (
+            "the vectors are multiplied element by element; every pair of elements belongs in the term",
+            "np.outer(g * (1 - h**2), before)",
+            "np.diag(g * (1 - h**2) * before)",
+        ),
+    ],
+)
+def bptt_term(g: np.ndarray, h: np.ndarray, before: np.ndarray) -> np.ndarray:
+    """The term of one step in dL/dW.
+
+    Args:
+        g: dL/dh_t (H,).
+        h: h_t (H,).
+        before: h_{t-1} (H,).
+
+    Returns:
+        (H, H).
+    """
+    return np.outer(g * (1 - h**2), before)
+
+
+def triangle_inputs(rng: Rng) -> Iterator[Case]:
+    """A triangle of terms, and a window."""
+    yield np.tril(np.arange(1.0, 10.0).reshape(3, 3)), 1
+    yield np.tril(np.arange(1.0, 17.0).reshape(4, 4)), 2
+    yield np.array([[2.0]]), 3
+    for steps, window in [(5, 2), (5, 3), (6, 4), (7, 3), (4, 9)]:
+        yield np.tril(rng.normal(size=(steps, steps))), window
+
+
+@exercise(
+    5,
+    "What truncation keeps",
+    r"""
+    Element $j, i$ of a triangle is the part of $dL_j/dw$ that comes from the use of $w$ at step $i \le j$, counted from
+    0. Training cuts the text into windows of $k$ steps: steps $0$ to $k - 1$, then $k$ to $2k - 1$, and so on. The
+    state is carried from window to window, the gradient is not. Give the gradient of the sum of all losses that
+    truncation computes.
+    """,
+    inputs=triangle_inputs,
+    edits=[
+        (
+            "every term within k steps of its loss is kept, but a window ends at a fixed place",
+            "j // window == i // window",
+            "j - i < window",
+        ),
+        ("this is what truncation drops", "j // window == i // window", "j // window != i // window"),
+        ("this is the whole gradient; nothing is dropped", "j // window == i // window", "True"),
+        ("only a loss's own step is kept", "j // window == i // window", "i == j"),
+        ("windows are one step too long", "j // window == i // window", "j // (window + 1) == i // (window + 1)"),
+        ("only the losses of the first window count", "j // window == i // window", "j // window == i // window == 0"),
+        (
+            "only the losses at the ends of windows count",
+            "j // window == i // window",
+            "j // window == i // window and (j + 1) % window == 0",
+        ),
+    ],
+)
+def truncated_terms(terms: np.ndarray, window: int) -> float:
+    """The gradient of truncated backpropagation through time.
+
+    Args:
+        terms: (T, T), row the loss, column the use; 0 above the diagonal.
+        window: the number of steps k of a window, at least 1.
+
+    Returns:
+        The sum of the terms that are kept.
+    """
+    steps = len(terms)
+    return float(sum(terms[j, i] for j in range(steps) for i in range(j + 1) if j // window == i // window))

@@ -1,0 +1,229 @@
+"""The record of an exercise: the task, the solution, the inputs that it is tried on, and the usual mistakes."""
+
+import ast
+import inspect
+import textwrap
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import FunctionType
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tinyseq.exercises.child import decode, encode, outcomes
+
+Case = tuple[Any, ...]  # the arguments of one call
+Property = Callable[[Case, Any], str | None]  # of a result: what is wrong with it, or None
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Outcome(NamedTuple):
+    """What came of one call: a value or an error, with its place; and the numbers of arguments changed in place."""
+
+    value: Any = None
+    error: str = ""
+    where: str = ""
+    changed: tuple[int, ...] = ()
+
+    @classmethod
+    def read(cls, sent: dict[str, Any]) -> "Outcome":
+        """From what `tinyseq.exercises.child.outcomes` gives, which a submission may have tampered with."""
+        changed = tuple(int(i) for i in sent.get("changed", ()))
+        return cls(decode(sent.get("value")), str(sent.get("error", "")), str(sent.get("where", "")), changed)
+
+
+class Mistake(NamedTuple):
+    """A usual mistake: what is said of it, and the solution with the mistake in it, as source."""
+
+    message: str
+    source: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Exercise:
+    """One exercise of the book.
+
+    Args:
+        function: the solution; its name is the exercise's, its signature and docstring are the starting code.
+        chapter: of the book, 1 to 16.
+        title: in a few words.
+        task: the task, in Markdown with formulas in dollars.
+        inputs: yields the arguments of each call, given a random generator that always begins the same.
+        edits: the usual mistakes: a message, then pairs of a piece of the solution and what stands there instead.
+        given: functions that the solution uses and the student gets.
+        properties: what must be true of every result. An error that is not a usual mistake is said by these first.
+        unique: whether only the solution's results are right; if not, the properties decide alone.
+        rtol, atol: how close numbers must be.
+
+    Example:
+        >>> from tinyseq.exercises import EXERCISES
+        >>> exercise = EXERCISES["vjp_of_tanh"]
+        >>> exercise.chapter, exercise.title
+        (3, 'The rule of tanh')
+        >>> len(exercise.mistakes)
+        6
+    """
+
+    function: Callable[..., Any]
+    chapter: int
+    title: str
+    task: str
+    inputs: Callable[[np.random.Generator], Iterator[Case]]
+    edits: Sequence[Sequence[str]]
+    given: Sequence[Callable[..., Any]] = ()
+    properties: Sequence[Property] = ()
+    unique: bool = True
+    rtol: float = 1e-6
+    atol: float = 1e-9
+
+    @property
+    def name(self) -> str:
+        """The name of the function to write."""
+        return self.function.__name__
+
+    @property
+    def parameters(self) -> list[str]:
+        """The names of its arguments."""
+        return list(inspect.signature(self.function).parameters)
+
+    @cached_property
+    def preamble(self) -> tuple[str, ...]:
+        """The imports and the functions that the student gets, each a piece of source."""
+        pieces = [source_of(function) for function in self.given]
+        used = {
+            node.id
+            for piece in (*pieces, self._body)
+            for node in ast.walk(ast.parse(piece))
+            if isinstance(node, ast.Name)
+        }
+        return (*imports(self.function, used), *pieces)
+
+    @cached_property
+    def _body(self) -> str:
+        return source_of(self.function)
+
+    @cached_property
+    def stub(self) -> str:
+        """The starting code without what comes before it: signature, docstring and dots."""
+        (definition,) = ast.parse(self._body).body
+        assert isinstance(definition, ast.FunctionDef)
+        return "\n".join([*self._body.splitlines()[: definition.body[0].end_lineno], "    ...\n"])
+
+    @cached_property
+    def starter(self) -> str:
+        """The starting code."""
+        return joined(self.preamble, self.stub)
+
+    @cached_property
+    def solution(self) -> str:
+        """A function that passes, from the imports on."""
+        return joined(self.preamble, self._body)
+
+    @cached_property
+    def mistakes(self) -> tuple[Mistake, ...]:
+        """The usual mistakes.
+
+        Raises:
+            ValueError: a piece to be replaced does not stand in the solution exactly once.
+        """
+        return tuple(Mistake(message, joined(self.preamble, self._edited(pairs))) for message, *pairs in self.edits)
+
+    def _edited(self, pairs: Sequence[str]) -> str:
+        (definition,) = ast.parse(self._body).body
+        assert isinstance(definition, ast.FunctionDef)
+        lines = self._body.splitlines(keepends=True)
+        end = definition.body[0].end_lineno or 0  # of the docstring
+        head, code = "".join(lines[:end]), "".join(lines[end:])
+        for old, new in zip(pairs[::2], pairs[1::2], strict=True):
+            if code.count(old) != 1:
+                raise ValueError(f"{self.name}: {old!r} stands {code.count(old)} times in the solution, expected once")
+            code = code.replace(old, new)
+        return head + code
+
+    @cached_property
+    def cases(self) -> list[list[Any]]:
+        """The arguments of each call, encoded."""
+        rng = np.random.default_rng(zlib.crc32(self.name.encode()))
+        return [[encode(argument) for argument in case] for case in self.inputs(rng)]
+
+    def tried(self, function: Callable[..., Any]) -> list[Outcome]:
+        """What comes of a function on every case, in this process."""
+        files = [inspect.unwrap(function).__code__.co_filename] if isinstance(function, FunctionType) else []
+        return [Outcome.read(sent) for sent in outcomes(function, self.cases, files)]
+
+    @cached_property
+    def expected(self) -> list[Outcome]:
+        """What the solution gives."""
+        return self.tried(self.function)
+
+    @cached_property
+    def mistaken(self) -> list[list[Outcome]]:
+        """What each mistake gives."""
+        return [self.tried(made(mistake.source, self.name)) for mistake in self.mistakes]
+
+    def __repr__(self) -> str:
+        return f"Exercise({self.name!r}, chapter {self.chapter}: {self.title})"
+
+    def __reduce__(self) -> tuple[Callable[[str], "Exercise"], tuple[str]]:
+        return named, (self.name,)
+
+
+DECLARED: dict[str, Exercise] = {}
+
+
+def exercise(chapter: int, title: str, task: str, **settings: Any) -> Callable[[Function], Function]:
+    """Declare an exercise, whose solution is the decorated function. For the settings, see `Exercise`."""
+
+    def declare(function: Function) -> Function:
+        if function.__name__ in DECLARED:
+            raise ValueError(f"an exercise named {function.__name__!r} is declared already")
+        text = textwrap.dedent(task).strip()
+        DECLARED[function.__name__] = Exercise(function, chapter, title, text, **settings)
+        return function
+
+    return declare
+
+
+def in_order() -> list[Exercise]:
+    """All exercises, by chapter."""
+    return sorted(DECLARED.values(), key=lambda declared: declared.chapter)
+
+
+def named(name: str) -> Exercise:
+    """The exercise of a name."""
+    return DECLARED[name]
+
+
+def made(source: str, name: str) -> Callable[..., Any]:
+    """The function of a name that some source defines."""
+    namespace: dict[str, Any] = {"__name__": "exercise"}
+    exec(compile(source, name, "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+def source_of(function: Callable[..., Any]) -> str:
+    """A function's source without its decorators."""
+    source = textwrap.dedent(inspect.getsource(function))
+    (definition,) = ast.parse(source).body
+    return "".join(source.splitlines(keepends=True)[definition.lineno - 1 :])
+
+
+def imports(function: Callable[..., Any], used: set[str]) -> list[str]:
+    """The imports of a function's file that some names need."""
+    file = inspect.getmodule(function)
+    found = []
+    for node in ast.parse(inspect.getsource(file)).body if file is not None else ():
+        if isinstance(node, ast.Import | ast.ImportFrom) and not getattr(node, "module", "").startswith("tinyseq"):
+            node.names = [alias for alias in node.names if (alias.asname or alias.name) in used]
+            found += [ast.unparse(node)] if node.names else []
+    return found
+
+
+def joined(preamble: Sequence[str], body: str) -> str:
+    """One file: the imports together, and two empty lines before each function."""
+    lines = [piece for piece in preamble if not piece.startswith("def ")]
+    functions = [piece.strip() for piece in (*preamble, body) if piece.startswith("def ")]
+    return "\n\n\n".join(["\n".join(lines), *functions]).strip() + "\n"

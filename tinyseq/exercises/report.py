@@ -1,0 +1,65 @@
+"""Reports: the verdicts on one submission, for the terminal, a notebook and a table."""
+
+from collections.abc import Sequence
+from html import escape
+
+from tinyseq.exercises.marking import Verdict
+
+SIGNS = {"right": "✓", "wrong": "✗", "error": "!", "missing": "-", "too slow": "…"}
+
+
+class Report(list[Verdict]):
+    """The verdicts on one submission.
+
+    Args:
+        verdicts: one for each exercise.
+        file: the name of the submission.
+        notes: what else is to be said about it.
+
+    Example:
+        >>> Report([Verdict("softmax", "right"), Verdict("forward", "missing")])
+        softmax  ✓ right
+        forward  - missing
+        1 of 2 points
+    """
+
+    def __init__(self, verdicts: Sequence[Verdict] = (), file: str = "", notes: Sequence[str] = ()) -> None:
+        super().__init__(verdicts)
+        self.file = file
+        self.notes = tuple(notes)
+
+    @property
+    def points(self) -> int:
+        """How many are right."""
+        return sum(verdict.points for verdict in self)
+
+    def __reduce__(self) -> tuple[type["Report"], tuple[list[Verdict], str, tuple[str, ...]]]:
+        return Report, (list(self), self.file, self.notes)
+
+    def __repr__(self) -> str:
+        width = max((len(verdict.name) for verdict in self), default=0)
+        lines = [self.file] if self.file else []
+        for verdict in self:
+            status = f"{SIGNS[verdict.status]} {verdict.status}"
+            lines.append(f"{verdict.name:{width}}  {status}{': ' if verdict.message else ''}{verdict.message}")
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join([*lines, f"{self.points} of {len(self)} points"])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td><code>{escape(verdict.name)}</code></td>"
+            f"<td>{SIGNS[verdict.status]} {escape(verdict.status)}</td><td>{escape(verdict.message)}</td></tr>"
+            for verdict in self
+        )
+        notes = "".join(f"<p>note: {escape(note)}</p>" for note in self.notes)
+        return f"<table>{rows}</table>{notes}<p>{self.points} of {len(self)} points</p>"
+
+    @property
+    def comments(self) -> str:
+        """All that is said but "right", in a line."""
+        said = [
+            f"{verdict.name}: {verdict.status}{', ' if verdict.message else ''}{verdict.message}"
+            for verdict in self
+            if verdict.status != "right"
+        ]
+        return "; ".join([*said, *self.notes])

@@ -1,0 +1,86 @@
+"""Problem sheets: the tasks and the starting code of exercises, as a Python file or a notebook."""
+
+import json
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinyseq.exercises.record import Exercise
+from tinyseq.io.files import atomic_write
+
+HOW = "Write the functions, then run `tinyseq check FILE`. Do not change the names, nor the arguments in place."
+
+
+def write_sheet(exercises: Sequence[Exercise], path: str | Path) -> None:
+    """Write a problem sheet.
+
+    Args:
+        exercises: what it asks for.
+        path: the file, ``.py`` or ``.ipynb``.
+
+    Raises:
+        ValueError: another kind of file.
+
+    Example:
+        >>> import tempfile
+        >>> from tinyseq.exercises import EXERCISES
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_sheet([EXERCISES["vjp_of_tanh"]], folder + "/sheet.py")
+        ...     "def vjp_of_tanh(" in Path(folder, "sheet.py").read_text("utf-8")
+        True
+    """
+    path = Path(path)
+    texts = {".py": python_sheet, ".ipynb": notebook_sheet}
+    if path.suffix not in texts:
+        raise ValueError(f"--out must be a .py or .ipynb file, got {path.name!r}")
+    text = texts[path.suffix](exercises)
+    atomic_write(path, lambda temporary: temporary.write_text(text, "utf-8"))
+
+
+def shared(exercises: Sequence[Exercise]) -> tuple[list[str], list[str]]:
+    """The imports and the given functions of all of them, each once."""
+    pieces = list(dict.fromkeys(piece for exercise in exercises for piece in exercise.preamble))
+    return [piece for piece in pieces if not piece.startswith("def ")], [
+        p.strip() for p in pieces if p.startswith("def ")
+    ]
+
+
+def heading(exercise: Exercise) -> str:
+    """The title and the task, in Markdown."""
+    return f"## {exercise.title} (chapter {exercise.chapter})\n\n{exercise.task}"
+
+
+def python_sheet(exercises: Sequence[Exercise]) -> str:
+    """A Python file, whose tasks are comments; editors see a cell in each."""
+    imported, given = shared(exercises)
+    parts = [f"# {HOW}\n\n" + "\n".join(imported), *given]
+    for exercise in exercises:
+        task = textwrap.indent(heading(exercise), "# ", lambda line: True).replace("# \n", "#\n")
+        parts.append(f"# %%\n{task}\n\n\n{exercise.stub.strip()}")
+    return "\n\n\n".join(parts) + "\n"
+
+
+def notebook_sheet(exercises: Sequence[Exercise]) -> str:
+    """A notebook: for each exercise the task, a cell to write in, and a cell that checks it."""
+    imported, given = shared(exercises)
+    first = "\n\n\n".join(["\n".join([*imported, "", "from tinyseq import exercises"]), *given])
+    cells = [("markdown", HOW), ("code", first)]
+    for exercise in exercises:
+        check = f"exercises.check({exercise.name})"
+        cells += [("markdown", heading(exercise)), ("code", exercise.stub.strip()), ("code", check)]
+    return json.dumps(
+        {
+            "cells": [_cell(f"cell-{number}", kind, text) for number, (kind, text) in enumerate(cells)],
+            "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
+            "nbformat": 4,
+            "nbformat_minor": 5,
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
+
+
+def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
+    cell: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": text.splitlines(keepends=True)}
+    return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
