@@ -14,7 +14,17 @@ from typer.testing import CliRunner
 
 import tinyseq as ts
 from tinyseq.commands.main import app
-from tinyseq.exercises import EXERCISES, Report, Verdict, check, check_file, check_folder, write_csv, write_sheet
+from tinyseq.exercises import (
+    EXERCISES,
+    Report,
+    Verdict,
+    check,
+    check_file,
+    check_folder,
+    checking,
+    write_csv,
+    write_sheet,
+)
 from tinyseq.exercises.checking import harmless
 from tinyseq.exercises.compare import difference, shown
 from tinyseq.exercises.submissions import plain_python
@@ -63,6 +73,14 @@ def test_an_error_is_told_with_its_line():
     (verdict,) = check(vjp_of_tanh)
     assert verdict.status == "error"
     assert verdict.message.startswith(f"line {line}: NameError: name 'undefined' is not defined, in vjp_of_tanh(y=[")
+
+
+def test_an_error_is_told_before_a_wrong_result():
+    def sometimes(y, g):
+        return 3 * g if y.size < 4 else undefined  # noqa: F821
+
+    status, message = verdict_of(sometimes)
+    assert (status, "NameError" in message) == ("error", True)
 
 
 def test_a_change_of_an_argument_is_told():
@@ -241,6 +259,13 @@ def test_a_sheet_is_written_and_can_be_marked(suffix, tmp_path):
         assert {verdict.name: verdict.status for verdict in check_file(file)}["vjp_of_tanh"] == "right"
 
 
+def test_what_several_exercises_need_stands_in_a_sheet_once(tmp_path):
+    for name in ("sheet.py", "sheet.ipynb"):
+        assert run("--sheet", 7, "--out", tmp_path / name).exit_code == 0
+        text = (tmp_path / name).read_text("utf-8")
+        assert [text.count(piece) for piece in ("import numpy as np", "def sigmoid(", "def gru_step(")] == [1, 1, 1]
+
+
 def test_a_solved_sheet_gets_all_points(tmp_path):
     """All solutions in one file, in one process: names do not get in each other's way."""
     (tmp_path / "all.py").write_text("\n\n".join(exercise.solution for exercise in EXERCISES.values()), "utf-8")
@@ -295,6 +320,16 @@ def test_a_folder_becomes_a_table(tmp_path):
     again = check_folder(folder)
     write_csv(again, tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_bytes() == text
+
+
+def test_a_fault_of_the_marker_itself_does_not_stop_the_rest(tmp_path, monkeypatch):
+    for name in ("a.py", "b.py"):
+        (tmp_path / name).write_text(RIGHT)
+    true = checking.check_file
+    faulty = lambda path, *rest: 1 / 0 if path.name == "a.py" else true(path, *rest)
+    monkeypatch.setattr(checking, "check_file", faulty)
+    first, second = check_folder(tmp_path)
+    assert (first[0].status, first.notes, second.points) == ("error", ("ZeroDivisionError('division by zero')",), 1)
 
 
 def test_cells_that_spreadsheets_would_run():
