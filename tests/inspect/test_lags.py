@@ -59,3 +59,21 @@ def test_norms_alone_are_the_same_norms(lags):
     with pytest.raises(ValueError, match="length must be at least 1"):
         table.dropped_by_windows(0)
     assert "6 losses by 6 uses" in repr(small)
+
+
+@pytest.mark.parametrize("first", [0, 1, 5])
+@pytest.mark.parametrize("left_out", [0, 2])
+def test_lags_are_those_of_steps_whatever_the_first_step_is_called(first, left_out):
+    """A loop may count its steps from 1, as slides do, and not every step needs to have a loss."""
+    weight, h, losses = ts.tensor(2.0, requires_grad=True), ts.tensor(1.0), []
+    for t in range(4):
+        with ts.step(first + t):
+            h = weight * h
+            losses.append(h * h / 2)
+    table = ts.inspect.grad_by_lag(losses[left_out:], weight)
+    by_hand = np.array([[4.0**s * 2 * (t <= s) for t in range(4)] for s in range(4)])[left_out:]  # h_s times h_s / w
+    lags = np.subtract.outer(np.arange(4)[left_out:], np.arange(4))
+    np.testing.assert_allclose(table.terms.numpy()[:, first:], by_hand)
+    for k in range(4):
+        assert table.dropped(k).item() == by_hand[lags > k].sum()
+    assert table.by_lag()[:4].tolist() == [by_hand[lags == lag].sum() for lag in range(4)]

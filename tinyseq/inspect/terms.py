@@ -65,7 +65,8 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
     """The contributions to a shared weight's gradient: of the loss of step s, by the use of the weight at step t.
 
     Args:
-        losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own.
+        losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own. They
+            belong to the steps that they were computed in; if some were computed outside, they are counted from 0.
         W: as for `grad_by_step`.
         norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
 
@@ -103,11 +104,14 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
         rows.append({t: float(size_of(g)) for t, g in found.by_step.items()} if norms_only else found.by_step)
     if not steps:
         raise ValueError(f"no loss depends on W ({_called(as_node(W))})")
+    own = [owner(as_node(loss)) for loss in losses]
+    found_in = [node.label.step if isinstance(node, Node) else None for node in own]
+    of_step = np.array([s if None in found_in else step for s, step in enumerate(found_in)])
     if norms_only:
-        return LagTable(np.array([[row.get(t, 0.0) for t in range(steps)] for row in rows]))
+        return LagTable(np.array([[row.get(t, 0.0) for t in range(steps)] for row in rows]), None, of_step)
     terms = stack([_row(Terms(row, steps), W) for row in rows])
     norms = [[float(size_of(row[t])) if t in row else 0.0 for t in range(steps)] for row in rows]
-    return LagTable(np.array(norms), terms)
+    return LagTable(np.array(norms), terms, of_step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +122,7 @@ class LagTable:
         norms: (S, T), the Frobenius norm of each term; above the diagonal they are zero for a network that reads
             forward. ``ts.viz.plots.lag_heatmap`` draws it.
         terms: ``(S, T, *W.shape)``, or None if only norms were asked for.
+        loss_steps: (S,), the step that each loss belongs to; None for 0, 1, 2, ...
 
     Example:
         >>> import tinyseq as ts
@@ -135,6 +140,7 @@ class LagTable:
 
     norms: Norms
     terms: Tensor | None = field(default=None, repr=False)
+    loss_steps: np.ndarray[Any, np.dtype[np.int64]] | None = field(default=None, repr=False)
 
     def __getitem__(self, place: Any) -> Tensor:
         return self._kept[place]
@@ -159,13 +165,13 @@ class LagTable:
             length: steps in a window, from 1.
         """
         length = whole("length", length)
-        s, t = np.indices(self.norms.shape)
+        s, t = self._steps()
         return self._sum(s // length != t // length)
 
     def by_lag(self) -> Norms:
         """The sum of the norms at each lag s - t = 0, 1, ...: how far back the gradient reaches."""
         lags = self._lags()
-        return np.array([self.norms[lags == lag].sum() for lag in range(len(self.norms))])
+        return np.array([self.norms[lags == lag].sum() for lag in range(max(int(lags.max()) + 1, 1))])
 
     @property
     def _kept(self) -> Tensor:
@@ -173,8 +179,13 @@ class LagTable:
             raise ValueError("this table holds norms only; create it without norms_only=True to keep the terms")
         return self.terms
 
+    def _steps(self) -> Any:
+        """The step of the loss, down, and that of the use, across."""
+        s = np.arange(len(self.norms)) if self.loss_steps is None else self.loss_steps
+        return s[:, None], np.arange(self.norms.shape[1])
+
     def _lags(self) -> Any:
-        s, t = np.indices(self.norms.shape)
+        s, t = self._steps()
         return s - t
 
     def _sum(self, chosen: Any) -> Tensor:
