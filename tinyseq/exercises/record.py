@@ -14,6 +14,7 @@ import numpy as np
 
 from tinyseq.exercises.child import decode, encode, outcomes
 
+ROUNDS = 5  # of inputs; what is not random comes once
 Case = tuple[Any, ...]  # the arguments of one call
 Property = Callable[[Case, Any], str | None]  # of a result: what is wrong with it, or None
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -50,7 +51,8 @@ class Exercise:
         chapter: of the book, 1 to 16.
         title: in a few words.
         task: the task, in Markdown with formulas in dollars.
-        inputs: yields the arguments of each call, given a random generator that always begins the same.
+        inputs: yields the arguments of calls, given a random generator that always begins the same; it is asked several
+            times, for more random ones.
         edits: the usual mistakes: a message, then pairs of a piece of the solution and what stands there instead.
         given: functions that the solution uses and the student gets.
         properties: what must be true of every result. An error that is not a usual mistake is said by these first.
@@ -146,7 +148,8 @@ class Exercise:
     def cases(self) -> list[list[Any]]:
         """The arguments of each call, encoded."""
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
-        return [[encode(argument) for argument in case] for case in self.inputs(rng)]
+        found = [[encode(argument) for argument in case] for _ in range(ROUNDS) for case in self.inputs(rng)]
+        return list({repr(case): case for case in found}.values())
 
     def tried(self, function: Callable[..., Any]) -> list[Outcome]:
         """What comes of a function on every case, in this process."""

@@ -19,8 +19,10 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
     14,
     "The score of a tagging",
     r"""
-    In a linear-chain conditional random field, the score of the tags $y$ is $\sum_t s_{t, y_t} + \sum_{t>1}
-    A_{y_{t-1}, y_t}$: what a network says of each tag, and what the tags say of each other.
+    In a linear-chain conditional random field, the score of the tags $y$ is what a network says of each tag, and what
+    the tags say of each other:
+
+    $$\sum_{t=1}^{T} s_{t, y_t} + \sum_{t=2}^{T} A_{y_{t-1}, y_t}$$
     """,
     inputs=tagged_inputs,
     edits=[
