@@ -29,7 +29,7 @@ from tinyseq.lm import RNNLM, LanguageModel, NgramLM, TextScore, WindowLM, word_
 
 SMALL = {"steps": 1500, "window": 64, "batch": 32, "lr": 5e-3}
 LARGE = {"steps": 4000, "window": 64, "batch": 32, "lr": 4e-3, "clip": 5.0}
-WORDS = {"steps": 2400, "window": 35, "batch": 32, "lr": 4e-3, "clip": 1.0}
+WORDS = {"steps": 900, "window": 35, "batch": 32, "lr": 5e-3, "clip": 1.0}
 
 
 def characters(path: Path | None) -> tuple[str, str]:
@@ -106,9 +106,9 @@ def words(folder: Path, how: str, steps: int | None) -> None:
         counted = NgramLM(n, words=True, vocabulary=vocabulary)
         measured(f"{n}-gram, Kneser-Ney", counted, lambda model=counted: model.fit(text), held_out)
     ts.manual_seed(0)
-    model = RNNLM(vocabulary, 256, dropout=0.5, words=True, tied=True)
+    model = RNNLM(vocabulary, 128, dropout=0.3, words=True, tied=True)
     settings = WORDS | ({} if steps is None else {"steps": steps})
-    measured("LSTM, 256 units, tied", model, lambda: model.fit(text, compile=how, **settings), held_out)
+    measured("LSTM, 128 units, tied", model, lambda: model.fit(text, compile=how, **settings), held_out)
 
 
 def sampling(text: str) -> None:

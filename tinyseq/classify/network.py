@@ -45,6 +45,7 @@ from tinyseq.train.validation import keeping_best
 
 POOLINGS = ("last", "mean", "max")
 UNKNOWN = ""  # stands for every unknown word, and for the words of an empty text
+_BEGINNING = 0.1  # deviation of untrained vectors; with larger ones, networks learn rare words by heart as noise
 _STEPS = 16  # batches of a compiled run are padded to a multiple of it, so that there are few recordings
 
 Ids = NDArray[np.int64]
@@ -297,6 +298,7 @@ class Network(Module):
         size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
         self.directions = directions
         self.word_vectors = Embedding(len(words), size)
+        self.word_vectors.weight.copy_(_BEGINNING * self.word_vectors.weight.numpy())
         self.dropout = Dropout(settings["dropout"])
         self.recurrent = Recurrent(
             settings["cell"],

@@ -1,87 +1,182 @@
 """The commands ``tinyseq classify``: train, use and judge classifiers of texts."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 import tinyseq as ts
 from tinyseq.classify import Classifier, NaiveBayes, RNNClassifier
 from tinyseq.classify.network import POOLINGS
-from tinyseq.commands.common import Device, Encoding, Seed, console, matching, named, plainly
-from tinyseq.data import labelled
+from tinyseq.commands.common import (
+    Compile,
+    Device,
+    Encoding,
+    Json,
+    LogFile,
+    Seed,
+    console,
+    contents,
+    log_to,
+    matching,
+    named,
+    plainly,
+    show_json,
+)
+from tinyseq.commands.runs import Options, Run
+from tinyseq.data import labelled, table
 from tinyseq.io import ModelFileError, check_model_output, load_model
+from tinyseq.nn.checks import check_device
 
 app = typer.Typer(no_args_is_help=True, help="Classifiers of texts: train, predict, eval.")
 
-Files = Annotated[list[str], typer.Argument(help="A label, a tab and a text in each line: files, or a pattern.")]
+Files = Annotated[
+    list[str],
+    typer.Argument(
+        help="A label, a tab and a text in each line, or tables: files, a pattern, or - for standard input. A .csv "
+        "file is a table with the columns label and text, unless the options for columns say otherwise."
+    ),
+]
+ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq classify train` wrote.")]
+LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
+TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
+Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the files' ending.")]
+OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "epochs", "lr", "checkpoint", "every", "log", "compile")}
 
 
-@app.command("train")
+@app.command("train", epilog="Example: tinyseq classify train reviews.csv --out reviews.cls --text-column review")
 @plainly
 def classify_train(
     files: Files,
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     model: Annotated[str, typer.Option(help="bayes, which counts, or rnn, a recurrent network.")] = "bayes",
     units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
-    pooling: Annotated[str, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}.")] = "mean",
-    epochs: Annotated[int, typer.Option(min=1, help="Passes of a network over the texts.")] = 10,
+    alpha: Annotated[float | None, typer.Option(help="What bayes adds to each count. [default: 1]")] = None,
+    pooling: Annotated[
+        str | None, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}. [default: mean]")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts. [default: 10]")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.01]")] = None,
     seed: Seed = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
+    ] = None,
+    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    log: LogFile = None,
+    compile: Compile = None,
+    label_column: LabelColumn = None,
+    text_column: TextColumn = None,
+    separator: Separator = None,
     device: Device = "cpu",
     encoding: Encoding = "utf-8",
+    json: Json = False,
 ) -> None:
-    """Train a classifier on labelled texts."""
+    """Train a classifier on labelled texts. Ctrl-C saves the run of a network."""
+    options = Options(locals(), OPTIONS, "--model", model)
     paths = matching(files)
-    check_model_output(out, "--out", inputs=paths)
-    texts, labels = _labelled(paths, encoding)
+    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    run = Run(out, checkpoint, paths) if model == "rnn" else None
+    callbacks = log_to(log, paths)
+    check_device(device)
+    texts, labels = _labelled(paths, encoding, label_column, text_column, separator)
     ts.manual_seed(seed)
-    if model == "rnn":
-        network = RNNClassifier(pooling=pooling, units=units, epochs=epochs)
-        trained: Classifier = network.fit(texts, labels, progress=True, device=device)
-    elif model != "bayes":
-        raise ValueError(f"--model must be bayes or rnn, got {model!r}")
-    elif (pooling, epochs) != ("mean", 10):
-        raise ValueError("--pooling and --epochs are of recurrent networks; leave them out, or add --model rnn")
+    said: dict[str, Any] = {"model": model}
+    if run is None:
+        trained: Classifier = NaiveBayes(options.get("alpha", 1.0), units=units).fit(texts, labels).to(device)
     else:
-        trained = NaiveBayes(units=units).fit(texts, labels).to(device)
+        passes, rate = options.get("epochs", 10), options.get("lr", 1e-2)
+        network = RNNClassifier(pooling=options.get("pooling", "mean"), units=units, epochs=passes, lr=rate)
+        reports = network.fit_steps(
+            texts,
+            labels,
+            callbacks=callbacks,
+            checkpoint=run.path,
+            every=options.get("every", 100),
+            depends_on={"seed": seed},
+            device=device,
+            compile=compile or False,
+        )
+        total = passes * -(-len(texts) // network.settings["batch"])
+        said |= run.taken(reports, total, named(paths), {"--lr": rate}, json)
+        trained = network
     trained.save(out)
-    console.print(f"{len(texts):,} texts, {len(trained.classes):,} labels; saved {out}")
+    if run is not None:
+        run.finished()
+    said |= {"texts": len(texts), "labels": [*trained.classes], "saved": str(out)}
+    if json:
+        show_json(said)
+    else:
+        console.print(f"{len(texts):,} texts, {len(trained.classes):,} labels; saved {out}")
 
 
-@app.command("predict")
+@app.command("predict", epilog="Example: tinyseq classify predict reviews.cls 'A warm and funny film.'")
 @plainly
 def classify_predict(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq classify train` wrote.")],
-    text: Annotated[str, typer.Argument(help="The text.")],
+    model: ModelFile,
+    text: Annotated[str, typer.Argument(help="The text; - for standard input, with a text in each line.")],
     device: Device = "cpu",
+    json: Json = False,
 ) -> None:
-    """Print the labels of a text with their probabilities, the most probable first."""
+    """Print the labels of a text with their probabilities, the most probable first; of many texts the best labels."""
     classifier = _model(model, device)
+    names = classifier.classes.symbols
+    if text == "-":
+        texts = [line.rstrip("\r\n") for line in sys.stdin]
+        if not texts:
+            raise ValueError("standard input is empty; expected a text in each line")
+        for each, odds in zip(texts, classifier.predict_proba(texts), strict=True):
+            label = names[int(odds.argmax())]
+            found = {"text": each, "label": label, "probability": float(odds.max())}
+            show_json(found) if json else typer.echo(f"{label}\t{odds.max():.4f}\t{each}")
+        return
     odds = classifier.predict_proba([text])[0]
+    if json:
+        show_json({"text": text, "probabilities": {str(name): float(p) for name, p in zip(names, odds, strict=True)}})
+        return
     for i in (-odds).argsort(kind="stable"):
-        typer.echo(f"{classifier.classes.symbols[i]}\t{odds[i]:.4f}")
+        typer.echo(f"{names[i]}\t{odds[i]:.4f}")
 
 
-@app.command("eval")
+@app.command("eval", epilog="Example: tinyseq classify eval reviews.cls held-out.tsv --label-column 2 --text-column 1")
 @plainly
 def classify_eval(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq classify train` wrote.")],
+    model: ModelFile,
     files: Files,
+    label_column: LabelColumn = None,
+    text_column: TextColumn = None,
+    separator: Separator = None,
     device: Device = "cpu",
     encoding: Encoding = "utf-8",
+    json: Json = False,
 ) -> None:
     """Print a classifier's accuracy, its macro F1, and how many texts of each label got which."""
     paths = matching(files)
-    found = _model(model, device).evaluate(*_labelled(paths, encoding))
+    found = _model(model, device).evaluate(*_labelled(paths, encoding, label_column, text_column, separator))
+    if json:
+        scores = {"accuracy": found.accuracy, "macro_f1": found.macro_f1}
+        show_json({"texts": named(paths), **scores, "labels": found.classes, "confusion": found.confusion.tolist()})
+        return
     console.print(f"{named(paths)}: {found.accuracy:.2%} of labels right, macro F1 {found.macro_f1:.4f}")
     typer.echo("\t".join(["", *map(str, found.classes)]))
     for name, row in zip(found.classes, found.confusion, strict=True):
         typer.echo("\t".join([str(name), *map(str, row)]))
 
 
-def _labelled(paths: list[Path], encoding: str) -> tuple[list[str], list[str]]:
+def _labelled(
+    paths: list[Path], encoding: str, label: str | None, text: str | None, separator: str | None
+) -> tuple[list[str], list[str]]:
     """The texts of some files, and their labels."""
-    pairs = [pair for path in paths for pair in labelled(path, encoding=encoding)]
+    pairs: list[tuple[str, str]] = []
+    given = {"label_column": label, "text_column": text, "separator": separator}
+    for path in paths:
+        options = {name: value for name, value in given.items() if value is not None}
+        if options or path.suffix.lower() == ".csv":
+            ending = "comma" if path.suffix.lower() == ".csv" else "tab"
+            [found] = contents(table, [path], encoding, **{"separator": ending} | options)
+        else:
+            [found] = contents(labelled, [path], encoding)
+        pairs += found
     return [text for _, text in pairs], [label for label, _ in pairs]
 
 

@@ -10,6 +10,7 @@ from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, 
 from tinyseq.data.generated import CASINO, CPG_ISLANDS, FISH_PEOPLE, ambiguous_sentence, casino, cpg_islands, dyck
 from tinyseq.data.readers import DataError, Reader
 from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
+from tinyseq.data.tables import table
 from tinyseq.data.treebank import (
     ConlluSentence,
     ConlluToken,
@@ -66,6 +67,7 @@ __all__ = [
     "span_tags",
     "spans",
     "split_documents",
+    "table",
     "two_column",
     "word_tag",
     "write_conllu",

@@ -1,0 +1,130 @@
+"""The commands for classifiers: tables, standard input, JSON, logs, and runs that go wrong."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tinyseq as ts
+
+pytest.importorskip("typer", reason="the command line is not installed: pip install 'tinyseq[cli]'")
+pytest.importorskip("safetensors", reason="model files are not installed: pip install 'tinyseq[io]'")
+
+from typer.testing import CliRunner
+
+PAIRS = [("good", "a warm film"), ("bad", "dull, dull"), ("good", "warm"), ("bad", "a dull film")] * 3
+WAYS = {
+    "labelled": ("{label}\t{text}\n", "", ()),
+    "csv": ('{label},"{text}"\n', "label,text\n", ("--separator", "comma")),
+    "names": ('7;"{text}";{label}\n', "id;said;mood\n", ("--label-column", "mood", "--text-column", "said")),
+    "numbers": ("{text}\t{label}\n", "", ("--label-column", 2, "--text-column", 1)),
+}
+
+
+@pytest.fixture
+def tinyseq(tmp_path, monkeypatch):
+    """Run a command in a folder with labelled texts: gives exit status, output and error text."""
+    from tinyseq.commands.main import app
+
+    monkeypatch.chdir(tmp_path)
+    Path("texts.tsv").write_text(written("labelled"))
+
+    def run(*words, stdin=None):
+        result = CliRunner().invoke(app, [str(word) for word in words], input=stdin)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result.exit_code, result.stdout, result.stderr
+
+    return run
+
+
+def written(way):
+    line, header, _ = WAYS[way]
+    return header + "".join(line.format(label=label, text=text) for label, text in PAIRS)
+
+
+@pytest.mark.parametrize("way", list(WAYS))
+@pytest.mark.parametrize("source", ["file", "-"])
+def test_tables_of_any_shape_give_the_same_model(tinyseq, way, source):
+    how = (*WAYS[way][2], *(("--separator", "semicolon") if way == "names" else ()))
+    Path("t").write_text(written(way))
+    name, stdin = ("t", None) if source == "file" else ("-", written(way))
+    status, out, error = tinyseq("classify", "train", name, "--out", "m.cls", *how, stdin=stdin)
+    assert (status, out) == (0, "12 texts, 2 labels; saved m.cls\n"), error
+    ts.classify.NaiveBayes().fit(*([pair[i] for pair in PAIRS] for i in (1, 0))).save("n.cls")
+    assert Path("m.cls").read_bytes() == Path("n.cls").read_bytes()
+    status, out, _ = tinyseq("classify", "eval", "m.cls", name, *how, "--json", stdin=stdin)
+    said = json.loads(out)
+    assert (said["accuracy"], said["labels"], said["confusion"]) == (1.0, ["bad", "good"], [[6, 0], [0, 6]])
+
+
+def test_a_csv_file_is_a_table_by_its_ending(tinyseq):
+    Path("t.csv").write_text(written("csv"))
+    assert tinyseq("classify", "train", "t.csv", "--out", "m.cls")[0] == 0
+    Path("t.csv").write_text("label,review\ngood,warm\n")
+    status, _, error = tinyseq("classify", "train", "t.csv", "--out", "m.cls")
+    assert (status, error.count("\n")) == (1, 1)
+    assert "t.csv, line 1: the header has only 'label', 'review'; expected one column 'text'" in error
+
+
+def test_texts_of_standard_input_get_a_label_each(tinyseq):
+    assert tinyseq("classify", "train", "texts.tsv", "--out", "m.cls")[0] == 0
+    _, out, _ = tinyseq("classify", "predict", "m.cls", "-", stdin="warm\ndull\n")
+    assert [re.sub(r"0\.\d+", "p", line) for line in out.splitlines()] == ["good\tp\twarm", "bad\tp\tdull"]
+    _, out, _ = tinyseq("classify", "predict", "m.cls", "-", "--json", stdin="warm\ndull\n")
+    assert [json.loads(line)["label"] for line in out.splitlines()] == ["good", "bad"]
+    _, out, _ = tinyseq("classify", "predict", "m.cls", "warm", "--json")
+    assert sum(json.loads(out)["probabilities"].values()) == pytest.approx(1)
+    assert tinyseq("classify", "predict", "m.cls", "-", stdin="")[0] == 1
+
+
+def test_a_network_is_trained_with_a_log_and_json(tinyseq):
+    how = ("--model", "rnn", "--epochs", 3, "--log", "log.csv", "--compile", "numpy")
+    status, out, error = tinyseq("classify", "train", "texts.tsv", "--out", "m.cls", *how, "--json")
+    assert status == 0, error
+    said = json.loads(out)
+    assert (said["steps"], said["labels"], said["texts"]) == (3, ["bad", "good"], 12)
+    assert len(Path("log.csv").read_text().splitlines()) == 4
+    assert sorted(path.name for path in Path().iterdir()) == ["log.csv", "m.cls", "texts.tsv"]
+
+
+def test_a_run_that_diverges_says_what_to_change_and_leaves_nothing(tinyseq):
+    Path("texts.tsv").write_text("good\twarm\nbad\twarm\n")  # which no weights tell apart
+    how = ("--model", "rnn", "--epochs", 100, "--lr", "1e30")
+    status, _, error = tinyseq("classify", "train", "texts.tsv", "--out", "m.cls", *how)
+    assert status == 1
+    assert "the training has diverged: " in error
+    assert error.endswith("start over with a lower --lr (now 1e+30)\n")
+    assert [path.name for path in Path().iterdir()] == ["texts.tsv"]
+
+
+def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, tmp_path, interruptible):
+    how = ("classify", "train", "texts.tsv", "--model", "rnn", "--epochs", 150, "--every", 5)
+    assert tinyseq(*how, "--out", "whole.cls")[0] == 0
+    words = [sys.executable, "-m", "tinyseq", *map(str, how), "--out", "parts.cls"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    while not Path("parts.cls.run").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate()
+    assert process.returncode == 130
+    assert re.search(r"stopped after step \d+; the same call resumes from parts\.cls\.run\n", error)
+    assert tinyseq(*how, "--out", "parts.cls")[0] == 0
+    assert Path("parts.cls").read_bytes() == Path("whole.cls").read_bytes()
+    assert not Path("parts.cls.run").exists()
+
+
+def test_help_shows_an_example_that_runs(tinyseq):
+    Path("reviews.csv").write_text(written("csv").replace("text", "review", 1))
+    Path("held-out.tsv").write_text(written("numbers"))
+    for command in ("train", "predict", "eval"):
+        text = " ".join(tinyseq("classify", command, "--help")[1].split())
+        words = re.search(r"Example: tinyseq (classify .*)", text)[1]
+        status, _, error = tinyseq(*[word.strip("'") for word in re.findall(r"'[^']*'|\S+", words)])
+        assert status == 0, error
