@@ -16,6 +16,7 @@ from tinyseq.data import Vocabulary, conllu, python_source
 from tinyseq.hmm import ImpossibleSequenceError
 from tinyseq.io import ModelFileError
 from tinyseq.tagging import Endings, HMMTagger, Lexicon, MostFrequentTag
+from tinyseq.tagging.dictionary import Candidates, Decoder
 
 TAGS = ["DT", "NN", "VB"]
 words = st.sampled_from(["a", "fish", "Fish", "fishing", "sing", "Ring"])
@@ -72,7 +73,7 @@ def log_joint(corpus, order, sentence, path):
 
 @given(sentences, new_sentences, st.sampled_from([2, 3]))
 def test_no_tags_are_more_probable_than_those_found(corpus, sentence, order):
-    found = HMMTagger(order).fit(corpus).tag(sentence)
+    found = HMMTagger(order, least=0).fit(corpus).tag(sentence)
     tags = sorted({tag for s in corpus for _, tag in s})
     best = max(log_joint(corpus, order, sentence, path) for path in product(tags, repeat=len(sentence)))
     assert log_joint(corpus, order, sentence, found) == pytest.approx(best, abs=1e-9)
@@ -85,6 +86,64 @@ def test_sentences_are_tagged_together_as_each_alone(corpus, new, order):
     assert [len(tags) for tags in tagger.tag_many(new)] == [len(sentence) for sentence in new]
 
 
+def only_candidates(tagger, sentence):
+    """The scores of a sentence, -inf for the tags that its definition leaves out."""
+    scores = tagger.log_scores(sentence)
+    p = np.exp(scores) * tagger.endings.prior
+    return np.where((p >= tagger.least) | (p == p.max(axis=1, keepdims=True)), scores, -np.inf)
+
+
+@given(sentences, st.lists(new_sentences, max_size=4), st.sampled_from([2, 3, 4]), st.sampled_from([0.01, 0.1, 0.3]))
+def test_the_tags_are_the_best_of_the_dictionary(corpus, new, order, least):
+    tagger = HMMTagger(order, least=least).fit(corpus)
+    wanted = [tagger.hmm.viterbi(only_candidates(tagger, words)).path if words else [] for words in new]
+    assert tagger.tag_many(new) == [list(path) for path in wanted]
+
+
+def random_candidates(rng, words, tags):
+    scores = np.round(rng.normal(size=(words, tags)), 1)  # so that there are ties
+    kept = rng.random((words, tags)) < rng.choice([0.2, 0.5, 1.0])
+    kept[np.arange(words), rng.integers(tags, size=words)] = True
+    return scores, kept
+
+
+@given(st.integers(2, 4), st.integers(1, 5), st.integers(0, 10**6), st.booleans())
+def test_lists_and_arrays_give_full_viterbis_paths_to_the_last_bit(n, tags, seed, several_tiles):
+    rng = np.random.default_rng(seed)
+    parts = [rng.dirichlet(np.ones(tags), size=(tags,) * i).round(2) + 0.001 for i in range(n)]
+    tables = [part / part.sum(axis=-1, keepdims=True) for part in parts]
+    hmm = ts.hmm.HMM(tuple(tables[:-1]) if n > 2 else tables[0], tables[-1], None, end=rng.random(tags))
+    scores, kept = random_candidates(rng, 7, tags)
+    sentences = [rng.integers(7, size=length) for length in rng.integers(1, 6, size=rng.integers(1, 6))]
+    words, lengths = np.concatenate(sentences).tolist(), [len(s) for s in sentences]
+    decoder = Decoder(hmm, Candidates.of(scores, kept))
+    wanted = [hmm.viterbi(np.where(kept, scores, -inf)[s]) for s in sentences]
+    with pytest.MonkeyPatch.context() as patch:
+        if several_tiles:
+            patch.setattr("tinyseq.tagging.dictionary.MOST", 10)
+        for few in (0, 1000):
+            patch.setattr("tinyseq.tagging.dictionary.FEW", few)
+            path, totals = decoder.best(words, lengths)
+            assert path == [tag for decoding in wanted for tag in decoding.path]
+            np.testing.assert_allclose(totals, [decoding.log_prob for decoding in wanted], rtol=1e-13)
+
+
+def test_impossible_sentences_of_the_dictionary_are_searched_among_all_tags():
+    """Without smoothing only A B is possible, but the dictionary leaves nothing of x but A."""
+    corpus = [[("x", "A"), ("y", "B")]] * 50
+    tagger = HMMTagger(2, smoothing=None, least=0.05).fit(corpus)
+    assert tagger.tag_many([["x", "x"], ["x", "y"], []][:2]) == [["A", "B"], ["A", "B"]]
+    assert tagger.tag(["x", "x"]) == ["A", "B"]
+    with pytest.raises(ImpossibleSequenceError):
+        tagger.tag(["x"])
+
+
+def test_a_dictionary_is_of_probabilities():
+    for least in (-0.1, 1, "0.1", float("nan")):
+        with pytest.raises(ValueError, match="least must be a probability from 0 to below 1, got"):
+            HMMTagger(least=least)
+
+
 @given(sentences)
 def test_a_known_word_prefers_the_tags_that_it_had(corpus):
     tagger = HMMTagger(2).fit(corpus)
@@ -93,6 +152,25 @@ def test_a_known_word_prefers_the_tags_that_it_had(corpus):
         p = np.exp(tagger.log_scores([word])[0]) * prior
         assert p.sum() == pytest.approx(1)
         assert p[[any((word, tag) in sentence for sentence in corpus) for tag in tags]].sum() > 0.8
+
+
+@given(sentences, st.text(alphabet="fishngrRF", max_size=12), st.integers(0, 3), st.integers(0, 4))
+def test_an_ending_is_estimated_by_its_definition(corpus, word, rare, longest):
+    lexicon = Lexicon.of(corpus)
+    p = lexicon.counts.sum(axis=0) / lexicon.counts.sum()
+    for length in range(min(len(word), longest) + 1):
+        like = [
+            count
+            for other, count in zip(lexicon.words, lexicon.counts, strict=True)
+            if count.sum() <= rare and other[:1].isupper() == word[:1].isupper()
+            and len(other) >= length and other[len(other) - length :] == word[len(word) - length :]
+        ]  # fmt: skip
+        if not like:
+            break
+        count = np.sum(like, axis=0)
+        types = np.count_nonzero(count)
+        p = (count + types * p) / (count.sum() + types)
+    np.testing.assert_array_equal(Endings(lexicon, rare, longest)(word), p)
 
 
 @given(sentences, st.text(max_size=12))

@@ -1,6 +1,7 @@
 """Taggers: one label per word of a sentence, by counting or with a recurrent network."""
 
-from tinyseq.tagging.counting import Endings, HMMTagger, Lexicon, MostFrequentTag
+from tinyseq.tagging.counting import HMMTagger, MostFrequentTag
+from tinyseq.tagging.lexicon import Endings, Lexicon
 from tinyseq.tagging.network import RNNTagger
 from tinyseq.tagging.tagger import Accuracy, Tagger
 

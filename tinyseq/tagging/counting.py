@@ -5,9 +5,8 @@ score of a word for each tag is computed here, from the tags that the word had a
 ending. The model sees only these scores.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -23,111 +22,15 @@ from tinyseq.hmm.learning.counting import smoother
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.io.arrays import Arrays
 from tinyseq.nn.checks import check_device
-from tinyseq.tagging.tagger import Tagger, labelled, learnt
+from tinyseq.tagging.dictionary import Candidates, Decoder
+from tinyseq.tagging.lexicon import Endings, Lexicon
+from tinyseq.tagging.tagger import Tagger, learnt
 
 Floats = NDArray[np.float64]
+Ids = NDArray[np.int64]
 
 WEIGHT_OF_ENDING = 0.2  # of a known word; each of its occurrences has weight 1
-
-
-class Lexicon:
-    """How often each word of a corpus has each tag.
-
-    Args:
-        words: V words.
-        tags: K tags.
-        counts: how often each word had each tag (V, K).
-
-    Raises:
-        ValueError: the shapes do not match, or a tag or word has no count.
-
-    Example:
-        >>> lexicon = Lexicon.of([[("they", "PRP"), ("fish", "VB")], [("fish", "NN")]])
-        >>> lexicon.words.symbols, lexicon.tags.symbols, lexicon.counts.tolist()
-        (('they', 'fish'), ('NN', 'PRP', 'VB'), [[0, 1, 0], [1, 0, 1]])
-    """
-
-    def __init__(self, words: Vocabulary[Word], tags: Vocabulary[Tag], counts: NDArray[Any]) -> None:
-        if counts.shape != (len(words), len(tags)):
-            raise ValueError(f"counts must have shape {(len(words), len(tags))} (words, tags), got {counts.shape}")
-        if not (counts.any(axis=0).all() and counts.any(axis=1).all() and (counts >= 0).all()):
-            raise ValueError("counts must be at least 0, and each word and each tag must have a positive count")
-        self.words, self.tags, self.counts = words, tags, counts
-
-    @classmethod
-    def of(cls, sentences: Iterable[Sentence]) -> "Lexicon":
-        """Count the words and tags of a corpus.
-
-        Raises:
-            ValueError: there are no words, or an item is not a pair of strings; the error gives its position.
-        """
-        pairs: Counter[tuple[Word, Tag]] = Counter()
-        for sentence in labelled(sentences):
-            pairs.update(sentence)
-        if not pairs:
-            raise ValueError("there are no words to learn from")
-        words = Vocabulary(dict.fromkeys(word for word, _ in pairs))
-        tags = Vocabulary(sorted({tag for _, tag in pairs}))
-        counts = np.zeros((len(words), len(tags)), np.int64)
-        rows, columns = words.encode(word for word, _ in pairs), tags.encode(tag for _, tag in pairs)
-        counts[rows, columns] = list(pairs.values())
-        return cls(words, tags, counts)
-
-    def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The arrays and metadata to save."""
-        return {"counts": self.counts}, {"words": self.words.to_dict(), "tags": self.tags.to_dict()}
-
-    @classmethod
-    def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> "Lexicon":
-        """The lexicon from what `saved` returned."""
-        words, tags = (Vocabulary.from_dict(metadata[name]) for name in ("words", "tags"))
-        return cls(words, tags, arrays["counts"])
-
-
-class Endings:
-    """P(tag | ending of a word, and whether it is capitalised), learnt from rare words.
-
-    Rare words are the most similar to unknown ones. Each longer ending refines the estimate:
-
-        P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
-
-    where types is the number of distinct tags; the empty ending falls back on P(t). This is the suffix model of TnT
-    (Brants 2000, section 2.3) with Witten-Bell weights in place of a single weight.
-
-    Args:
-        lexicon: the counts of all words.
-        rare: words that occur more often than this are ignored.
-        longest: the length of the longest ending, in letters.
-
-    Example:
-        >>> lexicon = Lexicon.of([[("walking", "VBG"), ("cat", "NN")], [("seeing", "VBG"), ("dog", "NN")]])
-        >>> dict(zip(lexicon.tags.symbols, Endings(lexicon)("singing").round(2).tolist()))
-        {'NN': 0.04, 'VBG': 0.96}
-    """
-
-    def __init__(self, lexicon: Lexicon, rare: int = 10, longest: int = 10) -> None:
-        rare, self.longest = whole("rare", rare, 0), whole("longest", longest, 0)
-        self.prior: Floats = lexicon.counts.sum(axis=0) / lexicon.counts.sum()
-        self._counts: dict[tuple[bool, str], NDArray[Any]] = {}
-        for word, count in zip(lexicon.words, lexicon.counts, strict=True):
-            if count.sum() <= rare:
-                for ending in self._endings(word):
-                    self._counts[ending] = self._counts.get(ending, 0) + count
-
-    def __call__(self, word: Word) -> Floats:
-        """P(tag | word) for each tag (K,), estimated from the ending; all are positive."""
-        p = self.prior
-        for ending in self._endings(word):
-            if ending not in self._counts:
-                break
-            count = self._counts[ending]
-            types = np.count_nonzero(count)
-            p = (count + types * p) / (count.sum() + types)
-        return p
-
-    def _endings(self, word: Word) -> Iterator[tuple[bool, str]]:
-        for length in range(min(len(word), self.longest) + 1):
-            yield word[:1].isupper(), word[len(word) - length :]
+ROWS = 1 << 13  # of a dictionary, that are computed at a time
 
 
 class MostFrequentTag(Tagger):
@@ -198,12 +101,14 @@ class HMMTagger(Tagger):
         n: the length of the n-grams of tags: 2 for bigrams, 3 for trigrams, and so on.
         smoothing: how counts of tags become probabilities, as in `HMM.from_labelled`: "witten-bell",
             "deleted-interpolation" (as TnT), or None for relative frequencies.
+        least: tags of a word whose probability P(tag | word) is smaller are left out, except for the most probable
+            one. The search is exact among the others, and many times faster than among all; 0 leaves out none.
 
     Attributes:
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).
 
     Raises:
-        ValueError, TypeError: n is not a whole number, or is below 2.
+        ValueError, TypeError: n is not a whole number, or is below 2; or least does not lie in [0, 1).
 
     Example:
         >>> sentences = [
@@ -217,11 +122,13 @@ class HMMTagger(Tagger):
     """
 
     @arguments.refuses_order
-    def __init__(self, n: int = 3, smoothing: str | None = "witten-bell") -> None:
+    def __init__(self, n: int = 3, smoothing: str | None = "witten-bell", *, least: float = 0.001) -> None:
         smoother(smoothing)  # raises for an unknown name
         if callable(smoothing):
             raise TypeError(f"smoothing must be a name, so that the tagger can be saved, got {smoothing!r}")
-        self.n, self.smoothing = whole("n", n, 2), smoothing
+        if not (isinstance(least, int | float) and 0 <= least < 1):
+            raise ValueError(f"least must be a probability from 0 to below 1, got {least!r}")
+        self.n, self.smoothing, self.least = whole("n", n, 2), smoothing, float(least)
         self._hmm: HMM | None = None
 
     @property
@@ -255,33 +162,56 @@ class HMMTagger(Tagger):
     def _set(self, lexicon: Lexicon, hmm: HMM) -> None:
         self.lexicon, self._hmm = lexicon, hmm
         self.endings = Endings(lexicon)
-        self._rows = dict(zip(lexicon.words, lexicon.counts, strict=True))
-        self._remember()
+        self._rows = {word: row for row, word in enumerate(lexicon.words)}
+        if self.least:
+            self._decoder = Decoder(hmm, self._dictionary())
 
-    def _remember(self) -> None:
-        self._log_score = lru_cache(maxsize=1 << 16)(self._log_score_of)
+    def _dictionary(self) -> Candidates:
+        """The candidates of all known words, and then those of all endings, for unknown words."""
+        endings, symbols = self.endings, self.lexicon.words.symbols
+        last = np.array([endings.longest_known(word) for word in symbols])
+        parts = []
+        for first in range(0, len(last), ROWS):
+            rows = np.arange(first, min(first + ROWS, len(last)))
+            parts.append(self._probabilities(last[rows], rows))
+        for first in range(0, len(endings), ROWS):
+            parts.append(endings.of(np.arange(first, min(first + ROWS, len(endings)))))
+        return Candidates.joined([Candidates.of(np.log(p / endings.prior), self._kept(p)) for p in parts])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_log_score"}
+    def _probabilities(self, endings: Ids, rows: Ids) -> Floats:
+        """P(tag | word) of words (N, K), from the ids of their endings, and their rows in the lexicon or -1."""
+        p = self.endings.of(endings)
+        known = rows >= 0
+        counted = self.lexicon.counts[rows[known]] + WEIGHT_OF_ENDING * p[known]
+        p[known] = counted / counted.sum(axis=1, keepdims=True)
+        return p
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
-        self._remember()
-
-    def _log_score_of(self, word: Word) -> Floats:
-        p = self.endings(word)
-        if word in self._rows:
-            p = self._rows[word] + WEIGHT_OF_ENDING * p
-            p /= p.sum()
-        return np.log(p / self.endings.prior)
+    def _kept(self, p: Floats) -> NDArray[np.bool_]:
+        """Which tags of words with the probabilities p (N, K) are candidates."""
+        kept: NDArray[np.bool_] = (p >= self.least) | (p == p.max(axis=1, keepdims=True))
+        return kept
 
     def log_scores(self, words: Sequence[Word]) -> Floats:
         """log P(word | tag) of each word for each tag (T, K), up to a constant for each word."""
+        p, prior = self._tags_of(arguments.words("words", words)), self.endings.prior
+        return np.log(p / prior)
+
+    def _tags_of(self, words: list[Word]) -> Floats:
+        """P(tag | word) of words (T, K)."""
+        distinct = {word: i for i, word in enumerate(dict.fromkeys(words))}
+        endings = np.array([self.endings.longest_known(word) for word in distinct], np.int64)
+        rows = np.array([self._rows.get(word, -1) for word in distinct], np.int64)
+        return self._probabilities(endings, rows)[[distinct[word] for word in words]]
+
+    def tag(self, words: Sequence[Word]) -> list[Tag]:
+        """See `Tagger`."""
         words = arguments.words("words", words)
-        scores = np.empty((len(words), len(self.lexicon.tags)))
-        for t, word in enumerate(words):
-            scores[t] = self._log_score(word)
-        return scores
+        if words and self._hmm is not None and self._by_dictionary():
+            path, [score] = self._decoder.best(self._candidate_rows(words), [len(words)])
+            if score > -np.inf:
+                symbols = self.lexicon.tags.symbols
+                return [symbols[i] for i in path]
+        return self.tag_many([words])[0]
 
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
         """The most probable tags of several sentences, each a list of words.
@@ -290,9 +220,37 @@ class HMMTagger(Tagger):
             ImpossibleSequenceError: without smoothing, if no sequence of tags fits a sentence.
             TypeError: a sentence is not a list of words.
         """
-        hmm = self.hmm
-        scores = [self.log_scores(words) for words in arguments.sentences("sentences", sentences)]
-        return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
+        hmm, given = self.hmm, arguments.sentences("sentences", sentences)
+        if not self._by_dictionary():
+            scores = [self._masked_scores(words) for words in given]
+            return [list(decoding.path) for decoding in hmm.viterbi(scores)] if scores else []
+        full = [words for words in given if words]
+        rows = self._candidate_rows(list(chain.from_iterable(full)))
+        path, totals = self._decoder.best(rows, [len(words) for words in full])
+        symbols = self.lexicon.tags.symbols
+        tags, left, found = [symbols[i] for i in path], iter(totals), list[list[Tag]]()
+        first = 0
+        for words in given:
+            found.append(tags[first : first + len(words)])
+            first += len(words)
+            if not words or next(left) == -np.inf:  # among all tags there may be a path, or an error says why not
+                found[-1] = list(hmm.viterbi(self.log_scores(words)).path)
+        return found
+
+    def _by_dictionary(self) -> bool:
+        """Whether the `Decoder` finds the tags: not on a GPU, nor where no tag is left out."""
+        return self.least > 0 and self.hmm.parameters.device == "cpu"
+
+    def _candidate_rows(self, words: list[Word]) -> list[int]:
+        """Where words stand among the candidates: unknown ones are those of their longest known ending."""
+        known, longest = len(self._rows), self.endings.longest_known
+        rows = map(self._rows.get, words)
+        return [known + longest(word) if row is None else row for word, row in zip(words, rows, strict=True)]
+
+    def _masked_scores(self, words: list[Word]) -> Floats:
+        """`log_scores`, -inf for the tags that are no candidates."""
+        p = self._tags_of(words)
+        return np.where(self._kept(p), np.log(p / self.endings.prior), -np.inf) if words else p
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `tinyseq.io.SavedModel`: the counts of words, and the tables of the model."""
@@ -301,12 +259,14 @@ class HMMTagger(Tagger):
         state = {f"initial.{i}": plain(table) for i, table in enumerate(initial)}
         state |= {"transition": plain(hmm.transition), "end": plain(hmm.end)}
         arrays, metadata = self.lexicon.saved()
-        return state | arrays, {"n": self.n, "smoothing": self.smoothing, **metadata}
+        return state | arrays, {"n": self.n, "smoothing": self.smoothing, "least": self.least, **metadata}
 
     @classmethod
     def restored(cls, arrays: Arrays, metadata: dict[str, Any]) -> Self:
         """See `tinyseq.io.SavedModel`."""
-        tagger = cls(metadata["n" if "n" in metadata else "order"], metadata["smoothing"])  # "order" in older files
+        older = {"n": metadata["order"], "least": 0.0} if "order" in metadata else {}
+        metadata = {**metadata, **older}
+        tagger = cls(metadata["n"], metadata["smoothing"], least=metadata["least"])
         lexicon = Lexicon.restored(arrays, metadata)
         tables = tuple(arrays[f"initial.{i}"] for i in range(tagger.n - 1))
         initial = tables if tagger.n > 2 else tables[0]
