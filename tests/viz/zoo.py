@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 import tinyseq as ts
+from tinyseq.nn.recurrent.registry import CELLS
 
 STEPS = 3
 
@@ -395,11 +396,15 @@ VIEWS = {
     "closed": {"depth": 0},
     "values": {"depth": 1, "values": True},
 }
-# These have more in one step than can be read in a small window, whatever is done.
-LARGE = {
-    *("gru", "gru_of_the_lectures", "gru_by_hand", "lstm", "lstm_by_hand_from_concatenated", "cell_in_a_loop"),
-    *("both_directions", "both_directions_of_an_lstm", "two_layers_in_both_directions"),
-    *("embedded_words", "layers_with_dropout", "normalised_layer", "one step", "flat", "long trellis", "automaton"),
+# Drawings with more than a small window can show in letters of 8 pixels: every op of a deep step with its gradient or
+# value, of which the view with closed modules shows less; every op of the tape; and a trellis that fills pages.
+SMALL = {
+    *("gru_of_the_lectures: unrolled", "gru_of_the_lectures: folded", "both_directions_of_an_lstm: unrolled"),
+    *("two_layers_in_both_directions: unrolled", "two_layers_in_both_directions: folded"),
+    *("gru_by_hand: unrolled", "gru_by_hand: values", "lstm_by_hand_from_concatenated: values"),
+    *("attention_over_states: values", "nested_loops: values", "cell_in_a_loop: values"),
+    *("normalised_layer: unrolled", "normalised_layer: folded", "normalised_layer: values"),
+    *("flat: rnn", "flat: lstm", "long trellis: 48"),
 }
 
 
@@ -429,7 +434,21 @@ def _gaussian():
 
 
 GALLERY = {f"{name}: {view}": _drawn(name, settings) for name in ZOO for view, settings in VIEWS.items()}
+CELL_SETTINGS = {"plain": {}, "values": {"values": True}, "large type": {"font_size": 16}}
 GALLERY |= {
+    **{
+        f"cell: {name}, {how}": (lambda name=name, settings=settings: ts.viz.cell(name, **settings))
+        for name in CELLS
+        for how, settings in CELL_SETTINGS.items()
+    },
+    "letters: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), inputs="hel", title="h e l l o"),
+    "letters: rnn with values": lambda: ts.viz.graph(ZOO["rnn"].loss(), inputs="hel", values=True, gradients=True),
+    "no legend: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), legend=False),
+    "large type: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), font_size=16, title="Large"),
+    "forty steps: lstm": lambda: ts.viz.graph(read(ts.nn.LSTM, steps=40), depth=1, gradients=True),
+    "trellis: to fill in": lambda: ts.viz.trellis(model(3), "abc", values=False, title="Worksheet"),
+    "trellis: candidates": lambda: ts.viz.trellis(model(3), "abc", candidates=True),
+    "automaton: no numbers": lambda: ts.viz.automaton(model(4), values=False),
     "flat: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), view="flat", values=True),
     "flat: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), view="flat", gradients=True),
     **{

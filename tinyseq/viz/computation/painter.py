@@ -132,7 +132,7 @@ class Painter:
             framed = column.name if column.kind == "step" else ""
             if framed:
                 title = [Text(self.wording.title(column), bold=True)]
-                if self.sheet.folded and (self.scale or self.wording.with_values):
+                if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
                     title.append(small(f"the numbers are those of t = {column.step}"))
                 self.canvas.frames.append(Frame(framed, low, high, title, COLUMN, top=False))
                 self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]

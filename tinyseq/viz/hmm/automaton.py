@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.viz.hmm.lattice import Floats, floats
-from tinyseq.viz.layout.curves import Point, along, passed, straight, toward
+from tinyseq.viz.layout.curves import Point, Size, along, passed, straight, toward
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing, Told
@@ -75,6 +75,8 @@ class _Painter:
         self.lines = [self._state_lines(state) for state in range(self.count)]
         sizes = [label_size(lines) for lines in self.lines]
         self.size = max(width for width, _ in sizes) + in_type(22), max(height for _, height in sizes) + in_type(12)
+        bulge = max(_reach(lines, self.size) for lines in self.lines)
+        self.size = self.size[0] * bulge, self.size[1] * bulge
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
     def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
@@ -178,3 +180,13 @@ class _Painter:
         place = next((spot for spot in places if self.room.is_free(spot, chip.size)), places[0])
         self.room.take(place, chip.size)
         self.canvas.nodes.append(chip._replace(center=place))
+
+
+def _reach(lines: list[Text], size: Size) -> float:
+    """By how much an ellipse of this size must grow to hold all lines; at least 1."""
+    reach, top = 1.0, label_size(lines)[1] / 2
+    for line in lines:
+        middle = top - line.height / 2
+        reach = max(reach, math.hypot(line.width / size[0], 2 * (abs(middle) + 0.3 * line.height) / size[1]))
+        top -= line.height
+    return reach

@@ -36,7 +36,7 @@ from tinyseq.viz.rendering.style import (
 
 MOST_LABELLED = 60  # arcs with probabilities written on them
 MOST_ARCS = 1500  # if there are more, only the best arc into each cell is drawn
-LINE_WIDTH, BETWEEN_LINES = 1200.0, 70.0  # points: the width at which a trellis wraps, and the space between its lines
+LINE_WIDTH, BETWEEN_LINES = 1200.0, 60.0  # points: the width at which a trellis wraps, and the space between its lines
 BEST = Paint("#fbe1ea", ACCENT)
 FAINT = f"{LINE}3d"  # translucent, so that marked arcs below stay visible
 HEADINGS = {"max": "Viterbi, in the max semiring", "log": "Forward, in the log semiring"}

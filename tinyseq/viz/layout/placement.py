@@ -16,8 +16,9 @@ from tinyseq.viz.layout.rows import Lane, Slot, spread
 from tinyseq.viz.rendering.settings import in_type
 
 FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
-CHANNEL, GUTTER, TRACK = 24.0, 20.0, 5.0
-LABEL = 10.0  # the height of a label in a channel
+CHANNEL, GUTTER, TRACK = 18.0, 18.0, 5.0
+FLAT_CHANNEL = 24.0  # with a label on most of its edges
+LABEL = 11.0  # the height of a label in a channel
 
 
 class Layout:
@@ -51,7 +52,7 @@ class Layout:
         self.sheet = sheet
         self.headroom, self.below = headroom, below
         self.pad = FRAME_PAD + margin
-        self.channel = CHANNEL - LABEL + in_type(LABEL) + 1.5 * margin
+        self.channel = (FLAT_CHANNEL if sheet.view == "flat" else CHANNEL) - LABEL + in_type(LABEL) + 1.5 * margin
         self.sizes = _common_sizes(sheet, size)
         self.grid = grid or Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)

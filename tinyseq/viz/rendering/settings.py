@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 Theme = Literal["light", "dark"]
-TEXT_SIZE, SMALL_SIZE = 11.0, 8.0  # points
+TEXT_SIZE, SMALL_SIZE = 11.0, 9.0  # points
 SIZES = 5.0, 48.0  # of type
 
 
