@@ -1,0 +1,81 @@
+"""Chapters as notebooks."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tinyseq.book.chapters import TARGET, Cell, Chapter, Exercise, Prose, chapters
+from tinyseq.exercises import EXERCISES
+from tinyseq.io.files import atomic_write
+from tinyseq.io.notebooks import notebook_text
+
+ADMONITION = re.compile(r"^:::\{(\w+)\}[ \t]*([^\n]*)\n(.*?)^:::$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:)(\d\d-[\w-]+)\.md(#[\w-]+)?\)")
+ELSEWHERE = re.compile(r"\[([^\]]*)\]\((?!https?:)\.\./[\w./-]+\.md(?:#[\w-]+)?\)")
+
+
+def notebook(chapter: Chapter) -> str:
+    """A chapter as a Jupyter notebook, in which no cell has been run.
+
+    An exercise becomes its task, a cell to write in, a cell that checks it, and a solution to unfold.
+
+    Returns:
+        The text of the .ipynb file.
+
+    Example:
+        >>> from tinyseq.book import chapters
+        >>> text = notebook(chapters()[0])
+    """
+    return notebook_text(cell for part in chapter.parts for cell in _cells(part))
+
+
+def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
+    """Write every chapter of the book as a notebook.
+
+    Args:
+        folder: where to; it is made if need be.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: they cannot be written there.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_notebooks(folder)[0].suffix
+        '.ipynb'
+    """
+    texts = {f"{chapter.slug}.ipynb": notebook(chapter) for chapter in chapters()}
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        atomic_write(Path(folder, name), lambda unfinished, text=text: unfinished.write_text(text, "utf-8"))
+    return [Path(folder, name) for name in texts]
+
+
+def _cells(part: Prose | Cell | Exercise) -> Iterator[tuple[str, str]]:
+    match part:
+        case Prose(text):
+            yield "markdown", _plain(text).strip()
+        case Cell(code):
+            yield "code", code.strip()
+        case Exercise(name):
+            exercise = EXERCISES[name]
+            solution = f"```python\n{exercise.solution.strip()}\n```"
+            yield "markdown", f"**{exercise.title}.** {exercise.task}"
+            yield "code", exercise.starter.strip()
+            yield "code", f"from tinyseq import exercises\n\nexercises.check({name})"
+            yield "markdown", f"<details><summary>Solution</summary>\n\n{solution}\n\n</details>"
+
+
+def _plain(text: str) -> str:
+    """MyST as the Markdown that Jupyter knows: no targets, notes as quotations, links to the other notebooks only."""
+
+    def quoted(match: re.Match[str]) -> str:
+        kind, title, body = match.groups()
+        lines = [f"**{title or kind.capitalize()}**", "", *body.strip().splitlines()]
+        return "\n".join(f"> {line}".rstrip() for line in lines)
+
+    return ELSEWHERE.sub(r"\1", LINK.sub(r"](\1.ipynb)", ADMONITION.sub(quoted, TARGET.sub("", text))))
