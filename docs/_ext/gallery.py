@@ -1,4 +1,4 @@
-"""The directive `{gallery}`: every example, run in its short form while the page is built, with what it wrote and drew."""
+"""The directive `{gallery}`: every example, run in its short form while the page is built."""
 
 import ast
 import base64

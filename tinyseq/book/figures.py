@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from io import BytesIO
+from contextlib import redirect_stdout
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,8 @@ def save_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg"
 
     Args:
         folder: where to; it is made if need be.
-        formats: of the files, from ``"svg"``, ``"pdf"`` and ``"png"``. All but SVG drawings need the extra `viz`, and plots
-            the extra `plot`.
+        formats: of the files, from ``"svg"``, ``"pdf"`` and ``"png"``. The extra `plot` is needed, and for other
+            formats than SVG the extra `viz`.
 
     Yields:
         Each file that was written.
@@ -43,7 +45,9 @@ def save_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg"
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
     for chapter in chapters():
-        yield from _figures(chapter, target, formats)
+        with redirect_stdout(StringIO()):  # of what its cells print
+            written = list(_figures(chapter, target, formats))
+        yield from written
 
 
 def _figures(chapter: Chapter, folder: Path, formats: Sequence[str]) -> Iterator[Path]:
@@ -51,21 +55,34 @@ def _figures(chapter: Chapter, folder: Path, formats: Sequence[str]) -> Iterator
         _, last = cell.split(str(chapter.path))
         if cell.figure is None or last is None:
             continue
-        code, plain = compile(last, str(chapter.path), "eval"), ""
+        code, drawn = compile(last, str(chapter.path), "eval"), {}
         for suffix, settings in LOOKS.items():
             with defaults(**settings):
                 picture = eval(code, namespace)
-                look = _rendered(picture, "svg")
-            if suffix == "":
-                plain = look
-            elif suffix == "-numbers" and look == plain:
+            drawn[suffix] = _svg(picture)
+            if suffix == "-numbers" and drawn[suffix] == drawn[""]:
                 break  # there are none to be shown
             for kind in formats:
                 path = folder / f"{cell.figure}{suffix}.{kind}"
-                data = look if kind == "svg" else _rendered(picture, kind)
-                atomic_write(path, lambda unfinished, data=data: unfinished.write_bytes(data))
+                if isinstance(picture, Drawing):
+                    picture.save(path)
+                else:
+                    atomic_write(path, partial(_plot, picture, kind=kind))
                 yield path
 
 
-def _rendered(picture: Any, kind: str) -> bytes:
-    """A drawing, or a figure of matplotlib, as the contents of a file."""
+def _svg(picture: Any) -> str:
+    if isinstance(picture, Drawing):
+        return picture.svg()
+    text = StringIO()
+    _plot(picture, text, kind="svg")
+    return text.getvalue()
+
+
+def _plot(figure: Any, file: Any, *, kind: str) -> None:
+    """Write a figure of matplotlib so that the same figure gives the same file."""
+    from matplotlib import rc_context
+
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+    with rc_context({"svg.hashsalt": "tinyseq"}):
+        figure.savefig(file, format=kind, metadata=undated[kind])

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from tinyseq.book.chapters import TARGET, Cell, Chapter, Exercise, Prose, chapters
@@ -51,7 +52,7 @@ def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
     texts = {f"{chapter.slug}.ipynb": notebook(chapter) for chapter in chapters()}
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        atomic_write(Path(folder, name), lambda unfinished, text=text: unfinished.write_text(text, "utf-8"))
+        atomic_write(Path(folder, name), partial(Path.write_text, data=text, encoding="utf-8"))
     return [Path(folder, name) for name in texts]
 
 

@@ -6,13 +6,14 @@ import typer
 
 import tinyseq as ts
 from tinyseq.commands import classification, language, tagging
+from tinyseq.commands.book import figures, notebooks
 from tinyseq.commands.demo import demo
 from tinyseq.commands.draw import draw
 from tinyseq.commands.exercises import check
 from tinyseq.commands.info import doctor
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sequence models that you can read and see.")
-for command in (demo, draw, check, doctor):
+for command in (demo, draw, check, notebooks, figures, doctor):
     app.command()(command)
 app.add_typer(language.app, name="lm")
 app.add_typer(tagging.app, name="tag")

@@ -1,13 +1,12 @@
 """Problem sheets: the tasks and the starting code of exercises, as a Python file or a notebook."""
 
-import json
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from tinyseq.exercises.record import Exercise
 from tinyseq.io.files import atomic_write
+from tinyseq.io.notebooks import notebook_text
 
 HOW = "Write the functions, then run `tinyseq check FILE`. Do not change the names, nor the arguments in place."
 
@@ -69,18 +68,4 @@ def notebook_sheet(exercises: Sequence[Exercise]) -> str:
     for exercise in exercises:
         check = f"exercises.check({exercise.name})"
         cells += [("markdown", heading(exercise)), ("code", exercise.stub.strip()), ("code", check)]
-    return json.dumps(
-        {
-            "cells": [_cell(f"cell-{number}", kind, text) for number, (kind, text) in enumerate(cells)],
-            "metadata": {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        },
-        ensure_ascii=False,
-        indent=1,
-    )
-
-
-def _cell(name: str, kind: str, text: str) -> dict[str, Any]:
-    cell: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": text.splitlines(keepends=True)}
-    return cell | ({"execution_count": None, "outputs": []} if kind == "code" else {})
+    return notebook_text(cells)

@@ -1,0 +1,104 @@
+"""Chapters as notebooks and figures."""
+
+import contextlib
+import io
+import json
+
+import pytest
+
+from tinyseq.book import Chapter, chapters, notebook, save_figures, save_notebooks
+from tinyseq.exercises import EXERCISES
+
+BOOK = chapters()
+
+SMALL = """# 3. A small one
+
+(fact-one)=
+See [the next](04-the-recurrent-network.md#fact-hello) and [the loop](../training.md).
+
+:::{note} Mind
+One is
+one.
+:::
+
+```{code-cell}
+:tags: [figure-ones]
+import tinyseq as ts
+print("printed")
+loss = (ts.ones(2, requires_grad=True) * 3).sum()
+ts.viz.graph(loss)
+```
+
+```{exercise} vjp_of_tanh
+```
+
+```{code-cell}
+:tags: [figure-curve]
+ts.viz.plots.loss_curve([0, 1, 2], [3.0, 2.0, 1.0])
+```
+"""
+
+
+def chapter_of(text, folder):
+    path = folder / "03-small.md"
+    path.write_text(text, "utf-8")
+    return Chapter(path)
+
+
+def test_a_notebook_has_no_syntax_that_jupyter_does_not_know(tmp_path):
+    cells = json.loads(notebook(chapter_of(SMALL, tmp_path)))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    assert texts[0] == (
+        "# 3. A small one\n\nSee [the next](04-the-recurrent-network.ipynb) and the loop.\n\n"
+        "> **Mind**\n>\n> One is\n> one."
+    )
+    assert texts[1].startswith("import tinyseq as ts\n")
+    assert texts[2].startswith("**The rule of tanh.** ")
+    assert texts[3].startswith("def vjp_of_tanh(") or "\ndef vjp_of_tanh(" in texts[3]
+    assert texts[4].endswith("exercises.check(vjp_of_tanh)")
+    assert "<details>" in texts[5]
+    assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code", "code", "markdown", "code"]
+
+
+@pytest.mark.skipif(not {name for chapter in BOOK for name in chapter.exercises} <= set(EXERCISES), reason="later")
+def test_the_notebooks_are_written_into_a_new_folder(tmp_path):
+    written = save_notebooks(tmp_path / "a" / "b")
+    assert [path.name for path in written] == [f"{chapter.slug}.ipynb" for chapter in BOOK]
+    assert sorted(path.name for path in (tmp_path / "a" / "b").iterdir()) == [path.name for path in written]
+    for path in written:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+        assert len({cell["id"] for cell in cells}) == len(cells)
+        assert not [cell for cell in cells if "```{" in "".join(cell["source"]) or "\n:::" in "".join(cell["source"])]
+
+
+@pytest.fixture
+def small_book(monkeypatch, tmp_path):
+    monkeypatch.setattr("tinyseq.book.figures.chapters", lambda: [chapter_of(SMALL, tmp_path)])
+
+
+def test_figures_are_drawn_light_and_dark_with_numbers_where_there_are_any(small_book, tmp_path):
+    pytest.importorskip("matplotlib", reason="plots are matplotlib figures")
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        names = [path.name for path in save_figures(tmp_path / "out", ["svg"])]
+    looks = ["ones", "ones-dark", "ones-numbers", "ones-numbers-dark", "curve", "curve-dark"]
+    assert names == [f"{look}.svg" for look in looks]
+    texts = {name: (tmp_path / "out" / name).read_bytes() for name in names}
+    assert len(set(texts.values())) == len(names)
+    assert shown.getvalue() == ""
+    again = {path.name: path.read_bytes() for path in save_figures(tmp_path / "again", ["svg"])}
+    assert again == texts
+
+
+def test_figures_as_pdf(small_book, tmp_path):
+    pytest.importorskip("matplotlib", reason="plots are matplotlib figures")
+    pytest.importorskip("pygraphviz", reason="PDF files of drawings need a renderer")
+    for path in save_figures(tmp_path / "out", ["pdf"]):
+        assert path.read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize("formats", [[], ["gif"], ["svg", "docx"]])
+def test_another_format_is_refused_before_anything_is_written(formats, tmp_path):
+    with pytest.raises(ValueError, match="formats must be some of svg, pdf, png; got"):
+        list(save_figures(tmp_path / "out", formats))
+    assert not (tmp_path / "out").exists()

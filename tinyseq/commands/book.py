@@ -1,0 +1,35 @@
+"""The commands ``tinyseq notebooks`` and ``tinyseq figures``: the lecture book for the classroom."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tinyseq.book import save_figures, save_notebooks
+from tinyseq.commands.common import console, plainly
+
+
+@plainly
+def notebooks(out: Annotated[Path, typer.Option(help="Folder to write to.")]) -> None:
+    """Write the chapters of the lecture book as Jupyter notebooks.
+
+    They run from top to bottom without a network. For example:  tinyseq notebooks --out notebooks
+    """
+    written = save_notebooks(out)
+    console.print(f"{len(written)} notebooks in {out}", highlight=False)
+
+
+@plainly
+def figures(
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    formats: Annotated[str, typer.Option("--format", help="svg, pdf and png, with commas between.")] = "svg,pdf",
+) -> None:
+    """Write the figures of the lecture book for slides: light and dark, with and without numbers.
+
+    It runs all chapters. For example:  tinyseq figures --out figures
+    """
+    count = 0
+    for path in save_figures(out, [name.strip() for name in formats.split(",")]):
+        console.print(path.name, highlight=False)
+        count += 1
+    console.print(f"{count} files in {out}", highlight=False)
