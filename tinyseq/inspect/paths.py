@@ -58,8 +58,12 @@ def add(sums: dict[Any, Array], key: Any, term: Array) -> None:
 
 def steps_of(nodes: Iterable[Parent]) -> int:
     """One more than the last time step that any node carries."""
-    labels = (node.label.step for node in nodes if isinstance(node, Node))
-    return 1 + max((step for step in labels if step is not None), default=-1)
+    return 1 + max(labels_of(nodes), default=-1)
+
+
+def labels_of(nodes: Iterable[Parent]) -> set[int]:
+    """The time steps that nodes carry."""
+    return {node.label.step for node in nodes if isinstance(node, Node) and node.label.step is not None}
 
 
 def made_of(loss: Tensor) -> list[Node]:

@@ -9,6 +9,7 @@ In both cases the first step on the path from W to the loss is the one that coun
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.moves.shape import stack
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array, namespace_of
-from tinyseq.inspect.paths import add, leading_to, made_of, ones, scalar_root, size_of, steps_of, visits
+from tinyseq.inspect.paths import add, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
 from tinyseq.inspect.shares import shares
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
@@ -58,15 +59,17 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
     found = _terms(loss, W, "loss")
     if found is None:
         raise ValueError(f"loss does not depend on W ({_called(as_node(W))})")
-    return _row(found, W)
+    return _row(found.by_step, W, range(1 + found.last))
 
 
 def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False) -> "LagTable":
     """The contributions to a shared weight's gradient: of the loss of step s, by the use of the weight at step t.
 
+    A loss belongs to the last step that it depends on, so there may be losses at some steps only. Where that does not
+    tell them apart, as in a bidirectional network, the losses belong to the first step, the one after it, and so on.
+
     Args:
-        losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own. They
-            belong to the steps that they were computed in; if some were computed outside, they are counted from 0.
+        losses: the losses of the steps, in order; single numbers. Each costs a backward pass of its own.
         W: as for `grad_by_step`.
         norms_only: keep the terms' norms and not the terms, which take len(losses) * T times the memory of W.
 
@@ -96,33 +99,30 @@ def grad_by_lag(losses: Sequence[Tensor], W: Tensor, *, norms_only: bool = False
     losses = list(losses)
     if not losses:
         raise ValueError("losses must hold at least one loss, one for each step")
-    rows: list[dict[int, Any]] = []
-    steps = 0
-    for s, loss in enumerate(losses):
-        found = _terms(loss, W, f"losses[{s}]") or Terms({}, 0)
-        steps = max(steps, found.steps)
-        rows.append({t: float(size_of(g)) for t, g in found.by_step.items()} if norms_only else found.by_step)
-    if not steps:
+    found = [_terms(loss, W, f"losses[{s}]") for s, loss in enumerate(losses)]
+    ends = [terms.last for terms in found if terms is not None]
+    if not ends:
         raise ValueError(f"no loss depends on W ({_called(as_node(W))})")
-    own = [owner(as_node(loss)) for loss in losses]
-    found_in = [node.label.step if isinstance(node, Node) else None for node in own]
-    of_step = np.array([s if None in found_in else step for s, step in enumerate(found_in)])
-    if norms_only:
-        return LagTable(np.array([[row.get(t, 0.0) for t in range(steps)] for row in rows]), None, of_step)
-    terms = stack([_row(Terms(row, steps), W) for row in rows])
-    norms = [[float(size_of(row[t])) if t in row else 0.0 for t in range(steps)] for row in rows]
-    return LagTable(np.array(norms), terms, of_step)
+    first = min(step for loss in losses for step in labels_of(made_of(loss)))
+    rising = len(ends) == len(losses) and all(a < b for a, b in pairwise(ends))
+    steps = tuple(end - first for end in ends) if rising else tuple(range(len(losses)))
+    by_use = [dict(terms.by_step) if terms else {} for terms in found]
+    uses = range(first, 1 + max(ends))
+    norms = np.array([[float(size_of(row[t])) if t in row else 0.0 for t in uses] for row in by_use])
+    return LagTable(norms, None if norms_only else stack([_row(row, W, uses) for row in by_use]), steps)
 
 
 @dataclass(frozen=True, eq=False)
 class LagTable:
     """The contribution of each use of a weight to each loss; ``table[s, t]`` is the term of loss s and use t.
 
+    Steps are counted from the first one of the network, whatever its label.
+
     Attributes:
-        norms: (S, T), the Frobenius norm of each term; above the diagonal they are zero for a network that reads
-            forward. ``ts.viz.plots.lag_heatmap`` draws it.
+        norms: (S, T), the Frobenius norm of each term; those of later uses than the loss's step are zero for a network
+            that reads forward. ``ts.viz.plots.lag_heatmap`` draws it.
         terms: ``(S, T, *W.shape)``, or None if only norms were asked for.
-        loss_steps: (S,), the step that each loss belongs to; None for 0, 1, 2, ...
+        steps: of each loss, the step that it belongs to; by default 0, 1, 2, ...
 
     Example:
         >>> import tinyseq as ts
@@ -140,7 +140,11 @@ class LagTable:
 
     norms: Norms
     terms: Tensor | None = field(default=None, repr=False)
-    loss_steps: np.ndarray[Any, np.dtype[np.int64]] | None = field(default=None, repr=False)
+    steps: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.steps:
+            object.__setattr__(self, "steps", tuple(range(len(self.norms))))
 
     def __getitem__(self, place: Any) -> Tensor:
         return self._kept[place]
@@ -159,19 +163,19 @@ class LagTable:
         return self._sum(self._lags() > k)
 
     def dropped_by_windows(self, length: int) -> Tensor:
-        """What training on windows leaves out, if the state is detached before the steps length, 2 length, ...
+        """What training on windows leaves out, if the state is detached before steps length, 2 length, ...
 
         Args:
             length: steps in a window, from 1.
         """
         length = whole("length", length)
-        s, t = self._steps()
+        s, t = self._places()
         return self._sum(s // length != t // length)
 
     def by_lag(self) -> Norms:
         """The sum of the norms at each lag s - t = 0, 1, ...: how far back the gradient reaches."""
         lags = self._lags()
-        return np.array([self.norms[lags == lag].sum() for lag in range(max(int(lags.max()) + 1, 1))])
+        return np.array([self.norms[lags == lag].sum() for lag in range(1 + max(self.steps))])
 
     @property
     def _kept(self) -> Tensor:
@@ -179,13 +183,13 @@ class LagTable:
             raise ValueError("this table holds norms only; create it without norms_only=True to keep the terms")
         return self.terms
 
-    def _steps(self) -> Any:
-        """The step of the loss, down, and that of the use, across."""
-        s = np.arange(len(self.norms)) if self.loss_steps is None else self.loss_steps
-        return s[:, None], np.arange(self.norms.shape[1])
+    def _places(self) -> tuple[Any, Any]:
+        """The step of the loss and of the use, for each term."""
+        _, t = np.indices(self.norms.shape)
+        return np.broadcast_to(np.array(self.steps)[:, None], self.norms.shape), t
 
     def _lags(self) -> Any:
-        s, t = self._steps()
+        s, t = self._places()
         return s - t
 
     def _sum(self, chosen: Any) -> Tensor:
@@ -206,10 +210,10 @@ class LagTable:
 
 @dataclass(frozen=True)
 class Terms:
-    """The nonzero terms, and the number of steps."""
+    """The nonzero terms, and the last step between the weight and the loss."""
 
     by_step: dict[int, Array]
-    steps: int
+    last: int
 
 
 def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
@@ -239,7 +243,7 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
                 add(sent.setdefault(step, {}), parent, g)
     for step, g in shares(sent, prologue, target).items():
         add(terms, step, g)
-    return Terms(terms, steps_of(on_the_way))
+    return Terms(terms, max(labels_of(on_the_way), default=-1))
 
 
 def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
@@ -275,7 +279,7 @@ def _called(target: Parent) -> str:
     return f"made by {node.op.name}, shape {target.shape}"
 
 
-def _row(found: Terms, W: Tensor) -> Tensor:
+def _row(by_step: dict[int, Array], W: Tensor, uses: range) -> Tensor:
     xp = namespace_of(W._array)
     zeros = xp.zeros(W.shape, dtype=W.dtype)
-    return Tensor(xp.stack([found.by_step.get(t, zeros) for t in range(found.steps)]))
+    return Tensor(xp.stack([by_step.get(t, zeros) for t in uses]))

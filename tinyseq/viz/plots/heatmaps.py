@@ -39,7 +39,7 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weigh
     Args:
         norms: what `tinyseq.inspect.grad_by_lag` returns, or the terms' norms (T, T), loss step first. The entries
             above the diagonal are zero: later uses do not change earlier losses. Truncating backpropagation at k drops
-            the terms with j - i > k.
+            the terms with j - i > k. A table's losses may be those of some steps only.
         title: the title.
 
     Raises:
@@ -50,7 +50,11 @@ def lag_heatmap(norms: ArrayLike | LagTable, *, title: str = "Terms of the weigh
         >>> figure.axes[0].get_ylabel()
         'step j of the loss'
     """
-    terms = table(norms.norms if isinstance(norms, LagTable) else norms, "norms", "loss step, use step", square=True)
+    if isinstance(norms, LagTable):
+        terms = np.zeros((max(norms.steps) + 1, norms.norms.shape[1]))
+        terms[list(norms.steps)] = norms.norms
+    else:
+        terms = table(norms, "norms", "loss step, use step", square=True)
     axes = new_axes(title, "step i where the weight is used", "step j of the loss", grid=False, width=5.0)
     heat(axes, np.where(terms > 0, terms, np.nan), logarithmic=True, label="norm of the term")
     axes.set_aspect("equal")
