@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+import tinyseq as ts
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FENCE = re.compile(r"^```(python|pycon)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -106,3 +108,22 @@ def test_the_pictures_of_a_page_are_drawn(page, tmp_path, monkeypatch):
         drawn = picture.shown(eval(found[1], picture.namespace_above(text[: found.start()])), "words")
         assert "<img" in drawn or "<iframe" in drawn
         assert len(drawn) < 700_000, found[1]
+
+
+def test_the_picture_in_the_readme_is_what_the_library_draws():
+    """Write it anew with `python tests/test_docs.py` after a change of drawings."""
+    assert (ROOT / "docs" / "unrolled.svg").read_text("utf-8") == unrolled()
+
+
+def unrolled() -> str:
+    """The network of the landing page, before training."""
+    (cell,) = re.findall(
+        r"^```\{code-cell\}\n:tags: [^\n]*\n(.*?)^```$", (ROOT / "docs" / "index.md").read_text("utf-8"), re.M | re.S
+    )
+    namespace: dict[str, object] = {}
+    exec(cell.replace(".page()", ""), namespace)
+    return ts.viz.graph(namespace["loss"], gradients=True).svg()
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "unrolled.svg").write_text(unrolled(), "utf-8")
