@@ -18,8 +18,11 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "alt_texts",
     "commands",
     "constants",
+    "exercise",
+    "gallery",
     "mathml",
     "op_table",
     "picture",
@@ -45,6 +48,9 @@ napoleon_use_ivar = True  # "Attributes:" as one list of the class, not as membe
 
 html_theme = "furo"
 html_title = "tinyseq"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["enlarge.js"]
 
 
 def skip_tuple_fields(app: Sphinx, what: str, name: str, member: object, skip: bool, options: object) -> bool | None:

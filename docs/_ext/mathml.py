@@ -15,10 +15,10 @@ def mathml(tex: str, display: str) -> str:
     """A formula of TeX as MathML.
 
     Raises:
-        ValueError: it has a command that the converter does not know.
+        ValueError: it has a command or an environment that the converter does not know.
     """
-    found = convert(tex, display=display)
-    unknown = re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", found))
+    found = convert(re.sub(r"\{(aligned|gathered)\}", "{align*}", tex), display=display)
+    unknown = re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", found)) + re.findall(r"(?<=<mi>)&(?=</mi>)", found)
     if unknown:
         raise ValueError(f"the formula {tex!r} has {', '.join(unknown)}, which MathML is not made of")
     return found
