@@ -21,6 +21,9 @@ SECTIONS = [
 ]
 OPTIONAL = {"Where the slides slip"}
 
+TABLE = (ROOT / "docs" / "lectures.md").read_text("utf-8")
+PLACE = re.compile(r"\(book/([\w-]+)\.md#fact-([\w-]+)\)")
+
 each_chapter = pytest.mark.parametrize("chapter", BOOK, ids=lambda chapter: chapter.slug)
 
 
@@ -61,6 +64,28 @@ def test_names_of_figures_and_facts_are_unique():
     facts = [fact for chapter in BOOK for fact in chapter.facts]
     assert len(figures) == len(set(figures))
     assert len(facts) == len(set(facts))
+
+
+def rows() -> list[str]:
+    """The rows of the tables of facts."""
+    return [line for line in TABLE.splitlines() if line.startswith("| ") and not line.startswith("| fact |")]
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row[2:60])
+def test_every_fact_of_the_lectures_is_checked_by_the_cell_after_it(row):
+    places = PLACE.findall(row)
+    assert places, "the row names no chapter"
+    by_slug = {chapter.slug: chapter for chapter in BOOK}
+    for slug, fact in places:
+        assert fact in by_slug[slug].facts, f"chapter {slug} does not state it"
+        cell = by_slug[slug].facts[fact]
+        assert cell is not None
+        assert asserts(cell), f"the cell in line {cell.line} of {slug} does not check it"
+
+
+def test_every_fact_that_a_chapter_states_is_in_the_table():
+    stated = {(chapter.slug, fact) for chapter in BOOK for fact in chapter.facts}
+    assert stated == set(PLACE.findall(TABLE))
 
 
 # -- the reader of chapters --------------------------------------------------------------------------------------------
