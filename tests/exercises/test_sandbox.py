@@ -1,5 +1,6 @@
 """Submissions that misbehave: none gets a point that it did not earn, harms what is outside, or stops the marking."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from tinyseq.exercises.sandbox import environment
 RIGHT = "def vjp_of_tanh(y, g):\n    return g * (1 - y * y)\n"
 AFTER = "\ndef vjp_of_broadcast_add(g):\n    return g, g.sum(0)\n"
 IN_CALL = "def vjp_of_tanh(y, g):\n    {}\n"
-SHORT = Limits(seconds=1.5)
+SHORT = Limits(seconds=3.0)
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def marked(tmp_path):
 FAILING = {
     "sys.exit": ("import sys; sys.exit(0)", "error", "line 2: the submission ends the program"),
     "os._exit": ("import os; os._exit(0)", "error", "the process ended with status 0"),
-    "infinite loop": ("while True: pass", "too slow", "it does not end within 1.5 seconds"),
+    "infinite loop": ("while True: pass", "too slow", "it does not end within 3 seconds"),
     "sleep": ("import time; time.sleep(60)", "too slow", "it does not end within"),
     "catches everything": (
         "while True:\n        try:\n            while True: pass\n        except BaseException: pass", "too slow", "",
@@ -100,13 +101,16 @@ for descriptor in range(3, 64):
                   b'[{"value": {"array": [], "shape": [999999999, 99999], "kind": "f"}}]}\\n')
     except OSError: pass
 """,
-    "starts again and again": """
+    **{
+        f"says again and again {message}": f"""
 import os
 while True:
     for descriptor in range(3, 9):
-        try: os.write(descriptor, b'{"start": "nothing"}\\n')
+        try: os.write(descriptor, b'{message}\\n')
         except OSError: pass
-""",
+"""
+        for message in ('{"start": "nothing"}', '{"start": "vjp_of_tanh"}', '{"ready": true}', '{"loaded": []}', "[]")
+    },
     "patches NumPy": """
 import numpy as np
 np.allclose = np.isclose = np.array_equal = lambda *a, **k: np.True_
@@ -216,7 +220,20 @@ def test_nothing_is_left_running(marked):
 def test_the_file_itself_may_not_hang_either(marked):
     verdicts, _ = marked("while True: pass\n" + RIGHT + AFTER)
     assert {verdict.status for verdict in verdicts.values()} == {"too slow"}
-    assert verdicts["vjp_of_tanh"].message == "before any function was called: it does not end within 1.5 seconds"
+    assert verdicts["vjp_of_tanh"].message == "before any function was called: it does not end within 3 seconds"
+
+
+def test_no_text_of_a_submission_controls_a_terminal_or_fills_the_report(marked):
+    source = "x = lambda: (_ for _ in ()).throw(ValueError('\\x1b[2J\\r' + 'a' * 10**6))\n" + "x()\n" * 9
+    verdicts, report = marked(source + IN_CALL.format("x()"))
+    assert [len(note) for note in report.notes] == [400] * 5
+    assert len(verdicts["vjp_of_tanh"].message) < 500
+    assert "ValueError: ?[2J a" in verdicts["vjp_of_tanh"].message
+    assert all(sign.isprintable() or sign == "\n" for sign in repr(report))
+    flood = "import os\nfor d in range(3, 64):\n    try: os.write(d, b'{}\\n')\n    except OSError: pass\n"
+    flood = flood.format(json.dumps({"loaded": [["e" * 5000, "w"]] * 500}))
+    _, report = marked(flood + IN_CALL.format("return g"))
+    assert sum(map(len, report.notes)) <= 2000
 
 
 def test_the_environment_holds_no_secrets(monkeypatch):

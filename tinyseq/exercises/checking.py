@@ -134,8 +134,7 @@ def check_folder(
             report = check_file(file, exercises, limits)
         except Exception as error:  # one bad file must not stop the rest
             report = Report([Verdict(exercise.name, "error") for exercise in exercises], notes=[repr(error)])
-        report.file = file.relative_to(folder).as_posix()
-        return report
+        return Report(report, file.relative_to(folder).as_posix(), report.notes)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(marked, files))

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 MOST_ELEMENTS, DEEPEST, LONGEST_INTEGER = 200_000, 20, 4096  # of a result; of an integer, the bits
-LONGEST = 400  # characters of an error
+LONGEST, MOST_ERRORS = 400, 5  # characters of an error; errors outside of functions that are told
 KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c": "complex128", "U": "str"}
 REFUSED = {
     *("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.startfile", "pty.spawn"),
@@ -305,8 +305,9 @@ def main() -> None:
     limit(job)
     guard(os.getcwd(), job["solutions"], seen)
     namespace: dict[str, Any] = {"__name__": "submission"}
+    say(ready=True)
     errors = load(job["cells"], namespace)
-    say(loaded=errors[:5], peeked=bool(seen))
+    say(loaded=errors[:MOST_ERRORS], peeked=bool(seen))
     names = [name for name, _ in job["cells"]]
     for exercise, cases in job["exercises"]:
         say(start=exercise)

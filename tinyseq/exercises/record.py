@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from tinyseq.exercises.child import decode, encode, outcomes
+from tinyseq.exercises.child import LONGEST, decode, encode, outcomes
 
 ROUNDS = 5  # of inputs; what is not random comes once
 Case = tuple[Any, ...]  # the arguments of one call
@@ -32,7 +32,13 @@ class Outcome(NamedTuple):
     def read(cls, sent: dict[str, Any]) -> "Outcome":
         """From what `tinyseq.exercises.child.outcomes` gives, which a submission may have tampered with."""
         changed = tuple(int(i) for i in sent.get("changed", ()))
-        return cls(decode(sent.get("value")), str(sent.get("error", "")), str(sent.get("where", "")), changed)
+        error, where = plain(str(sent.get("error", ""))), plain(str(sent.get("where", "")))
+        return cls(decode(sent.get("value")), error, where, changed)
+
+
+def plain(text: str) -> str:
+    """A submission's text, cut, without what would control a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:LONGEST])
 
 
 class Mistake(NamedTuple):

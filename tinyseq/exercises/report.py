@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from html import escape
 
 from tinyseq.exercises.marking import Verdict
+from tinyseq.exercises.record import plain
 
 SIGNS = {"right": "✓", "wrong": "✗", "error": "!", "missing": "-", "too slow": "…"}
 
@@ -25,7 +26,7 @@ class Report(list[Verdict]):
 
     def __init__(self, verdicts: Sequence[Verdict] = (), file: str = "", notes: Sequence[str] = ()) -> None:
         super().__init__(verdicts)
-        self.file = file
+        self.file = plain(file)
         self.notes = tuple(notes)
 
     @property

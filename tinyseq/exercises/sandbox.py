@@ -20,7 +20,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from tinyseq.exercises import child
-from tinyseq.exercises.record import Exercise, Outcome
+from tinyseq.exercises.record import Exercise, Outcome, plain
 from tinyseq.exercises.submissions import Submission
 
 MOST_BYTES = 64 << 20  # that a submission may send back
@@ -83,18 +83,22 @@ def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ra
     results, errors, peeked = dict(ran.results), ran.errors, ran.peeked
     names = {exercise.name for exercise in pending}
     current: str | None = None
+    awaited = ["ready", "loaded"]
     end = time.monotonic() + STARTING + limits.seconds * (len(pending) + 2)  # whatever it says of itself
-    wait = STARTING + limits.seconds
+    wait = STARTING
     while names - results.keys():
         try:
             message = process.next(min(wait, end - time.monotonic()))
-            if "loaded" in message:
-                errors = [f"{where}: {error}" for error, where in message["loaded"]]
-            elif message.get("start") in names - results.keys():
+            if awaited and awaited[0] in message:
+                if awaited.pop(0) == "loaded":
+                    errors = [plain(f"{where}: {error}") for error, where in message["loaded"][: child.MOST_ERRORS]]
+            elif current is None and message.get("start") in names - results.keys():
                 current = message["start"]
-            elif message["result"] in names - results.keys():
-                results[message["result"]] = [Outcome.read(outcome) for outcome in message["outcomes"]]
+            elif current is not None and message.get("result") == current:
+                results[current] = [Outcome.read(outcome) for outcome in message["outcomes"]]
                 current = None
+            else:
+                raise ValueError("no message that is expected now")
             peeked = peeked or bool(message.get("peeked"))
             wait = limits.seconds
         except Stopped as stop:
@@ -175,7 +179,9 @@ class _Process:
             ValueError: it is not JSON.
         """
         try:
-            line = self.messages.get(timeout=max(seconds, 0.0))
+            if seconds <= 0:
+                raise queue.Empty
+            line = self.messages.get(timeout=seconds)
         except queue.Empty:
             raise Stopped("too slow", f"it does not end within {self.limits.seconds:g} seconds") from None
         if line is None:
