@@ -290,6 +290,13 @@ def test_a_trellis_to_fill_in_has_no_scores(tinyseq, tmp_path):
     assert "0.012544" not in blank
 
 
+def test_the_page_on_vanishing_gradients_is_written_and_its_factors_are_printed(tinyseq, tmp_path):
+    status, out, _ = tinyseq("draw", "vanishing", "--out", "v.html")
+    assert status == 0
+    assert "LSTM, forget bias 1" in out
+    assert "RNN beside an LSTM" in (tmp_path / "v.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -297,6 +304,9 @@ def test_a_trellis_to_fill_in_has_no_scores(tinyseq, tmp_path):
         (("rnn", "--view", "sideways"), 'view must be "unrolled", "folded" or "flat"'),
         (("rnn", "--semiring", "max"), "--semiring does not apply to rnn"),
         (("trellis", "--steps", "3"), "--steps does not apply to trellis"),
+        (("vanishing", "--steps", "3"), "--steps does not apply to vanishing"),
+        (("vanishing", "--semiring", "log"), "--semiring does not apply to vanishing"),
+        (("vanishing",), "the file's ending must be .html"),
         (("rnn", "--observations", "a b"), "--observations does not apply to rnn"),
         (("rnn", "--text", "a"), "at least two letters"),
         (("rnn", "--text", "abc", "--steps", "2"), "cannot both be given"),

@@ -124,7 +124,8 @@ def demo(tmp_path):
     """A folder with all that the demo should write."""
     (tmp_path / "loss.png").write_bytes(b"\x89PNG\r\n\x1a\n...")
     (tmp_path / "samples.txt").write_text("hello")
-    (tmp_path / "index.html").write_text('<a href="unrolled.html"></a><a href="trellis.html"></a>')
+    frame = '<iframe srcdoc=""></iframe>'
+    (tmp_path / "index.html").write_text(f'{frame}<a href="unrolled.html"></a>{frame}<a href="trellis.html"></a>')
     for name in ("unrolled.html", "trellis.html"):
         (tmp_path / name).write_text('<script>{"acts":[{"name":"forward"}]}</script>')
     for name in ("unrolled.svg", "trellis.svg"):
@@ -151,6 +152,7 @@ def test_a_whole_demo_passes_its_check(demo):
         ("unrolled.svg", b"<svg><text>", "unrolled.svg: is no XML"),
         ("unrolled.html", b"<!doctype html>", "unrolled.html: is no page that plays"),
         ("index.html", b'<a href="trellis.html"></a>', "index.html: does not link unrolled.html"),
+        ("index.html", b'<a href="unrolled.html"><a href="trellis.html">', "index.html: does not hold the pages"),
         ("trellis.svg", b"<svg></svg>", "trellis.svg: is no drawing with labels"),
     ],
 )

@@ -300,6 +300,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "inspect.LagTable.dropped_by_windows": lambda **a: lags().dropped_by_windows(**a),
     "inspect.SavedMemory.checkpointed": lambda **a: ts.inspect.saved_memory(in_steps()[0]).checkpointed(**a),
     "viz.Drawing.page": lambda **a: ts.viz.trellis(hmm(), "ab").page(**a),
+    "viz.vanishing": lambda **a: ts.viz.vanishing(**{"hidden_size": 3} | a),
     "viz.Page": lambda **a: ts.viz.Page("<p>", "a title", **a),
     "viz.gates": lambda **a: ts.viz.gates({"i": np.full((2, 3, 3), 0.5)}, **a),
     "viz.graph": lambda **a: ts.viz.graph(in_steps()[0], **a),

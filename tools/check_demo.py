@@ -26,6 +26,8 @@ def complaint(path: Path) -> str | None:
         return "is no page that plays"
     if path.name == "index.html" and (missing := [page for page in PAGES if f'href="{page}"'.encode() not in content]):
         return f"does not link {' and '.join(missing)}"
+    if path.name == "index.html" and content.count(b"<iframe ") < len(PAGES):
+        return "does not hold the pages that play"
     if path.suffix == ".svg":
         try:
             root = ElementTree.fromstring(content)

@@ -133,7 +133,7 @@ def test_every_moment_says_what_happens_and_when(opened, lstm_page):
         "x₁",
     } <= set(said)
     browser.run("go(moments.findLastIndex(moment => moment.text === 'cross entropy at t = 0') + 1)")
-    assert browser.run("byId('formula').textContent") == "∇ℓ₀ = ∇L ÷ 4 = 0.25"
+    assert browser.run("byId('equation').textContent") == "∇ℓ₀ = ∇L ÷ 4 = 0.25"
     browser.run("go(moments.findIndex(moment => moment.text === 'W_hh h₀') + 1)")
     assert browser.run("byId('said').querySelector('sub').textContent") == "hh"
 

@@ -7,7 +7,7 @@ import tinyseq as ts
 
 pytestmark = pytest.mark.browser
 
-STATE = """({ asking, hidden: byId('quiz').hidden, formula: byId('formula').textContent, now: now(),
+STATE = """({ asking, hidden: byId('quiz').hidden, formula: byId('equation').textContent, now: now(),
   verdict: byId('verdict').textContent, asked: byId('asked').textContent })"""
 
 

@@ -83,7 +83,7 @@ def run(out: Path, seed: int, console: Console) -> None:
     atomic_write(out / "loss.png", lambda path: figure.savefig(path, format="png", dpi=150))
     samples = "\n\n".join(f"=== {stage} ===\n{text}" for stage, text in trained.samples.items()) + "\n"
     atomic_write(out / "samples.txt", lambda path: path.write_text(samples, encoding="utf-8"))
-    page = index_page(unrolled.svg(), trellis.svg(), (out / "loss.png").read_bytes(), trained.samples)
+    page = index_page(unrolled.page(), trellis.page(), (out / "loss.png").read_bytes(), trained.samples)
     atomic_write(out / "index.html", lambda path: path.write_text(page, encoding="utf-8"))
     console.print("\nWrote unrolled and trellis (.svg and .html), loss.png and samples.txt; open", end=" ")
     console.print(str(out / "index.html"), style="bold")
@@ -188,8 +188,8 @@ def decode(hmm: Any, words: list[str], console: Console) -> None:
     console.print(f"  {' '.join(words)}  ->  <{', '.join(path)}>, probability {math.exp(log_prob):.6f}")
 
 
-def index_page(unrolled: str, trellis: str, loss: bytes, samples: dict[str, str]) -> str:
-    """One page with all pictures inside, and links to those that play."""
+def index_page(unrolled: ts.viz.Page, trellis: ts.viz.Page, loss: bytes, samples: dict[str, str]) -> str:
+    """One page with the playable pages and the plot inside."""
     picture = base64.b64encode(loss).decode("ascii")
     texts = "".join(f"<h3>{html.escape(stage)}</h3><pre>{html.escape(text)}</pre>" for stage, text in samples.items())
     return f"""<!doctype html>
@@ -197,31 +197,28 @@ def index_page(unrolled: str, trellis: str, loss: bytes, samples: dict[str, str]
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }}
-figure {{ margin: 1rem 0 2rem; overflow-x: auto; }} figure svg, img {{ max-width: 100%; height: auto; }}
-.play {{ display: inline-block; padding: 0.5rem 1rem; border-radius: 0.5rem; color: #fff; background: #1d2733;
-text-decoration: none; }}
+figure {{ margin: 1rem 0 2rem; overflow-x: auto; }} img {{ max-width: 100%; height: auto; }}
 pre {{ white-space: pre-wrap; background: #f3f6fb; padding: 0.8rem; border-radius: 6px; }}
 </style></head><body>
 <h1>What the models learnt</h1>
 <h2>Backpropagation through time, drawn</h2>
 <p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
-the size of the loss's gradient.</p>
-<p><a class="play" href="unrolled.html">▶ Play it</a> forward and backward, step by step. <code>tinyseq draw rnn --out
-x.html</code> makes such a page of a network that has not been trained.</p><figure>{_inline(unrolled)}</figure>
+the size of the loss's gradient. Press play: it runs forward and backward, step by step.</p>
+<figure>{unrolled._repr_html_()}</figure>
+<p><a href="unrolled.html">Open it in a window of its own.</a> <code>tinyseq draw rnn --out x.html</code> makes such a
+page of a network that has not been trained, and <code>tinyseq draw vanishing --out x.html</code> one that shows how
+gradients vanish.</p>
 <h2>The best path through a trellis</h2>
-<p>The hidden Markov model of the lectures reads "I like cats"; Viterbi's best path is drawn bold.</p>
-<p><a class="play" href="trellis.html">▶ Play it</a> cell by cell; <code>tinyseq draw trellis --out x.html</code> makes
-this page too.</p>
-<figure>{_inline(trellis)}</figure>
+<p>The hidden Markov model of the lectures reads "I like cats"; Viterbi's best path is drawn bold. Press
+play: it is filled in cell by cell.</p>
+<figure>{trellis._repr_html_()}</figure>
+<p><a href="trellis.html">Open it in a window of its own.</a> <code>tinyseq draw trellis --out x.html</code> makes this
+page too.</p>
 <h2>A character LSTM learns English</h2><figure><img alt="loss and perplexity during training"
 src="data:image/png;base64,{picture}"></figure>
 <h2>What it writes</h2>{texts}
 </body></html>
 """
-
-
-def _inline(svg: str) -> str:
-    return svg[svg.index("<svg") :]
 
 
 @plainly

@@ -12,6 +12,7 @@ from tinyseq.commands.common import console, plainly
 from tinyseq.data import CATS
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.viz.page.vanishing import factors
 from tinyseq.viz.rendering.drawing import check_picture
 
 HIDDEN = 8
@@ -80,12 +81,22 @@ def model_and_words(hmm: Path | None, observations: str | None) -> tuple[Any, li
     return model, observations.split() if observations else words
 
 
-FIGURES = ("cell", "trellis", "automaton")
+FIGURES = ("cell", "trellis", "automaton", "vanishing")
 APPLIES = {  # options that only some pictures have
     **dict.fromkeys(("steps", "depth", "view", "text", "layers", "bidirectional", "last", "gradients"), ("network",)),
     **dict.fromkeys(("semiring", "observations", "candidates", "posterior"), ("trellis",)),
+    **dict.fromkeys(("values", "title", "font_size", "size", "theme"), ("network", *FIGURES[:-1])),
     **{"legend": ("network", "cell"), "cell": ("cell",), "hmm": ("trellis", "automaton")},
 }
+
+
+def save_vanishing(out: Path) -> None:
+    """Write the page on vanishing gradients, and print by how much they shrink at the start."""
+    ts.viz.vanishing().save(out)
+    console.print("factor of the gradient per step, with the loss at the last of 30 steps:")
+    for name, factor in factors().items():
+        console.print(f"  {name:36s} {factor:.3f}", highlight=False)
+    console.print(f"saved {out}")
 
 
 @plainly
@@ -117,7 +128,8 @@ def draw(
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 
     A network is drawn with its gradients; of a long sequence, the first steps and the last one. A page (.html) holds up
-    to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example.
+    to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example. vanishing is a page with
+    sliders on vanishing gradients, an RNN beside an LSTM.
     For example:  tinyseq draw lstm --text hello --out hello.html
     """
     kind = "network" if what in CELLS else what
@@ -126,10 +138,12 @@ def draw(
     for option, kinds in APPLIES.items():
         given = context.get_parameter_source(option)
         if kind not in kinds and given is not None and given.name == "COMMANDLINE":
-            raise ValueError(f"--{option} does not apply to {what}; leave it out")
+            raise ValueError(f"--{option.replace('_', '-')} does not apply to {what}; leave it out")
     if text is not None and steps is not None:
         raise ValueError("--text and --steps cannot both be given: a text has as many steps as letters to read")
     check_picture(out, "--out")
+    if kind == "vanishing":
+        return save_vanishing(out)
     chosen: dict[str, Any] = {"theme": theme, "values": values, "legend": legend, "font_size": font_size, "size": size}
     with ts.viz.defaults(**chosen):
         if kind == "trellis":

@@ -6,6 +6,7 @@ from tinyseq.viz.computation.graph import graph
 from tinyseq.viz.hmm.automaton import automaton
 from tinyseq.viz.hmm.trellis import trellis
 from tinyseq.viz.page.embedded import Page
+from tinyseq.viz.page.vanishing import vanishing
 from tinyseq.viz.plots import (
     activations,
     alignment,
@@ -42,4 +43,5 @@ __all__ = [
     "posteriors",
     "program",
     "trellis",
+    "vanishing",
 ]

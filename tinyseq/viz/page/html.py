@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -16,7 +16,7 @@ from tinyseq.viz.rendering.style import PAINTS
 
 # In the order of their dependencies; the page has them as one script.
 SCRIPTS = (
-    *("parts", "view", "squeeze", "card", "columns", "arrangement"),
+    *("elements", "parts", "view", "squeeze", "card", "columns", "arrangement"),
     *("paint", "fold", "search", "sums", "quiz", "play", "page"),
 )
 
@@ -36,13 +36,29 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
         >>> "<title>a &amp; b</title>" in text
         True
     """
-    assets = files("tinyseq.viz") / "assets" / "page"
     picture = _plain(svg, told_elsewhere=bool(story and story.get("details")))
-    sheet = (assets / "page.css").read_text("utf-8")
-    style = "\n".join(["", sheet, font_faces(), night_colors(picture), _plain_fills(), ""])
-    script = "\n" + "\n".join((assets / f"{name}.js").read_text("utf-8") for name in SCRIPTS)
-    told = json.dumps(story or {}, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Template((assets / "page.html").read_text("utf-8")).substitute(
+    style = "\n".join([font_faces(), night_colors(picture), _plain_fills()])
+    return document("page", SCRIPTS, story or {}, title, style, picture)
+
+
+def document(
+    name: str, scripts: Sequence[str], story: Mapping[str, Any], title: str, style: str = "", picture: str = ""
+) -> str:
+    """The text of a page from its template, style sheet and scripts.
+
+    Args:
+        name: of the template and the style sheet.
+        scripts: in the order of their dependencies.
+        story: what the scripts read.
+        title: its heading.
+        style: more rules.
+        picture: a drawing for the template.
+    """
+    assets = files("tinyseq.viz") / "assets" / "page"
+    style = "\n".join(["", (assets / f"{name}.css").read_text("utf-8"), style, ""])
+    script = "\n" + "\n".join((assets / f"{part}.js").read_text("utf-8") for part in scripts)
+    told = json.dumps(story, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Template((assets / f"{name}.html").read_text("utf-8")).substitute(
         title=escape(title),
         style_hash=_hash(style),
         script_hash=_hash(script),

@@ -47,10 +47,17 @@ function findHidden(found) {
   return hidden;
 }
 
+/** The width of a bar: narrow, unless all steps are folded, which then fill the window. */
+function barWidth(count) {
+  const narrow = Math.min(FOLDED, RUN_WIDTH / count);
+  if (folded.size < columns.length) return narrow;
+  const [high, wide] = [whole[3], frames.get(columns.at(-1)).high - frames.get(columns[0]).low];
+  return Math.max(((room[0] / room[1]) * high - (whole[2] - wide)) / columns.length, narrow);
+}
 /** The spans of x that shrink to bars: folded columns, with the gaps after them. */
 function barSpans(found) {
   return found.filter(cover => cover.bars).flatMap(({ bars }) => {
-    const width = Math.min(FOLDED, RUN_WIDTH / bars.length);
+    const width = barWidth(bars.length);
     return bars.map((id, i) => {
       const { low, high: end } = frames.get(id);
       const high = i + 1 < bars.length ? frames.get(bars[i + 1]).low : end;

@@ -5,14 +5,6 @@ const CARD_CELL = 12; // pixels per number of a small array
 let chosen = null; // the box or cover selected with the keyboard
 const shut = new Map(); // covers: name -> { name, group, at, width, height, told, open: a function that opens it }
 
-/** Unpack numbers: 32-bit floats in base64. */
-function unpack(text) {
-  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
-  return new Float32Array(bytes.buffer);
-}
-/** A number with at most this many significant digits. */
-const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
-
 const NO_NUMBER = [190, 0, 160];
 /** Paint a heat map: blue for negative numbers, orange for positive ones, paler towards zero; purple for NaN. */
 function heat(canvas, numbers, rows, across, limit) {
@@ -54,12 +46,19 @@ function tellOf(at, name, facts, values = {}) {
   }
   card.replaceChildren(make("h3", {}, typeset(facts[""] || "")), list);
   card.hidden = false;
-  const [seen, size] = [picture.getBoundingClientRect(), card.getBoundingClientRect()];
-  const beside = at.right + 12 + size.width < seen.right ? at.right + 12 : at.left - 12 - size.width;
-  const left = beside > seen.left ? beside : Math.min(Math.max(at.left, 8), innerWidth - size.width - 8);
-  const below = beside > seen.left ? at.top : at.bottom + 12;
-  card.style.left = `${Math.max(left, 8)}px`;
-  card.style.top = `${Math.max(Math.min(below, seen.bottom - size.height - 8), 8)}px`;
+  const { width, height } = card.getBoundingClientRect();
+  const [left, top] = freePlace(at, width, height);
+  Object.assign(card.style, { left: `${left}px`, top: `${top}px` });
+}
+/** A place for the card beside, below or above what it explains: the first where it fits, or else the one that covers least. */
+function freePlace({ left, right, top, bottom }, width, height) {
+  const within = (at, size, all) => Math.max(Math.min(at, all - size - 8), 8);
+  const beside = within(top, height, innerHeight);
+  const along = within(left, width, innerWidth);
+  const places = [[right + 12, beside], [left - 12 - width, beside], [along, bottom + 12], [along, top - 12 - height]];
+  const kept = places.map(([x, y]) => [within(x, width, innerWidth), within(y, height, innerHeight)]);
+  const covered = ([x, y]) => Math.max(Math.min(x + width, right) - Math.max(x, left), 0) * Math.max(Math.min(y + height, bottom) - Math.max(y, top), 0);
+  return kept.reduce((best, place) => (covered(place) < covered(best) ? place : best));
 }
 function tell(name) {
   const box = part(name);

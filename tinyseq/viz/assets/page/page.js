@@ -17,26 +17,45 @@ dark.addEventListener("change", setTheme);
 paper.addEventListener("change", setTheme);
 window.addEventListener("beforeprint", fit);
 
+/** Fold the panel away, or show it. */
+function togglePanel(folded = !document.body.classList.contains("panel-folded")) {
+  document.body.classList.toggle("panel-folded", folded);
+  byId("fold-panel").setAttribute("aria-expanded", String(!folded));
+}
+/** Presenter mode: the picture and what is said about it, in large letters, without controls. */
+function present(on = !document.body.classList.contains("presenting")) {
+  document.body.classList.toggle("presenting", on);
+  byId("present").setAttribute("aria-pressed", String(on));
+  if (on) document.activeElement.blur();
+  if (fitted) fit();
+}
+byId("fold-panel").addEventListener("click", () => togglePanel());
+byId("present").addEventListener("click", () => present());
+
 byId("ask").addEventListener("click", () => byId("help").showModal());
 const everywhere = {
   " ": play, ",": () => go(now() - 1), ".": () => go(now() + 1), "[": () => go(otherStep(-1)), "]": () => go(otherStep(1)),
-  "/": () => byId("search").focus(), "?": () => byId("help").showModal(),
+  "/": () => byId("search").focus(), "?": () => byId("help").showModal(), q: quiz, b: () => togglePanel(), p: () => present(),
+  Escape: () => present(false),
 };
 window.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("help").open) return;
-  const busy = event.target.closest("input[type=search], select") || (event.key === " " && event.target.closest("button"));
+  const busy = event.target.closest("input:not([type=range]), select") || (event.key === " " && event.target.closest("button"));
   if (busy || !everywhere[event.key]) return;
   event.preventDefault();
   everywhere[event.key]();
 });
 
+togglePanel(embedded);
 document.body.classList.toggle("bare", byId("steps-section").hidden && byId("modules-section").hidden && !parameters.size);
 setTheme();
 arrange();
 fit();
 const { width, height } = picture.getBoundingClientRect();
-if (innerWidth <= 860 && width / height < (0.6 * home[2]) / home[3]) { // start at the left part of a long picture, at a legible size
+const LEGIBLE = 0.85; // pixels per point of the picture
+if (innerWidth <= 860 && Math.min(width / home[2], height / home[3]) < LEGIBLE) { // start with a part, in letters that can be read
   fitted = false;
-  show(home[0], home[1], (home[3] * width) / height, home[3]);
+  const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
+  show(home[0], home[1] + Math.max(home[3] - high, 0), wide, high);
 }
 stage();

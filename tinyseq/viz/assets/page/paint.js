@@ -132,7 +132,9 @@ function drawCover(cover, { X, Y }) {
   if (cover.module) {
     const told = `${cover.module.join(".")}, closed`;
     const act = () => toggleModule(cover.module, cover.key);
-    covers.append(coverOf(cover.key, { x: low, y, width: high - low, height }, cover.words, told, act));
+    const group = coverOf(cover.key, { x: low, y, width: high - low, height }, cover.words, told, act);
+    dress(group, cover);
+    covers.append(group);
     return;
   }
   for (const id of cover.bars) {
@@ -143,6 +145,18 @@ function drawCover(cover, { X, Y }) {
     covers.append(bar);
   }
   if (cover.words) covers.append(draw("text", { class: "run", x: (low + high) / 2, y: bottom + TITLE - 9 }, cover.words));
+}
+/** A closed module has the colours of its last state, or else of its last box, and shows what happens to that. */
+function dress(group, cover) {
+  const inside = [...boxes.values()].filter(box => current?.hidden.get(box.name)?.key === cover.key);
+  const leading = inside.findLast(({ group: box }) => box.matches(".state")) || inside.at(-1);
+  if (!leading) return;
+  group.dataset.leading = leading.name;
+  group.classList.add("module", ...[...leading.group.classList].filter(name => ["op", "state", "result", "dim", "graded"].includes(name)));
+  const shape = leading.group.querySelector("rect, ellipse");
+  for (const name of ["fill", "stroke"]) group.firstChild.setAttribute(name, shape.getAttribute(name));
+  const words = leading.group.querySelector("text");
+  if (words) group.querySelector("text")?.setAttribute("fill", words.getAttribute("fill"));
 }
 function coverOf(key, { x, y, width, height }, words, told, act, upright = false) {
   const name = `cover-${key}`;

@@ -1,7 +1,4 @@
 // The parts of the picture, and the story: a JSON object that describes them.
-"use strict";
-
-const byId = id => document.getElementById(id);
 const story = {
   details: {}, columns: {}, modules: {}, frames: {}, lines: [], values: {}, parameters: {}, acts: [],
   ...JSON.parse(byId("story").textContent),
@@ -9,22 +6,6 @@ const story = {
 const picture = byId("picture");
 const svg = picture.querySelector("svg");
 const root = svg.querySelector("g.graph");
-
-function setAll(element, attributes) {
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  return element;
-}
-/** A new element. Text is never parsed as markup. */
-function make(name, attributes = {}, ...inside) {
-  const made = setAll(document.createElement(name), attributes);
-  made.append(...inside);
-  return made;
-}
-function draw(name, attributes = {}, text = "") {
-  const made = setAll(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
-  made.textContent = text;
-  return made;
-}
 
 // Replace the picture's tooltips by the card. For a drawing without a story, they are its only details.
 for (const title of svg.querySelectorAll("title")) {

@@ -80,13 +80,20 @@ function dimNests(acting, reached) {
 /** Highlight the folded steps and the buttons of the current step. */
 function markFolds(lit) {
   const steps = new Set([...lit].map(name => story.columns[name]));
-  for (const bar of covers.children) bar.classList.toggle("now", steps.has(bar.dataset.cover));
+  const shutIn = new Set([...lit].map(name => current?.hidden.get(name)?.key));
+  for (const bar of covers.children) {
+    const acts = steps.has(bar.dataset.cover) || shutIn.has(bar.id.replace("cover-", ""));
+    bar.classList.toggle("now", acts);
+    const leading = boxes.get(bar.dataset.leading)?.group.classList;
+    bar.classList.toggle("graded", Boolean(leading?.contains("graded")));
+    bar.classList.toggle("dim", Boolean(leading?.contains("dim")) && !acts);
+  }
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
 }
 function say(acting) {
   byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
   byId("said").replaceChildren();
-  byId("formula").replaceChildren();
+  byId("equation").replaceChildren();
   byId("parts").replaceChildren();
   if (!acting) {
     byId("said").textContent = "Press play, or move the slider.";
@@ -96,7 +103,7 @@ function say(acting) {
   const place = `${acting.act} ${acting.number} of ${acting.of}`;
   byId("said").append(make("b", {}, place), " ", typeset(asking ? withoutResult(acting) : acting.text));
   const result = !acting.result ? "" : asking ? " = ?" : ` = ${acting.result}`;
-  if (acting.formula) byId("formula").append(typeset(acting.formula + result));
+  if (acting.formula) byId("equation").append(typeset(acting.formula + result));
   sayParts(acting);
   slider.setAttribute("aria-valuetext", `${place}: ${acting.text} ${acting.formula}${result}`.replaceAll("_", ""));
 }

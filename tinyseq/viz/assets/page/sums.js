@@ -1,6 +1,6 @@
 // The gradients of the parameters, accumulated term by term.
 
-const BAR = { width: 10, gap: 2, height: 100 };
+const BAR = { width: 10, gap: 2, height: 44, left: 40, bottom: 13 };
 const parameters = new Map(); // by name, with their terms
 for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
 
@@ -19,26 +19,44 @@ function prepareSums(moments) {
   }
   if (parameters.size) byId("chosen").prepend(make("option", { value: "", selected: "" }, "the latest"));
 }
-/** A bar chart of the norms of the terms, by step. */
+/** A bar chart of the norms of the terms, by step, with axes. It grows with the terms. */
 function barsOf(parameter) {
   const at = term => Number((/-?\d+/.exec(term.step) || [NaN])[0]);
   const known = parameter.terms.map(at).filter(step => !Number.isNaN(step));
   const last = Math.max(...known);
   const place = term => (Number.isNaN(at(term)) ? last - 0.5 : at(term));
-  const sorted = [...parameter.terms].sort((a, b) => place(a) - place(b));
-  const top = Math.max(...sorted.map(term => term.norm ?? 0));
-  const width = Math.max(sorted.length, 3) * (BAR.width + BAR.gap);
-  const chart = draw("svg", { viewBox: `0 0 ${width} ${BAR.height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-  sorted.forEach((term, i) => {
-    const share = term.norm === null ? 1 : top > 0 ? term.norm / top : 0;
-    const height = Math.max(share * BAR.height, 1);
-    term.bar = draw("rect", { x: i * (BAR.width + BAR.gap), y: BAR.height - height, width: BAR.width, height });
+  parameter.sorted = [...parameter.terms].sort((a, b) => place(a) - place(b));
+  const { left, height, bottom } = BAR;
+  const width = 300;
+  const pitch = (width - left) / Math.max(parameter.sorted.length, 3);
+  const chart = draw("svg", { viewBox: `0 0 ${width} ${height + bottom}`, "aria-hidden": "true" });
+  chart.append(draw("path", { class: "axis", d: `M${left} 0V${height}H${width}` }));
+  parameter.top = draw("text", { x: left - 4, y: 9, "text-anchor": "end" });
+  chart.append(parameter.top, draw("text", { x: left - 4, y: height, "text-anchor": "end" }, "0"));
+  parameter.sorted.forEach((term, i) => {
+    term.bar = draw("rect", { x: left + i * pitch + 1, width: Math.max(pitch - 2, 0.8) });
     chart.append(term.bar);
+    if (!i || i === parameter.sorted.length - 1) {
+      const x = left + (i + 0.5) * pitch;
+      chart.append(draw("text", { x, y: height + 11, "text-anchor": "middle" }, term.step.replace("t = ", "") || "use"));
+    }
     term.bar.addEventListener("pointerenter", () => {
       byId("cell").textContent = `${parameter.name}: ${term.step || "one use"} adds a norm of ${shortly(term.norm, 4)}`;
     });
   });
   return chart;
+}
+/** Draw the bars of the terms that have been added; the axis ends at the largest of them. */
+function drawBars({ terms, top }, now) {
+  const added = terms.filter(({ moment }) => moment < now);
+  const most = Math.max(0, ...added.map(({ norm }) => norm ?? 0));
+  top.textContent = most ? shortly(most, 2) : "";
+  for (const { bar, norm, moment } of terms) {
+    const share = norm === null ? 1 : most > 0 ? norm / most : 0;
+    const height = moment < now ? Math.max(share * BAR.height, 0.6) : 0;
+    setAll(bar, { y: BAR.height - height, height });
+    bar.classList.toggle("now", moment === now - 1);
+  }
 }
 
 const arrived = (parameter, now) => parameter.terms.filter(({ moment }) => moment < now);
@@ -63,10 +81,7 @@ function showSums(now) {
     parameter.item.classList.toggle("now", isNow);
     parameter.item.dataset.total = String(total);
     parameter.said.textContent = `norm ${shortly(total, 4)}`;
-    for (const term of parameter.terms) {
-      term.bar.classList.toggle("in", term.moment < now);
-      term.bar.classList.toggle("now", term.moment === now - 1);
-    }
+    drawBars(parameter, now);
   }
   const adding = [...parameters.values()].filter(({ item }) => item.classList.contains("now"));
   adding.sort((a, b) => b.rows * b.columns - a.rows * a.columns);

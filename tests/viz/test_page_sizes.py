@@ -1,0 +1,219 @@
+"""Pages in windows of every size: nothing overflows, nothing is covered, and letters can be read."""
+
+from itertools import combinations
+
+import pytest
+from zoo import ZOO, model
+
+import tinyseq as ts
+
+pytestmark = pytest.mark.browser
+
+SIZES = {"projector": (1024, 768), "laptop": (1440, 900), "tablet": (768, 1024), "phone": (390, 844)}
+NETWORKS = ["rnn", "lstm", "gru", "both_directions", "attention_over_states", "trellis"]
+
+CONTROLS = """[...document.querySelectorAll('button, input, select, h1, h2, #said, #equation, #acts')]
+  .filter(element => element.checkVisibility() && !element.closest('dialog'))
+  .map(element => {
+    const { left, top, right, bottom } = element.getBoundingClientRect();
+    const cut = element.matches('button, h1, h2') && element.scrollWidth > element.clientWidth + 1;
+    const panel = element.closest('aside') !== null;
+    return { name: element.id || element.textContent, left, top, right, bottom, cut, panel };
+  })"""
+PLACES = """(() => {
+  const found = Object.fromEntries(['header', '#picture', '#play'].map(name => {
+    const { left, top, right, bottom } = document.querySelector(name).getBoundingClientRect();
+    return [name, [left, top, right, bottom]];
+  }));
+  return { ...found, wide: document.documentElement.scrollWidth, high: document.documentElement.scrollHeight };
+})()"""
+LETTERS = """Math.min(...[...root.querySelectorAll('.node text')].filter(text => text.getAttribute('font-size') >= 10)
+  .map(text => text.getAttribute('font-size') * svg.getScreenCTM().a))"""
+COVERED = """(name => {
+  const box = part(name);
+  reveal(box);
+  tell(name);
+  const [one, two] = [card.getBoundingClientRect(), rectangleOf(box)];
+  const across = Math.min(one.right, two.right) - Math.max(one.left, two.left);
+  const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
+  const inside = one.left >= 0 && one.top >= 0 && one.right <= innerWidth && one.bottom <= innerHeight;
+  return { shown: !card.hidden, covers: across > 0.5 && down > 0.5, inside };
+})"""
+
+
+def drawing(name):
+    if name == "trellis":
+        return ts.viz.trellis(model(3), "abca")
+    return ts.viz.graph(ZOO[name].loss(), gradients=True)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_nothing_overflows_and_no_control_lies_on_another(name, size, opened):
+    browser = opened(drawing(name), *SIZES[size])
+    last = browser.run("moments.length")
+    for moment in (0, 1, last // 3, last // 2, last):
+        browser.run(f"go({moment})")
+        places = browser.run(PLACES)
+        assert places["wide"] <= SIZES[size][0]
+        if SIZES[size][0] > 860:  # all of it is in the window
+            assert places["high"] <= SIZES[size][1]
+            assert places["#play"][3] <= SIZES[size][1]
+        left, top, right, bottom = places["#picture"]
+        assert right - left > 0.5 * SIZES[size][0]
+        assert bottom - top > 0.4 * SIZES[size][1]
+        controls = browser.run(CONTROLS)
+        assert len(controls) > 15
+        for control in controls:
+            assert control["left"] >= 0, control
+            assert control["right"] <= SIZES[size][0], control
+            assert not control["cut"], control
+        for one, other in combinations([control for control in controls if not control["panel"]], 2):
+            across = min(one["right"], other["right"]) - max(one["left"], other["left"])
+            down = min(one["bottom"], other["bottom"]) - max(one["top"], other["top"])
+            inside_told = {one["name"], other["name"]} <= {"said", "equation"}
+            assert across <= 1 or down <= 1 or inside_told, (one["name"], other["name"])
+    assert browser.run("getComputedStyle(document.querySelector('#told')).overflowY") == "auto"  # a long text scrolls
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["rnn", "lstm", "trellis"])
+def test_letters_can_be_read(name, size, opened):
+    browser = opened(drawing(name), *SIZES[size])
+    assert browser.run(LETTERS) >= (8 if SIZES[size][0] < 860 or name != "lstm" else 6)
+    words = "[...document.querySelectorAll('p, button, label, h2, figcaption, option')]"
+    small = f"{words}.map(e => parseFloat(getComputedStyle(e).fontSize)).filter(size => size)"
+    assert min(browser.run(small)) >= 13
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_card_never_covers_what_it_explains(name, size, opened):
+    browser = opened(drawing(name), *SIZES[size])
+    names = browser.run("asked().map(box => box.name)")
+    for box in names[:: max(len(names) // 12, 1)]:
+        seen = browser.run(f"{COVERED}({box!r})")
+        assert seen == {"shown": True, "covers": False, "inside": True}, box
+
+
+def test_on_a_phone_the_picture_follows_the_play(opened):
+    browser = opened(drawing("lstm"), *SIZES["phone"])
+    seen = """((box, all) => box.left >= all.left - 1 && box.right <= all.right + 1 && box.top >= all.top - 1
+        && box.bottom <= all.bottom + 1)
+      (rectangleOf(boxes.get(moments[now() - 1].boxes[0])), picture.getBoundingClientRect())"""
+    for moment in range(2, browser.run("moments.length") + 1, 7):
+        browser.run(f"go({moment})")
+        assert browser.run(seen), moment
+
+
+# -- the panel, the presenter, paper -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_panel_folds_away_and_the_picture_takes_its_place(size, opened):
+    browser = opened(drawing("rnn"), *SIZES[size])
+    before = browser.run("(({ width, height }) => width * height)(picture.getBoundingClientRect())")
+    browser.click("#fold-panel")
+    assert browser.run("byId('fold-panel').getAttribute('aria-expanded')") == "false"
+    assert browser.run("getComputedStyle(byId('panel')).display") == "none"
+    after = browser.run("(({ width, height }) => width * height)(picture.getBoundingClientRect())")
+    assert after > 1.05 * before or size in {"tablet", "phone"}
+    assert browser.run("document.documentElement.scrollHeight <= innerHeight")
+    browser.press("b")
+    assert browser.run("getComputedStyle(byId('panel')).display") == "block"
+
+
+def test_the_presenter_has_large_letters_and_keys_only(opened):
+    browser = opened(drawing("rnn"), *SIZES["projector"])
+    size = "parseFloat(getComputedStyle(byId('equation')).fontSize)"
+    before = browser.run(size)
+    browser.press("p")
+    shown = browser.run(
+        "[...document.querySelectorAll('button, input, select')].filter(e => e.checkVisibility()).length"
+    )
+    assert shown == 0
+    assert browser.run(size) >= 1.4 * before
+    browser.press(".")
+    browser.press(".")
+    assert browser.run("now()") == 2
+    browser.press("]")
+    assert browser.run("now()") > 2
+    places = browser.run(PLACES)
+    assert places["high"] <= SIZES["projector"][1]
+    assert places["#picture"][3] - places["#picture"][1] > 0.45 * SIZES["projector"][1]
+    browser.press("Escape")
+    assert browser.run("byId('present').getAttribute('aria-pressed')") == "false"
+    assert browser.run("document.querySelector('header').checkVisibility()")
+
+
+@pytest.mark.parametrize("name", ["rnn", "trellis"])
+def test_on_paper_the_picture_and_its_words_are_whole(name, opened):
+    browser = opened(drawing(name), 794, 1123)  # A4
+    browser.run("go(12)")
+    browser.prefer("print")
+    places = browser.run(PLACES)
+    assert places["wide"] <= 794
+    assert (
+        browser.run("[...document.querySelectorAll('button, input, select')].filter(e => e.checkVisibility()).length")
+        == 0
+    )
+    assert browser.run("byId('told').scrollHeight <= byId('told').clientHeight + 1")
+    left, top, right, bottom = places["#picture"]
+    assert right - left > 600
+    assert bottom - top > 150
+    assert places["#play"][1] >= bottom - 1
+
+
+# -- folding -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [3, 8, 40])
+def test_fold_all_fills_the_window(steps, opened, char_loss):
+    browser = opened(ts.viz.graph(char_loss(steps), steps=range(steps), gradients=True))
+    browser.click("#fold-all")
+    assert browser.run("folded.size") == steps
+    left, right = browser.run(
+        "(bars => [Math.min(...bars.map(b => b.left)), Math.max(...bars.map(b => b.right))])"
+        "([...document.querySelectorAll('.cover rect')].map(rect => rect.getBoundingClientRect()))"
+    )
+    share = browser.run("Math.max(home[2] / view.width, home[3] / view.height)")
+    assert share > 0.95
+    width = browser.run("picture.getBoundingClientRect().width")
+    assert right - left > 0.45 * width
+
+
+@pytest.mark.parametrize("gradients", [True, False])
+def test_a_closed_module_keeps_its_colours_and_shape(gradients, opened, char_loss):
+    browser = opened(ts.viz.graph(char_loss(4, ts.nn.LSTM), gradients=gradients))
+    look = "(({{ fill, stroke }}) => [fill, stroke])(getComputedStyle({}))"
+    states = "[...root.querySelectorAll('.node.state')].filter(g => story.columns[g.id] === 't2')"
+    before = browser.run(look.format(f"{states}.at(-1).querySelector('rect')"))
+    browser.run("toggleModule([...known].map(JSON.parse).at(-1))")
+    cover = "[...document.querySelectorAll('.cover')].find(g => g.id.includes('t2')).querySelector('rect')"
+    assert browser.run(look.format(cover)) == before
+    assert float(browser.run(f"{cover}.getAttribute('rx')")) == pytest.approx(10, abs=3)
+    if gradients:  # nothing is coloured before it happened
+        browser.run("go(3)")
+        assert browser.run(look.format(cover))[0] != before[0]
+        browser.run("go(moments.length)")
+        assert browser.run(look.format(cover))[0] == before[0]
+
+
+def test_bars_have_axes_and_grow_with_the_terms(opened):
+    browser = opened(drawing("rnn"))
+    item = "parameters.get('rnn.weight_hh_l0').item"
+    bars = f"[...{item}.querySelectorAll('rect')].map(rect => Number(rect.getAttribute('height')))"
+    labels = f"[...{item}.querySelectorAll('svg text')].map(text => text.textContent)"
+    assert set(browser.run(bars)) == {0}
+    assert browser.run(labels) == ["", "0", "0", "2"]
+    browser.run("go(parameters.get('rnn.weight_hh_l0').terms[0].moment + 1)")
+    first, second, third = browser.run(bars)
+    assert (first, second) == (0, 0)
+    assert third == browser.run("BAR.height")
+    browser.run("go(moments.length)")
+    norms = browser.run("parameters.get('rnn.weight_hh_l0').sorted.map(term => term.norm)")
+    heights = browser.run(bars)
+    assert [round(height / max(heights), 3) for height in heights[1:]] == pytest.approx(
+        [norm / max(norms) for norm in norms[1:]], abs=0.02
+    )
+    assert float(browser.run(labels)[0]) == pytest.approx(max(norms), rel=0.05)

@@ -1,0 +1,27 @@
+// Elements, and packed numbers.
+"use strict";
+
+const byId = id => document.getElementById(id);
+function setAll(element, attributes) {
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  return element;
+}
+/** A new element. Text is never parsed as markup. */
+function make(name, attributes = {}, ...inside) {
+  const made = setAll(document.createElement(name), attributes);
+  made.append(...inside);
+  return made;
+}
+function draw(name, attributes = {}, text = "") {
+  const made = setAll(document.createElementNS("http://www.w3.org/2000/svg", name), attributes);
+  made.textContent = text;
+  return made;
+}
+
+/** Unpack numbers: 32-bit floats in base64. */
+function unpack(text) {
+  const bytes = Uint8Array.from(atob(text), letter => letter.charCodeAt(0));
+  return new Float32Array(bytes.buffer);
+}
+/** A number with at most this many significant digits. */
+const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));
