@@ -29,6 +29,11 @@ def main() -> int:
     hmm = ts.hmm.HMM(initial=[1.0, 0.0], transition=[[0.0, 1.0], [1.0, 0.0]], emission=[[1.0, 0.0], [0.0, 1.0]])
     assert list(hmm.viterbi([0, 1, 0]).path) == [0, 1, 0]
 
+    from tinyseq.book import chapters, notebook
+
+    assert [chapter.number for chapter in chapters()] == list(range(1, 17)), "the lecture book is not in the wheel"
+    assert all(notebook(chapter) for chapter in chapters())
+
     command = subprocess.run([Path(sys.prefix, "bin", "tinyseq"), "demo"], capture_output=True, text=True, check=False)
     assert command.returncode != 0, "`tinyseq demo` cannot work without its extras"
     assert "pip install" in command.stderr, f"`tinyseq demo` does not say what to install:\n{command.stderr}"
