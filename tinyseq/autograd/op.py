@@ -66,7 +66,7 @@ class Summed(NamedTuple):
     """A rule that handles many uses of an argument at once.
 
     ``rule(xp, uses)`` gets a list of ``(upstream gradient, *saved)`` in any order, and returns the sum of their
-    gradients. A recurrent weight's gradient is then one large product, not one small one a step. Uses may have been
+    gradients. A recurrent weight's gradient is then one large product, not one small one per step. Uses may have been
     broadcast to different shapes: `summed_to` brings each one back before they are added. A single use is
     ``one(xp, upstream gradient, *saved)``, as any other rule.
     """

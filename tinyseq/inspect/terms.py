@@ -30,7 +30,7 @@ def grad_by_step(loss: Tensor, W: Tensor) -> Tensor:
 
     Steps are those that recurrent layers, `tinyseq.hmm.chain` and ``with ts.step(t):`` give to the ops inside. Neither
     ``.grad`` nor the graph's saved values are touched, so that ``loss.backward()`` can follow. Hooks on W itself change
-    ``W.grad`` but not the terms. The price is about that of a backward pass, and the memory of T times W.
+    ``W.grad`` but not the terms. The cost is about that of a backward pass, and the memory of T times W.
 
     Args:
         loss: a single number.

@@ -103,7 +103,7 @@ def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
 def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
     """Call ``function(*args, **settings)``, without saving arrays for its gradient: backward calls it again.
 
-    This saves memory at the price of time. For a recurrent network cut into parts of k steps, only the states between
+    This saves memory at the cost of time. For a recurrent network cut into parts of k steps, only the states between
     the parts are kept, and the arrays of one part at a time. Gradients, including those of parameters inside, are those
     of the plain call; dropout uses the same mask again.
 

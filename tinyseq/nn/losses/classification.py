@@ -37,13 +37,13 @@ def cross_entropy(
         targets: (...) ids in [0, V), or ``ignore_index``; or soft targets (..., V), the probability of each class, as
             floating-point numbers. The loss of a row is then -sum_v targets[v] log softmax(logits)[v].
         ignore_index: targets with this value are ignored, whatever their logits are.
-        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss a target.
+        reduction: ``"mean"``, ``"sum"``, or ``"none"`` for one loss per target.
         label_smoothing: the share of probability spread evenly over all classes, in [0, 1].
         weight: (V,), how much each class counts. With ids, the mean is the weighted mean: the sum of losses divided by
             the sum of their targets' weights. With soft targets it is divided by their number, as in PyTorch.
 
     Returns:
-        A number, or with ``reduction="none"`` one loss a target, 0 for those that are ignored. If every target is
+        A number, or with ``reduction="none"`` one loss per target, 0 for those that are ignored. If every target is
         ignored, the mean is 0 (in PyTorch it is NaN).
 
     Raises:
@@ -93,7 +93,7 @@ def nll_loss(
         ignore_index, reduction, weight: as for `cross_entropy`.
 
     Returns:
-        A number, or with ``reduction="none"`` one loss a target.
+        A number, or with ``reduction="none"`` one loss per target.
 
     Raises:
         ValueError, IndexError, TypeError: for shapes, ids or values that do not fit.

@@ -42,7 +42,7 @@ class EncoderDecoder(Module):
 
     Args:
         source_symbols: the number of different symbols in sources; ids start from 0.
-        target_symbols: the same of targets. The model adds two ids, BEGIN and END.
+        target_symbols: the same for targets. The model adds two ids, BEGIN and END.
         hidden_size: length of the state between the two.
         embedding_size: length of a symbol's vector.
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or another cell that was declared.

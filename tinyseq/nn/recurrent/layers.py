@@ -101,7 +101,7 @@ class Recurrent(Module):
             ``state``.
 
         Raises:
-            ValueError, TypeError: for a shape, a length or values that do not fit, with what was found and expected.
+            ValueError, TypeError: for a shape, a length or values that do not fit.
         """
         x = as_input(x, self.weight_ih_l0, "x")
         single = x.ndim == 2
