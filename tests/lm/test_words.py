@@ -71,6 +71,12 @@ def test_networks_predict_each_word_and_each_end_from_the_end_before_it_on(name)
     assert found.unknown == pytest.approx(sum(word not in model.vocabulary for word in stream) / (len(stream) - 1))
 
 
+@pytest.mark.parametrize("name", ["RNNLM", "WindowLM", "NgramLM"])
+def test_sentences_that_are_read_once_are_judged_like_a_list(name):
+    model = models()[name]
+    assert model.evaluate(iter(SENTENCES)) == model.evaluate(SENTENCES)
+
+
 @pytest.mark.parametrize("name", ["RNNLM", "WindowLM"])
 def test_networks_learn_words_and_sample_sentences(name, tmp_path):
     pytest.importorskip("safetensors", reason="safetensors is not installed")

@@ -98,6 +98,7 @@ class LanguageModel(SavedModel):
         Raises:
             ValueError, TypeError: as for `nats`.
         """
+        text = text if isinstance(text, str) else list(text)  # which is read twice
         measure: Callable[..., float] = self.nats
         nats = measure(text, **settings)
         symbols, vocabulary = self.symbols_of(text), self.vocabulary
