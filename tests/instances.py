@@ -291,6 +291,10 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
     "Endings": [lambda: ts.tagging.Endings(ts.tagging.Lexicon.of(SENTENCES))],
     "MostFrequentTag": [lambda: ts.tagging.MostFrequentTag().fit(SENTENCES), ts.tagging.MostFrequentTag],
     "HMMTagger": [lambda: ts.tagging.HMMTagger(**COUNTED).fit(SENTENCES), ts.tagging.HMMTagger],
+    "Analysis": [lambda: ts.tagging.MostFrequentTag().fit(SENTENCES).analyse([[("no such word", "X")], *SENTENCES])],
+    "WordErrors": [lambda: ts.tagging.WordErrors("that", 1, 2, "X", "Y")],
+    "ChunkScores": [lambda: ts.tagging.ChunkScores.of([["B-X"]], [["B-X"]])],
+    "CurvePoint": [lambda: ts.tagging.CurvePoint(10, 0.5, 0.6, 0.4)],
     "RNNTagger": [
         lambda: ts.tagging.RNNTagger(hidden_size=4, embedding_size=3, epochs=1, crf=True).fit(SENTENCES),
         ts.tagging.RNNTagger,

@@ -267,6 +267,10 @@ CALLS: dict[str, Callable[..., Any]] = {
     "lm.NgramLM.nats": lambda **a: NGRAMS.nats("hello", **a),
     "lm.NgramLM.perplexity": lambda **a: NGRAMS.perplexity("hello", **a),
     "tagging.Endings": lambda **a: ts.tagging.Endings(ts.tagging.Lexicon.of(PAIRS), **a),
+    "tagging.Analysis.confusions": lambda **a: (
+        ts.tagging.MostFrequentTag().fit(PAIRS).analyse([[("a", "no such tag")]]).confusions(**a)
+    ),
+    "tagging.learning_curve": lambda **a: ts.tagging.learning_curve(ts.tagging.MostFrequentTag, PAIRS * 8, PAIRS, **a),
     "tagging.HMMTagger": ts.tagging.HMMTagger,
     "tagging.RNNTagger": ts.tagging.RNNTagger,
     "tagging.RNNTagger.fit_steps": lambda **a: list(

@@ -2,78 +2,198 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from tinyseq.commands.common import Device, Encoding, console, matching, named, plainly
-from tinyseq.data.readers import READERS, Sentence
-from tinyseq.io import ModelFileError, check_model_output, load_model
-from tinyseq.tagging import Accuracy, HMMTagger, Tagger
+import tinyseq as ts
+from tinyseq.commands.common import (
+    Device,
+    Encoding,
+    Json,
+    LogFile,
+    Seed,
+    console,
+    log_to,
+    matching,
+    named,
+    plainly,
+    show_json,
+)
+from tinyseq.commands.runs import Options, Run
+from tinyseq.commands.streaming import file_of, tag_files
+from tinyseq.data.readers import READERS, Reader, Sentence
+from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
+from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
 
 
 def formats() -> dict[str, Callable[..., Any]]:
     """What streams labelled sentences, by what ``--format`` calls their format."""
-    return {
-        name: functools.partial(reader.stream, **options)
-        for reader in READERS
-        for name, options in reader.formats.items()
-    }
+    return {name: functools.partial(reader.stream, **options) for name, (reader, options) in _readers().items()}
+
+
+def _readers() -> dict[str, tuple[Reader[Any], Mapping[str, str]]]:
+    return {name: (reader, options) for reader in READERS for name, options in reader.formats.items()}
 
 
 Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', '.join(formats())}.")]
+Files = Annotated[
+    list[str], typer.Argument(help="Labelled sentences: files, patterns such as '*.conllu', or - for standard input.")
+]
+Tags = Annotated[str | None, typer.Option(help="upos or xpos, the column of tags in CoNLL-U. [default: upos]")]
+ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")]
+TRAINING = (
+    "epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "dev", "patience", "checkpoint", "every", "log",
+)  # fmt: skip
+OPTIONS = {"hmm": ("n",), "rnn": TRAINING, "crf": (*TRAINING, "rules")}
 
 
-@app.command("train")
+@app.command("train", epilog="Example: tinyseq tag train train.conllu --out pos.tag --model rnn --dev dev.conllu")
 @plainly
 def tag_train(
-    files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
+    files: Files,
     out: Annotated[Path, typer.Option(help="The model file to write.")],
-    n: Annotated[int, typer.Option("--n", min=2, max=5, help="2 for bigrams of tags, 3 for trigrams.")] = 3,
+    model: Annotated[
+        str, typer.Option(help="hmm, which counts in seconds; rnn, a network; crf, one with a CRF.")
+    ] = "hmm",
+    tags: Tags = None,
+    n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags. [default: 3]")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences. [default: 10]")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state. [default: 150]")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers. [default: 1]")] = None,
+    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}. [default: lstm]")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.006]")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Sentences in a batch. [default: 32]")] = None,
+    dropout: Annotated[float | None, typer.Option(min=0, max=0.95, help="Dropout of states. [default: 0.33]")] = None,
+    rules: Annotated[str | None, typer.Option(help="Scheme of chunks that tags obey: bio, bioes or iob1.")] = None,
+    dev: Annotated[
+        list[str] | None, typer.Option(help="Held-out sentences; the best weights on them are kept.")
+    ] = None,
+    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better one.")] = None,
+    seed: Seed = 0,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
+    ] = None,
+    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    log: LogFile = None,
     format: Format = "conllu",
+    device: Device = "cpu",
     encoding: Encoding = "utf-8",
+    json: Json = False,
 ) -> None:
-    """Fit a hidden Markov model to labelled sentences by counting."""
-    paths = matching(files)
-    check_model_output(out, "--out", inputs=paths)
-    sentences = _sentences(paths, format, encoding)
-    tagger = HMMTagger(n=n).fit(sentences)
-    tagger.save(out)
-    console.print(f"{len(sentences):,} sentences, {sum(map(len, sentences)):,} tokens; saved {out}")
+    """Train a tagger on labelled sentences. Ctrl-C saves the run of a network; the same command goes on."""
+    options = Options(locals(), OPTIONS, "--model", model)
+    paths, held_out = matching(files), matching(dev or [])
+    inputs = [*paths, *held_out]
+    check_model_output(out, "--out", inputs=[*inputs, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    run = None if model == "hmm" else Run(out, checkpoint, inputs)
+    callbacks = log_to(log, inputs)
+    sentences = _sentences(paths, format, encoding, tags)
+    said: dict[str, Any] = {"model": model, "sentences": len(sentences), "tokens": sum(map(len, sentences))}
+    ts.manual_seed(seed)
+    if run is None:
+        trained: Tagger = HMMTagger(n=options.get("n", 3)).fit(sentences).to(device)
+    else:
+        network = _network(model, options)
+        batches = -(-sum(map(bool, sentences)) // network.settings["batch"])
+        reports = network.fit_steps(
+            sentences,
+            validation=_sentences(held_out, format, encoding, tags) if held_out else None,
+            patience=patience,
+            callbacks=callbacks,
+            checkpoint=run.path,
+            every=options.get("every", 100),
+            depends_on={"seed": seed},
+            device=device,
+        )
+        steps = batches * network.settings["epochs"]
+        said |= run.taken(reports, steps, named(paths), {"--lr": network.settings["lr"]}, json)
+        said |= {"history": network.history} if network.history else {}
+        trained = network
+    trained.save(out)
+    if run is not None:
+        run.finished()
+    if json:
+        show_json({**said, "saved": str(out)})
+    else:
+        for epoch, share in said.get("history", []):
+            console.print(f"epoch {epoch}: {share:.2%} of held-out tags right")
+        console.print(f"{len(sentences):,} sentences, {said['tokens']:,} tokens; saved {out}")
 
 
-@app.command("tag")
+@app.command("tag", epilog="Example: tinyseq tag tag pos.tag --file plain.conllu --out tagged.conllu")
 @plainly
 def tag_tag(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
-    sentence: Annotated[str, typer.Argument(help="The words, separated by spaces.")],
+    model: ModelFile,
+    sentence: Annotated[str | None, typer.Argument(help="The words, separated by spaces; or - for --file -.")] = None,
+    file: Annotated[list[str] | None, typer.Option(help="CoNLL-U files, patterns, or - for standard input.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write. [default: standard output]")] = None,
+    tags: Tags = None,
     device: Device = "cpu",
+    encoding: Encoding = "utf-8",
+    json: Json = False,
 ) -> None:
-    """Tag a sentence."""
-    words = sentence.split()
-    if not words:
-        raise ValueError("the sentence is empty; give words separated by spaces")
-    for word, found in zip(words, _model(model, device).tag(words), strict=True):
-        typer.echo(f"{word}\t{found}")
+    """Tag a sentence; or CoNLL-U files, of which everything but the tags is kept, in little memory."""
+    names = [*(file or []), *(["-"] if sentence == "-" else [])]
+    if not names:
+        words = (sentence or "").split()
+        if not words:
+            raise ValueError("the sentence is empty; give words separated by spaces, or --file")
+        if out is not None or tags is not None:
+            raise ValueError("--out and --tags are for CoNLL-U; add --file")
+        found = _model(model, device).tag(words)
+        if json:
+            show_json({"words": words, "tags": found})
+        else:
+            for word, tag in zip(words, found, strict=True):
+                typer.echo(f"{word}\t{tag}")
+        return
+    if sentence not in (None, "-"):
+        raise ValueError("give a sentence or --file, not both")
+    if json:
+        raise ValueError("--json is for a sentence; CoNLL-U goes in and out as CoNLL-U")
+    paths = matching(names)
+    if out is not None:
+        check_output(out, "--out", inputs=[model, *paths])
+    typer.echo(tag_files(_model(model, device), paths, out, tags or "upos", encoding), err=True)
 
 
-@app.command("eval")
+@app.command("eval", epilog="Example: tinyseq tag eval pos.tag test.conllu --errors --plot confusion.png")
 @plainly
 def tag_eval(
-    model: Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")],
-    files: Annotated[list[str], typer.Argument(help="Labelled sentences: files, or a pattern such as '*.conllu'.")],
+    model: ModelFile,
+    files: Files,
+    tags: Tags = None,
+    errors: Annotated[bool, typer.Option("--errors", help="Show confused tags and the worst words.")] = False,
+    chunks: Annotated[str | None, typer.Option(help="Compare chunks, too: the scheme bio, bioes or iob1.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
     format: Format = "conllu",
     encoding: Encoding = "utf-8",
     device: Device = "cpu",
+    json: Json = False,
 ) -> None:
-    """Print a tagger's accuracy on all, known and unknown words."""
+    """Print a tagger's accuracy on all, known and unknown words; and what it gets wrong."""
     paths = matching(files)
-    accuracy = _model(model, device).accuracy(_sentences(paths, format, encoding))
-    console.print(f"{named(paths)}: {describe(accuracy)}")
+    if plot is not None:
+        check_output(plot, "--plot", inputs=[model, *paths])
+    scheme: Any = chunks
+    found = _model(model, device).analyse(_sentences(paths, format, encoding, tags), scheme=scheme)
+    if plot is not None:
+        ts.viz.plots.confusion(found.confusion, found.tags).savefig(plot)
+    if json:
+        show_json({"text": named(paths), **_as_json(found)})
+        return
+    console.print(f"{named(paths)}: {describe(Accuracy(found.all, found.known, found.unknown))}")
+    if found.chunks is not None and not errors:
+        precision, recall, f1 = found.chunks[:3]
+        console.print(f"chunks: precision {precision:.2%}, recall {recall:.2%}, F1 {f1:.2%}")
+    if errors:
+        typer.echo("\n".join(str(found).splitlines()[1:]))
 
 
 def describe(accuracy: Accuracy) -> str:
@@ -86,11 +206,35 @@ def describe(accuracy: Accuracy) -> str:
     return f"{accuracy.all:.2%} of tags right{unknown}"
 
 
-def _sentences(paths: list[Path], format: str, encoding: str) -> list[Sentence]:
-    readers = formats()
+def _as_json(found: Analysis) -> dict[str, Any]:
+    values = found._asdict()
+    values |= {"confusion": found.confusion.tolist(), "words": [row._asdict() for row in found.words[:100]]}
+    return values | {"chunks": None if found.chunks is None else found.chunks._asdict()}
+
+
+def _network(model: str, options: Options) -> RNNTagger:
+    """A new network with the options that were given."""
+    names = {"hidden": "hidden_size", "layers": "num_layers"}
+    given = ("epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "rules")
+    settings = {names.get(name, name): options.get(name, None) for name in given}
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    return RNNTagger(crf=model == "crf", **chosen)
+
+
+def _sentences(paths: list[Path], format: str, encoding: str, tags: str | None) -> list[Sentence]:
+    readers = _readers()
     if format not in readers:
         raise ValueError(f"--format must be one of {', '.join(readers)}, got {format!r}")
-    return [sentence for path in paths for sentence in readers[format](path, encoding=encoding)]
+    reader, options = readers[format]
+    if tags is not None:
+        if format != "conllu":
+            raise ValueError(f"--tags chooses a column of CoNLL-U; leave it out with --format {format}")
+        options = {**options, "tags": tags}
+    found: list[Sentence] = []
+    for path in paths:
+        with file_of(path) as (real, renamed):
+            found += renamed(reader.stream(real, encoding=encoding, **options))
+    return found
 
 
 def _model(path: Path, device: str) -> Tagger:

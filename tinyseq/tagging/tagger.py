@@ -1,14 +1,15 @@
 """The base class of taggers: one label per word of a sentence."""
 
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, Self, TypeVar
 
 from tinyseq import arguments
+from tinyseq.data.chunks import Scheme
 from tinyseq.data.readers import Sentence, Tag, Word
 from tinyseq.io import SavedModel
 from tinyseq.nn.checks import check_device
+from tinyseq.tagging.analysis import Analysis, analysis
 
 Learnt = TypeVar("Learnt")
 
@@ -92,16 +93,25 @@ class Tagger(SavedModel, ABC):
         Raises:
             ValueError: an item is not a pair of strings; the error gives its position.
         """
+        found = self.analyse(sentences)
+        return Accuracy(found.all, found.known, found.unknown)
+
+    def analyse(self, sentences: Iterable[Sentence], *, scheme: Scheme | None = None) -> Analysis:
+        """What the tagger gets wrong on sentences: confused tags, the worst words, and the accuracy.
+
+        Args:
+            sentences: with the right tags.
+            scheme: ``"bio"``, ``"bioes"`` or ``"iob1"``, to compare chunks, too.
+
+        Returns:
+            An `Analysis`; ``print`` shows it as a table, and ``ts.viz.plots.confusion(found.confusion, found.tags)``
+            draws it.
+
+        Raises:
+            ValueError: an item is not a pair of strings, with its position; or a tag is not one of the scheme's.
+        """
         gold = labelled(sentences)
-        found = self.tag_many([[word for word, _ in sentence] for sentence in gold])
-        right, total = Counter[bool](), Counter[bool]()
-        for sentence, tags in zip(gold, found, strict=True):
-            for (word, tag), guess in zip(sentence, tags, strict=True):
-                total[word in self.known] += 1
-                right[word in self.known] += guess == tag
-        share = [right[known] / total[known] if total[known] else float("nan") for known in (True, False)]
-        everything = total.total()
-        return Accuracy(right.total() / everything if everything else float("nan"), *share)
+        return analysis(gold, self.tag_many([[word for word, _ in sentence] for sentence in gold]), self.known, scheme)
 
 
 def labelled(sentences: Iterable[Sentence]) -> list[Sentence]:

@@ -7,7 +7,7 @@ the best sequence's score is the sequence.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,18 +17,19 @@ from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad, scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.index import getitem
-from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, unbind
+from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, swapaxes, unbind
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import Array, frozen, host_array, made_once, namespace_of
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
-from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_ids
+from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check_ids
 from tinyseq.nn.module import Module
 
 Tables = tuple[Tensor, Tensor, Tensor]
 Floats = NDArray[np.floating[Any]]
+Reduction = Literal["none", "sum", "mean", "token_mean"]
 
 
 class CRF(Module):
@@ -43,6 +44,7 @@ class CRF(Module):
         forbidden_start: labels that no sequence begins with.
         forbidden_end: labels that no sequence ends with.
         dtype: of the parameters.
+        batch_first: batches are (B, T, K), and their tags and masks (B, T).
 
     Attributes:
         start: (K,), the score of beginning with a label.
@@ -68,9 +70,11 @@ class CRF(Module):
         forbidden_start: Iterable[int] = (),
         forbidden_end: Iterable[int] = (),
         dtype: str = "float32",
+        batch_first: bool = False,
     ) -> None:
         num_tags = whole("num_tags", num_tags)
-        self.num_tags = num_tags
+        check_flags(batch_first=batch_first)
+        self.num_tags, self.batch_first = num_tags, batch_first
         self.start = init.uniform((num_tags,), 0.1, dtype)
         self.transition = init.uniform((num_tags, num_tags), 0.1, dtype)
         self.end = init.uniform((num_tags,), 0.1, dtype)
@@ -87,7 +91,14 @@ class CRF(Module):
         )
 
     def log_likelihood(
-        self, scores: TensorLike, tags: Any, lengths: Sequence[int] | None = None, *, by_step: bool = False
+        self,
+        scores: TensorLike,
+        tags: Any,
+        lengths: Sequence[int] | None = None,
+        *,
+        mask: Any = None,
+        reduction: Reduction = "none",
+        by_step: bool = False,
     ) -> Tensor:
         """log P(tags | scores); its negative mean is the loss to train with.
 
@@ -95,22 +106,28 @@ class CRF(Module):
             scores: (T, K), or (T, B, K) for a batch.
             tags: (T,) or (T, B) ids in [0, K); ids beyond a length are ignored.
             lengths: (B,), the length of each sequence of a batch, from 1 to T.
+            mask: instead of lengths, which positions of a batch (T, B) are real; each sequence's first ones.
+            reduction: ``"none"``, one number for each sequence; their ``"sum"`` or ``"mean"``; or ``"token_mean"``, the
+                sum divided by the number of real positions.
             by_step: compute step by step, by ops that carry their step: slower, but open to inspection. A drawing has a
                 column for each step, and ``ts.inspect.grad_by_step`` gives for the transitions at each step the pair
                 observed minus the pairs expected.
 
         Returns:
-            A number, or (B,). Scores that are NaN or plus infinity give NaN, so that a training loop can say where
-            they come from. So does, on a GPU, a sequence of which every path scores -inf: on the host that is an error,
-            but here nothing is read back.
+            A number, or (B,) without reduction. Scores that are NaN or plus infinity give NaN, so that a training loop
+            can say where they come from. So does, on a GPU, a sequence of which every path scores -inf: on the host
+            that is an error, but here nothing is read back.
 
         Raises:
             ValueError: if tags use a forbidden pair, with the sequence, the position and the pair.
             ValueError, IndexError, TypeError: for shapes, lengths, ids or values that do not fit, with the value.
         """
-        batch, stops, real = _batch(scores, lengths, self.num_tags)
+        if reduction not in get_args(Reduction):
+            raise ValueError(f"reduction must be one of {', '.join(get_args(Reduction))}, got {reduction!r}")
+        batch, stops, real = self._batch(scores, lengths, mask)
         ids = as_ids(tags, "tags")
         single = ids.ndim == 1
+        ids = ids.T if self.batch_first and not single else ids
         ids = ids[:, None] if single else ids
         if ids.shape != real.shape:
             raise ValueError(
@@ -128,13 +145,16 @@ class CRF(Module):
         if here:
             _check_possible(totals.numpy())
         found: Tensor = path - totals
-        return found[0] if single else found
+        if reduction == "none":
+            return found[0] if single else found
+        count = {"sum": 1, "mean": len(stops), "token_mean": int(real.sum())}[reduction]
+        return total(found) * (1 / count)
 
-    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Any:
+    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> Any:
         """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
 
         Args:
-            scores, lengths: as for `log_likelihood`.
+            scores, lengths, mask: as for `log_likelihood`.
 
         Returns:
             A list of ids, or for a batch a list of such lists, each of its sequence's length.
@@ -143,21 +163,34 @@ class CRF(Module):
             ValueError, TypeError: for shapes, lengths or scores that do not fit, or a sequence for which all tags are
                 forbidden.
         """
-        batch, stops, _ = _batch(scores, lengths, self.num_tags)
+        batch, stops, _ = self._batch(scores, lengths, mask)
         slope = self._slope(best_score, batch, stops)  # the gradient of the best score is its path
         path = host_array(namespace_of(slope).argmax(slope, axis=-1))
         tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
         return tags[0] if constant(scores).ndim == 2 else tags
 
-    def marginals(self, scores: TensorLike, lengths: Sequence[int] | None = None) -> Floats:
+    def marginals(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> Floats:
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 
         Raises:
             ValueError, TypeError: as for `decode`.
         """
-        batch, stops, _ = _batch(scores, lengths, self.num_tags)
-        found: Floats = host_array(self._slope(log_partition, batch, stops)).reshape(constant(scores).shape)
-        return found
+        batch, stops, _ = self._batch(scores, lengths, mask)
+        found: Floats = host_array(self._slope(log_partition, batch, stops))
+        if constant(scores).ndim == 2:
+            return found[:, 0]
+        return found.swapaxes(0, 1) if self.batch_first else found
+
+    def _batch(self, scores: TensorLike, lengths: Any, mask: Any) -> tuple[Tensor, Any, Any]:
+        """See `_batch`; and the lengths that a mask says."""
+        if self.batch_first:
+            scores = as_numbers(scores, constant(0.0), "scores")
+            scores = swapaxes(scores, 0, 1) if scores.ndim == 3 else scores
+        if mask is not None:
+            if lengths is not None:
+                raise ValueError("mask and lengths say the same; give one of them")
+            lengths = _lengths_of(mask, constant(scores).shape[:-1], self.batch_first)
+        return _batch(scores, lengths, self.num_tags)
 
     def _check_allowed(self, ids: Any, real: Any) -> None:
         """Raise ValueError for the first sequence whose tags (T, B) use what is forbidden: its loss would be inf."""
@@ -194,6 +227,23 @@ class CRF(Module):
             _check_possible(totals)
             slope: Tensor = grad(found.sum(), leaf)
         return slope._array
+
+
+def _lengths_of(mask: Any, shape: tuple[int, ...], batch_first: bool) -> Any:
+    """The lengths (B,) that a mask for a batch (T, B) says."""
+    real = np.asarray(host_array(mask._array) if isinstance(mask, Tensor) else mask)
+    real = real.T if batch_first else real
+    if real.shape != shape or len(shape) != 2 or real.dtype.kind not in "bui":
+        axes = "(B, T)" if batch_first else "(T, B)"
+        wanted = shape[::-1] if batch_first else shape
+        raise ValueError(f"mask must say of each position {axes} = {wanted} whether it is real, got {mask!r}")
+    real = real.astype(bool)
+    if (real[1:] & ~real[:-1]).any() or not real[:1].all():
+        column = int(((real[1:] & ~real[:-1]).any(axis=0) | ~real[0]).argmax())
+        raise ValueError(
+            f"mask must be true for the first positions of each sequence; that of sequence {column} is not"
+        )
+    return real.sum(axis=0)
 
 
 def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, Any]:
