@@ -21,7 +21,22 @@ Floats = NDArray[np.float64]
 
 
 def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.4, height: float = 4.0) -> "Axes":
-    """Axes in a new figure, with a title and axis labels."""
+    """Axes in a new figure, styled as the plots of this package.
+
+    Args:
+        title: above the axes.
+        x, y: the axis labels.
+        grid: whether there are grid lines; without them, the axes have a frame.
+        width, height: of the figure in inches, unless `tinyseq.viz.defaults` sets its size.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+
+    Example:
+        >>> axes = new_axes("Squares", "x", "x²")
+        >>> _ = axes.plot([0, 1, 2], [0, 1, 4])
+        >>> figure = finished(axes)  # as the last line of a cell, it is shown
+    """
     axes = _new_figure(width, height).add_subplot()
     _style(axes, title, x, y)
     axes.spines[["top", "right"]].set_visible(not grid)
@@ -32,7 +47,19 @@ def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.
 
 
 def new_panels(title: str, x: str, names: Sequence[str], *, width: float, height: float) -> "list[Axes]":
-    """Axes below each other in a new figure, with a common x axis."""
+    """Axes below each other in a new figure, with a common x axis.
+
+    Args:
+        title: above the first.
+        x: the label of the common axis.
+        names: the label of the y axis of each.
+        width, height: of the figure in inches.
+
+    Example:
+        >>> loss, norm = new_panels("A run", "step", ["loss", "norm"], width=6, height=4)
+        >>> _ = loss.plot([2.0, 1.0]), norm.plot([0.5, 0.4])
+        >>> figure = finished(loss)
+    """
     figure = _new_figure(width, height)
     panels = figure.subplots(len(names), 1, sharex=True, squeeze=False)[:, 0]
     for i, (axes, name) in enumerate(zip(panels, names, strict=True)):
@@ -52,7 +79,7 @@ def _new_figure(width: float, height: float) -> "Figure":
 
 
 def finished(axes: "Axes") -> "Figure":
-    """The finished figure of these axes, in the theme that holds now."""
+    """The finished figure of these axes, in the theme of `tinyseq.viz.defaults`; see `new_axes`."""
     from tinyseq.viz.plots.figure import darken
 
     figure = axes.get_figure(root=True)
