@@ -47,7 +47,7 @@ def kinds():
 
 
 @pytest.mark.parametrize(("name", "model"), list(kinds()), ids=[name for name, _ in kinds()])
-@pytest.mark.parametrize("rows", [2500, 2561])
+@pytest.mark.parametrize("rows", [512, 700, 2500, 2561])
 def test_likelihoods_posteriors_and_counts(name, model, rows, plainly):
     x = np.random.default_rng(1).integers(0, 5, rows)
     likelihood = plainly(model.log_likelihood, x)
@@ -67,10 +67,11 @@ def test_likelihoods_posteriors_and_counts(name, model, rows, plainly):
         np.testing.assert_allclose(learned.end, same.end, atol=1e-11)
 
 
-def test_blocks_are_used_where_the_chain_forgets(monkeypatch):
+@pytest.mark.parametrize("rows", [512, 4000])
+def test_blocks_are_used_where_the_chain_forgets(rows, monkeypatch):
     """Otherwise the tests above would compare the plain walk with itself."""
     model, walked = random_model(np.random.default_rng(0), 4, 5), []
-    x = np.random.default_rng(1).integers(0, 5, 4000)
+    x = np.random.default_rng(1).integers(0, 5, rows)
     plain = blocks.expectations
     monkeypatch.setattr(blocks, "expectations", lambda *args: walked.append(plain(*args)) or walked[-1])
     model.log_likelihood(x)

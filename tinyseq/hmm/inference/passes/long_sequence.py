@@ -20,7 +20,7 @@ from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward
 from tinyseq.hmm.inference.passes.scaled import FEEBLE, Scaled
 
-LONG = 2048  # sequences with at least this many rows are split
+LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
 CLOSE = 1e-12  # relative difference below which messages count as parallel
 
@@ -51,7 +51,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         first: the sequence's first row.
         rows: how many it has.
     """
-    history, longest = passes.arcs.order - 1, rows // 16
+    history, longest = passes.arcs.order - 1, rows // 4
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
         length = max(125, 2 * warm)  # not a power of two, which would cause cache conflicts between steps
@@ -88,7 +88,7 @@ def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
     arcs = passes.arcs
     if len(batch.order) > FEW or len(arcs.tables) != arcs.order or passes.lost > -np.inf:
         return []
-    return batch.longer(LONG)
+    return batch.longer(LONG * min(len(batch.order), 4) // 4)
 
 
 def expectations(
