@@ -285,7 +285,6 @@ def test_a_caption_reads_as_the_lecture_writes_it():
 
 SUMS = "[...parameters.values()].map(p => [p.name, p.whole, [...summed(p, arrived(p, now()))]])"
 EARLY = """(() => {
-  const known = [...root.querySelectorAll('.node')].filter(group => story.details[group.id] && group.matches('.known'));
   const seen = element => element && getComputedStyle(element).visibility === 'visible';
   const told = kind => [...root.querySelectorAll(`.node .${kind}`)].filter(seen).map(text => text.closest('.node').id);
   return { now: now(), value: told('value'), gradient: told('gradient') };

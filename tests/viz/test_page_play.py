@@ -144,7 +144,8 @@ SEEN_AS = """(() => {
   const past = moments.slice(0, now()).filter(({ act }) => act === acting.act);
   const reached = new Set(past.flatMap(({ boxes }) => boxes));
   const lit = name => !acting || !(name in story.details) || reached.has(name);
-  const right = (group, whole) => Math.abs(opacity(group) - (whole ? 1 : 0.2)) < 1e-3;
+  const pale = group => (group.closest('.boxes.faded') ? 0 : 0.2); // large pictures show the frames and lines only
+  const right = (group, whole) => Math.abs(opacity(group) - (whole ? 1 : pale(group))) < 1e-3;
   const wrong = [...boxes.values()].filter(({ name, group }) => !right(group, lit(name))).map(({ name }) => name);
   const wrongLines = lines.filter(({ group, ends }) => !right(group, ends.every(lit))).map(({ ends }) => ends);
   return [reached.size, [...wrong, ...wrongLines]];

@@ -71,7 +71,7 @@ def document(
 
 def _plain_fills() -> str:
     """The fills of boxes that have no shade yet."""
-    unshaded = ".shaded :is(.forward, .backward) .{}:not(.graded) > :is(rect, ellipse) {{ fill: {}; }}"
+    unshaded = ".shaded .{}.early > :is(rect, ellipse) {{ fill: {}; }}"
     fills = {kind: (paint.fill, at_night(paint.fill)) for kind, paint in PAINTS.items()}
     rules = [unshaded.format(kind, day) for kind, (day, _) in fills.items()]
     return "\n".join([*rules, *(".night " + unshaded.format(kind, night) for kind, (_, night) in fills.items())])

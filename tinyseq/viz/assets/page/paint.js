@@ -126,14 +126,23 @@ function drawFrames({ X, Y }, unchanged) {
   }
 }
 
-function drawCover(cover, { X, Y }) {
+/** The box that each cover takes its colours from: its last state, or else its last box. */
+function leadingBoxes(hidden) {
+  const found = new Map();
+  for (const [name, { key, module }] of hidden) {
+    const box = boxes.get(name);
+    if (module && (box.group.matches(".state") || !found.get(key)?.group.matches(".state"))) found.set(key, box);
+  }
+  return found;
+}
+function drawCover(cover, { X, Y }, leading) {
   const { low, high, top: y, bottom } = seenRectangle(cover, X, Y);
   const height = bottom - y;
   if (cover.module) {
     const told = `${cover.module.join(".")}, closed`;
     const act = () => toggleModule(cover.module, cover.key);
     const group = coverOf(cover.key, { x: low, y, width: high - low, height }, cover.words, told, act);
-    dress(group, cover);
+    if (leading) dress(group, leading);
     covers.append(group);
     return;
   }
@@ -147,12 +156,9 @@ function drawCover(cover, { X, Y }) {
   if (cover.words) covers.append(draw("text", { class: "run", x: (low + high) / 2, y: bottom + TITLE - 9 }, cover.words));
 }
 /** A closed module has the colours of its last state, or else of its last box, and shows what happens to that. */
-function dress(group, cover) {
-  const inside = [...boxes.values()].filter(box => current?.hidden.get(box.name)?.key === cover.key);
-  const leading = inside.findLast(({ group: box }) => box.matches(".state")) || inside.at(-1);
-  if (!leading) return;
+function dress(group, leading) {
   group.dataset.leading = leading.name;
-  group.classList.add("module", ...[...leading.group.classList].filter(name => ["op", "state", "result", "dim", "graded"].includes(name)));
+  group.classList.add("module", ...[...leading.group.classList].filter(name => ["op", "state", "result", "dim", "early"].includes(name)));
   const shape = leading.group.querySelector("rect, ellipse");
   for (const name of ["fill", "stroke"]) group.firstChild.setAttribute(name, shape.getAttribute(name));
   const words = leading.group.querySelector("text");
@@ -203,7 +209,8 @@ function paint(now, moves = findMoves(now)) {
   drawFrames(now, unchanged);
   covers.replaceChildren();
   shut.clear();
-  for (const cover of now.covers) drawCover(cover, now);
+  const leading = leadingBoxes(now.hidden);
+  for (const cover of now.covers) drawCover(cover, now, leading.get(cover.key));
   home = extent(moves, now);
 }
 

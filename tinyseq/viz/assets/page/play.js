@@ -29,8 +29,7 @@ function stage() {
   const tracing = Boolean(acting) && acting.act === "back-trace";
   const traced = new Set(tracing ? past.filter(moment => moment.act === acting.act).flatMap(moment => moment.boxes) : []);
   const marked = !acting || (tracing && acting.number === acting.of && !asking); // whether the best paths are complete
-  for (const act of ["forward", "backward"]) svg.classList.toggle(act, acting?.act === act);
-  const graded = name => acting?.act === "backward" && complete.get(name) < past.length;
+  const early = name => Boolean(acting) && !(acting.act === "backward" && complete.get(name) < past.length); // no gradient yet
   const touched = dimNests(acting, new Set([...reached, ...lit]));
   const apart = ({ nest }) => !nest || touched.has(nest); // whether a part is dimmed individually
   for (const [name, box] of boxes) {
@@ -38,8 +37,9 @@ function stage() {
     group.classList.toggle("unmarked", group.classList.contains("best") && !marked && !traced.has(name));
     group.classList.toggle("dim", Boolean(acting) && name in story.details && !reached.has(name) && !(lit.has(name) && !story.fills) && apart(box));
     group.classList.toggle("now", lit.has(name));
-    group.classList.toggle("graded", graded(name));
-    group.classList.toggle("known", reached.has(name));
+    if (!apart(box) || box.legend) continue;
+    group.classList.toggle("early", early(name));
+    group.classList.toggle("unknown", acting?.act === "forward" && !reached.has(name));
   }
   const there = name => !acting || !(name in story.details) || reached.has(name) || lit.has(name);
   for (const line of lines) {
@@ -50,7 +50,7 @@ function stage() {
     group.classList.toggle("dim", !shown && apart(line));
     const arriving = acting && !tracing && (acting.act === "backward" ? lit.has(tail) : lit.has(head));
     group.classList.toggle("now", Boolean(arriving && shown && !path));
-    group.classList.toggle("graded", graded(tail));
+    group.classList.toggle("early", early(tail));
   }
   markFolds(lit);
   say(acting);
@@ -62,8 +62,9 @@ function isKnown(name, fact) {
   const acting = now() ? moments[now() - 1] : null;
   if (!acting || !(name in story.details)) return true;
   const { group } = boxes.get(name);
-  if (fact === "gradient") return acting.act === "backward" && (group.classList.contains("graded") || !complete.has(name));
-  return acting.act !== "forward" || group.classList.contains("known");
+  const faded = Boolean(group.closest(".faded"));
+  if (fact === "gradient") return acting.act === "backward" && (!complete.has(name) || (!faded && !group.matches(".early")));
+  return acting.act !== "forward" || (!faded && !group.matches(".unknown"));
 }
 /** The nests in which something is reached. In large pictures, the others are dimmed as groups, which is cheaper. */
 function dimNests(acting, reached) {
@@ -85,7 +86,7 @@ function markFolds(lit) {
     const acts = steps.has(bar.dataset.cover) || shutIn.has(bar.id.replace("cover-", ""));
     bar.classList.toggle("now", acts);
     const leading = boxes.get(bar.dataset.leading)?.group.classList;
-    bar.classList.toggle("graded", Boolean(leading?.contains("graded")));
+    bar.classList.toggle("early", Boolean(leading?.contains("early")));
     bar.classList.toggle("dim", Boolean(leading?.contains("dim")) && !acts);
   }
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
