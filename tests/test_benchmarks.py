@@ -125,3 +125,24 @@ def test_the_operands_that_are_timed_give_the_same_gradients():
         y = operands.chain(operands.OPERATORS[symbol], h, other, reflected)
         found = ts.grad(y, h, ts.ones((2, 3), dtype="float32"))
         np.testing.assert_allclose(found.numpy(), slope, rtol=1e-3)
+
+
+def test_the_tagger_in_pytorch_has_the_loss_and_gradients_of_tinyseqs():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    tagging = loaded("tagging")
+    sentences = [[("ab", "X"), ("Abc", "Y"), ("ab", "X")], [("c", "Y")], [("cab", "Z"), ("ab", "Y")]]
+    ts.manual_seed(0)
+    tagger = ts.tagging.RNNTagger(5, 4, char_hidden_size=3, char_embedding_size=2, min_count=1, epochs=1)
+    network = tagger.fit(sentences).network.eval()
+    words, letters = zip(*(network.encode([word for word, _ in s]) for s in sentences), strict=True)
+    tags = [network.tags.encode([tag for _, tag in s]) for s in sentences]
+    theirs = tagging.torch_network(network).eval()
+    loss, wanted = network.loss(words, letters, tags), theirs(words, letters, tags)
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+    network.zero_grad()
+    loss.backward()
+    wanted.backward()
+    gradients = dict(theirs.named_parameters())
+    for name, parameter in network.named_parameters():
+        np.testing.assert_allclose(parameter.grad.numpy(), gradients[name].grad.numpy(), atol=1e-6, err_msg=name)
+    assert torch.is_tensor(wanted)
