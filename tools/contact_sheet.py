@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python tools/contact_sheet.py OUT.html [WORDS...]", file=sys.stderr)
         return 2
     sys.path.insert(0, str(ZOO))
-    from zoo import GALLERY
+    from gallery import GALLERY
 
     figures, total = [], 0
     for name, draw in GALLERY.items():

@@ -5,9 +5,10 @@ import threading
 
 import numpy as np
 import pytest
+from gallery import model
 from geometry import faults
 from test_night import contrast
-from zoo import ZOO, model
+from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.viz import defaults

@@ -1,8 +1,9 @@
 """Whatever students write is drawn right: thirty networks in four views, the HMMs' drawings, and their geometry."""
 
 import pytest
+from gallery import GALLERY, SMALL
 from geometry import faults
-from zoo import GALLERY, SMALL, ZOO, letters
+from zoo import ZOO, letters
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.layers import Recurrent
@@ -48,7 +49,15 @@ def test_nothing_lies_on_anything_else_and_letters_can_be_read(name):
 
 def test_every_network_can_be_read_in_a_small_window_in_the_view_with_closed_modules():
     assert not any(name.endswith(": closed") for name in SMALL)
-    assert len(SMALL) <= 17
+    assert len(SMALL) <= 21
+
+
+def test_what_is_read_twice_is_one_input_and_peepholes_leave_c_its_letter():
+    content = sheet(record(ZOO["input_used_twice"].loss()))
+    assert sum(box.kind == "input" for box in content.boxes) == 3
+    content = sheet(record(ZOO["peepholes"].loss()))
+    letters = {Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "state"}
+    assert {"+ → c₀", "× → h₀"} <= letters
 
 
 NAMES = {

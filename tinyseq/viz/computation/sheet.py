@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 from typing import Any
 
+from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
@@ -55,6 +56,7 @@ class _Maker:
         for box in made:
             self._connect(box)
         made += self._joined_constants(made)
+        self.twins = self._twins(made)
         for box in made:
             self._supply_constants(box)
         self._name_states()
@@ -268,6 +270,22 @@ class _Maker:
                 data, _ = self._extra("input", box.column, self._data_slot(argument, box, number), argument)
                 self.sheet.arrows.append(Arrow(data, box))
 
+    def _twins(self, boxes: list[Box]) -> dict[Hashable, Hashable]:
+        """Constants with the same elements in every column, as x[t] that is taken twice: each role's first such one."""
+        taken: dict[Hashable, dict[Column, bytes]] = {}
+        for box in boxes:
+            for number, argument in enumerate(box.arguments):
+                array = self.record.constant(argument.vertex, argument.position)
+                if box.column and not argument.ends and _varies(array):
+                    text = to_numpy(array).tobytes() + repr(array.shape).encode()
+                    taken.setdefault((box.slot, number), {})[box.column] = text
+        first: dict[Hashable, Hashable] = {}
+        for role, texts in taken.items():
+            first.setdefault(tuple(texts.items()), role)
+        return {
+            role: first[tuple(texts.items())] for role, texts in taken.items() if first[tuple(texts.items())] != role
+        }
+
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
         assert box.column
@@ -285,7 +303,9 @@ class _Maker:
         array: Any = self.record.constant(argument.vertex, argument.position)
         while getattr(array, "base", None) is not None:
             array = array.base
-        key = argument.vertex if array is None else id(array)
+        key: Hashable = argument.vertex if array is None else id(array)
+        if role in self.twins:
+            return "data", phase, self.twins[role]
         return self.data.setdefault((phase, array is None, key), ("data", phase, role))
 
     def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
@@ -298,12 +318,17 @@ class _Maker:
         return box, True
 
     def _name_states(self) -> None:
-        """Name states: h if it meets a weight in the next step, c if not (an LSTM's cell), alpha in a sum over paths,
-        L for a running total."""
+        """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
+        paths, L for a running total."""
         slots = set(self.timed.values())
         weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
         weighted |= {arrow.tail for arrow in self.sheet.arrows if arrow.head in weighted and self._joins(arrow.tail)}
-        hidden = {arrow.tail.slot for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted}
+        multiplied = {
+            box for box in weighted if any(self.record.vertices[vertex].kind == "product" for vertex in box.vertices)
+        }
+        met = [arrow for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted]
+        hidden = {arrow.tail.slot for arrow in met if arrow.head in multiplied or self._joins(arrow.head)}
+        hidden = hidden or {arrow.tail.slot for arrow in met}  # states that meet weights element by element only
         summing = {
             self.plan.loop_of[vertex.id]
             for vertex in self.record.vertices
@@ -335,6 +360,11 @@ class _Maker:
         while (symbol,) in self.sheet.states.values():
             symbol += "′"
         return symbol
+
+
+def _varies(array: Any) -> bool:
+    """Whether an array has different elements, by which it can be told from others."""
+    return hasattr(array, "dtype") and bool(array.size > 1 and (array != array.reshape(-1)[0]).any())
 
 
 def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:

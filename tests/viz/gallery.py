@@ -1,0 +1,82 @@
+"""The gallery: drawings of the zoo in four views, of cells, and of hidden Markov models, for their geometry to be checked."""
+
+import numpy as np
+from zoo import ZOO, read
+
+import tinyseq as ts
+from tinyseq.nn.recurrent.registry import CELLS
+
+VIEWS = {
+    "unrolled": {"gradients": True},
+    "folded": {"view": "folded"},
+    "closed": {"depth": 0},
+    "values": {"depth": 1, "values": True},
+}
+# Drawings with more than a small window can show in letters of 8 pixels: every op of a deep step with its gradient or
+# value, of which the view with closed modules shows less; every op of the tape; and a trellis that fills pages.
+SMALL = {
+    *("gru_of_the_lectures: unrolled", "gru_of_the_lectures: folded", "both_directions_of_an_lstm: unrolled"),
+    *("two_layers_in_both_directions: unrolled", "two_layers_in_both_directions: folded"),
+    *("gru_by_hand: unrolled", "gru_by_hand: values", "lstm_by_hand_from_concatenated: values"),
+    *("attention_over_states: values", "nested_loops: values", "cell_in_a_loop: values"),
+    *("normalised_layer: unrolled", "normalised_layer: folded", "normalised_layer: values"),
+    *("peepholes: unrolled", "peepholes: values", "clockwork: values", "both_directions_by_hand: values"),
+    *("flat: rnn", "flat: lstm", "long trellis: 48"),
+}
+
+
+def _drawn(name, settings):
+    return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
+
+
+def model(states, symbols=4, n=2, seed=0):
+    """A hidden Markov model with random tables."""
+    rng = np.random.default_rng(seed)
+
+    def table(*shape):
+        drawn = rng.gamma(0.6, size=shape)
+        return drawn / drawn.sum(axis=-1, keepdims=True)
+
+    initial = table(states) if n == 2 else (table(states), table(states, states))
+    names = [f"state{i}" for i in range(states)]
+    return ts.hmm.HMM(
+        initial, table(*[states] * n), table(states, symbols), states=names, symbols=list("abcdefgh")[:symbols]
+    )
+
+
+def _gaussian():
+    emission = ts.hmm.Gaussian([[0.123456, -10.0], [5.0, 1e4]], [[0.001, 1.0], [1.0, 1e6]])
+    observations = np.array([[0.1234567, -9.87654321], [4.7, 9876.54321], [5.3, 12345.678]])
+    return ts.viz.trellis(ts.hmm.HMM([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]], emission), observations)
+
+
+GALLERY = {f"{name}: {view}": _drawn(name, settings) for name in ZOO for view, settings in VIEWS.items()}
+CELL_SETTINGS = {"plain": {}, "values": {"values": True}, "large type": {"font_size": 16}}
+GALLERY |= {
+    **{
+        f"cell: {name}, {how}": (lambda name=name, settings=settings: ts.viz.cell(name, **settings))
+        for name in CELLS
+        for how, settings in CELL_SETTINGS.items()
+    },
+    "letters: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), inputs="hel", title="h e l l o"),
+    "letters: rnn with values": lambda: ts.viz.graph(ZOO["rnn"].loss(), inputs="hel", values=True, gradients=True),
+    "no legend: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), legend=False),
+    "large type: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), font_size=16, title="Large"),
+    "forty steps: lstm": lambda: ts.viz.graph(read(ts.nn.LSTM, steps=40), depth=1, gradients=True),
+    "trellis: to fill in": lambda: ts.viz.trellis(model(3), "abc", values=False, title="Worksheet"),
+    "trellis: candidates": lambda: ts.viz.trellis(model(3), "abc", candidates=True),
+    "automaton: no numbers": lambda: ts.viz.automaton(model(4), values=False),
+    "flat: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), view="flat", values=True),
+    "flat: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), view="flat", gradients=True),
+    **{
+        f"one step: {kind.__name__}": (lambda kind=kind: ts.viz.graph(read(kind, steps=1)))
+        for kind in (ts.nn.RNN, ts.nn.GRU)
+    },
+    "trellis: two states": lambda: ts.viz.trellis(model(2), "abca"),
+    "trellis: forward": lambda: ts.viz.trellis(model(3), "abca", semiring="log", posterior=True),
+    "trellis: three best": lambda: ts.viz.trellis(model(3), "abca", k=3),
+    "trellis: densities": _gaussian,
+    "trellis: third order": lambda: ts.viz.trellis(model(2, n=3), "abca"),
+    **{f"long trellis: {n}": (lambda n=n: ts.viz.trellis(model(3), "abcd" * (n // 4))) for n in (20, 48)},
+    **{f"automaton: {n}": (lambda n=n: ts.viz.automaton(model(n))) for n in (1, 2, 3, 4, 6, 8, 10, 12)},
+}
