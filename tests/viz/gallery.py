@@ -1,7 +1,7 @@
-"""The gallery: drawings of the zoo in four views, of cells, and of hidden Markov models, for their geometry to be checked."""
+"""The gallery, whose geometry is checked: the zoo in four views, cells, and hidden Markov models."""
 
 import numpy as np
-from zoo import ZOO, read
+from zoo import ZOO, model, read
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.registry import CELLS
@@ -27,21 +27,6 @@ SMALL = {
 
 def _drawn(name, settings):
     return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
-
-
-def model(states, symbols=4, n=2, seed=0):
-    """A hidden Markov model with random tables."""
-    rng = np.random.default_rng(seed)
-
-    def table(*shape):
-        drawn = rng.gamma(0.6, size=shape)
-        return drawn / drawn.sum(axis=-1, keepdims=True)
-
-    initial = table(states) if n == 2 else (table(states), table(states, states))
-    names = [f"state{i}" for i in range(states)]
-    return ts.hmm.HMM(
-        initial, table(*[states] * n), table(states, symbols), states=names, symbols=list("abcdefgh")[:symbols]
-    )
 
 
 def _gaussian():

@@ -5,10 +5,9 @@ import threading
 
 import numpy as np
 import pytest
-from gallery import model
 from geometry import faults
 from test_night import contrast
-from zoo import ZOO
+from zoo import ZOO, model
 
 import tinyseq as ts
 from tinyseq.viz import defaults

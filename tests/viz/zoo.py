@@ -1,4 +1,4 @@
-"""Thirty networks as students write them, to draw: name -> a function that makes the loss.
+"""Networks as students write them, to draw: name -> a function that makes the loss.
 
 Each is declared with how many inputs a step has: what is not a parameter and no state, and has to be seen.
 """
@@ -459,3 +459,18 @@ def both_directions_by_hand():
         with ts.step(t):
             loss = loss + ts.sum(ahead[t] * back[t])
     return loss
+
+
+def model(states, symbols=4, n=2, seed=0):
+    """A hidden Markov model with random tables."""
+    rng = np.random.default_rng(seed)
+
+    def table(*shape):
+        drawn = rng.gamma(0.6, size=shape)
+        return drawn / drawn.sum(axis=-1, keepdims=True)
+
+    initial = table(states) if n == 2 else (table(states), table(states, states))
+    names = [f"state{i}" for i in range(states)]
+    return ts.hmm.HMM(
+        initial, table(*[states] * n), table(states, symbols), states=names, symbols=list("abcdefgh")[:symbols]
+    )
