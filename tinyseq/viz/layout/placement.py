@@ -17,7 +17,7 @@ from tinyseq.viz.rendering.settings import in_type
 
 FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
 CHANNEL, GUTTER, TRACK = 18.0, 18.0, 5.0
-FLAT_CHANNEL = 24.0  # with a label on most of its edges
+FLAT_CHANNEL = 26.0  # with a label on most of its edges
 LABEL = 11.0  # the height of a label in a channel
 
 

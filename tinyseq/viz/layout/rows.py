@@ -4,10 +4,10 @@ A column is a small layered graph: a box is placed one row above its highest inp
 different steps share a *slot*. Rows are assigned to slots, so that all columns of a phase look alike.
 """
 
+import math
 import random
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import combinations, pairwise, product
-from operator import itemgetter
 from typing import NamedTuple, TypeVar
 
 Slot = Hashable
@@ -18,6 +18,7 @@ MOST_MOVES = 20_000  # of slots and lanes in all sweeps; large columns get fewer
 
 
 WRONG_SIDE = 100  # crossings that it is worth to have a slot on the side it wants
+LARGE = 200  # slots and lanes in a column that is arranged only once
 MOST_TRIES, MOST_ITEMS = 12, 600  # of orders to begin with, and of slots and lanes in all of them
 
 
@@ -93,14 +94,18 @@ def arranged(
     network = _Network(items, above, below, size, pull, gap)
     orders = [{level: list(row) for level, row in items.items()}]
     draw = random.Random(0).sample  # other orders to begin with, the same in every run
-    for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size))):
+    for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size)) if len(size) <= LARGE else 0):
         orders.append({level: draw(row, len(row)) for level, row in items.items()})
-    found = [network.swept(order) for order in orders[:1]]
+    best, fewest = network.swept(orders[0]), math.inf
     for order in orders[1:]:
-        if not found[0][0]:
+        if fewest == math.inf:
+            fewest = network.crossings(orders[0])
+        if not fewest:
             break
-        found.append(network.swept(order))
-    return min(found, key=itemgetter(0))[1]
+        places = network.swept(order)
+        if network.crossings(order) < fewest:
+            best, fewest = places, network.crossings(order)
+    return best
 
 
 class _Network:
@@ -118,8 +123,8 @@ class _Network:
         self.items, self.above, self.below = items, above, below
         self.size, self.pull, self.gap = size, pull, gap
 
-    def swept(self, items: dict[int, list[Slot | Lane]]) -> tuple[int, dict[Slot | Lane, float]]:
-        """The places found from an order to begin with, and how many edges cross in them."""
+    def swept(self, items: dict[int, list[Slot | Lane]]) -> dict[Slot | Lane, float]:
+        """The places found from an order to begin with, which is changed to that found."""
         x: dict[Slot | Lane, float] = {}
         for level_items in items.values():
             level_items.sort(key=lambda item: self.pull.get(item, 0.0))
@@ -143,9 +148,9 @@ class _Network:
             starts = [item for item in items[level] if item in above and item not in below]
             wish |= {item: sum(x[link] for link in above[item]) / len(above[item]) for item in starts}
             x |= spread(items[level], wish, self.size, self.gap)
-        return self._crossings(items), x
+        return x
 
-    def _crossings(self, items: Mapping[int, Sequence[Slot | Lane]]) -> int:
+    def crossings(self, items: Mapping[int, Sequence[Slot | Lane]]) -> int:
         """How many edges cross: between neighbouring rows, and in a row on the way to or from its sides.
 
         Slots that are not on the sides they want count much more.
