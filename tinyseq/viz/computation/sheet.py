@@ -364,7 +364,7 @@ class _Maker:
 
 def _varies(array: Any) -> bool:
     """Whether an array has different elements, by which it can be told from others."""
-    return hasattr(array, "dtype") and bool(array.size > 1 and (array != array.reshape(-1)[0]).any())
+    return hasattr(array, "dtype") and len(set(to_numpy(array).ravel().tolist())) > 1
 
 
 def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
