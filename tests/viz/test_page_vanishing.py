@@ -86,7 +86,7 @@ def test_the_sliders_change_what_is_shown(page):
 
 
 @pytest.mark.browser
-def test_a_slider_changes_few_elements(page):
+def test_the_page_of_a_long_sequence_is_small(page):
     """Not by the clock: by how little is computed."""
     page.run("byId('steps').value = 100, update()")
     assert page.run("document.querySelectorAll('svg *').length") < 400
