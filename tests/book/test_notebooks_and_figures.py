@@ -35,6 +35,12 @@ ts.viz.graph(loss)
 :tags: [figure-curve]
 ts.viz.plots.loss_curve([0, 1, 2], [3.0, 2.0, 1.0])
 ```
+
+```{code-cell}
+:tags: [figure-made]
+figure = ts.viz.plots.loss_curve([0, 1], [2.0, 1.0])
+figure
+```
 """
 
 
@@ -56,7 +62,8 @@ def test_a_notebook_has_no_syntax_that_jupyter_does_not_know(tmp_path):
     assert texts[3].startswith("def vjp_of_tanh(") or "\ndef vjp_of_tanh(" in texts[3]
     assert texts[4].endswith("exercises.check(vjp_of_tanh)")
     assert "<details>" in texts[5]
-    assert [cell["cell_type"] for cell in cells] == ["markdown", "code", "markdown", "code", "code", "markdown", "code"]
+    kinds = ["markdown", "code", "markdown", "code", "code", "markdown", "code", "code"]
+    assert [cell["cell_type"] for cell in cells] == kinds
 
 
 def test_the_notebooks_are_written_into_a_new_folder(tmp_path):
@@ -79,10 +86,11 @@ def test_figures_are_drawn_light_and_dark_with_numbers_where_there_are_any(small
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
         names = [path.name for path in save_figures(tmp_path / "out", ["svg"])]
-    looks = ["ones", "ones-dark", "ones-numbers", "ones-numbers-dark", "curve", "curve-dark"]
+    looks = ["ones", "ones-numbers", "ones-dark", "ones-numbers-dark", "curve", "curve-dark", "made", "made-dark"]
     assert names == [f"{look}.svg" for look in looks]
     texts = {name: (tmp_path / "out" / name).read_bytes() for name in names}
     assert len(set(texts.values())) == len(names)
+    assert all((b"#ffffff" in texts[f"{name}.svg"]) is white for name, white in [("made", True), ("made-dark", False)])
     assert shown.getvalue() == ""
     again = {path.name: path.read_bytes() for path in save_figures(tmp_path / "again", ["svg"])}
     assert again == texts

@@ -13,10 +13,11 @@ from tinyseq.io.files import atomic_write
 from tinyseq.viz import Drawing, defaults
 
 FORMATS = ("svg", "pdf", "png")
+WHITE = "#ffffff"  # what a plot is drawn on unless it is dark
 LOOKS: dict[str, dict[str, Any]] = {  # what is appended to a figure's name, and the settings it is drawn with
-    "": {"theme": "light"},
-    "-dark": {"theme": "dark"},
+    "": {"theme": "light"},  # the light ones first, as a plot that a cell has made is darkened in place
     "-numbers": {"theme": "light", "values": True},
+    "-dark": {"theme": "dark"},
     "-numbers-dark": {"theme": "dark", "values": True},
 }
 
@@ -55,13 +56,20 @@ def _figures(chapter: Chapter, folder: Path, formats: Sequence[str]) -> Iterator
         _, last = cell.split(str(chapter.path))
         if cell.figure is None or last is None:
             continue
-        code, drawn = compile(last, str(chapter.path), "eval"), {}
+        code, plain, numbers = compile(last, str(chapter.path), "eval"), (None, ""), False
         for suffix, settings in LOOKS.items():
+            if suffix == "-numbers-dark" and not numbers:
+                continue
             with defaults(**settings):
                 picture = eval(code, namespace)
-            drawn[suffix] = _svg(picture)
-            if suffix == "-numbers" and drawn[suffix] == drawn[""]:
-                break  # there are none to be shown
+            if suffix == "":
+                plain = picture, _svg(picture)
+            elif suffix == "-numbers":  # a plot that a cell has made is the same object, whatever the settings
+                numbers = picture is not plain[0] and _svg(picture) != plain[1]
+                if not numbers:
+                    continue
+            if settings["theme"] == "dark" and not isinstance(picture, Drawing):
+                _darken(picture)
             for kind in formats:
                 path = folder / f"{cell.figure}{suffix}.{kind}"
                 if isinstance(picture, Drawing):
@@ -69,6 +77,16 @@ def _figures(chapter: Chapter, folder: Path, formats: Sequence[str]) -> Iterator
                 else:
                     atomic_write(path, partial(_plot, picture, kind=kind))
                 yield path
+
+
+def _darken(figure: Any) -> None:
+    """Darken a plot unless it was made dark."""
+    from matplotlib.colors import to_hex
+
+    from tinyseq.viz.plots.figure import darken
+
+    if to_hex(figure.get_facecolor()) == WHITE:
+        darken(figure)
 
 
 def _svg(picture: Any) -> str:

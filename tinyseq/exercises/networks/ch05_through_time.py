@@ -23,9 +23,9 @@ def unrolled_inputs(rng: Rng) -> Iterator[Case]:
     5,
     "The gradient at every state",
     r"""
-    $h_t = \tanh(W h_{t-1} + a_t)$, and each state has a loss of its own, so that $L = \sum_t L_t(h_t)$. What reaches
-    $h_t$ is a sum of two: $\partial L_t / \partial h_t$, which is given, and what comes back from $h_{t+1}$. Give
-    $dL/dh_t$ for all $t$.
+    $h_t = \tanh(W h_{t-1} + U x_t + b)$, and each state has a loss of its own, so that $L = \sum_t \ell_t(h_t)$. The
+    gradient at $h_t$ is a sum of two: $\partial \ell_t / \partial h_t$, which is given, and what comes back from
+    $h_{t+1}$. Give $\partial L / \partial h_t$ for all $t$.
     """,
     inputs=unrolled_inputs,
     edits=[
@@ -60,8 +60,8 @@ def state_gradient(weight: np.ndarray, states: np.ndarray, local: np.ndarray) ->
 
     Args:
         weight: W (H, H).
-        states: h_1, ..., h_T (T, H).
-        local: dL_t/dh_t (T, H), from each state's own loss.
+        states: h_0, ..., h_{T-1} (T, H), a row for each step.
+        local: the gradient of the loss of step t at h_t (T, H), from each state's own loss.
 
     Returns:
         dL/dh_t (T, H).
@@ -86,8 +86,9 @@ def term_inputs(rng: Rng) -> Iterator[Case]:
     5,
     "One term of the gradient of W",
     r"""
-    $h_t = \tanh(W h_{t-1} + a_t)$. The gradient of $W$ is a sum over its uses, one at each step. Given $g = dL/dh_t$,
-    $h_t$ and $h_{t-1}$, give the term of step $t$. It has the shape of $W$.
+    $h_t = \tanh(W h_{t-1} + U x_t + b)$. The gradient of $W$ is a sum over its uses, one at each step. Given
+    $g = \partial L / \partial h_t$, the gradient of the whole loss, and the states $h_t$ and $h_{t-1}$, give the term
+    of step $t$. It has the shape of $W$.
     """,
     inputs=term_inputs,
     edits=[
@@ -131,10 +132,10 @@ def triangle_inputs(rng: Rng) -> Iterator[Case]:
     5,
     "What truncation keeps",
     r"""
-    Element $j, i$ of a triangle is the part of $dL_j/dw$ that comes from the use of $w$ at step $i \le j$, counted from
-    0. Training cuts the text into windows of $k$ steps: steps $0$ to $k - 1$, then $k$ to $2k - 1$, and so on. The
-    state is carried from window to window, the gradient is not. Give the gradient of the sum of all losses that
-    truncation computes.
+    Element $j, i$ of a triangle is the part of $\partial \ell_j / \partial w$ that comes from the use of $w$ at step
+    $i \le j$, counted from 0. Training cuts the text into windows of $k$ steps: steps $0$ to $k - 1$, then $k$ to
+    $2k - 1$, and so on. The state is carried from window to window, the gradient is not. Give the gradient of the
+    sum of all losses that truncation computes.
     """,
     inputs=triangle_inputs,
     edits=[

@@ -90,7 +90,7 @@ def jacobian_inputs(rng: Rng) -> Iterator[Case]:
     6,
     "The norm of a Jacobian through time",
     r"""
-    $h_t = \tanh(W h_{t-1} + a_t)$. Given $W$ and the states $h_{k+1}, \ldots, h_t$, give the norm of
+    $h_t = \tanh(W h_{t-1} + U x_t + b)$. Given $W$ and the states $h_{k+1}, \ldots, h_t$, give the norm of
     $\partial h_t / \partial h_k$: its largest singular value. With no states, the Jacobian is the identity.
     """,
     inputs=jacobian_inputs,

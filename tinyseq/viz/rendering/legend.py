@@ -65,6 +65,6 @@ def _colours(scale: LogScale) -> list[Node]:
     first = _right(nodes[0]) + BESIDE + width / 2
     for i, value in enumerate(scale.ticks()):
         paint = scale.paint(value)
-        lines = [small(number(value, 1), paint.text)]
+        lines = [small(number(value, 1 if value < 9.5 else 2), paint.text)]
         nodes.append(Node(f"legend_gradient{i}", Point(first + i * width, 0.0), (width, height), lines, paint))
     return nodes
