@@ -190,5 +190,7 @@ def test_every_formula_of_an_op_becomes_mathml():
     assert len(formulas) > 80
     for tex in formulas:
         assert ElementTree.fromstring(extension.mathml(tex, "inline")).tag.endswith("}math"), tex
+    for tex, gaps in [(r"\log b_s", 1), (r"2\log 2", 2), (r"\log(2)", 0), (r"\log_2 x", 0), (r"-\log \hat y", 1)]:
+        assert extension.mathml(tex, "inline").count("<mspace") == gaps, tex
     with pytest.raises(ValueError, match=r"\\nosuch"):
         extension.mathml(r"\nosuch{x}", "inline")

@@ -10,6 +10,9 @@ from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
 
+NAME = r"<mi>[a-z]{2,}</mi>"  # of a function, such as log
+GAP = '<mspace width="0.167em" />'
+
 
 def mathml(tex: str, display: str) -> str:
     """A formula of TeX as MathML.
@@ -21,7 +24,8 @@ def mathml(tex: str, display: str) -> str:
     unknown = re.findall(r"\\[A-Za-z]+", re.sub(r"<[^>]*>", "", found)) + re.findall(r"(?<=<mi>)&(?=</mi>)", found)
     if unknown:
         raise ValueError(f"the formula {tex!r} has {', '.join(unknown)}, which MathML is not made of")
-    return found
+    found = re.sub(rf"((?:<mrow>|</m\w+>|/>){NAME})(?=<m(?!o[ >]))", rf"\1{GAP}", found)  # log x
+    return re.sub(rf"(</m(?!o>)\w+>)(?={NAME})", rf"\1{GAP}", found)  # 2 log
 
 
 def _written(node: nodes.math | nodes.math_block, display: str) -> str:

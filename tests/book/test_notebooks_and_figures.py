@@ -103,6 +103,19 @@ def test_figures_as_pdf(small_book, tmp_path):
         assert path.read_bytes().startswith(b"%PDF")
 
 
+def test_figures_of_one_chapter(monkeypatch, tmp_path):
+    monkeypatch.setattr("tinyseq.book.figures.chapters", lambda: BOOK)
+    ran = []
+    monkeypatch.setattr("tinyseq.book.figures._figures", lambda chapter, *_: ran.append(chapter.number) or [])
+    assert list(save_figures(tmp_path, ["svg"], chapter=5)) == []
+    assert ran == [5]
+    assert list(save_figures(tmp_path, ["svg"])) == []
+    assert ran[1:] == [chapter.number for chapter in BOOK]
+    with pytest.raises(ValueError, match=f"chapter must be one of 1 to {len(BOOK)}; got 99"):
+        next(save_figures(tmp_path / "none", ["svg"], chapter=99))
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize("formats", [[], ["gif"], ["svg", "docx"]])
 def test_another_format_is_refused_before_anything_is_written(formats, tmp_path):
     with pytest.raises(ValueError, match="formats must be some of svg, pdf, png; got"):

@@ -22,8 +22,10 @@ LOOKS: dict[str, dict[str, Any]] = {  # what is appended to a figure's name, and
 }
 
 
-def save_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "pdf")) -> Iterator[Path]:
-    """Write the figures of the book: run its chapters, and draw each figure in every look.
+def save_figures(
+    folder: str | os.PathLike[str], formats: Sequence[str] = ("svg", "pdf"), chapter: int | None = None
+) -> Iterator[Path]:
+    """Write the figures of the book, or of one chapter: run it, and draw each figure in every look.
 
     A figure `unrolled` becomes `unrolled.svg`, `unrolled-dark.svg`, and, if numbers can be shown on it,
     `unrolled-numbers.svg` and `unrolled-numbers-dark.svg`; likewise for other formats.
@@ -32,22 +34,26 @@ def save_figures(folder: str | os.PathLike[str], formats: Sequence[str] = ("svg"
         folder: where to; it is made if need be.
         formats: of the files, from ``"svg"``, ``"pdf"`` and ``"png"``. The extra `plot` is needed, and for other
             formats than SVG the extra `viz`.
+        chapter: the number of the one chapter to run; otherwise all are run.
 
     Yields:
         Each file that was written.
 
     Raises:
-        ValueError: a format is not one of these.
+        ValueError: a format is not one of these, or there is no such chapter.
         OSError: the files cannot be written there.
     """
     unknown = [kind for kind in formats if kind not in FORMATS]
     if unknown or not formats:
         raise ValueError(f"formats must be some of {', '.join(FORMATS)}; got {', '.join(unknown) or 'none'}")
+    book = [each for each in chapters() if chapter in (None, each.number)]
+    if not book:
+        raise ValueError(f"chapter must be one of 1 to {len(chapters())}; got {chapter}")
     target = Path(folder).resolve()
     target.mkdir(parents=True, exist_ok=True)
-    for chapter in chapters():
+    for each in book:
         with redirect_stdout(StringIO()):  # of what its cells print
-            written = list(_figures(chapter, target, formats))
+            written = list(_figures(each, target, formats))
         yield from written
 
 
