@@ -13,8 +13,10 @@ from tinyseq.commands.common import (
     Compile,
     Device,
     Encoding,
+    Every,
     Json,
     LogFile,
+    RunFile,
     Seed,
     console,
     contents,
@@ -59,10 +61,8 @@ def classify_train(
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts. [default: 10]")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.01]")] = None,
     seed: Seed = 0,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
-    ] = None,
-    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    checkpoint: RunFile = None,
+    every: Every = None,
     log: LogFile = None,
     compile: Compile = None,
     label_column: LabelColumn = None,

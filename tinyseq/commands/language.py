@@ -11,8 +11,10 @@ from tinyseq.commands.common import (
     Compile,
     Device,
     Encoding,
+    Every,
     Json,
     LogFile,
+    RunFile,
     Seed,
     console,
     contents,
@@ -65,10 +67,8 @@ def lm_train(
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.005]")] = None,
     clip: Annotated[float | None, typer.Option(min=0, help="Largest norm of a gradient. [default: 1]")] = None,
     seed: Seed = 0,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
-    ] = None,
-    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    checkpoint: RunFile = None,
+    every: Every = None,
     log: LogFile = None,
     compile: Compile = None,
     device: Device = "cpu",

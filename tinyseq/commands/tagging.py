@@ -12,8 +12,10 @@ import tinyseq as ts
 from tinyseq.commands.common import (
     Device,
     Encoding,
+    Every,
     Json,
     LogFile,
+    RunFile,
     Seed,
     console,
     log_to,
@@ -76,10 +78,8 @@ def tag_train(
     ] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better one.")] = None,
     seed: Seed = 0,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
-    ] = None,
-    every: Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")] = None,
+    checkpoint: RunFile = None,
+    every: Every = None,
     log: LogFile = None,
     format: Format = "conllu",
     device: Device = "cpu",
