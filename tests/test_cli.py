@@ -15,7 +15,10 @@ import tinyseq as ts
 pytest.importorskip("typer", reason="the command line is not installed: pip install 'tinyseq[cli]'")
 pytest.importorskip("safetensors", reason="model files are not installed: pip install 'tinyseq[io]'")
 
+import typer
 from typer.testing import CliRunner
+
+from tinyseq.commands.main import app
 
 CONLLU = "".join(
     "".join(f"{i + 1}\t{word}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n" for i, (word, tag) in enumerate(sentence)) + "\n"
@@ -30,8 +33,6 @@ CONLLU = "".join(
 @pytest.fixture
 def tinyseq(tmp_path, monkeypatch):
     """Run a command in an empty folder: gives exit status, output and error text."""
-    from tinyseq.commands.main import app
-
     monkeypatch.chdir(tmp_path)
 
     def run(*words):
@@ -356,3 +357,20 @@ def test_the_command_is_installed_and_explains_itself():
     result = subprocess.run([sys.executable, "-m", "tinyseq", "--help"], capture_output=True, text=True, check=True)
     for command in ("demo", "lm", "tag", "classify", "draw", "doctor"):
         assert command in result.stdout
+
+
+def parameters(command, name="tinyseq"):
+    """Every option and argument of a command and of those below it, with the command's name."""
+    for parameter in command.params:
+        yield name, parameter
+    for child, below in getattr(command, "commands", {}).items():
+        yield from parameters(below, f"{name} {child}")
+
+
+def test_no_help_has_brackets_which_the_console_would_swallow():
+    """Defaults are told by `show_default`: brackets in a text are taken for markup."""
+    found = list(parameters(typer.main.get_command(app)))
+    assert len(found) > 80
+    assert [
+        (name, parameter.name) for name, parameter in found if "[" in (getattr(parameter, "help", None) or "")
+    ] == []

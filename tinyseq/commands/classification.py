@@ -54,12 +54,12 @@ def classify_train(
     out: Annotated[Path, typer.Option(help="The model file to write.")],
     model: Annotated[str, typer.Option(help="bayes, which counts, or rnn, a recurrent network.")] = "bayes",
     units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
-    alpha: Annotated[float | None, typer.Option(help="What bayes adds to each count. [default: 1]")] = None,
+    alpha: Annotated[float | None, typer.Option(help="What bayes adds to each count.", show_default="1")] = None,
     pooling: Annotated[
-        str | None, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}. [default: mean]")
+        str | None, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts. [default: 10]")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.01]")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts.", show_default="10")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.01")] = None,
     seed: Seed = 0,
     checkpoint: RunFile = None,
     every: Every = None,

@@ -25,9 +25,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 LogFile = Annotated[Path | None, typer.Option(help="Write each step's loss to a .csv or .jsonl file.")]
 Compile = Annotated[str | None, typer.Option(help="Run training steps compiled, by numpy or, faster, by numba.")]
 RunFile = Annotated[
-    Path | None, typer.Option(help="Save the run here, to resume it. [default: OUT.run, until it is finished]")
+    Path | None, typer.Option(help="Save the run here, to resume it.", show_default="OUT.run, until it is finished")
 ]
-Every = Annotated[int | None, typer.Option(min=1, help="Steps between two saves. [default: 100]")]
+Every = Annotated[int | None, typer.Option(min=1, help="Steps between two saves.", show_default="100")]
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Items = TypeVar("Items", bound=Any)

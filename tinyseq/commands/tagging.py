@@ -47,7 +47,7 @@ Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', 
 Files = Annotated[
     list[str], typer.Argument(help="Labelled sentences: files, patterns such as '*.conllu', or - for standard input.")
 ]
-Tags = Annotated[str | None, typer.Option(help="upos or xpos, the column of tags in CoNLL-U. [default: upos]")]
+Tags = Annotated[str | None, typer.Option(help="upos or xpos, the column of tags in CoNLL-U.", show_default="upos")]
 ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")]
 TRAINING = (
     "epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "dev", "patience", "checkpoint", "every", "log",
@@ -64,14 +64,16 @@ def tag_train(
         str, typer.Option(help="hmm, which counts in seconds; rnn, a network; crf, one with a CRF.")
     ] = "hmm",
     tags: Tags = None,
-    n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags. [default: 3]")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences. [default: 10]")] = None,
-    hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state. [default: 150]")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers. [default: 1]")] = None,
-    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}. [default: lstm]")] = None,
-    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate. [default: 0.006]")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Sentences in a batch. [default: 32]")] = None,
-    dropout: Annotated[float | None, typer.Option(min=0, max=0.95, help="Dropout of states. [default: 0.33]")] = None,
+    n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags.", show_default="3")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.", show_default="10")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="150")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="1")] = None,
+    cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
+    lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.006")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Sentences in a batch.", show_default="32")] = None,
+    dropout: Annotated[
+        float | None, typer.Option(min=0, max=0.95, help="Dropout of states.", show_default="0.33")
+    ] = None,
     rules: Annotated[str | None, typer.Option(help="Scheme of chunks that tags obey: bio, bioes or iob1.")] = None,
     dev: Annotated[
         list[str] | None, typer.Option(help="Held-out sentences; the best weights on them are kept.")
@@ -132,7 +134,7 @@ def tag_tag(
     model: ModelFile,
     sentence: Annotated[str | None, typer.Argument(help="The words, separated by spaces; or - for --file -.")] = None,
     file: Annotated[list[str] | None, typer.Option(help="CoNLL-U files, patterns, or - for standard input.")] = None,
-    out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write. [default: standard output]")] = None,
+    out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write.", show_default="standard output")] = None,
     tags: Tags = None,
     device: Device = "cpu",
     encoding: Encoding = "utf-8",
