@@ -4,18 +4,25 @@ The reviews are made by a small grammar, so that the order of the words decides:
 end was great", "no longer dull". A classifier that only counts words (a bag of words) sees the same words in good and
 in bad reviews; a recurrent network reads them in order.
 
-    python examples/classify_reviews.py
+    python examples/classify_reviews.py [FOLDER]
 
 Expected: the LSTM is right on at least 99 % of 1000 unseen reviews, and the bag of words, trained in the same way, on
 less than 60 %; a few seconds. With TINYSEQ_EXAMPLE_QUICK=1: at least 90 % of 300 for the LSTM.
+
+Writes classify_reviews.png into FOLDER (by default the current one) if matplotlib is installed: the probability of
+"good" after each word of a review, by the LSTM and by the bag of words. Only the LSTM turns to bad at "bad", and is
+sure of good after "not awful".
 """
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
 import tinyseq as ts
 from tinyseq.data import Vocabulary, padded
+from tinyseq.viz.plots.axes import finished, new_axes
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 STEPS, UNSEEN, EXPECTED = (160, 300, 0.9) if QUICK else (500, 1000, 0.99)
@@ -104,22 +111,48 @@ def accuracy_after_training(model: ts.nn.Module) -> float:
     return accuracy()
 
 
-def main() -> tuple[float, float]:
+def draw(path: Path, lstm: LastState, bag: BagOfWords, text: str) -> None:
+    """P(good) after each word of a review: of the LSTM as bars up or down from 1/2, of the bag of words as a line."""
+    words = text.split()
+    ids = VOCABULARY.encode(words).tolist()
+    beginnings = [ids[: i + 1] for i in range(len(ids))]
+    read, counted = (ts.softmax(model(beginnings), axis=-1).numpy()[:, 1] for model in (lstm, bag))
+    try:
+        axes = new_axes("Good or bad? The answer after each word", "the last word read", "P(good)", width=7.5)
+        colors = ["#0072b2" if p > 0.5 else "#d55e00" for p in read]
+        axes.bar(range(len(words)), read - 0.5, bottom=0.5, color=colors, width=0.6, label="LSTM")
+        axes.plot(counted, "o--", color="gray", label="bag of words")
+        axes.axhline(0.5, color="gray", linewidth=0.8)
+        axes.set_xticks(range(len(words)), words)
+        axes.set_ylim(-0.02, 1.02)
+        axes.legend(frameon=False, fontsize=9, loc="upper left")
+        figure = finished(axes)
+    except ImportError as error:
+        print(f"no picture: {error}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
+def main(folder: Path) -> tuple[float, float]:
     ts.manual_seed(0)
     for words, good in [review(np.random.default_rng(seed)) for seed in range(3)]:
         print(f"{' '.join(words)!r} is {'good' if good else 'bad'}")
     print("bag of words")
-    counted = accuracy_after_training(BagOfWords())
+    bag = BagOfWords()
+    counted = accuracy_after_training(bag)
     print("LSTM")
     model = LastState()
     read = accuracy_after_training(model)
     for text in ("the plot was bad but the end was not awful", "the cast was no longer very funny"):
         odds = ts.softmax(model([VOCABULARY.encode(text.split()).tolist()]), axis=-1).numpy()[0]
         print(f"{text!r}: P(good) = {odds[1]:.3f}")
+    draw(folder / "classify_reviews.png", model, bag, "the plot was bad but the end was not awful")
     print(f"bag of words: {counted:.1%} of {UNSEEN} unseen reviews (expected: less than 60%)")
     print(f"LSTM: {read:.1%} of {UNSEEN} unseen reviews (expected: at least {EXPECTED:.0%})")
     return counted, read
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())

@@ -4,15 +4,20 @@ Each word is spoken as a row of sounds. Each letter sounds for 2 to 5 steps, wit
 (at least 1 between equal letters) and noise over everything. The network hears the sounds and learns the letters of a
 word, but is never told at which steps they lie: the loss sums over all ways in which they may.
 
-    python examples/listen.py [SEED]
+    python examples/listen.py [FOLDER [SEED]]
 
 Expected: of 500 unseen words at least 93 % are written without a mistake, and in the best alignment of the known
 letters at least 90 % of the steps at which a letter is said lie within that letter's sound. Half a minute; the
 short form (TINYSEQ_EXAMPLE_QUICK=1) has 200 words and expects 85 % and 80 %.
+
+Writes listen.png into FOLDER (by default the current one) if matplotlib is installed: the probability of each
+letter and of the blank at each step of a word; above it what really sounds, with silence in the colour of the blank;
+and below it the best alignment.
 """
 
 import os
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -85,7 +90,25 @@ def written(ids: list[int]) -> str:
     return "".join(LETTERS[i] for i in ids)
 
 
-def main(seed: int = 0) -> None:
+def draw(path: Path, word: list[int], log_probs: np.ndarray, heard: list[int], alignment: list[int]) -> None:
+    """P(letter or blank) at each step of one word, from its log probabilities (T, 6)."""
+    try:
+        figure = ts.viz.posteriors(
+            np.exp(log_probs),
+            states=["blank", *LETTERS[1:]],
+            symbols=written(alignment),
+            truth=heard,
+            title=f'Hearing "{written(word)}": what is written at each step',
+        )
+    except ImportError as error:
+        print(f"no picture: {error}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
+def main(folder: Path, seed: int = 0) -> None:
     model = trained(seed)
     sounds, lengths, words, heard = batch(UNSEEN, [seed, 1])
     with ts.no_grad():
@@ -93,6 +116,8 @@ def main(seed: int = 0) -> None:
     paths = ts.nn.ctc_align(log_probs, words, lengths)
     print("sounds   ", written(heard[0]))
     print("alignment", written(paths[0]))
+    longest = int(np.argmax(lengths))
+    draw(folder / "listen.png", words[longest], log_probs.numpy()[:, longest], heard[longest], paths[longest])
     for name, width in (("best path", 1), ("beam of 8", 8)):
         found = ts.nn.ctc_decode(log_probs, lengths, width=width)
         right = np.mean([guess == word for guess, word in zip(found, words, strict=True)])
@@ -103,4 +128,4 @@ def main(seed: int = 0) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -4,13 +4,18 @@ One network reads the word, and its last state is all that the other one gets to
 In training it is told the right letter before each one (teacher forcing). Then it writes alone, each letter greedily or
 with a beam, and nothing tells it how many letters there are: it has to stop by itself.
 
-    python examples/sort_letters.py
+    python examples/sort_letters.py [FOLDER]
 
 Expected: all of 500 words that it has never seen, without a mistake, greedily and with a beam of 4; under half a
 minute. With TINYSEQ_EXAMPLE_QUICK=1 the words are shorter, and at least 90 % of 200 are expected.
+
+Writes sort_letters.png into FOLDER (by default the current one) if Graphviz is installed: the two networks in training,
+unrolled over a word of three letters.
 """
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -32,7 +37,18 @@ def written(word: list[int]) -> str:
     return "".join(LETTERS[i] for i in word)
 
 
-def main() -> float:
+def draw(path: Path, model: ts.nn.EncoderDecoder, word: list[int]) -> None:
+    """Both networks with a word in training, unrolled: one state is all that leads from the first to the second."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        ts.viz.graph(model.loss([word], [sorted(word)]), depth=1).save(path)
+    except (ImportError, RuntimeError) as error:
+        print(f"no picture: {error}")
+        return
+    print(f"wrote {path}")
+
+
+def main(folder: Path) -> float:
     ts.manual_seed(0)
     model = ts.nn.EncoderDecoder(len(LETTERS), len(LETTERS), hidden_size=32 if QUICK else 96)
     unseen = words(UNSEEN, np.random.default_rng(1), shortest=3)
@@ -61,10 +77,11 @@ def main() -> float:
     print(f"the beam for {written(word)}:")
     for hypothesis in beam:
         print(f"  {written(hypothesis.symbols):<{LONGEST + 1}} probability {np.exp(hypothesis.log_prob):.6f}")
+    draw(folder / "sort_letters.png", model, [2, 0, 1])
     print(f"greedy: {right():.1%} of {UNSEEN} unseen words (expected: at least {EXPECTED:.0%})")
     print(f"beam of 4: {with_beam:.1%} of {UNSEEN} unseen words (expected: at least {EXPECTED:.0%})")
     return min(right(), with_beam)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())

@@ -5,20 +5,26 @@ line, an attribute in the next and a module in a third. A baseline gives each to
 Markov model knows which labels follow each other, and recurrent networks read the line: forward only, both ways, in two
 layers, and both ways with a CRF, which decides about all labels of a line together.
 
-    python examples/tag_source.py
+    python examples/tag_source.py [FOLDER]
 
 Expected: of the labels of whole files that none of them has learnt from, the baseline has at least 80 % right, the
 network that reads both ways at least 90 %, and each network more than the baseline; two or three minutes.
 With TINYSEQ_EXAMPLE_QUICK=1, on a tenth of the data: the baseline at least 70 %, reading both ways at least 80 %.
+
+Writes tag_source.png into FOLDER (by default the current one) if matplotlib is installed: how many labels each tagger
+has right, of the tokens it has learnt from and of those it has not.
 """
 
 import os
+import sys
 import time
+from pathlib import Path
 
 import tinyseq as ts
 from tinyseq.data.corpora import python_source
 from tinyseq.data.pysource import tokens
-from tinyseq.tagging import HMMTagger, MostFrequentTag, RNNTagger
+from tinyseq.tagging import Accuracy, HMMTagger, MostFrequentTag, RNNTagger
+from tinyseq.viz.plots.axes import finished, new_axes
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 TRAIN, HELD_OUT = (6_000, 3_000) if QUICK else (80_000, 15_000)
@@ -31,7 +37,27 @@ SIZES = (
 LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
 
 
-def main() -> dict[str, float]:
+def draw(path: Path, found: dict[str, Accuracy]) -> None:
+    """The accuracy of each tagger on known and on unknown tokens, as bars."""
+    try:
+        axes = new_axes("What is each token? Labels that are right", "tagger", "right (%)", width=7.5)
+        for shift, name, color in ((-0.2, "known", "#0072b2"), (0.2, "unknown", "#e69f00")):
+            heights = [100 * getattr(accuracy, name) for accuracy in found.values()]
+            bars = axes.bar([i + shift for i in range(len(found))], heights, 0.4, color=color, label=f"{name} tokens")
+            axes.bar_label(bars, fmt="%.0f", fontsize=8)
+        axes.set_xticks(range(len(found)), list(found))
+        axes.set_ylim(0, 105)
+        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+        figure = finished(axes)
+    except ImportError as error:
+        print(f"no picture: {error}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
+def main(folder: Path) -> dict[str, float]:
     train, held_out = python_source(train=TRAIN, held_out=HELD_OUT)
     taggers = {
         "most frequent": MostFrequentTag(),
@@ -41,15 +67,16 @@ def main() -> dict[str, float]:
         "two layers": RNNTagger(num_layers=2, **SIZES),
         "with a CRF": RNNTagger(crf=True, **SIZES),
     }
-    right = {}
+    found = {}
     print("                 all   known  unknown  seconds")
     for name, tagger in taggers.items():
         ts.manual_seed(0)
         start = time.perf_counter()
-        accuracy = tagger.fit(train).accuracy(held_out)
-        right[name] = 100 * accuracy.all
+        accuracy = found[name] = tagger.fit(train).accuracy(held_out)
         seconds = time.perf_counter() - start
         print(f"{name:>13}  {accuracy.all:6.2%}  {accuracy.known:6.2%}  {accuracy.unknown:6.2%}  {seconds:7.1f}")
+    right = {name: 100 * accuracy.all for name, accuracy in found.items()}
+    draw(folder / "tag_source.png", found)
     words = tokens(LINE)
     print("  ".join(f"{word}/{tag}" for word, tag in zip(words, taggers["both ways"].tag(words), strict=True)))
     for name in ("forward only", "two layers", "with a CRF"):
@@ -60,4 +87,4 @@ def main() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())

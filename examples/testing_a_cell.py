@@ -1,16 +1,26 @@
 """Testing a recurrent cell of one's own: it keeps the contract, and a planted bug is caught.
 
-python examples/testing_a_cell.py
+The cell is a minimal gated unit, written with the library's ops. Its twin forgets that the gradient flows back through
+the state that is kept: its outputs are the same, so that only a look at the gradients finds the mistake.
+
+    python examples/testing_a_cell.py [FOLDER]
 
 Expected: the right cell passes, the cell with the bug is caught with both values shown. The functions that begin with
 `test_` are also what one would put into a test file for pytest.
+
+Writes testing_a_cell.png into FOLDER (by default the current one) if matplotlib is installed: the gradients in the
+state, by difference quotients and by `backward()`, which are equal on the diagonal.
 """
+
+import sys
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
 
 import tinyseq as ts
 from tinyseq.testing import ContractError, assert_gradients, strategies
+from tinyseq.viz.plots.axes import finished, new_axes
 
 
 class MinimalGatedUnit(ts.nn.Module):
@@ -45,8 +55,41 @@ def test_the_planted_bug_is_caught() -> None:
         raise AssertionError("the planted bug was not caught")
 
 
+def both_gradients(cell: MinimalGatedUnit, x: np.ndarray, h: np.ndarray) -> tuple[list[float], np.ndarray]:
+    """Of the sum of h' in each number of h: difference quotients, and what `backward()` finds."""
+
+    def total(state: np.ndarray) -> float:
+        return cell(ts.tensor(x), ts.tensor(state)).sum().item()
+
+    shifts = 1e-6 * np.eye(h.size).reshape(-1, *h.shape)
+    state = ts.tensor(h, requires_grad=True)
+    cell(ts.tensor(x), state).sum().backward()
+    return [(total(h + shift) - total(h - shift)) / 2e-6 for shift in shifts], state.grad.numpy().ravel()
+
+
+def draw(path: Path) -> None:
+    """The gradients of both cells as points."""
+    rng = np.random.default_rng(0)
+    x, h = rng.standard_normal((4, 3)), rng.standard_normal((4, 4))
+    try:
+        axes = new_axes("Equal outputs, but only one right gradient", "difference quotient", "backward()")
+        for name, bug, mark in (("the right cell", False, "o"), ("the cell with a bug", True, "x")):
+            ts.manual_seed(0)
+            axes.plot(*both_gradients(MinimalGatedUnit(3, 4, bug), x, h), mark, label=name)
+        axes.axline((0.5, 0.5), slope=1, color="gray", linewidth=0.8, zorder=0)
+        axes.legend(frameon=False, fontsize=9)
+        figure = finished(axes)
+    except ImportError as error:
+        print(f"no picture: {error}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
 if __name__ == "__main__":
     ts.manual_seed(0)
     test_the_cell_keeps_the_contract()
     print("the cell keeps the contract, in its inputs and in every parameter")
     test_the_planted_bug_is_caught()
+    draw((Path(sys.argv[1]) if len(sys.argv) > 1 else Path()) / "testing_a_cell.png")

@@ -5,21 +5,27 @@ from three diaries of the past without knowing the pressure. Then it goes throug
 one day at a time, and before each day predicts it. A forecaster who only knows how often it rains (climatology) is what
 it must beat.
 
-    python examples/weather.py
+    python examples/weather.py [FOLDER]
 
 Expected: `compare` finds 2 pressure systems by BIC; the learned model's forecasts cost at most 0.02 nats a day more
 than those of the true model, and at least 0.05 less than climatology's; of the days with 50 % of rain or more in the
 forecast, about as many are rainy as the forecasts say, to within 10 points. Half a minute; less when quick.
+
+Writes weather.png into FOLDER (by default the current one) if matplotlib is installed: the chance of rain in the
+forecasts for the first days of the new diary, of the learned and of the true model, and the days with rain.
 """
 
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 
 from tinyseq.hmm import HMM, Filter, compare
+from tinyseq.viz.plots.axes import finished, new_axes
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
-DAYS = 500 if QUICK else 2000
+DAYS, SHOWN = 500 if QUICK else 2000, 90
 WEATHER = ["sun", "clouds", "rain"]
 
 
@@ -32,7 +38,27 @@ def forecasts(model: HMM, diary: list[str | None]) -> np.ndarray:
     return np.array(found)
 
 
-def main() -> None:
+def draw(path: Path, learned: np.ndarray, ideal: np.ndarray, rainy: np.ndarray, climatology: float) -> None:
+    """The chance of rain forecast for each day by both models and by climatology; the days with rain are shaded."""
+    days = np.arange(len(rainy))
+    try:
+        axes = new_axes("Rain tomorrow? Forecasts, and the days with rain", "day", "P(rain | days before)", width=8)
+        axes.bar(days[rainy], 1, width=1, color="#56b4e9", alpha=0.35, label="rain fell")
+        axes.plot(days, ideal, color="gray", linewidth=1, label="true model")
+        axes.plot(days, learned, color="#d55e00", label="learned model")
+        axes.axhline(climatology, color="black", linestyle=":", linewidth=1, label="climatology")
+        axes.set(xlim=(-0.5, len(days) - 0.5), ylim=(0, 1))
+        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+        figure = finished(axes)
+    except ImportError as error:
+        print(f"no picture: {error}")
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
+    print(f"wrote {path}")
+
+
+def main(folder: Path) -> None:
     rng = np.random.default_rng(0)
     truth = HMM(
         [0.5, 0.5],
@@ -72,10 +98,11 @@ def main() -> None:
     warned = rain >= 0.5
     said, came = rain[warned].mean(), rainy[warned].mean()
     print(f"{warned.sum()} days with 50 % of rain or more: {said:.1%} in the forecast, {came:.1%} rainy")
+    draw(folder / "weather.png", rain[:SHOWN], ideal[:SHOWN, 2], rainy[:SHOWN], share[2] / share.sum())
     print(f"between the two: {abs(said - came):.3f} (expected: below 0.1)")
     week = best.model.predict(new, 7).observations[:, order[2]]
     print("rain in the next seven days:", " ".join(f"{p:.0%}" for p in week))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
