@@ -52,7 +52,7 @@ def graph(
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
         values: write the first elements of each value on its box, if the graph still holds it.
         title: a heading above the picture.
-        legend: whether to explain boxes and colours below the picture.
+        legend: whether to explain boxes and colours, and a picture that is flat for want of steps, below it.
         inputs: the input at each time step, such as the letters of a word, shown instead of x₀, x₁, ...
         names: names for parameters and other leaves, such as ``{"W": w, "U": u}``. By default, those in their module.
         font_size: the size of type in points; 11 by default.
@@ -114,7 +114,8 @@ def _drawn(
         return shown if depth is None or shown.view == "flat" else closed(shown, depth)
 
     shown = content(computation)
-    note, legend = NO_STEPS if shown.view != view else "", chosen.legend is not False
+    legend = chosen.legend is not False
+    note = NO_STEPS if legend and shown.view != view else ""
     paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
 
     def tell() -> Told:

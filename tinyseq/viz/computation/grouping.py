@@ -6,7 +6,7 @@ so are the additions after a loop, as in ``sum(losses)``. A parameter, also a re
 slice, are passed through.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
@@ -39,6 +39,7 @@ class Grouping:
         record: the computation.
         plan: its columns.
         apart: every op has a box of its own, and every leaf is a parameter.
+        parameters: leaves that are parameters although only one step uses them.
 
     Attributes:
         weights: for each parameter, rearranged or not, the leaves that it is made of.
@@ -48,10 +49,11 @@ class Grouping:
         homes: the columns of leaves that only one step uses.
     """
 
-    def __init__(self, record: Record, plan: Plan, apart: bool = False) -> None:
+    def __init__(self, record: Record, plan: Plan, apart: bool = False, parameters: Collection[int] = ()) -> None:
         self.vertices = record.vertices
         self.record = record
         self.plan = plan
+        self.parameters = parameters
         self.users = record.users
         self.homes: dict[int, Column] = {}
         self.weights: dict[int, tuple[int, ...]] = {
@@ -123,10 +125,11 @@ class Grouping:
         return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
 
     def _homes(self) -> dict[int, Column]:
-        """The column of each unnamed leaf that only one step uses: an input, or an initial state."""
+        """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""
         homes: dict[int, Column] = {}
         for leaf in self.vertices:
-            if leaf.is_leaf and not leaf.name and leaf.id not in self.plan.tracks:
+            known = leaf.name or leaf.id in self.parameters or leaf.id in self.plan.tracks
+            if leaf.is_leaf and not known:
                 readers = self._readers(leaf)
                 steps = {reader.step for reader in readers}
                 step = steps.pop() if len(steps) == 1 else None

@@ -112,17 +112,27 @@ class Wording:
 
     def _parameter(self, box: Box) -> list[Text]:
         leaves = [self.vertices[leaf] for leaf in box.vertices]
-        told = [leaf_name(leaf) + f" {shape_text(leaf.shape)}" + f" {leaf.dtype}" * (not self.dtype) for leaf in leaves]
+        told = [text for leaf in leaves if (text := self._about(leaf, alone=len(leaves) == 1))]
         uses = f"×{box.uses} use{'s' if box.uses > 1 else ''}"
         name = Text(", ".join(self.names[leaf.id] for leaf in leaves), bold=True, formula=True)
         return [name, *map(small, told), small(uses)]
 
+    def _about(self, leaf: Vertex, alone: bool) -> str:
+        """A parameter's name, shape and dtype, without a name that the line above has said already."""
+        about = shape_text(leaf.shape) + f" {leaf.dtype}" * (not self.dtype)
+        said = leaf_name(leaf) == self.names[leaf.id] and (alone or not about)
+        return about.strip() if said else f"{leaf_name(leaf)} {about}".strip()
+
     def symbol(self, box: Box, delay: int = 0) -> str:
         """The symbol of a state or an input with its time step; in a folded loop, as seen `delay` steps later."""
         alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
-        if box.kind == "input" and alone and self._is_zero(box):
+        if box.kind == "input" and alone and not box.vertices and self._is_zero(box):
             return "0"  # with a single step, it may be the input or the initial state
         letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
+        given = self._given_name(box)
+        if given and box.vertices[-1] not in self.sheet.plan.tracks:
+            return given  # of one step's leaf, which needs no number
+        letters = (given,) if given else letters
         if not box.column:
             return ", ".join(letters)
         step = subscript(box.column.step)
@@ -133,6 +143,11 @@ class Wording:
         if box.kind != "initial":
             return names
         return names + (" = 0" if self._is_zero(box) else "")
+
+    def _given_name(self, box: Box) -> str:
+        """The user's name for a leaf that is drawn as an input or as an initial state."""
+        leaf = self.vertices[box.vertices[-1]] if box.vertices and box.kind in {"input", "initial"} else None
+        return clean(leaf.label, limit=20) if leaf else ""
 
     def _steps_before(self, column: Column) -> int:
         """How many steps before that of a folded loop its column of initial states is."""

@@ -3,7 +3,7 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator
 from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 from typing import Any
@@ -29,17 +29,21 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8,
     """
     plan = Plan(record.vertices)
     columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
-    return _Maker(record, plan, columns, fold).sheet
+    made = _Maker(record, plan, columns, fold)
+    named = made.parameters_of_one_step()
+    return (_Maker(record, plan, columns, fold, named) if named else made).sheet
 
 
 class _Maker:
     """Fills a sheet: boxes, arrows between them, and then boxes for constants and for steps left out."""
 
-    def __init__(self, record: Record, plan: Plan, columns: list[Column], fold: bool) -> None:
+    def __init__(
+        self, record: Record, plan: Plan, columns: list[Column], fold: bool, parameters: Collection[int] = ()
+    ) -> None:
         self.plan = plan
-        self.grouping = Grouping(record, plan)
+        self.grouping = Grouping(record, plan, parameters=parameters)
         self.record = record
-        self.sheet = Sheet(self.grouping, columns, view="folded" if fold else "unrolled")
+        self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
@@ -62,6 +66,26 @@ class _Maker:
         self._name_states()
         self.sheet.columns.sort()
         self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
+
+    def parameters_of_one_step(self) -> set[int]:
+        """Leaves with a user's name that only one step uses, and that are neither states nor inputs of every step."""
+        vertices = self.record.vertices
+        return {
+            box.vertices[0]
+            for box in self.sheet.boxes
+            if box.kind == "input" and box.vertices and vertices[box.vertices[0]].label
+            if box.vertices[0] in self.grouping.homes and not self._has_siblings(box)
+        }
+
+    def _has_siblings(self, leaf: Box) -> bool:
+        """Whether each other step takes an input of the same shape where this one takes a leaf."""
+        heads = [arrow.head for arrow in self.sheet.arrows if arrow.tail is leaf]
+        others = [box for head in heads for box in self.sheet.boxes if box.slot == head.slot and box is not head]
+        inputs = [arrow for arrow in self.sheet.arrows if arrow.tail.kind == "input"]
+        shapes = {leaf: self.record.vertices[leaf.vertices[0]].shape}
+        shapes |= {a.tail: self.record.vertices[a.tail.vertices[0]].shape for a in inputs if a.tail.vertices}
+        fed = {arrow.head for arrow in inputs if shapes.get(arrow.tail, shapes[leaf]) == shapes[leaf]}
+        return bool(others) and fed.issuperset(others)
 
     def _slots(self) -> dict[int, Hashable]:
         """A slot for each vertex, the same for vertices with the same role at other steps."""

@@ -1,0 +1,108 @@
+"""What a drawing of a computation calls its leaves and its constants."""
+
+import re
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.hmm.inference.semirings import LOG
+from tinyseq.viz import graph
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+
+VIEWS = ["unrolled", "folded", "flat"]
+
+
+def leaf(*shape):
+    return ts.tensor(np.full(shape, 0.5), requires_grad=True)
+
+
+def drawn(loss, **names):
+    """The texts of each box by its kind: {kind: [[line, ...], ...]}."""
+    content = sheet(record(loss, names=names))
+    wording, found = Wording(content), {}
+    for box in content.boxes:
+        found.setdefault(box.kind, []).append([line.text for line in wording.lines(box)])
+    return found
+
+
+REARRANGED = {
+    "as it is": lambda b: b,
+    "a reshape": lambda b: b.reshape(2, 1),
+    "a transpose": lambda b: ts.transpose(b.reshape(1, 2)),
+    "an axis": lambda b: b.reshape(2)[:, None],
+    "a part": lambda b: ts.split(ts.concatenate([b, b]).reshape(4, 1), 2)[0],
+}
+
+
+@pytest.mark.parametrize("behind", REARRANGED)
+@pytest.mark.parametrize("step", range(3))
+@pytest.mark.parametrize("steps", [1, 3])
+def test_a_named_leaf_that_one_step_uses_has_its_name(behind, step, steps):
+    w, b, h = leaf(2, 2), leaf(2, 1), ts.zeros(2, 1)
+    for t in range(steps):
+        with ts.step(t):
+            h = ts.tanh(w @ h)
+            if t == step % steps:
+                h = h + REARRANGED[behind](b)
+    found = drawn(h.sum(), w=w, bias=b)
+    assert [lines[0] for lines in found["parameter"]] == ["w", "bias"]
+    assert [lines for kind in ("input", "initial") for lines in found.get(kind, ()) if "x" in lines[0]] == []
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4])
+def test_the_tables_of_a_chain_have_the_names_given_to_them(steps):
+    pi, transition = leaf(2), leaf(2, 2)
+    found = drawn(ts.hmm.chain(pi, transition, ts.zeros(steps, 2), semiring=LOG), π=pi, A=transition)
+    assert sorted(lines[0] for lines in found["parameter"]) == ["A", "π"]
+    assert "input" not in found
+
+
+def test_a_named_first_state_and_named_inputs_stay_what_they_are():
+    w, start, xs, h = leaf(2, 2), leaf(2, 1), [leaf(2, 1) for _ in range(3)], None
+    h = start
+    for t, x in enumerate(xs):
+        with ts.step(t):
+            h = ts.tanh(w @ h + x)
+    found = drawn(h.sum(), w=w, h0=start, a=xs[0], b=xs[1], c=xs[2])
+    assert found["initial"] == [["h0"]]
+    assert [lines[0] for lines in found["input"]] == ["a", "b", "c"]
+    assert "w h0" in [lines[0] for lines in found["op"]]
+
+
+def test_a_named_sequence_gives_each_step_its_name():
+    w, h, words = leaf(2, 2), ts.zeros(2, 1), leaf(3, 2, 1)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w @ h + words[t])
+    assert [lines[0] for lines in drawn(h.sum(), w=w, e=words)["input"]] == ["e₀", "e₁", "e₂"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("shape", [(), (2,), (2, 2)])
+def test_a_name_is_said_once(view, shape):
+    w, h = leaf(*shape), ts.ones(*shape)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(w * h)
+    svg = graph(h.sum(), view=view, names={"weight": w}, legend=False).svg()
+    box = re.search(r'class="node parameter">.*?</g>', svg, re.DOTALL)
+    assert box
+    assert [line for line in re.findall(r"<text[^>]*>([^<]*)</text>", box[0]) if "weight" in line] == ["weight"]
+
+
+def test_parameters_in_one_box_say_which_shape_is_whose():
+    w, v = leaf(2, 2), leaf(2, 1)
+    found = drawn(ts.tanh(w @ v + w @ v).sum())  # without steps; nothing is named
+    assert found["parameter"][0][:3] == ["θ₀, θ₁", "leaf 0 (2,2)", "leaf 1 (2,1)"]
+    found = drawn(ts.tanh(w @ v + w @ v).sum(), w=w, v=v)
+    assert found["parameter"][0][:3] == ["w, v", "w (2,2)", "v (2,1)"]
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+def test_without_a_legend_there_is_no_remark_on_a_flat_picture(view):
+    w = leaf(2, 2)
+    told = [graph((w @ w).sum(), view=view, legend=legend).svg() for legend in (None, True, False)]
+    assert ["ts.step" in svg for svg in told] == [True, True, False]
