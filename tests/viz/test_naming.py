@@ -106,3 +106,13 @@ def test_without_a_legend_there_is_no_remark_on_a_flat_picture(view):
     w = leaf(2, 2)
     told = [graph((w @ w).sum(), view=view, legend=legend).svg() for legend in (None, True, False)]
     assert ["ts.step" in svg for svg in told] == [True, True, False]
+
+
+def test_a_product_of_two_parameters_names_both():
+    w, v, h = leaf(2, 2), leaf(2, 2), ts.zeros(2, 1)
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh((w @ v) @ h + w @ w)
+    loss = h.sum()
+    assert {"W V", "W W"} <= {lines[0] for lines in drawn(loss, W=w, V=v)["op"]}
+    assert graph(loss, names={"W": w, "V": v}).page()._repr_html_()  # its formulas read the operands, too

@@ -216,7 +216,10 @@ class Wording:
         first, last = ops[0], ops[-1]
         weights = [self._weights(argument) for argument in box.arguments if argument.weights]
         if first.kind == "product" and weights:
-            return f"{weights[0]} {self._operand(box)}" + " + b" * (len(ops) > 1)
+            multiplied = [argument for argument in box.arguments if argument.vertex == first.id]
+            both = all(argument.weights for argument in multiplied)  # a product of two parameters
+            right = self._weights(multiplied[-1]) if both else self._operand(box)
+            return f"{weights[0]} {right}" + " + b" * (len(ops) > 1)
         if first.operator == "[]" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
