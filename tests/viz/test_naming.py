@@ -116,3 +116,53 @@ def test_a_product_of_two_parameters_names_both():
     loss = h.sum()
     assert {"W V", "W W"} <= {lines[0] for lines in drawn(loss, W=w, V=v)["op"]}
     assert graph(loss, names={"W": w, "V": v}).page()._repr_html_()  # its formulas read the operands, too
+
+
+def loop(operand, constants, wrap=lambda v: v):
+    """w h + x_t with an op and a constant in each step, as a loss by hand has it."""
+    w, x, h, losses = leaf(), ts.tensor([-1.0, 2.0, -3.0], requires_grad=True), ts.tensor(1.0), []
+    for t in range(3):
+        with ts.step(t):
+            h = w * h + x[t]
+            losses.append(operand(h, wrap(constants[t])) ** 2 / 2)
+    return sum(losses), {"w": w, "x": x}
+
+
+OPERANDS = {
+    "−": lambda h, y: h - y,
+    "+": lambda h, y: h + y,
+    "×": lambda h, y: h * y,
+    "÷": lambda h, y: h / y,
+}
+
+
+@pytest.mark.parametrize("wrap", [float, np.float64, ts.tensor])
+@pytest.mark.parametrize("sign", OPERANDS)
+def test_a_constant_is_its_number_in_every_step(sign, wrap):
+    loss, names = loop(OPERANDS[sign], [5.0, 3.0, 4.0], wrap)
+    found = [lines[0] for lines in drawn(loss, **names)["op"] if lines[0].startswith(f"{sign} ")]
+    assert [text for text in found if text != "÷ 2"] == [f"{sign} {number}" for number in (5, 3, 4)]
+
+
+def test_a_constant_that_no_op_has_kept_is_a_letter_of_its_own():
+    w, h, losses = leaf(), ts.tensor(1.0), []
+    for t in range(3):
+        with ts.step(t):
+            h = w * h + [-1.0, 2.0, -3.0][t]
+            losses.append((h - [0.0, 3.0, 4.0][t]) ** 2 / 2)
+    found = drawn(sum(losses), w=w)
+    said = [lines[0] for kind in ("op", "state") for lines in found[kind] if lines[0][0] in "+−"]
+    assert said[:2] == ["− 0", "− 3"]
+    assert said[2] in {"− y₂", "− y′₂"}
+    assert said[-1] in {"+ y₂ → h₂", "+ y′₂ → h₂"}
+    assert said[2][2:] != said[-1][2:].split(" →")[0]  # two constants, two letters
+    assert "constant" not in graph(sum(losses), names={"w": w}).svg()
+
+
+def test_the_value_of_a_leaf_that_has_changed_since_is_not_shown():
+    loss, names = loop(OPERANDS["−"], [5.0, 3.0, 4.0])
+    content = record(loss, names=names)
+    assert content.given
+    with ts.no_grad():
+        names["x"] += 1.0
+    assert len(record(loss, names=names).given) < len(content.given)

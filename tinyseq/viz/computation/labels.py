@@ -43,6 +43,7 @@ class Wording:
         self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
         self.inputs = self._input_names()
         self.gates = self._gates()
+        self.unknown: dict[tuple[Slot, int], int] = {}  # the constants without a known value, in order
 
     def _input_names(self) -> dict[Slot, str]:
         """x for the input that most columns have, x′ for the next, and so on."""
@@ -290,12 +291,23 @@ class Wording:
                 parts.append(self._weights(argument))
             else:
                 value = self.values.constant(argument)
-                parts.append(number(float(value)) if value is not None and value.size == 1 else "constant")
+                alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
+                parts.append(number(float(value.flat[0])) if alike else self._unknown(box, len(parts)))
         same = len({argument.ends for argument in box.arguments}) == len(self.into[box]) == 1
         if vertex.operator == "*" and same:
             return "( · )²"
         sign = SIGNS[vertex.operator]
         return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
+
+    def _unknown(self, box: Box, position: int) -> str:
+        """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
+        looked_up = any(vertex.operator == "[]" and vertex.index for vertex in self.vertices)  # by an id y, as in E[y]
+        taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.inputs else set())
+        place = self.unknown.setdefault((box.slot, position), len(self.unknown))
+        letter = next((letter for letter in "ykmdu" if letter not in taken), "constant ")
+        return (
+            letter + "′" * place + ("" if not box.column else "ₜ" if self.sheet.folded else subscript(box.column.step))
+        )
 
     # -- arrows --------------------------------------------------------------------------------------------------------
 

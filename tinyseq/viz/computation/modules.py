@@ -30,11 +30,12 @@ def closed(content: Sheet, depth: int) -> Sheet:
         content: the sheet.
         depth: how many levels of modules stay open; 0 closes the outermost ones.
     """
-    inside: dict[Hashable, Scope] = {}  # slots, and the closed modules that contain them
+    numbers = _numbers(content, depth)
+    inside: dict[Hashable, tuple[Scope, int]] = {}  # slots, and the closed modules that contain them
     for box in content.boxes:
         scope = scope_of(content, box)
-        if len(scope) > depth:
-            inside[box.slot] = scope[: depth + 1]
+        if len(scope) > depth and not _begins(box):
+            inside[box.slot] = scope[: depth + 1], numbers.get(box.vertices[-1], 0)
     boxes: dict[Box, Box] = {}
     made: dict[Hashable, Box] = {}
     states: dict[Hashable, tuple[str, ...]] = {}
@@ -44,11 +45,13 @@ def closed(content: Sheet, depth: int) -> Sheet:
             states[box.slot] = content.states.get(box.slot, ())
             continue
         phase = box.column.phase if box.column else None
-        slot = ("module", phase, inside[box.slot])
+        scope, number = inside[box.slot]
+        slot = ("module", phase, scope, number)
         letters = {*states.get(slot, ()), *content.states.get(box.slot, ())}
         states[slot] = tuple(sorted(letters, key=_rank))
-        mark = box.kind in {"initial", "elided"}  # these stay beside the module
-        new = replace(box, slot=slot, module=() if mark else inside[box.slot], arguments=box.arguments if mark else ())
+        mark = box.kind in {"initial", "elided"} or _begins(box)  # these stay beside the module
+        own = scope_of(content, box)[: depth + 1] if _begins(box) and len(scope_of(content, box)) > depth else ()
+        new = replace(box, slot=slot, module=own if mark else scope, arguments=box.arguments if mark else ())
         merged = made.setdefault((box.column, mark, slot), new)
         merged.vertices = tuple(sorted({*merged.vertices, *box.vertices}))
         merged.arguments += new.arguments if merged is not new else ()
@@ -60,6 +63,39 @@ def closed(content: Sheet, depth: int) -> Sheet:
         if moved.tail is not moved.head or moved.delay:
             arrows.setdefault((moved.tail, moved.head, moved.delay), moved)
     return replace(content, boxes=list(dict.fromkeys(boxes.values())), arrows=list(arrows.values()), states=states)
+
+
+def _begins(box: Box) -> bool:
+    """Whether a box is beside the first step of a loop, as the state that it begins with."""
+    return box.column is not None and box.column.kind == "start"
+
+
+def _numbers(content: Sheet, depth: int) -> dict[int, int]:
+    """Which of the modules with one name each op is in, numbered from 0.
+
+    Layers of one class that are in no model have the same name; each has parameters of its own, of the same names.
+    """
+    vertices, weights = content.record.vertices, content.grouping.weights
+    leaves: dict[Scope, set[int]] = {}
+    for vertex in vertices:
+        for source in vertex.made_of if len(vertex.scope) > depth else ():
+            leaves.setdefault(vertex.scope[: depth + 1], set()).update(weights.get(source, ()))
+    of_leaf: dict[tuple[Scope, int], int] = {}
+    for scope, found in leaves.items():
+        number, names = 0, set[str]()
+        for leaf in sorted(found):  # as they were made
+            if vertices[leaf].name in names:
+                number, names = number + 1, set()
+            names |= {vertices[leaf].name} - {""}
+            of_leaf[scope, leaf] = number
+    numbers: dict[int, int] = {}
+    for vertex in vertices:
+        if len(vertex.scope) > depth:
+            scope = vertex.scope[: depth + 1]
+            used = [of_leaf[scope, leaf] for source in vertex.made_of for leaf in weights.get(source, ())]
+            below = [numbers[v] for v in vertex.made_of if vertices[v].scope[: depth + 1] == scope]
+            numbers[vertex.id] = max(used or below or [0])
+    return numbers
 
 
 def _rank(letter: str) -> tuple[bool, list[int], bool]:
@@ -74,15 +110,17 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope
     a frame, which counts as that of the outermost.
     """
     frames: dict[Frame, Scope] = {}
+    numbers = [_numbers(content, level) for level in range(depth)]
     for column in content.columns:
         boxes = [box for box in content.boxes if box.column == column]
-        members: dict[Scope, list[Box]] = {}
+        members: dict[tuple[Scope, int], list[Box]] = {}
         for box in boxes:
             scope = scope_of(content, box)
             for level in range(1, min(len(scope), depth) + 1):
-                members.setdefault(scope[:level], []).append(box)
+                number = numbers[level - 1].get(box.vertices[-1], 0) if box.vertices else 0
+                members.setdefault((scope[:level], number), []).append(box)
         sharing: dict[tuple[Box, ...], list[Scope]] = {}
-        for scope, found in sorted(members.items()):
+        for (scope, _), found in sorted(members.items()):
             sharing.setdefault(tuple(found), []).append(scope)
         for inside, scopes in sharing.items():
             low, high = _around(inside, places, depth - len(scopes[-1]))

@@ -95,6 +95,7 @@ class Record:
         items: the leaves and nodes that they stand for.
         result: the value of the result.
         gradients: of the result with respect to each vertex's outputs, if requested.
+        given: the values of leaves that a user has named.
         users: for each vertex, those that use it.
     """
 
@@ -102,6 +103,7 @@ class Record:
     items: tuple[Leaf | Node, ...] = ()
     result: Any = None
     gradients: Mapping[Source, Array] = field(default_factory=dict)
+    given: Mapping[int, Array] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> list[list[int]]:
@@ -112,6 +114,8 @@ class Record:
         vertex, output = source
         if vertex == len(self.vertices) - 1 and not output:
             return self.result
+        if vertex in self.given:
+            return self.given[vertex]
         kept, _ = self._saved(vertex)
         if "out" in kept and len(self.vertices[vertex].shapes) == 1:
             return kept["out"]
@@ -167,7 +171,10 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     ids = numbered(result)
     labels = _labels(names or {}, ids)
     vertices = tuple([_vertex(item, ids, labels) for item in ids])
-    return Record(vertices, tuple(ids), result._array, _gradients(result, ids) if gradients else {})
+    named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
+    # values that were changed since, as by an optimiser, are not those that the ops have read
+    given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
+    return Record(vertices, tuple(ids), result._array, _gradients(result, ids) if gradients else {}, given)
 
 
 def numbered(result: Tensor) -> dict[Leaf | Node, int]:

@@ -53,6 +53,7 @@ class _Maker:
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
         self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
+        self.computed: set[Box] = set()  # initial states that are results of ops
         self.joined: set[tuple[Box, int]] = set()  # constant arguments that were joined from others
         uses = self._make_boxes()
         self._make_parameters(uses)
@@ -283,16 +284,29 @@ class _Maker:
             if argument.weights or not box.column or box.column.kind != "step":
                 continue
             given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
-            begins = len(given) == len(argument.ends) and all(made.kind in {"input", "initial"} for made in given)
+            begins = len(given) == len(argument.ends) and all(
+                made.kind in {"input", "initial"} or made in self.computed or self._only_begins(made) for made in given
+            )
             if state is not None and begins:
                 start = self._start(box)
                 for beginning in given:
-                    beginning.kind, beginning.column, beginning.slot = "initial", start, state
+                    if beginning.zone == "before":  # computed, as from a label
+                        beginning.zone, self.computed = "columns", self.computed | {beginning}
+                    elif beginning in self.computed:
+                        continue  # it begins two states
+                    else:
+                        beginning.kind = "initial"
+                    beginning.column, beginning.slot = start, state
                 if not given:
                     self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
             elif has_weights and not argument.ends and (box, number) not in self.joined:
                 data, _ = self._extra("input", box.column, self._data_slot(argument, box, number), argument)
                 self.sheet.arrows.append(Arrow(data, box))
+
+    def _only_begins(self, box: Box) -> bool:
+        """Whether a box before the loops is used by nothing but their steps."""
+        heads = [arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box]
+        return box.zone == "before" and all(head is not None and head.kind == "step" for head in heads)
 
     def _twins(self, boxes: list[Box]) -> dict[Hashable, Hashable]:
         """Constants with the same elements in every column, as x[t] that is taken twice: each role's first such one."""
@@ -359,6 +373,7 @@ class _Maker:
             if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
         }
         carriers = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
+        carriers = [box for box in carriers if box not in self.computed]
         carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
         for box in carriers:
             last = self.record.vertices[box.vertices[-1]]
@@ -372,6 +387,8 @@ class _Maker:
                 letter, alike = "α", carrying & summing
             if box.slot not in self.sheet.states:
                 self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
+        for box in self.computed:
+            box.kind = "state"
 
     def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
         """A state's letter, with its direction and layer if there are several of the same kind."""

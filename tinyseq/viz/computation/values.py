@@ -104,7 +104,7 @@ class Values:
         """The constant of a sum or difference, which do not keep it: the 1 of 1 - z, from the result and z."""
         vertex = self.vertices[argument.vertex]
         result = self.record.value((vertex.id, 0))
-        others = [self.record.value(parent) for parent in vertex.parents if parent]
+        others = [self._known(parent) for parent in vertex.parents if parent]
         if vertex.operator not in {"+", "-"} or result is None or len(others) != 1 or others[0] is None:
             return None
         result, other = (np.asarray(to_numpy(array), np.float64) for array in (result, others[0]))

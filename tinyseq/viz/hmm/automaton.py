@@ -1,7 +1,7 @@
 """The automaton of an HMM: its states, and the transitions between them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -83,6 +83,8 @@ class _Painter:
         """The finished picture, and what makes its HTML page."""
         self.canvas = Canvas(self.title or f"{self.count} state{'s' if self.count > 1 else ''}")
         self.room = Room()  # free space for labels
+        self.ways = Room()  # where lines run
+        self.labelled: list[tuple[Edge, float, float]] = []  # arcs, their probabilities, and the best places for these
         for state, lines in enumerate(self.lines):
             at = self._at(state)
             self.room.take(at, self.size)
@@ -92,6 +94,7 @@ class _Painter:
             for state, probability in enumerate([] if table is None else floats(table).tolist()):
                 if probability >= SMALLEST:
                     self._outside(name, state, probability, color)
+        self._write_probabilities()
         if self.title:
             self.canvas.entitle(self.title)
         return self.canvas.drawing(tell)
@@ -164,6 +167,7 @@ class _Painter:
         rim = self._rim(state, angle)
         far, half = toward(rim, angle, in_type(64)), (in_type(15), in_type(6.5))
         self.canvas.nodes.append(Node(f"{name}{state}", far, (2 * half[0], 2 * half[1]), [small(name)], QUIET))
+        self.room.take(far, (2 * half[0], 2 * half[1]))
         inside = half[0] * abs(math.cos(angle)) + half[1] * abs(math.sin(angle))  # the box, in this direction
         way, ends = straight(toward(far, angle, -inside), rim), (f"{name}{state}", f"s{state}")
         if name == "stop":
@@ -172,14 +176,24 @@ class _Painter:
 
     def _draw(self, tail: str, head: str, curve: list[Point], probability: float, color: str, at: float = 0.4) -> None:
         """An arc with its probability, by default closer to the tail than to the middle, where many arcs meet."""
-        self.canvas.edges.append(Edge(tail, head, curve, color, 0.5 + 2.5 * probability))
-        if not self.values:
-            return
-        chip = chip_on_line(f"p_{tail}_{head}", number(probability))
-        places = [along(curve, share) for share in (at, 0.5, 0.3, 0.6, 0.7, 0.2, 0.8)]
-        place = next((spot for spot in places if self.room.is_free(spot, chip.size)), places[0])
-        self.room.take(place, chip.size)
-        self.canvas.nodes.append(chip._replace(center=place))
+        arc = Edge(tail, head, curve, color, 0.5 + 2.5 * probability)
+        self.canvas.edges.append(arc)
+        self.ways.take_line(curve)
+        self.labelled.append((arc, probability, at))
+
+    def _write_probabilities(self) -> None:
+        """The probability of each arc on it: on no other label, and where the fewest other arcs cross."""
+        for arc, probability, at in self.labelled if self.values else ():
+            chip = chip_on_line(f"p_{arc.tail}_{arc.head}", number(probability))
+            shares = sorted((step / 40 for step in range(6, 35)), key=lambda share: abs(share - at))
+            places = [along(list(arc.curve), share) for share in shares]
+            place = min(places, key=lambda spot: self._in_the_way(spot, chip.size, arc.curve))
+            self.room.take(place, chip.size)
+            self.canvas.nodes.append(chip._replace(center=place))
+
+    def _in_the_way(self, spot: Point, size: Size, own: Sequence[Point]) -> tuple[bool, int]:
+        """Whether a label would lie on a state or a label, and how many other arcs it would cover."""
+        return not self.room.is_free(spot, size), self.ways.crossings(spot, size, own)
 
 
 def _reach(lines: list[Text], size: Size) -> float:

@@ -34,6 +34,12 @@ class Room:
             for cell in _cells(Point((left + right) / 2, (low + high) / 2), (right - left, high - low)):
                 self.lines.setdefault(cell, []).append(piece)
 
+    def crossings(self, center: Point, size: Size, own: Sequence[Point]) -> int:
+        """How many pieces of lines run through a rectangle, besides those of a curve of its own."""
+        mine = list(pieces(own))
+        near = [piece for cell in _cells(center, size) for piece in self.lines.get(cell, ()) if piece not in mine]
+        return sum(passes(piece, center, size) for piece in near)
+
     def is_free(self, center: Point, size: Size) -> bool:
         """Whether a rectangle is free."""
         width, height = size[0] + 2 * self.gap[0], size[1] + 2 * self.gap[1]

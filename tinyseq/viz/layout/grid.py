@@ -85,7 +85,8 @@ class Grid:
         for zone in ("before", "columns", "after"):
             boxes = [box for box in self.sheet.boxes if box.zone == zone]
             order = {"input": 0, "initial": 2, "elided": 2}
-            boxes.sort(key=lambda box: order.get(box.kind, 1))  # as they are computed
+            beside = {box for box in boxes if box.column and box.column.kind == "start"}  # in the rows of the steps
+            boxes.sort(key=lambda box: 2 if box in beside else order.get(box.kind, 1))  # as they are computed
             edges = [
                 (arrow.tail.slot, arrow.head.slot)
                 for arrow in self.sheet.arrows

@@ -1,0 +1,96 @@
+"""States that are computed before the first step, and modules of one name."""
+
+import numpy as np
+import pytest
+from geometry import faults
+
+import tinyseq as ts
+from tinyseq.viz import graph
+from tinyseq.viz.computation.labels import Wording
+from tinyseq.viz.computation.modules import closed
+from tinyseq.viz.computation.record import record
+from tinyseq.viz.computation.sheet import sheet
+
+KINDS = {"RNN": 1, "GRU": 1, "LSTM": 2}  # and how many states each has
+COMPUTED = {"linear": lambda v: v, "tanh": ts.tanh, "tanh twice": lambda v: ts.tanh(ts.tanh(v))}
+
+
+def one_to_many(kind, computed, layers=1):
+    """A layer whose initial states are computed from a label."""
+    ts.manual_seed(0)
+    layer = getattr(ts.nn, kind)(3, 4, layers)
+    label = ts.tensor(np.eye(5, dtype=np.float32)[[2]])
+    start = [computed(ts.nn.Linear(5, 4 * layers)(label)).reshape(layers, 1, 4) for _ in range(KINDS[kind])]
+    state = tuple(start) if len(start) > 1 else start[0]
+    return layer(ts.ones(3, 1, 3, dtype="float32"), state)[0].sum()
+
+
+@pytest.mark.parametrize("computed", COMPUTED)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_state_computed_from_a_label_begins_the_line_of_states(kind, computed):
+    loss = one_to_many(kind, COMPUTED[computed])
+    content = sheet(record(loss))
+    begins = [arrow for arrow in content.arrows if arrow.tail.column and arrow.tail.column.kind == "start"]
+    assert len({arrow.tail for arrow in begins}) == KINDS[kind]
+    assert {arrow.kind for arrow in begins} == {"time"}
+    assert {arrow.tail.kind for arrow in begins} == {"state"}
+    said = {Wording(content).lines(arrow.tail)[0].text.split(" → ")[1] for arrow in begins}
+    assert said == {f"{letter}₋₁" for letter in "hc"[: KINDS[kind]]}
+    inside = [arrow.head for arrow in content.arrows if arrow.tail.zone == "before"]
+    assert not [box for box in inside if box.column and box.column.kind == "step"]
+    for depth in (None, 0):
+        found = faults(graph(loss, depth=depth).svg())
+        assert [fault for fault in found if "smallest letters" not in fault] == []
+
+
+TWICE = {
+    "RNN": lambda: ts.nn.RNN(4, 4),
+    "LSTM": lambda: ts.nn.LSTM(4, 4, bias=False),
+    "GRU": lambda: ts.nn.GRU(4, 4, num_layers=2),
+}
+
+
+@pytest.mark.parametrize("view", ["unrolled", "folded"])
+@pytest.mark.parametrize("depth", [0, 1])
+@pytest.mark.parametrize("kind", TWICE)
+def test_two_layers_of_one_class_are_two_boxes(kind, depth, view):
+    ts.manual_seed(0)
+    lower, upper = TWICE[kind](), TWICE[kind]()
+    content = sheet(record(upper(lower(ts.ones(3, 1, 4, dtype="float32"))[0])[0].sum()), fold=view == "folded")
+    shown = closed(content, depth)
+    boxes = [box for box in shown.boxes if box.module]
+    layers = 2 * (lower.num_layers if depth else 1)
+    assert len(boxes) == layers * (1 if view == "folded" else 3)
+    letters = [letter for slot in {box.slot for box in boxes} for letter in shown.states[slot]]
+    assert len(letters) == len(set(letters)) == 2 * lower.num_layers * KINDS[kind]
+    for box in boxes:  # each has weights of its own
+        arrows = [arrow for arrow in shown.arrows if arrow.head is box and arrow.kind == "weight"]
+        leaves = [shown.record.vertices[leaf].name for arrow in arrows for leaf in arrow.tail.vertices]
+        assert leaves
+        assert len(leaves) == len(set(leaves))
+
+
+def test_two_linear_layers_of_one_step_are_two_boxes():
+    ts.manual_seed(0)
+    lower, upper, h = ts.nn.Linear(3, 3), ts.nn.Linear(3, 3), ts.ones(1, 3, dtype="float32")
+    for t in range(2):
+        with ts.step(t):
+            h = ts.tanh(upper(ts.tanh(lower(h))))
+    shown = closed(sheet(record(h.sum())), 0)
+    assert [box.module for box in shown.boxes if box.module] == [("Linear",)] * 4
+
+
+def test_a_layer_used_twice_is_one_box():
+    ts.manual_seed(0)
+    layer = ts.nn.RNN(4, 4)
+    shown = closed(sheet(record(layer(layer(ts.ones(3, 1, 4, dtype="float32"))[0])[0].sum())), 0)
+    assert len([box for box in shown.boxes if box.module]) == 3
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_open_frames_hold_the_boxes_of_one_layer(depth):
+    ts.manual_seed(0)
+    lower, upper = ts.nn.RNN(4, 4), ts.nn.RNN(4, 4)
+    loss = upper(lower(ts.ones(2, 1, 4, dtype="float32"))[0])[0].sum()
+    svg = graph(loss, depth=depth).svg()
+    assert svg.count(">RNN.l0</text>") + svg.count(">RNN</text>") == (4 if depth > 1 else 0)
