@@ -15,7 +15,7 @@ def forward_order(content: Sheet) -> list[Box]:
     order: dict[Box, None] = {}
     inside = _loops(content)
     after = dependents(needs, inside)
-    for boxes, beside in _turns(content, inside):
+    for boxes, beside in _turns(content, inside, needs):
         turn: dict[Box, None] = {}
         for box in boxes:
             _add(box, needs, order, turn)
@@ -81,10 +81,13 @@ def dependents(needs: dict[Box, list[Box]], some: Iterable[Box]) -> set[Box]:
     return found
 
 
-def _turns(content: Sheet, inside: dict[Box, int]) -> Iterator[tuple[list[Box], list[Box]]]:
+def _turns(
+    content: Sheet, inside: dict[Box, int], needs: dict[Box, list[Box]]
+) -> Iterator[tuple[list[Box], list[Box]]]:
     """The boxes of the loops at one step, and the others in its column, in the order of the lectures.
 
-    The layers of a stack take each step together, unless one of them runs backward: then each loop runs by itself.
+    The layers of a stack take each step together, unless one of them runs backward: then each loop runs by itself,
+    after those that it needs.
     """
     loops, in_column = content.plan.loops, {column: list[Box]() for column in content.columns}
     for box in content.boxes:
@@ -92,7 +95,12 @@ def _turns(content: Sheet, inside: dict[Box, int]) -> Iterator[tuple[list[Box], 
             in_column[box.column].append(box)
     for phase in range(len(content.plan.steps)):
         own = sorted((i for i, loop in enumerate(loops) if loop.phase == phase), key=lambda i: loops[i][1:])
-        together = [own] if not any(loops[i].backward for i in own) else [[i] for i in own]
+        together = [own]
+        if any(loops[i].backward for i in own):
+            users = {
+                i: {inside.get(box) for box in dependents(needs, [b for b in inside if inside[b] == i])} for i in own
+            }
+            together = [[i] for i in sorted(own, key=lambda i: sum(i in users[j] and j not in users[i] for j in own))]
         columns = sorted(column for column in in_column if column.phase == phase and column.kind == "step")
         for group in together:
             backward = bool(group) and loops[group[0]].backward
