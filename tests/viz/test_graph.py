@@ -234,7 +234,8 @@ def test_no_name_can_break_a_drawing_or_put_a_script_into_it(name, scope):
 def test_a_single_step_reads_its_input_and_begins_with_nothing(kind, char_loss):
     words = re.sub(r"<[^>]*>", "", graph(char_loss(steps=1, kind=kind)).dot)
     assert re.search(r"W ?ih x", words)
-    assert re.search(r"W ?hh 0", words)
+    assert re.search(r"W ?hh h₋₁", words)
+    assert "h₋₁ = 0" in words
     assert "x′" not in words
 
 

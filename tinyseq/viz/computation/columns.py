@@ -71,6 +71,10 @@ class Plan:
         self.vertices = vertices
         self.tracks = tracks(vertices)
         self.loop_of, directions = _loops(vertices)
+        for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its weights' names
+            names = [vertices[source].name for source in vertices[labelled].made_of]
+            if not directions[loop] and any(name.endswith("_reverse") for name in names):
+                directions[loop] = -1
         beside, before = self._relations()
         self.loops = _arranged(self.loop_of, directions, beside, before)
         self.phase_of = self._phases(beside, before)

@@ -13,6 +13,7 @@ from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zon
 from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
+from tinyseq.viz.computation.single import states_of_single_steps
 from tinyseq.viz.rendering.style import superscript
 
 Steps = tuple[int | None, ...]  # None: outside the columns
@@ -60,6 +61,7 @@ class _Maker:
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
+        self._recall_states(made)
         made += self._joined_constants(made)
         self.twins = self._twins(made)
         for box in made:
@@ -199,6 +201,17 @@ class _Maker:
                     self.timed[box.slot, number] = tail.slot
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
+
+    def _recall_states(self, boxes: list[Box]) -> None:
+        """The states of loops of one step, which no line to another step tells."""
+        found = states_of_single_steps(self.plan, self.grouping)
+        weighted = {found[place] for place in found if self.record.vertices[place[0]].kind == "product"}
+        self.cells = {self.slots[state] for state in set(found.values()) - weighted}
+        for box in boxes if found else ():
+            for number, argument in enumerate(box.arguments):
+                state = found.get((argument.vertex, argument.position))
+                if state is not None:
+                    self.timed[box.slot, number] = self.slots[state]
 
     def _delay(self, end: End, head: Box) -> int:
         """How many steps later a value is used in a folded loop."""
@@ -380,7 +393,8 @@ class _Maker:
             is_total = last.operator == "+" and not last.shape and box.slot not in hidden  # a running sum of losses
             box.kind = box.kind if is_total and box.kind == "result" else "state"
             loop = self.plan.loop_of.get(box.vertices[-1], 0)
-            letter, alike = "h" if box.slot in hidden or len(slots) == 1 else "c", carrying - summing
+            alone = len(slots) == 1 and box.slot not in self.cells
+            letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
             if is_total:
                 letter, alike = "L", {loop}
             elif loop in summing:
