@@ -32,6 +32,7 @@ FIGURES = {
     "confusion": lambda: plots.confusion([[1, 0], [0, 1]], "ab"),
     "activations": lambda: plots.activations([[0.1, 0.2]]),
     "gates": lambda: plots.gates({"i": [[0.1], [0.2]]}),
+    "learning_curve": lambda: plots.learning_curve([ts.tagging.CurvePoint(10 * 2**i, 0.7, 0.8, 0.3) for i in range(3)]),
     "durations": lambda: plots.durations(_lamp().durations(4), ts.hmm.observed_durations(["01101"], 4, cut=True)),
     "alignment": lambda: plots.alignment([[1.0]], "a", "b"),
 }
@@ -253,6 +254,7 @@ def test_no_name_can_break_a_plot(name):
         (lambda: plots.confusion([[1]], ["a", "b"]), "tags must have 1"),
         (lambda: plots.activations([1.0]), "positions, units"),
         (lambda: plots.alignment([[1.0]], ["a"], []), "target must have 1"),
+        (lambda: plots.learning_curve([]), "at least one point"),
         (lambda: plots.durations(None), "at least one state"),
         (lambda: plots.gates({}), "the same length, got none"),
         (lambda: plots.gates({"i": [[1.0]], "f": [[1.0], [1.0]]}), r"the same length, got \[1, 2\]"),

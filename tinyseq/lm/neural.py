@@ -38,18 +38,15 @@ class NeuralLM(Module, LanguageModel):
         settings: the constructor's arguments other than the vocabulary, as saved in a file.
     """
 
+    vocabulary: Vocabulary[Any]
+
     def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
-        self._vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
+        self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         self.settings = kept_settings(settings)
         check_flags(words=settings["words"], tied=settings["tied"])
         self.words = bool(settings["words"])
         if self.words:
-            check_word_vocabulary(self._vocabulary)
-
-    @property
-    def vocabulary(self) -> Vocabulary[Any]:
-        """See `LanguageModel`."""
-        return self._vocabulary
+            check_word_vocabulary(self.vocabulary)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.

@@ -47,7 +47,7 @@ class Reader:
         if self._step is None:
             scores, self._state = self._model(np.array(ids)[:, None], self._state)
             self._steps += 1
-            if self._steps == PLAIN_STEPS:
+            if self._steps == PLAIN_STEPS and library_of(scores._array) == "numpy":
                 self._record()
             logits = scores.numpy()
         else:
@@ -57,9 +57,9 @@ class Reader:
         return last
 
     def _record(self) -> None:
-        """Record a step, if the state is of tensors on the processor, and the model can be recorded."""
+        """Record a step, if the state is of tensors, and the model can be recorded."""
         state = self._state if isinstance(self._state, tuple) else (self._state,)
-        if not all(isinstance(part, Tensor) and library_of(part._array) == "numpy" for part in state):
+        if not all(isinstance(part, Tensor) for part in state):
             return
         try:
             self._step = compile(self._model).on_arrays(np.zeros((1, 1), np.int64), self._state)

@@ -228,7 +228,7 @@ def learning_curve(
     Example:
         >>> import tinyseq as ts
         >>> train = [[("the", "D"), ("cat", "N")], [("a", "D"), ("dog", "N")]]
-        >>> for point in learning_curve(ts.tagging.MostFrequentTag, train, [[("a", "D")]], parts=2):
+        >>> for point in learning_curve(ts.tagging.MostFrequentTag, train, [[("dog", "N")]], parts=2):
         ...     print(point)
         CurvePoint(words=2, all=0.0, known=nan, unknown=0.0)
         CurvePoint(words=4, all=1.0, known=1.0, unknown=nan)

@@ -1,7 +1,7 @@
 """Curves: losses, and gradients through time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
+from tinyseq.tagging import CurvePoint
 from tinyseq.viz.plots.axes import Floats, finished, legend, legend_name, literal, new_axes, series
 from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import ACCENT, DISTINCT, INK, MUTED, clean
@@ -80,6 +81,34 @@ def loss_curve(
         )  # fmt: skip
     legend(axes)
     _perplexity_axis(axes)
+    return finished(axes)
+
+
+def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by size of training data") -> "Figure":
+    """Plot the accuracy of taggers that learnt from more and more words.
+
+    Args:
+        points: what `tinyseq.tagging.learning_curve` returns.
+        title: the title.
+
+    Raises:
+        ValueError: there are no points.
+
+    Example:
+        >>> from tinyseq.tagging import CurvePoint
+        >>> figure = learning_curve([CurvePoint(100, 0.7, 0.8, 0.4), CurvePoint(200, 0.8, 0.85, 0.5)])
+        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        ['all words', 'known words', 'unknown words']
+    """
+    if not points:
+        raise ValueError("points must hold at least one point, got none")
+    axes = new_axes(title, "words of training data", "accuracy")
+    for name, color, marker in zip(CurvePoint._fields[1:], COLORS, MARKERS, strict=False):
+        shares = [getattr(point, name) for point in points]
+        words = [point.words for point in points]
+        axes.plot(words, shares, color=color, marker=marker, markersize=4.5, linewidth=1.8, label=f"{name} words")
+    axes.set_xscale("log")
+    legend(axes)
     return finished(axes)
 
 
