@@ -19,8 +19,7 @@ class Accuracy(NamedTuple):
 
     Attributes:
         all: accuracy on all words.
-        known: accuracy on words seen in training.
-        unknown: accuracy on the other words.
+        known, unknown: accuracy on words seen in training, and on the other words.
 
     Example:
         >>> import tinyseq as ts
