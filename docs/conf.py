@@ -29,6 +29,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 nitpicky = False  # array types such as Any have no page to link to
+suppress_warnings = ["ref.python"]  # names of attributes are looked up as links, and several classes may have the same
 
 html_math_renderer = "mathml"
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
