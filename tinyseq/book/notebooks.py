@@ -28,7 +28,11 @@ def notebook(chapter: Chapter) -> str:
         >>> from tinyseq.book import chapters
         >>> text = notebook(chapters()[0])
     """
-    return notebook_text(cell for part in chapter.parts for cell in _cells(part))
+    last = max((i for i, part in enumerate(chapter.parts) if isinstance(part, Cell)), default=-1)
+    # What is to be written may have the name of a function that the chapter's own cells use, so these come first.
+    chapters_own = [part for part in chapter.parts[: last + 1] if not isinstance(part, Exercise)]
+    early = [part for part in chapter.parts[: last + 1] if isinstance(part, Exercise)]
+    return notebook_text(cell for part in [*chapters_own, *early, *chapter.parts[last + 1 :]] for cell in _cells(part))
 
 
 def save_notebooks(folder: str | os.PathLike[str]) -> list[Path]:
