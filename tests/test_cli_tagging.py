@@ -158,7 +158,7 @@ def test_held_out_sentences_pick_the_weights_and_end_the_run(tinyseq, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a process otherwise on Windows")
-def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tinyseq, tmp_path):
+def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tinyseq, tmp_path, interruptible):
     (tmp_path / "long.conllu").write_text(CONLLU * 40)
     command = ["tag", "train", "long.conllu", "--out", "m.tag", "--model", "rnn", "--hidden", "8", "--epochs", "400"]
     process = subprocess.Popen(

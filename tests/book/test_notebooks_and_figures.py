@@ -58,11 +58,11 @@ def test_a_notebook_has_no_syntax_that_jupyter_does_not_know(tmp_path):
         "> **Mind**\n>\n> One is\n> one."
     )
     assert texts[1].startswith("import tinyseq as ts\n")
-    assert texts[3].startswith("**The rule of tanh.** ")
-    assert texts[4].startswith("def vjp_of_tanh(") or "\ndef vjp_of_tanh(" in texts[4]
-    assert texts[5].endswith("exercises.check(vjp_of_tanh)")
-    assert "<details>" in texts[6]
-    kinds = ["markdown", "code", "markdown", "code", "code", "markdown", "code", "code"]
+    assert texts[4].startswith("**The rule of tanh.** ")
+    assert texts[5].startswith("def vjp_of_tanh(") or "\ndef vjp_of_tanh(" in texts[5]
+    assert texts[6].endswith("exercises.check(vjp_of_tanh)")
+    assert "<details>" in texts[7]
+    kinds = ["markdown", "code", "code", "code", "markdown", "code", "code", "markdown"]  # exercises after all else
     assert [cell["cell_type"] for cell in cells] == kinds
 
 
