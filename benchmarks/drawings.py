@@ -4,7 +4,8 @@ python benchmarks/drawings.py [--quick]
 
 A page of a 100-step LSTM, with all of its steps unfolded, is opened in headless Chromium and clicked on. The time is
 the one that the browser itself tells, from the click until its effect is on the screen, in steps of 8 ms: the median
-of several clicks, and the slowest. Each line says what is wanted. --quick clicks fewer times.
+of several clicks, and the slowest. Each line says what is wanted. --quick clicks fewer times,
+and leaves the longest networks out.
 """
 
 import argparse
@@ -40,12 +41,23 @@ def loss_of(steps: int) -> ts.Tensor:
     return ts.nn.cross_entropy(model.out(output), ids[1:, None])
 
 
-def drawing_time(steps: int) -> float:
+def drawing_time(steps: int, gradients: bool = False) -> float:
     """Processor seconds for a drawing of a long LSTM without its middle, as an image."""
     loss = loss_of(steps)
     start = time.process_time()
-    ts.viz.graph(loss).svg()
+    ts.viz.graph(loss, gradients=gradients).svg()
     return time.process_time() - start
+
+
+def refusal_time(steps: int) -> float:
+    """Processor seconds until a network that is too long to be drawn is refused."""
+    loss = loss_of(steps)
+    start = time.process_time()
+    try:
+        ts.viz.graph(loss)
+    except ValueError:
+        return time.process_time() - start
+    raise AssertionError(f"{steps} steps are drawn")
 
 
 def page(steps: int, folder: Path) -> Path:
@@ -91,9 +103,14 @@ def report(what: str, found: float, wanted: float, unit: float, name: str, more:
 def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true")
-    rounds = 4 if parser.parse_args(arguments).quick else 12
+    quick = parser.parse_args(arguments).quick
+    rounds = 4 if quick else 12
     print(f"Python {sys.version.split()[0]}, NumPy {np.__version__}, {os.cpu_count()} processors")
     met = [report("drawing 1,000 steps of an LSTM, elided", drawing_time(1000), DRAWN_WITHIN, 1.0, "s")]
+    if not quick:
+        met.append(report("drawing 10,000 steps, elided", drawing_time(10_000), DRAWN_WITHIN, 1.0, "s"))
+        met.append(report("the same, coloured by gradients", drawing_time(10_000, True), DRAWN_WITHIN, 1.0, "s"))
+        met.append(report("refusing 100,000 steps", refusal_time(100_000), DRAWN_WITHIN, 1.0, "s"))
     with tempfile.TemporaryDirectory() as folder:
         path = page(100, Path(folder))
         met.append(report("a page of 100 steps of an LSTM", path.stat().st_size, PAGE_BELOW, 1e-6, "MB"))

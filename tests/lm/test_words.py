@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.lm import RNNLM, NgramLM, WindowLM, word_vocabulary
+from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.words import END, UNKNOWN, sentences_of, words_of
 
 TEXT = "the cat runs .\nthe dog runs .\n\na cat's dog , the cat , sleeps !\n"
@@ -174,3 +174,12 @@ def test_tied_scores_are_products_with_the_symbols_vectors(name):
             model.embedding.weight.copy_(changed)
             found.append(loss().item())
         assert slope[place] == pytest.approx((found[0] - found[1]) / (2 * h), rel=1e-5, abs=1e-9)
+
+
+def test_a_language_model_of_ones_own_is_told_what_it_lacks():
+    class Unfinished(LanguageModel):
+        pass
+
+    for name in ("nats", "symbols_of", "sample"):
+        with pytest.raises(NotImplementedError, match=rf"Unfinished defines no {name}\(\)"):
+            getattr(Unfinished(), name)("")

@@ -68,11 +68,11 @@ class LanguageModel(SavedModel):
 
     def nats(self, text: Any) -> float:
         """The cross entropy of a text, in nats per symbol."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no nats()")
 
     def symbols_of(self, text: Any) -> list[Any]:
         """The symbols of a text that the model predicts, in order."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no symbols_of()")
 
     def sample(
         self,
@@ -85,7 +85,7 @@ class LanguageModel(SavedModel):
         top_p: float | None = None,
     ) -> list[Any]:
         """Symbols drawn one by one, each given those before it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no sample()")
 
     def evaluate(self, text: Any, **settings: Any) -> TextScore:
         """How well the model predicts a text.
