@@ -12,7 +12,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Program, Ref, Step, blank, key, kind_of, mapped
+from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, key, kind_of, mapped
 
 LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
 
@@ -162,7 +162,7 @@ def push_views(program: Program, able: Able) -> None:
                 changed |= set() if source is None else {step.out}
         program.forward, program.steps = len(steps[0]), steps[0] + steps[1]
     if changed:
-        _lay_out_again(program, changed)
+        lay_out_again(program, changed)
 
 
 def _is_view(step: Step) -> bool:
@@ -221,9 +221,22 @@ class _Views:
         return [*steps, Step(view.out, source.function, args, source.settings)]
 
 
-def _lay_out_again(program: Program, changed: set[int]) -> None:
-    """Find the layouts of results again, after some have changed: a step's depends on those of its arguments."""
+def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], Kind | None] | None = None) -> None:
+    """Find the layouts of results again, after some have changed: a step's depends on those of its arguments.
+
+    Args:
+        program: is changed.
+        changed: the values whose layout has changed; further ones are added.
+        chosen: the kind of a step's result where it is to be another than NumPy's; None where not. By default, products
+            keep theirs.
+    """
     for place, step in enumerate(program.steps):
+        before = program.values[step.out]
+        kind = chosen(step) if chosen is not None else before if step.function is np.matmul else None
+        if kind is not None:
+            changed |= {step.out} if kind != before else set()
+            program.values[step.out] = kind
+            continue
         reads = set(step.reads())
         kinds = [program.values[number] for number in reads]
         # where an index is among the arguments, it determines the layout, as far as it is fixed at all

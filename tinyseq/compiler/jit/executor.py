@@ -18,6 +18,7 @@ from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_n
 from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
+from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program, Ref, Step, refs
 
@@ -239,8 +240,9 @@ class Executor:
         self._enter(found.address, kernel_numbers(sizes, arrays))
 
     def _product(self, step: Step) -> None:
-        places = [self._at(self._plan.places[number]) for number in (*step.reads(), step.out)]
-        self._enter(cache.product().address, self._products[step.out].numbers(places))
+        found, reads = self._products[step.out], step.reads()
+        places = [self._at(self._plan.places[n]) for n in (*(reads[::-1] if found.turned else reads), step.out)]
+        self._enter(cache.product().address, found.numbers(places))
 
     def _call(self, step: Step) -> list[str]:
         """A call of a NumPy function as lines of Python code."""
@@ -288,6 +290,7 @@ def _guard(number: int, truth: bool) -> str:
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     """The program as steps and loops, in the order in which they run; the program's steps have that order too."""
     able = lambda step: form(program, step) is not None
+    lay_out_in_rows(program)
     share_joins(program)
     push_views(program, able)
     share_common(program)

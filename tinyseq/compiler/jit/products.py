@@ -1,11 +1,12 @@
 """Products of matrices that kernels leave to NumPy's BLAS."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from tinyseq.compiler.jit import blas
-from tinyseq.compiler.program import Program, Ref, Step
+from tinyseq.compiler.program import Kind, Program, Ref, Step
 
 
 class Product(NamedTuple):
@@ -19,6 +20,7 @@ class Product(NamedTuple):
         stack: the number of matrices in each stack.
         leading: the elements from one row (or column) to the next, of the operands and the result.
         steps: the bytes from one matrix of the stack to the next.
+        turned: whether the transposes are multiplied, the second first: then the result is stored column by column.
     """
 
     function: int
@@ -28,6 +30,7 @@ class Product(NamedTuple):
     stack: int
     leading: tuple[int, ...]
     steps: tuple[int, ...]
+    turned: bool
 
     def numbers(self, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and the offset of the operands and the result."""
@@ -47,11 +50,23 @@ def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | 
         return None
     if any(not 2 <= value.ndim <= 3 for value in values) or len({root[number] for number in step.reads()}) < 2:
         return None  # NumPy knows that A A^T is symmetric
-    (m, n), k = values[2].shape[-2:], values[0].shape[-1]
     function = blas.gemm(dtype.name)
-    if min(m, n, k) < 2 or function is None:
+    if min(*values[2].shape[-2:], values[0].shape[-1]) < 2 or function is None:
         return None  # NumPy takes products with a vector
-    order, leading, steps = 0, [], []
+    found = _laid_out(values, function, False)
+    return found or _laid_out([_transposed(values[place]) for place in (1, 0, 2)], function, True)
+
+
+def _transposed(value: Kind) -> Kind:
+    *outer, m, n = value.shape
+    *steps, one, other = value.strides
+    return Kind((*outer, n, m), value.dtype, (*steps, other, one))
+
+
+def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | None:
+    """A product by the layouts of its operands and its result, if that is stored row by row."""
+    (m, n), k, dtype = values[2].shape[-2:], values[0].shape[-1], values[2].dtype
+    order, leading, steps = 0, list[int](), list[int]()
     for bit, value in enumerate(values):
         rows, columns = (stride // dtype.itemsize for stride in value.strides[-2:])
         exact = all(stride % dtype.itemsize == 0 for stride in value.strides)
@@ -64,4 +79,7 @@ def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | 
             return None
         steps.append(value.strides[0] if value.ndim == 3 and value.shape[0] > 1 else 0)
     stack = values[2].shape[0] if values[2].ndim == 3 else 1
-    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps))
+    behind = [m * length * dtype.itemsize for length in leading]
+    if not (order & 1 or steps[1]) and steps[0] == behind[0] and steps[2] == behind[2]:
+        m, stack = m * stack, 1  # the rows of all matrices lie behind each other
+    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps), turned)

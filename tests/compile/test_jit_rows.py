@@ -1,0 +1,148 @@
+"""Layouts of recurrences: products in rows of the batch, single ones for all steps, no copies, and the same results."""
+
+import itertools
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinyseq as ts
+from tinyseq.compiler.jit import products, rows
+from tinyseq.compiler.program import Program, Ref, kind_of
+from tinyseq.nn.recurrent.layers import Recurrent
+from tinyseq.nn.recurrent.registry import CELLS
+
+sys.path.insert(0, str(Path(__file__).parent))
+import python_kernels
+
+
+@pytest.fixture(autouse=True, scope="module")
+def kernels():
+    with pytest.MonkeyPatch.context() as patch:
+        python_kernels.use(patch)
+        yield
+
+
+def networks(cell, batch, steps=4, **settings):
+    """A layer compiled and not, on the same numbers: values and all gradients."""
+    ts.manual_seed(0)
+    layer = Recurrent(cell, 3, 5, **settings)
+    rng = np.random.default_rng(1)
+    x = ts.tensor(rng.standard_normal((steps, batch, 3)).astype(np.float32), requires_grad=True)
+
+    def function(x, lengths):
+        y, states = layer(x, lengths=lengths)
+        states = states if isinstance(states, tuple) else (states,)
+        return (y**2).sum() + sum((state**3).sum() for state in states)
+
+    fast = ts.compile(function, executor="numba")
+    return layer, x, function, fast
+
+
+@pytest.mark.parametrize("cell", [*CELLS])
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False}], ids=str)
+@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("ragged", [False, True])
+def test_every_cell_gives_what_it_gives_uncompiled(cell, settings, batch, ragged):
+    layer, x, function, fast = networks(cell, batch, **settings)
+    lengths = np.arange(batch) % 4 + 1 if ragged else None
+    found = []
+    for call in (fast, function):
+        layer.zero_grad()
+        x.grad = None
+        loss = call(x, lengths)
+        loss.backward()
+        found.append([loss.numpy(), x.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())])
+    for one, two in zip(*found, strict=True):
+        assert one.dtype == two.dtype
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
+
+
+def compiled_layer(cell="lstm", batch=7, steps=5, **settings):
+    """The executor of a layer's step."""
+    layer, x, _, fast = networks(cell, batch, steps, **settings)
+    fast(x, None).backward()
+    assert layer.weight_hh_l0.grad is not None
+    return fast._newest.executor
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_products_for_all_steps_are_single_ones_of_what_lies_there(cell):
+    made = compiled_layer(cell, num_layers=2)
+    found = [made._products.get(step.out) for step in made.program.steps if step.function is np.matmul]
+    assert None not in found
+    assert all(product.stack == 1 for product in found)
+    assert sum(35 in product.sizes for product in found) >= 6  # 5 steps of 7 sequences: twice forward, four times back
+    states = [step for step in made.program.steps if step.function in (np.concatenate, np.stack)]
+    copied = [number for step in states for number, _ in made._plan.copies[step.out]]
+    assert {*copied} <= {*made.program.constants}  # the initial states
+    whole = [s for s in made.program.steps if s.function is np.reshape and made._plan.places.get(s.out) is None]
+    assert all(made._root[step.out] != step.out for step in whole)  # views, as the steps lie behind each other
+
+
+def test_products_that_follow_no_recurrence_keep_their_layout():
+    w, x = ts.ones(4, 3, requires_grad=True), np.ones((3, 7))
+    fast = ts.compile(lambda x: ((w @ x) ** 2).sum(), executor="numba")
+    fast(x).backward()
+    program = fast.program
+    kinds = [program.values[step.out] for step in program.steps if step.function is np.matmul]
+    assert kinds
+    assert all(kind.strides[-1] == 8 for kind in kinds)
+
+
+ORDERS = [(0, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(("one", "two", "out"), [*itertools.product(ORDERS, repeat=3)])
+@pytest.mark.parametrize("stacks", [(0, 0), (0, 3), (3, 0), (3, 3)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_of_all_layouts(one, two, out, stacks, dtype):
+    """Each operand and the result stored row by row or column by column, alone, in a stack or shared by one."""
+    rng = np.random.default_rng(0)
+
+    def laid_out(order, *shape):
+        value = rng.standard_normal(shape).astype(dtype)
+        return value if order == (0, 1) else np.ascontiguousarray(value.swapaxes(-1, -2)).swapaxes(-1, -2)
+
+    a = laid_out(one, *stacks[:1][: stacks[0] > 0], 4, 5)
+    b = laid_out(two, *stacks[1:][: stacks[1] > 0], 5, 6)
+    c = laid_out(out, *(3,) * (max(stacks) > 0), 4, 6)
+    program = Program()
+    program.values = {n: kind_of(array) for n, array in enumerate((a, b, c))}
+    program.inputs = [0, 1]
+    step = program.steps
+    step.append(rows.Step(2, np.matmul, (Ref(0), Ref(1)), {}))
+    found = products.product_of(program, step[0], {n: n for n in range(3)})
+    assert found is not None
+    arrays = [b, a, c] if found.turned else [a, b, c]
+    bases = [array.__array_interface__["data"][0] for array in arrays]
+    c[...] = np.nan
+    python_kernels.product(found.numbers([(n, 0) for n in range(3)]), bases)
+    np.testing.assert_allclose(c, a @ b, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (2, 3, 4)])
+def test_in_rows(shape):
+    found = rows.in_rows(kind_of(np.zeros(shape, np.float32)))
+    assert found.shape == shape
+    assert found.strides[-2:] == (4, 4 * shape[-2])
+
+
+def test_joins_that_get_an_axis_of_their_own_are_stacks():
+    parts = [np.ones((2, 3)) + n for n in range(4)]
+    program = Program()
+    numbers = [program.value(kind_of(part)) for part in parts]
+    program.inputs = numbers
+    join = program.add(np.concatenate(parts), np.concatenate, (tuple(map(Ref, numbers)),), {"axis": 0})
+    program.outputs = [program.add(np.stack(parts), np.reshape, (Ref(join), (4, 2, 3)))]
+    rows._stack_parts(program)
+    last = program.steps[-1]
+    assert last.function is np.stack
+    np.testing.assert_array_equal(last.function([parts[ref.number] for ref in last.args[0]], **last.settings), parts)
+    other = Program()
+    other.inputs = [other.value(kind_of(part)) for part in parts]
+    join = other.add(np.concatenate(parts), np.concatenate, (tuple(map(Ref, other.inputs)),), {"axis": 0})
+    other.outputs = [other.add(np.ones((2, 4, 3)), np.reshape, (Ref(join), (2, 4, 3)))]
+    rows._stack_parts(other)
+    assert [step.function for step in other.steps] == [np.concatenate, np.reshape]

@@ -1,0 +1,105 @@
+"""Products whose results lie row by row of the batch: layouts that suit fast kernels and save copies.
+
+A recurrent network's states are columns (H, B), and NumPy's products lay a result out row by row: the numbers of one
+unit for the whole batch side by side. The other order, all numbers of one sequence side by side, is as good for the
+recurrence, whatever the batch, and the steps laid behind each other are then one matrix, without a copy: the products
+for all steps at once become single ones.
+"""
+
+from collections import Counter
+
+import numpy as np
+
+from tinyseq.compiler.fusion import lay_out_again
+from tinyseq.compiler.passes import layout, lifetimes
+from tinyseq.compiler.program import Kind, Program, Ref, Step, kind_of
+
+FEWEST = 3  # products with one matrix; fewer are no recurrence
+
+
+def lay_out_in_rows(program: Program) -> None:
+    """Choose the layout of products in a recurrence, and of all that is computed from them."""
+    root, given = lifetimes(program).root, {*program.inputs, *program.constants}
+    left = Counter(step.args[0] for step in program.steps if _is_product(program, step))
+    recurrent = {ref for ref, count in left.items() if count >= FEWEST and root[ref.number] in given}
+    if not recurrent:
+        return
+    _stack_parts(program)
+    changed = set[int]()
+
+    def chosen(step: Step) -> Kind | None:
+        """In rows: the products of the recurrence, those of their results, and those for all steps at once."""
+        value: Kind = program.values[step.out]
+        if step.function is not np.matmul:
+            return _as_operand(program, step, changed)
+        if _is_product(program, step):
+            turned = step.args[0] in recurrent or (step.args[1].number in changed and _in_rows(program, step.args[1]))
+        else:
+            turned = _is_stack(program, step) and root[step.args[0].number] in given and _in_rows(program, step.args[1])
+        return in_rows(value) if turned else value
+
+    lay_out_again(program, changed, chosen)
+
+
+def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
+    """The kind of an elementwise result, laid out as the first operand that is laid out anew."""
+    value = program.values[step.out]
+    if not isinstance(step.function, np.ufunc) or type(value) is tuple or step.function.signature is not None:
+        return None
+    for number in step.reads():
+        one = program.values[number]
+        if number in changed and one.shape == value.shape and (order := layout(one)) is not None:
+            made = np.empty([one.shape[axis] for axis in order], value.dtype)
+            return kind_of(made.transpose([order.index(axis) for axis in range(len(order))]))
+    return None
+
+
+def in_rows(value: Kind) -> Kind:
+    """The same with the numbers along the axis before the last side by side."""
+    *outer, m, n = value.shape
+    return kind_of(np.empty((*outer, n, m), value.dtype).swapaxes(-1, -2))
+
+
+def _in_rows(program: Program, ref: Ref) -> bool:
+    value = program.values[ref.number]
+    return bool(value.strides[-2] == value.dtype.itemsize)
+
+
+def _is_product(program: Program, step: Step) -> bool:
+    """Whether a step is a product of two matrices, none of which has a single row or column."""
+    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
+        return False
+    return all(len(shape) == 2 and min(shape) > 1 for shape in _shapes(program, step))
+
+
+def _is_stack(program: Program, step: Step) -> bool:
+    """Whether a step multiplies a matrix with each of a stack of them."""
+    if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
+        return False
+    return [len(shape) for shape in _shapes(program, step)] == [2, 3, 3]
+
+
+def _shapes(program: Program, step: Step) -> list[tuple[int, ...]]:
+    return [program.values[number].shape for number in (*step.reads(), step.out)]
+
+
+def _stack_parts(program: Program) -> None:
+    """Stack arrays where they are joined along the first axis and then get an axis of their own.
+
+    For rows of the batch, the first is a copy and the second none.
+    """
+    read = Counter(number for step in program.steps for number in step.reads())
+    joins = {step.out: step for step in program.steps if step.function is np.concatenate}
+    alone = {number for number in joins if read[number] == 1} - program.wanted()
+
+    def stacked(step: Step) -> Step:
+        join = joins.get(step.args[0].number) if step.function is np.reshape and type(step.args[0]) is Ref else None
+        if join is None or join.out not in alone or join.settings.get("axis", 0) or not isinstance(join.args[0], tuple):
+            return step
+        parts = [program.values[number] for number in join.reads()]
+        shape = program.values[step.out].shape
+        if shape != (len(join.args[0]), *parts[0].shape) or any(part.shape != shape[1:] for part in parts):
+            return step
+        return Step(step.out, np.stack, (join.args[0],), {"axis": 0})
+
+    program.replace_steps(stacked)
