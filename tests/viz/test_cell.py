@@ -122,8 +122,18 @@ def test_drawing_leaves_random_numbers_and_gradients_alone():
     assert all(parameter.grad is None for parameter in module.parameters())
 
 
+TITLES = {
+    "rnn": "RNN",
+    "rnn_relu": "RNN with ReLU",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "gru_before": "GRU, reset before the product",
+}
+
+
 def test_titles():
-    assert ts.viz.cell("lstm").title == "LSTM"
+    assert {name: ts.viz.cell(name).title for name in registry.CELLS} == TITLES
+    assert ts.viz.cell(ts.nn.GRU(2, 3, reset="before")).title == TITLES["gru_before"]
     assert ts.viz.cell("lstm", title="Long memory").title == "Long memory"
     assert "time step" in ts.viz.cell("lstm", title="").title
 

@@ -5,7 +5,10 @@ import re
 import pytest
 
 import tinyseq as ts
-from tinyseq.viz.programs import MOST_BOXES, program
+from tinyseq.viz import defaults
+from tinyseq.viz.programs import LEGEND, MOST_BOXES, program
+from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.style import PAPER
 
 
 @pytest.fixture
@@ -41,6 +44,30 @@ def test_every_step_of_a_recurrent_program_is_in_a_box(monkeypatch):
     for step in fast.program.steps:
         assert (f"v{step.out} = " in dot) == (step.view is None)
     assert dot.count("{") == dot.count("}") == 3
+
+
+def test_settings_of_all_drawings_hold_and_what_is_told_goes_first(fast):
+    plain = program(fast).dot
+    assert "fontsize=11 " in plain
+    assert "bgcolor" not in plain
+    with defaults(theme="dark", font_size=16, size=(4, 3), legend=True):
+        dark = program(fast, title='All "of" it')
+        assert LEGEND not in program(fast, legend=False).dot
+        assert "fontsize=9 " in program(fast, font_size=9).dot
+    assert dark.title == 'All "of" it'
+    assert """label="All 'of' it\\n""" + LEGEND in dark.dot
+    assert 'size="4,3!"' in dark.dot
+    assert set(re.findall(r"fontsize=(\d+)", dark.dot)) == {"16"}
+    assert f'bgcolor="{at_night(PAPER)}"' in dark.dot
+    light = set(re.findall(r"#[0-9a-f]{6}", plain)) | {PAPER}
+    assert set(re.findall(r"#[0-9a-f]{6}", dark.dot)) == set(map(at_night, light))
+    assert program(fast).dot == plain
+    width, height = map(float, re.search(r'<svg width="([\d.]+)pt" height="([\d.]+)pt"', dark.svg()).groups())
+    assert width <= 4 * 72 + 1
+    assert height <= 3 * 72 + 1
+    assert at_night(PAPER) not in dark.page().text.partition("</style>")[2]  # pages have a dark theme of their own
+    with pytest.raises(ValueError, match="font_size must be"):
+        program(fast, font_size=1)
 
 
 def test_what_cannot_be_drawn_is_said(fast):

@@ -461,6 +461,18 @@ def both_directions_by_hand():
     return loss
 
 
+@network()
+def constants_of_each_step():
+    """A discount that changes, a negative target of its own for each step, and a mask."""
+    w, u, x, h, loss = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), 0.0
+    mask = np.array([[1.0], [1.0], [0.0]])
+    for t, target in enumerate((-1.0, 0.5, -2.0)):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h) * mask[(t, (t + 1) % 3, 2), :]
+            loss = loss + 0.9**t * ts.sum((h - target) ** 2) / -2
+    return loss
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

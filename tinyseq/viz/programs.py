@@ -1,33 +1,50 @@
 """Drawings of compiled programs."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
 from tinyseq.compiler.program import Program, Step, shown
-from tinyseq.viz.rendering.drawing import Drawing
-from tinyseq.viz.rendering.style import ACCENT, LINE, STATE, clean
+from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.drawing import Drawing, Told
+from tinyseq.viz.rendering.font import FAMILIES
+from tinyseq.viz.rendering.settings import TEXT_SIZE, current, defaults, in_type
+from tinyseq.viz.rendering.style import ACCENT, INK, LINE, PAPER, STATE, clean
 
 MOST_BOXES = 400
 MOST_LINES = 12  # in a box of several elementwise steps
+LEGEND = "red boxes: elementwise steps that one loop can compute; an arrow from a view comes from what it views"
 
 
-def program(compiled: Compiled | Program) -> Drawing:
+def program(
+    compiled: Compiled | Program,
+    *,
+    title: str = "",
+    legend: bool | None = None,
+    font_size: float | None = None,
+    size: tuple[float, float] | None = None,
+) -> Drawing:
     """Draw a compiled program: forward and backward, with the elementwise steps that one loop can compute in one box.
 
     Views are not drawn: an arrow comes from the value that they are views of. The picture is laid out by Graphviz.
 
     Args:
         compiled: what `tinyseq.compile` returned, after a call; or its program.
+        title: a heading above the picture.
+        legend: whether to explain the boxes below it.
+        font_size: the size of type in points; 11 by default.
+        size: (width, height) in inches; the picture is scaled to fit.
+
+    What is None is taken from `defaults`, as is the theme; without these, there is no legend.
 
     Returns:
         The drawing; ``drawing.dot`` is its text.
 
     Raises:
         TypeError: for anything else.
-        ValueError: the program has more than 400 boxes.
+        ValueError: the program has more than 400 boxes, or a setting is out of range.
 
     Example:
         >>> import tinyseq as ts
@@ -46,24 +63,31 @@ def program(compiled: Compiled | Program) -> Drawing:
         raise ValueError(
             f"the program has {len(boxes)} boxes; at most {MOST_BOXES} are drawn. Compile fewer steps for a drawing"
         )
-    return Drawing(_dot(found, passes), f"a program of {len(found.steps)} steps")
+
+    def drawing(tell: Callable[[], Told] | None = None) -> Drawing:
+        text = _dot(found, passes, clean(title, limit=120), bool(chosen.legend))
+        return Drawing(text, title or f"a program of {len(found.steps)} steps", tell)
+
+    with defaults(legend=legend, font_size=font_size, size=size) as chosen:
+        return drawing(lambda: (drawing(), {}))
 
 
-def _dot(found: Program, passes: Iterable[list[Step | Group]]) -> str:
+def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, legend: bool) -> str:
     """The picture in Graphviz's language."""
-    home, lines, edges = (
-        dict[int, str](),
-        ["digraph {", "  layout=dot; node [shape=box fontname=Helvetica fontsize=10]"],
-        [],
-    )
+    shade = at_night if current().theme == "dark" else str
+    ink, line, accent = (f'"{shade(color)}"' for color in (INK, LINE, ACCENT))
+    font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor={ink}'
+    home = dict[int, str]()
+    lines = ["digraph {", f"  graph [layout=dot {font}{_whole(shade(PAPER), title, legend)}]"]
+    lines += [f"  node [shape=box color={line} {font}]", f"  edge [color={line}]"]
+    edges = list[str]()
     for name, numbers in (("input", found.inputs), ("seed", found.seeds)):
         for number in numbers:
             home[number] = f"v{number}"
-            lines.append(
-                f'  v{number} [label="{name} v{number}\\n{_kind(found, number)}" shape=ellipse color="{STATE.outline}"]'
-            )
-    for title, items in zip(("forward", "backward"), passes, strict=True):
-        lines.append(f'  subgraph cluster_{title} {{ label="{title}"; fontname=Helvetica; color="{LINE}"')
+            told = f"{name} v{number}\\n{_kind(found, number)}"
+            lines.append(f'  v{number} [label="{told}" shape=ellipse color="{shade(STATE.outline)}"]')
+    for heading, items in zip(("forward", "backward"), passes, strict=True):
+        lines.append(f'  subgraph cluster_{heading} {{ label="{heading}"; color={line}')
         for item in items:
             steps = item.steps if isinstance(item, Group) else (item,)
             if isinstance(item, Step) and item.view is not None:
@@ -73,8 +97,8 @@ def _dot(found: Program, passes: Iterable[list[Step | Group]]) -> str:
             home |= {step.out: box for step in steps}
             reads = dict.fromkeys(home.get(n, "") for step in steps for n in step.reads())
             edges += [f"  {tail} -> {box}" for tail in reads if tail not in ("", box)]
-            color = ACCENT if len(steps) > 1 else LINE
-            lines.append(f'    {box} [label="{_label(found, steps)}" color="{color}"]')
+            color = accent if len(steps) > 1 else line
+            lines.append(f'    {box} [label="{_label(found, steps)}" color={color}]')
         lines.append("  }")
     for name, numbers in (("output", found.outputs), ("gradient", found.gradients)):
         for place, number in enumerate(numbers):
@@ -84,13 +108,25 @@ def _dot(found: Program, passes: Iterable[list[Step | Group]]) -> str:
     return "\n".join([*lines, *edges, "}"])
 
 
+def _whole(paper: str, title: str, legend: bool) -> str:
+    """What holds for the whole picture: its size, its paper, and its title or the explanation of its boxes."""
+    told = f' bgcolor="{paper}"' if current().theme == "dark" else ""
+    if size := current().size:
+        told += f' size="{size[0]:g},{size[1]:g}!"'
+    words = "\\n".join(_escaped(line) for line in (title, LEGEND * legend) if line)
+    return f'{told} labelloc=t label="{words}"' if words else told
+
+
 def _label(found: Program, steps: tuple[Step, ...]) -> str:
     """The steps of a box, one in a line."""
     lines = [clean(str(step), limit=60) for step in steps[:MOST_LINES]]
     if len(steps) > MOST_LINES:
         lines.append(f"... {len(steps) - MOST_LINES} more")
-    text = "\\l".join(line.replace("\\", "\\\\").replace('"', "'") for line in [*lines, _kind(found, steps[-1].out)])
-    return text + "\\l"
+    return "\\l".join(map(_escaped, [*lines, _kind(found, steps[-1].out), ""]))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', "'")
 
 
 def _kind(found: Program, number: int) -> str:

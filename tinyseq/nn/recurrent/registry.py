@@ -30,6 +30,7 @@ class CellRecord:
         gates: the names of these blocks in order; empty if they have none.
         states: the names of the states carried from step to step, the hidden state first.
         own_bias: whether the formula adds the bias of W_hh itself.
+        title: what people call it, in a heading.
     """
 
     name: str
@@ -39,6 +40,7 @@ class CellRecord:
     gates: tuple[str, ...]
     states: tuple[str, ...]
     own_bias: bool
+    title: str = ""
 
     def input_bias(self, bias_ih: Tensor, bias_hh: Tensor) -> Tensor:
         """The bias that can be added for all steps at once."""
@@ -74,7 +76,7 @@ class CellRecord:
 CELLS: dict[str, CellRecord] = {}
 
 
-def cell(name: str, gates: int | Sequence[str]) -> Callable[[Formula], Formula]:
+def cell(name: str, gates: int | Sequence[str], title: str = "") -> Callable[[Formula], Formula]:
     """Declare a cell: a decorator for the formula of its step.
 
     The formula's parameters say the rest: ``z``, then one for each state, the hidden state first, then ``weight_hh``,
@@ -86,6 +88,7 @@ def cell(name: str, gates: int | Sequence[str]) -> Callable[[Formula], Formula]:
         name: how models and commands ask for the cell.
         gates: the names of the blocks of H rows in the weights, in order, such as ``"ifgo"``; or just the number of
             blocks, if they have no names.
+        title: what people call the cell, in a heading; by default the name.
 
     Returns:
         The decorator, which returns the function unchanged.
@@ -120,7 +123,9 @@ def cell(name: str, gates: int | Sequence[str]) -> Callable[[Formula], Formula]:
         if name in CELLS and CELLS[name].module != module:  # one module may declare it again, as a notebook does
             raise ValueError(f"{CELLS[name].module} has declared a cell {name!r}; choose another name")
         states, own_bias = _parameters(name, formula)
-        CELLS[name] = CellRecord(name, module, formula, blocks, names, states, own_bias)
+        CELLS[name] = CellRecord(
+            name, module, formula, blocks, names, states, own_bias, title or name.replace("_", " ")
+        )
         return formula
 
     return declare

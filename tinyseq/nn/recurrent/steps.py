@@ -14,19 +14,19 @@ BY_NONLINEARITY = {"tanh": "rnn", "relu": "rnn_relu"}
 BY_RESET = {"after": "gru", "before": "gru_before"}
 
 
-@cell("rnn", gates=1)
+@cell("rnn", gates=1, title="RNN")
 def rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = tanh(W_ih x_t + W_hh h_{t-1} + b)."""
     return tanh(z + weight_hh @ h)
 
 
-@cell("rnn_relu", gates=1)
+@cell("rnn_relu", gates=1, title="RNN with ReLU")
 def relu_rnn_step(z: Tensor, h: Tensor, weight_hh: Tensor) -> Tensor:
     """h_t = relu(W_ih x_t + W_hh h_{t-1} + b)."""
     return relu(z + weight_hh @ h)
 
 
-@cell("lstm", gates="ifgo")
+@cell("lstm", gates="ifgo", title="LSTM")
 def lstm_step(z: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tensor, Tensor]:
     """c_t = f c_{t-1} + i g and h_t = o tanh(c_t), with the gates i, f, g, o stacked in z (Hochreiter, Schmidhuber)."""
     i, f, g, o = split(z + weight_hh @ h, 4)
@@ -34,7 +34,7 @@ def lstm_step(z: Tensor, h: Tensor, c: Tensor, weight_hh: Tensor) -> tuple[Tenso
     return sigmoid(o) * tanh(c), c
 
 
-@cell("gru", gates="rzn")
+@cell("gru", gates="rzn", title="GRU")
 def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
     """PyTorch's GRU: the reset gate acts after the product, and the update gate keeps the old state.
 
@@ -48,7 +48,7 @@ def gru_step(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) ->
     return n + u * (h - n)
 
 
-@cell("gru_before", gates="rzn")
+@cell("gru_before", gates="rzn", title="GRU, reset before the product")
 def gru_step_before(z: Tensor, h: Tensor, weight_hh: Tensor, bias_hh: Tensor | None) -> Tensor:
     """The lectures' GRU (Cho and others, 2014): the reset gate acts before the product, and 1 - u keeps the old state.
 

@@ -92,6 +92,7 @@ class Sheet:
         columns: the columns, in order.
         boxes, arrows: in the order of creation.
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
+        roles: the ops of each slot, of all time steps, shown or not.
         view: one column per time step, one step that represents all, or every op in a single column.
         title: that of a figure of a single step, which shows no shapes.
     """
@@ -101,6 +102,7 @@ class Sheet:
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
+    roles: dict[Hashable, list[int]] = field(default_factory=dict)
     view: View = "unrolled"
     title: str = ""
 
@@ -115,6 +117,15 @@ class Sheet:
     @property
     def folded(self) -> bool:
         return self.view == "folded"
+
+    def alike(self, box: Box, argument: Argument) -> list[Argument]:
+        """What an argument of a box stands for: in a folded loop, those with the same role at all time steps."""
+        found = [argument]
+        for role in self.roles.get(box.slot, ()) if self.folded else ():
+            members = self.grouping.members(self.record.vertices[role])
+            if len(members) == len(box.vertices):
+                found.append(argument._replace(vertex=members[box.vertices.index(argument.vertex)].id))
+        return found
 
     def into(self) -> dict[Box, list[Arrow]]:
         """The arrows that lead to each box."""

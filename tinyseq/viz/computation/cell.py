@@ -10,7 +10,7 @@ from tinyseq.autograd.modes import step
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, tensor
 from tinyseq.nn.recurrent.cells import RecurrentCell
-from tinyseq.nn.recurrent.registry import CellRecord
+from tinyseq.nn.recurrent.registry import CellRecord, cell_named
 from tinyseq.random import drawn_from
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
@@ -22,7 +22,6 @@ from tinyseq.viz.rendering.settings import defaults
 
 STEPS = 3  # the step in the middle is drawn: its states come from a step, and go to another one
 INPUT, HIDDEN = 2, 3  # sizes of a cell that is drawn by its name
-ABBREVIATION = 4  # letters of a name that is written in capitals
 
 
 def cell(
@@ -76,11 +75,12 @@ def cell(
 def _callable(what: Any) -> tuple[Callable[..., Any], str]:
     """The function of a step, and its name."""
     found = getattr(what, "cell", what)  # of a layer or a cell
-    if isinstance(found, CellRecord | str):
-        name = found if isinstance(found, str) else found.name
+    if isinstance(found, str):
+        found = cell_named(found)
+    if isinstance(found, CellRecord):
         with drawn_from(np.random.default_rng(0)):  # drawing changes no random numbers of the user
-            function = what if isinstance(what, RecurrentCell) else RecurrentCell(name, INPUT, HIDDEN)
-        return function, name.upper() if len(name) <= ABBREVIATION else name.replace("_", " ")
+            function = what if isinstance(what, RecurrentCell) else RecurrentCell(found.name, INPUT, HIDDEN)
+        return function, found.title
     if not callable(what):
         raise TypeError(f"what must be the name of a cell, a module or a function, got {type(what).__name__}")
     return what, getattr(what, "__name__", type(what).__name__).replace("<lambda>", "one step")

@@ -183,7 +183,7 @@ class Grouping:
             if vertex.operator == "+" and not constants and data[0] in affine:
                 affine.add(vertex.id)
                 joined[data[0]] = vertex.id
-            elif vertex.operator in {"*", "/"} and constants and self.vertices[data[0]].adds_up:
+            elif constants and self.vertices[data[0]].adds_up and _scales(vertex):
                 joined[data[0]] = vertex.id
         inside: dict[int, int] = {}
         for vertex_id, after in reversed(joined.items()):
@@ -203,6 +203,11 @@ class Grouping:
         other = self.vertices[source]
         same_place = vertex.step == other.step and (vertex.id in self.plan.tracks) == (source in self.plan.tracks)
         return self.users[source] == [vertex.id] and same_place
+
+
+def _scales(vertex: Vertex) -> bool:
+    """Whether an op multiplies its only argument by a constant, or divides it by one."""
+    return vertex.operator == "*" or (vertex.operator == "/" and vertex.parents[0] is not None)
 
 
 def _looks_up(vertex: Vertex) -> bool:

@@ -3,16 +3,16 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
+from tinyseq.viz.computation.names import combined, leaf_name, power, short_names, signed, value_text
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
-from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript, superscript
+from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript
 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
@@ -230,9 +230,11 @@ class Wording:
         if last.operator == "+" and len(ops) > 1:
             return "sum"
         if first.adds_up and len(ops) > 1:
-            return self._mean(first, last)
+            return self._scaled(box, last)
         if last.operator in SIGNS:
             return self._sign(last, box)
+        if last.operator == "**":
+            return power(*self._operands(box))
         return last.declared.symbol if last.declared else ""
 
     def _join(self, box: Box) -> Vertex | None:
@@ -269,35 +271,54 @@ class Wording:
         named = tail.kind in NAMED and len(letters) <= 1
         return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
 
-    def _mean(self, summed: Vertex, scaled: Vertex) -> str:
-        """The label of a scaled sum: a mean only if the factor is one over the count."""
-        source = summed.parents[0]
-        factor = self.record.constant(scaled.id, scaled.parents.index(None))
-        if source is None or factor is None:
-            return "sum, scaled"
-        count = math.prod(self.vertices[source[0]].shapes[source[1]]) / max(math.prod(summed.shape), 1)
-        value = float(factor) if scaled.operator == "*" else 1 / float(factor)
-        return "mean" if math.isclose(value * count, 1.0, rel_tol=1e-5) else f"{number(value)} × sum"
+    def _scaled(self, box: Box, scaled: Vertex) -> str:
+        """The label of a sum and a factor: a mean if that is one over the count."""
+        argument = next(a for a in box.arguments if a.vertex == scaled.id and not a.ends)
+        factors = {self._factor(alike) for alike in self.sheet.alike(box, argument)}
+        factor = factors.pop()
+        return "sum, scaled" if factors or not factor else f"{factor} × sum" if factor != "mean" else factor
+
+    def _factor(self, argument: Argument) -> str:
+        """The number by which a sum is multiplied, or "mean"; empty if it is an array, or not known."""
+        scaled, value = self.vertices[argument.vertex], self.values.constant(argument)
+        summed = self.vertices[scaled.made_of[0]]
+        if value is None or value.size != 1 or (scaled.operator == "/" and not value):
+            return ""
+        factor = float(value.item() if scaled.operator == "*" else 1 / value.item())
+        count = math.prod(self.vertices[summed.made_of[0]].shape) / max(math.prod(summed.shape), 1)
+        return "mean" if math.isclose(factor * count, 1.0, rel_tol=1e-5) else signed(factor)
 
     def _sign(self, vertex: Vertex, box: Box) -> str:
         """An operator, with those operands that have no arrow: constants and parameters."""
-        constants = [arrow.tail for arrow in self.into[box] if not arrow.tail.vertices]
-        supplied = [argument for constant in constants for argument in constant.arguments]
-        parts = []
-        for argument in box.arguments:
-            if argument.ends or argument in supplied:
-                parts.append("·")
-            elif argument.weights:
-                parts.append(self._weights(argument))
-            else:
-                value = self.values.constant(argument)
-                alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
-                parts.append(number(float(value.flat[0])) if alike else self._unknown(box, len(parts)))
+        parts = self._operands(box)
         same = len({argument.ends for argument in box.arguments}) == len(self.into[box]) == 1
         if vertex.operator == "*" and same:
             return "( · )²"
         sign = SIGNS[vertex.operator]
-        return sign if set(parts) == {"·"} else f" {sign} ".join(parts).removeprefix("· ")
+        return sign if set(parts) == {"·"} else combined(sign, parts).removeprefix("· ")
+
+    def _operands(self, box: Box) -> list[str]:
+        """The operands of a box: a dot for one that an arrow brings."""
+        constants = [arrow.tail for arrow in self.into[box] if not arrow.tail.vertices]
+        supplied = [argument for constant in constants for argument in constant.arguments]
+        parts: list[str] = []
+        for argument in box.arguments:
+            if argument.ends or argument in supplied:
+                parts.append("·")
+            else:
+                parts.append(self._weights(argument) or self._constant(box, argument, len(parts)))
+        return parts
+
+    def _constant(self, box: Box, argument: Argument, position: int) -> str:
+        """A constant: its number, or a letter if it is an array or unknown, or in a folded loop differs by step."""
+        found = {self._number(alike) for alike in self.sheet.alike(box, argument)}
+        return (found.pop() if len(found) == 1 else "") or self._unknown(box, position)
+
+    def _number(self, argument: Argument) -> str:
+        """The number that all elements of a constant are; empty if they differ, or if it is not known."""
+        value = self.values.constant(argument)
+        alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
+        return signed(float(value.flat[0])) if alike else ""
 
     def _unknown(self, box: Box, position: int) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
@@ -317,7 +338,22 @@ class Wording:
         if computed:
             return ", ".join(computed)
         summed = self._of_rows(arrow, self.vertices[arrow.value[0]].gates) if arrow.value else ()
-        return "" if summed in self.gates.values() else arrow.part.strip()
+        return "" if summed in self.gates.values() else self._part_of_all_steps(arrow).strip()
+
+    def _part_of_all_steps(self, arrow: Arrow) -> str:
+        """The part of a value that an arrow carries; in a folded loop with t for the step, or elided if it differs."""
+        taken = [a for a in arrow.head.arguments if arrow.value in {(end.vertex, end.output) for end in a.ends}]
+        if not (self.sheet.folded and arrow.part and taken):
+            return arrow.part
+        parts: set[str] = set()
+        general: set[str] = set()
+        for argument in self.sheet.alike(arrow.head, taken[0]):
+            vertex = self.vertices[argument.vertex]
+            parent = vertex.parents[argument.position]
+            found = {end.part for end in self.sheet.grouping.ends(parent, vertex.step)} if parent else {""}
+            parts |= found
+            general |= {re.sub(rf"\b{vertex.step}\b", "t", part) for part in found}
+        return arrow.part if len(parts) == 1 else general.pop() if len(general) == 1 else "[…]"
 
     def new_shape(self, arrow: Arrow) -> str:
         """The shape of the value that an arrow carries, if it differs from the inputs of its tail; empty otherwise.
@@ -347,45 +383,3 @@ def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     first, last = min(scopes, default=()), max(scopes, default=())
     same = [a == b for a, b in zip(first, last, strict=False)]
     return first[: same.index(False) if False in same else len(same)]
-
-
-def leaf_name(leaf: Vertex) -> str:
-    """A leaf's name in the model, or else its number in the computation."""
-    return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
-
-
-WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # names of the parameters of layers
-
-
-def short_name(leaf: Vertex) -> str:
-    """A leaf in the notation of the lectures: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
-    if leaf.label:
-        return clean(leaf.label, limit=20)
-    if not leaf.name:
-        return f"θ{subscript(leaf.id)}"
-    *modules, last = leaf.name.split(".")
-    kind = WEIGHT.fullmatch(last)
-    if not kind:
-        return clean(last, limit=20)
-    letter = "W" if kind[1] == "weight" else "b"
-    return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
-
-
-def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
-    """The short names of leaves by their ids, with layer and direction where needed to distinguish them."""
-    names = {leaf.id: short_name(leaf) for leaf in leaves}
-    alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
-    kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
-    layers, ways = {kind[3] for kind in kinds.values()}, {bool(kind[4]) for kind in kinds.values()}
-    for leaf, kind in kinds.items():
-        layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
-        names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
-    return names
-
-
-def value_text(value: Any, shown: int = 4) -> str:
-    """The first elements of an array; empty for none."""
-    if value is None or not value.size:
-        return ""
-    first = ", ".join(number(float(element), 2) for element in value.ravel()[:shown])
-    return first if value.size == 1 else f"[{first}{', …' if value.size > shown else ''}]"

@@ -49,6 +49,8 @@ class _Maker:
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
         self.slots = self._slots()
+        for vertex, slot in self.slots.items():
+            self.sheet.roles.setdefault(slot, []).append(vertex)
         self.at: dict[Use, Box] = {}
         self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out

@@ -1,6 +1,8 @@
 """The shapes, values and gradients of a sheet's boxes, as far as the graph still holds them."""
 
 import math
+from collections.abc import Callable
+from operator import add, mul, sub
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,15 @@ from tinyseq.autograd.declare import OPS
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
+
+# The constant of an op from its result and its other argument, by the operator and the constant's position.
+TOLD: dict[tuple[str, int], Callable[[Any, Any], Any]] = {
+    ("+", 0): sub,
+    ("+", 1): sub,
+    ("-", 0): add,
+    ("-", 1): lambda result, other: other - result,
+    ("/", 0): mul,
+}
 
 
 class Values:
@@ -101,17 +112,14 @@ class Values:
         return plain
 
     def _told_by_result(self, argument: Argument) -> Any:
-        """The constant of a sum or difference, which do not keep it: the 1 of 1 - z, from the result and z."""
+        """The constant of an op that does not keep it: the 1 of 1 - z, from the result and z."""
         vertex = self.vertices[argument.vertex]
         result = self.record.value((vertex.id, 0))
         others = [self._known(parent) for parent in vertex.parents if parent]
-        if vertex.operator not in {"+", "-"} or result is None or len(others) != 1 or others[0] is None:
+        told = TOLD.get((vertex.operator, argument.position))
+        if told is None or result is None or len(others) != 1 or others[0] is None:
             return None
-        result, other = (np.asarray(to_numpy(array), np.float64) for array in (result, others[0]))
-        if vertex.operator == "+":
-            found = result - other
-        else:
-            found = other - result if argument.position == 1 else result + other
+        found = told(*(np.asarray(to_numpy(array), np.float64) for array in (result, others[0])))
         return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
 
     def _at_step(self, array: Array, vertex: int, box: Box) -> Any:

@@ -125,7 +125,7 @@ def spoken(formula: str) -> str:
 
 
 SUBSCRIPTS = str.maketrans("0123456789+-", "₀₁₂₃₄₅₆₇₈₉₊₋")
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
 def subscript(index: int) -> str:
@@ -135,7 +135,7 @@ def subscript(index: int) -> str:
 
 def superscript(index: int) -> str:
     """A number as a superscript in parentheses, for layers."""
-    return "⁽" + str(index).translate(_SUPERSCRIPTS) + "⁾"
+    return "⁽" + str(index).translate(SUPERSCRIPTS) + "⁾"
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -1,0 +1,86 @@
+"""The names of leaves, and numbers and operators as they are written in a label."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tinyseq.viz.computation.record import Vertex
+from tinyseq.viz.rendering.style import SUPERSCRIPTS, clean, number, subscript, superscript
+
+OPPOSITE = {"+": "−", "−": "+"}
+
+
+def leaf_name(leaf: Vertex) -> str:
+    """A leaf's name in the model, or else its number in the computation."""
+    return clean(leaf.label or leaf.name, limit=40) or f"leaf {leaf.id}"
+
+
+WEIGHT = re.compile(r"(weight|bias)(_[a-z]+)?(?:_l(\d+))?(_reverse)?")  # names of the parameters of layers
+
+
+def short_name(leaf: Vertex) -> str:
+    """A leaf in the notation of the lectures: W_ih for rnn.weight_ih_l0, b_out for out.bias."""
+    if leaf.label:
+        return clean(leaf.label, limit=20)
+    if not leaf.name:
+        return f"θ{subscript(leaf.id)}"
+    *modules, last = leaf.name.split(".")
+    kind = WEIGHT.fullmatch(last)
+    if not kind:
+        return clean(last, limit=20)
+    letter = "W" if kind[1] == "weight" else "b"
+    return clean(letter + (kind[2] or (f"_{modules[-1]}" if modules else "")), limit=20)
+
+
+def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
+    """The short names of leaves by their ids, with layer and direction where needed to distinguish them."""
+    names = {leaf.id: short_name(leaf) for leaf in leaves}
+    alike = [leaf for leaf in leaves if list(names.values()).count(names[leaf.id]) > 1 and not leaf.label]
+    kinds = {leaf.id: kind for leaf in alike if (kind := WEIGHT.fullmatch(leaf.name.split(".")[-1])) and kind[3]}
+    layers, ways = {kind[3] for kind in kinds.values()}, {bool(kind[4]) for kind in kinds.values()}
+    for leaf, kind in kinds.items():
+        layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
+        names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
+    return names
+
+
+def value_text(value: Any, shown: int = 4) -> str:
+    """The first elements of an array; empty for none."""
+    if value is None or not value.size:
+        return ""
+    first = ", ".join(number(float(element), 2) for element in value.ravel()[:shown])
+    return first if value.size == 1 else f"[{first}{', …' if value.size > shown else ''}]"
+
+
+def signed(value: float) -> str:
+    """A number with a minus sign, not a hyphen, before it."""
+    return number(value).replace("-", "−", 1) if value < 0 else number(value)
+
+
+def combined(sign: str, operands: Sequence[str]) -> str:
+    """Operands with a sign between them; a negative number after it is subtracted, added, or in parentheses.
+
+    Example:
+        >>> combined("+", ["·", "−1"]), combined("−", ["·", "−1"]), combined("×", ["−2", "·"])
+        ('· − 1', '· + 1', '−2 × ·')
+        >>> combined("×", ["·", "−2"])
+        '· × (−2)'
+    """
+    text = operands[0]
+    for operand in operands[1:]:
+        if not operand.startswith("−"):
+            text += f" {sign} {operand}"
+        elif sign in OPPOSITE:
+            text += f" {OPPOSITE[sign]} {operand[1:]}"
+        else:
+            text += f" {sign} ({operand})"
+    return text
+
+
+def power(base: str, exponent: str) -> str:
+    """A power of two operands, of which a dot is one: ( · )², 2^( · )."""
+    base = f"( {base} )" if base == "·" else f"({base})" if base.startswith("−") else base
+    raised = exponent.replace("−", "-")
+    if re.fullmatch(r"-?\d+", raised):
+        return base + raised.translate(SUPERSCRIPTS)
+    return f"{base}^{f'( {exponent} )' if exponent == '·' else exponent}"
