@@ -332,12 +332,10 @@ class _Maker:
                 if box.column and not argument.ends and _varies(array):
                     text = to_numpy(array).tobytes() + repr(array.shape).encode()
                     taken.setdefault((box.slot, number), {})[box.column] = text
-        first: dict[Hashable, Hashable] = {}
+        roles: dict[Hashable, list[Hashable]] = {}
         for role, texts in taken.items():
-            first.setdefault(tuple(texts.items()), role)
-        return {
-            role: first[tuple(texts.items())] for role, texts in taken.items() if first[tuple(texts.items())] != role
-        }
+            roles.setdefault(tuple(texts.items()), []).append(role)
+        return {role: alike[0] for alike in roles.values() for role in alike[1:]}
 
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
