@@ -33,9 +33,11 @@ def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None)
         >>> filtered([0.5, 0.25, 0.125, 0.125], top_p=0.8).round(3).tolist()
         [0.571, 0.286, 0.143, 0.0]
     """
-    kept = np.asarray(p, np.float64)
-    choice = Choice.checked(1.0, top_k, top_p)
-    return choice.restricted(kept / kept.sum())
+    given = np.asarray(p, np.float64)
+    ids = Choice.checked(1.0, top_k, top_p).kept(given)
+    result = np.zeros_like(given)
+    result[ids] = given[ids] / given[ids].sum()
+    return result
 
 
 class Choice(NamedTuple):
@@ -85,26 +87,34 @@ class Choice(NamedTuple):
         shares = np.subtract(logits, best, dtype=np.float64)
         shares /= self.temperature
         np.exp(shares, out=shares)
+        return self.draw_from(shares, rng)
+
+    def draw_from(self, shares: Probabilities, rng: np.random.Generator) -> int:
+        """A symbol's id, drawn with its share among the most probable symbols.
+
+        Args:
+            shares: (V,), at least 0, after the temperature; they need not sum to one.
+            rng: the random number generator.
+        """
+        ids = None
         if self.top_k is not None or self.top_p is not None:
-            shares = self.restricted(shares / shares.sum())
+            ids = self.kept(shares)
+            shares = shares[ids]
         below = shares.cumsum()
         # the first symbol below whose upper end the random number lies, so that none of probability 0 is drawn
-        return int(below.searchsorted(rng.random() * below[-1], side="right"))
+        place = below.searchsorted(rng.random() * below[-1], side="right")
+        return int(place if ids is None else ids[place])
 
-    def restricted(self, p: Probabilities) -> Probabilities:
-        """See `filtered`."""
-        if self.top_k is not None and self.top_k < len(p):
-            p = _only(p, np.argsort(-p, kind="stable")[: self.top_k])
-        if self.top_p is not None and self.top_p < 1:
-            order = np.argsort(-p, kind="stable")
-            enough = int(np.searchsorted(p[order].cumsum(), self.top_p * (1 - 1e-12))) + 1
-            p = _only(p, order[:enough])
-        return p
-
-
-def _only(p: Probabilities, ids: NDArray[np.intp]) -> Probabilities:
-    """The probabilities of some symbols, scaled to sum to one."""
-    kept = np.zeros_like(p)
-    kept[ids] = p[ids]
-    kept /= kept.sum()
-    return kept
+    def kept(self, shares: Probabilities) -> NDArray[np.intp]:
+        """The ids of the symbols that `filtered` keeps, in order."""
+        falling = np.sort(shares)[::-1]
+        if self.top_k is not None:
+            falling = falling[: self.top_k]
+        if self.top_p is not None:
+            below = falling.cumsum()
+            falling = falling[: below.searchsorted(self.top_p * (1 - 1e-12) * below[-1]) + 1]
+        least = falling[-1]
+        ids = np.flatnonzero(shares >= least)
+        if len(ids) > len(falling):  # of those with the least share, the last ones are left out
+            ids = np.delete(ids, np.flatnonzero(shares[ids] == least)[len(falling) - len(ids) :])
+        return ids

@@ -202,15 +202,23 @@ class NgramLM(LanguageModel, Generic[Symbol]):
 
     def distribution(self, history: Iterable[Symbol] = (), *, context: int | None = None) -> Floats:
         """P(w | history) for every symbol w of the vocabulary, in its order (V,); ``context`` as for `prob`."""
-        stream, _ = self._stream([list(history)])
+        before = [self._ids.get(symbol, self._outside) for symbol in history]
+        return self._distribution(before, self._context(context))
+
+    def _distribution(self, before: list[int], context: int) -> Floats:
+        """The distribution after the ids of a history; one history at a time, with few calls of NumPy."""
         uniform = np.full(len(self.vocabulary), self._uniform)
-        p = uniform
-        for level, [number] in self._longer_and_longer(stream, np.array([len(stream)]), context):
-            if number < 0:
-                return p if self._interpolates else uniform
-            seen = slice(*np.searchsorted(level.ngrams, [number * self._base, (number + 1) * self._base]))
+        p, number, start = uniform, 0, len(self.vocabulary)
+        for back, level in enumerate(self._levels[: context + 1]):
+            if back:
+                code = number * self._base + (before[-back] if back <= len(before) else start)
+                number = int(level.histories.searchsorted(code))
+                if number == len(level.histories) or level.histories[number] != code:
+                    return p if self._interpolates else uniform
+            first = number * self._base
+            seen = slice(*level.ngrams.searchsorted([first, first + self._base]))
             p = level.left[number] * (p if self._interpolates else uniform)
-            p[level.ngrams[seen] % self._base] += level.kept[seen]
+            p[level.ngrams[seen] - first] += level.kept[seen]
         return p
 
     def nats(self, text: Iterable[Iterable[Symbol]] | str, *, context: int | None = None) -> float:
@@ -313,11 +321,14 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         stream = np.array(ids, np.int64)
         return stream, np.flatnonzero(stream != len(self.vocabulary))
 
+    def _context(self, context: int | None) -> int:
+        """How many of the symbols before are used."""
+        return self.n - 1 if context is None else whole("context", context, 0, self.n - 1)
+
     def _longer_and_longer(self, stream: Ids, positions: Ids, context: int | None) -> Iterator[tuple[Level, Ids]]:
         """The indices of the histories before some positions, the shortest first; -1 for unseen ones."""
-        context = self.n - 1 if context is None else whole("context", context, 0, self.n - 1)
         number = np.zeros(len(positions), np.int64)
-        for back, level in enumerate(self._levels[: context + 1]):
+        for back, level in enumerate(self._levels[: self._context(context) + 1]):
             if back:
                 number = find(level.histories, number * self._base + stream[positions - back])
             yield level, number
