@@ -10,15 +10,15 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Hashable
-from functools import partial
+from functools import cache, partial
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-Array = Any  # an array of NumPy, CuPy or any array-API library; they share no useful base class
+from tinyseq.scatter import added
 
-SMALL = 256  # elements that NumPy adds at an index as fast as we prepare them
+Array = Any  # an array of NumPy, CuPy or any array-API library; they share no useful base class
 
 EXTENSIONS: dict[str, Callable[..., Any]] = {}  # name -> f(xp, ...): what array libraries lack, or do not agree upon
 
@@ -53,6 +53,8 @@ class Namespace:
             if name not in EXTENSIONS:
                 raise AttributeError(f"neither {self.module.__name__} nor tinyseq has a function {name!r}")
             value = partial(EXTENSIONS[name], self)
+        elif name == "isdtype":  # asked at each call of a layer, and NumPy takes 2 us to answer
+            value = cache(value)
         setattr(self, name, value)
         return value
 
@@ -220,7 +222,7 @@ def scattered(xp: Namespace, values: Array, index: Any, shape: tuple[int, ...]) 
         index = _native(xp, index, shape)
         if _names_places_once(index):
             out[index] = values
-        elif xp is not NUMPY or not _added_flat(out, index, values):
+        elif xp is not NUMPY or not added(out, index, values):
             xp.add.at(out, index, values)
         return out
     # A library without scatter: number the cells, index the numbers, and add one value at a time.
@@ -254,30 +256,6 @@ def replaced(xp: Namespace, array: Array, index: Any, values: Array) -> Array:
     out = to_numpy(array).copy()
     out[index] = to_numpy(values)
     return xp.asarray(out)
-
-
-def _added_flat(out: Array, index: Any, values: Array) -> bool:
-    """Add values at whole-number arrays, in the same order as ``np.add.at``, which is slow but for flat arrays.
-
-    Returns:
-        Whether that was done; other indices, and what is small or out of range, are left to ``np.add.at``.
-    """
-    parts = index if isinstance(index, tuple) else (index,)
-    whole = all(isinstance(part, np.ndarray) and part.dtype.kind in "iu" for part in parts)
-    if not whole or len(parts) > out.ndim or values.size < SMALL:
-        return False
-    if any(part.min() < -side or part.max() >= side for part, side in zip(parts, out.shape, strict=False)):
-        return False
-    rows = np.zeros((), dtype=np.intp)
-    for part, side in zip(parts, out.shape, strict=False):
-        rows = rows * side + np.where(part < 0, part + side, part)
-    width = math.prod(out.shape[len(parts) :])
-    flat, given = out.reshape(-1), np.broadcast_to(values, (*rows.shape, *out.shape[len(parts) :])).reshape(-1)
-    paired = np.result_type(values.dtype, np.complex64) if values.dtype in (np.float32, np.float64) else None
-    if paired is not None and width % 2 == 0:  # two neighbours are added as one complex number, with half the indices
-        flat, given, width = flat.view(paired), given.view(paired), width // 2
-    np.add.at(flat, (rows.reshape(-1, 1) * width + np.arange(width)).reshape(-1), given)
-    return True
 
 
 def _native(xp: Namespace, index: Any, shape: tuple[int, ...]) -> Any:

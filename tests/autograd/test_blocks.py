@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq import backend
+from tinyseq import backend, scatter
 from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.stable import softmax_cross_entropy
 
@@ -25,10 +25,18 @@ def scores(rows: int, classes: int, dtype: str) -> np.ndarray:
     return x
 
 
+def ordinary(rows: int, classes: int, dtype: str) -> np.ndarray:
+    """Scores as networks give them, some of them masked."""
+    x = (rng.standard_normal((rows, classes)) * 4).astype(dtype)
+    x[:, :-1][rng.random((rows, classes - 1)) < 0.2] = -INF
+    return x
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", [(1, 2), (8, 3), (40, 3000), (7, by_rows.BLOCK + 5), (3, 5, 17), (6, 2)])
-def test_cross_entropy_by_blocks_is_the_formula(shape: tuple[int, ...], dtype: str) -> None:
-    x = scores(int(np.prod(shape[:-1])), shape[-1], dtype).reshape(shape)
+@pytest.mark.parametrize("draw", [scores, ordinary])
+def test_cross_entropy_by_blocks_is_the_formula(draw, shape: tuple[int, ...], dtype: str) -> None:
+    x = draw(int(np.prod(shape[:-1])), shape[-1], dtype).reshape(shape)
     ids, g = rng.integers(0, shape[-1], shape[:-1]), rng.standard_normal(shape[:-1]).astype(dtype)
     logits = ts.tensor(x, requires_grad=True)
     loss = softmax_cross_entropy(logits, targets=ids)
@@ -76,7 +84,7 @@ INDICES = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "complex64", "int64"])
-@pytest.mark.parametrize("last", [3, 4])
+@pytest.mark.parametrize("last", [3, 4, 65, 128])
 @pytest.mark.parametrize("kind", INDICES)
 def test_values_are_added_in_the_order_of_add_at(kind: str, last: int, dtype: str) -> None:
     index, shape = INDICES[kind], (40, 6, last)
@@ -87,6 +95,19 @@ def test_values_are_added_in_the_order_of_add_at(kind: str, last: int, dtype: st
     found = backend.scattered(backend.NUMPY, values, index if len(index) > 1 else index[0], shape)
     np.testing.assert_array_equal(found, expected)
     assert found.dtype == expected.dtype
+
+
+@pytest.mark.parametrize("rows", [3, 3000])
+def test_rows_are_added_in_that_order_however_often_they_are_named(rows: int, monkeypatch) -> None:
+    ids = (rows * rng.random(900) ** 8).astype(int)  # some of them hundreds of times, others never
+    values = rng.standard_normal((900, 70)).astype("f4")
+    expected = np.zeros((rows, 70), "f4")
+    np.add.at(expected, ids, values)
+    for bits in (scatter.KEY_BITS, 8):  # or one by one, where they are too many to be sorted as one number
+        monkeypatch.setattr(scatter, "KEY_BITS", bits)
+        found = np.zeros((rows, 70), "f4")
+        assert scatter.added(found, ids, values)
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("ids", [np.full(900, 40), np.full(900, -41)])

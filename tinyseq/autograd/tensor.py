@@ -1,6 +1,7 @@
 """Tensor: an array and the op that computed it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, Union
 
 import numpy as np
@@ -89,7 +90,7 @@ class Tensor(TensorMethods):
     @property
     def size(self) -> int:
         """The number of elements."""
-        return Count(np.prod(self._array.shape, dtype=np.int64))
+        return Count(prod(self._array.shape))
 
     @property
     def device(self) -> str:

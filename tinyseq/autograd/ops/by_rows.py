@@ -1,13 +1,15 @@
 """Cross entropy on NumPy arrays, in blocks of rows, so that temporaries fit the processor's cache."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from tinyseq.backend import Array
 
-BLOCK = 1 << 15  # elements
+BLOCK = 1 << 17  # elements
+SHORT = 128  # classes up to which one accumulator for each lane of the processor is as accurate as pairwise sums
 
 
 def losses(xp: Any, logits: Array, targets: Array) -> Array:
@@ -17,11 +19,17 @@ def losses(xp: Any, logits: Array, targets: Array) -> Array:
     rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
     found = np.empty(ids.shape, dtype=logits.dtype)
     for block in _blocks(rows):
-        rest = np.empty_like(rows[block])
-        top = _less_the_largest(rows[block], rest)
-        picked = rest[np.arange(len(rest)), ids[block]]
-        total = _total(rest, top)
-        found[block] = np.log(np.where(total == 0, 1, total)) - picked
+        exp = np.empty(rows[block].shape, dtype=rows.dtype)
+        cells = _cells(exp.shape, ids[block])
+        total = _exponentials(rows[block], exp)
+        picked = exp.reshape(-1)[cells]
+        if _moderate(total) and _moderate(picked):
+            np.log(total / picked, out=found[block])
+        else:
+            top = _less_the_largest(rows[block], exp)
+            picked = exp.reshape(-1)[cells]
+            total = _total(exp, top)
+            found[block] = np.log(np.where(total == 0, 1, total)) - picked
     return found.reshape(targets.shape)
 
 
@@ -30,19 +38,50 @@ def gradient(xp: Any, g: Array, logits: Array, targets: Array) -> Array:
     if xp.whole is not None:
         return xp.whole(gradient, g, logits, targets)
     rows, ids, upstream = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), g.reshape(-1)
-    found = np.empty(rows.shape, dtype=logits.dtype)
+    found = np.empty(logits.shape, dtype=logits.dtype)
+    flat = found.reshape(rows.shape)
     for block in _blocks(rows):
-        share = found[block]
-        total = _total(share, _less_the_largest(rows[block], share))
-        arrived = np.where(total == 0, 0, upstream[block])
-        share *= (arrived / np.where(total == 0, 1, total))[:, None]
-        share[np.arange(len(share)), ids[block]] -= arrived
-    return found.reshape(logits.shape)
+        share, arrived = flat[block], upstream[block]
+        total = _exponentials(rows[block], share)
+        if not _moderate(total):
+            total = _total(share, _less_the_largest(rows[block], share))
+            arrived = np.where(total == 0, 0, arrived)
+            total = np.where(total == 0, 1, total)
+        share *= (arrived / total)[:, None]
+        share.reshape(-1)[_cells(share.shape, ids[block])] -= arrived
+    return found
 
 
 def _blocks(rows: Array) -> Iterator[slice]:
     size = max(1, BLOCK // max(1, rows.shape[1]))
     return (slice(start, start + size) for start in range(0, len(rows), size))
+
+
+def _cells(shape: tuple[int, ...], ids: Array) -> Array:
+    """The place of each row's target in the rows one after another."""
+    return np.arange(0, shape[0] * shape[1], shape[1]) + ids
+
+
+def _exponentials(rows: Array, out: Array) -> Array:
+    """Write exp(rows) to ``out``, and return the sum of each row."""
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        np.exp(rows, out=out)
+        return np.einsum("ij->i", out) if out.shape[1] <= SHORT else out.sum(axis=-1)
+
+
+def _moderate(sums: Array) -> bool:
+    """Whether sums of exponentials are so far from 0 and from overflow that they are as accurate as any.
+
+    Then the largest score need not be taken off first, which takes longer, and rounds. Not if a sum is NaN.
+    """
+    low, high = _limits(sums.dtype)
+    return bool(low <= sums.min() and sums.max() <= high)
+
+
+@cache
+def _limits(dtype: Any) -> tuple[Any, Any]:
+    high = np.finfo(dtype).max ** dtype.type(0.25)
+    return 1 / high, high
 
 
 def _less_the_largest(rows: Array, rest: Array) -> Array:

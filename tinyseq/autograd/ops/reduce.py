@@ -38,7 +38,7 @@ def along(axis: int, ndim: int, place: Any) -> tuple[Any, ...]:
 
 def restored(xp: Any, g: Any, shape: Any, axis: Any, keepdims: Any) -> Any:
     """A reduced array with its axes back, of length 1, so that it broadcasts against what was reduced."""
-    if keepdims:
+    if keepdims or (axis is None and not g.shape):  # a number broadcasts as it is
         return g
     axes = axes_of(axis, len(shape))
     return xp.reshape(g, tuple(1 if i in axes else side for i, side in enumerate(shape)))

@@ -192,20 +192,25 @@ def _at_targets(targets: Any, classes: int) -> Any:
     return made_once(targets, classes, lambda ids: frozen(_flat_index(ids, classes)))
 
 
-def _flat_index(targets: Any, classes: int) -> Any:
+def _check_targets(targets: Any, classes: int) -> None:
     wrong = (targets < 0) | (targets >= classes)
     if wrong.any():
         raise IndexError(f"target {int(targets[wrong][0])} lies outside [0, {classes})")
+
+
+def _flat_index(targets: Any, classes: int) -> Any:
+    _check_targets(targets, classes)
     index = np.arange(targets.size).reshape(targets.shape) * classes + targets
     return np.asarray(index) if isinstance(index, np.generic) else index
 
 
 def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
-    cells = _at_targets(targets, logits.shape[-1])
     if not xp.isdtype(logits.dtype, "real floating"):
         logits = xp.astype(logits, xp.float64)
     if xp.on_host:
+        _check_targets(targets, logits.shape[-1])
         return by_rows.losses(xp, logits, targets)
+    cells = _at_targets(targets, logits.shape[-1])
     terms = _terms(xp, logits, -1)
     return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(xp.reshape(terms.rest, (-1,)), index=cells)
 

@@ -16,6 +16,8 @@ from tinyseq.nn.checks import as_ids, as_numbers, check_ids
 from tinyseq.nn.losses.reduction import Reduction, check_between, counting, in_dtype_of, reduced
 from tinyseq.torch_names.settings import explained
 
+_NUMBER = constant(0.0)  # whose dtype lists and whole numbers take
+
 
 @explained
 def cross_entropy(
@@ -115,7 +117,7 @@ def nll_loss(
 
 def _scores(scores: TensorLike, name: str) -> Tensor:
     """Scores of classes on the last axis."""
-    scores = as_numbers(scores, constant(0.0), name)
+    scores = as_numbers(scores, _NUMBER, name)
     if not scores.ndim or not scores.shape[-1]:
         raise ValueError(f"{name} must have shape (..., V), scores of V >= 1 classes last, got {scores.shape}")
     return scores
@@ -171,10 +173,11 @@ def _checked(scores: Tensor, name: str, targets: Any, ignore_index: int) -> tupl
             f"with the classes on the last axis, got {ids.shape}"
         )
     counted = ids != ignore_index
-    ids = frozen(np.where(counted, ids, 0))
-    check_ids(ids, scores.shape[-1], "targets")
     if not counted.all():  # non-finite values at ignored positions would spoil the gradients
         scores = where(constant_like(scores, counted[..., None]), scores, 0.0)
+        ids = np.where(counted, ids, 0)
+    ids = frozen(ids.copy())
+    check_ids(ids, scores.shape[-1], "targets")
     return scores, ids, counted
 
 
@@ -209,7 +212,7 @@ def binary_cross_entropy_with_logits(
         >>> ts.nn.binary_cross_entropy_with_logits([0.0, 1000.0, -1000.0], [1, 1, 0], reduction="none").numpy().round(4)
         array([0.6931, 0.    , 0.    ])
     """
-    logits = as_numbers(logits, constant(0.0), "logits")
+    logits = as_numbers(logits, _NUMBER, "logits")
     targets = in_dtype_of(logits, targets, "targets")
     if targets.shape != logits.shape:
         raise ValueError(f"targets have shape {targets.shape}, logits {logits.shape}; they must be equal")

@@ -43,7 +43,8 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
     """Reduce the counted losses to one number; the mean is weighted if shares are given."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction must be "mean", "sum" or "none", got {reduction!r}')
-    if not counted.all():
+    all_count = counted.all()
+    if not all_count:
         mask = constant_like(losses, counted * 1.0)
         losses, shares = losses * mask, None if shares is None else shares * mask
     if reduction == "none":
@@ -52,7 +53,7 @@ def reduced(losses: Tensor, counted: Any, reduction: str, shares: Tensor | None 
     if reduction == "sum":
         return summed
     if shares is None:
-        count = counted.sum()
+        count = np.int64(counted.size) if all_count else counted.sum()
         if isinstance(count, np.integer):
             return summed / max(int(count), 1)
         return summed / constant_like(summed, np.maximum(count, 1) * 1.0)  # the count changes from batch to batch
