@@ -8,6 +8,7 @@ set OMP_NUM_THREADS=1 for races. Racers take turns; the first time of each (cold
 """
 
 import argparse
+import gc
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -116,11 +117,14 @@ def each(tag: Callable[[list[str]], object], sentences: list[list[str]]) -> None
 def times_of(racers: dict[str, Any], rounds: int) -> dict[str, list[float]]:
     """The CPU times of each racer, in turns."""
     times: dict[str, list[float]] = {name: [] for name in racers}
+    gc.collect()
+    gc.freeze()  # or the corpus would be searched for garbage in the time of whoever happens to run
     for _ in range(rounds):
         for name, racer in racers.items():
             start = time.process_time()
             racer()
             times[name].append(time.process_time() - start)
+    gc.unfreeze()
     return times
 
 

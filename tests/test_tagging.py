@@ -122,11 +122,29 @@ def test_lists_and_arrays_give_full_viterbis_paths_to_the_last_bit(n, tags, seed
     with pytest.MonkeyPatch.context() as patch:
         if several_tiles:
             patch.setattr("tinyseq.tagging.dictionary.MOST", 10)
-        for few in (0, 1000):
+        for few in (0, inf):
             patch.setattr("tinyseq.tagging.dictionary.FEW", few)
             path, totals = decoder.best(words, lengths)
             assert path == [tag for decoding in wanted for tag in decoding.path]
             np.testing.assert_allclose(totals, [decoding.log_prob for decoding in wanted], rtol=1e-13)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("seed", range(30))
+def test_each_number_of_candidates_is_searched_rightly(n, seed):
+    """One, two, three and more candidates have formulas of their own; here the transitions decide, not the words."""
+    rng = np.random.default_rng(seed)
+    tables = [rng.dirichlet(np.full(7, 0.3), size=(7,) * i) + 0.001 for i in range(n)]
+    tables = [part / part.sum(axis=-1, keepdims=True) for part in tables]
+    hmm = ts.hmm.HMM(tuple(tables[:-1]) if n > 2 else tables[0], tables[-1], None, end=np.full(7, 0.5))
+    scores = 0.3 * rng.normal(size=(40, 7))
+    kept = rng.random((40, 7)).argsort(axis=1) < rng.integers(1, 8, size=(40, 1))
+    assert {1, 2, 3, 4} <= set(kept.sum(axis=1).tolist())
+    words = rng.integers(40, size=12)
+    [wanted] = hmm.viterbi([np.where(kept, scores, -inf)[words]])
+    path, [total] = Decoder(hmm, Candidates.of(scores, kept)).best(words.tolist(), [12])
+    assert path == list(wanted.path)
+    assert total == pytest.approx(wanted.log_prob, rel=1e-13)
 
 
 def test_impossible_sentences_of_the_dictionary_are_searched_among_all_tags():

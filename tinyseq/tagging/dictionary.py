@@ -7,7 +7,6 @@ equally good ones the one with the lowest last tag, then the lowest tag before i
 """
 
 from collections.abc import Sequence
-from operator import add
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 
 from tinyseq.hmm import HMM
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.tagging.one_by_one import ListDecoder
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 MOST = 1 << 20  # paths that are compared at a time
-FEW = 64  # up to so many words, lists are faster than arrays
+FEW = 500  # up to so many paths in a step, lists are faster than arrays
 
 
 class Candidates(NamedTuple):
@@ -63,10 +63,9 @@ class Decoder:
             tables = [np.log(plain(table)).astype(np.float64) for table in (*initial, hmm.transition)]
             self.end: Floats = np.log(plain(hmm.end)).astype(np.float64)
         self.n, self.size, self.candidates = hmm.n, len(self.end), candidates
-        self._listed: dict[int, list[tuple[int, float]]] = {}  # words' tags and scores, when they have been asked for
+        self._paths: float = np.diff(candidates.starts).mean() ** self.n  # that are compared for a word, about
         self.tables = [np.ascontiguousarray(table.T).ravel() for table in tables]
-        self._rows: list[list[list[float]]] | None = None  # the tables as lists, and the end
-        self._ends: list[float] = []
+        self._lists: ListDecoder | None = None
 
     def best(self, words: Sequence[int], lengths: Sequence[int]) -> tuple[list[int], list[float]]:
         """The best paths of sentences that are laid end to end.
@@ -80,8 +79,8 @@ class Decoder:
         """
         if not words:
             return [], []
-        if len(words) <= FEW and self.n <= 3:
-            return self._by_lists(words, lengths)
+        if self.n <= 3 and self._paths * len(words) <= FEW * max(lengths):
+            return self._one_by_one(words, lengths)
         ids, sizes = np.array(words, np.int64), np.array(lengths, np.int64)
         firsts: Ids = np.cumsum(sizes) - sizes
         found, scores = np.empty(len(ids), np.int64), np.empty(len(sizes))
@@ -162,72 +161,25 @@ class Decoder:
         """How many tags the word has that leaves the history when word t comes: 1 where none does."""
         return counts[t - self.n + 1][:size] if t >= self.n - 1 else np.ones(size, np.int64)
 
-    def _by_lists(self, words: Sequence[int], lengths: Sequence[int]) -> tuple[list[int], list[float]]:
-        """The same sentence by sentence, by lists: faster for a few words than arrays."""
-        if self._rows is None:
-            self._rows = [table.reshape(self.size, -1).tolist() for table in self.tables]
-            self._ends = self.end.tolist()
-        for word in words:
-            if word not in self._listed:
-                first, stop = self.candidates.starts[word : word + 2].tolist()
-                pairs = zip(
-                    self.candidates.tags[first:stop].tolist(), self.candidates.scores[first:stop].tolist(), strict=True
-                )
-                self._listed[word] = list(pairs)
+    def _one_by_one(self, words: Sequence[int], lengths: Sequence[int]) -> tuple[list[int], list[float]]:
+        """The same sentence by sentence."""
+        if self._lists is None:
+            size, candidates = self.size, self.candidates
+            tables = [
+                table.reshape(size, -1, size if i == self.n - 1 else 1).tolist() for i, table in enumerate(self.tables)
+            ]
+            self._lists = ListDecoder(
+                tables,
+                self.end.tolist(),
+                *(part.tolist() for part in (candidates.starts, candidates.tags, candidates.scores)),
+            )
         tags: list[int] = []
         totals: list[float] = []
         for length in lengths:
-            path, total = self._best_by_lists([self._listed[word] for word in words[len(tags) : len(tags) + length]])
+            path, total = self._lists.best(words[len(tags) : len(tags) + length])
             tags += path
             totals.append(total)
         return tags, totals
-
-    def _best_by_lists(self, sentence: list[list[tuple[int, float]]]) -> tuple[list[int], float]:
-        """The best path of a sentence, and its log score."""
-        n, size, rows = self.n, self.size, self._rows
-        assert rows is not None
-        scores, codes = [0.0], [0]
-        messages = [(scores, codes)]
-        oldest, power = 1, size ** (n - 2)
-        for t, pairs in enumerate(sentence):
-            if t < n - 1:
-                heads, table, shift_by = codes, rows[t], size**t
-            else:
-                oldest = len(sentence[t - n + 1])
-                heads, table, shift_by = [code // size for code in codes[::oldest]], rows[-1], power
-            history = list(zip(scores, codes))  # noqa: B905
-            scores = [total + row[code] for tag, _ in pairs for row in [table[tag]] for total, code in history]
-            if oldest > 1:
-                scores = list(map(max, zip(*[iter(scores)] * oldest)))  # noqa: B905
-            scores = list(map(add, scores, [score for _, score in pairs for _ in heads]))
-            codes = [shift + head for tag, _ in pairs for shift in [tag * shift_by] for head in heads]
-            messages.append((scores, codes))
-        return self._path_back(messages, sentence)
-
-    def _path_back(
-        self, messages: list[tuple[list[float], list[int]]], sentence: list[list[tuple[int, float]]]
-    ) -> tuple[list[int], float]:
-        """The path that a sentence's messages lead back to."""
-        n, size, end, rows = self.n, self.size, self._ends, self._rows
-        assert rows is not None
-        scores, codes = messages[-1]
-        power = size ** min(len(sentence) - 1, n - 2)
-        totals = [score + end[code // power] for score, code in zip(scores, codes, strict=True)]
-        best = max(totals)
-        place, path = totals.index(best), []
-        for t in range(len(sentence) - 1, -1, -1):
-            scores, codes = messages[t]
-            tag = messages[t + 1][1][place] // size ** min(t, n - 2)
-            path.append(tag)
-            oldest = len(sentence[t - n + 1]) if t >= n - 1 else 1
-            first = place % (len(scores) // oldest) * oldest
-            if oldest == 1:
-                place = first
-            else:
-                row = rows[min(t, n - 1)][tag]
-                some = [scores[k] + row[codes[k]] for k in range(first, first + oldest)]
-                place = first + some.index(max(some))
-        return path[::-1], best
 
 
 class Message(NamedTuple):
