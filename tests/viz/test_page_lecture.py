@@ -8,61 +8,16 @@ import re
 
 import numpy as np
 import pytest
+from played import VIEWS, Played
 from zoo import ZOO
 
 import tinyseq as ts
-from tinyseq.autograd.backward import trace_backward
 from tinyseq.backend import to_numpy
-from tinyseq.viz.computation.flat import flat_sheet
-from tinyseq.viz.computation.labels import Wording
-from tinyseq.viz.computation.modules import closed
 from tinyseq.viz.computation.record import numbered, record
-from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.flows import flows
 from tinyseq.viz.page.order import forward_order
-from tinyseq.viz.page.playback import Playback
-
-VIEWS = {
-    "unrolled": sheet,
-    "first and last step": lambda found: sheet(found, [0, -1]),
-    "folded": lambda found: sheet(found, fold=True),
-    "closed": lambda found: closed(sheet(found), 0),
-    "flat": flat_sheet,
-}
-
 
 CIRCULAR = ("both_directions", "two_layers_in_both")  # closed, the steps of a layer need each other
-
-
-class Played:
-    """A network, what is shown of it, and its play."""
-
-    def __init__(self, name, view="unrolled"):
-        self.loss = ZOO[name].loss()
-        self.content = VIEWS[view](record(self.loss, gradients=True))
-        self.wording = Wording(self.content)
-        self.playback = Playback(self.content, self.wording, self.loss)
-        self.box = {box.name: box for box in self.content.boxes}
-        self.forward, self.backward = (act.events for act in self.playback.acts())
-
-    def gradients(self):
-        """By vertex, as the engine's own walk finds them."""
-        ids = numbered(self.loss)
-        return {
-            ids[v.node]: to_numpy(v.upstream)
-            for v in trace_backward(self.loss, retain_graph=True)
-            if not v.node.op.outputs
-        }
-
-    def at_step(self, array, box):
-        track = self.content.plan.tracks.get(box.vertices[-1])
-        if track is None or not box.column or box.column.kind != "step":
-            return array
-        return array.take(track.steps.index(box.column.step), axis=track.axis)
-
-    def loop(self, box):
-        found = [self.content.plan.loop_of[v] for v in box.vertices if v in self.content.plan.loop_of]
-        return found[-1] if found and box.column and box.column.kind == "step" else None
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -146,6 +101,11 @@ def test_the_gradient_of_a_state_is_what_its_output_and_the_next_step_send_back(
         later = {"t": 1, "backward": -1}["backward" if played.content.plan.loops[played.loop(box)].backward else "t"]
         origins = {part.origin for part in event.parts}
         followers = {f"t = {box.column.step + later * n}" for n in (1, 2)}
+        followers |= {
+            played.playback.formulas.name(other)
+            for other in played.content.boxes
+            if not other.column or other.column.kind != "step"
+        }
         followers |= {played.wording.title(c) for c in played.content.columns if c.phase > box.column.phase}
         assert origins <= {"its output"} | followers
         both += len(origins) > 1
@@ -213,72 +173,6 @@ def as_tensor(leaf, loss):
     made = ts.zeros(*leaf.shape, dtype=str(leaf.dtype))
     made.node = leaf
     return made
-
-
-NUMBER = re.compile(r"-?\d[\d.]*(?:e[+-]?\d+)?")
-
-
-@pytest.mark.parametrize("name", ZOO)
-def test_the_numbers_of_the_captions_are_those_of_the_computation(name):
-    played = Played(name)
-    gradients, told = played.gradients(), 0
-    for events, values in ((played.forward, None), (played.backward, gradients)):
-        for event in events:
-            if not event.result or not event.boxes:
-                continue
-            box = played.box[event.boxes[0]]
-            if values is None:
-                expected = np.ravel(played.wording.values.value(box))
-            elif box.kind == "result":
-                expected = np.ones(1)
-            elif box.vertices[-1] in values:
-                expected = played.at_step(values[box.vertices[-1]], box).ravel()
-            else:
-                continue
-            shown = np.array([float(text) for text in NUMBER.findall(event.result)])
-            np.testing.assert_allclose(shown, expected[: len(shown)], rtol=6e-3, atol=1e-12)
-            assert len(shown) == min(3, len(expected))
-            if event.asked:
-                assert event.answer == pytest.approx(float(expected[0]), rel=1e-5)
-            told += 1
-    assert told > 10
-
-
-@pytest.mark.parametrize("name", ZOO)
-def test_sums_and_products_in_captions_come_out(name):
-    """What is written with numbers is true: a + b, a − b, a × b and a ÷ b, of the first numbers."""
-    sign = {"+": np.add, "−": np.subtract, "×": np.multiply, "÷": np.divide}
-    checked = 0
-    for event in Played(name).forward:
-        found = re.search(r"= \[?([^=]*)$", event.formula)
-        pieces = re.split(r" ([+−×÷]) ", found[1]) if found and event.result else []
-        if len(pieces) == 3 and all(NUMBER.match(piece.strip("[")) for piece in pieces[::2]):
-            left, right = (float(NUMBER.match(piece.strip("["))[0]) for piece in pieces[::2])
-            result = float(NUMBER.search(event.result)[0])
-            assert sign[pieces[1]](left, right) == pytest.approx(result, rel=0.02, abs=0.01 * (abs(left) + abs(right)))
-            checked += 1
-    assert checked >= (3 if name in {"lstm", "gru_by_hand", "highway", "attention_over_states"} else 0)
-
-
-def test_a_caption_reads_as_the_lecture_writes_it():
-    played = Played("rnn")
-    said = [event.formula for event in played.forward + played.backward]
-    for formula in (
-        "b₁ = W_hh h₀",
-        "h₁ = tanh(d₁)",
-        "y₁ = W_out h₁ + b",
-        "∇L = dL/dL",
-        "∇ℓ₁ = ∇L ÷ 3",
-        "∇y₁ = ∇ℓ₁ (ŷ - y)",
-        "∇h₁ = ∇y₁ W_out + W_hhᵀ ∇b₂",
-        "∇d₁ = ∇h₁ (1 - h₁²)",
-    ):
-        assert formula in said
-    assert any(formula.startswith("L = mean(ℓ₀, ℓ₁, ℓ₂) = mean(") for formula in said)
-    rules = [addition.rule for event in played.backward for addition in event.additions]
-    assert {"∇b₂ h₁ᵀ", "∇a₂ x₂ᵀ", "(h₂ᵀ ∇y₂)ᵀ"} <= set(rules)
-    lstm = [event.formula for event in Played("lstm").backward]
-    assert "∇c₁ = ∇e₂ f₂ + ∇m₁ (1 - m₁²)" in lstm
 
 
 # -- in a browser ------------------------------------------------------------------------------------------------------

@@ -217,3 +217,24 @@ def test_bars_have_axes_and_grow_with_the_terms(opened):
         [norm / max(norms) for norm in norms[1:]], abs=0.02
     )
     assert float(browser.run(labels)[0]) == pytest.approx(max(norms), rel=0.05)
+
+
+@pytest.mark.parametrize("size", ["projector", "laptop"])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_words_have_the_room_that_they_need_and_no_more(name, size, opened):
+    browser = opened(drawing(name), *SIZES[size])
+    assert browser.run("told.clientHeight") < 40  # before the play, one line
+    rooms = browser.run("moments.map((_, i) => { go(i + 1); return [told.clientHeight, told.scrollHeight]; })")
+    assert len({room for room, _ in rooms}) == 1  # so that the picture stays in its place
+    assert sum(needed > room + 1 for room, needed in rooms) <= 0.06 * len(rooms)
+    assert rooms[0][0] <= max(max(needed for _, needed in rooms), SIZES[size][1] / 5) + 1
+
+
+def test_numbers_are_written_as_a_mathematician_writes_them(opened):
+    browser = opened(drawing("trellis"))
+    for plain, written in [
+        ("[-0.5, 2e-5, -1.25e+10]", "[−0.5, 2 · 10⁻⁵, −1.25 · 10¹⁰]"),
+        ("∇h (1 - h²) - -3", "∇h (1 − h²) − −3"),
+        ("a well-known word2e, W_ih", "a well-known word2e, W_ih"),
+    ]:
+        assert browser.run(f"mathematical({plain!r})") == written

@@ -3,16 +3,17 @@
 import math
 import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.names import combined, leaf_name, power, short_names, signed, value_text
+from tinyseq.viz.computation.names import combined, later, leaf_name, power, short_names, signed, value_text
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
-from tinyseq.viz.rendering.style import SUBSCRIPTS, Text, clean, number, shape_text, small, subscript
+from tinyseq.viz.rendering.style import Text, clean, number, shape_text, small, subscript
 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
@@ -139,7 +140,7 @@ class Wording:
         step = subscript(box.column.step)
         if self.sheet.folded:
             delay = delay or self._steps_before(box.column)
-            step = "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
+            step = later(delay)
         names = ", ".join(letter + step for letter in letters[:MOST_STATES]) + ", …" * (len(letters) > MOST_STATES)
         if box.kind != "initial":
             return names
@@ -306,13 +307,13 @@ class Wording:
             if argument.ends or argument in supplied:
                 parts.append("·")
             else:
-                parts.append(self._weights(argument) or self._constant(box, argument, len(parts)))
+                parts.append(self._weights(argument) or self.constant(box, argument))
         return parts
 
-    def _constant(self, box: Box, argument: Argument, position: int) -> str:
+    def constant(self, box: Box, argument: Argument) -> str:
         """A constant: its number, or a letter if it is an array or unknown, or in a folded loop differs by step."""
         found = {self._number(alike) for alike in self.sheet.alike(box, argument)}
-        return (found.pop() if len(found) == 1 else "") or self._unknown(box, position)
+        return (found.pop() if len(found) == 1 else "") or self._unknown(box, argument)
 
     def _number(self, argument: Argument) -> str:
         """The number that all elements of a constant are; empty if they differ, or if it is not known."""
@@ -320,15 +321,20 @@ class Wording:
         alike = value is not None and value.size > 0 and bool((value == value.flat[0]).all())
         return signed(float(value.flat[0])) if alike else ""
 
-    def _unknown(self, box: Box, position: int) -> str:
+    def _unknown(self, box: Box, argument: Argument) -> str:
         """A symbol for a constant that is an array, or that no op has kept: y, or y′ for the next, with its step."""
+        place = self.unknown.setdefault((box.slot, box.arguments.index(argument)), len(self.unknown))
+        if self.sheet.view == "flat":
+            return self.constant_letter + subscript(place + 1)  # where no index is a step
+        step = "" if not box.column else "ₜ" if self.sheet.folded else subscript(box.column.step)
+        return self.constant_letter + "′" * place + step
+
+    @cached_property
+    def constant_letter(self) -> str:
+        """The letter for constants that are arrays, or that no op has kept: y, if nothing else is called so."""
         looked_up = any(vertex.operator == "[]" and vertex.index for vertex in self.vertices)  # by an id y, as in E[y]
         taken = {name[0] for name in self.names.values()} | ({"y"} if looked_up and self.inputs else set())
-        place = self.unknown.setdefault((box.slot, position), len(self.unknown))
-        letter = next((letter for letter in "ykmdu" if letter not in taken), "constant ")
-        return (
-            letter + "′" * place + ("" if not box.column else "ₜ" if self.sheet.folded else subscript(box.column.step))
-        )
+        return next((letter for letter in "ykmdu" if letter not in taken), "constant ")
 
     # -- arrows --------------------------------------------------------------------------------------------------------
 

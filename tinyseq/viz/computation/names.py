@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyseq.viz.computation.record import Vertex
-from tinyseq.viz.rendering.style import SUPERSCRIPTS, clean, number, subscript, superscript
+from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
 OPPOSITE = {"+": "−", "−": "+"}
 
@@ -57,6 +57,11 @@ def signed(value: float) -> str:
     return number(value).replace("-", "−", 1) if value < 0 else number(value)
 
 
+def later(delay: int) -> str:
+    """The index of a value in a folded loop, as seen some steps later: ₜ₋₁."""
+    return "ₜ" + (f"{-delay:+d}".translate(SUBSCRIPTS) if delay else "")
+
+
 def combined(sign: str, operands: Sequence[str]) -> str:
     """Operands with a sign between them; a negative number after it is subtracted, added, or in parentheses.
 
@@ -68,7 +73,7 @@ def combined(sign: str, operands: Sequence[str]) -> str:
     """
     text = operands[0]
     for operand in operands[1:]:
-        if not operand.startswith("−"):
+        if operand[:1] not in {"−", "-"}:
             text += f" {sign} {operand}"
         elif sign in OPPOSITE:
             text += f" {OPPOSITE[sign]} {operand[1:]}"

@@ -62,21 +62,25 @@ class Values:
 
     def gradients(self, box: Box) -> list[Any]:
         """The known gradients of a box's outputs at its time step, or of its parameters."""
-        found = []
+        found, step = [], box.column.step if box.column and box.column.kind == "step" else None
         for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
             for output in range(len(self.vertices[vertex].shapes)):
                 array = self.record.gradients.get((vertex, output))
                 if array is not None:
-                    found.append(self._at_step(array, vertex, box))
+                    found.append(self._at_step(array, vertex, step))
         return found
 
     def value(self, box: Box) -> Any:
         """The value of a box at its time step, as an array; None if it is not known."""
+        step = box.column.step if box.column and box.column.kind == "step" else None
         if box.vertices:
-            array = self._known((box.vertices[-1], 0))
-            return None if array is None else self._at_step(array, box.vertices[-1], box)
-        array = self.constant(box.arguments[0]) if box.arguments else None
-        return None if array is None else self._at_step(array, box.arguments[0].vertex, box)
+            return self.at((box.vertices[-1], 0), step)
+        return self.constant(box.arguments[0], step) if box.arguments else None
+
+    def at(self, source: Source, step: int | None) -> Any:
+        """A value at a time step, as an array; None if it is not known."""
+        array = self._known(source)
+        return None if array is None else self._at_step(array, source[0], step)
 
     def _known(self, source: Source, depth: int = 20) -> Any:
         """A value that was kept, or that can be recomputed in a few ops from values kept at the same step."""
@@ -100,8 +104,8 @@ class Values:
         self.found[source] = value
         return value
 
-    def constant(self, argument: Argument) -> Any:
-        """A constant argument; None if it is not known."""
+    def constant(self, argument: Argument, step: int | None = None) -> Any:
+        """A constant argument, at a step if it holds a sequence; None if it is not known."""
         array = self.record.constant(argument.vertex, argument.position)
         if array is None:
             return self._told_by_result(argument) if argument.position >= 0 else None
@@ -109,7 +113,7 @@ class Values:
         if argument.piece:
             axis, start, stop = argument.piece
             plain = plain.take(range(start, stop), axis=axis)
-        return plain
+        return self._at_step(plain, argument.vertex, step)
 
     def _told_by_result(self, argument: Argument) -> Any:
         """The constant of an op that does not keep it: the 1 of 1 - z, from the result and z."""
@@ -122,9 +126,9 @@ class Values:
         found = told(*(np.asarray(to_numpy(array), np.float64) for array in (result, others[0])))
         return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
 
-    def _at_step(self, array: Array, vertex: int, box: Box) -> Any:
+    def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
         axis = self._time_axis(vertex, plain.shape)
-        if axis is None or box.column is None or box.column.kind != "step":
+        if axis is None or step is None:
             return plain
-        return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(box.column.step), axis=axis)
+        return np.take(plain, self.sheet.plan.tracks[vertex].steps.index(step), axis=axis)

@@ -5,6 +5,8 @@ L the result; all other values have a letter for each role, with the time step a
 """
 
 import math
+import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from tinyseq.inspect.explain import rule_text
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
+from tinyseq.viz.computation.names import combined, later
 from tinyseq.viz.computation.record import Shape, Source
 from tinyseq.viz.page.order import dependents, needs_of
 from tinyseq.viz.rendering.style import number, subscript
@@ -49,7 +52,7 @@ class Formulas:
         used: dict[str, int] = {}
         letters: dict[Any, str] = {}
         for box in self.sheet.boxes:
-            if box.kind not in {"op", "result"} or box.slot in letters or self.wording.gates.get(box):
+            if not (box.kind in {"op", "result"} or box.module) or box.slot in letters or self.wording.gates.get(box):
                 continue
             first = self.vertices[box.vertices[0]] if box.vertices else None
             size = self.wording.values.shape(box)
@@ -57,7 +60,7 @@ class Formulas:
             if box.kind == "result":
                 letter = "L"
             elif box in reading and first and first.kind == "product" and any(a.weights for a in box.arguments):
-                letter = "y"
+                letter = "y" if self.wording.constant_letter != "y" or not self.wording.unknown else "s"
             elif box in reading and box.column and all(side == 1 for side in size):
                 letter = "ℓ"
             if letter:
@@ -66,15 +69,17 @@ class Formulas:
             else:
                 turn, rank = divmod(used.get("", 0), len(LETTERS))
                 used[""] = used.get("", 0) + 1
-                letters[box.slot] = LETTERS[rank] + "′" * turn
+                letters[box.slot] = LETTERS[rank] + (
+                    subscript(turn) if turn and self.sheet.view == "flat" else "′" * turn
+                )
         return letters
 
-    def name(self, box: Box) -> str:
-        """The name of a box's value."""
+    def name(self, box: Box, delay: int = 0) -> str:
+        """The name of a box's value; in a folded loop, as seen `delay` steps later."""
         if box.kind == "parameter":
             return self.wording.names[box.vertices[0]]
         if box.kind in NAMED and not box.module:
-            return self.wording.symbol(box).removesuffix(" = 0")
+            return self.wording.symbol(box, delay).removesuffix(" = 0")
         if box.kind == "elided":
             return "…"
         if box.kind == "result":
@@ -82,55 +87,77 @@ class Formulas:
         gates = self.wording.gates.get(box)
         index = ""
         if box.column and box.column.kind == "step":
-            index = "ₜ" if self.sheet.folded else subscript(box.column.step)
+            index = later(delay) if self.sheet.folded else subscript(box.column.step)
         return (",".join(gates) if gates else self.letters.get(box.slot, "·")) + index
 
-    def operands(self, box: Box) -> list[tuple[str, str]]:
+    def operands(self, box: Box, constants: bool = True) -> list[tuple[str, str]]:
         """The names and numbers of what a box is computed from, except for parameters and the count of a mean."""
         found: list[tuple[str, str]] = []
         for argument in box.arguments:
             arrows = self.arrows(box, argument)
-            if argument.weights or (not arrows and (len(box.vertices) > 1 or box.module)):
+            if argument.weights or (not arrows and (not constants or len(box.vertices) > 1)):
                 continue
-            names = [self._carried(arrow) for arrow in arrows] or [self._constant(argument)]
-            shown = [self._numbers(arrow) for arrow in arrows] or names
+            carried = [(arrow, step) for arrow in arrows for step in self._steps(arrow, argument)]
+            names, shown = ([tell(*each) for each in carried] for tell in (self._carried, self._numbers))
+            if not carried:
+                names = [self.wording.constant(box, argument)]
+                known = self.wording.values.constant(argument, self.sheet.step_of(box))
+                shown = [numbers(None if known is None else np.asarray(known)) or names[0]]
             if len(names) > MOST_OPERANDS:
                 names, shown = ([*texts[: MOST_OPERANDS - 1], "…", texts[-1]] for texts in (names, shown))
             found.append((", ".join(names), ", ".join(shown) if all(shown) else ""))
         return found
 
     def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
-        """The arrows that bring an argument to a box."""
+        """The arrows that bring an argument to a box; those of a joined constant tell of its parts."""
         sources = {(end.vertex, end.output) for end in argument.ends}
-        arriving = [arrow for arrow in self.into[box] if arrow.kind != "weight"]
-        return [arrow for arrow in arriving if arrow.value in sources or argument in arrow.tail.arguments]
+        same = {argument.position, -1} if not (argument.ends or argument.weights) else set()
 
-    def _carried(self, arrow: Arrow) -> str:
+        def brings(arrow: Arrow) -> bool:
+            pieces = arrow.tail.arguments if arrow.value is None else ()
+            return arrow.value in sources or any(
+                piece.vertex == argument.vertex and max(piece.position, -1) in same for piece in pieces
+            )
+
+        return [arrow for arrow in self.into[box] if brings(arrow)]
+
+    def _steps(self, arrow: Arrow, argument: Argument) -> list[int | None]:
+        """The steps of the values that an arrow carries: in a folded loop one arrow stands for those of all steps."""
+        steps = [end.step for end in argument.ends if (end.vertex, end.output) == arrow.value]
+        return steps if self.sheet.folded and steps else [self.sheet.step_of(arrow.tail)]
+
+    def _carried(self, arrow: Arrow, step: int | None) -> str:
         """The name of the value, or the part of it, that an arrow carries."""
-        name, gates = self.name(arrow.tail), ",".join(self.wording.gates.get(arrow.tail, ()))
+        name, gates = self.name(arrow.tail, arrow.delay), ",".join(self.wording.gates.get(arrow.tail, ()))
+        if self.sheet.folded and not arrow.head.column and step is not None:
+            name = name.removesuffix("ₜ") + subscript(step)  # after the loop, its last state, or those of all steps
         part = self.wording.part(arrow)
         return name.replace(gates, part, 1) if gates and part in gates.split(",") else name
 
-    def _numbers(self, arrow: Arrow) -> str:
-        value = self.wording.values.value(arrow.tail)
+    def _numbers(self, arrow: Arrow, step: int | None) -> str:
+        known, values = arrow.kind != "weight" or len(arrow.tail.vertices) == 1, self.wording.values
+        own = not (self.sheet.folded and arrow.value) or arrow.tail.module
+        value = (
+            None if not known else values.value(arrow.tail) if own or not arrow.value else values.at(arrow.value, step)
+        )
         if not arrow.part or value is None:
             return numbers(value)
         return numbers(value[..., slice(*arrow.rows), :]) if arrow.rows else ""
 
-    def _constant(self, argument: Argument) -> str:
-        value = self.wording.values.constant(argument)
-        return number(float(np.ravel(value)[0])) if value is not None and np.size(value) == 1 else "constant"
-
     def forward(self, box: Box) -> tuple[str, list[str]]:
         """The formula of a box, and its parts with numbers: ("h₁", ["tanh(a₁)", "tanh([0.1, …])"])."""
-        operands = self.operands(box)
-        formula = box.module[-1] if box.module else self.wording.formula(box)
+        if box.module:
+            read = [self._carried(arrow, None) for arrow in self.into[box] if arrow.kind != "weight"]
+            return self.name(box), [f"{box.module[-1]}({', '.join(dict.fromkeys(read))})"]
+        formula = self.wording.formula(box)
+        # A formula with dots for some operands has its constants already, unless it joins them
+        operands = self.operands(box, constants="·" not in formula or formula.startswith("["))
         steps = [self._applied(box, formula, [name for name, _ in operands])] if formula else []
         weighted = any(argument.weights for argument in box.arguments)
         shown = [text for _, text in operands]
-        if steps and shown and all(shown) and len(shown) <= MOST_OPERANDS and not weighted and not box.module:
+        if steps and shown and all(shown) and len(shown) <= MOST_OPERANDS and not weighted:
             steps.append(self._applied(box, formula, shown))
-        return self.name(box), steps
+        return self.name(box), list(dict.fromkeys(steps))
 
     def is_elementwise(self, box: Box) -> bool:
         """Whether the first number of a box follows from the first numbers of what it is computed from."""
@@ -148,12 +175,17 @@ class Formulas:
                 else formula
             )
         if formula in SIGNS.values() and len(operands) > 1:
-            return f" {formula} ".join(operands)
+            return combined(formula, operands)
+        if first and first.kind == "join" and operands:
+            return f"[{('; ' if ';' in formula else ', ').join(operands)}]"
+        if "( · )" in formula and (base := next(iter(operands + weights), "")):  # a power
+            return formula.replace("( · )", f"({base})" if base[0] in "-−" else base)
         if "·" in formula:
             for operand in operands:
-                formula = formula.replace("·", operand, 1) if operand not in formula else formula
+                negative = operand[:1] in {"-", "−"} and not formula.startswith("·")
+                formula = formula.replace("·", f"({operand})" if negative else operand, 1)
             return formula
-        if first is None or first.kind == "join" or (first.operator == "[]" and weights):
+        if first is None or (first.operator == "[]" and weights):
             return formula
         if first.kind == "product":
             return " ".join(operands)
@@ -161,18 +193,26 @@ class Formulas:
             return f"{operands[0] if operands else '·'} {formula}"
         return f"{formula}({', '.join(operands)})"
 
+    def rule(self, users: list[Box], box: Box) -> str:
+        """What all uses of a box send back to it: a sum; or what uses of different parts send, one above the other."""
+        parts = {user: arrow for user in users for arrow in self.into[user] if arrow.tail is box and arrow.part}
+        rules = {user: self.sent(user, box) for user in users}
+        if not parts:
+            return summed(list(rules.values()))
+        rows = [arrow.rows for arrow in parts.values()]
+        if len(parts) < len(users) or len(set(rows)) < len(rows) or None in rows or not all(rules.values()):
+            return ""
+        return f"[{'; '.join(rules[user] for user in sorted(users, key=lambda user: parts[user].rows or (0, 0)))}]"
+
     def sent(self, user: Box, box: Box) -> str:
         """What a use of a box sends back to it, as the op's rule says; empty if that takes more than one rule."""
         arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.arrows(user, a))]
-        return self._sum([self._rule(user, argument) for argument in arguments])
+        return summed([self._rule(user, argument) for argument in arguments])
 
     def term(self, user: Box, leaf: int) -> str:
         """A use's term of the gradient of a parameter; empty if it takes more than one rule."""
-        return self._sum([self._rule(user, a) for a in user.arguments if leaf in a.weights])
-
-    @staticmethod
-    def _sum(rules: list[str]) -> str:
-        return " + ".join(rules).replace("+ -", "- ") if all(rules) else ""
+        own = [a for a in user.arguments if leaf in a.weights or any(end.vertex == leaf for end in a.ends)]
+        return summed([self._rule(user, argument) for argument in own])
 
     def _rule(self, user: Box, argument: Argument) -> str:
         op = self.vertices[argument.vertex]
@@ -184,8 +224,10 @@ class Formulas:
         values = self.wording.values
         shapes = values.without_time(op.id, op.shape), values.without_time(parent[0], self._shape(parent))
         rule = rule_text(op.declared, argument.position, names, self.name(user), *shapes).replace("ᵀᵀ", "")
+        rule = re.sub(r"^(∇\S+) \(?([-−]?\d[\d.e-]*)\)?$", r"\2 \1", rule)  # a number stands before a name
+        rule = re.sub(r"^([-−]?)1 ∇", r"\1∇", rule)
         turned = bool(argument.weights) and self._is_transposed(parent[0])
-        return (f"({rule})ᵀ" if turned and rule else rule) + scale
+        return (re.sub(r"^\((\S+)ᵀ (\S+)\)ᵀ$", r"\2ᵀ \1", f"({rule})ᵀ") if turned and rule else rule) + scale
 
     def _scale(self, user: Box, vertex: int) -> str | None:
         """The constant factors that follow an op in its box; None if other ops than sums follow."""
@@ -193,7 +235,7 @@ class Formulas:
         for after in (self.vertices[v] for v in user.vertices if v > vertex):
             constants = [a for a in user.arguments if a.vertex == after.id and not a.ends and not a.weights]
             if after.operator in {"*", "/"} and constants:
-                scale += f" {SIGNS[after.operator]} {self._constant(constants[0])}"
+                scale += combined(SIGNS[after.operator], ["", self.wording.constant(user, constants[0])])
             elif after.operator != "+" or constants:
                 return None
         return scale
@@ -207,7 +249,9 @@ class Formulas:
             parent = self.vertices[vertex].parents[position]
             turned = "ᵀ" if parent and self._is_transposed(parent[0]) else ""
             return ", ".join(self.wording.names[leaf] for leaf in argument.weights) + turned
-        return next(map(self._carried, self.arrows(user, argument)), None) or self._constant(argument)
+        carried = ((arrow, step) for arrow in self.arrows(user, argument) for step in self._steps(arrow, argument))
+        name = next((self._carried(*each) for each in carried), "") or self.wording.constant(user, argument)
+        return f"({name})" if name.startswith(("-", "−")) else name
 
     def _is_transposed(self, vertex: int) -> bool:
         """Whether a rearranged parameter is its transpose."""
@@ -220,6 +264,14 @@ class Formulas:
 
     def _shape(self, source: Source) -> Shape:
         return self.vertices[source[0]].shapes[source[1]]
+
+
+def summed(rules: list[str]) -> str:
+    """The sum of rules; empty if one of them is. Equal ones are counted: 2 ∇a b."""
+    if not all(rules):
+        return ""
+    counted = [rule if count == 1 else f"{count} {rule}" for rule, count in Counter(rules).items()]
+    return " + ".join(counted).replace("+ -", "- ").replace("+ −", "- ")
 
 
 def _reversed(needs: dict[Box, list[Box]]) -> dict[Box, list[Box]]:

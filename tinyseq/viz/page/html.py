@@ -81,6 +81,7 @@ def _plain(svg: str, told_elsewhere: bool) -> str:
     """The drawing without its size, and without what the page already contains."""
     picture = re.sub(r"<\?xml.*?\?>|<style>.*?</style>\n?", "", svg, flags=re.DOTALL)
     picture = re.sub(r'(<svg) width="[^"]*" height="[^"]*"', r"\1", picture, count=1)
+    picture = re.sub(r'<g id="(title|heading)" class="node.*?</g>\n?', "", picture, flags=re.DOTALL)  # the page has one
     picture = picture.replace(' xml:space="preserve"', "")
     return (re.sub(r"<title>[^<]*</title>\n?", "", picture) if told_elsewhere else picture).strip()
 

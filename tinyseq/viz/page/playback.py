@@ -110,8 +110,8 @@ class Playback:
     def _arrived(self, box: Box, shares: dict[Place, Any]) -> Event:
         """The gradient of a box is complete: what all of its uses have sent back."""
         name = self.formulas.name(box)
-        rules = [self.formulas.sent(user, box) for user in shares if isinstance(user, Box)]
-        rule = " + ".join(rules).replace("+ -", "- ") if all(rules) and len(rules) == len(shares) else ""
+        users = [user for user in shares if isinstance(user, Box)]
+        rule = self.formulas.rule(users, box) if len(users) == len(shares) else ""
         total = sum(shares.values())
         event = Event(
             [box.name], self._said(box), formula=f"∇{name}" + f" = {rule}" * bool(rule), result=numbers(total)
@@ -120,8 +120,8 @@ class Playback:
         if box.kind == "state" or len(grouped) > 1:
             event.parts = [Part(origin, numbers(share), strip(share)) for origin, share in grouped.items()]
             event.total = strip(total)
-        given = {text for user in shares if isinstance(user, Box) for text in self._given(user, rule)}
-        event.given = sorted(given) if len(given) <= 4 else []
+        given = dict.fromkeys(text for user in users for text in self._given(user, rule))
+        event.given = list(given) if len(given) <= 4 else []
         if event.result and (len(grouped) > 1 or (rule and event.given)):
             event.asked, event.answer = first_number(f"∇{name}", total)
         return event
@@ -137,13 +137,16 @@ class Playback:
             elif user.column and user.column.kind == "step" and user.column != box.column:
                 same = user.column.phase == box.column.phase
                 origin = f"t = {user.column.step}" if same else self.wording.title(user.column)
-            else:
-                origin = "its output"
+            else:  # what is made of the states of several steps is no step's output
+                shared = len({arrow.tail.column for arrow in self.wording.into[user] if arrow.kind != "weight"}) > 1
+                origin = self.formulas.name(user) if shared and user.column != box.column else "its output"
             grouped[origin] = grouped[origin] + share if origin in grouped else share
         return grouped
 
     def _given(self, user: Box, rule: str) -> list[str]:
-        """The numbers that a rule of elements refers to."""
+        """The numbers that a rule of elements refers to, and what the letters of a cross entropy are."""
+        if "ŷ" in rule:
+            return [f"ŷ = softmax({self.formulas.operands(user)[0][0]})", "y = the target"]
         if not self.formulas.is_elementwise(user):
             return []
         values, name = self.wording.values, self.formulas.name(user)
@@ -152,5 +155,7 @@ class Playback:
         if len(gradients) == 1:
             shown.append((f"∇{name}", numbers(gradients[0])))
         return [
-            f"{name} = {text}" for name, text in shown if text and re.search(rf"(?<!∇){re.escape(name)}(?!′)", rule)
+            f"{name} = {text}"
+            for name, text in shown
+            if text not in {"", name} and re.search(rf"(?<!∇){re.escape(name)}(?!′)", rule)
         ]

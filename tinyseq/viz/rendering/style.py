@@ -139,8 +139,8 @@ def superscript(index: int) -> str:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """A number with at most `digits` significant digits."""
-    return f"{value:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
+    """A number with at most `digits` significant digits; zero has no sign."""
+    return f"{value + 0.0:.{digits}g}".replace("e-0", "e-").replace("e+0", "e+")
 
 
 def shape_text(shape: Sequence[int]) -> str:

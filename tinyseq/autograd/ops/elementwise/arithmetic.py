@@ -133,7 +133,7 @@ sqrt = op(
     forward="sqrt",
     saves="out",
     vjp=lambda xp, g, y: g / (2 * y),
-    tex=r"\bar x = \bar y / 2y",
+    tex=r"\bar x = \bar y / (2y)",
     domain=POSITIVE,
     method=True,
     reference=np.sqrt,

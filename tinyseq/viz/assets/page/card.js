@@ -39,8 +39,8 @@ function tellOf(at, name, facts, values = {}) {
   for (const [fact, value] of Object.entries(facts)) {
     const kind = { value: "value", "norm of the gradient": "gradient" }[fact];
     if (!fact || ((kind || story.fills) && !isKnown(name, kind))) continue;
-    const words = make("dd", {}, value);
     const strip = { value: values.value, "norm of the gradient": values.gradient }[fact];
+    const words = make("dd", {}, kind || fact === "score" ? mathematical(value) : value);
     if (strip) words.append(stripOf(strip, `${fact}, as colours`));
     list.append(make("dt", {}, fact), words);
   }

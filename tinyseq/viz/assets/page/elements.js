@@ -24,4 +24,7 @@ function unpack(text) {
   return new Float32Array(bytes.buffer);
 }
 /** A number with at most this many significant digits. */
+const power = exponent => `10${String(Number(exponent)).replaceAll(/./g, sign => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)])}`;
+/** Numbers as a mathematician writes them: −2 · 10⁻⁵ for -2e-5. Hyphens within words stay. */
+const mathematical = text => text.replaceAll(/(\d)e([+-]?\d+)/g, (_, digit, exponent) => `${digit} · ${power(exponent)}`).replaceAll(/(?<!\w)-/g, "−");
 const shortly = (value, digits = 3) => (value === null || !Number.isFinite(value) ? "not finite" : String(Number(value.toPrecision(digits))));

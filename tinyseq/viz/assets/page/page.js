@@ -47,6 +47,8 @@ window.addEventListener("keydown", event => {
 });
 
 togglePanel(embedded);
+reserve();
+window.addEventListener("resize", reserve);
 document.body.classList.toggle("bare", byId("steps-section").hidden && byId("modules-section").hidden && !parameters.size);
 setTheme();
 arrange();

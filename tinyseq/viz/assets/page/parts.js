@@ -16,7 +16,7 @@ for (const title of svg.querySelectorAll("title")) {
 
 /** A formula: letters after an underscore are an index, as in W_hh. */
 function typeset(formula) {
-  const parts = formula.split(/(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b|_\(([^()]*)\)/);
+  const parts = mathematical(formula).split(/(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b|_\(([^()]*)\)/);
   const typed = make("span");
   for (let i = 0; i < parts.length; i += 3) {
     typed.append(parts[i]);

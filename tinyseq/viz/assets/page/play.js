@@ -19,6 +19,19 @@ prepareSums(moments);
 const complete = new Map();
 moments.forEach((moment, i) => { if (moment.act === "backward") for (const name of moment.boxes) complete.set(name, i); });
 
+/** Keep room for the longest words of the play, so that the picture stays in its place; none before it starts. */
+function reserve() {
+  const told = byId("told");
+  const length = ({ text, formula, result, given, parts, additions }) => JSON.stringify(
+    [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ rule }) => rule)]).length;
+  const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 12);
+  told.style.height = "auto";
+  const heights = longest.map(moment => { say(moment); return told.offsetHeight; });
+  document.body.style.setProperty("--told", `${Math.min(Math.max(0, ...heights), innerHeight / 5)}px`);
+  told.style.height = "";
+  say(now() ? moments[now() - 1] : null);
+}
+
 /** Show the moment at the slider. What a quiz asks for stays hidden until it is answered. */
 function stage() {
   const acting = now() ? moments[now() - 1] : null;
@@ -92,6 +105,7 @@ function markFolds(lit) {
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
 }
 function say(acting) {
+  document.body.classList.toggle("started", Boolean(acting));
   byId("play").classList.toggle("back", Boolean(acting) && acting.act !== "forward");
   byId("said").replaceChildren();
   byId("equation").replaceChildren();
@@ -112,7 +126,7 @@ function say(acting) {
 function sayParts({ parts, total, given, additions }) {
   const shown = parts.map(({ origin, numbers, strip }) => partOf(`from ${origin}`, numbers, strip));
   if (shown.length && total && !asking) shown.push(partOf("sum", "", total));
-  shown.forEach((part, i) => byId("parts").append(make("span", { class: "sign" }, !i ? "" : i < parts.length ? "+" : "="), part));
+  shown.forEach((part, i) => byId("parts").append(...(i ? [i < parts.length ? "+" : "="] : []), part));
   if (given.length) byId("parts").append(make("span", { class: "given" }, "with ", typeset(given.join(", "))));
   const added = additions.slice(0, 3).map(({ parameter, rule }) => `${parameter}.grad += ${rule || "its term"}`);
   if (added.length) {
@@ -128,7 +142,7 @@ function typesetRule(words) {
 function partOf(origin, numbers, strip) {
   const part = make("span", { class: "part" });
   if (strip) part.append(stripOf(strip, `${origin}, as colours`));
-  part.append(make("span", {}, numbers ? `${numbers} ` : ""), make("em", {}, origin));
+  part.append(typeset(numbers ? `${numbers} ` : ""), make("em", {}, origin));
   return part;
 }
 

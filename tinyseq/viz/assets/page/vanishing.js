@@ -102,7 +102,6 @@ function settingsNow() {
   };
 }
 const perStep = norms => (norms.length < 2 ? 1 : (norms[0] / norms[norms.length - 1]) ** (1 / (norms.length - 1)));
-const power = exponent => `10${String(exponent).replaceAll(/./g, sign => "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"["0123456789-".indexOf(sign)])}`;
 
 /** A row of boxes, one for each step, as dark as its gradient is large; and the norms on a logarithmic axis. */
 function chartOf(svg, norms, [low, high], names) {
@@ -139,7 +138,7 @@ function wordsOf(norms, name) {
   const last = norms.length - 1;
   const [from, to] = [norms[last], norms[0]];
   const grows = to > from;
-  const share = (to / from).toExponential(1).replace("e+0", "").replace(/e([-+]\d+)/, (_, exponent) => ` · ${power(Number(exponent))}`);
+  const share = mathematical((to / from).toExponential(1).replace("e+0", ""));
   return `‖dL/d${name}₀‖ is ${share} of ‖dL/d${name}‖ at the last step: ${grows ? "it grows" : "it shrinks"} by a factor of ${shortly(perStep(norms), 3)} per step.`;
 }
 function update() {
