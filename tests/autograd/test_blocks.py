@@ -53,6 +53,27 @@ def test_cross_entropy_by_blocks_is_the_formula(draw, shape: tuple[int, ...], dt
     np.testing.assert_allclose(slope, wanted, rtol=units, atol=units * np.abs(g).max())
 
 
+@pytest.mark.parametrize("draw", [scores, ordinary])
+def test_what_the_forward_pass_keeps_is_used_up_and_made_again(draw) -> None:
+    x, ids = draw(7, 9, "float32"), rng.integers(0, 9, 7)
+    logits, kept = ts.tensor(x, requires_grad=True), []
+    loss = softmax_cross_entropy(logits, targets=ids, kept=kept)
+    upstream = ts.tensor(rng.standard_normal(7).astype("f4"))
+    memory = ts.inspect.saved_memory(ts.nn.cross_entropy(logits, ids))
+    assert memory.by_op["softmax_cross_entropy"] == x.nbytes + 7 * 4 + 7 * 8  # exponentials, their sums, and the ids
+    passes = []
+    for _ in range(3):
+        logits.grad = None
+        loss.backward(upstream, retain_graph=True)
+        passes.append(logits.grad.numpy().copy())
+        assert kept == []
+    np.testing.assert_array_equal(passes[1], passes[0])
+    np.testing.assert_array_equal(passes[2], passes[0])
+    (slope,) = ts.grad(loss, [logits], upstream, create_graph=True)
+    units = np.finfo("f4").eps * 8
+    np.testing.assert_allclose(slope.numpy(), passes[0], rtol=units, atol=units * 4)
+
+
 def test_cross_entropy_of_rows_in_any_layout_and_type() -> None:
     ids = rng.integers(0, 6, 4)
     x = rng.standard_normal((4, 6))

@@ -195,6 +195,9 @@ def _arrays(node: Node) -> Iterator[tuple[Parent | None, Kind, Array]]:
             if is_array(array):
                 yield edge, _kind(edge, array), array
     for setting in node.attrs.values():
+        if isinstance(setting, list):  # what a forward pass has left there for the backward pass
+            left = [arrays for arrays in setting if isinstance(arrays, tuple)]
+            yield from ((node, "result", array) for arrays in left for array in arrays if is_array(array))
         for value in setting if isinstance(setting, tuple) else (setting,):
             if is_array(value):
                 yield None, "constant", value

@@ -12,14 +12,18 @@ BLOCK = 1 << 17  # elements
 SHORT = 128  # classes up to which one accumulator for each lane of the processor is as accurate as pairwise sums
 
 
-def losses(xp: Any, logits: Array, targets: Array) -> Array:
-    """-log softmax(logits)[target] of each row; targets must lie in the range of the classes."""
+def losses(xp: Any, logits: Array, targets: Array, kept: list[Any] | None = None) -> Array:
+    """-log softmax(logits)[target] of each row; targets must lie in the range of the classes.
+
+    If a list is given, exponentials that are proportional to each row's probabilities, and their sums, are added to it.
+    """
     if xp.whole is not None:
         return xp.whole(losses, logits, targets)
     rows, ids = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1)
-    found = np.empty(ids.shape, dtype=logits.dtype)
+    found, totals = (np.empty(ids.shape, dtype=logits.dtype) for _ in range(2))
+    every = None if kept is None else np.empty(logits.shape, dtype=logits.dtype)
     for block in _blocks(rows):
-        exp = np.empty(rows[block].shape, dtype=rows.dtype)
+        exp = np.empty(rows[block].shape, rows.dtype) if every is None else every.reshape(rows.shape)[block]
         cells = _cells(exp.shape, ids[block])
         total = _exponentials(rows[block], exp)
         picked = exp.reshape(-1)[cells]
@@ -30,25 +34,27 @@ def losses(xp: Any, logits: Array, targets: Array) -> Array:
             picked = exp.reshape(-1)[cells]
             total = _total(exp, top)
             found[block] = np.log(np.where(total == 0, 1, total)) - picked
+        totals[block] = total
+    if kept is not None:
+        kept.append((every, totals))
     return found.reshape(targets.shape)
 
 
-def gradient(xp: Any, g: Array, logits: Array, targets: Array) -> Array:
-    """g (softmax(logits) - the target as a one-hot row); 0 where all of a row is -inf."""
+def gradient(xp: Any, g: Array, logits: Array, targets: Array, kept: list[Any] | None = None) -> Array:
+    """g (softmax(logits) - the target as a one-hot row); 0 where all of a row is -inf.
+
+    What `losses` has kept is taken out of the list, and its memory becomes the gradient's; without it the exponentials
+    are computed again, as for a second backward pass.
+    """
     if xp.whole is not None:
         return xp.whole(gradient, g, logits, targets)
-    rows, ids, upstream = logits.reshape(-1, logits.shape[-1]), targets.reshape(-1), g.reshape(-1)
-    found = np.empty(logits.shape, dtype=logits.dtype)
-    flat = found.reshape(rows.shape)
-    for block in _blocks(rows):
-        share, arrived = flat[block], upstream[block]
-        total = _exponentials(rows[block], share)
-        if not _moderate(total):
-            total = _total(share, _less_the_largest(rows[block], share))
-            arrived = np.where(total == 0, 0, arrived)
-            total = np.where(total == 0, 1, total)
-        share *= (arrived / total)[:, None]
-        share.reshape(-1)[_cells(share.shape, ids[block])] -= arrived
+    if not kept:
+        kept = []
+        losses(xp, logits, targets, kept)
+    found, totals = kept.pop()
+    rows, arrived = found.reshape(-1, found.shape[-1]), np.where(totals == 0, 0, g.reshape(-1))
+    rows *= (arrived / np.where(totals == 0, 1, totals))[:, None]
+    rows.reshape(-1)[_cells(rows.shape, targets.reshape(-1))] -= arrived
     return found
 
 

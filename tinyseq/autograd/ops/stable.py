@@ -204,22 +204,22 @@ def _flat_index(targets: Any, classes: int) -> Any:
     return np.asarray(index) if isinstance(index, np.generic) else index
 
 
-def _cross_entropy(xp: Any, logits: Any, *, targets: Any) -> Any:
+def _cross_entropy(xp: Any, logits: Any, *, targets: Any, kept: list[Any] | None = None) -> Any:
     if not xp.isdtype(logits.dtype, "real floating"):
         logits = xp.astype(logits, xp.float64)
     if xp.on_host:
         _check_targets(targets, logits.shape[-1])
-        return by_rows.losses(xp, logits, targets)
+        return by_rows.losses(xp, logits, targets, kept)
     cells = _at_targets(targets, logits.shape[-1])
     terms = _terms(xp, logits, -1)
     return xp.sum(terms.log_total(xp), axis=-1) - xp.getitem(xp.reshape(terms.rest, (-1,)), index=cells)
 
 
-def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any) -> Any:
+def _cross_entropy_slope(xp: Any, g: Any, logits: Any, *, targets: Any, kept: list[Any] | None) -> Any:
     # dL/dlogits = softmax(logits) - the target as a one-hot row; both 0 where all of a row is -inf
     values = logits._array if isinstance(logits, Tensor) else logits
     if values is logits and xp.on_host:
-        return by_rows.gradient(xp, g, logits, targets)
+        return by_rows.gradient(xp, g, logits, targets, kept)
     library = namespace_of(values)
     possible = library.max(values, axis=-1) > -_INF
     ones = xp.where(possible, xp.ones_like(g), 0.0)
@@ -240,5 +240,8 @@ softmax_cross_entropy = op(
     calls="cross_entropy",
     reference=lambda x, targets: -np.take_along_axis(np.subtract(*_long_terms(x, -1)), targets[..., None], -1)[..., 0],
     ulps=Accuracy(gradient=8, cancels="shares", why="errors are those of the largest share"),
-    doc="-log softmax(logits)[target] for each row; ``targets`` is an array of ids, one axis fewer than the logits.",
+    doc="""-log softmax(logits)[target] for each row; ``targets`` is an array of ids, one axis fewer than the logits.
+
+    ``kept`` is an empty list for what the backward pass would compute again, exponentials of the logits.
+    """,
 )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.index import getitem, take_along_axis
 from tinyseq.autograd.ops.reduce import sum as total
@@ -69,7 +70,8 @@ def cross_entropy(
         return reduced(losses, np.ones(losses.shape, dtype=bool), reduction)
     logits, ids, counted = _checked(logits, "logits", targets, ignore_index)
     picked = None if shares is None else getitem(shares, ids)
-    losses = softmax_cross_entropy(logits, targets=ids)
+    kept: list[Any] | None = [] if logits.requires_grad and MODE.get().grad else None
+    losses = softmax_cross_entropy(logits, targets=ids, kept=kept)
     if picked is not None:
         losses = counting(picked, losses)
     if label_smoothing:
