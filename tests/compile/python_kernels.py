@@ -24,7 +24,21 @@ def store(target, index, value):
     target[0][index] = value.item() if isinstance(value, np.generic) else value
 
 
+def tile(x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
+    """The sums of a tile, as matrices over the same memory."""
+
+    def matrix(address, shape, steps):
+        extent = sum(step * (length - 1) for step, length in zip(steps, shape, strict=True)) + 4
+        return np.ndarray(shape, np.float32, (ctypes.c_char * extent).from_address(int(address)), 0, steps)
+
+    width = vectors * lanes
+    found = matrix(x, (rows, terms), (row, term)) @ matrix(panel, (terms, width), (4 * width, 4))
+    out = matrix(y, (rows, width), (across, 4))
+    out[...] = out + found if more else found
+
+
 NAMES = {
+    "tile": tile,
     "np": np,
     "pointer": pointer,
     "load": load,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.compiler.jit import products, rows
+from tinyseq.compiler.jit import blas, products, rows, tiles
 from tinyseq.compiler.program import Program, Ref, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
@@ -115,8 +115,7 @@ def test_products_of_all_layouts(one, two, out, stacks, dtype):
     step.append(rows.Step(2, np.matmul, (Ref(0), Ref(1)), {}))
     found = products.product_of(program, step[0], {n: n for n in range(3)})
     assert found is not None
-    arrays = [b, a, c] if found.turned else [a, b, c]
-    bases = [array.__array_interface__["data"][0] for array in arrays]
+    bases = [array.__array_interface__["data"][0] for array in (a, b, c)]
     c[...] = np.nan
     python_kernels.product(found.numbers([(n, 0) for n in range(3)]), bases)
     np.testing.assert_allclose(c, a @ b, rtol=1e-5)
@@ -146,3 +145,64 @@ def test_joins_that_get_an_axis_of_their_own_are_stacks():
     other.outputs = [other.add(np.ones((2, 4, 3)), np.reshape, (Ref(join), (2, 4, 3)))]
     rows._stack_parts(other)
     assert [step.function for step in other.steps] == [np.concatenate, np.reshape]
+
+
+MACHINES = [tiles.Machine(16, 32), tiles.Machine(8, 16)]
+
+
+@pytest.mark.parametrize("made", MACHINES)
+def test_tiles_fit_the_registers_and_cover_the_rows(made):
+    for columns in (made.lanes, 2 * made.lanes, 3 * made.lanes, 8 * made.lanes):
+        width = made.panel(columns)
+        assert width > 0
+        assert columns % width == 0
+        for rows_ in range(1, 200):
+            tall = made.rows(rows_, width)
+            sums, factors = tall * width // made.lanes, width // made.lanes + 1
+            assert sums + factors <= made.registers
+            assert (-rows_ % tall) * max(tall - 1, 1) <= rows_  # that many tiles have a row less
+    assert made.panel(made.lanes + 1) == 0
+
+
+@pytest.mark.parametrize("made", MACHINES)
+@pytest.mark.parametrize(("cell", "hidden"), [("lstm", 16), ("lstm", 8), ("gru", 32), ("rnn", 80)])
+@pytest.mark.parametrize("batch", [2, 15, 33])
+def test_weights_of_a_recurrence_are_packed_once_in_each_pass(made, cell, hidden, batch, monkeypatch):
+    monkeypatch.setattr(tiles, "machine", lambda: made)
+    monkeypatch.setattr(tiles, "DEPTH", 48)  # longer sums are of several parts
+    steps = 4
+    layer, rng = Recurrent(cell, 3, hidden), np.random.default_rng(0)
+    x = ts.tensor(rng.standard_normal((steps, batch, 3)).astype(np.float32), requires_grad=True)
+    function = lambda x: (layer(x)[0] ** 2).sum()
+    fast, found = ts.compile(function, executor="numba"), []
+    for call in (fast, function):
+        layer.zero_grad()
+        x.grad = None
+        call(x).backward()
+        found.append([x.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+    packed = [step for step in fast.program.steps if step.function is tiles.packed_product]
+    backward = steps - 1 if made.panel(hidden) else 0  # the first state is a constant
+    assert len(packed) == steps + backward
+    assert len({step.args[0] for step in packed}) == 1 + bool(backward)
+    executor = fast._newest.executor
+    assert {step.out for step in packed} == set(executor._tiled)
+
+
+def test_without_such_vectors_or_with_several_threads_products_are_left_to_blas(monkeypatch):
+    monkeypatch.setattr(tiles, "machine", lambda: None)
+    assert tiles.panel_for(50, 512, 128) == 0
+    monkeypatch.setattr(tiles, "machine", lambda: MACHINES[0])
+    monkeypatch.setattr(blas, "threads", lambda: 1)
+    assert tiles.panel_for(64, 2048, 512) == 32
+    monkeypatch.setattr(blas, "threads", lambda: 2)
+    assert tiles.panel_for(64, 2048, 512) == 0
+    assert tiles.panel_for(16, 256, 64) == 32
+
+
+def test_a_packed_product_is_the_product():
+    rng = np.random.default_rng(0)
+    w, x = rng.standard_normal((6, 5)), rng.standard_normal((5, 4))
+    panels = w.reshape(3, 2, 5).transpose(0, 2, 1).copy()
+    np.testing.assert_allclose(tiles.packed_product(panels, x), w @ x, rtol=1e-12)

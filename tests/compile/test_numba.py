@@ -186,3 +186,19 @@ def test_gradients_of_weights_are_whole_arrays_and_not_copied():
     assert all(g.base is None for g in handed if g.ndim == 2)
     for p in weights:
         assert any(np.shares_memory(p.grad._array, g) for g in handed)
+
+
+@pytest.mark.parametrize(("cell", "hidden", "batch"), [("lstm", 48, 9), ("gru", 320, 50), ("rnn", 16, 31)])
+def test_packed_products_of_a_recurrence(cell, hidden, batch):
+    """In registers: tiles of two heights, panels of one and two vectors, and sums of several parts."""
+    layer = ts.nn.recurrent.layers.Recurrent(cell, 8, hidden)
+    x = rng.standard_normal((4, batch, 8)).astype(np.float32)
+    function = lambda x: (layer(x)[0] ** 2).sum()
+    fast, found = ts.compile(function, executor="numba"), []
+    for call in (fast, function):
+        layer.zero_grad()
+        leaf = ts.tensor(x, requires_grad=True)
+        call(leaf).backward()
+        found.append([leaf.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())])
+    for one, two in zip(*found, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4 * np.abs(two).max())

@@ -8,6 +8,18 @@ import numpy as np
 
 
 @cache
+def _library() -> ctypes.CDLL | None:
+    """The OpenBLAS that NumPy's wheels bring; None for other builds."""
+    package = Path(np.__file__).parent
+    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
+        for file in sorted(folder.glob("libscipy_openblas64_*")):
+            try:
+                return ctypes.CDLL(str(file))  # which NumPy has loaded: this is the same one
+            except OSError:
+                continue
+    return None
+
+
 def gemm(dtype: str) -> int | None:
     """The address of cblas_sgemm or cblas_dgemm in the OpenBLAS that NumPy's wheels bring; None for other builds.
 
@@ -15,12 +27,11 @@ def gemm(dtype: str) -> int | None:
         dtype: ``"float32"`` or ``"float64"``.
     """
     name = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}[dtype]
-    package = Path(np.__file__).parent
-    for folder in (package.parent / "numpy.libs", package / ".dylibs"):
-        for file in sorted(folder.glob("libscipy_openblas64_*")):
-            try:
-                library = ctypes.CDLL(str(file))  # which NumPy has loaded: this is the same one
-                return ctypes.cast(getattr(library, name), ctypes.c_void_p).value
-            except (OSError, AttributeError):
-                continue
-    return None
+    function = getattr(_library(), name, None)
+    return None if function is None else ctypes.cast(function, ctypes.c_void_p).value
+
+
+def threads() -> int:
+    """How many threads a product may use; 1 if that is not known."""
+    function = getattr(_library(), "scipy_openblas_get_num_threads64_", None)
+    return 1 if function is None else int(function())

@@ -19,6 +19,7 @@ from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.jit.rows import lay_out_in_rows
+from tinyseq.compiler.jit.tiles import pack_weights, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program, Ref, Step, refs
 
@@ -56,7 +57,9 @@ class Executor:
         self._root = lifetimes(program).root
         products = {step.out: product_of(program, step, self._root) for step in program.steps}
         self._products = {number: product for number, product in products.items() if product is not None}
-        self._plan = Plan(program, *self.items, set(self._products))
+        tiled = {step.out: tiled_of(program, step) for step in program.steps}
+        self._tiled = {number: product for number, product in tiled.items() if product is not None}
+        self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
         self.sizes = [self._plan.size]
         self._code: list[int] = []
         self._bases: dict[int, int] = {}  # the place in the table of each root outside of the pool
@@ -92,7 +95,9 @@ class Executor:
             self._idle.append(memory)
 
     def _is_kernel(self, item: Item) -> bool:
-        return isinstance(item, Group) or item.out in self._products or item.out in self._plan.copies
+        if isinstance(item, Group):
+            return True
+        return item.out in self._products or item.out in self._tiled or item.out in self._plan.copies
 
     def _kind(self, number: int) -> str:
         """The kind of memory that a value lies in."""
@@ -139,7 +144,7 @@ class Executor:
             start = len(self._code)
             if isinstance(item, Group):
                 self._loop(item)
-            elif item.out in self._products:
+            elif item.out in self._products or item.out in self._tiled:
                 self._product(item)
             elif item.out in plan.copies:
                 self._copies(item)
@@ -240,9 +245,11 @@ class Executor:
         self._enter(found.address, kernel_numbers(sizes, arrays))
 
     def _product(self, step: Step) -> None:
-        found, reads = self._products[step.out], step.reads()
-        places = [self._at(self._plan.places[n]) for n in (*(reads[::-1] if found.turned else reads), step.out)]
-        self._enter(cache.product().address, found.numbers(places))
+        places = [self._at(self._plan.places[number]) for number in (*step.reads(), step.out)]
+        if (tiled := self._tiled.get(step.out)) is not None:
+            self._enter(cache.kernel(tiled.source).address, tiled.numbers(places))
+        else:
+            self._enter(cache.product().address, self._products[step.out].numbers(places))
 
     def _call(self, step: Step) -> list[str]:
         """A call of a NumPy function as lines of Python code."""
@@ -295,6 +302,7 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     push_views(program, able)
     share_common(program)
     drop_dead(program)
+    pack_weights(program)
     items = fuse(program, able)
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]

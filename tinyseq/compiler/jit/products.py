@@ -34,6 +34,8 @@ class Product(NamedTuple):
 
     def numbers(self, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and the offset of the operands and the result."""
+        if self.turned:
+            places = [places[1], places[0], places[2]]
         found = [self.function, int(self.double), self.order, *self.sizes, self.stack]
         for (base, offset), leading, step in zip(places, self.leading, self.steps, strict=True):
             found += [base, offset, leading, step]

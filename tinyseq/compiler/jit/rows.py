@@ -20,7 +20,7 @@ FEWEST = 3  # products with one matrix; fewer are no recurrence
 def lay_out_in_rows(program: Program) -> None:
     """Choose the layout of products in a recurrence, and of all that is computed from them."""
     root, given = lifetimes(program).root, {*program.inputs, *program.constants}
-    left = Counter(step.args[0] for step in program.steps if _is_product(program, step))
+    left = Counter(step.args[0] for step in program.steps if is_product(program, step))
     recurrent = {ref for ref, count in left.items() if count >= FEWEST and root[ref.number] in given}
     if not recurrent:
         return
@@ -32,7 +32,7 @@ def lay_out_in_rows(program: Program) -> None:
         value: Kind = program.values[step.out]
         if step.function is not np.matmul:
             return _as_operand(program, step, changed)
-        if _is_product(program, step):
+        if is_product(program, step):
             turned = step.args[0] in recurrent or (step.args[1].number in changed and _in_rows(program, step.args[1]))
         else:
             turned = _is_stack(program, step) and root[step.args[0].number] in given and _in_rows(program, step.args[1])
@@ -65,7 +65,7 @@ def _in_rows(program: Program, ref: Ref) -> bool:
     return bool(value.strides[-2] == value.dtype.itemsize)
 
 
-def _is_product(program: Program, step: Step) -> bool:
+def is_product(program: Program, step: Step) -> bool:
     """Whether a step is a product of two matrices, none of which has a single row or column."""
     if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
         return False

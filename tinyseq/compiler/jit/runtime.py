@@ -137,6 +137,63 @@ def gemm(context, function, order, m, n, k, a, lda, b, ldb, c, ldc, like):
     return types.void(function, order, m, n, k, a, lda, b, ldb, c, ldc, like), build
 
 
+@intrinsic(prefer_literal=True)
+def tile(context, x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
+    """A tile of a product, in registers: y[i] = sum over t of x[i, t] panel[t], or y[i] + that if ``more`` is not 0.
+
+    All are addresses and distances in bytes; ``rows``, ``vectors`` (of the panel) and ``lanes`` (of a vector) literals.
+    """
+    count, width, lanes_ = rows.literal_value, vectors.literal_value, lanes.literal_value
+    whole, number = ir.IntType(64), ir.FloatType()
+    vector = ir.VectorType(number, lanes_)
+
+    def build(context, builder, signature, args):
+        x, row, term, panel, y, across, terms, more = args[:8]
+        name = f"llvm.fma.v{lanes_}f32"
+        fma = builder.module.globals.get(name)
+        fma = fma or ir.Function(builder.module, ir.FunctionType(vector, [vector] * 3), name)
+
+        def at(address, offset, kind):
+            return builder.inttoptr(builder.add(address, offset), kind.as_pointer())
+
+        def distance(step, times):
+            return builder.mul(step, ir.Constant(whole, times))
+
+        def spread(value):
+            first = builder.insert_element(ir.Constant(vector, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+            return builder.shuffle_vector(
+                first, first, ir.Constant(ir.VectorType(ir.IntType(32), lanes_), [0] * lanes_)
+            )
+
+        before, loop, after = builder.block, builder.append_basic_block("terms"), builder.append_basic_block("tile")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        t, one, other = (builder.phi(whole) for _ in range(3))
+        sums = [builder.phi(vector) for _ in range(count * width)]
+        parts = [builder.load(at(other, ir.Constant(whole, 4 * lanes_ * v), vector), align=4) for v in range(width)]
+        factors = [spread(builder.load(at(one, distance(row, i), number))) for i in range(count)]
+        added = [builder.call(fma, [factors[i // width], parts[i % width], s]) for i, s in enumerate(sums)]
+        next_t = builder.add(t, ir.Constant(whole, 1))
+        ends = (next_t, builder.add(one, term), builder.add(other, ir.Constant(whole, 4 * lanes_ * width)), *added)
+        zero = ir.Constant(vector, [0.0] * lanes_)
+        starts = (ir.Constant(whole, 0), x, panel, *[zero] * len(sums))
+        for phi, start, end in zip((t, one, other, *sums), starts, ends, strict=True):
+            phi.add_incoming(start, before)
+            phi.add_incoming(end, loop)
+        builder.cbranch(builder.icmp_signed("<", next_t, terms), loop, after)
+        builder.position_at_end(after)
+        adds = builder.icmp_signed("!=", more, ir.Constant(whole, 0))
+        for i, found in enumerate(added):
+            offset = builder.add(distance(across, i // width), ir.Constant(whole, 4 * lanes_ * (i % width)))
+            place = at(y, offset, vector)
+            old = builder.load(place, align=4)
+            builder.store(builder.select(adds, builder.fadd(old, found), found), place, align=4)
+        return context.get_dummy_value()
+
+    sizes = (types.int64,) * 8
+    return types.void(*sizes, rows, vectors, lanes), build
+
+
 @njit
 def smaller(x, y):
     """As np.minimum: NaN if either is."""
