@@ -41,8 +41,8 @@ def networks(cell, batch, steps=4, **settings):
 
 
 @pytest.mark.parametrize("cell", [*CELLS])
-@pytest.mark.parametrize("settings", [{}, {"num_layers": 2, "bidirectional": True}, {"bias": False}], ids=str)
-@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 2, "bidirectional": True, "bias": False}], ids=str)
+@pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("ragged", [False, True])
 def test_every_cell_gives_what_it_gives_uncompiled(cell, settings, batch, ragged):
     layer, x, function, fast = networks(cell, batch, **settings)
@@ -165,8 +165,8 @@ def test_tiles_fit_the_registers_and_cover_the_rows(made):
 
 
 @pytest.mark.parametrize("made", MACHINES)
-@pytest.mark.parametrize(("cell", "hidden"), [("lstm", 16), ("lstm", 8), ("gru", 32), ("rnn", 80)])
-@pytest.mark.parametrize("batch", [2, 15, 33])
+@pytest.mark.parametrize(("cell", "hidden"), [("lstm", 16), ("lstm", 8), ("gru", 32)])
+@pytest.mark.parametrize("batch", [2, 33])
 def test_weights_of_a_recurrence_are_packed_once_in_each_pass(made, cell, hidden, batch, monkeypatch):
     monkeypatch.setattr(tiles, "machine", lambda: made)
     monkeypatch.setattr(tiles, "DEPTH", 48)  # longer sums are of several parts
