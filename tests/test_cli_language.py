@@ -75,6 +75,31 @@ def test_standard_input_is_a_text(tinyseq):
     assert error.startswith("tinyseq: standard input, line 2: byte 0xff in column 1 is not UTF-8")
 
 
+@pytest.mark.parametrize("model", ["rnn", "window"])
+def test_characters_that_a_network_has_no_vector_for_are_listed(tinyseq, model):
+    assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", "--model", model, "--steps", 2)[0] == 0
+    Path("other.txt").write_text("so ÄZÄ long\tand")
+    for words, name in (
+        (("eval", "m.lm", "other.txt"), "other.txt"),
+        (("sample", "m.lm", "--prompt", "ÄZ\t"), "--prompt"),
+    ):
+        status, _, error = tinyseq("lm", *words)
+        assert status == 1
+        assert error.startswith(
+            f"tinyseq: {name}: the model does not know 'Ä', 'Z', '\\t', as the texts it was trained on"
+        )
+
+
+def test_counts_and_words_take_any_text(tinyseq):
+    """Counts have a shorter history for it, and words the unknown word."""
+    for model, words in (("ngram", ()), ("ngram", ("--words",)), ("rnn", ("--words",))):
+        how = ("--steps", 2) if model == "rnn" else ()
+        assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", "--model", model, *words, *how)[0] == 0
+        assert tinyseq("lm", "sample", "m.lm", "--prompt", "Ä")[0] == 0
+        status, out, _ = tinyseq("lm", "eval", "m.lm", "-", stdin="so long Ä")
+        assert (status, "unknown" in out) == (0, True)
+
+
 def test_a_log_has_a_line_for_each_step(tinyseq):
     assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", *QUICK, "--log", "log.csv")[0] == 0
     assert [line.split(",")[0] for line in Path("log.csv").read_text().splitlines()] == [
@@ -119,7 +144,7 @@ def test_what_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, words, s
     ("words", "said"),
     [
         (("--top-p", 1.5), "top_p must be above 0 and at most 1, got 1.5"),
-        (("--prompt", "€"), "symbol '€' at position 0"),
+        (("--prompt", "€"), "--prompt: the model does not know '€'"),
     ],
 )
 def test_what_cannot_be_sampled_is_one_line(tinyseq, words, said):

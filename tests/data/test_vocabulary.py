@@ -53,6 +53,8 @@ def test_an_unknown_symbol_is_an_error_unless_the_vocabulary_has_one_for_it():
         Vocabulary("helo").encode("help")
     with pytest.raises(ValueError, match=r"\(a, b, c, d, e, f, \.\.\.\)"):
         Vocabulary("abcdefg").encode("z")
+    with pytest.raises(ValueError, match=r"\('\\n', ' ', ',', \('a', 1\), 7, the\)"):  # which would be lost in the list
+        Vocabulary(["\n", " ", ",", ("a", 1), 7, "the"]).encode("z")
     assert Vocabulary("helo", unknown="?").encode("help").tolist() == [0, 1, 2, 4]
     assert Vocabulary("?helo", unknown="?").encode("help").tolist() == [1, 2, 3, 0]
 

@@ -52,20 +52,30 @@ OPTIONS = {  # those that not every model has
 def lm_train(
     files: Files,
     out: Annotated[Path, typer.Option(help="The model file to write.")],
-    model: Annotated[str, typer.Option(help="rnn, a recurrent network; window, a fixed window; or ngram.")] = "rnn",
-    words: Annotated[bool, typer.Option("--words", help="Words of sentences, one in a line, not characters.")] = False,
+    model: Annotated[
+        str, typer.Option(help="rnn, a recurrent network; window, a network with a fixed window; or ngram, counts.")
+    ] = "rnn",
+    words: Annotated[
+        bool, typer.Option("--words", help="Model words, not characters; each line is a sentence.")
+    ] = False,
     n: Annotated[
         int | None, typer.Option("--n", min=1, help="Length of n-grams.", show_default="6; of words 3")
     ] = None,
     cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
-    layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="1")] = None,
+    layers: Annotated[int | None, typer.Option(min=1, help="Number of recurrent layers.", show_default="1")] = None,
     context: Annotated[int | None, typer.Option(min=1, help="Symbols in a fixed window.", show_default="8")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="128")] = None,
-    dropout: Annotated[float | None, typer.Option(min=0, max=0.95, help="Dropout.", show_default="0")] = None,
-    tied: Annotated[bool | None, typer.Option("--tied", help="Score symbols by their vectors.")] = None,
+    dropout: Annotated[
+        float | None, typer.Option(min=0, max=0.95, help="Share of units dropped in training.", show_default="0")
+    ] = None,
+    tied: Annotated[bool | None, typer.Option("--tied", help="Symbols' vectors are the output weights, too.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.", show_default="1000")] = None,
-    window: Annotated[int | None, typer.Option(min=1, help="Time steps of a gradient.", show_default="64")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Windows in a batch.", show_default="32")] = None,
+    window: Annotated[
+        int | None, typer.Option(min=1, help="Time steps that gradients go back.", show_default="64")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Parts of the text read in parallel.", show_default="32")
+    ] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.005")] = None,
     clip: Annotated[float | None, typer.Option(min=0, help="Largest norm of a gradient.", show_default="1")] = None,
     seed: Seed = 0,
@@ -126,15 +136,20 @@ def lm_sample(
     model: ModelFile,
     length: Annotated[int, typer.Option(min=1, help="Characters or words to sample.")] = 300,
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
-    temperature: Annotated[float, typer.Option(min=0, help="Below 1: more conservative; 0: greedy.")] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw among so many of the most probable.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Draw among the most probable with this share.")] = None,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Below 1: safer choices; 0: always the most probable symbol.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw among the K most probable symbols only.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Draw among the most probable symbols with this total probability only.")
+    ] = None,
     seed: Seed = 0,
     device: Device = "cpu",
     json: Json = False,
 ) -> None:
     """Sample text from a model."""
     found = _model(model, device)
+    _check_known(found, prompt, "--prompt")
     drawn = found.sample(length, seed, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p)
     text = found.text([*(words_of(prompt) if found.words else prompt), *drawn])
     show_json({"text": text, "prompt": prompt, "symbols": len(drawn)}) if json else typer.echo(text)
@@ -152,7 +167,9 @@ def lm_eval(
     """Print a model's cross entropy and perplexity on a text."""
     paths = matching(files)
     found = _model(model, device)
-    judged = _judged(found, _text(paths, encoding), named(paths), json)
+    text = _text(paths, encoding)
+    _check_known(found, text, named(paths))
+    judged = _judged(found, text, named(paths), json)
     if json:
         show_json({"text": named(paths), **judged})
 
@@ -202,6 +219,18 @@ def _model(path: Path, device: str) -> LanguageModel:
     if device != "cpu":
         raise ValueError(f"{path}: an n-gram model counts on the processor; leave out --device {device}")
     return model
+
+
+def _check_known(model: LanguageModel, text: str, name: str) -> None:
+    """Raise a ValueError for a text with a character that a network has no vector for."""
+    if isinstance(model, NeuralLM) and not model.words:
+        unknown = [symbol for symbol in dict.fromkeys(text) if symbol not in model.vocabulary]
+        if unknown:
+            listed = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
+            raise ValueError(
+                f"{name}: the model does not know {listed}, as the texts it was trained on have no such character; "
+                "replace them, or train a model on a text that has them"
+            )
 
 
 def _judged(model: LanguageModel, text: Any, name: str, quiet: bool) -> dict[str, Any]:

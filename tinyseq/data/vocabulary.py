@@ -85,7 +85,7 @@ class Vocabulary(SavedModel, Generic[Symbol]):
             return np.array([self._ids[symbol] for symbol in symbols], np.int64)
         except KeyError:
             position = next(i for i, symbol in enumerate(symbols) if symbol not in self._ids)
-            first = ", ".join(map(str, self.symbols[:6])) + ", ..." * (len(self) > 6)
+            first = ", ".join(map(_shown, self.symbols[:6])) + ", ..." * (len(self) > 6)
             raise ValueError(
                 f"symbol {symbols[position]!r} at position {position} is not in the vocabulary ({first}); "
                 "make it one with an unknown symbol"
@@ -143,3 +143,8 @@ class Vocabulary(SavedModel, Generic[Symbol]):
         first = ", ".join(map(repr, self.symbols[:6])) + ", ..." * (len(self) > 6)
         unknown = "" if self.unknown is None else f", unknown={self.unknown!r}"
         return f"Vocabulary({len(self)} symbols: {first}{unknown})"
+
+
+def _shown(symbol: Any) -> str:
+    """A symbol in a list of them; punctuation and spaces in quotes, as they would be lost in it."""
+    return str(symbol) if str(symbol).isalnum() else repr(symbol)

@@ -87,7 +87,7 @@ class NeuralLM(Module, LanguageModel):
         """Train on a text by truncated backpropagation through time.
 
         Args:
-            text, steps: see `fit_steps`, as all that is not named here.
+            text, steps: see `fit_steps`, like all arguments that are not listed here.
             progress: show progress with `tinyseq.train.progress`.
 
         Returns:
