@@ -157,6 +157,15 @@ def run_of_three() -> Any:
     return validation
 
 
+def average_of_two() -> Any:
+    """An average of a model's weights, after two steps."""
+    average = ts.train.WeightAverage(ts.nn.Linear(1, 1))
+    for step in (1, 2):
+        average(ts.train.Report(step, 0.4, 1.0, 100.0, 2.0, 0.01))
+        average.model.weight.copy_([[float(step)]])
+    return average
+
+
 def ragged() -> Any:
     from hypothesis import find
 
@@ -334,6 +343,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: ts.exercises.Report([ts.exercises.Verdict("softmax", "right")], "a.py", ["a note"]),
     ],
     "Validation": [run_of_three],
+    "WeightAverage": [average_of_two],
     "Drawing": [
         lambda: ts.viz.Drawing("digraph { a -> b }", "two nodes"),
         lambda: of_a_loss(lambda loss, rnn: ts.viz.graph(loss, gradients=True)),

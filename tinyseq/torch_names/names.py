@@ -254,7 +254,7 @@ OPTIM = {
         "ts.optim.Adam, or a rule of your own as a subclass of ts.optim.Optimizer",
     ),
     "CosineAnnealingWarmRestarts": "a function of the step, with optimizer.lr = function(step)",
-    "swa_utils": "model.state_dict(), averaged by hand",
+    "swa_utils": "ts.train.WeightAverage(model), a callback",
 }
 DATA = {
     "DataLoader": "ts.data.bucketed for sequences, ts.data.Windows for a long text, "

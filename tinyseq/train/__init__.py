@@ -1,6 +1,7 @@
 """Training: a short loop, with validation, checkpoints, logs and progress."""
 
 from tinyseq.optim.schedules import warm_up_cosine
+from tinyseq.train.average import WeightAverage
 from tinyseq.train.checkpoint import AnotherRun, Checkpoint
 from tinyseq.train.log import Log
 from tinyseq.train.loop import Callback, Loss, Report, Task, train
@@ -18,6 +19,7 @@ __all__ = [
     "Report",
     "Task",
     "Validation",
+    "WeightAverage",
     "progress",
     "train",
     "warm_up_cosine",
