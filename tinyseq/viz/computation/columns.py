@@ -72,8 +72,7 @@ class Plan:
         self.tracks = tracks(vertices)
         self.loop_of, directions = _loops(vertices)
         for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its weights' names
-            names = [vertices[source].name for source in vertices[labelled].made_of]
-            if not directions[loop] and any(name.endswith("_reverse") for name in names):
+            if not directions[loop] and any(vertices[v].name.endswith("_reverse") for v in vertices[labelled].made_of):
                 directions[loop] = -1
         beside, before = self._relations()
         self.loops = _arranged(self.loop_of, directions, beside, before)
@@ -121,9 +120,12 @@ class Plan:
         return phases
 
     def _steps(self) -> list[list[int]]:
-        steps: dict[int, set[int]] = {}
+        steps: dict[int, set[int]] = {phase: set() for phase in self.phase_of.values()}
         for vertex, phase in self.phase_of.items():
-            steps.setdefault(phase, set()).update(step for step in self.steps_of(vertex) if step is not None)
+            if vertex in self.tracks:
+                steps[phase].update(self.tracks[vertex].steps)
+            elif (step := self.vertices[vertex].step) is not None:
+                steps[phase].add(step)
         return [sorted(steps[phase]) for phase in sorted(steps)]
 
     def columns(self, wanted: Iterable[int] | None, at_most: int) -> list[Column]:
@@ -172,19 +174,21 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     for vertex in vertices:
         if vertex.step is None:
             continue
-        own = vertex.id
-        root[own], direction[own] = own, 0
+        mine = vertex.id
+        root[mine], direction[mine] = mine, 0
         for source in vertex.made_of:
             before = vertices[source].step
             if before is None or abs(vertex.step - before) > 1:
                 continue
             stride = vertex.step - before
-            mine, other = find(own), find(source)
+            other = root[source]
+            if root[other] != other:
+                other = find(other)
             ways = stride, direction[mine], direction[other]
             if not (1 in ways and -1 in ways):
                 first = min(mine, other)
                 direction[first] = sum(ways) and (1 if 1 in ways else -1)
-                root[mine] = root[other] = first
+                root[mine] = root[other] = mine = first
     order = {first: i for i, first in enumerate(sorted({find(vertex) for vertex in root}))}
     return {vertex: order[find(vertex)] for vertex in root}, [direction[first] for first in order]
 

@@ -44,6 +44,7 @@ class Grouping:
     Attributes:
         weights: for each parameter, rearranged or not, the leaves that it is made of.
         inside: for each vertex that is part of another one's box, that other vertex.
+        hosts: those others.
         passed: the vertices that only rearrange data.
         mixed: those of them that also rearrange parameters.
         homes: the columns of leaves that only one step uses.
@@ -62,6 +63,7 @@ class Grouping:
         self.passed: set[int] = set()
         self.mixed: set[int] = set()
         self.inside: dict[int, int] = {}
+        self.hosts: set[int] = set()
         if not apart:
             self._read_together()
 
@@ -73,6 +75,7 @@ class Grouping:
             if vertex.id in self.passed and any(v in self.weights or v in self.mixed for v in vertex.made_of):
                 self.mixed.add(vertex.id)
         self.inside = self._inside()
+        self.hosts = set(self.inside.values())
 
     def boxed(self) -> Iterator[Vertex]:
         """The vertices that have a box of their own, except for parameters."""
@@ -82,6 +85,8 @@ class Grouping:
 
     def members(self, vertex: Vertex) -> list[Vertex]:
         """A vertex and those that are part of its box, oldest first."""
+        if vertex.id not in self.hosts:
+            return [vertex]
         members, found = [vertex], 0
         while found < len(members):
             members += [self.vertices[v] for v in members[found].made_of if self.inside.get(v) == vertex.id]

@@ -101,13 +101,13 @@ class Painter:
         self.nodes = {box: self._node(box) for box in content.boxes}
         below: dict[Slot, float] = {}  # more room for labels
         grid: Grid | None = None
-        for _ in range(MOST_TRIES):
+        for attempt in range(MOST_TRIES):
             self._lay_out(depth, below, grid)
             grid = self.layout.grid
             self.words, crowded = self._words_on_arrows()
             if not crowded:
                 break
-            below |= {slot: below.get(slot, 0.0) + MORE_ROOM for slot in crowded}
+            below |= {slot: below.get(slot, 0.0) + MORE_ROOM * 3**attempt for slot in crowded}
 
     def _lay_out(self, depth: int, below: Mapping[Slot, float], grid: Grid | None) -> None:
         margin = FRAME_MARGIN + NESTING * depth

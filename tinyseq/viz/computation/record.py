@@ -3,16 +3,19 @@
 `record` walks the graph once, iteratively, and keeps what can be drawn.
 """
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.inspect.paths import add, ones, visits
+from tinyseq.inspect.paths import ones
 
 Shape = tuple[int, ...]
 MOST_OPS = 400_000  # that a drawing looks at, which takes some seconds
@@ -94,7 +97,7 @@ class Record:
         vertices: in the order of creation, so that parents come first; the last one is the result.
         items: the leaves and nodes that they stand for.
         result: the value of the result.
-        gradients: of the result with respect to each vertex's outputs, if requested.
+        gradients: of the result with respect to each vertex, if requested; for several outputs a list.
         given: the values of leaves that a user has named.
         users: for each vertex, those that use it.
     """
@@ -102,7 +105,7 @@ class Record:
     vertices: tuple[Vertex, ...]
     items: tuple[Leaf | Node, ...] = ()
     result: Any = None
-    gradients: Mapping[Source, Array] = field(default_factory=dict)
+    gradients: Mapping[int, Any] = field(default_factory=dict)
     given: Mapping[int, Array] = field(default_factory=dict)
 
     @cached_property
@@ -199,10 +202,6 @@ def _edges(item: Leaf | Node) -> tuple[Leaf | Node | Output | None, ...]:
     return item.edges if isinstance(item, Node) else ()
 
 
-def _source(parent: Leaf | Node | Output, ids: Mapping[Leaf | Node, int]) -> Source:
-    return (ids[parent.node], parent.index) if type(parent) is Output else (ids[parent], 0)  # type: ignore[index]
-
-
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:
     labels: dict[Leaf | Node, str] = {}
     for name, tensor in names.items():
@@ -221,17 +220,14 @@ def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[L
         label = labels.get(item, "")
         return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
     op, made = item.op, item.label
+    parents = [
+        None if parent is None else (ids[parent.node], parent.index) if type(parent) is Output else (ids[parent], 0)  # type: ignore[index]
+        for parent in item.edges
+    ]
+    shapes = tuple(item.shape) if op.outputs else (item.shape,)
+    gates = () if made.gates is None else _gates(item)
     return Vertex(
-        ids[item],
-        op=op.name,
-        declared=op,
-        step=made.step,
-        scope=made.scope,
-        shapes=tuple(item.shape) if op.outputs else (item.shape,),
-        dtype=item.dtype,
-        parents=tuple([None if parent is None else _source(parent, ids) for parent in item.edges]),
-        attrs=item.attrs,
-        gates=() if made.gates is None else _gates(item),
+        ids[item], op.name, "", op, made.step, made.scope, shapes, item.dtype, tuple(parents), item.attrs, "", gates
     )
 
 
@@ -242,16 +238,10 @@ def _gates(node: Node) -> tuple[str, ...]:
     return gates.names if gates and stacked else ()
 
 
-def _gradients(result: Tensor, ids: Mapping[Leaf | Node, int]) -> dict[Source, Array]:
-    """The gradient of every value; no ``.grad`` is changed."""
-    found: dict[Source, Array] = {}
-    seeds = ones(result)
-    sums = {parent: g for parent, g in seeds.items() if isinstance(parent, Leaf)}
-    for node, upstream, contributions in visits(seeds):
-        parts = upstream if node.op.outputs else [upstream]
-        found.update({(ids[node], i): part for i, part in enumerate(parts) if part is not None})
-        for parent, g in contributions:
-            if isinstance(parent, Leaf):
-                add(sums, parent, g)
-    found.update({(ids[leaf], 0): g for leaf, g in sums.items()})
-    return found
+def _gradients(result: Tensor, ids: dict[Leaf | Node, int]) -> dict[int, Any]:
+    """The gradient of every value that has one, by its vertex; no ``.grad`` is changed."""
+    found = Accumulator(ones(result).items(), kept=ids, hooks=False)
+    nodes = [item for item in reversed(ids) if isinstance(item, Node)]
+    deque(walk(found, nodes, retain_graph=True), maxlen=0)
+    found.leaves()
+    return {vertex: g for vertex, g in enumerate(found.kept.values()) if g is not None}

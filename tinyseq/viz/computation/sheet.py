@@ -8,6 +8,8 @@ from difflib import SequenceMatcher
 from itertools import accumulate, pairwise
 from typing import Any
 
+import numpy as np
+
 from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.computation.columns import Column, Plan
@@ -49,7 +51,7 @@ class _Maker:
         self.shown_steps: set[int | None] = {column.step for column in columns}
         self.zones, self.between = _zones(self.plan)
         self.slots = self._slots()
-        for vertex, slot in self.slots.items():
+        for vertex, slot in self.slots.items() if fold else ():
             self.sheet.roles.setdefault(slot, []).append(vertex)
         self.at: dict[Use, Box] = {}
         self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
@@ -113,11 +115,14 @@ class _Maker:
     def _make_boxes(self) -> dict[int, set[Use]]:
         """Make boxes for all ops and inputs. Returns the uses of each parameter, shown or not."""
         uses: dict[int, set[Use]] = {}
+        drawn = self.grouping.weights.keys() | self.grouping.mixed
         for vertex in self.grouping.boxed():
             members = self.grouping.members(vertex)
             home = self.grouping.homes.get(vertex.id)
             steps = (home.step,) if home else self.plan.steps_of(vertex.id)
             for member in members:
+                if drawn.isdisjoint(member.made_of):
+                    continue
                 for leaf, at in self._weights_of(member, steps):
                     uses.setdefault(leaf, set()).update((vertex.id, step) for step in at)
             between = self._between(vertex.id)
@@ -329,8 +334,9 @@ class _Maker:
         for box in boxes:
             for number, argument in enumerate(box.arguments):
                 array = self.record.constant(argument.vertex, argument.position)
-                if box.column and not argument.ends and _varies(array):
-                    text = to_numpy(array).tobytes() + repr(array.shape).encode()
+                plain = to_numpy(array) if hasattr(array, "dtype") else np.empty(0)
+                if box.column and not argument.ends and (plain != plain.ravel()[:1]).any():  # not all the same
+                    text = plain.tobytes() + repr(plain.shape).encode()
                     taken.setdefault((box.slot, number), {})[box.column] = text
         roles: dict[Hashable, list[Hashable]] = {}
         for role, texts in taken.items():
@@ -417,11 +423,6 @@ class _Maker:
         return symbol
 
 
-def _varies(array: Any) -> bool:
-    """Whether an array has different elements, by which it can be told from others."""
-    return hasattr(array, "dtype") and len(set(to_numpy(array).ravel().tolist())) > 1
-
-
 def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
     """For each op of a time step, the index of the matching op in another step; None if there is none."""
     one, other = ([(v.scope, v.op, len(v.parents)) for v in step] for step in (vertices, model))
@@ -436,14 +437,13 @@ def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
 def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
     """The zone of each vertex outside the columns; and for those between loops, the phase that they follow."""
     follows = dict(plan.phase_of)  # the last phase that a vertex depends on
-    for vertex in plan.vertices:
-        found = [follows[source] for source in vertex.made_of if source in follows]
-        if found and vertex.id not in plan.phase_of:
+    outside = [vertex for vertex in plan.vertices if vertex.id not in plan.phase_of]
+    for vertex in outside:
+        if found := [follows[source] for source in vertex.made_of if source in follows]:
             follows[vertex.id] = max(found)
     needed = set(plan.phase_of)
     for vertex in reversed(plan.vertices):
         if vertex.id in needed:
             needed.update(vertex.made_of)
-    outside = [vertex.id for vertex in plan.vertices if vertex.id not in plan.phase_of]
-    zones: dict[int, Zone] = {vertex: "before" if vertex in needed else "after" for vertex in outside}
-    return zones, {vertex: follows[vertex] for vertex in outside if vertex in needed and vertex in follows}
+    zones: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
+    return zones, {vertex: follows[vertex] for vertex in zones if vertex in needed and vertex in follows}

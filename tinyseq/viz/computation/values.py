@@ -64,10 +64,9 @@ class Values:
         """The known gradients of a box's outputs at its time step, or of its parameters."""
         found, step = [], box.column.step if box.column and box.column.kind == "step" else None
         for vertex in box.vertices if box.kind == "parameter" else box.vertices[-1:]:
-            for output in range(len(self.vertices[vertex].shapes)):
-                array = self.record.gradients.get((vertex, output))
-                if array is not None:
-                    found.append(self._at_step(array, vertex, step))
+            gradient = self.record.gradients.get(vertex)
+            parts = gradient if isinstance(gradient, list) else [gradient]
+            found += [self._at_step(part, vertex, step) for part in parts if part is not None]
         return found
 
     def value(self, box: Box) -> Any:

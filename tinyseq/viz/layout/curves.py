@@ -73,7 +73,7 @@ def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
     return points
 
 
-def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1) -> bool:
+def passes(piece: Sequence[tuple[float, float]], center: Point, size: Size, apart: float = 0.1) -> bool:
     """Whether a single Bezier curve intersects a rectangle, by bisection down to pieces of length `apart`."""
     (x0, y0), (x1, y1), (x2, y2), (x3, y3) = piece
     right, left = center[0] + size[0] / 2, center[0] - size[0] / 2
@@ -84,13 +84,21 @@ def passes(piece: Sequence[Point], center: Point, size: Size, apart: float = 0.1
     top, low = center[1] + size[1] / 2, center[1] - size[1] / 2
     if (y0 >= top and y1 >= top and y2 >= top and y3 >= top) or (y0 <= low and y1 <= low and y2 <= low and y3 <= low):
         return False
-    if math.dist(piece[0], piece[3]) <= apart:
+    if (left < x3 < right and low < y3 < top) or math.dist((x0, y0), (x3, y3)) <= apart:
         return True
-    a, b, c = (between(one, other, 0.5) for one, other in itertools.pairwise(piece))
-    d, e = between(a, b, 0.5), between(b, c, 0.5)
-    middle = between(d, e, 0.5)
-    halves = (piece[0], a, d, middle), (middle, e, c, piece[3])
-    return any(passes(half, center, size, apart) for half in halves)
+    x01, y01, x12, y12, x23, y23 = (
+        (x0 + x1) / 2,
+        (y0 + y1) / 2,
+        (x1 + x2) / 2,
+        (y1 + y2) / 2,
+        (x2 + x3) / 2,
+        (y2 + y3) / 2,
+    )
+    ax, ay, bx, by = (x01 + x12) / 2, (y01 + y12) / 2, (x12 + x23) / 2, (y12 + y23) / 2
+    mx, my = (ax + bx) / 2, (ay + by) / 2
+    return passes(((x0, y0), (x01, y01), (ax, ay), (mx, my)), center, size, apart) or passes(
+        ((mx, my), (bx, by), (x23, y23), (x3, y3)), center, size, apart
+    )
 
 
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:
