@@ -9,6 +9,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.compiler.jit import blas, products, rows, tiles
+from tinyseq.compiler.jit.plan import POOL
 from tinyseq.compiler.program import Program, Ref, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
@@ -184,10 +185,55 @@ def test_weights_of_a_recurrence_are_packed_once_in_each_pass(made, cell, hidden
         np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
     packed = [step for step in fast.program.steps if step.function is tiles.packed_product]
     backward = steps - 1 if made.panel(hidden) else 0  # the first state is a constant
-    assert len(packed) == steps + backward
-    assert len({step.args[0] for step in packed}) == 1 + bool(backward)
+    apart = batch >= tiles.LOWEST  # the inputs' products are of single steps then, too
+    assert len(packed) == steps * (1 + apart) + backward
+    assert len({step.args[0] for step in packed}) == 1 + apart + bool(backward)
     executor = fast._newest.executor
     assert {step.out for step in packed} == set(executor._tiled)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_products_are_of_single_steps_beside_what_they_read_and_what_reads_them(cell, monkeypatch):
+    """A layer above another: its inputs' products, and their gradients, which lie in a joined array at once."""
+    monkeypatch.setattr(tiles, "machine", lambda: MACHINES[0])
+    steps = 6
+    layer, rng = Recurrent(cell, 16, 16, num_layers=2), np.random.default_rng(0)
+    x = ts.tensor(rng.standard_normal((steps, 9, 16)).astype(np.float32), requires_grad=True)
+    function = lambda x: (layer(x)[0] ** 2).sum()
+    fast, found = ts.compile(function, executor="numba"), []
+    for call in (fast, function, fast):
+        layer.zero_grad()
+        x.grad = None
+        call(x).backward()
+        found.append([x.grad.numpy(), *(p.grad.numpy() for p in layer.parameters())])
+    for replayed in (found[0], found[2]):
+        for one, two in zip(replayed, found[1], strict=True):
+            np.testing.assert_allclose(one, two, rtol=1e-3, atol=1e-4)
+    made = fast._newest.executor
+    of = [sum(isinstance(s, rows.Step) and s.function is tiles.packed_product for s in half) for half in made.items]
+    assert of == [2 * 2 * steps, 2 * (steps - 1) + 2 * steps]
+    assert not any(step.function is np.matmul and step.out not in made._products for step in made.program.steps)
+    joins = [step for step in made.program.steps if step.function is np.concatenate]
+    wholes = [step for step in joins if any(number in made._tiled for number in step.reads())]
+    assert len(wholes) == 2  # the gradients of both layers' inputs
+    for step in wholes:
+        if made._plan.kind[step.out] != POOL:  # that of the layer's own input belongs to the caller
+            assert step.out in made._sources(set(made.program.gradients))
+            continue
+        assert not made._plan.copies[step.out]
+        assert {made._plan.places[number].root for number in step.reads()} == {step.out}
+    inside = [step.out for step in joins if made._plan.places.get(step.out, rows) is not rows]
+    inside = [number for number in inside if made._plan.places[number].root != number]
+    assert len(inside) >= (0 if cell == "rnn" else 2 * (steps - 1))  # the gates' gradients, within those of all steps
+
+
+def test_products_sink_to_their_readers_and_rise_to_what_they_read():
+    step = lambda out, *reads: rows.Step(out, np.matmul, tuple(map(Ref, reads)), {})
+    one, two, three, four = step(10, 0, 1), step(11, 0, 1), step(12, 11, 0), step(13, 10, 12)
+    assert tiles.sunk([one, two, three, four], {10, 11}) == [two, three, one, four]
+    assert tiles.sunk([one, two, three], {10}) == [two, three, one]
+    assert tiles.risen([one, two, three, step(14, 10, 10)], {14}) == [one, step(14, 10, 10), two, three]
+    assert tiles.risen([one, step(14, 0, 0)], {14}) == [step(14, 0, 0), one]
 
 
 def test_without_such_vectors_or_with_several_threads_products_are_left_to_blas(monkeypatch):

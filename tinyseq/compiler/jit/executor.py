@@ -19,7 +19,7 @@ from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
 from tinyseq.compiler.jit.rows import lay_out_in_rows
-from tinyseq.compiler.jit.tiles import pack_weights, tiled_of
+from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program, Ref, Step, refs
 
@@ -302,8 +302,10 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     push_views(program, able)
     share_common(program)
     drop_dead(program)
+    early, late = split_stacks(program), split_joins(program)
     pack_weights(program)
-    items = fuse(program, able)
+    forward, backward = fuse(program, able)
+    items = sunk(forward, early), risen(backward, late)
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]
     return items

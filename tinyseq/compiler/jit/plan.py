@@ -61,6 +61,10 @@ class Plan:
         groups = [(at, item) for at, item in enumerate(self._items) if isinstance(item, Group)]
         self._loops = {number: at for at, group in groups for number in group.writes}
         self._homes = {step.out: at for at, group in groups for step in group.steps}
+        self._multiplied = {
+            item.out: at for at, item in enumerate(self._items) if isinstance(item, Step) and item.out in products
+        }
+        self._inside: dict[int, Place] = {}  # joined arrays, and results of products, that lie in a longer one
         self._stored: dict[int, list[tuple[int, list[Any]]]] = {}  # of each join the stored parts, and their indices
         self.kind = self._kinds()
         self.stores: dict[int, list[Place]] = {}
@@ -113,7 +117,10 @@ class Plan:
             length = 1 if step.function is np.stack else self._program.values[part.number].shape[axis]
             along = start if step.function is np.stack else slice(start, start + length)
             index, start = (*(slice(None),) * axis, along, ...), start + length
-            if part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
+            region = region_of(step.out, whole, whole[index])
+            if self._lies_inside(part.number, region, at):
+                self._inside[part.number] = region
+            elif part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
                 stored.append((part.number, [index]))
             elif (
                 part.number in self._stored
@@ -122,13 +129,22 @@ class Plan:
             ):
                 stored += [(leaf, [index, *inner]) for leaf, inner in self._stored[part.number]]
             else:
-                copies.append((part.number, region_of(step.out, whole, whole[index])))
+                copies.append((part.number, region))
         self._stored[step.out], self.copies[step.out] = stored, copies
         for leaf, indices in stored:
             region = whole
             for index in indices:
                 region = region[index]
             self.stores.setdefault(leaf, []).append(region_of(step.out, whole, region))
+
+    def _lies_inside(self, number: int, region: Place, at: int) -> bool:
+        """Whether a part can have its place in a joined array, laid out as it is: then nothing is written twice."""
+        alike = self.kind.get(number) == self.kind[region.root] == POOL
+        if not alike or number in self._inside or region.strides != self._program.values[number].strides:
+            return False
+        if number in self._multiplied:
+            return self._is_there(region.root, self._multiplied[number], at)
+        return number in self._stored and not self.copies[number] and self._leaves_there(region.root, number, at)
 
     def _is_there(self, number: int, writes: int, at: int) -> bool:
         """Whether the memory of a joined array exists already when a loop writes a part."""
@@ -150,13 +166,21 @@ class Plan:
             return self._homes.get(reader.out, -1) != self._loops.get(number, -2)
 
         found = set()
-        for number in [*self._loops, *self._stored]:
+        for number in [*self._loops, *(number for number in self._stored if number not in self._inside)]:
             joined = any(reader.out in self._stored for reader in readers.get(number, ()))
             if joined and number not in wanted and not any(elsewhere(number, r) for r in readers[number]):
                 found.add(number)
         for number, places in self.stores.items():
-            self.stores[number] = [place for place in places if place.root not in found]
+            self.stores[number] = [self._resolved(place) for place in places if place.root not in found]
+        for number, parts in self.copies.items():
+            self.copies[number] = [(part, self._resolved(place)) for part, place in parts]
         return found
+
+    def _resolved(self, place: Place) -> Place:
+        """A place by the array that owns the memory."""
+        while (within := self._inside.get(place.root)) is not None:
+            place = place._replace(root=within.root, offset=place.offset + within.offset)
+        return place
 
     def _places(self) -> dict[int, Place]:
         values, places = self._program.values, dict[int, Place]()
@@ -164,9 +188,9 @@ class Plan:
             value = values[number]
             if type(value) is tuple or number in self.silent:
                 continue
-            places[number] = Place(number, 0, value.shape, value.strides)
+            places[number] = self._resolved(Place(number, 0, value.shape, value.strides))
             for place in self.stores.get(number, ()) if kind == POOL else ():
-                if place.strides == value.strides and self.kind[place.root] == POOL:
+                if number not in self._inside and place.strides == value.strides and self.kind[place.root] == POOL:
                     places[number] = place  # it lies in the joined array itself
                     self.stores[number].remove(place)
                     break

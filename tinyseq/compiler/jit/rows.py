@@ -35,7 +35,7 @@ def lay_out_in_rows(program: Program) -> None:
         if is_product(program, step):
             turned = step.args[0] in recurrent or (step.args[1].number in changed and _in_rows(program, step.args[1]))
         else:
-            turned = _is_stack(program, step) and root[step.args[0].number] in given and _in_rows(program, step.args[1])
+            turned = is_stack(program, step) and root[step.args[0].number] in given and _in_rows(program, step.args[1])
         return in_rows(value) if turned else value
 
     lay_out_again(program, changed, chosen)
@@ -72,7 +72,7 @@ def is_product(program: Program, step: Step) -> bool:
     return all(len(shape) == 2 and min(shape) > 1 for shape in _shapes(program, step))
 
 
-def _is_stack(program: Program, step: Step) -> bool:
+def is_stack(program: Program, step: Step) -> bool:
     """Whether a step multiplies a matrix with each of a stack of them."""
     if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
         return False

@@ -5,6 +5,7 @@ the processor does nothing but multiply. A tile of the result, of a few rows and
 registers while its sums grow (Goto and van de Geijn, 2008).
 """
 
+import operator
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -13,12 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.jit import blas
-from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product
+from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Program, Ref, Step, blank, kind_of
+from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, kind_of
 
 DEPTH = 256  # terms of a sum before the next tile: a panel of so many rows fits the first cache
+LOWEST = 8  # rows: with fewer, the weights are read from memory more than they are multiplied
 BY_SEVERAL = 16_000_000  # operations from which on several threads are faster than one that packs nothing
 
 
@@ -124,6 +127,129 @@ def kernel_source(tall: int, width: int, lanes: int) -> str:
                      y + row * args[5] + j * {4 * width}, args[5], terms, start, {low}, {width // lanes}, {lanes})
                 row += {low}
 """
+
+
+def split_stacks(program: Program) -> set[int]:
+    """Multiply step by step what is read step by step: ``(W @ x)[t]`` becomes ``W @ x[t]``.
+
+    Returns:
+        The products. Each should be computed just before it is read, while its result is in the cache.
+    """
+    root, given, wanted = lifetimes(program).root, {*program.inputs, *program.constants}, program.wanted()
+    forward = program.steps[: program.forward]
+    readers: dict[int, list[Step]] = {}
+    for step in program.steps:
+        for number in step.reads():
+            readers.setdefault(number, []).append(step)
+    whole: dict[int, Step] = {}
+    for step in forward:
+        slices = readers.get(step.out, [])
+        able = _could_be_split(program, step) and root[step.args[0].number] in given and step.out not in wanted
+        if able and len(slices) >= FEWEST and all(_picks_one(one) for one in slices):
+            whole[step.out] = step
+    new, products = list[Step](), set[int]()
+    for step in program.steps:
+        product = whole.get(step.args[0].number) if _picks_one(step) else None
+        if product is not None:
+            weight, x = product.args
+            kind = kind_of(blank(program.values[x.number])[step.args[1]])
+            new.append(Step(program.value(kind), operator.getitem, (x, step.args[1]), {}, view=x))
+            step = Step(step.out, np.matmul, (weight, Ref(new[-1].out)), {})
+            products.add(step.out)
+            program.forward += 1
+        if step.out in whole:
+            program.forward -= 1
+        else:
+            new.append(step)
+    program.steps = new
+    return products
+
+
+def split_joins(program: Program) -> set[int]:
+    """Multiply part by part what is joined: ``W @ [x, y]`` becomes ``[W @ x, W @ y]``, in the backward pass.
+
+    Returns:
+        The products. Each should be computed just after its operand, while that is in the cache.
+    """
+    root, given = lifetimes(program).root, {*program.inputs, *program.constants}
+    joins = {step.out: step for step in program.steps[program.forward :] if _joins_columns(program, step)}
+    new, products = list[Step](), set[int]()
+    for step in program.steps:
+        join = joins.get(root[step.args[1].number]) if is_product(program, step) else None
+        if join is None or not _could_be_parted(program, step, join) or root[step.args[0].number] not in given:
+            new.append(step)
+            continue
+        parts = []
+        for ref in join.args[0]:
+            columns, rows = program.values[step.out].shape[0], program.values[ref.number].shape[1]
+            kind = in_rows(Kind((columns, rows), program.values[ref.number].dtype, (0, 0)))
+            new.append(Step(program.value(kind), np.matmul, (step.args[0], ref), {}))
+            parts.append(Ref(new[-1].out))
+        products |= {ref.number for ref in parts}
+        new.append(Step(step.out, np.concatenate, (parts,), {"axis": 1}))
+    program.steps = new
+    return products
+
+
+def _joins_columns(program: Program, step: Step) -> bool:
+    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
+    return plain and len(step.args[0]) >= FEWEST and all(type(part) is Ref for part in step.args[0])
+
+
+def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
+    """Whether a product is with all of a join, as it lies, and each part is worth a product."""
+    values, (columns, terms) = program.values, program.values[step.args[0].number].shape
+    whole = values[step.args[1].number] == values[join.out] and in_rows(values[join.out]) == values[join.out]
+    plain = all(values[number].dtype == np.float32 for number in (*step.reads(), step.out))
+    rows = min(values[ref.number].shape[1] for ref in join.args[0])
+    laid = in_rows(values[step.out]) == values[step.out]
+    return whole and plain and laid and rows >= LOWEST and panel_for(rows, columns, terms) > 0
+
+
+def _could_be_split(program: Program, step: Step) -> bool:
+    if not is_stack(program, step):
+        return False
+    (columns, terms), (_, _, rows) = (program.values[number].shape for number in step.reads())
+    plain = all(program.values[number].dtype == np.float32 for number in (*step.reads(), step.out))
+    value = program.values[step.out]
+    return plain and in_rows(value) == value and rows >= LOWEST and panel_for(rows, columns, terms) > 0
+
+
+def _picks_one(step: Step) -> bool:
+    """Whether a step is an array along the first axis of another."""
+    if step.function is not operator.getitem or type(step.args[0]) is not Ref:
+        return False
+    index = step.args[1]
+    return type(index) is int or (type(index) is tuple and index[1:] == (Ellipsis,) and type(index[0]) is int)
+
+
+def sunk(items: list[Item], products: set[int]) -> list[Item]:
+    """The items with some products just before what reads them."""
+    found, waiting = list[Item](), dict[int, Step]()
+    for item in items:
+        if isinstance(item, Step) and item.out in products:
+            waiting[item.out] = item
+            continue
+        for number in item.reads if isinstance(item, Group) else item.reads():
+            if number in waiting:
+                found.append(waiting.pop(number))
+        found.append(item)
+    return [*found, *waiting.values()]
+
+
+def risen(items: list[Item], products: set[int]) -> list[Item]:
+    """The items with some products just after what they read."""
+    place: dict[int, int] = {}
+    after: dict[int, list[Item]] = {}
+    found = list[Item]()
+    for item in items:
+        if isinstance(item, Step) and item.out in products:
+            after.setdefault(max(place.get(number, -1) for number in item.reads()), []).append(item)
+        else:
+            for number in item.writes if isinstance(item, Group) else [item.out]:
+                place[number] = len(found)
+            found.append(item)
+    return [*after.get(-1, ()), *(one for at, item in enumerate(found) for one in (item, *after.get(at, ())))]
 
 
 def pack_weights(program: Program) -> None:
