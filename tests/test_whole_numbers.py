@@ -216,6 +216,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "optim.step_decay": lambda **a: ts.optim.step_decay(1.0, **a),
     "optim.warm_up": lambda **a: ts.optim.warm_up(1.0, **a),
     "optim.warm_up_cosine": lambda **a: ts.optim.warm_up_cosine(1.0, **{"steps": 9} | a),
+    "train.WeightAverage": lambda **a: ts.train.WeightAverage(ts.nn.Linear(1, 1), **a),
     "train.warm_up_cosine": lambda **a: ts.train.warm_up_cosine(1.0, **{"steps": 9} | a),
     "hmm.Density": lambda **a: Flat(**{"states": 2} | a),
     "hmm.Multinomial": lambda **a: ts.hmm.Multinomial(TABLE, **a),
