@@ -23,7 +23,7 @@ from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations
 from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.recurrence import SumOverPaths
 from tinyseq.hmm.inference.passes.scaled import Scaled
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 Array = np.ndarray[Any, Any]
 CALLS: Counter[str] = Counter()
@@ -35,9 +35,9 @@ def log(values: Any) -> Array:
     return found
 
 
-def chain(initial: Array, transmat: Any, scores: Array) -> tuple[Arcs, Dense, Ragged]:
+def chain(initial: Array, transmat: Any, scores: Array) -> tuple[Arcs, Scores, Ragged]:
     """The arguments of our passes for one sequence, all in logs."""
-    return Arcs.of((initial,), log(transmat), None), Dense(scores), Ragged([len(scores)])
+    return Arcs.of((initial,), log(transmat), None), Scores.dense(scores), Ragged([len(scores)])
 
 
 def viterbi(startprob: Any, transmat: Any, log_frameprob: Array) -> tuple[float, Array]:

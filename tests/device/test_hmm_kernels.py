@@ -11,7 +11,7 @@ from tinyseq.hmm.inference.gpu import chains
 from tinyseq.hmm.inference.gpu.chains import DeviceChain, flat
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 TOLERANCE = {"float64": {"rtol": 1e-10, "atol": 1e-12}, "float32": {"rtol": 2e-5, "atol": 1e-6}}
 SPREADS = (0.0, 1.0, 30.0, 400.0, 2000.0)  # ties; sums that underflow, and have to be taken in logs
@@ -39,7 +39,7 @@ class Case:
         self.device = DeviceChain(flat(xp, there), emission, end, order, lengths, steps if self.padded else None)
         self.host = (
             Arcs.of(self.tables, self.transition, self.end),
-            Dense(self.emission),
+            Scores.dense(self.emission),
             Ragged(lengths, padded=steps if self.padded else None),
         )
 

@@ -9,6 +9,7 @@ from oracles import oracle
 
 import tinyseq as ts
 from tinyseq.hmm import best_score, chain, log_partition
+from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.semirings import COUNT, LOG, MAX, SUM_PRODUCT, Entropy, Expectation, KBest, Sample
 
 
@@ -103,8 +104,6 @@ def test_expectation_takes_pairs_of_each_sequence(seed):
 
 
 def test_many_sequences_are_walked_in_pieces_and_none_is_mixed_up(monkeypatch):
-    from tinyseq.hmm.inference.passes import own_tables
-
     rng = np.random.default_rng(0)
     scores = (rng.normal(size=3), rng.normal(size=(6, 9, 3, 3)), rng.normal(size=(7, 9, 3)))
     lengths = [7, 1, 3, 0, 7, 2, 5, 6, 4]
@@ -115,7 +114,7 @@ def test_many_sequences_are_walked_in_pieces_and_none_is_mixed_up(monkeypatch):
         return [p.grad.numpy() for p in parts]
 
     wanted, best = slopes(), best_score(*scores, lengths=lengths).numpy()
-    monkeypatch.setattr(own_tables, "NUMBERS", 20)
+    monkeypatch.setattr(dispatch, "TERMS", 20)
     for found, one in zip(slopes(), wanted, strict=True):
         np.testing.assert_allclose(found, one, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(best_score(*scores, lengths=lengths).numpy(), best)

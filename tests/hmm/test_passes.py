@@ -10,7 +10,7 @@ from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.dispatch import expectations, log_likelihood
 from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import Scaled
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Table
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores, Table
 from tinyseq.hmm.inference.passes.viterbi import best_paths, lowest_best
 
 INF = np.inf
@@ -23,7 +23,7 @@ def close(found, wanted):
 def flat(scores, lengths):
     """The chain as the passes take it: rows of all sequences, one sequence after the other."""
     rows = np.concatenate([scores.emission[:length, b] for b, length in enumerate(lengths)])
-    return Arcs.of(scores.initial, scores.transition, scores.end), Dense(rows), Ragged(lengths)
+    return Arcs.of(scores.initial, scores.transition, scores.end), Scores.dense(rows), Ragged(lengths)
 
 
 def alone(scores, b, length):
@@ -78,7 +78,7 @@ def test_posteriors_and_counts_are_those_of_all_paths(scores_lengths, way):
         found = expectations(arcs, rows, batch)
         states, counts = found.states, found.counts
     else:
-        states, counts = np.zeros_like(rows.values), [np.zeros(table.shape) for table in arcs.tables]
+        states, counts = np.zeros((batch.count, len(arcs.end))), [np.zeros(table.shape) for table in arcs.tables]
         passes = way(arcs, rows)
         done = passes.forward(batch)
         assume(not done.unsafe.any())
@@ -130,7 +130,7 @@ def hard(kind, rng):
 )
 def test_no_spread_of_probabilities_is_too_large(kind):
     initial, transition, emission = hard(kind, np.random.default_rng(0))
-    arcs, rows, batch = Arcs.of((initial,), transition, None), Dense(emission), Ragged([len(emission)])
+    arcs, rows, batch = Arcs.of((initial,), transition, None), Scores.dense(emission), Ragged([len(emission)])
     slow = LogSpace(arcs, rows)
     done = slow.forward(batch)
     wanted = slow.log_likelihood(done)
@@ -150,7 +150,7 @@ def test_an_impossible_history_does_not_grow_into_the_answer():
     steps = 1000
     emission = np.stack([np.full(steps, np.log(1e-3)), np.zeros(steps)], axis=1)
     arcs = Arcs.of((np.array([0.0, -INF]),), np.array([[0.0, -INF], [-INF, 0.0]]), None)
-    found = expectations(arcs, Dense(emission), Ragged([steps]))
+    found = expectations(arcs, Scores.dense(emission), Ragged([steps]))
     np.testing.assert_allclose(found.states, np.eye(2)[np.zeros(steps, dtype=int)], rtol=1e-12)
     np.testing.assert_allclose(found.log_likelihood, steps * np.log(1e-3))
 
@@ -162,7 +162,7 @@ def test_arcs_lost_in_a_float_are_missed_only_where_they_make_no_difference():
     transition[0, 1] = transition[2, 1] = -1e4
     emission[5, [0, 2]] = -INF  # the second sequence ends in state 1, and starts elsewhere
     emission[3:5, 1] = -INF
-    arcs, rows, batch = Arcs.of((np.zeros(3),), transition, None), Dense(emission), Ragged([3, 3])
+    arcs, rows, batch = Arcs.of((np.zeros(3),), transition, None), Scores.dense(emission), Ragged([3, 3])
     assert Scaled(arcs, rows).forward(batch).unsafe.tolist() == [False, True]
     wanted = log_space(arcs, rows, batch)
     assert wanted[1] < -9990
@@ -178,7 +178,7 @@ def test_a_chain_that_mixes_needs_no_logs_however_far_its_scores_are_apart(seed,
     lengths = [40, 0, 1, 7]
     initial = tuple(rng.normal(size=(3,) * (i + 1)) for i in range(order - 1))
     transition, emission = rng.normal(size=(3,) * order), scale * rng.normal(size=(48, 3))
-    arcs, rows, batch = Arcs.of(initial, transition, rng.normal(size=3)), Dense(emission), Ragged(lengths)
+    arcs, rows, batch = Arcs.of(initial, transition, rng.normal(size=3)), Scores.dense(emission), Ragged(lengths)
     fast, slow = Scaled(arcs, rows), LogSpace(arcs, rows)
     assert fast.mixes
     done = fast.forward(batch)
@@ -199,7 +199,7 @@ def test_a_chain_that_mixes_may_begin_where_its_observation_is_next_to_impossibl
     arcs = Arcs.of((np.array([0.0, -INF]),), np.log([[0.5, 0.5], [0.3, 0.7]]), None)
     emission = np.array([[score, 0.0], [0.0, 0.0], [0.0, 0.0]])
     for steps in (1, 3):
-        rows, batch = Dense(emission[:steps]), Ragged([steps])
+        rows, batch = Scores.dense(emission[:steps]), Ragged([steps])
         assert log_likelihood(arcs, rows, batch)[0] == pytest.approx(score, rel=1e-12)
         found = expectations(arcs, rows, batch)
         np.testing.assert_allclose(found.states[0], [1, 0], atol=1e-12)
@@ -212,7 +212,7 @@ def test_what_was_next_to_nothing_is_noticed_before_it_is_scaled_up():
     arcs = Arcs.of((np.array([np.log(0.5), np.log(0.5), -INF]),), transition, None)
     emission = np.zeros((400, 3))
     emission[0] = [-742.0, -741.0, 0.0]  # state 2 explains it best, and cannot be the first
-    rows, batch = Dense(emission), Ragged([400])
+    rows, batch = Scores.dense(emission), Ragged([400])
     assert Scaled(arcs, rows).mixes
     wanted = log_space(arcs, rows, batch)
     np.testing.assert_allclose(log_likelihood(arcs, rows, batch), wanted, rtol=1e-12)
@@ -225,7 +225,7 @@ def test_a_lost_arc_that_makes_the_fifth_digit_is_not_missed():
     transition[0, 3], transition[3, 2], transition[2, 0] = -750.0, 0.0, 0.0
     arcs = Arcs.of((np.array([0.0, -INF, -INF, -INF]),), transition, None)
     emission = np.array([[0.0, -INF, -INF, -INF], [-INF, 0.0, -INF, 0.0], [-INF, -INF, 0.0, -INF]])
-    found = log_likelihood(arcs, Dense(emission), Ragged([3]))
+    found = log_likelihood(arcs, Scores.dense(emission), Ragged([3]))
     np.testing.assert_allclose(found, np.logaddexp(-740.0, -750.0), rtol=1e-12)
 
 
@@ -233,4 +233,4 @@ def test_symbols_whose_probabilities_are_lost_in_a_float_are_not_missed():
     logs = np.array([[-1000.0, 0.0], [0.0, 0.0]])
     table, ids = Table(logs), np.array([0, 1, 0])
     arcs = Arcs.of((np.array([0.0, -INF]),), np.array([[0.0, -INF], [-INF, 0.0]]), None)
-    assert log_likelihood(arcs, Lookup(table, ids), Ragged([3])).tolist() == [-2000.0]
+    assert log_likelihood(arcs, Scores(table, ids), Ragged([3])).tolist() == [-2000.0]

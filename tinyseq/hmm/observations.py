@@ -16,7 +16,7 @@ from tinyseq.hmm.inference.gpu.chains import REALS, DeviceChain, flat
 from tinyseq.hmm.inference.impossible import explain
 from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense, Lookup, Scores
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 from tinyseq.hmm.masks import unmasked
 from tinyseq.hmm.model.parameters import Parameters
 
@@ -83,7 +83,7 @@ class Observations:
         scores = self.model.emissions.scores(self.rows.data)
         if self.allowed is None:
             return scores
-        return Dense(np.where(self.allowed, scores.logs(np.arange(len(self.rows.data))).T, -np.inf))
+        return Scores.dense(np.where(self.allowed, scores.logs(np.arange(len(self.rows.data))).T, -np.inf))
 
     def _changed(self) -> "Observations":
         """A copy whose arguments of the passes are still to be computed."""
@@ -213,11 +213,7 @@ class Observations:
         for length in self.rows.lengths:
             rows = slice(start, start + length)
             start += length
-            if isinstance(self.scores, Lookup):
-                scores: Scores = Lookup(self.scores.table, self.scores.ids[rows].copy())
-            else:
-                scores = Dense(self.scores.logs(rows).T.copy())
-            yield self.arcs, scores, length
+            yield self.arcs, self.scores.only(rows), length
 
     def paths(self, ids: Array) -> list[Sequence[Any]]:
         """Split the states of all rows into one path per sequence, as names if the model has them."""

@@ -13,7 +13,7 @@ from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.priors import Priors, log_dirichlet
 from tinyseq.hmm.emissions.priors import counts as added_counts
-from tinyseq.hmm.inference.passes.score_tables import Lookup, Scores, Table
+from tinyseq.hmm.inference.passes.score_tables import Scores, Table
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
 from tinyseq.io.names import kept_name, read_name, written_name
@@ -129,7 +129,7 @@ class Categorical(Emission):
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
-        return Lookup(self._fixed or self._by_symbol(), data)
+        return Scores(self._fixed or self._by_symbol(), data)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""

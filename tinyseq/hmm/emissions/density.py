@@ -13,7 +13,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.groups import kmeans
-from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.random import Rng, as_generator
 
@@ -198,10 +198,10 @@ class Density(Emission):
                 f"{rows[t]} in state {k}"
             )
         if whole:
-            return Dense(found)
+            return Scores.dense(found)
         scores = np.zeros((self.states, len(data))).T
         scores[seen] = found
-        return Dense(scores)
+        return Scores.dense(scores)
 
     def _checked(self, scores: Any) -> Any:
         if scores.ndim != 2 or scores.shape[1] != self.states:

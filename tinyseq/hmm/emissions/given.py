@@ -9,7 +9,7 @@ from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.hmm.emissions.emission import Emission, Rows
-from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.probabilities import plain
 
 
@@ -73,8 +73,8 @@ class Given(Emission):
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
         if isinstance(data, np.ndarray):
-            return Dense(data)
-        return Dense(self.read([to_numpy(data)]).data)
+            return Scores.dense(data)
+        return Scores.dense(self.read([to_numpy(data)]).data)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""

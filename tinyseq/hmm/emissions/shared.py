@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
-from tinyseq.hmm.inference.passes.score_tables import Dense, Scores
+from tinyseq.hmm.inference.passes.score_tables import Scores
 
 
 class Shared(Emission):
@@ -62,7 +62,7 @@ class Shared(Emission):
 
     def scores(self, data: Array) -> Scores:
         """See `Emission`."""
-        return Dense(self.emission.scores(data).logs(np.arange(len(data)))[self.of].T)
+        return Scores.dense(self.emission.scores(data).logs(np.arange(len(data)))[self.of].T)
 
     def recorded(self, data: Array) -> Tensor:
         """See `Emission`."""

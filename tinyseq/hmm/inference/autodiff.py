@@ -21,7 +21,7 @@ from tinyseq.hmm.inference.chain_arguments import checked
 from tinyseq.hmm.inference.gpu.chains import DeviceChain, Slopes, runs_here
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations, log_likelihood
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Dense
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 
 
@@ -130,9 +130,9 @@ def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, A
     )
 
 
-def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> tuple[Arcs, Dense, Ragged]:
+def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> tuple[Arcs, Scores, Ragged]:
     initial, transition, emission, end = _unpacked(scores, shapes, order)
-    rows = Dense(emission.reshape(-1, emission.shape[-1]))
+    rows = Scores.dense(emission.reshape(-1, emission.shape[-1]))
     return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
 
 

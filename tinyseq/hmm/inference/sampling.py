@@ -59,16 +59,19 @@ class Sampling(LogSpace, PathsBack):
     Args:
         arcs: the tables.
         scores: the emission scores.
+        count: the number of paths for each sequence.
         rng: the random number generator.
     """
 
-    def __init__(self, arcs: Arcs, scores: Scores, rng: np.random.Generator) -> None:
+    def __init__(self, arcs: Arcs, scores: Scores, count: int, rng: np.random.Generator) -> None:
         super().__init__(arcs, scores)
-        self.rng = rng
+        self.paths, self.rng = count, rng
 
     def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
-        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0)
+        size = paths.stop - (paths.start or 0)
+        each = weights if weights.shape[1] == size else np.repeat(weights, self.paths, axis=1)
+        return np.argmax(each + self.rng.gumbel(size=each.shape), axis=0)
 
 
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
@@ -86,16 +89,9 @@ def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: 
     Returns:
         The states, (count, rows).
     """
-
     arcs = arcs.to(np.float64)
-    passes = Sampling(arcs, scores, rng)
-    paths = np.zeros((count, batch.count), dtype=np.intp)
-    copies = np.tile(np.arange(count), len(batch.order))
-    everything = batch.columns(np.repeat(np.arange(len(batch.order)), count))
-    width = max(1, (1 << 20) // arcs.tables[-1].size)
-    for start in range(0, len(copies), width):
-        part = everything.columns(slice(start, start + width))
-        found = passes.backtrack(passes.forward(part))
-        for t, size in enumerate(part.sizes):
-            paths[copies[start : start + size], part.some_rows(t, slice(size))] = found[t, :size]
+    passes = Sampling(arcs, scores, count, rng)
+    paths, totals = np.zeros((count, batch.count), dtype=np.intp), np.empty(len(batch.order))
+    for tile in batch.tiles(max(1, (1 << 20) // (arcs.tables[-1].size * max(count, 1)))):
+        passes.decode(tile, paths, totals)
     return paths

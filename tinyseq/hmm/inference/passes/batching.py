@@ -77,8 +77,8 @@ class Ragged:
 
     @cached_property
     def _distance(self) -> int | None:
-        """The distance between the rows of neighbouring columns, if it is constant; else None."""
-        distances = np.diff(self._starts)
+        """The distance between the rows of neighbouring columns, if it is constant; else None. Any for one column."""
+        distances = np.diff(self._starts) if len(self._starts) != 1 else np.ones(1, dtype=np.intp)
         even = len(distances) and distances[0] > 0 and (distances == distances[0]).all()
         return int(distances[0]) if even else None
 

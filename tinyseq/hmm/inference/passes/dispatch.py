@@ -1,9 +1,11 @@
 """Log-likelihoods, posteriors, expected counts and best paths of many sequences: chooses the pass for each sequence.
 
 Sequences are processed in tiles, so that messages stay in the cache and memory does not grow with the number of
-sequences. Where probabilities (`Scaled`) could underflow, the sequence is computed again in log space (`LogSpace`).
+sequences. Where probabilities (`Scaled`) could underflow, the sequence is computed again in log space (`LogSpace`), as
+are sequences with transitions of their own.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,11 +13,13 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes import long_sequence as blocks
 from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
-from tinyseq.hmm.inference.passes import own_tables, viterbi
+from tinyseq.hmm.inference.passes import viterbi
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import SINGLE_THREADED, Scaled
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores, of_sequences
+
+TERMS = 1 << 21  # numbers that a step in log space computes at a time
 
 
 class Expected(NamedTuple):
@@ -73,29 +77,32 @@ def expectations(
     counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts and backward else None
     stops = np.zeros(len(arcs.end))
     weight = np.ones(len(batch.order)) if weight is None else weight
-    if arcs.own:
-        found, stops = own_tables.expectations(arcs, scores, batch, weight, states, counts)
-        return Expected(found, np.zeros((0, len(arcs.end))) if states is None else states, counts or [], stops)
-    fast = Scaled(arcs, scores)
-    rest = np.ones(len(batch.order), dtype=bool)
-    for column in blocks.long_columns(fast, batch) if states is not None or not backward else ():
-        (first, rows), number = batch.stretch(column), batch.order[column]
-        value = blocks.expectations(fast, first, rows, weight[number], states, counts)
-        if value is not None:
-            found[number], rest[column] = value, False
-            if states is not None:
-                stops += states[first + rows - 1]
-    for tile in batch.columns(rest).tiles(_width(arcs)):
-        done = fast.forward(tile, keep=backward)
-        found[tile.order] = fast.log_likelihood(done)
+
+    def run(passes: Scaled | LogSpace, part: Ragged) -> Array:
+        done = passes.forward(part, keep=backward)
+        found[part.order] = passes.log_likelihood(done)
         if backward:
-            stops += fast.backward(done, np.where(done.unsafe, 0.0, weight[tile.order]), states, counts)[0]
-        for part in _unsafe(tile, done.unsafe, arcs):
-            slow = LogSpace(arcs, scores)
-            again = slow.forward(part, keep=backward)
-            found[part.order] = slow.log_likelihood(again)
-            if backward:
-                stops += slow.backward(again, weight[part.order], states, counts)[0]
+            uses = None if counts is None else of_sequences(counts, part.order)
+            stops[:] += passes.backward(done, np.where(done.unsafe, 0.0, weight[part.order]), states, uses)[0]
+            for count, used in zip(counts or (), uses or (), strict=True):
+                if count.ndim == 4:
+                    count[..., part.order] = used
+        return done.unsafe
+
+    rest = np.ones(len(batch.order), dtype=bool)
+    fast = None if arcs.own else Scaled(arcs, scores)
+    if fast is not None and (states is not None or not backward):
+        for column in blocks.long_columns(fast, batch):
+            (first, rows), number = batch.stretch(column), batch.order[column]
+            value = blocks.expectations(fast, first, rows, weight[number], states, counts)
+            if value is not None:
+                found[number], rest[column] = value, False
+                if states is not None:
+                    stops += states[first + rows - 1]
+    for tile in batch.columns(rest).tiles(_width(arcs)):
+        unsafe = np.ones(len(tile.order), dtype=bool) if fast is None else run(fast, tile)
+        for part in _unsafe(tile, unsafe, arcs):
+            run(LogSpace(arcs.of_sequences(part.order), scores), part)
     return Expected(found, np.zeros((0, len(arcs.end))) if states is None else states, counts or [], stops)
 
 
@@ -107,10 +114,8 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
         scores: the emission scores of all rows.
         batch: the sequences.
     """
-    if arcs.own:
-        return own_tables.best_paths(arcs, scores, batch)
     certain = {}
-    if arcs.order == 2 and len(arcs.tables) == 2:
+    if arcs.order == 2 and len(arcs.tables) == 2 and not arcs.own:
         for column in batch.longer(blocks.LONG):
             found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
             if found is not None:
@@ -141,14 +146,14 @@ def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
 
 def _width(arcs: Arcs) -> int:
     """Sequences per tile: few enough that a matrix product runs in one thread, and fits in the cache."""
-    oldest, others, states = arcs.tables[-1].shape
+    oldest, others, states = arcs.tables[-1].shape[:3]
     width = np.clip(SINGLE_THREADED // (oldest * states), 128, 1024)
     return int(min(width, max((1 << 20) // (oldest * others), 1)))
 
 
 def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:
-    """The columns to compute again, in pieces whose terms (H, R, V, columns) fit in about 16 MB."""
+    """The columns to compute in log space, in pieces whose terms (H, R, V, columns) fit in about 16 MB."""
     if not unsafe.any():
         return []
-    width = max(1, (1 << 21) // arcs.tables[-1].size)
+    width = max(1, TERMS // math.prod(arcs.tables[-1].shape[:3]))
     return list(tile.columns(np.flatnonzero(unsafe)).tiles(width))

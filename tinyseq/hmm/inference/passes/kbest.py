@@ -86,11 +86,7 @@ def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array
     paths = np.zeros((k, batch.count), dtype=np.intp)
     values = np.empty((k, len(batch.order)), dtype=arcs.tables[-1].dtype)
     for tile in batch.tiles(max(1, (1 << 20) // (arcs.tables[-1].size * k))):
-        passes = KBest(arcs, scores, k)
-        done = passes.forward(tile)
-        values[:, tile.order] = done.total
-        for t, states in enumerate(passes.backtrack(done)):
-            paths[:, tile.rows(t)] = states.reshape(-1, k)[: tile.sizes[t]].T
+        KBest(arcs, scores, k).decode(tile, paths, values)
     return paths, values
 
 

@@ -19,7 +19,8 @@ class LogSpace(SumOverPaths):
 
     def extended(self, message: Array, number: int, rows: Index) -> Array:
         """See `Recurrence`."""
-        return log_sum(message[:, :, None] + self.arcs.tables[number][..., None], 0) + self.scores.logs(rows)
+        table = self.arcs.by_column(number, message.shape[-1])
+        return log_sum(message[:, :, None] + table, 0) + self.scores.logs(rows)
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array:
         """See `Recurrence`; small numbers keep their precision."""
@@ -46,9 +47,12 @@ class LogSpace(SumOverPaths):
 
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
         """See `SumOverPaths`."""
-        paths = self.arcs.tables[number][..., None] + behind
-        if uses is not None:
-            uses += np.exp(before[:, :, None] + paths) @ weight[: behind.shape[-1]]
+        columns = behind.shape[-1]
+        paths = self.arcs.by_column(number, columns) + behind
+        if uses is not None and uses.ndim == 4:
+            uses[..., :columns] += np.exp(before[:, :, None] + paths) * weight[:columns]
+        elif uses is not None:
+            uses += np.exp(before[:, :, None] + paths) @ weight[:columns]
         return log_sum(paths, 2)
 
 

@@ -223,11 +223,13 @@ class PathsBack(Recurrence):
             t: the step into the newest state.
             others, newest: (paths,), the other states of the first paths.
         """
-        table, message = self.arcs.tables[self.arcs.which(t)], self.unfolded(done.messages[t], self.arcs.which(t))
-        first = slice(len(newest))
-        before = message[:, 0, first] if table.shape[1] == 1 else message[:, others, np.arange(len(newest))]
-        into = table.reshape(len(table), -1).take(others * table.shape[2] + newest, axis=1)
-        return self.choose(before + into, first)
+        number, size = self.arcs.which(t), len(newest)
+        message = self.unfolded(done.messages[t], number)
+        if self.paths == 1 and message.shape[1] == 1:
+            before = message[:, 0, :size]
+        else:
+            before = message[:, others, np.arange(size) // self.paths]
+        return self.choose(before + self.arcs.into(number, others, newest), slice(size))
 
     def last(self, message: Array, found: Array, paths: slice) -> None:
         """Choose the last states from the last message (R, V, columns), newest first, and store them in ``found``."""
@@ -236,6 +238,20 @@ class PathsBack(Recurrence):
             message = message.reshape(*self.own, -1, states, message.shape[-1])
             found[-back] = self.choose(self.joined(message, -3), paths)
             message, columns = message[..., found[-back], columns], np.arange(len(columns))
+
+    def decode(self, batch: Ragged, states: Array, totals: Array) -> None:
+        """Find the paths of a batch.
+
+        Args:
+            batch: the columns.
+            states: (paths, rows), set to the states of the paths of each row's sequence.
+            totals: ``own`` + (N,), set to the total of each sequence.
+        """
+        done = self.forward(batch)
+        totals[..., batch.order] = done.total
+        found = self.backtrack(done).reshape(len(batch.sizes), len(batch.order), self.paths)
+        for t, size in enumerate(batch.sizes):
+            states[:, batch.rows(t)] = found[t, :size].T
 
     def backtrack(self, done: Forward) -> Array:
         """Backtrack from the last states to the first.

@@ -6,7 +6,7 @@ the batch. The table of a step has the shape (H, R, V), where V is the new state
 """
 
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -51,73 +51,30 @@ class Arcs(NamedTuple):
         """Whether each sequence has transitions of its own."""
         return bool(self.tables[-1].ndim == 4)
 
+    def of_sequences(self, chosen: Array) -> "Arcs":
+        """The tables of some of the sequences."""
+        return self._replace(tables=of_sequences(self.tables, chosen))
+
+    def by_column(self, number: int, columns: int) -> Array:
+        """A table for each of the first columns, (H, R, V, columns); or one for all of them, (H, R, V, 1)."""
+        table = self.tables[number]
+        return table[..., :columns] if table.ndim == 4 else table[..., None]
+
+    def into(self, number: int, others: Array, newest: Array) -> Array:
+        """The score of the arc from each oldest state to the other states of each column, (H, columns)."""
+        table = self.tables[number]
+        if table.ndim == 4:
+            return table[:, others, newest, np.arange(len(newest))]
+        return table.reshape(len(table), -1).take(others * table.shape[2] + newest, axis=1)
+
     def which(self, t: int) -> int:
         """The number of the table of step t."""
         return min(t, len(self.tables) - 1)
 
 
-class Scores(Protocol):
-    """Emission scores of the rows of a batch (see `Ragged`)."""
-
-    @property
-    def smallest(self) -> float:
-        """The smallest weight of a possible observation; 0 if it underflows."""
-
-    def logs(self, rows: Index) -> Array:
-        """Log scores, (K, rows)."""
-
-    def along(self, first: int, path: Array) -> Array:
-        """The log score of the state on a path at each row, from row ``first``, (T,)."""
-
-    def weights(self, rows: Index) -> Array:
-        """Scores relative to the largest one of each row, (K, rows); always in float64."""
-
-    def tops(self, rows: Index) -> Array:
-        """The logs of those largest scores, (rows,)."""
-
-
-class Dense:
-    """Emission scores given as one array.
-
-    Args:
-        values: (rows, K) log scores.
-    """
-
-    def __init__(self, values: Array) -> None:
-        self.values = values
-        tops = (
-            np.ascontiguousarray(values.T).max(axis=0, initial=-np.inf).astype(np.float64)
-        )  # NumPy is slow along short rows
-        self._tops = np.where(tops > -np.inf, tops, 0.0)
-
-    @cached_property
-    def _relative(self) -> Array:
-        """The weights of all rows, which forward and backward both read, (rows, K)."""
-        with np.errstate(invalid="ignore"):  # inf - inf, in rows beyond a sequence's length
-            return np.exp(self.values - self._tops[:, None], dtype=np.float64)
-
-    @property
-    def smallest(self) -> float:
-        """See `Scores`."""
-        if ((self._relative == 0) & (self.values > -np.inf)).any():
-            return 0.0
-        return float(np.min(self._relative, where=self._relative > 0, initial=1.0))
-
-    def logs(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self.values[rows].T
-
-    def along(self, first: int, path: Array) -> Array:
-        """See `Scores`."""
-        return self.values[np.arange(first, first + len(path)), path]
-
-    def weights(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self._relative[rows].T
-
-    def tops(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self._tops[rows]
+def of_sequences(tables: list[Array], chosen: Array) -> list[Array]:
+    """Copies of what tables hold for some of the sequences, (..., chosen); tables of all sequences as they are."""
+    return [table[..., chosen] if table.ndim == 4 else table for table in tables]
 
 
 class Table:
@@ -128,43 +85,67 @@ class Table:
     """
 
     def __init__(self, logs: Array) -> None:
-        top = logs.max(axis=0, initial=-np.inf).astype(np.float64)
+        top = np.ascontiguousarray(logs).max(axis=0, initial=-np.inf).astype(np.float64)  # slow along strided rows
         self.logs = logs
         self.top = np.where(top > -np.inf, top, 0.0)
-        self.relative = np.exp(logs - self.top, dtype=np.float64)
-        self.smallest = float(np.min(self.relative, where=logs > -np.inf, initial=1.0))
+
+    @cached_property
+    def relative(self) -> Array:
+        """The scores relative to the largest of each symbol; always in float64."""
+        with np.errstate(invalid="ignore"):  # inf - inf, in rows beyond a sequence's length
+            return np.exp(self.logs - self.top, dtype=np.float64)
+
+    @cached_property
+    def smallest(self) -> float:
+        """The smallest relative score of a possible observation; 0 if it underflows."""
+        return float(np.min(self.relative, where=self.logs > -np.inf, initial=1.0))
 
 
-class Lookup:
-    """Emission scores looked up by the symbol of each row.
+class Scores:
+    """Emission scores of the rows of a batch (see `Ragged`), looked up by the symbol of each row.
 
     Args:
         table: the scores of the symbols.
-        ids: (rows,), the symbol of each row.
+        ids: (rows,), the symbol of each row; None if each row has a symbol of its own.
     """
 
-    def __init__(self, table: Table, ids: Array) -> None:
+    def __init__(self, table: Table, ids: Array | None) -> None:
         self.table = table
         self.ids = ids
 
+    @classmethod
+    def dense(cls, values: Array) -> "Scores":
+        """Scores that were computed for each row, (rows, K)."""
+        return cls(Table(values.T), None)
+
+    def only(self, rows: slice) -> "Scores":
+        """The scores of some rows, without a reference to the others."""
+        if self.ids is None:
+            return Scores.dense(self.logs(rows).T.copy())
+        return Scores(self.table, self.ids[rows].copy())
+
     @property
     def smallest(self) -> float:
-        """See `Scores`."""
+        """The smallest weight of a possible observation; 0 if it underflows."""
         return self.table.smallest
 
     def logs(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self.table.logs.take(self.ids[rows], axis=1)
-
-    def along(self, first: int, path: Array) -> Array:
-        """See `Scores`."""
-        logs = self.table.logs
-        return logs.take(path * logs.shape[1] + self.ids[first : first + len(path)])  # faster than logs[path, ids]
+        """Log scores, (K, rows)."""
+        logs, ids = self.table.logs, self.ids
+        return logs.T[rows].T if ids is None else logs.take(ids[rows], axis=1)
 
     def weights(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self.table.relative.take(self.ids[rows], axis=1)
+        """Scores relative to the largest one of each row, (K, rows); always in float64."""
+        relative, ids = self.table.relative, self.ids
+        return relative.T[rows].T if ids is None else relative.take(ids[rows], axis=1)
 
     def tops(self, rows: Index) -> Array:
-        """See `Scores`."""
-        return self.table.top[self.ids[rows]]
+        """The logs of those largest scores, (rows,)."""
+        return self.table.top[rows if self.ids is None else self.ids[rows]]
+
+    def along(self, first: int, path: Array) -> Array:
+        """The log score of the state on a path at each row, from row ``first``, (T,)."""
+        logs, rows = self.table.logs, slice(first, first + len(path))
+        if self.ids is None:
+            return logs[path, np.arange(first, first + len(path))]
+        return logs.take(path * logs.shape[1] + self.ids[rows])  # faster than logs[path, ids]

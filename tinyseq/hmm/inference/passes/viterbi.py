@@ -48,17 +48,10 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
     Returns:
         The state at each row (rows,), and each path's log score (N,), -inf for an impossible sequence.
     """
-    path = np.zeros(batch.count, dtype=np.intp)
+    paths = np.zeros((1, batch.count), dtype=np.intp)
     best = np.empty(len(batch.order) if sequences is None else sequences, dtype=arcs.tables[-1].dtype)
-    passes = Max(arcs, scores)
-
-    def decode(tile: Ragged) -> None:
-        done = passes.forward(tile)
-        best[tile.order] = done.total
-        for t, states in enumerate(passes.backtrack(done)):
-            path[tile.rows(t)] = states[: tile.sizes[t]]
-
-    oldest, others, _ = arcs.tables[-1].shape
+    decode = lambda tile: Max(arcs.of_sequences(tile.order), scores).decode(tile, paths, best)
+    oldest, others = arcs.tables[-1].shape[:2]
     cores = os.cpu_count() or 1
     # Where possible, a message takes at most 1 MB and all kept messages 128 MB, and each core has a tile: NumPy
     # releases the interpreter's lock while it computes.
@@ -67,22 +60,26 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
     tiles = list(batch.tiles(width))
     with ThreadPoolExecutor(cores) as pool:
         list(pool.map(decode, tiles) if len(tiles) > 1 else map(decode, tiles))
-    return path, best
+    return paths[0], best
 
 
 def best_extended(message: Array, table: Array) -> Array:
-    """The maximum over the oldest state of message + table: (H, R, B) and (H, R, V) to (R, V, B)."""
-    oldest, others, states = table.shape
+    """The maximum over the oldest state of message + table: (H, R, B) and (H, R, V) to (R, V, B).
+
+    The table may have a last axis for each column, (H, R, V, B or more).
+    """
+    oldest, others, states = table.shape[:3]
     size = message.shape[-1]
     if size == 1 and table.size <= BUFFER:
-        return np.add(message, table).max(axis=0)[..., None]
+        return np.add(message, table[..., 0] if table.ndim == 4 else table).max(axis=0)[..., None]
+    table = table[..., :size] if table.ndim == 4 else table[..., None]
     out = np.empty((others, states, size), dtype=message.dtype)
     some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
     buffer = np.empty((oldest, some, size), dtype=message.dtype)
     for r in range(others):
         for v in range(0, states, some):
             paths = buffer[:, : min(some, states - v)]
-            np.add(message[:, r, None], table[:, r, v : v + some, None], out=paths)
+            np.add(message[:, r, None], table[:, r, v : v + some], out=paths)
             np.maximum.reduce(paths, axis=0, out=out[r, v : v + some])
     return out
 
