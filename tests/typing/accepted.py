@@ -70,6 +70,11 @@ def methods_and_operators() -> None:
     assert_type(ts.grad([x.sum()], x, [1.0], create_graph=True), Tensor)
     assert_type(ts.grad(x.sum(), x, allow_unused=True), Tensor | None)
     assert_type(ts.grad(x.sum(), (x,), allow_unused=True), tuple[Tensor | None, ...])
+    assert_type(ts.jacobian(ts.tanh, x), Tensor)
+    assert_type(ts.jacobian(ts.multiply, (x, x)), tuple[Tensor, ...])
+    assert_type(ts.vjp(ts.sum, x), tuple[Tensor, Tensor])
+    assert_type(ts.vjp(ts.dot, (x[0], x[1])), tuple[Tensor, tuple[Tensor, ...]])
+    assert_type(ts.hessian(ts.sum, x), Tensor)
     total = ts.zeros(2)
     total += 1.0
     total[0] = 5.0

@@ -60,4 +60,6 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.grad(x.sum(), [x]).tanh()  # refused: attr-defined
     ts.grad(x.sum(), x, allow_unused=True).tanh()  # refused: union-attr
     ts.einsum("ij,jk", x, x, optimize=2.5)  # refused: arg-type
+    ts.jacobian(ts.tanh, x).tanhh()  # refused: attr-defined
+    ts.jacobian(ts.multiply, (x, x)).tanh()  # refused: attr-defined
     ts.hmm.HMM([1.0], [[1.0]])  # refused: call-arg

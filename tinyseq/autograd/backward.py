@@ -370,11 +370,10 @@ def _freed(node: Node) -> RuntimeError:
 
 def _mutated(node: Node, i: int) -> RuntimeError:
     leaf = node.edges[i]
-    name = getattr(leaf, "name", None)
+    name, shape = getattr(leaf, "name", None), getattr(leaf, "shape", ())
     called = f" ({name})" if name else ""
     argument = node.op.inputs[0 if node.op.variadic else i]
     return RuntimeError(
-        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape "
-        f"{node.edges[i].shape}, which has been updated since"  # type: ignore[union-attr]
-        "; call backward() before the optimiser's step or any other update, or run the forward pass again"
+        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape {shape}, which has been "
+        "updated since; call backward() before the optimiser's step or any other update, or run the forward pass again"
     )

@@ -128,8 +128,7 @@ class Classifier(SavedModel, ABC):
             TypeError: the texts are one string, or one of them is neither a string nor a list of strings.
             RuntimeError: the classifier is not fitted.
         """
-        found: Floats = np.exp(self.log_proba(texts))
-        return found
+        return np.exp(self.log_proba(texts))
 
     def predict(self, texts: Iterable[Text]) -> NDArray[Any]:
         """The most probable label of each of N texts (N,).

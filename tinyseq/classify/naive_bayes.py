@@ -135,9 +135,9 @@ class NaiveBayes(Classifier):
     def log_proba(self, texts: Iterable[Text]) -> Floats:
         """log P(class | text) of N texts (N, K); see `predict_proba`."""
         joint = self.log_joint(texts)
-        top = joint.max(axis=1, keepdims=True, initial=-np.inf)
-        found: Floats = joint - top - np.log(np.exp(joint - top).sum(axis=1, keepdims=True))
-        return found
+        joint -= joint.max(axis=1, keepdims=True, initial=-np.inf)
+        joint -= np.log(np.exp(joint).sum(axis=1, keepdims=True))
+        return joint
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `tinyseq.io.SavedModel`: the counts, the words and the classes."""

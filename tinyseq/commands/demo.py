@@ -73,10 +73,11 @@ def run(out: Path, seed: int, console: Console) -> None:
     for ending in ("svg", "html"):
         unrolled.save(out / f"unrolled.{ending}")
         trellis.save(out / f"trellis.{ending}")
+    measured, held_out = zip(*trained.held_out, strict=True)
     figure = ts.viz.loss_curve(
         trained.steps,
         trained.losses,
-        tuple(zip(*trained.held_out, strict=True)),  # type: ignore[arg-type]
+        (measured, held_out),
         baselines={"character trigram model": trained.trigram},
         title="A character LSTM learns English from Python's documentation",
     )

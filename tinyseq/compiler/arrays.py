@@ -21,17 +21,6 @@ def examples(tree: Any) -> Any:
     return mapped(tree, Recorded, lambda array: array.example)
 
 
-def arrays_in(tree: Any) -> Iterator["Recorded"]:
-    """The recorded arrays in nested arguments."""
-    if type(tree) is Recorded:
-        yield tree
-    elif isinstance(tree, tuple | list):
-        for part in tree:
-            yield from arrays_in(part)
-    elif type(tree) is dict:
-        yield from arrays_in(list(tree.values()))
-
-
 def _has_recorded(tree: Any) -> bool:
     if isinstance(tree, tuple | list):
         return any(map(_has_recorded, tree))

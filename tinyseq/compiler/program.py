@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinyseq.backend import Array
+
+T = TypeVar("T")
 
 
 class Ref(NamedTuple):
@@ -160,14 +162,19 @@ def about(array: Array) -> tuple[Any, ...]:
 
 def refs(tree: Any) -> Iterator[Ref]:
     """The references in nested arguments."""
-    if type(tree) is Ref:
+    return of_type(tree, Ref)
+
+
+def of_type(tree: Any, kind: type[T]) -> Iterator[T]:
+    """The objects of a type in nested arguments."""
+    if type(tree) is kind:
         yield tree
     elif isinstance(tree, tuple | list):
         for part in tree:
-            yield from refs(part)
+            yield from of_type(part, kind)
     elif type(tree) is dict:
         for part in tree.values():
-            yield from refs(part)
+            yield from of_type(part, kind)
 
 
 def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:

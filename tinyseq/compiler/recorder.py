@@ -12,8 +12,8 @@ from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
-from tinyseq.compiler.arrays import Recorded, arrays_in, examples
-from tinyseq.compiler.program import Program, Ref, about, kind_of, mapped
+from tinyseq.compiler.arrays import Recorded, examples
+from tinyseq.compiler.program import Program, Ref, about, kind_of, mapped, of_type
 
 
 class Source(NamedTuple):
@@ -76,7 +76,8 @@ class Recorder:
 
     def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
         view = next(
-            (array for array in arrays_in((args, settings)) if np.may_share_memory(example, array.example)), None
+            (array for array in of_type((args, settings), Recorded) if np.may_share_memory(example, array.example)),
+            None,
         )
         args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
         number = self.program.add(

@@ -193,8 +193,7 @@ def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Array | None:
             "the gradient of a compiled function cannot be differentiated again; call the function itself for "
             "create_graph=True, jacobian, hessian or hvp"
         )
-    found: Array | None = run.gradient(upstream, i)
-    return found
+    return run.gradient(upstream, i)
 
 
 _COMPILED = Op("compiled", lambda xp, *xs: [], _rule, ("run",), module=__name__, outputs=True)

@@ -186,10 +186,7 @@ def bucketed(
 
 def as_ids(values: ArrayLike, name: str) -> Ids:
     """Convert integers to int64; fractions are an error, as they would be truncated silently."""
-    try:
-        found = np.asarray(on_host(values))
-    except ValueError as error:
-        raise TypeError(f"{name} must hold integers, got rows of different lengths") from error
+    found = _rectangular(values, name, "integers")
     if found.size and found.dtype.kind not in "biu":
         cure = "a Vocabulary makes them of symbols"
         if found.dtype.kind == "f":
@@ -198,12 +195,16 @@ def as_ids(values: ArrayLike, name: str) -> Ids:
     return found.astype(np.int64)
 
 
+def _rectangular(values: ArrayLike, name: str, what: str) -> NDArray[Any]:
+    try:
+        return np.asarray(on_host(values))
+    except ValueError as error:
+        raise TypeError(f"{name} must hold {what}, got rows of different lengths") from error
+
+
 def _real(values: ArrayLike, name: str) -> Values:
     """Convert real numbers to a floating-point array."""
-    try:
-        found = np.asarray(on_host(values))
-    except ValueError as error:
-        raise TypeError(f"{name} must hold real numbers, got rows of different lengths") from error
+    found = _rectangular(values, name, "real numbers")
     if found.size and found.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got {found.dtype}")
     return found if found.dtype.kind == "f" else found.astype(np.float64)

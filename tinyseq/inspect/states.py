@@ -129,8 +129,9 @@ def _complete(loop: Loop, nodes: list[Node], begin: dict[Place, int]) -> None:
     for states in loop.states.values():
         known = {role(owner(state)): state.index if isinstance(state, Output) else None for state in states.values()}
         for node in members:  # newest first: of a state and its masked copy, the copy is handed on
-            if node.label.step not in states and role(node) in known and known[role(node)] is None:
-                states[node.label.step] = node  # type: ignore[index]
+            step = node.label.step
+            if step is not None and step not in states and known.get(role(node), 0) is None:
+                states[step] = node
 
 
 def _gates(node: Node) -> Iterator[tuple[str, Block]]:

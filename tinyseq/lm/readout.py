@@ -28,8 +28,7 @@ class TiedReadout(Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., E) to (..., symbols)."""
         vectors = self.embedding.weight[: self.bias.shape[0]]
-        scores: Tensor = x @ vectors.T + self.bias
-        return scores
+        return x @ vectors.T + self.bias
 
     if TYPE_CHECKING:  # a call takes and gives what `forward` does
         __call__ = forward

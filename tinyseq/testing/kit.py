@@ -51,9 +51,10 @@ def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: 
 def _same_precision(inputs: Sequence[TensorLike], parameters: Sequence[Tensor]) -> None:
     for kind, values in (("input", inputs), ("parameter", parameters)):
         for i, value in enumerate(values):
-            if str(getattr(value, "dtype", "")) in ("float16", "float32"):
+            dtype = str(getattr(value, "dtype", ""))
+            if dtype in ("float16", "float32"):
                 raise TypeError(
-                    f"{kind} {i} is {value.dtype}, too inaccurate for gradient checks; "  # type: ignore[union-attr]
+                    f"{kind} {i} is {dtype}, too inaccurate for gradient checks; "
                     + ("convert it" if kind == "input" else 'convert the module with .to("float64")')
                 )
 

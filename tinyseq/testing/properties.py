@@ -7,7 +7,7 @@ property is a function here. They take a `Trial`, one function at one point, so 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -56,13 +56,10 @@ class Trial:
     def slopes(self) -> list[Values]:
         """The Jacobian with respect to each differentiated input, by evaluation alone."""
         arrays, real = self.subject.arrays, self.subject.real
-        if self.raw is None:
+        raw = self.raw
+        if raw is None:
             return [central_differences(self.subject.vector, arrays, i, self.eps) for i in real]
-        return [complex_step(self._complex_vector, arrays, i) for i in real]
-
-    def _complex_vector(self, arrays: Sequence[Values]) -> Values:
-        found = self.raw(*arrays)  # type: ignore[misc]
-        return joined(found if isinstance(found, list) else [found])
+        return [complex_step(partial(_complex_vector, raw), arrays, i) for i in real]
 
     @cached_property
     def gradients(self) -> list[Values]:
@@ -91,6 +88,11 @@ class Trial:
 
 
 # -- the contract, property by property --------------------------------------------------------------------------------
+
+
+def _complex_vector(raw: Callable[..., Any], arrays: Sequence[Values]) -> Values:
+    found = raw(*arrays)
+    return joined(found if isinstance(found, list) else [found])
 
 
 def check_gradient(trial: Trial) -> None:

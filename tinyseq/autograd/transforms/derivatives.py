@@ -7,7 +7,7 @@ else the function reads. So they nest to any order, and a loss may contain a der
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -23,7 +23,13 @@ Function = Callable[..., Tensor]
 Inputs = TensorLike | tuple[TensorLike, ...]
 
 
-def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tuple[Tensor, Any]:
+@overload
+def vjp(
+    function: Function, inputs: tuple[TensorLike, ...], v: TensorLike | None = None
+) -> tuple[Tensor, tuple[Tensor, ...]]: ...
+@overload
+def vjp(function: Function, inputs: TensorLike, v: TensorLike | None = None) -> tuple[Tensor, Tensor]: ...
+def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tuple[Tensor, Tensor | tuple[Tensor, ...]]:
     """The value y of a function, and vᵀ J, the vector-Jacobian product, by one backward pass.
 
     Args:
@@ -54,7 +60,7 @@ def vjp(function: Function, inputs: Inputs, v: TensorLike | None = None) -> tupl
     return _kept(y, record), _like(inputs, _pulled(y, point, u, record))
 
 
-def jvp(function: Function, inputs: Inputs, v: Any) -> tuple[Tensor, Tensor]:
+def jvp(function: Function, inputs: Inputs, v: Inputs) -> tuple[Tensor, Tensor]:
     """The value y of a function, and J v, the Jacobian-vector product: the slope of y in the direction v.
 
     Reverse mode gives uᵀ J, which is linear in u; its own derivative with respect to u, in the direction v, is J v.
@@ -93,7 +99,11 @@ def jvp(function: Function, inputs: Inputs, v: Any) -> tuple[Tensor, Tensor]:
     return _kept(y, record), slope
 
 
-def jacobian(function: Function, inputs: Inputs) -> Any:
+@overload
+def jacobian(function: Function, inputs: tuple[TensorLike, ...]) -> tuple[Tensor, ...]: ...
+@overload
+def jacobian(function: Function, inputs: TensorLike) -> Tensor: ...
+def jacobian(function: Function, inputs: Inputs) -> Tensor | tuple[Tensor, ...]:
     """All derivatives of a function's outputs with respect to its inputs, a backward pass for each output element.
 
     Args:
@@ -148,8 +158,7 @@ def hessian(function: Function, x: TensorLike) -> Tensor:
         >>> ts.hessian(lambda x: x[0] * x[0] * x[1], ts.tensor([1.0, 3.0])).tolist()
         [[6.0, 2.0], [2.0, 0.0]]
     """
-    matrix: Tensor = jacobian(lambda point: _value_and_slope(function, point)[1], constant(x))
-    return matrix
+    return jacobian(lambda point: _value_and_slope(function, point)[1], constant(x))
 
 
 def hvp(function: Function, x: TensorLike, v: TensorLike) -> tuple[Tensor, Tensor]:
@@ -189,7 +198,7 @@ def _given(inputs: Inputs) -> list[Tensor]:
     return [constant(x) for x in (inputs if isinstance(inputs, tuple) else (inputs,))]
 
 
-def _like(inputs: Inputs, results: Sequence[Any]) -> Any:
+def _like(inputs: Inputs, results: Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
     """One result for one input, a tuple for a tuple."""
     return tuple(results) if isinstance(inputs, tuple) else results[0]
 

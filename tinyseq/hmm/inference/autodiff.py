@@ -196,29 +196,32 @@ def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting
     total = _readable(semiring, scores, **setting)
     if not total.requires_grad:  # all sequences are empty
         return scores * 0.0
-    slope: Tensor = grad(total, scores, g, create_graph=True)
-    return slope
+    return grad(total, scores, g, create_graph=True)
 
 
-def _log_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+def _log_slope(xp: Any, g: Any, scores: Any, **setting: Any) -> Any:
     if isinstance(g, Tensor):
         return _differentiable_slope(LOG, scores, g, setting)
     return _posteriors(scores, g, **setting)
 
 
-def _best_slope(xp, g, scores, **setting):  # type: ignore[no-untyped-def]
+def _best_slope(xp: Any, g: Any, scores: Any, **setting: Any) -> Any:
     if isinstance(g, Tensor):
         return _differentiable_slope(MAX, scores, g, setting)
     return _on_best_path(scores, g, **setting)
 
 
-def _log_total(xp, scores, *, shapes=(), order=2, lengths=(), learns=True):  # type: ignore[no-untyped-def]
+def _log_total(
+    xp: Any, scores: Array, *, shapes: Shapes = (), order: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
+) -> Array:
     if runs_here(scores):
         return _on_device(scores, shapes, order, lengths).log_partition()
     return log_likelihood(*_prepared(scores, shapes, order, lengths)).astype(scores.dtype)
 
 
-def _best(xp, scores, *, shapes=(), order=2, lengths=(), learns=True):  # type: ignore[no-untyped-def]
+def _best(
+    xp: Any, scores: Array, *, shapes: Shapes = (), order: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
+) -> Array:
     if runs_here(scores):
         return _on_device(scores, shapes, order, lengths).best_scores()
     return best_paths(*_prepared(scores, shapes, order, lengths))[1]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.arguments import order_refused, refuses_order, whole
 from tinyseq.backend import Array
@@ -182,7 +183,7 @@ class HMMEstimator:
         spread = np.broadcast_to(np.eye(size), shape) if self.emission in ("full", "tied") else np.ones(shape)
         return Gaussian(np.zeros((states, size)), least * spread, self.floor, self.emission)
 
-    def predict(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+    def predict(self, X: Any, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Any]:
         """The best path of each sequence; one array for all if X is one array.
 
         Args:
@@ -194,7 +195,7 @@ class HMMEstimator:
         model, x = self._model(), self._known(X, lengths)
         return x.joined([decoding.path for decoding in model.viterbi(x.sequences)])
 
-    def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> Any:
+    def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Any]:
         """The state posteriors at each step of each sequence (T, K); one array for all if X is one array.
 
         Args:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.backend import Array
 from tinyseq.hmm.masks import unmasked
@@ -27,7 +28,7 @@ class Samples(NamedTuple):
     features: int
     names: list[str] | None
 
-    def joined(self, parts: list[Any]) -> Any:
+    def joined(self, parts: list[Any]) -> NDArray[Any] | list[Any]:
         """Results for each sequence, in the form of the input."""
         return np.concatenate([np.asarray(part) for part in parts]) if self.table else parts
 

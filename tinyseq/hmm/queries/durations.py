@@ -150,8 +150,7 @@ def _entries(model: Parameters, step: Array, inside: Array) -> Array:
         return np.full(int(inside.sum()), 1 / inside.sum())
     ways = ways / ways.sum(axis=1, keepdims=True)
     if np.allclose(ways, ways[0], rtol=1e-9, atol=1e-12):
-        found: Array = ways[0]
-        return found
+        return ways[0]
     weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ into
     if not weights.sum() > 0:
         raise ValueError("a group is entered in different ways, none of which lasts in the long run")

@@ -150,7 +150,7 @@ class CRF(Module):
         count = {"sum": 1, "mean": len(stops), "token_mean": int(real.sum())}[reduction]
         return total(found) * (1 / count)
 
-    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> Any:
+    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> list[Any]:
         """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
 
         Args:
@@ -275,8 +275,7 @@ def _observed(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
     emitted = np.where(real, np.arange(ids.size).reshape(ids.shape) * tags + ids, none)
     moved = np.where(real[1:], transitions + ids[:-1] * tags + ids[1:], none)
     ends = starts + tags + ids[last, columns]
-    found: Tensor = total(getitem(scores, np.concatenate([emitted, moved, starts + ids[:1], ends[None]])), axis=0)
-    return found
+    return total(getitem(scores, np.concatenate([emitted, moved, starts + ids[:1], ends[None]])), axis=0)
 
 
 def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Tensor:
@@ -289,8 +288,7 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
             part = getitem(scores, (columns, ids[t]))
             part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
             parts.append(part if real[t].all() else where(constant_like(batch, real[t]), part, 0.0))
-    found: Tensor = total(stack(parts), axis=0) + getitem(end, ids[last, columns])
-    return found
+    return total(stack(parts), axis=0) + getitem(end, ids[last, columns])
 
 
 def _check_numbers(scores: Tensor, *tables: Tensor) -> None:
@@ -335,5 +333,4 @@ def _closed(table: Tensor, allowed: Any) -> Tensor:
     if allowed.all():
         return table
     xp = namespace_of(table._array)
-    closed: Tensor = where(Tensor(made_once(allowed, xp, xp.asarray)), table, -math.inf)
-    return closed
+    return where(Tensor(made_once(allowed, xp, xp.asarray)), table, -math.inf)

@@ -86,7 +86,7 @@ def ctc_loss(
 @explained
 def ctc_align(
     log_probs: TensorLike, targets: Any, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0
-) -> Any:
+) -> list[Any]:
     """The most probable alignment of known labels: the output at each step, a label or the blank.
 
     It is the gradient of the chain in the max semiring.

@@ -39,12 +39,13 @@ def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
         raise ValueError(f"path must have shape (T,), one id for each step, got {ids.shape}")
     check_ids(ids, np.iinfo(np.int64).max, "path")
     starts = np.diff(ids, prepend=-1) != 0
-    labels: list[int] = ids[starts & (ids != blank)].tolist()
-    return labels
+    return [int(label) for label in ids[starts & (ids != blank)]]
 
 
 @explained
-def ctc_decode(log_probs: TensorLike, lengths: Sequence[int] | None = None, blank: int = 0, width: int = 1) -> Any:
+def ctc_decode(
+    log_probs: TensorLike, lengths: Sequence[int] | None = None, blank: int = 0, width: int = 1
+) -> list[Any]:
     """Decode the outputs of a network trained by `ctc_loss` to labels.
 
     With a width of 1, the labels of the best path: the most probable id of each step, collapsed. It need not be the
