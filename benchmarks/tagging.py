@@ -1,10 +1,16 @@
-"""Taggers on UD English EWT: their accuracy, and races with NLTK's TnT and with the same network in PyTorch.
+"""Taggers on a treebank: their accuracy, and races with NLTK's TnT and with the same network in PyTorch.
 
-python benchmarks/tagging.py FOLDER [--part counting|network|race ...] [--seeds N] [--epochs N] [--crf]
+python benchmarks/tagging.py FOLDER [--part counting|network|race|chunks ...] [--seeds N] [--epochs N] [--crf]
 
-FOLDER holds en_ewt-ud-train.conllu, -dev and -test. Taggers learn from train and are measured on test; networks keep
-the weights that are best on dev; the splits are the treebank's own, by document. Times are CPU seconds of one process;
-set OMP_NUM_THREADS=1 for races. Racers take turns; the first time of each (cold) and its best are printed.
+FOLDER holds a treebank of Universal Dependencies: NAME-train.conllu, NAME-dev.conllu and NAME-test.conllu. Where no
+file is named so, all .conllu files in it are read, and of each ten sentences eight are train, the ninth is dev and the
+tenth is test. Taggers learn from train and are measured on test; networks keep the weights that are best on dev.
+
+The part "chunks" learns base noun phrases, which `ts.data.noun_phrases` reads off the dependencies, and prints the F1
+of whole phrases.
+
+Times are CPU seconds of one process; set OMP_NUM_THREADS=1 for races. Racers take turns; the first time of each (cold)
+and its best are printed.
 """
 
 import argparse
@@ -21,16 +27,31 @@ from racing import versions
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.packed import packing
-from tinyseq.tagging import Accuracy, HMMTagger, MostFrequentTag, RNNTagger
+from tinyseq.tagging import Accuracy, HMMTagger, MostFrequentTag, RNNTagger, Tagger
 from tinyseq.tagging.encoders import Network
 from tinyseq.tagging.sentence_task import SentenceTask
 
 Corpus = list[list[tuple[str, str]]]
-PARTS = ("counting", "network", "race")
+PARTS = ("counting", "network", "race", "chunks")
+SPLITS = ("train", "dev", "test")
+
+
+def treebank(folder: Path, part: str) -> list[ts.data.ConlluSentence]:
+    """The sentences of one of `SPLITS`."""
+    named = {split: sorted(folder.glob(f"*-{split}.conllu")) for split in SPLITS}
+    files = sorted(folder.glob("*.conllu"))
+    if any(named.values()):
+        if any(len(found) != 1 for found in named.values()):
+            raise SystemExit(f"{folder} must hold one file *-SPLIT.conllu for each of {', '.join(SPLITS)}")
+        return list(ts.data.conllu_sentences(named[part][0]))
+    if not files:
+        raise SystemExit(f"{folder} holds no file *.conllu")
+    places = {"train": range(8), "dev": (8,), "test": (9,)}[part]
+    return [s for file in files for i, s in enumerate(ts.data.conllu_sentences(file)) if i % 10 in places]
 
 
 def corpus(folder: Path, part: str, tags: str = "upos") -> Corpus:
-    return ts.data.conllu(folder / f"en_ewt-ud-{part}.conllu", tags=tags)
+    return [sentence.pairs(tags) for sentence in treebank(folder, part)]
 
 
 def line(name: str, found: Sequence[float], seconds: float) -> None:
@@ -74,7 +95,7 @@ def tnt(train: Corpus) -> Any:
 
 def network(folder: Path, seeds: int, epochs: int, crf: bool) -> None:
     """Accuracies of the network that reads letters, for some seeds."""
-    train, dev, test = (corpus(folder, part) for part in ("train", "dev", "test"))
+    train, dev, test = (corpus(folder, part) for part in SPLITS)
     found = []
     for seed in range(seeds):
         ts.manual_seed(seed)
@@ -89,10 +110,40 @@ def network(folder: Path, seeds: int, epochs: int, crf: bool) -> None:
         tagger.fit(train, validation=dev, callbacks=[say])
         found.append(tagger.accuracy(test))
         line(f"upos RNNTagger{', CRF' if crf else ''}, seed {seed}", found[-1], time.process_time() - start)
-    shares = [100 * accuracy.all for accuracy in found]
-    print(
-        f"mean of {seeds} seeds {statistics.fmean(shares):.2f}, from {min(shares):.2f} to {max(shares):.2f}", flush=True
-    )
+    print(spread([100 * accuracy.all for accuracy in found]), flush=True)
+
+
+def chunks(folder: Path, seeds: int, epochs: int) -> None:
+    """The F1 of base noun phrases: by counting, by a network, and by one whose CRF has the rules of BIO."""
+    train, dev, test = ([ts.data.noun_phrase_tags(s) for s in treebank(folder, part)] for part in SPLITS)
+    print(f"{sum(tag[0] == 'B' for sentence in test for _, tag in sentence)} noun phrases in test", flush=True)
+
+    def judge(name: str, tagger: Tagger, start: float) -> float:
+        found = tagger.analyse(test, scheme="bio")
+        assert found.chunks is not None
+        precision, recall, f1 = (100 * share for share in found.chunks[:3])
+        seconds = time.process_time() - start
+        print(
+            f"chunks {name:30s} precision {precision:6.2f}  recall {recall:6.2f}  F1 {f1:6.2f}  {seconds:6.1f} s",
+            flush=True,
+        )
+        return f1
+
+    start = time.process_time()
+    judge("HMMTagger", HMMTagger().fit(train), start)
+    for crf, rules in ((False, None), (True, "bio")):
+        found = []
+        name = "RNNTagger, CRF with rules" if crf else "RNNTagger"
+        for seed in range(seeds):
+            ts.manual_seed(seed)
+            start = time.process_time()
+            tagger = RNNTagger(epochs=epochs, crf=crf, rules=rules).fit(train, validation=dev)
+            found.append(judge(f"{name}, seed {seed}", tagger, start))
+        print(f"chunks {name}, {spread(found)}", flush=True)
+
+
+def spread(found: Sequence[float]) -> str:
+    return f"mean of {len(found)} seeds {statistics.fmean(found):.2f}, from {min(found):.2f} to {max(found):.2f}"
 
 
 def race(folder: Path, rounds: int = 5) -> None:
@@ -256,6 +307,9 @@ def main() -> None:
     parser.add_argument("--crf", action="store_true")
     given = parser.parse_args()
     print(versions())
+    for split in SPLITS:
+        sentences = treebank(given.folder, split)
+        print(f"{split}: {len(sentences):,} sentences, {sum(len(s.words) for s in sentences):,} words", flush=True)
     parts = given.part or PARTS
     if "counting" in parts:
         counting(given.folder)
@@ -263,6 +317,8 @@ def main() -> None:
         race(given.folder)
     if "network" in parts:
         network(given.folder, given.seeds, given.epochs, given.crf)
+    if "chunks" in parts:
+        chunks(given.folder, given.seeds, given.epochs)
 
 
 if __name__ == "__main__":

@@ -157,6 +157,26 @@ def test_held_out_sentences_pick_the_weights_and_end_the_run(tinyseq, tmp_path):
     assert tinyseq("tag", "eval", "m.tag", "dev.conllu")[1].startswith("dev.conllu: 100.00% of tags right")
 
 
+def test_noun_phrases_are_learnt_and_judged_as_chunks(tinyseq, tmp_path):
+    heads = [("2", "det"), ("3", "nsubj"), ("0", "root")]
+    text = "".join(
+        "".join(f"{i}\t{w}\t_\t{u}\t{x}\t_\t{h}\t{r}\t_\t_\n" for i, ((w, u, x), (h, r)) in enumerate(both, 1)) + "\n"
+        for both in (zip(sentence, heads, strict=True) for sentence in SENTENCES)
+    )
+    (tmp_path / "np.conllu").write_text(text)
+    learn = ("tag", "train", "np.conllu", "--out", "m.tag", "--tags", "np", "--model", "crf", "--rules", "bio")
+    status, _, error = tinyseq(*learn, *NETWORK)
+    assert status == 0, error
+    assert tinyseq("tag", "tag", "m.tag", "the dog sleeps")[1] == "the\tB-NP\ndog\tI-NP\nsleeps\tO\n"
+    status, out, error = tinyseq("tag", "eval", "m.tag", "-", "--tags", "np", "--chunks", "bio", given=text)
+    assert (status, out.splitlines()[1]) == (0, "chunks: precision 100.00%, recall 100.00%, F1 100.00%"), error
+    for given, said in ((text.replace("\t3\tnsubj", "\t_\tnsubj"), "must be 0 to 3, got '_'"), (CONLLU, "got '_'")):
+        status, _, error = tinyseq("tag", "train", "-", "--out", "n.tag", "--tags", "np", given=given)
+        assert status == 1
+        assert error.startswith("tinyseq: standard input, sentence 1: the head of word")
+        assert said in error
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a process otherwise on Windows")
 def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tinyseq, tmp_path, interruptible):
     (tmp_path / "long.conllu").write_text(CONLLU * 40)

@@ -34,7 +34,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.nn import Dropout, Embedding, Linear, Module, cross_entropy
-from tinyseq.nn.checks import check_device
+from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import cell_named
 from tinyseq.optim import Adam
@@ -69,16 +69,17 @@ class RNNClassifier(Classifier):
         epochs: number of passes over the texts.
         batch: texts in a batch, all of about the same length.
         lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
+        skip: pool the word vectors, too, beside the states: a skip connection, for where single words say much.
 
     Attributes:
         network: the `tinyseq.nn.Module`, after `fit`.
         classes: the labels, a `tinyseq.data.Vocabulary`; `classes_` is an array of them.
 
     Raises:
-        ValueError, TypeError: the cell, the pooling or the units are unknown, or a size or a count is not a positive
-            whole number.
+        ValueError, TypeError: the cell, the pooling or the units are unknown, a size or a count is not a positive
+            whole number, or the pooling is ``"last"`` with ``skip``.
 
-    Source: Conneau and others (2017), for the mean and the maximum of the states of a bidirectional LSTM.
+    Source: Conneau and others (2017), for the mean and the maximum of states; Nie and Bansal (2017), for the skip.
 
     Example:
         >>> import tinyseq as ts
@@ -102,9 +103,14 @@ class RNNClassifier(Classifier):
         epochs: int = 10,
         batch: int = 32,
         lr: float = 0.01,
+        *,
+        skip: bool = False,
     ) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"pooling must be 'last', 'mean' or 'max', got {pooling!r}")
+        check_flags(bidirectional=bidirectional, skip=skip)
+        if skip and pooling == "last":
+            raise ValueError("skip=True pools word vectors, which pooling='last' does not; use pooling='mean' or 'max'")
         settings = {
             "hidden_size": whole("hidden_size", hidden_size),
             "embedding_size": whole("embedding_size", embedding_size),
@@ -117,6 +123,7 @@ class RNNClassifier(Classifier):
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
             "lr": lr,
+            "skip": skip,
         }
         self.settings = kept_settings(settings)
         self._network: Network | None = None
@@ -294,21 +301,15 @@ class Network(Module):
 
     def __init__(self, words: Vocabulary[str], classes: Vocabulary[Label], settings: Mapping[str, Any]) -> None:
         self.words, self.classes = words, classes
-        self.pooling, self.units = settings["pooling"], settings["units"]
+        self.pooling, self.units, self.skip = settings["pooling"], settings["units"], settings["skip"]
         size, hidden, directions = settings["embedding_size"], settings["hidden_size"], 1 + settings["bidirectional"]
         self.directions = directions
         self.word_vectors = Embedding(len(words), size)
         self.word_vectors.weight.copy_(_BEGINNING * self.word_vectors.weight.numpy())
         self.dropout = Dropout(settings["dropout"])
-        self.recurrent = Recurrent(
-            settings["cell"],
-            size,
-            hidden,
-            settings["num_layers"],
-            dropout=settings["dropout"],
-            bidirectional=settings["bidirectional"],
-        )
-        self.output = Linear(directions * hidden, len(classes))
+        options = {name: settings[name] for name in ("dropout", "bidirectional")}
+        self.recurrent = Recurrent(settings["cell"], size, hidden, settings["num_layers"], **options)
+        self.output = Linear(directions * hidden + self.skip * size, len(classes))
 
     def encode(self, text: Text) -> Ids:
         """The ids of a text's words, 0 for unknown ones; an empty text is one unknown word."""
@@ -320,20 +321,21 @@ class Network(Module):
 
     def scores(self, words: Ids, lengths: Ids) -> Tensor:
         """Scores (B, K) of the classes; words are (T, B), padded."""
-        states, final = self.recurrent(self.dropout(self.word_vectors(words)), lengths=lengths)
+        vectors = self.dropout(self.word_vectors(words))
+        states, final = self.recurrent(vectors, lengths=lengths)
         if self.pooling == "last":
             h = final[0] if isinstance(final, tuple) else final
             pooled = concatenate([h[i] for i in range(-self.directions, 0)], axis=1)
         else:
-            pooled = self._over_time(states, lengths)
+            pooled = self._over_time(concatenate([states, vectors], axis=2) if self.skip else states, lengths)
         return self.output(self.dropout(pooled))
 
-    def _over_time(self, states: Tensor, lengths: Ids) -> Tensor:
-        """The mean or the maximum (B, H) of the real steps of states (T, B, H), which are 0 in the padding."""
+    def _over_time(self, x: Tensor, lengths: Ids) -> Tensor:
+        """The mean or the maximum (B, H) of the real steps of x (T, B, H)."""
+        real = constant_like(x, (np.arange(len(x))[:, None] < lengths)[:, :, None])
         if self.pooling == "mean":
-            return states.sum(axis=0) * constant_like(states, 1 / lengths[:, None])
-        real = np.arange(len(states))[:, None] < lengths
-        return largest(where(constant_like(states, real[:, :, None]), states, -np.inf), axis=0)
+            return where(real, x, 0.0).sum(axis=0) * constant_like(x, 1 / lengths[:, None])
+        return largest(where(real, x, -np.inf), axis=0)
 
     def log_proba(self, texts: Sequence[Ids]) -> Floats:
         """log P(class | text) (N, K), in batches of similar length."""

@@ -44,7 +44,7 @@ ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq classify t
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
 TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
 Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the files' ending.")]
-OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "epochs", "lr", "checkpoint", "every", "log", "compile")}
+OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "skip", "epochs", "lr", "checkpoint", "every", "log", "compile")}
 
 
 @app.command("train", epilog="Example: tinyseq classify train reviews.csv --out reviews.cls --text-column review")
@@ -58,6 +58,7 @@ def classify_train(
     pooling: Annotated[
         str | None, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
+    skip: Annotated[bool | None, typer.Option("--skip", help="Pool word vectors, too, beside the states.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts.", show_default="10")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.01")] = None,
     seed: Seed = 0,
@@ -86,7 +87,8 @@ def classify_train(
         trained: Classifier = NaiveBayes(options.get("alpha", 1.0), units=units).fit(texts, labels).to(device)
     else:
         passes, rate = options.get("epochs", 10), options.get("lr", 1e-2)
-        network = RNNClassifier(pooling=options.get("pooling", "mean"), units=units, epochs=passes, lr=rate)
+        how = {"pooling": options.get("pooling", "mean"), "skip": options.get("skip", False)}
+        network = RNNClassifier(units=units, epochs=passes, lr=rate, **how)
         reports = network.fit_steps(
             texts,
             labels,

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,12 +26,14 @@ from tinyseq.commands.common import (
 )
 from tinyseq.commands.runs import Options, Run
 from tinyseq.commands.streaming import file_of, tag_files
+from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
 app = typer.Typer(no_args_is_help=True, help="Taggers: train, tag, eval.")
+PHRASES = "np"  # among --tags, the noun phrases that the dependencies tell of
 
 
 def formats() -> dict[str, Callable[..., Any]]:
@@ -47,7 +49,11 @@ Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', 
 Files = Annotated[
     list[str], typer.Argument(help="Labelled sentences: files, patterns such as '*.conllu', or - for standard input.")
 ]
-Tags = Annotated[str | None, typer.Option(help="upos or xpos, the column of tags in CoNLL-U.", show_default="upos")]
+COLUMN = "upos or xpos, the column of tags in CoNLL-U"
+Tags = Annotated[str | None, typer.Option(help=f"{COLUMN}.", show_default="upos")]
+Labels = Annotated[
+    str | None, typer.Option("--tags", help=f"{COLUMN}; or {PHRASES}, the noun phrases in BIO.", show_default="upos")
+]
 ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")]
 TRAINING = (
     "epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "dev", "patience", "checkpoint", "every", "log",
@@ -63,7 +69,7 @@ def tag_train(
     model: Annotated[
         str, typer.Option(help="hmm, which counts in seconds; rnn, a network; crf, one with a CRF.")
     ] = "hmm",
-    tags: Tags = None,
+    tags: Labels = None,
     n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags.", show_default="3")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.", show_default="10")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="150")] = None,
@@ -170,7 +176,7 @@ def tag_tag(
 def tag_eval(
     model: ModelFile,
     files: Files,
-    tags: Tags = None,
+    tags: Labels = None,
     errors: Annotated[bool, typer.Option("--errors", help="Show confused tags and the worst words.")] = False,
     chunks: Annotated[str | None, typer.Option(help="Compare chunks, too: the scheme bio, bioes or iob1.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
@@ -231,12 +237,22 @@ def _sentences(paths: list[Path], format: str, encoding: str, tags: str | None) 
     if tags is not None:
         if format != "conllu":
             raise ValueError(f"--tags chooses a column of CoNLL-U; leave it out with --format {format}")
-        options = {**options, "tags": tags}
-    found: list[Sentence] = []
+        reader, options = (conllu_sentences, {}) if tags == PHRASES else (reader, {**options, "tags": tags})
+    found: list[Any] = []
     for path in paths:
         with file_of(path) as (real, renamed):
-            found += renamed(reader.stream(real, encoding=encoding, **options))
+            sentences = renamed(reader.stream(real, encoding=encoding, **options))
+            found += _phrases(sentences, named([path])) if tags == PHRASES else sentences
     return found
+
+
+def _phrases(sentences: Iterable[ConlluSentence], name: str) -> Iterator[Sentence]:
+    """The words of a file's sentences with the tags of noun phrases."""
+    for i, sentence in enumerate(sentences, 1):
+        try:
+            yield noun_phrase_tags(sentence)
+        except ValueError as error:
+            raise ValueError(f"{name}, sentence {i}: {error}") from None
 
 
 def _model(path: Path, device: str) -> Tagger:

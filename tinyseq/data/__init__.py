@@ -8,6 +8,7 @@ from tinyseq.data.corpora import CATS, FISH, HELLO, Split, python_docs, python_s
 from tinyseq.data.documents import documents, split_documents
 from tinyseq.data.formats import bases, conll2003, fasta, labelled, plain_text, two_column, word_tag
 from tinyseq.data.generated import CASINO, CPG_ISLANDS, FISH_PEOPLE, ambiguous_sentence, casino, cpg_islands, dyck
+from tinyseq.data.noun_phrases import noun_phrase_tags, noun_phrases
 from tinyseq.data.readers import DataError, Reader
 from tinyseq.data.synthetic import adding_problem, copy_task, embedded_reber
 from tinyseq.data.tables import table
@@ -59,6 +60,8 @@ __all__ = [
     "embedded_reber",
     "fasta",
     "labelled",
+    "noun_phrase_tags",
+    "noun_phrases",
     "padded",
     "padded_values",
     "plain_text",
