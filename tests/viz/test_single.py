@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import zoo
 from geometry import faults
 
 import tinyseq as ts
@@ -75,3 +76,39 @@ def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
     content = sheet(record(c.sum()))
     said = [Wording(content).lines(box)[0].text for box in content.boxes if box.kind == "state"]
     assert not [text for text in said if re.search(r"→ h", text)]
+
+
+# Joined constants are one input, as the graph holds only the joined array; a single step has no direction; an encoder's
+# only step and the decoder's first one share a column; others have a fixed number of steps.
+NOT_ALONE = {
+    *("concatenated", "concatenated_with_a_bias_and_the_last_loss", "concatenated_rows", "two_sequences_concatenated"),
+    *("lstm_by_hand_from_concatenated", "gru_by_hand", "backward_in_time", "both_directions_by_hand"),
+    *("attention_over_states", "constants_of_each_step"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE))
+def test_one_step_by_hand_begins_as_longer_loops_do(name, monkeypatch):
+    found = []
+    for steps in (1, 2):
+        monkeypatch.setattr(zoo, "STEPS", steps)
+        found.append(first_column(zoo.ZOO[name].loss()))
+    one, two = ([(kind, text) for kind, text in column if kind != "state" and text != "L₋₁"] for column in found)
+    assert one == two
+    assert {text for kind, text in found[0] if kind == "state"} <= {text for kind, text in found[1] if kind == "state"}
+
+
+@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"attention_over_states", "constants_of_each_step"}))
+def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
+    monkeypatch.setattr(zoo, "STEPS", 1)
+    content = sheet(record(zoo.ZOO[name].loss()))
+    wording = Wording(content)
+    texts = {wording.lines(box)[0].text for box in content.boxes if box.kind != "result"}
+    assert not {text for text in texts if re.fullmatch(r"0|\S+ 0|0 \S+ ·", text)}
+
+
+def test_a_layer_without_a_recurrence_has_no_state():
+    w, x = ts.tensor(np.eye(3), requires_grad=True), ts.tensor(np.ones((3, 1)))
+    with ts.step(0):
+        y = ts.tanh(w @ x)
+    assert {kind for kind, _ in first_column(y.sum())} == {"input"}

@@ -15,7 +15,8 @@ from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zon
 from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
-from tinyseq.viz.computation.single import states_of_single_steps
+from tinyseq.viz.computation.single import owner, states_of_single_steps
+from tinyseq.viz.computation.values import Values
 from tinyseq.viz.rendering.style import superscript
 
 Steps = tuple[int | None, ...]  # None: outside the columns
@@ -169,8 +170,7 @@ class _Maker:
         name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
         kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
         zone: Zone = "columns" if column else self.zones[vertex.id]
-        made = tuple(member.id for member in members)
-        box = Box(name, kind, zone, self.slots[vertex.id], made, column, arguments)
+        box = Box(name, kind, zone, self.slots[vertex.id], tuple(m.id for m in members), column, arguments)
         self.at[vertex.id, step] = box
         self.in_slot.setdefault(box.slot, box)
         self.sheet.boxes.append(box)
@@ -211,14 +211,19 @@ class _Maker:
 
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step tells."""
-        found = states_of_single_steps(self.plan, self.grouping)
-        weighted = {found[place] for place in found if self.record.vertices[place[0]].kind == "product"}
-        self.cells = {self.slots[state] for state in set(found.values()) - weighted}
+        found, cells = states_of_single_steps(self.plan, self.grouping, Values(self.sheet))
+        slots = {
+            state: ("begins", state) if isinstance(state, tuple) else self.slots[state] for state in found.values()
+        }
+        self.cells = {slots[state] for state in cells}
+        for state, slot in slots.items():
+            if isinstance(state, tuple):  # the state of this step is unknown
+                loop = self.plan.loop_of[state[0]]
+                self.sheet.states[slot] = (self._distinct("c" if state in cells else "h", loop, {loop}),)
         for box in boxes if found else ():
             for number, argument in enumerate(box.arguments):
-                state = found.get((argument.vertex, argument.position))
-                if state is not None:
-                    self.timed[box.slot, number] = self.slots[state]
+                if (place := (argument.vertex, argument.position)) in found:
+                    self.timed[box.slot, number] = slots[found[place]]
 
     def _delay(self, end: End, head: Box) -> int:
         """How many steps later a value is used in a folded loop."""
@@ -325,8 +330,8 @@ class _Maker:
 
     def _only_begins(self, box: Box) -> bool:
         """Whether a box before the loops is used by nothing but their steps."""
-        heads = [arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box]
-        return box.zone == "before" and all(head is not None and head.kind == "step" for head in heads)
+        heads = (arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box)
+        return box.zone == "before" and all(head and head.kind == "step" for head in heads)
 
     def _twins(self, boxes: list[Box]) -> dict[Hashable, Hashable]:
         """Constants with the same elements in every column, as x[t] that is taken twice: each role's first such one."""
@@ -336,8 +341,7 @@ class _Maker:
                 array = self.record.constant(argument.vertex, argument.position)
                 plain = to_numpy(array) if hasattr(array, "dtype") else np.empty(0)
                 if box.column and not argument.ends and (plain != plain.ravel()[:1]).any():  # not all the same
-                    text = plain.tobytes() + repr(plain.shape).encode()
-                    taken.setdefault((box.slot, number), {})[box.column] = text
+                    taken.setdefault((box.slot, number), {})[box.column] = plain.tobytes() + repr(plain.shape).encode()
         roles: dict[Hashable, list[Hashable]] = {}
         for role, texts in taken.items():
             roles.setdefault(tuple(texts.items()), []).append(role)
@@ -358,9 +362,7 @@ class _Maker:
             length = self._lengths(self.in_slot[box.slot])[number]
             return "data", phase, role if length is None else length
         array: Any = self.record.constant(argument.vertex, argument.position)
-        while getattr(array, "base", None) is not None:
-            array = array.base
-        key: Hashable = argument.vertex if array is None else id(array)
+        key: Hashable = argument.vertex if array is None else id(owner(array))
         if role in self.twins:
             return "data", phase, self.twins[role]
         return self.data.setdefault((phase, array is None, key), ("data", phase, role))
@@ -369,10 +371,9 @@ class _Maker:
         if (column, slot) in self.extra:
             self.extra[column, slot].arguments += arguments
             return self.extra[column, slot], False
-        box = Box(f"{kind}{len(self.extra)}", kind, "columns", slot, column=column, arguments=arguments)
-        self.extra[column, slot] = box
-        self.sheet.boxes.append(box)
-        return box, True
+        self.extra[column, slot] = Box(f"{kind}{len(self.extra)}", kind, "columns", slot, (), column, arguments)
+        self.sheet.boxes.append(self.extra[column, slot])
+        return self.extra[column, slot], True
 
     def _name_states(self) -> None:
         """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
@@ -391,8 +392,8 @@ class _Maker:
             for vertex in self.record.vertices
             if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
         }
-        carriers = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
-        carriers = [box for box in carriers if box not in self.computed]
+        made = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
+        carriers = [box for box in made if box not in self.computed]
         carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
         for box in carriers:
             last = self.record.vertices[box.vertices[-1]]
