@@ -44,7 +44,7 @@ def page(svg: str, title: str, story: Mapping[str, Any] | None = None) -> str:
 def document(
     name: str, scripts: Sequence[str], story: Mapping[str, Any], title: str, style: str = "", picture: str = ""
 ) -> str:
-    """The text of a page from its template, style sheet and scripts.
+    """The text of a page, in the frame of all pages, from its template, style sheet and scripts.
 
     Args:
         name: of the template and the style sheet.
@@ -55,15 +55,16 @@ def document(
         picture: a drawing for the template.
     """
     assets = files("tinyseq.viz") / "assets" / "page"
-    style = "\n".join(["", (assets / f"{name}.css").read_text("utf-8"), style, ""])
+    style = "\n".join(["", *((assets / f"{part}.css").read_text("utf-8") for part in ("frame", name)), style, ""])
     script = "\n" + "\n".join((assets / f"{part}.js").read_text("utf-8") for part in scripts)
     told = json.dumps(story, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Template((assets / f"{name}.html").read_text("utf-8")).substitute(
+    body = Template((assets / f"{name}.html").read_text("utf-8")).substitute(title=escape(title), picture=picture)
+    return Template((assets / "frame.html").read_text("utf-8")).substitute(
         title=escape(title),
         style_hash=_hash(style),
         script_hash=_hash(script),
         style=style,
-        picture=picture,
+        body=body,
         story=told.replace("<", "\\u003c"),
         script=script,
     )
