@@ -113,16 +113,18 @@ def test_what_was_clicked_stays_where_it_was_when_one_has_zoomed_in(opened, lstm
 
 def test_closing_is_a_movement_for_those_who_like_it(opened, lstm_page):
     browser = opened(lstm_page, reduced_motion="no-preference")
-    width = "current.X(frames.get('t1').high)"
     browser.run(
-        "(window.seen = [], new MutationObserver(() => seen.push(view.height)).observe(covers, { childList: true }))"
+        "window.fades = [], document.startViewTransition = (start => change => fades.push(start.call(document, change)))"
+        "(document.startViewTransition)"
     )
     browser.click('[data-module*="rnn"]')
-    browser.wait_for("Math.abs(view.height - home[3]) < 1e-3 && seen.length > 2 && painted.get('t1') === current.looks")
-    heights = browser.run("seen")
-    assert len({round(height) for height in heights}) > 2
-    assert browser.run(width) > 0
+    browser.wait_for("painted.get('t1') === current.looks && Math.abs(view.height - home[3]) < 1e-3")
+    assert browser.run("fades.length") == 1
+    browser.wait_for("!document.getAnimations().some(({ effect }) => effect.pseudoElement?.includes('picture'))")
     check(browser.run(SEEN))
+    browser.prefer(reduced_motion="reduce")
+    browser.click('[data-module*="rnn"]')
+    assert browser.run("painted.get('t1') === current.looks && fades.length === 1")
 
 
 def test_the_thin_bars_of_a_long_sequence_are_one_run_with_a_label(opened, char_loss):

@@ -1,10 +1,8 @@
 // Folding: opening and closing steps and modules, with a transition to the new arrangement.
 
 const MANY = 12; // with more columns than this, only the first three and the last are open at first
-const MOTION = 320; // milliseconds
 
 let current = null; // the visible arrangement
-let turning = 0; // counts changes, to cancel outdated transitions
 
 /** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen. */
 function arrange(kept = null) {
@@ -12,52 +10,17 @@ function arrange(kept = null) {
   hush();
   const [before, after] = [current, arrangement()];
   current = after;
-  turning++;
   markButtons();
   if (kept && before && boxes.size > LIVELY) fitted = false; // a long picture does not move, except around the click
-  const settle = staying(kept, before);
-  if (before && !calm.matches && boxes.size <= LIVELY) turn(before, after, settle);
-  else {
+  const change = () => {
     paint(after);
-    settle(after.X, after.Y, 1);
-    stage();
-  }
-}
-/** A function that adjusts the view: to fit the whole picture, or to keep a point at its place. */
-function staying(kept, before) {
-  const [x, y, width, height] = [view.x, view.y, view.width, view.height];
-  return (X, Y, share) => {
-    if (fitted) show(...[x, y, width, height].map((value, i) => value + (home[i] - value) * share));
-    else if (kept && before) show(x + X(kept[0]) - before.X(kept[0]), y + Y(kept[1]) - before.Y(kept[1]), width, height);
+    if (fitted) show(...home);
+    else if (kept && before) move(after.X(kept[0]) - before.X(kept[0]), after.Y(kept[1]) - before.Y(kept[1]));
     else cull();
+    stage();
   };
-}
-/** Animate from one arrangement to another, with the covers of both. */
-function turn(before, after, settle) {
-  const keys = new Set(after.covers.map(cover => cover.key));
-  const both = {
-    covers: [...after.covers, ...before.covers.filter(cover => !keys.has(cover.key))],
-    hidden: new Map([...before.hidden, ...after.hidden]), moving: true,
-  };
-  const [from, to] = [findMoves(before), findMoves(after)];
-  const moved = [...to.keys()].filter(name => from.has(name));
-  const partly = share => {
-    const part = name => to.get(name).map((by, axis) => from.get(name)[axis] * (1 - share) + by * share);
-    return new Map(moved.map(name => [name, part(name)]));
-  };
-  const [mine, start] = [turning, performance.now()];
-  const frame = time => {
-    if (mine !== turning) return;
-    const share = Math.min(Math.max((time - start) / MOTION, 0), 1);
-    const eased = share * share * (3 - 2 * share);
-    const [X, Y] = [between(before.X, after.X, eased), between(before.Y, after.Y, eased)];
-    if (share === 1) paint(after, to);
-    else paint({ ...both, X, Y }, partly(eased));
-    settle(X, Y, eased);
-    if (share < 1) requestAnimationFrame(frame);
-    else stage();
-  };
-  requestAnimationFrame(frame);
+  if (before && !calm.matches && boxes.size <= LIVELY && document.startViewTransition) document.startViewTransition(change);
+  else change();
 }
 
 const flip = (set, item) => { if (!set.delete(item)) set.add(item); };

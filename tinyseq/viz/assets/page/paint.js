@@ -182,17 +182,18 @@ function coverOf(key, { x, y, width, height }, words, told, act, upright = false
 
 const painted = new Map(); // the look of each column when it was last painted
 /** The columns that look the same as before, apart from their place. */
-function findUnchanged({ looks, moving }) {
+function findUnchanged({ looks }) {
   const same = new Set();
   for (const id of columns) {
     const now = folded.has(id) ? "folded" : looks;
-    if (!moving && painted.get(id) === now) same.add(id);
-    painted.set(id, moving ? "moving" : now);
+    if (painted.get(id) === now) same.add(id);
+    painted.set(id, now);
   }
   return same;
 }
 
-function paint(now, moves = findMoves(now)) {
+function paint(now) {
+  const moves = findMoves(now);
   const unchanged = findUnchanged(now);
   const covered = coveredBy(now.covers);
   for (const nest of nests.values()) {

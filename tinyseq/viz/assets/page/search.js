@@ -28,7 +28,6 @@ byId("search").addEventListener("keydown", event => {
 function open(name) {
   folded.delete(story.columns[name]);
   for (const text of [...closed]) if (startsWith(modulesOf(name), JSON.parse(text))) closed.delete(text);
-  turning++;
   current = null;
   arrange();
 }

@@ -17,8 +17,6 @@ function squeezer(spans) {
     return at - lost[first - 1] - (Math.min(at, high) - low) * (1 - factor);
   };
 }
-const between = (before, after, share) => at => before(at) * (1 - share) + after(at) * share;
-const still = at => at;
 
 /** The spans that shrink folds, [{ low, high, size }], to their sizes, except for solid parts, [[low, high]]. */
 function shrink(folds, solid) {
