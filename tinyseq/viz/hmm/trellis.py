@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
@@ -10,7 +11,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
-from tinyseq.viz.hmm.lattice import Floats, Lattice, lattice, posteriors
+from tinyseq.viz.hmm.lattice import Floats, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
@@ -127,33 +128,26 @@ def trellis(
     shade = posteriors(hmm, x, grid) if posterior else None
     with defaults(values=values, font_size=font_size, size=size) as chosen:
         filled = chosen.values is not False
+        found = Recurrence(grid, names, semiring)
         painter = _Painter(
-            grid, Recurrence(grid, names, semiring), semiring, paths, shade, title, filled, filled and candidates
+            found, paths if filled else [], shade if filled else None, title, filled, filled and candidates
         )
         return painter.drawing(lambda: (painter.drawing(), painter.story().plain() if filled else {}))
 
 
+@dataclass
 class _Painter:
-    def __init__(
-        self,
-        grid: Lattice,
-        words: Recurrence,
-        semiring: str,
-        paths: list[Path],
-        shade: Floats | None,
-        title: str,
-        filled: bool,
-        candidates: bool,
-    ) -> None:
-        self.grid = grid
-        self.words = words
-        self.names = words.names
-        self.semiring = semiring
-        self.paths = paths if filled else []
-        self.shade = shade if filled else None
-        self.title, self.filled, self.candidates = title, filled, candidates
-        self.steps, self.count = grid.scores.shape
-        self.labelled = self.count * len(words.states) * self.steps <= MOST_LABELLED
+    texts: Recurrence
+    paths: list[Path]
+    shade: Floats | None
+    title: str
+    filled: bool
+    candidates: bool
+
+    def __post_init__(self) -> None:
+        self.grid, self.names, self.semiring = self.texts.grid, self.texts.names, self.texts.semiring
+        self.steps, self.count = self.grid.scores.shape
+        self.labelled = self.count * len(self.texts.states) * self.steps <= MOST_LABELLED
         self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
@@ -184,25 +178,18 @@ class _Painter:
 
     def story(self) -> Story:
         """The recurrence column by column, and the best path traced back from its end."""
-        names = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}
-        details = {
-            names[cell]: {
-                "": f"{self.names[cell]} at t = {cell[0] + 1}",
-                "score": self.words.score(self.grid.scores[cell]),
-                "observation": self.grid.symbols[cell[0]],
-                **({} if self.shade is None else {"posterior": number(self.shade[cell], 6)}),
-            }
-            for cell in self.cells
-        }
+        names, details, forward = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}, dict[str, dict[str, str]](), []
+        for (t, s), name in names.items():
+            score, cell = self.grid.scores[t, s], self.names[t, s]
+            details[name] = {"": f"{cell} at t = {t + 1}", "score": self.texts.score(score)}
+            details[name]["observation"] = self.grid.symbols[t]
+            if self.shade is not None:
+                details[name]["posterior"] = number(self.shade[t, s], 6)
+            answer = self.texts.shown_score(score)
+            asked = "" if answer is None else f"score({cell}, {t + 1})"
+            forward.append(Event([name], self.texts.cell(t, s), asked=asked, answer=answer))
         results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
-        forward = [
-            Event([names[cell]], self.words.cell(*cell), asked=f"score({self.words.names[cell]}, {cell[0] + 1})")
-            for cell in self.cells
-        ]
-        for event, cell in zip(forward, self.cells, strict=True):
-            event.answer = self.words.shown_score(self.grid.scores[cell])
-            event.asked = event.asked if event.answer is not None else ""
-        forward.append(Event([] if self.paths else [*results], self.words.last(bool(self.paths))))
+        forward.append(Event([] if self.paths else [*results], self.texts.last(bool(self.paths))))
         acts = [Act("forward", forward)]
         if self.paths:
             way = list(enumerate(self.paths[0].rows))
@@ -225,13 +212,13 @@ class _Painter:
         return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
 
     def _cell_lines(self, t: int, state: int) -> list[Text]:
-        score = self.words.score(self.grid.scores[t, state])
+        score = self.texts.score(self.grid.scores[t, state])
         lines = [Text(self.names[t, state], bold=True), Text(score if self.filled else " " * len(score))]
         if self.candidates and t:
-            lines += [small(told)._replace(struck=lost) for told, lost in self.words.candidates(t, state)]
+            lines += [small(told)._replace(struck=lost) for told, lost in self.texts.candidates(t, state)]
         if self.count <= 9:
             emission = number(exponential(self.grid.emission[t, state]))
-            lines.append(small(f"{self.words.p}({self.grid.symbols[t]} | {self.words.newest[t, state]}) = {emission}"))
+            lines.append(small(f"{self.texts.p}({self.grid.symbols[t]} | {self.texts.newest[t, state]}) = {emission}"))
         if self.shade is not None:
             lines.append(small(f"posterior {number(self.shade[t, state])}"))
         return lines
@@ -301,7 +288,7 @@ class _Painter:
     def _words(self, t: int, tail: int, head: int) -> str:
         """The tooltip of an arc."""
         probability = number(exponential(self.grid.arcs[t, tail, head]))
-        return f"P({self.words.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
+        return f"P({self.texts.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
 
     def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
         start, end = self._before(t + 1, tail), self._at(t + 1, head)
@@ -327,7 +314,7 @@ class _Painter:
         """The heading above and the results below, flush left."""
         left = -self.pitch[0] * 0.85 - in_type(17)
         top = self.size[1] / 2 + in_type(36)
-        above = {"heading": Text(heading, 13, bold=True), "formula": small(self.words.formula())}
+        above = {"heading": Text(heading, 13, bold=True), "formula": small(self.texts.formula())}
         bottom = self._at(self.steps - 1, self.count - 1).y - self.size[1] / 2 - in_type(60)
         results = {f"result{i}": line for i, line in enumerate(self._results())}
         if self.grid.left_out or self.grid.impossible:
@@ -345,7 +332,7 @@ class _Painter:
 
     def _results(self) -> list[Text]:
         if self.semiring == "log":
-            total = total_text(self.grid.total, self.words.name) if self.filled else ""
+            total = total_text(self.grid.total, self.texts.name) if self.filled else ""
             return [Text(f"sum over all paths: {total}", bold=True)]
         if not self.filled:
             return [Text("best path:", color=ACCENT, bold=True)]
@@ -355,6 +342,6 @@ class _Painter:
             words = " → ".join(path.states)
             words = words if len(words) <= 100 else f"{self.steps} states"
             lines.append(
-                Text(f"{name}: {words}, {total_text(path.log_prob, self.words.name)}", color=path.color, bold=rank == 0)
+                Text(f"{name}: {words}, {total_text(path.log_prob, self.texts.name)}", color=path.color, bold=rank == 0)
             )
         return lines

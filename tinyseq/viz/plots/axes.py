@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.backend import on_host
 from tinyseq.viz.rendering.settings import current, in_type
-from tinyseq.viz.rendering.style import GRID, INK, MUTED, RAMP, clean
+from tinyseq.viz.rendering.style import ACCENT, DISTINCT, GRID, INK, MUTED, RAMP, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 DIVERGING = ("#0072b2", "#8fb8d8", "#f7f7f7", "#eda87f", "#d55e00")  # safe for colour-blind readers
 BLANKS = {" ": "␣", "\n": "⏎", "\t": "⇥"}  # visible symbols for white space
+MARKERS = "os^vDPX"  # distinguish curves without colours
+COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
+MOST_INSIDE = 8  # entries of a legend within the axes
 Floats = NDArray[np.float64]
 
 
@@ -142,7 +145,8 @@ def table(values: ArrayLike, name: str, sides: str, square: bool = False) -> Flo
 
 
 def legend(axes: "Axes", outside: bool = False) -> None:
-    """A legend within the axes, or outside, on the right; none if legends are turned off."""
+    """A legend within the axes, or outside, on the right, also if it is long; none if legends are turned off."""
+    outside = outside or len(axes.get_legend_handles_labels()[0]) > MOST_INSIDE
     if current().legend is False:
         return
     place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1)} if outside else {}
@@ -164,6 +168,22 @@ def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument:
     room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without margins
     upright = max(map(len, words)) * in_type(size) * 0.0085 > room
     axes.set_xticks(range(count), words, fontsize=in_type(size), rotation=90 * upright)
+
+
+def note(axes: "Axes", text: str, at: tuple[float, float], shift: tuple[float, float], **settings: Any) -> None:
+    """A remark in small type, so many points from a place, whose coordinates are those of `xycoords`."""
+    axes.annotate(text, at, shift, textcoords="offset points", fontsize=in_type(8), color=MUTED, **settings)
+
+
+def look(i: int) -> dict[str, Any]:
+    """The colour and the marker of the curve with this number."""
+    turn, color = divmod(i, len(COLORS))
+    return {"color": COLORS[color], "marker": MARKERS[(i + turn) % len(MARKERS)]}
+
+
+def write_names(axes: "Axes", names: Sequence[str], size: float = 8) -> None:
+    """Names beside the rows of a table."""
+    axes.set_yticks(range(len(names)), names, fontsize=in_type(size))
 
 
 def legend_name(name: str) -> str:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from tinyseq.inspect import GradientFlow, JacobianNorms
 from tinyseq.tagging import CurvePoint
-from tinyseq.viz.plots.axes import Floats, finished, legend, legend_name, literal, new_axes, series
+from tinyseq.viz.plots.axes import Floats, finished, legend, legend_name, literal, look, new_axes, note, series
 from tinyseq.viz.rendering.settings import in_type
-from tinyseq.viz.rendering.style import ACCENT, DISTINCT, INK, MUTED, clean
+from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, clean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 TRAIN, VALIDATION = DISTINCT[1], DISTINCT[0]
 STYLES = ("-", "--", ":", "-.")
-MOST_INSIDE = 8  # entries of a legend within the axes
-MARKERS = "os^vDPX"  # distinguish curves without colours
-COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
 
 
 def loss_curve(
@@ -67,18 +63,13 @@ def loss_curve(
         axes.plot(at, losses, color=VALIDATION, linewidth=1.8, marker="o", markersize=4.5, label="held out")
     for name, loss in (baselines or {}).items():
         axes.axhline(loss, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)))
-        axes.annotate(
-            literal(clean(name)), (1, loss), (-4, 3), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
-            ha="right", fontsize=in_type(8), color=MUTED,
-        )  # fmt: skip
+        note(axes, literal(clean(name)), (1, loss), (-4, 3), xycoords=axes.get_yaxis_transform(), ha="right")
     for name, step in (marks or {}).items():
         axes.axvline(step, color=MUTED, linewidth=0.8, linestyle=":")
         late = step > x.mean()  # a falling curve leaves space below it on the left, above it on the right
-        axes.annotate(
-            literal(clean(name)), (step, late), (-3 if late else 3, -3 if late else 3),
-            xycoords=axes.get_xaxis_transform(), textcoords="offset points", rotation=90,
-            ha="right" if late else "left", va="top" if late else "bottom", fontsize=in_type(8), color=MUTED,
-        )  # fmt: skip
+        shift, ha, va = ((-3, -3), "right", "top") if late else ((3, 3), "left", "bottom")
+        place = axes.get_xaxis_transform()
+        note(axes, literal(clean(name)), (step, late), shift, xycoords=place, rotation=90, ha=ha, va=va)
     legend(axes)
     _perplexity_axis(axes)
     return finished(axes)
@@ -103,10 +94,10 @@ def learning_curve(points: Sequence[CurvePoint], *, title: str = "Accuracy by si
     if not points:
         raise ValueError("points must hold at least one point, got none")
     axes = new_axes(title, "words of training data", "accuracy")
-    for name, color, marker in zip(CurvePoint._fields[1:], COLORS, MARKERS, strict=False):
+    for i, name in enumerate(CurvePoint._fields[1:]):
         shares = [getattr(point, name) for point in points]
         words = [point.words for point in points]
-        axes.plot(words, shares, color=color, marker=marker, markersize=4.5, linewidth=1.8, label=f"{name} words")
+        axes.plot(words, shares, **look(i), markersize=4.5, linewidth=1.8, label=f"{name} words")
     axes.set_xscale("log")
     legend(axes)
     return finished(axes)
@@ -135,10 +126,8 @@ def gradient_flow(
         raise ValueError("gradient_flow needs at least one series of norms, got none")
     axes = new_axes(title, "time step t", "‖∂L/∂state at t‖")
     for i, (name, values) in enumerate(named.items()):
-        turn, color = divmod(i, len(COLORS))
-        marker = MARKERS[(i + turn) % len(MARKERS)]
-        _logarithmic(axes, range(np.size(values)), values, name, COLORS[color], marker=marker)
-    legend(axes, outside=len(named) > MOST_INSIDE)
+        _logarithmic(axes, range(np.size(values)), values, name, **look(i))
+    legend(axes)
     return finished(axes)
 
 
@@ -160,15 +149,16 @@ def jacobian_norms(found: JacobianNorms, *, title: str = "How much a state remem
         'norm of dh_t/dh_k'
     """
     axes = new_axes(title, "step k", f"norm of the change of the state at step {found.steps[-1]}")
-    for i, ((name, values), color) in enumerate(zip(found.curves.items(), cycle(COLORS), strict=False)):
-        _logarithmic(axes, found.steps, values, name, color, style=STYLES[min(i, len(STYLES) - 1)])
+    for i, (name, values) in enumerate(found.curves.items()):
+        look_of = {**look(i), "marker": "o"}
+        _logarithmic(axes, found.steps, values, name, style=STYLES[min(i, len(STYLES) - 1)], **look_of)
     axes.axhline(1.0, color=MUTED, linewidth=0.8, zorder=1)  # gradients vanish below it and explode above
     legend(axes)
     return finished(axes)
 
 
 def _logarithmic(
-    axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, style: str = "-", marker: str = "o"
+    axes: "Axes", steps: ArrayLike, values: ArrayLike, name: str, color: str, marker: str, style: str = "-"
 ) -> None:
     """A curve over time steps on a logarithmic scale."""
     x, y = series(steps, values, name)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tinyseq.hmm import Durations
-from tinyseq.viz.plots.axes import finished, legend, legend_name, new_axes
-from tinyseq.viz.plots.curves import COLORS, MARKERS, MOST_INSIDE
+from tinyseq.viz.plots.axes import finished, legend, legend_name, look, new_axes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,21 +41,14 @@ def durations(
     if expected is not None:
         steps = np.arange(1, expected.probabilities.shape[1] + 1)
         for name, row in zip(expected.names, expected.probabilities, strict=True):
-            i = place[name]
-            turn = i // len(COLORS)
-            axes.plot(
-                steps, row, color=COLORS[i % len(COLORS)], marker=MARKERS[(i + turn) % len(MARKERS)], markersize=4,
-                linewidth=1.4, label=legend_name(str(name)),
-            )  # fmt: skip
+            axes.plot(steps, row, **look(place[name]), markersize=4, linewidth=1.4, label=legend_name(str(name)))
     if observed is not None:
         width = 0.8 / len(observed.names)
-        for j, (name, row) in enumerate(zip(observed.names, observed.probabilities, strict=True)):
+        for j, (state, row) in enumerate(zip(observed.names, observed.probabilities, strict=True)):
             number = "" if observed.stays is None else f" ({int(observed.stays[j]):,} stays)"
             at = np.arange(1, len(row) + 1) - 0.4 + width * (j + 0.5)
-            axes.bar(
-                at, np.nan_to_num(row), width, color=COLORS[place[name] % len(COLORS)], alpha=0.35, zorder=0.5,
-                label=legend_name(f"{name}, observed{number}"),
-            )  # fmt: skip
+            name, color = legend_name(f"{state}, observed{number}"), look(place[state])["color"]
+            axes.bar(at, np.nan_to_num(row), width, color=color, alpha=0.35, zorder=0.5, label=name)
     axes.set_ylim(bottom=0)
-    legend(axes, outside=len(axes.get_legend_handles_labels()[0]) > MOST_INSIDE)
+    legend(axes)
     return finished(axes)

@@ -18,11 +18,13 @@ from tinyseq.viz.plots.axes import (
     legend_name,
     new_axes,
     new_panels,
+    note,
     table,
+    write_names,
     write_symbols,
 )
 from tinyseq.viz.rendering.settings import current, in_type
-from tinyseq.viz.rendering.style import DISTINCT, INK, MUTED, PAPER, clean, readable_on
+from tinyseq.viz.rendering.style import DISTINCT, INK, PAPER, clean, readable_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +109,7 @@ def posteriors(
         legend(axes, outside=True)
     else:
         heat(axes, rows.T, label="probability", top=1.0)
-        axes.set_yticks(range(count), names, fontsize=in_type(8))
+        write_names(axes, names)
     axes.set_xlim(-0.5, length - 0.5)
     if symbols is not None and length <= 80:
         write_symbols(axes, symbols, length, "symbols")
@@ -138,7 +140,7 @@ def confusion(counts: ArrayLike, tags: Sequence[object], *, title: str = "Confus
     shares = np.divide(taken, totals, out=np.zeros_like(taken), where=totals > 0)
     colors = heat(axes, shares, label="share of the true tag", top=1.0)
     axes.set_xticks(range(len(taken)), names, rotation=90 * (len(taken) > 6), fontsize=in_type(8))
-    axes.set_yticks(range(len(taken)), names, fontsize=in_type(8))
+    write_names(axes, names)
     if len(taken) <= 24 and current().values is not False:
         for i, j in np.ndindex(*taken.shape):
             if taken[i, j]:
@@ -180,7 +182,7 @@ def activations(
     if symbols is not None:
         write_symbols(axes, symbols, length, "symbols", size=7)
     if units is not None:
-        axes.set_yticks(range(count), labels(units, count, "units"), fontsize=in_type(7))
+        write_names(axes, labels(units, count, "units"), 7)
     return finished(axes)
 
 
@@ -261,7 +263,7 @@ def alignment(
     axes = new_axes(title, "input", "output", grid=False, width=0.4 * inputs + 2.5, height=0.35 * outputs + 1.8)
     heat(axes, shares, label="weight")
     write_symbols(axes, source, inputs, "source")
-    axes.set_yticks(range(outputs), labels(target, outputs, "target"), fontsize=in_type(8))
+    write_names(axes, labels(target, outputs, "target"))
     return finished(axes)
 
 
@@ -271,10 +273,7 @@ def _truth_strip(axes: "Axes", truth: Sequence[int], length: int, count: int) ->
         raise ValueError(f"truth must contain {length} state indices below {count}, got shape {indices.shape}")
     for t, state in enumerate(indices):
         axes.axvspan(t - 0.5, t + 0.5, ymin=1.02, ymax=1.06, color=BANDS[state], clip_on=False, linewidth=0)
-    axes.annotate(
-        "true", (0, 1.04), (-4, 0), xycoords="axes fraction", textcoords="offset points",
-        ha="right", va="center", fontsize=in_type(8), color=MUTED,
-    )  # fmt: skip
+    note(axes, "true", (0, 1.04), (-4, 0), xycoords="axes fraction", ha="right", va="center")
     axes.set_title(axes.get_title(loc="left"), loc="left", pad=18, fontsize=in_type(11), color=INK, fontweight="bold")
 
 
