@@ -35,10 +35,6 @@ class Formulas:
         self.sheet = wording.sheet
         self.vertices = wording.vertices
         self.into = wording.into
-        self.at: dict[tuple[int, Any], Box] = {}
-        for box in self.sheet.boxes:
-            for vertex in box.vertices:
-                self.at.setdefault((vertex, box.column), box)
         self.letters = self._letters()
 
     def _letters(self) -> dict[Any, str]:
@@ -49,30 +45,24 @@ class Formulas:
         totals = {box for box in states if self.sheet.states.get(box.slot, ("",))[0].startswith("L")}
         feeding = dependents(_reversed(needs), kept - totals)
         reading = dependents(needs, states) - feeding
-        used: dict[str, int] = {}
+        used: Counter[str] = Counter()
         letters: dict[Any, str] = {}
         for box in self.sheet.boxes:
             if not (box.kind in {"op", "result"} or box.module) or box.slot in letters or self.wording.gates.get(box):
                 continue
-            first = self.vertices[box.vertices[0]] if box.vertices else None
-            size = self.wording.values.shape(box)
-            letter = ""
-            if box.kind == "result":
-                letter = "L"
-            elif box in reading and first and first.kind == "product" and any(a.weights for a in box.arguments):
-                letter = "y" if self.wording.constant_letter != "y" or not self.wording.unknown else "s"
-            elif box in reading and box.column and all(side == 1 for side in size):
-                letter = "ℓ"
-            if letter:
-                used[letter] = used.get(letter, 0) + 1
-                letters[box.slot] = letter + "′" * (used[letter] - 1)
-            else:
-                turn, rank = divmod(used.get("", 0), len(LETTERS))
-                used[""] = used.get("", 0) + 1
-                letters[box.slot] = LETTERS[rank] + (
-                    subscript(turn) if turn and self.sheet.view == "flat" else "′" * turn
-                )
+            meaning = "L" if box.kind == "result" else self._meaning(box) if box in reading else ""
+            turn, rank = (used[meaning], 0) if meaning else divmod(used[""], len(LETTERS))
+            used[meaning] += 1
+            flat = self.sheet.view == "flat"  # where no index is a step
+            letters[box.slot] = (meaning or LETTERS[rank]) + (subscript(turn) if flat and turn else "′" * turn)
         return letters
+
+    def _meaning(self, box: Box) -> str:
+        """The letter of what is read out of a state, or of a step's loss; empty for others."""
+        first = self.vertices[box.vertices[0]] if box.vertices else None
+        if first and first.kind == "product" and any(argument.weights for argument in box.arguments):
+            return "s" if self.wording.constant_letter == "y" and self.wording.unknown else "y"
+        return "ℓ" if box.column and all(side == 1 for side in self.wording.values.shape(box)) else ""
 
     def name(self, box: Box, delay: int = 0) -> str:
         """The name of a box's value; in a folded loop, as seen `delay` steps later."""
@@ -135,11 +125,9 @@ class Formulas:
         return name.replace(gates, part, 1) if gates and part in gates.split(",") else name
 
     def _numbers(self, arrow: Arrow, step: int | None) -> str:
-        known, values = arrow.kind != "weight" or len(arrow.tail.vertices) == 1, self.wording.values
-        own = not (self.sheet.folded and arrow.value) or arrow.tail.module
-        value = (
-            None if not known else values.value(arrow.tail) if own or not arrow.value else values.at(arrow.value, step)
-        )
+        values, tail = self.wording.values, arrow.tail
+        one = arrow.value if tail.vertices and not tail.module else None
+        value = values.at(one, step) if one else values.value(tail)
         if not arrow.part or value is None:
             return numbers(value)
         return numbers(value[..., slice(*arrow.rows), :]) if arrow.rows else ""
