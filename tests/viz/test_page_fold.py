@@ -114,8 +114,8 @@ def test_what_was_clicked_stays_where_it_was_when_one_has_zoomed_in(opened, lstm
 def test_closing_is_a_movement_for_those_who_like_it(opened, lstm_page):
     browser = opened(lstm_page, reduced_motion="no-preference")
     browser.run(
-        "window.fades = [], document.startViewTransition = (start => change => fades.push(start.call(document, change)))"
-        "(document.startViewTransition)"
+        "window.fades = [], window.fade = document.startViewTransition, "
+        "document.startViewTransition = change => fades.push(fade.call(document, change))"
     )
     browser.click('[data-module*="rnn"]')
     browser.wait_for("painted.get('t1') === current.looks && Math.abs(view.height - home[3]) < 1e-3")
