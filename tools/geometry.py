@@ -14,6 +14,7 @@ from tinyseq.viz.rendering.font import text_width
 SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
 LEAST_LETTERS = 8.0  # pixels
+LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
 PIXELS = 96 / 72  # for each point of a picture in its own size
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -60,8 +61,13 @@ class Node(NamedTuple):
 Line = tuple[str, list[tuple[float, float]], list[Area]]  # its name, the points that it passes, and its words
 
 
-def faults(svg: str) -> list[str]:
-    """What is wrong with a drawing."""
+def faults(svg: str, scrolled: bool = False) -> list[str]:
+    """What is wrong with a drawing.
+
+    Args:
+        svg: its text.
+        scrolled: whether it is longer than any window by its nature, and read from top to bottom.
+    """
     root = ElementTree.fromstring(svg)
     groups = {kind: [g for g in root.iter(f"{SVG}g") if kind in g.get("class", "").split()] for kind in
               ("node", "edge", "cluster")}  # fmt: skip
@@ -70,9 +76,11 @@ def faults(svg: str) -> list[str]:
     titles = [area for group in groups["cluster"] for area in _words(group)]
     return [
         *_words_outside(nodes),
+        *_titles_outside(groups["cluster"]),
+        *_poor_arrowheads(groups["edge"]),
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
-        *_too_small(root),
+        *_too_small(root, scrolled),
     ]
 
 
@@ -85,9 +93,32 @@ def _words_outside(nodes: list[Node]) -> list[str]:
     return found
 
 
-def _in_round(outline: Area, x: float, y: float) -> bool:
+def _titles_outside(frames: list[ElementTree.Element]) -> list[str]:
+    outlines = [(_node(frame).outline, _words(frame)) for frame in frames]
+    return [
+        f"the title {area.name!r} sticks out of its frame"
+        for outline, words in outlines
+        for area in words
+        if outline and not outline.holds(area)
+    ]
+
+
+def _poor_arrowheads(edges: list[ElementTree.Element]) -> list[str]:
+    """Tips that are too short to be seen, or turned away from where their line comes from."""
+    found = []
+    for edge in edges:
+        head = edge.find(f"{SVG}polygon")
+        if head is not None:
+            left, tip, right = ([float(at) for at in pair.split(",")] for pair in head.get("points", "").split())
+            base = [(one + other) / 2 for one, other in zip(left, right, strict=True)]
+            if math.dist(base, tip) < LEAST_ARROWHEAD:
+                found.append(f"{edge.get('id')} has an arrowhead of {math.dist(base, tip):.1f} points")
+    return found
+
+
+def _in_round(outline: Area, x: float, y: float, slack: float = SLACK) -> bool:
     middle = (outline.left + outline.right) / 2, (outline.top + outline.bottom) / 2
-    a, b = (outline.right - outline.left) / 2 - SLACK, (outline.bottom - outline.top) / 2 - SLACK
+    a, b = (outline.right - outline.left) / 2 - slack, (outline.bottom - outline.top) / 2 - slack
     return math.hypot((x - middle[0]) / a, (y - middle[1]) / b) < 1
 
 
@@ -119,10 +150,9 @@ def _crossed(
             for area in areas if not node.chip else []:
                 assert area
                 near = area._replace(left=area.left - 6, top=area.top - 6, right=area.right + 6, bottom=area.bottom + 6)
-                if any(near.has(*end, 0.0) for end in ends):
-                    continue
+                slack = DEEP if any(near.has(*end, 0.0) for end in ends) else SLACK
                 inside = _in_round if node.round else Area.has
-                if any(inside(area, *point) for point in points):
+                if any(inside(area, *point, slack) for point in points):
                     found.append(f"{name} runs through {area.name}")
         for area in [*titles, *(label for other, _, labels in lines for label in labels if other != name)]:
             if any(area.has(*point) for point in points):
@@ -133,9 +163,9 @@ def _crossed(
     return found
 
 
-def _too_small(root: ElementTree.Element) -> list[str]:
+def _too_small(root: ElementTree.Element, scrolled: bool) -> list[str]:
     _, _, width, height = map(float, root.get("viewBox", "").split())
-    scale = min(WINDOW[0] / width, WINDOW[1] / height, PIXELS)
+    scale = min(WINDOW[0] / width, math.inf if scrolled else WINDOW[1] / height, PIXELS)
     sizes = {float(text.get("font-size", 0)) for text in root.iter(f"{SVG}text")}
     least = min(sizes, default=LEAST_LETTERS) * scale
     if least < LEAST_LETTERS:

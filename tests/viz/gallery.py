@@ -12,17 +12,11 @@ VIEWS = {
     "closed": {"depth": 0},
     "values": {"depth": 1, "values": True},
 }
-# Drawings with more than a small window can show in letters of 8 pixels: every op of a deep step with its gradient or
-# value, of which the view with closed modules shows less; every op of the tape; and a trellis that fills pages.
-SMALL = {
-    *("gru_of_the_lectures: unrolled", "gru_of_the_lectures: folded", "both_directions_of_an_lstm: unrolled"),
-    *("two_layers_in_both_directions: unrolled", "two_layers_in_both_directions: folded"),
-    *("gru_by_hand: unrolled", "gru_by_hand: values", "lstm_by_hand_from_concatenated: values"),
-    *("attention_over_states: values", "nested_loops: values", "cell_in_a_loop: values"),
-    *("normalised_layer: unrolled", "normalised_layer: folded", "normalised_layer: values"),
-    *("peepholes: unrolled", "peepholes: values", "clockwork: values", "both_directions_by_hand: values"),
-    *("flat: rnn", "flat: lstm", "long trellis: 48"),
-}
+
+
+def is_scrolled(name):
+    """Whether a drawing is as long as the tape or the sequence, of which every op or step was asked for."""
+    return name.startswith(("flat: ", "long trellis: "))
 
 
 def _drawn(name, settings):

@@ -95,7 +95,9 @@ def test_wires_of_different_states_never_run_on_top_of_each_other(char_loss, set
 
 def test_rows_are_longest_paths_and_beginnings_stand_below_their_use():
     row = rows(["x", "y", "a", "b", "late"], [("x", "a"), ("a", "b"), ("y", "b"), ("late", "b")])
-    assert row == {"x": 0, "a": 1, "b": 2, "y": 1, "late": 0}  # an edge against the order of creation is not followed
+    assert row == {"x": 0, "a": 1, "b": 2, "y": 1, "late": 1}
+    assert rows(["b", "a"], [("a", "b")]) == {"a": 0, "b": 1}  # against the order of creation
+    assert rows(["a", "b"], [("a", "b"), ("b", "a")]) == {"a": 0, "b": 1}  # in a cycle, what was created first is lower
 
 
 def test_crossings_that_can_be_avoided_are_avoided():

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.painter import Painter
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
+from tinyseq.viz.rendering.canvas import readable
 from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.settings import defaults
 
@@ -68,8 +70,8 @@ def cell(
         raise TypeError(f"cell needs x and the state of the step before, to call {name} with; got {len(inputs)} inputs")
     content = one_step(_recorded(function, *inputs), name if title is None else title or " ")
     with defaults(values=values, legend=legend, font_size=font_size, size=size) as chosen:
-        painter = Painter(content, values=bool(chosen.values), legend=bool(chosen.legend))
-        return painter.drawing(lambda: (painter.drawing(), {}))
+        paint = partial(Painter, content, values=bool(chosen.values), legend=bool(chosen.legend))
+        return readable([lambda: paint().painted()], lambda: (paint().drawing(), {}))
 
 
 def _callable(what: Any) -> tuple[Callable[..., Any], str]:

@@ -16,10 +16,12 @@ from tinyseq.viz.computation.record import Record, record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.playback import Playback
 from tinyseq.viz.page.story import Story, details, packed_values
+from tinyseq.viz.rendering.canvas import Canvas, readable
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.settings import Settings, defaults
 
-MOST_COLUMNS = 8  # drawn by default
+MOST_COLUMNS, FEWEST_COLUMNS = 8, 4  # drawn by default; the fewer, if all steps do not fit on a screen
+CLOSED = "some modules are closed, so that letters are large enough on a screen: depth={} opens all"
 NO_STEPS = "drawn flat because no op has a time step: put  with ts.step(t):  around the body of your loop"
 MOST_LEVELS = 5  # of nested modules that a page can open and close
 
@@ -47,8 +49,9 @@ def graph(
         view: ``"unrolled"``: one column per time step, with every parameter drawn once. ``"folded"``: the body of the
             loop once, with the states passed to the next step. ``"flat"``: every op as it was recorded.
         steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last).
-            By default all if there are at most 8, else 0, 1, 2, ..., T - 1.
-        depth: draw modules nested more deeply than this as single boxes. By default every op is shown.
+            By default all if there are at most 8, and if these can be read on a screen, else 0, 1, 2, ..., T - 1.
+        depth: draw modules nested more deeply than this as single boxes. By default every op is shown, if that can
+            be read on a screen of 1280 x 720.
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
         values: write the first elements of each value on its box, if the graph still holds it.
         title: a heading above the picture.
@@ -107,21 +110,39 @@ def _drawn(
     gradients = bool(chosen.gradients)
     computation, depth = record(loss, gradients, names), None if depth is None else whole("depth", depth, 0)
 
-    def content(found: Record) -> Sheet:
-        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, MOST_COLUMNS, fold=view == "folded")
+    def content(found: Record, depth: int | None = depth, columns: int = MOST_COLUMNS) -> Sheet:
+        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, columns, fold=view == "folded")
         if not any(box.column for box in shown.boxes):
             shown = flat_sheet(found)
         return shown if depth is None or shown.view == "flat" else closed(shown, depth)
 
-    shown = content(computation)
     legend = chosen.legend is not False
+    shown = content(computation)
     note = NO_STEPS if legend and shown.view != view else ""
     paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
+
+    def picture(content: Sheet, framed: int, note: str = note) -> Callable[[], Canvas]:
+        return lambda: paint(content, gradients, depth=framed, note=note).painted()
+
+    def attempts() -> Iterator[Callable[[], Canvas]]:
+        framed = 0 if shown.view == "flat" else depth or 0
+        yield picture(shown, framed)
+        if shown.view == "unrolled" and wanted is None and max(map(len, shown.plan.steps)) > FEWEST_COLUMNS:
+            yield picture(content(computation, columns=0), framed)
+        if depth is None and shown.view != "flat":
+            closed_note = CLOSED.format(_levels(shown)) if legend else ""
+            for level in reversed(range(_levels(shown))):
+                yield picture(content(computation, level), level, note=closed_note)
 
     def tell() -> Told:
         return _told(_with_gradients(loss, names), content, paint, gradients, depth)
 
-    return paint(shown, gradients, depth=0 if shown.view == "flat" else depth or 0).drawing(tell)
+    return readable(attempts(), tell)
+
+
+def _levels(content: Sheet) -> int:
+    """How deeply modules are nested."""
+    return max(len(scope_of(content, box)) for box in content.boxes)
 
 
 def _wanted(steps: int | Iterable[int] | None) -> list[int] | None:
@@ -152,7 +173,7 @@ def _told(
     found, start = computation
     gradients = gradients and start is not None
     shown = content(found)
-    levels = 0 if shown.view == "flat" else max(len(scope_of(shown, box)) for box in shown.boxes)
+    levels = 0 if shown.view == "flat" else _levels(shown)
     painter = paint(shown, gradients, depth=min(levels, MOST_LEVELS if depth is None else depth))
     picture = painter.drawing()
     playback = Playback(shown, painter.wording, start)

@@ -13,6 +13,7 @@ from tinyseq.viz.computation.names import combined, later, leaf_name, power, sho
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
+from tinyseq.viz.rendering.settings import current
 from tinyseq.viz.rendering.style import Text, clean, number, shape_text, small, subscript
 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
@@ -90,7 +91,8 @@ class Wording:
             return [Text("⋯", 14)]
         if box.kind == "parameter":
             return self._parameter(box)
-        value = value_text(self.values.value(box)) if self.with_values and box.kind != "initial" else ""
+        most = 2 if current().squeeze == "width" else 4
+        value = value_text(self.values.value(box), most) if self.with_values and box.kind != "initial" else ""
         if box.kind in {"input", "initial"}:
             lines, word = [Text(self.symbol(box), bold=True, formula=True)], self._word(box)
             if word and box.kind == "input" and self.inputs[box.slot] == "x":

@@ -5,7 +5,7 @@ from dataclasses import replace
 from unicodedata import digit
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
-from tinyseq.viz.layout.curves import Point, around
+from tinyseq.viz.layout.curves import Point, around, passes, pieces
 from tinyseq.viz.layout.placement import Layout
 from tinyseq.viz.rendering.parts import TITLE_INSET, Frame
 from tinyseq.viz.rendering.settings import in_type
@@ -126,15 +126,24 @@ def open_frames(content: Sheet, places: Layout, depth: int) -> dict[Frame, Scope
             low, high = _around(inside, places, depth - len(scopes[-1]))
             strangers = [box for box in boxes if box not in inside and _meets(box, places, low, high)]
             if len(inside) > 1 and not strangers:
-                title = _fitted(".".join(scope[-1] for scope in scopes), high.x - low.x - 2 * TITLE_INSET)
+                title = _fitted(".".join(scope[-1] for scope in scopes), low, high, places)
                 name = f"{column.name}_module{len(frames)}"
                 frames[Frame(name, low, high, (title,), MODULE, inside=column.name)] = scopes[0]
     return frames
 
 
-def _fitted(title: str, room: float) -> Text:
-    """The title of a frame, truncated to fit."""
-    return next((text for size in range(24, 1, -1) if (text := small(clean(title, size))).width <= room), small("…"))
+def _fitted(title: str, low: Point, high: Point, places: Layout) -> Text:
+    """The title of a frame, truncated to fit, and to end before an arrow that leaves the frame at the top."""
+    room = high.x - low.x - 2 * TITLE_INSET
+    texts = [text for size in range(24, 1, -1) if (text := small(clean(title, size))).width <= room] or [small("…")]
+    band = Point((low.x + high.x) / 2, high.y - texts[0].height / 2 - 2), (high.x - low.x, texts[0].height)
+    near = [piece for curve in places.curves.values() for piece in pieces(curve) if passes(piece, *band)]
+
+    def is_clear(text: Text) -> bool:
+        area = Point(low.x + TITLE_INSET + text.width / 2, band[0].y), (text.width, text.points)
+        return not any(passes(piece, *area) for piece in near)
+
+    return next(filter(is_clear, texts), texts[0])
 
 
 def _around(boxes: tuple[Box, ...], places: Layout, inner: int) -> tuple[Point, Point]:

@@ -1,9 +1,11 @@
 """Paints a sheet: boxes, arrows, columns and a legend."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
+from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
 from tinyseq.viz.layout.curves import Point, passed
@@ -15,18 +17,18 @@ from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.legend import legend
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
-from tinyseq.viz.rendering.settings import in_type
+from tinyseq.viz.rendering.settings import current, in_type
 from tinyseq.viz.rendering.style import (
     ACCENT,
     COLUMN,
     LINE,
     PAINTS,
     PARAMETER,
-    ROOM_FOR_TEXT,
     LogScale,
     Text,
     label_size,
     number,
+    room_for_text,
     small,
 )
 
@@ -99,6 +101,7 @@ class Painter:
         self.norms = {box: norm for box, norm in norms.items() if norm is not None}
         self.scale = LogScale(self.norms.values()) if gradients else None
         self.nodes = {box: self._node(box) for box in content.boxes}
+        self.titles = {column: self._title(column) for column in content.columns if column.kind == "step"}
         below: dict[Slot, float] = {}  # more room for labels
         grid: Grid | None = None
         for attempt in range(MOST_TRIES):
@@ -111,16 +114,22 @@ class Painter:
 
     def _lay_out(self, depth: int, below: Mapping[Slot, float], grid: Grid | None) -> None:
         margin = FRAME_MARGIN + NESTING * depth
-        self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, 0.0, below, grid)
+        titles = {column: label_size(lines)[0] for column, lines in self.titles.items()}
+        place = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin, below=below, titles=titles)
+        self.layout = place(grid=grid)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
         over = max((frame.high.y - tops[frame.inside] for frame in self.frames), default=-margin) + margin
         if over > 0:  # the frames of modules would exceed their columns
-            self.layout = Layout(self.sheet, lambda box: self.nodes[box].size, margin, over, below, self.layout.grid)
+            self.layout = place(headroom=over, grid=self.layout.grid)
             self.frames = open_frames(self.sheet, self.layout, depth)
 
     def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
         """The finished picture, and what makes its HTML page."""
+        return self.painted().drawing(tell)
+
+    def painted(self) -> Canvas:
+        """The parts of the picture."""
         steps, view = sum(map(len, self.sheet.plan.steps)), self.sheet.view
         told = (
             f"{steps} time step{'s' * (steps > 1)}, {view}"
@@ -131,16 +140,19 @@ class Painter:
         for column, (low, high) in self.layout.frames.items():
             framed = column.name if column.kind == "step" else ""
             if framed:
-                title = [Text(self.wording.title(column), bold=True)]
-                if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
-                    title.append(small(f"the numbers are those of t = {column.step}"))
-                self.canvas.frames.append(Frame(framed, low, high, title, COLUMN, top=False))
+                self.canvas.frames.append(Frame(framed, low, high, self.titles[column], COLUMN, top=False))
                 self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]
             self._draw([box for box in self.sheet.boxes if box.column == column], framed)
         self._draw([box for box in self.sheet.boxes if not box.column], "")
         self.canvas.edges = [self._edge(arrow) for arrow in self.sheet.arrows]
         self._surround()
-        return self.canvas.drawing(tell)
+        return self.canvas
+
+    def _title(self, column: Column) -> list[Text]:
+        title = [Text(self.wording.title(column), bold=True)]
+        if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
+            title.append(small(f"the numbers are those of t = {column.step}"))
+        return title
 
     def _draw(self, boxes: Sequence[Box], inside: str) -> None:
         for box in boxes:
@@ -156,11 +168,13 @@ class Painter:
             paint = self.scale.paint(self.norms[box], paint.outline)
             lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
         is_sign = is_sign and len(lines) == 1
-        width, height = label_size(lines)
+        if current().squeeze == "height" and box.kind != "parameter":
+            lines = [line._replace(beside=True) for line in lines]
+        (width, height), room = label_size(lines), room_for_text()
         return Node(
             box.name,
             Point(0.0, 0.0),
-            (in_type(SIGN_SIZE),) * 2 if is_sign else (width + ROOM_FOR_TEXT[0], height + ROOM_FOR_TEXT[1]),
+            (in_type(SIGN_SIZE),) * 2 if is_sign else (width + room[0], height + room[1]),
             lines,
             paint,
             shape="circle" if is_sign else "plaintext" if box.kind == "elided" else "box",
@@ -189,7 +203,7 @@ class Painter:
             self.labelled.add((arrow.tail, arrow.delay))
             words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
             label = small(words, ACCENT)
-            return Note(label, [self._beside_wires(curve, label)])
+            return Note(label, self._beside_wires(curve, label))
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
             return None
         if arrow.part:
@@ -225,7 +239,7 @@ class Painter:
         Also the slots below which there is not enough room for labels.
         """
         self.labelled: set[object] = set()
-        self.told_at: list[float] = []  # the heights of labels beside the wires of a folded loop
+        self.told_at: tuple[list[float], list[float]] = [], []  # the heights of labels beside wires: right, left
         crowded: set[Slot] = set()
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
@@ -237,7 +251,7 @@ class Painter:
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # the flexible ones last
             words, points, sides, _ = notes[arrow]
             half = words.width / 2
-            spots = [Point(x + side * (half + 4), y) for x, y in points for side in sides] or points
+            spots = [Point(x + side * (half + 4), y) for side in sides for x, y in points] or points
             if sides:
                 spots.sort(key=lambda spot: not self._in_frame(arrow, spot, half))
             free = next((spot for spot in spots if room.is_free(spot, (words.width, words.height))), None)
@@ -255,15 +269,20 @@ class Painter:
         low, high = self.layout.frames[arrow.tail.column]
         return low.x < spot.x - half and spot.x + half < high.x
 
-    def _beside_wires(self, curve: list[Point], label: Text) -> Point:
-        """The place for the label of a wire that leads back into its loop: right of all wires, at its own turn."""
-        wires = [wire for arrow, wire in self.layout.curves.items() if arrow.delay]
-        turn = max(curve, key=lambda point: point.x)
-        y = max(point.y for point in curve if point.x > turn.x - 8)
-        while any(abs(y - taken) < label.height for taken in self.told_at):
+    def _beside_wires(self, curve: list[Point], label: Text) -> list[Point]:
+        """Places for the label of a wire that leads back into its loop: outside of all on its side, at its turn."""
+        wires = [point for arrow, wire in self.layout.curves.items() if arrow.delay for point in wire]
+        left = curve[3].x < curve[0].x
+        turn = (min if left else max)(curve, key=lambda point: point.x)
+        y = max(point.y for point in curve if abs(point.x - turn.x) < 8)
+        while any(abs(y - taken) < label.height for taken in self.told_at[left]):
             y -= label.height
-        self.told_at.append(y)
-        return Point(max(point.x for wire in wires for point in wire) + label.width / 2 + 4, y)
+        self.told_at[left].append(y)
+        half, middle = label.width / 2 + 4, label.height / 2
+        if not left:
+            return [Point(max(point.x for point in wires) + half, y)]
+        out, inside = min(point.x for point in wires) - half, turn.x + half + 4
+        return [Point(out, y), *(Point(inside, curve[0].y + rise) for rise in (middle + 1, -middle - 1))]
 
     def _surround(self) -> None:
         """The title above the picture, and the note and the legend below."""

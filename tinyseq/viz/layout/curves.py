@@ -104,7 +104,8 @@ def passes(piece: Sequence[tuple[float, float]], center: Point, size: Size, apar
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:
     """A curve shortened by an arrowhead of this length, and the corners of the arrowhead."""
     tip = curve[-1]
-    base = short_of(curve[-2], tip, length)
+    before = next((point for point in curve[-2::-1] if math.dist(point, tip) > 0.01), tip)
+    base = between(tip, before, length / math.dist(before, tip)) if before != tip else tip
     across, up = (tip.y - base.y) * 0.35, (tip.x - base.x) * 0.35
     corners = [Point(base.x - across, base.y + up), tip, Point(base.x + across, base.y - up)]
     return [*curve[:-1], base], corners

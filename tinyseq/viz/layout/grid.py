@@ -1,16 +1,17 @@
 """The rows of boxes, and their order and places within columns."""
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.rows import Lane, Slot, arranged, rows
+from tinyseq.viz.rendering.settings import tight
 
 Size = tuple[float, float]
 Pattern = Hashable  # shared by the columns of one phase: the same slots at the same places
 
-BOX_GAP, LANE_WIDTH = 12.0, 8.0
+LANE_WIDTH = 8.0
 MOST_LANES = 1000  # in a pattern; beyond that, the longest edges run beside the column
 PULL = 44.0  # of boxes within their row, towards the side that their state comes from or goes to
 
@@ -78,6 +79,27 @@ class Grid:
         inside = arrow.kind == "data" and tail.column and tail.column == head.column
         return bool(inside and tail.column and (pattern_of(tail.column), tail.slot, head.slot) in self.long)
 
+    def _out_of_the_way(self, row: Mapping[Slot, int]) -> Iterator[tuple[Slot, Slot]]:
+        """Edges that raise what is in the row of a state on a line, beside that line's own slots."""
+        lower = {tail for tail, _ in self.level}
+        for state in sorted({state for _, state in self.level}, key=list(row).index):
+            beside = [slot for slot in row if row[slot] == row[state] and slot is not state and slot not in lower]
+            if beside:
+                yield from ((state, slot) for slot in beside)
+                return
+
+    def is_loop(self, arrow: Arrow) -> bool:
+        """Whether an arrow of a folded loop ends at the side where it starts: not if it updates a state on its line."""
+        slots = arrow.head.slot, arrow.tail.slot
+        return bool(arrow.delay) and (slots not in self.level or arrow.head is arrow.tail)
+
+    def is_ahead(self, arrow: Arrow) -> bool:
+        """Whether an arrow through time leads to the right."""
+        tail, head = arrow.tail.column, arrow.head.column
+        assert tail
+        assert head
+        return self.strips[tail] < self.strips[head] or (tail == head and (arrow.delay > 0 or arrow.tail is arrow.head))
+
     def _rows(self) -> tuple[dict[Box, int], tuple[int, int, int]]:
         """The row of each box, zone by zone from the bottom, and the end of each zone."""
         row: dict[Box, int] = {}
@@ -92,7 +114,11 @@ class Grid:
                 for arrow in self.sheet.arrows
                 if arrow.kind == "data" and arrow.tail.zone == arrow.head.zone == zone
             ]
-            found = rows(list(dict.fromkeys(box.slot for box in boxes)), edges)
+            slots = list(dict.fromkeys(box.slot for box in boxes))
+            found = rows(slots, edges)
+            for _ in range(len(self.level) if zone == "columns" else 0):
+                edges += self._out_of_the_way(found)
+                found = rows(slots, edges)
             if zone == "columns":
                 found |= {tail: found[head] for tail, head in self.level}
             row |= {box: start + found[box.slot] for box in boxes}
@@ -111,9 +137,9 @@ class Grid:
         for arrow in self.sheet.arrows:
             tail, head = arrow.tail, arrow.head
             if arrow.kind == "time" and tail.column and head.column:
-                side = 1.0 if self.strips[head.column] >= self.strips[tail.column] else -1.0
+                side = 1.0 if self.is_ahead(arrow) else -1.0
                 pull[pattern_of(tail.column)][tail.slot] = side * PULL
-                pull[pattern_of(head.column)][head.slot] = -side * PULL
+                pull[pattern_of(head.column)][head.slot] = side * PULL if self.is_loop(arrow) else -side * PULL
             elif arrow.kind == "data" and tail.column:
                 end = head.slot if head.column else Door("top", tail.slot)
                 edges[pattern_of(tail.column)].append((tail.slot, end))
@@ -127,7 +153,7 @@ class Grid:
             long = _longest(edges[pattern], row)
             self.long |= {(pattern, *edge) for edge in long}
             short = [edge for edge in edges[pattern] if edge not in long]
-            found = arranged(row, width, short, pull[pattern], gap=BOX_GAP, lane_width=LANE_WIDTH)
+            found = arranged(row, width, short, pull[pattern], gap=box_gap(), lane_width=LANE_WIDTH)
             self.x |= {(pattern, item): x for item, x in found.items()}
             for lane in sorted((item for item in found if isinstance(item, Lane)), key=lambda lane: lane.row):
                 self.ways.setdefault((pattern, lane.tail, lane.head), []).append(lane)
@@ -184,6 +210,11 @@ def _level(sheet: Sheet) -> set[tuple[Slot, Slot]]:
             straight = heads.get(head) == {(tail.slot, head.column)}
             level[head.slot, tail.slot] = straight and level.get((head.slot, tail.slot), True)
     return {slots for slots, straight in level.items() if straight}
+
+
+def box_gap() -> float:
+    """The space between boxes."""
+    return tight(12.0, 8.0)
 
 
 def pattern_of(column: Column) -> Pattern:

@@ -10,14 +10,13 @@ from types import MappingProxyType
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
-from tinyseq.viz.layout.grid import BOX_GAP, Door, Grid, Size
+from tinyseq.viz.layout.grid import Door, Grid, Size, box_gap
 from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, spread
-from tinyseq.viz.rendering.settings import in_type
+from tinyseq.viz.rendering.settings import in_type, tight
 
-FRAME_PAD, TITLE_HEIGHT, TITLE_WIDTH = 12.0, 18.0, 44.0
-CHANNEL, GUTTER, TRACK = 18.0, 18.0, 5.0
-FLAT_CHANNEL = 26.0  # with a label on most of its edges
+TITLE_HEIGHT, TITLE_SIDES = 18.0, 8.0
+GUTTER, TRACK = 18.0, 5.0
 LABEL = 11.0  # the height of a label in a channel
 
 
@@ -30,6 +29,7 @@ class Layout:
         margin: extra space around boxes, for the frames of modules.
         headroom: extra space above the boxes of a column.
         below: extra space below the rows of these slots, for labels.
+        titles: the width of each column's title.
         grid: that of an earlier layout of the same sheet, which saves finding it again.
 
     Attributes:
@@ -47,12 +47,16 @@ class Layout:
         margin: float = 0.0,
         headroom: float = 0.0,
         below: Mapping[Slot, float] = MappingProxyType({}),
+        titles: Mapping[Column, float] = MappingProxyType({}),
         grid: Grid | None = None,
     ) -> None:
         self.sheet = sheet
-        self.headroom, self.below = headroom, below
-        self.pad = FRAME_PAD + margin
-        self.channel = (FLAT_CHANNEL if sheet.view == "flat" else CHANNEL) - LABEL + in_type(LABEL) + 1.5 * margin
+        self.headroom, self.below, self.titles = headroom, below, titles
+        self.frame_pad = tight(12.0, 8.0)
+        self.pad = self.frame_pad + margin
+        # In a flat picture, most edges have a label.
+        channel = tight(26.0, 15.0) if sheet.view == "flat" else tight(18.0, 13.0)
+        self.channel = channel - LABEL + in_type(LABEL) + 1.5 * margin
         self.sizes = _common_sizes(sheet, size)
         self.grid = grid or Grid(sheet, self.sizes)
         self.ways = Ways(sheet, self.grid)
@@ -102,7 +106,7 @@ class Layout:
     def _width(self, column: Column) -> float:
         if column.kind != "step":
             return self.grid.width(column)
-        return max(self.grid.width(column), TITLE_WIDTH) + 2 * self.pad
+        return max(self.grid.width(column) + 2 * self.pad, self.titles.get(column, 44.0) + 2 * TITLE_SIDES)
 
     def _vertical(self) -> tuple[list[float], list[float]]:
         """The lower and upper side of each row. Sets the tracks in channels."""
@@ -120,9 +124,9 @@ class Layout:
             if row == self.grid.first:
                 self.frame_bottom = self._stack(outside, y) if outside else y
                 y = self.frame_bottom + in_type(TITLE_HEIGHT)
-                y = self._stack(inside, y) if inside else y + FRAME_PAD
+                y = self._stack(inside, y) if inside else y + self.frame_pad
             if row == self.grid.after:
-                self.frame_top = (self._stack(inside, y) if inside else y + FRAME_PAD) + self.headroom
+                self.frame_top = (self._stack(inside, y) if inside else y + self.frame_pad) + self.headroom
                 y = self._stack(outside, self.frame_top)
             elif row != self.grid.first:
                 y = self._stack(wires, y)
@@ -156,7 +160,7 @@ class Layout:
             y = (self.bottom[row] + self.top[row]) / 2
             wish = {box: self._above_tails(box, middle) for box in boxes}
             boxes.sort(key=lambda box: wish[box])
-            for box, x in spread(boxes, wish, widths, 2 * BOX_GAP).items():
+            for box, x in spread(boxes, wish, widths, 2 * box_gap()).items():
                 self.places[box] = Point(x, y)
         edge = self.left[1] - GUTTER - TRACK * max(len(self.ways.tracks("gutter").get(1, [])) - 1, 0)
         for box, (y, _) in self.heights.items():
@@ -181,7 +185,7 @@ class Layout:
                 lines.setdefault(box, self.frame_bottom)  # only used by steps that are not shown
         boxes = sorted(lines, key=lambda box: lines[box])
         sizes = {box: self.sizes[box][1] for box in boxes}
-        return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, BOX_GAP).items()}
+        return {box: (y, lines[box]) for box, y in spread(boxes, lines, sizes, box_gap()).items()}
 
     def _nesting(self, wire: Wire) -> float:
         """The order of the wires beside the parameters in which they do not cross: the longest ones bend last."""
@@ -239,7 +243,8 @@ class Layout:
         if arrow.tail.zone == "before" and head.column:
             lanes = self._lanes(head, Door("bottom", head.slot), head.slot)
             return [Point(lanes[0].x, last.y), *lanes, self._rim(head, 0, -1)]
-        share = self.shares.get(arrow, {"weight": -0.3, "time": -0.15, "data": 0.0}[arrow.kind])
+        onward = -0.15 if last.x < self.places[head].x else 0.15
+        share = self.shares.get(arrow, {"weight": -0.3, "time": onward, "data": 0.0}[arrow.kind])
         return [Point(self._rim(head, 2 * share).x, last.y), self._bottom(head, share)]
 
     def _rim(self, box: Box, right: float, up: float = 0.0) -> Point:

@@ -63,7 +63,7 @@ class Ways:
         """The route of an arrow; None if it climbs within its column or zone."""
         tail, head = arrow.tail, arrow.head
         if arrow.kind == "time":
-            return self._way_through_time(tail, head)
+            return self._way_through_time(arrow)
         below_head = Wire("channel", self.grid.row[head], tail)
         if head.zone == "after":
             self.outside.add(below_head)
@@ -82,16 +82,18 @@ class Ways:
         around = (above, Wire("gutter", len(self.grid.strips) + 1, shared), target)
         return Way(0, (above,) if above == target else around, 0)
 
-    def _way_through_time(self, tail: Box, head: Box) -> Way:
+    def _way_through_time(self, arrow: Arrow) -> Way:
         """From side to side if these are free, else above the tail's row or below the head's row."""
+        tail, head = arrow.tail, arrow.head
         assert tail.column
         assert head.column
         start, end = self.grid.strips[tail.column], self.grid.strips[head.column]
-        ahead = start <= end
+        ahead = self.grid.is_ahead(arrow)
         near_tail = Wire("gutter", start + ahead, tail)
-        near_head = Wire("gutter", end + (not ahead), tail)
+        enters = ahead if self.grid.is_loop(arrow) else not ahead  # at the right, or at the left
+        near_head = Wire("gutter", end + enters, tail)
         leaves_aside = not self.grid.neighbours(tail)[ahead]
-        arrives_aside = not self.grid.neighbours(head)[not ahead]
+        arrives_aside = not self.grid.neighbours(head)[enters] and (head is not tail or not arrow.delay)
         wires = [near_tail] if leaves_aside else [Wire("channel", self.grid.row[tail] + 1, tail), near_tail]
         below_head = Wire("channel", self.grid.row[head], tail)
         if not arrives_aside:
@@ -100,5 +102,6 @@ class Ways:
             wires += [below_head, near_head]
         if not ahead:
             self.backward.update(wires)
-        onward = 1 if ahead else -1
-        return Way(onward * leaves_aside, tuple(wires), -onward * arrives_aside)
+        left, right = -1, 1
+        side = (right if ahead else left) * leaves_aside
+        return Way(side, tuple(wires), (right if enters else left) * arrives_aside)

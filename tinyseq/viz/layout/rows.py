@@ -6,7 +6,8 @@ different steps share a *slot*. Rows are assigned to slots, so that all columns 
 
 import math
 import random
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from itertools import combinations, pairwise, product
 from typing import NamedTuple, TypeVar
 
@@ -40,7 +41,8 @@ def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
         slots: all of them, in the order of creation.
         edges: from lower to higher slots. Edges that close a cycle are ignored.
     """
-    order = {slot: i for i, slot in enumerate(slots)}
+    edges = list(edges)
+    order = {slot: i for i, slot in enumerate(_inputs_first(slots, edges))}
     upward = sorted(
         {(tail, head) for tail, head in edges if order[tail] < order[head]}, key=lambda edge: order[edge[1]]
     )
@@ -53,6 +55,29 @@ def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
     heads = {head for _, head in upward}
     row |= {slot: min(found) - 1 for slot, found in uses.items() if slot not in heads}
     return row
+
+
+def _inputs_first(slots: Sequence[Slot], edges: Iterable[Edge]) -> Iterator[Slot]:
+    """The slots in an order in which edges lead forward; in a cycle, those that were created first come first."""
+    created = {slot: i for i, slot in enumerate(slots)}
+    above: dict[Slot, list[Slot]] = {}
+    missing = dict.fromkeys(slots, 0)
+    for tail, head in dict.fromkeys(edges):
+        above.setdefault(tail, []).append(head)
+        missing[head] += 1
+    ready = [created[slot] for slot in slots if not missing[slot]]
+    for first in range(len(slots)):
+        if not ready and slots[first] in missing:
+            ready.append(first)
+        while ready:
+            slot = slots[heappop(ready)]
+            if missing.pop(slot, None) is not None:
+                yield slot
+                for head in above.get(slot, ()):
+                    if head in missing:
+                        missing[head] -= 1
+                        if not missing[head]:
+                            heappush(ready, created[head])
 
 
 def arranged(

@@ -3,16 +3,22 @@
 The layouts of this package are computed directly: a time step belongs in its column, a trellis on its grid.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
+from typing import get_args
 
 from tinyseq.viz.layout.curves import Point, around
 from tinyseq.viz.rendering.dark_theme import at_night, dark
 from tinyseq.viz.rendering.dot import dot_text
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
-from tinyseq.viz.rendering.settings import current, in_type
+from tinyseq.viz.rendering.settings import Squeeze, current, in_type, using
 from tinyseq.viz.rendering.style import PAPER, Text, clean
-from tinyseq.viz.rendering.svg import svg_text, taken
+from tinyseq.viz.rendering.svg import PAD, svg_text, taken
+
+WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
+LEAST_LETTERS = 8.0  # pixels
+PIXELS = 96 / 72  # for each point of a picture in its own size
 
 
 class Canvas:
@@ -38,6 +44,15 @@ class Canvas:
         heading = Text(clean(title, limit=120), 14, bold=True)
         self.nodes.append(words_from("title", Point(left, top + in_type(gap)), heading))
 
+    def letters(self) -> float:
+        """The size in pixels of the smallest letters in a window that shows the whole picture."""
+        (left, low), (right, high) = around(taken(self.frames, self.edges, self.nodes))
+        width, height = right - left + 2 * PAD, high - low + 2 * PAD
+        labels = [node.lines for node in self.nodes] + [edge.label for edge in self.edges]
+        labels += [frame.lines for frame in self.frames]
+        least = min((text.points for lines in labels for text in lines), default=math.inf)
+        return least * min(WINDOW[0] / width, WINDOW[1] / height, PIXELS)
+
     def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
         """The finished picture.
 
@@ -49,3 +64,22 @@ class Canvas:
             parts, paper = dark(*parts), at_night(PAPER)
         svg = svg_text(self.title, *parts, paper)
         return Drawing(dot_text(self.title, *parts, paper), self.title, tell, lambda: svg)
+
+
+def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told]) -> Drawing:
+    """The first picture whose letters are large enough in a small window, or else the one with the largest.
+
+    Args:
+        attempts: paint the picture, with everything in it first. Each is tried with its parts closer together, too.
+        tell: makes the drawing and the story of its HTML page.
+    """
+    settings, largest = current(), 0.0
+    for attempt, squeeze in ((attempt, squeeze) for attempt in attempts for squeeze in get_args(Squeeze)):
+        with using(settings._replace(squeeze=squeeze)):
+            canvas = attempt()
+            letters = canvas.letters()
+            if letters > largest:
+                largest, drawing = letters, canvas.drawing(tell)
+            if largest >= LEAST_LETTERS:
+                break
+    return drawing

@@ -129,7 +129,8 @@ class Drawing:
         return Page(self._html(), self.title, height)
 
     def _html(self) -> str:
-        with using(self._settings._replace(theme="light", size=None)):  # the page has a dark theme of its own
+        # The page zooms, and has a dark theme of its own.
+        with using(self._settings._replace(theme="light", size=None, squeeze="")):
             picture, story = self._tell() if self._tell else (self, {})
         return page(picture.svg(), self.title, story)
 

@@ -8,12 +8,19 @@ from numbers import Real
 from typing import Any, Literal, NamedTuple
 
 Theme = Literal["light", "dark"]
+Squeeze = Literal["", "height", "width"]
 TEXT_SIZE, SMALL_SIZE = 11.0, 9.0  # points
+SMALL_IN_LARGE = 10.0  # the least size in pictures that are shown reduced
 SIZES = 5.0, 48.0  # of type
 
 
 class Settings(NamedTuple):
-    """The settings of a picture; None for what each function chooses by itself. See `defaults`."""
+    """The settings of a picture; None for what each function chooses by itself. See `defaults`.
+
+    Attributes:
+        squeeze: how a picture saves space that would otherwise be too large for a screen: ``"height"`` sets the lines
+            of a box side by side, ``"width"`` one above the other, with shorter numbers; both leave smaller gaps.
+    """
 
     theme: Theme = "light"
     values: bool | None = None
@@ -21,6 +28,7 @@ class Settings(NamedTuple):
     legend: bool | None = None
     font_size: float | None = None
     size: tuple[float, float] | None = None
+    squeeze: Squeeze = ""
 
 
 PLAIN = Settings()
@@ -96,6 +104,11 @@ def in_type(points: float) -> float:
     """A length that grows with the type, such as the height of a line."""
     size = current().font_size
     return points if size is None else points * size / TEXT_SIZE
+
+
+def tight(points: float, squeezed: float) -> float:
+    """A space between things, or that of a picture which is too large for a screen."""
+    return squeezed if current().squeeze else points
 
 
 def fitted(extent: tuple[float, float]) -> float:

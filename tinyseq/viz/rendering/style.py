@@ -11,9 +11,9 @@ from html import escape
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.rendering.font import text_width
-from tinyseq.viz.rendering.settings import SMALL_SIZE, TEXT_SIZE, in_type
+from tinyseq.viz.rendering.settings import SMALL_IN_LARGE, SMALL_SIZE, TEXT_SIZE, in_type, tight
 
-ROOM_FOR_TEXT = 14.0, 8.0  # in a box, around its text, in total
+BESIDE = 5.0  # points between texts on the same line
 INDEX_SIZE = 0.72  # of an index, relative to its line
 INDEX = re.compile(r"(?<=[A-Za-z])_([A-Za-z][A-Za-z0-9_]*|\d+)\b")
 
@@ -71,7 +71,7 @@ class Text(NamedTuple):
     """One line of a label. In a formula, letters after an underscore are set as an index, as in W_hh.
 
     Its size is that in type of 11 points, and grows with the type. A page hides a line with the role of a value or a
-    gradient until that is known.
+    gradient until that is known. A text may stand beside the one before, on the same line.
     """
 
     text: str
@@ -81,10 +81,11 @@ class Text(NamedTuple):
     formula: bool = False
     struck: bool = False
     role: Literal["", "value", "gradient"] = ""
+    beside: bool = False
 
     @property
     def points(self) -> float:
-        return in_type(self.size)
+        return in_type(max(self.size, tight(0.0, SMALL_IN_LARGE)))
 
     @property
     def width(self) -> float:
@@ -104,19 +105,42 @@ def small(text: str, color: str = MUTED, role: Literal["", "value", "gradient"] 
 
 def markup(lines: Iterable[Text]) -> str:
     """Lines as an HTML-like label of Graphviz, with everything escaped."""
-    parts = []
+    shown = ""
     for line in lines:
         words = escape(unescapable(clean(line.text, limit=200))) or " "  # Graphviz refuses an empty <font>
         if line.formula:
             words = INDEX.sub(rf'<font point-size="{INDEX_SIZE * line.points:g}">\1</font>', words)
         words = f"<b>{words}</b>" if line.bold else f"<s>{words}</s>" if line.struck else words
-        parts.append(f'<font point-size="{line.points:g}" color="{line.color}">{words}</font>')
-    return "<" + "<br/>".join(parts) + ">"
+        between = "" if not shown else "  " if line.beside else "<br/>"
+        shown += f'{between}<font point-size="{line.points:g}" color="{line.color}">{words}</font>'
+    return f"<{shown}>"
 
 
 def label_size(lines: Sequence[Text]) -> tuple[float, float]:
     """Width and height of a label, in points."""
-    return max((line.width for line in lines), default=0.0), sum(line.height for line in lines)
+    sizes = [row_size(row) for row in rows_of(lines)]
+    return max((width for width, _ in sizes), default=0.0), sum(height for _, height in sizes)
+
+
+def row_size(row: Sequence[Text]) -> tuple[float, float]:
+    """Width and height of texts on one line."""
+    return sum(text.width for text in row) + in_type(BESIDE) * (len(row) - 1), max(text.height for text in row)
+
+
+def rows_of(texts: Iterable[Text]) -> list[list[Text]]:
+    """The texts on each line of a label."""
+    rows: list[list[Text]] = []
+    for text in texts:
+        if text.beside and rows:
+            rows[-1].append(text)
+        else:
+            rows.append([text])
+    return rows
+
+
+def room_for_text() -> tuple[float, float]:
+    """The space in a box around its text, in total."""
+    return tight(14.0, 10.0), tight(8.0, 5.0)
 
 
 def spoken(formula: str) -> str:

@@ -10,8 +10,8 @@ from html import escape
 from tinyseq.viz.layout.curves import Point, Size, around, headed
 from tinyseq.viz.rendering.font import FAMILIES, font_faces
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
-from tinyseq.viz.rendering.settings import fitted
-from tinyseq.viz.rendering.style import INDEX, INDEX_SIZE, Paint, Text, clean, label_size
+from tinyseq.viz.rendering.settings import fitted, in_type
+from tinyseq.viz.rendering.style import BESIDE, INDEX, INDEX_SIZE, Paint, Text, clean, label_size, row_size, rows_of
 
 PAD = 7.2  # around the picture, in points
 BASELINE = 0.35  # below the middle of a line, relative to the type size
@@ -99,12 +99,16 @@ def _tip(told: str) -> str:
 
 def _block(center: Point, lines: Sequence[Text], anchor: str = "middle") -> str:
     """Lines of text, centred at a point."""
-    width, height = label_size(lines)
-    x, top = center.x - (width / 2 if anchor == "start" else 0.0), center.y + height / 2
-    parts = []
-    for line in lines:
-        parts.append(_words(line, Point(x, top - line.height / 2), anchor))
-        top -= line.height
+    parts, (label_width, label_height) = [], label_size(lines)
+    top = center.y + label_height / 2
+    for row in rows_of(lines):
+        width, height = row_size(row)
+        left = center.x - (label_width if anchor == "start" else width) / 2
+        for text in row:
+            x = left if anchor == "start" else left + text.width / 2
+            parts.append(_words(text, Point(x, top - height / 2), anchor))
+            left += text.width + in_type(BESIDE)
+        top -= height
     return "\n".join(parts)
 
 
