@@ -33,13 +33,13 @@ def main(arguments: list[str]) -> int:
         print("usage: python tools/contact_sheet.py OUT.html [WORDS...]", file=sys.stderr)
         return 2
     sys.path.insert(0, str(ZOO))
-    from gallery import GALLERY, is_scrolled
+    from gallery import GALLERY
 
     figures, total = [], 0
     for name, draw in GALLERY.items():
         if len(arguments) == 1 or any(word in name for word in arguments[1:]):
             svg = draw().svg()
-            found = faults(svg, is_scrolled(name))
+            found = faults(svg)
             total += len(found)
             figures.append(figure(name, svg, found))
     page = f"<!doctype html><meta charset='utf-8'><title>Drawings</title><style>{STYLE}</style>" + "\n".join(figures)

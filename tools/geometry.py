@@ -15,6 +15,8 @@ SLACK = 0.75  # points by which things may touch
 WINDOW = 1280, 720  # pixels, in which a whole picture is looked at
 LEAST_LETTERS = 8.0  # pixels
 LEAST_ARROWHEAD, DEEP = 4.5, 3.0  # points: of arrowheads, and how far a line may run into the boxes that it connects
+# Of what is as long as what it shows, and read from top to bottom: a tape op by op, and a trellis that wraps like text.
+SCROLLED = " ops and leaves</title>", '_again" class="node'
 PIXELS = 96 / 72  # for each point of a picture in its own size
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -61,13 +63,8 @@ class Node(NamedTuple):
 Line = tuple[str, list[tuple[float, float]], list[Area]]  # its name, the points that it passes, and its words
 
 
-def faults(svg: str, scrolled: bool = False) -> list[str]:
-    """What is wrong with a drawing.
-
-    Args:
-        svg: its text.
-        scrolled: whether it is longer than any window by its nature, and read from top to bottom.
-    """
+def faults(svg: str) -> list[str]:
+    """What is wrong with a drawing."""
     root = ElementTree.fromstring(svg)
     groups = {kind: [g for g in root.iter(f"{SVG}g") if kind in g.get("class", "").split()] for kind in
               ("node", "edge", "cluster")}  # fmt: skip
@@ -80,7 +77,7 @@ def faults(svg: str, scrolled: bool = False) -> list[str]:
         *_poor_arrowheads(groups["edge"]),
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
-        *_too_small(root, scrolled),
+        *_too_small(root, any(sign in svg for sign in SCROLLED)),
     ]
 
 

@@ -14,11 +14,6 @@ VIEWS = {
 }
 
 
-def is_scrolled(name):
-    """Whether a drawing is as long as the tape or the sequence, of which every op or step was asked for."""
-    return name.startswith(("flat: ", "long trellis: "))
-
-
 def _drawn(name, settings):
     return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
 

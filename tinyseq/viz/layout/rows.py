@@ -116,7 +116,7 @@ def arranged(
         for low, high in pairwise([tail, *lanes, head]):
             above.setdefault(low, []).append(high)
             below.setdefault(high, []).append(low)
-    network = _Network(items, above, below, size, pull, gap)
+    network = _Network(above, below, size, pull, gap)
     orders = [{level: list(row) for level, row in items.items()}]
     draw = random.Random(0).sample  # other orders to begin with, the same in every run
     for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size)) if len(size) <= LARGE else 0):
@@ -133,20 +133,14 @@ def arranged(
     return best
 
 
-class _Network:
-    """The rows of a column, and what links their slots and lanes."""
+class _Network(NamedTuple):
+    """What links the slots and lanes of a column."""
 
-    def __init__(
-        self,
-        items: Mapping[int, Sequence[Slot | Lane]],
-        above: Links,
-        below: Links,
-        size: Mapping[Slot | Lane, float],
-        pull: Mapping[Slot, float],
-        gap: float,
-    ) -> None:
-        self.items, self.above, self.below = items, above, below
-        self.size, self.pull, self.gap = size, pull, gap
+    above: Links
+    below: Links
+    size: Mapping[Slot | Lane, float]
+    pull: Mapping[Slot, float]
+    gap: float
 
     def swept(self, items: dict[int, list[Slot | Lane]]) -> dict[Slot | Lane, float]:
         """The places found from an order to begin with, which is changed to that found."""
