@@ -36,6 +36,7 @@ from tinyseq.viz.rendering.style import (
 )
 
 MOST_LABELLED = 60  # arcs with probabilities written on them
+MOST_EXPLAINED = 12  # steps of a trellis whose cells have room for the probabilities of observations
 MOST_ARCS = 1500  # if there are more, only the best arc into each cell is drawn
 LINE_WIDTH, BETWEEN_LINES = 1200.0, 60.0  # points: the width at which a trellis wraps, and the space between its lines
 BEST = Paint("#fbe1ea", ACCENT)
@@ -79,9 +80,9 @@ def trellis(
     that are closest to the best of a step.
 
     Each cell shows its score, as a probability or, if that is too small, as a natural log; each arc shows its
-    transition probability. In the max semiring the best arc into each cell is dark and the best path is bold; in the
-    log semiring the thickness of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0
-    are left out.
+    transition probability. A trellis of more than 12 steps has the probabilities of observations on its page instead.
+    In the max semiring the best arc into each cell is dark and the best path is bold; in the log semiring the thickness
+    of an arc is its share of the sum. Impossible cells are grey, and arcs of probability 0 are left out.
 
     Args:
         hmm: the model, with any n.
@@ -182,7 +183,8 @@ class _Painter:
         for (t, s), name in names.items():
             score, cell = self.grid.scores[t, s], self.names[t, s]
             details[name] = {"": f"{cell} at t = {t + 1}", "score": self.texts.score(score)}
-            details[name]["observation"] = self.grid.symbols[t]
+            symbol, emission = self.grid.symbols[t], number(exponential(self.grid.emission[t, s]))
+            details[name][f"{self.texts.p}({symbol} | {self.texts.newest[t, s]})"] = emission
             if self.shade is not None:
                 details[name]["posterior"] = number(self.shade[t, s], 6)
             answer = self.texts.shown_score(score)
@@ -216,7 +218,7 @@ class _Painter:
         lines = [Text(self.names[t, state], bold=True), Text(score if self.filled else " " * len(score))]
         if self.candidates and t:
             lines += [small(told)._replace(struck=lost) for told, lost in self.texts.candidates(t, state)]
-        if self.count <= 9:
+        if self.count <= 9 and (self.steps <= MOST_EXPLAINED or not self.filled):
             emission = number(exponential(self.grid.emission[t, state]))
             lines.append(small(f"{self.texts.p}({self.grid.symbols[t]} | {self.texts.newest[t, state]}) = {emission}"))
         if self.shade is not None:
