@@ -11,6 +11,9 @@ from tinyseq.backend import Array
 T = TypeVar("T")
 
 
+_NESTED = (tuple, list, dict)  # what references may be nested in
+
+
 class Ref(NamedTuple):
     """A value of the program, by its number."""
 
@@ -73,7 +76,13 @@ class Step(NamedTuple):
 
     def reads(self) -> list[int]:
         """The numbers of the values that it takes."""
-        return [ref.number for ref in refs((self.args, self.settings))]
+        found = list[int]()
+        for part in (*self.args, *self.settings.values()):
+            if type(part) is Ref:
+                found.append(part.number)
+            elif type(part) in _NESTED:
+                found += [ref.number for ref in refs(part)]
+        return found
 
     def __str__(self) -> str:
         words = [shown(a) for a in self.args] + [f"{name}={shown(a)}" for name, a in self.settings.items()]
