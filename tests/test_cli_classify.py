@@ -1,15 +1,11 @@
 """The commands for classifiers: tables, standard input, JSON, logs, and runs that go wrong."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from interrupted import stopped_by_ctrl_c
 
 import tinyseq as ts
 
@@ -103,18 +99,10 @@ def test_a_run_that_diverges_says_what_to_change_and_leaves_nothing(tinyseq):
     assert [path.name for path in Path().iterdir()] == ["texts.tsv"]
 
 
-def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, tmp_path, interruptible):
+def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, interruptible):
     how = ("classify", "train", "texts.tsv", "--model", "rnn", "--epochs", 150, "--every", 5)
     assert tinyseq(*how, "--out", "whole.cls")[0] == 0
-    words = [sys.executable, "-m", "tinyseq", *map(str, how), "--out", "parts.cls"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    while not Path("parts.cls.run").exists() and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate()
-    assert process.returncode == 130
-    assert re.search(r"stopped after step \d+; the same call resumes from parts\.cls\.run\n", error)
+    stopped_by_ctrl_c(how, "parts.cls")
     assert tinyseq(*how, "--out", "parts.cls")[0] == 0
     assert Path("parts.cls").read_bytes() == Path("whole.cls").read_bytes()
     assert not Path("parts.cls.run").exists()

@@ -1,15 +1,11 @@
 """The commands for language models: kinds of models, words, standard input, JSON, logs, and runs that go wrong."""
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
+from interrupted import stopped_by_ctrl_c
 
 import tinyseq as ts
 
@@ -166,19 +162,10 @@ def test_a_run_that_diverges_says_what_to_change_and_leaves_nothing(tinyseq, lr)
     assert [path.name for path in Path().iterdir()] == ["text.txt"]
 
 
-def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, tmp_path, interruptible):
+def test_ctrl_c_saves_the_run_and_the_same_call_goes_on(tinyseq, interruptible):
     how = ("lm", "train", "text.txt", "--steps", 400, *QUICK[2:], "--every", 5)
     assert tinyseq(*how, "--out", "whole.lm")[0] == 0
-    words = [sys.executable, "-m", "tinyseq", *map(str, how), "--out", "parts.lm"]
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parent.parent)}
-    process = subprocess.Popen(words, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
-    while not Path("parts.lm.run").exists() and process.poll() is None:
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate()
-    assert process.returncode == 130
-    assert re.search(r"tinyseq: stopped after step \d+; the same call resumes from parts\.lm\.run\n", error)
-    assert not Path("parts.lm").exists()
+    stopped_by_ctrl_c(how, "parts.lm")
     status, _, error = tinyseq(*how, "--out", "parts.lm", "--lr", 0.1)
     assert (status, "a checkpoint of another run" in error) == (1, True)
     assert tinyseq(*how, "--out", "parts.lm")[0] == 0

@@ -2,12 +2,9 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 
 import pytest
+from interrupted import stopped_by_ctrl_c
 
 import tinyseq as ts
 
@@ -119,6 +116,7 @@ def test_a_faulty_file_is_named_and_leaves_the_old_output(tinyseq, tmp_path):
         (("train", "train.conllu", "--out", "x", "--model", "rnn", "--rules", "bio"), "--rules is for --model crf"),
         (("train", "train.conllu", "--out", "x", "--tags", "pos"), "tags must be"),
         (("train", "train.conllu", "--out", "x", "--format", "brown", "--tags", "xpos"), "leave it out with --format"),
+        (("eval", "m.tag", "missing.conllu", "--plot", "p.txt"), "--plot must end in .png, .svg or .pdf, got 'p.txt'"),
         (("eval", "m.tag", "train.conllu", "--chunks", "iob"), "scheme must be 'iob1', 'bio' or 'bioes', got 'iob'"),
     ],
 )
@@ -137,12 +135,14 @@ def test_errors_and_chunks_are_shown_and_drawn(tinyseq, tmp_path):
     how = ("--format", "two-column")
     tinyseq("tag", "train", "train.txt", "--out", "m.tag", *how)
     (tmp_path / "test.txt").write_text(lines + "sleeps B-PER\n")
-    status, out, _ = tinyseq("tag", "eval", "m.tag", "test.txt", *how, "--errors", "--chunks", "bio", "--plot", "p.svg")
+    status, out, _ = tinyseq(
+        "tag", "eval", "m.tag", "test.txt", *how, "--errors", "--chunks", "bio", "--plot", "new/p.svg"
+    )
     assert status == 0
     assert "given -> predicted" in out
     assert "B-PER -> O" in out
     assert "precision" in out
-    assert (tmp_path / "p.svg").read_text().startswith("<?xml")
+    assert (tmp_path / "new/p.svg").read_text().startswith("<?xml")
     assert json.loads(tinyseq("tag", "eval", "m.tag", "test.txt", *how, "--chunks", "bio", "--json")[1])["chunks"]["f1"]
 
 
@@ -180,21 +180,11 @@ def test_noun_phrases_are_learnt_and_judged_as_chunks(tinyseq, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C reaches a process otherwise on Windows")
 def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tinyseq, tmp_path, interruptible):
     (tmp_path / "long.conllu").write_text(CONLLU * 40)
-    command = ["tag", "train", "long.conllu", "--out", "m.tag", "--model", "rnn", "--hidden", "8", "--epochs", "400"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tinyseq", *command, "--every", "1"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-    )
-    for _ in range(600):
-        if (tmp_path / "m.tag.run").exists():
-            break
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert "the same call resumes from m.tag.run" in error
+    command = ["tag", "train", "long.conllu", "--model", "rnn", "--hidden", "8", "--epochs", "400", "--every", "1"]
+    stopped_by_ctrl_c(command, "m.tag")
     step = ts.io.load_with_metadata(tmp_path / "m.tag.run")[1]["step"]
     assert 1 <= step < 1600
     epochs = str(-(-step // 4) + 1)
-    status, out, error = tinyseq(*[epochs if word == "400" else word for word in command], "--json")
+    status, out, error = tinyseq(*[epochs if word == "400" else word for word in command], "--out", "m.tag", "--json")
     assert (status, json.loads(out)["saved"]) == (0, "m.tag"), error
     assert not (tmp_path / "m.tag.run").exists()

@@ -9,38 +9,22 @@ import typer
 import tinyseq as ts
 from tinyseq.classify import Classifier, NaiveBayes, RNNClassifier
 from tinyseq.classify.network import POOLINGS
-from tinyseq.commands.common import (
-    Compile,
-    Device,
-    Encoding,
-    Every,
-    Json,
-    LogFile,
-    RunFile,
-    Seed,
-    console,
-    contents,
-    log_to,
-    matching,
-    named,
-    plainly,
-    show_json,
-)
+from tinyseq.commands import common
 from tinyseq.commands.runs import Options, Run
 from tinyseq.data import labelled, table
-from tinyseq.io import ModelFileError, check_model_output, load_model
 from tinyseq.nn.checks import check_device
 
 app = typer.Typer(no_args_is_help=True, help="Classifiers of texts: train, predict, eval.")
 
 Files = Annotated[
     list[str],
-    typer.Argument(
-        help="A label, a tab and a text in each line, or tables: files, a pattern, or - for standard input. A .csv "
-        "file is a table with the columns label and text, unless the options for columns say otherwise."
+    common.files_argument(
+        "A label, a tab and a text in each line, or tables",
+        "*.csv",
+        " A .csv file is a table with the columns label and text, unless the options for columns say otherwise.",
     ),
 ]
-ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq classify train` wrote.")]
+ModelFile = Annotated[Path, common.model_argument("classify")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
 TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
 Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the files' ending.")]
@@ -48,10 +32,10 @@ OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "skip", "epochs", "lr", "chec
 
 
 @app.command("train", epilog="Example: tinyseq classify train reviews.csv --out reviews.cls --text-column review")
-@plainly
+@common.plainly
 def classify_train(
     files: Files,
-    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    out: common.Out,
     model: Annotated[str, typer.Option(help="bayes, which counts, or rnn, a recurrent network.")] = "bayes",
     units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
     alpha: Annotated[float | None, typer.Option(help="What bayes adds to each count.", show_default="1")] = None,
@@ -61,24 +45,24 @@ def classify_train(
     skip: Annotated[bool | None, typer.Option("--skip", help="Pool word vectors, too, beside the states.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts.", show_default="10")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.01")] = None,
-    seed: Seed = 0,
-    checkpoint: RunFile = None,
-    every: Every = None,
-    log: LogFile = None,
-    compile: Compile = None,
+    seed: common.Seed = 0,
+    checkpoint: common.RunFile = None,
+    every: common.Every = None,
+    log: common.LogFile = None,
+    compile: common.Compile = None,
     label_column: LabelColumn = None,
     text_column: TextColumn = None,
     separator: Separator = None,
-    device: Device = "cpu",
-    encoding: Encoding = "utf-8",
-    json: Json = False,
+    device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
+    json: common.Json = False,
 ) -> None:
     """Train a classifier on labelled texts. Ctrl-C saves the run of a network."""
     options = Options(locals(), OPTIONS, "--model", model)
-    paths = matching(files)
-    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    paths = common.matching(files)
+    common.check_outputs(out, checkpoint, log, inputs=paths)
     run = Run(out, checkpoint, paths) if model == "rnn" else None
-    callbacks = log_to(log, paths)
+    callbacks = common.log_to(log, paths)
     check_device(device)
     texts, labels = _labelled(paths, encoding, label_column, text_column, separator)
     ts.manual_seed(seed)
@@ -100,25 +84,25 @@ def classify_train(
             compile=compile or False,
         )
         total = passes * -(-len(texts) // network.settings["batch"])
-        said |= run.taken(reports, total, named(paths), {"--lr": rate}, json)
+        said |= run.taken(reports, total, common.named(paths), {"--lr": rate}, json)
         trained = network
     trained.save(out)
     if run is not None:
         run.finished()
     said |= {"texts": len(texts), "labels": [*trained.classes], "saved": str(out)}
     if json:
-        show_json(said)
+        common.show_json(said)
     else:
-        console.print(f"{len(texts):,} texts, {len(trained.classes):,} labels; saved {out}")
+        common.console.print(f"{len(texts):,} texts, {len(trained.classes):,} labels; saved {out}")
 
 
 @app.command("predict", epilog="Example: tinyseq classify predict reviews.cls 'A warm and funny film.'")
-@plainly
+@common.plainly
 def classify_predict(
     model: ModelFile,
     text: Annotated[str, typer.Argument(help="The text; - for standard input, with a text in each line.")],
-    device: Device = "cpu",
-    json: Json = False,
+    device: common.Device = "cpu",
+    json: common.Json = False,
 ) -> None:
     """Print the labels of a text with their probabilities, the most probable first; of many texts the best labels."""
     classifier = _model(model, device)
@@ -130,36 +114,40 @@ def classify_predict(
         for each, odds in zip(texts, classifier.predict_proba(texts), strict=True):
             label = names[int(odds.argmax())]
             found = {"text": each, "label": label, "probability": float(odds.max())}
-            show_json(found) if json else typer.echo(f"{label}\t{odds.max():.4f}\t{each}")
+            common.show_json(found) if json else typer.echo(f"{label}\t{odds.max():.4f}\t{each}")
         return
     odds = classifier.predict_proba([text])[0]
     if json:
-        show_json({"text": text, "probabilities": {str(name): float(p) for name, p in zip(names, odds, strict=True)}})
+        common.show_json(
+            {"text": text, "probabilities": {str(name): float(p) for name, p in zip(names, odds, strict=True)}}
+        )
         return
     for i in (-odds).argsort(kind="stable"):
         typer.echo(f"{names[i]}\t{odds[i]:.4f}")
 
 
 @app.command("eval", epilog="Example: tinyseq classify eval reviews.cls held-out.tsv --label-column 2 --text-column 1")
-@plainly
+@common.plainly
 def classify_eval(
     model: ModelFile,
     files: Files,
     label_column: LabelColumn = None,
     text_column: TextColumn = None,
     separator: Separator = None,
-    device: Device = "cpu",
-    encoding: Encoding = "utf-8",
-    json: Json = False,
+    device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
+    json: common.Json = False,
 ) -> None:
     """Print a classifier's accuracy, its macro F1, and how many texts of each label got which."""
-    paths = matching(files)
+    paths = common.matching(files)
     found = _model(model, device).evaluate(*_labelled(paths, encoding, label_column, text_column, separator))
     if json:
         scores = {"accuracy": found.accuracy, "macro_f1": found.macro_f1}
-        show_json({"texts": named(paths), **scores, "labels": found.classes, "confusion": found.confusion.tolist()})
+        common.show_json(
+            {"texts": common.named(paths), **scores, "labels": found.classes, "confusion": found.confusion.tolist()}
+        )
         return
-    console.print(f"{named(paths)}: {found.accuracy:.2%} of labels right, macro F1 {found.macro_f1:.4f}")
+    common.console.print(f"{common.named(paths)}: {found.accuracy:.2%} of labels right, macro F1 {found.macro_f1:.4f}")
     typer.echo("\t".join(["", *map(str, found.classes)]))
     for name, row in zip(found.classes, found.confusion, strict=True):
         typer.echo("\t".join([str(name), *map(str, row)]))
@@ -175,16 +163,14 @@ def _labelled(
         options = {name: value for name, value in given.items() if value is not None}
         if options or path.suffix.lower() == ".csv":
             ending = "comma" if path.suffix.lower() == ".csv" else "tab"
-            [found] = contents(table, [path], encoding, **{"separator": ending} | options)
+            [found] = common.contents(table, [path], encoding, **{"separator": ending} | options)
         else:
-            [found] = contents(labelled, [path], encoding)
+            [found] = common.contents(labelled, [path], encoding)
         pairs += found
     return [text for _, text in pairs], [label for label, _ in pairs]
 
 
 def _model(path: Path, device: str) -> Classifier:
     """The classifier in a file, of either kind, on a device."""
-    found = load_model(path)
-    if not isinstance(found, Classifier):
-        raise ModelFileError(f"{path}: holds {found.file_kind}, expected a classifier")
-    return found.to(device)
+    classifier: Classifier = common.loaded(path, Classifier, "a classifier")
+    return classifier.to(device)

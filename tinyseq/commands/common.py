@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from tinyseq.data import DataError, Reader
-from tinyseq.io import ModelFileError, check_output
+from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
 console = Console(markup=False)  # brackets in the names of files are no markup
@@ -28,9 +28,21 @@ RunFile = Annotated[
     Path | None, typer.Option(help="Save the run here, to resume it.", show_default="OUT.run, until it is finished")
 ]
 Every = Annotated[int | None, typer.Option(min=1, help="Steps between two saves.", show_default="100")]
+Out = Annotated[Path, typer.Option(help="The model file to write.")]
+FIGURES = (".png", ".svg", ".pdf")
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Items = TypeVar("Items", bound=Any)
+
+
+def files_argument(what: str, pattern: str, more: str = "") -> Any:
+    """The argument of a command that reads files."""
+    return typer.Argument(help=f"{what}: files, patterns such as '{pattern}', or - for standard input.{more}")
+
+
+def model_argument(group: str) -> Any:
+    """The argument of a command that reads a model."""
+    return typer.Argument(help=f"A file that `tinyseq {group} train` wrote.")
 
 
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -82,6 +94,27 @@ def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **opti
         else reader(path, encoding=encoding, **options)
         for path in paths
     ]
+
+
+def check_outputs(out: Path, checkpoint: Path | None, log: Path | None, inputs: Iterable[Path]) -> None:
+    """Raise an error if a training command could not write its model, or would overwrite another of its files."""
+    others = [path for path in (checkpoint, log) if path is not None]
+    check_model_output(out, "--out", inputs=[*inputs, *others])
+
+
+def check_figure(path: Path, name: str, inputs: Iterable[Path]) -> None:
+    """Raise an error if a figure could not be written, or not in its format."""
+    if path.suffix.lower() not in FIGURES:
+        raise ValueError(f"{name} must end in {', '.join(FIGURES[:-1])} or {FIGURES[-1]}, got {str(path)!r}")
+    check_output(path, name, inputs=inputs)
+
+
+def loaded(path: Path, kind: Any, what: str) -> Any:
+    """The model in a file, which must be of a kind, a class; ``what`` is what an error calls it."""
+    model = load_model(path)
+    if not isinstance(model, kind):
+        raise ModelFileError(f"{path}: holds {model.file_kind}, expected {what}")
+    return model
 
 
 def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:

@@ -7,26 +7,9 @@ from typing import Annotated, Any
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import (
-    Compile,
-    Device,
-    Encoding,
-    Every,
-    Json,
-    LogFile,
-    RunFile,
-    Seed,
-    console,
-    contents,
-    log_to,
-    matching,
-    named,
-    plainly,
-    show_json,
-)
+from tinyseq.commands import common
 from tinyseq.commands.runs import Options, Run
 from tinyseq.data import plain_text
-from tinyseq.io import ModelFileError, check_model_output, load_model
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.words import sentences_of, words_of
@@ -35,10 +18,8 @@ from tinyseq.nn.recurrent.registry import CELLS
 
 app = typer.Typer(no_args_is_help=True, help="Language models of characters or words: train, sample, eval.")
 
-Files = Annotated[
-    list[str], typer.Argument(help="Texts: files, patterns such as '*.txt', or - for standard input; they are joined.")
-]
-ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq lm train` wrote.")]
+Files = Annotated[list[str], common.files_argument("Texts", "*.txt", " They are joined.")]
+ModelFile = Annotated[Path, common.model_argument("lm")]
 TRAINING = ("steps", "window", "batch", "lr", "clip", "checkpoint", "every", "compile", "log", "tied", "hidden")
 OPTIONS = {  # those that not every model has
     "rnn": (*TRAINING, "cell", "layers", "dropout"),
@@ -48,10 +29,10 @@ OPTIONS = {  # those that not every model has
 
 
 @app.command("train", epilog="Example: tinyseq lm train 'books/*.txt' --out books.lm --cell gru --steps 2000")
-@plainly
+@common.plainly
 def lm_train(
     files: Files,
-    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    out: common.Out,
     model: Annotated[
         str, typer.Option(help="rnn, a recurrent network; window, a network with a fixed window; or ngram, counts.")
     ] = "rnn",
@@ -78,21 +59,21 @@ def lm_train(
     ] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.005")] = None,
     clip: Annotated[float | None, typer.Option(min=0, help="Largest norm of a gradient.", show_default="1")] = None,
-    seed: Seed = 0,
-    checkpoint: RunFile = None,
-    every: Every = None,
-    log: LogFile = None,
-    compile: Compile = None,
-    device: Device = "cpu",
-    encoding: Encoding = "utf-8",
-    json: Json = False,
+    seed: common.Seed = 0,
+    checkpoint: common.RunFile = None,
+    every: common.Every = None,
+    log: common.LogFile = None,
+    compile: common.Compile = None,
+    device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
+    json: common.Json = False,
 ) -> None:
     """Train a model on a text; its last tenth is held out for evaluation. Ctrl-C saves the run."""
     options = Options(locals(), OPTIONS, "--model", model)
-    paths = matching(files)
-    check_model_output(out, "--out", inputs=[*paths, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    paths = common.matching(files)
+    common.check_outputs(out, checkpoint, log, inputs=paths)
     run = None if model == "ngram" else Run(out, checkpoint, paths)
-    callbacks = log_to(log, paths)
+    callbacks = common.log_to(log, paths)
     check_device(device)
     text = Texts.of(paths, encoding, words)
     ts.manual_seed(seed)
@@ -120,18 +101,18 @@ def lm_train(
             device=device,
             compile=compile or False,
         )
-        said = {"model": model, **run.taken(reports, total, named(paths), {"--lr": rate, "--clip": most}, json)}
+        said = {"model": model, **run.taken(reports, total, common.named(paths), {"--lr": rate, "--clip": most}, json)}
     trained.save(out)
     if run is not None:
         run.finished()
     if len(text.held_out) > 1:
         said["held_out"] = _judged(trained, text.held_out, "held out", json)
     said["saved"] = str(out)
-    show_json(said) if json else console.print(f"saved {out}")
+    common.show_json(said) if json else common.console.print(f"saved {out}")
 
 
 @app.command("sample", epilog="Example: tinyseq lm sample books.lm --prompt 'It was ' --temperature 0.8 --top-p 0.95")
-@plainly
+@common.plainly
 def lm_sample(
     model: ModelFile,
     length: Annotated[int, typer.Option(min=1, help="Characters or words to sample.")] = 300,
@@ -143,35 +124,35 @@ def lm_sample(
     top_p: Annotated[
         float | None, typer.Option(help="Draw among the most probable symbols with this total probability only.")
     ] = None,
-    seed: Seed = 0,
-    device: Device = "cpu",
-    json: Json = False,
+    seed: common.Seed = 0,
+    device: common.Device = "cpu",
+    json: common.Json = False,
 ) -> None:
     """Sample text from a model."""
     found = _model(model, device)
     _check_known(found, prompt, "--prompt")
     drawn = found.sample(length, seed, prompt=prompt, temperature=temperature, top_k=top_k, top_p=top_p)
     text = found.text([*(words_of(prompt) if found.words else prompt), *drawn])
-    show_json({"text": text, "prompt": prompt, "symbols": len(drawn)}) if json else typer.echo(text)
+    common.show_json({"text": text, "prompt": prompt, "symbols": len(drawn)}) if json else typer.echo(text)
 
 
 @app.command("eval", epilog="Example: tinyseq lm eval books.lm another.txt --json")
-@plainly
+@common.plainly
 def lm_eval(
     model: ModelFile,
     files: Files,
-    encoding: Encoding = "utf-8",
-    device: Device = "cpu",
-    json: Json = False,
+    encoding: common.Encoding = "utf-8",
+    device: common.Device = "cpu",
+    json: common.Json = False,
 ) -> None:
     """Print a model's cross entropy and perplexity on a text."""
-    paths = matching(files)
+    paths = common.matching(files)
     found = _model(model, device)
     text = _text(paths, encoding)
-    _check_known(found, text, named(paths))
-    judged = _judged(found, text, named(paths), json)
+    _check_known(found, text, common.named(paths))
+    judged = _judged(found, text, common.named(paths), json)
     if json:
-        show_json({"text": named(paths), **judged})
+        common.show_json({"text": common.named(paths), **judged})
 
 
 @dataclass
@@ -211,9 +192,7 @@ def _model(path: Path, device: str) -> LanguageModel:
         RuntimeError: there is no GPU.
     """
     check_device(device)
-    model = load_model(path)
-    if not isinstance(model, LanguageModel):
-        raise ModelFileError(f"{path}: holds {model.file_kind}, expected a language model")
+    model: LanguageModel = common.loaded(path, LanguageModel, "a language model")
     if isinstance(model, NeuralLM):
         return model.to(device)
     if device != "cpu":
@@ -240,9 +219,9 @@ def _judged(model: LanguageModel, text: Any, name: str, quiet: bool) -> dict[str
         what = "word" if model.words else "character"
         unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""
         nats = f"{found.nats:.4f} nats a {what} ({found.bits:.4f} bits)"
-        console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
+        common.console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
     return found._asdict()
 
 
 def _text(paths: list[Path], encoding: str) -> str:
-    return "\n".join(contents(plain_text, paths, encoding))
+    return "\n".join(common.contents(plain_text, paths, encoding))

@@ -9,26 +9,12 @@ from typing import Annotated, Any
 import typer
 
 import tinyseq as ts
-from tinyseq.commands.common import (
-    Device,
-    Encoding,
-    Every,
-    Json,
-    LogFile,
-    RunFile,
-    Seed,
-    console,
-    log_to,
-    matching,
-    named,
-    plainly,
-    show_json,
-)
+from tinyseq.commands import common
 from tinyseq.commands.runs import Options, Run
 from tinyseq.commands.streaming import file_of, tag_files
 from tinyseq.data import ConlluSentence, conllu_sentences, noun_phrase_tags
 from tinyseq.data.readers import READERS, Reader, Sentence
-from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
+from tinyseq.io import atomic_write, check_output
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.tagging import Accuracy, Analysis, HMMTagger, RNNTagger, Tagger
 
@@ -46,15 +32,13 @@ def _readers() -> dict[str, tuple[Reader[Any], Mapping[str, str]]]:
 
 
 Format = Annotated[str, typer.Option("--format", help=f"Format of the file: {', '.join(formats())}.")]
-Files = Annotated[
-    list[str], typer.Argument(help="Labelled sentences: files, patterns such as '*.conllu', or - for standard input.")
-]
+Files = Annotated[list[str], common.files_argument("Labelled sentences", "*.conllu")]
 COLUMN = "upos or xpos, the column of tags in CoNLL-U"
 Tags = Annotated[str | None, typer.Option(help=f"{COLUMN}.", show_default="upos")]
 Labels = Annotated[
     str | None, typer.Option("--tags", help=f"{COLUMN}; or {PHRASES}, the noun phrases in BIO.", show_default="upos")
 ]
-ModelFile = Annotated[Path, typer.Argument(help="A file that `tinyseq tag train` wrote.")]
+ModelFile = Annotated[Path, common.model_argument("tag")]
 TRAINING = (
     "epochs", "hidden", "layers", "cell", "lr", "batch", "dropout", "dev", "patience", "checkpoint", "every", "log",
 )  # fmt: skip
@@ -62,10 +46,10 @@ OPTIONS = {"hmm": ("n",), "rnn": TRAINING, "crf": (*TRAINING, "rules")}
 
 
 @app.command("train", epilog="Example: tinyseq tag train train.conllu --out pos.tag --model rnn --dev dev.conllu")
-@plainly
+@common.plainly
 def tag_train(
     files: Files,
-    out: Annotated[Path, typer.Option(help="The model file to write.")],
+    out: common.Out,
     model: Annotated[
         str, typer.Option(help="hmm, which counts in seconds; rnn, a network; crf, one with a CRF.")
     ] = "hmm",
@@ -85,22 +69,22 @@ def tag_train(
         list[str] | None, typer.Option(help="Held-out sentences; the best weights on them are kept.")
     ] = None,
     patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better one.")] = None,
-    seed: Seed = 0,
-    checkpoint: RunFile = None,
-    every: Every = None,
-    log: LogFile = None,
+    seed: common.Seed = 0,
+    checkpoint: common.RunFile = None,
+    every: common.Every = None,
+    log: common.LogFile = None,
     format: Format = "conllu",
-    device: Device = "cpu",
-    encoding: Encoding = "utf-8",
-    json: Json = False,
+    device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
+    json: common.Json = False,
 ) -> None:
     """Train a tagger on labelled sentences. Ctrl-C saves the run of a network; the same command goes on."""
     options = Options(locals(), OPTIONS, "--model", model)
-    paths, held_out = matching(files), matching(dev or [])
+    paths, held_out = common.matching(files), common.matching(dev or [])
     inputs = [*paths, *held_out]
-    check_model_output(out, "--out", inputs=[*inputs, *([checkpoint] if checkpoint else []), *([log] if log else [])])
+    common.check_outputs(out, checkpoint, log, inputs=inputs)
     run = None if model == "hmm" else Run(out, checkpoint, inputs)
-    callbacks = log_to(log, inputs)
+    callbacks = common.log_to(log, inputs)
     sentences = _sentences(paths, format, encoding, tags)
     said: dict[str, Any] = {"model": model, "sentences": len(sentences), "tokens": sum(map(len, sentences))}
     ts.manual_seed(seed)
@@ -120,31 +104,31 @@ def tag_train(
             device=device,
         )
         steps = batches * network.settings["epochs"]
-        said |= run.taken(reports, steps, named(paths), {"--lr": network.settings["lr"]}, json)
+        said |= run.taken(reports, steps, common.named(paths), {"--lr": network.settings["lr"]}, json)
         said |= {"history": network.history} if network.history else {}
         trained = network
     trained.save(out)
     if run is not None:
         run.finished()
     if json:
-        show_json({**said, "saved": str(out)})
+        common.show_json({**said, "saved": str(out)})
     else:
         for epoch, share in said.get("history", []):
-            console.print(f"epoch {epoch}: {share:.2%} of held-out tags right")
-        console.print(f"{len(sentences):,} sentences, {said['tokens']:,} tokens; saved {out}")
+            common.console.print(f"epoch {epoch}: {share:.2%} of held-out tags right")
+        common.console.print(f"{len(sentences):,} sentences, {said['tokens']:,} tokens; saved {out}")
 
 
 @app.command("tag", epilog="Example: tinyseq tag tag pos.tag --file plain.conllu --out tagged.conllu")
-@plainly
+@common.plainly
 def tag_tag(
     model: ModelFile,
     sentence: Annotated[str | None, typer.Argument(help="The words, separated by spaces; or - for --file -.")] = None,
     file: Annotated[list[str] | None, typer.Option(help="CoNLL-U files, patterns, or - for standard input.")] = None,
     out: Annotated[Path | None, typer.Option(help="The CoNLL-U file to write.", show_default="standard output")] = None,
     tags: Tags = None,
-    device: Device = "cpu",
-    encoding: Encoding = "utf-8",
-    json: Json = False,
+    device: common.Device = "cpu",
+    encoding: common.Encoding = "utf-8",
+    json: common.Json = False,
 ) -> None:
     """Tag a sentence; or CoNLL-U files, of which everything but the tags is kept, in little memory."""
     names = [*(file or []), *(["-"] if sentence == "-" else [])]
@@ -156,7 +140,7 @@ def tag_tag(
             raise ValueError("--out and --tags are for CoNLL-U; add --file")
         found = _model(model, device).tag(words)
         if json:
-            show_json({"words": words, "tags": found})
+            common.show_json({"words": words, "tags": found})
         else:
             for word, tag in zip(words, found, strict=True):
                 typer.echo(f"{word}\t{tag}")
@@ -165,14 +149,14 @@ def tag_tag(
         raise ValueError("give a sentence or --file, not both")
     if json:
         raise ValueError("--json is for a sentence; CoNLL-U goes in and out as CoNLL-U")
-    paths = matching(names)
+    paths = common.matching(names)
     if out is not None:
         check_output(out, "--out", inputs=[model, *paths])
     typer.echo(tag_files(_model(model, device), paths, out, tags or "upos", encoding), err=True)
 
 
 @app.command("eval", epilog="Example: tinyseq tag eval pos.tag test.conllu --errors --plot confusion.png")
-@plainly
+@common.plainly
 def tag_eval(
     model: ModelFile,
     files: Files,
@@ -181,25 +165,26 @@ def tag_eval(
     chunks: Annotated[str | None, typer.Option(help="Compare chunks, too: the scheme bio, bioes or iob1.")] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
     format: Format = "conllu",
-    encoding: Encoding = "utf-8",
-    device: Device = "cpu",
-    json: Json = False,
+    encoding: common.Encoding = "utf-8",
+    device: common.Device = "cpu",
+    json: common.Json = False,
 ) -> None:
     """Print a tagger's accuracy on all, known and unknown words; and what it gets wrong."""
-    paths = matching(files)
+    paths = common.matching(files)
     if plot is not None:
-        check_output(plot, "--plot", inputs=[model, *paths])
+        common.check_figure(plot, "--plot", inputs=[model, *paths])
     scheme: Any = chunks
     found = _model(model, device).analyse(_sentences(paths, format, encoding, tags), scheme=scheme)
     if plot is not None:
-        ts.viz.plots.confusion(found.confusion, found.tags).savefig(plot)
+        figure = ts.viz.plots.confusion(found.confusion, found.tags)
+        atomic_write(plot, lambda temporary: figure.savefig(temporary, format=plot.suffix[1:].lower()))
     if json:
-        show_json({"text": named(paths), **_as_json(found)})
+        common.show_json({"text": common.named(paths), **_as_json(found)})
         return
-    console.print(f"{named(paths)}: {describe(Accuracy(found.all, found.known, found.unknown))}")
+    common.console.print(f"{common.named(paths)}: {describe(Accuracy(found.all, found.known, found.unknown))}")
     if found.chunks is not None and not errors:
         precision, recall, f1 = found.chunks[:3]
-        console.print(f"chunks: precision {precision:.2%}, recall {recall:.2%}, F1 {f1:.2%}")
+        common.console.print(f"chunks: precision {precision:.2%}, recall {recall:.2%}, F1 {f1:.2%}")
     if errors:
         typer.echo("\n".join(str(found).splitlines()[1:]))
 
@@ -242,7 +227,7 @@ def _sentences(paths: list[Path], format: str, encoding: str, tags: str | None) 
     for path in paths:
         with file_of(path) as (real, renamed):
             sentences = renamed(reader.stream(real, encoding=encoding, **options))
-            found += _phrases(sentences, named([path])) if tags == PHRASES else sentences
+            found += _phrases(sentences, common.named([path])) if tags == PHRASES else sentences
     return found
 
 
@@ -257,7 +242,5 @@ def _phrases(sentences: Iterable[ConlluSentence], name: str) -> Iterator[Sentenc
 
 def _model(path: Path, device: str) -> Tagger:
     """The tagger in a file, of any kind, on a device."""
-    tagger = load_model(path)
-    if not isinstance(tagger, Tagger):
-        raise ModelFileError(f"{path}: holds {tagger.file_kind}, expected a tagger")
+    tagger: Tagger = common.loaded(path, Tagger, "a tagger")
     return tagger.to(device)
