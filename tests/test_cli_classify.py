@@ -68,6 +68,29 @@ def test_a_csv_file_is_a_table_by_its_ending(tinyseq):
     assert "t.csv, line 1: the header has only 'label', 'review'; expected one column 'text'" in error
 
 
+def test_a_header_that_is_read_as_a_text_is_remarked_on(tinyseq):
+    how = ("--label-column", 1, "--text-column", 2)
+    Path("numbers.csv").write_text("mood,review\n" + "good,warm\nbad,dull\n" * 2)
+    status, _, error = tinyseq("classify", "train", "numbers.csv", "--out", "m.cls", *how)
+    assert (status, error.count("\n")) == (0, 1)
+    assert (
+        "numbers.csv: only the first row has the label 'mood'; if the first row is a header, name its columns" in error
+    )
+    Path("names.csv").write_text("good,warm\nbad,dull\n" * 2)
+    assert tinyseq("classify", "train", "names.csv", "--out", "m.cls", *how)[2] == ""
+    status, _, error = tinyseq("classify", "eval", "m.cls", "names.csv", "--label-column", 2, "--text-column", 1)
+    assert (status, error.count("\n")) == (1, 1)
+    assert "names.csv has labels such as 'warm', but the model knows only 'bad', 'good'" in error
+
+
+def test_a_skip_connection_is_trained_and_used(tinyseq):
+    how = ("classify", "train", "texts.tsv", "--out", "m.cls", "--model", "rnn", "--epochs", 30, "--lr", 0.05)
+    assert tinyseq(*how, "--skip")[0] == 0
+    assert ts.classify.RNNClassifier.load("m.cls").settings["skip"]
+    assert tinyseq("classify", "predict", "m.cls", "warm")[1].startswith("good\t")
+    assert "choose --pooling mean or max" in tinyseq(*how, "--skip", "--pooling", "last")[2]
+
+
 def test_texts_of_standard_input_get_a_label_each(tinyseq):
     assert tinyseq("classify", "train", "texts.tsv", "--out", "m.cls")[0] == 0
     _, out, _ = tinyseq("classify", "predict", "m.cls", "-", stdin="warm\ndull\n")

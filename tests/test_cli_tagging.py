@@ -116,6 +116,13 @@ def test_a_faulty_file_is_named_and_leaves_the_old_output(tinyseq, tmp_path):
         (("train", "train.conllu", "--out", "x", "--model", "rnn", "--rules", "bio"), "--rules is for --model crf"),
         (("train", "train.conllu", "--out", "x", "--tags", "pos"), "tags must be"),
         (("train", "train.conllu", "--out", "x", "--format", "brown", "--tags", "xpos"), "leave it out with --format"),
+        (("train", "-", "--out", "x", "--model", "rnn", "--dev", "-"), "standard input (-) can be read only once"),
+        (("train", "train.conllu", "--out", "x", "--model", "rnn", "--patience", 2), "held-out sentences; add --dev"),
+        (
+            ("train", "train.conllu", "--out", "x", "--model", "rnn", "--log", "l.txt"),
+            "--log must end in .csv or .jsonl",
+        ),
+        (("eval", "m.tag", "train.conllu", "--chunks", "bio"), "sentence 0: tags[0] is 'DET'"),
         (("eval", "m.tag", "missing.conllu", "--plot", "p.txt"), "--plot must end in .png, .svg or .pdf, got 'p.txt'"),
         (("eval", "m.tag", "train.conllu", "--chunks", "iob"), "scheme must be 'iob1', 'bio' or 'bioes', got 'iob'"),
     ],

@@ -1,6 +1,7 @@
 """The commands ``tinyseq classify``: train, use and judge classifiers of texts."""
 
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,6 +60,8 @@ def classify_train(
 ) -> None:
     """Train a classifier on labelled texts. Ctrl-C saves the run of a network."""
     options = Options(locals(), OPTIONS, "--model", model)
+    if options.get("skip", False) and options.get("pooling", "mean") == "last":
+        raise ValueError("--skip pools word vectors, which --pooling last does not; choose --pooling mean or max")
     paths = common.matching(files)
     common.check_outputs(out, checkpoint, log, inputs=paths)
     run = Run(out, checkpoint, paths) if model == "rnn" else None
@@ -140,7 +143,12 @@ def classify_eval(
 ) -> None:
     """Print a classifier's accuracy, its macro F1, and how many texts of each label got which."""
     paths = common.matching(files)
-    found = _model(model, device).evaluate(*_labelled(paths, encoding, label_column, text_column, separator))
+    classifier = _model(model, device)
+    texts, labels = _labelled(paths, encoding, label_column, text_column, separator)
+    if not set(labels) & set(map(str, classifier.classes)):
+        known = ", ".join(map(repr, classifier.classes))
+        raise ValueError(f"{common.named(paths)} has labels such as {labels[0]!r}, but the model knows only {known}")
+    found = classifier.evaluate(texts, labels)
     if json:
         scores = {"accuracy": found.accuracy, "macro_f1": found.macro_f1}
         common.show_json(
@@ -166,8 +174,18 @@ def _labelled(
             [found] = common.contents(table, [path], encoding, **{"separator": ending} | options)
         else:
             [found] = common.contents(labelled, [path], encoding)
+        _remark_on_header(found, common.named([path]))
         pairs += found
     return [text for _, text in pairs], [label for label, _ in pairs]
+
+
+def _remark_on_header(pairs: list[tuple[str, str]], name: str) -> None:
+    """Say so if the first row looks like a header that was read as a text."""
+    counts = Counter(label for label, _ in pairs)
+    first = pairs[0][0]
+    if counts.pop(first) == 1 and counts and min(counts.values()) > 1:
+        cure = "if the first row is a header, name its columns with --label-column and --text-column"
+        typer.echo(f"tinyseq: {name}: only the first row has the label {first!r}; {cure}", err=True)
 
 
 def _model(path: Path, device: str) -> Classifier:

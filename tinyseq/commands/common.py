@@ -66,8 +66,10 @@ def matching(names: list[str]) -> list[Path]:
     """The files of some names or patterns, in the order of the names, those of a pattern sorted.
 
     Raises:
-        ValueError: no file matches a pattern.
+        ValueError: no file matches a pattern, or standard input is named twice.
     """
+    if names.count("-") > 1:
+        raise ValueError("standard input (-) can be read only once; give one of the inputs as a file")
     found: list[Path] = []
     for name in names:
         if Path(name).exists() or not glob.has_magic(name):
@@ -119,7 +121,11 @@ def loaded(path: Path, kind: Any, what: str) -> Any:
 
 def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:
     """The callback that writes a log, if there is to be one."""
-    return [] if path is None else [Log(check_output(path, "--log", inputs=inputs))]
+    if path is None:
+        return []
+    if path.suffix not in (".csv", ".jsonl"):
+        raise ValueError(f"--log must end in .csv or .jsonl, got {str(path)!r}")
+    return [Log(check_output(path, "--log", inputs=inputs))]
 
 
 def show_json(values: Mapping[str, Any]) -> None:

@@ -80,8 +80,11 @@ def tag_train(
 ) -> None:
     """Train a tagger on labelled sentences. Ctrl-C saves the run of a network; the same command goes on."""
     options = Options(locals(), OPTIONS, "--model", model)
-    paths, held_out = common.matching(files), common.matching(dev or [])
-    inputs = [*paths, *held_out]
+    if patience is not None and not dev:
+        raise ValueError("--patience needs held-out sentences; add --dev")
+    inputs = common.matching([*files, *(dev or [])])
+    held_out = common.matching(dev or [])
+    paths = inputs[: len(inputs) - len(held_out)]
     common.check_outputs(out, checkpoint, log, inputs=inputs)
     run = None if model == "hmm" else Run(out, checkpoint, inputs)
     callbacks = common.log_to(log, inputs)

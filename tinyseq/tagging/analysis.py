@@ -76,7 +76,10 @@ class ChunkScores(NamedTuple):
         for i, (wanted, guessed) in enumerate(zip(gold, predicted, strict=True)):
             if len(wanted) != len(guessed):
                 raise ValueError(f"sentence {i} has {len(wanted)} given tags, but {len(guessed)} predicted ones")
-            a, b = set(lenient_spans(wanted, scheme)), set(lenient_spans(guessed, scheme))
+            try:
+                a, b = set(lenient_spans(wanted, scheme)), set(lenient_spans(guessed, scheme))
+            except ValueError as error:
+                raise ValueError(f"sentence {i}: {error}") from None
             for counts, chunks in ((given, a), (found, b), (right, a & b)):
                 counts.update(chunk.kind for chunk in chunks)
         kinds = {kind: _scores(right[kind], given[kind], found[kind]) for kind in sorted(given | found)}
