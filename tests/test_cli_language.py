@@ -120,7 +120,7 @@ def test_compiled_training_gives_the_same_model(tinyseq):
         (("--model", "ngram", "--log", "a.csv"), "--log is for --model rnn or --model window"),
         (("--n", 3), "--n is for --model ngram; leave it out with --model rnn"),
         (("--cell", "transformer"), "transformer"),
-        (("--log", "log.txt"), "path must be a .csv or .jsonl file, got 'log.txt'"),
+        (("--log", "log.txt"), "--log must end in .csv or .jsonl, got 'log.txt'"),
         (("--log", "text.txt"), "--log text.txt is also an input file and would be overwritten"),
         (("--out", "run", "--log", "run"), "would be overwritten; choose another name"),
         (("--compile", "fast"), "executor must be None or one of"),
