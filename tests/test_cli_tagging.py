@@ -153,6 +153,12 @@ def test_errors_and_chunks_are_shown_and_drawn(tinyseq, tmp_path):
     assert json.loads(tinyseq("tag", "eval", "m.tag", "test.txt", *how, "--chunks", "bio", "--json")[1])["chunks"]["f1"]
 
 
+def test_a_line_of_output_stays_whole(tinyseq, tmp_path):
+    (tmp_path / f"{'long' * 30}.conllu").write_text(CONLLU)
+    tinyseq("tag", "train", "train.conllu", "--out", "m.tag")
+    assert tinyseq("tag", "eval", "m.tag", f"{'long' * 30}.conllu")[1].count("\n") == 1
+
+
 def test_held_out_sentences_pick_the_weights_and_end_the_run(tinyseq, tmp_path):
     (tmp_path / "dev.conllu").write_text(CONLLU)
     words = ("tag", "train", "train.conllu", "--out", "m.tag", "--model", "rnn", *NETWORK)

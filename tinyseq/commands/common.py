@@ -16,7 +16,7 @@ from tinyseq.data import DataError, Reader
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
-console = Console(markup=False)  # brackets in the names of files are no markup
+console = Console(markup=False, soft_wrap=True)  # brackets in names are no markup; a pipe gets whole lines
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
 Device = Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")]
@@ -123,9 +123,10 @@ def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:
     """The callback that writes a log, if there is to be one."""
     if path is None:
         return []
+    check_output(path, "--log", inputs=inputs)
     if path.suffix not in (".csv", ".jsonl"):
         raise ValueError(f"--log must end in .csv or .jsonl, got {str(path)!r}")
-    return [Log(check_output(path, "--log", inputs=inputs))]
+    return [Log(path)]
 
 
 def show_json(values: Mapping[str, Any]) -> None:
