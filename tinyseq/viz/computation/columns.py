@@ -182,6 +182,8 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
                 continue
             stride = vertex.step - before
             other = root[source]
+            if other == mine and stride in (0, direction[mine]):
+                continue
             if root[other] != other:
                 other = find(other)
             ways = stride, direction[mine], direction[other]

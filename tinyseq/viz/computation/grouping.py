@@ -14,6 +14,8 @@ from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.record import Record, Source, Vertex
 from tinyseq.viz.computation.timewise import Track
 
+REARRANGING = LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER
+
 
 class End(NamedTuple):
     """The value at the end of a chain of rearrangements.
@@ -70,9 +72,10 @@ class Grouping:
     def _read_together(self) -> None:
         self.homes = self._homes()
         self.weights = self._weights()
-        self.passed = {vertex.id for vertex in self.vertices[:-1] if self._only_rearranges(vertex)}
-        for vertex in self.vertices:
-            if vertex.id in self.passed and any(v in self.weights or v in self.mixed for v in vertex.made_of):
+        moved = [vertex for vertex in self.vertices[:-1] if vertex.kind in REARRANGING]
+        self.passed = {vertex.id for vertex in moved if self._only_rearranges(vertex)}
+        for vertex in (self.vertices[passed] for passed in sorted(self.passed)):
+            if any(v in self.weights or v in self.mixed for v in vertex.made_of):
                 self.mixed.add(vertex.id)
         self.inside = self._inside()
         self.hosts = set(self.inside.values())
@@ -160,7 +163,7 @@ class Grouping:
             if vertex.is_leaf:
                 if vertex.name or not (vertex.id in self.homes or vertex.id in self.plan.tracks):
                     weights[vertex.id] = (vertex.id,)
-            elif vertex.kind in LOOKED_THROUGH | TAKING_APART | PUTTING_TOGETHER or vertex.operator == "+":
+            elif vertex.kind in REARRANGING or vertex.operator == "+":
                 below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]
                 if all(below) and not _looks_up(vertex):
                     weights[vertex.id] = tuple(sorted({leaf for leaves in below for leaf in leaves or ()}))

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from tinyseq.autograd.accumulator import Accumulator
@@ -40,6 +41,7 @@ class Vertex:
         attrs: the op's settings.
         gates: the names of the gates whose rows are stacked in its value, in order, if a cell has named them.
         made_of: the vertices that its arguments come from, except for constants.
+        kind, operator: what sort of op it is, and the operator of Python that it is, as its record says.
     """
 
     id: int
@@ -55,23 +57,16 @@ class Vertex:
     label: str = ""
     gates: tuple[str, ...] = ()
     made_of: tuple[int, ...] = field(init=False)
+    kind: str = field(init=False)
+    operator: str = field(init=False)
 
     def __post_init__(self) -> None:
         self.made_of = tuple([parent[0] for parent in self.parents if parent])
+        self.kind, self.operator = (self.declared.kind, self.declared.operator) if self.declared else ("", "")
 
     @property
     def is_leaf(self) -> bool:
         return not self.op
-
-    @property
-    def kind(self) -> str:
-        """What sort of op it is, as its record says."""
-        return self.declared.kind if self.declared else ""
-
-    @property
-    def operator(self) -> str:
-        """The operator of Python that the op is."""
-        return self.declared.operator if self.declared else ""
 
     @property
     def adds_up(self) -> bool:
@@ -185,21 +180,15 @@ def numbered(result: Tensor) -> dict[Leaf | Node, int]:
     if result.node is None:
         raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
     root = owner(result.node)
-    nodes: list[Leaf | Node] = list(readable([root]))
+    nodes = readable([root])
     if len(nodes) > MOST_OPS:
         raise ValueError(
             f"the tensor was computed in {len(nodes):,} ops, and a drawing looks at no more than {MOST_OPS:,}. Draw a "
             "loss of fewer time steps: the steps left out look like those shown"
         )
-    leaves = {owner(parent) for node in nodes for parent in _edges(node) if isinstance(parent, Leaf)}
-    if isinstance(root, Leaf):
-        leaves = {root}
-    ordered = sorted([*nodes, *leaves], key=lambda item: item.seq)
+    leaves: set[Leaf | Node] = {parent for node in nodes for parent in node.edges if type(parent) is Leaf}
+    ordered = sorted([*reversed(nodes), *(leaves or {root})], key=attrgetter("seq"))
     return {item: i for i, item in enumerate(ordered)}
-
-
-def _edges(item: Leaf | Node) -> tuple[Leaf | Node | Output | None, ...]:
-    return item.edges if isinstance(item, Node) else ()
 
 
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:
