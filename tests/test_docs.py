@@ -82,6 +82,14 @@ def test_an_error_on_a_page_names_its_line(tmp_path):
 PLACE = re.compile(r"`((?:tests|tinyseq|examples|docs)/[^`:]+)(?:::(\w+))?`")
 
 
+def test_no_two_pages_of_the_site_have_one_title():
+    """In a list of search results they could not be told apart."""
+    pages = sorted((ROOT / "docs").rglob("*.md"))
+    titles = [next(line for line in page.read_text("utf-8").splitlines() if line.startswith("# ")) for page in pages]
+    assert len(titles) > 50
+    assert [title for title in set(titles) if titles.count(title) > 1] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_files_and_tests_that_a_page_names_exist(page):
     for place, test in PLACE.findall(page.read_text("utf-8")):

@@ -71,7 +71,7 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
     else:
         path.write_bytes(contents[damage])
     with pytest.raises(
-        ModelFileError, match=r"m\.safetensors: (not a whole safetensors file|no such file|is a pickle)"
+        ModelFileError, match=r"m\.safetensors: (not a complete safetensors file|no such file|is a pickle)"
     ):
         ts.load(path)
 
@@ -152,12 +152,12 @@ def with_header(header, data=b""):
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ((2**62).to_bytes(8, "little") + b"{}", "not a whole"),
-        (with_header(b'{"a":{"dtype":"F64","shape":[9999999999],"data_offsets":[0,8]}}', bytes(8)), "not a whole"),
-        (with_header(b'{"a":{"dtype":"F64","shape":[1],"data_offsets":[800,808]}}', bytes(8)), "not a whole"),
-        (with_header(b'{"a":' * 5000), "not a whole"),
-        (with_header(b'{"__metadata__":{"tinyseq":"' + b"[" * 100_000 + b'"}}'), "not a whole"),
-        (with_header(b'{"__metadata__":{"tinyseq":"no JSON"}}'), "not a whole"),
+        ((2**62).to_bytes(8, "little") + b"{}", "not a complete"),
+        (with_header(b'{"a":{"dtype":"F64","shape":[9999999999],"data_offsets":[0,8]}}', bytes(8)), "not a complete"),
+        (with_header(b'{"a":{"dtype":"F64","shape":[1],"data_offsets":[800,808]}}', bytes(8)), "not a complete"),
+        (with_header(b'{"a":' * 5000), "not a complete"),
+        (with_header(b'{"__metadata__":{"tinyseq":"' + b"[" * 100_000 + b'"}}'), "not a complete"),
+        (with_header(b'{"__metadata__":{"tinyseq":"no JSON"}}'), "not a complete"),
         (with_header(b'{"__metadata__":{"tinyseq":"[1]"}}'), "its metadata is list, expected an object"),
     ],
     ids=["endless header", "huge array", "outside", "deep header", "deep metadata", "no JSON", "a list"],
@@ -230,7 +230,7 @@ def test_files_of_other_libraries_are_named_with_the_way_to_convert_them(tmp_pat
         path = tmp_path / "model.pt"
         torch.save(weights, path, _use_new_zipfile_serialization=zipped)
         with pytest.raises(
-            ModelFileError, match=r"model\.pt: is a pickle, as PyTorch's .* weights_only=True\), 'model"
+            ModelFileError, match=r"model\.pt: is a pickle, like PyTorch's .* weights_only=True\), 'model"
         ):
             ts.load(path)
         ts.save(torch.load(path, weights_only=True), tmp_path / "model.safetensors")  # what the error says
@@ -242,8 +242,8 @@ def test_files_of_other_libraries_are_named_with_the_way_to_convert_them(tmp_pat
         ts.load(tmp_path / "arrays.npz")
     ts.save(dict(np.load(tmp_path / "arrays.npz")), tmp_path / "arrays.safetensors")
     np.save(tmp_path / "array.npy", np.ones(2))
-    with pytest.raises(ModelFileError, match=r"is an array of NumPy; np\.load reads it"):
+    with pytest.raises(ModelFileError, match=r"is a NumPy array file; read it with np\.load"):
         ts.load(tmp_path / "array.npy")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "arrays.npz").read_bytes()[:60])
-    with pytest.raises(ModelFileError, match="not a whole safetensors file"):
+    with pytest.raises(ModelFileError, match="not a complete safetensors file"):
         ts.load(tmp_path / "cut.pt")

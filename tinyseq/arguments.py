@@ -1,4 +1,4 @@
-"""What every part asks of its arguments: whole numbers are whole, and a list of words is no string."""
+"""Argument checks that every module uses: whole numbers are whole, and a list of words is not a string."""
 
 import operator
 from collections.abc import Callable, Iterable
@@ -16,8 +16,8 @@ LONGEST = 40  # characters of a value that an error quotes
 def whole(name: str, value: Any, least: int | None = 1, most: int | None = None) -> int:
     """A count, an order, a size or an index as a plain int, which JSON can hold.
 
-    NumPy's integers are whole numbers. A float is not, not even 2.0, and neither is a truth value: as a count either
-    is more often a mistake than meant.
+    NumPy's integers are whole numbers. Floats are not, not even 2.0, and nor are booleans: as a count,
+    either is usually a mistake.
 
     Args:
         name: of the argument, for the error.
@@ -29,7 +29,7 @@ def whole(name: str, value: Any, least: int | None = 1, most: int | None = None)
         The number.
 
     Raises:
-        TypeError: it is no whole number.
+        TypeError: it is not a whole number.
         ValueError: it is too small or too large.
 
     Example:
@@ -56,7 +56,7 @@ def whole(name: str, value: Any, least: int | None = 1, most: int | None = None)
 
 
 def number(name: str, value: Any) -> float:
-    """A number as a plain float; a truth value, a string or an array is a TypeError.
+    """A number as a plain float; a boolean, a string or an array is a TypeError.
 
     Example:
         >>> number("lr", 1)
@@ -113,13 +113,13 @@ def words(name: str, sentence: Any) -> list[str]:
 
     Args:
         name: of the argument, for the error.
-        sentence: an iterable of strings that is no string itself.
+        sentence: an iterable of strings, but not a string itself.
 
     Returns:
         The words as a list.
 
     Raises:
-        TypeError: it is a string, no sequence, or holds something that is no string, with its position.
+        TypeError: it is a string, is not iterable, or holds something other than a string, at the named position.
 
     Example:
         >>> words("words", ("the", "cat"))
@@ -148,7 +148,7 @@ def sentences(name: str, given: Any) -> list[list[str]]:
         The sentences as lists.
 
     Raises:
-        TypeError: it is a string or one sentence, or something in it is no sentence, with its position.
+        TypeError: it is a string or a single sentence, or holds something else, at the named position.
 
     Example:
         >>> sentences("sentences", [["the", "cat"], []])

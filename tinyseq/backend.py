@@ -70,7 +70,7 @@ class Namespaces(dict[type, Namespace]):
 
     def __missing__(self, kind: type) -> Namespace:
         if issubclass(kind, np.generic | np.ndarray):
-            return NUMPY  # and the type is not noted down: a scalar is no array, and a memory map is more than one
+            return NUMPY  # and the type is not noted down: a scalar is not an array, and a memory map is more than one
         module = _home(kind)
         if module is None:
             raise KeyError(kind)
@@ -106,7 +106,7 @@ def namespace_of(array: Array) -> Namespace:
         The `Namespace` whose functions take such arrays.
 
     Raises:
-        TypeError: if the object is no array.
+        TypeError: if the object is not an array.
 
     Example:
         >>> namespace_of(np.zeros(3)).name
@@ -135,7 +135,7 @@ def is_array(value: object) -> bool:
 
 
 def library_of(value: object) -> str:
-    """The name of the library that a raw array belongs to; empty for what is no array."""
+    """The name of the library that a raw array belongs to; empty for anything else."""
     return namespace_of(value).name if is_array(value) else ""
 
 

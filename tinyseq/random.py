@@ -26,7 +26,7 @@ def manual_seed(seed: int | None) -> np.random.Generator:
     """Begin a new stream of random numbers; the same seed gives the same model and the same dropout.
 
     Raises:
-        ValueError, TypeError: ``seed`` is no whole number from 0 upwards.
+        ValueError, TypeError: ``seed`` is not a whole number of at least 0.
 
     Example:
         >>> import tinyseq as ts

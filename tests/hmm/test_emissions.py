@@ -263,7 +263,10 @@ def test_covariances_of_another_kind_are_refused(kind, shape):
         (lambda: GaussianMixture([[1.0]], [[0.0]], [1.0]), r"covariances must have shape \(1, 1, 1\), as means are"),
         (lambda: Shared(Poisson([1.0]), [0, 1]), r"of must hold states from 0 to 0, got \[0, 1\]"),
         (lambda: Shared(Poisson([1.0]), [0.5]), "of must name a state of the emission model for each state"),
-        (lambda: HMM([1.0], [[1.0]], Poisson([1.0])).log_likelihood([0.5]), r"\[0.5\] must be whole numbers from 0 on"),
+        (
+            lambda: HMM([1.0], [[1.0]], Poisson([1.0])).log_likelihood([0.5]),
+            r"\[0.5\] must be non-negative whole numbers",
+        ),
     ],
 )
 def test_what_is_no_such_model_is_refused(make, message):

@@ -48,7 +48,7 @@ def check_forward(name: str, raw: Sequence[Any], outs: Sequence[Array], label: L
 
 
 def check_backward(name: str, upstream: Sequence[Any], gradient: Array, label: Label) -> None:
-    """Raise if a VJP computed a gradient that is not finite from finite upstream gradients; None is no gradient."""
+    """Raise if a VJP computed a gradient that is not finite from finite upstream gradients; None means no gradient."""
     if any(_strange(g) for g in upstream if g is not None):
         return
     if count := _strange(gradient):

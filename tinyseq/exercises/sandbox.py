@@ -1,6 +1,6 @@
 """A submission run in a subprocess with limits: the file's functions are called there, and only results come back.
 
-The limits stop accidents and simple cheating. They are no wall against an expert, who should be met with a container.
+The limits stop accidents and simple cheating. They do not stop an expert; against one, use a container.
 """
 
 import contextlib

@@ -1,7 +1,7 @@
 """Inspection of recorded graphs: gradients, states, gates and memory in backpropagation through time.
 
-Nothing here changes the graph or a ``.grad``, but for `trace_backward`, which is ``backward()`` one node at a time:
-inspect as often as you like, then call ``backward()``.
+Nothing here changes the graph or a ``.grad``, except `trace_backward`, which is ``backward()`` one node at a time.
+Inspect as often as you like, then call ``backward()``.
 """
 
 from tinyseq.autograd.backward import Visit, trace_backward

@@ -40,7 +40,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Crossing:
-    """A value that a step reads from another step, or from outside of the loop where it is not one of a sequence.
+    """A value that a step reads from another step, or from outside the loop, unless it is one of a sequence.
 
     Attributes:
         key: identifies the value.
@@ -97,13 +97,13 @@ class SavedMemory:
         return sums
 
     def checkpointed(self, every: int) -> int:
-        """The bytes kept at the worst moment if every layer ran in windows of so many steps under ``ts.checkpoint``.
+        """The peak of the bytes kept if every layer ran in windows of this many steps under ``ts.checkpoint``.
 
-        A layer called on one window of its input after another keeps that input and the state before each window. On
-        the way back each window is computed again, and its results are there while it is walked. So the total is the
-        inputs, the states between windows, and the results of the largest window. Values such as z = W x + b, which a
-        layer computes for all steps at once, are recomputed with their window. The price is one more
-        forward pass. The memory of the gradients comes on top, as without windows.
+        A layer called on one window of its input after another keeps that input and the state before each window. In
+        the backward pass each window is computed again, and its results are kept until its gradients are done. So the
+        total is the inputs, the states between windows, and the results of the largest window. Values such as
+        z = W x + b, which a layer computes for all steps at once, are recomputed with their window. The price is one
+        more forward pass. The gradients take memory besides, as they do without windows.
 
         Args:
             every: steps in a window, from 1.

@@ -34,7 +34,7 @@ class Block:
 
 
 def loops(nodes: list[Node]) -> list[Loop]:
-    """Every loop in which a state is handed on, the oldest first.
+    """Every loop in which a state is passed on, the oldest first.
 
     Args:
         nodes: a whole graph, newest first.
@@ -93,7 +93,7 @@ def _handed_on(uses: dict[Parent, list[Node]]) -> Iterator[tuple[tuple[str, ...]
     ranks: dict[tuple[Place, str], int] = defaultdict(int)
     for parent in sorted((parent for parent in uses if not isinstance(parent, Leaf)), key=lambda p: p.seq):
         label = parent.label
-        if label.step is None or parent.shape == ():  # a running total is no state
+        if label.step is None or parent.shape == ():  # a running total is not a state
             continue
         readers = [node for node in uses[parent] if node.label.step not in (None, label.step)]
         if readers:

@@ -163,7 +163,7 @@ class LagTable:
         return self._sum(self._lags() > k)
 
     def dropped_by_windows(self, length: int) -> Tensor:
-        """What training on windows leaves out, if the state is detached before steps length, 2 length, ...
+        """What training on windows leaves out, if the state is detached before steps length, 2 * length, ...
 
         Args:
             length: steps in a window, from 1.
@@ -269,7 +269,7 @@ def _hint(nodes: set[Leaf | Node]) -> str:
     """What to use in place of an op that computes all steps of a chain at once."""
     if not any(isinstance(node, Node) and node.op.calls == "chain" for node in nodes):
         return ""
-    return ". A chain goes step by step with ts.hmm.chain, and a CRF with log_likelihood(..., by_step=True)"
+    return ". To record every step, use ts.hmm.chain for a chain, and log_likelihood(..., by_step=True) for a CRF"
 
 
 def _called(target: Parent) -> str:

@@ -45,7 +45,9 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
         for name in loop.gates:
             for step, block in loop.gates[name].items():
                 if block.node.saved is None:
-                    raise RuntimeError("the gates' values are gone: backward() has freed this graph; call this first")
+                    raise RuntimeError(
+                        "the gates' values are gone, because backward() has freed this graph; call gate_values first"
+                    )
                 array = to_numpy(block.node.saved[block.node.op.saves.index("out")])[block.rows]
                 series = values.setdefault(prefix + name, np.full((steps, *array.shape), np.nan, dtype=array.dtype))
                 series[step] = array

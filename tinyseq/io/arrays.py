@@ -30,7 +30,7 @@ class ModelFileError(ValueError):
 
 
 def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
-    """As `check_output`, for a file that `save` will write.
+    """Like `check_output`, for a file that `save` will write.
 
     Raises:
         RuntimeError: if safetensors is not installed.
@@ -50,7 +50,7 @@ def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any]
 
     Raises:
         RuntimeError: if safetensors is not installed.
-        TypeError: if ``state`` is not a dictionary of numeric arrays, or the metadata are not a JSON value.
+        TypeError: if ``state`` is not a dictionary of numeric arrays, or the metadata is not a JSON value.
         OSError: if the file cannot be written; an existing file is kept.
 
     Example:
@@ -110,7 +110,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
         kind: if given, the required ``metadata["kind"]``.
 
     Returns:
-        NumPy arrays by name, and the metadata, which are empty if the file was not saved by `save`.
+        NumPy arrays by name, and the metadata, which is empty if the file was not saved by `save`.
 
     Raises:
         RuntimeError: if safetensors is not installed.
@@ -139,7 +139,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no 8-bit floats
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        what = _foreign(path) or f"not a whole safetensors file ({error})"
+        what = _foreign(path) or f"not a complete safetensors file ({error})"
         raise ModelFileError(f"{path}: {what}") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
@@ -164,7 +164,7 @@ def _foreign(path: Path) -> str | None:
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(b"\x93NUMPY"):
-        return "is an array of NumPy; np.load reads it, and ts.save({name: array}, path) makes a model file"
+        return "is a NumPy array file; read it with np.load, and save it with ts.save({name: array}, path)"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -174,7 +174,7 @@ def _foreign(path: Path) -> str | None:
         return "is a zip file; if it is NumPy's .npz, ts.save(dict(np.load(path)), 'model.safetensors') converts it"
     if names or start.startswith(b"\x80"):
         return (
-            "is a pickle, as PyTorch's .pt files are, which is not read, as it could run code; where PyTorch is "
+            "is a pickle, like PyTorch's .pt files; it is not read, because unpickling can run code. With PyTorch "
             "installed, ts.save(torch.load(path, weights_only=True), 'model.safetensors') converts a state_dict"
         )
     return None

@@ -10,9 +10,9 @@ UNFINISHED = ".unfinished"  # the suffix of our temporary files, so that no othe
 
 
 def check_output(path: str | Path, name: str = "path", *, inputs: Iterable[str | Path] = ()) -> Path:
-    """Raise an error if a file could not be written, before the work begins whose result it will hold.
+    """Check that a file can be written, before the work whose result it will hold.
 
-    Missing parent folders are not an error, as they will be created. The check itself writes nothing.
+    Missing parent folders are fine: they will be created. The check itself writes nothing.
 
     Args:
         path: the output file.
@@ -58,7 +58,7 @@ def _beside(path: Path, folder: Path) -> tuple[int, str]:
 
 
 def atomic_write(path: str | Path, write: Callable[[Path], object]) -> None:
-    """Write a file atomically: after a failure, the old file or none is there, never a part of the new one.
+    """Write a file atomically: a failure leaves the old file as it was, never a partial new one.
 
     Args:
         path: the file.

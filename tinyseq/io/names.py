@@ -22,8 +22,8 @@ def kept_name(name: Any, kind: str = "name") -> Any:
     """Check that the name of a state or symbol can be saved, before anything is learned under it.
 
     Args:
-        name: a string, bytes, a number, a boolean, None, or a tuple of these, possibly nested. NumPy's scalars are
-            converted to Python's, which are equal to them.
+        name: a string, bytes, a number, a boolean, None, or a tuple of these, possibly nested. NumPy scalars
+            become the equal Python ones.
         kind: what it names, for the error.
 
     Returns:
@@ -68,7 +68,7 @@ def read_name(name: Any) -> Any:
 
 
 def kept_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Check that settings can be saved, before a model is trained with them; NumPy's scalars become Python's.
+    """Check that settings can be saved, before a model is trained with them; NumPy scalars become Python's.
 
     Raises:
         TypeError: if one of them could not be saved.
@@ -90,7 +90,7 @@ def check_sizes(settings: Mapping[str, Any], arrays: Arrays) -> None:
         arrays: its parameters.
 
     Raises:
-        ValueError: if a size is larger than every side of the arrays, and than their number.
+        ValueError: if a size exceeds the length of every axis of the arrays, and the number of arrays.
     """
     largest = max([len(arrays), *(side for array in arrays.values() for side in array.shape)])
     for name in SIZES:

@@ -9,7 +9,7 @@ def notebook_text(cells: Iterable[tuple[str, str]]) -> str:
     """A notebook in Jupyter's format 4.5, in which no cell has been run.
 
     Args:
-        cells: of each, its kind, ``"markdown"`` or ``"code"``, and its text.
+        cells: pairs of a kind, ``"markdown"`` or ``"code"``, and a text.
 
     Example:
         >>> notebook_text([("code", "1 + 1")]).startswith("{")

@@ -58,7 +58,7 @@ class Choice(NamedTuple):
 
         Raises:
             ValueError: the temperature is negative or NaN, ``top_k`` is below 1, or ``top_p`` not in (0, 1].
-            TypeError: one of them is no number, or ``top_k`` is no whole number.
+            TypeError: one of them is not a number, or ``top_k`` is not a whole number.
         """
         temperature = number("temperature", temperature)
         if not temperature >= 0:

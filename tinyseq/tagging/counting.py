@@ -248,7 +248,7 @@ class HMMTagger(Tagger):
         return [known + longest(word) if row is None else row for word, row in zip(words, rows, strict=True)]
 
     def _masked_scores(self, words: list[Word]) -> Floats:
-        """`log_scores`, -inf for the tags that are no candidates."""
+        """`log_scores`, -inf for tags that are not candidates."""
         p = self._tags_of(words)
         return np.where(self._kept(p), np.log(p / self.endings.prior), -np.inf) if words else p
 

@@ -2,7 +2,7 @@
 
 The message after a word holds the score of the best path to each history, the n - 1 last tags, chosen from their words'
 candidates. Histories lie with the last tag outermost and the oldest innermost, so that what the next word maximises
-over lies side by side. The path is that of `tinyseq.hmm`'s Viterbi with -inf for the tags that are no candidates: of
+over lies side by side. The path is that of `tinyseq.hmm`'s Viterbi with -inf for tags that are not candidates: of
 equally good ones the one with the lowest last tag, then the lowest tag before it, and so on.
 """
 

@@ -1,4 +1,4 @@
-"""The errors of an op's values and gradients in units in the last place, over the whole range of a type.
+"""The errors of an op's values and gradients in units in the last place, over the whole range of a dtype.
 
 The true value is that of the op's reference in long doubles. The true gradient is the reference's complex-step
 derivative in long doubles; where there is none, as for functions with kinks, it is the op's own rule in long doubles,
@@ -56,14 +56,14 @@ def check_accuracy(op: Op, dtype: Any, draws: int = 1000, seed: int = 0) -> Erro
     for what, error, most in (("value", found.value, promise.value), ("gradient", found.gradient, promise.gradient)):
         if error > most:
             raise ContractError(
-                f"{op.name}: a {what} is {error:.3g} units in the last place of {np.dtype(dtype)} off, and the "
-                f"declaration promises {most:g}\ncalled with {found.worst}"
+                f"{op.name}: a {what} is {error:.3g} units in the last place of {np.dtype(dtype)} off; the "
+                f"declaration promises at most {most:g}\ncalled with {found.worst}"
             )
     return found
 
 
 def measured(op: Op, dtype: Any, draws: int, seed: int = 0) -> Errors:
-    """The largest errors of an op on about so many numbers for each input, drawn over its whole range."""
+    """The largest errors of an op on about this many numbers for each input, drawn over its whole range."""
     promise = op.ulps or PROMISED
     rng = np.random.default_rng(seed)
     most = {"value": float("nan"), "gradient": float("nan")}

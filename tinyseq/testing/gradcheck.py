@@ -31,7 +31,7 @@ def gradcheck(
     Raises:
         GradcheckError: if a derivative is off. Its text shows the worst ones, the quotients for steps of many sizes,
             what that means (a wrong rule, a kink, or a point where quotients cannot tell), and code to reproduce it.
-        TypeError: for types of less than 64 bits, in which quotients are too inaccurate.
+        TypeError: for types with fewer than 64 bits, in which quotients are too inaccurate.
         ValueError: if two calls return different results.
 
     Example:

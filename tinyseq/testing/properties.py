@@ -69,7 +69,7 @@ class Trial:
     def agree(self, found: Any, wanted: Any, what: str, exact: bool = False) -> None:
         """Raise unless two arrays agree, to the precision of ``wanted``."""
         found, wanted = np.asarray(found), np.asarray(wanted)
-        self.require(found.shape == wanted.shape, f"{what} has shape {found.shape} and not {wanted.shape}")
+        self.require(found.shape == wanted.shape, f"{what} has shape {found.shape}, expected {wanted.shape}")
         digits = 1e-10 if (exact and self.eps == EPS) or self.raw is not None else 10 * self.eps
         scale = float(np.max(np.abs(wanted), initial=1.0))
         with np.errstate(invalid="ignore"):  # infinity minus infinity

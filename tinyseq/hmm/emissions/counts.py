@@ -16,7 +16,7 @@ class Counts(Conjugate):
     """The base class of families of counts."""
 
     density = False
-    support = "whole numbers from 0 on"
+    support = "non-negative whole numbers"
 
     def possible(self, x: Array) -> Array:
         """See `Density`."""

@@ -255,7 +255,7 @@ class Density(Emission):
         return self._from_groups(data, rng, steps=0)
 
     def kmeans(self, sequences: Any, rng: Rng = None) -> Self:
-        """Emissions of the same family, with each state fitted to one cluster of k-means: a start for learning.
+        """Emissions of the same family, with each state fitted to one cluster of k-means: a start for training.
 
         (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's algorithm.)
 

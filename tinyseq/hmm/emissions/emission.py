@@ -150,7 +150,7 @@ class Emission(ABC):
 
 
 def kinds(base: type[Emission] = Emission) -> dict[str, type[Emission]]:
-    """All classes of emissions, users' own included, by their names in files."""
+    """All classes of emissions, including users' own, by their names in files."""
     found: dict[str, type[Emission]] = {}
     for kind in base.__subclasses__():
         found |= {kind.kind(): kind} | kinds(kind)

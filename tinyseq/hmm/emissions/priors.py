@@ -84,7 +84,7 @@ def pair(name: str, prior: Any, words: str) -> tuple[Any, Any]:
     """The two parts of a prior.
 
     Raises:
-        TypeError: for what is no pair.
+        TypeError: for anything that is not a pair.
     """
     if not isinstance(prior, tuple | list) or len(prior) != 2:
         raise TypeError(f"the prior of {name} must be a pair ({words}), got {prior!r}")
@@ -139,7 +139,7 @@ class NormalWishart(NamedTuple):
 
         Raises:
             ValueError: for other shapes, weights or scatters below 0, and a scatter that counts for no observation.
-            TypeError: for what is no pair.
+            TypeError: for anything that is not a pair.
         """
         mean, weight = pair("means", priors.get("means", (0.0, 0.0)), "mean, weight")
         scatter, more = pair(spreads, priors.get(spreads, (0.0, 0.0)), "scatter, weight")

@@ -36,7 +36,7 @@ class StudentT(Conjugate):
     Example:
         >>> from tinyseq.hmm import HMM, StudentT
         >>> hmm = HMM([0.5, 0.5], [[0.99, 0.01], [0.01, 0.99]], StudentT([0.0, 5.0], [1.0, 1.0], df=3))
-        >>> hmm.viterbi([0.1, -0.3, 40.0, 0.5, 4.8, 5.5, 5.0]).path.tolist()  # one outlier is no change of state
+        >>> hmm.viterbi([0.1, -0.3, 40.0, 0.5, 4.8, 5.5, 5.0]).path.tolist()  # one outlier does not change the state
         [0, 0, 0, 0, 1, 1, 1]
     """
 

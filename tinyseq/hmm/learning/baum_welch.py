@@ -245,7 +245,7 @@ def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
     """What is learned.
 
     Raises:
-        ValueError: for an unknown name; for a word of hmmlearn's letters, with what to write.
+        ValueError: for an unknown name; for hmmlearn's letters, the error says what to write instead.
     """
     found = frozenset({learn} if isinstance(learn, str) else learn)
     known = ("initial", "transition", "emission", "end", *model.emissions.learnable)

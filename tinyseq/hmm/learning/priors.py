@@ -2,7 +2,7 @@
 
 The tables of probabilities have Dirichlet priors, whose parameters a act like a - 1 more counts of each outcome. A row
 of transitions is the distribution of the next state, given that the sequence goes on; whether it does has a Beta prior.
-What an emission model's priors mean, and add, is said in `tinyseq.hmm.emissions.priors`.
+What an emission model's priors mean, and what they add, is described in `tinyseq.hmm.emissions.priors`.
 """
 
 from collections.abc import Mapping

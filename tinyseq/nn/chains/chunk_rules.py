@@ -19,7 +19,7 @@ def bio_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int]]:
 
     Raises:
         ValueError: a label is none of the scheme's, or an ``I-X`` has no ``B-X`` to follow.
-        TypeError: the labels are no list of strings.
+        TypeError: the labels are not a list of strings.
 
     Source: Ramshaw and Marcus (1995).
 
@@ -52,7 +52,7 @@ def bioes_rules(tags: Sequence[str]) -> tuple[list[Pair], list[int], list[int]]:
 
     Raises:
         ValueError: a label is none of the scheme's, or one could never be used, such as an ``E-X`` without a ``B-X``.
-        TypeError: the labels are no list of strings.
+        TypeError: the labels are not a list of strings.
 
     Example:
         >>> bioes_rules(["O", "B-PER", "E-PER"])
