@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
+from tinyseq.random import Rng, as_generator
 
 IGNORE = -100  # the default ignore_index of cross_entropy, as in PyTorch
 
@@ -143,16 +144,14 @@ def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple
     return values, lengths
 
 
-def bucketed(
-    lengths: ArrayLike, size: int, rng: np.random.Generator | None = None, *, jitter: float = 0.0
-) -> list[Ids]:
+def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 0.0) -> list[Ids]:
     """Group sequences of similar length into batches, so that there is little padding.
 
     Args:
         lengths: the lengths of the N sequences.
         size: the number of sequences in a batch; one batch may be smaller.
-        rng: shuffles sequences of equal length, and the order of the batches; the same state gives the same batches.
-            Without it, the batches are ordered from the longest to the shortest.
+        rng: a NumPy generator, or a seed: shuffles sequences of equal length, and the order of the batches; the same
+            state gives the same batches. Without it, the batches are ordered from the longest to the shortest.
         jitter: sort by lengths that are first multiplied by random numbers from 1 - jitter to 1 + jitter, so that a
             sequence meets others of nearly its length, and not the same ones in each epoch.
 
@@ -166,7 +165,7 @@ def bucketed(
     Example:
         >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2)]
         [[0, 2], [1, 3]]
-        >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2, rng=np.random.default_rng(0))]
+        >>> [batch.tolist() for batch in bucketed([5, 1, 4, 1], size=2, rng=0)]
         [[1, 3], [0, 2]]
     """
     size = whole("size", size)
@@ -177,6 +176,7 @@ def bucketed(
         raise ValueError(f"jitter must be at least 0, got {jitter}")
     if jitter and rng is None:
         raise ValueError(f"jitter={jitter} needs random numbers; pass rng as well")
+    rng = None if rng is None else as_generator(rng)
     shuffled = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
     noise = rng.uniform(1 - jitter, 1 + jitter, len(lengths)) if rng is not None and jitter else 1
     by_length = shuffled[np.argsort(-lengths[shuffled] * noise, kind="stable")]

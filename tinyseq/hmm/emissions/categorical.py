@@ -17,6 +17,7 @@ from tinyseq.hmm.inference.passes.score_tables import Scores, Table
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.probabilities import Probabilities, plain
 from tinyseq.io.names import kept_name, read_name, written_name
+from tinyseq.random import Rng, as_generator
 
 
 class Categorical(Emission):
@@ -137,9 +138,9 @@ class Categorical(Emission):
         rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.logs), np.where(missing, 0, data))
         return where(missing[..., None], 0.0, rows) if missing.any() else rows
 
-    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
         """See `Emission`."""
-        ids = draw(plain(self.probabilities)[states], rng)
+        ids = draw(plain(self.probabilities)[states], as_generator(rng))
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids
 
     def free(self) -> int:

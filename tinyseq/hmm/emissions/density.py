@@ -222,9 +222,9 @@ class Density(Emission):
         scores = self._checked(self.log_density(np.where(seen, data, stand_in)))
         return where(seen, scores, 0.0)
 
-    def sample(self, states: Array, rng: np.random.Generator) -> Array:
+    def sample(self, states: Array, rng: Rng = None) -> Array:
         """See `Emission`."""
-        return self.draw(states, rng)
+        return self.draw(states, as_generator(rng))
 
     def learned(
         self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None

@@ -14,6 +14,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.random import Rng
 
 
 class Rows(NamedTuple):
@@ -87,8 +88,13 @@ class Emission(ABC):
         """The log scores as a tensor (rows, K), so that the parameters receive gradients."""
 
     @abstractmethod
-    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
-        """Draw one observation for each state."""
+    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
+        """Draw one observation for each state.
+
+        Args:
+            states: ids.
+            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
+        """
 
     @abstractmethod
     def learned(

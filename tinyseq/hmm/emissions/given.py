@@ -11,6 +11,7 @@ from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.probabilities import plain
+from tinyseq.random import Rng
 
 
 class Given(Emission):
@@ -80,7 +81,7 @@ class Given(Emission):
         """See `Emission`."""
         return Tensor(data)
 
-    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
         """Not supported.
 
         Raises:

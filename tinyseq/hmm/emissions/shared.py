@@ -9,6 +9,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
 from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.random import Rng
 
 
 class Shared(Emission):
@@ -68,7 +69,7 @@ class Shared(Emission):
         """See `Emission`."""
         return self.emission.recorded(data)[:, self.of]
 
-    def sample(self, states: Array, rng: np.random.Generator) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
         """See `Emission`."""
         return self.emission.sample(self.of[states], rng)
 

@@ -34,6 +34,7 @@ import numpy as np
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
+from tinyseq.random import Rng, as_generator
 
 __all__ = [
     "COUNT", "LOG", "MAX", "MAX_PRODUCT", "SUM_PRODUCT",
@@ -191,34 +192,34 @@ def _mean(x: Value, axis: int) -> Value:
     return namespace(x).stack([total, _total(share * x[1], axis)])
 
 
-def Sample(rng: np.random.Generator) -> Semiring:
+def Sample(rng: Rng = None) -> Semiring:
     """Paths drawn from the posterior: the value is that of `LOG`, the gradient is one drawn path.
 
     At each sum one alternative is drawn in proportion to its weight, and only it receives the gradient.
 
     Args:
-        rng: the random number generator.
+        rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
 
     Example:
         >>> import numpy as np
         >>> import tinyseq as ts
         >>> emission = ts.tensor(np.zeros((4, 2)), requires_grad=True)
-        >>> draw = Sample(np.random.default_rng(0))
+        >>> draw = Sample(rng=0)
         >>> ts.hmm.chain(np.zeros(2), np.zeros((2, 2)), emission, semiring=draw).backward()
         >>> emission.grad.numpy().sum(axis=1)  # one state at each step
         array([1., 1., 1., 1.])
     """
-    return Semiring("sample", sum=partial(_drawn, rng))
+    return Semiring("sample", sum=partial(_drawn, None if rng is None else as_generator(rng)))
 
 
-def _drawn(rng: np.random.Generator, x: Value, axis: int) -> Value:
+def _drawn(rng: np.random.Generator | None, x: Value, axis: int) -> Value:
     xp = namespace(x)
     total = _logsumexp(x, axis)
     if not isinstance(x, Tensor):
         return total
     # The largest of (log weight + Gumbel noise) is a draw in proportion to the weights.
     values = x.numpy()
-    pick = np.argmax(values + rng.gumbel(size=values.shape), axis=axis, keepdims=True)
+    pick = np.argmax(values + as_generator(rng).gumbel(size=values.shape), axis=axis, keepdims=True)
     drawn = xp.squeeze(xp.take_along_axis(x, pick, axis=axis), axis=axis)
     return drawn + _finite(total).detach() - _finite(drawn).detach()
 
