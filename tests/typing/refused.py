@@ -54,6 +54,9 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.nn.Linear("3", 2)  # refused: arg-type
     ts.nn.Linear(3, 2)(x, x)  # refused: call-arg
     ts.nn.Linear(3, 2)(x).tanhh()  # refused: attr-defined
+    ts.nn.GRU(3, 4)(x)[1].tanhh()  # refused: attr-defined
+    ts.nn.RNN(3, 4)(x, length=[1])  # refused: call-arg
+    ts.nn.LSTMCell(3, 4)(x).tanh()  # refused: attr-defined
     ts.optim.Adam([x], learning_rate=0.1)  # refused: call-arg
     ts.grad(x)  # refused: call-overload
     ts.grad(x.sum(), x).tanhh()  # refused: attr-defined

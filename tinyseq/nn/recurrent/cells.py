@@ -1,6 +1,6 @@
 """Cells as modules: one time step at a time, for user-written loops."""
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from tinyseq.nn.checks import as_input, check_flags, initial
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant
 from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET
+
+if TYPE_CHECKING:
+    from tinyseq.nn.recurrent.signatures import cell_of_h, cell_of_pairs
 
 
 class RecurrentCell(Module):
@@ -107,6 +110,9 @@ class RNNCell(RecurrentCell):
         (2, 5)
     """
 
+    if TYPE_CHECKING:
+        __call__ = cell_of_h
+
     def __init__(
         self,
         input_size: int,
@@ -138,6 +144,9 @@ class LSTMCell(RecurrentCell):
         ((2, 5), (2, 5))
     """
 
+    if TYPE_CHECKING:
+        __call__ = cell_of_pairs
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, dtype: str = "float32") -> None:
         super().__init__("lstm", input_size, hidden_size, bias, dtype)
 
@@ -159,6 +168,9 @@ class GRUCell(RecurrentCell):
         >>> ts.nn.GRUCell(3, 5, reset="before")(ts.zeros(2, 3)).shape
         (2, 5)
     """
+
+    if TYPE_CHECKING:
+        __call__ = cell_of_h
 
     def __init__(
         self,

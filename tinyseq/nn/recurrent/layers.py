@@ -5,7 +5,7 @@ back.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant
 from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET
+
+if TYPE_CHECKING:
+    from tinyseq.nn.recurrent.signatures import layer_of_h, layer_of_pairs
 
 
 class Recurrent(Module):
@@ -246,6 +249,9 @@ class RNN(Recurrent):
         ((7, 2, 5), (1, 2, 5))
     """
 
+    if TYPE_CHECKING:
+        __call__ = layer_of_h
+
     def __init__(
         self,
         input_size: int,
@@ -284,6 +290,9 @@ class LSTM(Recurrent):
         ((7, 2, 5), (2, 2, 5), (2, 2, 5))
     """
 
+    if TYPE_CHECKING:
+        __call__ = layer_of_pairs
+
     def __init__(
         self,
         input_size: int,
@@ -317,6 +326,9 @@ class GRU(Recurrent):
         >>> output.shape
         (7, 2, 5)
     """
+
+    if TYPE_CHECKING:
+        __call__ = layer_of_h
 
     def __init__(
         self,
