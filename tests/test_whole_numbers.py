@@ -239,6 +239,14 @@ CALLS: dict[str, Callable[..., Any]] = {
     "hmm.Multinomial.kmeans": lambda **a: ts.hmm.Multinomial([[0.5, 0.5]]).kmeans([[1, 0], [1, 1]], **a),
     "hmm.Poisson.kmeans": lambda **a: ts.hmm.Poisson([1.0]).kmeans([0, 1], **a),
     "hmm.StudentT.kmeans": lambda **a: ts.hmm.StudentT([[0.0]], [[1.0]], [3.0]).kmeans([[0.0], [1.0]], **a),
+    "hmm.Categorical.sample": lambda **a: ts.hmm.Categorical([[0.5, 0.5]]).sample([0], **a),
+    "hmm.Density.sample": lambda **a: Flat(1, 1).sample([0], **a),
+    "hmm.Gaussian.sample": lambda **a: ts.hmm.Gaussian([[0.0]], [[1.0]]).sample([0], **a),
+    "hmm.GaussianMixture.sample": lambda **a: ts.hmm.GaussianMixture([[1.0]], [[[0.0]]], [[[1.0]]]).sample([0], **a),
+    "hmm.Multinomial.sample": lambda **a: ts.hmm.Multinomial([[0.5, 0.5]], trials=2).sample([0], **a),
+    "hmm.Poisson.sample": lambda **a: ts.hmm.Poisson([1.0]).sample([0], **a),
+    "hmm.Shared.sample": lambda **a: ts.hmm.Shared(ts.hmm.Poisson([1.0]), [0]).sample([0], **a),
+    "hmm.StudentT.sample": lambda **a: ts.hmm.StudentT([[0.0]], [[1.0]], [3.0]).sample([0], **a),
     "hmm.HMM.sample": lambda **a: hmm().sample(**{"length": 3, "rng": rng()} | a),
     "hmm.HMM.sample_posterior": lambda **a: hmm().sample_posterior("ab", **{"rng": rng()} | a),
     "hmm.best_score": lambda **a: ts.hmm.best_score([0.0, 0.0], TABLE, SCORES, **a),
@@ -288,7 +296,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "data.Vocabulary.from_counts": lambda **a: ts.data.Vocabulary.from_counts("hello" * 2, **a),
     "data.Windows": lambda **a: ts.data.Windows(np.arange(9), **{"steps": 2, "batch": 2} | a),
     "data.adding_problem": lambda **a: ts.data.adding_problem(rng=rng(), **{"length": 4, "batch": 2} | a),
-    "data.bucketed": lambda **a: ts.data.bucketed([1, 2, 3], **a),
+    "data.bucketed": lambda **a: ts.data.bucketed([1, 2, 3], **{"size": 2} | a),
     "data.copy_task": lambda **a: ts.data.copy_task(
         rng=rng(), **dict.fromkeys(("symbols", "count", "blanks", "batch"), 2) | a
     ),

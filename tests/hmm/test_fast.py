@@ -144,7 +144,7 @@ def chain_calls(draw, op):
     scores, lengths = draw(chains(values=FINITE, batch=True, max_steps=3, orders=(2, 3)))
     parts = [*scores.initial, scores.transition, scores.emission, *([] if scores.end is None else [scores.end])]
     shapes = tuple(part.shape for part in parts)
-    setting = {"shapes": shapes, "order": scores.order, "lengths": tuple(lengths)}
+    setting = {"shapes": shapes, "n": scores.order, "lengths": tuple(lengths)}
     return Call(numbers(draw, op, [(sum(part.size for part in parts),)]), setting)
 
 

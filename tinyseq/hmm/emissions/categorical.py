@@ -15,7 +15,7 @@ from tinyseq.hmm.emissions.priors import Priors, log_dirichlet
 from tinyseq.hmm.emissions.priors import counts as added_counts
 from tinyseq.hmm.inference.passes.score_tables import Scores, Table
 from tinyseq.hmm.model.labels import Labels
-from tinyseq.hmm.model.probabilities import Probabilities, plain
+from tinyseq.hmm.model.probabilities import Probabilities, as_table, plain
 from tinyseq.io.names import kept_name, read_name, written_name
 from tinyseq.random import Rng, as_generator
 
@@ -26,14 +26,15 @@ class Categorical(Emission):
     None is a missing observation: it carries no information, and has probability one in every state.
 
     Args:
-        table: (K, V), probabilities, as an array or as a tensor for gradients.
+        table: (K, V), probabilities, as an array, as lists, or as a tensor for gradients.
         symbols: V names; ids 0..V - 1 by default.
         unknown: the symbol that stands for every name that is not among ``symbols``; by default such a name is an
             error.
         in_logs: whether the table holds log-probabilities.
 
     Raises:
-        ValueError: if the names do not match the table.
+        ValueError: if the table is not rectangular, or the names do not match it.
+        TypeError: if the table does not hold numbers.
 
     Example:
         >>> from tinyseq.hmm import HMM
@@ -52,6 +53,9 @@ class Categorical(Emission):
         unknown: Hashable | None = None,
         in_logs: bool = False,
     ) -> None:
+        table = as_table(table)
+        if table.ndim != 2:
+            raise ValueError(f"table must have shape (states, symbols), got {table.shape}")
         self._both = Probabilities(table, in_logs)
         self.states, size = table.shape
         self.symbols = Labels(symbols, size, "symbol")

@@ -108,14 +108,14 @@ def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission:
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
     shapes = tuple(part.shape for part in parts)
     learns = any(part.requires_grad for part in parts if part is not emission)
-    out: Tensor = node(scores, shapes=shapes, order=len(tables) + 1, lengths=stops, learns=learns)
+    out: Tensor = node(scores, shapes=shapes, n=len(tables) + 1, lengths=stops, learns=learns)
     return out[0] if single else out
 
 
 Shapes = tuple[tuple[int, ...], ...]
 
 
-def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, Any]:
+def _unpacked(scores: Any, shapes: Shapes, n: int) -> tuple[Any, Any, Any, Any]:
     """Unpack a vector of scores into the initial tables, transition, emission and end."""
     parts, start = [], 0
     for shape in shapes:
@@ -123,67 +123,67 @@ def _unpacked(scores: Any, shapes: Shapes, order: int) -> tuple[Any, Any, Any, A
         parts.append(scores[start:stop].reshape(shape))
         start = stop
     return (
-        tuple(parts[: order - 1]),
-        parts[order - 1],
-        parts[order],
-        parts[order + 1] if len(parts) > order + 1 else None,
+        tuple(parts[: n - 1]),
+        parts[n - 1],
+        parts[n],
+        parts[n + 1] if len(parts) > n + 1 else None,
     )
 
 
-def _prepared(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> tuple[Arcs, Scores, Ragged]:
-    initial, transition, emission, end = _unpacked(scores, shapes, order)
+def _prepared(scores: Array, shapes: Shapes, n: int, lengths: tuple[int, ...]) -> tuple[Arcs, Scores, Ragged]:
+    initial, transition, emission, end = _unpacked(scores, shapes, n)
     rows = Scores.dense(emission.reshape(-1, emission.shape[-1]))
     return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
 
 
-def _on_device(scores: Array, shapes: Shapes, order: int, lengths: tuple[int, ...]) -> DeviceChain:
-    tables = sum(math.prod(shape) for shape in shapes[:order])
-    emission, end = _unpacked(scores, shapes, order)[2:]
+def _on_device(scores: Array, shapes: Shapes, n: int, lengths: tuple[int, ...]) -> DeviceChain:
+    tables = sum(math.prod(shape) for shape in shapes[:n])
+    emission, end = _unpacked(scores, shapes, n)[2:]
     steps, _, states = emission.shape
-    return DeviceChain(scores[:tables], emission.reshape(-1, states), end, order, lengths, padded=steps)
+    return DeviceChain(scores[:tables], emission.reshape(-1, states), end, n, lengths, padded=steps)
 
 
-def _packed(slopes: Slopes, scores: Array, shapes: Shapes, order: int) -> Array:
+def _packed(slopes: Slopes, scores: Array, shapes: Shapes, n: int) -> Array:
     """The uses of all scores as one vector; of the tables zeros, if they were not counted."""
     xp = namespace_of(scores)
-    tables, end = sum(math.prod(shape) for shape in shapes[:order]), math.prod(shapes[-1])
+    tables, end = sum(math.prod(shape) for shape in shapes[:n]), math.prod(shapes[-1])
     arcs = xp.zeros(tables, dtype=scores.dtype) if slopes.arcs is None else slopes.arcs
     stops = xp.zeros(end, dtype=scores.dtype) if slopes.stops is None else slopes.stops
-    return xp.concatenate([arcs, xp.reshape(slopes.states, (-1,)), *([stops] if len(shapes) > order + 1 else [])])
+    return xp.concatenate([arcs, xp.reshape(slopes.states, (-1,)), *([stops] if len(shapes) > n + 1 else [])])
 
 
 def _readable(
-    semiring: Semiring, scores: Any, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool = True
+    semiring: Semiring, scores: Any, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool = True
 ) -> Tensor:
-    return chain(*_unpacked(scores, shapes, order), semiring=semiring, lengths=lengths)
+    return chain(*_unpacked(scores, shapes, n), semiring=semiring, lengths=lengths)
 
 
-def _posteriors(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool) -> Array:
+def _posteriors(scores: Array, g: Array, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool) -> Array:
     """The posterior of every state and arc, times the upstream gradient of its sequence, as one vector."""
     if runs_here(scores):
-        return _packed(_on_device(scores, shapes, order, lengths).posteriors(g, learns)[1], scores, shapes, order)
-    found = expectations(*_prepared(scores, shapes, order, lengths), weight=g, with_counts=learns)
+        return _packed(_on_device(scores, shapes, n, lengths).posteriors(g, learns)[1], scores, shapes, n)
+    found = expectations(*_prepared(scores, shapes, n, lengths), weight=g, with_counts=learns)
     each = [np.moveaxis(part, -1, 0) if part.ndim == 4 else part for part in found.counts]
     counts = np.concatenate([part.reshape(-1) for part in each]) if learns else None
-    return _packed(Slopes(found.states, counts, found.stops), scores, shapes, order)
+    return _packed(Slopes(found.states, counts, found.stops), scores, shapes, n)
 
 
-def _on_best_path(scores: Array, g: Array, shapes: Shapes, order: int, lengths: tuple[int, ...], learns: bool) -> Array:
+def _on_best_path(scores: Array, g: Array, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool) -> Array:
     """How often the best path uses each score, times the upstream gradient of its sequence, as one vector."""
     if runs_here(scores):
-        return _packed(_on_device(scores, shapes, order, lengths).best_slopes(g, learns), scores, shapes, order)
-    paths, best = best_paths(*_prepared(scores, shapes, order, lengths))
+        return _packed(_on_device(scores, shapes, n, lengths).best_slopes(g, learns), scores, shapes, n)
+    paths, best = best_paths(*_prepared(scores, shapes, n, lengths))
     g = np.where(best != -np.inf, g, 0.0)  # no gradient where no path is possible
-    paths = paths.reshape(shapes[order][:2])
+    paths = paths.reshape(shapes[n][:2])
     slopes = np.zeros(scores.shape)
-    initial, transition, emission, end = _unpacked(slopes, shapes, order)  # views of the vector
-    tables = [*initial, *(transition if transition.ndim > order else [transition])]
+    initial, transition, emission, end = _unpacked(slopes, shapes, n)  # views of the vector
+    tables = [*initial, *(transition if transition.ndim > n else [transition])]
     stops = np.asarray(lengths, dtype=np.intp)
     for t, path in enumerate(paths):
         running = np.flatnonzero(stops > t)
-        arc = tuple(paths[max(t - order + 1, 0) : t + 1, running])
+        arc = tuple(paths[max(t - n + 1, 0) : t + 1, running])
         table = tables[min(t, len(tables) - 1)]
-        np.add.at(table, arc if table.ndim <= order else (running, *arc), g[running])
+        np.add.at(table, arc if table.ndim <= n else (running, *arc), g[running])
         emission[t, running, path[running]] = g[running]
         if end is not None:
             last = running[stops[running] == t + 1]
@@ -212,19 +212,19 @@ def _best_slope(xp: Any, g: Any, scores: Any, **setting: Any) -> Any:
 
 
 def _log_total(
-    xp: Any, scores: Array, *, shapes: Shapes = (), order: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
+    xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
 ) -> Array:
     if runs_here(scores):
-        return _on_device(scores, shapes, order, lengths).log_partition()
-    return log_likelihood(*_prepared(scores, shapes, order, lengths)).astype(scores.dtype)
+        return _on_device(scores, shapes, n, lengths).log_partition()
+    return log_likelihood(*_prepared(scores, shapes, n, lengths)).astype(scores.dtype)
 
 
 def _best(
-    xp: Any, scores: Array, *, shapes: Shapes = (), order: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
+    xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
 ) -> Array:
     if runs_here(scores):
-        return _on_device(scores, shapes, order, lengths).best_scores()
-    return best_paths(*_prepared(scores, shapes, order, lengths))[1]
+        return _on_device(scores, shapes, n, lengths).best_scores()
+    return best_paths(*_prepared(scores, shapes, n, lengths))[1]
 
 
 _log_partition = op(

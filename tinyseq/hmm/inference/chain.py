@@ -7,9 +7,9 @@ in these states. Each observation extends all paths by one state, and drops the 
 
     message'[s_2, ..., s_n] = sum over s_1 of  message[s_1, ..., s_{n-1}] x transition[s_1, ..., s_n]  x  emission[s_n]
 
-The sum runs over the first axis only, so a step costs K^n for any order n. Before the first observation the history
-is the start of the sequence, which counts as a single state: its axes have length 1, and so have the corresponding axes
-of the tables of the first n - 1 steps. So short sequences are not a special case.
+The sum runs over the first axis only, so a step costs K^n for n-grams of states. Before the first observation the
+history is the start of the sequence, which counts as a single state: its axes have length 1, and so have those of the
+tables of the first n - 1 steps. So short sequences are not a special case.
 """
 
 from collections.abc import Iterator, Sequence
@@ -44,7 +44,7 @@ def chain(
     Scores are log probabilities, or probabilities for `SUM_PRODUCT` and `MAX_PRODUCT`. They need not sum to one.
 
     Args:
-        initial: scores of the first state (K,); for order n a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
+        initial: scores of the first state (K,); for n > 2 a tuple of n - 1 tables, (K,), (K, K), ..., where the i-th
             holds the score of the i-th state given the i - 1 before it.
         transition: (K,) * n, oldest state first; or (T - n + 1,) + (K,) * n, one table for each step that has a full
             history; the first of these is the transition into the n-th state. Each sequence of a batch may have tables
@@ -82,7 +82,7 @@ def chain(
     now = constant_like(emission, ended)
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
         if ended[t].any():
-            whole = _finished(message, end if t else None, semiring, order=len(tables) + 1)
+            whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
             total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
     return constant(0.0) if total is None else _still_if_impossible(total, semiring)
 
@@ -110,28 +110,28 @@ def messages(
         [[1.0], [0.5, 0.25], [0.225, 0.2]]
     """
     tables, transition, emission, _ = checked(initial, transition, emission, None, semiring, None)
-    order = len(tables) + 1
-    varies = transition.ndim - semiring.pairs > order
-    message = _beginning(semiring, emission, order)
+    n = len(tables) + 1
+    varies = transition.ndim - semiring.pairs > n
+    message = _beginning(semiring, emission, n)
     yield message
     for t in range(emission.shape[0]):
         with scope("chain"), step(t):
-            if t < order - 1:
-                arcs = _behind_the_beginning(tables[t], order, semiring)
+            if t < n - 1:
+                arcs = _behind_the_beginning(tables[t], n, semiring)
             else:
-                arcs = transition[min(t - order + 1, transition.shape[0] - 1)] if varies else transition
-            message = semiring.sum(semiring.times(message[..., None], arcs), -order)
-            message = semiring.times(message, _aligned(emission[t], order))
+                arcs = transition[min(t - n + 1, transition.shape[0] - 1)] if varies else transition
+            message = semiring.sum(semiring.times(message[..., None], arcs), -n)
+            message = semiring.times(message, _aligned(emission[t], n))
         yield message
 
 
-def _beginning(semiring: Semiring, emission: Tensor, order: int) -> Value:
+def _beginning(semiring: Semiring, emission: Tensor, n: int) -> Value:
     """The message before any observation: the empty path."""
     xp = namespace_of(emission._array)
     one = xp.asarray(semiring.one, dtype=emission.dtype)
     batch = emission.shape[1 + semiring.pairs : -1]
-    column = xp.reshape(one, one.shape + (1,) * (len(batch) + order - 1))
-    return constant(xp.broadcast_to(column, one.shape + batch + (1,) * (order - 1)))
+    column = xp.reshape(one, one.shape + (1,) * (len(batch) + n - 1))
+    return constant(xp.broadcast_to(column, one.shape + batch + (1,) * (n - 1)))
 
 
 def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Tensor:
@@ -141,23 +141,23 @@ def _without_padding(emission: Tensor, stops: Any, semiring: Semiring) -> Tensor
     return where(constant_like(emission, inside), emission, 0.0)
 
 
-def _behind_the_beginning(table: Tensor, order: int, semiring: Semiring) -> Value:
+def _behind_the_beginning(table: Tensor, n: int, semiring: Semiring) -> Value:
     """A table of one of the first n - 1 steps, with axes of length 1 for the states before the start."""
     own = int(semiring.pairs)
-    missing = (1,) * (order - table.ndim + own)
+    missing = (1,) * (n - table.ndim + own)
     return FUNCTIONS["reshape"](table, table.shape[:own] + missing + table.shape[own:])
 
 
-def _aligned(score: Tensor, order: int) -> Value:
+def _aligned(score: Tensor, n: int) -> Value:
     """Emission scores (..., K), with axes of length 1 for the n - 2 older states of a message."""
-    return FUNCTIONS["reshape"](score, score.shape[:-1] + (1,) * (order - 2) + score.shape[-1:]) if order > 2 else score
+    return FUNCTIONS["reshape"](score, score.shape[:-1] + (1,) * (n - 2) + score.shape[-1:]) if n > 2 else score
 
 
-def _finished(message: Value, end: Tensor | None, semiring: Semiring, order: int) -> Value:
+def _finished(message: Value, end: Tensor | None, semiring: Semiring, n: int) -> Value:
     """Sum a message over its states, oldest first."""
     if end is not None:
         message = semiring.times(message, end)
-    for axis in range(1 - order, 0):
+    for axis in range(1 - n, 0):
         message = semiring.sum(message, axis)
     return message
 

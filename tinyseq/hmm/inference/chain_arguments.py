@@ -17,22 +17,22 @@ def checked(
     tables = tuple(constant(table) for table in (initial if isinstance(initial, tuple) else (initial,)))
     transition, emission = constant(transition), constant(emission)
     end = None if end is None else constant(end)
-    order, own = len(tables) + 1, int(semiring.pairs)
+    n, own = len(tables) + 1, int(semiring.pairs)
     if emission.ndim not in (2 + own, 3 + own):
         raise ValueError(f"emission must have shape (T, K) or (T, B, K), got {emission.shape}")
     states = emission.shape[-1]
     for i, table in enumerate(tables):
-        _expect(table, f"initial[{i}]" if order > 2 else "initial", (states,) * (i + 1), own)
+        _expect(table, f"initial[{i}]" if n > 2 else "initial", (states,) * (i + 1), own)
     batch = emission.shape[1 + own : -1]
-    varies = transition.ndim - own - order  # 1: with time, 2: with time and from sequence to sequence
+    varies = transition.ndim - own - n  # 1: with time, 2: with time and from sequence to sequence
     if varies == 2 and batch:
-        _check_number(transition, emission, order, alike=True)
-        _expect(transition, "transition", (*transition.shape[:1], *batch, *(states,) * order), own, time=1)
+        _check_number(transition, emission, n, alike=True)
+        _expect(transition, "transition", (*transition.shape[:1], *batch, *(states,) * n), own, time=1)
     elif varies == 1:
-        _check_number(transition, emission, order)
-        _expect(transition, "transition", (*transition.shape[:1], *(states,) * order), own, time=1)
+        _check_number(transition, emission, n)
+        _expect(transition, "transition", (*transition.shape[:1], *(states,) * n), own, time=1)
     else:
-        _expect(transition, "transition", (states,) * order, own)
+        _expect(transition, "transition", (states,) * n, own)
     if end is not None:
         _expect(end, "end", (states,), own)
     if lengths is not None:
@@ -48,16 +48,16 @@ def checked(
     return tables, transition, emission, end
 
 
-def _check_number(transition: Tensor, emission: Tensor, order: int, alike: bool = False) -> None:
+def _check_number(transition: Tensor, emission: Tensor, n: int, alike: bool = False) -> None:
     """Refuse too few tables for the steps; where ``alike``, a single one counts for all."""
     tables, steps = transition.shape[0], emission.shape[0]
-    needed = max(steps - order + 1, 0)
+    needed = max(steps - n + 1, 0)
     if tables >= needed or (alike and tables == 1):
         return
     hint = "; transition[None] is one table for each sequence" if not alike and emission.shape[1:2] == (tables,) else ""
     raise ValueError(
         f"transition has shape {transition.shape}, so {tables} tables, but {steps} observations need {needed}: "
-        f"one for each state from number {order} on{hint}"
+        f"one for each state from number {n} on{hint}"
     )
 
 

@@ -23,7 +23,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
         ValueError: if the path reaches a dead end, or a history from which it cannot stop, or time-varying transitions
             run out.
     """
-    history, end = arcs.order - 1, np.exp(arcs.end)
+    history, end = arcs.n - 1, np.exp(arcs.end)
     path: list[int] = []
     can_stop = _leading_to_a_stop(arcs) if length is None and longest is None else None
     while length is None or len(path) < length:
@@ -44,7 +44,7 @@ def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longes
 
 def _leading_to_a_stop(arcs: Arcs) -> Array:
     """The histories (the last n - 1 states) from which a stop can be reached."""
-    possible = arcs.tables[-1].reshape((len(arcs.end),) * arcs.order) > -np.inf
+    possible = arcs.tables[-1].reshape((len(arcs.end),) * arcs.n) > -np.inf
     found = np.broadcast_to(arcs.end > -np.inf, possible.shape[:-1])
     while True:
         more = found | (possible & found).any(axis=-1)

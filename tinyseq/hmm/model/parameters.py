@@ -5,12 +5,11 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import library_of, on_host
+from tinyseq.autograd.tensor import Tensor
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
-from tinyseq.hmm.model.probabilities import Probabilities, plain
+from tinyseq.hmm.model.probabilities import Probabilities, as_table, plain
 
 Table = Any  # an array, or a tensor if gradients are wanted
 
@@ -193,32 +192,14 @@ def _taken(
     initial: Any, transition: Any, emission: Any, end: Any
 ) -> tuple[tuple[Table, ...], Table, Any, Table | None]:
     """Copies of the arguments as tables; tensors stay tensors, and what is on a GPU becomes one."""
-    tables = tuple(map(_table, initial)) if isinstance(initial, tuple) else (_table(initial),)
+    tables = tuple(map(as_table, initial)) if isinstance(initial, tuple) else (as_table(initial),)
     if not tables:
         raise ValueError("initial must hold at least one table, P(s_1), got an empty tuple")
     if emission is not None and not isinstance(emission, Emission):
-        emission = _table(emission)
+        emission = as_table(emission)
         if emission.ndim != 2:
             raise ValueError(f"emission must have shape (states, symbols), got {emission.shape}")
-    return tables, _table(transition), emission, None if end is None else _table(end)
-
-
-def _table(value: Any) -> Table:
-    if library_of(value) == "cupy":
-        value = constant(value)
-    if isinstance(value, Tensor) and value.dtype.kind == "f":
-        return value
-    if isinstance(value, Tensor):
-        value = value.numpy()
-    try:
-        array = np.array(on_host(value))
-    except ValueError as error:
-        raise ValueError(
-            "expected a table, got rows of different lengths; for n > 2, initial is a tuple of n - 1 tables"
-        ) from error
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
-    return array if array.dtype.kind == "f" else array.astype(np.float64)
+    return tables, as_table(transition), emission, None if end is None else as_table(end)
 
 
 def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import Array, library_of
+from tinyseq.backend import Array, library_of, on_host
 
 
 class Probabilities:
@@ -49,6 +49,30 @@ class Probabilities:
             return log_of(self.given)
         with np.errstate(over="ignore"):  # unnormalised scores may be large: exp gives inf
             return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
+
+
+def as_table(value: Any) -> Any:
+    """A copy as an array of floats; a tensor of floats as it is.
+
+    Raises:
+        ValueError: if rows have different lengths.
+        TypeError: if they do not hold numbers.
+    """
+    if library_of(value) == "cupy":
+        value = constant(value)
+    if isinstance(value, Tensor) and value.dtype.kind == "f":
+        return value
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    try:
+        array = np.array(on_host(value))
+    except ValueError as error:
+        raise ValueError(
+            "expected a table, got rows of different lengths; for n > 2, initial is a tuple of n - 1 tables"
+        ) from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"expected a table of numbers, got {type(value).__name__} of dtype {array.dtype}")
+    return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
 def plain(table: Any) -> Array:

@@ -115,7 +115,7 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
         batch: the sequences.
     """
     certain = {}
-    if arcs.order == 2 and len(arcs.tables) == 2 and not arcs.own:
+    if arcs.n == 2 and len(arcs.tables) == 2 and not arcs.own:
         for column in batch.longer(blocks.LONG):
             found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
             if found is not None:
@@ -137,11 +137,11 @@ def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
         scores: the emission scores of the sequence's rows.
         length: T.
     """
-    states, steps = arcs.end.shape[0], max(length - arcs.order + 1, 0)
+    states, steps = arcs.end.shape[0], max(length - arcs.n + 1, 0)
     # With a separate table for each step, the expected count of an arc is its posterior at that step.
-    each = [arcs.tables[arcs.which(t)] for t in range(arcs.order - 1 + steps)]
-    found = expectations(Arcs(each, arcs.end, arcs.order), scores, Ragged([length]), with_states=False)
-    return np.reshape(found.counts[arcs.order - 1 :], (steps, *(states,) * arcs.order))
+    each = [arcs.tables[arcs.which(t)] for t in range(arcs.n - 1 + steps)]
+    found = expectations(Arcs(each, arcs.end, arcs.n), scores, Ragged([length]), with_states=False)
+    return np.reshape(found.counts[arcs.n - 1 :], (steps, *(states,) * arcs.n))
 
 
 def _width(arcs: Arcs) -> int:

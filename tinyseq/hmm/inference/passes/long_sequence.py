@@ -51,7 +51,7 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         first: the sequence's first row.
         rows: how many it has.
     """
-    history, longest = passes.arcs.order - 1, rows // 4
+    history, longest = passes.arcs.n - 1, rows // 4
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
         length = max(125, 2 * warm)  # not a power of two, which would cause cache conflicts between steps
@@ -86,7 +86,7 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
 def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
     """The columns to split into blocks: long ones in a small batch, if all transitions share one table."""
     arcs = passes.arcs
-    if len(batch.order) > FEW or len(arcs.tables) != arcs.order or passes.lost > -np.inf:
+    if len(batch.order) > FEW or len(arcs.tables) != arcs.n or passes.lost > -np.inf:
         return []
     return batch.longer(LONG * min(len(batch.order), 4) // 4)
 

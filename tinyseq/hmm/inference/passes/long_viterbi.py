@@ -28,7 +28,7 @@ def best_path(arcs: Arcs, scores: Scores, first: int, rows: int) -> tuple[Array,
     """The best path of one sequence and its score; None if the chain does not forget, or the sequence is impossible.
 
     Args:
-        arcs: the tables of a chain of order 2.
+        arcs: the tables of a chain with n = 2.
         scores: the emission scores.
         first: the sequence's first row.
         rows: how many it has, at least one block.

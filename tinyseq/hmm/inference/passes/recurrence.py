@@ -99,7 +99,7 @@ class Recurrence(ABC):
             ends: (R, V, columns), the backward message at the end of each column; by default the end of a sequence.
         """
         columns = size = len(batch.order)
-        skip = 0 if start is None else self.arcs.order - 1  # the first steps, whose histories are short
+        skip = 0 if start is None else self.arcs.n - 1  # the first steps, whose histories are short
         message = self.empty(columns) if start is None else start
         ends = self.ends(columns) if ends is None else ends
         total = np.empty((*self.own, columns), dtype=message.dtype)
@@ -263,7 +263,7 @@ class PathsBack(Recurrence):
             The states (T, paths), with the paths of a column side by side; padding is zero.
         """
         found = np.zeros((len(done.batch.sizes), len(done.batch.order) * self.paths), dtype=np.intp)
-        history, size = self.arcs.order - 1, 0
+        history, size = self.arcs.n - 1, 0
         for t in reversed(range(len(found))):
             running = done.batch.sizes[t] * self.paths
             if running > size:  # columns that end here choose their last states; then all choose the state before

@@ -57,7 +57,7 @@ class Scaled(SumOverPaths):
         self.has_zeros = any((table == 0).any() for table in self.tables)
         pairs = zip((*arcs.tables, arcs.end), (*self.tops, self.end_top), (*self.tables, self.end), strict=True)
         self.lost = max(_largest_lost(logs - top, weights) for logs, top, weights in pairs)
-        preference = (arcs.order - 1) * max(map(_preference, self.tables)) + _preference(self.end[None, :, None])
+        preference = (arcs.n - 1) * max(map(_preference, self.tables)) + _preference(self.end[None, :, None])
         self.mixes = preference < np.log(MIXED)
         factor = min(*map(_smallest, self.tables), _smallest(self.end))
         if not self.mixes:

@@ -22,29 +22,29 @@ class Arcs(NamedTuple):
             then the transition, or one table for each further step. Where sequences have transitions of their own,
             these are (H, R, V, B).
         end: (V,), zeros if the chain has no end scores.
-        order: n.
+        n: the length of the n-grams of states.
     """
 
     tables: list[Array]
     end: Array
-    order: int
+    n: int
 
     @classmethod
     def of(cls, initial: tuple[Array, ...], transition: Array, end: Array | None) -> "Arcs":
         """Reshape the tables of a chain, as views."""
-        order, states = len(initial) + 1, transition.shape[-1]
+        n, states = len(initial) + 1, transition.shape[-1]
         tables = [table.reshape(1, -1, states) for table in initial]
-        steps = transition if transition.ndim > order else transition[None]
-        if transition.ndim == order + 2:
+        steps = transition if transition.ndim > n else transition[None]
+        if transition.ndim == n + 2:
             each = transition.shape[1]
             tables += [np.moveaxis(table.reshape(each, states, -1, states), 0, -1) for table in steps]
         else:
             tables += [table.reshape(states, -1, states) for table in steps]
-        return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, order)
+        return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, n)
 
     def to(self, dtype: Any) -> "Arcs":
         """The same tables in another precision."""
-        return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.order)
+        return Arcs([table.astype(dtype, copy=False) for table in self.tables], self.end.astype(dtype), self.n)
 
     @property
     def own(self) -> bool:
