@@ -226,7 +226,7 @@ def test_words_have_the_room_that_they_need_and_no_more(name, size, opened):
     assert browser.run("told.clientHeight") < 40  # before the play, one line
     rooms = browser.run("moments.map((_, i) => { go(i + 1); return [told.clientHeight, told.scrollHeight]; })")
     assert len({room for room, _ in rooms}) == 1  # so that the picture stays in its place
-    assert sum(needed > room + 1 for room, needed in rooms) <= 0.06 * len(rooms)
+    assert sum(needed > room + 1 for room, needed in rooms) <= 0.08 * len(rooms)  # the longest are scrolled
     assert rooms[0][0] <= max(max(needed for _, needed in rooms), SIZES[size][1] / 5) + 1
 
 
