@@ -18,6 +18,7 @@ from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
 WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
 LEAST_LETTERS = 8.0  # pixels
+CLOSER = 2.0  # at most how many times larger letters become when parts stand closer together
 PIXELS = 96 / 72  # for each point of a picture in its own size
 
 
@@ -74,12 +75,15 @@ def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told])
         tell: makes the drawing and the story of its HTML page.
     """
     settings, largest = current(), 0.0
-    for attempt, squeeze in ((attempt, squeeze) for attempt in attempts for squeeze in get_args(Squeeze)):
-        with using(settings._replace(squeeze=squeeze)):
-            canvas = attempt()
-            letters = canvas.letters()
-            if letters > largest:
-                largest, drawing = letters, canvas.drawing(tell)
+    for attempt in attempts:
+        for squeeze in get_args(Squeeze):
+            with using(settings._replace(squeeze=squeeze)):
+                canvas = attempt()
+                letters = canvas.letters()
+                if letters > largest:
+                    largest, drawing = letters, canvas.drawing(tell)
             if largest >= LEAST_LETTERS:
+                return drawing
+            if letters * CLOSER < LEAST_LETTERS:  # a large picture takes long
                 break
     return drawing
