@@ -6,6 +6,7 @@ The semirings are found in their module, so a new one is tested without a line h
 import inspect
 from itertools import product
 from types import ModuleType
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -26,7 +27,8 @@ def found_in(module):
         if isinstance(item, Semiring):
             made[name] = item
         elif inspect.isfunction(item) and inspect.signature(item).return_annotation is Semiring:
-            kinds = [parameter.annotation.__name__ for parameter in inspect.signature(item).parameters.values()]
+            annotations = [parameter.annotation for parameter in inspect.signature(item).parameters.values()]
+            kinds = [(get_args(annotation) or (annotation,))[0].__name__ for annotation in annotations]
             made[name] = item(*(ARGUMENTS[kind]() for kind in kinds))
     return made
 
