@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.viz import graph
@@ -140,3 +141,16 @@ def test_the_folded_view_is_drawn_in_any_depth(char_loss):
         dot = graph(loss, view="folded", depth=depth, gradients=True).dot
         assert "1 step later" in dot
         assert dot.count("×30 uses") == 3
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", ZOO)
+def test_a_box_is_labelled_alike_whether_the_modules_beside_it_are_open_or_closed(name, fold):
+    whole = sheet(record(ZOO[name].loss()), fold=fold)
+    words = Wording(whole)
+    own = {box.name: words.formula(box) for box in whole.boxes if box.vertices and box.kind != "parameter"}
+    for depth in range(4):
+        part = closed(sheet(record(ZOO[name].loss()), fold=fold), depth)
+        words = Wording(part)
+        drawn = [box for box in part.boxes if box.vertices and not box.module and box.name in own]
+        assert {box.name: words.formula(box) for box in drawn} == {box.name: own[box.name] for box in drawn}

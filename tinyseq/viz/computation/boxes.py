@@ -93,6 +93,7 @@ class Sheet:
         boxes, arrows: in the order of creation.
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
         roles: the ops of each slot, of all time steps, shown or not.
+        carried: in a drawing with closed modules, the symbol of the state that an op inside one computes.
         view: one column per time step, one step that represents all, or every op in a single column.
         title: that of a figure of a single step, which shows no shapes.
     """
@@ -103,6 +104,7 @@ class Sheet:
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
     roles: dict[Hashable, list[int]] = field(default_factory=dict)
+    carried: dict[int, tuple[str, ...]] = field(default_factory=dict)
     view: View = "unrolled"
     title: str = ""
 

@@ -127,12 +127,28 @@ class Wording:
         said = leaf_name(leaf) == self.names[leaf.id] and (alone or not about)
         return about.strip() if said else f"{leaf_name(leaf)} {about}".strip()
 
-    def symbol(self, box: Box, delay: int = 0) -> str:
-        """The symbol of a state or an input with its time step; in a folded loop, as seen `delay` steps later."""
+    def _carries(self, arrow: Arrow) -> str:
+        """The symbol of the state or input that an arrow carries."""
+        return self.symbol(arrow.tail, arrow.delay, self._letters(arrow)).removesuffix(" = 0")
+
+    def _letters(self, arrow: Arrow) -> tuple[str, ...]:
+        """The letters of the states that an arrow carries; a closed module may hand on one of several."""
+        own = self.sheet.carried.get(arrow.value[0]) if arrow.value else None
+        return own or self.sheet.states.get(arrow.tail.slot, ())
+
+    def symbol(self, box: Box, delay: int = 0, states: tuple[str, ...] = ()) -> str:
+        """The symbol of a state or an input with its time step; in a folded loop, as seen `delay` steps later.
+
+        Args:
+            box: the state or the input.
+            delay: how many steps later.
+            states: which of its states; by default all.
+        """
         alone = box.column is not None and len(self.sheet.plan.steps[box.column.phase]) == 1
         if box.kind == "input" and alone and not box.vertices and self._is_zero(box):
             return "0"  # with a single step, it may be the input or the initial state
-        letters = (self.inputs[box.slot],) if box.kind == "input" else self.sheet.states.get(box.slot) or ("·",)
+        states = states or self.sheet.states.get(box.slot) or ("·",)
+        letters = (self.inputs[box.slot],) if box.kind == "input" else states
         given = self._given_name(box)
         if given and box.vertices[-1] not in self.sheet.plan.tracks:
             return given  # of one step's leaf, which needs no number
@@ -253,7 +269,7 @@ class Wording:
             sources = {(end.vertex, end.output) for end in argument.ends}
             found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
             known = bool(found) and found[0].tail.kind in NAMED
-            names.append(self.symbol(found[0].tail, found[0].delay).removesuffix(" = 0") if known else "·")
+            names.append(self._carries(found[0]) if known else "·")
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _weights(self, argument: Argument) -> str:
@@ -265,14 +281,14 @@ class Wording:
         if len(arrows) != 1:
             return "·"
         tail = arrows[0].tail
-        letters = self.sheet.states.get(tail.slot, ())
+        letters = self._letters(arrows[0])
         if tail.kind == "elided" and tail.column and box.column and len(letters) == 1:
             return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
         join = self._join(tail)
         if join:
             return self._joined(tail, join)
         named = tail.kind in NAMED and len(letters) <= 1
-        return self.symbol(tail, arrows[0].delay).removesuffix(" = 0") if named else "·"
+        return self._carries(arrows[0]) if named else "·"
 
     def _scaled(self, box: Box, scaled: Vertex) -> str:
         """The label of a sum and a factor: a mean if that is one over the count."""

@@ -62,7 +62,14 @@ def closed(content: Sheet, depth: int) -> Sheet:
         moved = arrow._replace(tail=boxes[arrow.tail], head=boxes[arrow.head])
         if moved.tail is not moved.head or moved.delay:
             arrows.setdefault((moved.tail, moved.head, moved.delay), moved)
-    return replace(content, boxes=list(dict.fromkeys(boxes.values())), arrows=list(arrows.values()), states=states)
+    carried = {
+        vertex: symbols
+        for box in content.boxes
+        if (symbols := content.states.get(box.slot))
+        for vertex in (*box.vertices[-1:], *content.roles.get(box.slot, ()))
+    }
+    drawn = list(dict.fromkeys(boxes.values()))
+    return replace(content, boxes=drawn, arrows=list(arrows.values()), states=states, carried=carried)
 
 
 def _begins(box: Box) -> bool:
