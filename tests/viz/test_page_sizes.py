@@ -87,6 +87,18 @@ def test_letters_can_be_read(name, size, opened):
 
 
 @pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("name", ["rnn", "lstm", "trellis"])
+def test_letters_can_be_read_while_the_page_plays_until_the_whole_picture_is_asked_for(name, size, opened):
+    browser = opened(drawing(name), *SIZES[size])
+    browser.run("go(1)")
+    assert browser.run(LETTERS) >= 7.6
+    browser.run("byId('fit').click()")
+    assert browser.run("fitted")
+    browser.run("go(2)")
+    assert browser.run("fitted")
+
+
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_card_never_covers_what_it_explains(name, size, opened):
     browser = opened(drawing(name), *SIZES[size])
@@ -96,8 +108,9 @@ def test_a_card_never_covers_what_it_explains(name, size, opened):
         assert seen == {"shown": True, "covers": False, "inside": True}, box
 
 
-def test_on_a_phone_the_picture_follows_the_play(opened):
-    browser = opened(drawing("lstm"), *SIZES["phone"])
+@pytest.mark.parametrize("size", SIZES)
+def test_the_picture_follows_the_play(size, opened):
+    browser = opened(drawing("lstm"), *SIZES[size])
     seen = """((box, all) => box.left >= all.left - 1 && box.right <= all.right + 1 && box.top >= all.top - 1
         && box.bottom <= all.bottom + 1)
       (rectangleOf(boxes.get(moments[now() - 1].boxes[0])), picture.getBoundingClientRect())"""
@@ -238,3 +251,16 @@ def test_numbers_are_written_as_a_mathematician_writes_them(opened):
         ("a well-known word2e, W_ih", "a well-known word2e, W_ih"),
     ]:
         assert browser.run(f"mathematical({plain!r})") == written
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_pictures_of_a_gradient_stay_in_their_halves_of_the_panel(size, opened):
+    browser = opened(drawing("both_directions_of_an_lstm"), *SIZES[size])
+    moments = browser.run("moments.length")
+    inside = """[...document.querySelectorAll('#heats canvas')].every(canvas => {
+      const [one, half] = [canvas, canvas.parentElement].map(element => element.getBoundingClientRect());
+      return one.left >= half.left - 0.5 && one.right <= half.right + 0.5;
+    })"""
+    for moment in range(moments // 2, moments, 5):
+        browser.run(f"go({moment})")
+        assert browser.run(inside), moment

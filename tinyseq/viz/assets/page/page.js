@@ -53,11 +53,5 @@ document.body.classList.toggle("bare", byId("steps-section").hidden && byId("mod
 setTheme();
 arrange();
 fit();
-const { width, height } = picture.getBoundingClientRect();
-const LEGIBLE = 0.85; // pixels per point of the picture
-if (innerWidth <= 860 && !paper.matches && Math.min(width / home[2], height / home[3]) < LEGIBLE) { // start with a part, in letters that can be read
-  fitted = false;
-  const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
-  show(home[0], home[1] + Math.max(home[3] - high, 0), wide, high);
-}
+if (innerWidth <= 860) comeCloser();
 stage();

@@ -158,9 +158,11 @@ function tick() {
   if (now() >= moments.length) keepTime(false);
 }
 function go(to) {
+  const started = document.body.classList.contains("started");
   slider.value = String(to);
   ask();
   stage();
+  if (now() && !started) comeCloser(); // once, so that the whole picture stays where the user asks for it
   const box = now() && boxes.get(moments[now() - 1].boxes.find(name => !isHidden(name)));
   if (box && !fitted && !held.size) reveal(box);
 }

@@ -107,7 +107,7 @@ function showNumbers(parameter, now) {
   for (const [id, numbers] of [["term", term], ["sum", sum]]) {
     const canvas = byId(id);
     heat(canvas, numbers, rows, across, limit);
-    const cell = Math.min(26, 170 / across, 240 / rows);
+    const cell = Math.min(26, 150 / across, 240 / rows);
     Object.assign(canvas.style, { width: `${Math.max(across * cell, 60)}px`, height: `${Math.max(rows * cell, 12)}px` });
     const most = shortly(largest(numbers), 4);
     canvas.setAttribute("aria-label", `${byId(`${id}-said`).textContent}; the largest of ${numbers.length} numbers is ${most}`);

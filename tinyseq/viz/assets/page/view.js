@@ -19,6 +19,15 @@ function fit() {
   fitted = true;
   show(...home);
 }
+const LEGIBLE = 0.85; // pixels per point of the picture
+/** If letters cannot be read while the whole picture is in view, show a part of it, from which the view may move on. */
+function comeCloser() {
+  const { width, height } = picture.getBoundingClientRect();
+  if (!fitted || paper.matches || Math.min(width / home[2], height / home[3]) >= LEGIBLE) return;
+  fitted = false;
+  const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
+  show(home[0], home[1] + Math.max(home[3] - high, 0), wide, high);
+}
 /** The point of the picture under the pointer. */
 const place = ({ clientX, clientY }) => {
   const point = new DOMPoint(clientX, clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -78,6 +87,8 @@ function rectangleOf({ at, width, height }) {
   const { x, y } = new DOMPoint(at[0] - width / 2, at[1] - height / 2).matrixTransform(matrix);
   return { x, y, left: x, top: y, width: width * matrix.a, height: height * matrix.d, right: x + width * matrix.a, bottom: y + height * matrix.d };
 }
+/** Where a part of the picture should start so that it shows nothing beside the picture, unless it is longer. */
+const within = (start, length, from, all) => length > all ? start : Math.min(Math.max(start, from), from + all - length);
 /** Bring a box into view, and zoom in if asked to. */
 function reveal(box, closer = false) {
   const { x, y, width, height } = rectangleOf(box);
@@ -85,5 +96,7 @@ function reveal(box, closer = false) {
   const center = place({ clientX: x + width / 2, clientY: y + height / 2 });
   const outside = x < seen.x || y < seen.y || x + width > seen.right || y + height > seen.bottom;
   if (closer && height < 40) zoom(height / 56, center);
-  if (closer || outside) move(center[0] - middle()[0], center[1] - middle()[1]);
+  if (!closer && !outside) return;
+  move(center[0] - middle()[0], center[1] - middle()[1]);
+  show(within(view.x, view.width, home[0], home[2]), within(view.y, view.height, home[1], home[3]), view.width, view.height);
 }
