@@ -132,7 +132,7 @@ TITLES = {
 
 
 def test_titles():
-    assert {name: ts.viz.cell(name).title for name in registry.CELLS} == TITLES
+    assert {name: ts.viz.cell(name).title for name in TITLES} == TITLES
     assert ts.viz.cell(ts.nn.GRU(2, 3, reset="before")).title == TITLES["gru_before"]
     assert ts.viz.cell("lstm", title="Long memory").title == "Long memory"
     assert "time step" in ts.viz.cell("lstm", title="").title

@@ -60,9 +60,8 @@ def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | No
           v2 = multiply(v1, v0)  # float64(2,)
           v3 = sum(v2, axis=None, keepdims=False, dtype=None)  # float64()
         backward:
-          v5 = reshape(v4, (1,))  # float64(1,)
-          v6 = broadcast_to(v5, (2,))  # float64(2,)
-          v7 = multiply(v6, v0)  # float64(2,)
+          v5 = broadcast_to(v4, (2,))  # float64(2,)
+          v6 = multiply(v5, v0)  # float64(2,)
     """
     if not callable(function):
         raise TypeError(f"compile takes a function or a module, got {type(function).__name__}")

@@ -52,7 +52,7 @@ def program(
         >>> fast = ts.compile(lambda x: ts.tanh(w * x).sum())
         >>> _ = fast(ts.ones(2))
         >>> program(fast)
-        Drawing('a program of 9 steps')
+        Drawing('a program of 8 steps')
     """
     found = compiled.program if isinstance(compiled, Compiled) else compiled
     if not isinstance(found, Program):

@@ -50,8 +50,10 @@ class Machine(NamedTuple):
 @cache
 def machine() -> Machine | None:
     """This processor, if it multiplies and adds in one instruction on vectors of at least 8 numbers."""
-    from llvmlite import binding
-
+    try:
+        from llvmlite import binding
+    except ImportError:  # comes with Numba
+        return None
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
         return Machine(16, 32)
