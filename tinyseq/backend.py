@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.scatter import added
+from tinyseq.indexed_sums import added
 
 Array = Any  # an array of NumPy, CuPy or any array-API library; they share no useful base class
 

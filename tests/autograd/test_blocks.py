@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq import backend, scatter
+from tinyseq import backend, indexed_sums
 from tinyseq.autograd.ops import by_rows
 from tinyseq.autograd.ops.stable import softmax_cross_entropy
 
@@ -124,8 +124,8 @@ def test_rows_are_added_in_that_order_however_often_they_are_named(rows: int, mo
     values = rng.standard_normal((900, 70)).astype("f4")
     expected = np.zeros((rows, 70), "f4")
     np.add.at(expected, ids, values)
-    for bits in (scatter.KEY_BITS, 8):  # or one by one, where they are too many to be sorted as one number
-        monkeypatch.setattr(scatter, "KEY_BITS", bits)
+    for bits in (indexed_sums.KEY_BITS, 8):  # or one by one, where they are too many to be sorted as one number
+        monkeypatch.setattr(indexed_sums, "KEY_BITS", bits)
         found = np.zeros((rows, 70), "f4")
         assert scatter.added(found, ids, values)
         np.testing.assert_array_equal(found, expected)
