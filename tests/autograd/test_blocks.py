@@ -127,7 +127,7 @@ def test_rows_are_added_in_that_order_however_often_they_are_named(rows: int, mo
     for bits in (indexed_sums.KEY_BITS, 8):  # or one by one, where they are too many to be sorted as one number
         monkeypatch.setattr(indexed_sums, "KEY_BITS", bits)
         found = np.zeros((rows, 70), "f4")
-        assert scatter.added(found, ids, values)
+        assert indexed_sums.added(found, ids, values)
         np.testing.assert_array_equal(found, expected)
 
 
