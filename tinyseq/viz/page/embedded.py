@@ -43,7 +43,8 @@ class Page:
     def _repr_html_(self) -> str:
         return (
             f'<iframe title="{escape(self.title)}" srcdoc="{escape(self.text)}" loading="lazy" allowfullscreen '
-            f'style="width: 100%; height: {self.height}px; border: 1px solid #8794a5; border-radius: 8px"></iframe>'
+            f'style="box-sizing: border-box; width: 100%; height: {self.height}px; border: 1px solid #8794a5; '
+            'border-radius: 8px"></iframe>'
         )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
