@@ -19,11 +19,16 @@ import re
 import sys
 import sysconfig
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import tinyseq as ts
 from tinyseq.classify import Evaluation, NaiveBayes, RNNClassifier
+from tinyseq.viz.plots.axes import saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 FUNCTIONS, EPOCHS, EXPECTED = (1200, 8, 75) if QUICK else (2500, 8, 80)
@@ -50,18 +55,13 @@ def shown(found: Evaluation) -> None:
         print(f"{name:16s}", *(f"{count:6d}" for count in row))
 
 
-def draw(path: Path, found: Evaluation) -> None:
+@saved
+def draw(found: Evaluation) -> "Figure":
     """The confusion matrix in colour: the more is on the diagonal, the better."""
-    try:
-        figure = ts.viz.plots.confusion(found.confusion, found.classes, title="Which package? The GRU's answers")
-        figure.axes[0].set(xlabel="answer", ylabel="package")
-        figure.axes[1].set(ylabel="share of the package")
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    figure = ts.viz.plots.confusion(found.confusion, found.classes, title="Which package? The GRU's answers")
+    figure.axes[0].set(xlabel="answer", ylabel="package")
+    figure.axes[1].set(ylabel="share of the package")
+    return figure
 
 
 def main(folder: Path) -> list[float]:

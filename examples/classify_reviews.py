@@ -17,12 +17,16 @@ sure of good after "not awful".
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import tinyseq as ts
 from tinyseq.data import Vocabulary, padded
-from tinyseq.viz.plots.axes import finished, new_axes
+from tinyseq.viz.plots.axes import finished, new_axes, saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 STEPS, UNSEEN, EXPECTED = (160, 300, 0.9) if QUICK else (500, 1000, 0.99)
@@ -111,28 +115,22 @@ def accuracy_after_training(model: ts.nn.Module) -> float:
     return accuracy()
 
 
-def draw(path: Path, lstm: LastState, bag: BagOfWords, text: str) -> None:
+@saved
+def draw(lstm: LastState, bag: BagOfWords, text: str) -> "Figure":
     """P(good) after each word of a review: of the LSTM as bars up or down from 1/2, of the bag of words as a line."""
     words = text.split()
     ids = VOCABULARY.encode(words).tolist()
     beginnings = [ids[: i + 1] for i in range(len(ids))]
     read, counted = (ts.softmax(model(beginnings), axis=-1).numpy()[:, 1] for model in (lstm, bag))
-    try:
-        axes = new_axes("Good or bad? The answer after each word", "the last word read", "P(good)", width=7.5)
-        colors = ["#0072b2" if p > 0.5 else "#d55e00" for p in read]
-        axes.bar(range(len(words)), read - 0.5, bottom=0.5, color=colors, width=0.6, label="LSTM")
-        axes.plot(counted, "o--", color="gray", label="bag of words")
-        axes.axhline(0.5, color="gray", linewidth=0.8)
-        axes.set_xticks(range(len(words)), words)
-        axes.set_ylim(-0.02, 1.02)
-        axes.legend(frameon=False, fontsize=9, loc="upper left")
-        figure = finished(axes)
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    axes = new_axes("Good or bad? The answer after each word", "the last word read", "P(good)", width=7.5)
+    colors = ["#0072b2" if p > 0.5 else "#d55e00" for p in read]
+    axes.bar(range(len(words)), read - 0.5, bottom=0.5, color=colors, width=0.6, label="LSTM")
+    axes.plot(counted, "o--", color="gray", label="bag of words")
+    axes.axhline(0.5, color="gray", linewidth=0.8)
+    axes.set_xticks(range(len(words)), words)
+    axes.set_ylim(-0.02, 1.02)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    return finished(axes)
 
 
 def main(folder: Path) -> tuple[float, float]:

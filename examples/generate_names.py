@@ -16,14 +16,17 @@ begin with a capital, of each kind, real beside invented.
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 import tinyseq as ts
 from tinyseq.data.batches import IGNORE, padded
 from tinyseq.data.corpora import python_source
-from tinyseq.viz.plots.axes import finished, new_axes
+from tinyseq.viz.plots.axes import finished, new_axes, saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 TOKENS, STEPS, HIDDEN = (12_000, 120, 48) if QUICK else (120_000, 600, 96)
@@ -74,23 +77,17 @@ class Namer(ts.nn.Module):
         return ["".join(letters[i] for i in row).partition("\n")[0] for row in np.stack(columns, axis=1)]
 
 
-def draw(path: Path, real: dict[str, float], invented: dict[str, float]) -> None:
+@saved
+def draw(real: dict[str, float], invented: dict[str, float]) -> "Figure":
     """The share of capitals of each kind of name: bars for the real and the invented ones."""
     at = np.arange(len(KINDS))
-    try:
-        axes = new_axes("Do invented names look like what they name?", "what is named", "begin with a capital (%)")
-        for shift, label, color, shares in ((-0.2, "real", "#0072b2", real), (0.2, "invented", "#e69f00", invented)):
-            bars = axes.bar(at + shift, [100 * shares[kind] for kind in KINDS], 0.4, color=color, label=label)
-            axes.bar_label(bars, fmt="%.0f", fontsize=8)
-        axes.set_xticks(at, KINDS)
-        axes.legend(frameon=False, fontsize=9)
-        figure = finished(axes)
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    axes = new_axes("Do invented names look like what they name?", "what is named", "begin with a capital (%)")
+    for shift, label, color, shares in ((-0.2, "real", "#0072b2", real), (0.2, "invented", "#e69f00", invented)):
+        bars = axes.bar(at + shift, [100 * shares[kind] for kind in KINDS], 0.4, color=color, label=label)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    axes.set_xticks(at, KINDS)
+    axes.legend(frameon=False, fontsize=9)
+    return finished(axes)
 
 
 def main(folder: Path) -> tuple[float, float]:

@@ -18,10 +18,15 @@ and below it the best alignment.
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import tinyseq as ts
+from tinyseq.viz.plots.axes import saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 STEPS, HIDDEN, UNSEEN = (250, 24, 200) if QUICK else (600, 32, 500)
@@ -90,22 +95,17 @@ def written(ids: list[int]) -> str:
     return "".join(LETTERS[i] for i in ids)
 
 
-def draw(path: Path, word: list[int], log_probs: np.ndarray, heard: list[int], alignment: list[int]) -> None:
+@saved
+def draw(word: list[int], log_probs: np.ndarray, heard: list[int], alignment: list[int]) -> "Figure":
     """P(letter or blank) at each step of one word, from its log probabilities (T, 6)."""
-    try:
-        figure = ts.viz.posteriors(
-            np.exp(log_probs),
-            states=["blank", *LETTERS[1:]],
-            symbols=written(alignment),
-            truth=heard,
-            title=f'Hearing "{written(word)}": what is written at each step',
-        )
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    figure = ts.viz.posteriors(
+        np.exp(log_probs),
+        states=["blank", *LETTERS[1:]],
+        symbols=written(alignment),
+        truth=heard,
+        title=f'Hearing "{written(word)}": what is written at each step',
+    )
+    return figure
 
 
 def main(folder: Path, seed: int = 0) -> None:

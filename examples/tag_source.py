@@ -19,12 +19,16 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tinyseq as ts
 from tinyseq.data.corpora import python_source
 from tinyseq.data.pysource import tokens
 from tinyseq.tagging import Accuracy, HMMTagger, MostFrequentTag, RNNTagger
-from tinyseq.viz.plots.axes import finished, new_axes
+from tinyseq.viz.plots.axes import finished, new_axes, saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 TRAIN, HELD_OUT = (6_000, 3_000) if QUICK else (80_000, 15_000)
@@ -37,24 +41,18 @@ SIZES = (
 LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
 
 
-def draw(path: Path, found: dict[str, Accuracy]) -> None:
+@saved
+def draw(found: dict[str, Accuracy]) -> "Figure":
     """The accuracy of each tagger on known and on unknown tokens, as bars."""
-    try:
-        axes = new_axes("What is each token? Labels that are right", "tagger", "right (%)", width=7.5)
-        for shift, name, color in ((-0.2, "known", "#0072b2"), (0.2, "unknown", "#e69f00")):
-            heights = [100 * getattr(accuracy, name) for accuracy in found.values()]
-            bars = axes.bar([i + shift for i in range(len(found))], heights, 0.4, color=color, label=f"{name} tokens")
-            axes.bar_label(bars, fmt="%.0f", fontsize=8)
-        axes.set_xticks(range(len(found)), list(found))
-        axes.set_ylim(0, 105)
-        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
-        figure = finished(axes)
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    axes = new_axes("What is each token? Labels that are right", "tagger", "right (%)", width=7.5)
+    for shift, name, color in ((-0.2, "known", "#0072b2"), (0.2, "unknown", "#e69f00")):
+        heights = [100 * getattr(accuracy, name) for accuracy in found.values()]
+        bars = axes.bar([i + shift for i in range(len(found))], heights, 0.4, color=color, label=f"{name} tokens")
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
+    axes.set_xticks(range(len(found)), list(found))
+    axes.set_ylim(0, 105)
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return finished(axes)
 
 
 def main(folder: Path) -> dict[str, float]:

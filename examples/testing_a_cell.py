@@ -14,13 +14,17 @@ state, by difference quotients and by `backward()`, which are equal on the diago
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import given, settings
 
 import tinyseq as ts
 from tinyseq.testing import ContractError, assert_gradients, strategies
-from tinyseq.viz.plots.axes import finished, new_axes
+from tinyseq.viz.plots.axes import finished, new_axes, saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class MinimalGatedUnit(ts.nn.Module):
@@ -67,24 +71,18 @@ def both_gradients(cell: MinimalGatedUnit, x: np.ndarray, h: np.ndarray) -> tupl
     return [(total(h + shift) - total(h - shift)) / 2e-6 for shift in shifts], state.grad.numpy().ravel()
 
 
-def draw(path: Path) -> None:
+@saved
+def draw() -> "Figure":
     """The gradients of both cells as points."""
     rng = np.random.default_rng(0)
     x, h = rng.standard_normal((4, 3)), rng.standard_normal((4, 4))
-    try:
-        axes = new_axes("Equal outputs, but only one right gradient", "difference quotient", "backward()")
-        for name, bug, mark in (("the right cell", False, "o"), ("the cell with a bug", True, "x")):
-            ts.manual_seed(0)
-            axes.plot(*both_gradients(MinimalGatedUnit(3, 4, bug), x, h), mark, label=name)
-        axes.axline((0.5, 0.5), slope=1, color="gray", linewidth=0.8, zorder=0)
-        axes.legend(frameon=False, fontsize=9)
-        figure = finished(axes)
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    axes = new_axes("Equal outputs, but only one right gradient", "difference quotient", "backward()")
+    for name, bug, mark in (("the right cell", False, "o"), ("the cell with a bug", True, "x")):
+        ts.manual_seed(0)
+        axes.plot(*both_gradients(MinimalGatedUnit(3, 4, bug), x, h), mark, label=name)
+    axes.axline((0.5, 0.5), slope=1, color="gray", linewidth=0.8, zorder=0)
+    axes.legend(frameon=False, fontsize=9)
+    return finished(axes)
 
 
 if __name__ == "__main__":

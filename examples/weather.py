@@ -18,11 +18,15 @@ forecasts for the first days of the new diary, of the learned and of the true mo
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinyseq.hmm import HMM, Filter, compare
-from tinyseq.viz.plots.axes import finished, new_axes
+from tinyseq.viz.plots.axes import finished, new_axes, saved
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUICK = os.environ.get("TINYSEQ_EXAMPLE_QUICK") == "1"
 DAYS, SHOWN = 500 if QUICK else 2000, 90
@@ -38,24 +42,18 @@ def forecasts(model: HMM, diary: list[str | None]) -> np.ndarray:
     return np.array(found)
 
 
-def draw(path: Path, learned: np.ndarray, ideal: np.ndarray, rainy: np.ndarray, climatology: float) -> None:
+@saved
+def draw(learned: np.ndarray, ideal: np.ndarray, rainy: np.ndarray, climatology: float) -> "Figure":
     """The chance of rain forecast for each day by both models and by climatology; the days with rain are shaded."""
     days = np.arange(len(rainy))
-    try:
-        axes = new_axes("Rain tomorrow? Forecasts, and the days with rain", "day", "P(rain | days before)", width=8)
-        axes.bar(days[rainy], 1, width=1, color="#56b4e9", alpha=0.35, label="rain fell")
-        axes.plot(days, ideal, color="gray", linewidth=1, label="true model")
-        axes.plot(days, learned, color="#d55e00", label="learned model")
-        axes.axhline(climatology, color="black", linestyle=":", linewidth=1, label="climatology")
-        axes.set(xlim=(-0.5, len(days) - 0.5), ylim=(0, 1))
-        axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
-        figure = finished(axes)
-    except ImportError as error:
-        print(f"no picture: {error}")
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=120)
-    print(f"wrote {path}")
+    axes = new_axes("Rain tomorrow? Forecasts, and the days with rain", "day", "P(rain | days before)", width=8)
+    axes.bar(days[rainy], 1, width=1, color="#56b4e9", alpha=0.35, label="rain fell")
+    axes.plot(days, ideal, color="gray", linewidth=1, label="true model")
+    axes.plot(days, learned, color="#d55e00", label="learned model")
+    axes.axhline(climatology, color="black", linestyle=":", linewidth=1, label="climatology")
+    axes.set(xlim=(-0.5, len(days) - 0.5), ylim=(0, 1))
+    axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.01, 1))
+    return finished(axes)
 
 
 def main(folder: Path) -> None:

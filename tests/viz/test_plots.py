@@ -12,6 +12,7 @@ import pytest
 import tinyseq as ts
 from tinyseq.viz import plots
 from tinyseq.viz.plots import heatmaps
+from tinyseq.viz.plots.axes import finished, new_axes, saved
 from tinyseq.viz.rendering.dark_theme import at_night
 
 pytest.importorskip("matplotlib", reason="plots need matplotlib")
@@ -327,3 +328,19 @@ def test_every_plot_follows_the_settings_of_a_block(name):
 def test_a_confusion_matrix_without_numbers():
     with ts.viz.defaults(values=False):
         assert not plots.confusion([[8, 2], [1, 9]], "ab").axes[0].texts
+
+
+def test_a_drawn_figure_is_saved_or_it_is_said_why_not(tmp_path, capsys):
+    @saved
+    def good():
+        return finished(new_axes("Title", "x", "y"))
+
+    @saved
+    def bad():
+        raise ImportError("install matplotlib")
+
+    good(tmp_path / "new" / "good.png")
+    assert (tmp_path / "new" / "good.png").read_bytes().startswith(b"\x89PNG")
+    bad(tmp_path / "bad.png")
+    assert not (tmp_path / "bad.png").exists()
+    assert capsys.readouterr().out == f"wrote {tmp_path / 'new' / 'good.png'}\nno picture: install matplotlib\n"

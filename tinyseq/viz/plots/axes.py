@@ -1,7 +1,9 @@
 """Common parts of plots: axes in one style, safe labels, and checks of arguments."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +23,7 @@ MARKERS = "os^vDPX"  # distinguish curves without colours
 COLORS = (DISTINCT[1], ACCENT, *(DISTINCT[i] for i in (2, 4, 0, 3, 5)))
 MOST_INSIDE = 8  # entries of a legend within the axes
 Floats = NDArray[np.float64]
+P = ParamSpec("P")
 
 
 def new_axes(title: str, x: str, y: str, *, grid: bool = True, width: float = 6.4, height: float = 4.0) -> "Axes":
@@ -90,6 +93,23 @@ def finished(axes: "Axes") -> "Figure":
     if current().theme == "dark":
         darken(figure)
     return figure
+
+
+def saved(draw: "Callable[P, Figure]") -> Callable[Concatenate[Path, P], None]:
+    """Let a function that draws a figure write it to a file, its new first argument; without matplotlib it says so."""
+
+    @wraps(draw)
+    def written(path: Path, /, *args: P.args, **settings: P.kwargs) -> None:
+        try:
+            figure = draw(*args, **settings)
+        except ImportError as error:
+            print(f"no picture: {error}")
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=120)
+        print(f"wrote {path}")
+
+    return written
 
 
 def _style(axes: "Axes", title: str, x: str, y: str) -> None:
