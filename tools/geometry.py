@@ -74,6 +74,9 @@ def faults(svg: str) -> list[str]:
     return [
         *_words_outside(nodes),
         *_titles_outside(groups["cluster"]),
+        *_across_frames(
+            groups["cluster"], [area for group in groups["node"] + groups["edge"] for area in _words(group)]
+        ),
         *_poor_arrowheads(groups["edge"]),
         *_overlaps(nodes, titles, [(name, area) for name, _, words in lines for area in words]),
         *_crossed(nodes, titles, lines),
@@ -97,6 +100,17 @@ def _titles_outside(frames: list[ElementTree.Element]) -> list[str]:
         for outline, words in outlines
         for area in words
         if outline and not outline.holds(area)
+    ]
+
+
+def _across_frames(frames: list[ElementTree.Element], words: list[Area]) -> list[str]:
+    """Words that are neither inside a frame nor outside of it."""
+    outlines = [outline for frame in frames if (outline := _node(frame).outline)]
+    return [
+        f"{area.name!r} sticks out of the frame {outline.name}"
+        for outline in outlines
+        for area in words
+        if outline.overlaps(area) and not outline.holds(area)
     ]
 
 

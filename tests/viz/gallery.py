@@ -1,7 +1,9 @@
 """The gallery, whose geometry is checked: the zoo in four views, cells, and hidden Markov models."""
 
+import warnings
+
 import numpy as np
-from zoo import ZOO, model, read
+from zoo import STEPS, ZOO, Reader, data, letters, model, read, weight
 
 import tinyseq as ts
 from tinyseq.nn.recurrent.registry import CELLS
@@ -18,6 +20,41 @@ def _drawn(name, settings):
     return lambda: ts.viz.graph(ZOO[name].loss(), **settings)
 
 
+def _mixed(name, settings):
+    """A network of the zoo, or a layer, that reads the other kind of numbers."""
+
+    def draw():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # they say that the types are mixed
+            return ts.viz.graph(MIXED[name](), **settings)
+
+    return draw
+
+
+def _read_in_float64(kind, **settings):
+    return lambda: ts.nn.cross_entropy(Reader(kind, **settings)(data(STEPS, 1, 4)), letters(STEPS, 1))
+
+
+def _own_loop():
+    """Weights in float32, and inputs and states in float64."""
+    w, x, h = weight(3, 3, name="W", dtype="float32"), data(STEPS, 3, 1), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ h + x[t])
+    return ts.sum(h)
+
+
+MIXED = {
+    "rnn": _read_in_float64(ts.nn.RNN),
+    "lstm": _read_in_float64(ts.nn.LSTM),
+    "gru": _read_in_float64(ts.nn.GRU),
+    "both directions": _read_in_float64(ts.nn.RNN, bidirectional=True),
+    "two layers": _read_in_float64(ts.nn.GRU, num_layers=2),
+    "own loop": _own_loop,
+}
+MIXED_VIEWS = VIEWS | {"large type": {"font_size": 16}, "flat": {"view": "flat"}}
+
+
 def _gaussian():
     emission = ts.hmm.Gaussian([[0.123456, -10.0], [5.0, 1e4]], [[0.001, 1.0], [1.0, 1e6]])
     observations = np.array([[0.1234567, -9.87654321], [4.7, 9876.54321], [5.3, 12345.678]])
@@ -27,6 +64,11 @@ def _gaussian():
 GALLERY = {f"{name}: {view}": _drawn(name, settings) for name in ZOO for view, settings in VIEWS.items()}
 CELL_SETTINGS = {"plain": {}, "values": {"values": True}, "large type": {"font_size": 16}}
 GALLERY |= {
+    **{
+        f"flat: mixed types, {name}" if view == "flat" else f"mixed types: {name}, {view}": _mixed(name, settings)
+        for name in MIXED
+        for view, settings in MIXED_VIEWS.items()
+    },
     **{
         f"cell: {name}, {how}": (lambda name=name, settings=settings: ts.viz.cell(name, **settings))
         for name in CELLS

@@ -15,7 +15,7 @@ from tinyseq.viz.computation.sheet import sheet
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
     assert len(ZOO) >= 36
-    assert len(GALLERY) >= 190
+    assert len(GALLERY) >= 234
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -43,6 +43,7 @@ def test_nothing_lies_on_anything_else_and_letters_can_be_read(name):
     svg = GALLERY[name]().svg()
     assert faults(svg) == []
     assert not any(sign in svg for sign in SCROLLED) or name.startswith(("flat: ", "long trellis: "))
+    assert "mixed types" not in name or "every value is" not in svg
 
 
 def test_what_is_read_twice_is_one_input_and_peepholes_leave_c_its_letter():
@@ -125,6 +126,10 @@ def test_the_checker_finds_each_kind_of_fault():
     frame = f'<g id="f" class="cluster">{box.format(30, 40)}{text}</g>'
     assert faults(drawing(frame.format("t = 0"))) == []
     assert faults(drawing(frame.format("much too long"))) == ["the title 'much too long' sticks out of its frame"]
+    label = line.format("10,70C40,70 60,70 120,70", text)
+    bare = f'<g id="f" class="cluster">{box.format(30, 40)}</g>'
+    assert faults(drawing(bare, label.format("label"))) == []
+    assert faults(drawing(bare, label.format("a long label"))) == ["'a long label' sticks out of the frame f"]
     head = '<polygon points="{},80 50,85 {},80"/>'
     assert faults(drawing(line.format("50,60C50,65 50,70 50,80", head.format(48, 52)))) == []
     short = line.format("50,60C50,65 50,70 50,80", head.format(48, 52).replace("85", "82"))

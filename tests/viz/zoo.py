@@ -38,8 +38,9 @@ def network(inputs: int = 1, initial: int = 1):
     return declare
 
 
-def weight(*shape, name=""):
-    made = ts.nn.Parameter(0.5 * np.random.default_rng(len(name) + sum(shape)).standard_normal(shape))
+def weight(*shape, name="", dtype="float64"):
+    drawn = 0.5 * np.random.default_rng(len(name) + sum(shape)).standard_normal(shape)
+    made = ts.nn.Parameter(drawn.astype(dtype))
     made.node.name = name
     return made
 

@@ -1,5 +1,6 @@
 """Paints a sheet: boxes, arrows, columns and a legend."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -8,10 +9,10 @@ from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
-from tinyseq.viz.layout.curves import Point, passed
+from tinyseq.viz.layout.curves import Point, outline, passed
 from tinyseq.viz.layout.free_space import Room
-from tinyseq.viz.layout.grid import Grid
-from tinyseq.viz.layout.placement import Layout
+from tinyseq.viz.layout.grid import Grid, pattern_of
+from tinyseq.viz.layout.placement import TITLE_SIDES, Layout
 from tinyseq.viz.layout.rows import Slot
 from tinyseq.viz.rendering.canvas import Canvas
 from tinyseq.viz.rendering.drawing import Drawing, Told
@@ -42,6 +43,7 @@ CURES = {
 }
 SIGN_SIZE = 20.0
 MOST_TRIES, MORE_ROOM = 6, 12.0  # points added below boxes without enough room for their labels
+FRAME_GAP = 1.0  # points between a label and the side of a frame
 HIGHER = 0.0, 15.0, 7.5  # alternative offsets of a label, in points
 
 
@@ -103,19 +105,22 @@ class Painter:
         self.nodes = {box: self._node(box) for box in content.boxes}
         self.titles = {column: self._title(column) for column in content.columns if column.kind == "step"}
         below: dict[Slot, float] = {}  # more room for labels
+        widths = {column: label_size(lines)[0] for column, lines in self.titles.items()}
         grid: Grid | None = None
         for attempt in range(MOST_TRIES):
-            self._lay_out(depth, below, grid)
+            self._lay_out(depth, below, widths, grid)
             grid = self.layout.grid
-            self.words, crowded = self._words_on_arrows()
-            if not crowded:
+            self.words, crowded, narrow = self._words_on_arrows()
+            if not crowded and not narrow:
                 break
             below |= {slot: below.get(slot, 0.0) + MORE_ROOM * 3**attempt for slot in crowded}
+            widths |= narrow
 
-    def _lay_out(self, depth: int, below: Mapping[Slot, float], grid: Grid | None) -> None:
+    def _lay_out(
+        self, depth: int, below: Mapping[Slot, float], widths: Mapping[Column, float], grid: Grid | None
+    ) -> None:
         margin = FRAME_MARGIN + NESTING * depth
-        titles = {column: label_size(lines)[0] for column, lines in self.titles.items()}
-        place = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin, below=below, titles=titles)
+        place = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin, below=below, titles=widths)
         self.layout = place(grid=grid)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
@@ -233,41 +238,52 @@ class Painter:
         points = [*(Point(end.x, end.y + in_type(rise - 7)) for rise in HIGHER), *before]
         return Note(small(words, LINE), points, (-1, 1) if left else (1, -1))
 
-    def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot]]:
-        """The labels of arrows and their places: where no box, line or other label is.
+    def _words_on_arrows(self) -> tuple[dict[Arrow, tuple[list[Text], Point]], set[Slot], dict[Column, float]]:
+        """The labels of arrows and their places: where no box, line, side of a frame or other label is.
 
-        Also the slots below which there is not enough room for labels.
+        Also the slots below which there is not enough room for labels, and the columns that are too narrow for them,
+        with the width that they need.
         """
         self.labelled: set[object] = set()
         self.told_at: tuple[list[float], list[float]] = [], []  # the heights of labels beside wires: right, left
         crowded: set[Slot] = set()
+        narrow: dict[Column, float] = {}
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
         found: dict[Arrow, tuple[list[Text], Point]] = {}
         room = Room(((place, self.layout.sizes[box]) for box, place in self.layout.places.items()), gap=(2.0, -1.0))
         for frame in self.frames:
             room.take(frame.title_at, label_size(frame.lines))
+            room.take_line(outline(frame.low, frame.high))
         for curve in self.layout.curves.values():
             room.take_line(curve)
         for arrow in sorted(notes, key=lambda arrow: notes[arrow].either):  # the flexible ones last
             words, points, sides, _ = notes[arrow]
             half = words.width / 2
             spots = [Point(x + side * (half + 4), y) for side in sides for x, y in points] or points
-            if sides:
-                spots.sort(key=lambda spot: not self._in_frame(arrow, spot, half))
-            free = next((spot for spot in spots if room.is_free(spot, (words.width, words.height))), None)
-            if free or arrow.part or arrow.delay:  # shapes may be left out: the box has them too
-                found[arrow] = [words], free or spots[0]
+            free = [spot for spot in spots if room.is_free(spot, (words.width, words.height))]
+            fitting = next((spot for spot in free if self._beyond_frame(arrow, spot, half) <= 0), None)
+            if fitting or arrow.part or arrow.delay:  # shapes may be left out: the box has them too
+                found[arrow] = [words], fitting or spots[0]
                 room.take(found[arrow][1], (words.width, words.height))
-            if not free and arrow.part:
+            if free and not fitting:
+                narrow |= self._wider(arrow.tail.column, min(self._beyond_frame(arrow, spot, half) for spot in free))
+            elif not fitting and arrow.part:
                 crowded.add(arrow.head.slot)
-        return found, crowded
+        return found, crowded, narrow
 
-    def _in_frame(self, arrow: Arrow, spot: Point, half: float) -> bool:
-        """Whether a label fits into the frame of its column, if there is one."""
-        if arrow.tail.column not in self.layout.frames:
-            return True
+    def _beyond_frame(self, arrow: Arrow, spot: Point, half: float) -> float:
+        """How far a label reaches beyond the frame of its column, if it has one; at most 0 if it fits."""
+        if arrow.tail.column not in self.titles:
+            return 0.0
         low, high = self.layout.frames[arrow.tail.column]
-        return low.x < spot.x - half and spot.x + half < high.x
+        outside = spot.x + half < low.x or high.x < spot.x - half
+        return 0.0 if outside else max(low.x - spot.x, spot.x - high.x) + half + FRAME_GAP
+
+    def _wider(self, column: Column | None, beyond: float) -> dict[Column, float]:
+        """The width for titles of a column, and of those that look like it, that gives this much room on each side."""
+        alike = [other for other in self.titles if column and pattern_of(other) == pattern_of(column)]
+        frames = {other: self.layout.frames[other] for other in alike}
+        return {other: high.x - low.x + 2 * (math.ceil(beyond) - TITLE_SIDES) for other, (low, high) in frames.items()}
 
     def _beside_wires(self, curve: list[Point], label: Text) -> list[Point]:
         """Places for the label of a wire that leads back into its loop: outside of all on its side, at its turn."""
@@ -281,8 +297,10 @@ class Painter:
         half, middle = label.width / 2 + 4, label.height / 2
         if not left:
             return [Point(max(point.x for point in wires) + half, y)]
-        out, inside = min(point.x for point in wires) - half, turn.x + half + 4
-        return [Point(out, y), *(Point(inside, curve[0].y + rise) for rise in (middle + 1, -middle - 1))]
+        out = min(point.x for point in wires) - half
+        inside = min(low.x for low, _ in self.layout.frames.values()) + half + FRAME_GAP
+        heights = (curve[0].y + middle + 1, curve[0].y - middle - 1, (curve[0].y + curve[-1].y) / 2)
+        return [Point(out, y), *(Point(inside, height) for height in heights)]
 
     def _surround(self) -> None:
         """The title above the picture, and the note and the legend below."""

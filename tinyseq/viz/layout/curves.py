@@ -30,6 +30,11 @@ def straight(*points: Point) -> list[Point]:
     return curve
 
 
+def outline(low: Point, high: Point) -> list[Point]:
+    """The sides of a rectangle, as Bezier curves."""
+    return straight(low, Point(low.x, high.y), high, Point(high.x, low.y), low)
+
+
 def rounded(points: Sequence[Point], radius: float = 7.0) -> list[Point]:
     """A polygonal line through points with rounded corners, as Bezier curves."""
     corners = [point for i, point in enumerate(points) if i == 0 or math.dist(point, points[i - 1]) > 0.01]
