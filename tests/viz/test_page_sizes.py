@@ -234,13 +234,13 @@ def test_bars_have_axes_and_grow_with_the_terms(opened):
 
 @pytest.mark.parametrize("size", ["projector", "laptop"])
 @pytest.mark.parametrize("name", NETWORKS)
-def test_words_have_the_room_that_they_need_and_no_more(name, size, opened):
+def test_all_words_have_the_room_that_they_need_and_no_more(name, size, opened):
     browser = opened(drawing(name), *SIZES[size])
     assert browser.run("told.clientHeight") < 40  # before the play, one line
     rooms = browser.run("moments.map((_, i) => { go(i + 1); return [told.clientHeight, told.scrollHeight]; })")
     assert len({room for room, _ in rooms}) == 1  # so that the picture stays in its place
-    assert sum(needed > room + 1 for room, needed in rooms) <= 0.08 * len(rooms)  # the longest are scrolled
-    assert rooms[0][0] <= max(max(needed for _, needed in rooms), SIZES[size][1] / 5) + 1
+    assert [needed for room, needed in rooms if needed > room + 1] == []  # none is scrolled
+    assert rooms[0][0] <= SIZES[size][1] / 5 + 1
 
 
 def test_numbers_are_written_as_a_mathematician_writes_them(opened):

@@ -23,7 +23,7 @@ moments.forEach((moment, i) => { if (moment.act === "backward") for (const name 
 function reserve() {
   const told = byId("told");
   const length = ({ text, formula, result, given, parts, additions }) => JSON.stringify(
-    [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ rule }) => rule)]).length;
+    [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ parameter, rule }) => parameter + rule)]).length;
   const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 12);
   told.style.height = "auto";
   const heights = longest.map(moment => { say(moment); return told.offsetHeight; });
