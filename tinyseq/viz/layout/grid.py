@@ -138,9 +138,9 @@ class Grid:
             tail, head = arrow.tail, arrow.head
             if arrow.kind == "time" and tail.column and head.column:
                 side = 1.0 if self.is_ahead(arrow) else -1.0
-                # Whatever the order, h crosses z once in a folded GRU with h' = n + z (h - n): n, z and the sums that both
-                # come from form a ring, which the product with z closes above h - n. The new state is outside the ring
-                # or between n and the product, and h comes back from it around the column.
+                # Whatever the order, h crosses z once in a folded GRU with h' = n + z (h - n): n, z and the sums that
+                # both come from form a ring, which the product with z closes above h - n. The new state is outside of
+                # it, or enclosed by n and the product, and comes back around the column.
                 pull[pattern_of(tail.column)][tail.slot] = side * PULL
                 pull[pattern_of(head.column)][head.slot] = side * PULL if self.is_loop(arrow) else -side * PULL
             elif arrow.kind == "data" and tail.column:
