@@ -24,7 +24,7 @@ function reserve() {
   const told = byId("told");
   const length = ({ text, formula, result, given, parts, additions }) => JSON.stringify(
     [text, formula, result, given, parts.map(({ origin, numbers }) => origin + numbers), additions.map(({ parameter, rule }) => parameter + rule)]).length;
-  const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 12);
+  const longest = [...moments].sort((one, other) => length(other) - length(one)).slice(0, 60);
   told.style.height = "auto";
   const heights = longest.map(moment => { say(moment); return told.offsetHeight; });
   document.body.style.setProperty("--told", `${Math.min(Math.max(0, ...heights), innerHeight / 5)}px`);
