@@ -24,6 +24,10 @@ def store(target, index, value):
     target[0][index] = value.item() if isinstance(value, np.generic) else value
 
 
+def accumulate(target, index, value):
+    store(target, index, target[1](target[0][index] + value))
+
+
 def tile(x, row, term, panel, y, across, terms, more, rows, vectors, lanes):
     """The sums of a tile, as matrices over the same memory."""
 
@@ -43,6 +47,7 @@ NAMES = {
     "pointer": pointer,
     "load": load,
     "store": store,
+    "accumulate": accumulate,
     "choose": lambda condition, one, other: one if condition else other,
     "smaller": np.minimum,
     "larger": np.maximum,

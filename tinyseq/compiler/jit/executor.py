@@ -15,6 +15,7 @@ from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
 from tinyseq.compiler.jit import cache
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
+from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
@@ -57,7 +58,7 @@ class Executor:
         self._root = lifetimes(program).root
         products = {step.out: product_of(program, step, self._root) for step in program.steps}
         self._products = {number: product for number, product in products.items() if product is not None}
-        tiled = {step.out: tiled_of(program, step) for step in program.steps}
+        tiled = {step.out: tiled_of(program, step) or rows_of(program, step) for step in program.steps}
         self._tiled = {number: product for number, product in tiled.items() if product is not None}
         self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
         self.sizes = [self._plan.size]
@@ -297,6 +298,7 @@ def _guard(number: int, truth: bool) -> str:
 def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     """The program as steps and loops, in the order in which they run; the program's steps have that order too."""
     able = lambda step: form(program, step) is not None
+    multiply_tables(program)
     lay_out_in_rows(program)
     share_joins(program)
     push_views(program, able)

@@ -42,7 +42,7 @@ def share_joins(program: Program) -> None:
                 new[other.out] = other._replace(args=(list(other.args[0])[::-1],)) if turned else other
                 long = [join for join in long if join is not one]
                 break
-    program.steps[program.forward :] = _sorted([new.get(step.out, step) for step in backward])
+    program.steps[program.forward :] = in_order([new.get(step.out, step) for step in backward])
 
 
 def _columns(program: Program, step: Step) -> bool:
@@ -76,7 +76,7 @@ def _slice(program: Program, part: Step, whole: Step) -> tuple[tuple[Any, ...], 
     return None
 
 
-def _sorted(steps: list[Step]) -> list[Step]:
+def in_order(steps: list[Step]) -> list[Step]:
     """The steps in their order, but each after those whose results it reads."""
     missing = {step.out for step in steps}
     found: list[Step] = []

@@ -64,6 +64,23 @@ def store(context, target, index, value):
 
 
 @intrinsic
+def accumulate(context, target, index, value):
+    """``target[index] += value``."""
+
+    def build(context, builder, signature, args):
+        place = builder.gep(args[0], [args[1]])
+        old = builder.load(place)
+        new = builder.store(builder.fadd(old, args[2]), place)
+        reads, writes = _aliases(builder.module)
+        for line in (old, new):
+            line.set_metadata("alias.scope", writes)
+            line.set_metadata("noalias", reads)
+        return context.get_dummy_value()
+
+    return types.void(target, index, target.dtype), build
+
+
+@intrinsic
 def choose(context, condition, one, other):
     """``one if condition else other``, without a branch."""
 

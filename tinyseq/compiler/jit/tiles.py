@@ -16,6 +16,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.jit import blas
+from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, kind_of
@@ -146,7 +147,8 @@ def split_stacks(program: Program) -> set[int]:
     whole: dict[int, Step] = {}
     for step in forward:
         slices = readers.get(step.out, [])
-        able = _could_be_split(program, step) and root[step.args[0].number] in given and step.out not in wanted
+        able = (_could_be_split(program, step) and root[step.args[0].number] in given) or step.function is picked
+        able = able and step.out not in wanted
         if able and len(slices) >= FEWEST and all(_picks_one(one) for one in slices):
             whole[step.out] = step
     new, products = list[Step](), set[int]()
@@ -156,7 +158,7 @@ def split_stacks(program: Program) -> set[int]:
             weight, x = product.args
             kind = kind_of(blank(program.values[x.number])[step.args[1]])
             new.append(Step(program.value(kind), operator.getitem, (x, step.args[1]), {}, view=x))
-            step = Step(step.out, np.matmul, (weight, Ref(new[-1].out)), {})
+            step = Step(step.out, product.function, (weight, Ref(new[-1].out)), {})
             products.add(step.out)
             program.forward += 1
         if step.out in whole:
