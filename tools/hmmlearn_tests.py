@@ -96,13 +96,11 @@ def backward_scaling(startprob: Any, transmat: Any, frameprob: Array, scaling_fa
 def backward(passes: SumOverPaths, batch: Ragged, end: Array, scales: Array, times: Callable[..., Array]) -> Array:
     """What lies behind each state, step by step, extended by a scale at each."""
     steps, states = batch.count, len(end)
-    lattice, nothing, anything = np.empty((steps, states)), np.zeros(1), np.ones((states, 1, 1))
+    lattice, anything = np.empty((steps, states)), np.ones((states, 1, 1))
     behind = end.reshape(1, states, 1)
     for t in reversed(range(steps)):
         lattice[t] = times(behind[0, :, 0], scales[t])
-        behind = passes.observed(
-            lattice[t].reshape(1, states, 1).copy(), batch.rows(t), nothing if times is np.add else None
-        )
+        behind = times(lattice[t].reshape(1, states, 1), passes.emitted(batch.rows(t)))
         behind = passes.receded(anything, behind, -1, None, np.ones(1)).reshape(1, states, 1)
     return lattice
 

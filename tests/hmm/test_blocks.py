@@ -7,7 +7,6 @@ from hmm.models import random_model
 import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError, best_score, log_partition
 from tinyseq.hmm.inference.passes import long_sequence as blocks
-from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import Scaled
@@ -180,8 +179,8 @@ def test_best_paths_do_not_depend_on_the_batch(plainly):
 
 def test_blocks_of_best_paths_fit_where_the_chain_forgets(monkeypatch):
     model, walked = random_model(np.random.default_rng(0), 4, 5), []
-    plain = viterbi_blocks.best_path
-    monkeypatch.setattr(viterbi_blocks, "best_path", lambda *args: walked.append(plain(*args)) or walked[-1])
+    plain = blocks.best_path
+    monkeypatch.setattr(blocks, "best_path", lambda *args: walked.append(plain(*args)) or walked[-1])
     model.viterbi(np.random.default_rng(1).integers(0, 5, 4000))
     assert walked[0] is not None
 

@@ -6,7 +6,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions import draw
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
-from tinyseq.hmm.inference.passes.recurrence import PathsBack
+from tinyseq.hmm.inference.passes.recurrence import PathsBack, decode
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 
@@ -69,9 +69,7 @@ class Sampling(LogSpace, PathsBack):
 
     def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
-        size = paths.stop - (paths.start or 0)
-        each = weights if weights.shape[1] == size else np.repeat(weights, self.paths, axis=1)
-        return np.argmax(each + self.rng.gumbel(size=each.shape), axis=0)
+        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0)
 
 
 def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
@@ -90,8 +88,5 @@ def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: 
         The states, (count, rows).
     """
     arcs = arcs.to(np.float64)
-    passes = Sampling(arcs, scores, count, rng)
-    paths, totals = np.zeros((count, batch.count), dtype=np.intp), np.empty(len(batch.order))
-    for tile in batch.tiles(max(1, (1 << 20) // (arcs.tables[-1].size * max(count, 1)))):
-        passes.decode(tile, paths, totals)
-    return paths
+    width = max(1, (1 << 20) // (arcs.tables[-1].size * max(count, 1)))
+    return decode(lambda part: Sampling(part, scores, count, rng), arcs, batch, len(batch.order), width)[0]

@@ -90,14 +90,13 @@ class Ragged:
             part.__dict__.pop(found, None)
         return part
 
-    def longer(self, length: int) -> list[int]:
-        """The columns with at least ``length`` rows, if each column's rows are contiguous; else none."""
-        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist()
-        return columns if self._stride == 1 else []
+    def longer(self, length: int) -> list[tuple[int, int, int]]:
+        """The columns with at least ``length`` rows, their first row, and their number of rows.
 
-    def stretch(self, column: int) -> tuple[int, int]:
-        """The first row of a column, and its number of rows."""
-        return int(self._starts[column]), int(self.lengths[column])
+        None, if the rows of a column are not contiguous.
+        """
+        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist() if self._stride == 1 else []
+        return [(column, int(self._starts[column]), int(self.lengths[column])) for column in columns]
 
     def only(self, number: int) -> "Ragged":
         """A batch of one sequence, which reads the same rows."""

@@ -12,7 +12,6 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes import long_sequence as blocks
-from tinyseq.hmm.inference.passes import long_viterbi as viterbi_blocks
 from tinyseq.hmm.inference.passes import viterbi
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.log_space import LogSpace
@@ -92,8 +91,8 @@ def expectations(
     rest = np.ones(len(batch.order), dtype=bool)
     fast = None if arcs.own else Scaled(arcs, scores)
     if fast is not None and (states is not None or not backward):
-        for column in blocks.long_columns(fast, batch):
-            (first, rows), number = batch.stretch(column), batch.order[column]
+        for column, first, rows in blocks.long_columns(fast, batch):
+            number = batch.order[column]
             value = blocks.expectations(fast, first, rows, weight[number], states, counts)
             if value is not None:
                 found[number], rest[column] = value, False
@@ -114,18 +113,16 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
         scores: the emission scores of all rows.
         batch: the sequences.
     """
-    certain = {}
+    certain, rest = [], np.ones(len(batch.order), dtype=bool)
     if arcs.n == 2 and len(arcs.tables) == 2 and not arcs.own:
-        for column in batch.longer(blocks.LONG):
-            found = viterbi_blocks.best_path(arcs, scores, *batch.stretch(column))
+        for column, first, rows in batch.longer(blocks.LONG):
+            found = blocks.best_path(viterbi.Max(arcs, scores), first, rows)
             if found is not None:
-                certain[column] = found
-    rest = np.ones(len(batch.order), dtype=bool)
-    rest[list(certain)] = False
+                certain.append((batch.order[column], slice(first, first + rows), *found))
+                rest[column] = False
     paths, best = viterbi.best_paths(arcs, scores, batch.columns(rest), len(batch.order))
-    for column, (path, score) in certain.items():
-        first, rows = batch.stretch(column)
-        paths[first : first + rows], best[batch.order[column]] = path, score
+    for number, where, path, score in certain:
+        paths[where], best[number] = path, score
     return paths, best
 
 

@@ -13,19 +13,13 @@ from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths
 class LogSpace(SumOverPaths):
     """A message holds the log of the sum over all paths to each history, relative to the largest."""
 
-    def joined(self, weights: Array, axis: int) -> Array:
+    def joined(self, weights: Array) -> Array:
         """See `Recurrence`."""
-        return log_sum(weights, axis)
-
-    def extended(self, message: Array, number: int, rows: Index) -> Array:
-        """See `Recurrence`."""
-        table = self.arcs.by_column(number, message.shape[-1])
-        return log_sum(message[:, :, None] + table, 0) + self.scores.logs(rows)
+        return log_sum(weights, 0)
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array:
         """See `Recurrence`; small numbers keep their precision."""
-        scale = _finite(message.max(axis=(0, 1)))
-        message -= scale
+        scale, _ = self.rescale(message)
         log_scale += scale
         return scale
 
@@ -36,14 +30,10 @@ class LogSpace(SumOverPaths):
     def posterior(self, message: Array, behind: Array, weight: Array) -> Array:
         """See `SumOverPaths`; also shifts the backward message so that the posteriors sum to one."""
         whole = message + behind
-        norm = _finite(log_sum(whole.reshape(-1, whole.shape[-1]), 0))
+        norm = log_sum(whole.reshape(-1, whole.shape[-1]), 0)
+        norm[norm == -np.inf] = 0.0
         behind -= norm
         return np.exp(whole - norm) * weight[: whole.shape[-1]]
-
-    def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
-        """See `SumOverPaths`."""
-        behind += self.scores.logs(rows) - scale
-        return behind
 
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
         """See `SumOverPaths`."""
@@ -54,11 +44,6 @@ class LogSpace(SumOverPaths):
         elif uses is not None:
             uses += np.exp(before[:, :, None] + paths) @ weight[:columns]
         return log_sum(paths, 2)
-
-
-def _finite(values: Array) -> Array:
-    """Values with 0 in place of -inf."""
-    return np.where(values > -np.inf, values, 0.0)
 
 
 def log_sum(x: Array, axis: int) -> Array:

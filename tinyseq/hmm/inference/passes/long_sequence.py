@@ -1,11 +1,16 @@
-"""Forward-backward for one long sequence, split into blocks that are processed in parallel as a batch.
+"""One long sequence, split into blocks that are processed in parallel as a batch: forward-backward and Viterbi.
 
 A chain forgets its past: after some steps the direction of a message (the ratios of its entries) hardly depends on
 where it started. So each block starts with a warm-up on the rows just before it, and all blocks run at once, as a
 batch. Whether the warm-up was long enough is checked, not assumed: each block must begin with the message with which
-its left neighbour ended, to 1e-12; and likewise from the right for the backward messages. A step never increases the
-distance of two messages (in Hilbert's projective metric), so such small differences stay small. Where the check fails,
-a longer warm-up is tried; if none is long enough, the ordinary sequential pass is used.
+its left neighbour ended, to 1e-12; and likewise from the right for backward messages, and for the states of a best
+path. A step never increases the distance of two messages (in Hilbert's projective metric), so such small differences
+stay small. Where the check fails, a longer warm-up is tried; if none is long enough, the ordinary sequential pass is
+used.
+
+The path of Viterbi is a best one, up to rounding: among paths whose scores differ only in the last digits, the
+sequential pass may find another. Which of the two runs depends only on the sequence, so that results do not depend on
+what else is in the batch.
 
 After Maleki, Musuvathi and Mytkowicz, Parallelizing dynamic programming through rank convergence (PPoPP 2014).
 """
@@ -18,29 +23,31 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward
-from tinyseq.hmm.inference.passes.scaled import FEEBLE, Scaled
+from tinyseq.hmm.inference.passes.scaled import Scaled
+from tinyseq.hmm.inference.passes.viterbi import Max
 
 LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
-CLOSE = 1e-12  # relative difference below which messages count as parallel
+
+LENGTHS = range(64, 96)  # rows per block of Viterbi
+ROUNDS = 16  # how often its blocks may be started, or backtracked, again
+LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
 
 
 class Cut(NamedTuple):
-    """The blocks of one sequence, after its first n - 1 rows.
+    """The blocks of one sequence.
 
     Attributes:
-        head: the first n - 1 rows, whose histories are short.
-        blocks: the other rows, in order; only the last block may be shorter.
+        head: the first rows: n - 1, whose histories are short, and the few that make the blocks equally long.
+        blocks: the other rows, in order.
         before: the warm-up rows before each block except the first.
-        behind: the warm-up rows after each block except the last.
-        reaches_end: whether the last of these reach the end of the sequence.
+        behind: the warm-up rows after each block except the last: the first rows of the next.
     """
 
     head: Ragged
     blocks: Ragged
     before: Ragged
     behind: Ragged
-    reaches_end: bool
 
 
 def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
@@ -51,39 +58,41 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         first: the sequence's first row.
         rows: how many it has.
     """
-    history, longest = passes.arcs.n - 1, rows // 4
-    warm = memory(passes, first + history, rows - history, longest)
+    full, longest = rows - passes.arcs.n + 1, rows // 4
+    warm = memory(passes, first + rows - full, full, longest)
     while warm <= longest:
-        length = max(125, 2 * warm)  # not a power of two, which would cause cache conflicts between steps
-        starts = np.arange(first + history, first + rows, length)
-        lengths = np.minimum(first + rows - starts, length)
-        yield Cut(
-            Ragged.windows(np.array([first]), np.array([history])),
-            Ragged.windows(starts, lengths),
-            Ragged.windows(starts[1:] - warm, np.full(len(starts) - 1, warm)),
-            Ragged.windows(starts[1:], np.minimum(lengths[1:], warm)),
-            bool(lengths[-1] <= warm),
-        )
+        least = max(125, 2 * warm - 1)  # odd, as powers of two would cause cache conflicts between steps
+        length = min(range(least | 1, 3 * least // 2, 2), key=lambda length: length + full % length)  # steps
+        yield _cut(first, rows - full + full % length, rows, length, warm)
         warm *= 3
+
+
+def _cut(first: int, begun: int, rows: int, length: int, warm: int) -> Cut:
+    def windows(starts: Array, length: int) -> Ragged:
+        return Ragged.windows(starts, np.full(len(starts), length))
+
+    starts = np.arange(first + begun, first + rows, length)
+    head = windows(np.array([first]), begun)
+    return Cut(head, windows(starts, length), windows(starts[1:] - warm, warm), windows(starts[1:], warm))
 
 
 def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     """An estimate of the warm-up needed: 1.5 times the steps that made two messages parallel at a few places."""
-    oldest, others, _ = passes.tables[-1].shape
+    oldest, others, _ = passes.arcs.tables[-1].shape
     places = np.tile(first + np.linspace(0, rows - longest - 1, 8).astype(np.intp), 2)
-    ramp = 1.0 + np.arange(oldest * others).reshape(oldest, others, 1)
-    message = np.concatenate([np.ones((oldest, others, 8)), np.repeat(ramp, 8, axis=2)], axis=2)
+    message = np.ones((oldest, others, 16))
+    message[..., 8:] += np.arange(oldest * others).reshape(oldest, others, 1)
     look = min(8, passes.every)
     for step in range(longest):
         message = passes.unfolded(passes.extended(message, -1, places + step), -1)
         if step % look == look - 1:
             passes.rescale(message)
-            if _parallel(passes, message[..., :8], message[..., 8:], np.ones(1, dtype=bool)):
+            if passes.parallel(message[..., :8], message[..., 8:]).all():
                 return 3 * (step + 1) // 2
     return longest + 1
 
 
-def long_columns(passes: Scaled, batch: Ragged) -> list[int]:
+def long_columns(passes: Scaled, batch: Ragged) -> list[tuple[int, int, int]]:
     """The columns to split into blocks: long ones in a small batch, if all transitions share one table."""
     arcs = passes.arcs
     if len(batch.order) > FEW or len(arcs.tables) != arcs.n or passes.lost > -np.inf:
@@ -105,19 +114,22 @@ def expectations(
         counts: one array per table, to which the expected count of each arc is added; or None.
     """
     for cut in cuts(passes, first, rows):
-        ends = None if states is None else _warmed_ends(passes, cut)
-        walked = _forward(passes, cut, ends)
+        ends = _warmed_ends(passes, cut.behind, len(cut.behind.sizes) if states is not None else 0)
+        walked = _forward(passes, cut, states is not None, ends)
         if walked is None:
             continue
-        likelihood, done = walked
-        if states is None or ends is None:
+        done, log_start = walked
+        left, growth = done.messages[-1][..., :-1], done.log_scale
+        growth[:-1] += np.log(left.max(axis=(0, 1)))
+        growth[-1] += np.log(done.total[-1]) + passes.end_top
+        likelihood = log_start + float(growth.sum())
+        if states is None:
             return likelihood
         mine = None if counts is None else [np.zeros(count.shape) for count in counts]
-        _, ahead = passes.backward(done, np.ones(len(cut.blocks.order)), states, mine)
-        reachable = done.messages[-1][..., : ahead.shape[-1] - 1] > 0
-        if _parallel(passes, ends[..., :-1], ahead[..., 1:].reshape(ends[..., :-1].shape), reachable):
-            before = passes.forward(cut.head, keep=True, ends=ahead[..., :1].reshape(*ends.shape[:2], 1))
-            passes.backward(before, np.ones(1), states, mine)
+        _, ahead = passes.backward(done, np.ones(len(done.total)), states, mine)
+        ahead = ahead.reshape(ends.shape)
+        if passes.parallel(ends[..., :-1], ahead[..., 1:], where=left > 0).all():
+            passes.backward(passes.forward(cut.head, ends=ahead[..., :1]), np.ones(1), states, mine)
             if weight != 1:
                 states[first : first + rows] *= weight
             for count, part in zip(counts or (), mine or (), strict=True):
@@ -126,45 +138,101 @@ def expectations(
     return None
 
 
-def _forward(passes: Scaled, cut: Cut, ends: Array | None) -> tuple[float, Forward] | None:
-    """Run all blocks forward; None if the first message of some block is not the last of its left neighbour."""
-    keep = ends is not None
+def _forward(passes: Scaled, cut: Cut, keep: bool, ends: Array) -> tuple[Forward, float] | None:
+    """Run all blocks forward; None if the first message of some block is not the last of its left neighbour.
+
+    Returns:
+        The pass, and the log of the factor by which the message before the blocks was divided.
+    """
     oldest, others, states = passes.tables[-1].shape
     head = passes.forward(cut.head, keep=False, ends=np.ones((1, states, 1)))
     warm = passes.forward(cut.before, keep=False, start=np.ones((oldest, others, len(cut.before.order))))
     start = np.concatenate([passes.unfolded(walked.messages[-1], -1) for walked in (head, warm)], axis=2)
-    largest, risky = passes.rescale(start)
-    log_head = head.log_scale[0] + np.log(largest[0])
-    if ends is None:
-        ends = np.ones((others, states, len(cut.blocks.order)))
-    ends[..., -1] = passes.end
-    done = passes.forward(cut.blocks, keep=keep, start=start, ends=ends)
-    left = passes.unfolded(done.messages[-1], -1)[..., : len(cut.before.order)]
-    if risky.any() or head.unsafe.any() or warm.unsafe.any() or done.unsafe.any() or not done.total.all():
+    divisor, risky = passes.rescale(start)
+    done = passes.forward(cut.blocks, keep, start, ends)
+    left = passes.unfolded(done.messages[-1], -1)[..., :-1]
+    unsafe = (risky, head.unsafe, warm.unsafe, done.unsafe, done.total == 0)
+    if any(part.any() for part in unsafe) or not passes.parallel(start[..., 1:], left).all():
         return None
-    if not _parallel(passes, start[..., 1:], left, np.ones(1, dtype=bool)):
+    return done, float(head.log_scale[0] + np.log(divisor[0]))
+
+
+def _warmed_ends(passes: Scaled, behind: Ragged, steps: int) -> Array:
+    """The backward message at the end of each block, (R, V, blocks), from a warm-up on the first rows behind it."""
+    _, others, states = passes.arcs.tables[-1].shape
+    ahead, one = np.ones((others, states, len(behind.order))), np.ones((1, 1, 1))
+    for t in reversed(range(steps)):
+        ahead *= passes.emitted(behind.rows(t))
+        ahead = passes.receded(one, ahead, -1, None, one).reshape(ahead.shape)
+        if t % passes.every == 0:
+            passes.rescale(ahead)
+    return np.concatenate([ahead, np.broadcast_to(passes.end[:, None], (others, states, 1))], axis=2)
+
+
+def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
+    """The best path of one sequence and its score; None if the chain does not forget, or the sequence is impossible.
+
+    Args:
+        passes: a chain with n = 2, and its scores.
+        first: the sequence's first row.
+        rows: how many it has.
+    """
+    states, length = len(passes.end), min(LENGTHS, key=lambda length: (rows - 1) % length)
+    cut = _cut(first, 1 + (rows - 1) % length, rows, length, LENGTHS.start // 4)
+    head = passes.forward(cut.head)
+    start = np.zeros((states, 1, len(cut.blocks.order)), dtype=passes.end.dtype)
+    start[..., :1] = passes.unfolded(head.messages[-1], -1)
+    passes.rescale(start)
+    done = passes.forward(cut.blocks, start=start)
+    if not _fitted(passes, cut.blocks, [passes.unfolded(message, -1) for message in done.messages]):
         return None
-    growth = done.log_scale
-    growth[:-1] += np.log(left.max(axis=(0, 1)))
-    growth[-1] += np.log(done.total[-1]) + passes.end_top
-    return float(log_head + growth.sum()), done
+    only = np.where(np.eye(states, dtype=bool), 0.0, -np.inf)
+    behind = [message[..., 1:] for message in done.messages[: len(cut.behind.sizes) + 1]]
+    _, guess = _entered(passes, done._replace(batch=cut.behind, messages=behind, ends=np.zeros((1, 1, 1))))
+    for _ in range(ROUNDS):
+        ends = np.append(only[:, guess], passes.end[:, None], axis=1)
+        path, entered = _entered(passes, done._replace(ends=ends[None]))
+        if (entered[1:] == guess).all():
+            begun = passes.backtrack(head._replace(ends=only[None, :, entered[:1]]))
+            path = np.concatenate([begun[:, 0], path.T.reshape(-1)])
+            score = _score(passes, path, first)
+            return (path, score) if score > -np.inf else None
+        guess = entered[1:]
+    return None
 
 
-def _warmed_ends(passes: Scaled, cut: Cut) -> Array:
-    """The backward message at the end of each block, from a warm-up on the rows after it, (R, V, blocks)."""
-    _, others, states = passes.tables[-1].shape
-    stop = np.ones((others, states, len(cut.behind.order)))
-    if cut.reaches_end:
-        stop[..., -1] = passes.end
-    ahead = passes.ahead(cut.behind, stop)
-    passes.rescale(ahead)
-    return np.concatenate([ahead.reshape(others, states, -1), np.ones((others, states, 1))], axis=2)
+def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
+    """Restart blocks from where their left neighbours ended, until all agree; False if that takes too many rounds."""
+    columns = np.arange(1, len(blocks.order))
+    for _ in range(ROUNDS):
+        message = messages[-1].take(columns - 1, axis=-1)
+        passes.rescale(message)
+        for t, old in enumerate(messages):
+            if t:
+                message = passes.unfolded(passes.extended(message, -1, blocks.some_rows(t - 1, columns)), -1)
+            apart = None if t % LOOK else np.flatnonzero(~passes.parallel(message, old.take(columns, axis=-1)))
+            old[..., columns] = message
+            if apart is not None:
+                columns, message = columns[apart], message.take(apart, axis=-1)
+            if not len(columns):
+                break
+        columns = columns[columns < len(blocks.order) - 1] + 1  # behind blocks that changed to their end
+        if not len(columns):
+            return True
+    return False
 
 
-def _parallel(passes: Scaled, one: Array, other: Array, where: Array) -> bool:
-    """Whether messages have the same direction, to 1e-12, wherever that matters."""
-    top = [np.max(m, axis=(0, 1), where=where, initial=0.0) for m in (one, other)]
-    if not all(part.all() for part in top):
-        return False
-    difference = np.abs(one / top[0] - other / top[1])
-    return bool(np.all(difference <= CLOSE * (one / top[0]) + (FEEBLE if passes.mixes else 0.0), where=where))
+def _entered(passes: Max, done: Forward) -> tuple[Array, Array]:
+    """Backtrack in all blocks: their states (rows, blocks), and the state before each block."""
+    path = passes.backtrack(done)
+    return path, passes.oldest(done, 0, np.zeros(path.shape[1], dtype=np.intp), path[0])
+
+
+def _score(passes: Max, path: Array, first: int) -> float:
+    """The score of a path, summed in the order of the sequential pass, so that it is the same to the last bit."""
+    (initial, transition), end = passes.arcs.tables, passes.end
+    terms = np.empty(2 * len(path) + 1, dtype=end.dtype)
+    terms[0], terms[-1] = initial[0, 0, path[0]], end[path[-1]]
+    terms[1::2] = passes.scores.along(first, path)
+    terms[2:-1:2] = transition.take(path[:-1] * len(end) + path[1:])
+    return float(np.add.accumulate(terms, out=terms)[-1])

@@ -8,6 +8,7 @@ follows: the rest of the sequence and its end.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -42,46 +43,60 @@ class Forward(NamedTuple):
 
 
 class Recurrence(ABC):
-    """The forward pass of one chain and one set of emission scores.
+    """The forward pass of one chain and one set of emission scores. Weights are logs, unless a subclass says otherwise.
 
     Args:
         arcs: the tables.
         scores: the emission scores.
+
+    Attributes:
+        end: (V,), the weight of stopping in each state.
+        emitted: gives the weights of the observations in each state, (V, rows).
     """
 
     own: tuple[int, ...] = ()  # the axes of a weight
-    times: Callable[[Array, Array], Array] = staticmethod(np.add)  # extend a path
+    one = 0.0  # the weight of the empty path
+    times: np.ufunc = np.add  # extend a path
+    over: np.ufunc = np.subtract  # its inverse
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
-        self.arcs = arcs
-        self.scores = scores
+        self.arcs, self.scores, self.end, self.emitted = arcs, scores, arcs.end, scores.logs
         self.shapes = [(*self.own, *table.shape[:2], -1) for table in arcs.tables]
 
     @abstractmethod
-    def joined(self, weights: Array, axis: int) -> Array:
-        """The sum over alternative paths along a (negative) axis."""
+    def joined(self, weights: Array) -> Array:
+        """The sum over alternative paths, along the first axis after ``own``."""
 
     def empty(self, columns: int) -> Array:
         """The weight of the empty path, (1, 1, columns)."""
-        return np.zeros((1, 1, columns), dtype=self.arcs.tables[-1].dtype)
+        return np.full((1, 1, columns), self.one, dtype=self.arcs.tables[-1].dtype)
 
-    def ends(self, columns: int) -> Array:
-        """The weight of stopping in each state, (1, V, columns)."""
-        return np.broadcast_to(self.arcs.end[:, None], (1, len(self.arcs.end), columns))
+    def moved(self, message: Array, number: int) -> Array:
+        """The message after one more state: (H, R, columns) to (R, V, columns)."""
+        return self.joined(message[..., None, :] + self.arcs.by_column(number, message.shape[-1]))
 
-    @abstractmethod
     def extended(self, message: Array, number: int, rows: Index) -> Array:
-        """The message after one more step: (H, R, columns) to (R, V, columns).
+        """The message after one more step, a state and its observation: (H, R, columns) to (R, V, columns).
 
         Args:
             message: the message before the step.
             number: the number of the step's table.
             rows: the rows that it reads, one for each column.
         """
+        after = self.moved(message, number)
+        self.times(after, self.emitted(rows), out=after)
+        return after
 
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array | None:
         """Rescale the message after step t in place, so that it stays in range; returns the divisor."""
         return None
+
+    def rescale(self, message: Array) -> tuple[Array, Array]:
+        """Divide by each column's largest entry, in place; returns it, and whether other entries are too small."""
+        largest = message.max(axis=(0, 1))
+        largest[largest == -np.inf] = 0.0
+        message -= largest
+        return largest, np.zeros(len(largest), dtype=bool)
 
     def unfolded(self, message: Array, number: int) -> Array:
         """Reshape the message of one step, (R, V, columns), to the input of the next, (H, R, columns)."""
@@ -101,7 +116,7 @@ class Recurrence(ABC):
         columns = size = len(batch.order)
         skip = 0 if start is None else self.arcs.n - 1  # the first steps, whose histories are short
         message = self.empty(columns) if start is None else start
-        ends = self.ends(columns) if ends is None else ends
+        ends = np.broadcast_to(self.end[:, None], (1, len(self.end), columns)) if ends is None else ends
         total = np.empty((*self.own, columns), dtype=message.dtype)
         log_scale, unsafe = np.zeros(columns), np.zeros(columns, dtype=bool)
         messages, scales = [message], []
@@ -109,7 +124,7 @@ class Recurrence(ABC):
             if running < size:
                 last = message[..., running:]
                 last = self.times(last, ends[..., running:size]) if t else last
-                total[..., running:size] = self.joined(last.reshape(*self.own, -1, size - running), -2)
+                total[..., running:size] = self.joined(last.reshape(*self.own, -1, size - running))
             if not running:
                 break
             if running < size:
@@ -133,16 +148,6 @@ class SumOverPaths(Recurrence):
         Args:
             message, behind: the forward and the backward message, (R, V, columns).
             weight: the weights of the sequences, of these columns and further ones.
-        """
-
-    @abstractmethod
-    def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
-        """Include the observations of a step in the backward message, (R, V, columns), in place.
-
-        Args:
-            behind: (R, V, columns), the backward message after the observations.
-            rows: the rows of the observations.
-            scale: the divisor of the forward message.
         """
 
     @abstractmethod
@@ -176,25 +181,21 @@ class SumOverPaths(Recurrence):
         for t in reversed(range(len(batch.sizes))):
             size, rows, still, message = batch.sizes[t], batch.rows(t), ahead.shape[-1], done.messages[t + 1]
             number = self.arcs.which(t + done.skip)
-            behind = with_ends(ahead, done.ends, size, message.shape[:2])
+            behind = ahead.reshape(*message.shape[:2], still)
+            if still < size:  # columns that end here start from their ends
+                ended = np.broadcast_to(done.ends[..., still:size], (*message.shape[:2], size - still))
+                behind = np.concatenate([behind, ended], axis=2)
             posterior = self.posterior(message, behind, weight)
             if still < size:
                 stops += posterior[..., still:].sum(axis=(0, 2))
             if states is not None:
                 states[rows] = (posterior[0] if len(posterior) == 1 else posterior.sum(axis=0)).T
-            behind = self.observed(behind, rows, done.scales[t])
+            behind = self.times(behind, self.emitted(rows), out=behind)
+            if (scale := done.scales[t]) is not None:
+                self.over(behind, scale, out=behind)
             before = self.unfolded(done.messages[t], number)[..., :size]
             ahead = self.receded(before, behind, number, counts and counts[number], weight)
         return stops, ahead
-
-
-def with_ends(ahead: Array, ends: Array, size: int, histories: tuple[int, ...]) -> Array:
-    """The backward message of ``size`` active columns, (R, V, columns); columns that end here start from ``ends``."""
-    still = ahead.shape[-1]
-    behind = ahead.reshape(*histories, still)
-    if still == size:
-        return behind
-    return np.concatenate([behind, np.broadcast_to(ends[..., still:size], (*histories, size - still))], axis=2)
 
 
 class PathsBack(Recurrence):
@@ -211,7 +212,7 @@ class PathsBack(Recurrence):
         """Choose one of several alternatives for each path, (paths,).
 
         Args:
-            weights: (alternatives, paths); or (alternatives, columns), where all paths of a column share them.
+            weights: ``own`` + (alternatives, paths).
             paths: which of all paths these are.
         """
 
@@ -223,35 +224,22 @@ class PathsBack(Recurrence):
             t: the step into the newest state.
             others, newest: (paths,), the other states of the first paths.
         """
-        number, size = self.arcs.which(t), len(newest)
+        number, size = self.arcs.which(t + done.skip), len(newest)
         message = self.unfolded(done.messages[t], number)
-        if self.paths == 1 and message.shape[1] == 1:
-            before = message[:, 0, :size]
+        if self.paths == 1 and message.shape[-2] == 1:
+            before = message[..., 0, :size]
         else:
-            before = message[:, others, np.arange(size) // self.paths]
+            before = message[..., others, np.arange(size) // self.paths]
         return self.choose(before + self.arcs.into(number, others, newest), slice(size))
 
     def last(self, message: Array, found: Array, paths: slice) -> None:
         """Choose the last states from the last message (R, V, columns), newest first, and store them in ``found``."""
-        states, columns = message.shape[-2], np.arange(found.shape[1]) // self.paths
+        states, columns = message.shape[-2], np.arange(found.shape[1])
+        message = message[..., columns // self.paths]
         for back in range(1, len(found) + 1):
-            message = message.reshape(*self.own, -1, states, message.shape[-1])
-            found[-back] = self.choose(self.joined(message, -3), paths)
-            message, columns = message[..., found[-back], columns], np.arange(len(columns))
-
-    def decode(self, batch: Ragged, states: Array, totals: Array) -> None:
-        """Find the paths of a batch.
-
-        Args:
-            batch: the columns.
-            states: (paths, rows), set to the states of the paths of each row's sequence.
-            totals: ``own`` + (N,), set to the total of each sequence.
-        """
-        done = self.forward(batch)
-        totals[..., batch.order] = done.total
-        found = self.backtrack(done).reshape(len(batch.sizes), len(batch.order), self.paths)
-        for t, size in enumerate(batch.sizes):
-            states[:, batch.rows(t)] = found[t, :size].T
+            message = message.reshape(*self.own, -1, states, len(columns))
+            found[-back] = self.choose(self.joined(message), paths)
+            message = message[..., found[-back], columns]
 
     def backtrack(self, done: Forward) -> Array:
         """Backtrack from the last states to the first.
@@ -268,7 +256,8 @@ class PathsBack(Recurrence):
             running = done.batch.sizes[t] * self.paths
             if running > size:  # columns that end here choose their last states; then all choose the state before
                 ended = slice(size, running)
-                last = done.messages[t + 1][..., size // self.paths : done.batch.sizes[t]] + self.arcs.end[:, None]
+                columns = slice(size // self.paths, done.batch.sizes[t])
+                last = done.messages[t + 1][..., columns] + done.ends[..., columns]
                 self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ended)
                 size = running
             if t >= history:
@@ -277,3 +266,37 @@ class PathsBack(Recurrence):
                     others = others * len(self.arcs.end) + then
                 found[t - history, :size] = self.oldest(done, t, others, found[t, :size])
         return found
+
+
+def decode(
+    make: Callable[[Arcs], PathsBack], arcs: Arcs, batch: Ragged, sequences: int, width: int, threads: int = 1
+) -> tuple[Array, Array]:
+    """The paths of each sequence, found tile by tile.
+
+    Args:
+        make: gives the algebra for the tables of a tile.
+        arcs: the tables.
+        batch: the sequences.
+        sequences: N, as the batch may hold only some of them.
+        width: sequences per tile.
+        threads: how many tiles are processed at once: NumPy releases the interpreter's lock while it computes.
+
+    Returns:
+        The states of the paths of each row's sequence, (paths, rows); and the total of each sequence, ``own`` + (N,).
+    """
+    whole = make(arcs)
+    states = np.zeros((whole.paths, batch.count), dtype=np.intp)
+    totals = np.empty((*whole.own, sequences), dtype=arcs.tables[-1].dtype)
+
+    def run(tile: Ragged) -> None:
+        passes = make(arcs.of_sequences(tile.order))
+        done = passes.forward(tile)
+        totals[..., tile.order] = done.total
+        found = passes.backtrack(done).reshape(len(tile.sizes), len(tile.order), passes.paths)
+        for t, size in enumerate(tile.sizes):
+            states[:, tile.rows(t)] = found[t, :size].T
+
+    tiles = list(batch.tiles(width))
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(run, tiles) if min(threads, len(tiles)) > 1 else map(run, tiles))
+    return states, totals

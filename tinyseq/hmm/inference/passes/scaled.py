@@ -22,10 +22,11 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.batching import Index, Ragged
-from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths, with_ends
+from tinyseq.hmm.inference.passes.recurrence import Forward, SumOverPaths
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 SPREAD = 1e70  # how far numbers may grow or shrink between checks
+CLOSE = 1e-12  # relative difference below which messages count as parallel
 SINGLE_THREADED = 1 << 18  # multiplications that BLAS does in one thread
 NEGLIGIBLE = 45.0  # a term this many nats below the total does not change its digits
 FEEBLE = 1e-100  # lower bound of the largest entry of a message, if the chain mixes
@@ -46,38 +47,33 @@ class Scaled(SumOverPaths):
         mixes: whether entries of a message that underflow can be ignored.
     """
 
-    times = staticmethod(np.multiply)
+    one = 1.0
+    times = np.multiply
+    over = np.divide
 
     def __init__(self, arcs: Arcs, scores: Scores) -> None:
         super().__init__(arcs, scores)
-        self.tops = [_largest(table) for table in arcs.tables]
-        self.tables = [np.exp(table - top) for table, top in zip(arcs.tables, self.tops, strict=True)]
-        self.end_top = _largest(arcs.end)
-        self.end = np.exp(arcs.end - self.end_top)
+        logs = [*arcs.tables, arcs.end[None, :, None]]
+        *self.tops, self.end_top = tops = [_largest(table) for table in logs]
+        *self.tables, end = weights = [np.exp(table - top) for table, top in zip(logs, tops, strict=True)]
+        self.end, self.emitted = end[0, :, 0], scores.weights
         self.has_zeros = any((table == 0).any() for table in self.tables)
-        pairs = zip((*arcs.tables, arcs.end), (*self.tops, self.end_top), (*self.tables, self.end), strict=True)
-        self.lost = max(_largest_lost(logs - top, weights) for logs, top, weights in pairs)
-        preference = (arcs.n - 1) * max(map(_preference, self.tables)) + _preference(self.end[None, :, None])
-        self.mixes = preference < np.log(MIXED)
-        factor = min(*map(_smallest, self.tables), _smallest(self.end))
-        if not self.mixes:
-            factor = min(min(map(_smallest, self.tables)) * scores.smallest, _smallest(self.end))
+        self.lost = max(_largest_lost(*each) for each in zip(logs, tops, weights, strict=True))
+        self.mixes = (arcs.n - 1) * max(map(_preference, self.tables)) + _preference(end) < np.log(MIXED)
+        smallest = min(map(_smallest, self.tables)) * (1.0 if self.mixes else scores.table.smallest)
+        factor = min(smallest, _smallest(end))
         change = max(1 / factor if factor else np.inf, self.end.shape[0], 1 + 1e-9)
         self.every = max(1, int(np.log(SPREAD) / np.log(change)))
         reach = factor**self.every
         self.safe = LEAST / reach if reach > LEAST else np.inf
 
-    def joined(self, weights: Array, axis: int) -> Array:
+    def joined(self, weights: Array) -> Array:
         """See `Recurrence`."""
-        return weights.sum(axis=axis)
+        return weights.sum(axis=0)
 
-    def empty(self, columns: int) -> Array:
+    def moved(self, message: Array, number: int) -> Array:
         """See `Recurrence`."""
-        return np.ones((1, 1, columns))
-
-    def ends(self, columns: int) -> Array:
-        """See `Recurrence`."""
-        return np.broadcast_to(self.end[:, None], (1, len(self.end), columns))
+        return product(self.tables[number].transpose(1, 2, 0), message.transpose(1, 0, 2))
 
     def forward(
         self, batch: Ragged, keep: bool = True, start: Array | None = None, ends: Array | None = None
@@ -106,12 +102,6 @@ class Scaled(SumOverPaths):
             bound[:size] += self.scores.tops(batch.rows(t)) + self.tops[self.arcs.which(t)]
         return bound
 
-    def extended(self, message: Array, number: int, rows: Index) -> Array:
-        """See `Recurrence`."""
-        message = product(self.tables[number].transpose(1, 2, 0), message.transpose(1, 0, 2))
-        message *= self.scores.weights(rows)
-        return message
-
     def rescaled(self, message: Array, t: int, rows: Index, log_scale: Array, unsafe: Array) -> Array | None:
         """See `Recurrence`."""
         log_scale += self.scores.tops(rows)
@@ -123,7 +113,7 @@ class Scaled(SumOverPaths):
         return scale
 
     def rescale(self, message: Array) -> tuple[Array, Array]:
-        """Divide by each sequence's largest entry; returns it, and whether other entries are too small to go on."""
+        """See `Recurrence`."""
         largest = message.max(axis=(0, 1))
         feeble = largest < FEEBLE
         largest[largest == 0] = 1.0
@@ -131,6 +121,14 @@ class Scaled(SumOverPaths):
         if self.mixes:
             return largest, feeble
         return largest, np.where(message > 0, message, 1.0).min(axis=(0, 1)) < self.safe
+
+    def parallel(self, one: Array, other: Array, where: Array | bool = True) -> Array:
+        """Which messages have the same direction, to 1e-12, wherever that matters, (columns,)."""
+        tops = [np.max(message, axis=(0, 1), where=where, initial=0.0) for message in (one, other)]
+        with np.errstate(invalid="ignore"):  # 0 / 0, in messages without any weight
+            one, other = one / tops[0], other / tops[1]
+        close = np.abs(one - other) <= CLOSE * one + (FEEBLE if self.mixes else 0.0)
+        return np.all(close, axis=(0, 1), where=where) & (tops[0] > 0) & (tops[1] > 0)
 
     def backward(
         self, done: Forward, weight: Array, states: Array | None, counts: list[Array] | None
@@ -147,13 +145,6 @@ class Scaled(SumOverPaths):
         """See `SumOverPaths`."""
         return message * behind
 
-    def observed(self, behind: Array, rows: Index, scale: Array | None) -> Array:
-        """See `SumOverPaths`."""
-        behind *= self.scores.weights(rows)
-        if scale is not None:
-            behind /= scale
-        return behind
-
     def receded(self, before: Array, behind: Array, number: int, uses: Array | None, weight: Array) -> Array:
         """See `SumOverPaths`; ``uses`` are (R, H, V), not yet multiplied by the table."""
         ahead = product(self.tables[number].transpose(1, 0, 2), behind).transpose(1, 0, 2)
@@ -161,22 +152,6 @@ class Scaled(SumOverPaths):
             uses += product(before.transpose(1, 0, 2), behind.transpose(0, 2, 1))
         # The entry of an impossible history could otherwise grow without bound.
         return np.where(before > 0, ahead, 0.0) if self.has_zeros else ahead
-
-    def ahead(self, batch: Ragged, ends: Array) -> Array:
-        """The backward message before each column, (H, R, columns), relative to its largest entry.
-
-        Args:
-            batch: the columns, all with full histories before them.
-            ends: (R, V, columns), the backward message at the end of each column.
-        """
-        ahead = ends[..., :0]
-        for t in reversed(range(len(batch.sizes))):
-            behind = with_ends(ahead, ends, batch.sizes[t], ends.shape[:2])
-            behind = self.observed(behind, batch.rows(t), None)
-            ahead = product(self.tables[-1].transpose(1, 0, 2), behind).transpose(1, 0, 2)
-            if t % self.every == 0:
-                self.rescale(ahead)
-        return ahead
 
 
 def product(a: Array, b: Array) -> Array:
@@ -203,9 +178,9 @@ def _largest(table: Array) -> float:
     return top if top > -np.inf else 0.0
 
 
-def _largest_lost(logs: Array, weights: Array) -> float:
-    """The largest finite log whose weight underflowed to zero; -inf if there is none."""
-    return float(np.max(logs, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
+def _largest_lost(logs: Array, top: float, weights: Array) -> float:
+    """The largest finite log, relative to ``top``, whose weight underflowed to zero; -inf if there is none."""
+    return float(np.max(logs - top, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
 
 
 def _preference(table: Array) -> float:

@@ -5,15 +5,15 @@ before it, and so on.
 """
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.hmm.inference.passes.batching import Index, Ragged
-from tinyseq.hmm.inference.passes.recurrence import PathsBack
+from tinyseq.hmm.inference.passes.batching import Ragged
+from tinyseq.hmm.inference.passes.recurrence import PathsBack, decode
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
+CLOSE = 1 << 16  # difference of messages, in units of machine epsilon, below which they count as parallel
 BUFFER = 1 << 17  # numbers added and compared at a time
 FEW = 40  # up to this many states, comparing them all is faster than argmax
 
@@ -21,15 +21,20 @@ FEW = 40  # up to this many states, comparing them all is faster than argmax
 class Max(PathsBack):
     """A message holds the score of the best path to each history."""
 
-    def joined(self, weights: Array, axis: int) -> Array:
+    def joined(self, weights: Array) -> Array:
         """See `Recurrence`."""
-        return weights.max(axis=axis)
+        return weights.max(axis=0)
 
-    def extended(self, message: Array, number: int, rows: Index) -> Array:
+    def moved(self, message: Array, number: int) -> Array:
         """See `Recurrence`."""
-        out = best_extended(message, self.arcs.tables[number])
-        out += self.scores.logs(rows)
-        return out
+        return best_extended(message, self.arcs.tables[number])
+
+    def parallel(self, one: Array, other: Array) -> Array:
+        """Which messages are equal up to a constant and rounding, (columns,); -inf must be in the same places."""
+        with np.errstate(invalid="ignore"):  # inf - inf, for entries that are impossible in both, is left out
+            apart = one - other
+            spread = np.fmax.reduce(apart, axis=(0, 1)) - np.fmin.reduce(apart, axis=(0, 1))
+        return spread <= CLOSE * np.finfo(one.dtype).eps
 
     def choose(self, weights: Array, paths: slice) -> Array:
         """See `PathsBack`."""
@@ -48,18 +53,13 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged, sequences: int | None 
     Returns:
         The state at each row (rows,), and each path's log score (N,), -inf for an impossible sequence.
     """
-    paths = np.zeros((1, batch.count), dtype=np.intp)
-    best = np.empty(len(batch.order) if sequences is None else sequences, dtype=arcs.tables[-1].dtype)
-    decode = lambda tile: Max(arcs.of_sequences(tile.order), scores).decode(tile, paths, best)
     oldest, others = arcs.tables[-1].shape[:2]
     cores = os.cpu_count() or 1
-    # Where possible, a message takes at most 1 MB and all kept messages 128 MB, and each core has a tile: NumPy
-    # releases the interpreter's lock while it computes.
+    # Where possible, a message takes at most 1 MB and all kept messages 128 MB, and each core has a tile.
     numbers = min(1 << 17, (1 << 24) // max(len(batch.sizes), 1))
     width = max(1, min(numbers // (oldest * others), max(8, -(-len(batch.order) // cores))))
-    tiles = list(batch.tiles(width))
-    with ThreadPoolExecutor(cores) as pool:
-        list(pool.map(decode, tiles) if len(tiles) > 1 else map(decode, tiles))
+    count = len(batch.order) if sequences is None else sequences
+    paths, best = decode(lambda part: Max(part, scores), arcs, batch, count, width, cores)
     return paths[0], best
 
 
