@@ -10,7 +10,7 @@ import math
 import sys
 import weakref
 from collections.abc import Callable, Hashable
-from functools import cache, partial
+from functools import cache, partial, wraps
 from types import ModuleType
 from typing import Any
 
@@ -150,6 +150,32 @@ def extension(function: Callable[..., Any]) -> Callable[..., Any]:
     """Register ``function(xp, ...)`` under its name in every namespace."""
     EXTENSIONS[function.__name__] = function
     return function
+
+
+def is_recorded(array: Array) -> bool:
+    """Whether an array has no values yet: it stands for those of later replays (see `tinyseq.compile`)."""
+    return namespace_of(array).whole is not None
+
+
+def recorded_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function(xp, ...)``, which a library that records notes down as one step, without its inner calls.
+
+    So it may read values, loop as often as they say, and write to its own arrays: each replay runs it anew.
+
+    Example:
+        >>> @recorded_whole
+        ... def halved_if_large(xp, x):
+        ...     return x / 2 if x.max() > 1 else x
+        >>> halved_if_large(NUMPY, np.array([4.0, 1.0]))
+        array([2. , 0.5])
+    """
+
+    @wraps(function)
+    def call(xp: Any, *args: Any, **settings: Any) -> Any:
+        whole = getattr(xp, "whole", None)
+        return function(xp, *args, **settings) if whole is None else whole(function, *args, **settings)
+
+    return call
 
 
 def dtype_of(xp: Namespace, dtype: Any) -> Any:

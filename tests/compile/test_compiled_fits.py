@@ -76,12 +76,13 @@ def test_a_run_that_was_stopped_goes_on_compiled_or_not(tmp_path):
         assert found == whole
 
 
-def test_a_tagger_has_the_same_losses_up_to_rounding(replays):
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_tagger_has_the_same_losses_up_to_rounding(crf, replays):
     losses, tags = [], []
     for compile in (False, True):
         ts.manual_seed(0)
         tagger = ts.tagging.RNNTagger(
-            hidden_size=8, embedding_size=8, epochs=6, batch=5, dropout=0.0, input_dropout=0.0, lr=0.01, chars=False
+            8, 8, epochs=6, batch=5, dropout=0.0, input_dropout=0.0, lr=0.01, chars=False, crf=crf
         )
         losses.append([report.loss for report in tagger.fit_steps(SENTENCES, compile=compile)])
         tags.append(tagger.tag_many([["the", "cat", "swims"], ["they", "fish"]]))
@@ -91,19 +92,14 @@ def test_a_tagger_has_the_same_losses_up_to_rounding(replays):
     assert replays[0] >= len(losses[1])
 
 
-def test_a_tagger_with_dropout_trains_and_one_with_a_crf_says_that_it_cannot():
+@pytest.mark.parametrize("crf", [False, True])
+def test_a_tagger_with_dropout_trains_and_one_with_letters_says_that_it_cannot(crf):
     ts.manual_seed(0)
-    losses = [
-        report.loss
-        for report in ts.tagging.RNNTagger(
-            8, 64, epochs=12, dropout=0.2, input_dropout=0.2, lr=0.01, chars=False
-        ).fit_steps(SENTENCES, compile=True)
-    ]
+    tagger = ts.tagging.RNNTagger(8, 64, epochs=12, dropout=0.2, input_dropout=0.2, lr=0.01, chars=False, crf=crf)
+    losses = [report.loss for report in tagger.fit_steps(SENTENCES, compile=True)]
     assert losses[-1] < 0.8 * losses[0]
-    with pytest.raises(ValueError, match="a CRF reads values, which cannot be compiled"):
-        ts.tagging.RNNTagger(crf=True).fit(SENTENCES, compile=True)
     with pytest.raises(ValueError, match="letters, of which each batch has another number, cannot be compiled"):
-        ts.tagging.RNNTagger().fit(SENTENCES, compile=True)
+        ts.tagging.RNNTagger(crf=crf).fit(SENTENCES, compile=True)
 
 
 def test_what_is_not_a_number_is_traced_to_its_op():

@@ -29,7 +29,7 @@ from tinyseq.autograd.op import (
     summed_to,
 )
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import EXTENSIONS, forget
+from tinyseq.backend import EXTENSIONS, forget, recorded_whole
 
 __all__ = [
     "CONDITIONED",
@@ -50,6 +50,7 @@ __all__ = [
     "composite",
     "offer",
     "op",
+    "recorded_whole",
     "summed_to",
 ]
 

@@ -206,7 +206,7 @@ class RNNTagger(Tagger):
             compile: compute the loss by `tinyseq.compile`, by the executor of this name if it is one. Batches are then
                 padded to a length that is a multiple of 16, so that there are few recordings. The losses are those
                 without it up to rounding; but dropout, where there is any, draws other numbers. Only with
-                ``chars=False`` and without a CRF: what letters need has another shape in each batch.
+                ``chars=False``: what letters need has another shape in each batch.
 
         Returns:
             An iterator over a `Report` for each step. Training runs as the iterator is read.
@@ -235,10 +235,11 @@ class RNNTagger(Tagger):
     ) -> tuple[Iterator[Report], int]:
         """The training run of a new network, and its number of steps."""
         check_device(device)
-        if compile and (self.settings["crf"] or self.settings["chars"]):
-            crf = "a CRF reads values, which cannot be compiled; leave out compile=, or pass crf=False"
-            chars = "letters, of which each batch has another number, cannot be compiled; leave out compile=, or pass"
-            raise ValueError(crf if self.settings["crf"] else f"{chars} chars=False")
+        if compile and self.settings["chars"]:
+            raise ValueError(
+                "letters, of which each batch has another number, cannot be compiled; leave out compile=, or pass "
+                "chars=False"
+            )
         if patience is not None and held_out is None:
             raise ValueError("patience needs held-out sentences; pass validation=sentences as well")
         kept = self._with_own_tags(labelled(sentences))

@@ -67,7 +67,10 @@ def share_right(network: Network, sentences: Sequence[Sentence]) -> float:
 
 def _padded_loss(network: Network, words: Ids, endings: Ids, tags: Ids, lengths: Ids) -> Tensor:
     """`Network.loss` of padded batches."""
-    return cross_entropy(network.padded_scores(words, endings, lengths), tags, ignore_index=IGNORE)
+    scores = network.padded_scores(words, endings, lengths)
+    if network.crf is None:
+        return cross_entropy(scores, tags, ignore_index=IGNORE)
+    return -network.crf.log_likelihood(scores, tags, lengths, reduction="token_mean")
 
 
 def _rounded_up(words: Sequence[Ids], endings: Sequence[Ids], tags: Sequence[Ids]) -> list[Ids]:

@@ -224,7 +224,7 @@ def _picks_one(step: Step) -> bool:
     if step.function is not operator.getitem or type(step.args[0]) is not Ref:
         return False
     index = step.args[1]
-    return type(index) is int or (type(index) is tuple and index[1:] == (Ellipsis,) and type(index[0]) is int)
+    return type(index) is int or (type(index) is tuple and [*map(type, index)] == [int, type(Ellipsis)])
 
 
 def sunk(items: list[Item], products: set[int]) -> list[Item]:

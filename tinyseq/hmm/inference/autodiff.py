@@ -15,7 +15,7 @@ import numpy as np
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.declare import FUNCTIONS, op
 from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.backend import Array, namespace_of
+from tinyseq.backend import Array, host_array, is_recorded, namespace_of, recorded_whole, to_numpy
 from tinyseq.hmm.inference.chain import Initial, chain
 from tinyseq.hmm.inference.chain_arguments import checked
 from tinyseq.hmm.inference.gpu.chains import DeviceChain, Slopes, runs_here
@@ -95,14 +95,15 @@ def best_score(
 
 def _run(node: Any, semiring: Semiring, initial: Any, transition: Any, emission: Any, end: Any, lengths: Any) -> Tensor:
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
-    own = transition.ndim == len(tables) + 3  # no kernel of a GPU takes tables of each sequence
-    if type(emission.detach()._array) is not np.ndarray and (own or not runs_here(emission._array)):
+    xp, own = namespace_of(emission._array), transition.ndim == len(tables) + 3
+    runs = is_recorded(emission._array) or runs_here(emission._array)
+    if not xp.on_host and (own or not runs):  # no kernel of a GPU takes tables of each sequence
         return chain(tables, transition, emission, end, semiring=semiring, lengths=lengths)
     single = emission.ndim == 2
     if single:
         emission = emission[:, None]
     steps, size = emission.shape[:2]
-    stops = (steps,) * size if lengths is None else tuple(np.asarray(lengths, dtype=np.intp).tolist())
+    stops = np.full(size, steps) if lengths is None else host_array(lengths).astype(np.intp)  # a copy
     parts = (*tables, transition, emission, *(() if end is None else (end,)))
     # All scores are packed into one vector, so that forward-backward runs once, not once for each table.
     scores = FUNCTIONS["concatenate"]([part.reshape(-1) for part in parts])
@@ -130,17 +131,18 @@ def _unpacked(scores: Any, shapes: Shapes, n: int) -> tuple[Any, Any, Any, Any]:
     )
 
 
-def _prepared(scores: Array, shapes: Shapes, n: int, lengths: tuple[int, ...]) -> tuple[Arcs, Scores, Ragged]:
+def _prepared(scores: Array, shapes: Shapes, n: int, lengths: Any) -> tuple[Arcs, Scores, Ragged]:
     initial, transition, emission, end = _unpacked(scores, shapes, n)
     rows = Scores.dense(emission.reshape(-1, emission.shape[-1]))
     return Arcs.of(initial, transition, end), rows, Ragged(lengths, padded=emission.shape[0])
 
 
-def _on_device(scores: Array, shapes: Shapes, n: int, lengths: tuple[int, ...]) -> DeviceChain:
+def _on_device(scores: Array, shapes: Shapes, n: int, lengths: Any) -> DeviceChain:
     tables = sum(math.prod(shape) for shape in shapes[:n])
     emission, end = _unpacked(scores, shapes, n)[2:]
     steps, _, states = emission.shape
-    return DeviceChain(scores[:tables], emission.reshape(-1, states), end, n, lengths, padded=steps)
+    stops = to_numpy(lengths).tolist()
+    return DeviceChain(scores[:tables], emission.reshape(-1, states), end, n, stops, padded=steps)
 
 
 def _packed(slopes: Slopes, scores: Array, shapes: Shapes, n: int) -> Array:
@@ -152,13 +154,11 @@ def _packed(slopes: Slopes, scores: Array, shapes: Shapes, n: int) -> Array:
     return xp.concatenate([arcs, xp.reshape(slopes.states, (-1,)), *([stops] if len(shapes) > n + 1 else [])])
 
 
-def _readable(
-    semiring: Semiring, scores: Any, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool = True
-) -> Tensor:
+def _readable(semiring: Semiring, scores: Any, shapes: Shapes, n: int, lengths: Any, learns: bool = True) -> Tensor:
     return chain(*_unpacked(scores, shapes, n), semiring=semiring, lengths=lengths)
 
 
-def _posteriors(scores: Array, g: Array, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool) -> Array:
+def _posteriors(scores: Array, g: Array, shapes: Shapes, n: int, lengths: Any, learns: bool) -> Array:
     """The posterior of every state and arc, times the upstream gradient of its sequence, as one vector."""
     if runs_here(scores):
         return _packed(_on_device(scores, shapes, n, lengths).posteriors(g, learns)[1], scores, shapes, n)
@@ -168,7 +168,7 @@ def _posteriors(scores: Array, g: Array, shapes: Shapes, n: int, lengths: tuple[
     return _packed(Slopes(found.states, counts, found.stops), scores, shapes, n)
 
 
-def _on_best_path(scores: Array, g: Array, shapes: Shapes, n: int, lengths: tuple[int, ...], learns: bool) -> Array:
+def _on_best_path(scores: Array, g: Array, shapes: Shapes, n: int, lengths: Any, learns: bool) -> Array:
     """How often the best path uses each score, times the upstream gradient of its sequence, as one vector."""
     if runs_here(scores):
         return _packed(_on_device(scores, shapes, n, lengths).best_slopes(g, learns), scores, shapes, n)
@@ -199,29 +199,31 @@ def _differentiable_slope(semiring: Semiring, scores: Tensor, g: Tensor, setting
     return grad(total, scores, g, create_graph=True)
 
 
+@recorded_whole
 def _log_slope(xp: Any, g: Any, scores: Any, **setting: Any) -> Any:
     if isinstance(g, Tensor):
         return _differentiable_slope(LOG, scores, g, setting)
     return _posteriors(scores, g, **setting)
 
 
+@recorded_whole
 def _best_slope(xp: Any, g: Any, scores: Any, **setting: Any) -> Any:
     if isinstance(g, Tensor):
         return _differentiable_slope(MAX, scores, g, setting)
     return _on_best_path(scores, g, **setting)
 
 
+@recorded_whole
 def _log_total(
-    xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
+    xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: Any = (), learns: bool = True
 ) -> Array:
     if runs_here(scores):
         return _on_device(scores, shapes, n, lengths).log_partition()
     return log_likelihood(*_prepared(scores, shapes, n, lengths)).astype(scores.dtype)
 
 
-def _best(
-    xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: tuple[int, ...] = (), learns: bool = True
-) -> Array:
+@recorded_whole
+def _best(xp: Any, scores: Array, *, shapes: Shapes = (), n: int = 2, lengths: Any = (), learns: bool = True) -> Array:
     if runs_here(scores):
         return _on_device(scores, shapes, n, lengths).best_scores()
     return best_paths(*_prepared(scores, shapes, n, lengths))[1]

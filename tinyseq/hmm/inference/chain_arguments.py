@@ -2,9 +2,8 @@
 
 from typing import Any
 
-import numpy as np
-
 from tinyseq.autograd.tensor import Tensor, constant
+from tinyseq.backend import host_array
 from tinyseq.hmm.inference.semirings import Semiring
 
 
@@ -36,12 +35,12 @@ def checked(
     if end is not None:
         _expect(end, "end", (states,), own)
     if lengths is not None:
-        found = np.asarray(lengths)
+        found = host_array(lengths)
         if found.shape != batch:
             raise ValueError(f"lengths must have shape {batch}, one for each sequence, got {found.shape}")
         if found.size and found.dtype.kind not in "iu":
             raise TypeError(f"lengths must be whole numbers, one for each sequence; got {found.tolist()}")
-        if found.size and (found.min() < 0 or found.max() > emission.shape[0]):
+        if ((found < 0) | (found > emission.shape[0])).any():
             raise ValueError(
                 f"lengths must lie in 0..{emission.shape[0]}, the length of emission, got {found.tolist()}"
             )

@@ -18,6 +18,7 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.stable import logsumexp
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
+from tinyseq.backend import host_array, is_recorded, recorded_whole
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 _INF = float("inf")
@@ -47,15 +48,16 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
         >>> left_to_right(once, never, last, np.array([3]), semiring=COUNT).tolist()
         [3.0]
     """
+    lengths = host_array(lengths)
     inside = np.arange(emission.shape[0])[:, None] < lengths
-    if not inside.all():  # not even NaN beyond a length may reach a gradient
+    if is_recorded(inside) or not inside.all():  # not even NaN beyond a length may reach a gradient
         emission = where(constant_like(emission, inside[:, :, None]), emission, 0.0)
     ends = constant_like(emission, ends)
     if semiring is LOG:
         messages = _messages(_beginning(emission, LOG), emission, constant_like(emission, skips))
-        last = FUNCTIONS["getitem"](messages, (np.asarray(lengths), np.arange(len(lengths))))
+        last = FUNCTIONS["getitem"](messages, (lengths, np.arange(len(lengths))))
         return logsumexp(where(ends, last, -_INF), axis=-1)
-    return _by_step(emission, constant_like(emission, skips), ends, np.asarray(lengths), semiring)
+    return _by_step(emission, constant_like(emission, skips), ends, lengths, semiring)
 
 
 def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiring: Semiring) -> Tensor:
@@ -63,7 +65,7 @@ def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiri
     void = _void(emission, semiring)
     total: Tensor | None = None
     for t, message in enumerate(_trellis(_beginning(emission, semiring), emission, skips, semiring)):
-        if (lengths == t).any():
+        if is_recorded(lengths) or (lengths == t).any():
             whole = semiring.sum(where(ends, message, void), -1)
             total = whole if total is None else where(constant_like(emission, lengths == t), whole, total)
     if total is None:  # a batch of no sequences
@@ -107,6 +109,7 @@ def _shifted(message: Value, void: Value, by: int) -> Value:
     return FUNCTIONS["concatenate"]([void[..., :by], message], axis=-1)[..., : message.shape[-1]]
 
 
+@recorded_whole
 def _forward(xp: Any, initial: Any, emission: Any, skips: Any) -> Any:
     """The messages after 0, 1, ..., T observations, (T + 1, B, S)."""
     steps, size, states = emission.shape
@@ -147,10 +150,12 @@ def _slopes(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> tuple[Any, 
     return running, slopes
 
 
+@recorded_whole
 def _initial_slope(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> Any:
     return _slopes(xp, g, emission, skips, out)[0]
 
 
+@recorded_whole
 def _emission_slope(xp: Any, g: Any, emission: Any, skips: Any, out: Any) -> Any:
     slopes = _slopes(xp, g, emission, skips, out)[1]
     return xp.stack(slopes[::-1]) if slopes else emission

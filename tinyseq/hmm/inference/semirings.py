@@ -33,7 +33,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import namespace_of
+from tinyseq.backend import host_array, namespace_of
 from tinyseq.random import Rng, as_generator
 
 __all__ = [
@@ -136,7 +136,7 @@ def _best(k: int, x: Value, axis: int) -> Value:
     others = tuple(i for i in range(1, x.ndim) if i != axis)
     row = xp.permute_dims(x, (axis, 0, *others))
     row = xp.reshape(row, (row.shape[0] * row.shape[1], *row.shape[2:]))
-    values = row.numpy() if isinstance(row, Tensor) else row
+    values = row._array if isinstance(row, Tensor) else row
     order = namespace(values).argsort(-values, axis=0, stable=True)[:k]
     return xp.take_along_axis(row, order, axis=0)
 
@@ -218,8 +218,8 @@ def _drawn(rng: np.random.Generator | None, x: Value, axis: int) -> Value:
     if not isinstance(x, Tensor):
         return total
     # The largest of (log weight + Gumbel noise) is a draw in proportion to the weights.
-    values = x.numpy()
-    pick = np.argmax(values + as_generator(rng).gumbel(size=values.shape), axis=axis, keepdims=True)
+    noise = -np.log(-np.log(1.0 - as_generator(rng).random(x.shape)))
+    pick = np.argmax(host_array(x._array) + noise, axis=axis, keepdims=True)
     drawn = xp.squeeze(xp.take_along_axis(x, pick, axis=axis), axis=axis)
     return drawn + _finite(total).detach() - _finite(drawn).detach()
 

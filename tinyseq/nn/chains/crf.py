@@ -20,7 +20,7 @@ from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, swapaxes, unbind
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import Array, frozen, host_array, made_once, namespace_of
+from tinyseq.backend import Array, frozen, host_array, is_array, is_recorded, made_once, namespace_of, recorded_whole
 from tinyseq.hmm import best_score, chain, log_partition
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
@@ -29,6 +29,7 @@ from tinyseq.nn.module import Module
 
 Tables = tuple[Tensor, Tensor, Tensor]
 Floats = NDArray[np.floating[Any]]
+Lengths = Sequence[int] | NDArray[np.integer[Any]]
 Reduction = Literal["none", "sum", "mean", "token_mean"]
 
 
@@ -94,7 +95,7 @@ class CRF(Module):
         self,
         scores: TensorLike,
         tags: Any,
-        lengths: Sequence[int] | None = None,
+        lengths: Lengths | None = None,
         *,
         mask: Any = None,
         reduction: Reduction = "none",
@@ -143,14 +144,15 @@ class CRF(Module):
         path = observed(batch, ids, real, (start, transition, end))
         totals = over_all_paths(start, transition, batch, end, lengths=stops)
         if here:
-            _check_possible(totals.numpy())
+            _check_possible(host_array(totals._array))
         found: Tensor = path - totals
         if reduction == "none":
             return found[0] if single else found
-        count = {"sum": 1, "mean": len(stops), "token_mean": int(real.sum())}[reduction]
-        return total(found) * (1 / count)
+        count = {"sum": 1, "mean": len(stops), "token_mean": real.sum()}[reduction]
+        share = 1 / count
+        return total(found) * (constant_like(found, share) if is_array(share) else float(share))
 
-    def decode(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> list[Any]:
+    def decode(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Any = None) -> list[Any]:
         """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
 
         Args:
@@ -169,7 +171,7 @@ class CRF(Module):
         tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
         return tags[0] if constant(scores).ndim == 2 else tags
 
-    def marginals(self, scores: TensorLike, lengths: Sequence[int] | None = None, *, mask: Any = None) -> Floats:
+    def marginals(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Any = None) -> Floats:
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 
         Raises:
@@ -194,16 +196,11 @@ class CRF(Module):
 
     def _check_allowed(self, ids: Any, real: Any) -> None:
         """Raise ValueError for the first sequence whose tags (T, B) use what is forbidden: its loss would be inf."""
-        steps, columns = real.sum(axis=0), np.arange(ids.shape[1])
-        # Row t is what stands between positions t - 1 and t; the first row begins, and the row after the last ends.
-        wrong = np.zeros((len(ids) + 1, len(columns)), dtype=bool)
-        wrong[0] = ~self._open_start[ids[0]]
-        wrong[1:-1] = ~self._open_transition[ids[:-1], ids[1:]] & real[1:]
-        wrong[steps, columns] |= ~self._open_end[ids[steps - 1, columns]]
+        wrong = _forbidden(namespace_of(ids), ids, real, self._open_start, self._open_transition, self._open_end)
         if not wrong.any():
             return
         sequence = int(wrong.any(axis=0).argmax())
-        position, last = int(wrong[:, sequence].argmax()), int(steps[sequence]) - 1
+        position, last = int(wrong[:, sequence].argmax()), int(real[:, sequence].sum()) - 1
         tags = ids[:, sequence].tolist()
         pair = f"tag {tags[position]} begins it" if not position else f"tag {tags[last]} ends it"
         if 0 < position <= last:
@@ -231,7 +228,7 @@ class CRF(Module):
 
 def _lengths_of(mask: Any, shape: tuple[int, ...], batch_first: bool) -> Any:
     """The lengths (B,) that a mask for a batch (T, B) says."""
-    real = np.asarray(host_array(mask._array) if isinstance(mask, Tensor) else mask)
+    real = host_array(mask._array if isinstance(mask, Tensor) else mask)
     real = real.T if batch_first else real
     if real.shape != shape or len(shape) != 2 or real.dtype.kind not in "bui":
         axes = "(B, T)" if batch_first else "(T, B)"
@@ -258,7 +255,7 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
     steps, size = scores.shape[:2]
     stops = np.full(size, steps) if lengths is None else as_lengths(lengths, size, steps)
     real = np.arange(steps)[:, None] < stops
-    if not real.all() and scores.device == "cpu":  # on a GPU nobody looks at the padding
+    if scores.device == "cpu" and (is_recorded(real) or not real.all()):  # on a GPU nobody looks at the padding
         scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
     return scores, stops, real
 
@@ -287,7 +284,8 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
         with scope("path"), step(t):
             part = getitem(scores, (columns, ids[t]))
             part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
-            parts.append(part if real[t].all() else where(constant_like(batch, real[t]), part, 0.0))
+            full = not is_recorded(real) and real[t].all()
+            parts.append(part if full else where(constant_like(batch, real[t]), part, 0.0))
     return total(stack(parts), axis=0) + getitem(end, ids[last, columns])
 
 
@@ -308,11 +306,26 @@ def _are_numbers(*parts: Tensor) -> bool:
     return bool(xp.all(xp.stack([xp.all(part._array < math.inf) for part in parts])))
 
 
-def _check_possible(totals: Floats) -> None:
+@recorded_whole
+def _forbidden(xp: Any, ids: Any, real: Any, start: Any, transition: Any, end: Any) -> Any:
+    """Where tags (T, B) use what is not open.
+
+    Row t is what stands between positions t - 1 and t; the first row begins, and the row after the last ends.
+    """
+    steps, columns = real.sum(axis=0), np.arange(ids.shape[1])
+    wrong = np.zeros((len(ids) + 1, len(columns)), dtype=bool)
+    wrong[0] = ~start[ids[0]]
+    wrong[1:-1] = ~transition[ids[:-1], ids[1:]] & real[1:]
+    wrong[steps, columns] |= ~end[ids[steps - 1, columns]]
+    return wrong
+
+
+def _check_possible(totals: Any) -> None:
     """Raise ValueError for the first sum over all paths, of (B,), that is -inf."""
-    wrong = np.flatnonzero(totals == -np.inf)
-    if len(wrong):
-        raise ValueError(f"sequence {wrong[0]} has no tags that are allowed: every path is forbidden or scores -inf")
+    wrong = totals == -np.inf
+    if wrong.any():
+        sequence = int(wrong.argmax())
+        raise ValueError(f"sequence {sequence} has no tags that are allowed: every path is forbidden or scores -inf")
 
 
 def _open(name: str, shape: tuple[int, ...], forbidden: Iterable[tuple[int, ...]]) -> Any:

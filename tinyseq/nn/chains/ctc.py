@@ -7,6 +7,7 @@ a left-to-right chain through blank, label, blank, label, ..., blank, in which a
 labels that differ. In the log semiring the chain gives the loss, in the max semiring the best alignment.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import expand_dims
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import namespace_of
+from tinyseq.backend import NUMPY, is_recorded, namespace_of, recorded_whole, to_numpy
 from tinyseq.hmm.inference.left_to_right import left_to_right
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.nn.chains.ctc_decode import as_stops
@@ -147,16 +148,22 @@ class _Batch(NamedTuple):
 
     def sum(self, semiring: Semiring) -> Tensor:
         """The sum over all alignments of each sequence, (B,)."""
-        size, most = self.labels.shape
-        states = np.full((size, 2 * most + 1), self.blank)  # blank, label, blank, label, ..., blank
-        states[:, 1::2] = self.labels
-        skips = np.zeros(states.shape, dtype=bool)
-        skips[:, 2:] = states[:, 2:] != states[:, :-2]  # over a blank from one label to another, never over a label
+        states, skips = _states(namespace_of(self.labels), self.labels, self.blank)
         behind_the_last = np.arange(states.shape[1]) - 2 * self.counts[:, None]
-        steps = int(self.stops.max(initial=0))
-        place = (np.arange(steps)[:, None, None], np.arange(size)[:, None], states)
+        steps = self.log_probs.shape[0] if is_recorded(self.stops) else int(self.stops.max(initial=0))
+        place = (np.arange(steps)[:, None, None], np.arange(len(states))[:, None], states)
         ends = (behind_the_last == 0) | (behind_the_last == -1)
         return left_to_right(getitem(self.log_probs, place), skips, ends, self.stops, semiring=semiring)
+
+
+@recorded_whole
+def _states(xp: Any, labels: Ids, blank: int) -> tuple[Ids, Ids]:
+    """The states of each sequence: blank, label, blank, label, ..., blank; and where one may be skipped to."""
+    states = np.full((len(labels), 2 * labels.shape[1] + 1), blank)
+    states[:, 1::2] = labels
+    skips = np.zeros(states.shape, dtype=bool)
+    skips[:, 2:] = states[:, 2:] != states[:, :-2]  # over a blank from one label to another, never over a label
+    return states, skips
 
 
 def _read(log_probs: TensorLike, targets: Any, input_lengths: Any, target_lengths: Any, blank: int) -> _Batch:
@@ -169,26 +176,54 @@ def _read(log_probs: TensorLike, targets: Any, input_lengths: Any, target_length
     steps, size, ids = log_probs.shape
     blank = whole("blank", blank, 0, ids - 1)
     stops = as_stops("input_lengths", input_lengths, size, steps)
-    inside = log_probs.numpy()[np.arange(steps)[:, None] < stops]
-    if (inside > ROUNDING).any():
+    real = constant_like(log_probs, (np.arange(steps)[:, None] < stops)[:, :, None])._array
+    if bool(namespace_of(real).any(real & (log_probs._array > ROUNDING))):
+        largest = np.max(log_probs.numpy(), where=to_numpy(real), initial=0.0)
         raise ValueError(
-            f"log_probs must be logs of probabilities, at most 0, got {inside.max():.4g}; "
+            f"log_probs must be logs of probabilities, at most 0, got {largest:.4g}; "
             "apply ts.log_softmax(scores, axis=-1) first"
         )
     rows = _rows(targets, target_lengths, size)
     there = [len(row) for row in rows]
-    counts = as_stops(
-        "target_lengths", there if target_lengths is None else target_lengths, size, max(there, default=0)
-    )
-    labels = np.full((size, int(counts.max(initial=0))), blank)
+    most = max(there, default=0)
+    counts = as_stops("target_lengths", there if target_lengths is None else target_lengths, size, most)
+    if (counts > np.array(there)).any():
+        b = int((counts > np.array(there)).argmax())
+        raise ValueError(f"target_lengths[{b}] is {counts[b]}, but there are {there[b]} targets")
+    if any(row.dtype.kind not in "iu" for row in rows):
+        _raise_for(rows, counts, ids, blank)
+    xp = next((namespace_of(part) for part in rows if is_recorded(part)), namespace_of(counts))
+    width = most if is_recorded(counts) else int(counts.max(initial=0))
+    labels = _filled_up(xp, rows, counts, width, blank)
+    inside = np.arange(width) < counts[:, None]
+    if (inside & ((labels < 0) | (labels >= ids) | (labels == blank))).any():
+        _raise_for(rows, counts, ids, blank)
+    return _Batch(log_probs, labels, stops, counts, blank, dtype, single)
+
+
+@recorded_whole
+def _filled_up(xp: Any, rows: Sequence[Ids], counts: Any, width: int, filler: int) -> Ids:
+    """The first labels of each row, as many as its count, in one array (B, width)."""
+    labels = np.full((len(rows), width), filler)
+    for labels_of_one, row, count in zip(labels, rows, counts, strict=True):
+        labels_of_one[:count] = row[:count]
+    return labels
+
+
+@recorded_whole
+def _in_rows(xp: Any, labels: Ids, cuts: Ids) -> Ids:
+    """Labels in a row, as an array with a row for each sequence, filled up with zeros."""
+    rows = np.split(labels, cuts[:-1])
+    found: Ids = _filled_up(NUMPY, rows, [len(row) for row in rows], max(map(len, rows)), 0)
+    return found
+
+
+def _raise_for(rows: Sequence[Ids], counts: Ids, ids: int, blank: int) -> None:
+    """Raise for the first label that is none."""
     for b, (row, count) in enumerate(zip(rows, counts, strict=True)):
-        if count > len(row):
-            raise ValueError(f"target_lengths[{b}] is {count}, but there are {len(row)} targets")
         check_ids(row[:count], ids, f"targets of sequence {b}")
         if (row[:count] == blank).any():
             raise ValueError(f"targets of sequence {b} hold the blank, {blank}; labels are any other of the {ids} ids")
-        labels[b, :count] = row[:count]
-    return _Batch(log_probs, labels, stops, counts, blank, dtype, single)
 
 
 def _rows(targets: Any, counts: Any, size: int) -> list[Ids]:
@@ -204,7 +239,7 @@ def _rows(targets: Any, counts: Any, size: int) -> list[Ids]:
                 raise ValueError(
                     f"targets in a row must be as many as target_lengths say, {cuts[-1]}, got {len(given)}"
                 )
-            rows = np.split(given, cuts[:-1])
+            rows = list(_in_rows(namespace_of(cuts), given, cuts)) if is_recorded(cuts) else np.split(given, cuts[:-1])
         elif given.ndim == 1 and size != 1:
             raise ValueError("targets of several sequences in a row need target_lengths=, to say where each one ends")
     if len(rows) != size or any(row.ndim != 1 for row in rows):

@@ -98,9 +98,10 @@ def as_stops(name: str, lengths: Any, size: int, steps: int) -> NDArray[np.integ
         raise ValueError(
             f"{name} must be {size} whole numbers, one for each sequence, got shape {given.shape} of {given.dtype}"
         )
-    wrong = np.flatnonzero((given < 0) | (given > steps))
-    if len(wrong):
-        raise ValueError(f"{name}[{wrong[0]}] is {given[wrong[0]]}, but must lie between 0 and {steps}")
+    wrong = (given < 0) | (given > steps)
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise ValueError(f"{name}[{i}] is {given[i]}, but must lie between 0 and {steps}")
     return given
 
 
