@@ -7,7 +7,7 @@ from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import closed
-from tinyseq.viz.computation.record import numbered, record
+from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.page.playback import Playback
 
@@ -33,7 +33,7 @@ class Played:
 
     def gradients(self):
         """By vertex, as the engine's own walk finds them."""
-        ids = numbered(self.loss)
+        ids = {item: i for i, item in enumerate(self.content.record.items)}
         return {
             ids[v.node]: to_numpy(v.upstream)
             for v in trace_backward(self.loss, retain_graph=True)

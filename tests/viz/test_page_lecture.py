@@ -13,7 +13,7 @@ from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.backend import to_numpy
-from tinyseq.viz.computation.record import numbered, record
+from tinyseq.viz.computation.record import record
 from tinyseq.viz.page.flows import flows
 from tinyseq.viz.page.order import forward_order
 
@@ -142,7 +142,7 @@ def test_the_terms_that_drop_into_the_sums_are_those_of_the_steps_and_end_in_gra
             at = terms.setdefault(addition.parameter, {})
             at[addition.step] = at.get(addition.step, 0) + term
             assert addition.total == pytest.approx(float(np.linalg.norm(sums[addition.parameter])), rel=1e-4, abs=1e-7)
-    leaves = {leaf: number for leaf, number in numbered(played.loss).items() if number in played.playback.ledger.leaves}
+    leaves = {played.content.record.items[number]: number for number in played.playback.ledger.leaves}
     by_step = {}
     for leaf, number in leaves.items():
         if view == "unrolled":
@@ -207,7 +207,7 @@ def test_the_page_adds_up_to_pythons_gradients_and_tells_nothing_early(name, ope
         browser.run("[...root.querySelectorAll('.node .gradient')].map(text => text.closest('.node').id)")
     )
     sums = browser.run(SUMS)
-    ids = numbered(loss)
+    ids = {item: i for i, item in enumerate(record(loss).items)}
     names = Played(name).playback.ledger.names
     loss.backward()
     gradients = {

@@ -78,11 +78,10 @@ def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
     assert not [text for text in said if re.search(r"→ h", text)]
 
 
-# Joined constants are one input, as the graph holds only the joined array; a single step has no direction; an encoder's
-# only step and the decoder's first one share a column; others have a fixed number of steps.
+# A single step has no direction; an encoder's only step and the decoder's first one share a column; others have a fixed
+# number of steps.
 NOT_ALONE = {
-    *("concatenated", "concatenated_with_a_bias_and_the_last_loss", "concatenated_rows", "two_sequences_concatenated"),
-    *("lstm_by_hand_from_concatenated", "gru_by_hand", "backward_in_time", "both_directions_by_hand"),
+    *("backward_in_time", "both_directions_by_hand", "lstm_by_hand_from_concatenated"),
     *("attention_over_states", "constants_of_each_step"),
 }
 

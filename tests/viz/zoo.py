@@ -142,6 +142,26 @@ def concatenated_rows():
     return loss
 
 
+@network(inputs=2)
+def concatenated_twice():
+    """[h; x] and another input below it, all as a row."""
+    w, x, y, h = weight(7, 3, name="W"), data(STEPS, 2, 1), data(STEPS, 2, 1, seed=5), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(ts.concatenate([ts.concatenate([h, x[t]]), y[t]]).T @ w).T
+    return ts.sum(h * h)
+
+
+@network()
+def stacked():
+    """The state and the input side by side."""
+    w, u, x, h = weight(3, 3, name="W"), weight(2, 1, name="u"), data(STEPS, 3), ts.zeros(3)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ ts.stack([h, x[t]], axis=1) @ u)[:, 0]
+    return ts.sum(h * h)
+
+
 @network(initial=2)
 def lstm_by_hand_from_concatenated():
     """i, f, o and g of one weight each, over [h; x]."""

@@ -19,6 +19,7 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS, NUMPY_FORMS, NUMPY_NAMES, OPS
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.numpy_functions.moves import NotMoved, moved
+from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import NAMESPACES
 
@@ -64,7 +65,9 @@ def array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: A
     short = function.__name__
     name = f"{function.__module__.replace('numpy', 'np', 1)}.{short}"
     if not recorded([args, kwargs]):
-        return _of_values(name, function, args, kwargs)
+        made = _of_values(name, function, args, kwargs)
+        joins = function in {np.concatenate, np.stack} and isinstance(made, Tensor)
+        return remember(made, OPS[short], args[0], kwargs.get("axis", 0)) if joins and len(args) == 1 else made
     public = np.linalg if function.__module__ == "numpy.linalg" else np
     ours = _ours(short) if getattr(public, short, None) is function else None
     bound: tuple[Any, Any] | list[str] = []

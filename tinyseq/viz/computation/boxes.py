@@ -20,14 +20,12 @@ class Argument(NamedTuple):
         vertex, position: the op, and the position of the argument in its call.
         ends: the values that it is made of.
         weights: the parameters that it is made of, if it is made of nothing else. A constant has neither.
-        piece: for a part of a constant, the axis, the start and the stop of the slice; None for all of it.
     """
 
     vertex: int
     position: int
     ends: tuple[End, ...]
     weights: tuple[int, ...]
-    piece: tuple[int, int, int] | None = None
 
 
 @dataclass(eq=False)

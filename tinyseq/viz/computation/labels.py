@@ -257,9 +257,8 @@ class Wording:
         return last.declared.symbol if last.declared else ""
 
     def _join(self, box: Box) -> Vertex | None:
-        """The op that joins values in a box, or in the box with the same role at another step, if there is one."""
-        alike = box if box.vertices else next((b for b in self.sheet.boxes if b.slot == box.slot and b.vertices), None)
-        last = self.vertices[alike.vertices[-1]] if alike else None
+        """The op that joins values in a box, if it is such a box."""
+        last = self.vertices[box.vertices[-1]] if box.vertices else None
         return last if last and last.kind == "join" else None
 
     def _joined(self, box: Box, join: Vertex) -> str:

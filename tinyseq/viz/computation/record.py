@@ -11,10 +11,12 @@ from operator import attrgetter
 from typing import Any
 
 from tinyseq.autograd.accumulator import Accumulator
+from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.backward import walk
-from tinyseq.autograd.graph import Leaf, Node, Output, owner, readable
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.op import Op
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.ops.moves.joined import Joined, joined, remembers
+from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.backend import Array
 from tinyseq.inspect.paths import ones
 
@@ -93,7 +95,8 @@ class Record:
         items: the leaves and nodes that they stand for.
         result: the value of the result.
         gradients: of the result with respect to each vertex, if requested; for several outputs a list.
-        given: the values of leaves that a user has named.
+        given: the values of leaves that a user has named, and of joined constants.
+        joined: what is known of the constants that an op has joined.
         users: for each vertex, those that use it.
     """
 
@@ -102,6 +105,7 @@ class Record:
     result: Any = None
     gradients: Mapping[int, Any] = field(default_factory=dict)
     given: Mapping[int, Array] = field(default_factory=dict)
+    joined: Mapping[int, Joined] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> list[list[int]]:
@@ -125,18 +129,21 @@ class Record:
 
     def constant(self, vertex: int, position: int) -> Any:
         """A known constant argument, an array or a number; else None."""
-        arguments = self._saved(vertex)[1]
+        arguments = self.joined[vertex].parts if vertex in self.joined else self._saved(vertex)[1]
         known = 0 <= position < len(arguments) and self.vertices[vertex].parents[position] is None
         return arguments[position] if known else None
 
     def _saved(self, vertex: int) -> tuple[dict[str, Any], Sequence[Any]]:
-        """What an op has saved for its gradient rule by name, and of its arguments in order."""
         item = self.items[vertex] if self.items else None
-        if not isinstance(item, Node) or item.saved is None:
-            return {}, ()
-        kept = dict(zip(item.op.saves, item.saved, strict=True))
-        inputs = item.op.inputs
-        return kept, kept.get(inputs[0], ()) if item.op.variadic else [kept.get(name) for name in inputs]
+        return _saved(item) if isinstance(item, Node) else ({}, ())
+
+
+def _saved(node: Node) -> tuple[dict[str, Any], Sequence[Any]]:
+    """What an op has saved for its gradient rule by name, and of its arguments in order."""
+    if not node.saved:
+        return {}, ()
+    kept, inputs = dict(zip(node.op.saves, node.saved, strict=True)), node.op.inputs
+    return kept, kept.get(inputs[0], ()) if node.op.variadic else [kept.get(name) for name in inputs]
 
 
 def users_of(vertices: Sequence[Vertex]) -> list[list[int]]:
@@ -166,29 +173,47 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
         >>> [vertex.op or "leaf" for vertex in record(x * x + 1.0).vertices]
         ['leaf', 'multiply', 'add']
     """
-    ids = numbered(result)
+    nodes, joins, sources = _computed(result)
+    leaves: set[Leaf | Node] = {parent for node in nodes for parent in node.edges if type(parent) is Leaf}
+    ordered = sorted([*nodes, *(leaves or {owner(as_node(result))})], key=attrgetter("seq"))
+    ids = {item: i for i, item in enumerate(ordered)}
     labels = _labels(names or {}, ids)
-    vertices = tuple([_vertex(item, ids, labels) for item in ids])
+    vertices = tuple([_vertex(item, ids, labels, sources) for item in ids])
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
     # values that were changed since, as by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
-    return Record(vertices, tuple(ids), result._array, _gradients(result, ids) if gradients else {}, given)
+    given |= {ids[node]: made.array() for node, made in joins.items() if made.node}
+    gradients_of = _gradients(result, ids) if gradients else {}
+    joined_by = {ids[node]: made for node, made in joins.items()}
+    return Record(vertices, tuple(ids), result._array, gradients_of, given, joined_by)
 
 
-def numbered(result: Tensor) -> dict[Leaf | Node, int]:
-    """The leaves and nodes that a tensor was computed from, numbered in the order of creation."""
+def _computed(result: Tensor) -> tuple[list[Node], dict[Node, Joined], dict[tuple[Node, int], Node]]:
+    """The nodes that a tensor was computed from; what is known of constants that some of them joined; and which node
+    joined a constant argument, which the graph does not say."""
     if result.node is None:
         raise ValueError("there is no graph to draw: nothing that the tensor was computed from has requires_grad=True")
-    root = owner(result.node)
-    nodes = readable([root])
+    nodes = readable([result.node])
     if len(nodes) > MOST_OPS:
         raise ValueError(
             f"the tensor was computed in {len(nodes):,} ops, and a drawing looks at no more than {MOST_OPS:,}. Draw a "
             "loss of fewer time steps: the steps left out look like those shown"
         )
-    leaves: set[Leaf | Node] = {parent for node in nodes for parent in node.edges if type(parent) is Leaf}
-    ordered = sorted([*reversed(nodes), *(leaves or {root})], key=attrgetter("seq"))
-    return {item: i for i, item in enumerate(ordered)}
+    joins: dict[Node, Joined] = {}
+    sources: dict[tuple[Node, int], Node] = {}
+    for node in nodes if remembers() else ():  # grows during the loop
+        known = joins[node].parts if node in joins else _saved(node)[1]
+        for position, (made, edge) in enumerate(zip(map(joined, known), node.edges, strict=False)):
+            while isinstance(edge, Node) and edge.op.kind in LOOKED_THROUGH:
+                edge = edge.edges[0]
+            if made and edge is None and made.node:
+                sources[node, position] = made.node
+                if made.node not in joins:
+                    nodes.append(made.node)
+                    joins[made.node] = made
+            elif made and isinstance(edge, Node) and edge.op.kind in PUTTING_TOGETHER:
+                joins.setdefault(edge, made)
+    return nodes, joins, sources
 
 
 def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict[Leaf | Node, str]:
@@ -204,20 +229,27 @@ def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict
     return labels
 
 
-def _vertex(item: Leaf | Node, ids: Mapping[Leaf | Node, int], labels: Mapping[Leaf | Node, str]) -> Vertex:
+def _vertex(
+    item: Leaf | Node,
+    ids: Mapping[Leaf | Node, int],
+    labels: Mapping[Leaf | Node, str],
+    sources: Mapping[tuple[Node, int], Node],
+) -> Vertex:
     if isinstance(item, Leaf):
         label = labels.get(item, "")
         return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
     op, made = item.op, item.label
-    parents = [
-        None if parent is None else (ids[parent.node], parent.index) if type(parent) is Output else (ids[parent], 0)  # type: ignore[index]
-        for parent in item.edges
-    ]
+    edges: list[Parent | None] = [edge or sources.get((item, i)) for i, edge in enumerate(item.edges)]
+    parents = [None if edge is None else (ids[owner(edge)], _index(edge)) for edge in edges]
     shapes = tuple(item.shape) if op.outputs else (item.shape,)
     gates = () if made.gates is None else _gates(item)
     return Vertex(
         ids[item], op.name, "", op, made.step, made.scope, shapes, item.dtype, tuple(parents), item.attrs, "", gates
     )
+
+
+def _index(edge: Parent) -> int:
+    return edge.index if isinstance(edge, Output) else 0
 
 
 def _gates(node: Node) -> tuple[str, ...]:

@@ -3,24 +3,24 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from difflib import SequenceMatcher
-from itertools import accumulate, pairwise
 from typing import Any
 
-import numpy as np
-
+from tinyseq.autograd.axes import PUTTING_TOGETHER
+from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
 from tinyseq.viz.computation.columns import Column, Plan
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
-from tinyseq.viz.computation.single import owner, states_of_single_steps
+from tinyseq.viz.computation.single import states_of_single_steps
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.rendering.style import superscript
 
 Steps = tuple[int | None, ...]  # None: outside the columns
 Use = tuple[int, int | None]  # a vertex and a step
+Role = tuple[Hashable, int]  # a slot, and the number of an argument
 
 
 def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
@@ -55,20 +55,16 @@ class _Maker:
         for vertex, slot in self.slots.items() if fold else ():
             self.sheet.roles.setdefault(slot, []).append(vertex)
         self.at: dict[Use, Box] = {}
-        self.in_slot: dict[Hashable, Box] = {}  # the first box of each slot
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
-        self.data: dict[Hashable, Hashable] = {}  # the slots of constant inputs
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
         self.computed: set[Box] = set()  # initial states that are results of ops
-        self.joined: set[tuple[Box, int]] = set()  # constant arguments that were joined from others
         uses = self._make_boxes()
         self._make_parameters(uses)
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
         self._recall_states(made)
-        made += self._joined_constants(made)
-        self.twins = self._twins(made)
+        self.data = self._data(made)
         for box in made:
             self._supply_constants(box)
         self._name_states()
@@ -172,7 +168,6 @@ class _Maker:
         zone: Zone = "columns" if column else self.zones[vertex.id]
         box = Box(name, kind, zone, self.slots[vertex.id], tuple(m.id for m in members), column, arguments)
         self.at[vertex.id, step] = box
-        self.in_slot.setdefault(box.slot, box)
         self.sheet.boxes.append(box)
 
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
@@ -238,8 +233,9 @@ class _Maker:
         an arrow from the last value before it.
         """
         phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
-        if self.sheet.folded and slot in self.in_slot:
-            return self.in_slot[slot]
+        alike = next((box for box in self.sheet.boxes if box.slot == slot), None)
+        if self.sheet.folded and alike:
+            return alike
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
         place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)
         mark, new = self._extra("elided", columns[place], slot)
@@ -256,50 +252,7 @@ class _Maker:
 
     def _joins(self, box: Box) -> bool:
         """Whether a box joins values, as in [h; x]."""
-        alike = self.in_slot.get(box.slot, box)
-        return bool(alike.vertices) and self.record.vertices[alike.vertices[-1]].kind == "join"
-
-    def _joined_constants(self, boxes: list[Box]) -> list[Box]:
-        """Boxes for [h; x] in steps where both are constants, usually the first: the graph holds only the joined array.
-
-        Its parts are inferred from the other steps, where the same argument of the same op is joined from known parts.
-        """
-        joins: dict[tuple[Hashable, int], Box] = {}
-        for arrow in self.sheet.arrows:
-            if arrow.tail.vertices and arrow.tail.column == arrow.head.column and self._joins(arrow.tail):
-                for number, argument in enumerate(arrow.head.arguments):
-                    if any(end.vertex == arrow.tail.vertices[-1] for end in argument.ends):
-                        joins[arrow.head.slot, number] = arrow.tail
-        made = []
-        for box in boxes:
-            for number, argument in enumerate(box.arguments):
-                join = joins.get((box.slot, number))
-                if join and not (argument.ends or argument.weights) and box.column and box.column.kind == "step":
-                    new, is_new = self._extra("op", box.column, join.slot)
-                    if is_new:
-                        new.arguments = self._pieces(join, argument)
-                        made.append(new)
-                        self.sheet.boxes.remove(new)
-                        self.sheet.boxes.insert(self.sheet.boxes.index(box), new)  # before the box that uses it
-                    self.sheet.arrows.append(Arrow(new, box))
-                    self.joined.add((box, number))
-        return made
-
-    def _lengths(self, join: Box) -> list[int | None]:
-        """The lengths of the parts that a box joins; None where unknown."""
-        vertex = self.record.vertices[join.vertices[-1]]
-        axis = vertex.attrs["axis"]
-        lengths = [parent and self.record.vertices[parent[0]].shapes[parent[1]][axis] for parent in vertex.parents]
-        rest = vertex.shape[axis] - sum(length for length in lengths if length)
-        return [rest if length is None and lengths.count(None) == 1 else length for length in lengths]
-
-    def _pieces(self, join: Box, argument: Argument) -> tuple[Argument, ...]:
-        """The parts of a joined constant, with the lengths of the same parts at other steps."""
-        vertex, lengths = self.record.vertices[join.vertices[-1]], self._lengths(join)
-        if None in lengths:  # their values are unknown
-            return tuple(argument._replace(position=-1 - i) for i in range(len(lengths)))
-        axis, stops = vertex.attrs["axis"] % len(vertex.shape), list(accumulate(length or 0 for length in lengths))
-        return tuple(argument._replace(piece=(axis, *ends)) for ends in pairwise([0, *stops]))
+        return bool(box.vertices) and self.record.vertices[box.vertices[-1]].kind in PUTTING_TOGETHER
 
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
@@ -324,8 +277,8 @@ class _Maker:
                     beginning.column, beginning.slot = start, state
                 if not given:
                     self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
-            elif has_weights and not argument.ends and (box, number) not in self.joined:
-                data, _ = self._extra("input", box.column, self._data_slot(argument, box, number), argument)
+            elif has_weights and not argument.ends:
+                data, _ = self._extra("input", box.column, ("data", *self.data[box.slot, number]), argument)
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _only_begins(self, box: Box) -> bool:
@@ -333,19 +286,16 @@ class _Maker:
         heads = (arrow.head.column for arrow in self.sheet.arrows if arrow.tail is box)
         return box.zone == "before" and all(head and head.kind == "step" for head in heads)
 
-    def _twins(self, boxes: list[Box]) -> dict[Hashable, Hashable]:
-        """Constants with the same elements in every column, as x[t] that is taken twice: each role's first such one."""
-        taken: dict[Hashable, dict[Column, bytes]] = {}
+    def _data(self, boxes: list[Box]) -> dict[Role, Role]:
+        """Each constant argument's role, and the first role that takes the same array in all columns, as x[t] twice."""
+        taken: dict[Role, dict[Column, Hashable]] = {}
         for box in boxes:
             for number, argument in enumerate(box.arguments):
-                array = self.record.constant(argument.vertex, argument.position)
-                plain = to_numpy(array) if hasattr(array, "dtype") else np.empty(0)
-                if box.column and not argument.ends and (plain != plain.ravel()[:1]).any():  # not all the same
-                    taken.setdefault((box.slot, number), {})[box.column] = plain.tobytes() + repr(plain.shape).encode()
-        roles: dict[Hashable, list[Hashable]] = {}
-        for role, texts in taken.items():
-            roles.setdefault(tuple(texts.items()), []).append(role)
-        return {role: alike[0] for alike in roles.values() for role in alike[1:]}
+                if box.column and not argument.ends and not argument.weights:
+                    array = self.record.constant(argument.vertex, argument.position)
+                    key = (box, number) if array is None else _identity(array)
+                    taken.setdefault((box.slot, number), {})[box.column] = key
+        return {role: next(o for o in taken if _agree(arrays, taken[o])) for role, arrays in taken.items()}
 
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
@@ -353,19 +303,6 @@ class _Maker:
         phase, backward = box.column.phase, self._runs_backward(box.arguments[0].vertex)
         steps = self.plan.steps[phase]
         return self._added(Column(phase, steps[-1] + 1 if backward else steps[0] - 1, "start"))
-
-    def _data_slot(self, argument: Argument, box: Box, number: int) -> Hashable:
-        """A slot for a constant: the same for views of one array, or for the same role at other steps."""
-        phase = self.plan.phase_of[argument.vertex]
-        role: Hashable = box.slot, number
-        if self._joins(box):  # joined constants are not kept: those of equal length are assumed to be the same
-            length = self._lengths(self.in_slot[box.slot])[number]
-            return "data", phase, role if length is None else length
-        array: Any = self.record.constant(argument.vertex, argument.position)
-        key: Hashable = argument.vertex if array is None else id(owner(array))
-        if role in self.twins:
-            return "data", phase, self.twins[role]
-        return self.data.setdefault((phase, array is None, key), ("data", phase, role))
 
     def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
         if (column, slot) in self.extra:
@@ -422,6 +359,19 @@ class _Maker:
         while (symbol,) in self.sheet.states.values():
             symbol += "′"
         return symbol
+
+
+def _identity(array: Any) -> Hashable:
+    """What tells a constant from another one: its elements, or if these are all the same the array itself."""
+    plain = to_numpy(array)
+    differ = bool((plain != plain.ravel()[:1]).any())
+    return plain.shape, plain.tobytes() if differ else id(owner(array))
+
+
+def _agree(one: Mapping[Column, Hashable], other: Mapping[Column, Hashable]) -> bool:
+    """Whether two roles take the same array in every column that has both, and that some column has."""
+    both = one.keys() & other.keys()
+    return bool(both) and all(one[column] == other[column] for column in both)
 
 
 def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz.computation.boxes import Argument
@@ -212,10 +213,3 @@ class _Finder:
                 return None
             vertex = users[0]
         return vertex
-
-
-def owner(array: Any) -> Any:
-    """The array that a view is of."""
-    while getattr(array, "base", None) is not None:
-        array = array.base
-    return array

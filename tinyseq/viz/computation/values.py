@@ -107,11 +107,8 @@ class Values:
         """A constant argument, at a step if it holds a sequence; None if it is not known."""
         array = self.record.constant(argument.vertex, argument.position)
         if array is None:
-            return self._told_by_result(argument) if argument.position >= 0 else None
+            return self._told_by_result(argument)
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
-        if argument.piece:
-            axis, start, stop = argument.piece
-            plain = plain.take(range(start, stop), axis=axis)
         return self._at_step(plain, argument.vertex, step)
 
     def _told_by_result(self, argument: Argument) -> Any:

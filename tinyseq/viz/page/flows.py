@@ -14,7 +14,6 @@ from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.inspect.paths import add, ones, visits
 from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.record import numbered
 
 Place = Box | Column | None  # a box; the gap of a step that is not shown, None if it has no gap
 Pairs = Iterable[tuple[Parent, Any]]
@@ -50,7 +49,7 @@ class _Reader:
     def __init__(self, loss: Tensor, content: Sheet) -> None:
         self.loss, self.content = loss, content
         self.grouping, self.plan = content.grouping, content.plan
-        self.ids = numbered(loss)
+        self.ids = {item: i for i, item in enumerate(content.record.items)}
         self.arrows = {(arrow.tail, arrow.head) for arrow in content.arrows}
         self.gaps = [column for column in content.columns if column.kind == "gap"]
         self.boxes: dict[int, list[Box]] = {}

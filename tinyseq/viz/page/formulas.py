@@ -16,7 +16,7 @@ from tinyseq.viz.computation.boxes import Argument, Arrow, Box
 from tinyseq.viz.computation.labels import NAMED, SIGNS, Wording
 from tinyseq.viz.computation.names import combined, later
 from tinyseq.viz.computation.record import Shape, Source
-from tinyseq.viz.page.order import dependents, needs_of
+from tinyseq.viz.page.order import needs_of, reached, reversed_of
 from tinyseq.viz.rendering.style import number, subscript
 
 LETTERS = "abdekmpqsuvw"  # the others mean something
@@ -43,8 +43,7 @@ class Formulas:
         states = [box for box in self.sheet.boxes if box.kind == "state"]
         kept = {arrow.tail for arrow in self.sheet.arrows if arrow.kind == "time"}
         totals = {box for box in states if self.sheet.states.get(box.slot, ("",))[0].startswith("L")}
-        feeding = dependents(_reversed(needs), kept - totals)
-        reading = dependents(needs, states) - feeding
+        reading = reached(reversed_of(needs), states) - reached(needs, kept - totals)
         used: Counter[str] = Counter()
         letters: dict[Any, str] = {}
         for box in self.sheet.boxes:
@@ -99,17 +98,9 @@ class Formulas:
         return found
 
     def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
-        """The arrows that bring an argument to a box; those of a joined constant tell of its parts."""
+        """The arrows that bring an argument to a box."""
         sources = {(end.vertex, end.output) for end in argument.ends}
-        same = {argument.position, -1} if not (argument.ends or argument.weights) else set()
-
-        def brings(arrow: Arrow) -> bool:
-            pieces = arrow.tail.arguments if arrow.value is None else ()
-            return arrow.value in sources or any(
-                piece.vertex == argument.vertex and max(piece.position, -1) in same for piece in pieces
-            )
-
-        return [arrow for arrow in self.into[box] if brings(arrow)]
+        return [a for a in self.into[box] if a.value in sources or (a.value is None and argument in a.tail.arguments)]
 
     def _steps(self, arrow: Arrow, argument: Argument) -> list[int | None]:
         """The steps of the values that an arrow carries: in a folded loop one arrow stands for those of all steps."""
@@ -204,7 +195,7 @@ class Formulas:
 
     def _rule(self, user: Box, argument: Argument) -> str:
         op = self.vertices[argument.vertex]
-        parent = op.parents[argument.position] if argument.position >= 0 else None
+        parent = op.parents[argument.position]
         scale = self._scale(user, op.id)
         if user.module or not op.declared or parent is None or scale is None:
             return ""
@@ -260,14 +251,6 @@ def summed(rules: list[str]) -> str:
         return ""
     counted = [rule if count == 1 else f"{count} {rule}" for rule, count in Counter(rules).items()]
     return " + ".join(counted).replace("+ -", "- ").replace("+ −", "- ")
-
-
-def _reversed(needs: dict[Box, list[Box]]) -> dict[Box, list[Box]]:
-    users: dict[Box, list[Box]] = {box: [] for box in needs}
-    for box, needed in needs.items():
-        for need in needed:
-            users[need].append(box)
-    return users
 
 
 def first_number(name: str, array: Any) -> tuple[str, float | None]:

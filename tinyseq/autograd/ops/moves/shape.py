@@ -8,7 +8,8 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.axes import Axes, Use, but_along
-from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
+from tinyseq.autograd.declare import FUNCTIONS, OPS, composite, offer, op
+from tinyseq.autograd.ops.moves.joined import remember
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
@@ -160,7 +161,7 @@ def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     _some(tensors, "concatenate")
     if axis is None:
         return concatenate([constant(x).reshape(-1) for x in tensors])
-    return _concatenate(*tensors, axis=axis)
+    return remember(_concatenate(*tensors, axis=axis), OPS["concatenate"], tensors, axis)
 
 
 def _stacked(xp: Any, parts: Any, axis: int) -> Any:
@@ -192,7 +193,7 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
         (2, 2)
     """
     _some(tensors, "stack")
-    return _stack(*tensors, axis=axis)
+    return remember(_stack(*tensors, axis=axis), OPS["stack"], tensors, axis)
 
 
 def _some(tensors: Sequence[Any], name: str) -> None:
