@@ -129,9 +129,12 @@ class Record:
 
     def constant(self, vertex: int, position: int) -> Any:
         """A known constant argument, an array or a number; else None."""
+        return None if self.vertices[vertex].parents[position] else self.argument(vertex, position)
+
+    def argument(self, vertex: int, position: int) -> Any:
+        """An argument as the op has kept it; None if it has not."""
         arguments = self.joined[vertex].parts if vertex in self.joined else self._saved(vertex)[1]
-        known = 0 <= position < len(arguments) and self.vertices[vertex].parents[position] is None
-        return arguments[position] if known else None
+        return arguments[position] if position < len(arguments) else None
 
     def _saved(self, vertex: int) -> tuple[dict[str, Any], Sequence[Any]]:
         item = self.items[vertex] if self.items else None

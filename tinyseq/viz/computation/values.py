@@ -90,8 +90,9 @@ class Values:
             return value
         vertex, arguments = self.vertices[source[0]], []
         for position, parent in enumerate(vertex.parents):
-            if parent is None:
-                arguments.append(self.record.constant(vertex.id, position))
+            kept = self.record.argument(vertex.id, position)
+            if parent is None or kept is not None:
+                arguments.append(kept)
             elif depth and vertex.step is not None and self.vertices[parent[0]].step == vertex.step:
                 arguments.append(self._known(parent, depth - 1))
             else:
