@@ -78,11 +78,10 @@ def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
     assert not [text for text in said if re.search(r"→ h", text)]
 
 
-# A single step has no direction; an encoder's only step and the decoder's first one share a column; others have a fixed
-# number of steps.
+# A single step has no direction; others have a fixed number of steps.
 NOT_ALONE = {
     *("backward_in_time", "both_directions_by_hand", "lstm_by_hand_from_concatenated"),
-    *("attention_over_states", "constants_of_each_step"),
+    "constants_of_each_step",
 }
 
 
@@ -97,13 +96,35 @@ def test_one_step_by_hand_begins_as_longer_loops_do(name, monkeypatch):
     assert {text for kind, text in found[0] if kind == "state"} <= {text for kind, text in found[1] if kind == "state"}
 
 
-@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"attention_over_states", "constants_of_each_step"}))
+@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"constants_of_each_step"}))
 def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", 1)
     content = sheet(record(zoo.ZOO[name].loss()))
     wording = Wording(content)
     texts = {wording.lines(box)[0].text for box in content.boxes if box.kind != "result"}
     assert not {text for text in texts if re.fullmatch(r"0|\S+ 0|0 \S+ ·", text)}
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+@pytest.mark.parametrize("name", ["attention_over_states", "decoder_without_attention"])
+def test_an_encoder_and_its_decoder_have_columns_of_their_own(name, steps, monkeypatch):
+    monkeypatch.setattr(zoo, "STEPS", steps)
+    plan = sheet(record(zoo.ZOO[name].loss())).plan
+    assert [loop.phase for loop in plan.loops] == [0, 1]
+    assert plan.steps == [list(range(steps)), list(range(2 if name == "attention_over_states" else 3))]
+
+
+def test_blocks_of_one_step_are_one_loop_if_they_are_one_block_and_levels_of_a_stack_if_not():
+    w, x = ts.tensor(np.eye(3), requires_grad=True), np.ones((2, 3, 1))
+    lower, upper = ts.zeros(3, 1), ts.zeros(3, 1)
+    for t in range(2):
+        with ts.step(t):
+            lower = ts.tanh(w @ lower + x[t])
+        with ts.step(t):
+            upper = ts.tanh(w @ upper + lower)
+    content = sheet(record(upper.sum()))
+    assert set(content.states.values()) == {("h⁽¹⁾",), ("h⁽²⁾",)}
+    assert content.plan.steps == [[0, 1]]
 
 
 def test_a_layer_without_a_recurrence_has_no_state():

@@ -276,6 +276,26 @@ def encoder_and_decoder():
 
 
 @network(inputs=0)
+def decoder_without_attention():
+    """Its first step takes the encoder's last state, whatever the number of that is."""
+    w, u, d, x, h, losses = (
+        weight(3, 2, name="W"),
+        *(weight(3, 3, name=name) for name in "UD"),
+        data(STEPS, 2, 1),
+        ts.zeros(3, 1),
+        [],
+    )
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+    for t in range(3):
+        with ts.step(t):
+            h = ts.tanh(d @ h)
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network(inputs=0)
 def nested_loops():
     """Words of letters: an inner state for each word, and an outer one over the words."""
     w, u, v, words, outer = (

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from contextvars import ContextVar
 from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from itertools import count
 from types import TracebackType
 from typing import Any, NamedTuple, TypeVar, cast
 
@@ -29,17 +30,21 @@ class Label(NamedTuple):
     """Where an op was recorded: the path of modules around it, and the time step (None outside of loops).
 
     ``line`` is the user's line of code, known only under `detect_anomaly`; ``gates`` are those of the recurrent cell
-    around the op, if they have names.
+    around the op, if they have names. ``block`` tells apart the blocks of `step` in which ops were recorded.
     """
 
     scope: tuple[str, ...] = ()
     step: int | None = None
     line: str | None = None
     gates: Gates | None = None
+    block: int = 0
 
     def __str__(self) -> str:
         place = ".".join(self.scope) or "top level"
         return place if self.step is None else f"{place}, step {self.step}"
+
+
+BLOCKS = count(1)  # numbers the blocks of `step`
 
 
 class Mode:
@@ -228,7 +233,7 @@ class step(_Relabelled):
         super().__init__(value)
 
     def relabel(self, label: Label) -> Label:
-        return Label(label.scope, self.value, None, label.gates)
+        return Label(label.scope, self.value, None, label.gates, next(BLOCKS))
 
 
 class scope(_Relabelled):
@@ -246,7 +251,7 @@ class scope(_Relabelled):
     __slots__ = ()
 
     def relabel(self, label: Label) -> Label:
-        return Label((*label.scope, self.value), label.step, None, label.gates)
+        return Label((*label.scope, self.value), label.step, None, label.gates, label.block)
 
 
 class stacked_gates(_Relabelled):
@@ -258,4 +263,4 @@ class stacked_gates(_Relabelled):
         super().__init__(Gates(names, rows) if names else None)
 
     def relabel(self, label: Label) -> Label:
-        return Label(label.scope, label.step, None, self.value)
+        return Label(label.scope, label.step, None, self.value, label.block)

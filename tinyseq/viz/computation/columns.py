@@ -5,6 +5,7 @@ directions of a bidirectional network. A loop that needs the final result of ano
 encoder's last state, belongs to a later phase, whose columns follow.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
@@ -89,6 +90,7 @@ class Plan:
         beside: list[Loops] = []
         before: list[Loops] = []
         loop_of, tracks, vertices = self.loop_of, self.tracks, self.vertices
+        spans = Counter(loop for loop, _ in {(loop, vertices[vertex].step) for vertex, loop in loop_of.items()})
         for vertex in vertices:
             same = other = 0
             for number in vertex.made_of:
@@ -97,7 +99,9 @@ class Plan:
                     other |= before[number]
                     found, aligned = beside[number], number in tracks
                 else:
-                    found, aligned = 1 << loop_of[number], vertex.step == source.step or vertex.id in tracks
+                    loop = loop_of[number]
+                    ends = spans[loop] == 1 < spans[loop_of.get(vertex.id, loop)]  # before the first of several steps
+                    found, aligned = 1 << loop, (vertex.step == source.step and not ends) or vertex.id in tracks
                 if aligned:
                     same |= found
                 else:
@@ -160,7 +164,8 @@ class Plan:
 def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     """The loop of each vertex that has a step, and the direction of each loop: 1, -1, or 0 if it has only one step.
 
-    A vertex belongs to the loop of a parent of the same step, or of the step before it in that loop's direction.
+    A vertex belongs to the loop of a parent of the same block of `ts.step`, or of the step before it in that loop's
+    direction.
     """
     root: dict[int, int] = {}
     direction: dict[int, int] = {}
@@ -178,9 +183,9 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
         root[mine], direction[mine] = mine, 0
         for source in vertex.made_of:
             before = vertices[source].step
-            if before is None or abs(vertex.step - before) > 1:
+            stride = vertex.step - (before or 0)
+            if before is None or abs(stride) > 1 or (stride == 0 and vertices[source].block != vertex.block):
                 continue
-            stride = vertex.step - before
             other = root[source]
             if other == mine and stride in (0, direction[mine]):
                 continue

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -223,52 +223,59 @@ class Wording:
         arrives = [arrow.kind != "weight" for arrow in self.into[box]]
         return self.vertices[box.vertices[0]].operator in SIGNS and arrives == [True, True]
 
-    def formula(self, box: Box) -> str:
-        """What a box computes, in the notation of the lectures."""
-        ops = [self.vertices[vertex] for vertex in box.vertices]
-        join = self._join(box)
-        if join:
-            return self._joined(box, join)
-        if not ops:
+    def formula(self, box: Box, told: Mapping[Argument, str] | None = None) -> str:
+        """What a box computes, in the notation of the lectures.
+
+        Args:
+            box: the box.
+            told: names or numbers for its arguments other than parameters; by default functions are written without
+                arguments, and a dot stands for what arrows bring.
+        """
+        if not box.vertices:
             return ""
-        if self.sheet.view == "flat":
-            return ops[-1].op.replace("_", " ")
-        first, last = ops[0], ops[-1]
+        first, last, many = self.vertices[box.vertices[0]], self.vertices[box.vertices[-1]], len(box.vertices) > 1
         weights = [self._weights(argument) for argument in box.arguments if argument.weights]
+        called = f"({', '.join(told.values())})" if told is not None else ""
+        if last.kind == "join":
+            return self._joined(box, last, told or {})
+        if self.sheet.view == "flat":
+            return self._product(first, told) or last.op.replace("_", " ") + called
         if first.kind == "product" and weights:
             multiplied = [argument for argument in box.arguments if argument.vertex == first.id]
             both = all(argument.weights for argument in multiplied)  # a product of two parameters
             right = self._weights(multiplied[-1]) if both else self._operand(box)
-            return f"{weights[0]} {right}" + " + b" * (len(ops) > 1)
+            return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
-            if self._word(box):
-                return f"{weights[0]}[{self._word(box)}]"
-            return f"{weights[0]}[{letter}{step}]"
-        if last.operator == "+" and len(ops) > 1:
-            return "sum"
-        if first.adds_up and len(ops) > 1:
-            return self._scaled(box, last)
+            return f"{weights[0]}[{self._word(box) or letter + step}]"
+        if last.operator == "+" and many:
+            return "sum" + called
+        if first.adds_up and many:
+            return self._scaled(box, last) + called
         if last.operator in SIGNS:
-            return self._sign(last, box)
+            return self._sign(last, box, told)
         if last.operator == "**":
-            return power(*self._operands(box))
-        return last.declared.symbol if last.declared else ""
+            return power(*self._operands(box, told))
+        return self._product(first, told) or (last.declared.symbol + called if last.declared else "")
+
+    def _product(self, first: Vertex, told: Mapping[Argument, str] | None) -> str:
+        """A product of values whose names are told."""
+        return " ".join(told.values()) if told and first.kind == "product" else ""
 
     def _join(self, box: Box) -> Vertex | None:
         """The op that joins values in a box, if it is such a box."""
         last = self.vertices[box.vertices[-1]] if box.vertices else None
         return last if last and last.kind == "join" else None
 
-    def _joined(self, box: Box, join: Vertex) -> str:
+    def _joined(self, box: Box, join: Vertex, told: Mapping[Argument, str]) -> str:
         """What is joined, vertically or horizontally: [h; x] or [h, x]."""
         names = []
         for argument in box.arguments:
             sources = {(end.vertex, end.output) for end in argument.ends}
             found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
             known = bool(found) and found[0].tail.kind in NAMED
-            names.append(self._carries(found[0]) if known else "·")
+            names.append(told.get(argument) or (self._carries(found[0]) if known else "·"))
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _weights(self, argument: Argument) -> str:
@@ -285,7 +292,7 @@ class Wording:
             return letters[0] + subscript(box.column.step + (-1 if tail.column < box.column else 1))
         join = self._join(tail)
         if join:
-            return self._joined(tail, join)
+            return self._joined(tail, join, {})
         named = tail.kind in NAMED and len(letters) <= 1
         return self._carries(arrows[0]) if named else "·"
 
@@ -306,26 +313,24 @@ class Wording:
         count = math.prod(self.vertices[summed.made_of[0]].shape) / max(math.prod(summed.shape), 1)
         return "mean" if math.isclose(factor * count, 1.0, rel_tol=1e-5) else signed(factor)
 
-    def _sign(self, vertex: Vertex, box: Box) -> str:
-        """An operator, with those operands that have no arrow: constants and parameters."""
-        parts = self._operands(box)
+    def _sign(self, vertex: Vertex, box: Box, told: Mapping[Argument, str] | None) -> str:
+        """An operator; without names for the operands, with those that have no arrow: constants and parameters."""
+        parts = self._operands(box, told)
         same = len({argument.ends for argument in box.arguments}) == len(self.into[box]) == 1
         if vertex.operator == "*" and same:
-            return "( · )²"
+            return power(parts[0], "2")
         sign = SIGNS[vertex.operator]
-        return sign if set(parts) == {"·"} else combined(sign, parts).removeprefix("· ")
+        written = combined(sign, parts)
+        return written if told is not None else sign if set(parts) == {"·"} else written.removeprefix("· ")
 
-    def _operands(self, box: Box) -> list[str]:
-        """The operands of a box: a dot for one that an arrow brings."""
-        constants = [arrow.tail for arrow in self.into[box] if not arrow.tail.vertices]
-        supplied = [argument for constant in constants for argument in constant.arguments]
-        parts: list[str] = []
-        for argument in box.arguments:
-            if argument.ends or argument in supplied:
-                parts.append("·")
-            else:
-                parts.append(self._weights(argument) or self.constant(box, argument))
-        return parts
+    def _operands(self, box: Box, told: Mapping[Argument, str] | None) -> list[str]:
+        """The operands of a box: by default a dot for one that an arrow brings."""
+        supplied = {
+            argument for arrow in self.into[box] if not arrow.tail.vertices for argument in arrow.tail.arguments
+        }
+        dots = dict.fromkeys([a for a in box.arguments if a.ends or a in supplied], "·")
+        found = dots | dict(told or {})
+        return [found.get(a) or self._weights(a) or self.constant(box, a) for a in box.arguments]
 
     def constant(self, box: Box, argument: Argument) -> str:
         """A constant: its number, or a letter if it is an array or unknown, or in a folded loop differs by step."""

@@ -84,7 +84,7 @@ def combined(sign: str, operands: Sequence[str]) -> str:
 
 def power(base: str, exponent: str) -> str:
     """A power of two operands, of which a dot is one: ( · )², 2^( · )."""
-    base = f"( {base} )" if base == "·" else f"({base})" if base.startswith("−") else base
+    base = f"( {base} )" if base == "·" else f"({base})" if base[:1] in {"−", "-"} else base
     raised = exponent.replace("−", "-")
     if re.fullmatch(r"-?\d+", raised):
         return base + raised.translate(SUPERSCRIPTS)

@@ -36,6 +36,7 @@ class Vertex:
         label: what a user calls a leaf in this drawing; may be empty.
         declared: the op's record; None for a leaf.
         step: the time step it was recorded in; None outside of loops.
+        block: which block of `ts.step` it was recorded in.
         scope: the modules it was recorded in, outermost first.
         shapes: one shape for each output.
         dtype: the outputs' type, as the array library has it.
@@ -58,6 +59,7 @@ class Vertex:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     gates: tuple[str, ...] = ()
+    block: int = 0
     made_of: tuple[int, ...] = field(init=False)
     kind: str = field(init=False)
     operator: str = field(init=False)
@@ -246,9 +248,8 @@ def _vertex(
     parents = [None if edge is None else (ids[owner(edge)], _index(edge)) for edge in edges]
     shapes = tuple(item.shape) if op.outputs else (item.shape,)
     gates = () if made.gates is None else _gates(item)
-    return Vertex(
-        ids[item], op.name, "", op, made.step, made.scope, shapes, item.dtype, tuple(parents), item.attrs, "", gates
-    )
+    place = made.step, made.scope, shapes, item.dtype, tuple(parents)
+    return Vertex(ids[item], op.name, "", op, *place, item.attrs, "", gates, made.block)
 
 
 def _index(edge: Parent) -> int:

@@ -331,15 +331,14 @@ class _Maker:
         }
         made = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
         carriers = [box for box in made if box not in self.computed]
-        carrying = {self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
-        for box in carriers:
-            last = self.record.vertices[box.vertices[-1]]
-            is_total = last.operator == "+" and not last.shape and box.slot not in hidden  # a running sum of losses
-            box.kind = box.kind if is_total and box.kind == "result" else "state"
-            loop = self.plan.loop_of.get(box.vertices[-1], 0)
+        loops = {box: self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
+        totals = {box for box in carriers if self._is_total(box) and box.slot not in hidden}
+        carrying = {loop for box, loop in loops.items() if box not in totals}
+        for box, loop in loops.items():
+            box.kind = box.kind if box in totals and box.kind == "result" else "state"
             alone = len(slots) == 1 and box.slot not in self.cells
             letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
-            if is_total:
+            if box in totals:
                 letter, alike = "L", {loop}
             elif loop in summing:
                 letter, alike = "α", carrying & summing
@@ -347,6 +346,11 @@ class _Maker:
                 self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
         for box in self.computed:
             box.kind = "state"
+
+    def _is_total(self, box: Box) -> bool:
+        """Whether a state is a running sum of losses."""
+        last = self.record.vertices[box.vertices[-1]]
+        return last.operator == "+" and not last.shape
 
     def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
         """A state's letter, with its direction and layer if there are several of the same kind."""

@@ -79,12 +79,12 @@ class Formulas:
             index = later(delay) if self.sheet.folded else subscript(box.column.step)
         return (",".join(gates) if gates else self.letters.get(box.slot, "·")) + index
 
-    def operands(self, box: Box, constants: bool = True) -> list[tuple[str, str]]:
-        """The names and numbers of what a box is computed from, except for parameters and the count of a mean."""
-        found: list[tuple[str, str]] = []
+    def operands(self, box: Box) -> dict[Argument, tuple[str, str]]:
+        """The name and the numbers of what a box is computed from, except for parameters and the count of a mean."""
+        found: dict[Argument, tuple[str, str]] = {}
         for argument in box.arguments:
             arrows = self.arrows(box, argument)
-            if argument.weights or (not arrows and (not constants or len(box.vertices) > 1)):
+            if argument.weights or (not arrows and len(box.vertices) > 1):
                 continue
             carried = [(arrow, step) for arrow in arrows for step in self._steps(arrow, argument)]
             names, shown = ([tell(*each) for each in carried] for tell in (self._carried, self._numbers))
@@ -94,7 +94,7 @@ class Formulas:
                 shown = [numbers(None if known is None else np.asarray(known)) or names[0]]
             if len(names) > MOST_OPERANDS:
                 names, shown = ([*texts[: MOST_OPERANDS - 1], "…", texts[-1]] for texts in (names, shown))
-            found.append((", ".join(names), ", ".join(shown) if all(shown) else ""))
+            found[argument] = ", ".join(names), ", ".join(shown) if all(shown) else ""
         return found
 
     def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
@@ -128,49 +128,19 @@ class Formulas:
         if box.module:
             read = [self._carried(arrow, None) for arrow in self.into[box] if arrow.kind != "weight"]
             return self.name(box), [f"{box.module[-1]}({', '.join(dict.fromkeys(read))})"]
-        formula = self.wording.formula(box)
-        # A formula with dots for some operands has its constants already, unless it joins them
-        operands = self.operands(box, constants="·" not in formula or formula.startswith("["))
-        steps = [self._applied(box, formula, [name for name, _ in operands])] if formula else []
+        operands = self.operands(box)
+        named = self.wording.formula(box, {argument: name for argument, (name, _) in operands.items()})
+        steps = [named] if named else []
+        shown = {argument: text for argument, (_, text) in operands.items() if text}
         weighted = any(argument.weights for argument in box.arguments)
-        shown = [text for _, text in operands]
-        if steps and shown and all(shown) and len(shown) <= MOST_OPERANDS and not weighted:
-            steps.append(self._applied(box, formula, shown))
+        if steps and 0 < len(shown) == len(operands) <= MOST_OPERANDS and not weighted:
+            steps.append(self.wording.formula(box, shown))
         return self.name(box), list(dict.fromkeys(steps))
 
     def is_elementwise(self, box: Box) -> bool:
         """Whether the first number of a box follows from the first numbers of what it is computed from."""
         ops = [self.vertices[vertex] for vertex in box.vertices]
         return not box.module and len(ops) == 1 and ops[0].kind == "elementwise"
-
-    def _applied(self, box: Box, formula: str, operands: list[str]) -> str:
-        """A formula of a box, with its operands."""
-        first = self.vertices[box.vertices[0]] if box.vertices else None
-        weights = [self.wording.names[leaf] for argument in box.arguments for leaf in argument.weights]
-        if first and first.kind == "product" and weights:
-            return (
-                f"{weights[0]} {operands[0]}{formula[formula.index(' + b') :] if ' + b' in formula else ''}"
-                if "·" in formula
-                else formula
-            )
-        if formula in SIGNS.values() and len(operands) > 1:
-            return combined(formula, operands)
-        if first and first.kind == "join" and operands:
-            return f"[{('; ' if ';' in formula else ', ').join(operands)}]"
-        if "( · )" in formula and (base := next(iter(operands + weights), "")):  # a power
-            return formula.replace("( · )", f"({base})" if base[0] in "-−" else base)
-        if "·" in formula:
-            for operand in operands:
-                negative = operand[:1] in {"-", "−"} and not formula.startswith("·")
-                formula = formula.replace("·", f"({operand})" if negative else operand, 1)
-            return formula
-        if first is None or (first.operator == "[]" and weights):
-            return formula
-        if first.kind == "product":
-            return " ".join(operands)
-        if formula[0] in SIGNS.values():
-            return f"{operands[0] if operands else '·'} {formula}"
-        return f"{formula}({', '.join(operands)})"
 
     def rule(self, users: list[Box], box: Box) -> str:
         """What all uses of a box send back to it: a sum; or what uses of different parts send, one above the other."""

@@ -20,24 +20,22 @@ def forward_order(content: Sheet) -> list[Box]:
     """
     needs, loop_of = needs_of(content), content.plan.loop_of
     users = reversed_of(needs)
-    boxes = sorted(needs, key=lambda box: box.vertices[-1:])  # as they are computed
-    in_step = [box for box in boxes if box.column and box.column.kind == "step"]
-    turns = {place: float(turn) for turn, place in enumerate(_turns(content))}
-    turn: dict[Box, float] = {}
-    for box in in_step:
+    turns = {place: turn for turn, places in enumerate(_turns(content)) for place in places}
+    boxes = sorted(
+        needs, key=lambda box: box.vertices[-1:] or max((need.vertices[-1:] for need in needs[box]), default=())
+    )
+    turn: dict[Box, float] = {}  # at first the earliest that is possible
+    for box in boxes:
         loops = [loop_of[vertex] for vertex in box.vertices if vertex in loop_of]
-        if box.column and loops:
-            turn[box] = turns[loops[-1], box.column]
-    for box in in_step:
-        if box not in turn and (before := [turn[need] for need in needs[box] if need in turn]):
-            turn[box] = max(before)
+        own = turns.get((loops[-1], box.column), -1) if loops and box.column else -1
+        turn[box] = max([own, *(turn.get(need, -1) for need in needs[box])])
     for box in reversed(boxes):
-        if box not in turn:
-            turn[box] = min((turn[user] for user in users[box]), default=math.inf)
+        if turn[box] < 0 or not box.column or box.column.kind != "step":
+            turn[box] = max(turn[box], min((turn[user] for user in users[box]), default=math.inf))
     return sorted(boxes, key=lambda box: (turn[box], box.kind != "input"))
 
 
-def _turns(content: Sheet) -> Iterator[tuple[int, Column]]:
+def _turns(content: Sheet) -> Iterator[list[tuple[int, Column]]]:
     """The steps of the loops in the order of the lectures.
 
     The layers of a stack take each step together, unless one of them runs backward: then each loop runs by itself,
@@ -50,7 +48,7 @@ def _turns(content: Sheet) -> Iterator[tuple[int, Column]]:
         alone = any(loops[i].backward for i in own)
         for group in [[i] for i in own] if alone else [own]:
             for column in reversed(columns) if group and loops[group[0]].backward else columns:
-                yield from ((i, column) for i in group)
+                yield [(i, column) for i in group]
 
 
 def needs_of(content: Sheet) -> dict[Box, list[Box]]:

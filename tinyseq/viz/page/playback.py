@@ -145,13 +145,14 @@ class Playback:
 
     def _given(self, user: Box, rule: str) -> list[str]:
         """The numbers that a rule of elements refers to, and what the letters of a cross entropy are."""
+        operands = self.formulas.operands(user)
         if "ŷ" in rule:
-            return [f"ŷ = softmax({self.formulas.operands(user)[0][0]})", "y = the target"]
+            return [f"ŷ = softmax({next(iter(operands.values()))[0]})", "y = the target"]
         if not self.formulas.is_elementwise(user):
             return []
         values, name = self.wording.values, self.formulas.name(user)
         gradients = values.gradients(user)
-        shown = [*self.formulas.operands(user), (name, numbers(values.value(user)))]
+        shown = [*operands.values(), (name, numbers(values.value(user)))]
         if len(gradients) == 1:
             shown.append((f"∇{name}", numbers(gradients[0])))
         return [
