@@ -6,8 +6,8 @@ from typing import Any
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained, place
 from tinyseq.autograd.calls.operands import NUMBERS, beside, operands
-from tinyseq.autograd.graph import Node, Output, Parent, tick
-from tinyseq.autograd.modes import MODE, Label
+from tinyseq.autograd.graph import Node, Output, Parent
+from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, Array

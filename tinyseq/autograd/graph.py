@@ -6,19 +6,16 @@ counting frees the whole graph.
 """
 
 from collections.abc import Callable, Set
-from itertools import count
 from operator import attrgetter
 from typing import Any
 
-from tinyseq.autograd.modes import Label
+from tinyseq.autograd.modes import Label, tick
 from tinyseq.autograd.op import Op
 from tinyseq.backend import Array
 
 Shape = tuple[int, ...]
 Gradient = Any  # a Tensor, in a module above this one, which must not import it
 Hooks = dict[int, Callable[[Gradient], Gradient | None]]
-
-tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
 
 
 class Leaf:

@@ -30,7 +30,7 @@ class Label(NamedTuple):
     """Where an op was recorded: the path of modules around it, and the time step (None outside of loops).
 
     ``line`` is the user's line of code, known only under `detect_anomaly`; ``gates`` are those of the recurrent cell
-    around the op, if they have names. ``block`` tells apart the blocks of `step` in which ops were recorded.
+    around the op, if they have names. ``block`` is the time when the innermost block of `step` began.
     """
 
     scope: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class Label(NamedTuple):
         return place if self.step is None else f"{place}, step {self.step}"
 
 
-BLOCKS = count(1)  # numbers the blocks of `step`
+tick: Callable[[], int] = count(1).__next__  # the clock of the engine: creation order is topological order
 
 
 class Mode:
@@ -233,7 +233,7 @@ class step(_Relabelled):
         super().__init__(value)
 
     def relabel(self, label: Label) -> Label:
-        return Label(label.scope, self.value, None, label.gates, next(BLOCKS))
+        return Label(label.scope, self.value, None, label.gates, tick())
 
 
 class scope(_Relabelled):

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from tinyseq.autograd.calls.conversion import holds_numbers, to_array
-from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, tick
+from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
+from tinyseq.autograd.modes import tick
 from tinyseq.autograd.notebook import table
 from tinyseq.backend import NAMESPACES, Array, dtype_of, namespace_of, to_device, to_numpy
 from tinyseq.torch_names.settings import explained

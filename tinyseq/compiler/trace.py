@@ -9,7 +9,8 @@ import numpy as np
 from tinyseq import random
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
-from tinyseq.autograd.graph import Leaf, Parent, ancestors, tick
+from tinyseq.autograd.graph import Leaf, Parent, ancestors
+from tinyseq.autograd.modes import tick
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
 from tinyseq.compiler.active import RecordingError

@@ -3,7 +3,8 @@
 from typing import Any
 from weakref import ref
 
-from tinyseq.autograd.graph import Leaf, tick
+from tinyseq.autograd.graph import Leaf
+from tinyseq.autograd.modes import tick
 from tinyseq.autograd.tensor import Tensor, TensorLike, check_differentiable, constant
 from tinyseq.backend import Array, to_device, to_numpy
 

@@ -11,8 +11,8 @@ import numpy as np
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.dispatch import recorded_outputs
-from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner, tick
-from tinyseq.autograd.modes import MODE, enable_grad
+from tinyseq.autograd.graph import Leaf, Parent, ancestors, owner
+from tinyseq.autograd.modes import MODE, enable_grad, tick
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
