@@ -70,6 +70,22 @@ def number(name: str, value: Any) -> float:
     return float(value)
 
 
+def dropped(name: str, value: Any) -> float:
+    """A probability of dropping as a plain float, in [0, 1): what is kept is scaled by 1 / (1 - p).
+
+    Example:
+        >>> dropped("dropout", 0.5)
+        0.5
+        >>> dropped("dropout", 1)
+        Traceback (most recent call last):
+        ValueError: dropout must be a probability in [0, 1), got 1
+    """
+    p = number(name, value)
+    if not 0 <= p < 1:
+        raise ValueError(f"{name} must be a probability in [0, 1), got {shown(value)}")
+    return p
+
+
 def refuses_order(function: Callable[P, R]) -> Callable[P, R]:
     """Refuse ``order=`` in a call of a function that takes ``n``, the length of its n-grams.
 

@@ -299,5 +299,5 @@ def test_states_are_named_with_the_shapes_that_were_given():
         ts.nn.LSTMCell(2, 3)(x, (ts.ones(4, 3), ts.ones(4, 2)))
     with pytest.raises(TypeError, match=r"padding_idx must be a whole number, got 1\.5"):
         ts.nn.Embedding(3, 2, padding_idx=1.5)
-    with pytest.raises(TypeError, match="p, the probability of dropping, must be a number, got 'a'"):
+    with pytest.raises(TypeError, match="dropout must be a number, got 'a'"):
         ts.nn.LSTM(2, 3, dropout="a")

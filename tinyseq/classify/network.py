@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tinyseq.arguments import shown, whole
+from tinyseq.arguments import dropped, shown, whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import concatenate
@@ -119,7 +119,7 @@ class RNNClassifier(Classifier):
             "bidirectional": bidirectional,
             "pooling": pooling,
             "units": checked_units(units),
-            "dropout": dropout,
+            "dropout": dropped("dropout", dropout),
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
             "lr": lr,

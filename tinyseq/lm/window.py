@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.ops.elementwise.activations import tanh
 from tinyseq.autograd.ops.moves.shape import concatenate
 from tinyseq.autograd.tensor import Tensor, tensor
@@ -67,7 +67,7 @@ class WindowLM(NeuralLM):
             "context": context,
             "hidden_size": hidden_size,
             "embedding_size": embedding_size,
-            "dropout": dropout,
+            "dropout": dropped("dropout", dropout),
             "words": words,
             "tied": tied,
         }

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from tinyseq.arguments import whole
+from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square, where
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.reduce import mean
@@ -133,12 +131,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, shared: int | tuple[int, ...] = ()) -> None:
-        p = p.item() if isinstance(p, np.generic) else p
-        if not isinstance(p, int | float) or isinstance(p, bool):
-            raise TypeError(f"p, the probability of dropping, must be a number, got {p!r}")
-        if not 0 <= p < 1:
-            raise ValueError(f"p, the probability of dropping, must lie in [0, 1), got {p}")
-        self.p = p
+        self.p = dropped("p", p)
         axes = shared if isinstance(shared, tuple | list) else (shared,)
         self.shared = tuple(whole("shared", axis, None) for axis in axes)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tinyseq import arguments
-from tinyseq.arguments import whole
+from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.data.batches import bucketed
 from tinyseq.data.chunks import convert_sentences, convert_tags
@@ -111,12 +111,12 @@ class RNNTagger(Tagger):
             "num_layers": whole("num_layers", num_layers),
             "bidirectional": bidirectional,
             "crf": crf,
-            "dropout": dropout,
+            "dropout": dropped("dropout", dropout),
             "epochs": whole("epochs", epochs),
             "batch": whole("batch", batch),
             "lr": lr,
             "rules": checked(rules),
-            "input_dropout": input_dropout,
+            "input_dropout": dropped("input_dropout", input_dropout),
             "chars": chars,
             "char_embedding_size": whole("char_embedding_size", char_embedding_size),
             "char_hidden_size": whole("char_hidden_size", char_hidden_size),

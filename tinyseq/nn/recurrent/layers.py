@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from tinyseq.arguments import whole
+from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.modes import scope, stacked_gates, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, transpose, unbind
@@ -74,7 +74,7 @@ class Recurrent(Module):
         self.bias = bias
         self.batch_first = batch_first
         self.bidirectional = bidirectional
-        self.dropout = Dropout(dropout)
+        self.dropout = Dropout(dropped("dropout", dropout))
         rows = self.cell.blocks * hidden_size
         for layer in range(num_layers):
             width = input_size if layer == 0 else hidden_size * len(self._directions)
