@@ -7,7 +7,7 @@ import numpy as np
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
 from tinyseq.compiler.program import Program, Step, shown
-from tinyseq.viz.rendering.dark_theme import at_night
+from tinyseq.viz.rendering.dark_theme import in_theme
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.font import FAMILIES
 from tinyseq.viz.rendering.settings import TEXT_SIZE, current, defaults, in_type
@@ -65,7 +65,7 @@ def program(
         )
 
     def drawing(tell: Callable[[], Told] | None = None) -> Drawing:
-        text = _dot(found, passes, clean(title, limit=120), bool(chosen.legend))
+        text = in_theme(_dot(found, passes, clean(title, limit=120), bool(chosen.legend)))
         return Drawing(text, title or f"a program of {len(found.steps)} steps", tell)
 
     with defaults(legend=legend, font_size=font_size, size=size) as chosen:
@@ -74,18 +74,17 @@ def program(
 
 def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, legend: bool) -> str:
     """The picture in Graphviz's language."""
-    shade = at_night if current().theme == "dark" else str
-    ink, line, accent = (f'"{shade(color)}"' for color in (INK, LINE, ACCENT))
+    ink, line, accent = (f'"{color}"' for color in (INK, LINE, ACCENT))
     font = f'fontname="{FAMILIES}" fontsize={in_type(TEXT_SIZE):g} fontcolor={ink}'
     home = dict[int, str]()
-    lines = ["digraph {", f"  graph [layout=dot {font}{_whole(shade(PAPER), title, legend)}]"]
+    lines = ["digraph {", f"  graph [layout=dot {font}{_whole(title, legend)}]"]
     lines += [f"  node [shape=box color={line} {font}]", f"  edge [color={line}]"]
     edges = list[str]()
     for name, numbers in (("input", found.inputs), ("seed", found.seeds)):
         for number in numbers:
             home[number] = f"v{number}"
             told = f"{name} v{number}\\n{_kind(found, number)}"
-            lines.append(f'  v{number} [label="{told}" shape=ellipse color="{shade(STATE.outline)}"]')
+            lines.append(f'  v{number} [label="{told}" shape=ellipse color="{STATE.outline}"]')
     for heading, items in zip(("forward", "backward"), passes, strict=True):
         lines.append(f'  subgraph cluster_{heading} {{ label="{heading}"; color={line}')
         for item in items:
@@ -108,9 +107,9 @@ def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, l
     return "\n".join([*lines, *edges, "}"])
 
 
-def _whole(paper: str, title: str, legend: bool) -> str:
+def _whole(title: str, legend: bool) -> str:
     """What holds for the whole picture: its size, its paper, and its title or the explanation of its boxes."""
-    told = f' bgcolor="{paper}"' if current().theme == "dark" else ""
+    told = f' bgcolor="{PAPER}"' if current().theme == "dark" else ""
     if size := current().size:
         told += f' size="{size[0]:g},{size[1]:g}!"'
     words = "\\n".join(_escaped(line) for line in (title, LEGEND * legend) if line)

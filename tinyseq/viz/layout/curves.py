@@ -80,30 +80,23 @@ def passed(curve: Sequence[Point], apart: float = 3.0) -> list[Point]:
 
 def passes(piece: Sequence[tuple[float, float]], center: Point, size: Size, apart: float = 0.1) -> bool:
     """Whether a single Bezier curve intersects a rectangle, by bisection down to pieces of length `apart`."""
-    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = piece
-    right, left = center[0] + size[0] / 2, center[0] - size[0] / 2
-    if (x0 >= right and x1 >= right and x2 >= right and x3 >= right) or (
-        x0 <= left and x1 <= left and x2 <= left and x3 <= left
-    ):
-        return False  # curves lie within their four points
-    top, low = center[1] + size[1] / 2, center[1] - size[1] / 2
-    if (y0 >= top and y1 >= top and y2 >= top and y3 >= top) or (y0 <= low and y1 <= low and y2 <= low and y3 <= low):
-        return False
-    if (left < x3 < right and low < y3 < top) or math.dist((x0, y0), (x3, y3)) <= apart:
+    sides = [(middle - length / 2, middle + length / 2) for middle, length in zip(center, size, strict=True)]
+    for (low, high), places in zip(sides, zip(*piece, strict=True), strict=True):
+        if max(places) <= low or min(places) >= high:
+            return False  # curves lie within their four points
+    if all(low < place < high for (low, high), place in zip(sides, piece[-1], strict=True)):
         return True
-    x01, y01, x12, y12, x23, y23 = (
-        (x0 + x1) / 2,
-        (y0 + y1) / 2,
-        (x1 + x2) / 2,
-        (y1 + y2) / 2,
-        (x2 + x3) / 2,
-        (y2 + y3) / 2,
-    )
-    ax, ay, bx, by = (x01 + x12) / 2, (y01 + y12) / 2, (x12 + x23) / 2, (y12 + y23) / 2
-    mx, my = (ax + bx) / 2, (ay + by) / 2
-    return passes(((x0, y0), (x01, y01), (ax, ay), (mx, my)), center, size, apart) or passes(
-        ((mx, my), (bx, by), (x23, y23), (x3, y3)), center, size, apart
-    )
+    return math.dist(piece[0], piece[-1]) > apart and any(passes(half, center, size, apart) for half in halves(piece))
+
+
+def halves(piece: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+    """The first and the second half of a single Bezier curve (de Casteljau)."""
+    first, last = [piece[0]], [piece[-1]]
+    while len(piece) > 1:
+        piece = [((x0 + x1) / 2, (y0 + y1) / 2) for (x0, y0), (x1, y1) in itertools.pairwise(piece)]
+        first.append(piece[0])
+        last.insert(0, piece[-1])
+    return first, last
 
 
 def headed(curve: Sequence[Point], length: float) -> tuple[list[Point], list[Point]]:

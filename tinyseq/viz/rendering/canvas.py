@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import get_args
 
 from tinyseq.viz.layout.curves import Point, around
-from tinyseq.viz.rendering.dark_theme import at_night, dark
+from tinyseq.viz.rendering.dark_theme import in_theme
 from tinyseq.viz.rendering.dot import dot_text
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.parts import Edge, Frame, Node, words_from
 from tinyseq.viz.rendering.settings import Squeeze, current, in_type, using
-from tinyseq.viz.rendering.style import PAPER, Text, clean
+from tinyseq.viz.rendering.style import Text, clean
 from tinyseq.viz.rendering.svg import PAD, svg_text, taken
 
 WINDOW = 1280, 720  # pixels, in which a whole picture should be readable
@@ -60,11 +60,8 @@ class Canvas:
         Args:
             tell: makes the drawing and the story of its HTML page, in the light theme.
         """
-        parts, paper = (self.frames, self.edges, self.nodes), "white"
-        if current().theme == "dark":
-            parts, paper = dark(*parts), at_night(PAPER)
-        svg = svg_text(self.title, *parts, paper)
-        return Drawing(dot_text(self.title, *parts, paper), self.title, tell, lambda: svg)
+        dot, svg = (in_theme(write(self.title, self.frames, self.edges, self.nodes)) for write in (dot_text, svg_text))
+        return Drawing(dot, self.title, tell, lambda: svg)
 
 
 def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told]) -> Drawing:

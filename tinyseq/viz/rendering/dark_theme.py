@@ -6,13 +6,11 @@ perceptual color space for image processing", 2020).
 """
 
 import re
-from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
 
-from tinyseq.viz.rendering.parts import Edge, Frame, Node
-from tinyseq.viz.rendering.style import Paint, Text
+from tinyseq.viz.rendering.settings import current
 
 # From linear RGB to the responses of long, medium and short cones; and from their cube roots to L, a, b.
 _TO_CONES = np.array([
@@ -45,7 +43,7 @@ def night_colors(svg: str) -> str:
 
 @cache
 def at_night(color: str) -> str:
-    """The dark counterpart of a colour, as six hexadecimal digits; two more, for its opacity, are kept.
+    """The dark counterpart of a colour, as six hexadecimal digits.
 
     Example:
         >>> at_night("#ffffff"), at_night("#1f2933")
@@ -55,26 +53,13 @@ def at_night(color: str) -> str:
     lightness, a, b = _TO_LAB @ np.cbrt(_TO_CONES @ light)
     turned = LIGHTEST - (LIGHTEST - DARKEST) * lightness**BEND
     light = np.linalg.solve(_TO_CONES, np.linalg.solve(_TO_LAB, [turned, a, b]) ** 3)
-    return "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist()) + color[7:]
+    return "#" + "".join(f"{round(255 * _as_seen(channel)):02x}" for channel in light.tolist())
 
 
-def dark(
-    frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]
-) -> tuple[list[Frame], list[Edge], list[Node]]:
-    """The parts of a picture in dark colours."""
-    return (
-        [frame._replace(lines=_lines(frame.lines), paint=_paint(frame.paint)) for frame in frames],
-        [edge._replace(color=at_night(edge.color), label=_lines(edge.label)) for edge in edges],
-        [node._replace(lines=_lines(node.lines), paint=_paint(node.paint)) for node in nodes],
-    )
-
-
-def _lines(lines: Sequence[Text]) -> list[Text]:
-    return [line._replace(color=at_night(line.color)) for line in lines]
-
-
-def _paint(paint: Paint) -> Paint:
-    return Paint(*map(at_night, paint))
+def in_theme(picture: str) -> str:
+    """The text of a picture, SVG or DOT, with its colours for white paper turned into those of the theme."""
+    dark = current().theme == "dark"
+    return re.sub(r'(?<==")#[0-9a-f]{6}', lambda color: at_night(color[0]), picture) if dark else picture
 
 
 def _linear(channel: float) -> float:

@@ -12,18 +12,18 @@ from tinyseq.viz.layout.curves import Point, headed
 from tinyseq.viz.rendering.font import FAMILIES
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
 from tinyseq.viz.rendering.settings import TEXT_SIZE, current
-from tinyseq.viz.rendering.style import clean, markup, unescapable
+from tinyseq.viz.rendering.style import PAPER, clean, markup, unescapable
 
 WORD = re.compile(r"[A-Za-z_]\w*|-?(\.\d+|\d+(\.\d*)?)", re.ASCII)  # needs no quotation marks
 KEYWORDS = {"node", "edge", "graph", "digraph", "subgraph", "strict"}
 STYLES = {"box": "rounded,filled", "plaintext": ""}  # of other shapes: "filled"
 
 
-def dot_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node], paper: str) -> str:
+def dot_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> str:
     """The whole text."""
     font = {"fontname": FAMILIES}
     told = {"layout": "nop2", "outputorder": "edgesfirst", "pad": "0.1", "tooltip": _plain(title)}
-    told |= {} if paper == "white" else {"bgcolor": paper}
+    told |= {"bgcolor": PAPER} if current().theme == "dark" else {}
     if size := current().size:
         told["size"] = f"{size[0]:g},{size[1]:g}!"
     lines = [

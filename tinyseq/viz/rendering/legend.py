@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from tinyseq.viz.layout.curves import Point
-from tinyseq.viz.rendering.parts import Node, words
+from tinyseq.viz.rendering.parts import Node, words_from
 from tinyseq.viz.rendering.settings import in_type
 from tinyseq.viz.rendering.style import INK, PAINTS, LogScale, number, small
 
@@ -29,7 +29,7 @@ def legend(at: Point, right: float, kinds: Collection[str], dtype: str, scale: L
     """
     entries = [_sample(kind, *SAMPLES[kind]) for kind in SAMPLES if kind in kinds]
     if dtype:
-        entries.append([_words("legend_dtype", 0.0, f"every value is {dtype}")])
+        entries.append([words_from("legend_dtype", Point(0.0, 0.0), small(f"every value is {dtype}"))])
     if scale:
         entries.append(_colours(scale))
     nodes: list[Node] = []
@@ -47,20 +47,15 @@ def _right(node: Node) -> float:
     return node.center.x + node.size[0] / 2
 
 
-def _words(name: str, left: float, said: str) -> Node:
-    line = small(said)
-    return words(name, Point(left + line.width / 2, 0.0), line)
-
-
 def _sample(kind: str, letter: str, said: str) -> list[Node]:
     lines = [small(letter, INK)] if letter else []
     size = in_type(SAMPLE[0]), in_type(SAMPLE[1])
     sample = Node(f"legend_{kind}", Point(size[0] / 2, 0.0), size, lines, PAINTS[kind], line_width=1.2)
-    return [sample, _words(f"legend_{kind}_text", size[0] + BESIDE, said)]
+    return [sample, words_from(f"legend_{kind}_text", Point(size[0] + BESIDE, 0.0), small(said))]
 
 
 def _colours(scale: LogScale) -> list[Node]:
-    nodes = [_words("legend_gradient", 0.0, "‖∂L‖, norm of the gradient of the loss:")]
+    nodes = [words_from("legend_gradient", Point(0.0, 0.0), small("‖∂L‖, norm of the gradient of the loss:"))]
     width, height = in_type(CELL[0]), in_type(CELL[1])
     first = _right(nodes[0]) + BESIDE + width / 2
     for i, value in enumerate(scale.ticks()):

@@ -11,7 +11,18 @@ from tinyseq.viz.layout.curves import Point, Size, around, headed
 from tinyseq.viz.rendering.font import FAMILIES, font_faces
 from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
 from tinyseq.viz.rendering.settings import fitted, in_type
-from tinyseq.viz.rendering.style import BESIDE, INDEX, INDEX_SIZE, Paint, Text, clean, label_size, row_size, rows_of
+from tinyseq.viz.rendering.style import (
+    BESIDE,
+    INDEX,
+    INDEX_SIZE,
+    PAPER,
+    Paint,
+    Text,
+    clean,
+    label_size,
+    row_size,
+    rows_of,
+)
 
 PAD = 7.2  # around the picture, in points
 BASELINE = 0.35  # below the middle of a line, relative to the type size
@@ -19,7 +30,7 @@ DROP = 0.2  # of an index below its line
 ROUNDING = 10.0  # the radius of corners; smaller in small boxes
 
 
-def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node], paper: str) -> str:
+def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: Sequence[Node]) -> str:
     """The whole file: frames are painted first, then arrows, then boxes."""
     (left, low), (right, high) = around(taken(frames, edges, nodes))
     left, low, right, high = left - PAD, low - PAD, right + PAD, high + PAD
@@ -33,7 +44,7 @@ def svg_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: 
         f"<style>{font_faces()}</style>\n"
         f'<g id="graph0" class="graph" font-family="{FAMILIES}" transform="translate({-left:.2f} {high:.2f})">\n'
         f"{_tip(title)}"
-        f'<polygon fill="{paper}" stroke="none" points="{left:.2f},{-high:.2f} {right:.2f},{-high:.2f} '
+        f'<polygon fill="{PAPER}" stroke="none" points="{left:.2f},{-high:.2f} {right:.2f},{-high:.2f} '
         f'{right:.2f},{-low:.2f} {left:.2f},{-low:.2f}"/>\n' + "".join(parts) + "</g>\n</svg>\n"
     )
 
@@ -94,7 +105,7 @@ def _group(name: str, kind: str, parts: Sequence[str]) -> str:
 
 
 def _tip(told: str) -> str:
-    return f"<title>{escape(clean(told, limit=300), quote=False)}</title>" if told.strip() else ""
+    return f"<title>{escape(clean(told, limit=300))}</title>" if told.strip() else ""
 
 
 def _block(center: Point, lines: Sequence[Text], anchor: str = "middle") -> str:
@@ -119,7 +130,7 @@ def _words(line: Text, at: Point, anchor: str) -> str:
     drop = f"{DROP * line.points:.2f}"
     shown = ""
     for i, piece in enumerate(pieces):
-        said = escape(piece, quote=False)
+        said = escape(piece)
         if i % 2:
             shown += f'<tspan font-size="{INDEX_SIZE * line.points:g}" dy="{drop}">{said}</tspan>'
         elif piece:
