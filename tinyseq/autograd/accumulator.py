@@ -10,6 +10,8 @@ from tinyseq.autograd.op import Op
 
 # At least this many uses are multiplied together. With all of them, the copies would come from outside the cache.
 TOGETHER = 16
+# Up to this many numbers are added faster than they are summed to the shape of a leaf that was broadcast.
+FEW = 1 << 12
 
 
 class Accumulator:
@@ -21,31 +23,32 @@ class Accumulator:
         kept: the gradients of intermediate results that the caller asked for, None until they are known.
         deferred: the uses of each leaf whose gradients are to be computed together (see `Summed`).
         hooks: whether to call the users' hooks; inspection must not.
+        owned: whose sums were allocated here, so that they may be added to in place.
     """
 
-    __slots__ = ("_owned", "deferred", "hooks", "kept", "sums")
+    __slots__ = ("deferred", "hooks", "kept", "owned", "sums")
 
     def __init__(self, seeds: Iterable[tuple[Parent, Any]], kept: Iterable[Parent] = (), hooks: bool = True) -> None:
         self.sums: dict[Any, Any] = {}
         self.kept: dict[Parent, Any] = dict.fromkeys(kept)
         self.deferred: dict[tuple[Leaf, Op, int], list[tuple[Any, ...]]] = {}
         self.hooks = hooks
-        self._owned: set[Parent] = set()  # sums allocated here, which may be added to in place
+        self.owned: set[Any] = set()
         for parent, g in seeds:
             self.add(parent, g)
 
-    def add(self, parent: Parent, g: Any) -> None:
+    def add(self, parent: Any, g: Any) -> None:
         """Add a gradient: the first is borrowed, the second makes a new sum, later ones are added to it in place."""
         table = self.sums.setdefault(parent.node, {}) if type(parent) is Output else self.sums
         have = table.get(parent)
         if have is None:
             table[parent] = g
-        elif parent in self._owned:
+        elif parent in self.owned:
             have += g
             table[parent] = have
         else:
             table[parent] = have + g
-            self._owned.add(parent)
+            self.owned.add(parent)
 
     def defer(self, leaf: Leaf, op: Op, i: int, use: tuple[Any, ...]) -> bool:
         """Defer one use of a leaf as the i-th argument of an op, so that many uses become one product.
@@ -59,6 +62,17 @@ class Accumulator:
         uses.append(use)
         count = len(uses)
         return count >= TOGETHER and count * use[0].size >= 4 * prod(leaf.shape)
+
+    def spread(self, leaf: Leaf, g: Any, op: Op) -> bool:
+        """Add a small gradient of a leaf that was broadcast as it is; all of one shape are summed at the end, once.
+
+        Returns:
+            Whether it was added.
+        """
+        if g.size > FEW or not op.broadcasts or g.dtype is not leaf.dtype:
+            return False
+        self.add((leaf, g.shape), g)
+        return True
 
     def finished(self, node: Node, g: Any) -> Any:
         """All that arrived at a node, after its hooks; for several outputs a list, None where nothing arrived."""
@@ -87,4 +101,4 @@ class Accumulator:
 
     def owns(self, leaf: Leaf) -> bool:
         """Whether the gradient of a leaf is an array allocated here that nothing else refers to."""
-        return leaf in self._owned and not leaf.hooks
+        return leaf in self.owned and not leaf.hooks

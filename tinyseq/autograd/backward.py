@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
+from tinyseq.autograd.calls.errors import freed, mutated
 from tinyseq.autograd.declare import TENSORS
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
@@ -209,7 +210,7 @@ def walk(
         retain_graph: keep the saved values.
         watched: yield a `Visit` of each node, and defer nothing; otherwise the generator runs through without a stop.
     """
-    anomaly, sums, keeps = MODE.get().anomaly, gradients.sums, bool(gradients.kept)
+    anomaly, sums, owned, keeps = MODE.get().anomaly, gradients.sums, gradients.owned, bool(gradients.kept)
     defers = not (create_graph or anomaly or watched)
     xp: Any = TENSORS if create_graph else None
     shares: list[tuple[Parent, Any]] = []
@@ -223,7 +224,7 @@ def walk(
         if path is not None and path.isdisjoint(edges):
             continue  # the gradient of its own output was all that was wanted
         if saved is None:
-            raise _freed(node)
+            raise freed(node)
         if xp is None:
             xp = namespace_of(next(part for part in g if part is not None) if op.outputs else g)
         if create_graph:
@@ -232,7 +233,7 @@ def walk(
             if parent is None:
                 continue
             if parent.mutated > node.seq and _reads(node, i, path):
-                raise _mutated(node, i)
+                raise mutated(node, i)
             if path is not None and parent not in path:
                 continue
             rule = op.rules[i]
@@ -249,13 +250,17 @@ def walk(
             if gi is None:  # a compiled function: this input is not used by the outputs that gradients arrived at
                 continue
             if gi.shape != parent.shape or gi.dtype is not parent.dtype:
+                if defers and type(parent) is Leaf and gradients.spread(parent, gi, op):
+                    continue
                 gi = _fitted(xp, gi, parent.shape, parent.dtype, op, i)
             if anomaly:
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
                 shares.append((parent, gi))
-            if type(parent) is Node and parent not in sums:  # `add`, without a call where nothing is to be added
+            if type(parent) is Node and parent not in sums:  # `add`, without its call in the two commonest cases
                 sums[parent] = gi
+            elif type(parent) is Leaf and parent in owned:
+                sums[parent] += gi
             else:
                 gradients.add(parent, gi)
         if not retain_graph:
@@ -265,6 +270,8 @@ def walk(
             shares = []
     for leaf, op, i in list(gradients.deferred):
         _settle(gradients, xp, leaf, op, i)
+    for spread in [key for key in sums if type(key) is tuple]:
+        gradients.add(spread[0], summed_to(xp, sums.pop(spread), spread[0].shape))
 
 
 def _settle(gradients: Accumulator, xp: Any, leaf: Leaf, op: Op, i: int) -> None:
@@ -358,22 +365,3 @@ def _reads(node: Node, i: int, path: Set[Parent] | None) -> bool:
     """Whether a rule that is going to run reads an argument's saved values."""
     runs = (edge is not None and (path is None or edge in path) for edge in node.edges)
     return any(node.op.reads(rule, i) for rule, does in enumerate(runs) if does)
-
-
-def _freed(node: Node) -> RuntimeError:
-    return RuntimeError(
-        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward used and freed. "
-        "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
-        "To walk the same graph twice, pass retain_graph=True the first time."
-    )
-
-
-def _mutated(node: Node, i: int) -> RuntimeError:
-    leaf = node.edges[i]
-    name, shape = getattr(leaf, "name", None), getattr(leaf, "shape", ())
-    called = f" ({name})" if name else ""
-    argument = node.op.inputs[0 if node.op.variadic else i]
-    return RuntimeError(
-        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape {shape}, which has been "
-        "updated since; call backward() before the optimiser's step or any other update, or run the forward pass again"
-    )

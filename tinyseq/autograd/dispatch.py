@@ -73,6 +73,7 @@ def _unary_with_slope(record: Op, with_slope: Callable[..., Any]) -> Callable[..
 
 def _binary(record: Op) -> Callable[..., Any]:
     kernels, save, saves, differentiable = record.kernels, record.save, record.saves, record.vjp is not None
+    both = saves == record.inputs
     # An array library's own function of two arrays returns a new one.
     copies = bool(record.saved_inputs) or not hasattr(record.forward, "library_name")
 
@@ -103,7 +104,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             return _checked(record, (a, b), (p, q), out)
         if (p is None and q is None) or not differentiable:
             return _constant(out)
-        return _recorded(out, record, (p, q), save(out, a, b) if saves else (), label)
+        return _recorded(out, record, (p, q), (a, b) if both else save(out, a, b) if saves else (), label)
 
     return call
 

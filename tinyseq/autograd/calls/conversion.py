@@ -6,6 +6,7 @@ import numpy as np
 
 from tinyseq.backend import NAMESPACES, Array, is_array, namespace_of
 
+HELD = "fiubc"  # the kinds of NumPy's dtypes that the engine computes with
 _HELD = {"U": "text", "S": "bytes", "M": "dates", "m": "time differences", "V": "records", "O": "Python objects"}
 _CURES = {
     "U": "convert the words to ids, as ts.data.Vocabulary does",
@@ -21,7 +22,7 @@ def holds_numbers(array: Array) -> bool:
         >>> holds_numbers(np.ones(2)), holds_numbers(np.array(["a"]))
         (True, False)
     """
-    return getattr(array.dtype, "kind", "f") in "fiubc"
+    return getattr(array.dtype, "kind", "f") in HELD
 
 
 def to_array(value: Any, library: type | None = None) -> Array:

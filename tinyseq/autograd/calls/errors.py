@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.graph import Node
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
@@ -61,3 +62,24 @@ def shown(value: Any, most: int = 8) -> str:
         return f"({parts})" if type(value) is tuple else f"[{parts}]"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:76]} ..."
+
+
+def freed(node: Node) -> RuntimeError:
+    """The error for a backward pass through a node that an earlier one has freed."""
+    return RuntimeError(
+        f"backward reached {node.op.name} (in {node.label}), whose saved values an earlier backward used and freed. "
+        "If a recurrent state is carried from one window of text to the next, detach it: h = h.detach(). "
+        "To walk the same graph twice, pass retain_graph=True the first time."
+    )
+
+
+def mutated(node: Node, i: int) -> RuntimeError:
+    """The error for a saved argument that has been updated before the backward pass."""
+    leaf = node.edges[i]
+    name, shape = getattr(leaf, "name", None), getattr(leaf, "shape", ())
+    called = f" ({name})" if name else ""
+    argument = node.op.inputs[0 if node.op.variadic else i]
+    return RuntimeError(
+        f"{node.op.name} (in {node.label}) saved its argument {argument}{called} of shape {shape}, which has been "
+        "updated since; call backward() before the optimiser's step or any other update, or run the forward pass again"
+    )

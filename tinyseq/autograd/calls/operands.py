@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.calls.conversion import holds_numbers
+from tinyseq.autograd.calls.conversion import HELD, holds_numbers
 from tinyseq.autograd.calls.errors import argument, place
 from tinyseq.autograd.graph import Parent
 from tinyseq.autograd.op import Op
@@ -33,14 +33,14 @@ def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
     if type(value) in NUMBERS:
         return value
     if type(value) is kind:
-        if not holds_numbers(value):
-            return None
-        if not copies:
-            return value
-        return value.copy() if kind is np.ndarray else NAMESPACES[kind].asarray(value, copy=True)
+        if kind is np.ndarray:  # the commonest, without a call
+            return (value.copy() if copies else value) if value.dtype.kind in HELD else None
+        return NAMESPACES[kind].asarray(value, copy=True) if copies else value
+    number = NUMPY_NUMBERS.get(type(value))
+    if number is not None:
+        return number(value)
     if isinstance(value, np.generic):
-        number = NUMPY_NUMBERS.get(type(value))
-        return number(value) if number else value.item() if holds_numbers(value) else None
+        return value.item() if holds_numbers(value) else None
     base = next((number for number in PLAIN if isinstance(value, number)), None)
     return None if base is None else base(value)
 

@@ -36,10 +36,9 @@ CURES = {
 
 def array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`Tensor.__array_ufunc__`."""
-    floating = self.node is not None or getattr(self._array.dtype, "kind", "f") == "f"
-    if method == "__call__" and not kwargs and floating:  # the commonest calls
-        ours = _ours(ufunc.__name__)
-        if ours is not None:
+    if method == "__call__" and not kwargs:  # the commonest calls
+        ours = _OURS[ufunc]
+        if ours is not None and (self.node is not None or getattr(self._array.dtype, "kind", "f") == "f"):
             return ours(*inputs)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     if method == "at" and isinstance(inputs[0], Tensor):  # NumPy writes to arrays that are locked, too
@@ -96,6 +95,19 @@ def _ours(name: str) -> Function | None:
         return NUMPY_FORMS[name]
     name = NUMPY_NAMES.get(name, name)
     return None if name in OPS and OPS[name].vjp is None else FUNCTIONS.get(name)
+
+
+class _Ufuncs(dict[Any, "Function | None"]):
+    """Our function for each of NumPy's universal functions, looked up when it is called first."""
+
+    def __missing__(self, ufunc: Any) -> Function | None:
+        ours = _ours(ufunc.__name__)
+        if ours is not None:  # a function of the name may be declared later
+            self[ufunc] = ours
+        return ours
+
+
+_OURS = _Ufuncs()
 
 
 class _Parameter(NamedTuple):
