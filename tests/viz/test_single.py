@@ -80,9 +80,13 @@ def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
 
 # A single step has no direction; others have a fixed number of steps.
 NOT_ALONE = {
-    *("backward_in_time", "both_directions_by_hand", "lstm_by_hand_from_concatenated"),
+    *("backward_in_time", "both_directions_by_hand"),
     "constants_of_each_step",
 }
+
+
+# What does not begin with zeros could be an input if it is as large as one, or if no weight is applied to it at once.
+UNKNOWN = {"highway", "input_added_to_the_output", "input_used_twice", "output_fed_back", "stacked"}
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE))
@@ -94,6 +98,23 @@ def test_one_step_by_hand_begins_as_longer_loops_do(name, monkeypatch):
     one, two = ([(kind, text) for kind, text in column if kind != "state" and text != "L₋₁"] for column in found)
     assert one == two
     assert {text for kind, text in found[0] if kind == "state"} <= {text for kind, text in found[1] if kind == "state"}
+
+
+def random(*shape):
+    return ts.tensor(np.random.default_rng(sum(shape)).random(shape)) if shape != ((),) else ts.tensor(0.0)
+
+
+@pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE - UNKNOWN))
+def test_a_state_that_does_not_begin_with_zeros_is_told_by_its_shape(name, monkeypatch):
+    monkeypatch.setattr(ts, "zeros", random)
+    test_one_step_by_hand_begins_as_longer_loops_do(name, monkeypatch)
+
+
+@pytest.mark.parametrize("name", sorted(UNKNOWN))
+def test_what_could_be_an_input_or_a_state_is_drawn_as_an_input_of_the_step(name, monkeypatch):
+    monkeypatch.setattr(ts, "zeros", random)
+    monkeypatch.setattr(zoo, "STEPS", 1)
+    assert {kind for kind, _ in first_column(zoo.ZOO[name].loss())} == {"input"}
 
 
 @pytest.mark.parametrize("name", sorted(NOT_ALONE - {"constants_of_each_step"}))

@@ -108,20 +108,19 @@ class Values:
         """A constant argument, at a step if it holds a sequence; None if it is not known."""
         array = self.record.constant(argument.vertex, argument.position)
         if array is None:
-            return self._told_by_result(argument)
+            told = self.told(argument.vertex, argument.position)
+            alike = told is not None and told.size and np.allclose(told, told.flat[0], atol=1e-6)
+            return told.flat[0].round(6) if alike else None
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
         return self._at_step(plain, argument.vertex, step)
 
-    def _told_by_result(self, argument: Argument) -> Any:
-        """The constant of an op that does not keep it: the 1 of 1 - z, from the result and z."""
-        vertex = self.vertices[argument.vertex]
-        result = self.record.value((vertex.id, 0))
-        others = [self._known(parent) for parent in vertex.parents if parent]
-        told = TOLD.get((vertex.operator, argument.position))
-        if told is None or result is None or len(others) != 1 or others[0] is None:
+    def told(self, vertex: int, position: int) -> Any:
+        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None."""
+        op, found = self.vertices[vertex], TOLD.get((self.vertices[vertex].operator, position))
+        known = [self.record.value((vertex, 0)), *(self._known(parent) for parent in op.parents if parent)]
+        if found is None or len(known) != 2 or any(array is None for array in known):
             return None
-        found = told(*(np.asarray(to_numpy(array), np.float64) for array in (result, others[0])))
-        return found.ravel()[0].round(6) if found.size and np.allclose(found, found.ravel()[0], atol=1e-6) else None
+        return found(*(np.asarray(to_numpy(array), np.float64) for array in known))
 
     def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
