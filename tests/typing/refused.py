@@ -66,3 +66,26 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.jacobian(ts.tanh, x).tanhh()  # refused: attr-defined
     ts.jacobian(ts.multiply, (x, x)).tanh()  # refused: attr-defined
     ts.hmm.HMM([1.0], [[1.0]])  # refused: call-arg
+    ts.hmm.HMM(None, [[1.0]], None)  # refused: arg-type
+    ts.hmm.HMM([1.0], {"a": 1.0}, None)  # refused: arg-type
+    ts.hmm.HMM([1.0], [[1.0]], None, end={0.5})  # refused: arg-type
+    ts.hmm.HMM.left_to_right(None)  # refused: arg-type
+    ts.hmm.Gaussian(None, [1.0])  # refused: arg-type
+    ts.hmm.Poisson(rates={1.0})  # refused: arg-type
+    hmm.initial.summ()  # refused: union-attr
+    hmm.transition.summ()  # refused: union-attr
+    hmm.end.sum()  # refused: union-attr
+    hmm.stationary().summ()  # refused: attr-defined
+    hmm.filter(["a"]).summ()  # refused: attr-defined
+    hmm.filter([["a"]]).sum()  # refused: attr-defined
+    hmm.posterior(["a"]).states.summ()  # refused: attr-defined
+    hmm.predict(["a"]).states.summ()  # refused: attr-defined
+    hmm.forward_table(["a"]).alpha.summ()  # refused: attr-defined
+    hmm.viterbi(["a"], states=3)  # refused: call-overload
+    hmm.posterior(["a"], states=3)  # refused: call-overload
+    hmm.fit_em(3)  # refused: arg-type
+    hmm.aic(3)  # refused: arg-type
+    ts.nn.cross_entropy(x, None)  # refused: arg-type
+    ts.nn.Embedding(5, 3)(None)  # refused: arg-type
+    ts.lm.RNNLM("ab", 4).evaluate(3)  # refused: arg-type
+    ts.lm.NgramLM(2).fit("ab").perplexity(3)  # refused: arg-type

@@ -136,8 +136,7 @@ class Classifier(SavedModel, ABC):
         Raises:
             TypeError, RuntimeError: as for `predict_proba`.
         """
-        found: NDArray[Any] = self.classes_[self.log_proba(texts).argmax(axis=1)]
-        return found
+        return np.asarray(self.classes_[self.log_proba(texts).argmax(axis=1)])
 
     def evaluate(self, texts: Iterable[Text], labels: Iterable[Label]) -> Evaluation:
         """Compare the predicted labels of texts with the given ones.

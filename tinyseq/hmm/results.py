@@ -5,8 +5,9 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tinyseq.backend import Array, host_array
+from tinyseq.backend import host_array
 from tinyseq.hmm.interop import notebook
 
 
@@ -68,7 +69,11 @@ class Posterior:
     """
 
     def __init__(
-        self, log_likelihood: float, states: Array, transitions: Callable[[], Array], names: Sequence[Any] = ()
+        self,
+        log_likelihood: float,
+        states: NDArray[Any],
+        transitions: Callable[[], NDArray[Any]],
+        names: Sequence[Any] = (),
     ) -> None:
         self.log_likelihood = log_likelihood
         self.states = states
@@ -76,7 +81,7 @@ class Posterior:
         self._transitions = transitions
 
     @cached_property
-    def transitions(self) -> Array:
+    def transitions(self) -> NDArray[Any]:
         """P(states at t, ..., t + n - 1 | observations), (T - n + 1, K, ..., K)."""
         return self._transitions()
 
@@ -101,8 +106,8 @@ class Prediction(NamedTuple):
         names: the names of the states.
     """
 
-    states: Array
-    observations: Array | None
+    states: NDArray[Any]
+    observations: NDArray[Any] | None
     names: Sequence[Any] = ()
 
     def _repr_html_(self) -> str:
@@ -119,8 +124,8 @@ class ForwardTable(NamedTuple):
         names: the names of the states.
     """
 
-    alpha: Array
-    log_likelihoods: Array
+    alpha: NDArray[Any]
+    log_likelihoods: NDArray[Any]
     names: Sequence[Any] = ()
 
     def _repr_html_(self) -> str:

@@ -14,6 +14,7 @@ from tinyseq.lm.words import joined
 from tinyseq.random import Rng
 
 Ids = NDArray[np.int64]
+Text = str | Iterable[Any]  # characters; or sentences, as lines or as lists of words
 
 
 class TextScore(NamedTuple):
@@ -66,11 +67,11 @@ class LanguageModel(SavedModel):
         def vocabulary(self) -> Vocabulary[Any]:
             """The symbols over which the probabilities sum to one."""
 
-    def nats(self, text: Any) -> float:
+    def nats(self, text: Text) -> float:
         """The cross entropy of a text, in nats per symbol."""
         raise NotImplementedError(f"{type(self).__name__} defines no nats()")
 
-    def symbols_of(self, text: Any) -> list[Any]:
+    def symbols_of(self, text: Text) -> list[Any]:
         """The symbols of a text that the model predicts, in order."""
         raise NotImplementedError(f"{type(self).__name__} defines no symbols_of()")
 
@@ -87,7 +88,7 @@ class LanguageModel(SavedModel):
         """Symbols drawn one by one, each given those before it."""
         raise NotImplementedError(f"{type(self).__name__} defines no sample()")
 
-    def evaluate(self, text: Any, **settings: Any) -> TextScore:
+    def evaluate(self, text: Text, **settings: Any) -> TextScore:
         """How well the model predicts a text.
 
         Args:
@@ -107,7 +108,7 @@ class LanguageModel(SavedModel):
         unknown = sum(symbol not in vocabulary for symbol in symbols) / len(symbols)
         return TextScore(nats, nats / math.log(2), perplexity(nats), len(symbols), unknown)
 
-    def perplexity(self, text: Any, **settings: Any) -> float:
+    def perplexity(self, text: Text, **settings: Any) -> float:
         """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf where P is 0."""
         measure: Callable[..., float] = self.nats
         return perplexity(measure(text, **settings))

@@ -16,7 +16,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
 from tinyseq.lm.drawing import Choice
-from tinyseq.lm.model import LanguageModel
+from tinyseq.lm.model import LanguageModel, Text
 from tinyseq.lm.stepping import Reader
 from tinyseq.lm.task import TextTask
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, words_of
@@ -73,7 +73,7 @@ class NeuralLM(Module, LanguageModel):
         clip: float = 1.0,
         schedule: Schedule | None = None,
         weight_decay: float = 0.0,
-        validation: Any = None,
+        validation: Text | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
         progress: bool = False,
@@ -129,7 +129,7 @@ class NeuralLM(Module, LanguageModel):
         clip: float = 1.0,
         schedule: Schedule | None = None,
         weight_decay: float = 0.0,
-        validation: Any = None,
+        validation: Text | None = None,
         validate_every: int | None = None,
         patience: int | None = None,
         callbacks: Sequence[Callback] = (),
@@ -213,7 +213,7 @@ class NeuralLM(Module, LanguageModel):
 
     # -- evaluation ----------------------------------------------------------------------------------------------------
 
-    def nats(self, text: Any, *, window: int = 128, batch: int = 32) -> float:
+    def nats(self, text: Text, *, window: int = 128, batch: int = 32) -> float:
         """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
 
         The text is split into ``batch`` parts read in parallel; only the first symbol of each part has no history.
@@ -232,7 +232,7 @@ class NeuralLM(Module, LanguageModel):
                 count += int((targets != IGNORE).sum())
         return total / count
 
-    def symbols_of(self, text: Any) -> list[Any]:
+    def symbols_of(self, text: Text) -> list[Any]:
         """See `LanguageModel`: all but the first, which nothing predicts."""
         return self._stream(text)[1:]
 

@@ -19,7 +19,7 @@ from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.lm.drawing import Choice
-from tinyseq.lm.model import LanguageModel
+from tinyseq.lm.model import LanguageModel, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary, words_of
 from tinyseq.nn.checks import check_flags
@@ -150,7 +150,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             return word_vocabulary(sequences, 2 if self.min_count is None else self.min_count)
         return Vocabulary(dict.fromkeys(chain.from_iterable(sequences)))
 
-    def symbols_of(self, text: Any) -> list[Any]:
+    def symbols_of(self, text: Text) -> list[Any]:
         """See `LanguageModel`."""
         return list(chain.from_iterable(self._sequences(text)))
 

@@ -53,8 +53,7 @@ class Reader:
         else:
             for symbol in ids:
                 logits, *self._arrays = self._step([np.array([[symbol]]), *self._arrays])
-        last: NDArray[np.floating[Any]] = logits[-1, 0]
-        return last
+        return np.asarray(logits[-1, 0])
 
     def _record(self) -> None:
         """Record a step, if the state is of tensors, and the model can be recorded."""

@@ -171,8 +171,7 @@ def _numbers(values: list[Any]) -> list[float]:
     """0-d results as numbers, read in one transfer if they are on a device."""
     if len({type(value) for value in values}) > 1 or isinstance(values[0] if values else 0.0, np.generic | float):
         return [float(value) for value in values]
-    found: list[float] = to_numpy(namespace_of(values[0]).stack(values)).tolist()
-    return found
+    return list(to_numpy(namespace_of(values[0]).stack(values)).tolist())
 
 
 def _number(name: str, value: Any) -> float:

@@ -1,6 +1,6 @@
 """Feed-forward layers: linear maps, embeddings, dropout and normalisation."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.ops.elementwise.arithmetic import sqrt, square, where
@@ -94,7 +94,7 @@ class Embedding(Module):
             values[self.padding_idx] = 0
             self.weight.copy_(values)
 
-    def forward(self, ids: Any) -> Tensor:
+    def forward(self, ids: TensorLike) -> Tensor:
         """Look up ids of any shape; the result has one more axis, for the vectors.
 
         Raises:

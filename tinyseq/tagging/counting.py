@@ -188,8 +188,7 @@ class HMMTagger(Tagger):
 
     def _kept(self, p: Floats) -> NDArray[np.bool_]:
         """Which tags of words with the probabilities p (N, K) are candidates."""
-        kept: NDArray[np.bool_] = (p >= self.least) | (p == p.max(axis=1, keepdims=True))
-        return kept
+        return np.asarray((p >= self.least) | (p == p.max(axis=1, keepdims=True)))
 
     def log_scores(self, words: Sequence[Word]) -> Floats:
         """log P(word | tag) of each word for each tag (T, K), up to a constant for each word."""
@@ -277,7 +276,6 @@ class HMMTagger(Tagger):
 
 def _on_device(hmm: HMM, device: str) -> HMM:
     """A hidden Markov model of given scores with its tables on a device, as tensors if that is a GPU."""
-    initial = hmm.initial if hmm.n > 2 else (hmm.initial,)
-    tables = [plain(table) for table in (*initial, hmm.transition, hmm.end)]
+    tables = [plain(table) for table in (*hmm.parameters.tables, hmm.transition, hmm.end)]
     *initial, transition, end = tables if device == "cpu" else [constant(table).to(device) for table in tables]
     return HMM(tuple(initial) if hmm.n > 2 else initial[0], transition, None, end=end, states=hmm.states)

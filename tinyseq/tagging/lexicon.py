@@ -115,8 +115,7 @@ class Endings:
 
     def __call__(self, word: Word) -> Floats:
         """P(tag | word) for each tag (K,), estimated from the ending; all are positive."""
-        found: Floats = self.of(np.array([self.longest_known(word)]))[0]
-        return found
+        return np.asarray(self.of(np.array([self.longest_known(word)]))[0])
 
     def longest_known(self, word: Word) -> int:
         """The id of the longest ending of a word that a rare word has, too, or of the empty one."""

@@ -7,7 +7,7 @@ import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.ops.elementwise.arithmetic import where
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
 from tinyseq.hmm.emissions.emission import Emission, Rows
@@ -48,7 +48,7 @@ class Categorical(Emission):
 
     def __init__(
         self,
-        table: Any,
+        table: TensorLike,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
         in_logs: bool = False,

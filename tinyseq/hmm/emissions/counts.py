@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
 from tinyseq.hmm.emissions.gamma import log_gamma
@@ -44,7 +45,7 @@ class Poisson(Counts):
     arrays = ("rates",)
     conjugate = ("rates",)
 
-    def __init__(self, rates: Any) -> None:
+    def __init__(self, rates: TensorLike) -> None:
         self.rates = self.columns("rates", rates)
         if self.rates.ndim != 2:
             raise ValueError(f"rates must have shape (states, D), or (states,) if D = 1; got {self.rates.shape}")
@@ -112,7 +113,7 @@ class Multinomial(Counts):
     settings = ("trials",)
     conjugate = ("probabilities",)
 
-    def __init__(self, probabilities: Any, trials: int | None = None) -> None:
+    def __init__(self, probabilities: TensorLike, trials: int | None = None) -> None:
         self.probabilities = self.taken("probabilities", probabilities)
         if self.probabilities.ndim != 2:
             raise ValueError(f"probabilities must have shape (states, symbols), got {self.probabilities.shape}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.groups import spread_out
@@ -43,7 +44,7 @@ class Gaussian(Conjugate):
     conjugate = ("means", "covariances")
 
     def __init__(
-        self, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
+        self, means: TensorLike, covariances: TensorLike, floor: float | None = None, covariance_type: str | None = None
     ) -> None:
         self.means, self.covariances, self.covariance_type = kinds.taken(
             means, covariances, "covariances", covariance_type, floor

@@ -5,7 +5,7 @@ from typing import Any, Self
 import numpy as np
 
 from tinyseq.autograd.declare import FUNCTIONS
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
@@ -43,7 +43,12 @@ class GaussianMixture(Conjugate):
     conjugate = ("weights", "means", "covariances")
 
     def __init__(
-        self, weights: Any, means: Any, covariances: Any, floor: float | None = None, covariance_type: str | None = None
+        self,
+        weights: TensorLike,
+        means: TensorLike,
+        covariances: TensorLike,
+        floor: float | None = None,
+        covariance_type: str | None = None,
     ) -> None:
         self.weights = self.taken("weights", weights)
         if self.weights.ndim != 2:

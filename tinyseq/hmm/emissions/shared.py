@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
@@ -33,7 +34,7 @@ class Shared(Emission):
         [0, 1, 2, 2]
     """
 
-    def __init__(self, emission: Emission, of: Any) -> None:
+    def __init__(self, emission: Emission, of: ArrayLike) -> None:
         self.emission, self.of = emission, np.array(of)
         if self.of.ndim != 1 or not len(self.of) or self.of.dtype.kind not in "iu":
             raise ValueError(f"of must name a state of the emission model for each state, got {of!r}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.gamma import log_gamma
@@ -45,14 +46,19 @@ class StudentT(Conjugate):
     conjugate = ("means", "scales")
 
     def __init__(
-        self, means: Any, scales: Any, df: Any = 4.0, floor: float | None = None, covariance_type: str | None = None
+        self,
+        means: TensorLike,
+        scales: TensorLike,
+        df: TensorLike = 4.0,
+        floor: float | None = None,
+        covariance_type: str | None = None,
     ) -> None:
         self.means, self.scales, self.covariance_type = kinds.taken(means, scales, "scales", covariance_type, floor)
         super().__init__(*self.means.shape)
         self.floor = None if floor is None else float(floor)
         self.shared = ("scales",) if self.covariance_type == "tied" else ()
-        df = self.taken("df", df)
-        self.df = df * np.ones(self.states) if df.ndim == 0 else df
+        taken = self.taken("df", df)
+        self.df = taken * np.ones(self.states) if taken.ndim == 0 else taken
         if self.df.shape != (self.states,):
             raise ValueError(f"df must be a number or have shape ({self.states},), got {self.df.shape}")
         if not (plain(self.df) > 0).all():

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinyseq.arguments import order_refused, refuses_order, whole
-from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.covariances import KINDS, shape_of
 from tinyseq.hmm.interop.estimator_inputs import Samples, labels, samples
@@ -224,7 +223,7 @@ class HMMEstimator:
         return float(np.mean([found == wanted for found, wanted in pairs]))
 
     @property
-    def classes_(self) -> Array:
+    def classes_(self) -> NDArray[Any]:
         """The names of the states, in the order of the columns of `predict_proba`."""
         return np.array(list(self._model().states))
 

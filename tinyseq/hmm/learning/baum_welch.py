@@ -22,6 +22,7 @@ from tinyseq.hmm.learning.priors import Priors
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.random import Rng, as_generator
 
 M = TypeVar("M")
@@ -124,8 +125,8 @@ class Climb:
 
 def fit_em(
     hmm: H,
-    sequences: Any,
-    states: Any = None,
+    sequences: One | Many,
+    states: Restriction = None,
     *,
     max_steps: int = 100,
     tolerance: float = 1e-3,
@@ -200,8 +201,8 @@ def fit_em(
 
 def baum_welch(
     model: Parameters,
-    sequences: Any,
-    states: Any = None,
+    sequences: One | Many,
+    states: Restriction = None,
     *,
     max_steps: int,
     tolerance: float,

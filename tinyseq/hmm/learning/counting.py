@@ -9,12 +9,13 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.model.labels import Labels
 
-Smoothing = Callable[[Array], Array] | str | None
+Smoothing = Callable[[NDArray[Any]], NDArray[Any]] | str | None
 
 
 class Counts(NamedTuple):

@@ -4,15 +4,18 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tinyseq.arguments import refuses_order
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.hmm.emissions import Emission
 from tinyseq.hmm.interop import convert, notebook
 from tinyseq.hmm.learning import baum_welch
 from tinyseq.hmm.learning.counting import Smoothing, labelled_tables
 from tinyseq.hmm.model import structures
 from tinyseq.hmm.model.labels import Labels
-from tinyseq.hmm.model.parameters import Parameters, Table
+from tinyseq.hmm.model.parameters import Parameters
+from tinyseq.hmm.model.probabilities import Table
 from tinyseq.hmm.queries import criteria, decoding, durations, filtering, likelihood, long_run, posterior, simulation
 from tinyseq.io import SavedModel
 from tinyseq.io.arrays import Arrays
@@ -62,11 +65,11 @@ class HMM(SavedModel):
 
     def __init__(
         self,
-        initial: Any,
-        transition: Any,
-        emission: Any,
+        initial: TensorLike,
+        transition: TensorLike,
+        emission: TensorLike | Emission | None,
         *,
-        end: Any = None,
+        end: TensorLike | None = None,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
@@ -85,11 +88,11 @@ class HMM(SavedModel):
     @classmethod
     def from_logs(
         cls,
-        initial: Any,
-        transition: Any,
-        emission: Any,
+        initial: TensorLike,
+        transition: TensorLike,
+        emission: TensorLike | Emission | None,
         *,
-        end: Any = None,
+        end: TensorLike | None = None,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
@@ -124,10 +127,10 @@ class HMM(SavedModel):
     @classmethod
     def left_to_right(
         cls,
-        emission: Any,
+        emission: TensorLike | Emission,
         *,
-        stay: Any = 0.5,
-        skip: Any = 0.0,
+        stay: ArrayLike = 0.5,
+        skip: ArrayLike = 0.0,
         stop: bool = False,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
@@ -159,10 +162,10 @@ class HMM(SavedModel):
     @classmethod
     def cyclic(
         cls,
-        emission: Any,
+        emission: TensorLike | Emission,
         *,
-        stay: Any = 0.5,
-        initial: Any = None,
+        stay: ArrayLike = 0.5,
+        initial: ArrayLike | None = None,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
     ) -> Self:
@@ -191,10 +194,10 @@ class HMM(SavedModel):
     @classmethod
     def semi_markov(
         cls,
-        initial: Any,
-        jumps: Any,
-        durations: Any,
-        emission: Any,
+        initial: ArrayLike,
+        jumps: ArrayLike,
+        durations: ArrayLike,
+        emission: TensorLike | Emission,
         *,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
@@ -304,7 +307,7 @@ class HMM(SavedModel):
         return self.parameters.n
 
     @property
-    def initial(self) -> Any:
+    def initial(self) -> Table | Any:
         """P(s_1); for n > 2 the tuple of P(s_1), P(s_2 | s_1), ..."""
         return self.parameters.initial
 
@@ -319,7 +322,7 @@ class HMM(SavedModel):
         return self.parameters.end
 
     @property
-    def emission(self) -> Any:
+    def emission(self) -> Table | Any:
         """P(symbol | state), (K, V), or the emission model if it has no such table."""
         return self.parameters.emission
 

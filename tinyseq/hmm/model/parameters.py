@@ -5,13 +5,11 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
-from tinyseq.hmm.model.probabilities import Probabilities, as_table, plain
-
-Table = Any  # an array, or a tensor if gradients are wanted
+from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, plain
 
 
 class Parameters:
@@ -28,21 +26,21 @@ class Parameters:
 
     def __init__(
         self,
-        initial: Any,
-        transition: Any,
-        emission: Any,
+        initial: TensorLike,
+        transition: TensorLike,
+        emission: TensorLike | Emission | None,
         *,
-        end: Any = None,
+        end: TensorLike | None = None,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
     ) -> None:
-        tables, transition, emission, end = _taken(initial, transition, emission, end)
-        if emission is None:
+        tables, transition, given, end = _taken(initial, transition, emission, end)
+        if given is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
-            _check_rows("emission", emission, None)
-            emission = Categorical(emission, symbols, unknown)
+            _check_rows("emission", given, None)
+            emission = Categorical(given, symbols, unknown)
         elif symbols is not None or unknown is not None:
             raise ValueError("symbols and unknown go with an emission table, not with an emission model")
         elif isinstance(emission, Categorical):
@@ -58,22 +56,22 @@ class Parameters:
     @classmethod
     def from_logs(
         cls,
-        initial: Any,
-        transition: Any,
-        emission: Any,
+        initial: TensorLike,
+        transition: TensorLike,
+        emission: TensorLike | Emission | None,
         *,
-        end: Any = None,
+        end: TensorLike | None = None,
         states: Iterable[Hashable] | None = None,
         symbols: Iterable[Hashable] | None = None,
         unknown: Hashable | None = None,
     ) -> Self:
         """Parameters from log scores: see `HMM.from_logs`."""
-        tables, transition, emission, end = _taken(initial, transition, emission, end)
-        if emission is None:
+        tables, transition, given, end = _taken(initial, transition, emission, end)
+        if given is None:
             emission = Given(transition.shape[-1])
         elif not isinstance(emission, Emission):
-            _check_scores("emission", emission)
-            emission = Categorical(emission, symbols, unknown, in_logs=True)
+            _check_scores("emission", given)
+            emission = Categorical(given, symbols, unknown, in_logs=True)
         elif isinstance(emission, Categorical):
             _check_scores("emission", emission.logs)
         model = cls.__new__(cls)
@@ -134,7 +132,7 @@ class Parameters:
         return tuple(part.values for part in self.parts[0])
 
     @property
-    def initial(self) -> Any:
+    def initial(self) -> Table | Any:
         """P(s_1); for n > 2 the tuple of P(s_1), P(s_2 | s_1), ..."""
         return self.tables if self.n > 2 else self.tables[0]
 
@@ -166,7 +164,7 @@ class Parameters:
         return self.emissions.symbols if isinstance(self.emissions, Categorical) else ()
 
     @property
-    def emission(self) -> Any:
+    def emission(self) -> Table | Any:
         """P(symbol | state), (K, V), or the emission model if it has no such table."""
         return self.emissions.probabilities if isinstance(self.emissions, Categorical) else self.emissions
 

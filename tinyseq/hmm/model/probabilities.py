@@ -3,10 +3,13 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import Array, library_of, on_host
+from tinyseq.backend import library_of, on_host
+
+Table = NDArray[Any] | Tensor  # a tensor if gradients are wanted
 
 
 class Probabilities:
@@ -26,23 +29,23 @@ class Probabilities:
     """
 
     def __init__(self, given: Any, in_logs: bool = False) -> None:
-        self.given = given = constant(given) if library_of(given) == "cupy" else given
+        self.given: Table = constant(given) if library_of(given) == "cupy" else given
         self.in_logs = in_logs
-        self.changes = isinstance(given, Tensor)
-        self._derived = None if self.changes else self._derive()
+        self.changes = isinstance(self.given, Tensor)
+        self._derived: Table | None = None if self.changes else self._derive()
 
     @property
-    def values(self) -> Any:
+    def values(self) -> Table:
         """The probabilities."""
         return self._other() if self.in_logs else self.given
 
     @property
-    def logs(self) -> Any:
+    def logs(self) -> Table:
         """Their logs."""
         return self.given if self.in_logs else self._other()
 
-    def _other(self) -> Any:
-        return self._derive() if self.changes else self._derived
+    def _other(self) -> Table:
+        return self._derive() if self._derived is None else self._derived
 
     def _derive(self) -> Any:
         if not self.in_logs:
@@ -51,7 +54,7 @@ class Probabilities:
             return FUNCTIONS["exp"](self.given) if self.changes else np.exp(self.given)
 
 
-def as_table(value: Any) -> Any:
+def as_table(value: Any) -> Table:
     """A copy as an array of floats; a tensor of floats as it is.
 
     Raises:
@@ -75,9 +78,9 @@ def as_table(value: Any) -> Any:
     return array if array.dtype.kind == "f" else array.astype(np.float64)
 
 
-def plain(table: Any) -> Array:
+def plain(table: Any) -> NDArray[Any]:
     """The values of an array or a tensor."""
-    return table.numpy() if isinstance(table, Tensor) else table
+    return np.asarray(table.numpy() if isinstance(table, Tensor) else table)
 
 
 def log_of(probabilities: Any) -> Any:

@@ -1,11 +1,12 @@
 """Long-run behaviour of a chain: its stationary distribution and the expected state durations."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-from tinyseq.backend import Array
 
-
-def stationary(transition: Array) -> Array:
+def stationary(transition: NDArray[Any]) -> NDArray[Any]:
     """The stationary distribution over histories, (K,) * (n - 1): one step leaves it unchanged.
 
     Args:
@@ -24,11 +25,11 @@ def stationary(transition: Array) -> Array:
         )
     equations = np.concatenate([step.T - np.eye(histories), np.ones((1, histories))])
     found = np.linalg.lstsq(equations, np.append(np.zeros(histories), 1.0), rcond=None)[0]
-    shares: Array = np.maximum(found, 0.0)
-    return (shares / shares.sum()).reshape(transition.shape[:-1])
+    shares = np.clip(found, 0.0, None)
+    return np.reshape(shares / shares.sum(), transition.shape[:-1])
 
 
-def between_histories(transition: Array) -> Array:
+def between_histories(transition: NDArray[Any]) -> NDArray[Any]:
     """The transitions from each history of n - 1 states to the next, a matrix (K ** (n - 1), K ** (n - 1)).
 
     A step drops the oldest state of the history and appends the new one.
@@ -41,7 +42,7 @@ def between_histories(transition: Array) -> Array:
     return step
 
 
-def durations(transition: Array) -> Array:
+def durations(transition: NDArray[Any]) -> NDArray[Any]:
     """The expected number of steps spent in each state per visit, (K,); inf if it is never left.
 
     Args:

@@ -1,7 +1,6 @@
 """The number of free parameters, and the information criteria AIC and BIC."""
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from tinyseq.hmm.emissions.draws import free_shares
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One
 from tinyseq.hmm.queries.likelihood import log_likelihood
 
 
@@ -34,7 +34,7 @@ def free_parameters(hmm: Model) -> int:
     return found + model.emissions.free()
 
 
-def aic(hmm: Model, x: Any) -> float:
+def aic(hmm: Model, x: One | Many) -> float:
     """Akaike's information criterion, 2 free parameters - 2 log-likelihood; lower is better. (Akaike 1974.)
 
     Args:
@@ -48,7 +48,7 @@ def aic(hmm: Model, x: Any) -> float:
     return 2 * free_parameters(hmm) - 2 * _total(hmm, x)
 
 
-def bic(hmm: Model, x: Any) -> float:
+def bic(hmm: Model, x: One | Many) -> float:
     """The Bayesian information criterion, free parameters x log observations - 2 log-likelihood. (Schwarz 1978.)
 
     Args:
@@ -68,7 +68,7 @@ def bic(hmm: Model, x: Any) -> float:
     return free_parameters(hmm) * math.log(number) - 2 * _total(hmm, x)
 
 
-def _total(hmm: Model, x: Any) -> float:
+def _total(hmm: Model, x: One | Many) -> float:
     """The log-likelihood of all sequences together."""
     value = log_likelihood(hmm, x)
     return float(np.sum(plain(value)))

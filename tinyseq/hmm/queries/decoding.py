@@ -1,6 +1,6 @@
 """Decoding: the most probable hidden states."""
 
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
@@ -9,19 +9,19 @@ from tinyseq.backend import host_array
 from tinyseq.hmm.inference.passes.kbest import best_lists
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
-from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Decoding, MarginalDecoding
 
 
 @overload
-def viterbi(hmm: Model, x: One, states: Any = None) -> Decoding: ...
+def viterbi(hmm: Model, x: One, states: Restriction = None) -> Decoding: ...
 
 
 @overload
-def viterbi(hmm: Model, x: Many, states: Any = None) -> list[Decoding]: ...
+def viterbi(hmm: Model, x: Many, states: Restriction = None) -> list[Decoding]: ...
 
 
-def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[Decoding]:
+def viterbi(hmm: Model, x: One | Many, states: Restriction = None) -> Decoding | list[Decoding]:
     """The most probable path of hidden states; ties go to the path with the lowest last states.
 
     (Viterbi 1967; the lectures' table of scores, without back-pointers.)
@@ -51,14 +51,14 @@ def viterbi(hmm: Model, x: One | Many, states: Any = None) -> Decoding | list[De
 
 
 @overload
-def kbest(hmm: Model, x: One, k: int, states: Any = None) -> list[Decoding]: ...
+def kbest(hmm: Model, x: One, k: int, states: Restriction = None) -> list[Decoding]: ...
 
 
 @overload
-def kbest(hmm: Model, x: Many, k: int, states: Any = None) -> list[list[Decoding]]: ...
+def kbest(hmm: Model, x: Many, k: int, states: Restriction = None) -> list[list[Decoding]]: ...
 
 
-def kbest(hmm: Model, x: One | Many, k: int, states: Any = None) -> list[Decoding] | list[list[Decoding]]:
+def kbest(hmm: Model, x: One | Many, k: int, states: Restriction = None) -> list[Decoding] | list[list[Decoding]]:
     """The k most probable paths of hidden states, the best first; ties as in `viterbi`.
 
     Args:
@@ -92,14 +92,16 @@ def kbest(hmm: Model, x: One | Many, k: int, states: Any = None) -> list[Decodin
 
 
 @overload
-def posterior_decode(hmm: Model, x: One, states: Any = None) -> MarginalDecoding: ...
+def posterior_decode(hmm: Model, x: One, states: Restriction = None) -> MarginalDecoding: ...
 
 
 @overload
-def posterior_decode(hmm: Model, x: Many, states: Any = None) -> list[MarginalDecoding]: ...
+def posterior_decode(hmm: Model, x: Many, states: Restriction = None) -> list[MarginalDecoding]: ...
 
 
-def posterior_decode(hmm: Model, x: One | Many, states: Any = None) -> MarginalDecoding | list[MarginalDecoding]:
+def posterior_decode(
+    hmm: Model, x: One | Many, states: Restriction = None
+) -> MarginalDecoding | list[MarginalDecoding]:
     """The most probable state at each step, chosen independently; ties go to the lowest state.
 
     Args:

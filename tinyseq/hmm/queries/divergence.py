@@ -7,6 +7,7 @@ estimated from draws, with a standard error.
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
@@ -17,6 +18,7 @@ from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.model.stationary import stationary
 from tinyseq.hmm.observations import Observations
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.queries.likelihood import entropy, log_likelihood
 from tinyseq.hmm.queries.simulation import sample
 from tinyseq.random import Rng, as_generator
@@ -33,8 +35,8 @@ class Divergence(NamedTuple):
         cross_entropy: the expectation of -log q under p: the entropy of p plus ``kl``.
     """
 
-    kl: Any
-    cross_entropy: Any
+    kl: float | NDArray[Any]
+    cross_entropy: float | NDArray[Any]
 
 
 class SampledDivergence(NamedTuple):
@@ -53,7 +55,7 @@ class SampledDivergence(NamedTuple):
     samples: int
 
 
-def path_divergence(p: Model, q: Model, x: Any, states: Any = None) -> Divergence:
+def path_divergence(p: Model, q: Model, x: One | Many, states: Restriction = None) -> Divergence:
     """The exact divergence between the distributions of hidden paths that two models give to the same observations.
 
     Where all observations are missing (``[None] * T``), it is that of the Markov chains of states, for T steps. (An
@@ -87,8 +89,8 @@ def path_divergence(p: Model, q: Model, x: Any, states: Any = None) -> Divergenc
     impossible = (lost > 0) | (under_q == -np.inf)
     kl = np.where(impossible, np.inf, mean - total + np.where(impossible, 0.0, under_q))
     kl = np.maximum(kl, 0.0)  # of equal distributions, rounding may leave a little less
-    whole_kl = Divergence(kl, np.reshape(plain(entropy(p, x, states)), -1) + kl)
-    return Divergence(*(float(part[0]) for part in whole_kl)) if one.one else whole_kl
+    cross = np.reshape(plain(entropy(p, x, states)), -1) + kl
+    return Divergence(float(kl[0]), float(cross[0])) if one.one else Divergence(kl, cross)
 
 
 def divergence_rate(p: Model, q: Model) -> Divergence:

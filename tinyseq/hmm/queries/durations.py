@@ -5,6 +5,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
@@ -24,9 +25,9 @@ class Durations(NamedTuple):
         stays: (G,), how many stays were counted, or None for the distributions of a model.
     """
 
-    probabilities: Array
+    probabilities: NDArray[Any]
     names: Sequence[Any]
-    stays: Array | None = None
+    stays: NDArray[Any] | None = None
 
     def _repr_html_(self) -> str:
         columns = range(1, self.probabilities.shape[1] + 1)
@@ -154,5 +155,4 @@ def _entries(model: Parameters, step: Array, inside: Array) -> Array:
     weights = stationary(plain(model.transition)).reshape(-1)[~inside] @ into
     if not weights.sum() > 0:
         raise ValueError("a group is entered in different ways, none of which lasts in the long run")
-    entered: Array = weights / weights.sum()
-    return entered
+    return np.asarray(weights / weights.sum())

@@ -1,8 +1,10 @@
 """Online inference: filtering, prediction, and the forward table behind both."""
 
+from collections.abc import Hashable
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
@@ -10,7 +12,7 @@ from tinyseq.hmm.inference.passes.log_space import LogSpace, log_sum
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
-from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import ForwardTable, ImpossibleSequenceError, Prediction
 
 SCALES = ("none", "step", "log")
@@ -46,7 +48,7 @@ class Filter:
         self.log_likelihood = 0.0
 
     @property
-    def states(self) -> Array:
+    def states(self) -> NDArray[Any]:
         """P(state now | observations so far), (K,).
 
         Raises:
@@ -54,9 +56,9 @@ class Filter:
         """
         if not self.steps:
             raise ValueError("there is no state before the first observation; use predict(1) for the first state")
-        return np.exp(_newest(self._message)).astype(self._parameters.dtype, copy=False)
+        return np.asarray(np.exp(_newest(self._message)), dtype=self._parameters.dtype)
 
-    def update(self, x: Any) -> Array:
+    def update(self, x: Hashable | NDArray[Any]) -> NDArray[Any]:
         """Add the next observation.
 
         Args:
@@ -104,14 +106,14 @@ class Filter:
 
 
 @overload
-def filter(hmm: Model, x: One, states: Any = None) -> Array: ...
+def filter(hmm: Model, x: One, states: Restriction = None) -> NDArray[Any]: ...
 
 
 @overload
-def filter(hmm: Model, x: Many, states: Any = None) -> list[Array]: ...
+def filter(hmm: Model, x: Many, states: Restriction = None) -> list[NDArray[Any]]: ...
 
 
-def filter(hmm: Model, x: One | Many, states: Any = None) -> Array | list[Array]:
+def filter(hmm: Model, x: One | Many, states: Restriction = None) -> NDArray[Any] | list[NDArray[Any]]:
     """P(state at t | observations up to t) at each step t; `posterior` also uses the observations after t.
 
     `tinyseq.hmm.Filter` takes one observation at a time.
@@ -142,15 +144,15 @@ def filter(hmm: Model, x: One | Many, states: Any = None) -> Array | list[Array]
 
 
 @overload
-def forward_table(hmm: Model, x: One, states: Any = None, *, scale: str = "none") -> ForwardTable: ...
+def forward_table(hmm: Model, x: One, states: Restriction = None, *, scale: str = "none") -> ForwardTable: ...
 
 
 @overload
-def forward_table(hmm: Model, x: Many, states: Any = None, *, scale: str = "none") -> list[ForwardTable]: ...
+def forward_table(hmm: Model, x: Many, states: Restriction = None, *, scale: str = "none") -> list[ForwardTable]: ...
 
 
 def forward_table(
-    hmm: Model, x: One | Many, states: Any = None, *, scale: str = "none"
+    hmm: Model, x: One | Many, states: Restriction = None, *, scale: str = "none"
 ) -> ForwardTable | list[ForwardTable]:
     """The table of the forward algorithm: alpha_t(s) = P(observations up to t, state at t is s).
 
@@ -188,14 +190,14 @@ def forward_table(
 
 
 @overload
-def predict(hmm: Model, x: One, steps: int = 1, states: Any = None) -> Prediction: ...
+def predict(hmm: Model, x: One, steps: int = 1, states: Restriction = None) -> Prediction: ...
 
 
 @overload
-def predict(hmm: Model, x: Many, steps: int = 1, states: Any = None) -> list[Prediction]: ...
+def predict(hmm: Model, x: Many, steps: int = 1, states: Restriction = None) -> list[Prediction]: ...
 
 
-def predict(hmm: Model, x: One | Many, steps: int = 1, states: Any = None) -> Prediction | list[Prediction]:
+def predict(hmm: Model, x: One | Many, steps: int = 1, states: Restriction = None) -> Prediction | list[Prediction]:
     """The distributions of the states and observations that follow a sequence.
 
     Args:

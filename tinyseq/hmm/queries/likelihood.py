@@ -14,24 +14,24 @@ from tinyseq.hmm.inference.semirings import Entropy
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
-from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 
 
 @overload
 def log_likelihood(  # type: ignore[overload-overlap]  # a tensor is hashable, but is not a symbol
-    hmm: Model, x: Tensor | Sequence[Tensor], states: Any = None
+    hmm: Model, x: Tensor | Sequence[Tensor], states: Restriction = None
 ) -> Tensor: ...
 
 
 @overload
-def log_likelihood(hmm: Model, x: One, states: Any = None) -> float: ...
+def log_likelihood(hmm: Model, x: One, states: Restriction = None) -> float: ...
 
 
 @overload
-def log_likelihood(hmm: Model, x: Many, states: Any = None) -> np.ndarray[Any, Any]: ...
+def log_likelihood(hmm: Model, x: Many, states: Restriction = None) -> np.ndarray[Any, Any]: ...
 
 
-def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
+def log_likelihood(hmm: Model, x: Any, states: Restriction = None) -> Any:
     """log P(x), the sum over all paths of hidden states; -inf if no path can produce x.
 
     Args:
@@ -62,7 +62,7 @@ def log_likelihood(hmm: Model, x: Any, states: Any = None) -> Any:
     return float(values[0]) if seen.one else values.astype(hmm.parameters.dtype, copy=False)
 
 
-def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any] | None = None) -> float:
+def probability(hmm: Model, x: One, states: Restriction = None, *, given: tuple[Any, Any] | None = None) -> float:
     """The probability of a statement about one sequence, given another.
 
     Args:
@@ -97,14 +97,14 @@ def probability(hmm: Model, x: Any, states: Any = None, *, given: tuple[Any, Any
 
 
 @overload
-def entropy(hmm: Model, x: One, states: Any = None) -> float: ...
+def entropy(hmm: Model, x: One, states: Restriction = None) -> float: ...
 
 
 @overload
-def entropy(hmm: Model, x: Many, states: Any = None) -> np.ndarray[Any, Any]: ...
+def entropy(hmm: Model, x: Many, states: Restriction = None) -> np.ndarray[Any, Any]: ...
 
 
-def entropy(hmm: Model, x: One | Many, states: Any = None) -> float | np.ndarray[Any, Any]:
+def entropy(hmm: Model, x: One | Many, states: Restriction = None) -> float | np.ndarray[Any, Any]:
     """The entropy, in nats, of the distribution over hidden paths given x; 0 if only one path can explain x.
 
     (Hernando, Crespi and Cybenko 2005: one forward pass.)

@@ -1,12 +1,16 @@
 """Long-run behaviour: the stationary distribution and the expected durations."""
 
-from tinyseq.backend import Array
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from tinyseq.hmm.model import stationary as equations
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 
 
-def stationary(hmm: Model) -> Array:
+def stationary(hmm: Model) -> NDArray[Any]:
     """The stationary distribution: the long-run share of steps in each state, (K,), whatever the first state.
 
     Raises:
@@ -18,10 +22,10 @@ def stationary(hmm: Model) -> Array:
         array([0.667, 0.333])
     """
     shares = equations.stationary(_steady(hmm))
-    return shares.sum(axis=tuple(range(shares.ndim - 1)))
+    return np.asarray(shares.sum(axis=tuple(range(shares.ndim - 1))))
 
 
-def expected_durations(hmm: Model) -> Array:
+def expected_durations(hmm: Model) -> NDArray[Any]:
     """The expected number of steps spent in each state per visit, (K,); inf if it is never left.
 
     Raises:
@@ -35,7 +39,7 @@ def expected_durations(hmm: Model) -> Array:
     return equations.durations(_steady(hmm))
 
 
-def _steady(hmm: Model) -> Array:
+def _steady(hmm: Model) -> NDArray[Any]:
     """The transitions, if they do not vary with time."""
     longest = hmm.parameters.longest
     if longest is not None:

@@ -1,24 +1,24 @@
 """Posterior probabilities of hidden states and transitions."""
 
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
 
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
-from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Posterior
 
 
 @overload
-def posterior(hmm: Model, x: One, states: Any = None) -> Posterior: ...
+def posterior(hmm: Model, x: One, states: Restriction = None) -> Posterior: ...
 
 
 @overload
-def posterior(hmm: Model, x: Many, states: Any = None) -> list[Posterior]: ...
+def posterior(hmm: Model, x: Many, states: Restriction = None) -> list[Posterior]: ...
 
 
-def posterior(hmm: Model, x: One | Many, states: Any = None) -> Posterior | list[Posterior]:
+def posterior(hmm: Model, x: One | Many, states: Restriction = None) -> Posterior | list[Posterior]:
     """The posterior probabilities of the hidden states and transitions, by forward-backward.
 
     (Rabiner 1989, section III.)

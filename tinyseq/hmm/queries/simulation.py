@@ -8,7 +8,7 @@ from tinyseq.hmm.inference.sampling import hidden_path, posterior_paths
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
-from tinyseq.hmm.queries.forms import Many, One
+from tinyseq.hmm.queries.forms import Many, One, Restriction
 from tinyseq.hmm.results import Drawn
 from tinyseq.random import Rng, as_generator
 
@@ -43,7 +43,7 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     return Drawn(hmm.parameters.emissions.sample(ids, rng), path)
 
 
-def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Any = None) -> list[Any]:
+def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Restriction = None) -> list[Any]:
     """Draw hidden paths of a sequence from the posterior.
 
     (Forward filtering, backward sampling: Scott 2002.)

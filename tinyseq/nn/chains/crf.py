@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
@@ -28,6 +28,7 @@ from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check
 from tinyseq.nn.module import Module
 
 Tables = tuple[Tensor, Tensor, Tensor]
+Mask = ArrayLike | None  # True where a step is real
 Floats = NDArray[np.floating[Any]]
 Lengths = Sequence[int] | NDArray[np.integer[Any]]
 Reduction = Literal["none", "sum", "mean", "token_mean"]
@@ -94,10 +95,10 @@ class CRF(Module):
     def log_likelihood(
         self,
         scores: TensorLike,
-        tags: Any,
+        tags: ArrayLike | Sequence[ArrayLike],
         lengths: Lengths | None = None,
         *,
-        mask: Any = None,
+        mask: Mask = None,
         reduction: Reduction = "none",
         by_step: bool = False,
     ) -> Tensor:
@@ -152,7 +153,7 @@ class CRF(Module):
         share = 1 / count
         return total(found) * (constant_like(found, share) if is_array(share) else float(share))
 
-    def decode(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Any = None) -> list[Any]:
+    def decode(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> list[Any]:
         """The most probable tags; of equally good ones, those with the lowest last tag, and so on backward.
 
         Args:
@@ -171,7 +172,7 @@ class CRF(Module):
         tags = [column[:stop].tolist() for column, stop in zip(path.T, stops, strict=True)]
         return tags[0] if constant(scores).ndim == 2 else tags
 
-    def marginals(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Any = None) -> Floats:
+    def marginals(self, scores: TensorLike, lengths: Lengths | None = None, *, mask: Mask = None) -> Floats:
         """P(tag at each position | scores), shaped as ``scores``; zeros beyond a length.
 
         Raises:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
@@ -35,9 +35,9 @@ ROUNDING = 1e-3  # how far above 0 a log probability may come to lie in a short 
 @explained
 def ctc_loss(
     log_probs: TensorLike,
-    targets: Any,
-    input_lengths: Any = None,
-    target_lengths: Any = None,
+    targets: ArrayLike | Sequence[ArrayLike],
+    input_lengths: ArrayLike | None = None,
+    target_lengths: ArrayLike | None = None,
     blank: int = 0,
     reduction: Reduction = "mean",
     zero_infinity: bool = False,
@@ -86,7 +86,11 @@ def ctc_loss(
 
 @explained
 def ctc_align(
-    log_probs: TensorLike, targets: Any, input_lengths: Any = None, target_lengths: Any = None, blank: int = 0
+    log_probs: TensorLike,
+    targets: ArrayLike | Sequence[ArrayLike],
+    input_lengths: ArrayLike | None = None,
+    target_lengths: ArrayLike | None = None,
+    blank: int = 0,
 ) -> list[Any]:
     """The most probable alignment of known labels: the output at each step, a label or the blank.
 

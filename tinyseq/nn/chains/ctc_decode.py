@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import TensorLike, constant
@@ -17,7 +17,7 @@ Ways = tuple[float, float]  # log probabilities of all alignments of a prefix th
 
 
 @explained
-def ctc_collapse(path: Any, blank: int = 0) -> list[int]:
+def ctc_collapse(path: ArrayLike, blank: int = 0) -> list[int]:
     """The labels of an alignment: repeats are merged, and then blanks are dropped.
 
     Args:

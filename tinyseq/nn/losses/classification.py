@@ -23,7 +23,7 @@ _NUMBER = constant(0.0)  # whose dtype lists and whole numbers take
 @explained
 def cross_entropy(
     logits: TensorLike,
-    targets: Any,
+    targets: TensorLike,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
@@ -83,7 +83,7 @@ def cross_entropy(
 @explained
 def nll_loss(
     log_probs: TensorLike,
-    targets: Any,
+    targets: TensorLike,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     *,

@@ -54,8 +54,7 @@ class Ragged:
     def sizes(self) -> list[int]:
         """The number of active columns at each step, (T,)."""
         steps = np.arange(self.lengths[0] if len(self.lengths) else 0)
-        running: list[int] = np.searchsorted(-self.lengths, -steps, side="left").tolist()
-        return running
+        return list(np.searchsorted(-self.lengths, -steps, side="left").tolist())
 
     @classmethod
     def windows(cls, starts: Array, lengths: Array) -> "Ragged":
