@@ -224,7 +224,7 @@ def test_a_foreign_model_file_is_one_line(tinyseq, tmp_path, command):
     more = [] if command == ("lm", "sample") else ["text.txt"]
     status, _, error = tinyseq(*command, "m", *more)
     assert status == 1
-    assert error.startswith("tinyseq: m: not a complete safetensors file")
+    assert error.startswith("tinyseq: m: is a text file that begins with 'no model at all'; expected a model file")
     assert error.count("\n") == 1
 
 

@@ -182,3 +182,17 @@ def test_help_shows_an_example_that_runs(tinyseq):
         words = re.search(r"Example: tinyseq (lm .*)", text)[1].replace("--steps 2000", "--steps 2 --hidden 4")
         status, _, error = tinyseq(*[word.strip("'") for word in re.findall(r"'[^']*'|\S+", words)])
         assert status == 0, error
+
+
+def test_an_infinite_cross_entropy_names_the_character_that_the_model_finds_impossible(tinyseq):
+    assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", "--model", "ngram", "--n", 3)[0] == 0
+    Path("new.txt").write_text("so löng")
+    status, out, _ = tinyseq("lm", "eval", "m.lm", "new.txt")
+    assert status == 0
+    said = " ".join(out.split())
+    assert "inf nats a character" in said
+    assert "infinite, as the model gives probability 0 to character 5, 'ö': it does not occur in the training" in said
+    ts.lm.NgramLM(2, smoothing=None).fit(TEXT).save("plain.lm")
+    Path("new.txt").write_text("sol")
+    said = " ".join(tinyseq("lm", "eval", "plain.lm", "new.txt")[1].split())
+    assert "probability 0 to character 3, 'l': it never follows what stands before it in the training text" in said

@@ -8,6 +8,7 @@ from oracles import Tied, oracle
 
 import tinyseq as ts
 from tinyseq.io import ModelFileError, atomic_write, load_with_metadata
+from tinyseq.io.models import MODELS
 
 pytest.importorskip("safetensors", reason="safetensors is not installed")
 
@@ -70,9 +71,14 @@ def test_a_damaged_file_is_a_clear_error(tmp_path, damage):
         path.unlink()
     else:
         path.write_bytes(contents[damage])
-    with pytest.raises(
-        ModelFileError, match=r"m\.safetensors: (not a complete safetensors file|no such file|is a pickle)"
-    ):
+    found = {
+        "empty": "is empty; expected a model file",
+        "foreign": "is a text file that begins with 'hello",
+        "truncated": "not a complete safetensors file: damaged, or cut off",
+        "pickle": "is a pickle",
+        "not there": "no such file",
+    }
+    with pytest.raises(ModelFileError, match=rf"m\.safetensors: {found[damage]}"):
         ts.load(path)
 
 
@@ -245,5 +251,30 @@ def test_files_of_other_libraries_are_named_with_the_way_to_convert_them(tmp_pat
     with pytest.raises(ModelFileError, match=r"is a NumPy array file; read it with np\.load"):
         ts.load(tmp_path / "array.npy")
     (tmp_path / "cut.pt").write_bytes((tmp_path / "arrays.npz").read_bytes()[:60])
-    with pytest.raises(ModelFileError, match="not a complete safetensors file"):
+    with pytest.raises(ModelFileError, match="begins with the bytes 50 4b 03 04"):
         ts.load(tmp_path / "cut.pt")
+
+
+@pytest.mark.parametrize(
+    ("contents", "found"),
+    [
+        (b"", "is empty"),
+        (b"ab", "is a text file that begins with 'ab'"),
+        (b'{"a": 1}', "is a text file that begins with '{"),
+        (b"<!doctype html><html>404</html>", "is a text file that begins with '<!doctype"),
+        ("Käse\n".encode("utf-16"), "is a text file that begins with 'Käse"),
+        (b"\x1f\x8b" + bytes(30), "is compressed with gzip, so unpack it first"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(30), "begins with the bytes 89 50 4e 47 0d 0a 1a 0a, which no model file does"),
+        (bytes(40), "begins with the bytes 00 00"),
+    ],
+)
+def test_every_loader_says_what_a_file_is_instead_of_a_model(tmp_path, contents, found):
+    (tmp_path / "file").write_bytes(contents)
+    openers = {ts.load, ts.load_model} | {model.load for model in MODELS.values()}
+    assert len(openers) > 10
+    for opener in openers:
+        with pytest.raises(ModelFileError) as caught:
+            opener(tmp_path / "file")
+        assert str(caught.value).startswith(f"{tmp_path / 'file'}: {found}")
+        assert "expected a model file, as a model's save(path) or ts.save(arrays, path) writes" in str(caught.value)
+        assert "header" not in str(caught.value)

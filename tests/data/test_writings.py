@@ -17,6 +17,7 @@ from tinyseq.data import (
     two_column,
     word_tag,
 )
+from tinyseq.data.readers import READERS
 
 LETTERS = "aZé1-.'ßÜ"  # in all of these encodings
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32", "cp1252", "latin-1", "iso8859-15", "mac-roman"]
@@ -127,10 +128,24 @@ def test_windows_1252_is_named_as_a_cure_and_read(tmp_path):
     assert plain_text(path, encoding="cp1252") == "caf\u00e9 \u20ac"
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_wider_encodings_are_named_as_a_cure_and_read(tmp_path, reader, encoding):
+    path = tmp_path / "wide.txt"
+    path.write_bytes(reader.example.encode(encoding))
+    with pytest.raises(DataError, match=f"wide.txt, line .* this one looks like encoding='{encoding}'"):
+        reader(path)
+    assert reader(path, encoding=encoding) == reader.parse(reader.example)
+    if encoding == "utf-16":
+        turned = "utf-16-be" if path.read_bytes().startswith(codecs.BOM_UTF16_LE) else "utf-16-le"
+        with pytest.raises(DataError, match="a byte order mark that is not that of utf-16"):
+            reader(path, encoding=turned)
+
+
 def test_a_mark_that_tells_another_encoding_is_named(tmp_path):
     path = tmp_path / "marked.txt"
     path.write_bytes("the/DT".encode("utf-16"))
-    with pytest.raises(DataError, match="its byte order mark says encoding='utf-16'"):
+    with pytest.raises(DataError, match="this one looks like encoding='utf-16'"):
         word_tag(path)
     path.write_bytes(codecs.BOM_UTF8 + b"the/DT")
     with pytest.raises(DataError, match="mark of UTF-8, but encoding='latin-1'; expected encoding='utf-8'"):

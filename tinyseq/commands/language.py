@@ -1,9 +1,11 @@
 """The commands ``tinyseq lm``: train, sample and judge language models of characters or words."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 import tinyseq as ts
@@ -220,7 +222,20 @@ def _judged(model: LanguageModel, text: Any, name: str, quiet: bool) -> dict[str
         unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""
         nats = f"{found.nats:.4f} nats a {what} ({found.bits:.4f} bits)"
         common.console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
+        if math.isinf(found.nats) and isinstance(model, NgramLM):
+            common.console.print(_why_infinite(model, text, what))
     return found._asdict()
+
+
+def _why_infinite(model: NgramLM[Any], text: Any, what: str) -> str:
+    """Name the first symbol that a model gives probability 0, and say what to do."""
+    place = int(np.argmin(model.log_probs(text)))
+    symbol = model.symbols_of(text)[place]
+    if symbol in model.vocabulary:
+        reason = "never follows what stands before it in the training text; smoothing gives it a probability"
+    else:
+        reason = "does not occur in the training text; leave it out, or train on a text that has it"
+    return f"infinite, as the model gives probability 0 to {what} {place + 1}, {symbol!r}: it {reason}"
 
 
 def _text(paths: list[Path], encoding: str) -> str:

@@ -228,6 +228,8 @@ class Reader(Generic[Items]):
             raise DataError(source, line, found, expected) from None
         except ValueError as error:
             raise DataError(source, None, f"cannot be read as {encoding} ({error})", expected) from None
+        if text.startswith("\ufffe"):
+            raise DataError(source, 1, f"a byte order mark that is not that of {encoding}", "encoding='utf-16'")
         if "\0" in text:
             line = text.count("\n", 0, text.index("\0")) + 1
             raise DataError(source, line, "a NUL byte, as in a binary file", expected)
@@ -237,9 +239,22 @@ class Reader(Generic[Items]):
         """The expected contents of a file that cannot be decoded, and what to try."""
         if codecs.lookup(encoding).name not in UTF8:
             return f"a {self.name} file in encoding={encoding!r}"
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-            return f"a {self.name} file saved as UTF-8 text; its byte order mark says encoding='utf-16'"
+        if (other := _wider(content)) is not None:
+            return f"a {self.name} file saved as UTF-8 text; this one looks like encoding={other!r}"
         return f"a {self.name} file saved as UTF-8 text, or its encoding, such as encoding='cp1252' or 'latin-1'"
+
+
+def _wider(content: bytes) -> str | None:
+    """The encoding of a text in UTF-16 or UTF-32, judged by its byte order mark, or by the NULs beside its ASCII."""
+    if content.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    start = content[:1024]
+    nuls = [start[first::2].count(0) for first in (0, 1)]
+    if max(nuls) * 4 < len(start) or min(nuls) * 8 > max(nuls):
+        return None
+    return "utf-16-le" if nuls[1] > nuls[0] else "utf-16-be"
 
 
 class _Binary(Exception):

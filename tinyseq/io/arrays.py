@@ -1,5 +1,6 @@
 """Saves arrays as safetensors, and everything else as JSON in the file's metadata. Loading executes no code."""
 
+import codecs
 import json
 import zipfile
 import zlib
@@ -139,8 +140,7 @@ def load_with_metadata(path: str | Path, kind: str | None = None) -> tuple[Array
     except (TypeError, AttributeError) as error:  # NumPy has no bfloat16, and no 8-bit floats
         raise ModelFileError(f"{path}: holds numbers that NumPy lacks ({error}); save them as float32") from error
     except (SafetensorError, ValueError, OSError, RecursionError) as error:
-        what = _foreign(path) or f"not a complete safetensors file ({error})"
-        raise ModelFileError(f"{path}: {what}") from error
+        raise ModelFileError(f"{path}: {_found_instead(path, error)}") from error
     if not isinstance(metadata, dict):
         raise ModelFileError(f"{path}: its metadata is {type(metadata).__name__}, expected an object")
     if metadata.pop(CHECKSUM, None) not in (None, _checksum(arrays)):
@@ -159,10 +159,35 @@ def _checksum(arrays: Arrays) -> str:
     return f"{total:08x}"
 
 
-def _foreign(path: Path) -> str | None:
-    """Identify a file of another library by its first bytes, and say how to convert it."""
+def _found_instead(path: Path, error: Exception) -> str:
+    """Say what a file is that safetensors cannot read, judged by its first bytes, and what to do."""
     with path.open("rb") as file:
-        start = file.read(8)
+        start = file.read(64)
+    wanted = "expected a model file, as a model's save(path) or ts.save(arrays, path) writes"
+    if not start:
+        return f"is empty; {wanted}"
+    if start.startswith(b"\x1f\x8b"):
+        return f"is compressed with gzip, so unpack it first; {wanted}"
+    if other := _of_another_library(path, start):
+        return other
+    if start[8:9] == b"{":
+        return f"not a complete safetensors file: damaged, or cut off ({error}); copy, download or save it again"
+    text = _as_text(start)
+    if text is not None:
+        return f"is a text file that begins with {text!r}; {wanted}"
+    return f"begins with the bytes {start[:8].hex(' ')}, which no model file does; {wanted}"
+
+
+def _as_text(start: bytes) -> str | None:
+    """The beginning of a file as text, if it looks like text."""
+    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = start.decode("utf-16" if marked else "utf-8", errors="ignore").lstrip("\ufeff")
+    beginning = text[:20]
+    return beginning if beginning and all(c.isprintable() or c.isspace() for c in beginning) else None
+
+
+def _of_another_library(path: Path, start: bytes) -> str | None:
+    """Identify a file of another library, and say how to convert it."""
     if start.startswith(b"\x93NUMPY"):
         return "is a NumPy array file; read it with np.load, and save it with ts.save({name: array}, path)"
     try:

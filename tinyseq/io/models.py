@@ -121,7 +121,9 @@ def _opened(path: str | Path, wanted: type[Model]) -> Model:
         made = wanted
     else:
         expected = "a model" if wanted is SavedModel else wanted.file_kind
-        cure = "" if named or kind is None else "; if that is a class of your own, import its module first"
+        cure = "" if named else "; if that is a class of your own, import its module first"
+        if kind is None:
+            cure = "; ts.load(path) reads the arrays, and a module takes them by load_state_dict"
         raise ModelFileError(f"{path}: holds {kind or 'no tinyseq model'}, expected {expected}{cure}")
     try:
         return made.restored(arrays, metadata)
