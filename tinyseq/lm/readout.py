@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.nn import Embedding, Linear, Module, init
 
@@ -61,5 +62,5 @@ def readout(embedding: Embedding, hidden_size: int, symbols: int, tied: bool) ->
 def vector_length(embedding_size: int | None, hidden_size: int, tied: bool) -> int:
     """The length of the symbols' vectors where none is given: that of the state if tied, else at most 64."""
     if embedding_size is not None:
-        return embedding_size
+        return whole("embedding_size", embedding_size)
     return hidden_size if tied else min(hidden_size, 64)

@@ -66,7 +66,6 @@ class RNNLM(NeuralLM):
                 "symbol that it is to predict; leave out bidirectional"
             )
         hidden_size, num_layers = whole("hidden_size", hidden_size), whole("num_layers", num_layers)
-        embedding_size = None if embedding_size is None else whole("embedding_size", embedding_size)
         embedding_size = vector_length(embedding_size, hidden_size, tied)
         settings: dict[str, Any] = {
             "hidden_size": hidden_size,

@@ -61,7 +61,6 @@ class WindowLM(NeuralLM):
         tied: bool = False,
     ) -> None:
         context, hidden_size = whole("context", context), whole("hidden_size", hidden_size)
-        embedding_size = None if embedding_size is None else whole("embedding_size", embedding_size)
         embedding_size = vector_length(embedding_size, hidden_size, tied)
         settings = {
             "context": context,
