@@ -17,35 +17,32 @@ function runs() {
   return found;
 }
 
-/** Covers: { key, low, high, top, bottom: in original coordinates, words, bars: the columns of a run, module }. */
+/**
+ * Covers: { key, low, high, top, bottom: in original coordinates, words, bars: the columns of a run, module, leading: the box
+ * that a module takes its colours from }. Each nest gets the one that hides it.
+ */
 function findCovers() {
   const found = runs().map(ids => {
     const [first, last] = [frames.get(ids[0]), frames.get(ids[ids.length - 1])];
     const words = ids.length < RUN ? "" : `${first.title} … ${last.title.replace(/^.*= /, "")}`;
     return { key: ids[0], low: first.low, high: last.high, top: first.top, bottom: first.bottom, words, bars: ids };
   });
-  for (const [id, { column, module }] of Object.entries(story.frames)) {
-    const text = JSON.stringify(module);
-    if (folded.has(column) || !closed.has(text) || isClosed(module.slice(0, -1))) continue;
-    const { low, high, top: from, bottom: to, title } = frames.get(id);
-    found.push({ key: id, low, high, top: from, bottom: to, words: title, module, column });
+  const bars = new Map(found.flatMap(cover => cover.bars.map(id => [id, cover])));
+  for (const nest of nests.values()) { // the outer ones first
+    nest.cover = nest.parent?.cover ?? bars.get(nest.id) ?? null;
+    if (nest.cover || !closed.has(JSON.stringify(nest.module))) continue;
+    const { low, high, top: from, bottom: to, title } = frames.get(nest.id);
+    nest.cover = { key: nest.id, low, high, top: from, bottom: to, words: title, module: nest.module, column: nest.column };
+    found.push(nest.cover);
+  }
+  for (const box of boxes.values()) { // the last state of a module, or else its last box
+    const cover = coverOver(box.name);
+    if (cover && (box.group.matches(".state") || !cover.leading?.group.matches(".state"))) cover.leading = box;
   }
   return found;
 }
-
-/** The covers by the nests that they hide. */
-const coveredBy = found => new Map(found.flatMap(cover => (cover.bars || [cover.key]).map(id => [id, cover])));
-/** The cover of each hidden box. */
-function findHidden(found) {
-  const hidden = new Map();
-  const covered = coveredBy(found);
-  for (const { name, nest } of boxes.values()) {
-    for (let around = nest; around; around = around.parent) {
-      if (covered.has(around.id)) hidden.set(name, covered.get(around.id));
-    }
-  }
-  return hidden;
-}
+/** The cover that hides a box, if any. */
+const coverOver = name => boxes.get(name)?.nest?.cover ?? null;
 
 /** The width of a bar: narrow, unless all steps are folded, which then fill the window. */
 function barWidth(count) {
@@ -73,14 +70,13 @@ function moduleSpans(modules, left, single) {
 }
 
 /**
- * The current arrangement: covers, the cover of each hidden box, the columns whose boxes are centred because no two are
- * side by side, the maps X and Y, and a key for the look of columns that are not folded.
+ * The current arrangement: covers, the columns whose boxes are centred because no two are side by side, the maps X and Y,
+ * and a key for the look of columns that are not folded.
  */
 function arrangement() {
   const found = findCovers();
-  const hidden = findHidden(found);
   const modules = found.filter(cover => cover.module);
-  const seen = [...boxes.values()].filter(box => box.column && !hidden.has(box.name));
+  const seen = [...boxes.values()].filter(box => box.column && !coverOver(box.name));
   const across = barSpans(found);
   const alone = new Set();
   for (const column of new Set(modules.map(cover => cover.column))) {
@@ -94,5 +90,5 @@ function arrangement() {
   const rows = new Map(seen.map(({ y, height }) => [`${y} ${height}`, [y - height / 2 - MARGIN, y + height / 2 + MARGIN]]));
   const down = shrink([...tall.values()], [...rows.values()]);
   const looks = JSON.stringify([[...closed].sort(), down]);
-  return { covers: found, hidden, alone, X: squeezer(across), Y: squeezer(down), looks };
+  return { covers: found, alone, X: squeezer(across), Y: squeezer(down), looks };
 }

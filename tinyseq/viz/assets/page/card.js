@@ -77,7 +77,7 @@ picture.addEventListener("wheel", hush, { passive: true });
 
 // -- keyboard navigation ------------------------------------------------------------------------------------------------
 
-const isHidden = name => Boolean(current?.hidden.has(name));
+const isHidden = name => Boolean(coverOver(name));
 const asked = () => [...[...boxes.values()].filter(box => isAsked(box) && !isHidden(box.name)), ...shut.values()];
 const part = name => boxes.get(name) || shut.get(name);
 function choose(box) {
@@ -134,10 +134,7 @@ function foldAround(name, step) {
     cover.open();
     return;
   }
-  const column = story.columns[name];
-  const isAround = frame => frame.column === column && startsWith(modulesOf(name), frame.module);
-  const around = Object.entries(story.frames).filter(([, frame]) => isAround(frame));
-  around.sort((a, b) => b[1].module.length - a[1].module.length);
-  if (step && frames.has(column)) toggleStep(column);
-  else if (!step && around.length) toggleModule(around[0][1].module, around[0][0]);
+  const { nest } = boxes.get(name);
+  if (step && nest) toggleStep(nest.column);
+  else if (nest?.parent) toggleModule(nest.module, nest.id);
 }

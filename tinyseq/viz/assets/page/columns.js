@@ -9,15 +9,14 @@ const columnOf = name => (frames.has(story.columns[name]) ? story.columns[name] 
 const folded = new Set(); // ids of the frames of columns
 const closed = new Set(); // modules, as JSON of their names
 const startsWith = (names, module) => module.every((part, i) => names[i] === part);
-const isClosed = names => [...closed].some(text => startsWith(names, JSON.parse(text)));
 
 // The parts of a column are moved as a group, and those of a module are hidden as a group, so that a click is cheap even
 // if there are many columns.
 const KINDS = ["frames", "lines", "boxes"];
-const nests = new Map(); // ids of frames -> { id, column, module: its names, parent, groups: one for each kind, gone }
+const nests = new Map(); // ids of frames -> { id, column, module: its names, parent, groups: one for each kind, cover }
 const nestsIn = new Map(columns.map(id => [id, []]));
 function addNest(id, column, module, parent) {
-  const nest = { id, column, module, parent, groups: KINDS.map(kind => draw("g", { class: `nest ${kind}` })), gone: false };
+  const nest = { id, column, module, parent, groups: KINDS.map(kind => draw("g", { class: `nest ${kind}` })), cover: null };
   parent?.groups.forEach((group, i) => group.append(nest.groups[i]));
   nests.set(id, nest);
   nestsIn.get(column).push(nest);

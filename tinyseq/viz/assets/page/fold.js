@@ -32,8 +32,8 @@ function toggleStep(id) {
 function toggleModule(names, id = null) {
   const text = JSON.stringify(names);
   flip(closed, text);
-  const isSeen = ([, { column, module }]) => JSON.stringify(module) === text && !folded.has(column);
-  const frame = frames.get(id ?? Object.entries(story.frames).find(isSeen)?.[0]);
+  const isSeen = ({ column, module }) => JSON.stringify(module) === text && !folded.has(column);
+  const frame = frames.get(id ?? [...nests.values()].find(isSeen)?.id);
   arrange(frame ? [frame.low, frame.top] : null);
 }
 

@@ -4,11 +4,11 @@ const TITLE = 24; // the height of the label below a run
 const FAR = 0.3; // below this scale, text in long pictures is hidden
 
 /** The displacements of visible boxes. Those outside the columns are kept apart. */
-function findMoves({ X, Y, hidden, alone }) {
+function findMoves({ X, Y, alone }) {
   const moves = new Map();
   const beside = []; // stacks of boxes left of and between columns, and rows above and below
   for (const box of boxes.values()) {
-    if (hidden.has(box.name) || box.legend) continue;
+    if (coverOver(box.name) || box.legend) continue;
     const column = frames.get(box.column);
     const aim = column && alone.has(column.id) ? (X(column.low) + X(column.high)) / 2 : X(box.x);
     moves.set(box.name, [aim - box.x, Y(box.y) - box.y]);
@@ -60,7 +60,7 @@ function transformBy(group, transform) {
 }
 
 /** The points of a line between the current places of its boxes, clipped at covers; null if it is hidden. */
-function rerouted(line, { X, Y, hidden }, moves) {
+function rerouted(line, { X, Y }, moves) {
   const before = [...line.points];
   let points = before.map(([x, y]) => [X(x), Y(y)]);
   for (const name of line.ends) {
@@ -70,7 +70,7 @@ function rerouted(line, { X, Y, hidden }, moves) {
     before.reverse();
   }
   for (const name of line.ends) {
-    const cover = hidden.get(name);
+    const cover = coverOver(name);
     points = (cover ? without(points, seenRectangle(cover, X, Y)) : points)?.toReversed();
     if (!points) return null;
   }
@@ -93,7 +93,7 @@ function drawLine(line, now, moves) {
   line.path.setAttribute("d", `M${written(points.slice(0, 1))}C${written(points.slice(1))}`);
   for (const { text, x, y } of line.labels) {
     setAll(text, { x: now.X(x) - aside, y: now.Y(y) });
-    text.classList.toggle("hidden", line.ends.some(name => now.hidden.has(name)));
+    text.classList.toggle("hidden", line.ends.some(coverOver));
   }
 }
 
@@ -101,8 +101,8 @@ function drawLine(line, now, moves) {
 function drawLines(now, moves, unchanged) {
   const drawn = new Set();
   for (const line of lines) {
-    if (unchanged.has(line.column) || line.nest?.gone) continue;
-    const [from, to] = line.ends.map(name => now.hidden.get(name));
+    if (unchanged.has(line.column) || line.nest?.cover) continue;
+    const [from, to] = line.ends.map(coverOver);
     const way = from || to ? line.ends.map((name, i) => ([from, to][i]?.key || name)).join("|") : "";
     const superfluous = (from && from === to) || (way && drawn.has(way));
     line.group.classList.toggle("hidden", Boolean(superfluous));
@@ -114,7 +114,7 @@ function drawLines(now, moves, unchanged) {
 
 function drawFrames({ X, Y }, unchanged) {
   for (const { id, column, nest, shape, low, high, top: from, bottom: to, texts } of frames.values()) {
-    if (unchanged.has(column) || nest?.gone || shape.tagName !== "rect") continue;
+    if (unchanged.has(column) || nest?.cover) continue;
     const module = story.frames[id];
     const aside = movedBy(column, { X });
     const place = { x: X(low) - aside, y: Y(from), width: X(high) - X(low), height: Y(to) - Y(from) };
@@ -126,23 +126,14 @@ function drawFrames({ X, Y }, unchanged) {
   }
 }
 
-/** The box that each cover takes its colours from: its last state, or else its last box. */
-function leadingBoxes(hidden) {
-  const found = new Map();
-  for (const [name, { key, module }] of hidden) {
-    const box = boxes.get(name);
-    if (module && (box.group.matches(".state") || !found.get(key)?.group.matches(".state"))) found.set(key, box);
-  }
-  return found;
-}
-function drawCover(cover, { X, Y }, leading) {
+function drawCover(cover, { X, Y }) {
   const { low, high, top: y, bottom } = seenRectangle(cover, X, Y);
   const height = bottom - y;
   if (cover.module) {
     const told = `${cover.module.join(".")}, closed`;
     const act = () => toggleModule(cover.module, cover.key);
     const group = coverOf(cover.key, { x: low, y, width: high - low, height }, cover.words, told, act);
-    if (leading) dress(group, leading);
+    if (cover.leading) dress(group, cover.leading);
     covers.append(group);
     return;
   }
@@ -195,10 +186,8 @@ function findUnchanged({ looks }) {
 function paint(now) {
   const moves = findMoves(now);
   const unchanged = findUnchanged(now);
-  const covered = coveredBy(now.covers);
   for (const nest of nests.values()) {
-    nest.gone = covered.has(nest.id) || Boolean(nest.parent?.gone);
-    const transform = nest.gone ? "scale(0)" : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
+    const transform = nest.cover ? "scale(0)" : nest.parent ? null : translation([movedBy(nest.id, now), 0]);
     for (const group of nest.groups) transformBy(group, transform);
   }
   for (const [name, [right, down]] of moves) {
@@ -210,8 +199,7 @@ function paint(now) {
   drawFrames(now, unchanged);
   covers.replaceChildren();
   shut.clear();
-  const leading = leadingBoxes(now.hidden);
-  for (const cover of now.covers) drawCover(cover, now, leading.get(cover.key));
+  for (const cover of now.covers) drawCover(cover, now);
   home = extent(moves, now);
 }
 

@@ -94,7 +94,7 @@ function dimNests(acting, reached) {
 /** Highlight the folded steps and the buttons of the current step. */
 function markFolds(lit) {
   const steps = new Set([...lit].map(name => story.columns[name]));
-  const shutIn = new Set([...lit].map(name => current?.hidden.get(name)?.key));
+  const shutIn = new Set([...lit].map(name => coverOver(name)?.key));
   for (const bar of covers.children) {
     const acts = steps.has(bar.dataset.cover) || shutIn.has(bar.id.replace("cover-", ""));
     bar.classList.toggle("now", acts);

@@ -20,7 +20,7 @@ byId("search").addEventListener("keydown", event => {
   hit = (hit + (event.shiftKey ? hits.length - 1 : 1)) % hits.length;
   byId("hits").textContent = `${hit + 1} of ${hits.length}`;
   const { name } = hits[hit];
-  if (folded.has(story.columns[name]) || isClosed(modulesOf(name))) open(name);
+  if (isHidden(name)) open(name);
   reveal(hits[hit], true);
   tell(name);
 });
