@@ -6,8 +6,8 @@ different steps share a *slot*. Rows are assigned to slots, so that all columns 
 
 import math
 import random
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from heapq import heappop, heappush
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise, product
 from typing import NamedTuple, TypeVar
 
@@ -41,43 +41,27 @@ def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
         slots: all of them, in the order of creation.
         edges: from lower to higher slots. Edges that close a cycle are ignored.
     """
-    edges = list(edges)
-    order = {slot: i for i, slot in enumerate(_inputs_first(slots, edges))}
-    upward = sorted(
-        {(tail, head) for tail, head in edges if order[tail] < order[head]}, key=lambda edge: order[edge[1]]
-    )
-    row = dict.fromkeys(slots, 0)
-    for tail, head in upward:
-        row[head] = max(row[head], row[tail] + 1)
-    uses: dict[Slot, list[int]] = {}
-    for tail, head in upward:
-        uses.setdefault(tail, []).append(row[head])
-    heads = {head for _, head in upward}
-    row |= {slot: min(found) - 1 for slot, found in uses.items() if slot not in heads}
-    return row
-
-
-def _inputs_first(slots: Sequence[Slot], edges: Iterable[Edge]) -> Iterator[Slot]:
-    """The slots in an order in which edges lead forward; in a cycle, those that were created first come first."""
-    created = {slot: i for i, slot in enumerate(slots)}
-    above: dict[Slot, list[Slot]] = {}
-    missing = dict.fromkeys(slots, 0)
+    inputs: dict[Slot, list[Slot]] = {slot: [] for slot in slots}
     for tail, head in dict.fromkeys(edges):
-        above.setdefault(tail, []).append(head)
-        missing[head] += 1
-    ready = [created[slot] for slot in slots if not missing[slot]]
-    for first in range(len(slots)):
-        if not ready and slots[first] in missing:
-            ready.append(first)
-        while ready:
-            slot = slots[heappop(ready)]
-            if missing.pop(slot, None) is not None:
-                yield slot
-                for head in above.get(slot, ()):
-                    if head in missing:
-                        missing[head] -= 1
-                        if not missing[head]:
-                            heappush(ready, created[head])
+        inputs[head].append(tail)
+    row, uses = dict.fromkeys(slots, 0), dict[Slot, list[int]]()
+    for head in _inputs_first(inputs):
+        row[head] = max((row[tail] + 1 for tail in inputs[head]), default=0)
+        for tail in inputs[head]:
+            uses.setdefault(tail, []).append(row[head])
+    return row | {slot: min(found) - 1 for slot, found in uses.items() if not inputs[slot]}
+
+
+def _inputs_first(inputs: Mapping[Slot, list[Slot]]) -> list[Slot]:
+    """The slots in an order in which edges lead forward; a cycle loses its edge to the slot that was created first."""
+    created = list(inputs)
+    while True:
+        try:
+            return list(TopologicalSorter(inputs).static_order())
+        except CycleError as error:
+            cycle = error.args[1]
+            first = min(cycle, key=created.index)
+            inputs[first].remove(cycle[cycle.index(first, 1) - 1])
 
 
 def arranged(
