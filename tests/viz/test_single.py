@@ -8,6 +8,7 @@ import zoo
 from geometry import faults
 
 import tinyseq as ts
+from tinyseq.nn.recurrent.cells import RecurrentCell
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 from tinyseq.viz import graph
@@ -78,7 +79,38 @@ def test_of_an_lstm_whose_cell_alone_counts_no_h_is_drawn_that_is_c():
     assert not [text for text in said if re.search(r"→ h", text)]
 
 
-# A single step has no direction; others have a fixed number of steps.
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_module_of_one_step_names_its_states(cell):
+    def states(steps):
+        ts.manual_seed(0)
+        module, out, state, scores = RecurrentCell(cell, 3, 5), ts.nn.Linear(5, 2, dtype="float32"), None, []
+        for t in range(steps):
+            with ts.step(t):
+                state = module(ts.ones(2, 3, dtype="float32"), state)
+                scores.append(out(state[0] if isinstance(state, tuple) else state))
+        return {text for kind, text in first_column(sum(ts.sum(score) for score in scores)) if kind != "input"}
+
+    assert states(1) == states(2)
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+@pytest.mark.parametrize("said", ["scope", "weight's name", "name in the drawing"])
+def test_names_say_that_a_loop_runs_backward(said, steps):
+    w, u, x = (ts.tensor(np.full(shape, 0.5), requires_grad=True) for shape in ((3, 2), (3, 3), (2, 2, 1)))
+    x, h = x.detach(), ts.zeros(3, 1)
+    u.node.name = "weight_reverse" if said == "weight's name" else ""
+    with ts.scope("backward" if said == "scope" else "any"):
+        for t in reversed(range(steps)):
+            with ts.step(t):
+                h = ts.tanh(w @ x[t] + u @ h)
+    content = sheet(record(ts.sum(h * h), names={"U_backward": u} if said == "name in the drawing" else {}))
+    assert [loop.backward for loop in content.plan.loops] == [True]
+    (start,) = (box for box in content.boxes if box.kind == "initial")
+    assert start.column.step == steps
+    assert Wording(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
+
+
+# Without a name that says so, a single step does not run backward; others have a fixed number of steps.
 NOT_ALONE = {
     *("backward_in_time", "both_directions_by_hand"),
     "constants_of_each_step",

@@ -5,12 +5,14 @@ directions of a bidirectional network. A loop that needs the final result of ano
 encoder's last state, belongs to a later phase, whose columns follow.
 """
 
-from collections import Counter
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.record import Vertex
 from tinyseq.viz.computation.timewise import tracks
+
+BACKWARD = re.compile(r"(^|_)(reversed?|backwards?)$")  # names of modules and weights that read from the end
 
 
 class Column(NamedTuple):
@@ -72,9 +74,11 @@ class Plan:
         self.vertices = vertices
         self.tracks = tracks(vertices)
         self.loop_of, directions = _loops(vertices)
-        for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its weights' names
-            if not directions[loop] and any(vertices[v].name.endswith("_reverse") for v in vertices[labelled].made_of):
-                directions[loop] = -1
+        for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its names
+            if not directions[loop]:
+                used = (vertices[v] for v in vertices[labelled].made_of)
+                names = (*vertices[labelled].scope, *(name for each in used for name in (each.label, each.name)))
+                directions[loop] = -any(map(BACKWARD.search, names))
         beside, before = self._relations()
         self.loops = _arranged(self.loop_of, directions, beside, before)
         self.phase_of = self._phases(beside, before)
@@ -90,7 +94,10 @@ class Plan:
         beside: list[Loops] = []
         before: list[Loops] = []
         loop_of, tracks, vertices = self.loop_of, self.tracks, self.vertices
-        spans = Counter(loop for loop, _ in {(loop, vertices[vertex].step) for vertex, loop in loop_of.items()})
+        first, longer = dict[int, int | None](), set[int]()  # the loops of several steps
+        for labelled, loop in loop_of.items():
+            if first.setdefault(loop, vertices[labelled].step) != vertices[labelled].step:
+                longer.add(loop)
         for vertex in vertices:
             same = other = 0
             for number in vertex.made_of:
@@ -100,7 +107,7 @@ class Plan:
                     found, aligned = beside[number], number in tracks
                 else:
                     loop = loop_of[number]
-                    ends = spans[loop] == 1 < spans[loop_of.get(vertex.id, loop)]  # before the first of several steps
+                    ends = loop not in longer and loop_of.get(vertex.id) in longer  # as an encoder of a single step
                     found, aligned = 1 << loop, (vertex.step == source.step and not ends) or vertex.id in tracks
                 if aligned:
                     same |= found

@@ -96,22 +96,21 @@ class Grouping:
             found += 1
         return sorted(members, key=lambda member: member.id)
 
-    def ends(self, source: Source, step: int | None) -> list[End]:
+    def ends(self, source: Source | None, step: int | None) -> list[End]:
         """The values that a value is made of, behind all rearrangements.
 
         Args:
-            source: the value.
+            source: the value; None for a constant, which is made of none.
             step: the time step of a user outside the loop that is drawn in every column; None for any other user,
                 which reads the values of all steps, or those that an `unbind` gives it.
         """
         part, rows = "", None
-        while source[0] in self.passed:
+        while source and source[0] in self.passed:
             vertex, output = self.vertices[source[0]], source[1]
-            track = self.plan.tracks.get(vertex.id)
-            parent = vertex.parents[0]
+            track, parent = self.plan.tracks.get(vertex.id), vertex.parents[0]
             if track and vertex.kind == "stacking":
                 if step is None:
-                    return [end for each in vertex.parents if each for end in self.ends(each, None)]
+                    return [end for each in vertex.parents for end in self.ends(each, None)]
                 parent = vertex.parents[track.steps.index(step)]
             elif track and vertex.kind == "unstacking":
                 step = track.steps[output]
@@ -119,12 +118,11 @@ class Grouping:
                 step = _picked_step(vertex, self.plan.tracks[parent[0]])
             elif vertex.kind in TAKING_APART:
                 part, rows = _part_of(vertex, output) + part, _rows_of(vertex, output, rows)
-            if parent is None:
-                return []
             source = parent
-        track = self.plan.tracks.get(source[0])
+        if source is None:
+            return []
+        track, home = self.plan.tracks.get(source[0]), self.homes.get(source[0])
         if track is None:
-            home = self.homes.get(source[0])
             return [End(*source, home.step if home else self.vertices[source[0]].step, part, rows)]
         return [End(*source, at, part, rows) for at in (track.steps if step is None else (step,))]
 

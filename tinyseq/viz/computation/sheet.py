@@ -3,7 +3,7 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -18,8 +18,7 @@ from tinyseq.viz.computation.single import states_of_single_steps
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.rendering.style import superscript
 
-Steps = tuple[int | None, ...]  # None: outside the columns
-Use = tuple[int, int | None]  # a vertex and a step
+Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 Role = tuple[Hashable, int]  # a slot, and the number of an argument
 
 
@@ -114,14 +113,13 @@ class _Maker:
         uses: dict[int, set[Use]] = {}
         drawn = self.grouping.weights.keys() | self.grouping.mixed
         for vertex in self.grouping.boxed():
-            members = self.grouping.members(vertex)
-            home = self.grouping.homes.get(vertex.id)
+            members, home = self.grouping.members(vertex), self.grouping.homes.get(vertex.id)
             steps = (home.step,) if home else self.plan.steps_of(vertex.id)
-            for member in members:
-                if drawn.isdisjoint(member.made_of):
-                    continue
-                for leaf, at in self._weights_of(member, steps):
-                    uses.setdefault(leaf, set()).update((vertex.id, step) for step in at)
+            weighted = [member for member in members if not drawn.isdisjoint(member.made_of)]
+            read = [(m, i) for m in weighted for i, parent in enumerate(m.parents) if parent and parent[0] in drawn]
+            for step in steps if read else ():
+                for leaf in set[int]().union(*(self._leaves(self._argument(*each, step)) for each in read)):
+                    uses.setdefault(leaf, set()).add((vertex.id, step))
             between = self._between(vertex.id)
             for step in steps if len(steps) == 1 else self.shown_steps & set(steps):
                 column = between if step is None else Column(self.grouping.phase_of(vertex.id), step)
@@ -143,40 +141,43 @@ class _Maker:
             self.sheet.columns.append(column)
         return column
 
-    def _weights_of(self, vertex: Vertex, steps: Steps) -> Iterator[tuple[int, Steps]]:
-        """The parameters among a vertex's arguments, joined with data or not, and the steps that use them."""
-        weights = self.grouping.weights
-        for position, parent in enumerate(vertex.parents):
-            if parent and parent[0] in weights:
-                yield from ((leaf, steps) for leaf in weights[parent[0]])
-            elif parent and parent[0] in self.grouping.mixed:
-                for step in steps:
-                    ends = self._argument(vertex, position, step).ends
-                    yield from ((leaf, (step,)) for end in ends for leaf in weights.get(end.vertex, ()))
-
     def _make_box(self, vertex: Vertex, members: list[Vertex], column: Column | None, step: int | None) -> None:
+        last = vertex.id == len(self.record.vertices) - 1
+        name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
+        kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
+        zone: Zone = "columns" if column else self.zones[vertex.id]
+        box = Box(
+            name,
+            kind,
+            zone,
+            self.slots[vertex.id],
+            tuple(m.id for m in members),
+            column,
+            self._arguments(members, step),
+        )
+        self.at[vertex.id, step] = box
+        self.sheet.boxes.append(box)
+
+    def _arguments(self, members: list[Vertex], step: int | None) -> tuple[Argument, ...]:
+        """The arguments of ops that are drawn together, except for each other's results."""
         inside = {member.id for member in members}
-        arguments = tuple(
+        return tuple(
             self._argument(member, position, step)
             for member in members
             for position, parent in enumerate(member.parents)
             if not parent or parent[0] not in inside
         )
-        last = vertex.id == len(self.record.vertices) - 1
-        name = f"v{vertex.id}" + ("" if step is None else f"_t{step}")
-        kind: Kind = "input" if vertex.is_leaf else "result" if last else "op"
-        zone: Zone = "columns" if column else self.zones[vertex.id]
-        box = Box(name, kind, zone, self.slots[vertex.id], tuple(m.id for m in members), column, arguments)
-        self.at[vertex.id, step] = box
-        self.sheet.boxes.append(box)
 
     def _argument(self, vertex: Vertex, position: int, step: int | None) -> Argument:
         parent = vertex.parents[position]
-        if parent is None:
-            return Argument(vertex.id, position, (), ())
-        weights = self.grouping.weights.get(parent[0], ())
-        ends = () if weights else self.grouping.ends(parent, step if vertex.id in self.plan.tracks else None)
-        return Argument(vertex.id, position, tuple(ends), weights)
+        weights = self.grouping.weights.get(parent[0], ()) if parent else ()
+        at = step if vertex.id in self.plan.tracks else None
+        return Argument(vertex.id, position, tuple(self.grouping.ends(parent, at)) if not weights else (), weights)
+
+    def _leaves(self, argument: Argument) -> set[int]:
+        """The parameters that an argument is made of, also if they are stacked with data."""
+        stacked = (leaf for end in argument.ends for leaf in self.grouping.weights.get(end.vertex, ()))
+        return {*argument.weights, *stacked}
 
     def _make_parameters(self, uses: dict[int, set[Use]]) -> None:
         together: dict[frozenset[Use], list[int]] = {}
@@ -190,11 +191,8 @@ class _Maker:
     def _connect(self, box: Box) -> None:
         weights: set[int] = set()
         for number, argument in enumerate(box.arguments):
-            weights.update(argument.weights)
-            for end in argument.ends:
-                if end.vertex in self.grouping.weights:  # a parameter stacked with data
-                    weights.update(self.grouping.weights[end.vertex])
-                    continue
+            weights |= self._leaves(argument)
+            for end in (end for end in argument.ends if end.vertex not in self.grouping.weights):
                 tail = self.at.get((end.vertex, end.step)) or self._left_out(end, box)
                 arrow = Arrow(tail, box, (end.vertex, end.output), end.part, self._delay(end, box), end.rows)
                 self.sheet.arrows.append(arrow)

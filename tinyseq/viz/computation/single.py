@@ -112,7 +112,7 @@ class _Step:
     ) -> None:
         """Find the other uses of a hidden state, the cell beside it, and the ops that compute both."""
         shape, inside = group[0].shape, self._inside(group, scope)
-        ends = self._ends(inside, shape)
+        ends = self._ends(inside, shape) or self._ends(self._inside(group, None), shape)
         gates = next((v.gates for v in self.ops if v.gates and v.scope == scope), None)
         count = max((len(cell.states) for cell in CELLS.values() if cell.gates == gates), default=1)
         hidden, beside = dict.fromkeys(one.place for one in group if self._products(one)), dict[Place, int | None]()
