@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinyseq.hmm.inference.passes.algebras import LogSpace
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations
-from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.recurrence import SumOverPaths
 from tinyseq.hmm.inference.passes.scaled import Scaled
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores

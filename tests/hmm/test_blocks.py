@@ -7,8 +7,8 @@ from hmm.models import random_model
 import tinyseq as ts
 from tinyseq.hmm import HMM, Gaussian, ImpossibleSequenceError, best_score, log_partition
 from tinyseq.hmm.inference.passes import long_sequence as blocks
+from tinyseq.hmm.inference.passes.algebras import LogSpace
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.log_space import LogSpace
 from tinyseq.hmm.inference.passes.scaled import Scaled
 
 

@@ -6,12 +6,11 @@ from hmm.enumeration import chains, log_sum, paths, ranked, state_posterior, tra
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tinyseq.hmm.inference.passes.algebras import LogSpace, lowest_best
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.dispatch import expectations, log_likelihood
-from tinyseq.hmm.inference.passes.log_space import LogSpace
+from tinyseq.hmm.inference.passes.dispatch import best_paths, expectations, log_likelihood
 from tinyseq.hmm.inference.passes.scaled import Scaled
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores, Table
-from tinyseq.hmm.inference.passes.viterbi import best_paths, lowest_best
 
 INF = np.inf
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.hmm.inference.passes.algebras import Max
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
-from tinyseq.hmm.inference.passes.viterbi import Max
 from tinyseq.hmm.results import ImpossibleSequenceError
 
 

@@ -1,13 +1,10 @@
-"""Sampling from a model: new sequences, and hidden paths that explain given ones."""
+"""Sampling of hidden paths from the prior."""
 
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import draw
-from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.log_space import LogSpace
-from tinyseq.hmm.inference.passes.recurrence import PathsBack, decode
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
+from tinyseq.hmm.inference.passes.score_tables import Arcs
 
 
 def hidden_path(arcs: Arcs, length: int | None, rng: np.random.Generator, longest: int | None = None) -> Array:
@@ -51,42 +48,3 @@ def _leading_to_a_stop(arcs: Arcs) -> Array:
         if (more == found).all():
             return more
         found = more
-
-
-class Sampling(LogSpace, PathsBack):
-    """Weights as in `LogSpace`; backtracking draws each state in proportion to the weight of all paths to it.
-
-    Args:
-        arcs: the tables.
-        scores: the emission scores.
-        count: the number of paths for each sequence.
-        rng: the random number generator.
-    """
-
-    def __init__(self, arcs: Arcs, scores: Scores, count: int, rng: np.random.Generator) -> None:
-        super().__init__(arcs, scores)
-        self.paths, self.rng = count, rng
-
-    def choose(self, weights: Array, paths: slice) -> Array:
-        """See `PathsBack`; the largest of log weight + Gumbel noise is a draw in proportion to the weights."""
-        return np.argmax(weights + self.rng.gumbel(size=weights.shape), axis=0)
-
-
-def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
-    """Draw paths from the posterior: forward filtering, backward sampling.
-
-    Each state is drawn in proportion to the weight of all paths to it, times that of the arc to the state after it.
-
-    Args:
-        arcs: the tables.
-        scores: the emission scores of all rows.
-        batch: the sequences.
-        count: the number of paths for each sequence.
-        rng: the random number generator.
-
-    Returns:
-        The states, (count, rows).
-    """
-    arcs = arcs.to(np.float64)
-    width = max(1, (1 << 20) // (arcs.tables[-1].size * max(count, 1)))
-    return decode(lambda part: Sampling(part, scores, count, rng), arcs, batch, len(batch.order), width)[0]

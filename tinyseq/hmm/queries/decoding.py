@@ -6,7 +6,7 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.backend import host_array
-from tinyseq.hmm.inference.passes.kbest import best_lists
+from tinyseq.hmm.inference.passes.dispatch import best_lists
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
-from tinyseq.hmm.inference.passes.log_space import LogSpace, log_sum
+from tinyseq.hmm.inference.passes.algebras import LogSpace, log_sum
 from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations

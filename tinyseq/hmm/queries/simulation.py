@@ -3,8 +3,8 @@
 from typing import Any
 
 from tinyseq.arguments import whole
-from tinyseq.hmm.inference.passes.dispatch import log_likelihood
-from tinyseq.hmm.inference.sampling import hidden_path, posterior_paths
+from tinyseq.hmm.inference.passes.dispatch import log_likelihood, posterior_paths
+from tinyseq.hmm.inference.sampling import hidden_path
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations

@@ -43,12 +43,9 @@ class Ragged:
         given = np.asarray(lengths, dtype=np.intp)
         self.order = np.argsort(-given, kind="stable")
         self.lengths = given[self.order]
-        if padded is None:
-            self._starts, self._stride = (np.cumsum(given) - given)[self.order], 1
-            self.count = int(given.sum())
-        else:
-            self._starts, self._stride = self.order, len(given)
-            self.count = padded * len(given)
+        self._starts = self.order if padded is not None else (np.cumsum(given) - given)[self.order]
+        self._stride = 1 if padded is None else len(given)
+        self.count = int(given.sum()) if padded is None else padded * len(given)
 
     @cached_property
     def sizes(self) -> list[int]:
@@ -57,9 +54,9 @@ class Ragged:
         return list(np.searchsorted(-self.lengths, -steps, side="left").tolist())
 
     @classmethod
-    def windows(cls, starts: Array, lengths: Array) -> "Ragged":
-        """A batch of segments of the rows, given by their starts and lengths."""
-        made = cls(np.asarray(lengths))
+    def windows(cls, starts: Array, length: int) -> "Ragged":
+        """A batch of segments of the rows, equally long, given by their starts."""
+        made = cls(np.full(len(starts), length))
         made._starts = np.asarray(starts)[made.order]
         return made
 
@@ -89,12 +86,13 @@ class Ragged:
             part.__dict__.pop(found, None)
         return part
 
-    def longer(self, length: int) -> list[tuple[int, int, int]]:
+    def longer(self, length: int, most: int | None = None) -> list[tuple[int, int, int]]:
         """The columns with at least ``length`` rows, their first row, and their number of rows.
 
-        None, if the rows of a column are not contiguous.
+        None, if the rows of a column are not contiguous, or the batch has more than ``most`` columns.
         """
-        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist() if self._stride == 1 else []
+        few = self._stride == 1 and (most is None or len(self.order) <= most)
+        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist() if few else []
         return [(column, int(self._starts[column]), int(self.lengths[column])) for column in columns]
 
     def only(self, number: int) -> "Ragged":

@@ -6,19 +6,20 @@ are sequences with transitions of their own.
 """
 
 import math
+import os
 from typing import NamedTuple
 
 import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes import long_sequence as blocks
-from tinyseq.hmm.inference.passes import viterbi
+from tinyseq.hmm.inference.passes.algebras import KBest, LogSpace, Max, Sampling
 from tinyseq.hmm.inference.passes.batching import Ragged
-from tinyseq.hmm.inference.passes.log_space import LogSpace
+from tinyseq.hmm.inference.passes.recurrence import decode
 from tinyseq.hmm.inference.passes.scaled import SINGLE_THREADED, Scaled
-from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores, of_sequences
+from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
-TERMS = 1 << 21  # numbers that a step in log space computes at a time
+TERMS = 1 << 21  # numbers that a step in log space computes at a time: 16 MB
 
 
 class Expected(NamedTuple):
@@ -47,7 +48,7 @@ def log_likelihood(arcs: Arcs, scores: Scores, batch: Ragged) -> Array:
         scores: the emission scores of all rows.
         batch: the sequences.
     """
-    return expectations(arcs, scores, batch, backward=False).log_likelihood
+    return expectations(arcs, scores, batch, with_states=False, with_counts=False).log_likelihood
 
 
 def expectations(
@@ -57,7 +58,6 @@ def expectations(
     weight: Array | None = None,
     with_states: bool = True,
     with_counts: bool = True,
-    backward: bool = True,
 ) -> Expected:
     """Forward-backward: log-likelihoods, posteriors and expected counts.
 
@@ -67,13 +67,13 @@ def expectations(
         batch: the sequences.
         weight: (N,), the weight of each sequence; 1 by default.
         with_states: whether to compute the state posteriors.
-        with_counts: whether to compute the expected counts of arcs.
-        backward: False to compute the log-likelihoods only.
+        with_counts: whether to compute the expected counts of arcs; without either, only log-likelihoods are computed.
     """
+    backward = with_states or with_counts
     arcs = arcs.to(np.float64)
     found = np.empty(len(batch.order))
-    states = np.zeros((batch.count, len(arcs.end))) if with_states and backward else None
-    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts and backward else None
+    states = np.zeros((batch.count, len(arcs.end))) if with_states else None
+    counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts else None
     stops = np.zeros(len(arcs.end))
     weight = np.ones(len(batch.order)) if weight is None else weight
 
@@ -81,7 +81,7 @@ def expectations(
         done = passes.forward(part, keep=backward)
         found[part.order] = passes.log_likelihood(done)
         if backward:
-            uses = None if counts is None else of_sequences(counts, part.order)
+            uses = None if counts is None else arcs._replace(tables=counts).of_sequences(part.order).tables
             stops[:] += passes.backward(done, np.where(done.unsafe, 0.0, weight[part.order]), states, uses)[0]
             for count, used in zip(counts or (), uses or (), strict=True):
                 if count.ndim == 4:
@@ -90,8 +90,8 @@ def expectations(
 
     rest = np.ones(len(batch.order), dtype=bool)
     fast = None if arcs.own else Scaled(arcs, scores)
-    if fast is not None and (states is not None or not backward):
-        for column, first, rows in blocks.long_columns(fast, batch):
+    if fast is not None and len(arcs.tables) == arcs.n and fast.lost == -np.inf and (with_states or not with_counts):
+        for column, first, rows in batch.longer(blocks.LONG * min(len(batch.order), 4) // 4, blocks.FEW):
             number = batch.order[column]
             value = blocks.expectations(fast, first, rows, weight[number], states, counts)
             if value is not None:
@@ -100,7 +100,7 @@ def expectations(
                     stops += states[first + rows - 1]
     for tile in batch.columns(rest).tiles(_width(arcs)):
         unsafe = np.ones(len(tile.order), dtype=bool) if fast is None else run(fast, tile)
-        for part in _unsafe(tile, unsafe, arcs):
+        for part in tile.columns(unsafe).tiles(max(1, TERMS // math.prod(arcs.tables[-1].shape[:3]))):
             run(LogSpace(arcs.of_sequences(part.order), scores), part)
     return Expected(found, np.zeros((0, len(arcs.end))) if states is None else states, counts or [], stops)
 
@@ -116,14 +116,55 @@ def best_paths(arcs: Arcs, scores: Scores, batch: Ragged) -> tuple[Array, Array]
     certain, rest = [], np.ones(len(batch.order), dtype=bool)
     if arcs.n == 2 and len(arcs.tables) == 2 and not arcs.own:
         for column, first, rows in batch.longer(blocks.LONG):
-            found = blocks.best_path(viterbi.Max(arcs, scores), first, rows)
+            found = blocks.best_path(Max(arcs, scores), first, rows)
             if found is not None:
                 certain.append((batch.order[column], slice(first, first + rows), *found))
                 rest[column] = False
-    paths, best = viterbi.best_paths(arcs, scores, batch.columns(rest), len(batch.order))
+    others = batch.columns(rest)
+    # Where possible, a message takes at most 1 MB and all kept messages 128 MB, and each core has a tile.
+    numbers, cores = min(1 << 17, (1 << 24) // max(len(others.sizes), 1)), os.cpu_count() or 1
+    width = max(1, min(numbers // math.prod(arcs.tables[-1].shape[:2]), max(8, -(-len(others.order) // cores))))
+    paths, best = decode(lambda part: Max(part, scores), arcs, others, len(batch.order), width, cores)
     for number, where, path, score in certain:
-        paths[where], best[number] = path, score
-    return paths, best
+        paths[0, where], best[number] = path, score
+    return paths[0], best
+
+
+def best_lists(arcs: Arcs, scores: Scores, batch: Ragged, k: int) -> tuple[Array, Array]:
+    """The k best paths of each sequence.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+        k: the number of paths, at least 1.
+
+    Returns:
+        The states of the path of each rank (k, rows); and the scores of the paths (k, N), -inf where there are fewer
+        than k.
+    """
+    width = max(1, (1 << 20) // (arcs.tables[-1].size * k))
+    return decode(lambda part: KBest(part, scores, k), arcs, batch, len(batch.order), width)
+
+
+def posterior_paths(arcs: Arcs, scores: Scores, batch: Ragged, count: int, rng: np.random.Generator) -> Array:
+    """Draw paths from the posterior: forward filtering, backward sampling.
+
+    Each state is drawn in proportion to the weight of all paths to it, times that of the arc to the state after it.
+
+    Args:
+        arcs: the tables.
+        scores: the emission scores of all rows.
+        batch: the sequences.
+        count: the number of paths for each sequence.
+        rng: the random number generator.
+
+    Returns:
+        The states, (count, rows).
+    """
+    arcs = arcs.to(np.float64)
+    width = max(1, (1 << 20) // (arcs.tables[-1].size * max(count, 1)))
+    return decode(lambda part: Sampling(part, scores, count, rng), arcs, batch, len(batch.order), width)[0]
 
 
 def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
@@ -146,11 +187,3 @@ def _width(arcs: Arcs) -> int:
     oldest, others, states = arcs.tables[-1].shape[:3]
     width = np.clip(SINGLE_THREADED // (oldest * states), 128, 1024)
     return int(min(width, max((1 << 20) // (oldest * others), 1)))
-
-
-def _unsafe(tile: Ragged, unsafe: Array, arcs: Arcs) -> list[Ragged]:
-    """The columns to compute in log space, in pieces whose terms (H, R, V, columns) fit in about 16 MB."""
-    if not unsafe.any():
-        return []
-    width = max(1, TERMS // math.prod(arcs.tables[-1].shape[:3]))
-    return list(tile.columns(np.flatnonzero(unsafe)).tiles(width))

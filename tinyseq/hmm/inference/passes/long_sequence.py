@@ -21,16 +21,15 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.hmm.inference.passes.algebras import Max
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.recurrence import Forward
 from tinyseq.hmm.inference.passes.scaled import Scaled
-from tinyseq.hmm.inference.passes.viterbi import Max
 
 LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
 
-LENGTHS = range(64, 96)  # rows per block of Viterbi
-ROUNDS = 16  # how often its blocks may be started, or backtracked, again
+ROUNDS = 16  # how often blocks of Viterbi may be started, or backtracked, again
 LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
 
 
@@ -58,21 +57,19 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
         first: the sequence's first row.
         rows: how many it has.
     """
-    full, longest = rows - passes.arcs.n + 1, rows // 4
-    warm = memory(passes, first + rows - full, full, longest)
+    history, longest = passes.arcs.n - 1, rows // 4
+    warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        least = max(125, 2 * warm - 1)  # odd, as powers of two would cause cache conflicts between steps
-        length = min(range(least | 1, 3 * least // 2, 2), key=lambda length: length + full % length)  # steps
-        yield _cut(first, rows - full + full % length, rows, length, warm)
+        yield _cut(first, rows, history, max(125, 2 * warm - 1), warm)
         warm *= 3
 
 
-def _cut(first: int, begun: int, rows: int, length: int, warm: int) -> Cut:
-    def windows(starts: Array, length: int) -> Ragged:
-        return Ragged.windows(starts, np.full(len(starts), length))
-
-    starts = np.arange(first + begun, first + rows, length)
-    head = windows(np.array([first]), begun)
+def _cut(first: int, rows: int, history: int, least: int, warm: int) -> Cut:
+    """Blocks of at least ``least`` rows; of an odd number, as powers of two would cause cache conflicts."""
+    full, windows = rows - history, Ragged.windows
+    length = min(range(least | 1, 3 * least // 2, 2), key=lambda length: length + full % length)  # the steps to take
+    starts = np.arange(first + history + full % length, first + rows, length)
+    head = windows(np.array([first]), history + full % length)
     return Cut(head, windows(starts, length), windows(starts[1:] - warm, warm), windows(starts[1:], warm))
 
 
@@ -90,14 +87,6 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
             if passes.parallel(message[..., :8], message[..., 8:]).all():
                 return 3 * (step + 1) // 2
     return longest + 1
-
-
-def long_columns(passes: Scaled, batch: Ragged) -> list[tuple[int, int, int]]:
-    """The columns to split into blocks: long ones in a small batch, if all transitions share one table."""
-    arcs = passes.arcs
-    if len(batch.order) > FEW or len(arcs.tables) != arcs.n or passes.lost > -np.inf:
-        return []
-    return batch.longer(LONG * min(len(batch.order), 4) // 4)
 
 
 def expectations(
@@ -177,8 +166,7 @@ def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
         first: the sequence's first row.
         rows: how many it has.
     """
-    states, length = len(passes.end), min(LENGTHS, key=lambda length: (rows - 1) % length)
-    cut = _cut(first, 1 + (rows - 1) % length, rows, length, LENGTHS.start // 4)
+    states, cut = len(passes.end), _cut(first, rows, 1, 64, 12)
     head = passes.forward(cut.head)
     start = np.zeros((states, 1, len(cut.blocks.order)), dtype=passes.end.dtype)
     start[..., :1] = passes.unfolded(head.messages[-1], -1)
@@ -225,7 +213,7 @@ def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
 def _entered(passes: Max, done: Forward) -> tuple[Array, Array]:
     """Backtrack in all blocks: their states (rows, blocks), and the state before each block."""
     path = passes.backtrack(done)
-    return path, passes.oldest(done, 0, np.zeros(path.shape[1], dtype=np.intp), path[0])
+    return path, passes.oldest(done, 0, 0, path[0])
 
 
 def _score(passes: Max, path: Array, first: int) -> float:

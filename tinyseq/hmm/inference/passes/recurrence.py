@@ -216,13 +216,13 @@ class PathsBack(Recurrence):
             paths: which of all paths these are.
         """
 
-    def oldest(self, done: Forward, t: int, others: Array, newest: Array) -> Array:
+    def oldest(self, done: Forward, t: int, others: Array | int, newest: Array) -> Array:
         """Choose the oldest state of each history, given its other states.
 
         Args:
             done: the result of `forward`.
             t: the step into the newest state.
-            others, newest: (paths,), the other states of the first paths.
+            others, newest: (paths,), the other states of the first paths; others are 0 if n = 2.
         """
         number, size = self.arcs.which(t + done.skip), len(newest)
         message = self.unfolded(done.messages[t], number)
@@ -261,7 +261,7 @@ class PathsBack(Recurrence):
                 self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ended)
                 size = running
             if t >= history:
-                others = np.zeros(size, dtype=np.intp)
+                others: Array | int = 0
                 for then in found[t + 1 - history : t, :size]:
                     others = others * len(self.arcs.end) + then
                 found[t - history, :size] = self.oldest(done, t, others, found[t, :size])

@@ -5,7 +5,7 @@ positive factor by which a step can multiply an entry; the largest is K, the num
 f^r stays above 1e-70 and K^r below 1e70, r steps can neither underflow nor overflow, so nothing is checked for r steps.
 Then each message is divided by its largest entry, and its smallest positive entry is checked: if it is too small to
 guarantee the next r steps, the sequence is marked unsafe and computed in log space, see
-`tinyseq.hmm.inference.passes.log_space`. An arc whose probability is positive but underflows to zero here is *lost*;
+`LogSpace`. An arc whose probability is positive but underflows to zero here is *lost*;
 a sequence is also unsafe if all paths with lost arcs together could contribute. So no possible path is ever missed,
 and zeros stay exact zeros.
 
@@ -59,7 +59,7 @@ class Scaled(SumOverPaths):
         self.end, self.emitted = end[0, :, 0], scores.weights
         self.has_zeros = any((table == 0).any() for table in self.tables)
         self.lost = max(_largest_lost(*each) for each in zip(logs, tops, weights, strict=True))
-        self.mixes = (arcs.n - 1) * max(map(_preference, self.tables)) + _preference(end) < np.log(MIXED)
+        self.mixes = (arcs.n - 1) * max(map(_preference, logs[:-1])) + _preference(logs[-1]) < np.log(MIXED)
         smallest = min(map(_smallest, self.tables)) * (1.0 if self.mixes else scores.table.smallest)
         factor = min(smallest, _smallest(end))
         change = max(1 / factor if factor else np.inf, self.end.shape[0], 1 + 1e-9)
@@ -183,12 +183,10 @@ def _largest_lost(logs: Array, top: float, weights: Array) -> float:
     return float(np.max(logs - top, where=(weights == 0) & (logs > -np.inf), initial=-np.inf))
 
 
-def _preference(table: Array) -> float:
+def _preference(logs: Array) -> float:
     """The log of the largest ratio of the probabilities of a next state after two different histories."""
-    largest, least = table.max(axis=(0, 1)), table.min(axis=(0, 1))
-    with np.errstate(divide="ignore"):
-        ratios = np.log(np.where(largest > 0, largest, 1.0)) - np.log(np.where(largest > 0, least, 1.0))
-    return float(ratios.max())
+    with np.errstate(invalid="ignore"):  # -inf + inf, for a state that no history leads to, is left out
+        return float(np.fmax.reduce(logs.max(axis=(0, 1)) - logs.min(axis=(0, 1)), initial=0.0))
 
 
 def _smallest(weights: Array) -> float:

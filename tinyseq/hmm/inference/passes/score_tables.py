@@ -34,12 +34,9 @@ class Arcs(NamedTuple):
         """Reshape the tables of a chain, as views."""
         n, states = len(initial) + 1, transition.shape[-1]
         tables = [table.reshape(1, -1, states) for table in initial]
-        steps = transition if transition.ndim > n else transition[None]
-        if transition.ndim == n + 2:
-            each = transition.shape[1]
-            tables += [np.moveaxis(table.reshape(each, states, -1, states), 0, -1) for table in steps]
-        else:
-            tables += [table.reshape(states, -1, states) for table in steps]
+        steps = np.moveaxis(transition, 1, -1) if transition.ndim == n + 2 else transition
+        steps = steps if transition.ndim > n else transition[None]
+        tables += [table.reshape(states, -1, states, *table.shape[n:]) for table in steps]
         return cls(tables, np.zeros(states, dtype=transition.dtype) if end is None else end, n)
 
     def to(self, dtype: Any) -> "Arcs":
@@ -52,15 +49,15 @@ class Arcs(NamedTuple):
         return bool(self.tables[-1].ndim == 4)
 
     def of_sequences(self, chosen: Array) -> "Arcs":
-        """The tables of some of the sequences."""
-        return self._replace(tables=of_sequences(self.tables, chosen))
+        """Copies of the tables of some of the sequences, (..., chosen); tables of all sequences as they are."""
+        return self._replace(tables=[table[..., chosen] if table.ndim == 4 else table for table in self.tables])
 
     def by_column(self, number: int, columns: int) -> Array:
         """A table for each of the first columns, (H, R, V, columns); or one for all of them, (H, R, V, 1)."""
         table = self.tables[number]
         return table[..., :columns] if table.ndim == 4 else table[..., None]
 
-    def into(self, number: int, others: Array, newest: Array) -> Array:
+    def into(self, number: int, others: Array | int, newest: Array) -> Array:
         """The score of the arc from each oldest state to the other states of each column, (H, columns)."""
         table = self.tables[number]
         if table.ndim == 4:
@@ -70,11 +67,6 @@ class Arcs(NamedTuple):
     def which(self, t: int) -> int:
         """The number of the table of step t."""
         return min(t, len(self.tables) - 1)
-
-
-def of_sequences(tables: list[Array], chosen: Array) -> list[Array]:
-    """Copies of what tables hold for some of the sequences, (..., chosen); tables of all sequences as they are."""
-    return [table[..., chosen] if table.ndim == 4 else table for table in tables]
 
 
 class Table:
