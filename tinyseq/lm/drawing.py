@@ -54,7 +54,7 @@ class Choice(NamedTuple):
 
     @classmethod
     def checked(cls, temperature: float, top_k: int | None, top_p: float | None) -> Self:
-        """Settings of a user.
+        """The settings, checked.
 
         Raises:
             ValueError: the temperature is negative or NaN, ``top_k`` is below 1, or ``top_p`` not in (0, 1].

@@ -247,7 +247,7 @@ def learning_curve(
 
 
 def lenient_spans(tags: Sequence[Tag], scheme: Scheme) -> list[Span]:
-    """The chunks of a sentence whose tags may break the scheme: what continues nothing begins a chunk."""
+    """The chunks of a sentence whose tags may break the scheme: an inside tag that continues nothing begins a chunk."""
     found: list[Span] = []
     before, kind_before = "O", ""
     for position, tag in enumerate(tags):

@@ -21,7 +21,7 @@ JITTER = 0.1
 
 
 class SentenceTask(BucketedTask):
-    """The training task: batches of sentences of nearly the same length, in which rare words are now and then unknown.
+    """The training task: batches of sentences of nearly the same length; some rare words become the unknown one.
 
     Args:
         network: what is trained.

@@ -76,7 +76,7 @@ def _split(tags: Sequence[str], scheme: Scheme) -> list[tuple[str, str]]:
 
 
 def _complete(tags: Sequence[str], parts: list[tuple[str, str]], letter: str, needed: str, cure: str) -> None:
-    """Raise ValueError for a tag that could never be used, as what must stand beside it is missing."""
+    """Raise ValueError for a tag that could never be used, because a tag that it needs beside it is missing."""
     for tag, (own, kind) in zip(tags, parts, strict=True):
         if own == letter and (needed, kind) not in parts:
             missing = f"{needed}-{kind}" if kind else needed

@@ -228,7 +228,7 @@ class CRF(Module):
 
 
 def _lengths_of(mask: Any, shape: tuple[int, ...], batch_first: bool) -> Any:
-    """The lengths (B,) that a mask for a batch (T, B) says."""
+    """The lengths (B,) given by the mask (T, B) of a batch."""
     real = host_array(mask._array if isinstance(mask, Tensor) else mask)
     real = real.T if batch_first else real
     if real.shape != shape or len(shape) != 2 or real.dtype.kind not in "bui":
@@ -291,7 +291,7 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
 
 
 def _check_numbers(scores: Tensor, *tables: Tensor) -> None:
-    """Raise ValueError for what is NaN or plus infinity, with its place."""
+    """Raise ValueError for the first NaN or plus infinity, with its position."""
     if _are_numbers(scores, *tables):
         return
     for name, part in zip(("scores", "start", "transition", "end"), (scores, *tables), strict=True):

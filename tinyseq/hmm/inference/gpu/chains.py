@@ -115,7 +115,7 @@ class DeviceChain:
         return self._viterbi(paths, states, factors, counts)[1]
 
     def transition_posteriors(self, i: int) -> Array:
-        """P(n neighbouring states | observations) of one of sequences that lie one after the other, (T - n + 1, K, ..).
+        """P(n neighbouring states | observations) of one of several concatenated sequences, (T - n + 1, K, ..).
 
         With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
         """
