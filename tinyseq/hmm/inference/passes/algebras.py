@@ -62,8 +62,20 @@ class Max(PathsBack):
         return weights.max(axis=0)
 
     def moved(self, message: Array, number: int) -> Array:
-        """See `Recurrence`."""
-        return best_extended(message, self.arcs.by_column(number, message.shape[-1]))
+        """See `Recurrence`; some new states at a time, so that their paths stay in the cache."""
+        table = self.arcs.by_column(number, message.shape[-1])
+        (oldest, others, states), size = table.shape[:3], message.shape[-1]
+        if size == 1 and table.size <= BUFFER:
+            return np.add(message, table[..., 0]).max(axis=0)[..., None]
+        out = np.empty((others, states, size), dtype=message.dtype)
+        some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
+        buffer = np.empty((oldest, some, size), dtype=message.dtype)
+        for r in range(others):
+            for v in range(0, states, some):
+                paths = buffer[:, : min(some, states - v)]
+                np.add(message[:, r, None], table[:, r, v : v + some], out=paths)
+                np.maximum.reduce(paths, axis=0, out=out[r, v : v + some])
+        return out
 
     def parallel(self, one: Array, other: Array) -> Array:
         """Which messages are equal up to a constant and rounding, (columns,); -inf must be in the same places."""
@@ -87,23 +99,15 @@ class KBest(PathsBack):
     """
 
     def __init__(self, arcs: Arcs, scores: Scores, k: int) -> None:
-        self.own, self.paths = (k,), k
+        self.own, self.paths, self.one = (k,), k, (0.0, *(-np.inf,) * (k - 1))
         super().__init__(arcs, scores)
-        self.ranks = np.zeros(0, dtype=np.intp)  # rank of each path in its history's list
-
-    def empty(self, columns: int) -> Array:
-        """See `Recurrence`."""
-        self.ranks = np.tile(np.arange(self.paths), columns)
-        message = np.full((self.paths, 1, 1, columns), -np.inf, dtype=self.arcs.tables[-1].dtype)
-        message[0] = 0.0
-        return message
 
     def joined(self, weights: Array) -> Array:
         """See `Recurrence`."""
         return -np.sort(-_in_a_row(weights), axis=0)[: self.paths]
 
     def choose(self, weights: Array, paths: slice) -> Array:
-        """See `PathsBack`."""
+        """See `PathsBack`; a path's rank becomes that in the list of the state chosen."""
         order = np.argsort(-_in_a_row(weights), axis=0, stable=True)  # ties keep their order
         ranks = self.ranks[paths]
         chosen, self.ranks[paths] = np.divmod(order[ranks, np.arange(len(ranks))], self.paths)
@@ -135,23 +139,6 @@ def log_sum(x: Array, axis: int) -> Array:
     top[top == -np.inf] = 0.0
     with np.errstate(divide="ignore"):
         return np.log(np.exp(x - top).sum(axis=axis)) + np.squeeze(top, axis=axis)
-
-
-def best_extended(message: Array, table: Array) -> Array:
-    """The maximum over the oldest state of message + table: (H, R, B) and (H, R, V, 1 or B) to (R, V, B)."""
-    oldest, others, states = table.shape[:3]
-    size = message.shape[-1]
-    if size == 1 and table.size <= BUFFER:
-        return np.add(message, table[..., 0]).max(axis=0)[..., None]
-    out = np.empty((others, states, size), dtype=message.dtype)
-    some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
-    buffer = np.empty((oldest, some, size), dtype=message.dtype)
-    for r in range(others):
-        for v in range(0, states, some):
-            paths = buffer[:, : min(some, states - v)]
-            np.add(message[:, r, None], table[:, r, v : v + some], out=paths)
-            np.maximum.reduce(paths, axis=0, out=out[r, v : v + some])
-    return out
 
 
 def lowest_best(scores: Array) -> Array:

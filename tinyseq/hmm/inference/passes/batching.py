@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,8 +91,8 @@ class Ragged:
         None, if the rows of a column are not contiguous, or the batch has more than ``most`` columns.
         """
         few = self._stride == 1 and (most is None or len(self.order) <= most)
-        columns: list[int] = np.flatnonzero(self.lengths >= length).tolist() if few else []
-        return [(column, int(self._starts[column]), int(self.lengths[column])) for column in columns]
+        columns = np.flatnonzero(self.lengths >= length).tolist()
+        return [(column, int(self._starts[column]), int(self.lengths[column])) for column in columns if few]
 
     def only(self, number: int) -> "Ragged":
         """A batch of one sequence, which reads the same rows."""
@@ -104,6 +103,5 @@ class Ragged:
     def tiles(self, width: int) -> Iterator["Ragged"]:
         """Split the batch into equal pieces of at most ``width`` columns, so that a step fits in the cache."""
         pieces = -(-len(self.order) // width)
-        edges = [len(self.order) * i // pieces for i in range(pieces + 1)] if pieces else []
-        for start, stop in pairwise(edges):
-            yield self.columns(slice(start, stop))
+        for i in range(pieces):
+            yield self.columns(slice(len(self.order) * i // pieces, len(self.order) * (i + 1) // pieces))

@@ -71,10 +71,9 @@ def expectations(
     """
     backward = with_states or with_counts
     arcs = arcs.to(np.float64)
-    found = np.empty(len(batch.order))
+    found, stops = np.empty(len(batch.order)), np.zeros(len(arcs.end))
     states = np.zeros((batch.count, len(arcs.end))) if with_states else None
     counts = [np.zeros(table.shape) for table in arcs.tables] if with_counts else None
-    stops = np.zeros(len(arcs.end))
     weight = np.ones(len(batch.order)) if weight is None else weight
 
     def run(passes: Scaled | LogSpace, part: Ragged) -> Array:
@@ -98,7 +97,10 @@ def expectations(
                 found[number], rest[column] = value, False
                 if states is not None:
                     stops += states[first + rows - 1]
-    for tile in batch.columns(rest).tiles(_width(arcs)):
+    # Few enough sequences per tile that a matrix product runs in one thread, and fits in the cache.
+    oldest, others, _ = arcs.tables[-1].shape[:3]
+    width = min(max(SINGLE_THREADED // (oldest * len(arcs.end)), 128), 1024, max((1 << 20) // (oldest * others), 1))
+    for tile in batch.columns(rest).tiles(width):
         unsafe = np.ones(len(tile.order), dtype=bool) if fast is None else run(fast, tile)
         for part in tile.columns(unsafe).tiles(max(1, TERMS // math.prod(arcs.tables[-1].shape[:3]))):
             run(LogSpace(arcs.of_sequences(part.order), scores), part)
@@ -180,10 +182,3 @@ def transition_posteriors(arcs: Arcs, scores: Scores, length: int) -> Array:
     each = [arcs.tables[arcs.which(t)] for t in range(arcs.n - 1 + steps)]
     found = expectations(Arcs(each, arcs.end, arcs.n), scores, Ragged([length]), with_states=False)
     return np.reshape(found.counts[arcs.n - 1 :], (steps, *(states,) * arcs.n))
-
-
-def _width(arcs: Arcs) -> int:
-    """Sequences per tile: few enough that a matrix product runs in one thread, and fits in the cache."""
-    oldest, others, states = arcs.tables[-1].shape[:3]
-    width = np.clip(SINGLE_THREADED // (oldest * states), 128, 1024)
-    return int(min(width, max((1 << 20) // (oldest * others), 1)))

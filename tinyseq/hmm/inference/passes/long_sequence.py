@@ -79,10 +79,9 @@ def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
     places = np.tile(first + np.linspace(0, rows - longest - 1, 8).astype(np.intp), 2)
     message = np.ones((oldest, others, 16))
     message[..., 8:] += np.arange(oldest * others).reshape(oldest, others, 1)
-    look = min(8, passes.every)
     for step in range(longest):
         message = passes.unfolded(passes.extended(message, -1, places + step), -1)
-        if step % look == look - 1:
+        if (step + 1) % min(8, passes.every) == 0:
             passes.rescale(message)
             if passes.parallel(message[..., :8], message[..., 8:]).all():
                 return 3 * (step + 1) // 2

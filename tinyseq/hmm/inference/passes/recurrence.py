@@ -55,7 +55,7 @@ class Recurrence(ABC):
     """
 
     own: tuple[int, ...] = ()  # the axes of a weight
-    one = 0.0  # the weight of the empty path
+    one: float | tuple[float, ...] = 0.0  # the weight of the empty path
     times: np.ufunc = np.add  # extend a path
     over: np.ufunc = np.subtract  # its inverse
 
@@ -69,7 +69,8 @@ class Recurrence(ABC):
 
     def empty(self, columns: int) -> Array:
         """The weight of the empty path, (1, 1, columns)."""
-        return np.full((1, 1, columns), self.one, dtype=self.arcs.tables[-1].dtype)
+        one = np.reshape(self.one, (*self.own, 1, 1, 1)).astype(self.arcs.tables[-1].dtype)
+        return np.repeat(one, columns, axis=-1)
 
     def moved(self, message: Array, number: int) -> Array:
         """The message after one more state: (H, R, columns) to (R, V, columns)."""
@@ -206,6 +207,7 @@ class PathsBack(Recurrence):
     """
 
     paths = 1  # for each column
+    ranks: Array  # of each path among those of its column
 
     @abstractmethod
     def choose(self, weights: Array, paths: slice) -> Array:
@@ -251,7 +253,7 @@ class PathsBack(Recurrence):
             The states (T, paths), with the paths of a column side by side; padding is zero.
         """
         found = np.zeros((len(done.batch.sizes), len(done.batch.order) * self.paths), dtype=np.intp)
-        history, size = self.arcs.n - 1, 0
+        history, size, self.ranks = self.arcs.n - 1, 0, np.tile(np.arange(self.paths), len(done.batch.order))
         for t in reversed(range(len(found))):
             running = done.batch.sizes[t] * self.paths
             if running > size:  # columns that end here choose their last states; then all choose the state before

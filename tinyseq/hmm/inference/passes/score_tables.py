@@ -112,9 +112,7 @@ class Scores:
 
     def only(self, rows: slice) -> "Scores":
         """The scores of some rows, without a reference to the others."""
-        if self.ids is None:
-            return Scores.dense(self.logs(rows).T.copy())
-        return Scores(self.table, self.ids[rows].copy())
+        return Scores.dense(self.logs(rows).T.copy()) if self.ids is None else Scores(self.table, self.ids[rows].copy())
 
     def logs(self, rows: Index) -> Array:
         """Log scores, (K, rows)."""
