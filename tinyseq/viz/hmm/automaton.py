@@ -106,7 +106,7 @@ class _Painter:
         likeliest = np.argsort(-self.transition, axis=None, kind="stable")[: min(possible, most)]
         drawn = [divmod(place, self.count) for place in sorted(likeliest.tolist())]
         for tail, head in drawn:
-            (self._loop if tail == head else self._arc)(tail, head)
+            self._arc(tail, head)
         if len(drawn) < possible:
             least = number(min(float(self.transition[arc]) for arc in drawn))
             note = small(f"the {len(drawn)} most probable of {possible:,} transitions are drawn, down to {least}")
@@ -138,12 +138,14 @@ class _Painter:
         return toward(self._at(state), angle, a * b / math.hypot(b * math.cos(angle), a * math.sin(angle)))
 
     def _arc(self, tail: int, head: int) -> None:
-        """An arc that bends to its right, or else to its left, to keep clear of other states."""
-        start, end = self._at(tail), self._at(head)
-        angle = math.atan2(end.y - start.y, end.x - start.x)
+        """An arc that bends to its right, or else to its left, to keep clear of other states; or a loop, outwards."""
+        start, end, out = self._at(tail), self._at(head), self._angle(tail)
+        angle, at = math.atan2(end.y - start.y, end.x - start.x), 0.4
         ways = [self._way(tail, head, angle - bend, angle + math.pi + bend) for bend in BENDS]
+        if tail == head:
+            ways, at = [self._way(tail, head, out - 0.35, out + 0.35, flare=0.15)], 0.5
         curve = next((way for way in ways if not self._meets_states(way, tail, head)), ways[0])
-        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE)
+        self._draw(f"s{tail}", f"s{head}", curve, float(self.transition[tail, head]), LINE, at)
 
     def _way(self, tail: int, head: int, leave: float, arrive: float, flare: float = 0.0) -> list[Point]:
         """A curve between two ellipses that leaves and arrives in these directions; a loop if `flare` is not 0."""
@@ -156,11 +158,6 @@ class _Painter:
         others = [self._at(state) for state in range(self.count) if state not in {tail, head}]
         points = passed(curve, apart=6.0)
         return any(math.hypot((x - at.x) / a, (y - at.y) / b) < 1 for at in others for x, y in points)
-
-    def _loop(self, state: int, _: int) -> None:
-        out = self._angle(state)
-        curve = self._way(state, state, out - 0.35, out + 0.35, flare=0.15)
-        self._draw(f"s{state}", f"s{state}", curve, float(self.transition[state, state]), LINE, at=0.5)
 
     def _outside(self, name: str, state: int, probability: float, color: str) -> None:
         angle = self._angle(state) + (-0.95 if name == "start" else 0.95)

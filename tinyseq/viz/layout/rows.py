@@ -105,15 +105,14 @@ def arranged(
     draw = random.Random(0).sample  # other orders to begin with, the same in every run
     for _ in range(min(MOST_TRIES, MOST_ITEMS // len(size)) if len(size) <= LARGE else 0):
         orders.append({level: draw(row, len(row)) for level, row in items.items()})
-    best, fewest = network.swept(orders[0]), math.inf
-    for order in orders[1:]:
-        if fewest == math.inf:
-            fewest = network.crossings(orders[0])
+    best, fewest = dict[Slot | Lane, float](), math.inf
+    for order in orders:
+        places = network.swept(order)
+        crossings = network.crossings(order) if len(orders) > 1 else 0
+        if crossings < fewest:
+            best, fewest = places, crossings
         if not fewest:
             break
-        places = network.swept(order)
-        if network.crossings(order) < fewest:
-            best, fewest = places, network.crossings(order)
     return best
 
 
