@@ -130,9 +130,7 @@ class _Maker:
     def _between(self, vertex: int) -> Column | None:
         """The column for an op between loops: after the last phase that it depends on."""
         phase = self.between.get(vertex)
-        if phase is None:
-            return None
-        return self._added(Column(phase, self.plan.steps[phase][-1] + 1, "between"))
+        return None if phase is None else self._added(Column(phase, self.plan.steps[phase][-1] + 1, "between"))
 
     def _added(self, column: Column) -> Column:
         """A column, which is added to the sheet if it is new."""
@@ -298,9 +296,9 @@ class _Maker:
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
         assert box.column
-        phase, backward = box.column.phase, self._runs_backward(box.arguments[0].vertex)
-        steps = self.plan.steps[phase]
-        return self._added(Column(phase, steps[-1] + 1 if backward else steps[0] - 1, "start"))
+        phase, steps = box.column.phase, self.plan.steps[box.column.phase]
+        at = steps[-1] + 1 if self._runs_backward(box.arguments[0].vertex) else steps[0] - 1
+        return self._added(Column(phase, at, "start"))
 
     def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
         if (column, slot) in self.extra:
@@ -366,8 +364,7 @@ class _Maker:
 def _identity(array: Any) -> Hashable:
     """What tells a constant from another one: its elements, or if these are all the same the array itself."""
     plain = to_numpy(array)
-    differ = bool((plain != plain.ravel()[:1]).any())
-    return plain.shape, plain.tobytes() if differ else id(owner(array))
+    return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
 
 
 def _agree(one: Mapping[Column, Hashable], other: Mapping[Column, Hashable]) -> bool:
