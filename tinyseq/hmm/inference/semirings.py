@@ -127,9 +127,8 @@ def KBest(k: int) -> Semiring:
 def _best(k: int, x: Value, axis: int) -> Value:
     # Concatenate the lists, ordered by state and then by rank, so that a stable sort keeps the lowest state first.
     xp = namespace(x)
-    axis += x.ndim
-    others = tuple(i for i in range(1, x.ndim) if i != axis)
-    row = xp.permute_dims(x, (axis, 0, *others))
+    others = tuple(i for i in range(1, x.ndim) if i != axis + x.ndim)
+    row = xp.permute_dims(x, (axis + x.ndim, 0, *others))
     row = xp.reshape(row, (row.shape[0] * row.shape[1], *row.shape[2:]))
     values = row._array if isinstance(row, Tensor) else row
     order = namespace(values).argsort(-values, axis=0, stable=True)[:k]
@@ -208,8 +207,7 @@ def Sample(rng: Rng = None) -> Semiring:
 
 
 def _drawn(rng: np.random.Generator | None, x: Value, axis: int) -> Value:
-    xp = namespace(x)
-    total = _logsumexp(x, axis)
+    xp, total = namespace(x), _logsumexp(x, axis)
     if not isinstance(x, Tensor):
         return total
     # The largest of (log weight + Gumbel noise) is a draw in proportion to the weights.
@@ -226,8 +224,7 @@ def _finite(x: Value) -> Value:
 
 def _shares(log_weight: Value, axis: int) -> tuple[Value, Value, Value]:
     """The log of the total weight, each alternative's share p of it, and log p; p = 0 has log p = 0, as p log p = 0."""
-    xp = namespace(log_weight)
-    total = _logsumexp(log_weight, axis)
+    xp, total = namespace(log_weight), _logsumexp(log_weight, axis)
     possible = log_weight > -inf
     log_share = xp.where(possible, log_weight - xp.expand_dims(_finite(total), axis=axis), 0.0)
     return total, xp.where(possible, xp.exp(log_share), 0.0), log_share
