@@ -51,7 +51,8 @@ _HEAD = "import numpy as np\nfrom numba import cfunc, njit\n\nfrom tinyseq.compi
 @cache
 def kernel(source: str) -> Any:
     """The compiled C function of the source of a function ``kernel(args, bases)``; it has an ``.address``."""
-    return _compiled("cfunc(KERNEL", source, "kernel")
+    head, line, rest = source.partition(":\n")
+    return _compiled("cfunc(KERNEL", f"{head}{line}    wide()\n{rest}", "kernel")
 
 
 @cache
