@@ -178,12 +178,13 @@ class Compiled(Wrapper):
         around = Surroundings(self.function)
         try:
             first = Trace(self.function, args, settings)
-            second = Trace(self.function, args, settings)
+            second = Trace(self.function, args, settings, first)
         except Exception as error:
             if getattr(error, "perhaps_on_the_way_to_another", True) or error.__context__ is not None:
                 self.function(*args, **settings)  # whose error says what is wrong with the arguments
             raise
         first.check_repeated(second)
+        first.recorder.products.clear()
         if not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "

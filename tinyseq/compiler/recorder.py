@@ -13,7 +13,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
 from tinyseq.compiler.arrays import Recorded, examples
-from tinyseq.compiler.program import Program, Ref, about, kind_of, mapped, of_type
+from tinyseq.compiler.program import Program, Ref, about, key, kind_of, mapped, of_type
 
 
 class Source(NamedTuple):
@@ -28,6 +28,9 @@ class Source(NamedTuple):
 class Recorder:
     """The recording of one call of a function.
 
+    Args:
+        like: an earlier recording of the same call, whose products of matrices are taken again instead of computed.
+
     Attributes:
         program: the steps so far.
         sources: tensors from outside, by the number of their value.
@@ -35,15 +38,18 @@ class Recorder:
         drawn: these values.
         lines: where in the user's code each constant was used first, by its number.
         on_device: whether an input is on a GPU, so that replays are.
+        products: the operands and results of products, by the place of the step.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, like: "Recorder | None" = None) -> None:
         self.program = Program()
         self.sources: dict[int, Source] = {}
         self.draws: dict[int, tuple[Any, ...]] = {}
         self.drawn: dict[int, Recorded] = {}
         self.lines: dict[int, str] = {}
         self.on_device = False
+        self.products: dict[int, tuple[Any, Array]] = {}
+        self._like = like
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
@@ -66,13 +72,24 @@ class Recorder:
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
         """Run a function on the examples, and record it if it returns arrays."""
-        result = function(*examples(args), **examples(settings))
+        shared = function is np.matmul and not settings
+        result = self._product(args) if shared else function(*examples(args), **examples(settings))
         if isinstance(result, tuple | list):
             parts = self._several(tuple(map(np.asarray, result)), function, args, settings)
             return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
         if not isinstance(result, np.ndarray | np.generic):
             raise reading(f"np.{getattr(function, '__name__', function)}")
         return self._noted(np.asarray(result), function, args, settings, fixed)
+
+    def _product(self, args: Any) -> Array:
+        """A product of the examples: that of the earlier recording, if all before was as it is now."""
+        place, operands = len(self.program.steps), mapped(args, Recorded, self.ref)
+        if self._like is not None and key(self._like.products.get(place, [None])[0]) == key(operands):
+            return self._like.products[place][1]
+        found: Array = np.matmul(*examples(args))
+        if self._like is None:
+            self.products[place] = operands, found
+        return found
 
     def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
         view = next(

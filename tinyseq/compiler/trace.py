@@ -23,13 +23,17 @@ from tinyseq.compiler.surroundings import PLAIN
 class Trace:
     """One call of a function, and the backward pass of its results.
 
+    Args:
+        function, args, settings: the call.
+        like: an earlier trace of it.
+
     Attributes:
         structure: what the function returned, with the numbers of results in place of tensors.
         edges: where each gradient goes: the number of the argument, or the source.
     """
 
-    def __init__(self, function: Callable[..., Any], args: Any, settings: Any) -> None:
-        self.recorder = Recorder()
+    def __init__(self, function: Callable[..., Any], args: Any, settings: Any, like: "Trace | None" = None) -> None:
+        self.recorder: Recorder = Recorder(None if like is None else like.recorder)
         self._places: dict[Leaf, int] = {}
         self._results: list[Tensor] = []
         self._count = 0
