@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.compiler import RecordingError
+from tinyseq.compiler import RecordingError, recorder
 
 rng = np.random.default_rng(0)
 
@@ -513,3 +513,18 @@ def test_a_part_that_backward_runs_again_draws_the_same_numbers():
     assert len(fast._replays) == 1
     with pytest.raises(RecordingError, match="draws random numbers by random_raw"):
         ts.compile(lambda x: x * ts.random.generator().bit_generator.random_raw())(x)
+
+
+@pytest.mark.parametrize(("terms", "shared"), [(recorder.LONG, True), (recorder.LONG - 1, False)])
+def test_the_check_of_a_recording_takes_its_long_products_instead_of_computing_them_again(terms, shared, monkeypatch):
+    found, computed = [], recorder.Recorder._product
+    monkeypatch.setattr(
+        recorder.Recorder, "_product", lambda self, args: found.append(computed(self, args)) or found[-1]
+    )
+    w = ts.tensor(np.ones((3, terms)), requires_grad=True)
+    fast = ts.compile(lambda x: (w @ x).sum())
+    fast(np.ones((terms, 2))).backward()
+    products, again = found[: len(found) // 2], found[len(found) // 2 :]
+    assert products[0] is again[0] if shared else products[0] is not again[0]
+    assert not fast._newest._trace.recorder.products
+    np.testing.assert_array_equal(w.grad.numpy(), np.full((3, terms), 2.0))

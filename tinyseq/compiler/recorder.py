@@ -15,6 +15,8 @@ from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, u
 from tinyseq.compiler.arrays import Recorded, examples
 from tinyseq.compiler.program import Program, Ref, about, key, kind_of, mapped, of_type
 
+LONG = 256  # terms of a sum from which a product takes much longer than its result is large
+
 
 class Source(NamedTuple):
     """A tensor from outside, which is read again at each replay."""
@@ -29,7 +31,7 @@ class Recorder:
     """The recording of one call of a function.
 
     Args:
-        like: an earlier recording of the same call, whose products of matrices are taken again instead of computed.
+        like: an earlier recording of the same call, whose products with long sums are taken again instead of computed.
 
     Attributes:
         program: the steps so far.
@@ -38,7 +40,7 @@ class Recorder:
         drawn: these values.
         lines: where in the user's code each constant was used first, by its number.
         on_device: whether an input is on a GPU, so that replays are.
-        products: the operands and results of products, by the place of the step.
+        products: the operands and results of products with long sums, by the place of the step.
     """
 
     def __init__(self, like: "Recorder | None" = None) -> None:
@@ -87,7 +89,7 @@ class Recorder:
         if self._like is not None and key(self._like.products.get(place, [None])[0]) == key(operands):
             return self._like.products[place][1]
         found: Array = np.matmul(*examples(args))
-        if self._like is None:
+        if self._like is None and args[0].shape[-1] >= LONG:
             self.products[place] = operands, found
         return found
 
