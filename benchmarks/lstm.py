@@ -1,6 +1,9 @@
 """A training step of one LSTM layer, forward and backward with every gradient: tinyseq beside its peers.
 
-python benchmarks/lstm.py [tiny small medium large]
+python benchmarks/lstm.py [tiny small medium large] [gru rnn layers directions]
+
+Named kinds run in place of the one layer: a GRU, an RNN, two layers of an LSTM, and one of both directions, each beside
+PyTorch's module.
 
 "tinyseq" runs as `tinyseq.train.train` does, inside `tinyseq.memory.reuse`; "tinyseq, plain loop" without it;
 "tinyseq compiled" replays the step that `ts.compile` recorded, with NumPy or in loops compiled by Numba. Peers
@@ -19,6 +22,25 @@ CASES = {  # T, B, input size, hidden size
     "medium": (100, 32, 256, 256),
     "large": (64, 64, 512, 512),
 }
+
+KINDS = {  # the module's name, and its settings
+    "lstm": ("LSTM", {}),
+    "gru": ("GRU", {}),
+    "rnn": ("RNN", {}),
+    "layers": ("LSTM", {"num_layers": 2}),
+    "directions": ("LSTM", {"bidirectional": True}),
+}
+RATIOS = [  # printed below the times
+    ("tinyseq compiled, Numba", "torch.nn.LSTM"),
+    ("tinyseq compiled", "NumPy by hand"),
+    ("tinyseq", "PyTorch primitives"),
+]
+
+
+def module(library, size, hidden, kind):
+    """The recurrent module of a kind, of a library that has PyTorch's names."""
+    name, settings = KINDS[kind]
+    return getattr(library.nn, name)(size, hidden, **settings)
 
 
 def inputs(steps, batch, size, hidden):
@@ -48,11 +70,11 @@ def tinyseq(*case):
     return plain_loop(*case)
 
 
-def plain_loop(steps, batch, size, hidden):
+def plain_loop(steps, batch, size, hidden, kind="lstm"):
     """A loop without what `tinyseq.memory` asks of the C library and of Python's collector."""
     import tinyseq as ts
 
-    layer = ts.nn.LSTM(size, hidden)
+    layer = module(ts, size, hidden, kind)
     x = ts.tensor(inputs(steps, batch, size, hidden)[0], requires_grad=True)
 
     def step():
@@ -64,13 +86,13 @@ def plain_loop(steps, batch, size, hidden):
     return step
 
 
-def compiled(steps, batch, size, hidden, executor=None):
+def compiled(steps, batch, size, hidden, kind="lstm", executor=None):
     """The step recorded once by `ts.compile`, and replayed."""
     import tinyseq as ts
     from tinyseq.memory import reuse
 
     reuse().__enter__()
-    layer = ts.nn.LSTM(size, hidden)
+    layer = module(ts, size, hidden, kind)
     x = ts.tensor(inputs(steps, batch, size, hidden)[0], requires_grad=True)
 
     def loss(x):
@@ -92,10 +114,10 @@ def numba(*case):
     return compiled(*case, executor="numba")
 
 
-def torch_layer(steps, batch, size, hidden):
+def torch_layer(steps, batch, size, hidden, kind="lstm"):
     import torch
 
-    layer = torch.nn.LSTM(size, hidden)
+    layer = module(torch, size, hidden, kind)
     x = torch.randn(steps, batch, size, requires_grad=True)
 
     def step():
@@ -239,12 +261,24 @@ RACERS = {
     "HIPS autograd": hips,
     "NumPy by hand": by_hand,
 }
+OF_ALL_KINDS = ("tinyseq", "tinyseq compiled", "tinyseq compiled, Numba", "torch.nn.LSTM")
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        print(seconds_of(RACERS[sys.argv[2]](*CASES[sys.argv[3]])))
+        size, _, kind = sys.argv[3].partition(" ")
+        print(seconds_of(RACERS[sys.argv[2]](*CASES[size], *([kind] if kind else []))))
         sys.exit()
     print(versions())
-    for case in sys.argv[1:] or CASES:
-        racers = [racer for racer in RACERS if racer != "HIPS autograd" or case in ("tiny", "small")]
-        report(case, race(__file__, racers, case), "tinyseq", 1e3, "ms")
+    sizes, kinds = ([word for word in sys.argv[1:] if word in known] for known in (CASES, KINDS))
+    if len(sizes) + len(kinds) < len(sys.argv) - 1:
+        sys.exit(f"name sizes ({', '.join(CASES)}) and kinds ({', '.join(KINDS)}), got {' '.join(sys.argv[1:])}")
+    for size in sizes or CASES:
+        for kind in kinds or [""]:
+            racers = [r for r in RACERS if r in OF_ALL_KINDS] if kind else list(RACERS)
+            racers = [racer for racer in racers if racer != "HIPS autograd" or size in ("tiny", "small")]
+            case = f"{size} {kind}".strip()
+            times = race(__file__, racers, case)
+            report(case, times, "tinyseq", 1e3, "ms")
+            for one, other in RATIOS:
+                if one in times and other in times:
+                    print(f"{case:8s} {one} / {other} = {times[one] / times[other]:.2f}", flush=True)

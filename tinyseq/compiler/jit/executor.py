@@ -19,6 +19,7 @@ from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
 from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
 from tinyseq.compiler.jit.products import product_of
+from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
@@ -304,6 +305,7 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     push_views(program, able)
     share_common(program)
     drop_dead(program)
+    keep_less(program, able)
     early, late = split_stacks(program), split_joins(program)
     pack_weights(program)
     forward, backward = fuse(program, able)
