@@ -12,7 +12,7 @@ from tinyseq.autograd.graph import Node
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, TensorLike
-from tinyseq.backend import Array, to_numpy
+from tinyseq.backend import Array, is_recorded, to_numpy
 
 
 class Joined(NamedTuple):
@@ -35,7 +35,7 @@ _JOINED: dict[int, Joined] = {}  # by the array's id; an entry goes with its arr
 def remember(made: Tensor, op: Op, parts: Sequence[TensorLike], axis: int | None) -> Tensor:
     """The tensor that was joined. If this is recorded as a part of a time step, its constant parts are remembered."""
     label = MODE.get().plain
-    if label is None or label.step is None or axis is None:
+    if label is None or label.step is None or axis is None or is_recorded(made._array):
         return made
     constants = [_constant(part) for part in parts]
     if all(part is None for part in constants):
