@@ -224,9 +224,9 @@ def summed(rules: list[str]) -> str:
 
 
 def first_number(name: str, array: Any) -> tuple[str, float | None]:
-    """What a quiz asks for: a number, or the first one of an array; nothing if that is not finite."""
+    """What a quiz asks for: a number, or the first one of an array; nothing if that is 0 or not finite."""
     value = float(array.ravel()[0])
-    if not math.isfinite(value):
+    if not (value and math.isfinite(value)):
         return "", None
     return (name if array.size == 1 else f"the first number of {name}"), value
 
