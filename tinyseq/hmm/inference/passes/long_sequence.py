@@ -29,6 +29,7 @@ from tinyseq.hmm.inference.passes.scaled import Scaled
 LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
 
+LENGTHS, WARM = range(64, 96), 12  # rows in a block of Viterbi; steps after which its best paths have usually met
 ROUNDS = 16  # how often blocks of Viterbi may be started, or backtracked, again
 LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
 
@@ -60,17 +61,13 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
     history, longest = passes.arcs.n - 1, rows // 4
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        yield _cut(first, rows, history, max(125, 2 * warm - 1), warm)
+        least, full, windows = max(125, 2 * warm - 1), rows - history, Ragged.windows
+        odd = range(least | 1, 3 * least // 2, 2)  # as powers of two would cause cache conflicts
+        length = min(odd, key=lambda length: length + full % length)  # the steps to take
+        starts = np.arange(first + history + full % length, first + rows, length)
+        head = windows(np.array([first]), history + full % length)
+        yield Cut(head, windows(starts, length), windows(starts[1:] - warm, warm), windows(starts[1:], warm))
         warm *= 3
-
-
-def _cut(first: int, rows: int, history: int, least: int, warm: int) -> Cut:
-    """Blocks of at least ``least`` rows; of an odd number, as powers of two would cause cache conflicts."""
-    full, windows = rows - history, Ragged.windows
-    length = min(range(least | 1, 3 * least // 2, 2), key=lambda length: length + full % length)  # the steps to take
-    starts = np.arange(first + history + full % length, first + rows, length)
-    head = windows(np.array([first]), history + full % length)
-    return Cut(head, windows(starts, length), windows(starts[1:] - warm, warm), windows(starts[1:], warm))
 
 
 def memory(passes: Scaled, first: int, rows: int, longest: int) -> int:
@@ -165,26 +162,25 @@ def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
         first: the sequence's first row.
         rows: how many it has.
     """
-    states, cut = len(passes.end), _cut(first, rows, 1, 64, 12)
-    head = passes.forward(cut.head)
-    start = np.zeros((states, 1, len(cut.blocks.order)), dtype=passes.end.dtype)
+    length = min(LENGTHS, key=lambda length: (rows - 1) % length)
+    starts = np.arange(first + 1 + (rows - 1) % length, first + rows, length)
+    head = passes.forward(Ragged.windows(np.array([first]), 1 + (rows - 1) % length))
+    blocks = Ragged.windows(starts, length)
+    start = np.zeros((len(passes.end), 1, len(starts)), dtype=passes.end.dtype)
     start[..., :1] = passes.unfolded(head.messages[-1], -1)
     passes.rescale(start)
-    done = passes.forward(cut.blocks, start=start)
-    if not _fitted(passes, cut.blocks, [passes.unfolded(message, -1) for message in done.messages]):
+    done = passes.forward(blocks, start=start)
+    if not _fitted(passes, blocks, [passes.unfolded(message, -1) for message in done.messages]):
         return None
-    only = np.where(np.eye(states, dtype=bool), 0.0, -np.inf)
-    behind = [message[..., 1:] for message in done.messages[: len(cut.behind.sizes) + 1]]
-    _, guess = _entered(passes, done._replace(batch=cut.behind, messages=behind, ends=np.zeros((1, 1, 1))))
+    guess = _back(passes, done, passes.choose(done.messages[WARM][0], slice(None)), WARM)[0, 1:]
+    last = int(np.argmax(done.messages[-1][0, :, -1] + passes.end))
     for _ in range(ROUNDS):
-        ends = np.append(only[:, guess], passes.end[:, None], axis=1)
-        path, entered = _entered(passes, done._replace(ends=ends[None]))
-        if (entered[1:] == guess).all():
-            begun = passes.backtrack(head._replace(ends=only[None, :, entered[:1]]))
-            path = np.concatenate([begun[:, 0], path.T.reshape(-1)])
-            score = _score(passes, path, first)
-            return (path, score) if score > -np.inf else None
-        guess = entered[1:]
+        path = _back(passes, done, np.append(guess, last), len(done.messages) - 1)
+        if (path[0, 1:] == guess).all():
+            begun = _back(passes, head, path[0, :1], len(head.messages) - 1)
+            found = np.concatenate([begun[1:, 0], path[1:].T.reshape(-1)])
+            return (found, score) if (score := _score(passes, found, first)) > -np.inf else None
+        guess = path[0, 1:]
     return None
 
 
@@ -209,10 +205,12 @@ def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
     return False
 
 
-def _entered(passes: Max, done: Forward) -> tuple[Array, Array]:
-    """Backtrack in all blocks: their states (rows, blocks), and the state before each block."""
-    path = passes.backtrack(done)
-    return path, passes.oldest(done, 0, 0, path[0])
+def _back(passes: Max, done: Forward, last: Array, steps: int) -> Array:
+    """Backtrack over the first steps, given the last states: those before each step and the last, (steps + 1, ...)."""
+    path = np.tile(last, (steps + 1, 1))
+    for t in reversed(range(steps)):
+        path[t] = passes.oldest(done, t, path[t + 1 : t + 2])
+    return path
 
 
 def _score(passes: Max, path: Array, first: int) -> float:

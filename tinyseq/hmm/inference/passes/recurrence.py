@@ -9,6 +9,7 @@ follows: the rest of the sequence and its end.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -218,21 +219,22 @@ class PathsBack(Recurrence):
             paths: which of all paths these are.
         """
 
-    def oldest(self, done: Forward, t: int, others: Array | int, newest: Array) -> Array:
+    def oldest(self, done: Forward, t: int, after: Array) -> Array:
         """Choose the oldest state of each history, given its other states.
 
         Args:
             done: the result of `forward`.
             t: the step into the newest state.
-            others, newest: (paths,), the other states of the first paths; others are 0 if n = 2.
+            after: (n - 1, paths), the states that follow, of the first paths.
         """
-        number, size = self.arcs.which(t + done.skip), len(newest)
+        number, size, states = self.arcs.which(t + done.skip), after.shape[1], len(self.end)
+        place = reduce(lambda history, then: history * states + then, after)
         message = self.unfolded(done.messages[t], number)
         if self.paths == 1 and message.shape[-2] == 1:
             before = message[..., 0, :size]
         else:
-            before = message[..., others, np.arange(size) // self.paths]
-        return self.choose(before + self.arcs.into(number, others, newest), slice(size))
+            before = message[..., place // states, np.arange(size) // self.paths]
+        return self.choose(before + self.arcs.into(number, place), slice(size))
 
     def last(self, message: Array, found: Array, paths: slice) -> None:
         """Choose the last states from the last message (R, V, columns), newest first, and store them in ``found``."""
@@ -263,10 +265,7 @@ class PathsBack(Recurrence):
                 self.last(last, found[max(t + 1 - history, 0) : t + 1, ended], ended)
                 size = running
             if t >= history:
-                others: Array | int = 0
-                for then in found[t + 1 - history : t, :size]:
-                    others = others * len(self.arcs.end) + then
-                found[t - history, :size] = self.oldest(done, t, others, found[t, :size])
+                found[t - history, :size] = self.oldest(done, t, found[t + 1 - history : t + 1, :size])
         return found
 
 

@@ -57,12 +57,12 @@ class Arcs(NamedTuple):
         table = self.tables[number]
         return table[..., :columns] if table.ndim == 4 else table[..., None]
 
-    def into(self, number: int, others: Array | int, newest: Array) -> Array:
-        """The score of the arc from each oldest state to the other states of each column, (H, columns)."""
+    def into(self, number: int, place: Array) -> Array:
+        """The score of the arc from each oldest state to the others, numbered as R x V, by column, (H, columns)."""
         table = self.tables[number]
         if table.ndim == 4:
-            return table[:, others, newest, np.arange(len(newest))]
-        return table.reshape(len(table), -1).take(others * table.shape[2] + newest, axis=1)
+            return table[:, *np.divmod(place, table.shape[2]), np.arange(len(place))]
+        return table.reshape(len(table), -1).take(place, axis=1)
 
     def which(self, t: int) -> int:
         """The number of the table of step t."""
