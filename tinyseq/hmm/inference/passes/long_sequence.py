@@ -29,7 +29,7 @@ from tinyseq.hmm.inference.passes.scaled import Scaled
 LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
 
-LENGTHS, WARM = range(64, 96), 12  # rows in a block of Viterbi; steps after which its best paths have usually met
+LENGTHS, WARM = range(64, 96), 20  # rows in a block of Viterbi; steps after which its best paths have usually met
 ROUNDS = 16  # how often blocks of Viterbi may be started, or backtracked, again
 LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
 
