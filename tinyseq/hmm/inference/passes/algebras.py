@@ -14,7 +14,7 @@ from tinyseq.hmm.inference.passes.recurrence import Forward, PathsBack, SumOverP
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 
 CLOSE = 1 << 16  # difference of messages, in units of machine epsilon, below which they count as parallel
-BUFFER = 1 << 19  # bytes of sums that are compared at a time
+BUFFER = 1 << 17  # numbers added and compared at a time
 FEW = 40  # up to this many states, comparing them all is faster than argmax
 
 
@@ -65,7 +65,7 @@ class Max(PathsBack):
         """See `Recurrence`; some new states at a time, so that their paths stay in the cache."""
         table = self.arcs.by_column(number, message.shape[-1])
         (oldest, others, states), size = table.shape[:3], message.shape[-1]
-        if size == 1 and table.nbytes <= 2 * BUFFER:
+        if size == 1 and table.size <= BUFFER:
             return np.add(message, table[..., 0]).max(axis=0)[..., None]
         out = np.empty((others, states, size), dtype=message.dtype)
         some = max(1, min(states, BUFFER // (oldest * size)))  # new states at a time
