@@ -132,6 +132,25 @@ def test_one_step_by_hand_begins_as_longer_loops_do(name, monkeypatch):
     assert {text for kind, text in found[0] if kind == "state"} <= {text for kind, text in found[1] if kind == "state"}
 
 
+def parameters(loss):
+    """The shapes of what is drawn as a parameter."""
+    content = sheet(record(loss))
+    boxes = [box for box in content.boxes if box.kind == "parameter"]
+    return sorted(content.record.vertices[leaf].shape for box in boxes for leaf in box.vertices)
+
+
+# A leaf could also be an input or a state if it is indexed, or multiplied or added to something element by element.
+EITHER = {"chain_of_scores", "letters_looked_up", "peepholes"}
+
+
+@pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - EITHER - {"constants_of_each_step"}))
+def test_weights_of_a_single_step_need_no_names(name, monkeypatch):
+    monkeypatch.setattr(zoo, "STEPS", 1)
+    named, weight = parameters(zoo.ZOO[name].loss()), zoo.weight
+    monkeypatch.setattr(zoo, "weight", lambda *a, **k: ts.tensor(weight(*a, **k).numpy(), requires_grad=True))
+    assert parameters(zoo.ZOO[name].loss()) == named
+
+
 def random(*shape):
     return ts.tensor(np.random.default_rng(sum(shape)).random(shape)) if shape != ((),) else ts.tensor(0.0)
 

@@ -6,6 +6,7 @@ so are the additions after a loop, as in ``sum(losses)``. A parameter, also a re
 slice, are passed through.
 """
 
+import math
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
@@ -70,6 +71,7 @@ class Grouping:
             self._read_together()
 
     def _read_together(self) -> None:
+        self.parameters = {*self.parameters, *self._weights_of_single_steps()}
         self.homes = self._homes()
         self.weights = self._weights()
         moved = [vertex for vertex in self.vertices[:-1] if vertex.kind in REARRANGING]
@@ -142,6 +144,34 @@ class Grouping:
                 if step is not None:
                     homes[leaf.id] = Column(min(self.plan.phase_of[reader.id] for reader in readers), step)
         return homes
+
+    def _weights_of_single_steps(self) -> Iterator[int]:
+        """Leaves without a name that are parameters of a loop of a single step: no other step tells.
+
+        They are what all else is multiplied with, the larger of two leaves, or what is only added to a result.
+        """
+        steps: dict[int, set[int | None]] = {}
+        for number, loop in self.plan.loop_of.items():
+            steps.setdefault(loop, set()).add(self.vertices[number].step)
+        for number, loop in self.plan.loop_of.items():
+            vertex = self.vertices[number]
+            if len(steps[loop]) > 1 or not (vertex.kind == "product" or vertex.operator == "+"):
+                continue
+            operands = [self._rearranged(source) for source in vertex.made_of]
+            leaves = [operand for operand in operands if operand.is_leaf and not operand.name]
+            if vertex.kind == "product":
+                largest = max(leaves, key=lambda leaf: math.prod(leaf.shape), default=None)
+                if largest and not any(operand.is_leaf and operand.name for operand in operands):
+                    yield largest.id
+            elif len(leaves) == 1 and len(operands) == 2 and len(self._readers(leaves[0])) == 1:
+                yield leaves[0].id
+
+    def _rearranged(self, vertex: int) -> Vertex:
+        """What a vertex is a rearrangement of; the vertex itself for others."""
+        found = self.vertices[vertex]
+        while found.kind in LOOKED_THROUGH and found.made_of:
+            found = self.vertices[found.made_of[0]]
+        return found
 
     def _readers(self, leaf: Vertex) -> list[Vertex]:
         """The vertices that compute with a leaf, rearranged or not."""
