@@ -7,6 +7,7 @@ encoder's last state, belongs to a later phase, whose columns follow.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.record import Vertex
@@ -83,6 +84,17 @@ class Plan:
         self.loops = _arranged(self.loop_of, directions, beside, before)
         self.phase_of = self._phases(beside, before)
         self.steps = self._steps()
+
+    @cached_property
+    def single_steps(self) -> list[list[Vertex]]:
+        """The ops of each loop that has only one step."""
+        steps: dict[int, int | None] = {}
+        several = {loop for v, loop in self.loop_of.items() if steps.setdefault(loop, s := self.vertices[v].step) != s}
+        members: dict[int, list[Vertex]] = {loop: [] for loop in steps if loop not in several}
+        for vertex, loop in self.loop_of.items() if members else ():
+            if loop in members:
+                members[loop].append(self.vertices[vertex])
+        return [*members.values()]
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
         """The steps in which a vertex is drawn; None for a place outside the columns."""

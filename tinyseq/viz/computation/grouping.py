@@ -150,12 +150,8 @@ class Grouping:
 
         They are what all else is multiplied with, the larger of two leaves, or what is only added to a result.
         """
-        steps: dict[int, set[int | None]] = {}
-        for number, loop in self.plan.loop_of.items():
-            steps.setdefault(loop, set()).add(self.vertices[number].step)
-        for number, loop in self.plan.loop_of.items():
-            vertex = self.vertices[number]
-            if len(steps[loop]) > 1 or not (vertex.kind == "product" or vertex.operator == "+"):
+        for vertex in (op for ops in self.plan.single_steps for op in ops):
+            if not (vertex.kind == "product" or vertex.operator == "+"):
                 continue
             operands = [self._rearranged(source) for source in vertex.made_of]
             leaves = [operand for operand in operands if operand.is_leaf and not operand.name]

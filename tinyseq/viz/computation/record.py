@@ -244,16 +244,17 @@ def _vertex(
         label = labels.get(item, "")
         return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
     op, made = item.op, item.label
-    edges: list[Parent | None] = [edge or sources.get((item, i)) for i, edge in enumerate(item.edges)]
-    parents = [None if edge is None else (ids[owner(edge)], _index(edge)) for edge in edges]
+    edges: Sequence[Parent | None] = item.edges
+    if sources:
+        edges = [edge or sources.get((item, i)) for i, edge in enumerate(edges)]
+    parents = [
+        None if edge is None else (ids[edge.node], edge.index) if type(edge) is Output else (ids[edge], 0)  # type: ignore[index]
+        for edge in edges
+    ]
     shapes = tuple(item.shape) if op.outputs else (item.shape,)
     gates = () if made.gates is None else _gates(item)
     place = made.step, made.scope, shapes, item.dtype, tuple(parents)
     return Vertex(ids[item], op.name, "", op, *place, item.attrs, "", gates, made.block)
-
-
-def _index(edge: Parent) -> int:
-    return edge.index if isinstance(edge, Output) else 0
 
 
 def _gates(node: Node) -> tuple[str, ...]:

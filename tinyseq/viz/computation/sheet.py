@@ -5,6 +5,7 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from difflib import SequenceMatcher
+from itertools import product
 from typing import Any
 
 from tinyseq.autograd.axes import PUTTING_TOGETHER
@@ -111,14 +112,14 @@ class _Maker:
     def _make_boxes(self) -> dict[int, set[Use]]:
         """Make boxes for all ops and inputs. Returns the uses of each parameter, shown or not."""
         uses: dict[int, set[Use]] = {}
-        drawn = self.grouping.weights.keys() | self.grouping.mixed
+        weights, drawn = self.grouping.weights, self.grouping.weights.keys() | self.grouping.mixed
         for vertex in self.grouping.boxed():
             members, home = self.grouping.members(vertex), self.grouping.homes.get(vertex.id)
             steps = (home.step,) if home else self.plan.steps_of(vertex.id)
             weighted = [member for member in members if not drawn.isdisjoint(member.made_of)]
-            read = [(m, i) for m in weighted for i, parent in enumerate(m.parents) if parent and parent[0] in drawn]
-            for step in steps if read else ():
-                for leaf in set[int]().union(*(self._leaves(self._argument(*each, step)) for each in read)):
+            read = [(m, i, p[0]) for m in weighted for i, p in enumerate(m.parents) if p and p[0] in drawn]
+            for (member, i, source), step in product(read, steps):
+                for leaf in weights.get(source) or self._leaves(self._argument(member, i, step)):
                     uses.setdefault(leaf, set()).add((vertex.id, step))
             between = self._between(vertex.id)
             for step in steps if len(steps) == 1 else self.shown_steps & set(steps):

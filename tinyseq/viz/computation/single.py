@@ -56,13 +56,9 @@ def states_of_single_steps(
 
     For each, the op that computes the state of this step; or, where that is not clear, the first such argument.
     """
-    members: dict[int, list[Vertex]] = {}
-    for vertex, loop in plan.loop_of.items():
-        members.setdefault(loop, []).append(grouping.vertices[vertex])
     found, cells = dict[Place, Place | int](), set[Place | int]()
-    for vertices in members.values():
-        if all(vertex.step == vertices[0].step for vertex in vertices):
-            _Step(plan, grouping, values, vertices).find(found, cells)
+    for ops in plan.single_steps:
+        _Step(plan, grouping, values, ops).find(found, cells)
     return found, cells
 
 
