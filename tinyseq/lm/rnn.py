@@ -22,7 +22,7 @@ class RNNLM(NeuralLM):
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
         num_layers: number of stacked recurrent layers.
         dropout: dropout probability of the vectors e_t, between layers, and of the last layer's h_t, in training.
-        input_dropout: dropout probability of e_t; by default ``dropout``. Models of characters need little.
+        input_dropout: dropout probability of e_t; by default ``dropout``.
         output_dropout: dropout probability of the last layer's h_t; by default ``dropout``.
         words: whether the symbols are words; see `LanguageModel`.
         tied: U = E, the vectors of the symbols; ``embedding_size`` is then ``hidden_size``.
