@@ -115,7 +115,7 @@ def test_the_price_of_a_drawing_grows_with_the_steps_and_not_with_their_square(c
     graph(losses[0])  # what is imported or cached once
     one, two, four = (work(partial(graph, loss, gradients=True)) for loss in losses)
     assert four.calls - two.calls < 2.1 * (two.calls - one.calls)
-    assert one.depth == two.depth == four.depth
+    assert max(two.depth, four.depth) < one.depth + 5  # nothing calls itself for each step
 
 
 def test_the_price_of_a_flat_drawing_does_not_grow_with_the_square_of_its_boxes(char_loss):

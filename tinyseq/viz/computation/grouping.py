@@ -159,13 +159,13 @@ class Grouping:
                 largest = max(leaves, key=lambda leaf: math.prod(leaf.shape), default=None)
                 if largest and not any(operand.is_leaf and operand.name for operand in operands):
                     yield largest.id
-            elif len(leaves) == 1 and len(operands) == 2 and len(self._readers(leaves[0])) == 1:
+            elif len(leaves) == 1 and len(operands) == 2 and len({*self._readers(leaves[0])}) == 1:
                 yield leaves[0].id
 
     def _rearranged(self, vertex: int) -> Vertex:
-        """What a vertex is a rearrangement of; the vertex itself for others."""
+        """What a vertex is a rearrangement of, but for an index, as x[t] is data; the vertex itself for others."""
         found = self.vertices[vertex]
-        while found.kind in LOOKED_THROUGH and found.made_of:
+        while found.kind in REARRANGING and found.operator != "[]" and len({*found.made_of}) == 1:
             found = self.vertices[found.made_of[0]]
         return found
 
