@@ -104,7 +104,7 @@ def test_a_drawing_brings_its_own_ground():
     x = ts.tensor(1.0, requires_grad=True)
     svg = ts.viz.graph(ts.tanh(x * 2.0))._repr_svg_()
     ground = ElementTree.fromstring(svg).find(".//{*}polygon")
-    assert ground.get("fill") == "white"
+    assert ground.get("fill") == "#ffffff"
 
 
 def test_a_path_is_shown_step_by_step_and_long_ones_are_cut():
