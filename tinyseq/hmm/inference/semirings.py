@@ -36,8 +36,10 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import host_array, namespace_of
 from tinyseq.random import Rng, as_generator
 
-__all__ = ["COUNT", "LOG", "MAX", "MAX_PRODUCT", "SUM_PRODUCT",
-           "Entropy", "Expectation", "KBest", "Sample", "Semiring", "namespace"]  # fmt: skip
+__all__ = [
+    "COUNT", "LOG", "MAX", "MAX_PRODUCT", "SUM_PRODUCT",
+    "Entropy", "Expectation", "KBest", "Sample", "Semiring", "namespace",
+]  # fmt: skip
 
 Value = Any  # a Tensor or a raw array: the operations accept both
 
