@@ -1,6 +1,7 @@
 """Gradients of a leaf that was broadcast in many small uses: they are added first, and summed to its shape once."""
 
 import tracemalloc
+from collections import deque
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.autograd import accumulator
+from tinyseq.autograd.backward import walk
+from tinyseq.autograd.graph import ancestors
 
 SHAPES = [(), (1,), (3,), (1, 3), (2, 1), (2, 3)]  # of leaves
 SPREAD = [(3,), (2, 3), (4, 2, 3)]  # of what they are used beside
@@ -96,3 +99,15 @@ def test_memory_does_not_grow_with_the_uses():
         tracemalloc.stop()
     assert peak < 10 * x.numpy().nbytes
     assert b.grad.numpy().tolist() == [300_000.0] * 3
+
+
+def test_two_walks_may_share_an_accumulator():
+    """The first gradient that each walk borrows belongs to others: here it is the upstream one itself."""
+    b, gradients = ts.tensor([1.0, 2.0], requires_grad=True), accumulator.Accumulator(())
+    for _ in range(2):
+        y = ts.ones(3, 2) + b + b
+        g = np.ones((3, 2))
+        gradients.add(y.node, g)
+        deque(walk(gradients, ancestors([y.node])), maxlen=0)
+        assert g.tolist() == np.ones((3, 2)).tolist()
+    assert gradients.sums[b.node].tolist() == [12.0, 12.0]

@@ -120,27 +120,12 @@ def test_dropout_acts_in_training_also_with_one_layer_and_keeps_the_mean(made):
     np.testing.assert_allclose(mean, model.output(hidden).numpy(), atol=0.1)
 
 
-def test_the_vectors_and_the_last_states_can_have_probabilities_of_their_own(tmp_path):
-    model = RNNLM("abc", 8, num_layers=2, dropout=0.5, input_dropout=0.0, output_dropout=0.25)
-    vectors = ts.ones(4, 3, 8)
-    np.testing.assert_array_equal(model.input_dropout(vectors).numpy(), vectors.numpy())
-    kept = {round(float(number), 6) for number in model.dropout(vectors).numpy().ravel()}
-    assert kept == {0.0, round(1 / 0.75, 6)}
-    assert model.recurrent.dropout.p == 0.5
-    same = RNNLM("abc", 8, dropout=0.5)
-    assert same.input_dropout.p == same.dropout.p == 0.5
-    pytest.importorskip("safetensors", reason="safetensors is not installed")
-    model.save(tmp_path / "model")
-    loaded = RNNLM.load(tmp_path / "model")
-    assert (loaded.input_dropout.p, loaded.recurrent.dropout.p, loaded.dropout.p) == (0.0, 0.5, 0.25)
-
-
 @pytest.mark.parametrize(
     ("made", "name"),
     [
         (lambda **p: ts.nn.Dropout(**p), "p"),
         (lambda **p: ts.nn.GRU(2, 3, **p), "dropout"),
-        *((lambda **p: RNNLM("abc", 8, **p), name) for name in ("dropout", "input_dropout", "output_dropout")),
+        (lambda **p: RNNLM("abc", 8, **p), "dropout"),
         (lambda **p: WindowLM("abc", 2, 8, **p), "dropout"),
         *((lambda **p: ts.tagging.RNNTagger(**p), name) for name in ("dropout", "input_dropout")),
         (lambda **p: ts.classify.RNNClassifier(**p), "dropout"),

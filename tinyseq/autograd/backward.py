@@ -271,6 +271,7 @@ def walk(
     for leaf, op, i in list(gradients.deferred):
         _settle(gradients, xp, leaf, op, i)
     for spread in [key for key in sums if type(key) is tuple]:
+        owned.discard(spread)  # another walk may borrow the first gradient again
         gradients.add(spread[0], summed_to(xp, sums.pop(spread), spread[0].shape))
 
 

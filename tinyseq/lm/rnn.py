@@ -22,8 +22,6 @@ class RNNLM(NeuralLM):
         cell: ``"rnn"``, ``"lstm"``, ``"gru"``, or any other declared cell.
         num_layers: number of stacked recurrent layers.
         dropout: dropout probability of the vectors e_t, between layers, and of the last layer's h_t, in training.
-        input_dropout: dropout probability of e_t; by default ``dropout``.
-        output_dropout: dropout probability of the last layer's h_t; by default ``dropout``.
         words: whether the symbols are words; see `LanguageModel`.
         tied: U = E, the vectors of the symbols; ``embedding_size`` is then ``hidden_size``.
         bidirectional: refused if true: the probability of a symbol may not depend on what comes after it.
@@ -57,8 +55,6 @@ class RNNLM(NeuralLM):
         words: bool = False,
         tied: bool = False,
         bidirectional: bool = False,
-        input_dropout: float | None = None,
-        output_dropout: float | None = None,
     ) -> None:
         if bidirectional:
             raise ValueError(
@@ -67,7 +63,7 @@ class RNNLM(NeuralLM):
             )
         hidden_size, num_layers = whole("hidden_size", hidden_size), whole("num_layers", num_layers)
         embedding_size = vector_length(embedding_size, hidden_size, tied)
-        settings: dict[str, Any] = {
+        settings = {
             "hidden_size": hidden_size,
             "embedding_size": embedding_size,
             "cell": cell,
@@ -75,15 +71,12 @@ class RNNLM(NeuralLM):
             "dropout": dropped("dropout", dropout),
             "words": words,
             "tied": tied,
-            "input_dropout": dropped("input_dropout", dropout if input_dropout is None else input_dropout),
-            "output_dropout": dropped("output_dropout", dropout if output_dropout is None else output_dropout),
         }
         super().__init__(vocabulary, settings)
         size = len(self.vocabulary)
         self.embedding = Embedding(size, embedding_size)
         self.recurrent = Recurrent(cell, embedding_size, hidden_size, num_layers, dropout=dropout)
-        self.input_dropout = Dropout(settings["input_dropout"])
-        self.dropout = Dropout(settings["output_dropout"])
+        self.dropout = Dropout(dropout)
         self.output = readout(self.embedding, hidden_size, size, tied)
 
     def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
@@ -96,5 +89,5 @@ class RNNLM(NeuralLM):
         Returns:
             Logits (T, B, V), and the state after the last symbol.
         """
-        hidden, state = self.recurrent(self.input_dropout(self.embedding(ids)), state)
+        hidden, state = self.recurrent(self.dropout(self.embedding(ids)), state)
         return self.output(self.dropout(hidden)), state
