@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.compiler.jit.rows import joins_columns
 from tinyseq.compiler.program import Program, Ref, Step, blank, kind_of
 
 
@@ -46,10 +47,7 @@ def share_joins(program: Program) -> None:
 
 
 def _columns(program: Program, step: Step) -> bool:
-    """Whether a step joins matrices side by side."""
-    value = program.values[step.out]
-    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
-    return plain and value.ndim == 2 and all(type(part) is Ref for part in step.args[0])
+    return joins_columns(step) and program.values[step.out].ndim == 2
 
 
 def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:

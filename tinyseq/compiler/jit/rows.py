@@ -31,7 +31,7 @@ def lay_out_in_rows(program: Program) -> None:
         """In rows: the products of the recurrence, those of their results, and those for all steps at once."""
         value: Kind = program.values[step.out]
         if step.function is not np.matmul:
-            return _as_operand(program, step, changed)
+            return _as_operand(program, step, changed) or _as_most(program, step, changed)
         if is_product(program, step):
             turned = step.args[0] in recurrent or (step.args[1].number in changed and _in_rows(program, step.args[1]))
         else:
@@ -52,6 +52,27 @@ def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
             made = np.empty([one.shape[axis] for axis in order], value.dtype)
             return kind_of(made.transpose([order.index(axis) for axis in range(len(order))]))
     return None
+
+
+def _as_most(program: Program, step: Step, changed: set[int]) -> Kind | None:
+    """The kind of matrices joined side by side, in rows if most of them are.
+
+    The first of many states is often the caller's, and laid out otherwise: NumPy would have all others turned to it.
+    """
+    if not joins_columns(step) or program.values[step.out].ndim != 2:
+        return None
+    turned = [
+        number
+        for number in step.reads()
+        if number in changed and in_rows(program.values[number]) == program.values[number]
+    ]
+    return in_rows(program.values[step.out]) if 2 * len(turned) > len(step.args[0]) else None
+
+
+def joins_columns(step: Step) -> bool:
+    """Whether a step joins matrices side by side."""
+    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
+    return plain and all(type(part) is Ref for part in step.args[0])
 
 
 def in_rows(value: Kind) -> Kind:

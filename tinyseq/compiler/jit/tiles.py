@@ -17,7 +17,7 @@ from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.jit import blas
 from tinyseq.compiler.jit.gathers import picked
-from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack
+from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack, joins_columns
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, kind_of
 
@@ -176,7 +176,8 @@ def split_joins(program: Program) -> set[int]:
         The products. Each should be computed just after its operand, while that is in the cache.
     """
     root, given = lifetimes(program).root, {*program.inputs, *program.constants}
-    joins = {step.out: step for step in program.steps[program.forward :] if _joins_columns(program, step)}
+    backward = program.steps[program.forward :]
+    joins = {step.out: step for step in backward if joins_columns(step) and len(step.args[0]) >= FEWEST}
     new, products = list[Step](), set[int]()
     for step in program.steps:
         join = joins.get(root[step.args[1].number]) if is_product(program, step) else None
@@ -193,11 +194,6 @@ def split_joins(program: Program) -> set[int]:
         new.append(Step(step.out, np.concatenate, (parts,), {"axis": 1}))
     program.steps = new
     return products
-
-
-def _joins_columns(program: Program, step: Step) -> bool:
-    plain = step.function is np.concatenate and len(step.args) == 1 and step.settings == {"axis": 1}
-    return plain and len(step.args[0]) >= FEWEST and all(type(part) is Ref for part in step.args[0])
 
 
 def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
