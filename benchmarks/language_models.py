@@ -1,7 +1,7 @@
 """Language models of characters and words on a text: the cross entropy of its last 5 %, which none of them learnt from.
 
 python benchmarks/language_models.py [PATH]               n-grams, window, RNN, GRU and LSTM, a few minutes in all
-python benchmarks/language_models.py [PATH] --large       one large LSTM, half an hour of one processor
+python benchmarks/language_models.py [PATH] --large       one large LSTM, half an hour; then with n-grams, and adapting
 python benchmarks/language_models.py FOLDER --words       n-grams and an LSTM over the words of a treebank
 python benchmarks/language_models.py [PATH] --race        the LSTM beside the same one in PyTorch: loss and time
 python benchmarks/language_models.py [PATH] --sampling    characters a second that are drawn
@@ -26,7 +26,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_T
 import numpy as np
 
 import tinyseq as ts
-from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
+from tinyseq.lm import RNNLM, LanguageModel, Mixture, NgramLM, WindowLM, word_vocabulary
 from tinyseq.train import Report
 
 SMALL = {"steps": 1500, "window": 64, "batch": 32, "lr": 5e-3}
@@ -99,6 +99,20 @@ def large(text: str, held_out: str, how: str, steps: int | None) -> None:
     settings = LARGE | ({} if steps is None else {"steps": steps})
     reports = model.fit_steps(text, compile=how, **settings)
     measured("LSTM, 2 x 384 units", model, lambda: taken(reports), held_out)
+    helped(model, text, held_out)
+
+
+def helped(model: RNNLM, text: str, held_out: str) -> None:
+    """The network interpolated with n-grams, and while it adapts to what it has read."""
+    halves = held_out[: len(held_out) // 2], held_out[len(held_out) // 2 :]
+    for n in (6, 8):
+        mixture = Mixture([model, NgramLM(n, vocabulary=model.vocabulary).fit(text)])
+        # the weights are learned on one half of the held-out text, and measured on the other one
+        nats = [mixture.fit(learned).nats(measured) for learned, measured in (halves, halves[::-1])]
+        print(f"with a {n}-gram, interpolated {np.mean(nats):.4f} nats, weights {mixture.weights.round(3)}", flush=True)
+    for rate in (0.05, 0.2, 1.0):
+        nats = model.nats(held_out, window=64, batch=1, adapt=rate)
+        print(f"adapting, learning rate {rate}: {nats:.4f} nats", flush=True)
 
 
 def words(folder: Path, how: str, steps: int | None) -> None:

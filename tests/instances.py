@@ -291,6 +291,7 @@ OBJECTS: dict[str, list[Callable[[], Any]]] = {
         lambda: ts.lm.NgramLM(2, words=True, min_count=1).fit("a rose is\na rose"),
     ],
     "LanguageModel": [ts.lm.LanguageModel],
+    "Mixture": [lambda: ts.lm.Mixture([ts.lm.NgramLM(2).fit("hello"), ts.lm.RNNLM("helo", 4)])],
     "TextScore": [lambda: ts.lm.NgramLM(2).fit("hello").evaluate("hello")],
     "TiedReadout": [lambda: ts.lm.RNNLM("helo", 4, tied=True).output],
     "RNNLM": [lambda: learnt(ts.lm.RNNLM("helo", 4)), lambda: ts.lm.RNNLM("helo", 4, cell="gru", dropout=0.1)],

@@ -96,6 +96,30 @@ def test_counts_and_words_take_any_text(tinyseq):
         assert (status, "unknown" in out) == (0, True)
 
 
+def test_a_mixture_is_judged_and_sampled_like_any_model(tinyseq):
+    letters = sorted(set(TEXT))
+    network = ts.lm.RNNLM(letters, 8)
+    mixture = ts.lm.Mixture([network, ts.lm.NgramLM(2, vocabulary=letters).fit(TEXT)])
+    mixture.save("m.lm")
+    status, out, _ = tinyseq("lm", "eval", "m.lm", "text.txt", "--json")
+    assert (status, json.loads(out)["nats"]) == (0, pytest.approx(mixture.nats(TEXT)))
+    assert tinyseq("lm", "sample", "m.lm", "--length", 5)[1] == "".join(mixture.sample(5, 0)) + "\n"
+    status, _, error = tinyseq("lm", "sample", "m.lm", "--prompt", "Ä")
+    assert (status, "does not know 'Ä'" in error) == (1, True)
+    status, _, error = tinyseq("lm", "eval", "m.lm", "text.txt", "--adapt", 0.1)
+    assert (status, "--adapt is for networks, and m.lm holds a Mixture" in error) == (1, True)
+
+
+def test_a_network_adapts_to_the_text_that_it_is_judged_on(tinyseq):
+    network = ts.lm.RNNLM(sorted(set(TEXT)), 8)
+    network.save("m.lm")
+    status, out, _ = tinyseq("lm", "eval", "m.lm", "text.txt", "--adapt", 0.5, "--json")
+    expected = network.evaluate(TEXT, window=64, batch=1, adapt=0.5)
+    assert (status, json.loads(out)["nats"]) == (0, pytest.approx(expected.nats))
+    assert expected.nats < network.nats(TEXT) - 0.1
+    assert tinyseq("lm", "eval", "m.lm", "text.txt", "--adapt", -1)[0] != 0
+
+
 def test_a_log_has_a_line_for_each_step(tinyseq):
     assert tinyseq("lm", "train", "text.txt", "--out", "m.lm", *QUICK, "--log", "log.csv")[0] == 0
     assert [line.split(",")[0] for line in Path("log.csv").read_text().splitlines()] == [

@@ -37,6 +37,7 @@ MADE = {
     "NgramLM": lambda: ts.lm.NgramLM(3).fit(TEXT),
     "RNNLM": lambda: ts.lm.RNNLM(sorted(set(TEXT)), 5, cell="gru", num_layers=2).fit(TEXT, **TRAINED),
     "WindowLM": lambda: ts.lm.WindowLM(sorted(set(TEXT)), 3, 5).fit(TEXT, **TRAINED),
+    "Mixture": lambda: ts.lm.Mixture([MADE["RNNLM"](), MADE["NgramLM"]()], [2, 1]),
     "MostFrequentTag": lambda: ts.tagging.MostFrequentTag().fit(SENTENCES),
     "HMMTagger": lambda: ts.tagging.HMMTagger().fit(SENTENCES),
     "RNNTagger": lambda: ts.tagging.RNNTagger(4, 3, epochs=1, crf=True).fit(SENTENCES),
@@ -186,7 +187,9 @@ def drawn(sample):
     return sample if isinstance(sample, list) else [list(part) for part in sample]
 
 
-@pytest.mark.parametrize("name", [name for name in SAMPLED if name.endswith("LM")])
+@pytest.mark.parametrize(
+    "name", [name for name in SAMPLED if issubclass(getattr(ts.lm, name, object), ts.lm.LanguageModel)]
+)
 def test_language_models_are_sampled_alike(name):
     """A temperature of 0 draws the most probable symbol, from a prompt on; a low one comes near it."""
     model = MADE[name]()

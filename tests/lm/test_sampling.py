@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.lm import RNNLM, NgramLM, WindowLM
+from tinyseq.lm import RNNLM, Mixture, NgramLM, WindowLM
 from tinyseq.lm.drawing import Choice, filtered
 from tinyseq.lm.stepping import PLAIN_STEPS, Reader
 from tinyseq.nn.recurrent.registry import CELLS
@@ -82,6 +82,7 @@ MODELS = {
     "window": lambda: WindowLM(LETTERS, 3, 6),
     "one symbol": lambda: WindowLM(LETTERS, 1, 6),
     "ngram": lambda: NgramLM(3).fit(TEXT),
+    "mixture": lambda: Mixture([RNNLM(LETTERS, 6), NgramLM(3).fit(TEXT), WindowLM(LETTERS[::-1], 2, 6)], [3, 2, 1]),
 }
 
 
@@ -89,6 +90,12 @@ def log_probs(model, history):
     """log P(w | history), from the whole history at once."""
     if isinstance(model, NgramLM):
         return np.log(model.distribution(history))
+    if isinstance(model, Mixture):
+        p = 0.0
+        for weight, part in zip(model.weights, model.models, strict=True):
+            order = [part.vocabulary.symbols.index(symbol) for symbol in model.vocabulary.symbols]
+            p = p + weight * np.exp(log_probs(part, history))[order]
+        return np.log(p)
     with model.evaluating():
         logits, _ = model(model.vocabulary.encode(history)[:, None])
     return ts.log_softmax(logits[-1, 0].astype("float64")).numpy()

@@ -180,6 +180,6 @@ def test_a_language_model_of_ones_own_is_told_what_it_lacks():
     class Unfinished(LanguageModel):
         pass
 
-    for name in ("nats", "symbols_of", "sample"):
+    for name, arguments in (("log_probs", [""]), ("symbols_of", [""]), ("reader", [])):
         with pytest.raises(NotImplementedError, match=rf"Unfinished defines no {name}\(\)"):
-            getattr(Unfinished(), name)("")
+            getattr(Unfinished(), name)(*arguments)

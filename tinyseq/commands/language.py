@@ -1,8 +1,10 @@
 """The commands ``tinyseq lm``: train, sample and judge language models of characters or words."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, help="Language models of characters or w
 Files = Annotated[list[str], common.files_argument("Texts", "*.txt", " They are joined.")]
 ModelFile = Annotated[Path, common.model_argument("lm")]
 TRAINING = ("steps", "window", "batch", "lr", "clip", "checkpoint", "every", "compile", "log", "tied", "hidden")
+IN_ORDER = {"window": 64, "batch": 1}  # how dynamic evaluation reads
 OPTIONS = {  # those that not every model has
     "rnn": (*TRAINING, "cell", "layers", "dropout"),
     "window": (*TRAINING, "context", "dropout"),
@@ -81,7 +84,7 @@ def lm_train(
     ts.manual_seed(seed)
     if run is None:
         if device != "cpu":
-            raise ValueError(f"an n-gram model counts on the processor; leave out --device {device}")
+            raise ValueError(f"an NgramLM computes on the processor; leave out --device {device}")
         counted: NgramLM[Any] = NgramLM(options.get("n", 3 if words else 6), words=words, vocabulary=text.vocabulary)
         trained: LanguageModel = counted.fit(text.learnt)
         said: dict[str, Any] = {"model": model}
@@ -143,6 +146,10 @@ def lm_sample(
 def lm_eval(
     model: ModelFile,
     files: Files,
+    adapt: Annotated[
+        float | None,
+        typer.Option(min=0, help="Dynamic evaluation: the network learns from the text as it reads, at this rate."),
+    ] = None,
     encoding: common.Encoding = "utf-8",
     device: common.Device = "cpu",
     json: common.Json = False,
@@ -150,9 +157,11 @@ def lm_eval(
     """Print a model's cross entropy and perplexity on a text."""
     paths = common.matching(files)
     found = _model(model, device)
+    if adapt is not None and not isinstance(found, NeuralLM):
+        raise ValueError(f"--adapt is for networks, and {model} holds a {type(found).__name__}; leave it out")
     text = _text(paths, encoding)
     _check_known(found, text, common.named(paths))
-    judged = _judged(found, text, common.named(paths), json)
+    judged = _judged(found, text, common.named(paths), json, {} if adapt is None else {"adapt": adapt} | IN_ORDER)
     if json:
         common.show_json({"text": common.named(paths), **judged})
 
@@ -198,13 +207,13 @@ def _model(path: Path, device: str) -> LanguageModel:
     if isinstance(model, NeuralLM):
         return model.to(device)
     if device != "cpu":
-        raise ValueError(f"{path}: an n-gram model counts on the processor; leave out --device {device}")
+        raise ValueError(f"{path}: a {type(model).__name__} computes on the processor; leave out --device {device}")
     return model
 
 
 def _check_known(model: LanguageModel, text: str, name: str) -> None:
     """Raise a ValueError for a text with a character that a network has no vector for."""
-    if isinstance(model, NeuralLM) and not model.words:
+    if not isinstance(model, NgramLM) and not model.words:
         unknown = [symbol for symbol in dict.fromkeys(text) if symbol not in model.vocabulary]
         if unknown:
             listed = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
@@ -214,9 +223,11 @@ def _check_known(model: LanguageModel, text: str, name: str) -> None:
             )
 
 
-def _judged(model: LanguageModel, text: Any, name: str, quiet: bool) -> dict[str, Any]:
+def _judged(
+    model: LanguageModel, text: Any, name: str, quiet: bool, settings: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any]:
     """How well a model predicts a text, printed unless ``quiet``."""
-    found = model.evaluate(text)
+    found = model.evaluate(text, **settings)
     if not quiet:
         what = "word" if model.words else "character"
         unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""

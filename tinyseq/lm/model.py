@@ -1,20 +1,25 @@
 """What all language models share: texts of characters or words, their evaluation, and samples as text."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.arguments import whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
+from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
-from tinyseq.lm.words import joined
-from tinyseq.random import Rng
+from tinyseq.lm.words import joined, words_of
+from tinyseq.random import Rng, as_generator
 
 Ids = NDArray[np.int64]
+Floats = NDArray[np.floating[Any]]
 Text = str | Iterable[Any]  # characters; or sentences, as lines or as lists of words
+Read = Callable[[Sequence[int]], Floats | None]  # see `LanguageModel.reader`
 
 
 class TextScore(NamedTuple):
@@ -44,7 +49,7 @@ class TextScore(NamedTuple):
 class LanguageModel(SavedModel):
     """The base of the language models.
 
-    A subclass defines `vocabulary`, `nats`, `sample` and `symbols_of`.
+    A subclass defines `vocabulary`, `log_probs`, `symbols_of` and `reader`.
 
     Attributes:
         vocabulary: the symbols over which the probabilities sum to one.
@@ -67,13 +72,40 @@ class LanguageModel(SavedModel):
         def vocabulary(self) -> Vocabulary[Any]:
             """The symbols over which the probabilities sum to one."""
 
-    def nats(self, text: Text) -> float:
-        """The cross entropy of a text, in nats per symbol."""
-        raise NotImplementedError(f"{type(self).__name__} defines no nats()")
+    def log_probs(self, text: Text) -> Floats:
+        """log P of every symbol that `symbols_of` lists, given those before it, in nats (N,)."""
+        raise NotImplementedError(f"{type(self).__name__} defines no log_probs()")
 
     def symbols_of(self, text: Text) -> list[Any]:
         """The symbols of a text that the model predicts, in order."""
         raise NotImplementedError(f"{type(self).__name__} defines no symbols_of()")
+
+    def reader(self) -> Read:
+        """A function that reads ids, and returns the scores (V,) of the symbol after all ids that it has read.
+
+        Scores are log-probabilities up to a constant. They are None if nothing was read, and the model says nothing
+        about the first symbol of a text.
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines no reader()")
+
+    def ids_before(self, prompt: list[Any]) -> list[int]:
+        """The ids that a sample after a prompt begins with reading."""
+        return list(map(int, self.vocabulary.encode(prompt)))
+
+    def evaluating(self) -> AbstractContextManager[None]:
+        """A block in which the model is evaluated: a network's modules then do not drop, and nothing is recorded."""
+        return nullcontext()
+
+    def nats(self, text: Text) -> float:
+        """The cross entropy of a text: the mean of -log P(symbol | those before it), in nats per symbol.
+
+        Args:
+            text: for characters a string; for words a string with a sentence in each line, or lists of words.
+
+        Raises:
+            ValueError: the text is too short, or a symbol is not in the vocabulary.
+        """
+        return -float(self.log_probs(text).mean())
 
     def sample(
         self,
@@ -85,8 +117,42 @@ class LanguageModel(SavedModel):
         top_k: int | None = None,
         top_p: float | None = None,
     ) -> list[Any]:
-        """Symbols drawn one by one, each given those before it."""
-        raise NotImplementedError(f"{type(self).__name__} defines no sample()")
+        """Sample symbols one by one, each given all symbols before it.
+
+        Args:
+            length: how many.
+            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
+            prompt: the symbols before the sample; for a model of words a string or a list of words, which begins a
+                sentence. Without a prompt, a network draws the first character uniformly, and an n-gram model begins a
+                new sequence.
+            temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
+            top_k: draw among the k most probable symbols only.
+            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
+                together, after the temperature and ``top_k``.
+
+        Returns:
+            The symbols, without the prompt; fewer than ``length`` if an n-gram model without smoothing reaches an
+            unseen history.
+
+        Raises:
+            ValueError, TypeError: a setting is out of range or of the wrong type, a symbol is not in a network's
+                vocabulary, or the model gives NaN.
+        """
+        length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
+        before = list(words_of(prompt) if self.words and isinstance(prompt, str) else prompt)
+        drawn: list[int] = []
+        with self.evaluating():
+            read, ids = self.reader(), self.ids_before(before)
+            while len(drawn) < length:
+                scores = read(ids)
+                if scores is None:
+                    ids = [int(rng.integers(len(self.vocabulary)))]
+                elif scores.max() == -np.inf:
+                    break
+                else:
+                    ids = [choice.draw(scores, rng)]
+                drawn += ids
+        return self.vocabulary.decode(drawn)
 
     def evaluate(self, text: Text, **settings: Any) -> TextScore:
         """How well the model predicts a text.

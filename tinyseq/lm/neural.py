@@ -4,27 +4,31 @@ A neural model reads symbols in order and carries a *state* from one to the next
 c) for a recurrent network, the last few symbols for a network with a fixed window.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+
 from tinyseq.arguments import whole
+from tinyseq.autograd.backward import grad
+from tinyseq.autograd.modes import enable_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.names import check_sizes, kept_settings
-from tinyseq.lm.drawing import Choice
-from tinyseq.lm.model import LanguageModel, Text
+from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.stepping import Reader
-from tinyseq.lm.task import TextTask
-from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, words_of
+from tinyseq.lm.task import TextTask, detached
+from tinyseq.lm.words import END, check_word_vocabulary, sentences_of
 from tinyseq.nn import Module, cross_entropy
 from tinyseq.nn.checks import check_device, check_flags
 from tinyseq.optim import AdamW
+from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
-from tinyseq.random import Rng, as_generator
 from tinyseq.train import Callback, Checkpoint, Report, Validation, train, warm_up_cosine
 from tinyseq.train.progress import run
 from tinyseq.train.validation import keeping_best
@@ -213,24 +217,73 @@ class NeuralLM(Module, LanguageModel):
 
     # -- evaluation ----------------------------------------------------------------------------------------------------
 
-    def nats(self, text: Text, *, window: int = 128, batch: int = 32) -> float:
-        """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
+    def log_probs(self, text: Text, *, window: int = 128, batch: int = 32, adapt: float | None = None) -> Floats:
+        """log P of each symbol given all before it, in nats (N,); nothing predicts the first character of a text.
 
         The text is split into ``batch`` parts read in parallel; only the first symbol of each part has no history.
 
+        Args:
+            text: as for `fit`.
+            window: how many symbols of each part are read at once.
+            batch: the number of parts; fewer for a short text.
+            adapt: the learning rate of dynamic evaluation: after each window, once its symbols are predicted, the
+                weights take a step of gradient descent on it, and so adapt to the text. At the end they are what they
+                were. With ``batch=1``, all that comes before a window was learned from. None: fixed weights.
+
         Raises:
-            ValueError: the text has fewer than two symbols, or a symbol is not in the vocabulary.
+            ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; ``adapt`` is
+                negative; or all parameters are frozen.
+
+        Source: Mikolov and others (2010) and Graves (2013), for dynamic evaluation.
         """
         window, batch = whole("window", window), whole("batch", batch)
+        rate = None if adapt is None else not_negative("adapt", adapt)
         ids = self._ids(text)
-        batch = max(1, min(batch, len(ids) // window, len(ids) - 1))
-        total, count, state = 0.0, 0, None
-        with self.evaluating():
-            for inputs, targets in Windows(ids, steps=window, batch=batch):
-                logits, state = self(inputs, state)
-                total += cross_entropy(logits, targets, ignore_index=IGNORE, reduction="sum").item()
-                count += int((targets != IGNORE).sum())
-        return total / count
+        windows = Windows(ids, steps=window, batch=max(1, min(batch, len(ids) // window, len(ids) - 1)))
+        losses: list[Floats] = []
+        state: Any = None
+        with self.evaluating(), self._restored_after():
+            for inputs, targets in windows:
+                with nullcontext() if rate is None else enable_grad():
+                    logits, after = self(inputs, state)
+                    loss = cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none")
+                    mean = loss.sum() / int((targets != IGNORE).sum())
+                losses.append(loss.numpy())
+                state = detached(after)
+                if rate is not None:
+                    self._descend(mean, rate)
+        read: Floats = np.concatenate(losses, dtype=np.float64).T[windows.targets.T != IGNORE]
+        return -read
+
+    @contextmanager
+    def _restored_after(self) -> Iterator[None]:
+        """A block after which the weights are what they were."""
+        before = [(parameter, parameter._array) for parameter in self.parameters()]
+        try:
+            yield
+        finally:
+            for parameter, array in before:
+                if parameter._array is not array:
+                    parameter._assign(array)
+
+    def _descend(self, loss: Tensor, rate: float) -> None:
+        """A step of gradient descent, which touches no ``.grad``."""
+        parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if not parameters:
+            raise ValueError("adapt needs a parameter with requires_grad=True, and all of this model's are frozen")
+        for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
+            parameter._assign(parameter._array - rate * gradient._array)
+
+    def nats(self, text: Text, *, window: int = 128, batch: int = 32, adapt: float | None = None) -> float:
+        """The cross entropy of a text: the mean of -log P(symbol | all before it), in nats per symbol.
+
+        Args:
+            text, window, batch, adapt: as for `log_probs`.
+
+        Raises:
+            ValueError: as for `log_probs`.
+        """
+        return -float(self.log_probs(text, window=window, batch=batch, adapt=adapt).mean())
 
     def symbols_of(self, text: Text) -> list[Any]:
         """See `LanguageModel`: all but the first, which nothing predicts."""
@@ -249,45 +302,14 @@ class NeuralLM(Module, LanguageModel):
             raise ValueError(f"the {name} has {len(symbols)} symbols; a language model needs at least 2")
         return self.vocabulary.encode(symbols)
 
-    def sample(
-        self,
-        length: int,
-        rng: Rng = None,
-        *,
-        prompt: Iterable[Any] = (),
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-    ) -> list[Any]:
-        """Sample symbols one by one, each given all symbols before it.
+    def ids_before(self, prompt: list[Any]) -> list[int]:
+        """See `LanguageModel`: of words, the end of a sentence stands before the first one."""
+        return super().ids_before([END, *prompt] if self.words else prompt)
 
-        Args:
-            length: how many.
-            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: the symbols before the sample; for a model of words a string or a list of words, which begins a
-                sentence. Without a prompt, the first character is drawn uniformly.
-            temperature: divides the logits; below 1: more conservative; 0: always the most probable symbol.
-            top_k: draw among the k most probable symbols only.
-            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
-                together, after the temperature and ``top_k``.
-
-        Returns:
-            The symbols, without the prompt.
-
-        Raises:
-            ValueError, TypeError: a setting is out of range or of the wrong type, a symbol is not in the vocabulary, or
-                the model gives NaN.
-        """
-        length, choice, rng = whole("length", length, 0), Choice.checked(temperature, top_k, top_p), as_generator(rng)
-        before = [END, *(words_of(prompt) if isinstance(prompt, str) else prompt)] if self.words else list(prompt)
-        ids = self.vocabulary.encode(before).tolist() or [int(rng.integers(len(self.vocabulary)))]
-        drawn: list[int] = [] if before else [*ids]
-        with self.evaluating():
-            reader = Reader(self)
-            while len(drawn) < length:
-                ids = [choice.draw(reader.read(ids), rng)]
-                drawn += ids
-        return self.vocabulary.decode(drawn[:length])
+    def reader(self) -> Read:
+        """See `LanguageModel`; nothing is said about the first character of a text."""
+        read = Reader(self).read
+        return lambda ids: read(ids) if ids else None
 
     # -- saving and loading --------------------------------------------------------------------------------------------
 

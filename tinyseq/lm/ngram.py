@@ -18,16 +18,13 @@ from numpy.typing import NDArray
 from tinyseq.arguments import refuses_order, whole
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
-from tinyseq.lm.drawing import Choice
-from tinyseq.lm.model import LanguageModel, Text
+from tinyseq.lm.model import Floats, LanguageModel, Read, Text
 from tinyseq.lm.smoothing import SMOOTHINGS, Shares, absolute_discount, additive, discounts, witten_bell
-from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary, words_of
+from tinyseq.lm.words import END, check_word_vocabulary, sentences_of, word_vocabulary
 from tinyseq.nn.checks import check_flags
-from tinyseq.random import Rng, as_generator
 
 Symbol = TypeVar("Symbol", bound=Hashable)
 Ids = NDArray[np.int64]
-Floats = NDArray[np.floating[Any]]
 
 
 class Level(NamedTuple):
@@ -88,7 +85,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         smoothing: str | None = "kneser-ney",
         *,
         k: float = 1.0,
-        vocabulary: Vocabulary[Symbol] | None = None,
+        vocabulary: Vocabulary[Symbol] | Sequence[Symbol] | None = None,
         discount: float | Sequence[float] | None = None,
         words: bool = False,
         min_count: int | None = None,
@@ -103,6 +100,8 @@ class NgramLM(LanguageModel, Generic[Symbol]):
             raise ValueError(f"discount is for smoothing='kneser-ney', got smoothing={smoothing!r}; leave it out")
         if min_count is not None and (not words or vocabulary is not None):
             raise ValueError("min_count is for words=True without a vocabulary of one's own; leave it out")
+        if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
+            vocabulary = Vocabulary(vocabulary)
         if words and vocabulary is not None:
             check_word_vocabulary(vocabulary)
         self.n, self.smoothing, self.k = n, smoothing, k
@@ -229,47 +228,25 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """
         return -float(self.log_probs(text, context=context).mean())
 
-    def sample(
-        self,
-        length: int,
-        rng: Rng = None,
-        *,
-        prompt: Iterable[Symbol] = (),
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-    ) -> list[Symbol]:
-        """Sample symbols one by one, each given the symbols before it.
+    def ids_before(self, prompt: list[Any]) -> list[int]:
+        """See `LanguageModel`; any symbol may stand before a sample."""
+        return [self._ids.get(symbol, self._outside) for symbol in prompt]
 
-        Args:
-            length: how many.
-            rng: a NumPy generator, or a seed; by default the generator of `tinyseq.manual_seed`.
-            prompt: the symbols before the sample; for a model of words a string or a list of words. Without one, the
-                sample starts like a new sequence.
-            temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
-            top_k: draw among the k most probable symbols only.
-            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
-                together, after the temperature and ``top_k``.
+    def reader(self) -> Read:
+        """See `LanguageModel`; after the end of a sentence of words, the next one begins like a new sequence."""
+        ids: dict[Any, int] = self._ids
+        end = ids[END] if self.words else None
+        before: list[int] = []
 
-        Raises:
-            ValueError, TypeError: a setting is out of range or of the wrong type.
-
-        Returns:
-            `length` symbols; fewer if, without smoothing, the sample reaches an unseen history.
-        """
-        length, choice = whole("length", length, 0), Choice.checked(temperature, top_k, top_p)
-        symbols, rng = self.vocabulary.symbols, as_generator(rng)
-        given: Iterable[Any] = words_of(prompt) if self.words and isinstance(prompt, str) else prompt
-        history: list[Any] = list(given)
-        sample: list[Symbol] = []
-        while len(sample) < length:
-            p = self.distribution(history[-self.n :])
-            if not p.any():
-                break
+        def read(new: Sequence[int]) -> Floats:
+            for symbol in new:
+                before.append(symbol)
+                if symbol == end:
+                    before.clear()
             with np.errstate(divide="ignore"):  # log 0 = -inf is intended
-                sample.append(symbols[choice.draw(np.log(p), rng)])
-            history = [] if self.words and sample[-1] == END else [*history[-self.n :], sample[-1]]
-        return sample
+                return np.log(self._distribution(before, self.n - 1))
+
+        return read
 
     def saved(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """See `SavedModel`: the n-grams and their shares, and the vocabulary."""
