@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.arguments import whole
-from tinyseq.autograd.declare import Accuracy, Summed, composite, op, summed_to
+from tinyseq.autograd.declare import OPS, Accuracy, Summed, composite, op, summed_to
+from tinyseq.autograd.ops.matrices.layout import product, rows_of
 from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import transpose
 from tinyseq.autograd.ops.reduce import axis_of
@@ -64,7 +65,10 @@ def _left_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
         if y.ndim == 2:
             return g @ y.T
         if y.ndim > 2:  # one product of the whole batch, and not a sum of one for each
-            return _flat(xp, g, True) @ xp.matrix_transpose(_flat(xp, _spread(xp, y, g), True))
+            rows = rows_of(y) if y.shape[:-2] == g.shape[:-2] else None
+            if rows is None:
+                rows = xp.matrix_transpose(_flat(xp, _spread(xp, y, g), True))
+            return _flat(xp, g, True) @ rows
     if y.ndim == 1:
         return xp.expand_dims(g, axis=-1) * y
     if x.ndim == 1:
@@ -80,6 +84,9 @@ def _right_one(xp: Any, g: Any, x: Any, y: Any) -> Any:
         if x.ndim > 2:
             return xp.matrix_transpose(_flat(xp, _spread(xp, x, g), False)) @ _flat(xp, g, False)
     if x.ndim == 2 and g.ndim > 2:
+        if y.shape[:-2] == g.shape[:-2] and rows_of(y) is not None:  # laid out as y is
+            product = xp.reshape(_flat(xp, g, True).T @ x, (*g.shape[:-2], g.shape[-1], x.shape[1]))
+            return xp.matrix_transpose(product)
         product = xp.reshape(x.T @ _flat(xp, g, True), (x.shape[1], *g.shape[:-2], g.shape[-1]))
         return xp.permute_dims(product, (*range(1, g.ndim - 1), 0, g.ndim - 1))
     if x.ndim == 1:
@@ -104,6 +111,7 @@ matmul = op(
     ulps=Accuracy(value=8, gradient=8, cancels="terms", span=0.45, why="sums of products, which may cancel"),
     doc="Matrix product ``x @ y`` with NumPy's rules for vectors and for batches of matrices.",
 )
+OPS["matmul"].kernels[np.ndarray] = product  # of NumPy's arrays, whose layout is known
 
 
 def _spelled(subscripts: str, operands: tuple[Any, ...]) -> tuple[list[str], str]:
