@@ -19,8 +19,8 @@ def loop_over(z, steps):
 
 
 def tracked(loss):
-    vertices = record(loss).vertices
-    return {vertices[i].op or "leaf": track for i, track in tracks(vertices).items()}
+    found = record(loss)
+    return {found.vertices[i].op or "leaf": track for i, track in tracks(found.vertices, found.users).items()}
 
 
 def test_the_input_projection_and_the_output_layer_of_a_network_have_time_axes(char_loss):
@@ -111,7 +111,7 @@ def test_a_single_step_has_its_input_in_its_column_and_an_axis_of_one_layer_is_n
     state = ts.tensor(np.ones((1, 1, 3), dtype="f4"), requires_grad=True)
     output, final = kind(2, 3)(ts.ones(1, 1, 2, dtype="float32"), (state, state) if kind is ts.nn.LSTM else state)
     last = final[0] if isinstance(final, tuple) else final
-    vertices = record(output.sum() + last.sum()).vertices
-    outside = [v.id for v in vertices if v.op in ("stack", "unbind") and v.scope == (kind.__name__,)]
+    found = record(output.sum() + last.sum())
+    outside = [v.id for v in found.vertices if v.op in ("stack", "unbind") and v.scope == (kind.__name__,)]
     assert len(outside) == (3 if kind is ts.nn.LSTM else 2)
-    assert not {*outside} & tracks(vertices).keys()
+    assert not {*outside} & tracks(found.vertices, found.users).keys()

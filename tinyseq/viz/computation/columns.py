@@ -62,6 +62,7 @@ class Plan:
 
     Args:
         vertices: the computation, parents first.
+        users: for each vertex, those that use it.
 
     Attributes:
         tracks: the vertices outside the loops that treat all steps alike.
@@ -71,9 +72,9 @@ class Plan:
         steps: the time steps of each phase.
     """
 
-    def __init__(self, vertices: tuple[Vertex, ...]) -> None:
+    def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]]) -> None:
         self.vertices = vertices
-        self.tracks = tracks(vertices)
+        self.tracks = tracks(vertices, users)
         self.loop_of, directions = _loops(vertices)
         for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its names
             if not directions[loop]:
@@ -95,6 +96,14 @@ class Plan:
             if loop in members:
                 members[loop].append(self.vertices[vertex])
         return [*members.values()]
+
+    @cached_property
+    def scopes(self) -> list[set[tuple[str, ...]]]:
+        """The modules in which the loops of each phase were recorded."""
+        found: list[set[tuple[str, ...]]] = [set() for _ in self.steps]
+        for vertex, loop in self.loop_of.items():
+            found[self.loops[loop].phase].add(self.vertices[vertex].scope)
+        return found
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
         """The steps in which a vertex is drawn; None for a place outside the columns."""

@@ -10,7 +10,7 @@ from tinyseq.viz.computation.record import Record, Vertex
 
 def flat_sheet(record: Record) -> Sheet:
     """A sheet with a box for every op and every leaf, regardless of time steps."""
-    plan = Plan(tuple(replace(vertex, step=None) for vertex in record.vertices))
+    plan = Plan(tuple(replace(vertex, step=None) for vertex in record.vertices), record.users)
     column = Column(0, 0, "between")
     boxes = [_box(record, vertex, column) for vertex in record.vertices]
     arrows = []

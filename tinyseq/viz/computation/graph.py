@@ -108,7 +108,7 @@ def _drawn(
     names: Mapping[str, Tensor] | None,
 ) -> Drawing:
     gradients = bool(chosen.gradients)
-    computation, depth = record(loss, gradients, names), None if depth is None else whole("depth", depth, 0)
+    computation, depth = record(loss, names=names), None if depth is None else whole("depth", depth, 0)
 
     def content(found: Record, depth: int | None = depth, columns: int = MOST_COLUMNS) -> Sheet:
         shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, columns, fold=view == "folded")
@@ -118,6 +118,8 @@ def _drawn(
 
     legend = chosen.legend is not False
     shown = content(computation)
+    if gradients:  # of what may be shown: those of thousands of steps would fill the memory
+        computation.differentiate(loss, {vertex for box in shown.boxes for vertex in box.vertices})
     note = NO_STEPS if legend and shown.view != view else ""
     paint = partial(Painter, values=bool(chosen.values), title=title, legend=legend, inputs=inputs, note=note)
 

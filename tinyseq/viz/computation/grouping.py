@@ -50,6 +50,7 @@ class Grouping:
         hosts: those others.
         passed: the vertices that only rearrange data.
         mixed: those of them that also rearrange parameters.
+        boxed: the vertices that have a box of their own, except for parameters.
         homes: the columns of leaves that only one step uses.
     """
 
@@ -60,15 +61,15 @@ class Grouping:
         self.parameters = parameters
         self.users = record.users
         self.homes: dict[int, Column] = {}
-        self.weights: dict[int, tuple[int, ...]] = {
-            vertex.id: (vertex.id,) for vertex in self.vertices if vertex.is_leaf
-        }
+        self.weights: dict[int, tuple[int, ...]] = {leaf.id: (leaf.id,) for leaf in record.leaves}
         self.passed: set[int] = set()
         self.mixed: set[int] = set()
         self.inside: dict[int, int] = {}
         self.hosts: set[int] = set()
         if not apart:
             self._read_together()
+        hidden = self.weights.keys() | self.passed | self.inside.keys()
+        self.boxed = [vertex for vertex in self.vertices if vertex.id not in hidden]
 
     def _read_together(self) -> None:
         self.parameters = {*self.parameters, *self._weights_of_single_steps()}
@@ -81,12 +82,6 @@ class Grouping:
                 self.mixed.add(vertex.id)
         self.inside = self._inside()
         self.hosts = set(self.inside.values())
-
-    def boxed(self) -> Iterator[Vertex]:
-        """The vertices that have a box of their own, except for parameters."""
-        for vertex in self.vertices:
-            if not (vertex.id in self.weights or vertex.id in self.passed or vertex.id in self.inside):
-                yield vertex
 
     def members(self, vertex: Vertex) -> list[Vertex]:
         """A vertex and those that are part of its box, oldest first."""
@@ -135,9 +130,8 @@ class Grouping:
     def _homes(self) -> dict[int, Column]:
         """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""
         homes: dict[int, Column] = {}
-        for leaf in self.vertices:
-            known = leaf.name or leaf.id in self.parameters or leaf.id in self.plan.tracks
-            if leaf.is_leaf and not known:
+        for leaf in self.record.leaves:
+            if not (leaf.name or leaf.id in self.parameters or leaf.id in self.plan.tracks):
                 readers = self._readers(leaf)
                 steps = {reader.step for reader in readers}
                 step = steps.pop() if len(steps) == 1 else None

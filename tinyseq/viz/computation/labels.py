@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -38,11 +38,10 @@ class Wording:
         self.with_values = values
         self.words = [clean(word, limit=16) or "␣" for word in inputs]
         self.values = Values(sheet)
-        dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
-        self.dtype = dtypes.pop() if len(dtypes) == 1 else ""  # of all values; empty if they differ
+        self.dtype = self.record.dtype
         self.phases = self._phase_names()
         self.into = sheet.into()
-        self.names = short_names([vertex for vertex in self.vertices if vertex.is_leaf])
+        self.names = short_names(self.record.leaves)
         self.inputs = self._input_names()
         self.gates = self._gates()
         self.unknown: dict[tuple[Slot, int], int] = {}  # the constants without a known value, in order
@@ -193,12 +192,8 @@ class Wording:
         return f"{self.phases[column.phase]}t = {column.step}"
 
     def _phase_names(self) -> list[str]:
-        plan = self.sheet.plan
-        scopes = [
-            [self.vertices[vertex].scope for vertex, loop in plan.loop_of.items() if plan.loops[loop].phase == phase]
-            for phase in range(len(plan.steps))
-        ]
-        own = [tuple(part for part in _shared(scope) if not LAYER.fullmatch(part)) for scope in scopes]
+        scopes = map(_shared, self.sheet.plan.scopes)
+        own = [tuple(part for part in scope if not LAYER.fullmatch(part)) for scope in scopes]
         own = [scope[len(_shared(own)) :] for scope in own]
         same = len(_shared([scope[::-1] for scope in own]))
         names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
@@ -406,7 +401,7 @@ class Wording:
         return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
 
 
-def _shared(scopes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def _shared(scopes: Collection[tuple[str, ...]]) -> tuple[str, ...]:
     """The common prefix of scopes."""
     first, last = min(scopes, default=()), max(scopes, default=())
     same = [a == b for a, b in zip(first, last, strict=False)]

@@ -4,7 +4,7 @@
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from operator import attrgetter
@@ -14,6 +14,7 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.backward import walk
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
+from tinyseq.autograd.modes import Gates
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.ops.moves.joined import Joined, joined, remembers
 from tinyseq.autograd.tensor import Tensor, as_node
@@ -96,22 +97,33 @@ class Record:
         vertices: in the order of creation, so that parents come first; the last one is the result.
         items: the leaves and nodes that they stand for.
         result: the value of the result.
-        gradients: of the result with respect to each vertex, if requested; for several outputs a list.
+        gradients: of the result with respect to vertices, if requested; for several outputs a list.
         given: the values of leaves that a user has named, and of joined constants.
         joined: what is known of the constants that an op has joined.
         users: for each vertex, those that use it.
+        leaves: the vertices that no op has made.
+        dtype: that of all values; empty if they differ.
     """
 
     vertices: tuple[Vertex, ...]
     items: tuple[Leaf | Node, ...] = ()
     result: Any = None
-    gradients: Mapping[int, Any] = field(default_factory=dict)
+    gradients: dict[int, Any] = field(default_factory=dict)
     given: Mapping[int, Array] = field(default_factory=dict)
     joined: Mapping[int, Joined] = field(default_factory=dict)
 
     @cached_property
     def users(self) -> list[list[int]]:
         return users_of(self.vertices)
+
+    @cached_property
+    def leaves(self) -> list[Vertex]:
+        return [vertex for vertex in self.vertices if not vertex.op]
+
+    @cached_property
+    def dtype(self) -> str:
+        dtypes = {str(dtype) for dtype in {vertex.dtype for vertex in self.vertices}}
+        return dtypes.pop() if len(dtypes) == 1 else ""
 
     def value(self, source: Source) -> Any:
         """A known value: of the result, or saved for the backward pass by its own op or one that uses it; else None."""
@@ -137,6 +149,15 @@ class Record:
         """An argument as the op has kept it; None if it has not."""
         arguments = self.joined[vertex].parts if vertex in self.joined else self._saved(vertex)[1]
         return arguments[position] if position < len(arguments) else None
+
+    def differentiate(self, result: Tensor, wanted: Iterable[int]) -> None:
+        """Find the gradients of the result with respect to vertices, where there are any; no ``.grad`` is changed."""
+        chosen: dict[Parent, int] = {self.items[vertex]: vertex for vertex in wanted}
+        found = Accumulator(ones(result).items(), kept=chosen, hooks=False)
+        nodes = [item for item in reversed(self.items) if isinstance(item, Node)]
+        deque(walk(found, nodes, retain_graph=True), maxlen=0)
+        found.leaves()
+        self.gradients.update((chosen[item], g) for item, g in found.kept.items() if g is not None)
 
     def _saved(self, vertex: int) -> tuple[dict[str, Any], Sequence[Any]]:
         item = self.items[vertex] if self.items else None
@@ -183,14 +204,16 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     ordered = sorted([*nodes, *(leaves or {owner(as_node(result))})], key=attrgetter("seq"))
     ids = {item: i for i, item in enumerate(ordered)}
     labels = _labels(names or {}, ids)
-    vertices = tuple([_vertex(item, ids, labels, sources) for item in ids])
+    vertices = tuple([_vertex(i, item, ids, labels, sources) for item, i in ids.items()])
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
     # values that were changed since, as by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
     given |= {ids[node]: made.array() for node, made in joins.items() if made.node}
-    gradients_of = _gradients(result, ids) if gradients else {}
     joined_by = {ids[node]: made for node, made in joins.items()}
-    return Record(vertices, tuple(ids), result._array, gradients_of, given, joined_by)
+    found = Record(vertices, tuple(ids), result._array, {}, given, joined_by)
+    if gradients:
+        found.differentiate(result, ids.values())
+    return found
 
 
 def _computed(result: Tensor) -> tuple[list[Node], dict[Node, Joined], dict[tuple[Node, int], Node]]:
@@ -235,6 +258,7 @@ def _labels(names: Mapping[str, Tensor], ids: Mapping[Leaf | Node, int]) -> dict
 
 
 def _vertex(
+    number: int,
     item: Leaf | Node,
     ids: Mapping[Leaf | Node, int],
     labels: Mapping[Leaf | Node, str],
@@ -242,8 +266,8 @@ def _vertex(
 ) -> Vertex:
     if isinstance(item, Leaf):
         label = labels.get(item, "")
-        return Vertex(ids[item], name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
-    op, made = item.op, item.label
+        return Vertex(number, name=item.name or "", shapes=(item.shape,), dtype=item.dtype, label=label)
+    op, made, shape = item.op, item.label, item.shape
     edges: Sequence[Parent | None] = item.edges
     if sources:
         edges = [edge or sources.get((item, i)) for i, edge in enumerate(edges)]
@@ -251,23 +275,14 @@ def _vertex(
         None if edge is None else (ids[edge.node], edge.index) if type(edge) is Output else (ids[edge], 0)  # type: ignore[index]
         for edge in edges
     ]
-    shapes = tuple(item.shape) if op.outputs else (item.shape,)
-    gates = () if made.gates is None else _gates(item)
-    place = made.step, made.scope, shapes, item.dtype, tuple(parents)
-    return Vertex(ids[item], op.name, "", op, *place, item.attrs, "", gates, made.block)
+    shapes = tuple(shape) if op.outputs else (shape,)
+    gates = () if made.gates is None or op.outputs else _gates(made.gates, shape)
+    step, scope, dtype = made.step, made.scope, item.dtype
+    return Vertex(
+        number, op.name, "", op, step, scope, shapes, dtype, tuple(parents), item.attrs, "", gates, made.block
+    )
 
 
-def _gates(node: Node) -> tuple[str, ...]:
-    """The gates stacked in a node's output: (gates * H, B) of one step, or (T, gates * H, B) of all steps."""
-    gates, shape = node.label.gates, node.shape
-    stacked = gates is not None and not node.op.outputs and shape[-2:-1] == (len(gates.names) * gates.rows,)
-    return gates.names if gates and stacked else ()
-
-
-def _gradients(result: Tensor, ids: dict[Leaf | Node, int]) -> dict[int, Any]:
-    """The gradient of every value that has one, by its vertex; no ``.grad`` is changed."""
-    found = Accumulator(ones(result).items(), kept=ids, hooks=False)
-    nodes = [item for item in reversed(ids) if isinstance(item, Node)]
-    deque(walk(found, nodes, retain_graph=True), maxlen=0)
-    found.leaves()
-    return {vertex: g for vertex, g in enumerate(found.kept.values()) if g is not None}
+def _gates(gates: Gates, shape: Shape) -> tuple[str, ...]:
+    """The gates stacked in an output of this shape: (gates * H, B) of one step, or (T, gates * H, B) of all steps."""
+    return gates.names if len(shape) > 1 and shape[-2] == len(gates.names) * gates.rows else ()

@@ -31,7 +31,7 @@ def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8,
         wanted, at_most: which time steps to show; see `Plan.columns`.
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
-    plan = Plan(record.vertices)
+    plan = Plan(record.vertices, record.users)
     columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
     made = _Maker(record, plan, columns, fold)
     named = made.parameters_of_one_step()
@@ -95,7 +95,7 @@ class _Maker:
         """A slot for each vertex, the same for vertices with the same role at other steps."""
         slots: dict[int, Hashable] = {}
         steps: dict[tuple[int, int], list[Vertex]] = {}
-        for vertex in self.grouping.boxed():
+        for vertex in self.grouping.boxed:
             phase = self.plan.phase_of.get(vertex.id)
             if vertex.step is None or phase is None:
                 slots[vertex.id] = (phase, vertex.id)
@@ -104,8 +104,11 @@ class _Maker:
         models: dict[int, list[Vertex]] = {}  # the longest step of each phase
         for (phase, _), vertices in steps.items():
             models[phase] = max(models.get(phase, []), vertices, key=len)
+        shapes = {phase: _shape_of(model) for phase, model in models.items()}
         for (phase, step), vertices in steps.items():
-            for i, (vertex, place) in enumerate(zip(vertices, _aligned(vertices, models[phase]), strict=True)):
+            for i, (vertex, place) in enumerate(
+                zip(vertices, _aligned(_shape_of(vertices), shapes[phase]), strict=True)
+            ):
                 slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
         return slots
 
@@ -113,7 +116,7 @@ class _Maker:
         """Make boxes for all ops and inputs. Returns the uses of each parameter, shown or not."""
         uses: dict[int, set[Use]] = {}
         weights, drawn = self.grouping.weights, self.grouping.weights.keys() | self.grouping.mixed
-        for vertex in self.grouping.boxed():
+        for vertex in self.grouping.boxed:
             members, home = self.grouping.members(vertex), self.grouping.homes.get(vertex.id)
             steps = (home.step,) if home else self.plan.steps_of(vertex.id)
             weighted = [member for member in members if not drawn.isdisjoint(member.made_of)]
@@ -121,11 +124,13 @@ class _Maker:
             for (member, i, source), step in product(read, steps):
                 for leaf in weights.get(source) or self._leaves(self._argument(member, i, step)):
                     uses.setdefault(leaf, set()).add((vertex.id, step))
-            between = self._between(vertex.id)
-            for step in steps if len(steps) == 1 else self.shown_steps & set(steps):
-                column = between if step is None else Column(self.grouping.phase_of(vertex.id), step)
-                if column is None or column in self.shown:
-                    self._make_box(vertex, members, column, step)
+            for step in steps if len(steps) == 1 else self.shown_steps.intersection(steps):
+                if step is None:
+                    self._make_box(vertex, members, self._between(vertex.id), step)
+                elif step in self.shown_steps:  # of tens of thousands of steps, most are left out
+                    column = Column(self.grouping.phase_of(vertex.id), step)
+                    if column in self.shown:
+                        self._make_box(vertex, members, column, step)
         return uses
 
     def _between(self, vertex: int) -> Column | None:
@@ -374,9 +379,13 @@ def _agree(one: Mapping[Column, Hashable], other: Mapping[Column, Hashable]) -> 
     return bool(both) and all(one[column] == other[column] for column in both)
 
 
-def _aligned(vertices: list[Vertex], model: list[Vertex]) -> list[int | None]:
+def _shape_of(vertices: list[Vertex]) -> list[Hashable]:
+    """What ops of a time step have in common with those of the same role in another one."""
+    return [(vertex.scope, vertex.op, len(vertex.parents)) for vertex in vertices]
+
+
+def _aligned(one: list[Hashable], other: list[Hashable]) -> list[int | None]:
     """For each op of a time step, the index of the matching op in another step; None if there is none."""
-    one, other = ([(v.scope, v.op, len(v.parents)) for v in step] for step in (vertices, model))
     if one == other:
         return list(range(len(one)))
     places: list[int | None] = [None] * len(one)

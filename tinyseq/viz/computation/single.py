@@ -68,7 +68,7 @@ class _Step:
     def __init__(self, plan: Plan, grouping: Grouping, values: Values, ops: list[Vertex]) -> None:
         self.plan, self.grouping, self.values, self.ops = plan, grouping, values, ops
         self.vertices = grouping.vertices
-        self.boxed = {vertex.id for vertex in grouping.boxed()}
+        self.boxed = {vertex.id for vertex in grouping.boxed}
         self.given = list(self._given())
 
     def find(self, found: dict[Place, Place | int], cells: set[Place | int]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, Use
-from tinyseq.viz.computation.record import Source, Vertex, users_of
+from tinyseq.viz.computation.record import Source, Vertex
 
 
 class Track(NamedTuple):
@@ -25,20 +25,20 @@ class Track(NamedTuple):
     steps: tuple[int, ...]
 
 
-def tracks(vertices: tuple[Vertex, ...]) -> dict[int, Track]:
+def tracks(vertices: tuple[Vertex, ...], users: list[list[int]]) -> dict[int, Track]:
     """The time axes of a computation, by the ids of the vertices that have one and treat its positions alike.
 
     They include the `unbind` that splits a time axis; the steps of its track are those of its outputs.
     """
-    return _Finder(vertices).found
+    return _Finder(vertices, users).found
 
 
 class _Finder:
     """Finds time axes, and follows them through the computation."""
 
-    def __init__(self, vertices: tuple[Vertex, ...]) -> None:
+    def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]]) -> None:
         self.vertices = vertices
-        self.users = users_of(vertices)
+        self.users = users
         self.found: dict[int, Track] = {}
         for vertex in (vertex for vertex in vertices if vertex.step is None):
             if vertex.kind == "stacking" and (track := self._stacked(vertex)):
