@@ -1,7 +1,8 @@
 """Show that an op, a cell, a semiring, an optimiser and a reader are each added in one file, and tested for it.
 
-    python tools/add_one_of_each.py            # the tests that name what was added
-    python tools/add_one_of_each.py --suite    # then the whole suite as well
+    python tools/add_one_of_each.py                       # the tests that name what was added
+    python tools/add_one_of_each.py --suite               # then the whole suite as well
+    python tools/add_one_of_each.py --suite tests/nn      # then these tests as well
 
 Each is added to a scratch copy of what git tracks, in one file. Printed are the file, the lines added, and how many
 tests found the newcomer and passed; exits with 1 if a test fails, or if none found it.
@@ -135,7 +136,12 @@ def passed(result: subprocess.CompletedProcess[str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--suite", action="store_true", help="run the whole suite on the copy, too")
+    parser.add_argument(
+        "--suite",
+        nargs=argparse.REMAINDER,
+        metavar="TESTS",
+        help="then run these tests on the copy, too; without any, the whole suite",
+    )
     arguments = parser.parse_args()
     failed = False
     with tempfile.TemporaryDirectory() as name:
@@ -153,8 +159,8 @@ def main() -> int:
             if not passed(result):
                 failed = True
                 print(result.stdout[-3000:] + result.stderr[-2000:])
-        if arguments.suite:
-            result = run(folder, "-m", "pytest", "-q")
+        if arguments.suite is not None:
+            result = run(folder, "-m", "pytest", "-q", *arguments.suite)
             print(result.stdout[-20_000 if result.returncode else -200 :])
             failed |= result.returncode != 0
     return 1 if failed else 0

@@ -53,9 +53,9 @@ class Ragged:
         return list(np.searchsorted(-self.lengths, -steps, side="left").tolist())
 
     @classmethod
-    def windows(cls, starts: Array, length: int) -> "Ragged":
-        """A batch of segments of the rows, equally long, given by their starts."""
-        made = cls(np.full(len(starts), length))
+    def windows(cls, starts: Array, lengths: int | Array) -> "Ragged":
+        """A batch of segments of the rows, given by their starts."""
+        made = cls(np.full(len(starts), lengths))
         made._starts = np.asarray(starts)[made.order]
         return made
 

@@ -16,6 +16,7 @@ After Maleki, Musuvathi and Mytkowicz, Parallelizing dynamic programming through
 """
 
 from collections.abc import Iterator
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +30,7 @@ from tinyseq.hmm.inference.passes.scaled import Scaled
 LONG = 2048  # sequences with at least this many rows are split; a quarter of it if they are alone, half if two, ...
 FEW = 8  # with more sequences than this, batching them is fast enough
 
-LENGTHS, WARM = range(64, 96), 20  # rows in a block of Viterbi; steps after which its best paths have usually met
+LENGTHS = range(64, 96)  # rows in a block of Viterbi
 ROUNDS = 16  # how often blocks of Viterbi may be started, or backtracked, again
 LOOK = 4  # number of steps between comparisons of a restarted block with its old messages
 
@@ -38,8 +39,8 @@ class Cut(NamedTuple):
     """The blocks of one sequence.
 
     Attributes:
-        head: the first rows: n - 1, whose histories are short, and the few that make the blocks equally long.
-        blocks: the other rows, in order.
+        head: the first n - 1 rows, whose histories are short.
+        blocks: the other rows, in order; only the last block may be shorter.
         before: the warm-up rows before each block except the first.
         behind: the warm-up rows after each block except the last: the first rows of the next.
     """
@@ -61,12 +62,12 @@ def cuts(passes: Scaled, first: int, rows: int) -> Iterator[Cut]:
     history, longest = passes.arcs.n - 1, rows // 4
     warm = memory(passes, first + history, rows - history, longest)
     while warm <= longest:
-        least, full, windows = max(125, 2 * warm - 1), rows - history, Ragged.windows
-        odd = range(least | 1, 3 * least // 2, 2)  # as powers of two would cause cache conflicts
-        length = min(odd, key=lambda length: length + full % length)  # the steps to take
-        starts = np.arange(first + history + full % length, first + rows, length)
-        head = windows(np.array([first]), history + full % length)
-        yield Cut(head, windows(starts, length), windows(starts[1:] - warm, warm), windows(starts[1:], warm))
+        # Odd, as powers of two would cause cache conflicts; and so that the last block has at least `warm` rows.
+        odd, end, windows = count(max(125, 2 * warm - 1), 2), first + rows, Ragged.windows
+        length = next(length for length in odd if (rows - history - 1) % length >= warm - 1)
+        starts = np.arange(first + history, end, length)
+        blocks, head = windows(starts, np.minimum(end - starts, length)), windows(np.array([first]), history)
+        yield Cut(head, blocks, windows(starts[1:] - warm, warm), windows(starts[1:], warm))
         warm *= 3
 
 
@@ -104,7 +105,7 @@ def expectations(
         if walked is None:
             continue
         done, log_start = walked
-        left, growth = done.messages[-1][..., :-1], done.log_scale
+        left, growth = done.messages[-1][..., : len(done.total) - 1], done.log_scale
         growth[:-1] += np.log(left.max(axis=(0, 1)))
         growth[-1] += np.log(done.total[-1]) + passes.end_top
         likelihood = log_start + float(growth.sum())
@@ -135,7 +136,7 @@ def _forward(passes: Scaled, cut: Cut, keep: bool, ends: Array) -> tuple[Forward
     start = np.concatenate([passes.unfolded(walked.messages[-1], -1) for walked in (head, warm)], axis=2)
     divisor, risky = passes.rescale(start)
     done = passes.forward(cut.blocks, keep, start, ends)
-    left = passes.unfolded(done.messages[-1], -1)[..., :-1]
+    left = passes.unfolded(done.messages[-1], -1)[..., : len(warm.batch.order)]
     unsafe = (risky, head.unsafe, warm.unsafe, done.unsafe, done.total == 0)
     if any(part.any() for part in unsafe) or not passes.parallel(start[..., 1:], left).all():
         return None
@@ -145,13 +146,15 @@ def _forward(passes: Scaled, cut: Cut, keep: bool, ends: Array) -> tuple[Forward
 def _warmed_ends(passes: Scaled, behind: Ragged, steps: int) -> Array:
     """The backward message at the end of each block, (R, V, blocks), from a warm-up on the first rows behind it."""
     _, others, states = passes.arcs.tables[-1].shape
-    ahead, one = np.ones((others, states, len(behind.order))), np.ones((1, 1, 1))
+    ends, one = np.ones((others, states, len(behind.order) + 1)), np.ones((1, 1, 1))
+    ends[..., -1], ahead = passes.end, ends[..., :-1]
     for t in reversed(range(steps)):
         ahead *= passes.emitted(behind.rows(t))
         ahead = passes.receded(one, ahead, -1, None, one).reshape(ahead.shape)
         if t % passes.every == 0:
             passes.rescale(ahead)
-    return np.concatenate([ahead, np.broadcast_to(passes.end[:, None], (others, states, 1))], axis=2)
+    ends[..., :-1] = ahead
+    return ends
 
 
 def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
@@ -172,16 +175,13 @@ def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
     done = passes.forward(blocks, start=start)
     if not _fitted(passes, blocks, [passes.unfolded(message, -1) for message in done.messages]):
         return None
-    guess = _back(passes, done, passes.choose(done.messages[WARM][0], slice(None)), WARM)[0, 1:]
-    last = int(np.argmax(done.messages[-1][0, :, -1] + passes.end))
-    for _ in range(ROUNDS):
-        path = _back(passes, done, np.append(guess, last), len(done.messages) - 1)
-        if (path[0, 1:] == guess).all():
-            begun = _back(passes, head, path[0, :1], len(head.messages) - 1)
-            found = np.concatenate([begun[1:, 0], path[1:].T.reshape(-1)])
-            return (found, score) if (score := _score(passes, found, first)) > -np.inf else None
-        guess = path[0, 1:]
-    return None
+    last = done.messages[-1][0].argmax(axis=0)  # guesses, but for the last block
+    last[-1] = np.argmax(done.messages[-1][0, :, -1] + passes.end)
+    path = _back(passes, done, last)
+    if not _agreed(passes, done, path):
+        return None
+    found = np.concatenate([_back(passes, head, path[0, :1])[1:, 0], path[1:].T.reshape(-1)])
+    return (found, score) if (score := _score(passes, found, first)) > -np.inf else None
 
 
 def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
@@ -205,12 +205,33 @@ def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
     return False
 
 
-def _back(passes: Max, done: Forward, last: Array, steps: int) -> Array:
-    """Backtrack over the first steps, given the last states: those before each step and the last, (steps + 1, ...)."""
-    path = np.tile(last, (steps + 1, 1))
-    for t in reversed(range(steps)):
+def _back(passes: Max, done: Forward, last: Array) -> Array:
+    """Backtrack, given the last states: the states before each step, and the last, (steps + 1, columns)."""
+    path = np.tile(last, (len(done.messages), 1))
+    for t in reversed(range(len(path) - 1)):
         path[t] = passes.oldest(done, t, path[t + 1 : t + 2])
     return path
+
+
+def _agreed(passes: Max, done: Forward, path: Array) -> bool:
+    """Backtrack again where the right neighbour begins in another state, until all agree; False if that takes too long.
+
+    Where the new path meets the old one, the steps before are known.
+    """
+    for _ in range(ROUNDS):
+        columns = np.flatnonzero(path[-1, :-1] != path[0, 1:])
+        if not len(columns):
+            return True
+        path[-1, columns] = state = path[0, columns + 1]
+        for t in reversed(range(len(path) - 1)):
+            before = passes.unfolded(done.messages[t], -1)[:, 0, columns]
+            state = passes.choose(before + passes.arcs.into(-1, state), slice(None))
+            changed = path[t, columns] != state
+            columns, state = columns[changed], state[changed]
+            if not len(columns):
+                break
+            path[t, columns] = state
+    return False
 
 
 def _score(passes: Max, path: Array, first: int) -> float:

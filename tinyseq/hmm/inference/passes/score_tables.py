@@ -116,14 +116,13 @@ class Scores:
 
     def logs(self, rows: Index) -> Array:
         """Log scores, (K, rows)."""
-        return self._of_rows(self.table.logs, rows)
+        logs, ids = self.table.logs, self.ids
+        return logs.T[rows].T if ids is None else logs.take(ids[rows], axis=1)
 
     def weights(self, rows: Index) -> Array:
         """Scores relative to the largest one of each row, (K, rows); always in float64."""
-        return self._of_rows(self.table.relative, rows)
-
-    def _of_rows(self, table: Array, rows: Index) -> Array:
-        return table.T[rows].T if self.ids is None else table.take(self.ids[rows], axis=1)
+        relative, ids = self.table.relative, self.ids
+        return relative.T[rows].T if ids is None else relative.take(ids[rows], axis=1)
 
     def tops(self, rows: Index) -> Array:
         """The logs of those largest scores, (rows,)."""
