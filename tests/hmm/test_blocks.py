@@ -185,6 +185,44 @@ def test_blocks_of_best_paths_fit_where_the_chain_forgets(monkeypatch):
     assert walked[0] is not None
 
 
+def test_blocks_cover_a_sequence_and_each_holds_a_warm_up(monkeypatch):
+    """Whatever the length and the warm-up: the backward warm-up of a block reads the first rows of the next."""
+    model = random_model(np.random.default_rng(0), 2, 5, 3)
+    passes = Scaled(model.parameters.arcs(), model.emissions.scores([0]))
+    for rows in range(512, 1200, 7):
+        for guess in (1, 36, 63, 64, 100, rows // 4):
+            monkeypatch.setattr(blocks, "memory", lambda *_, warm=guess: warm)
+            for cut in blocks.cuts(passes, 7, rows):
+                read = [t for part in (cut.head, cut.blocks) for t in sorted(_rows(part))]
+                assert read == list(range(7, 7 + rows))
+                assert len(cut.blocks.order) > 1
+                assert cut.blocks.order.tolist() == list(range(len(cut.blocks.order)))
+                assert cut.blocks.lengths[-1] >= len(cut.behind.sizes)
+
+
+def _rows(part):
+    for t in range(len(part.sizes)):
+        rows = part.rows(t)
+        yield from range(rows.start, rows.stop, rows.step) if isinstance(rows, slice) else rows.tolist()
+
+
+def test_blocks_that_end_in_another_state_than_guessed_are_mended(monkeypatch, plainly):
+    """Where the last message of a block prefers another state than the best path takes."""
+    model, wrong, agreed = random_model(np.random.default_rng(0), 4, 5), [], blocks._agreed
+
+    def watched(passes, done, path, entered):
+        wrong.append(np.count_nonzero(path[-1, :-1] != entered[1:]))
+        assert agreed(passes, done, path, entered)
+        wrong.append(np.count_nonzero(path[-1, :-1] != entered[1:]))
+        return True
+
+    monkeypatch.setattr(blocks, "_agreed", watched)
+    x = np.random.default_rng(1).integers(0, 5, 4000)
+    np.testing.assert_array_equal(model.viterbi(x).path, plainly(model.viterbi, x).path)
+    assert wrong[0] > 5
+    assert wrong[1:] == [0]
+
+
 def test_long_sequences_side_by_side_in_one_padded_array(plainly):
     rng = np.random.default_rng(6)
     initial, transition, emission = rng.normal(size=3), rng.normal(size=(3, 3)), rng.normal(size=(2500, 2, 3))

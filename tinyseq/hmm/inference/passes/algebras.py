@@ -147,7 +147,7 @@ def lowest_best(scores: Array) -> Array:
         return scores.argmax(axis=0)
     rank = np.arange(len(scores), 0, -1, dtype=np.uint8)  # the lowest state has the highest rank
     ranked = (scores == scores.max(axis=0)) * rank[:, None]
-    return len(scores) - ranked.max(axis=0).astype(np.intp)
+    return (np.uint8(len(scores)) - ranked.max(axis=0)).astype(np.intp)
 
 
 def _in_a_row(lists: Array) -> Array:

@@ -177,11 +177,13 @@ def best_path(passes: Max, first: int, rows: int) -> tuple[Array, float] | None:
         return None
     last = done.messages[-1][0].argmax(axis=0)  # guesses, but for the last block
     last[-1] = np.argmax(done.messages[-1][0, :, -1] + passes.end)
-    path = _back(passes, done, last)
-    if not _agreed(passes, done, path):
+    path = np.empty(rows, dtype=np.intp)
+    begun, inner = path[: starts[0] - first, None], path[starts[0] - first :].reshape(-1, length).T
+    entered = _back(passes, done, last, inner)
+    if not _agreed(passes, done, inner, entered):
         return None
-    found = np.concatenate([_back(passes, head, path[0, :1])[1:, 0], path[1:].T.reshape(-1)])
-    return (found, score) if (score := _score(passes, found, first)) > -np.inf else None
+    _back(passes, head, entered[:1], begun)
+    return (path, score) if (score := _score(passes, path, first)) > -np.inf else None
 
 
 def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
@@ -205,40 +207,39 @@ def _fitted(passes: Max, blocks: Ragged, messages: list[Array]) -> bool:
     return False
 
 
-def _back(passes: Max, done: Forward, last: Array) -> Array:
-    """Backtrack, given the last states: the states before each step, and the last, (steps + 1, columns)."""
-    path = np.tile(last, (len(done.messages), 1))
-    for t in reversed(range(len(path) - 1)):
-        path[t] = passes.oldest(done, t, path[t + 1 : t + 2])
-    return path
+def _back(passes: Max, done: Forward, state: Array, path: Array) -> Array:
+    """Backtrack from the last states, and store them in ``path`` (steps, columns); returns those before the first."""
+    for t in reversed(range(len(path))):
+        path[t] = state
+        state = passes.oldest(done, t, state[None])
+    return state
 
 
-def _agreed(passes: Max, done: Forward, path: Array) -> bool:
-    """Backtrack again where the right neighbour begins in another state, until all agree; False if that takes too long.
+def _agreed(passes: Max, done: Forward, path: Array, entered: Array) -> bool:
+    """Backtrack again where the right neighbour was entered in another state, until all agree; False if that fails.
 
-    Where the new path meets the old one, the steps before are known.
+    Where a new path meets the old one, the steps before are known.
     """
     for _ in range(ROUNDS):
-        columns = np.flatnonzero(path[-1, :-1] != path[0, 1:])
+        columns = np.flatnonzero(path[-1, :-1] != entered[1:])
         if not len(columns):
             return True
-        path[-1, columns] = state = path[0, columns + 1]
-        for t in reversed(range(len(path) - 1)):
-            before = passes.unfolded(done.messages[t], -1)[:, 0, columns]
-            state = passes.choose(before + passes.arcs.into(-1, state), slice(None))
+        state = entered[columns + 1]
+        for t in reversed(range(len(path))):
             changed = path[t, columns] != state
             columns, state = columns[changed], state[changed]
             if not len(columns):
                 break
             path[t, columns] = state
+            before = passes.unfolded(done.messages[t], -1)[:, 0, columns]
+            state = passes.choose(before + passes.arcs.into(-1, state), slice(None))
+        entered[columns] = state
     return False
 
 
 def _score(passes: Max, path: Array, first: int) -> float:
-    """The score of a path, summed in the order of the sequential pass, so that it is the same to the last bit."""
+    """The score of a path, summed in float64, as small errors would add up."""
     (initial, transition), end = passes.arcs.tables, passes.end
-    terms = np.empty(2 * len(path) + 1, dtype=end.dtype)
-    terms[0], terms[-1] = initial[0, 0, path[0]], end[path[-1]]
-    terms[1::2] = passes.scores.along(first, path)
-    terms[2:-1:2] = transition.take(path[:-1] * len(end) + path[1:])
-    return float(np.add.accumulate(terms, out=terms)[-1])
+    moves = transition.take(path[:-1] * len(end) + path[1:])
+    terms = (initial[0, 0, path[:1]], moves, passes.scores.along(first, path), end[path[-1:]])
+    return float(sum(part.sum(dtype=np.float64) for part in terms))
