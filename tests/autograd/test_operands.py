@@ -9,6 +9,7 @@ import pytest
 
 import tinyseq as ts
 from tinyseq.autograd.declare import FUNCTIONS, OPS, Op
+from tinyseq.backend import namespace_of
 
 BINARY = [
     record
@@ -162,3 +163,57 @@ def test_beside_a_float64_a_float32_costs_no_accuracy(record: Op, narrow: int) -
     for i in range(2):
         assert found[i].dtype == mixed[i].dtype
         np.testing.assert_allclose(found[i].numpy(), expected[i].numpy(), rtol=1e-7 if i == narrow else 1e-13)
+
+
+NUMBERS = [
+    0.5,
+    -3.0,
+    0.0,
+    -0.0,
+    1.01,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+    1e300,
+    -1e300,
+    1e-300,
+    1e-46,
+    7e4,
+    True,
+    3,
+]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("record", [r for r in BINARY if r.kind == "elementwise"], ids=lambda record: record.name)
+def test_a_number_gives_what_numpy_s_arithmetic_with_it_gives_to_the_bit(record: Op, dtype: str) -> None:
+    values = np.array([0.5, -2.0, 0.0, -0.0, 1.5, 3.0]).astype(dtype)
+    x = ts.tensor(values, requires_grad=record.vjp is not None)
+    xp = namespace_of(values)
+    for number in NUMBERS:
+        for given in (number, np.dtype(dtype).type(number)):
+            plain = given.item() if isinstance(given, np.generic) else given
+            for pair, raw in (((x, given), (values, plain)), ((given, x), (plain, values))):
+                try:
+                    wanted = record.forward(xp, *raw)
+                except (TypeError, ValueError, OverflowError) as error:
+                    with pytest.raises(type(error)):
+                        FUNCTIONS[record.name](*pair)
+                    continue
+                found = FUNCTIONS[record.name](*pair).numpy()
+                assert found.dtype == wanted.dtype
+                np.testing.assert_array_equal(found, wanted)
+                np.testing.assert_array_equal(np.signbit(found), np.signbit(wanted))
+
+
+@pytest.mark.parametrize("reflected", [False, True], ids=["right", "left"])
+@pytest.mark.parametrize("record", [r for r in DIFFERENTIABLE if r.kind == "elementwise"], ids=lambda r: r.name)
+def test_the_gradient_beside_a_number_is_the_one_that_can_be_differentiated_again(record: Op, reflected: bool) -> None:
+    x = ts.tensor(np.linspace(0.6, 3.0, 5, dtype=np.float32), requires_grad=True)
+    for number in (0.5, 2.25, 1):
+        pair = (number, x) if reflected else (x, number)
+        y = FUNCTIONS[record.name](*pair)
+        slopes = [ts.grad(y.sum(), x, create_graph=again, retain_graph=True) for again in (False, True)]
+        assert slopes[0].dtype == np.float32
+        np.testing.assert_allclose(slopes[0].numpy(), slopes[1].detach().numpy(), rtol=1e-6)

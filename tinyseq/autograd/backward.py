@@ -14,7 +14,7 @@ from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.anomaly import check_backward
 from tinyseq.autograd.calls.errors import freed, mutated
 from tinyseq.autograd.declare import TENSORS
-from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, ancestors, owner, readable
+from tinyseq.autograd.graph import Leaf, Node, Output, Parent, Shape, ancestors, owner, readable
 from tinyseq.autograd.hooks import as_gradient
 from tinyseq.autograd.modes import MODE, enable_grad
 from tinyseq.autograd.op import Op, Summed, summed_to
@@ -232,7 +232,7 @@ def walk(
         for i, parent in enumerate(edges):
             if parent is None:
                 continue
-            if parent.mutated > node.seq and _reads(node, i, path):
+            if type(parent) is Leaf and parent.mutated > node.seq and _reads(node, i, path):
                 raise mutated(node, i)
             if path is not None and parent not in path:
                 continue
@@ -257,10 +257,12 @@ def walk(
                 check_backward(op.name, g if op.outputs else [g], gi, node.label)
             if watched:
                 shares.append((parent, gi))
-            if type(parent) is Node and parent not in sums:  # `add`, without its call in the two commonest cases
+            if type(parent) is Node and parent not in sums:  # `add`, without its call in the three commonest cases
                 sums[parent] = gi
             elif type(parent) is Leaf and parent in owned:
                 sums[parent] += gi
+            elif type(parent) is Output and (table := sums.get(parent.node)) is not None and parent not in table:
+                table[parent] = gi
             else:
                 gradients.add(parent, gi)
         if not retain_graph:

@@ -5,13 +5,15 @@ from typing import Any
 
 from tinyseq.autograd.anomaly import anomaly_label, check_forward
 from tinyseq.autograd.calls.errors import EXPLAINED, explained, place
-from tinyseq.autograd.calls.operands import NUMBERS, beside, operands
+from tinyseq.autograd.calls.operands import NUMBERS, operand, operands
 from tinyseq.autograd.graph import Node, Output, Parent
 from tinyseq.autograd.modes import MODE, Label, tick
 from tinyseq.autograd.op import Kernels, Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, Array
 from tinyseq.torch_names.settings import setting
+
+_NO_ATTRS: dict[str, Any] = {}
 
 
 def public_function(record: Op) -> Callable[..., Any]:
@@ -76,17 +78,18 @@ def _binary(record: Op) -> Callable[..., Any]:
     both = saves == record.inputs
     # An array library's own function of two arrays returns a new one.
     copies = bool(record.saved_inputs) or not hasattr(record.forward, "library_name")
+    plain = record.kind == "elementwise" and hasattr(record.forward, "library_name")
 
     def call(x: Any, y: Any, /) -> Tensor:
         if isinstance(x, Tensor):
             a, p = x._array, x.node
             kind = type(a)
-            b, q = (y._array, y.node) if isinstance(y, Tensor) else (beside(y, kind, copies), None)
+            b, q = (y._array, y.node) if isinstance(y, Tensor) else (operand(y, a, copies, plain), None)
             known = type(b) is kind or type(b) in NUMBERS
         elif isinstance(y, Tensor):
             b, q = y._array, y.node
             kind = type(b)
-            a, p = beside(x, kind, copies), None
+            a, p = operand(x, b, copies, plain), None
             known = a is not None
         else:
             known = False
@@ -104,7 +107,20 @@ def _binary(record: Op) -> Callable[..., Any]:
             return _checked(record, (a, b), (p, q), out)
         if (p is None and q is None) or not differentiable:
             return _constant(out)
-        return _recorded(out, record, (p, q), (a, b) if both else save(out, a, b) if saves else (), label)
+        node = _new(Node)  # as `_recorded`, without a call
+        node.op = record
+        node.edges = (p, q)
+        node.saved = (a, b) if both else save(out, a, b) if saves else ()
+        node.attrs = _NO_ATTRS
+        node.shape = out.shape
+        node.dtype = out.dtype
+        node.label = label
+        node.hooks = None
+        node.seq = tick()
+        tensor = _new(Tensor)
+        tensor._array = out
+        tensor.node = node
+        return tensor
 
     return call
 
@@ -117,9 +133,6 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
     return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
-
-
-_NO_ATTRS: dict[str, Any] = {}
 
 
 def _recorded(
@@ -158,21 +171,19 @@ def recorded_outputs(
     """The results of an op with several outputs, as tensors of one node."""
     shapes = tuple([part.shape for part in outs])
     node = Node(record, edges, saved, attrs, shapes, outs[0].dtype if outs else None, label)
-    return [_output(part, node, i) for i, part in enumerate(outs)]
-
-
-def _output(part: Array, node: Node, i: int) -> Tensor:
-    """``Tensor(part, Output(node, i))`` in one call instead of three, as `_recorded`."""
-    output = _new(Output)
-    output.node = node
-    output.index = i
-    output.shape = part.shape
-    output.dtype = part.dtype
-    output.hooks = None
-    tensor = _new(Tensor)
-    tensor._array = part
-    tensor.node = output
-    return tensor
+    tensors = []
+    for i, part in enumerate(outs):  # ``Tensor(part, Output(node, i))`` in two calls instead of four, as `_recorded`
+        output = _new(Output)
+        output.node = node
+        output.index = i
+        output.shape = shapes[i]
+        output.dtype = node.dtype
+        output.hooks = None
+        tensor = _new(Tensor)
+        tensor._array = part
+        tensor.node = output
+        tensors.append(tensor)
+    return tensors
 
 
 def _constant(out: Array) -> Tensor:
@@ -205,16 +216,16 @@ def _name(record: Op, names: tuple[str, ...], values: tuple[Any, ...], attrs: di
     if len(values) > len(names):
         takes = f"{len(record.inputs)} tensors and {len(names)} settings {names}"
         raise TypeError(f"{record.name} takes {takes}, got {len(record.inputs) + len(values)} arguments")
-    for name, value in zip(names, values, strict=False):
+    for name in names[: len(values)] if attrs else ():
         if name in attrs:
             raise TypeError(f"{record.name} got {name}= twice, by position and by name")
-        attrs[name] = value
+    attrs.update(zip(names, values, strict=False))
 
 
 def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     """Run an op on any mixture of Tensors, arrays and numbers, and record it if a gradient may be needed."""
-    if unknown := attrs.keys() - record.defaults.keys():
-        name = min(unknown)
+    if not attrs.keys() <= record.defaults.keys():
+        name = min(attrs.keys() - record.defaults.keys())
         raise TypeError(f"{record.name} has no setting {name!r}; it has {sorted(record.defaults)}{setting(name)}")
     for name in record.required:
         if name not in attrs:
@@ -245,8 +256,8 @@ def apply(record: Op, args: Sequence[Any], attrs: dict[str, Any]) -> Any:
     label = anomaly_label(mode) if mode.anomaly else mode.label
     if not record.outputs:
         return _recorded(outs[0], record, parents, record.save(outs[0], *raw), label, attrs)
-    saved = record.save(tuple([part.shape for part in outs]), *raw)
-    return recorded_outputs(outs, record, parents, saved, label, attrs)
+    shapes = tuple([part.shape for part in outs])
+    return recorded_outputs(outs, record, parents, record.save(shapes, *raw), label, attrs)
 
 
 def _setting(record: Op, name: str, value: Tensor) -> Array:

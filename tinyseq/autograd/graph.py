@@ -57,7 +57,7 @@ class Node:
     """
 
     __slots__ = ("attrs", "dtype", "edges", "hooks", "label", "op", "saved", "seq", "shape")
-    mutated = 0  # only leaves are ever updated in place; a shared constant here keeps the walk free of type checks
+    mutated = 0  # only leaves are ever updated in place
 
     def __init__(
         self,
@@ -122,21 +122,15 @@ def ancestors(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[No
     Creation order is topological order, so sorting by the clock replaces a depth-first search; nothing recurses.
     """
     seen: set[Parent] = set(ends)
-    stack = [node for node in map(owner, roots) if node not in seen]
-    seen.update(stack)
-    found: list[Node] = []
-    while stack:
-        node = stack.pop()
-        if type(node) is not Node:
-            continue
-        found.append(node)
+    found = [node for node in dict.fromkeys(map(owner, roots)) if type(node) is Node and node not in seen]
+    seen.update(found)
+    for node in found:  # which grows
         for parent in node.edges:
-            if parent is not None:
-                if type(parent) is Output:
-                    parent = parent.node
-                if parent not in seen:
-                    seen.add(parent)
-                    stack.append(parent)  # type: ignore[arg-type]
+            if type(parent) is Output:
+                parent = parent.node
+            if type(parent) is Node and parent not in seen:
+                seen.add(parent)
+                found.append(parent)
     found.sort(key=attrgetter("seq"), reverse=True)
     return found
 

@@ -1,6 +1,7 @@
 """The operands of an op: raw values of one array library, from any mixture of tensors, arrays and numbers."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,29 @@ NUMPY_NUMBERS: dict[type, type[Any]] = {
 }
 
 
+def operand(value: Any, like: Any, copies: bool, elementwise: bool) -> Any:
+    """`beside` an array; of an op by elements, numbers become arrays without axes, with which NumPy computes faster."""
+    kind = type(like)
+    if kind is not np.ndarray:
+        return beside(value, kind, copies)
+    found = type(value)
+    if found is kind:  # the commonest, without a call
+        return (value.copy() if copies else value) if value.dtype.kind in HELD else None
+    number = value if found is float else beside(value, kind, copies)
+    if elementwise and number and type(number) is float and like.dtype.kind == "f":
+        return _without_axes(number, like.dtype)
+    return number
+
+
+@lru_cache(maxsize=256)
+def _without_axes(number: float, dtype: Any) -> Any:
+    """A number other than 0 (of which -0.0 would be found in its place) as an array; as it is where that overflows."""
+    with np.errstate(over="ignore"):
+        array = np.asarray(number, dtype=dtype)
+    array.flags.writeable = False
+    return array if np.isfinite(array) else number
+
+
 def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
     """The raw value of an operand beside arrays of this kind: a number, or an array of the same kind.
 
@@ -33,8 +57,8 @@ def beside(value: Any, kind: type[Any], copies: bool = True) -> Any:
     if type(value) in NUMBERS:
         return value
     if type(value) is kind:
-        if kind is np.ndarray:  # the commonest, without a call
-            return (value.copy() if copies else value) if value.dtype.kind in HELD else None
+        if kind is np.ndarray and value.dtype.kind not in HELD:
+            return None
         return NAMESPACES[kind].asarray(value, copy=True) if copies else value
     number = NUMPY_NUMBERS.get(type(value))
     if number is not None:
