@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tinyseq as ts
-from tinyseq.autograd.ops.matrices.layout import LONG, product, rows_of
+from tinyseq.autograd.ops.moves.layout import BLOCK, LARGE, LONG, product, rows_of, side_by_side
+from tinyseq.backend import NUMPY
 
 BATCHES = [(), (3,), (2, 3), (1,), (0,)]
 LENGTHS = [1, 5, LONG, LONG + 1]  # of the sums, on both sides of where one product is made of many
@@ -69,3 +70,41 @@ def test_factors_that_do_not_fit_are_refused_as_ever():
         with pytest.raises(ValueError, match="matmul"):
             x @ y
     assert (ts.ones(LONG) @ y).shape == (3, 2)
+
+
+@pytest.mark.parametrize("rows", [1, BLOCK - 1, BLOCK, 3 * BLOCK + 5])
+@pytest.mark.parametrize("size", [0.1, 1.5])
+def test_matrices_side_by_side_are_joined_in_any_size_and_layout(rows, size):
+    rng = np.random.default_rng(0)
+    columns = int(size * LARGE / (4 * 8 * rows)) + 1
+    parts = [rng.normal(size=(rows, columns + i % 3)).astype("float64") for i in range(8)]
+    parts[1] = np.asfortranarray(parts[1])
+    parts[2] = np.broadcast_to(parts[2][:1], parts[2].shape)
+    before = [part.copy() for part in parts]
+    joined = side_by_side(NUMPY, parts)
+    np.testing.assert_array_equal(joined, np.concatenate(parts, axis=1))
+    assert not any(np.shares_memory(joined, part) for part in parts)
+    np.testing.assert_equal(parts, before)
+    mixed = [parts[0].astype("float32"), *parts[1:]]
+    assert side_by_side(NUMPY, mixed).dtype == "float64"
+
+
+def test_a_long_loop_s_gradients_are_the_same_in_blocks_of_rows_and_at_once(monkeypatch):
+    """Those of steps and of a shared weight, twice through one graph, with a hook's and the caller's own in between."""
+    rng = np.random.default_rng(0)
+    w, z = (ts.tensor(rng.normal(size=s) / 20, requires_grad=True) for s in ((100, 100), (20, 100, 3)))
+    heard, h, steps = [], ts.zeros(100, 3), ts.unbind(z * 1.0)
+    for step in steps:
+        h = ts.tanh(step + w @ h)
+    steps[4].register_hook(heard.append)
+    found = []
+    for large in (0, 1 << 40, 0):
+        monkeypatch.setattr("tinyseq.autograd.ops.moves.layout.LARGE", large)
+        found.append([g.numpy().copy() for g in ts.grad(h.sum(), [w, z, steps[3]], retain_graph=True)])
+    copies = [g.numpy().copy() for g in heard]
+    for again in found[1:]:
+        for one, other in zip(found[0], again, strict=True):
+            np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(found[0][1][3], found[0][2])
+    assert len(heard) == 3
+    np.testing.assert_equal([g.numpy() for g in heard], [copies[0]] * 3)

@@ -8,8 +8,8 @@ import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.autograd.declare import OPS, Accuracy, Summed, composite, op, summed_to
-from tinyseq.autograd.ops.matrices.layout import product, rows_of
 from tinyseq.autograd.ops.moves.index import getitem
+from tinyseq.autograd.ops.moves.layout import product, rows_of, side_by_side
 from tinyseq.autograd.ops.moves.shape import transpose
 from tinyseq.autograd.ops.reduce import axis_of
 from tinyseq.autograd.ops.reduce import sum as total
@@ -31,8 +31,8 @@ def _left(xp: Any, terms: Any) -> Any:
     """Gradient of x in x @ y: the sum over uses of g yᵀ, as one product of the uses side by side."""
     x = terms[0][1]
     if len(terms) > 1 and x.ndim == 2 and all(y.ndim >= 2 for _, _, y in terms):
-        g = xp.concat([_flat(xp, g, True) for g, _, _ in terms], axis=1)
-        y = xp.concat([_flat(xp, _spread(xp, y, g), True) for g, _, y in terms], axis=1)
+        g = side_by_side(xp, [_flat(xp, g, True) for g, _, _ in terms])
+        y = side_by_side(xp, [_flat(xp, _spread(xp, y, g), True) for g, _, y in terms])
         return g @ xp.matrix_transpose(y)
     return _total(summed_to(xp, _left_one(xp, *term), x.shape) for term in terms)
 

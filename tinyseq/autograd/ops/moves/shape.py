@@ -10,6 +10,7 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.axes import Axes, Use, but_along
 from tinyseq.autograd.declare import FUNCTIONS, OPS, composite, offer, op
 from tinyseq.autograd.ops.moves.joined import remember
+from tinyseq.autograd.ops.moves.layout import side_by_side
 from tinyseq.autograd.ops.reduce import along, axes_of, axis_of
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant
 
@@ -282,7 +283,7 @@ def _bound(xp: Any, parts: Any, axis: Any) -> Any:
     if axis or parts[0].ndim != 2:
         return _stacked(xp, parts, axis)
     rows, columns = parts[0].shape
-    return xp.permute_dims(xp.reshape(xp.concat(parts, axis=1), (rows, len(parts), columns)), (1, 0, 2))
+    return xp.permute_dims(xp.reshape(side_by_side(xp, parts), (rows, len(parts), columns)), (1, 0, 2))
 
 
 unbind = op(

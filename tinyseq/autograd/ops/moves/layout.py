@@ -1,12 +1,18 @@
-"""How the matrices of a product lie in memory: a batch that lies there as one matrix is multiplied as one."""
+"""How matrices lie in memory: joined and multiplied so that little of it is touched more often than it must be."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import NUMPY, Array
 
 # From this number of terms, one product for a whole batch saves more time than its matrices, which then do not lie in
 # one piece each, cost where they are read.
 LONG = 128
+# A joined matrix of more bytes than this is beyond the cache that a core has for itself. It is filled by blocks of so
+# many rows, which stay there while all parts are copied to them.
+LARGE, BLOCK = 1 << 21, 64
 
 
 def rows_of(y: Array) -> Array | None:
@@ -28,3 +34,15 @@ def product(x: Array, y: Array) -> Array:
             found = np.matmul(x, rows.T).reshape(x.shape[0], *y.shape[:-2], y.shape[-1])
             return np.moveaxis(found, 0, -2)
     return np.matmul(x, y)
+
+
+def side_by_side(xp: Any, parts: Sequence[Array]) -> Array:
+    """Matrices of as many rows, joined along their columns."""
+    first = parts[0]
+    if xp is not NUMPY or first.nbytes * len(parts) < LARGE or len({part.dtype for part in parts}) > 1:
+        return xp.concat(parts, axis=1)
+    joined = np.empty((len(first), sum([part.shape[1] for part in parts])), first.dtype)
+    for start in range(0, len(first), BLOCK):
+        rows = slice(start, start + BLOCK)
+        np.concatenate([part[rows] for part in parts], axis=1, out=joined[rows])
+    return joined
