@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -249,6 +250,23 @@ def test_the_child_runs_without_the_package(tmp_path):
     code += "; print(sorted(name for name in sys.modules if name.startswith('tinyseq')))"
     found = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_submission_imports_the_tinyseq_that_marks_it(tmp_path):
+    """Not another one that is installed, whose solutions it could read."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(os.path.dirname(ts.__file__), tmp_path / "another" / "tinyseq", ignore=ignored)
+    file = tmp_path / "submission.py"
+    file.write_text(RIGHT + PEEKING["by file"], "utf-8")
+    code = "import sys; from tinyseq.exercises import check_file; print(check_file(sys.argv[1]).notes)"
+    result = subprocess.run(
+        [sys.executable, "-c", code, str(file)],
+        env=os.environ | {"PYTHONPATH": str(tmp_path / "another")},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert "it tries to read the solutions, which was refused" in result.stdout
 
 
 def test_one_bad_file_does_not_stop_a_folder(tmp_path):

@@ -290,6 +290,9 @@ def stand_in(seen: list[str]) -> None:
 def main() -> None:
     """Do the job that stands in the standard input."""
     job = json.load(sys.stdin)
+    library = os.path.dirname(os.path.dirname(job["solutions"]))
+    if library not in sys.path:  # a submission imports the tinyseq that marks it, not another one that is installed
+        sys.path.insert(0, library)
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
