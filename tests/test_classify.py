@@ -136,7 +136,7 @@ def test_a_classifier_is_moved_to_a_device_that_there_is(kind):
     with pytest.raises(ValueError, match="device"):
         model.to("tpu")
     if kind is NaiveBayes:
-        with pytest.raises(ValueError, match="NaiveBayes has nothing to compute on a GPU"):
+        with pytest.raises(ValueError, match="NaiveBayes computes on the CPU only"):
             model.to("cuda")
 
 

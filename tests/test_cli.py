@@ -139,7 +139,7 @@ def test_a_classifier_is_trained_judged_and_used(tinyseq, tmp_path, how):
         (("--epochs", "3"), "--epochs is for --model rnn; leave it out with --model bayes"),
         (("--units", "word"), "units must be 'words' or 'chars', got 'word'"),
         (("--model", "rnn", "--pooling", "sum"), "pooling must be 'last', 'mean' or 'max', got 'sum'"),
-        (("--device", "cuda"), "NaiveBayes has nothing to compute on a GPU; leave out the device"),
+        (("--device", "cuda"), "NaiveBayes computes on the CPU only; leave out the device"),
     ],
 )
 def test_a_classifier_that_cannot_be_trained_is_one_line_and_writes_nothing(tinyseq, tmp_path, how, said):

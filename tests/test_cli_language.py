@@ -219,4 +219,4 @@ def test_an_infinite_cross_entropy_names_the_character_that_the_model_finds_impo
     ts.lm.NgramLM(2, smoothing=None).fit(TEXT).save("plain.lm")
     Path("new.txt").write_text("sol")
     said = " ".join(tinyseq("lm", "eval", "plain.lm", "new.txt")[1].split())
-    assert "probability 0 to character 3, 'l': it never follows what stands before it in the training text" in said
+    assert "probability 0 to character 3, 'l': it never follows the symbols before it in the training text" in said

@@ -1,16 +1,15 @@
-"""Memory for training steps: freed memory is kept at hand, and the search for cycles comes less often.
+"""Memory for training steps: freed memory is kept for reuse, and the garbage collector runs less often.
 
 A step allocates the graph's arrays and frees all of them at its end. The GNU C library then gives that memory back to
-the system, and the next step has it mapped and zeroed anew, page by page. Told to keep more, it hands the same pages
-out again. Nothing changes on other systems.
+the system, and at the next step the system maps and zeroes it again, page by page. Told to keep more, the library hands
+out the same pages again. Nothing changes on other systems.
 
 Python looks for cycles of dead objects whenever 700 (in later versions 2,000) more of them live than at the last time.
-A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: they were searched
-several times a step in vain.
+A graph has no cycles, but an LSTM's step makes thousands of objects that all live until its end: the collector searched
+them several times a step in vain.
 
-Both settings are the whole process's, so they are made only where they are asked for: inside `reuse`, as
-`tinyseq.train.train` runs. ``benchmarks/lstm.py`` prints an LSTM's step with and without; without them it took 1.15 to
-1.7 times as long.
+Both settings apply to the whole process, so they are made only on request: inside `reuse`, where `tinyseq.train.train`
+runs. ``benchmarks/lstm.py`` prints an LSTM's step with and without; without them it took 1.15 to 1.7 times as long.
 """
 
 import ctypes
@@ -36,13 +35,13 @@ _before: int | None = None  # the collector's threshold outside of them; None if
 
 
 class reuse:
-    """Reuse freed memory, and search for cycles less often, inside the block.
+    """Inside the block, reuse freed memory and run the garbage collector less often.
 
-    Wrap a training loop of your own in it. The settings are those of the whole process; the last block that is left, in
-    any thread, takes them back: the collector's threshold becomes what it was, freed memory goes back to the system,
-    and the C library's thresholds go to where its own adaptation would have brought them. Whoever has set
-    ``MALLOC_TRIM_THRESHOLD_``, ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES`` in the environment, or the collector's
-    threshold, has decided for themselves, and that is left alone.
+    Wrap a training loop of your own in it. The settings apply to the whole process; when the last block in any thread
+    ends, they are restored: the collector's threshold becomes what it was, freed memory goes back to the system, and
+    the C library's thresholds go to where its own adaptation would have brought them. If ``MALLOC_TRIM_THRESHOLD_``,
+    ``MALLOC_MMAP_THRESHOLD_`` or ``GLIBC_TUNABLES`` is set in the environment, or the collector's threshold was
+    changed, that choice is respected.
 
     Example:
         >>> before = gc.get_threshold()

@@ -10,7 +10,7 @@ import numpy as np
 from tinyseq.arguments import shown, whole
 
 Rng = np.random.Generator | int | None
-"""What functions that draw take: a generator, a seed, or None for the generator of `manual_seed`."""
+"""What functions that draw random numbers take: a generator, a seed, or None for the generator of `manual_seed`."""
 
 _REPLAY: ContextVar[np.random.Generator] = ContextVar("tinyseq_replay")  # only inside of `drawn_from`
 _seeded: np.random.Generator | None = None  # one for all threads and all cells of a notebook, as PyTorch's
@@ -23,7 +23,7 @@ def generator() -> np.random.Generator:
 
 
 def manual_seed(seed: int | None) -> np.random.Generator:
-    """Begin a new stream of random numbers; the same seed gives the same model and the same dropout.
+    """Start a new stream of random numbers; the same seed gives the same initial weights and the same dropout.
 
     Raises:
         ValueError, TypeError: ``seed`` is not a whole number of at least 0.
@@ -42,7 +42,7 @@ def manual_seed(seed: int | None) -> np.random.Generator:
 
 
 def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
-    """What a function draws from that takes a generator, a seed, or neither.
+    """The generator for a function that takes a generator, a seed, or neither.
 
     Args:
         rng: a NumPy generator; a whole number as the seed of one; or None for the generator of `manual_seed`.
@@ -69,13 +69,13 @@ def as_generator(rng: Any, name: str = "rng") -> np.random.Generator:
 
 
 def state() -> Any:
-    """Where the stream of random numbers stands."""
+    """The state of the random number generator."""
     return generator().bit_generator.state
 
 
 @contextmanager
 def replayed(earlier: Any) -> Iterator[None]:
-    """Inside the block, random numbers come again as they came after `state` gave ``earlier``."""
+    """Inside the block, repeat the random numbers that followed when `state` returned ``earlier``."""
     if isinstance(earlier, dict):
         again: Any = np.random.default_rng()
         again.bit_generator.state = earlier

@@ -162,7 +162,7 @@ def test_a_seed_a_generator_and_the_manual_seed(make):
     [
         (lambda: ts.data.casino(-1), ValueError, "length must be a whole number of at least 0|length"),
         (lambda: ts.data.cpg_islands(2.5), TypeError, "length"),
-        (lambda: ts.data.dyck(7), ValueError, "length must be even, as each bracket is closed, got 7"),
+        (lambda: ts.data.dyck(7), ValueError, "length must be even, as every bracket is closed, got 7"),
         (lambda: ts.data.dyck(8, 5), ValueError, "kinds must be at most 4, got 5"),
         (lambda: ts.data.dyck(8, depth=0), ValueError, "depth"),
         (lambda: ts.data.ambiguous_sentence(longest=0), ValueError, "longest"),

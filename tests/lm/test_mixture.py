@@ -128,11 +128,11 @@ def test_a_file_whose_parts_are_no_language_models_is_refused(tmp_path):
 
 def test_what_does_not_fit_is_refused():
     rnn, ngram, _ = three()
-    with pytest.raises(ValueError, match="two language models or more, got 1"):
+    with pytest.raises(ValueError, match="at least two language models, got 1"):
         Mixture([rnn])
     with pytest.raises(TypeError, match=r"models\[1\] must be a language model, got str"):
         Mixture([rnn, "ngram"])
-    with pytest.raises(ValueError, match=r"models\[2\] has another vocabulary .*'!'"):
+    with pytest.raises(ValueError, match=r"models\[2\] has a different vocabulary .*'!'"):
         Mixture([rnn, ngram, RNNLM([*LETTERS, "!"], 4)])
     with pytest.raises(ValueError, match=r"models\[1\] is a model of words, but models\[0\] is one of characters"):
         Mixture([rnn, NgramLM(2, words=True, min_count=1).fit("a rose")])

@@ -120,7 +120,7 @@ def test_counts_of_words_sample_sentences_from_their_beginnings(tmp_path):
             ValueError,
             "lacks the end of a sentence",
         ),
-        (lambda: NgramLM(2, min_count=2), ValueError, "min_count is for words=True without a vocabulary"),
+        (lambda: NgramLM(2, min_count=2), ValueError, "min_count is for words=True without vocabulary="),
         (lambda: NgramLM(2, words=1), TypeError, "words must be"),
         (lambda: RNNLM("ab", tied=1), TypeError, "tied must be"),
         (lambda: word_vocabulary(" \n"), ValueError, "the text has no words"),

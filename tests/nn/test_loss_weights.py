@@ -227,8 +227,8 @@ def test_a_class_that_is_impossible_and_not_wanted_costs_nothing():
     [
         (lambda: ts.nn.l1_loss(ts.zeros(3, 1), ts.zeros(3)), ValueError, r"shape \(3, 1\), target \(3,\)"),
         (lambda: ts.nn.huber_loss(ts.zeros(2), ts.zeros(2), delta=0), ValueError, "delta must be above 0, got 0"),
-        (lambda: ts.nn.smooth_l1_loss(ts.zeros(2), ts.zeros(2), beta=-1), ValueError, "from 0 upwards, got -1"),
-        (lambda: ts.nn.smooth_l1_loss(ts.zeros(2), ts.zeros(2), beta=np.nan), ValueError, "from 0 upwards, got nan"),
+        (lambda: ts.nn.smooth_l1_loss(ts.zeros(2), ts.zeros(2), beta=-1), ValueError, "of at least 0, got -1"),
+        (lambda: ts.nn.smooth_l1_loss(ts.zeros(2), ts.zeros(2), beta=np.nan), ValueError, "of at least 0, got nan"),
         (lambda: ts.nn.l1_loss("ab", ts.zeros(2)), TypeError, "prediction must be a tensor or an array of numbers"),
         (
             lambda: ts.nn.binary_cross_entropy_with_logits(ts.zeros(2, 3), ts.zeros(3)),

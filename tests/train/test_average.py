@@ -119,7 +119,7 @@ def test_the_average_of_another_model_is_refused_and_changes_nothing():
     for other in (ts.nn.Linear(1, 1, bias=False), ts.nn.Linear(2, 1)):
         wrong = WeightAverage(other)
         wrong(Report(1, 0.0, 0.0, 0.0, 0.0, 0.1))
-        with pytest.raises(ValueError, match="the average is of a model with other weights"):
+        with pytest.raises(ValueError, match="the average belongs to a model with other weights"):
             average.load_state_dict(wrong.state_dict())
     assert all((average.state_dict()[name] == value).all() for name, value in before.items() if name != "count")
 

@@ -56,7 +56,7 @@ def test_an_input_that_is_not_finite_is_told_from_an_op_of_a_whole_network():
     x[1, 0, 1] = np.nan
     task = lambda step: Loss(net(x)[0].sum(), 4, "sentence 7")
     with pytest.raises(
-        NonFiniteLoss, match=r"is nan \(sentence 7\); no op made it.* an input or a weight is not finite"
+        NonFiniteLoss, match=r"is nan \(sentence 7\); no op produced it.* an input or a weight is not finite"
     ):
         list(train(task, ts.optim.SGD(net.parameters(), lr=0.1), steps=1))
 

@@ -29,7 +29,7 @@ class Evaluation(NamedTuple):
     Attributes:
         accuracy: the share of texts with the right label, from 0 to 1.
         macro_f1: the mean over the classes of F1, the harmonic mean of precision and recall; 0 for a class that is
-            never predicted rightly.
+            never predicted correctly.
         confusion: how many texts of class i were labelled j (K, K).
         classes: the K labels that were given or predicted, sorted.
 
@@ -102,7 +102,7 @@ class Classifier(SavedModel, ABC):
         """log P(label | text) of N texts (N, K)."""
 
     def to(self, device: str) -> Self:
-        """Move what the classifier computes with to a device; returns the classifier itself.
+        """Move the classifier to a device; returns the classifier itself.
 
         Args:
             device: ``"cuda"`` for a GPU, or ``"cpu"``.
@@ -113,7 +113,7 @@ class Classifier(SavedModel, ABC):
         """
         check_device(device)
         if device != "cpu":
-            raise ValueError(f"{type(self).__name__} has nothing to compute on a GPU; leave out the device")
+            raise ValueError(f"{type(self).__name__} computes on the CPU only; leave out the device")
         return self
 
     @property
@@ -157,7 +157,7 @@ class Classifier(SavedModel, ABC):
         return dict(self.settings)
 
     def set_params(self, **params: Any) -> Self:
-        """Change constructor arguments; a classifier that was fitted is to be fitted again.
+        """Change constructor arguments; a fitted classifier must be fitted again.
 
         Raises:
             ValueError: for an unknown name or an invalid value.
@@ -184,8 +184,8 @@ class Classifier(SavedModel, ABC):
 def units_of(text: Text, units: str) -> list[str]:
     """The words or characters of a text. A list of strings stays as it is.
 
-    Words are runs of letters, digits, apostrophes and underscores; every other character but blanks is a word of its
-    own.
+    Words are runs of letters, digits, apostrophes and underscores; every other character that is not a blank is a word
+    of its own.
 
     Example:
         >>> units_of("It's warm, isn't it?", "words")
@@ -228,7 +228,7 @@ def class_names(given: Iterable[Label]) -> Vocabulary[Label]:
     """The distinct labels, sorted."""
     distinct = set(given)
     if len({isinstance(label, str) for label in distinct}) > 1:
-        raise TypeError("labels must be all strings or all whole numbers, got both; str(label) makes strings of them")
+        raise TypeError("labels must be all strings or all whole numbers, got both; convert them with str(label)")
     return Vocabulary(sorted(distinct))
 
 

@@ -33,7 +33,7 @@ class NaiveBayes(Classifier):
     with V distinct words in training. Other words are ignored.
 
     Args:
-        alpha: what is added to each count: 1 is Laplace's smoothing.
+        alpha: added to each count; 1 is Laplace smoothing.
         units: ``"words"`` or ``"chars"``, into which a string is split; a list of strings is taken as it is.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""A neural classifier: a recurrent network reads the text, and one vector of all its states decides."""
+"""A neural classifier: a recurrent network reads the text, and its pooled states give the scores of the classes."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -194,7 +194,7 @@ class RNNClassifier(Classifier):
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:
-        """Train like `fit`, but step by step: each report read runs one step; the classifier can be used in between.
+        """Train like `fit`, but as an iterator: each report runs one step, and the classifier can be used in between.
 
         Args:
             texts, labels: the training data.

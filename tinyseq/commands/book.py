@@ -22,12 +22,12 @@ def notebooks(out: Annotated[Path, typer.Option(help="Folder to write to.")]) ->
 @plainly
 def figures(
     out: Annotated[Path, typer.Option(help="Folder to write to.")],
-    formats: Annotated[str, typer.Option("--format", help="svg, pdf and png, with commas between.")] = "svg,pdf",
+    formats: Annotated[str, typer.Option("--format", help="svg, pdf and png, separated by commas.")] = "svg,pdf",
     chapter: Annotated[int | None, typer.Option(help="Only the figures of this chapter.")] = None,
 ) -> None:
     """Write the figures of the lecture book for slides: light and dark, with and without numbers.
 
-    It runs the chapters: minutes for all of them, seconds for one.
+    It runs the chapters, which takes minutes for all of them and seconds for one.
 
     For example:  tinyseq figures --chapter 5 --out figures
     """

@@ -1,4 +1,4 @@
-"""The commands ``tinyseq classify``: train, use and judge classifiers of texts."""
+"""The commands ``tinyseq classify``: train, use and evaluate text classifiers."""
 
 import sys
 from collections import Counter
@@ -22,13 +22,13 @@ Files = Annotated[
     common.files_argument(
         "A label, a tab and a text in each line, or tables",
         "*.csv",
-        " A .csv file is a table with the columns label and text, unless the options for columns say otherwise.",
+        " A .csv file is a table with the columns label and text, or those given by the options.",
     ),
 ]
 ModelFile = Annotated[Path, common.model_argument("classify")]
 LabelColumn = Annotated[str | None, typer.Option(help="Column of the labels, by name in a header or number from 1.")]
 TextColumn = Annotated[str | None, typer.Option(help="Column of the texts, by name in a header or number from 1.")]
-Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the files' ending.")]
+Separator = Annotated[str | None, typer.Option(help="comma, tab, semicolon or a character; by the file's extension.")]
 OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "skip", "epochs", "lr", "checkpoint", "every", "log", "compile")}
 
 
@@ -37,13 +37,13 @@ OPTIONS = {"bayes": ("alpha",), "rnn": ("pooling", "skip", "epochs", "lr", "chec
 def classify_train(
     files: Files,
     out: common.Out,
-    model: Annotated[str, typer.Option(help="bayes, which counts, or rnn, a recurrent network.")] = "bayes",
+    model: Annotated[str, typer.Option(help="bayes (naive Bayes) or rnn (a recurrent network).")] = "bayes",
     units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
-    alpha: Annotated[float | None, typer.Option(help="What bayes adds to each count.", show_default="1")] = None,
+    alpha: Annotated[float | None, typer.Option(help="Added to each count of naive Bayes.", show_default="1")] = None,
     pooling: Annotated[
-        str | None, typer.Option(help=f"What a network decides by: {', '.join(POOLINGS)}.", show_default="mean")
+        str | None, typer.Option(help=f"How a network pools its states: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
-    skip: Annotated[bool | None, typer.Option("--skip", help="Pool word vectors, too, beside the states.")] = None,
+    skip: Annotated[bool | None, typer.Option("--skip", help="Pool the word vectors as well as the states.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts.", show_default="10")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.01")] = None,
     seed: common.Seed = 0,
@@ -107,7 +107,7 @@ def classify_predict(
     device: common.Device = "cpu",
     json: common.Json = False,
 ) -> None:
-    """Print the labels of a text with their probabilities, the most probable first; of many texts the best labels."""
+    """Print the labels of a text with their probabilities, best first; or the best label of each of many texts."""
     classifier = _model(model, device)
     names = classifier.classes.symbols
     if text == "-":
@@ -141,7 +141,7 @@ def classify_eval(
     encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
-    """Print a classifier's accuracy, its macro F1, and how many texts of each label got which."""
+    """Print a classifier's accuracy, macro F1 and confusion matrix."""
     paths = common.matching(files)
     classifier = _model(model, device)
     texts, labels = _labelled(paths, encoding, label_column, text_column, separator)

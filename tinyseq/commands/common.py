@@ -1,4 +1,4 @@
-"""What the commands share: errors as one line, the console, and the files that patterns name."""
+"""What the commands share: errors as one line, the console, and file patterns."""
 
 import functools
 import glob
@@ -19,15 +19,16 @@ from tinyseq.train import Callback, Log, NonFiniteLoss
 console = Console(markup=False, soft_wrap=True)  # brackets in names are no markup; a pipe gets whole lines
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
-Device = Annotated[str, typer.Option(help="Where to compute: cpu, or cuda for an NVIDIA GPU.")]
+Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.")]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 LogFile = Annotated[Path | None, typer.Option(help="Write each step's loss to a .csv or .jsonl file.")]
-Compile = Annotated[str | None, typer.Option(help="Run training steps compiled, by numpy or, faster, by numba.")]
+Compile = Annotated[str | None, typer.Option(help="Compile the training steps: numpy, or numba (faster).")]
 RunFile = Annotated[
-    Path | None, typer.Option(help="Save the run here, to resume it.", show_default="OUT.run, until it is finished")
+    Path | None,
+    typer.Option(help="Save the run in this file, to resume it.", show_default="OUT.run, until it is finished"),
 ]
-Every = Annotated[int | None, typer.Option(min=1, help="Steps between two saves.", show_default="100")]
+Every = Annotated[int | None, typer.Option(min=1, help="Steps between saves.", show_default="100")]
 Out = Annotated[Path, typer.Option(help="The model file to write.")]
 FIGURES = (".png", ".svg", ".pdf")
 Arguments = ParamSpec("Arguments")
@@ -46,7 +47,7 @@ def model_argument(group: str) -> Any:
 
 
 def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Show what is wrong with a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C."""
+    """Report an error in a user's file, model or setting as one line, with exit status 1; 130 after Ctrl-C."""
 
     @functools.wraps(command)
     def guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:

@@ -29,7 +29,7 @@ LINE = "for name in sorted(self.names): print(name.upper(), file=sys.stderr)"
 
 
 class CharRNN(ts.nn.Module):
-    """The lectures' character model: one-hot letters in, h_t = tanh(W_xh x_t + W_hh h_{t-1} + b), scores out."""
+    """The lectures' character model, from one-hot letters to scores, with h_t = tanh(W_xh x_t + W_hh h_{t-1} + b)."""
 
     def __init__(self, letters: int, hidden_size: int) -> None:
         self.rnn = ts.nn.RNN(letters, hidden_size)
@@ -91,7 +91,7 @@ def run(out: Path, seed: int, console: Console) -> None:
 
 
 def prepare(out: Path) -> None:
-    """Make the folder, and see that all files can be written and drawn, before the minute of work begins."""
+    """Make the folder, and check that all files can be written and drawn, before the work begins."""
     if os.path.lexists(out) and not out.is_dir():
         raise NotADirectoryError(f"--out {out} is a file; give the name of a folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,7 @@ def learn_english(rng: np.random.Generator, console: Console) -> Trained:
 
 
 def tag_python(console: Console) -> None:
-    """Fit bigram and trigram HMM taggers to the standard library's source, beside the most frequent tag."""
+    """Fit bigram and trigram HMM taggers to the standard library's source, and a baseline: the most frequent tag."""
     console.rule("3  HMM taggers read Python")
     train, held_out = python_source()
     console.print(
@@ -227,5 +227,5 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder to write the pictures and the page to.")] = Path("demo"),
     seed: Seed = 0,
 ) -> None:
-    """Train, decode and draw the lectures' models on data that every Python carries."""
+    """Train, decode and draw the lectures' models on data that comes with Python."""
     run(out, seed, console)

@@ -19,7 +19,7 @@ HIDDEN = 8
 
 
 class CharacterNetwork(ts.nn.Module):
-    """Guesses the next letter of a text.
+    """Predicts the next letter of a text.
 
     Args:
         cell: the name of its cell, such as ``"lstm"``.
@@ -40,19 +40,19 @@ class CharacterNetwork(ts.nn.Module):
 def character_loss(
     cell: str, text: Sequence[str], layers: int = 1, bidirectional: bool = False, last: bool = False
 ) -> ts.Tensor:
-    """How badly a new network guesses each letter of a text from those before it.
+    """The loss of an untrained network that predicts each letter of a text from those before it.
 
     Args:
         cell: the name of the network's cell, such as ``"lstm"``.
         text: at least two letters; all but the last are read.
         layers, bidirectional: of the recurrent layer.
-        last: only the guess of the last letter counts.
+        last: only the prediction of the last letter counts.
 
     Raises:
         ValueError: the text is too short.
     """
     if len(text) < 2:
-        raise ValueError(f"--text must have at least two letters, one to read and one to guess; got {text!r}")
+        raise ValueError(f"--text must have at least two letters, one to read and one to predict; got {text!r}")
     ts.manual_seed(0)
     letters = sorted(set(text))
     ids = np.array([letters.index(letter) for letter in text])
@@ -114,22 +114,26 @@ def draw(
     gradients: Annotated[bool, typer.Option(help="Colour a network by its gradients.")] = True,
     legend: Annotated[bool | None, typer.Option(help="Add a legend of the boxes and colours.")] = None,
     cell: Annotated[str, typer.Option(help=f"The cell to draw: {', '.join(CELLS)}.")] = "lstm",
-    hmm: Annotated[Path | None, typer.Option(help="Model of a trellis or automaton: a file of HMM.save.")] = None,
+    hmm: Annotated[
+        Path | None, typer.Option(help="Model of a trellis or automaton: a file written by HMM.save.")
+    ] = None,
     observations: Annotated[str | None, typer.Option(help="Observations of a trellis, separated by spaces.")] = None,
     semiring: Annotated[str, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = "max",
-    candidates: Annotated[bool, typer.Option("--candidates", help="List each cell's products, losers struck.")] = False,
+    candidates: Annotated[
+        bool, typer.Option("--candidates", help="List each cell's candidates, losers struck.")
+    ] = False,
     posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
     values: Annotated[bool | None, typer.Option(help="Write values; --no-values: a trellis to fill in.")] = None,
     title: Annotated[str, typer.Option(help="A title.")] = "",
-    font_size: Annotated[float | None, typer.Option(help="Size of type in points; 11 by default.")] = None,
-    size: Annotated[tuple[float, float] | None, typer.Option(help="Width and height in inches, to fit in.")] = None,
+    font_size: Annotated[float | None, typer.Option(help="Font size in points; 11 by default.")] = None,
+    size: Annotated[tuple[float, float] | None, typer.Option(help="Largest width and height, in inches.")] = None,
     theme: Annotated[str, typer.Option(help="light or dark.")] = "light",
 ) -> None:
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 
-    A network is drawn with its gradients; of a long sequence, the first steps and the last one. A page (.html) holds up
-    to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example. vanishing is a page with
-    sliders on vanishing gradients, an RNN beside an LSTM.
+    A network is drawn with its gradients. Of a long sequence, the first steps and the last one are drawn; a page
+    (.html) holds up to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example. vanishing
+    is a page about vanishing gradients, with sliders: an RNN beside an LSTM.
     For example:  tinyseq draw lstm --text hello --out hello.html
     """
     kind = "network" if what in CELLS else what

@@ -35,14 +35,14 @@ def check(
     out: Annotated[Path | None, typer.Option(help="The problem sheet: .py or .ipynb.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Table of marks of a folder.")] = None,
     chapter: Annotated[
-        str | None, typer.Option(help="Mark the exercises of a chapter, or all; else those that are found.")
+        str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those in the file.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of each function.")] = Limits().seconds,
 ) -> None:
-    """Check solutions of the book's exercises: which are right, and which mistake was made in the others.
+    """Check solutions of the book's exercises: which are right, and what is wrong with the others.
 
     Submissions run in a subprocess with limits. The exit status is 1 if a function is not right.
-    For example:  tinyseq check --sheet 5 --out sheet.py,  and when it is solved  tinyseq check sheet.py
+    For example:  tinyseq check --sheet 5 --out sheet.py,  then solve it, and run tinyseq check sheet.py
     """
     if sum([path is not None, show, sheet is not None]) != 1:
         raise ValueError("give a file or a folder to mark, or --list, or --sheet; `tinyseq check --help` explains them")

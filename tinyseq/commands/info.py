@@ -11,7 +11,7 @@ from tinyseq.commands.common import console
 
 
 def doctor() -> None:
-    """Say what is installed, and what each missing piece would add."""
+    """Print what is installed, and what each missing package would add."""
     console.print(f"tinyseq {ts.__version__}, Python {platform.python_version()} ({sys.executable})")
     console.print(f"NumPy {np.__version__}")
     wanted = {

@@ -1,4 +1,4 @@
-"""The commands ``tinyseq lm``: train, sample and judge language models of characters or words."""
+"""The commands ``tinyseq lm``: train, sample and evaluate language models of characters or words."""
 
 import math
 from collections.abc import Mapping
@@ -52,18 +52,20 @@ def lm_train(
     context: Annotated[int | None, typer.Option(min=1, help="Symbols in a fixed window.", show_default="8")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="128")] = None,
     dropout: Annotated[
-        float | None, typer.Option(min=0, max=0.95, help="Share of units dropped in training.", show_default="0")
+        float | None, typer.Option(min=0, max=0.95, help="Dropout probability.", show_default="0")
     ] = None,
-    tied: Annotated[bool | None, typer.Option("--tied", help="Symbols' vectors are the output weights, too.")] = None,
+    tied: Annotated[
+        bool | None, typer.Option("--tied", help="Use the symbols' vectors as output weights, too.")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.", show_default="1000")] = None,
     window: Annotated[
-        int | None, typer.Option(min=1, help="Time steps that gradients go back.", show_default="64")
+        int | None, typer.Option(min=1, help="Number of time steps gradients go back.", show_default="64")
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Parts of the text read in parallel.", show_default="32")
     ] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.005")] = None,
-    clip: Annotated[float | None, typer.Option(min=0, help="Largest norm of a gradient.", show_default="1")] = None,
+    clip: Annotated[float | None, typer.Option(min=0, help="Maximum norm of the gradient.", show_default="1")] = None,
     seed: common.Seed = 0,
     checkpoint: common.RunFile = None,
     every: common.Every = None,
@@ -123,11 +125,11 @@ def lm_sample(
     length: Annotated[int, typer.Option(min=1, help="Characters or words to sample.")] = 300,
     prompt: Annotated[str, typer.Option(help="Text to continue.")] = "",
     temperature: Annotated[
-        float, typer.Option(min=0, help="Below 1: safer choices; 0: always the most probable symbol.")
+        float, typer.Option(min=0, help="Below 1: more conservative; 0: always the most probable symbol.")
     ] = 1.0,
-    top_k: Annotated[int | None, typer.Option(min=1, help="Draw among the K most probable symbols only.")] = None,
+    top_k: Annotated[int | None, typer.Option(min=1, help="Draw only from the K most probable symbols.")] = None,
     top_p: Annotated[
-        float | None, typer.Option(help="Draw among the most probable symbols with this total probability only.")
+        float | None, typer.Option(help="Draw only from the most probable symbols with this total probability.")
     ] = None,
     seed: common.Seed = 0,
     device: common.Device = "cpu",
@@ -243,7 +245,7 @@ def _why_infinite(model: NgramLM[Any], text: Any, what: str) -> str:
     place = int(np.argmin(model.log_probs(text)))
     symbol = model.symbols_of(text)[place]
     if symbol in model.vocabulary:
-        reason = "never follows what stands before it in the training text; smoothing gives it a probability"
+        reason = "never follows the symbols before it in the training text; smoothing gives it a probability"
     else:
         reason = "does not occur in the training text; leave it out, or train on a text that has it"
     return f"infinite, as the model gives probability 0 to {what} {place + 1}, {symbol!r}: it {reason}"

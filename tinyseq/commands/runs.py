@@ -61,7 +61,7 @@ class Run:
             reports: those of its steps.
             steps: how many it has.
             title: what its progress is called.
-            settings: what can be lowered if it diverges, by option.
+            settings: the settings to lower if it diverges, by option.
             quiet: print nothing.
 
         Returns:

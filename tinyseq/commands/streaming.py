@@ -1,4 +1,4 @@
-"""Tagging CoNLL-U files of any size: sentences come in and go out some thousand words at a time."""
+"""Tagging CoNLL-U files of any size: sentences are read, tagged and written a few thousand words at a time."""
 
 import contextlib
 import shutil
@@ -24,7 +24,7 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
     Args:
         tagger: a tagger of words.
         paths: the files; ``-`` is standard input.
-        out: the file to write, which appears when all is done; standard output if None.
+        out: the file to write, which appears once all is tagged; standard output if None.
         column: ``"upos"`` or ``"xpos"``, where the tags are written.
         encoding: of the files.
 

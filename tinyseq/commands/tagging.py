@@ -1,4 +1,4 @@
-"""The commands ``tinyseq tag``: train, use and judge taggers."""
+"""The commands ``tinyseq tag``: train, use and evaluate taggers."""
 
 import functools
 import math
@@ -51,7 +51,7 @@ def tag_train(
     files: Files,
     out: common.Out,
     model: Annotated[
-        str, typer.Option(help="hmm, which counts in seconds; rnn, a network; crf, one with a CRF.")
+        str, typer.Option(help="hmm (counts, in seconds), rnn (a network) or crf (a network with a CRF).")
     ] = "hmm",
     tags: Labels = None,
     n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags.", show_default="3")] = None,
@@ -64,11 +64,13 @@ def tag_train(
     dropout: Annotated[
         float | None, typer.Option(min=0, max=0.95, help="Dropout of states.", show_default="0.33")
     ] = None,
-    rules: Annotated[str | None, typer.Option(help="Scheme of chunks that tags obey: bio, bioes or iob1.")] = None,
+    rules: Annotated[str | None, typer.Option(help="Chunking scheme that tags must obey: bio, bioes or iob1.")] = None,
     dev: Annotated[
-        list[str] | None, typer.Option(help="Held-out sentences; the best weights on them are kept.")
+        list[str] | None, typer.Option(help="Held-out sentences; the weights that do best on them are kept.")
     ] = None,
-    patience: Annotated[int | None, typer.Option(min=1, help="Stop after so many epochs without a better one.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Stop after this many epochs without improvement.")
+    ] = None,
     seed: common.Seed = 0,
     checkpoint: common.RunFile = None,
     every: common.Every = None,
@@ -78,7 +80,7 @@ def tag_train(
     encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
-    """Train a tagger on labelled sentences. Ctrl-C saves the run of a network; the same command goes on."""
+    """Train a tagger on labelled sentences. Ctrl-C saves the run of a network; the same command resumes it."""
     options = Options(locals(), OPTIONS, "--model", model)
     if patience is not None and not dev:
         raise ValueError("--patience needs held-out sentences; add --dev")
@@ -133,7 +135,7 @@ def tag_tag(
     encoding: common.Encoding = "utf-8",
     json: common.Json = False,
 ) -> None:
-    """Tag a sentence; or CoNLL-U files, of which everything but the tags is kept, in little memory."""
+    """Tag a sentence, or CoNLL-U files of any size; everything in a file but the tags is kept."""
     names = [*(file or []), *(["-"] if sentence == "-" else [])]
     if not names:
         words = (sentence or "").split()
@@ -164,15 +166,19 @@ def tag_eval(
     model: ModelFile,
     files: Files,
     tags: Labels = None,
-    errors: Annotated[bool, typer.Option("--errors", help="Show confused tags and the worst words.")] = False,
-    chunks: Annotated[str | None, typer.Option(help="Compare chunks, too: the scheme bio, bioes or iob1.")] = None,
+    errors: Annotated[
+        bool, typer.Option("--errors", help="Show confused tags and the words most often wrong.")
+    ] = False,
+    chunks: Annotated[
+        str | None, typer.Option(help="Also evaluate chunks, in this scheme: bio, bioes or iob1.")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="Draw the confusion matrix: .png, .svg or .pdf.")] = None,
     format: Format = "conllu",
     encoding: common.Encoding = "utf-8",
     device: common.Device = "cpu",
     json: common.Json = False,
 ) -> None:
-    """Print a tagger's accuracy on all, known and unknown words; and what it gets wrong."""
+    """Print a tagger's accuracy on all, known and unknown words, and its commonest mistakes."""
     paths = common.matching(files)
     if plot is not None:
         common.check_figure(plot, "--plot", inputs=[model, *paths])

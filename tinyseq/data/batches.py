@@ -77,7 +77,7 @@ class Windows:
 
 
 def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
-    """Pad sequences of ids of different lengths to the longest, and stack them as columns.
+    """Pad sequences of ids to the length of the longest, and stack them as columns.
 
     Args:
         sequences: B vectors of ids; empty ones are allowed.
@@ -110,7 +110,7 @@ def padded(sequences: Sequence[ArrayLike], padding: int = 0) -> tuple[Ids, Ids]:
 
 
 def padded_values(sequences: Sequence[ArrayLike], padding: float = 0.0) -> tuple[Values, Ids]:
-    """Pad sequences of real numbers of different lengths to the longest, and stack them along axis 1.
+    """Pad sequences of real numbers to the length of the longest, and stack them along axis 1.
 
     Args:
         sequences: B vectors (T_i,), or B tables (T_i, F) of F features at each step.
@@ -153,7 +153,7 @@ def bucketed(lengths: ArrayLike, size: int, rng: Rng = None, *, jitter: float = 
         rng: a NumPy generator, or a seed: shuffles sequences of equal length, and the order of the batches; the same
             state gives the same batches. Without it, the batches are ordered from the longest to the shortest.
         jitter: sort by lengths that are first multiplied by random numbers from 1 - jitter to 1 + jitter, so that a
-            sequence meets others of nearly its length, and not the same ones in each epoch.
+            sequence is batched with others of nearly its length, but with different ones in each epoch.
 
     Returns:
         The batches, each an array of the indices of its sequences; every index from 0 to N - 1 occurs once.

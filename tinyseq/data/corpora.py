@@ -139,7 +139,7 @@ LARGEST = 100_000  # bytes; larger files are mostly tables, and one of them coul
 
 
 def source_files(library: Path) -> Iterator[Path]:
-    """The library's source files in a mixed order that depends only on their names."""
+    """The library's source files, shuffled in an order that depends only on their names."""
     names = []
     for folder, folders, files in os.walk(library):
         folders[:] = [name for name in folders if name not in SKIPPED]

@@ -1,4 +1,4 @@
-"""Documents of a treebank: training and held-out data that share none."""
+"""Documents of a treebank: training and held-out data without a document in common."""
 
 from collections.abc import Iterable, Sequence
 
@@ -35,8 +35,8 @@ def split_documents(
 ) -> Split[list[ConlluSentence]]:
     """Split a treebank by document, so that no document is in both parts.
 
-    Sentences of one document share names and topics: if they were split at random, the held-out accuracy would be too
-    good. Documents are drawn until the held-out part has its share of the words.
+    Sentences of one document share names and topics: if sentences were split at random, the held-out accuracy would be
+    too high. Documents are drawn until the held-out part has its share of the words.
 
     Args:
         sentences: as `conllu_sentences` returns them.

@@ -182,7 +182,7 @@ two_column = Reader(
     formats={"two-column": {}},
     pieces=blocks,
 )
-"""A word and its tag per line, a blank line between sentences. Where there is a tab, a word may hold spaces."""
+"""A word and its tag per line, a blank line between sentences; if a tab separates them, a word may contain spaces."""
 
 conll2003 = Reader(
     "CoNLL-2003",
@@ -194,8 +194,8 @@ conll2003 = Reader(
 )
 """Four columns: sentences of (word, tag); ``tags="ner"`` (the default), ``"chunk"`` or ``"pos"`` chooses the column.
 
-Lines that begin with -DOCSTART- are passed over. The files of 2003 are in the scheme IOB1; `convert_sentences` makes
-BIO or BIOES of it. Source: Tjong Kim Sang and De Meulder (2003).
+Lines that begin with -DOCSTART- are skipped. The files of 2003 use the scheme IOB1; `convert_sentences` converts it to
+BIO or BIOES. Source: Tjong Kim Sang and De Meulder (2003).
 """
 
 plain_text = Reader(
@@ -224,7 +224,7 @@ fasta = Reader(
     example="; from é\n>chr1 é\nACGT\nnn-\n>chr2\nA\n",
     pieces=fasta_records,
 )
-"""Biological sequences: (header, sequence) pairs, the lines of a sequence joined, its case kept; ; begins a comment.
+"""Biological sequences: (header, sequence) pairs. The lines of a sequence are joined; lines with ; are comments.
 
 `bases` makes observations for a hidden Markov model of a DNA sequence.
 """

@@ -56,7 +56,8 @@ CPG_ISLANDS: dict[str, Any] = _islands()
 """DNA with CpG islands, ``ts.hmm.HMM(**CPG_ISLANDS)``: states A+, C+, G+, T+ inside islands and A-, ..., T- outside.
 
 The transitions within the two regions are those that Durbin and others (1998, section 3.1) estimated from human DNA.
-The book gives no numbers for the borders: here islands are 250 bases long on average, and the gaps between them 800.
+The book gives no probabilities for entering and leaving an island: here islands are 250 bases long on average, and the
+gaps between them 800.
 """
 
 
@@ -64,7 +65,7 @@ def casino(length: int, rng: Rng = None) -> Labelled:
     """Rolls of the occasionally dishonest casino, with the die that was used (Durbin and others, 1998, section 3.2).
 
     A fair die is replaced by a loaded one with probability 0.05 before each roll, and the loaded one by the fair one
-    with probability 0.1. The loaded die shows a six half of the time, and each other number with probability 0.1. The
+    with probability 0.1. The loaded die shows a six half of the time, and every other number with probability 0.1. The
     first die is fair.
 
     Args:
@@ -150,7 +151,7 @@ def dyck(length: int, kinds: int = 2, depth: int | None = None, rng: Rng = None)
     """
     length, kinds = whole("length", length, 0), whole("kinds", kinds)
     if length % 2:
-        raise ValueError(f"length must be even, as each bracket is closed, got {length}")
+        raise ValueError(f"length must be even, as every bracket is closed, got {length}")
     if kinds > len(BRACKETS):
         raise ValueError(f"kinds must be at most {len(BRACKETS)}, got {kinds}")
     most = length // 2 if depth is None else min(whole("depth", depth), length // 2)

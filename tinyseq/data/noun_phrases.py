@@ -1,4 +1,4 @@
-"""Noun phrases of a treebank: chunks to learn, read off the dependencies of Universal Dependencies.
+"""Noun phrases of a treebank as chunks, derived from the relations of Universal Dependencies.
 
 Source: Abney (1991), for chunks; universaldependencies.org/u/dep for the relations.
 """
@@ -15,11 +15,11 @@ AFTER = {"flat", "fixed", "goeswith", "compound"}  # that belong to a noun which
 
 
 def noun_phrases(sentence: ConlluSentence) -> list[Span]:
-    """The base noun phrases of a sentence: nouns and pronouns, each with what stands before it and belongs to it.
+    """The base noun phrases of a sentence: nouns and pronouns, each with the words before it that belong to it.
 
-    A phrase reaches from the first determiner, adjective, number, possessive or part of a compound to the noun, with
-    all that depends on these, as far as the words are adjacent; and over the further parts of a name. There is no
-    phrase inside another, and what follows a noun, such as a relative clause, is left out.
+    A phrase extends from the first determiner, adjective, number, possessive or part of a compound to the noun, with
+    everything that depends on these, as far as the words are adjacent; it includes the other parts of a name. Phrases
+    are not nested, and what follows a noun, such as a relative clause, is left out.
 
     Args:
         sentence: as ``ts.data.conllu_sentences`` reads it, with the relations of Universal Dependencies.

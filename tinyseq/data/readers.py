@@ -1,4 +1,4 @@
-"""Reading files: the code shared by all formats.
+"""Reading files: what all formats share.
 
 A `Reader` is the name of a format, a description of a valid line, and a function from numbered lines to items. Opening,
 decoding and error messages are the same for all formats: whatever is wrong with a file becomes a `DataError` whose
@@ -80,7 +80,7 @@ class Reader(Generic[Items]):
         pieces: a function that splits numbered lines into pieces that can be read one by one, for `stream`; None if the
             file can only be read as a whole.
         piece: as ``items``, for one piece, without checks that concern the whole file; by default ``items``.
-        blank: whether an item says nothing; a file of such items only is an error. None if all items say something.
+        blank: whether an item is empty; a file of nothing but empty items is an error. None if items are never empty.
 
     Example:
         >>> from tinyseq.data import labelled, word_tag
@@ -141,10 +141,10 @@ class Reader(Generic[Items]):
         return self.parse(self._decode(content, source, encoding), source, **options)
 
     def stream(self, path: str | os.PathLike[str], *, encoding: str = "utf-8", **options: str) -> Iterator[Any]:
-        """Read a file item by item: sentence by sentence, or line by line, in memory for one of them.
+        """Read a file item by item (a sentence or a line), with only one of them in memory.
 
-        Errors are those of reading the whole file, but they are raised when their place is reached: items before it
-        have been yielded by then.
+        Errors are the same as for the whole file, but are raised when the reader gets there, after the items before
+        have been yielded.
 
         Args:
             path, encoding, options: as for calling the reader.

@@ -1,6 +1,6 @@
 """Synthetic tasks that require a long memory: the network needs information from many steps earlier.
 
-All three are random and of any length, so that there is no limit to training and test data.
+All three are random and of any length, so there is no limit to the training and test data.
 """
 
 from functools import cache
@@ -98,7 +98,7 @@ def embedded_reber(length: int, rng: Rng = None) -> str:
     """A random string of the embedded Reber grammar (Cleeremans and others, 1989; Hochreiter and Schmidhuber, 1997).
 
     It is B, then T or P, then a string of the Reber grammar, then the same T or P again, then E. In most positions the
-    last few symbols determine which ones may follow; the last symbol but one depends on the second.
+    last few symbols determine which ones may follow; the last but one depends on the second.
 
     Args:
         length: the length of the whole string, at least 9.

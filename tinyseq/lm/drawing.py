@@ -1,4 +1,4 @@
-"""Draw the next symbol from its distribution: temperature, then the k most probable, then the most probable share."""
+"""Draw the next symbol from its distribution, with a temperature, top k and top p."""
 
 from typing import Any, NamedTuple, Self
 
@@ -16,8 +16,8 @@ def filtered(p: ArrayLike, top_k: int | None = None, top_p: float | None = None)
     Args:
         p: probabilities (V,).
         top_k: keep the k most probable symbols; None for all.
-        top_p: of these, keep the fewest most probable ones that have at least this share of the probability together
-            (nucleus sampling); None for all.
+        top_p: then keep the smallest set of most probable symbols whose probabilities sum to at least this (nucleus
+            sampling); None for all.
 
     Returns:
         The probabilities (V,), which sum to one again; 0 for the other symbols.
@@ -90,7 +90,7 @@ class Choice(NamedTuple):
         return self.draw_from(shares, rng)
 
     def draw_from(self, shares: Probabilities, rng: np.random.Generator) -> int:
-        """A symbol's id, drawn with its share among the most probable symbols.
+        """A symbol's id, drawn in proportion to its share among the symbols that are kept.
 
         Args:
             shares: (V,), at least 0, after the temperature; they need not sum to one.

@@ -18,7 +18,7 @@ ENOUGH = 1e-10  # nats a symbol: an iteration of EM that gains less is the last 
 class Mixture(LanguageModel):
     """Linear interpolation of language models: P(w | history) = sum over m of weight_m P_m(w | history).
 
-    Models that err differently predict better together: a network generalises, and n-grams remember.
+    Models that make different mistakes predict better together: a network generalises, and n-grams remember.
 
     Args:
         models: at least two fitted models over the same symbols.
@@ -49,7 +49,7 @@ class Mixture(LanguageModel):
     def __init__(self, models: Sequence[LanguageModel], weights: Sequence[float] | Floats | None = None) -> None:
         self.models = list(models)
         if len(self.models) < 2:
-            raise ValueError(f"models must be two language models or more, got {len(self.models)}")
+            raise ValueError(f"models must be at least two language models, got {len(self.models)}")
         for i, model in enumerate(self.models):
             if not isinstance(model, LanguageModel):
                 raise TypeError(f"models[{i}] must be a language model, got {type(model).__name__}")
@@ -64,13 +64,13 @@ class Mixture(LanguageModel):
         return self.models[0].vocabulary
 
     def fit(self, text: Text) -> Self:
-        """Learn the weights by expectation maximisation, which here finds the best ones.
+        """Learn the weights by expectation maximisation, which finds the global optimum here.
 
         Args:
-            text: a text that none of the models was trained on; they would seem better than they are.
+            text: a held-out text: on their training text, models seem better than they are.
 
         Returns:
-            The mixture itself. A model that says nothing useful gets a weight near 0.
+            The mixture itself. A model that does not help gets a weight near 0.
 
         Raises:
             ValueError: a symbol of the text is impossible in all models, or as for `log_probs`.
@@ -168,7 +168,7 @@ def _check_alike(first: LanguageModel, other: LanguageModel, name: str) -> None:
     if ours != theirs:
         apart = ", ".join(sorted(map(repr, ours ^ theirs))[:6])
         raise ValueError(
-            f"{name} has another vocabulary than models[0]: only one of them knows {apart}; "
+            f"{name} has a different vocabulary from models[0]: only one of them knows {apart}; "
             "pass the same vocabulary= to all models"
         )
     if first.vocabulary.unknown != other.vocabulary.unknown:

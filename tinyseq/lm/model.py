@@ -27,11 +27,11 @@ class TextScore(NamedTuple):
 
     Attributes:
         nats: the cross entropy, the mean of -log P(symbol | those before it).
-        bits: the same to base 2.
-        perplexity: exp(nats): as hard as choosing among so many equally probable symbols.
+        bits: the same in bits.
+        perplexity: exp(nats): the text is as hard to predict as a choice among this many equally probable symbols.
         symbols: how many symbols were predicted; in models of words, the ends of sentences are among them.
-        unknown: the share of symbols that the vocabulary's unknown symbol stands for. Perplexities can only be compared
-            if the models have the same vocabulary.
+        unknown: the share of symbols that the vocabulary's unknown symbol stands for. Perplexities are comparable only
+            between models with the same vocabulary.
 
     Example:
         >>> import tinyseq as ts
@@ -89,11 +89,11 @@ class LanguageModel(SavedModel):
         raise NotImplementedError(f"{type(self).__name__} defines no reader()")
 
     def ids_before(self, prompt: list[Any]) -> list[int]:
-        """The ids that a sample after a prompt begins with reading."""
+        """The ids that are read before the first symbol of a sample after a prompt."""
         return list(map(int, self.vocabulary.encode(prompt)))
 
     def evaluating(self) -> AbstractContextManager[None]:
-        """A block in which the model is evaluated: a network's modules then do not drop, and nothing is recorded."""
+        """A context in which the model is evaluated: dropout is off, and nothing is recorded."""
         return nullcontext()
 
     def nats(self, text: Text) -> float:
@@ -126,9 +126,9 @@ class LanguageModel(SavedModel):
                 sentence. Without a prompt, a network draws the first character uniformly, and an n-gram model begins a
                 new sequence.
             temperature: divides log P; below 1: more conservative; 0: always the most probable symbol.
-            top_k: draw among the k most probable symbols only.
-            top_p: draw among the fewest most probable symbols only that have at least this share of the probability
-                together, after the temperature and ``top_k``.
+            top_k: draw only from the k most probable symbols.
+            top_p: draw only from the smallest set of most probable symbols whose probabilities, after the temperature
+                and ``top_k``, sum to at least this.
 
         Returns:
             The symbols, without the prompt; fewer than ``length`` if an n-gram model without smoothing reaches an
@@ -162,7 +162,7 @@ class LanguageModel(SavedModel):
             settings: those of `nats`.
 
         Returns:
-            The cross entropy in nats and in bits, the perplexity, and what was counted.
+            The cross entropy in nats and in bits, the perplexity, and the counts.
 
         Raises:
             ValueError, TypeError: as for `nats`.

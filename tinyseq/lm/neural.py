@@ -143,7 +143,7 @@ class NeuralLM(Module, LanguageModel):
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:
-        """Train like `fit`, but step by step: each report read runs one step, and the model can be used in between.
+        """Train like `fit`, but as an iterator: each report runs one step, and the model can be used in between.
 
         The text is read repeatedly, in windows. The state is carried from window to window but detached, so that a
         recurrent network's gradient goes back at most ``window`` steps.
@@ -156,7 +156,7 @@ class NeuralLM(Module, LanguageModel):
             batch: how many parts of the text are read in parallel.
             lr: the peak learning rate of Adam, with linear warm-up and cosine decay.
             clip: the maximum norm of the gradient.
-            schedule: the learning rate of each step, in place of that; for a constant rate,
+            schedule: the learning rate of each step, instead of ``lr``; for a constant rate,
                 ``tinyseq.optim.exponential_decay(rate, 1.0)``.
             weight_decay: each step multiplies the weights by 1 - rate * weight_decay, as in AdamW.
             validation: a held-out text. Its cross entropy is measured during the run, and at the end the model has the
@@ -226,9 +226,9 @@ class NeuralLM(Module, LanguageModel):
             text: as for `fit`.
             window: how many symbols of each part are read at once.
             batch: the number of parts; fewer for a short text.
-            adapt: the learning rate of dynamic evaluation: after each window, once its symbols are predicted, the
-                weights take a step of gradient descent on it, and so adapt to the text. At the end they are what they
-                were. With ``batch=1``, all that comes before a window was learned from. None: fixed weights.
+            adapt: the learning rate of dynamic evaluation: after the symbols of a window are predicted, the weights
+                take a step of gradient descent on them, and so adapt to the text. At the end the weights are restored.
+                With ``batch=1``, the model has learnt from all text before a window. None: fixed weights.
 
         Raises:
             ValueError: the text has fewer than two symbols, or one that is not in the vocabulary; ``adapt`` is

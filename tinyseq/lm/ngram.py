@@ -52,9 +52,9 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         k: the count that "add-k" adds.
         vocabulary: the symbols over which probabilities sum to one; without it, those that `fit` sees. Any other
             symbol has probability 0, unless the vocabulary has an unknown symbol, which then stands for it.
-        discount: what "kneser-ney" takes from each count: one number between 0 and 1 for n-grams of every length, or n
-            numbers for the lengths 1, ..., n, where 0 is allowed, too. By default each length has its estimate from
-            the data, n_1 / (n_1 + 2 n_2) with n_i the number of n-grams counted i times, or 0.5 where one of them is 0.
+        discount: what "kneser-ney" subtracts from each count: one number between 0 and 1 for n-grams of every length,
+            or n numbers for the lengths 1, ..., n, where 0 is allowed, too. By default it is estimated for each length,
+            n_1 / (n_1 + 2 n_2) with n_i the number of n-grams counted i times, or 0.5 where one of them is 0.
         words: whether texts are sentences of words, with an unknown word and a symbol for the end of each sentence; see
             `LanguageModel`.
         min_count: for words, how often a word must occur in training; see `word_vocabulary`. By default 2.
@@ -99,7 +99,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         if discount is not None and smoothing != "kneser-ney":
             raise ValueError(f"discount is for smoothing='kneser-ney', got smoothing={smoothing!r}; leave it out")
         if min_count is not None and (not words or vocabulary is not None):
-            raise ValueError("min_count is for words=True without a vocabulary of one's own; leave it out")
+            raise ValueError("min_count is for words=True without vocabulary=; leave it out")
         if vocabulary is not None and not isinstance(vocabulary, Vocabulary):
             vocabulary = Vocabulary(vocabulary)
         if words and vocabulary is not None:
@@ -163,7 +163,7 @@ class NgramLM(LanguageModel, Generic[Symbol]):
     def prob(self, symbol: Symbol, history: Iterable[Symbol] = (), *, context: int | None = None) -> float:
         """P(symbol | history), where the history is all preceding symbols, or the last n - 1 of them.
 
-        A shorter history is one at the beginning of a sequence; elsewhere, say ``context=len(history)``.
+        A shorter history is taken to begin a sequence; to ignore what came before it, pass ``context=len(history)``.
 
         Args:
             symbol: the symbol that follows.
@@ -350,7 +350,7 @@ def as_sequences(data: Iterable[Iterable[Symbol]] | str) -> list[list[Symbol]]:
                 f"{sequence!r} at position {i} is not a sequence; put a single sequence in a list: [...]"
             ) from None
     if not any(sequences):
-        raise ValueError("the data hold no symbols")
+        raise ValueError("the data contain no symbols")
     return sequences
 
 

@@ -1,4 +1,4 @@
-"""The last layer of neural language models: scores of all symbols, by weights of its own or by the embedding's."""
+"""The last layer of neural language models, with weights of its own or those of the embedding."""
 
 from typing import TYPE_CHECKING
 
@@ -40,12 +40,12 @@ def readout(embedding: Embedding, hidden_size: int, symbols: int, tied: bool) ->
 
     Args:
         embedding: the model's symbol vectors.
-        hidden_size: the length of what is scored from.
+        hidden_size: the length of the vectors that it reads.
         symbols: how many symbols are scored.
-        tied: whether their vectors are the weights; they then begin as small as weights do.
+        tied: whether the symbols' vectors are also the weights; they are then initialised as weights are.
 
     Raises:
-        ValueError: the weights are to be tied, but the vectors are not as long as the state.
+        ValueError: ``tied`` is true, but the vectors are not as long as the state.
     """
     if not tied:
         return Linear(hidden_size, symbols)

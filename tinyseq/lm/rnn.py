@@ -24,14 +24,14 @@ class RNNLM(NeuralLM):
         dropout: dropout probability of the vectors e_t, between layers, and of the last layer's h_t, in training.
         words: whether the symbols are words; see `LanguageModel`.
         tied: U = E, the vectors of the symbols; ``embedding_size`` is then ``hidden_size``.
-        bidirectional: refused if true: the probability of a symbol may not depend on what comes after it.
+        bidirectional: must be false: the probability of a symbol may not depend on what comes after it.
 
     Attributes:
         embedding, recurrent, output: the three layers.
 
     Raises:
         ValueError, TypeError: the cell is unknown, a size is not a positive whole number, or the vocabulary is empty or
-            has a symbol twice; or a setting is one that a language model cannot have.
+            has a symbol twice; or ``bidirectional`` is true.
 
     Source: Mikolov and others (2010); Zaremba, Sutskever and Vinyals (2014), for dropout.
 

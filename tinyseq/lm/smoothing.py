@@ -1,4 +1,4 @@
-"""What an n-gram model keeps for the n-grams that it saw, and what it leaves to the shorter history."""
+"""Smoothing: the probability that an n-gram model keeps for n-grams it has seen, and what it leaves to shorter ones."""
 
 from collections.abc import Sequence
 from typing import Any

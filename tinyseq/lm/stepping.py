@@ -18,7 +18,7 @@ class Reader:
 
     Args:
         model: called with ids (T, 1) and a state, it returns logits (T, 1, V) and the next state. It must not change
-            while it is read with.
+            while the reader is in use.
 
     Example:
         >>> import tinyseq as ts

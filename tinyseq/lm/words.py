@@ -21,8 +21,8 @@ def word_vocabulary(text: Words, min_count: int = 2) -> Vocabulary[str]:
 
     Args:
         text: a string with a sentence in each line, or sentences as lists of words.
-        min_count: how often a word must occur; rarer ones become unknown words, so that a model learns what these are
-            like. With 1 it learns nothing about them.
+        min_count: how often a word must occur; rarer ones become unknown words, so that a model learns to predict
+            unknown words. With 1 it never sees any.
 
     Returns:
         The vocabulary: the end of a sentence first, then the words by frequency, and the unknown word last.
@@ -42,7 +42,7 @@ def word_vocabulary(text: Words, min_count: int = 2) -> Vocabulary[str]:
 
 
 def sentences_of(text: Words) -> list[list[str]]:
-    """The sentences of a text: of a string its lines, split into words and punctuation marks; blank ones are left out.
+    """The sentences of a text: the lines of a string that are not blank, split into words and punctuation marks.
 
     Raises:
         ValueError: there are no words.

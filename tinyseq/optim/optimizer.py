@@ -169,7 +169,9 @@ class Optimizer(metaclass=Explained):
 def _leaves(parameters: Iterable[Tensor]) -> list[Tensor]:
     """The parameters, each once; anything else is an error."""
     if isinstance(parameters, Tensor):
-        raise TypeError("parameters is a single tensor, of which each row would be one; put it in a list")
+        raise TypeError(
+            "parameters is a single tensor, each row of which would be taken as a parameter; put it in a list"
+        )
     if not isinstance(parameters, Iterable):
         raise TypeError(f"parameters is of type {type(parameters).__name__}; give a list, or a model's .parameters()")
     leaves: dict[int, Tensor] = {}
@@ -198,7 +200,7 @@ def not_negative(name: str, value: Any) -> float:
 def _count(value: Any, key: str) -> int:
     """The number of updates of a parameter so far."""
     if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{key} is {value!r} in the optimiser's state, but must be a whole number from 1 upwards")
+        raise ValueError(f"{key} is {value!r} in the optimiser's state, but must be a whole number of at least 1")
     return int(value)
 
 

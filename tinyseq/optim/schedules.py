@@ -64,7 +64,7 @@ def exponential_decay(lr: float, factor: float) -> Schedule:
 
 
 def cosine_decay(lr: float, steps: int, floor: float = 0.0) -> Schedule:
-    """From ``lr`` down to ``floor`` along half a cosine in ``steps`` steps, and ``floor`` from then on.
+    """Decay from ``lr`` to ``floor`` along half a cosine over ``steps`` steps, then stay at ``floor``.
 
     PyTorch's CosineAnnealingLR within its first ``T_max = steps`` steps; after them, PyTorch's rate rises again.
 
@@ -95,7 +95,7 @@ def _half_cosine(lr: float, steps: int, floor: float, step: int) -> float:
 
 
 def warm_up(schedule: Schedule | float, steps: int, start: float = 1 / 3) -> Schedule:
-    """A schedule times a factor that rises linearly from ``start`` to 1 in ``steps`` steps.
+    """A schedule times a factor that rises linearly from ``start`` to 1 over ``steps`` steps.
 
     On a constant rate it is PyTorch's LinearLR; on a schedule, the two chained.
 
@@ -215,7 +215,7 @@ class Plateau:
         return self.lr
 
     def observe(self, value: float) -> None:
-        """Record a new value, and reduce the rate if it is time to."""
+        """Record a new value, and reduce the rate if it is due."""
         if self._better(value):
             self.best, self.bad = value, 0
         else:
@@ -240,5 +240,5 @@ class Plateau:
         """Restore a `state_dict`."""
         lr, best, bad, cooling = float(state["lr"]), float(state["best"]), int(state["bad"]), int(state["cooling"])
         if not 0 <= lr < math.inf:
-            raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number from 0 upwards")
+            raise ValueError(f"the Plateau's lr is {lr} in its state, but must be a number of at least 0")
         self.lr, self.best, self.bad, self.cooling = lr, best, bad, cooling

@@ -1,4 +1,4 @@
-"""Error analysis of taggers: which tags are confused, which words go wrong, and which chunks are found."""
+"""Error analysis of taggers: which tags are confused, which words are mistagged, and which chunks are found."""
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -35,7 +35,7 @@ class WordErrors(NamedTuple):
 
 
 class ChunkScores(NamedTuple):
-    """How well predicted chunks, such as entities, agree with the given ones: by kind and both ends.
+    """How well predicted chunks, such as entities, agree with the given ones in kind and both ends.
 
     Attributes:
         precision: the share of predicted chunks that are right; nan if there are none.
@@ -64,8 +64,8 @@ class ChunkScores(NamedTuple):
 
         Args:
             gold: the given tags of each sentence.
-            predicted: the predicted ones. Where they break the scheme, an inside tag that continues nothing begins a
-                chunk, as in the CoNLL evaluation.
+            predicted: the predicted ones. Where they break the scheme, an inside tag without a chunk to continue begins
+                one, as in the CoNLL evaluation.
             scheme: ``"bio"``, ``"bioes"`` or ``"iob1"``.
 
         Raises:
@@ -148,7 +148,7 @@ class Analysis(NamedTuple):
 
 
 class CurvePoint(NamedTuple):
-    """A point of a learning curve: the accuracy after training on so many words.
+    """A point of a learning curve: the accuracy after training on this many words.
 
     Example:
         >>> CurvePoint(1000, 0.8, 0.9, 0.5).words
@@ -162,7 +162,7 @@ class CurvePoint(NamedTuple):
 
 
 class Fitted(Protocol):
-    """A tagger, as far as a learning curve needs one."""
+    """What a learning curve needs of a tagger."""
 
     def fit(self, sentences: Any, /) -> "Fitted":
         """Train on sentences."""
@@ -214,7 +214,7 @@ def learning_curve(
     held_out: Sequence[Sequence[tuple[Word, Tag]]],
     parts: int = 5,
 ) -> list[CurvePoint]:
-    """Fit taggers on more and more sentences, each time twice as many, and measure each.
+    """Fit taggers on more and more sentences, doubling the number each time, and measure each.
 
     Args:
         make: makes a new tagger, such as ``ts.tagging.HMMTagger``.
@@ -247,7 +247,7 @@ def learning_curve(
 
 
 def lenient_spans(tags: Sequence[Tag], scheme: Scheme) -> list[Span]:
-    """The chunks of a sentence whose tags may break the scheme: an inside tag that continues nothing begins a chunk."""
+    """The chunks of tags that may break the scheme: an inside tag without a chunk to continue begins one."""
     found: list[Span] = []
     before, kind_before = "O", ""
     for position, tag in enumerate(tags):

@@ -95,14 +95,14 @@ class HMMTagger(Tagger):
 
     P(words, tags) = prod_t P(tag_t | the n - 1 tags before) P(word_t | tag_t), times P(end | last tag). By Bayes' rule,
     P(word | tag) is P(tag | word) / P(tag), up to a factor that is the same for all tags. P(tag | word) comes from the
-    word's own counts, with its ending counted as a fifth of one occurrence; for an unknown word, from its ending alone.
+    word's own counts, with its ending weighted as a fifth of an occurrence; for an unknown word, from its ending alone.
 
     Args:
         n: the length of the n-grams of tags: 2 for bigrams, 3 for trigrams, and so on.
         smoothing: how counts of tags become probabilities, as in `HMM.from_labelled`: "witten-bell",
             "deleted-interpolation" (as TnT), or None for relative frequencies.
         least: tags of a word whose probability P(tag | word) is smaller are left out, except for the most probable
-            one. The search is exact among the others, and many times faster than among all; 0 leaves out none.
+            one. The search is exact over the others, and many times faster than over all; 0 leaves out none.
 
     Attributes:
         hmm: the model of the tags, a `tinyseq.hmm.HMM` whose observations are log scores (T, K).

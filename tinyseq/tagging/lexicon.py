@@ -1,4 +1,4 @@
-"""What a corpus says about words: how often each has which tag, and the tags of words with the same ending."""
+"""Counts of a corpus: how often each word has each tag, and which tags words with the same ending have."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -75,7 +75,7 @@ class Lexicon:
 class Endings:
     """P(tag | ending of a word, and whether it is capitalised), learnt from rare words.
 
-    Rare words are the most similar to unknown ones. Each longer ending refines the estimate:
+    Rare words resemble unknown ones most. Each longer ending refines the estimate:
 
         P(t | ending) = (count(ending, t) + types(ending) P(t | shorter ending)) / (count(ending) + types(ending)),
 

@@ -34,8 +34,8 @@ class RNNTagger(Tagger):
     """A recurrent network that reads a sentence and scores each word's tags.
 
     A word is represented by the vector of its lower-cased form, and by its letters, which a second, smaller network
-    reads in both directions, so that unknown words are represented too. In training, rare words are now and then
-    replaced by the unknown word. An `HMMTagger` learns in seconds; this network takes minutes, and is more accurate.
+    reads in both directions, so that unknown words are represented too. In training, rare words are sometimes replaced
+    by the unknown word. An `HMMTagger` learns in seconds; this network takes minutes, and is more accurate.
 
     Args:
         hidden_size: length of the state in each direction.
@@ -191,7 +191,7 @@ class RNNTagger(Tagger):
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:
-        """Train like `fit`, but step by step: each report read runs one step, and the tagger can be used in between.
+        """Train like `fit`, but as an iterator: each report runs one step, and the tagger can be used in between.
 
         Args:
             sentences: the training data.
@@ -237,7 +237,7 @@ class RNNTagger(Tagger):
         check_device(device)
         if compile and self.settings["chars"]:
             raise ValueError(
-                "letters, of which each batch has another number, cannot be compiled; leave out compile=, or pass "
+                "letters cannot be compiled, as their number differs from batch to batch; leave out compile=, or pass "
                 "chars=False"
             )
         if patience is not None and held_out is None:

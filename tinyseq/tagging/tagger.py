@@ -61,10 +61,10 @@ class Tagger(SavedModel, ABC):
 
     @abstractmethod
     def tag_many(self, sentences: Iterable[Sequence[Word]]) -> list[list[Tag]]:
-        """The tags of several sentences, each a list of words; `tinyseq.arguments.sentences` checks that they are."""
+        """The tags of several sentences, each a list of words; check them with `tinyseq.arguments.sentences`."""
 
     def to(self, device: str) -> Self:
-        """Move what the tagger computes with to a device; returns the tagger itself.
+        """Move the tagger to a device; returns the tagger itself.
 
         Args:
             device: ``"cuda"`` for a GPU, or ``"cpu"``.
@@ -75,7 +75,7 @@ class Tagger(SavedModel, ABC):
         """
         check_device(device)
         if device != "cpu":
-            raise ValueError(f"{type(self).__name__} has nothing to compute on a GPU; leave out the device")
+            raise ValueError(f"{type(self).__name__} computes on the CPU only; leave out the device")
         return self
 
     def tag(self, words: Sequence[Word]) -> list[Tag]:

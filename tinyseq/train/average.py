@@ -14,13 +14,13 @@ from tinyseq.nn.module import Module
 class WeightAverage:
     """A callback that averages a model's weights over the steps of a run; the training itself does not change.
 
-    The average of n steps is theirs alone until n reaches 1 / (1 - decay); from then on it is the exponential moving
-    average. It often predicts better than the last weights, most of all where the learning rate does not fall to 0.
+    For the first 1 / (1 - decay) steps it is their plain mean; after that, an exponential moving average. It often
+    predicts better than the last weights, most of all where the learning rate does not fall to 0.
 
     Args:
         model: the model being trained.
-        decay: what each step leaves of the average so far, from 0 to 1; with 1, all steps count equally.
-        start: how many steps of the run to leave out at its beginning.
+        decay: the share of the old average that each step keeps, from 0 to 1; with 1, all steps count equally.
+        start: how many steps to leave out at the beginning of the run.
 
     Attributes:
         count: how many steps have been averaged.
@@ -72,7 +72,7 @@ class WeightAverage:
                 self._averages[name] += rate * (value - self._averages[name])
 
     def apply(self) -> None:
-        """Give the model the average in place of its weights.
+        """Replace the model's weights by the average.
 
         Raises:
             RuntimeError: no step has been averaged.
@@ -103,13 +103,13 @@ class WeightAverage:
         """Restore what `state_dict` gave.
 
         Raises:
-            ValueError: it is the average of another model.
+            ValueError: it belongs to another model.
         """
         count = int(state["count"])
         own = {f"average.{name}": parameter for name, parameter in self.model.named_parameters()} if count else {}
         found = {name: np.shape(value) for name, value in state.items() if name != "count"}
         if found != {name: parameter.shape for name, parameter in own.items()}:
-            raise ValueError("the average is of a model with other weights")
+            raise ValueError("the average belongs to a model with other weights")
         self._averages = {
             name.removeprefix("average."): namespace_of(parameter._array).asarray(
                 state[name], dtype=parameter.dtype, copy=True

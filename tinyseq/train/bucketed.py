@@ -14,7 +14,7 @@ class BucketedTask:
     """Base of tasks whose steps are batches of texts of about the same length, shuffled for each epoch.
 
     A word that occurs n times is replaced by the unknown word with probability ``rate / (n + rate)``, so that the
-    unknown word's vector is learnt from rare words, and the model does not overfit to them.
+    unknown word's vector is learnt from rare words, and the model does not overfit them.
 
     Args:
         lengths: the length of each text.
@@ -51,7 +51,7 @@ class BucketedTask:
         return [np.where(generator().random(len(ids)) < self._unknown[ids], 0, ids) for ids in texts]
 
     def place(self, step: int, texts: str) -> str:
-        """Where a step is, for messages: its epoch, and the first of its ``texts``, as these are called."""
+        """The position of a step, for messages: its epoch, and the first of its ``texts``, as the task calls them."""
         first = ", ".join(map(str, self.chosen(step)[:5]))
         return f"epoch {step // self.batches_in_epoch}, {texts} {first} and others"
 

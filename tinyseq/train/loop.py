@@ -1,4 +1,4 @@
-"""The training loop: the same few lines for every model, with reports to watch.
+"""The training loop: the same few lines for every model, reporting on each step.
 
 A task is a function from the number of a step to its loss. So the position in the data is just a number: a stopped run
 resumes from any step, and a step that failed can be repeated for diagnosis.
@@ -76,7 +76,7 @@ Task = Callable[[int], Loss]
 has ``state_dict`` and ``load_state_dict``."""
 
 Callback = Callable[[Report], object]
-"""Called after each step; what it returns stops the run if it is True. One that remembers something across steps also
+"""Called after each step; if it returns True, the run stops. One that remembers something across steps also
 has ``state_dict`` and ``load_state_dict``."""
 
 
@@ -91,7 +91,7 @@ def train(
     callbacks: Sequence[Callback] = (),
     checkpoint: Checkpoint | None = None,
 ) -> Iterator[Report]:
-    """Train: take one step for each report that is read, so that the caller can look at it, or stop, between steps.
+    """Train, one step for each report that is read, so that the caller can look at it, or stop, between steps.
 
     Args:
         task: a function from the number of a step to its loss.
@@ -101,9 +101,9 @@ def train(
         schedule: the learning rate of each step. A `Plateau` observes the results of the validation.
         validation: measures the model at intervals, and may stop the run early.
         callbacks: called with the report after each step.
-        checkpoint: saves the whole run at intervals. If its file exists, the run resumes from it; a run killed at any
-            moment ends with the same weights, bit for bit, as one that was not. Ctrl-C finishes the step, saves, and
-            then raises KeyboardInterrupt.
+        checkpoint: saves the whole run at intervals. If its file exists, the run resumes from it; a run that is killed
+            at any moment and resumed ends with the same weights, bit for bit, as one that was not. Ctrl-C finishes the
+            step, saves, and then raises KeyboardInterrupt.
 
     During the run, the process reuses freed memory and collects cyclic garbage less often (`tinyseq.memory.reuse`).
 

@@ -8,7 +8,7 @@ from tinyseq.autograd.anomaly import AnomalyError
 from tinyseq.autograd.modes import detect_anomaly
 from tinyseq.train.state import Snapshot
 
-GIVEN = "no op made it out of finite values: an input or a weight is not finite"
+GIVEN = "no op produced it from finite values: an input or a weight is not finite"
 
 
 class NonFiniteLoss(ArithmeticError):

@@ -112,7 +112,7 @@ def smooth_l1_loss(
         array([0.25, 9.  ])
     """
     if not 0 <= beta < math.inf:
-        raise ValueError(f"beta must be a number from 0 upwards, got {beta}")
+        raise ValueError(f"beta must be a number of at least 0, got {beta}")
     if beta == 0:
         return l1_loss(prediction, target, reduction)
     far = absolute(_difference(prediction, target))
