@@ -336,7 +336,6 @@ ESTIMATOR = ts.hmm.HMMEstimator(restarts=1, n_iter=1).fit(np.array([[0], [1]]))
 # Called by the training loop or by fit_em, with numbers of their own, or only declared for subclasses.
 INTERNAL = {
     "lm.LanguageModel.sample",
-    "hmm.show",
     "train.Checkpoint.after",
     "train.Checkpoint.restore",
     "train.Checkpoint.save",

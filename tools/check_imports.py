@@ -28,7 +28,7 @@ FLOORS: list[list[set[str]]] = [
     [{"optim", "inspect", "testing"}, {"data"}, {"compiler"}],
     [{"io"}],
     [{"autograd"}],
-    [{"arguments", "backend", "indexed_sums", "memory", "random", "torch_names"}],
+    [{"arguments", "backend", "indexed_sums", "memory", "progress", "random", "torch_names"}],
 ]
 PLACE = {
     room: (level, side)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.hmm import HMM, Fitted, Gaussian, ImpossibleSequenceError, show
+from tinyseq.hmm import HMM, Fitted, Gaussian, ImpossibleSequenceError
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3]), st.booleans())
@@ -163,7 +163,7 @@ def test_of_several_starts_the_better_half_goes_on():
         tolerance=-np.inf,
         max_steps=50,
         rng=np.random.default_rng(0),
-        callback=lambda *a: steps.append(a),
+        callbacks=[lambda report: steps.append((report.step, report.log_likelihood))],
     )
     reached = [[value for step, value in steps if step == last] for last in (10, 11, 20, 21, 40, 41, 50)]
     assert list(map(len, reached)) == [8, 4, 4, 2, 2, 1, 1]
@@ -232,12 +232,39 @@ def test_missing_observations_are_learned_around():
 def test_the_report_says_what_happened(capsys):
     model = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
     steps = []
-    fitted = model.fit_em([[0, 1, 0]], max_steps=2, callback=lambda step, value: steps.append(step))
-    assert steps == [0, 1, 2]
+    fitted = model.fit_em([[0, 1, 0]], max_steps=2, callbacks=[steps.append])
+    assert [report.step for report in steps] == [0, 1, 2]
+    assert [report.log_likelihood for report in steps] == fitted.log_likelihoods
     assert isinstance(fitted, Fitted)
     assert repr(fitted).startswith("Fitted(HMM(n=2, states=2, symbols=2), not converged after 2 steps: log-likelihood")
-    model.fit_em([[0, 1, 0]], max_steps=1, callback=show)
-    assert "Baum-Welch step    1: log-likelihood" in capsys.readouterr().err
+    model.fit_em([[0, 1, 0]], max_steps=1, progress=True)
+    assert "Baum-Welch 1/1  log-likelihood -" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("start", "step"), [(0, 0), (0, 4), (2, 3), (2, 15)])
+def test_a_callback_that_returns_true_stops_the_run(start, step):
+    rng = np.random.default_rng(0)
+    model, data, seen = random_model(rng, 3, 4), random_data(rng, 4, [20] * 4), []
+
+    def callback(report):
+        seen.append(report)
+        return (report.start, report.step) == (start, step)
+
+    fitted = model.fit_em(data, restarts=4, max_steps=30, tolerance=-np.inf, rng=1, callbacks=[callback])
+    last = {report.start: report for report in seen}
+    assert (seen[-1].start, seen[-1].step) == (start, step)
+    assert fitted.restarts == [last[k].log_likelihood if k in last else -np.inf for k in range(4)]
+    best = max(last.values(), key=lambda report: report.log_likelihood)
+    assert len(fitted.log_likelihoods) == best.step + 1
+    assert fitted.model.log_likelihood(data).sum() == pytest.approx(best.log_likelihood)
+
+
+def test_one_is_not_true_and_a_function_is_no_list_of_them():
+    model = HMM([0.5, 0.5], [[0.6, 0.4], [0.4, 0.6]], [[0.7, 0.3], [0.3, 0.7]])
+    fitted = model.fit_em([[0, 1, 0]], max_steps=3, tolerance=-np.inf, callbacks=[lambda report: 1])
+    assert len(fitted.log_likelihoods) == 4
+    with pytest.raises(TypeError, match="callbacks must be a list of functions, got <function"):
+        model.fit_em([[0, 1, 0]], callbacks=lambda report: True)
 
 
 def test_the_wrong_number_of_steps_is_refused():

@@ -15,7 +15,7 @@ from tinyseq.hmm.inference.autodiff import best_score, log_partition
 from tinyseq.hmm.inference.chain import chain, messages
 from tinyseq.hmm.interop.estimator import HMMEstimator
 from tinyseq.hmm.interop.hmmlearn_priors import hmmlearn_priors
-from tinyseq.hmm.learning.baum_welch import Fitted, show
+from tinyseq.hmm.learning.baum_welch import EMReport, Fitted
 from tinyseq.hmm.learning.counting import AddK
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.divergence import (
@@ -49,6 +49,7 @@ __all__ = [
     "Divergence",
     "Drawn",
     "Durations",
+    "EMReport",
     "Filter",
     "Fitted",
     "ForwardTable",
@@ -75,5 +76,4 @@ __all__ = [
     "path_divergence",
     "sampled_divergence",
     "semirings",
-    "show",
 ]

@@ -17,6 +17,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.memory import reuse
 from tinyseq.nn.clipping import clip_grad_norm_
 from tinyseq.optim import Optimizer, Plateau, Schedule
+from tinyseq.progress import stops
 from tinyseq.train.checkpoint import Checkpoint
 from tinyseq.train.fingerprint import of_run
 from tinyseq.train.interrupt import HeldBack
@@ -179,9 +180,7 @@ def _reports(
             if held_out is not None and isinstance(schedule, Plateau):
                 schedule.observe(held_out)
             report = Report(step + 1, value, norm, tokens / max(seconds, 1e-9), seconds, optimizer.lr, held_out)
-            answers = [callback(report) for callback in callbacks]
-            stop = any(isinstance(answer, bool | np.bool_) and bool(answer) for answer in answers)  # 1 is not True
-            stop = stop or (validation is not None and validation.exhausted)
+            stop = stops(callbacks, report) or (validation is not None and validation.exhausted)
             if checkpoint is not None:
                 last = stop or step + 1 == steps
                 checkpoint.after(step + 1, parts, stopped=stop, at_once=last or interrupt.pending)

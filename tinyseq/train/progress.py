@@ -1,12 +1,10 @@
-"""Progress of a run: tqdm's bar where it is installed, else a plain line at intervals."""
+"""Progress of a training run: the step, the loss, the norm of the gradient and the speed."""
 
-import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import TextIO
 
+from tinyseq.progress import shown
 from tinyseq.train.loop import Report
-
-LINES = 10  # lines per run without a bar
 
 
 def progress(
@@ -23,7 +21,7 @@ def progress(
         title: a label before the numbers.
         file: where to write; standard error by default.
 
-    Yields:
+    Returns:
         The reports.
 
     Example:
@@ -33,36 +31,15 @@ def progress(
         >>> for report in ts.train.progress(run, 50):
         ...     pass
     """
-    file = sys.stderr if file is None else file
-    live, bar = file.isatty() or "ipykernel" in sys.modules, None
-    try:
-        for report in reports:
-            if live and bar is None:
-                bar = _bar(steps, report.step - 1, title, file)
-                live = bar is not None
-            speed = f"{report.tokens_per_second:,.0f} tokens/s"
-            numbers = f"loss {report.loss:.3f}  |g| {report.grad_norm:.2f}  {speed}"
-            if bar is not None:
-                bar.set_postfix_str(numbers, refresh=False)
-                bar.update(report.step - bar.n)
-            elif report.step == steps or report.step % max(steps // LINES, 1) == 0:
-                file.write(f"{title} {report.step}/{steps}  {numbers}\n")
-            yield report
-    finally:
-        if bar is not None:
-            bar.close()
+    return shown(reports, steps, title, _numbers, file)
+
+
+def _numbers(report: Report) -> str:
+    speed = f"{report.tokens_per_second:,.0f} tokens/s"
+    return f"loss {report.loss:.3f}  |g| {report.grad_norm:.2f}  {speed}"
 
 
 def run(reports: Iterable[Report], steps: int, shown: bool) -> None:
     """Take all steps of a run, with or without showing its progress."""
     for _ in progress(reports, steps) if shown else reports:
         pass
-
-
-def _bar(steps: int, taken: int, title: str, file: TextIO) -> Any:
-    """A progress bar of tqdm; None if it is not installed."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        return None
-    return tqdm(total=steps, initial=taken, desc=title, file=file, unit=" steps", dynamic_ncols=True)

@@ -6,9 +6,8 @@ The likelihood never decreases; zero probabilities stay zero. With priors, it is
 of the priors that never decreases (`tinyseq.hmm.learning.priors`).
 """
 
-import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -23,12 +22,30 @@ from tinyseq.hmm.model.parameters import Model, Parameters
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
 from tinyseq.hmm.queries.forms import Many, One, Restriction
+from tinyseq.progress import shown, stops
 from tinyseq.random import Rng, as_generator
 
 M = TypeVar("M")
 H = TypeVar("H", bound=Model)
 
 TRIAL = 10  # steps of every start before the worse half is dropped
+
+
+class EMReport(NamedTuple):
+    """The state of a run of Baum-Welch.
+
+    Attributes:
+        step: the number of steps taken; with several starts, from this start.
+        log_likelihood: of all sequences, after these steps.
+        start: which start it is, from 0.
+    """
+
+    step: int
+    log_likelihood: float
+    start: int
+
+
+Callback = Callable[[EMReport], object]
 
 
 class Fitted(NamedTuple, Generic[M]):
@@ -39,7 +56,7 @@ class Fitted(NamedTuple, Generic[M]):
         log_likelihoods: the log-likelihood of all sequences before each step, and after the last.
         converged: whether the last steps gained no more than the tolerance.
         restarts: the last log-likelihood of each start, with priors the last objective; the worse ones were stopped
-            early.
+            early. -inf for a start that a callback left no time for.
         objectives: what never decreases: with priors the log-likelihoods plus the log density of the priors, up to a
             constant; else the log-likelihoods.
     """
@@ -68,7 +85,7 @@ class Climb:
         priors: those of its parameters.
         tolerance: converged when two steps each gain no more than this, and the second no more than the first; near a
             saddle point, gains increase.
-        callback: called with each step and its log-likelihood; or None.
+        start: which start it is, from 0.
 
     Attributes:
         model: the current model.
@@ -84,18 +101,18 @@ class Climb:
         learn: frozenset[str],
         priors: Priors,
         tolerance: float,
-        callback: Callable[[int, float], Any] | None,
+        start: int,
     ) -> None:
         self.model, self.data, self.learn, self.priors = model, data, learn, priors
-        self.tolerance, self.callback = tolerance, callback
+        self.tolerance, self.start = tolerance, start
         self.curve: list[float] = []
         self.objectives: list[float] = []
         self.converged = False
         self._expected: Expected | None = None
         self._ahead: Parameters | None = model  # the model after the next step, if already computed
 
-    def go_on(self, last: int) -> None:
-        """Continue until step ``last``, or until convergence."""
+    def go_on(self, last: int) -> Iterator[EMReport]:
+        """Continue until step ``last``, or until convergence; yields a report before the first step and after each."""
         while len(self.curve) <= last and not self.converged:
             self._look_ahead()
             assert self._ahead is not None
@@ -105,11 +122,10 @@ class Climb:
             seen.require_possible(self._expected.log_likelihood)
             self.curve.append(float(self._expected.log_likelihood.sum()))
             self.objectives.append(self.curve[-1] + self.priors.log_density(self.model))
-            if self.callback is not None:
-                self.callback(len(self.curve) - 1, self.curve[-1])
             if len(self.objectives) > 2:
                 first, second, third = self.objectives[-3:]
                 self.converged = third - second <= second - first <= self.tolerance
+            yield EMReport(len(self.curve) - 1, self.curve[-1], self.start)
 
     def pause(self) -> None:
         """Free the posteriors, which take as much memory as the data."""
@@ -134,7 +150,8 @@ def fit_em(
     rng: Rng = None,
     learn: Collection[str] = ("initial", "transition", "emission", "end"),
     priors: Mapping[str, Any] | None = None,
-    callback: Callable[[int, float], Any] | None = None,
+    progress: bool = False,
+    callbacks: Sequence[Callback] = (),
 ) -> Fitted[H]:
     """Train on sequences without labels, or with some, by Baum-Welch (EM), starting from this model.
 
@@ -163,7 +180,8 @@ def fit_em(
             ``mean`` had been made; ``"covariances"`` (``"scales"`` of `StudentT`) a pair (scatter, weight): as though
             ``weight`` observations with that sum of squared deviations had been made. ``"rates"`` takes the pair (a,
             b) of a Gamma distribution. Densities: `tinyseq.hmm.emissions.priors`.
-        callback: called with the number of each step and the log-likelihood; `tinyseq.hmm.show` prints them.
+        progress: show the step and the log-likelihood, as `tinyseq.train.progress` does.
+        callbacks: called with an `EMReport` before the first step and after each; one that returns True stops the run.
 
     Returns:
         `Fitted`: the model, the log-likelihood at each step, and whether it converged.
@@ -194,7 +212,8 @@ def fit_em(
         rng=rng,
         learn=learn,
         priors=priors,
-        callback=callback,
+        progress=progress,
+        callbacks=callbacks,
     )
     return Fitted(hmm.from_parameters(found.model), *found[1:])
 
@@ -210,7 +229,8 @@ def baum_welch(
     rng: Rng,
     learn: Collection[str],
     priors: Mapping[str, Any] | None,
-    callback: Callable[[int, float], Any] | None,
+    progress: bool,
+    callbacks: Sequence[Callback],
 ) -> Fitted[Parameters]:
     """`fit_em`, on parameters.
 
@@ -222,24 +242,38 @@ def baum_welch(
         raise ValueError("sequences hold no observation to learn from")
     max_steps, restarts = whole("max_steps", max_steps, 0), whole("restarts", restarts, 1)
     rng = as_generator(rng)
+    if not (isinstance(callbacks, Sequence) and all(map(callable, callbacks))):
+        raise TypeError(f"callbacks must be a list of functions, got {callbacks!r}")
     # Refuse scores that are not probabilities: a step would normalise them, and the likelihood could decrease.
     model = model.replaced(model.tables, model.transition, model.emissions, model.end)
     given = Priors(model, priors)
     starts = [model, *(shuffled(model, data.rows, rng) for _ in range(restarts - 1))]
-    climbs = [Climb(start, data, learn, given, tolerance, callback) for start in starts]
-    leading, last = climbs, TRIAL
-    while len(leading) > 1:
-        for climb in leading:
-            climb.go_on(min(last, max_steps))
-            climb.pause()
-        leading = sorted(leading, key=lambda climb: -climb.objectives[-1])[: len(leading) // 2]
-        last *= 2
-    best = leading[0]
-    best.go_on(max_steps)
+    climbs = [Climb(start, data, learn, given, tolerance, number) for number, start in enumerate(starts)]
+    reports = _halving(climbs, max_steps)
+    for report in shown(reports, max_steps, "Baum-Welch", _numbers) if progress else reports:
+        if stops(callbacks, report):
+            break
+    best = max((climb for climb in climbs if climb.objectives), key=lambda climb: climb.objectives[-1])
     if max_steps and not learn.isdisjoint({"emission", "covariances", "scales"}):
         warn_of_narrow(best.model, data.rows)
-    ends = [climb.objectives[-1] for climb in climbs]
+    ends = [climb.objectives[-1] if climb.objectives else -np.inf for climb in climbs]
     return Fitted(best.model, best.curve, best.converged, ends, best.objectives)
+
+
+def _halving(climbs: list[Climb], max_steps: int) -> Iterator[EMReport]:
+    """Run all starts, drop the worse half, run the rest twice as long, and so on; run the last one to its end."""
+    last = TRIAL
+    while len(climbs) > 1:
+        for climb in climbs:
+            yield from climb.go_on(min(last, max_steps))
+            climb.pause()
+        climbs = sorted(climbs, key=lambda climb: -climb.objectives[-1])[: len(climbs) // 2]
+        last *= 2
+    yield from climbs[0].go_on(max_steps)
+
+
+def _numbers(report: EMReport) -> str:
+    return f"log-likelihood {report.log_likelihood:.4f}" + f"  start {report.start}" * (report.start > 0)
 
 
 def _names(learn: Collection[str], model: Parameters) -> frozenset[str]:
@@ -319,13 +353,3 @@ def shuffled(model: Parameters, rows: Rows, rng: np.random.Generator) -> Paramet
     initial = tuple(redrawn(plain(table), rng) for table in model.tables)
     transition = redrawn_transition(plain(model.transition), rng)
     return model.replaced(initial, transition, model.emissions.shuffled(rows.data, rng), model.end)
-
-
-def show(step: int, log_likelihood: float) -> None:
-    """A callback for `HMM.fit_em` that prints progress on a single line.
-
-    Args:
-        step: the number of the step.
-        log_likelihood: of all sequences, before the step.
-    """
-    print(f"\rBaum-Welch step {step:4d}: log-likelihood {log_likelihood:.4f}", end="", file=sys.stderr, flush=True)
