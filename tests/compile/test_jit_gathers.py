@@ -15,7 +15,7 @@ from tinyseq.nn.recurrent.registry import CELLS
 sys.path.insert(0, str(Path(__file__).parent))
 import python_kernels
 
-COMPILED, DRIVER = cache.kernel, cache.driver  # by Numba; the other tests' kernels run in Python
+COMPILED, DRIVER = cache.kernel, cache.from_runtime  # by Numba; the other tests' kernels run in Python
 ROWS, SIZE, HIDDEN, STEPS, BATCH = 6, 3, 5, 4, 7
 
 
@@ -164,7 +164,7 @@ def test_kernels_copy_and_add_rows(dtype, real, across, tmp_path, monkeypatch):
             pytest.importorskip("numba")
             monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
             code = np.array([len(code) + 1, COMPILED(found.source).address, *code[1:]], np.int64)
-            DRIVER()(code, bases, 0, len(code))
+            DRIVER("drive")(code, bases, 0, len(code))
         else:
             made = python_kernels.kernel(found.source)
             python_kernels.FUNCTIONS[made.address](code[1:], bases)

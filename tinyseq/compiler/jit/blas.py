@@ -1,6 +1,8 @@
 """The address of NumPy's own matrix product: another library of products in the process would compete for the cores."""
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -35,3 +37,17 @@ def threads() -> int:
     """How many threads a product may use; 1 if that is not known."""
     function = getattr(_library(), "scipy_openblas_get_num_threads64_", None)
     return 1 if function is None else int(function())
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let each product use one thread, where several threads multiply at once. For the process: no two at a time."""
+    count, limit = threads(), getattr(_library(), "scipy_openblas_set_num_threads64_", None)
+    if count == 1 or limit is None:
+        yield
+        return
+    limit(1)
+    try:
+        yield
+    finally:
+        limit(count)

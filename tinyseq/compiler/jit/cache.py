@@ -55,20 +55,20 @@ def kernel(source: str) -> Any:
     return _compiled("cfunc(KERNEL", f"{head}{line}    wide()\n{rest}", "kernel")
 
 
+_KINDS = {
+    "drive": "njit(DRIVER, nogil=True",
+    "share": "njit(SHARE, nogil=True",
+    "serve": "njit(SERVE, nogil=True",
+    "product": "cfunc(KERNEL",
+}
+
+
 @cache
-def driver() -> Any:
-    """The compiled function that calls kernels."""
+def from_runtime(name: str) -> Any:
+    """A function of `runtime`, compiled."""
     from tinyseq.compiler.jit import runtime
 
-    return _compiled("njit(DRIVER", inspect.getsource(runtime.drive), "drive")
-
-
-@cache
-def product() -> Any:
-    """The kernel for products of matrices."""
-    from tinyseq.compiler.jit import runtime
-
-    return _compiled("cfunc(KERNEL", inspect.getsource(runtime.product), "product")
+    return _compiled(_KINDS[name], inspect.getsource(getattr(runtime, name)), name)
 
 
 def _compiled(decorator: str, source: str, name: str) -> Any:

@@ -6,6 +6,7 @@ another.
 
 from collections.abc import Callable
 from importlib.util import find_spec
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,16 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.fusion import Group, Item, fuse, push_views
-from tinyseq.compiler.jit import cache
+from tinyseq.compiler.jit import cache, threads
 from tinyseq.compiler.jit.formulas import Operand, axes_of, body, form, kernel_numbers, kernel_source
 from tinyseq.compiler.jit.gathers import multiply_tables, rows_of
 from tinyseq.compiler.jit.joins import share_joins
-from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, NUMPY, POOL, Place, Plan, address
-from tinyseq.compiler.jit.products import product_of
+from tinyseq.compiler.jit.plan import ALIGNMENT, FRESH, GIVEN, NUMPY, POOL, Place, Plan, address
+from tinyseq.compiler.jit.products import Product, product_of
 from tinyseq.compiler.jit.recompute import keep_less
 from tinyseq.compiler.jit.rows import lay_out_in_rows
+from tinyseq.compiler.jit.sums import sums_of
+from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
 from tinyseq.compiler.program import Program, Ref, Step, refs
@@ -59,16 +62,17 @@ class Executor:
         self._root = lifetimes(program).root
         products = {step.out: product_of(program, step, self._root) for step in program.steps}
         self._products = {number: product for number, product in products.items() if product is not None}
-        tiled = {step.out: tiled_of(program, step) or rows_of(program, step) for step in program.steps}
+        tiled = {s.out: tiled_of(program, s) or rows_of(program, s) or sums_of(program, s) for s in program.steps}
         self._tiled = {number: product for number, product in tiled.items() if product is not None}
         self._plan = Plan(program, *self.items, {*self._products, *self._tiled})
         self.sizes = [self._plan.size]
         self._code: list[int] = []
+        self._threads = threads.count()
         self._bases: dict[int, int] = {}  # the place in the table of each root outside of the pool
         self._views: dict[tuple[Any, ...], int] = {}
         self._idle: list[Memory] = []
-        self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.driver()}
-        self._names |= {"address": address, "empty": np.empty, "placed": placed}
+        self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.from_runtime("drive")}
+        self._names |= {"address": address, "empty": np.empty, "placed": placed, "team": threads.team}
         self._names |= {f"v{number}": value for number, value in program.constants.items()}
         kernels = [[item for item in items if self._is_kernel(item)] for items in self.items]
         touched = [{root for item in items for root in self._plan.touched(item)} for items in kernels]
@@ -125,7 +129,7 @@ class Executor:
 
     def _function(self, name: str, objects: set[int], results: list[int]) -> Callable[..., Any]:
         """Generate a Python function of a pass, and compile it."""
-        program, plan = self.program, self._plan
+        program = self.program
         first = name == "forward"
         items = self.items[0 if first else 1]
         lines = [f"def {name}(inputs, memory, kept=(), seeds=()):", " bases, m = memory.bases, memory.views"]
@@ -142,21 +146,14 @@ class Executor:
         guards = dict(program.guards) if first else {}
         lines += [_guard(number, truth) for number, truth in guards.items() if number in program.inputs]
         lines += [line for item in items if self._is_kernel(item) for line in self._fresh(item)]
+        waiting: list[Work] = []  # the kernels since the last line of Python
         for item in items:
-            start = len(self._code)
-            if isinstance(item, Group):
-                self._loop(item)
-            elif item.out in self._products or item.out in self._tiled:
-                self._product(item)
-            elif item.out in plan.copies:
-                self._copies(item)
-            elif self._root[item.out] == item.out:
-                lines += self._call(item)
-                lines += [_guard(item.out, guards[item.out])] if item.out in guards else []
-            elif item.out in objects and self._kind(item.out) != POOL:
-                lines.append(f" v{item.out} = {self._called(item)}")
-            if len(self._code) > start:
-                self._driven(lines, start)
+            if isinstance(item, Group) or self._is_kernel(item):
+                waiting += self._works(item)
+            elif new := self._lines(item, objects, guards):
+                lines += [*self._driven(waiting), *new]
+                waiting = []
+        lines += self._driven(waiting)
         outside = {*program.inputs, *program.seeds, *program.constants}
         parts = [self._word(Ref(n)) + (".copy()" if not first and self._root[n] in outside else "") for n in results]
         lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
@@ -164,13 +161,31 @@ class Executor:
         found: Callable[..., Any] = self._names[name]
         return found
 
-    def _driven(self, lines: list[str], start: int) -> None:
-        """Run the code from a place on; joined with the line before, if that runs the code until there."""
-        end = f", {start})"
-        if lines[-1].startswith(" drive(") and lines[-1].endswith(end):
-            lines[-1] = lines[-1].removesuffix(end) + f", {len(self._code)})"
-        else:
-            lines.append(f" drive(code, bases, {start}, {len(self._code)})")
+    def _driven(self, works: list[Work]) -> list[str]:
+        """Add kernels to the code: lines that run them."""
+        lines = list[str]()
+        start = len(self._code)
+        for run, together in stretches(works):
+            if together and self._threads > 1:
+                lines += [f" drive(code, bases, {start}, {len(self._code)})"] if len(self._code) > start else []
+                lines.append(f" team({self._threads}).run(code, bases, {self._named(self._table(run))})")
+                start = len(self._code)
+            else:
+                for work in run:
+                    self._code += work.whole().numbers
+        return [*lines, f" drive(code, bases, {start}, {len(self._code)})"] if len(self._code) > start else lines
+
+    def _table(self, works: list[Work]) -> Array:
+        """Add works to the code as threads share them: where each part begins and ends in each segment."""
+        segments = shared(works, self._threads)
+        table = [len(segments), self._threads]
+        for segment in segments:
+            for calls in segment:
+                table.append(len(self._code))
+                for call in calls:
+                    self._code += call.numbers
+                table.append(len(self._code))
+        return np.array(table, np.int64)
 
     def _checked(self, number: int, target: str = "") -> list[str]:
         """Lines that give an array the strides of its example, and put its address in the table."""
@@ -212,11 +227,15 @@ class Executor:
         base, offset = self._base(place.root)
         return base, offset + place.offset
 
-    def _enter(self, address: int, numbers: list[int]) -> None:
-        """Add a call of a kernel to the code."""
-        self._code += [len(numbers) + 2, address, *numbers]
+    def _works(self, item: Item) -> list[Work]:
+        """The loops or the product of an item."""
+        if isinstance(item, Group):
+            return [self._loop(item)]
+        if item.out in self._plan.copies and item.out not in self._products:
+            return self._copies(item)
+        return [self._product(item)]
 
-    def _loop(self, group: Group) -> None:
+    def _loop(self, group: Group) -> Work:
         lines, names = body(self.program, group)
         places, plan = [self._plan.places[number] for number in group.reads], self._plan
         targets = []
@@ -224,34 +243,71 @@ class Executor:
             own = [] if number in plan.silent else [plan.places[number]]
             targets += [(number, place) for place in [*own, *plan.stores.get(number, ())]]
         types = [self.program.values[number].dtype for number in (*group.reads, *(number for number, _ in targets))]
-        self._kernel(
+        return self._kernel(
             group.shape, [*places, *(place for _, place in targets)], types, lines, [names[n] for n, _ in targets]
         )
 
-    def _copies(self, join: Step) -> None:
+    def _copies(self, join: Step) -> list[Work]:
+        found = []
         for part, place in self._plan.copies[join.out]:
             dtype = self.program.values[part].dtype
             if 0 not in place.shape:
-                self._kernel(place.shape, [self._plan.places[part], place], [dtype, dtype], [], ["r0"])
+                found.append(self._kernel(place.shape, [self._plan.places[part], place], [dtype, dtype], [], ["r0"]))
+        return found
 
     def _kernel(
         self, shape: tuple[int, ...], places: list[Place], types: list[Any], lines: list[str], written: list[str]
-    ) -> None:
+    ) -> Work:
         """A loop over a shape that reads the first places, and writes the named values to the others."""
-        reads = len(places) - len(written)
-        sizes, strides = axes_of(shape, [broadcast(place, shape) for place in places], reads)
-        operands = [Operand(*parts) for parts in zip(types, strides, strict=True)]
-        writes = list(zip(written, operands[reads:], strict=True))
-        found = cache.kernel(kernel_source(lines, operands[:reads], writes))
-        arrays = [(*self._at(place), operand) for place, operand in zip(places, operands, strict=True)]
-        self._enter(found.address, kernel_numbers(sizes, arrays))
+        reads, shape = len(places) - len(written), shape or (1,)
+        places = [place._replace(shape=shape, strides=broadcast(place, shape)) for place in places]
+        along = places[reads].strides
+        axis = max(range(len(shape)), key=lambda axis: (shape[axis] > 1, abs(along[axis])))
 
-    def _product(self, step: Step) -> None:
-        places = [self._at(self._plan.places[number]) for number in (*step.reads(), step.out)]
-        if (tiled := self._tiled.get(step.out)) is not None:
-            self._enter(cache.kernel(tiled.source).address, tiled.numbers(places))
-        else:
-            self._enter(cache.product().address, self._products[step.out].numbers(places))
+        def call(start: int, stop: int) -> Call:
+            mine = [place.part(axis, start, stop) for place in places]
+            sizes, strides = axes_of(mine[0].shape, [place.strides for place in mine], reads)
+            operands = [Operand(*parts) for parts in zip(types, strides, strict=True)]
+            writes = list(zip(written, operands[reads:], strict=True))
+            found = cache.kernel(kernel_source(lines, operands[:reads], writes))
+            arrays = [(*self._at(place), operand) for place, operand in zip(mine, operands, strict=True)]
+            return self._entry(found.address, kernel_numbers(sizes, arrays), mine, types, reads)
+
+        return Work(call, shape[axis], 0.05 * prod(shape) * (len(lines) + len(places)))
+
+    def _entry(self, address: int, numbers: list[int], places: list[Place], types: list[Any], reads: int) -> Call:
+        """A call of a kernel; it writes to all places but the first ones."""
+        spans: list[list[Span]] = [[], []]
+        for index, (place, dtype) in enumerate(zip(places, types, strict=True)):
+            if self._plan.kind[place.root] != GIVEN:
+                base, offset = self._at(place)
+                ends = [(length - 1) * step for length, step in zip(place.shape, place.strides, strict=True)]
+                low, high = sum(end for end in ends if end < 0), sum(end for end in ends if end > 0)
+                spans[index >= reads].append(Span(base, offset + low, offset + high + dtype.itemsize))
+        return Call([len(numbers) + 2, address, *numbers], *spans)
+
+    def _product(self, step: Step) -> Work:
+        numbers = *step.reads(), step.out
+        places, types = [self._plan.places[n] for n in numbers], [self.program.values[n].dtype for n in numbers]
+        made = self._tiled.get(step.out) or self._products[step.out]
+
+        def call(start: int, stop: int) -> Call:
+            mine = [place.part(axis, start, stop) for place, axis in zip(places, made.axes, strict=True)]
+            words = made.numbers(stop - start, [self._at(place) for place in mine])
+            if isinstance(made, Product):
+                kernel = cache.from_runtime("product")
+            else:
+                kernel = cache.kernel(made.source(stop - start))
+            return self._entry(kernel.address, words, mine, types, len(mine) - 1)
+
+        return Work(call, made.rows, made.cost)
+
+    def _lines(self, step: Step, objects: set[int], guards: dict[int, bool]) -> list[str]:
+        """A step as lines of Python code; none if it is a view that only kernels read."""
+        if self._root[step.out] == step.out:
+            return self._call(step) + ([_guard(step.out, guards[step.out])] if step.out in guards else [])
+        wanted = step.out in objects and self._kind(step.out) != POOL
+        return [f" v{step.out} = {self._called(step)}"] if wanted else []
 
     def _call(self, step: Step) -> list[str]:
         """A call of a NumPy function as lines of Python code."""
@@ -309,7 +365,8 @@ def prepared(program: Program) -> tuple[list[Item], list[Item]]:
     early, late = split_stacks(program), split_joins(program)
     pack_weights(program)
     forward, backward = fuse(program, able)
-    items = sunk(forward, early), risen(backward, late)
+    sums = {step.out for step in program.steps if sums_of(program, step)}  # over rows that several threads compute
+    items = sunk(forward, early), risen(sunk(backward, sums), late)
     flat = [item.steps if isinstance(item, Group) else [item] for half in items for item in half]
     program.steps = [step for steps in flat for step in steps]
     return items

@@ -28,6 +28,13 @@ class Place(NamedTuple):
     shape: tuple[int, ...]
     strides: tuple[int, ...]
 
+    def part(self, axis: int | None, start: int, stop: int) -> "Place":
+        """The elements from one on, before another, along an axis; all if that is None."""
+        if axis is None:
+            return self
+        shape = (*self.shape[:axis], stop - start, *self.shape[axis + 1 :])
+        return self._replace(offset=self.offset + start * self.strides[axis], shape=shape)
+
 
 def region_of(root: int, whole: Array, view: Array) -> Place:
     """The place of a view, if the whole is the memory of a root."""

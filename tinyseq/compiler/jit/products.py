@@ -1,6 +1,7 @@
 """Products of matrices that kernels leave to NumPy's BLAS."""
 
 from collections.abc import Sequence
+from math import inf, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ class Product(NamedTuple):
         leading: the elements from one row (or column) to the next, of the operands and the result.
         steps: the bytes from one matrix of the stack to the next.
         turned: whether the transposes are multiplied, the second first: then the result is stored column by column.
+        axes: of the operands and the result that along which parts of the rows of the result, in memory, are cut.
     """
 
     function: int
@@ -31,12 +33,24 @@ class Product(NamedTuple):
     leading: tuple[int, ...]
     steps: tuple[int, ...]
     turned: bool
+    axes: tuple[int | None, ...]
 
-    def numbers(self, places: list[tuple[int, int]]) -> list[int]:
+    @property
+    def rows(self) -> int:
+        """The number of rows; 1 if they cannot be cut."""
+        return self.sizes[0] if self.axes[2] is not None else 1
+
+    @property
+    def cost(self) -> float:
+        """About how many nanoseconds it takes; infinite if it should have all threads of BLAS."""
+        return 2e-2 * prod(self.sizes) if self.axes[2] is not None else inf
+
+    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and the offset of the operands and the result."""
         if self.turned:
             places = [places[1], places[0], places[2]]
-        found = [self.function, int(self.double), self.order, *self.sizes, self.stack]
+        rows = self.sizes[0] if self.axes[2] is None else rows
+        found = [self.function, int(self.double), self.order, rows, *self.sizes[1:], self.stack]
         for (base, offset), leading, step in zip(places, self.leading, self.steps, strict=True):
             found += [base, offset, leading, step]
         return found
@@ -81,7 +95,12 @@ def _laid_out(values: Sequence[Kind], function: int, turned: bool) -> Product | 
             return None
         steps.append(value.strides[0] if value.ndim == 3 and value.shape[0] > 1 else 0)
     stack = values[2].shape[0] if values[2].ndim == 3 else 1
+    axes = (
+        ((None, 1, 1) if turned else (0, None, 0))
+        if values[2].ndim == values[0].ndim == values[1].ndim == 2
+        else (None,) * 3
+    )
     behind = [m * length * dtype.itemsize for length in leading]
     if not (order & 1 or steps[1]) and steps[0] == behind[0] and steps[2] == behind[2]:
         m, stack = m * stack, 1  # the rows of all matrices lie behind each other
-    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps), turned)
+    return Product(function, dtype == np.float64, order, (m, n, k), stack, tuple(leading), tuple(steps), turned, axes)

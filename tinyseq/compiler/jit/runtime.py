@@ -4,6 +4,7 @@ A kernel is a C function of two addresses: its numbers (sizes, strides, and wher
 addresses. Every array lies at an offset from one of these bases.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,13 @@ from numba.extending import intrinsic
 
 TABLE = types.CPointer(types.int64)
 KERNEL = types.void(TABLE, TABLE)
-DRIVER = types.void(types.int64[::1], types.int64[::1], types.int64, types.int64)
+NUMBERS = types.int64[::1]
+DRIVER = types.void(NUMBERS, NUMBERS, types.int64, types.int64)
+SHARE = types.void(types.int64[:, ::1], NUMBERS, NUMBERS, NUMBERS)
+SERVE = types.void(types.int64[:, ::1], types.int64)
+SPINS = 2_000  # looks at what another thread writes, before this one lets others run in between
+LINGER = 4_000  # looks for more to do, before a thread sleeps
+give_way = types.ExternalFunction("SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32())
 F = np.float32
 
 
@@ -264,15 +271,119 @@ def tanh32(x):
     return choose(size < F(1e-4), x, choose(size < F(0.625), near, signed))  # x itself for -0.0 and denormal numbers
 
 
-# The source of the next two is copied into a module in the cache folder, as Numba caches what lies beside it.
+@intrinsic
+def word(context, address):
+    """The whole number at an address, as all threads see it."""
+
+    def build(context, builder, signature, args):
+        return builder.load_atomic(builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
+
+    return types.int64(types.int64), build
+
+
+@intrinsic
+def put(context, address, value):
+    """Write a whole number to an address, after all that was written before."""
+
+    def build(context, builder, signature, args):
+        builder.store_atomic(args[1], builder.inttoptr(args[0], ir.IntType(64).as_pointer()), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), build
+
+
+@intrinsic
+def swap(context, address, old, new):
+    """Write a number to an address if another stands there; whether it did. No two threads can both succeed."""
+
+    def build(context, builder, signature, args):
+        place = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return builder.extract_value(builder.cmpxchg(place, args[1], args[2], "seq_cst", "seq_cst"), 1)
+
+    return types.boolean(types.int64, types.int64, types.int64), build
+
+
+@njit
+def run(code, bases, start, stop):
+    """Call kernel after kernel: each entry has its length, the kernel's address, and its numbers."""
+    place, end = code + 8 * start, code + 8 * stop
+    while place < end:
+        call(word(place + 8), place + 16, bases)
+        place += 8 * word(place)
+
+
+@njit
+def run_part(code, bases, table, segment, part):
+    """Run a part's calls of one segment."""
+    place = table + 16 + 16 * (segment * word(table + 8) + part)
+    run(code, bases, word(place), word(place + 8))
+
+
+# The source of the next ones is copied into modules in the cache folder, as Numba caches what lies beside it.
 
 
 def drive(code, bases, start, stop):
-    """Call kernel after kernel: each entry has its length, the kernel's address, and its numbers."""
-    place = start
-    while place < stop:
-        call(code[place + 1], code.ctypes.data + 8 * (place + 2), bases.ctypes.data)
-        place += code[place]
+    """Run a part of the code, on this thread."""
+    run(code.ctypes.data, bases.ctypes.data, start, stop)
+
+
+def share(post, code, bases, table):
+    """Run the code by a table: the numbers of segments and parts, and the start and stop of each part in each segment.
+
+    The first line of ``post`` says what is run. Each further line belongs to a part: whether it is offered (1), taken
+    by its thread (2) or taken back (3); whether its thread sleeps; and how many segments are done.
+    """
+    line, segments, parts, mine = post.ctypes.data, table[0], table[1], 1
+    put(line, code.ctypes.data)
+    put(line + 8, bases.ctypes.data)
+    put(line + 16, table.ctypes.data)
+    for part in range(parts):
+        put(line + 64 * (part + 1) + 16, 0)
+    for part in range(1, parts):
+        put(line + 64 * (part + 1), 1)
+    for segment in range(segments):
+        for part in range(parts):
+            if mine >> part & 1:
+                run_part(code.ctypes.data, bases.ctypes.data, table.ctypes.data, segment, part)
+                put(line + 64 * (part + 1) + 16, segment + 1)
+        for part in range(1, parts):
+            tries, own = 0, line + 64 * (part + 1)
+            while word(own + 16) <= segment:
+                tries += 1
+                if tries > SPINS:
+                    give_way()
+                if tries > 2 * SPINS and swap(own, 1, 3):  # its thread does not come
+                    mine |= 1 << part
+                    run_part(code.ctypes.data, bases.ctypes.data, table.ctypes.data, segment, part)
+                    put(own + 16, segment + 1)
+
+
+def serve(post, part):
+    """Run what is offered to a part, until nothing has been for a while."""
+    line, own, tries = post.ctypes.data, post.ctypes.data + 64 * (part + 1), 0
+    put(own + 8, 0)
+    while True:
+        if word(own) == 1 and swap(own, 1, 2):
+            code, bases, table = word(line), word(line + 8), word(line + 16)
+            segments, parts, tries = word(table), word(table + 8), 0
+            for segment in range(segments):
+                run_part(code, bases, table, segment, part)
+                put(own + 16, segment + 1)
+                for other in range(parts if segment + 1 < segments else 0):
+                    waits = 0
+                    while word(line + 64 * (other + 1) + 16) <= segment:
+                        waits += 1
+                        if waits > SPINS:
+                            give_way()
+        tries += 1
+        if tries > SPINS:
+            give_way()
+        if tries > LINGER:
+            put(own + 8, 1)
+            if word(own) != 1:
+                return
+            put(own + 8, 0)
+            tries = 0
 
 
 def product(args, bases):

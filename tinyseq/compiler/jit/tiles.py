@@ -15,7 +15,6 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
-from tinyseq.compiler.jit import blas
 from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack, joins_columns
 from tinyseq.compiler.passes import lifetimes
@@ -23,7 +22,6 @@ from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, kind_of
 
 DEPTH = 256  # terms of a sum before the next tile: a panel of so many rows fits the first cache
 LOWEST = 8  # rows: with fewer, the weights are read from memory more than they are multiplied
-BY_SEVERAL = 16_000_000  # operations from which on several threads are faster than one that packs nothing
 
 
 class Machine(NamedTuple):
@@ -61,12 +59,10 @@ def machine() -> Machine | None:
     return Machine(8, 16) if features.get("avx2") and features.get("fma") else None
 
 
-def panel_for(rows: int, columns: int, terms: int) -> int:
+def panel_for(columns: int) -> int:
     """The width of panels to pack a matrix into that is multiplied again and again; 0 to leave it to BLAS."""
     found = machine()
-    if found is None or (blas.threads() > 1 and 2 * rows * columns * terms >= BY_SEVERAL):
-        return 0
-    return found.panel(columns)
+    return 0 if found is None else found.panel(columns)
 
 
 def packed_product(panels: Array, x: Array) -> Array:
@@ -80,19 +76,34 @@ class Tiled(NamedTuple):
     """A product with a packed matrix; it computes the transpose, whose rows are those of the batch.
 
     Attributes:
-        source: of the kernel.
-        sizes: rows, columns, and terms in each sum.
+        rows, columns, terms: of the result, and in each of its sums.
+        width: that of the panels.
         steps: bytes from one row of the first operand to the next, from one term to the next, and from row to row of
             the result.
+        axes: of the panels, the other operand and the result that along which parts of the rows are cut.
     """
 
-    source: str
-    sizes: tuple[int, int, int]
+    rows: int
+    columns: int
+    terms: int
+    width: int
     steps: tuple[int, int, int]
+    axes: tuple[int | None, ...] = (None, 1, 1)
 
-    def numbers(self, places: list[tuple[int, int]]) -> list[int]:
+    @property
+    def cost(self) -> float:
+        """About how many nanoseconds it takes."""
+        return 2e-2 * self.rows * self.columns * self.terms
+
+    def source(self, rows: int) -> str:
+        """The source of the kernel for a number of rows."""
+        made = machine()
+        assert made is not None
+        return kernel_source(made.rows(rows, self.width), self.width, made.lanes)
+
+    def numbers(self, rows: int, places: list[tuple[int, int]]) -> list[int]:
         """The kernel's numbers, from the base and the offset of the panels, the other operand and the result."""
-        return [*self.sizes, *self.steps, *(number for place in places for number in place)]
+        return [rows, self.columns, self.terms, *self.steps, *(number for place in places for number in place)]
 
 
 def tiled_of(program: Program, step: Step) -> Tiled | None:
@@ -101,12 +112,7 @@ def tiled_of(program: Program, step: Step) -> Tiled | None:
         return None
     panels, x, out = (program.values[number] for number in (*step.reads(), step.out))
     columns, rows = out.shape
-    made = machine()
-    assert made is not None
-    width = panels.shape[2]
-    tall = made.rows(rows, width)
-    source = kernel_source(tall, width, made.lanes)
-    return Tiled(source, (rows, columns, panels.shape[1]), (x.strides[1], x.strides[0], out.strides[1]))
+    return Tiled(rows, columns, panels.shape[1], panels.shape[2], (x.strides[1], x.strides[0], out.strides[1]))
 
 
 def kernel_source(tall: int, width: int, lanes: int) -> str:
@@ -198,21 +204,21 @@ def split_joins(program: Program) -> set[int]:
 
 def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
     """Whether a product is with all of a join, as it lies, and each part is worth a product."""
-    values, (columns, terms) = program.values, program.values[step.args[0].number].shape
+    values, columns = program.values, program.values[step.args[0].number].shape[0]
     whole = values[step.args[1].number] == values[join.out] and in_rows(values[join.out]) == values[join.out]
     plain = all(values[number].dtype == np.float32 for number in (*step.reads(), step.out))
     rows = min(values[ref.number].shape[1] for ref in join.args[0])
     laid = in_rows(values[step.out]) == values[step.out]
-    return whole and plain and laid and rows >= LOWEST and panel_for(rows, columns, terms) > 0
+    return whole and plain and laid and rows >= LOWEST and panel_for(columns) > 0
 
 
 def _could_be_split(program: Program, step: Step) -> bool:
     if not is_stack(program, step):
         return False
-    (columns, terms), (_, _, rows) = (program.values[number].shape for number in step.reads())
+    (columns, _), (_, _, rows) = (program.values[number].shape for number in step.reads())
     plain = all(program.values[number].dtype == np.float32 for number in (*step.reads(), step.out))
     value = program.values[step.out]
-    return plain and in_rows(value) == value and rows >= LOWEST and panel_for(rows, columns, terms) > 0
+    return plain and in_rows(value) == value and rows >= LOWEST and panel_for(columns) > 0
 
 
 def _picks_one(step: Step) -> bool:
@@ -285,8 +291,7 @@ def _could_be_tiled(program: Program, step: Step) -> bool:
 
 
 def _width(program: Program, step: Step) -> int:
-    (columns, terms), (_, rows) = (program.values[number].shape for number in step.reads())
-    return panel_for(rows, columns, terms)
+    return panel_for(program.values[step.args[0].number].shape[0])
 
 
 def _packing(program: Program, weight: Ref, width: int) -> list[Step]:
