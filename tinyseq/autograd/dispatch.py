@@ -177,7 +177,7 @@ def recorded_outputs(
         output.node = node
         output.index = i
         output.shape = shapes[i]
-        output.dtype = node.dtype
+        output.dtype = part.dtype  # a checkpoint may return several types
         output.hooks = None
         tensor = _new(Tensor)
         tensor._array = part
