@@ -110,15 +110,20 @@ def test_names_say_that_a_loop_runs_backward(said, steps):
     assert Wording(content).lines(start)[0].text == f"h←{'₁₂'[steps - 1]} = 0"
 
 
-# Without a name that says so, a single step does not run backward; others have a fixed number of steps.
+# Without a name that says so, a single step does not run backward, and attention over one step belongs to no step;
+# others have a fixed number of steps.
 NOT_ALONE = {
-    *("backward_in_time", "both_directions_by_hand"),
-    "constants_of_each_step",
+    *("backward_in_time", "rows_backward_in_time", "both_directions_by_hand"),
+    "attention_before_the_loop",
+    *("constants_of_each_step", "attention_after_the_loop"),
 }
 
 
 # What does not begin with zeros could be an input if it is as large as one, or if no weight is applied to it at once.
-UNKNOWN = {"highway", "input_added_to_the_output", "input_used_twice", "output_fed_back", "stacked"}
+UNKNOWN = {
+    *("gates_without_the_state", "highway", "input_added_to_the_output", "input_used_twice", "output_fed_back"),
+    "stacked",
+}
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE))
@@ -151,8 +156,11 @@ def test_weights_of_a_single_step_need_no_names(name, monkeypatch):
     assert parameters(zoo.ZOO[name].loss()) == named
 
 
+DRAWS = np.random.default_rng(0)
+
+
 def random(*shape):
-    return ts.tensor(np.random.default_rng(sum(shape)).random(shape)) if shape != ((),) else ts.tensor(0.0)
+    return ts.tensor(DRAWS.random(shape)) if shape != ((),) else ts.tensor(0.0)
 
 
 @pytest.mark.parametrize("name", sorted(set(zoo.ZOO) - NOT_ALONE - UNKNOWN))
@@ -168,7 +176,7 @@ def test_what_could_be_an_input_or_a_state_is_drawn_as_an_input_of_the_step(name
     assert {kind for kind, _ in first_column(zoo.ZOO[name].loss())} == {"input"}
 
 
-@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"constants_of_each_step"}))
+@pytest.mark.parametrize("name", sorted(NOT_ALONE - {"constants_of_each_step", "attention_after_the_loop"}))
 def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", 1)
     content = sheet(record(zoo.ZOO[name].loss()))
@@ -197,6 +205,18 @@ def test_blocks_of_one_step_are_one_loop_if_they_are_one_block_and_levels_of_a_s
     content = sheet(record(upper.sum()))
     assert set(content.states.values()) == {("h⁽¹⁾",), ("h⁽²⁾",)}
     assert content.plan.steps == [[0, 1]]
+
+
+def test_of_two_layers_within_a_step_the_first_makes_no_cell():
+    """In a recurrent highway network, the state between its layers is a sum like a cell, but meets weights."""
+    x, h = ts.tensor(np.ones((2, 1))), ts.zeros(3, 1)
+    w, w_t, u, u_t, v, v_t = (zoo.weight(3, size, name=f"W{i}") for i, size in enumerate((2, 2, 3, 3, 3, 3)))
+    with ts.step(0):
+        gate = ts.sigmoid(w_t @ x + u_t @ h)
+        h = gate * ts.tanh(w @ x + u @ h) + (1 - gate) * h
+        gate = ts.sigmoid(v_t @ h)
+        h = gate * ts.tanh(v @ h) + (1 - gate) * h
+    assert first_column(ts.sum(h * h)) == [("initial", "h₋₁ = 0"), ("input", "x₀"), ("state", "+ → h₀")]
 
 
 def test_a_layer_without_a_recurrence_has_no_state():

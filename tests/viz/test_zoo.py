@@ -1,5 +1,6 @@
 """Whatever students write is drawn right: thirty networks in four views, the HMMs' drawings, and their geometry."""
 
+import numpy as np
 import pytest
 from gallery import GALLERY
 from geometry import SCROLLED, faults
@@ -14,8 +15,8 @@ from tinyseq.viz.computation.sheet import sheet
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
-    assert len(ZOO) >= 36
-    assert len(GALLERY) >= 234
+    assert len(ZOO) >= 44
+    assert len(GALLERY) >= 266
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -64,6 +65,12 @@ NAMES = {
     "gru_by_hand": {"1 − ·", "W_z [h₁; x₂]", "[·; x₁]"},
     "three_blocks_of_its_own": {"tanh", "σ", "sin"},
     "attention_over_states": {"[h₀, h₁, h₂]", "softmax"},
+    "attention_after_the_loop": {"[h₀, h₁, h₂, …, h₇]"},
+    "attention_before_the_loop": {"x", "W_k x", "W_v x", "x₁", "W_q x₁"},
+    "additive_attention": {"U_a [h₀, h₁, h₂]", "W_a h′₀"},
+    "letters_looked_up": {"E[x₀]", "E[x₁]", "W h₁"},
+    "encoder_and_decoder_of_looked_up_letters": {"E[x₀]", "E[x₂]", "W ·", "D ·"},
+    "gates_without_the_state": {"x₀", "x₁", "×"},
     "two_sequences_concatenated": {"[h₀; x₁; x′₁]"},
 }
 
@@ -73,6 +80,27 @@ def test_boxes_say_what_they_are(name):
     content = sheet(record(ZOO[name].loss()))
     wording = Wording(content)
     assert NAMES[name] <= {wording.lines(box)[0].text for box in content.boxes}
+
+
+@pytest.mark.parametrize("name", ["attention_over_states", "attention_after_the_loop", "additive_attention"])
+def test_what_is_joined_after_a_folded_loop_says_of_which_steps(name):
+    content = sheet(record(ZOO[name].loss()), fold=True)
+    wording = Wording(content)
+    assert any(text.startswith("[h₀, h₁, h₂") for text in {wording.lines(box)[0].text for box in content.boxes})
+    assert {arrow.delay for arrow in content.arrows} == {0, 1}
+
+
+def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others_are_looked_up():
+    both, table, h = ts.nn.Parameter(np.ones((2, 3, 3))), ts.nn.Parameter(np.ones((4, 3))), ts.zeros(3)
+    both.node.name, table.node.name = "both", "table"
+    for t, letter in enumerate((3, 0, 3)):
+        with ts.step(t):
+            h = ts.tanh(both[0] @ h + both[1] @ table[letter])
+    content = sheet(record(ts.sum(h)))
+    wording = Wording(content)
+    told = [wording.lines(box)[0].text for box in content.boxes]
+    assert {"table[x₀]", "table[x₁]", "table[x₂]", "both h₁", "both ·"} <= {*told}
+    assert not any(text.startswith("both[") for text in told)
 
 
 LOSSES = {

@@ -514,6 +514,92 @@ def constants_of_each_step():
     return loss
 
 
+@network(inputs=0)
+def encoder_and_decoder_of_looked_up_letters():
+    """One embedding for both, the right letters fed to the decoder, and the mean of its losses."""
+    table, out = weight(5, 3, name="E"), weight(5, 4, name="O")
+    (w, u), (d, g) = ((weight(4, 3, name=one), weight(4, 4, name=other)) for one, other in ("WU", "DG"))
+    h, losses = ts.zeros(4), []
+    with ts.scope("encoder"):
+        for t, letter in enumerate((1, 2, 3)[:STEPS]):
+            with ts.step(t):
+                h = ts.tanh(w @ table[letter] + u @ h)
+    with ts.scope("decoder"):
+        for t, (letter, target) in enumerate([(4, 0), (0, 3), (3, 2)]):
+            with ts.step(t):
+                h = ts.tanh(d @ table[letter] + g @ h)
+                losses.append(ts.nn.cross_entropy((out @ h)[None], [target]))
+    return sum(losses) / len(losses)
+
+
+@network(initial=1)
+def attention_before_the_loop():
+    """Self-attention makes the inputs of the loop: every step reads keys and values of all steps."""
+    query, key, value, w, u = (weight(3, 3, name=name) for name in ("W_q", "W_k", "W_v", "W", "U"))
+    x, h = data(STEPS, 3), ts.zeros(3)
+    attended = ts.softmax((x @ query) @ (x @ key).T / 3**0.5, axis=1) @ (x @ value)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ attended[t] + u @ h)
+    return ts.sum(h * h)
+
+
+@network()
+def attention_after_the_loop():
+    """The last state looks back at all states, which are joined after the loop."""
+    w, u, x, h, states = weight(3, 2, name="W"), weight(3, 3, name="U"), data(8, 2, 1), ts.zeros(3, 1), []
+    for t in range(8):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+            states.append(h)
+    joined = ts.concatenate(states, axis=1)
+    return ts.sum(joined @ ts.softmax(joined.T @ h, axis=0))
+
+
+@network(inputs=0)
+def additive_attention():
+    """Bahdanau's: the decoder's state and all of the encoder's states are added under a tanh."""
+    w, u, x, h, states = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
+    with ts.scope("encoder"):
+        for t in range(STEPS):
+            with ts.step(t):
+                h = ts.tanh(w @ x[t] + u @ h)
+                states.append(h)
+    keys, v, losses = ts.concatenate(states, axis=1), weight(1, 3, name="v"), []
+    of_state, of_keys, d, c = (weight(3, 3, name=name) for name in ("W_a", "U_a", "D", "C"))
+    with ts.scope("decoder"):
+        for t in range(2):
+            with ts.step(t):
+                share = ts.softmax(v @ ts.tanh(of_state @ h + of_keys @ keys), axis=1)
+                h = ts.tanh(d @ h + c @ ts.sum(share * keys, axis=1, keepdims=True))
+                losses.append(ts.sum(h))
+    return sum(losses) / len(losses)
+
+
+@network()
+def rows_backward_in_time():
+    """A batch of rows, a loss at each step, from the last step to the first."""
+    w, u, v = weight(2, 3, name="W"), weight(3, 3, name="U"), weight(3, 2, name="V")
+    x, h, losses = data(STEPS, 4, 2), ts.zeros(4, 3), []
+    for t in reversed(range(STEPS)):
+        with ts.step(t):
+            h = ts.tanh(x[t] @ w + h @ u)
+            losses.append(ts.nn.cross_entropy(h @ v, [0, 1, 0, 1]))
+    return sum(losses) / len(losses)
+
+
+@network()
+def gates_without_the_state():
+    """A simple recurrent unit: its state meets no weight, and x goes around the cell to the output."""
+    w, w_f, x, c, losses = weight(3, 3, name="W"), weight(3, 3, name="W_f"), data(STEPS, 3, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            f = ts.sigmoid(w_f @ x[t])
+            c = f * c + (1 - f) * (w @ x[t])
+            losses.append(ts.sum(ts.tanh(c) * x[t]))
+    return sum(losses)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

@@ -4,13 +4,12 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from tinyseq.viz.computation.columns import Column, Plan
+from tinyseq.viz.computation.columns import Column, Plan, Zone
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Source
 
 Kind = Literal["op", "state", "input", "initial", "elided", "result", "parameter"]
 View = Literal["unrolled", "folded", "flat"]
-Zone = Literal["columns", "before", "after", "parameters"]
 
 
 class Argument(NamedTuple):

@@ -50,6 +50,7 @@ class Loop(NamedTuple):
     backward: bool
 
 
+Zone = Literal["columns", "before", "after", "parameters"]  # of a drawing
 Loops = int  # a set of loops: bit i stands for loop i
 
 
@@ -243,3 +244,18 @@ def _arranged(
         level = max((loops[j].level + 1 for j in _members(under[i]) if j < i and loops[j].phase == phase), default=0)
         loops.append(Loop(phase, level, direction < 0))
     return loops
+
+
+def zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
+    """The zone of each vertex outside the columns; and for those between loops, the phase that they follow."""
+    follows = dict(plan.phase_of)  # the last phase that a vertex depends on
+    outside = [vertex for vertex in plan.vertices if vertex.id not in plan.phase_of]
+    for vertex in outside:
+        if before := [follows[source] for source in vertex.made_of if source in follows]:
+            follows[vertex.id] = max(before)
+    needed = set(plan.phase_of)
+    for vertex in reversed(plan.vertices):
+        if vertex.id in needed:
+            needed.update(vertex.made_of)
+    found: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
+    return found, {vertex: follows[vertex] for vertex in found if vertex in needed and vertex in follows}

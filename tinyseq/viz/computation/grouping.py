@@ -66,12 +66,14 @@ class Grouping:
         self.mixed: set[int] = set()
         self.inside: dict[int, int] = {}
         self.hosts: set[int] = set()
+        self.lookups: set[int] = set()
         if not apart:
             self._read_together()
         hidden = self.weights.keys() | self.passed | self.inside.keys()
         self.boxed = [vertex for vertex in self.vertices if vertex.id not in hidden]
 
     def _read_together(self) -> None:
+        self.lookups = self._lookups()
         self.parameters = {*self.parameters, *self._weights_of_single_steps()}
         self.homes = self._homes()
         self.weights = self._weights()
@@ -139,6 +141,23 @@ class Grouping:
                     homes[leaf.id] = Column(min(self.plan.phase_of[reader.id] for reader in readers), step)
         return homes
 
+    def _lookups(self) -> set[int]:
+        """Indexing ops that look something up, as E[3] of an embedding; not those that take a fixed part.
+
+        These take the same rows of a leaf in each block of `ts.step`. In a single one, a row of a matrix is looked up.
+        """
+        found = {vertex.id for vertex in self.vertices if any(hasattr(part, "dtype") for part in vertex.index)}
+        for leaf in self.record.leaves:
+            rows: dict[int, list[Vertex]] = {}
+            for user in (self.vertices[user] for user in self.users[leaf.id]):
+                if user.step is not None and user.index and isinstance(user.index[0], int):
+                    rows.setdefault(user.block, []).append(user)
+            taken = {tuple(user.index for user in users) for users in rows.values()}
+            alone = len(rows) == 1 and len(leaf.shape) == 2 and len(*taken) == 1
+            if len(taken) > 1 or alone:
+                found |= {user.id for users in rows.values() for user in users}
+        return found
+
     def _weights_of_single_steps(self) -> Iterator[int]:
         """Leaves without a name that are parameters of a loop of a single step: no other step tells.
 
@@ -169,7 +188,7 @@ class Grouping:
         users = list(self.users[leaf.id])
         for number in users:  # grows during the loop
             user = self.vertices[number]
-            if user.step is None and user.kind in LOOKED_THROUGH | TAKING_APART and not _looks_up(user):
+            if user.step is None and user.kind in LOOKED_THROUGH | TAKING_APART and user.id not in self.lookups:
                 users += self.users[number]
             else:
                 readers.append(user)
@@ -183,7 +202,7 @@ class Grouping:
                     weights[vertex.id] = (vertex.id,)
             elif vertex.kind in REARRANGING or vertex.operator == "+":
                 below = [weights.get(parent[0]) if parent else None for parent in vertex.parents]
-                if all(below) and not _looks_up(vertex):
+                if all(below) and vertex.id not in self.lookups:
                     weights[vertex.id] = tuple(sorted({leaf for leaves in below for leaf in leaves or ()}))
         return weights
 
@@ -192,7 +211,7 @@ class Grouping:
             return False
         if vertex.kind in PUTTING_TOGETHER:
             return (vertex.id in self.plan.tracks and vertex.kind == "stacking") or len(vertex.parents) == 1
-        return vertex.kind in LOOKED_THROUGH or (vertex.kind in TAKING_APART and not _looks_up(vertex))
+        return vertex.kind in LOOKED_THROUGH or (vertex.kind in TAKING_APART and vertex.id not in self.lookups)
 
     def _inside(self) -> dict[int, int]:
         affine: set[int] = set()  # W x, and W x + b
@@ -234,11 +253,6 @@ class Grouping:
 def _scales(vertex: Vertex) -> bool:
     """Whether an op multiplies its only argument by a constant, or divides it by one."""
     return vertex.operator == "*" or (vertex.operator == "/" and vertex.parents[0] is not None)
-
-
-def _looks_up(vertex: Vertex) -> bool:
-    """Whether an indexing op looks up an array of ids, which is a computation, rather than taking slices."""
-    return any(hasattr(part, "dtype") for part in vertex.index)
 
 
 def _picked_step(vertex: Vertex, track: Track) -> int | None:

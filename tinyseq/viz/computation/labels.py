@@ -19,6 +19,7 @@ from tinyseq.viz.rendering.style import Text, clean, number, shape_text, small, 
 SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # listed on a closed module
+MOST_JOINED = 5  # listed in what is joined
 LAYER = re.compile(r"l\d+(_reverse)?")  # names of the parts of a layer
 
 
@@ -52,7 +53,14 @@ class Wording:
         for box in self.sheet.boxes:
             if box.kind == "input":
                 columns[box.slot] = columns.get(box.slot, 0) + 1
-        return {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+        found = {slot: "x" + "′" * i for i, slot in enumerate(sorted(columns, key=lambda slot: -columns[slot]))}
+        given = {box: self._data_of(box) for box in self.sheet.boxes if box.kind == "input" and box.arguments}
+        alike = ((box, other) for box in given if not box.column for other in given if other.column)
+        return found | {box.slot: found[other.slot] for box, other in alike if given[box] == given[other]}
+
+    def _data_of(self, box: Box) -> int:
+        """What tells the array of an input that no op has made."""
+        return id(self.record.constant(box.arguments[0].vertex, box.arguments[0].position))
 
     def _gates(self) -> dict[Box, tuple[str, ...]]:
         """The gates that each box computes: those whose rows of stacked sums reach it, directly or through signs."""
@@ -270,7 +278,14 @@ class Wording:
             sources = {(end.vertex, end.output) for end in argument.ends}
             found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
             known = bool(found) and found[0].tail.kind in NAMED
-            names.append(told.get(argument) or (self._carries(found[0]) if known else "·"))
+            step = argument.ends[0].step if argument.ends else None
+            if known and self.sheet.folded and step is not None and not (box.column and box.column.kind == "step"):
+                symbol = ", ".join(self._letters(found[0])) + subscript(step)  # of a certain step, after the loop
+            else:
+                symbol = self._carries(found[0]) if known else "·"
+            names.append(told.get(argument) or symbol)
+        if len(names) > MOST_JOINED:
+            names[MOST_JOINED - 2 : -1] = "…"
         return f"[{('; ' if join.attrs['axis'] % len(join.shape) == 0 else ', ').join(names)}]"
 
     def _weights(self, argument: Argument) -> str:

@@ -9,7 +9,7 @@ from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.computation.labels import Wording
 from tinyseq.viz.computation.modules import FRAME_MARGIN, NESTING, open_frames
-from tinyseq.viz.layout.curves import Point, outline, passed
+from tinyseq.viz.layout.curves import Point, outline, passed, passes, pieces
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.layout.grid import Grid, pattern_of
 from tinyseq.viz.layout.placement import TITLE_SIDES, Layout
@@ -45,6 +45,12 @@ SIGN_SIZE = 20.0
 MOST_TRIES, MORE_ROOM = 6, 12.0  # points added below boxes without enough room for their labels
 FRAME_GAP = 1.0  # points between a label and the side of a frame
 HIGHER = 0.0, 15.0, 7.5  # alternative offsets of a label, in points
+
+
+def _told_later(arrow: Arrow) -> Text:
+    """The label of an arrow that leads back into its loop."""
+    steps = abs(arrow.delay)
+    return small(f"{steps} step{'s' * (steps > 1)} {'later' if arrow.delay > 0 else 'earlier'}", ACCENT)
 
 
 class Note(NamedTuple):
@@ -120,7 +126,9 @@ class Painter:
         self, depth: int, below: Mapping[Slot, float], widths: Mapping[Column, float], grid: Grid | None
     ) -> None:
         margin = FRAME_MARGIN + NESTING * depth
-        place = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin, below=below, titles=widths)
+        loops = max((_told_later(arrow).width + 8 for arrow in self.sheet.arrows if arrow.delay), default=0.0)
+        size = partial(Layout, self.sheet, lambda box: self.nodes[box].size, margin)
+        place = partial(size, below=below, titles=widths, loops=loops)
         self.layout = place(grid=grid)
         self.frames = open_frames(self.sheet, self.layout, depth)
         tops = {column.name: high.y for column, (_, high) in self.layout.frames.items()}
@@ -145,7 +153,9 @@ class Painter:
         for column, (low, high) in self.layout.frames.items():
             framed = column.name if column.kind == "step" else ""
             if framed:
-                self.canvas.frames.append(Frame(framed, low, high, self.titles[column], COLUMN, top=False))
+                self.canvas.frames.append(
+                    self._clear_title(Frame(framed, low, high, self.titles[column], COLUMN, False))
+                )
                 self.canvas.frames += [frame for frame in self.frames if frame.inside == framed]
             self._draw([box for box in self.sheet.boxes if box.column == column], framed)
         self._draw([box for box in self.sheet.boxes if not box.column], "")
@@ -158,6 +168,16 @@ class Painter:
         if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
             title.append(small(f"the numbers are those of t = {column.step}"))
         return title
+
+    def _clear_title(self, frame: Frame) -> Frame:
+        """A frame of a column, with its title beside the arrows that enter from below."""
+        width, height = label_size(frame.lines)
+        arrows = (curve for arrow, curve in self.layout.curves.items() if arrow.tail.zone == "before")
+        near = [piece for curve in arrows for piece in pieces(curve)]
+        asides = range(0, int(frame.high.x - frame.low.x - width) // 2, 2)
+        tries = (frame._replace(aside=side * aside) for aside in asides for side in (1, -1))
+        size = width + 4, height
+        return next((other for other in tries if not any(passes(piece, other.title_at, size) for piece in near)), frame)
 
     def _draw(self, boxes: Sequence[Box], inside: str) -> None:
         for box in boxes:
@@ -206,9 +226,7 @@ class Painter:
             if (arrow.tail, arrow.delay) in self.labelled:
                 return None
             self.labelled.add((arrow.tail, arrow.delay))
-            words = f"{abs(arrow.delay)} step{'s' * (abs(arrow.delay) > 1)} {'later' if arrow.delay > 0 else 'earlier'}"
-            label = small(words, ACCENT)
-            return Note(label, self._beside_wires(curve, label))
+            return Note(_told_later(arrow), self._beside_wires(arrow, curve, _told_later(arrow)))
         if arrow.kind != "data" or arrow.tail.column != arrow.head.column:
             return None
         if arrow.part:
@@ -245,7 +263,7 @@ class Painter:
         with the width that they need.
         """
         self.labelled: set[object] = set()
-        self.told_at: tuple[list[float], list[float]] = [], []  # the heights of labels beside wires: right, left
+        self.told_at: dict[int, list[float]] = {}  # the heights of labels beside the wires in each gutter
         crowded: set[Slot] = set()
         narrow: dict[Column, float] = {}
         notes = {arrow: note for arrow in self.sheet.arrows if (note := self._note(arrow))}
@@ -285,19 +303,21 @@ class Painter:
         frames = {other: self.layout.frames[other] for other in alike}
         return {other: high.x - low.x + 2 * (math.ceil(beyond) - TITLE_SIDES) for other, (low, high) in frames.items()}
 
-    def _beside_wires(self, curve: list[Point], label: Text) -> list[Point]:
-        """Places for the label of a wire that leads back into its loop: outside of all on its side, at its turn."""
-        wires = [point for arrow, wire in self.layout.curves.items() if arrow.delay for point in wire]
+    def _beside_wires(self, arrow: Arrow, curve: list[Point], label: Text) -> list[Point]:
+        """Places for the label of a wire that leads back into its loop: outside of all in its gutter, at its turn."""
+        assert arrow.tail.column
         left = curve[3].x < curve[0].x
+        gutter = self.layout.grid.strips[arrow.tail.column] + (not left)
+        wires = [x for wire, x in self.layout.wires.items() if wire[:2] == ("gutter", gutter)]
         turn = (min if left else max)(curve, key=lambda point: point.x)
         y = max(point.y for point in curve if abs(point.x - turn.x) < 8)
-        while any(abs(y - taken) < label.height for taken in self.told_at[left]):
+        while any(abs(y - taken) < label.height for taken in self.told_at.get(gutter, ())):
             y -= label.height
-        self.told_at[left].append(y)
+        self.told_at.setdefault(gutter, []).append(y)
         half, middle = label.width / 2 + 4, label.height / 2
         if not left:
-            return [Point(max(point.x for point in wires) + half, y)]
-        out = min(point.x for point in wires) - half
+            return [Point(max(wires) + half, y)]
+        out = min(wires) - half
         inside = min(low.x for low, _ in self.layout.frames.values()) + half + FRAME_GAP
         heights = (curve[0].y + middle + 1, curve[0].y - middle - 1, (curve[0].y + curve[-1].y) / 2)
         return [Point(out, y), *(Point(inside, height) for height in heights)]

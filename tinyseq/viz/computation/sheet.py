@@ -11,8 +11,8 @@ from typing import Any
 from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
-from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet, Zone
-from tinyseq.viz.computation.columns import Column, Plan
+from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
+from tinyseq.viz.computation.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
 from tinyseq.viz.computation.single import states_of_single_steps
@@ -50,7 +50,7 @@ class _Maker:
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
         self.shown_steps: set[int | None] = {column.step for column in columns}
-        self.zones, self.between = _zones(self.plan)
+        self.zones, self.between = zones(self.plan)
         self.slots = self._slots()
         for vertex, slot in self.slots.items() if fold else ():
             self.sheet.roles.setdefault(slot, []).append(vertex)
@@ -65,6 +65,12 @@ class _Maker:
             self._connect(box)
         self._recall_states(made)
         self.data = self._data(made)
+        self.read = {
+            self.data[box.slot, number]  # by weights, in some column
+            for box in made
+            for number, argument in enumerate(box.arguments)
+            if (box.slot, number) in self.data and (box.slot, number) not in self.timed and self._reads(box)
+        }
         for box in made:
             self._supply_constants(box)
         self._name_states()
@@ -224,7 +230,7 @@ class _Maker:
 
     def _delay(self, end: End, head: Box) -> int:
         """How many steps later a value is used in a folded loop."""
-        if not self.sheet.folded or not head.column or end.step is None:
+        if not self.sheet.folded or not head.column or head.column.kind != "step" or end.step is None:
             return 0
         return head.column.step - end.step if self.grouping.phase_of(end.vertex) == head.column.phase else 0
 
@@ -252,16 +258,25 @@ class _Maker:
         loop = self.plan.loop_of.get(vertex)
         return loop is not None and self.plan.loops[loop].backward
 
+    def _reads(self, box: Box) -> bool:
+        """Whether a constant that a box takes is data: it meets a weight, or is joined with other values."""
+        return any(argument.weights for argument in box.arguments) or self._joins(box)
+
     def _joins(self, box: Box) -> bool:
         """Whether a box joins values, as in [h; x]."""
         return bool(box.vertices) and self.record.vertices[box.vertices[-1]].kind in PUTTING_TOGETHER
 
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
-        has_weights = any(argument.weights for argument in box.arguments) or self._joins(box)
         for number, argument in enumerate(box.arguments):
             state = self.timed.get((box.slot, number))
-            if argument.weights or not box.column or box.column.kind != "step":
+            if argument.weights or box.kind == "input":
+                continue
+            if not box.column or box.column.kind != "step":
+                if not argument.ends and self._reads(box):
+                    place = box.column or box.zone
+                    data, _ = self._extra("input", place, ("data", *self.data[box.slot, number]), argument)
+                    self.sheet.arrows.append(Arrow(data, box))
                 continue
             given = [made for end in argument.ends if (made := self.at.get((end.vertex, end.step)))]
             begins = len(given) == len(argument.ends) and all(
@@ -279,8 +294,8 @@ class _Maker:
                     beginning.column, beginning.slot = start, state
                 if not given:
                     self.sheet.arrows.append(Arrow(self._extra("initial", start, state, argument)[0], box))
-            elif has_weights and not argument.ends:
-                data, _ = self._extra("input", box.column, ("data", *self.data[box.slot, number]), argument)
+            elif not argument.ends and (role := self.data[box.slot, number]) in self.read:
+                data, _ = self._extra("input", box.column, ("data", *role), argument)
                 self.sheet.arrows.append(Arrow(data, box))
 
     def _only_begins(self, box: Box) -> bool:
@@ -290,13 +305,13 @@ class _Maker:
 
     def _data(self, boxes: list[Box]) -> dict[Role, Role]:
         """Each constant argument's role, and the first role that takes the same array in all columns, as x[t] twice."""
-        taken: dict[Role, dict[Column, Hashable]] = {}
+        taken: dict[Role, dict[Column | Zone, Hashable]] = {}
         for box in boxes:
             for number, argument in enumerate(box.arguments):
-                if box.column and not argument.ends and not argument.weights:
+                if not argument.ends and not argument.weights:
                     array = self.record.constant(argument.vertex, argument.position)
                     key = (box, number) if array is None else _identity(array)
-                    taken.setdefault((box.slot, number), {})[box.column] = key
+                    taken.setdefault((box.slot, number), {})[box.column or box.zone] = key
         return {role: next(o for o in taken if _agree(arrays, taken[o])) for role, arrays in taken.items()}
 
     def _start(self, box: Box) -> Column:
@@ -306,13 +321,15 @@ class _Maker:
         at = steps[-1] + 1 if self._runs_backward(box.arguments[0].vertex) else steps[0] - 1
         return self._added(Column(phase, at, "start"))
 
-    def _extra(self, kind: Kind, column: Column, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
-        if (column, slot) in self.extra:
-            self.extra[column, slot].arguments += arguments
-            return self.extra[column, slot], False
-        self.extra[column, slot] = Box(f"{kind}{len(self.extra)}", kind, "columns", slot, (), column, arguments)
-        self.sheet.boxes.append(self.extra[column, slot])
-        return self.extra[column, slot], True
+    def _extra(self, kind: Kind, place: Column | Zone, slot: Hashable, *arguments: Argument) -> tuple[Box, bool]:
+        if (place, slot) in self.extra:
+            self.extra[place, slot].arguments += arguments
+            return self.extra[place, slot], False
+        column = place if isinstance(place, Column) else None
+        zone: Zone = "columns" if isinstance(place, Column) else place
+        made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
+        self.sheet.boxes.append(made)
+        return made, True
 
     def _name_states(self) -> None:
         """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
@@ -373,8 +390,8 @@ def _identity(array: Any) -> Hashable:
     return plain.shape, plain.tobytes() if (plain != plain.ravel()[:1]).any() else id(owner(array))
 
 
-def _agree(one: Mapping[Column, Hashable], other: Mapping[Column, Hashable]) -> bool:
-    """Whether two roles take the same array in every column that has both, and that some column has."""
+def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, Hashable]) -> bool:
+    """Whether two roles take the same array in every column or zone that has both, and that some has."""
     both = one.keys() & other.keys()
     return bool(both) and all(one[column] == other[column] for column in both)
 
@@ -392,18 +409,3 @@ def _aligned(one: list[Hashable], other: list[Hashable]) -> list[int | None]:
     for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
         places[start : start + size] = range(place, place + size)
     return places
-
-
-def _zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
-    """The zone of each vertex outside the columns; and for those between loops, the phase that they follow."""
-    follows = dict(plan.phase_of)  # the last phase that a vertex depends on
-    outside = [vertex for vertex in plan.vertices if vertex.id not in plan.phase_of]
-    for vertex in outside:
-        if found := [follows[source] for source in vertex.made_of if source in follows]:
-            follows[vertex.id] = max(found)
-    needed = set(plan.phase_of)
-    for vertex in reversed(plan.vertices):
-        if vertex.id in needed:
-            needed.update(vertex.made_of)
-    zones: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
-    return zones, {vertex: follows[vertex] for vertex in zones if vertex in needed and vertex in follows}

@@ -42,8 +42,10 @@ class Given(NamedTuple):
         return self.value is not None and not self.value.any()
 
     def is_same(self, other: "Given") -> bool:
-        """Whether it is the same value as another argument; if one of them is not kept, a value like it."""
-        if self.identity is not None and other.identity is not None:
+        """Whether it is the same value as another argument: the same array, or if one is not kept or holds different
+        numbers, an array like it."""
+        kept = self.identity is not None and other.identity is not None
+        if kept and (self.identity == other.identity or self.value is None or not np.ptp(self.value)):
             return self.identity == other.identity
         known = self.value is not None and other.value is not None and self.shape == other.shape
         return known and np.allclose(self.value, other.value, atol=1e-6)
@@ -122,8 +124,10 @@ class _Step:
             if scope is not None:
                 elsewhere = count == 2
             else:
-                elsewhere = not same and known and not self._products(one)
-                elsewhere |= same and bool(ends and total) and total not in ends
+                elsewhere = (
+                    not same and known and not any(self._products(other) for other in self.given if other.is_same(one))
+                )
+                elsewhere |= same and bool(ends and total) and total not in ends and not self._multiplied(total)
             if elsewhere:
                 beside[place] = total
             elif same or place[0] in ends:
@@ -172,6 +176,11 @@ class _Step:
             elif vertex.kind in PUTTING_TOGETHER | LOOKED_THROUGH:
                 waiting += [self.vertices[user] for user in self.grouping.users[vertex.id]]
         return found
+
+    def _multiplied(self, vertex: int | None) -> bool:
+        """Whether a weight is applied to what an op computes, which is no cell then."""
+        users = (self.vertices[user] for user in (self.grouping.users[vertex] if vertex is not None else ()))
+        return any(user.kind == "product" and self._leaves([user]) for user in users)
 
     def _leaves(self, vertices: Iterable[Vertex]) -> set[int]:
         sources = {source for vertex in vertices for source in vertex.made_of}

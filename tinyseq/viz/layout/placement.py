@@ -10,7 +10,7 @@ from types import MappingProxyType
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
 from tinyseq.viz.layout.curves import Point, around, climbing, passes, pieces, rounded
-from tinyseq.viz.layout.grid import Door, Grid, Size, box_gap
+from tinyseq.viz.layout.grid import LANE_WIDTH, Door, Grid, Size, box_gap
 from tinyseq.viz.layout.routing import Ways, Wire
 from tinyseq.viz.layout.rows import Lane, Slot, spread
 from tinyseq.viz.rendering.settings import in_type, tight
@@ -30,6 +30,7 @@ class Layout:
         headroom: extra space above the boxes of a column.
         below: extra space below the rows of these slots, for labels.
         titles: the width of each column's title.
+        loops: the width of the labels beside wires that lead back into their loop.
         grid: that of an earlier layout of the same sheet, which saves finding it again.
 
     Attributes:
@@ -48,10 +49,11 @@ class Layout:
         headroom: float = 0.0,
         below: Mapping[Slot, float] = MappingProxyType({}),
         titles: Mapping[Column, float] = MappingProxyType({}),
+        loops: float = 0.0,
         grid: Grid | None = None,
     ) -> None:
         self.sheet = sheet
-        self.headroom, self.below, self.titles = headroom, below, titles
+        self.headroom, self.below, self.titles, self.loops = headroom, below, titles, loops
         self.frame_pad = tight(12.0, 8.0)
         self.pad = self.frame_pad + margin
         # In a flat picture, most edges have a label.
@@ -67,6 +69,7 @@ class Layout:
         self.into = sheet.into()
         self.frames: dict[Column, tuple[Point, Point]] = {}
         self.places: dict[Box, Point] = {}
+        self.past: dict[Arrow, list[Point]] = {}  # where arrows outside of the columns pass rows between their ends
         self._place()
         self.climbs = {arrow for arrow in sheet.arrows if arrow not in self.ways.of and not self._is_level(arrow)}
         self.shares = self._shares()
@@ -92,13 +95,16 @@ class Layout:
         tracks.get(1, []).sort(key=self._nesting)
         parameters = [self.sizes[box][0] for box in self.sheet.boxes if box.kind == "parameter"]
         widths = [max(parameters, default=0.0)] + [self._width(column) for column in self.sheet.columns]
+        loops = [(arrow.tail.column, arrow.delay > 0) for arrow in self.sheet.arrows if arrow.delay]
+        looping = {(self.grid.strips[column], ahead) for column, ahead in loops if column}
         left, x = [], 0.0
         for strip, width in enumerate([*widths, 0.0]):
             wires = tracks.get(strip, [])
             if strip:
-                x += GUTTER / 2
+                x += GUTTER / 2 + self.loops * ((strip, False) in looping)
                 self.wires |= {wire: x + i * TRACK for i, wire in enumerate(wires)}
                 x += TRACK * max(len(wires) - 1, 0) + GUTTER / 2
+                x += self.loops * ((strip - 1, True) in looping and strip < len(widths))
             left.append(x)
             x += width
         return left
@@ -151,26 +157,33 @@ class Layout:
                 self.places[box] = Point(self._x(box.column, box.slot), (self.bottom[row] + self.top[row]) / 2)
         frames = self.frames.values()
         middle = (min(low.x for low, _ in frames) + max(high.x for _, high in frames)) / 2
-        outside: dict[int, list[Box]] = {}
+        outside: dict[int, list[Box | Arrow]] = {}
         for box, row in self.grid.row.items():
             if not box.column:
                 outside.setdefault(row, []).append(box)
-        for row, boxes in sorted(outside.items()):
-            widths = {box: self.sizes[box][0] for box in boxes}
+        for arrow in self.sheet.arrows:  # past other boxes
+            if not (arrow.tail.column or arrow.head.column) and arrow.tail.zone == arrow.head.zone:
+                for row in range(self.grid.row[arrow.tail] + 1, self.grid.row[arrow.head]):
+                    outside[row].append(arrow)
+        for row, items in sorted(outside.items()):
+            widths = {item: self.sizes[item][0] if isinstance(item, Box) else LANE_WIDTH for item in items}
             y = (self.bottom[row] + self.top[row]) / 2
-            wish = {box: self._above_tails(box, middle) for box in boxes}
-            boxes.sort(key=lambda box: wish[box])
-            for box, x in spread(boxes, wish, widths, 2 * box_gap()).items():
-                self.places[box] = Point(x, y)
-        edge = self.left[1] - GUTTER - TRACK * max(len(self.ways.tracks("gutter").get(1, [])) - 1, 0)
+            wish = {item: self._above_tails(item, middle) for item in items}
+            items.sort(key=lambda item: wish[item])
+            for item, x in spread(items, wish, widths, 2 * box_gap()).items():
+                if isinstance(item, Box):
+                    self.places[item] = Point(x, y)
+                else:
+                    self.past.setdefault(item, []).append(Point(x, y))
+        edge = max((self.sizes[box][0] for box in self.heights), default=0.0)
         for box, (y, _) in self.heights.items():
             self.places[box] = Point(edge - self.sizes[box][0] / 2, y)
 
-    def _above_tails(self, box: Box, middle: float) -> float:
-        """The mean x of the inputs of a box."""
-        tails = [arrow.tail for arrow in self.into[box] if arrow.tail in self.places]
-        doors = [self._x(tail.column, Door("top", tail.slot)) for tail in tails if tail.column]
-        found = doors or [self.places[tail].x for tail in tails]
+    def _above_tails(self, item: Box | Arrow, middle: float) -> float:
+        """The mean x of the inputs of a box; of an arrow, where it comes from."""
+        arrows = [arrow for arrow in self.into[item] if arrow.tail in self.places] if isinstance(item, Box) else [item]
+        doors = [self._x(arrow.tail.column, Door("top", arrow.tail.slot)) for arrow in arrows if arrow.tail.column]
+        found = doors or [self.past.get(arrow, [self.places[arrow.tail]])[-1].x for arrow in arrows]
         return sum(found) / len(found) if found else middle
 
     def _parameter_heights(self) -> dict[Box, tuple[float, float]]:
@@ -204,7 +217,7 @@ class Layout:
             side = 1 if self.places[tail].x < self.places[head].x else -1
             return [self._rim(tail, side), self._rim(head, -side)]
         if way is None:  # up from row to row, along the lanes reserved in the rows between
-            lanes = self._lanes(tail, tail.slot, head.slot)
+            lanes = self._lanes(tail, tail.slot, head.slot) or self.past.get(arrow, [])
             return [self._rim(tail, 0, 1), *lanes, self._bottom(head, self.shares[arrow])]
         points = [self._rim(tail, way.leave, not way.leave)]
         if not way.leave and way.wires[0] in self.ways.outside:
@@ -291,6 +304,8 @@ class Layout:
         if way:
             return self.wires[way.wires[1]]
         lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot)
+        if arrow in self.past:
+            return self.past[arrow][-1].x
         return self._x(tail.column, lanes[-1]) if tail.column and lanes else self.places[tail].x
 
 

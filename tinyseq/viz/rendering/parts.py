@@ -89,8 +89,9 @@ class Frame(NamedTuple):
     Attributes:
         name: its unique name.
         low, high: its lower left and upper right corner.
-        lines: its title, in the upper left corner if `top`, else at the bottom centre.
+        lines: its title, in the upper left corner if `top`, else at the bottom.
         paint: its colours.
+        aside: how far a title at the bottom stands from the middle.
         inside: the name of the frame around it.
     """
 
@@ -101,6 +102,7 @@ class Frame(NamedTuple):
     paint: Paint
     top: bool = True
     inside: str = ""
+    aside: float = 0.0
 
     @property
     def title_at(self) -> Point:
@@ -108,4 +110,4 @@ class Frame(NamedTuple):
         width, height = label_size(self.lines)
         if self.top:
             return Point(self.low.x + TITLE_INSET + width / 2, self.high.y - height / 2 - 2)
-        return Point((self.low.x + self.high.x) / 2, self.low.y + height / 2 + 3)
+        return Point((self.low.x + self.high.x) / 2 + self.aside, self.low.y + height / 2 + 3)
