@@ -278,11 +278,11 @@ class Wording:
             sources = {(end.vertex, end.output) for end in argument.ends}
             found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
             known = bool(found) and found[0].tail.kind in NAMED
-            step = argument.ends[0].step if argument.ends else None
-            if known and self.sheet.folded and step is not None and not (box.column and box.column.kind == "step"):
-                symbol = ", ".join(self._letters(found[0])) + subscript(step)  # of a certain step, after the loop
-            else:
-                symbol = self._carries(found[0]) if known else "·"
+            symbol = self._carries(found[0]) if known else "·"
+            if self.sheet.folded and argument.ends and not (box.column and box.column.kind == "step"):
+                end = argument.ends[0]  # of a certain step, after the loop
+                letters = self._letters(found[0]) if known else self.sheet.carried.get(end.vertex, ())
+                symbol = ", ".join(letters) + subscript(end.step) if letters and end.step is not None else symbol
             names.append(told.get(argument) or symbol)
         if len(names) > MOST_JOINED:
             names[MOST_JOINED - 2 : -1] = "…"
