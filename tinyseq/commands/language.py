@@ -1,13 +1,13 @@
 """The commands ``tinyseq lm``: train, sample and evaluate language models of characters or words."""
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import tinyseq as ts
@@ -15,6 +15,7 @@ from tinyseq.commands import common
 from tinyseq.commands.runs import Options, Run
 from tinyseq.data import plain_text
 from tinyseq.lm import RNNLM, LanguageModel, NgramLM, WindowLM, word_vocabulary
+from tinyseq.lm.model import first_impossible
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.words import sentences_of, words_of
 from tinyseq.nn.checks import check_device
@@ -229,26 +230,17 @@ def _judged(
     model: LanguageModel, text: Any, name: str, quiet: bool, settings: Mapping[str, Any] = MappingProxyType({})
 ) -> dict[str, Any]:
     """How well a model predicts a text, printed unless ``quiet``."""
-    found = model.evaluate(text, **settings)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "the cross entropy is infinite")  # said below, or by null in JSON
+        found = model.evaluate(text, **settings)
     if not quiet:
         what = "word" if model.words else "character"
         unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""
         nats = f"{found.nats:.4f} nats a {what} ({found.bits:.4f} bits)"
         common.console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
         if math.isinf(found.nats) and isinstance(model, NgramLM):
-            common.console.print(_why_infinite(model, text, what))
+            common.console.print(f"infinite, as {first_impossible(model, text, model.log_probs(text))}")
     return found._asdict()
-
-
-def _why_infinite(model: NgramLM[Any], text: Any, what: str) -> str:
-    """Name the first symbol that a model gives probability 0, and say what to do."""
-    place = int(np.argmin(model.log_probs(text)))
-    symbol = model.symbols_of(text)[place]
-    if symbol in model.vocabulary:
-        reason = "never follows the symbols before it in the training text; smoothing gives it a probability"
-    else:
-        reason = "does not occur in the training text; leave it out, or train on a text that has it"
-    return f"infinite, as the model gives probability 0 to {what} {place + 1}, {symbol!r}: it {reason}"
 
 
 def _text(paths: list[Path], encoding: str) -> str:

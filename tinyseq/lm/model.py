@@ -1,6 +1,7 @@
 """What all language models share: texts of characters or words, their evaluation, and samples as text."""
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -164,6 +165,9 @@ class LanguageModel(SavedModel):
         Returns:
             The cross entropy in nats and in bits, the perplexity, and the counts.
 
+        Warns:
+            RuntimeWarning: the cross entropy is infinite, as the model gives a symbol, which is named, probability 0.
+
         Raises:
             ValueError, TypeError: as for `nats`.
         """
@@ -171,6 +175,10 @@ class LanguageModel(SavedModel):
         measure: Callable[..., float] = self.nats
         nats = measure(text, **settings)
         symbols, vocabulary = self.symbols_of(text), self.vocabulary
+        if math.isinf(nats):
+            log_probs: Callable[..., Floats] = self.log_probs
+            why = first_impossible(self, text, log_probs(text, **settings))
+            warnings.warn(f"the cross entropy is infinite, as {why}", RuntimeWarning, stacklevel=2)
         unknown = sum(symbol not in vocabulary for symbol in symbols) / len(symbols)
         return TextScore(nats, nats / math.log(2), perplexity(nats), len(symbols), unknown)
 
@@ -189,3 +197,13 @@ class LanguageModel(SavedModel):
             'a rose\\na'
         """
         return joined(map(str, symbols)) if self.words else "".join(map(str, symbols))
+
+
+def first_impossible(model: LanguageModel, text: Text, log_probs: Floats) -> str:
+    """Name the first symbol of a text that a model gives probability 0, and say what to do."""
+    place, symbols = int(np.argmin(log_probs)), model.symbols_of(text)
+    what = "word" if model.words else "character" if isinstance(text, str) else "symbol"
+    reason = "does not occur in the training text; leave it out, or train on a text that has it"
+    if symbols[place] in model.vocabulary:
+        reason = "never follows the symbols before it in the training text; smoothing gives it a probability"
+    return f"the model gives probability 0 to {what} {place + 1}, {symbols[place]!r}: it {reason}"

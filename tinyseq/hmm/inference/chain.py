@@ -21,8 +21,9 @@ from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import host_array, is_recorded, namespace_of
+from tinyseq.backend import host_array, namespace_of
 from tinyseq.hmm.inference.chain_arguments import checked
+from tinyseq.hmm.inference.known import any_possible
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 Initial = TensorLike | tuple[TensorLike, ...]
@@ -76,13 +77,12 @@ def chain(
     tables, transition, emission, end = checked(initial, transition, emission, end, semiring, lengths)
     steps = emission.shape[0]
     stops = np.full(emission.shape[1:-1][int(semiring.pairs) :], steps) if lengths is None else host_array(lengths)
-    any_length = is_recorded(stops)
-    if any_length or (stops < steps).any():
+    if any_possible(stops < steps):
         emission = _without_padding(emission, stops, semiring)
     total, ended = None, stops == np.arange(steps + 1).reshape(-1, *(1,) * stops.ndim)
     now = constant_like(emission, ended)
     for t, message in enumerate(messages(tables, transition, emission, semiring=semiring)):
-        if any_length or ended[t].any():
+        if any_possible(ended, t):
             whole = _finished(message, end if t else None, semiring, n=len(tables) + 1)
             total = whole if total is None else FUNCTIONS["where"](now[t], whole, total)
     return constant(0.0) if total is None else _still_if_impossible(total, semiring)

@@ -18,7 +18,8 @@ from tinyseq.autograd.modes import scope, step
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.stable import logsumexp
 from tinyseq.autograd.tensor import Tensor, constant, constant_like
-from tinyseq.backend import host_array, is_recorded, recorded_whole
+from tinyseq.backend import host_array, recorded_whole
+from tinyseq.hmm.inference.known import all_known, any_possible
 from tinyseq.hmm.inference.semirings import LOG, Semiring, Value
 
 _INF = float("inf")
@@ -50,7 +51,7 @@ def left_to_right(emission: Tensor, skips: Any, ends: Any, lengths: Any, *, semi
     """
     lengths = host_array(lengths)
     inside = np.arange(emission.shape[0])[:, None] < lengths
-    if is_recorded(inside) or not inside.all():  # not even NaN beyond a length may reach a gradient
+    if not all_known(inside):  # not even NaN beyond a length may reach a gradient
         emission = where(constant_like(emission, inside[:, :, None]), emission, 0.0)
     ends = constant_like(emission, ends)
     if semiring is LOG:
@@ -65,7 +66,7 @@ def _by_step(emission: Tensor, skips: Tensor, ends: Tensor, lengths: Any, semiri
     void = _void(emission, semiring)
     total: Tensor | None = None
     for t, message in enumerate(_trellis(_beginning(emission, semiring), emission, skips, semiring)):
-        if is_recorded(lengths) or (lengths == t).any():
+        if any_possible(lengths == t):
             whole = semiring.sum(where(ends, message, void), -1)
             total = whole if total is None else where(constant_like(emission, lengths == t), whole, total)
     if total is None:  # a batch of no sequences

@@ -20,8 +20,9 @@ from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, swapaxes, unbind
 from tinyseq.autograd.ops.reduce import sum as total
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
-from tinyseq.backend import Array, frozen, host_array, is_array, is_recorded, made_once, namespace_of, recorded_whole
+from tinyseq.backend import Array, frozen, host_array, is_array, made_once, namespace_of, recorded_whole
 from tinyseq.hmm import best_score, chain, log_partition
+from tinyseq.hmm.inference.known import all_known
 from tinyseq.nn import init
 from tinyseq.nn.chains.chunk_rules import Pair
 from tinyseq.nn.checks import as_ids, as_lengths, as_numbers, check_flags, check_ids
@@ -256,7 +257,7 @@ def _batch(scores: TensorLike, lengths: Any, tags: int) -> tuple[Tensor, Any, An
     steps, size = scores.shape[:2]
     stops = np.full(size, steps) if lengths is None else as_lengths(lengths, size, steps)
     real = np.arange(steps)[:, None] < stops
-    if scores.device == "cpu" and (is_recorded(real) or not real.all()):  # on a GPU nobody looks at the padding
+    if scores.device == "cpu" and not all_known(real):  # on a GPU nobody looks at the padding
         scores = where(constant_like(scores, real[:, :, None]), scores, 0.0)
     return scores, stops, real
 
@@ -285,8 +286,7 @@ def _observed_by_step(batch: Tensor, ids: Any, real: Any, tables: Tables) -> Ten
         with scope("path"), step(t):
             part = getitem(scores, (columns, ids[t]))
             part = part + (getitem(transition, (ids[t - 1], ids[t])) if t else getitem(start, ids[0]))
-            full = not is_recorded(real) and real[t].all()
-            parts.append(part if full else where(constant_like(batch, real[t]), part, 0.0))
+            parts.append(part if all_known(real, t) else where(constant_like(batch, real[t]), part, 0.0))
     return total(stack(parts), axis=0) + getitem(end, ids[last, columns])
 
 

@@ -21,6 +21,7 @@ from tinyseq.autograd.ops.moves.index import getitem
 from tinyseq.autograd.ops.moves.shape import expand_dims
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import NUMPY, is_recorded, namespace_of, recorded_whole, to_numpy
+from tinyseq.hmm.inference.known import largest_count
 from tinyseq.hmm.inference.left_to_right import left_to_right
 from tinyseq.hmm.inference.semirings import LOG, MAX, Semiring
 from tinyseq.nn.chains.ctc_decode import as_stops
@@ -154,7 +155,7 @@ class _Batch(NamedTuple):
         """The sum over all alignments of each sequence, (B,)."""
         states, skips = _states(namespace_of(self.labels), self.labels, self.blank)
         behind_the_last = np.arange(states.shape[1]) - 2 * self.counts[:, None]
-        steps = self.log_probs.shape[0] if is_recorded(self.stops) else int(self.stops.max(initial=0))
+        steps = largest_count(self.stops, self.log_probs.shape[0])
         place = (np.arange(steps)[:, None, None], np.arange(len(states))[:, None], states)
         ends = (behind_the_last == 0) | (behind_the_last == -1)
         return left_to_right(getitem(self.log_probs, place), skips, ends, self.stops, semiring=semiring)
@@ -197,7 +198,7 @@ def _read(log_probs: TensorLike, targets: Any, input_lengths: Any, target_length
     if any(row.dtype.kind not in "iu" for row in rows):
         _raise_for(rows, counts, ids, blank)
     xp = next((namespace_of(part) for part in rows if is_recorded(part)), namespace_of(counts))
-    width = most if is_recorded(counts) else int(counts.max(initial=0))
+    width = largest_count(counts, most)
     labels = _filled_up(xp, rows, counts, width, blank)
     inside = np.arange(width) < counts[:, None]
     if (inside & ((labels < 0) | (labels >= ids) | (labels == blank))).any():

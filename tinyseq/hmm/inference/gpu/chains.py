@@ -49,7 +49,7 @@ class DeviceChain:
         emission: (rows, K), of the dtype of the tables. The sequences lie one after the other; or, with ``padded``,
             time step by time step, and what lies beyond a sequence's length is padding.
         end: (K,), or None.
-        order: n.
+        n: the length of the n-grams of states.
         lengths: (N,), the number of observations of each sequence.
         padded: T, the number of steps with padding; or None.
     """
@@ -59,7 +59,7 @@ class DeviceChain:
         tables: Array,
         emission: Array,
         end: Array | None,
-        order: int,
+        n: int,
         lengths: Sequence[int],
         padded: int | None = None,
     ) -> None:
@@ -67,14 +67,14 @@ class DeviceChain:
         self.xp = xp
         self.tables, self.emission = xp.ascontiguousarray(tables), xp.ascontiguousarray(emission)
         self.end = NULL if end is None else xp.ascontiguousarray(end)
-        self.order, self.size, self.padded = order, len(lengths), padded
+        self.n, self.size, self.padded = n, len(lengths), padded
         self.lengths = tuple(lengths)
         self.states = int(emission.shape[-1])
-        self.message = self.states ** (order - 1)
+        self.message = self.states ** (n - 1)
         self.steps = max(self.lengths, default=0) if padded is None else padded
-        beginning = sum(self.states**i for i in range(1, order))
+        beginning = sum(self.states**i for i in range(1, n))
         self.arcs = int(tables.shape[0])
-        self.transitions = (self.arcs - beginning) // self.states**order
+        self.transitions = (self.arcs - beginning) // self.states**n
         self.columns = beginning + self.transitions * self.message
 
     def log_partition(self) -> Array:
@@ -120,16 +120,16 @@ class DeviceChain:
         With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
         """
         length, start = self.lengths[i], sum(self.lengths[:i])
-        size, steps = self.states**self.order, max(length - self.order + 1, 0)
+        size, steps = self.states**self.n, max(length - self.n + 1, 0)
         beginning = self.arcs - self.transitions * size
         each = self.xp.reshape(self.tables[beginning:], (self.transitions, size))
         each = self.xp.broadcast_to(each[:steps], (steps, size))
         end = None if self.end is NULL else self.end
         emission = self.emission[start : start + length]
-        alone = DeviceChain(flat(self.xp, (self.tables[:beginning], each)), emission, end, self.order, [length])
+        alone = DeviceChain(flat(self.xp, (self.tables[:beginning], each)), emission, end, self.n, [length])
         used = alone.posteriors()[1].arcs
         assert used is not None
-        return self.xp.reshape(used[beginning:], (steps, *(self.states,) * self.order))
+        return self.xp.reshape(used[beginning:], (steps, *(self.states,) * self.n))
 
     def _viterbi(self, paths: Array, states: Array, factors: Array | None, counts: bool) -> tuple[Array, Slopes]:
         bytes_each, best = self.emission.dtype.itemsize, self._empty(self.size)
@@ -170,7 +170,7 @@ class DeviceChain:
         work = self.xp.empty(max(blocks * room, 1), dtype=np.float64)
         *tops, where = before
         starts, lengths = self._ragged
-        shape = (np.int64(self.steps), np.int64(self.size), np.int32(self.states), np.int32(self.order))
+        shape = (np.int64(self.steps), np.int64(self.size), np.int32(self.states), np.int32(self.n))
         varies = np.int32(self.transitions != 1)
         arguments = (self.tables, *tops, self.emission, self.end, starts, lengths, *shape, varies, np.int32(where))
         threads = min(512, -(-self.message // 32) * 32)
@@ -188,7 +188,7 @@ class DeviceChain:
         tops = self.xp.empty(self.columns, dtype=np.float64)
         weights = self.xp.empty(rows * (self.states | 1), dtype=np.float64)
         kernel = _kernel(self.xp, self.emission.dtype.name, "weigh")
-        sizes = (np.int32(self.states), np.int32(self.order), np.int64(self.columns))
+        sizes = (np.int32(self.states), np.int32(self.n), np.int64(self.columns))
         kernel((min(BLOCKS, -(-self.columns // 64)),), (64,), (self.tables, *sizes, tops, weights))
         return tops, weights
 

@@ -18,18 +18,18 @@ extern __shared__ double shared[];
 /* The larger one; NaN if there is one. */
 __device__ inline double larger(double x, double y) { return x > y || x != x ? x : y; }
 
-/* Which table a step has, and where it lies: those of the first order - 1 steps, then one or several transitions. */
+/* Which table a step has, and where it lies: those of the first n - 1 steps, then one or several transitions. */
 struct Step {
   int H, R;
   int64 row, column;  /* of all tables, one below the other: the first of H x R rows and of R x K columns */
 };
 
-__device__ Step step_at(int64 t, int K, int order, int varies) {
+__device__ Step step_at(int64 t, int K, int n, int varies) {
   Step s = {1, 1, 0, 0};
-  for (int i = 0; i < t && i < order - 1; ++i) { s.row += s.R; s.R *= K; }
+  for (int i = 0; i < t && i < n - 1; ++i) { s.row += s.R; s.R *= K; }
   s.column = s.row * K;
-  if (t >= order - 1) {
-    const int64 before = varies ? (t - order + 1) * s.R : 0;
+  if (t >= n - 1) {
+    const int64 before = varies ? (t - n + 1) * s.R : 0;
     s.row += before;
     s.column += before;
     s.H = K;
@@ -49,9 +49,9 @@ struct Chain {
   const double *tops, *weights, *near;  /* near: the weights of the transition, in shared memory if NEAR */
   const int64* starts;
   int64 N;
-  int K, M, order, varies;
+  int K, M, n, varies;
   Step last;  /* of the transition, or the first of them */
 
-  __device__ Step step(int64 t) const { return t < order - 1 || varies ? step_at(t, K, order, varies) : last; }
+  __device__ Step step(int64 t) const { return t < n - 1 || varies ? step_at(t, K, n, varies) : last; }
 };
 """

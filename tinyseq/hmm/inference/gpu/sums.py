@@ -32,17 +32,17 @@ __device__ double block_sum(double x, double* room) {
 /* The tops of all columns, and the weights relative to them, in rows of K | 1 numbers: an odd number, so that threads
    that read down a column of shared memory do not wait for each other. */
 extern "C" __global__ void __launch_bounds__(512)
-weigh(const REAL* logs, int K, int order, int64 columns, double* tops, double* weights) {
+weigh(const REAL* logs, int K, int n, int64 columns, double* tops, double* weights) {
   const int64 width = K | 1;
-  const Step last = step_at(order - 1, K, order, 0);
+  const Step last = step_at(n - 1, K, n, 0);
   const int64 M = (int64)last.H * last.R;
   for (int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x; i < columns; i += (int64)gridDim.x * blockDim.x) {
     int64 row = i / K, stride = 1, H = 1, v = i % K;
     if (i >= last.column) {
-      const int64 n = (i - last.column) / M, q = (i - last.column) % M;
+      const int64 which = (i - last.column) / M, q = (i - last.column) % M;
       H = K;
       stride = last.R;
-      row = last.row + n * M + q / K;
+      row = last.row + which * M + q / K;
       v = q % K;
     }
     double top = -INF;
@@ -229,10 +229,10 @@ __device__ void sum_up(Chain c, int where, const int64* lengths, int64 steps, do
 /* The log of the sum over all paths of each sequence, (N,). */
 extern "C" __global__ void __launch_bounds__(512)
 log_partition(const REAL* logs, const double* tops, const double* weights, const REAL* emission, const REAL* end,
-              const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int order, int varies, int where,
+              const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int n, int varies, int where,
               double* work, int64 room, REAL* totals) {
-  const Step last = step_at(order - 1, K, order, 0);
-  const Chain c = {logs, emission, end, tops, weights, 0, starts, N, K, last.H * last.R, order, varies, last};
+  const Step last = step_at(n - 1, K, n, 0);
+  const Chain c = {logs, emission, end, tops, weights, 0, starts, N, K, last.H * last.R, n, varies, last};
   double* own = work + blockIdx.x * room;
   if ((where & 3) == 3) sum_up<true>(c, where, lengths, steps, own, totals);
   else sum_up<false>(c, where, lengths, steps, own, totals);
@@ -275,11 +275,11 @@ __device__ void go_both_ways(Chain c, int where, const int64* lengths, int64 ste
    stops. Each sequence counts as often as its factor says. */
 extern "C" __global__ void __launch_bounds__(512)
 forward_backward(const REAL* logs, const double* tops, const double* weights, const REAL* emission, const REAL* end,
-                 const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int order, int varies,
+                 const int64* starts, const int64* lengths, int64 steps, int64 N, int K, int n, int varies,
                  int where, double* work, int64 room, int64 arcs, const REAL* factors, REAL* totals, REAL* states,
                  double* counts) {
-  const Step last = step_at(order - 1, K, order, 0);
-  const Chain c = {logs, emission, end, tops, weights, 0, starts, N, K, last.H * last.R, order, varies, last};
+  const Step last = step_at(n - 1, K, n, 0);
+  const Chain c = {logs, emission, end, tops, weights, 0, starts, N, K, last.H * last.R, n, varies, last};
   double *own = work + blockIdx.x * room, *mine = counts ? counts + blockIdx.x * (arcs + K) : 0;
   if ((where & 3) == 3) go_both_ways<true>(c, where, lengths, steps, own, arcs, factors, totals, states, mine);
   else go_both_ways<false>(c, where, lengths, steps, own, arcs, factors, totals, states, mine);

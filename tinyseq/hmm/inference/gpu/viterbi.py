@@ -62,7 +62,7 @@ __device__ void best_path(const Chain& c, REAL* message, REAL* next, const REAL*
     __syncthreads();
   }
   if (threadIdx.x) return;
-  const int digits = length < c.order - 1 ? length : c.order - 1;
+  const int digits = length < c.n - 1 ? length : c.n - 1;
   REAL top = -INF;
   int at = 0;
   for (int q = 0; q < Q; ++q) {
@@ -108,10 +108,10 @@ __device__ void find_best(const Chain& c, int where, const int64* lengths, int64
    states must be 0 already. */
 extern "C" __global__ void __launch_bounds__(512)
 viterbi(const REAL* logs, const REAL* emission, const REAL* end, const int64* starts, const int64* lengths, int64 steps,
-        int64 N, int K, int order, int varies, int where, double* work, int64 room, int64 arcs, const REAL* factors,
+        int64 N, int K, int n, int varies, int where, double* work, int64 room, int64 arcs, const REAL* factors,
         REAL* best, int64* paths, REAL* states, double* counts) {
-  const Step last = step_at(order - 1, K, order, 0);
-  const Chain c = {logs, emission, end, 0, 0, 0, starts, N, K, last.H * last.R, order, varies, last};
+  const Step last = step_at(n - 1, K, n, 0);
+  const Chain c = {logs, emission, end, 0, 0, 0, starts, N, K, last.H * last.R, n, varies, last};
   double* mine = counts ? counts + blockIdx.x * (arcs + K) : 0;
   const Best out = {best, states, paths, factors, mine, mine + arcs};
   double* own = work + blockIdx.x * room;
