@@ -19,7 +19,7 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
 from tinyseq.hmm.emissions.priors import NormalWishart
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.probabilities import in_recording, plain
 
 LOG_2PI = float(np.log(2 * np.pi))
 RELATIVE = 1e-6  # the default floor, relative to the variance of the observations
@@ -248,7 +248,8 @@ def taken(means: Any, spreads: Any, name: str, given: str | None, floor: float |
     wanted = shape_of(kind, states, size)
     if spreads.shape != wanted:
         raise ValueError(f"{name} must have shape {wanted}, as means are {means.shape}; got {spreads.shape}")
-    check(kind, plain(spreads), floor, name)
+    if not in_recording(spreads):
+        check(kind, plain(spreads), floor, name)
     return means, spreads, kind
 
 

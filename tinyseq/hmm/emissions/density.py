@@ -14,7 +14,7 @@ from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.inference.passes.score_tables import Scores
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.probabilities import in_recording, plain
 from tinyseq.random import Rng, as_generator
 
 CHUNK = 2048  # rows whose densities are computed at a time, so that intermediate results stay in the cache
@@ -114,6 +114,8 @@ class Density(Emission):
                 values = np.array(values, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{name} must be numbers ({error})") from error
+        if in_recording(values):
+            return values
         wrong = np.argwhere(~np.isfinite(plain(values)))
         if len(wrong):
             place = tuple(wrong[0].tolist())

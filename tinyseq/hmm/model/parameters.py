@@ -9,7 +9,7 @@ from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.hmm.emissions import Categorical, Emission, Given
 from tinyseq.hmm.inference.passes.score_tables import Arcs
 from tinyseq.hmm.model.labels import Labels
-from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, plain
+from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, in_recording, plain
 
 
 class Parameters:
@@ -50,7 +50,7 @@ class Parameters:
         for i, table in enumerate(tables[1:], 1):
             _check_rows(self._name(i), table, end)
         _check_rows("transition", transition, end)
-        if end is not None and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
+        if end is not None and not in_recording(end) and not ((plain(end) >= 0) & (plain(end) <= 1)).all():
             raise ValueError(f"end must hold probabilities, got {plain(end)}")
 
     @classmethod
@@ -207,6 +207,8 @@ def _expect(name: str, table: Table, shape: tuple[int, ...]) -> None:
 
 def _check_scores(name: str, table: Table) -> None:
     """Refuse NaN and +inf among log scores."""
+    if in_recording(table):
+        return
     wrong = np.argwhere(~(plain(table) < np.inf))
     if len(wrong):
         place = tuple(wrong[0].tolist())
@@ -215,6 +217,8 @@ def _check_scores(name: str, table: Table) -> None:
 
 def _check_rows(name: str, table: Table, end: Table | None) -> None:
     """Each row must sum to 1, or to 1 - ``end``, or be all zero: a history without successors."""
+    if in_recording(table, end):
+        return
     values = plain(table)
     wrong = np.argwhere(~(values >= 0))
     if len(wrong):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
-from tinyseq.backend import library_of, on_host
+from tinyseq.backend import is_recorded, library_of, on_host
 
 Table = NDArray[Any] | Tensor  # a tensor if gradients are wanted
 
@@ -81,6 +81,11 @@ def as_table(value: Any) -> Table:
 def plain(table: Any) -> NDArray[Any]:
     """The values of an array or a tensor."""
     return np.asarray(table.numpy() if isinstance(table, Tensor) else table)
+
+
+def in_recording(*tables: Any) -> bool:
+    """Whether the values of a table are those of later replays (see `tinyseq.compile`), so that none can be checked."""
+    return any(isinstance(table, Tensor) and is_recorded(table._array) for table in tables)
 
 
 def log_of(probabilities: Any) -> Any:
