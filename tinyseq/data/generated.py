@@ -11,8 +11,6 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.random import Rng, as_generator
 
-Labelled = list[tuple[Any, str]]
-
 CASINO: dict[str, Any] = {
     "initial": [1.0, 0.0],
     "transition": [[0.95, 0.05], [0.1, 0.9]],
@@ -61,7 +59,7 @@ gaps between them 800.
 """
 
 
-def casino(length: int, rng: Rng = None) -> Labelled:
+def casino(length: int, rng: Rng = None) -> list[tuple[int, str]]:
     """Rolls of the occasionally dishonest casino, with the die that was used (Durbin and others, 1998, section 3.2).
 
     A fair die is replaced by a loaded one with probability 0.05 before each roll, and the loaded one by the fair one
@@ -86,7 +84,7 @@ def casino(length: int, rng: Rng = None) -> Labelled:
     return _sequence(CASINO, whole("length", length, 0), as_generator(rng))
 
 
-def cpg_islands(length: int, rng: Rng = None) -> Labelled:
+def cpg_islands(length: int, rng: Rng = None) -> list[tuple[str, str]]:
     """DNA with CpG islands, in which C is often followed by G (Durbin and others, 1998, section 3.1).
 
     Args:
@@ -107,7 +105,7 @@ def cpg_islands(length: int, rng: Rng = None) -> Labelled:
     return _sequence(CPG_ISLANDS, whole("length", length, 0), as_generator(rng))
 
 
-def _sequence(tables: dict[str, Any], length: int, rng: np.random.Generator) -> Labelled:
+def _sequence(tables: dict[str, Any], length: int, rng: np.random.Generator) -> list[tuple[Any, str]]:
     """Symbols and states of a first-order hidden Markov model."""
     edges = {name: [_edges(row) for row in tables[name]] for name in ("transition", "emission")}
     before, pairs = _edges(tables["initial"]), []

@@ -15,7 +15,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.backward import grad
 from tinyseq.autograd.modes import enable_grad
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.batches import IGNORE, Windows
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
@@ -52,7 +52,7 @@ class NeuralLM(Module, LanguageModel):
         if self.words:
             check_word_vocabulary(self.vocabulary)
 
-    def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
 
         Args:

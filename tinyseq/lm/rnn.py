@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinyseq.arguments import dropped, whole
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.readout import readout, vector_length
@@ -79,7 +79,7 @@ class RNNLM(NeuralLM):
         self.dropout = Dropout(dropout)
         self.output = readout(self.embedding, hidden_size, size, tied)
 
-    def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
 
         Args:

@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.arguments import dropped, whole
 from tinyseq.autograd.ops.elementwise.activations import tanh
 from tinyseq.autograd.ops.moves.shape import concatenate
-from tinyseq.autograd.tensor import Tensor, tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike, tensor
 from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.readout import readout, vector_length
@@ -78,7 +78,7 @@ class WindowLM(NeuralLM):
         self.dropout = Dropout(dropout)
         self.output = readout(self.embedding, hidden_size, size, tied)
 
-    def forward(self, ids: Any, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
         """Scores of the next symbol after each one.
 
         Args:

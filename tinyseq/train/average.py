@@ -9,6 +9,7 @@ import numpy as np
 from tinyseq.arguments import number, whole
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.nn.module import Module
+from tinyseq.train.loop import Report
 
 
 class WeightAverage:
@@ -58,7 +59,7 @@ class WeightAverage:
         self.count = 0
         self._averages: dict[str, Array] = {}
 
-    def __call__(self, report: Any) -> None:
+    def __call__(self, report: Report) -> None:
         """Include the weights after a step."""
         if report.step <= self.start:
             return

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinyseq.io.files import atomic_write, check_output, remove_unfinished
+from tinyseq.train.loop import Report
 
 
 class Log:
@@ -40,7 +41,7 @@ class Log:
         self._begun = False
         self._step = 0
 
-    def __call__(self, report: Any) -> None:
+    def __call__(self, report: Report) -> None:
         """Add a line."""
         values = report._asdict()
         if not self._begun:
