@@ -176,6 +176,10 @@ def seq2seq(**settings: Any) -> ts.nn.EncoderDecoder:
     return ts.nn.EncoderDecoder(**{"source_symbols": 2, "target_symbols": 2, "hidden_size": 3} | settings)
 
 
+def mixture():
+    return ts.lm.Mixture([ts.lm.RNNLM("helo", 3), ts.lm.NgramLM(2).fit("hello")])
+
+
 def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
@@ -257,6 +261,8 @@ CALLS: dict[str, Callable[..., Any]] = {
     "lm.RNNLM.fit_steps": lambda **a: list(
         ts.lm.RNNLM("helo", 3).fit_steps("hello", **SHORT | {"validation": "hello"} | a)
     ),
+    "lm.Mixture.sample": lambda **a: mixture().sample(**{"length": 3, "rng": rng()} | a),
+    "lm.RNNLM.log_probs": lambda **a: ts.lm.RNNLM("helo", 3).log_probs("hello", **a),
     "lm.RNNLM.nats": lambda **a: ts.lm.RNNLM("helo", 3).nats("hello", **a),
     "lm.RNNLM.sample": lambda **a: ts.lm.RNNLM("helo", 3).sample(**{"length": 3, "rng": rng()} | a),
     "lm.WindowLM": lambda **a: ts.lm.WindowLM("helo", **{"hidden_size": 3} | a),
@@ -264,6 +270,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "lm.WindowLM.fit_steps": lambda **a: list(
         ts.lm.WindowLM("helo", 2, 3).fit_steps("hello", **SHORT | {"validation": "hello"} | a)
     ),
+    "lm.WindowLM.log_probs": lambda **a: ts.lm.WindowLM("helo", 2, 3).log_probs("hello", **a),
     "lm.WindowLM.nats": lambda **a: ts.lm.WindowLM("helo", 2, 3).nats("hello", **a),
     "lm.WindowLM.sample": lambda **a: ts.lm.WindowLM("helo", 2, 3).sample(**{"length": 3, "rng": rng()} | a),
     "lm.NgramLM": lambda n=2, **a: ts.lm.NgramLM(n, words="min_count" in a, **a),
