@@ -1,6 +1,6 @@
 """A training step of one LSTM layer, forward and backward with every gradient: tinyseq beside its peers.
 
-python benchmarks/lstm.py [tiny small medium large] [gru rnn layers directions]
+python benchmarks/lstm.py [tiny small medium large] [gru rnn layers directions] [--first]
 
 Named kinds run in place of the one layer: a GRU, an RNN, two layers of an LSTM, and one of both directions, each beside
 PyTorch's module.
@@ -9,9 +9,16 @@ PyTorch's module.
 "tinyseq compiled" replays the step that `ts.compile` recorded, with NumPy or in loops compiled by Numba. Peers
 that are not installed are left out. "PyTorch primitives" is the same cell written in PyTorch's own ops;
 "torch.nn.LSTM" is its fused layer; "NumPy by hand" has no tape, and leaves NumPy little to gain.
+
+`--first` prints what a first call takes instead, and by how much a process has grown at most after three. Run it twice:
+the first time, loops are compiled that the second finds in Numba's folder.
 """
 
+import gc
+import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 from racing import race, report, seconds_of, versions
@@ -261,6 +268,26 @@ RACERS = {
     "HIPS autograd": hips,
     "NumPy by hand": by_hand,
 }
+
+
+def first_call(step):
+    """The seconds of a first call, and the megabytes by which the process has grown at most after three."""
+    gc.collect()
+    before = resident()
+    start = time.perf_counter()
+    step()
+    seconds = time.perf_counter() - start
+    step()
+    step()
+    return f"{seconds:6.2f} s {resident('VmHWM') - before:6.0f} MB"
+
+
+def resident(what="VmRSS"):
+    """This process's memory in megabytes, now or at most (``VmHWM``), as Linux counts it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(what)).split()[1]) / 1024
+
+
 OF_ALL_KINDS = ("tinyseq", "tinyseq compiled", "tinyseq compiled, Numba", "torch.nn.LSTM")
 
 if __name__ == "__main__":
@@ -268,15 +295,26 @@ if __name__ == "__main__":
         size, _, kind = sys.argv[3].partition(" ")
         print(seconds_of(RACERS[sys.argv[2]](*CASES[size], *([kind] if kind else []))))
         sys.exit()
+    if sys.argv[1:2] == ["--first-of"]:
+        size, _, kind = sys.argv[3].partition(" ")
+        print(first_call(RACERS[sys.argv[2]](*CASES[size], *([kind] if kind else []))))
+        sys.exit()
     print(versions())
     sizes, kinds = ([word for word in sys.argv[1:] if word in known] for known in (CASES, KINDS))
-    if len(sizes) + len(kinds) < len(sys.argv) - 1:
+    first = "--first" in sys.argv
+    if len(sizes) + len(kinds) + first < len(sys.argv) - 1:
         sys.exit(f"name sizes ({', '.join(CASES)}) and kinds ({', '.join(KINDS)}), got {' '.join(sys.argv[1:])}")
     for size in sizes or CASES:
         for kind in kinds or [""]:
             racers = [r for r in RACERS if r in OF_ALL_KINDS] if kind else list(RACERS)
             racers = [racer for racer in racers if racer != "HIPS autograd" or size in ("tiny", "small")]
             case = f"{size} {kind}".strip()
+            if first:
+                for racer in OF_ALL_KINDS:
+                    command = [sys.executable, __file__, "--first-of", racer, case]
+                    found = subprocess.run(command, capture_output=True, text=True, check=False)
+                    print(f"{case:8s} {racer:24s} {found.stdout.strip() or 'not measured'}", flush=True)
+                continue
             times = race(__file__, racers, case)
             report(case, times, "tinyseq", 1e3, "ms")
             for one, other in RATIOS:

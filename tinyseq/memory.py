@@ -70,10 +70,16 @@ class reuse:
             _open -= 1
             if _open == 0:
                 if _keep_freed_memory(*_ADAPTED):
-                    ctypes.CDLL(None).malloc_trim(0)
+                    give_back()
                 young, *older = gc.get_threshold()
                 if _before is not None and young == YOUNG:
                     gc.set_threshold(_before, *older)
+
+
+def give_back() -> None:
+    """Give freed memory back to the system, where the C library is GNU's."""
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _keep_freed_memory(kept: int, largest: int) -> bool:

@@ -525,3 +525,22 @@ def test_the_check_of_a_recording_takes_its_long_products_instead_of_computing_t
     assert products[0] is again[0] if shared else products[0] is not again[0]
     assert not fast._newest._trace.recorder.products
     np.testing.assert_array_equal(w.grad.numpy(), np.full((3, terms), 2.0))
+
+
+def test_a_recording_keeps_few_products_for_its_check(monkeypatch):
+    """A large layer's products would take more memory than its step: those that do not fit are computed twice."""
+    monkeypatch.setattr(recorder, "KEPT", 100)
+    kept, computed = [], recorder.Recorder._product
+
+    def product(self, args):
+        found = computed(self, args)
+        kept.append(sum(array.nbytes for _, array in self.products.values()))
+        return found
+
+    monkeypatch.setattr(recorder.Recorder, "_product", product)
+    w = ts.tensor(np.ones((3, recorder.LONG)), requires_grad=True)
+    fast = ts.compile(lambda x: (w @ x).sum() + (w @ (x * 2.0)).sum() + (w @ (x * 3.0)).sum())
+    x = np.ones((recorder.LONG, 2))
+    fast(x).backward()
+    assert max(kept) == 96
+    np.testing.assert_array_equal(w.grad.numpy(), np.full(w.shape, 12.0))

@@ -17,6 +17,7 @@ from tinyseq.compiler.program import Program, about, key
 from tinyseq.compiler.replay import Replay
 from tinyseq.compiler.surroundings import PLAIN, Surroundings, Wrapper
 from tinyseq.compiler.trace import Trace
+from tinyseq.memory import give_back
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -185,6 +186,7 @@ class Compiled(Wrapper):
             raise
         first.check_repeated(second)
         first.recorder.products.clear()
+        give_back()  # what recordings needed: replays have memory of their own
         if not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "

@@ -180,10 +180,10 @@ def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     found = {}
     for step in program.steps:
         views = readers.get(step.out, [])
-        if step.out in wanted or not views or not elementwise(program, step, able):
+        if step.out in wanted or not views or not all(_is_view(v) and root[v.out] == root[step.out] for v in views):
             continue
         size = sum(program.values[view.out].size for view in views)
-        if all(_is_view(v) and root[v.out] == root[step.out] for v in views) and size <= program.values[step.out].size:
+        if size <= program.values[step.out].size and elementwise(program, step, able):
             found[step.out] = step
     return found
 

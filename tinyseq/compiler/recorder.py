@@ -16,6 +16,7 @@ from tinyseq.compiler.arrays import Recorded, examples
 from tinyseq.compiler.program import Program, Ref, about, key, kind_of, mapped, of_type
 
 LONG = 256  # terms of a sum from which a product takes much longer than its result is large
+KEPT = 16 << 20  # bytes of such products that wait for a second recording: a step should not need more than uncompiled
 
 
 class Source(NamedTuple):
@@ -51,7 +52,7 @@ class Recorder:
         self.lines: dict[int, str] = {}
         self.on_device = False
         self.products: dict[int, tuple[Any, Array]] = {}
-        self._like = like
+        self._like, self._left = like, KEPT
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
@@ -87,10 +88,10 @@ class Recorder:
         """A product of the examples: that of the earlier recording, if all before was as it is now."""
         place, operands = len(self.program.steps), mapped(args, Recorded, self.ref)
         if self._like is not None and key(self._like.products.get(place, [None])[0]) == key(operands):
-            return self._like.products[place][1]
+            return self._like.products.pop(place)[1]
         found: Array = np.matmul(*examples(args))
-        if self._like is None and args[0].shape[-1] >= LONG:
-            self.products[place] = operands, found
+        if self._like is None and args[0].shape[-1] >= LONG and found.nbytes <= self._left:
+            self.products[place], self._left = (operands, found), self._left - found.nbytes
         return found
 
     def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
