@@ -162,7 +162,7 @@ class Team:
             threading.Thread(target=_serve, args=(serve, self._post, part, wake), daemon=True).start()
 
     def run(self, code: Array, bases: Array, table: Array) -> None:
-        """Run the parts of a region; see `tinyseq.compiler.jit.parts`."""
+        """Run the code by a table; see `runtime.share`."""
         with self._busy, blas.one_thread():
             for part, wake in enumerate(self._wakes, 1):
                 if self._post[part + 1, 1] and wake.locked():
