@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.autograd.declare import OPS
 from tinyseq.autograd.dispatch import public_function
+from tinyseq.autograd.graph import owner
 from tinyseq.testing.calls import FAMILIES, calls_of
 
 ALL = [op for op in OPS.values() if op.module.startswith("tinyseq.") and op.calls in FAMILIES and op.vjp]
@@ -97,3 +98,25 @@ def exchanged(node, part, value, j, other):
     if not node.op.variadic and part == node.op.inputs[j]:
         return np.full_like(value, other)
     return value
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("op", ALL, ids=lambda op: op.name)
+def test_no_rule_writes_to_what_it_is_given(op):
+    """Others may hold the same arrays: the gradient that arrives, and the values that were saved."""
+
+    @settings(max_examples=10, database=None)
+    @given(st.data())
+    def each(data):
+        arrays, attrs = data.draw(calls_of(op))
+        tensors = [ts.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+        outputs, upstream = run(op, tensors, attrs, np.random.default_rng(0))
+        given = [part for y in outputs for part in owner(y.node).saved] + [g._array for g in upstream]
+        before = [part.copy() for part in given if isinstance(part, np.ndarray)]
+        leaves = [leaf for leaf in tensors if leaf.requires_grad]
+        if outputs:
+            with np.errstate(all="ignore"):
+                ts.grad(outputs, leaves, upstream, retain_graph=True, allow_unused=True)
+        np.testing.assert_equal([part for part in given if isinstance(part, np.ndarray)], before)
+
+    each()

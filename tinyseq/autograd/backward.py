@@ -237,10 +237,12 @@ def walk(
             if path is not None and parent not in path:
                 continue
             rule = op.rules[i]
-            if defers and type(rule) is Summed and type(parent) is Leaf:
-                if gradients.defer(parent, op, i, (g, *saved)):
-                    _settle(gradients, xp, parent, op, i)
-                continue
+            if type(rule) is Summed:
+                if defers and type(parent) is Leaf:
+                    if gradients.defer(parent, op, i, (g, *saved)):
+                        _settle(gradients, xp, parent, op, i)
+                    continue
+                rule = rule.one
             if attrs or len(saved) > 2:
                 gi = rule(xp, g, *saved, **attrs)
             elif len(saved) == 2:  # by hand, as most ops save two values or none, and unpacking costs as much as a call

@@ -11,9 +11,9 @@ from tinyseq.autograd.tensor import Tensor
 
 
 def _tanh_slope(xp: Any, g: Any, y: Any) -> Any:
-    less = g * y  # a new array, so the next line may change it in place (on Tensors, x *= y makes a new one)
+    less = g * y  # a new array, so the next lines may write to it (on Tensors, x *= y makes a new one)
     less *= y
-    return g - less
+    return np.subtract(g, less, out=less) if type(less) is np.ndarray else g - less
 
 
 tanh = op(
