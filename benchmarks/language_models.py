@@ -1,7 +1,7 @@
 """Language models of characters and words on a text: the cross entropy of its last 5 %, which none of them learnt from.
 
 python benchmarks/language_models.py [PATH]               n-grams, window, RNN, GRU and LSTM, a few minutes in all
-python benchmarks/language_models.py [PATH] --large       one large LSTM, half an hour; then with n-grams, and adapting
+python benchmarks/language_models.py [PATH] --large       one large LSTM, an hour; then with n-grams, and adapting
 python benchmarks/language_models.py FOLDER --words       n-grams and an LSTM over the words of a treebank
 python benchmarks/language_models.py [PATH] --race        the LSTM beside the same one in PyTorch: loss and time
 python benchmarks/language_models.py [PATH] --sampling    characters a second that are drawn
@@ -30,7 +30,7 @@ from tinyseq.lm import RNNLM, LanguageModel, Mixture, NgramLM, WindowLM, word_vo
 from tinyseq.train import Report
 
 SMALL = {"steps": 1500, "window": 64, "batch": 32, "lr": 5e-3}
-LARGE = {"steps": 6500, "window": 64, "batch": 32, "lr": 3e-3, "clip": 5.0, "weight_decay": 0.02}
+LARGE = {"steps": 10000, "window": 64, "batch": 32, "lr": 2.5e-3, "clip": 5.0, "weight_decay": 0.1}
 WORDS = {"steps": 3100, "window": 35, "batch": 20, "lr": 4e-3, "clip": 1.0, "validate_every": 500}
 
 
@@ -95,10 +95,10 @@ def table(text: str, held_out: str, how: str) -> None:
 
 def large(text: str, held_out: str, how: str, steps: int | None) -> None:
     ts.manual_seed(0)
-    model = RNNLM(sorted(set(text + held_out)), 384, 128, num_layers=2, dropout=0.4)
+    model = RNNLM(sorted(set(text + held_out)), 512, 128, num_layers=2, dropout=0.5)
     settings = LARGE | ({} if steps is None else {"steps": steps})
     reports = model.fit_steps(text, compile=how, **settings)
-    measured("LSTM, 2 x 384 units", model, lambda: taken(reports), held_out)
+    measured("LSTM, 2 x 512 units", model, lambda: taken(reports), held_out)
     helped(model, text, held_out)
 
 
