@@ -3,8 +3,10 @@
 Every parameter is drawn once, however often it is used. Parameters that are always used together share a box.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from difflib import SequenceMatcher
+from heapq import merge
 from itertools import product
 from typing import Any
 
@@ -312,7 +314,17 @@ class _Maker:
                     array = self.record.constant(argument.vertex, argument.position)
                     key = (box, number) if array is None else _identity(array)
                     taken.setdefault((box.slot, number), {})[box.column or box.zone] = key
-        return {role: next(o for o in taken if _agree(arrays, taken[o])) for role, arrays in taken.items()}
+        # the numbers of the roles that take an array in a place: comparing all with all would take their square
+        holders = defaultdict[Hashable, list[int]](list)
+        for number, arrays in enumerate(taken.values()):
+            for held in arrays.items():
+                holders[held].append(number)
+        roles = [*taken]
+        first: dict[Role, Role] = {}
+        for role, arrays in taken.items():
+            alike = (roles[number] for number in merge(*(holders[held] for held in arrays.items())))
+            first[role] = next(other for other in alike if _agree(arrays, taken[other]))
+        return first
 
     def _start(self, box: Box) -> Column:
         """The column beside the first step of a loop, for initial states."""
