@@ -157,3 +157,18 @@ def test_symbols_may_be_given_as_a_list():
     assert listed.vocabulary.symbols == ["b", "a", "c"] or list(listed.vocabulary) == ["b", "a", "c"]
     assert listed.prob("c", "a") > 0
     assert listed.nats("ab") == NgramLM(2, vocabulary=ts.data.Vocabulary("bac")).fit("abab").nats("ab")
+
+
+def test_a_network_that_has_diverged_is_named_and_nothing_runs_for_ever():
+    rnn, ngram, _ = three()
+    rnn.output.bias.copy_(np.full(len(LETTERS), np.nan, np.float32))
+    mixture = Mixture([ngram, rnn])
+    for ask in (mixture.fit, mixture.log_probs, mixture.evaluate):
+        with pytest.raises(ValueError, match=r"models\[1\] gives NaN"):
+            ask(HELD_OUT)
+
+
+def test_a_list_of_characters_is_refused_as_the_models_would_read_it_differently():
+    for ask in (Mixture(three()).fit, Mixture(three()).log_probs):
+        with pytest.raises(TypeError, match=r"text must be a string .* got list"):
+            ask(list(HELD_OUT))

@@ -10,7 +10,6 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io.arrays import Arrays
 from tinyseq.io.models import MODELS
 from tinyseq.lm.model import Floats, LanguageModel, Read, Text
-from tinyseq.lm.words import END
 
 ENOUGH = 1e-10  # nats a symbol: an iteration of EM that gains less is the last one
 
@@ -92,15 +91,22 @@ class Mixture(LanguageModel):
         """log P of each symbol of `symbols_of`, given those before it, in nats (N,).
 
         Raises:
-            ValueError: as for the models.
+            ValueError: a model gives NaN, or as for the models.
+            TypeError: the models are of characters, and the text is not a string.
         """
         total: Floats = np.logaddexp.reduce(_log(self.weights)[:, None] + self._parts(text), 0)
         return total
 
     def _parts(self, text: Text) -> Floats:
         """log P of each symbol that all models predict, by each of them (M, N)."""
+        # of a list, n-gram models would read sequences, and networks symbols
+        if not (self.words or isinstance(text, str)):
+            raise TypeError(f"text must be a string for a mixture of models of characters, got {type(text).__name__}")
         text = text if isinstance(text, str) else list(text)
         parts = [model.log_probs(text) for model in self.models]
+        for i, part in enumerate(parts):
+            if np.isnan(part).any():
+                raise ValueError(f"models[{i}] gives NaN; has its training diverged?")
         count = min(map(len, parts))  # a network does not predict the first character of a text
         return np.array([part[len(part) - count :] for part in parts])
 
@@ -108,10 +114,6 @@ class Mixture(LanguageModel):
         """See `LanguageModel`: the symbols that all models predict."""
         text = text if isinstance(text, str) else list(text)
         return min((model.symbols_of(text) for model in self.models), key=len)
-
-    def ids_before(self, prompt: list[Any]) -> list[int]:
-        """See `LanguageModel`; of words, the end of a sentence stands before the first one."""
-        return super().ids_before([END, *prompt] if self.words else prompt)
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

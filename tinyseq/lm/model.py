@@ -14,7 +14,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.io import SavedModel
 from tinyseq.lm.drawing import Choice
 from tinyseq.lm.perplexity import perplexity
-from tinyseq.lm.words import joined, words_of
+from tinyseq.lm.words import END, joined, words_of
 from tinyseq.random import Rng, as_generator
 
 Ids = NDArray[np.int64]
@@ -90,8 +90,8 @@ class LanguageModel(SavedModel):
         raise NotImplementedError(f"{type(self).__name__} defines no reader()")
 
     def ids_before(self, prompt: list[Any]) -> list[int]:
-        """The ids that are read before the first symbol of a sample after a prompt."""
-        return list(map(int, self.vocabulary.encode(prompt)))
+        """The ids to read before a sample after a prompt; for words, these begin with the end of a sentence."""
+        return list(map(int, self.vocabulary.encode([END, *prompt] if self.words else prompt)))
 
     def evaluating(self) -> AbstractContextManager[None]:
         """A context in which the model is evaluated: dropout is off, and nothing is recorded."""

@@ -247,11 +247,10 @@ class NeuralLM(Module, LanguageModel):
                 with nullcontext() if rate is None else enable_grad():
                     logits, after = self(inputs, state)
                     loss = cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none")
-                    mean = loss.sum() / int((targets != IGNORE).sum())
                 losses.append(loss.numpy())
                 state = detached(after)
                 if rate is not None:
-                    self._descend(mean, rate)
+                    self._descend(loss, int((targets != IGNORE).sum()), rate)
         read: Floats = np.concatenate(losses, dtype=np.float64).T[windows.targets.T != IGNORE]
         return -read
 
@@ -266,12 +265,13 @@ class NeuralLM(Module, LanguageModel):
                 if parameter._array is not array:
                     parameter._assign(array)
 
-    def _descend(self, loss: Tensor, rate: float) -> None:
-        """A step of gradient descent, which touches no ``.grad``."""
+    def _descend(self, losses: Tensor, count: int, rate: float) -> None:
+        """A step of gradient descent on the mean of some losses, which touches no ``.grad``."""
         parameters = [parameter for parameter in self.parameters() if parameter.requires_grad]
         if not parameters:
             raise ValueError("adapt needs a parameter with requires_grad=True, and all of this model's are frozen")
-        for parameter, gradient in zip(parameters, grad(loss, parameters), strict=True):
+        upstream = np.full(losses.shape, 1 / count, losses.dtype)
+        for parameter, gradient in zip(parameters, grad(losses, parameters, upstream), strict=True):
             parameter._assign(parameter._array - rate * gradient._array)
 
     def nats(self, text: Text, *, window: int = 128, batch: int = 32, adapt: float | None = None) -> float:
@@ -301,10 +301,6 @@ class NeuralLM(Module, LanguageModel):
         if len(symbols) < 2:
             raise ValueError(f"the {name} has {len(symbols)} symbols; a language model needs at least 2")
         return self.vocabulary.encode(symbols)
-
-    def ids_before(self, prompt: list[Any]) -> list[int]:
-        """See `LanguageModel`: of words, the end of a sentence stands before the first one."""
-        return super().ids_before([END, *prompt] if self.words else prompt)
 
     def reader(self) -> Read:
         """See `LanguageModel`; nothing is said about the first character of a text."""
