@@ -32,10 +32,27 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, forget, recorded_whole
 
 __all__ = [
-    "CONDITIONED", "FUNCTIONS", "NONZERO", "OPS", "POSITIVE", "REAL", "TENSORS", "UNIT",
-    "Accuracy", "Domain", "ForEach", "Op", "Summed",
-    "apply", "as_numpy", "composite", "offer", "op", "recorded_whole", "summed_to",
-]  # fmt: skip
+    "CONDITIONED",
+    "FUNCTIONS",
+    "NONZERO",
+    "OPS",
+    "POSITIVE",
+    "REAL",
+    "TENSORS",
+    "UNIT",
+    "Accuracy",
+    "Domain",
+    "ForEach",
+    "Op",
+    "Summed",
+    "apply",
+    "as_numpy",
+    "composite",
+    "offer",
+    "op",
+    "recorded_whole",
+    "summed_to",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

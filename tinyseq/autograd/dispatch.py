@@ -13,8 +13,6 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import NAMESPACES, Array
 from tinyseq.torch_names.settings import setting
 
-_NO_ATTRS: dict[str, Any] = {}
-
 
 def public_function(record: Op) -> Callable[..., Any]:
     """The public function, which runs and records the op; the most common signatures have fast paths."""
@@ -107,20 +105,7 @@ def _binary(record: Op) -> Callable[..., Any]:
             return _checked(record, (a, b), (p, q), out)
         if (p is None and q is None) or not differentiable:
             return _constant(out)
-        node = _new(Node)  # as `_recorded`, without a call
-        node.op = record
-        node.edges = (p, q)
-        node.saved = (a, b) if both else save(out, a, b) if saves else ()
-        node.attrs = _NO_ATTRS
-        node.shape = out.shape
-        node.dtype = out.dtype
-        node.label = label
-        node.hooks = None
-        node.seq = tick()
-        tensor = _new(Tensor)
-        tensor._array = out
-        tensor.node = node
-        return tensor
+        return _recorded(out, record, (p, q), (a, b) if both else save(out, a, b) if saves else (), label)
 
     return call
 
@@ -133,6 +118,9 @@ def _checked(record: Op, raw: tuple[Any, ...], edges: tuple[Parent | None, ...],
     if not mode.grad or record.vjp is None or all(edge is None for edge in edges):
         return _constant(out)
     return _recorded(out, record, edges, record.save(out, *raw), anomaly_label(mode))
+
+
+_NO_ATTRS: dict[str, Any] = {}
 
 
 def _recorded(

@@ -57,7 +57,6 @@ class Node:
     """
 
     __slots__ = ("attrs", "dtype", "edges", "hooks", "label", "op", "saved", "seq", "shape")
-    mutated = 0  # only leaves are ever updated in place
 
     def __init__(
         self,
@@ -87,7 +86,6 @@ class Output:
     """One output of a node that has several (``split``, ``unbind``)."""
 
     __slots__ = ("dtype", "hooks", "index", "node", "shape")
-    mutated = 0
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
