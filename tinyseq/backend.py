@@ -15,10 +15,12 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.indexed_sums import added
 
-Array = Any  # an array of NumPy, CuPy or any array-API library; they share no useful base class
+Array = NDArray[Any]  # or of another library: typed as NumPy's, whose methods theirs have
+DeviceArray = Any  # an array of CuPy, with what NumPy's do not have: ``set``, ``data.ptr``
 
 EXTENSIONS: dict[str, Callable[..., Any]] = {}  # name -> f(xp, ...): what array libraries lack, or do not agree upon
 
@@ -127,14 +129,15 @@ def is_array(value: object) -> bool:
         return True
     if isinstance(value, np.generic) or not hasattr(value, "dtype"):
         return False
+    array: Any = value
     try:
-        namespace_of(value)
+        namespace_of(array)
     except TypeError:
         return False
     return True
 
 
-def library_of(value: object) -> str:
+def library_of(value: Any) -> str:
     """The name of the library that a raw array belongs to; empty for anything else."""
     return namespace_of(value).name if is_array(value) else ""
 
@@ -185,7 +188,7 @@ def dtype_of(xp: Namespace, dtype: Any) -> Any:
     return getattr(xp, np.dtype(dtype).name)
 
 
-def to_numpy(array: Array) -> np.ndarray[Any, np.dtype[Any]]:
+def to_numpy(array: Any) -> np.ndarray[Any, np.dtype[Any]]:
     """The values of any backend's array as a NumPy array (a copy where the data lies on a device)."""
     if isinstance(array, np.ndarray):
         return array

@@ -24,15 +24,15 @@ class ArrayLike(Protocol):
     """An array of NumPy, CuPy or any array-API library."""
 
     @property
-    def shape(self) -> Any:
+    def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> object:
         """The type of the elements."""
 
 
-TensorLike = Union["Tensor", ArrayLike, complex, Sequence[Any]]
+TensorLike = Union["Tensor", ArrayLike, complex, Sequence["TensorLike"]]
 Axis = int | tuple[int, ...] | None
 
 
@@ -67,7 +67,8 @@ class Tensor(TensorMethods):
     __slots__ = ("__weakref__", "_array", "node")
 
     def __init__(self, array: TensorLike, node: Parent | None = None) -> None:
-        self._array: Array = array if type(array) in NAMESPACES and holds_numbers(array) else constant(array)._array
+        given: Any = array
+        self._array: Array = given if type(given) in NAMESPACES and holds_numbers(given) else constant(given)._array
         self.node = node
 
     # -- what it is ----------------------------------------------------------------------------------------------------

@@ -113,7 +113,7 @@ class Program:
         self._kinds: dict[Any, Any] = {}
         self.inputs: list[int] = []
         self.host: set[int] = set()
-        self.constants: dict[int, Array] = {}
+        self.constants: dict[int, Any] = {}
         self.seeds: list[int] = []
         self.guards: list[tuple[int, bool]] = []
         self.outputs: list[int] = []

@@ -216,7 +216,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
     """
     slot: Any = Tensor.__dict__["_array"]
 
-    def read(tensor: Tensor) -> Array:
+    def read(tensor: Tensor) -> Any:
         array = slot.__get__(tensor)
         if ACTIVE.get() is None or type(array) is Recorded:
             return array
@@ -226,7 +226,7 @@ def recording(recorder: Recorder) -> Iterator[None]:
             )
         return recorder.of(tensor, array)
 
-    def write(tensor: Tensor, array: Array) -> None:
+    def write(tensor: Tensor, array: Any) -> None:
         if ACTIVE.get() is not None:
             try:
                 slot.__get__(tensor)

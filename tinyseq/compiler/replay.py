@@ -187,7 +187,7 @@ class Run:
             self._executor.give_back(self._memory)
 
 
-def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Array | None:
+def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Any:
     if xp.name == "tinyseq":
         raise RuntimeError(
             "the gradient of a compiled function cannot be differentiated again; call the function itself for "

@@ -1,6 +1,6 @@
 """Convert the user's sequences to the arrays that the passes take, and results back."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -18,6 +18,7 @@ from tinyseq.hmm.inference.passes import dispatch
 from tinyseq.hmm.inference.passes.batching import Ragged
 from tinyseq.hmm.inference.passes.score_tables import Arcs, Scores
 from tinyseq.hmm.masks import unmasked
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.parameters import Parameters
 
 T = TypeVar("T")
@@ -215,11 +216,11 @@ class Observations:
             start += length
             yield self.arcs, self.scores.only(rows), length
 
-    def paths(self, ids: Array) -> list[Sequence[Any]]:
+    def paths(self, ids: Array) -> list[Items]:
         """Split the states of all rows into one path per sequence, as names if the model has them."""
         names = self.model.states
         paths = self.rows.split(host_array(ids) if names.named else ids)
-        return [[names[i] for i in path.tolist()] for path in paths] if names.named else paths
+        return [[names[i] for i in path.tolist()] if names.named else path for path in paths]
 
     def answer(self, found: list[T]) -> T | list[T]:
         """The list of results, or the single result if x is one sequence."""

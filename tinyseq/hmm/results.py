@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tinyseq.backend import host_array
 from tinyseq.hmm.interop import notebook
+from tinyseq.hmm.model.labels import Items
 
 
 class Decoding(NamedTuple):
@@ -19,7 +20,7 @@ class Decoding(NamedTuple):
         log_prob: the log of the joint probability of path and observations.
     """
 
-    path: Sequence[Any]
+    path: Items
     log_prob: float
 
     def _repr_html_(self) -> str:
@@ -34,7 +35,7 @@ class MarginalDecoding(NamedTuple):
         expected_accuracy: the expected share of correct states; no other path has a larger one.
     """
 
-    path: Sequence[Any]
+    path: Items
     expected_accuracy: float
 
     def _repr_html_(self) -> str:
@@ -50,8 +51,8 @@ class Drawn(NamedTuple):
         states: the hidden states that emitted them.
     """
 
-    observations: Sequence[Any]
-    states: Sequence[Any]
+    observations: Items
+    states: Items
 
     def _repr_html_(self) -> str:
         return notebook.strip({"state": self.states, "observation": self.observations}, "drawn from the model")

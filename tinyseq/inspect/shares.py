@@ -165,6 +165,8 @@ def _rule(node: Node, i: int, g: Any, saved: tuple[Any, ...] | None = None) -> A
     assert edge is not None
     assert node.saved is not None
     xp = namespace_of(next(part for part in g if part is not None) if node.op.outputs else g)
-    found = node.op.rules[i](xp, g, *(node.saved if saved is None else saved), **node.attrs)
+    found: Array = node.op.rules[i](xp, g, *(node.saved if saved is None else saved), **node.attrs)
     found = summed_to(xp, found, edge.shape)
-    return found if found.dtype == edge.dtype else xp.astype(found, edge.dtype)
+    if found.dtype != edge.dtype:
+        found = xp.astype(found, edge.dtype)
+    return found

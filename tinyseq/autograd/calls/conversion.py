@@ -15,7 +15,7 @@ _CURES = {
 }
 
 
-def holds_numbers(array: Array) -> bool:
+def holds_numbers(array: Any) -> bool:
     """Whether the engine can compute with an array's elements; libraries other than NumPy have only numeric types.
 
     Example:
@@ -40,7 +40,8 @@ def to_array(value: Any, library: type | None = None) -> Array:
     if is_array(value):
         if not holds_numbers(value):
             raise _no_numbers(value, value.dtype)
-        return namespace_of(value).asarray(value, copy=True)
+        copied: Array = namespace_of(value).asarray(value, copy=True)
+        return copied
     if isinstance(value, list | tuple) and any(getattr(part, "node", None) is not None for part in value):
         raise TypeError(
             f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "

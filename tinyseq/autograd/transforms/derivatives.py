@@ -24,7 +24,7 @@ Inputs = TensorLike | tuple[TensorLike, ...]
 
 
 @overload
-def vjp(
+def vjp(  # type: ignore[overload-overlap]  # a tuple is several inputs, any other sequence is one
     function: Function, inputs: tuple[TensorLike, ...], v: TensorLike | None = None
 ) -> tuple[Tensor, tuple[Tensor, ...]]: ...
 @overload
@@ -100,7 +100,9 @@ def jvp(function: Function, inputs: Inputs, v: Inputs) -> tuple[Tensor, Tensor]:
 
 
 @overload
-def jacobian(function: Function, inputs: tuple[TensorLike, ...]) -> tuple[Tensor, ...]: ...
+def jacobian(  # type: ignore[overload-overlap]  # a tuple is several inputs, any other sequence is one
+    function: Function, inputs: tuple[TensorLike, ...]
+) -> tuple[Tensor, ...]: ...
 @overload
 def jacobian(function: Function, inputs: TensorLike) -> Tensor: ...
 def jacobian(function: Function, inputs: Inputs) -> Tensor | tuple[Tensor, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array, gathered, namespace_of, replaced, scattered, to_numpy
+from tinyseq.backend import DeviceArray, gathered, namespace_of, replaced, scattered, to_numpy
 from tinyseq.compiler.arrays import Whole
 from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.program import Program, Ref, Step, mapped, refs
@@ -17,11 +17,11 @@ _CAPTURED |= {np.cumulative_sum, np.cumulative_prod, np.copy, np.roll, np.tril, 
 _CAPTURED |= {np.expand_dims, np.clip, np.broadcast_to, np.flip}
 
 
-def _gathered(xp: Any, array: Array, index: Any) -> Array:
+def _gathered(xp: Any, array: DeviceArray, index: Any) -> DeviceArray:
     return array[index]
 
 
-def _scattered(xp: Any, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+def _scattered(xp: Any, values: DeviceArray, index: Any, shape: tuple[int, ...]) -> DeviceArray:
     out = xp.zeros(shape, dtype=values.dtype)
     if any(hasattr(part, "dtype") for part in (index if isinstance(index, tuple) else (index,))):
         xp.add.at(out, index, values)  # an array may name a place twice
@@ -30,7 +30,7 @@ def _scattered(xp: Any, values: Array, index: Any, shape: tuple[int, ...]) -> Ar
     return out
 
 
-def _replaced(xp: Any, array: Array, index: Any, values: Array) -> Array:
+def _replaced(xp: Any, array: DeviceArray, index: Any, values: DeviceArray) -> DeviceArray:
     out = xp.array(array)
     out[index] = values
     return out
@@ -56,7 +56,7 @@ def is_indexing(step: Step) -> bool:
     return isinstance(step.function, Whole) and step.function.function in _INDEXING
 
 
-def _arrays(tree: Any) -> list[Array]:
+def _arrays(tree: Any) -> list[DeviceArray]:
     if isinstance(tree, tuple | list):
         return [array for part in tree for array in _arrays(part)]
     return [tree] if isinstance(tree, np.ndarray) else []
@@ -99,7 +99,7 @@ class HostSteps:
         self._guards = dict(program.guards)
         self._constants = dict(program.constants)
 
-    def run(self, inputs: list[Array]) -> dict[int, Array]:
+    def run(self, inputs: list[DeviceArray]) -> dict[int, DeviceArray]:
         """The values that are known on the host.
 
         Raises:
@@ -118,12 +118,12 @@ class HostSteps:
         return known
 
 
-def _check(value: Array, truth: bool) -> None:
+def _check(value: DeviceArray, truth: bool) -> None:
     if bool(value) is not truth:
         raise Changed
 
 
-def run_step(step: Step, known: dict[int, Array], function: Callable[..., Any]) -> Any:
+def run_step(step: Step, known: dict[int, DeviceArray], function: Callable[..., Any]) -> Any:
     """The result of one step."""
     args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in (step.args, step.settings))
     with np.errstate(all="ignore"):
@@ -144,13 +144,13 @@ class Calls:
         late = {number for step in program.steps[program.forward :] for number in step.reads()} | {*program.gradients}
         self._kept = [step.out for step in program.steps[: program.forward] if step.out in late]
 
-    def forward(self, inputs: list[Array]) -> tuple[Any, ...]:
+    def forward(self, inputs: list[DeviceArray]) -> tuple[Any, ...]:
         """The outputs, and what the backward pass needs."""
         program = self._program
         known = self._run(program.steps[: program.forward], inputs, {})
         return (*(self._there(known[n]) for n in program.outputs), *(known[n] for n in self._kept))
 
-    def backward(self, inputs: list[Array], kept: tuple[Any, ...], seeds: list[Array]) -> tuple[Any, ...]:
+    def backward(self, inputs: list[DeviceArray], kept: tuple[Any, ...], seeds: list[DeviceArray]) -> tuple[Any, ...]:
         """The gradients."""
         program = self._program
         given = dict(zip(self._kept, kept, strict=True))
@@ -158,7 +158,7 @@ class Calls:
         known = self._run(program.steps[program.forward :], inputs, given)
         return tuple([self._there(known[n]).copy() for n in program.gradients])
 
-    def _run(self, steps: list[Step], inputs: list[Array], given: dict[int, Any]) -> dict[int, Any]:
+    def _run(self, steps: list[Step], inputs: list[DeviceArray], given: dict[int, Any]) -> dict[int, Any]:
         program = self._program
         known = program.constants | dict(zip(program.inputs, inputs, strict=True)) | given
         guards = dict(program.guards)

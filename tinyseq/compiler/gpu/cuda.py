@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.formulas import C_TYPES
 from tinyseq.compiler.gpu.moves import Shape
 from tinyseq.compiler.gpu.nodes import Unsupported
@@ -45,19 +45,19 @@ class Cuda:
             yield
         wait()
 
-    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[Array]], None]:
+    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[DeviceArray]], None]:
         """Compile a kernel, which runs a thread for each element."""
         function = self.xp.RawModule(
             code=kernel.source, options=("--std=c++17", f"-DPARTS={kernel.parts}")
         ).get_function("fused")
         grid, block = kernel.blocks
 
-        def launch(arrays: list[Array]) -> None:
+        def launch(arrays: list[DeviceArray]) -> None:
             function((grid,), (block,), tuple(arrays))
 
         return launch
 
-    def product(self, a: Array, b: Array, out: Array) -> None:
+    def product(self, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> None:
         """Write the matrix product of two arrays to a third one, by cuBLAS."""
         if self._blas is None:
             self._blas = Blas(self.xp)
@@ -69,7 +69,7 @@ class Cuda:
             self._blas.product(gemm_of(self.xp, a, b, found))
             out[...] = found
 
-    def call(self, function: Callable[..., Array], *args: Any, **settings: Any) -> Array:
+    def call(self, function: Callable[..., DeviceArray], *args: Any, **settings: Any) -> DeviceArray:
         """The result of one of CuPy's functions."""
         return function(*args, **settings)
 
@@ -95,7 +95,7 @@ class Cuda:
         except Exception:  # the capture is invalid, which is why it ends
             self._stream = self.xp.cuda.Stream(non_blocking=True)
 
-    def copy_in(self, buffers: list[Array], values: list[Array]) -> None:
+    def copy_in(self, buffers: list[DeviceArray], values: list[DeviceArray]) -> None:
         """Copy arrays of the device or of the host to static buffers."""
         alike = []
         for buffer, value in zip(buffers, values, strict=True):
@@ -107,7 +107,7 @@ class Cuda:
                 buffer[...] = value
         self._copy(alike)
 
-    def copy_out(self, buffers: list[Array]) -> list[Array]:
+    def copy_out(self, buffers: list[DeviceArray]) -> list[DeviceArray]:
         """New arrays with the values of static ones."""
         found, alike = [], []
         for buffer in buffers:
@@ -119,7 +119,7 @@ class Cuda:
         self._copy(alike)
         return found
 
-    def _copy(self, pairs: list[tuple[Array, Array]]) -> None:
+    def _copy(self, pairs: list[tuple[DeviceArray, DeviceArray]]) -> None:
         """Copy arrays to others by one kernel, as each launch takes time on the host."""
         for start in range(0, len(pairs), _MOST_COPIES):
             some = pairs[start : start + _MOST_COPIES]
@@ -132,7 +132,7 @@ class Cuda:
             self._copies[key]((blocks,), (256,), tuple([array for pair in some for array in pair]))
 
 
-def _is_plain(array: Array) -> bool:
+def _is_plain(array: DeviceArray) -> bool:
     """Whether elements follow each other in memory, and C has their type."""
     return bool(array.flags.c_contiguous) and array.dtype.str[1:] in C_TYPES
 
@@ -195,7 +195,7 @@ class Blas:
         )
 
 
-def _pointer(array: Array) -> ctypes.c_void_p:
+def _pointer(array: DeviceArray) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.data.ptr)
 
 
@@ -209,7 +209,7 @@ class Factor(NamedTuple):
         step: the distance of the matrices.
     """
 
-    array: Array
+    array: DeviceArray
     across: bool
     leading: int
     step: int
@@ -235,7 +235,7 @@ class Gemm(NamedTuple):
     matrices: int
 
 
-def gemm_of(xp: Any, a: Array, b: Array, out: Array) -> Gemm:
+def gemm_of(xp: Any, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> Gemm:
     """How BLAS computes a product; factors that do not lie as it takes them are copied."""
     batch = out.shape[:-2]
     result = _factor(out, batch)
@@ -249,7 +249,7 @@ def gemm_of(xp: Any, a: Array, b: Array, out: Array) -> Gemm:
     return Gemm(first, second, result, (rows, inner, columns), math.prod(batch))
 
 
-def _copied(xp: Any, matrix: Array, batch: Shape) -> Factor:
+def _copied(xp: Any, matrix: DeviceArray, batch: Shape) -> Factor:
     """A factor, copied if need be."""
     matrix = xp.broadcast_to(matrix, (*batch, *matrix.shape[-2:]))
     found = _factor(matrix, batch) or _factor(xp.array(matrix, order="C"), batch)
@@ -257,7 +257,7 @@ def _copied(xp: Any, matrix: Array, batch: Shape) -> Factor:
     return found
 
 
-def _factor(array: Array, batch: Shape) -> Factor | None:
+def _factor(array: DeviceArray, batch: Shape) -> Factor | None:
     """A batch of matrices as BLAS takes them; None if they do not lie so."""
     rows, columns = array.shape[-2:]
     *steps, down, along = (stride // array.itemsize for stride in array.strides)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.calls import Calls, HostSteps
 from tinyseq.compiler.gpu.cuda import Cuda
 from tinyseq.compiler.gpu.moves import Operand
@@ -24,10 +24,10 @@ class CapturingDevice(Device, Protocol):
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         """Capture ``work``, and return what launches it."""
 
-    def copy_in(self, buffers: list[Array], values: list[Array]) -> None:
+    def copy_in(self, buffers: list[DeviceArray], values: list[DeviceArray]) -> None:
         """Copy arrays of the device or of the host to static buffers."""
 
-    def copy_out(self, buffers: list[Array]) -> list[Array]:
+    def copy_out(self, buffers: list[DeviceArray]) -> list[DeviceArray]:
         """New arrays with the values of static ones."""
 
 
@@ -62,7 +62,7 @@ class Executor:
     def give_back(self, memory: Any) -> None:
         """Nothing: the buffers are static."""
 
-    def forward(self, inputs: list[Array], memory: Any) -> tuple[Any, ...]:
+    def forward(self, inputs: list[DeviceArray], memory: Any) -> tuple[Any, ...]:
         """The outputs, and, call by call, what the backward pass needs."""
         with self._lock:
             if self._graphs is not None and not self._graphs.is_captured:
@@ -72,7 +72,9 @@ class Executor:
             self._last = memory
             return self._graphs.forward(inputs)
 
-    def backward(self, inputs: list[Array], memory: Any, kept: tuple[Any, ...], seeds: list[Array]) -> tuple[Any, ...]:
+    def backward(
+        self, inputs: list[DeviceArray], memory: Any, kept: tuple[Any, ...], seeds: list[DeviceArray]
+    ) -> tuple[Any, ...]:
         """The gradients; the forward pass runs again if there was another one since."""
         with self._lock:
             if self._graphs is None:
@@ -82,7 +84,7 @@ class Executor:
             self._last = None  # the backward pass may write over what it has read
             return self._graphs.backward(seeds)
 
-    def _capture(self, graphs: "_Graphs", inputs: list[Array]) -> None:
+    def _capture(self, graphs: "_Graphs", inputs: list[DeviceArray]) -> None:
         graphs.give(inputs)  # whose errors are about the inputs
         try:
             graphs.capture()
@@ -102,7 +104,7 @@ class _Graphs:
         self._passes = both(graph, device)
         self._places = {number: place for place, number in enumerate(program.inputs)}
         self._host = HostSteps(program, graph.host)
-        self._arrays: dict[int, Array] = {}  # static buffers, and the results of the passes
+        self._arrays: dict[int, DeviceArray] = {}  # static buffers, and the results of the passes
         self._launch: list[Callable[[], None]] = []
 
     def described(self) -> list[str]:
@@ -114,12 +116,12 @@ class _Graphs:
     def is_captured(self) -> bool:
         return bool(self._launch)
 
-    def forward(self, inputs: list[Array]) -> tuple[Array, ...]:
+    def forward(self, inputs: list[DeviceArray]) -> tuple[DeviceArray, ...]:
         self.give(inputs)
         self._launch[0]()
         return self._results(self._graph.outputs)
 
-    def backward(self, seeds: list[Array]) -> tuple[Array, ...]:
+    def backward(self, seeds: list[DeviceArray]) -> tuple[DeviceArray, ...]:
         given = dict(zip(self._seeds, seeds, strict=True))
         self._copy_in({n: given[n] for n in self._graph.inputs if n in given})
         self._launch[1]()
@@ -143,7 +145,7 @@ class _Graphs:
         self._arrays |= results
         self._launch = launch
 
-    def give(self, inputs: list[Array]) -> None:
+    def give(self, inputs: list[DeviceArray]) -> None:
         """Check what was fixed by the recording, and copy the inputs to their buffers."""
         graph = self._graph
         known = self._host.run(inputs)
@@ -152,12 +154,12 @@ class _Graphs:
         given = {n: inputs[self._places[n]] for n in graph.inputs if n in self._places}
         self._copy_in(given | {n: known[n] for n in graph.uploads})
 
-    def _copy_in(self, values: dict[int, Array]) -> None:
+    def _copy_in(self, values: dict[int, DeviceArray]) -> None:
         for number in values.keys() - self._arrays.keys():
             with self._device.allocating():
                 self._arrays[number] = self._device.xp.empty(*self._graph.shapes[number])
         self._device.copy_in([self._arrays[number] for number in values], [*values.values()])
 
-    def _results(self, operands: list[Operand]) -> tuple[Array, ...]:
+    def _results(self, operands: list[Operand]) -> tuple[DeviceArray, ...]:
         xp, arrays = self._device.xp, self._arrays
         return tuple(self._device.copy_out([o.of(xp, arrays[o.root]) for o in operands]))

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import EXTENSIONS, Array
+from tinyseq.backend import EXTENSIONS, DeviceArray
 from tinyseq.compiler.arrays import Whole
 
 C_TYPES = {"f4": "float", "f8": "double", "b1": "bool", "i1": "signed char", "u1": "unsigned char", "i2": "short"}
@@ -157,7 +157,7 @@ def literal(number: Any, code: str) -> str:
     return f"({C_TYPES[code]})({int(value)}{'ULL' if code == 'u8' else 'LL'})"
 
 
-def dot(x: Array, y: Array) -> Array:
+def dot(x: DeviceArray, y: DeviceArray) -> DeviceArray:
     """Inner products along the last axis."""
     return np.sum(x * y, axis=-1)
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, gathered
+from tinyseq.backend import DeviceArray, gathered
 from tinyseq.compiler.program import Step, refs
 
 Shape = tuple[int, ...]
@@ -24,7 +24,7 @@ class Move(NamedTuple):
     args: tuple[Any, ...]
     settings: dict[str, Any]
 
-    def view(self, xp: Any, array: Array) -> Array:
+    def view(self, xp: Any, array: DeviceArray) -> DeviceArray:
         """The view of an array."""
         if self.name == "getitem":
             return array[self.args[0]]
@@ -42,7 +42,7 @@ class Operand:
         """A view of this view."""
         return Operand(self.root, (*self.path, *moves))
 
-    def of(self, xp: Any, array: Array) -> Array:
+    def of(self, xp: Any, array: DeviceArray) -> DeviceArray:
         """The view, of the root's array."""
         for move in self.path:
             array = move.view(xp, array)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.calls import can_be_captured, is_indexing
 from tinyseq.compiler.gpu.formulas import Formula, copy_of, formula_of
 from tinyseq.compiler.gpu.moves import Operand, Shape, broadcast, index, layout, move_of, reshape, transpose
@@ -94,7 +94,7 @@ class Graph:
     inputs: list[int] = field(default_factory=list)
     host: list[Step] = field(default_factory=list)
     uploads: list[int] = field(default_factory=list)
-    constants: dict[int, Array] = field(default_factory=dict)
+    constants: dict[int, DeviceArray] = field(default_factory=dict)
     bounds: list[tuple[Shape, Any]] = field(default_factory=list)
     outputs: list[Operand] = field(default_factory=list)
     gradients: list[Operand] = field(default_factory=list)
@@ -214,7 +214,7 @@ class _Lowering:
             return arg[()] if arg.ndim == 0 else self._constant(arg)
         return arg if isinstance(arg, bool | int | float | np.generic | np.dtype | type | str) else None
 
-    def _constant(self, array: Array) -> Operand:
+    def _constant(self, array: DeviceArray) -> Operand:
         number = self.graph.new(array.shape, array.dtype)
         self.graph.constants[number] = array
         return Operand(number)

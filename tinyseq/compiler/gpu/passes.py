@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.calls import captured
 from tinyseq.compiler.gpu.fusion import Group, Schedule, operands_of, scheduled
 from tinyseq.compiler.gpu.moves import Operand, Shape
@@ -22,13 +22,13 @@ class Device(Protocol):
 
     xp: Any
 
-    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[Array]], None]:
+    def kernel(self, kernel: Kernel | SumKernel) -> Callable[[list[DeviceArray]], None]:
         """Compile a kernel; what comes back takes the arrays that it reads and writes, and launches it."""
 
-    def product(self, a: Array, b: Array, out: Array) -> None:
+    def product(self, a: DeviceArray, b: DeviceArray, out: DeviceArray) -> None:
         """Write the matrix product of two arrays to a third one."""
 
-    def call(self, function: Callable[..., Array], *args: Any, **settings: Any) -> Array:
+    def call(self, function: Callable[..., DeviceArray], *args: Any, **settings: Any) -> DeviceArray:
         """The result of one of the library's functions."""
 
 
@@ -47,7 +47,7 @@ class Pass:
             accesses(graph, item, self.schedule.wanted) if isinstance(item, Group) else None
             for item in self.schedule.items
         ]
-        self._kernels: dict[tuple[str, Shape], Callable[[list[Array]], None]] = {}
+        self._kernels: dict[tuple[str, Shape], Callable[[list[DeviceArray]], None]] = {}
         self._kernels_of: dict[int, Kernel] = {}
         self._over = self._last_reads()
 
@@ -80,7 +80,7 @@ class Pass:
                 over[place].append(root)
         return over
 
-    def run(self, arrays: dict[int, Array]) -> None:
+    def run(self, arrays: dict[int, DeviceArray]) -> None:
         """Run the pass on the arrays of its roots; results are added, and arrays dropped after their last use."""
         for item, found, over in zip(self.schedule.items, self._accesses, self._over, strict=True):
             if isinstance(item, Group) and found is not None:
@@ -95,14 +95,14 @@ class Pass:
             for root in over:
                 arrays.pop(root, None)
 
-    def _launch(self, group: Group, found: Accesses, arrays: dict[int, Array]) -> None:
+    def _launch(self, group: Group, found: Accesses, arrays: dict[int, DeviceArray]) -> None:
         used = [self._read(operand, arrays) for operand in found.reads]
         used += [self._written(out, arrays) for out in found.writes]
         if id(group) not in self._kernels_of:  # strides are the same in each run
             self._kernels_of[id(group)] = kernel_of(group, found, used)
         self._run(self._kernels_of[id(group)], used)
 
-    def _sum(self, item: Sum, arrays: dict[int, Array]) -> None:
+    def _sum(self, item: Sum, arrays: dict[int, DeviceArray]) -> None:
         array, kept = self._read(item.operands[0], arrays), len(item.shape)
         pieces = pieces_of(array.shape, kept)
         if pieces > 1:
@@ -111,19 +111,19 @@ class Pass:
             array = parts
         self._run(sum_kernel(array, kept, 1), [array, self._written(item.out, arrays)])
 
-    def _run(self, kernel: Kernel | SumKernel, arrays: list[Array]) -> None:
+    def _run(self, kernel: Kernel | SumKernel, arrays: list[DeviceArray]) -> None:
         key = kernel.source, arrays[0].shape
         if key not in self._kernels:
             self._kernels[key] = self.device.kernel(kernel)
         self._kernels[key](arrays)
 
-    def _read(self, operand: Operand, arrays: dict[int, Array]) -> Array:
+    def _read(self, operand: Operand, arrays: dict[int, DeviceArray]) -> DeviceArray:
         array = arrays[operand.root]
         for move in operand.path:  # a reshape may copy, where the array is a part of a join
             array = self.device.call(move.view, self.device.xp, array)
         return array
 
-    def _written(self, out: int, arrays: dict[int, Array]) -> Array:
+    def _written(self, out: int, arrays: dict[int, DeviceArray]) -> DeviceArray:
         """The array that a result is written to: its own, or a part of a join's."""
         if out not in arrays:
             home = self.schedule.homes.get(out)
@@ -134,7 +134,7 @@ class Pass:
                 arrays[out] = Operand(home.join, home.path).of(self.device.xp, self._written(home.join, arrays))
         return arrays[out]
 
-    def _called(self, call: Call, arrays: dict[int, Array]) -> Array:
+    def _called(self, call: Call, arrays: dict[int, DeviceArray]) -> DeviceArray:
         args, settings = (
             mapped(tree, Operand, lambda operand: self._read(operand, arrays))
             for tree in (call.step.args, call.step.settings)

@@ -3,7 +3,7 @@
 import math
 from typing import Any, NamedTuple
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.formulas import C_TYPES, dot, literal
 from tinyseq.compiler.gpu.fusion import Group, operands_of
 from tinyseq.compiler.gpu.moves import Operand, Shape
@@ -75,7 +75,7 @@ class Kernel(NamedTuple):
         return -(-size // threads), threads
 
 
-def kernel_of(group: Group, found: Accesses, arrays: list[Array]) -> Kernel:
+def kernel_of(group: Group, found: Accesses, arrays: list[DeviceArray]) -> Kernel:
     """The kernel of a group.
 
     Args:
@@ -92,7 +92,7 @@ def kernel_of(group: Group, found: Accesses, arrays: list[Array]) -> Kernel:
 class _Source:
     """The source of one kernel: a thread for each element, or with inner products a row of threads."""
 
-    def __init__(self, group: Group, found: Accesses, arrays: list[Array], parts: int) -> None:
+    def __init__(self, group: Group, found: Accesses, arrays: list[DeviceArray], parts: int) -> None:
         self.group, self.found, self.arrays, self.parts = group, found, arrays, parts
         self.kinds = [C_TYPES[a.dtype.str[1:]] for a in arrays]
         strides = [tuple(stride // a.itemsize for stride in a.strides) for a in arrays]
@@ -202,7 +202,7 @@ class _Source:
         return side_by_side and _address(found) % 16 == 0 and all(step % 4 == 0 for step in steps)
 
 
-def _address(array: Array) -> int:
+def _address(array: DeviceArray) -> int:
     found = getattr(array, "__cuda_array_interface__", None) or array.__array_interface__
     return int(found["data"][0])
 

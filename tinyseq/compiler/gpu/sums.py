@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array
+from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.formulas import C_TYPES
 from tinyseq.compiler.gpu.source import merged, place_of
 
@@ -31,7 +31,7 @@ class SumKernel(NamedTuple):
     blocks: tuple[int, int]
     parts: int = 0
 
-    def computed(self, array: Array) -> Array:
+    def computed(self, array: DeviceArray) -> DeviceArray:
         """What the kernel computes, by NumPy: a row of sums for each result."""
         size = math.prod(array.shape[: self.kept])
         rows = array.reshape(size, -1)
@@ -47,7 +47,7 @@ def pieces_of(shape: tuple[int, ...], kept: int) -> int:
     return min(_ENOUGH // results, -(-length // _LONGEST))
 
 
-def sum_kernel(array: Array, kept: int, pieces: int) -> SumKernel:
+def sum_kernel(array: DeviceArray, kept: int, pieces: int) -> SumKernel:
     """The kernel that sums up the axes of an array behind the first ``kept`` ones."""
     kind = C_TYPES[array.dtype.str[1:]]
     strides = tuple(stride // array.itemsize for stride in array.strides)

@@ -124,9 +124,9 @@ class Plan:
             length = 1 if step.function is np.stack else self._program.values[part.number].shape[axis]
             along = start if step.function is np.stack else slice(start, start + length)
             index, start = (*(slice(None),) * axis, along, ...), start + length
-            region = region_of(step.out, whole, whole[index])
-            if self._lies_inside(part.number, region, at):
-                self._inside[part.number] = region
+            place = region_of(step.out, whole, whole[index])
+            if self._lies_inside(part.number, place, at):
+                self._inside[part.number] = place
             elif part.number in self._loops and self._is_there(step.out, self._loops[part.number], at):
                 stored.append((part.number, [index]))
             elif (
@@ -136,7 +136,7 @@ class Plan:
             ):
                 stored += [(leaf, [index, *inner]) for leaf, inner in self._stored[part.number]]
             else:
-                copies.append((part.number, region))
+                copies.append((part.number, place))
         self._stored[step.out], self.copies[step.out] = stored, copies
         for leaf, indices in stored:
             region = whole

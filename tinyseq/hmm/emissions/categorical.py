@@ -14,7 +14,7 @@ from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.emissions.priors import Priors, log_dirichlet
 from tinyseq.hmm.emissions.priors import counts as added_counts
 from tinyseq.hmm.inference.passes.score_tables import Scores, Table
-from tinyseq.hmm.model.labels import Labels
+from tinyseq.hmm.model.labels import Items, Labels
 from tinyseq.hmm.model.probabilities import Probabilities, as_table, plain
 from tinyseq.io.names import kept_name, read_name, written_name
 from tinyseq.random import Rng, as_generator
@@ -142,7 +142,7 @@ class Categorical(Emission):
         rows = FUNCTIONS["take"](FUNCTIONS["transpose"](self.logs), np.where(missing, 0, data))
         return where(missing[..., None], 0.0, rows) if missing.any() else rows
 
-    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Items:
         """See `Emission`."""
         ids = draw(plain(self.probabilities)[states], as_generator(rng))
         return [self.symbols[i] for i in ids.tolist()] if self.symbols.named else ids

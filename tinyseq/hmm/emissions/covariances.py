@@ -80,7 +80,8 @@ def _are_positive(matrices: Array) -> Array:
     unit = np.sqrt(np.where(variances > 0, variances, 1.0))
     correlations = matrices / unit[:, :, None] / unit[:, None]
     symmetric = np.isclose(correlations, correlations.swapaxes(-1, -2)).all(axis=(-1, -2))
-    return (variances > 0).all(axis=-1) & symmetric & (np.linalg.eigvalsh(correlations) > 0).all(axis=-1)
+    positive = (variances > 0).all(axis=-1) & (np.linalg.eigvalsh(correlations) > 0).all(axis=-1)
+    return np.asarray(positive & symmetric)
 
 
 def least_variances(x: Array, floor: float | None) -> Array:

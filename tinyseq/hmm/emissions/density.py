@@ -96,7 +96,7 @@ class Density(Emission):
 
     def possible(self, x: Array) -> Array:
         """Which observations (rows, D) are in the support, (rows,); by default all finite ones."""
-        return np.isfinite(x).all(axis=1)
+        return np.asarray(np.isfinite(x).all(axis=1))
 
     # -- inherited -----------------------------------------------------------------------------------------------------
 

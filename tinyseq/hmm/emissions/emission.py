@@ -13,6 +13,7 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.random import Rng
 
@@ -88,7 +89,7 @@ class Emission(ABC):
         """The log scores as a tensor (rows, K), so that the parameters receive gradients."""
 
     @abstractmethod
-    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Items:
         """Draw one observation for each state.
 
         Args:

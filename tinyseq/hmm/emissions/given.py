@@ -10,6 +10,7 @@ from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.hmm.emissions.emission import Emission, Rows
 from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.random import Rng
 
@@ -81,7 +82,7 @@ class Given(Emission):
         """See `Emission`."""
         return Tensor(data)
 
-    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Items:
         """Not supported.
 
         Raises:

@@ -10,6 +10,7 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
 from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.model.labels import Items
 from tinyseq.random import Rng
 
 
@@ -70,7 +71,7 @@ class Shared(Emission):
         """See `Emission`."""
         return self.emission.recorded(data)[:, self.of]
 
-    def sample(self, states: Array, rng: Rng = None) -> Sequence[Any]:
+    def sample(self, states: Array, rng: Rng = None) -> Items:
         """See `Emission`."""
         return self.emission.sample(self.of[states], rng)
 

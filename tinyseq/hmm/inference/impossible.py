@@ -36,7 +36,7 @@ def explain(
     dead = next((t for t, message in enumerate(reached) if not message.any()), None)
     start = f"sequence {number} is impossible: "
     if dead is None:
-        last = _listed(reached[-1].any(axis=0), names)
+        last = _listed(np.any(reached[-1], axis=0), names)
         return ImpossibleSequenceError(
             f"{start}it can only end in {last}, in which no sequence stops", number, len(reached) - 1
         )
@@ -55,7 +55,7 @@ def explain(
     if not able.any():
         return ImpossibleSequenceError(f"{start}no state can emit {what}", number, position)
     if position:
-        before = _listed(reached[position].any(axis=0), names)
+        before = _listed(np.any(reached[position], axis=0), names)
         where = f"no path leads there: the observations before it end in {before}, which has no transition to it"
     else:
         where = "no sequence can begin there"

@@ -30,7 +30,7 @@ def table(values: Array, rows: Sequence[Any], columns: Sequence[Any], caption: s
     return html_table(caption, lines, ["", *columns[:MOST], *more])
 
 
-def strip(rows: Mapping[str, Sequence[Any]], caption: str) -> str:
+def strip(rows: Mapping[str, Sequence[Any] | Array], caption: str) -> str:
     """Several aligned sequences as rows, under a row of positions."""
     rows = {title: on_host(row) for title, row in rows.items()}
     length = min(POSITIONS, max(len(row) for row in rows.values()))

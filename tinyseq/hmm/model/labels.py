@@ -4,11 +4,13 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.backend import Array
 from tinyseq.io.names import kept_name
 
 BOOLEAN = bool | np.bool_
+Items = list[Any] | NDArray[Any]  # states or observations: values of the caller's own types, or an array of numbers
 
 
 class Labels(Sequence[Any]):

@@ -208,7 +208,7 @@ def record(result: Tensor, gradients: bool = False, names: Mapping[str, Tensor] 
     named = [(tensor.node, tensor._array) for tensor in (names or {}).values()]
     # values that were changed since, as by an optimiser, are not those that the ops have read
     given = {ids[leaf]: array for leaf, array in named if isinstance(leaf, Leaf) and not leaf.mutated}
-    given |= {ids[node]: made.array() for node, made in joins.items() if made.node}
+    given |= {ids[node]: array for node, made in joins.items() if made.node and (array := made.array()) is not None}
     joined_by = {ids[node]: made for node, made in joins.items()}
     found = Record(vertices, tuple(ids), result._array, {}, given, joined_by)
     if gradients:

@@ -145,6 +145,6 @@ def _at(gradient: Array, axis: int, places: list[int]) -> Array:
     """A gradient that is zero except at some positions of an axis."""
     xp = namespace_of(gradient)
     chosen = (slice(None),) * axis + (places,)
-    kept = xp.zeros_like(gradient)
+    kept: Array = xp.zeros_like(gradient)
     kept[chosen] = gradient[chosen]
     return kept

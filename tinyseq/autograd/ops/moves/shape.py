@@ -345,7 +345,7 @@ def repeat(x: TensorLike, repeats: int | Sequence[int], axis: int | None = None)
     length = x.shape[axis_of(axis, x.ndim)]
     if np.ndim(repeats) > 1 or np.size(repeats) not in (1, length):
         raise ValueError(f"repeats has shape {np.shape(repeats)}; give one number, or {length}, one for each")
-    return FUNCTIONS["take"](x, np.repeat(np.arange(length), repeats), axis=axis)  # type: ignore[no-any-return]
+    return FUNCTIONS["take"](x, np.repeat(np.arange(length), repeats), axis=axis)
 
 
 @composite

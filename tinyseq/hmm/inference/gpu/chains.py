@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.backend import Array, Namespace, library_of, namespace_of
+from tinyseq.backend import DeviceArray, Namespace, library_of, namespace_of
 from tinyseq.hmm.inference.gpu import common, sums, viterbi
 
 SHARED = 48 << 10  # bytes of shared memory that every GPU has for a block
@@ -21,7 +21,7 @@ NULL = np.uintp(0)
 REALS = {"float32": "float", "float64": "double"}
 
 
-def runs_here(array: Array) -> bool:
+def runs_here(array: DeviceArray) -> bool:
     """Whether an array is one that the kernels take."""
     return library_of(array) == "cupy" and array.dtype.name in REALS
 
@@ -35,9 +35,9 @@ class Slopes(NamedTuple):
         stops: (K,), those of the states as last ones; or None.
     """
 
-    states: Array
-    arcs: Array | None
-    stops: Array | None
+    states: DeviceArray
+    arcs: DeviceArray | None
+    stops: DeviceArray | None
 
 
 class DeviceChain:
@@ -56,9 +56,9 @@ class DeviceChain:
 
     def __init__(
         self,
-        tables: Array,
-        emission: Array,
-        end: Array | None,
+        tables: DeviceArray,
+        emission: DeviceArray,
+        end: DeviceArray | None,
         n: int,
         lengths: Sequence[int],
         padded: int | None = None,
@@ -77,7 +77,7 @@ class DeviceChain:
         self.transitions = (self.arcs - beginning) // self.states**n
         self.columns = beginning + self.transitions * self.message
 
-    def log_partition(self) -> Array:
+    def log_partition(self) -> DeviceArray:
         """The log of the sum over all paths of each sequence, (N,)."""
         totals = self._empty(self.size)
         where, shared = self._shared(8 * ROOM, 8 * 6 * self.message, self._table(8 * (self.states | 1)))
@@ -85,7 +85,7 @@ class DeviceChain:
         self._launch("log_partition", shared, room, (*self._tops, where), (totals,))
         return totals
 
-    def posteriors(self, factors: Array | None = None, counts: bool = True) -> tuple[Array, Slopes]:
+    def posteriors(self, factors: DeviceArray | None = None, counts: bool = True) -> tuple[DeviceArray, Slopes]:
         """The log of the sum over all paths of each sequence (N,), and the expected uses of the scores.
 
         Args:
@@ -99,22 +99,22 @@ class DeviceChain:
         outputs = (self._given(factors), totals, states)
         return totals, self._slopes("forward_backward", shared, room, (*self._tops, where), outputs, counts)
 
-    def best_scores(self) -> Array:
+    def best_scores(self) -> DeviceArray:
         """The score of the best path of each sequence, (N,)."""
         return self._viterbi(NULL, NULL, None, False)[0]
 
-    def best_paths(self) -> tuple[Array, Array]:
+    def best_paths(self) -> tuple[DeviceArray, DeviceArray]:
         """The states of the best paths (rows,), zeros in the padding, and their scores (N,)."""
         paths = self.xp.empty(self.emission.shape[0], dtype=np.int64)
         return paths, self._viterbi(paths, NULL, None, False)[0]
 
-    def best_slopes(self, factors: Array | None = None, counts: bool = True) -> Slopes:
+    def best_slopes(self, factors: DeviceArray | None = None, counts: bool = True) -> Slopes:
         """How often the best paths use the scores; `posteriors` describes the arguments."""
         paths = self.xp.empty(self.emission.shape[0], dtype=np.int64)
         states = self.xp.zeros(self.emission.shape, dtype=self.emission.dtype)
         return self._viterbi(paths, states, factors, counts)[1]
 
-    def transition_posteriors(self, i: int) -> Array:
+    def transition_posteriors(self, i: int) -> DeviceArray:
         """P(n neighbouring states | observations) of one of several concatenated sequences, (T - n + 1, K, ..).
 
         With a table of its own for each step, the expected number of uses of an arc is its posterior at that step.
@@ -131,7 +131,9 @@ class DeviceChain:
         assert used is not None
         return self.xp.reshape(used[beginning:], (steps, *(self.states,) * self.n))
 
-    def _viterbi(self, paths: Array, states: Array, factors: Array | None, counts: bool) -> tuple[Array, Slopes]:
+    def _viterbi(
+        self, paths: DeviceArray, states: DeviceArray, factors: DeviceArray | None, counts: bool
+    ) -> tuple[DeviceArray, Slopes]:
         bytes_each, best = self.emission.dtype.itemsize, self._empty(self.size)
         where, shared = self._shared(0, bytes_each * 2 * self.message, self._table(bytes_each * self.states))
         pointers = 0 if paths is NULL else (self.steps * self.message + 1) // 2
@@ -182,7 +184,7 @@ class DeviceChain:
         return max(1, min(self.size, BLOCKS, WORK // (8 * max(room, 1))))
 
     @cached_property
-    def _tops(self) -> tuple[Array, Array]:
+    def _tops(self) -> tuple[DeviceArray, DeviceArray]:
         """The largest entry of each column of the tables, and the weights relative to it."""
         rows = self.arcs // self.states
         tops = self.xp.empty(self.columns, dtype=np.float64)
@@ -193,7 +195,7 @@ class DeviceChain:
         return tops, weights
 
     @property
-    def _ragged(self) -> tuple[Array, Array]:
+    def _ragged(self) -> tuple[DeviceArray, DeviceArray]:
         """Where the sequences start, and their lengths, or null where both are clear."""
         device = getattr(self.emission.device, "id", None)
         if self.padded is None:
@@ -214,15 +216,15 @@ class DeviceChain:
                 where, total = where | 1 << i, total + part
         return where, total
 
-    def _given(self, factors: Array | None) -> Array:
+    def _given(self, factors: DeviceArray | None) -> DeviceArray:
         """Factors as the kernels read them."""
         return NULL if factors is None else self.xp.ascontiguousarray(factors.astype(self.emission.dtype, copy=False))
 
-    def _empty(self, shape: Any) -> Array:
+    def _empty(self, shape: Any) -> DeviceArray:
         return self.xp.empty(shape, dtype=self.emission.dtype)
 
 
-def flat(xp: Namespace, tables: Iterable[Array]) -> Array:
+def flat(xp: Namespace, tables: Iterable[DeviceArray]) -> DeviceArray:
     """Tables one after the other, as `DeviceChain` takes them."""
     return xp.concatenate([xp.reshape(table, (-1,)) for table in tables])
 
@@ -241,7 +243,7 @@ def _module(xp: Namespace, dtype: str, source: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _uploaded(xp: Namespace, device: Any, lengths: tuple[int, ...], starts: bool) -> tuple[Array, Array]:
+def _uploaded(xp: Namespace, device: Any, lengths: tuple[int, ...], starts: bool) -> tuple[DeviceArray, DeviceArray]:
     """Starts, or null, and lengths on the device; kept, as the backward pass asks for them again."""
     if not starts:
         return NULL, xp.asarray(np.asarray(lengths, dtype=np.int64))

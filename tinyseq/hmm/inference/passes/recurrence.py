@@ -196,7 +196,7 @@ class SumOverPaths(Recurrence):
             if (scale := done.scales[t]) is not None:
                 self.over(behind, scale, out=behind)
             before = self.unfolded(done.messages[t], number)[..., :size]
-            ahead = self.receded(before, behind, number, counts and counts[number], weight)
+            ahead = self.receded(before, behind, number, counts[number] if counts else None, weight)
         return stops, ahead
 
 
