@@ -1,6 +1,7 @@
 """The chain rule of one graph, written out: every step from the loss back to a weight."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -10,7 +11,7 @@ from tinyseq.autograd.graph import Leaf, Node, Parent, Shape, owner
 from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor, as_node
 from tinyseq.inspect.naming import Names
-from tinyseq.inspect.paths import leading_to, made_of, scalar_root
+from tinyseq.inspect.paths import edges_in, leading_to, made_of, scalar_root
 
 NEWEST, OLDEST, OUTSIDE = 2, 1, 6  # steps written out at both ends of a long sequence; lines outside of loops
 BROADCASTING = {"elementwise", "choice", "product"}  # kinds of ops
@@ -50,28 +51,26 @@ class Explanation:
     @property
     def text(self) -> str:
         """In plain text; ∇x is the gradient of the loss with respect to x."""
-        shown = [line for line in _elided(self.lines) if line is not None]
-        width = max((len(line.forward) for line in shown), default=0)
-        rows = [self.headline, ""]
-        for line in _elided(self.lines):
-            if line is None:
-                rows.append("             ⋮")
-            else:
-                place = "" if line.step is None else f"step {line.step}"
-                rows.append(f"  {place:<10} {line.forward:<{width}}    {line.text}")
-        return "\n".join(rows)
+        width = max((len(line.forward) for line in _elided(self.lines) if line is not None), default=0)
+
+        def row(line: Line) -> str:
+            place = "" if line.step is None else f"step {line.step}"
+            return f"  {place:<10} {line.forward:<{width}}    {line.text}"
+
+        rows = ("             ⋮" if line is None else row(line) for line in _elided(self.lines))
+        return "\n".join([self.headline, "", *rows])
 
     @property
     def tex(self) -> str:
         r"""As a TeX display (``aligned``); $\bar x$ is the gradient of the loss with respect to x."""
-        rows = [rf"&{self.headline_tex}"]
-        for line in _elided(self.lines):
-            if line is None:
-                rows.append(r"&\;\vdots")
-            else:
-                place = "" if line.step is None else rf" && t = {line.step}"
-                rows.append(f"&{line.tex}{place}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+        def row(line: Line) -> str:
+            return line.tex if line.step is None else rf"{line.tex} && t = {line.step}"
+
+        rows = (r"\;\vdots" if line is None else row(line) for line in _elided(self.lines))
+        return (
+            "\\begin{aligned}\n" + " \\\\\n".join(f"&{row}" for row in [self.headline_tex, *rows]) + "\n\\end{aligned}"
+        )
 
     def _repr_latex_(self) -> str:
         return f"$${self.tex}$$"
@@ -115,25 +114,10 @@ def explain(loss: Tensor, W: Tensor) -> Explanation:
         raise ValueError(f"loss does not depend on W (shape {W.shape}), so there is no chain rule to write out")
     names = Names(nodes, target, root)
     way = [node for node in nodes if node in between and node is not target]
-    several = _fed_more_than_once(way)
-    lines = [
-        _line(node, i, edge, names, edge in several)
-        for node in way
-        for i, edge in enumerate(node.edges)
-        if edge is not None and (edge in between or owner(edge) in between)
-    ]
+    uses_of = Counter(edge for node in way for edge in node.edges)
+    lines = [_line(node, i, edge, names, uses_of[edge] > 1) for node in way for i, edge in edges_in(between, node)]
     uses = [node for node in way for edge in node.edges if edge is target]
     return Explanation(_headline(uses, target), _headline_tex(uses), tuple(lines))
-
-
-def _fed_more_than_once(way: list[Node]) -> set[Parent]:
-    once: set[Parent] = set()
-    several: set[Parent] = set()
-    for node in way:
-        for edge in node.edges:
-            if edge is not None:
-                (several if edge in once else once).add(edge)
-    return several
 
 
 def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shape, argument_shape: Shape) -> str:
@@ -156,8 +140,7 @@ def rule_text(op: Op, i: int, arguments: Sequence[str], result: str, shape: Shap
     if not op.tex:
         return ""
     rule = _summed(_rule(op, i, len(arguments), 1), op, shape, argument_shape)
-    text = _filled(plain(rule), _letters(op, i, arguments, result), "∇", _only_bars(op, rule))
-    return text.partition("= ")[2]
+    return _filled(rule, op, _letters(op, i, arguments, result), "∇").partition("= ")[2]
 
 
 def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line:
@@ -169,10 +152,8 @@ def _line(node: Node, i: int, edge: Parent, names: Names, several: bool) -> Line
     return Line(
         node.label.step,
         f"{names[node].text} = {node.op.name}({arguments})",
-        _filled(plain(rule), {letter: name.text for letter, name in letters.items()}, "∇", _only_bars(node.op, rule)),
-        _filled(
-            rule, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar", _only_bars(node.op, rule)
-        ),
+        _filled(rule, node.op, {letter: name.text for letter, name in letters.items()}, "∇"),
+        _filled(rule, node.op, {letter: f"{{{name.tex}}}" for letter, name in letters.items()}, r"\bar"),
     )
 
 
@@ -184,11 +165,6 @@ def _rule(op: Op, i: int, inputs: int, outputs: int) -> str:
     if op.outputs:  # counted from 0, as everywhere else
         rule = rule.replace("y_1", "y_{[0]}").replace("y_n", f"y_{{[{outputs - 1}]}}")
     return rule
-
-
-def _only_bars(op: Op, rule: str) -> bool:
-    """Whether letters without a bar are not the arguments."""
-    return r"\hat" in rule or op.variadic
 
 
 def _summed(rule: str, op: Op, shape: Shape, argument: Shape) -> str:
@@ -215,9 +191,11 @@ def _letters(op: Op, i: int, arguments: Sequence[Called], result: Called) -> dic
     return found | {"c": arguments[0]} if len(arguments) == 3 else found
 
 
-def _filled(rule: str, letters: dict[str, str], bar: str, only_bars: bool) -> str:
+def _filled(rule: str, op: Op, letters: dict[str, str], bar: str) -> str:
+    """A rule with names in place of its letters; in plain text if the bar of a gradient is written as ∇."""
+    only_bars = r"\hat" in rule or op.variadic  # letters without a bar are not the arguments
     parts: list[str] = []
-    for token in TOKEN.findall(rule):
+    for token in TOKEN.findall(plain(rule) if bar == "∇" else rule):
         barred = "".join(parts[-2:]).rstrip().endswith(bar)
         parts.append(letters[token] if token in letters and (barred or not only_bars) else token)
     return "".join(parts)

@@ -10,7 +10,7 @@ from tinyseq.autograd.graph import Leaf, Node, Output, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import to_numpy
 from tinyseq.inspect.paths import made_of, ones, size_of, steps_of, visits
-from tinyseq.inspect.states import loops, prefixes
+from tinyseq.inspect.states import by_prefix
 
 Norms = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -68,7 +68,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
         True
     """
     nodes = made_of(loss)
-    found = loops(nodes)
+    found = by_prefix(nodes)
     if not found:
         raise ValueError(
             "no state is passed from one time step to another in this graph; "
@@ -78,7 +78,7 @@ def gradient_flow(loss: Tensor) -> GradientFlow:
     states: dict[str, Norms] = {}
     gates: dict[str, Norms] = {}
     wanted: dict[Leaf | Node, list[tuple[int | None, slice, Norms, int]]] = defaultdict(list)
-    for prefix, loop in zip(prefixes([loop.scope for loop in found]), found, strict=True):
+    for prefix, loop in found:
         for name, by_step in sorted(loop.states.items(), reverse=True):
             norms = states[prefix + name] = np.zeros(steps)
             for step, state in by_step.items():

@@ -9,8 +9,8 @@ import numpy as np
 from tinyseq.autograd.axes import BY_PLACE, MOVING
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner, readable
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.backend import Array, namespace_of, to_numpy
-from tinyseq.inspect.paths import add, leading_to, visits
+from tinyseq.backend import namespace_of, to_numpy
+from tinyseq.inspect.paths import edges_in, gradients, leading_to
 from tinyseq.inspect.states import loops
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -135,29 +135,17 @@ def _located(h: Tensor, name: str) -> tuple[Parent, Any]:
     if isinstance(node, Leaf) or node.label.step is not None:
         return node, np.arange(h.size)
     xp = namespace_of(h._array)
-    outside: set[Parent] = set()
-    stack: list[Parent] = [node]
+    outside: set[Parent] = {owner(node)}
     ends: set[Parent] = set()
-    while stack:
-        made = owner(stack.pop())
-        if made in outside:
-            continue
-        outside.add(made)
-        for edge in made.edges if isinstance(made, Node) else ():
-            if edge is None:
-                continue
-            maker = owner(edge)
-            if isinstance(maker, Node) and maker.label.step is None and maker.op.kind in MOVING:
-                stack.append(edge)
-            else:
-                ends.add(edge)
+    for made in readable([node]):  # newest first, so after all that read it
+        for edge in made.edges if made in outside else ():
+            if edge is not None:
+                maker = owner(edge)
+                moves = isinstance(maker, Node) and maker.label.step is None and maker.op.kind in MOVING
+                (outside if moves else ends).add(maker if moves else edge)
     numbers = xp.reshape(xp.arange(1, h.size + 1, dtype=h.dtype), h.shape)
-    found: dict[Parent, Array] = {}
-    for made, _, contributions in visits({node: numbers}, outside | ends):
-        if made in outside:  # a step's own ops may connect two ends
-            for parent, g in contributions:
-                if parent in ends:
-                    add(found, parent, g)
+    # Only from outside: a step's own ops may connect two ends.
+    found = gradients({node: numbers}, outside | ends, ends, outside)
     arrived = {end: to_numpy(g).reshape(-1) for end, g in found.items() if to_numpy(g).any()}
     if len(arrived) == 1:
         ((end, values),) = arrived.items()
@@ -173,8 +161,7 @@ def _jacobians(xp: Any, of: tuple[Parent, Any], by: dict[Parent, Any], through: 
     jacobians = {parent: np.zeros((len(rows), len(columns))) for parent, columns in by.items()}
     for i, row in enumerate(rows):
         unit = xp.astype(xp.arange(prod(root.shape)) == int(row), root.dtype)
-        found = _gradients({root: xp.reshape(unit, root.shape)}, through, set(by))
-        for parent, g in found.items():
+        for parent, g in gradients({root: xp.reshape(unit, root.shape)}, through, by).items():
             jacobians[parent][i] = to_numpy(g).reshape(-1)[by[parent]]
     return jacobians
 
@@ -189,16 +176,6 @@ def _products_of_steps(xp: Any, places: dict[Parent, Any], root: tuple[Parent, A
         found.append(found[-1] * float(np.linalg.norm(jacobian, 2)))
         after = state, columns
     return np.array(found[::-1])
-
-
-def _gradients(seeds: dict[Parent, Array], through: set[Parent], wanted: set[Parent]) -> dict[Parent, Array]:
-    """The gradients of some tensors on the path."""
-    found: dict[Parent, Array] = {parent: g for parent, g in seeds.items() if parent in wanted}
-    for _, _, contributions in visits(seeds, through):
-        for parent, g in contributions:
-            if parent in wanted:
-                add(found, parent, g)
-    return found
 
 
 def _states_between(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> dict[int, Parent]:
@@ -223,18 +200,13 @@ def _step(parent: Parent, otherwise: int) -> int:
     return otherwise if step is None else step
 
 
-def _uses(node: Node, between: set[Parent]) -> list[int]:
-    """The arguments of a node that are on the path back."""
-    return [i for i, edge in enumerate(node.edges) if edge is not None and (edge in between or owner(edge) in between)]
-
-
 def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> list[Floats]:
     """The different matrices, leaves or constants, that a state is multiplied by on the path."""
     found: dict[Any, Floats] = {}
     for node in nodes:
         if node.op.kind == "product" and node in between and node is not target and node.saved is not None:
-            ways = _uses(node, between)
-            weight = 1 - ways[0] if len(ways) == 1 else 0
+            ways = [*edges_in(between, node)]
+            weight = 1 - ways[0][0] if len(ways) == 1 else 0
             matrix = node.saved[weight]
             if len(ways) == 1 and matrix.ndim == 2 and not isinstance(node.edges[weight], Node | Output):
                 found[id(matrix)] = to_numpy(matrix).astype(np.float64)
@@ -247,13 +219,10 @@ def _products(target: Parent, root: Parent, between: set[Parent]) -> int | None:
     while here is not target:
         node = owner(here)
         assert isinstance(node, Node)
-        ways = _uses(node, between)
-        if len(ways) != 1 or not (node.op.kind == "product" or _shrinks(node, ways[0])):
+        (i, here), *others = edges_in(between, node)
+        if others or not (node.op.kind == "product" or _shrinks(node, i)):
             return None
         products += node.op.kind == "product"
-        edge = node.edges[ways[0]]
-        assert edge is not None
-        here = edge
     return products
 
 

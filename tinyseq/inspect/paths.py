@@ -1,6 +1,6 @@
 """Paths through the recorded graph, and backward passes that leave the graph unchanged."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,10 +29,16 @@ def leading_to(target: Parent, nodes: list[Node]) -> set[Parent]:
     """The target, and all of the nodes (given newest first) and their outputs that depend on it."""
     found: set[Parent] = {target}
     for node in reversed(nodes):
-        for edge in node.edges:
-            if edge is not None and (edge in found or owner(edge) in found):
-                found.update((edge, node))
+        for _, edge in edges_in(found, node):
+            found.update((edge, node))
     return found
+
+
+def edges_in(between: Container[Parent], node: Node) -> Iterator[tuple[int, Parent]]:
+    """The arguments of a node, with their positions, that are among the nodes of a path, or their outputs."""
+    for i, edge in enumerate(node.edges):
+        if edge is not None and (edge in between or owner(edge) in between):
+            yield i, edge
 
 
 def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) -> Iterator[Visit]:
@@ -44,6 +50,27 @@ def visits(seeds: Mapping[Parent, Array], through: set[Parent] | None = None) ->
     """
     gradients = Accumulator(seeds.items(), hooks=False)
     return walk(gradients, readable(list(seeds)), path=through, retain_graph=True, watched=True)
+
+
+def gradients(
+    seeds: Mapping[Parent, Array],
+    through: set[Parent],
+    wanted: Collection[Parent],
+    sent_by: Container[Parent] | None = None,
+) -> dict[Parent, Array]:
+    """What arrives at some nodes, in one backward pass.
+
+    Args:
+        seeds, through: as for `visits`.
+        wanted: the nodes; those where nothing arrives are left out.
+        sent_by: the nodes whose contributions count; all if None.
+    """
+    found = {parent: g for parent, g in seeds.items() if parent in wanted}
+    for node, _, contributions in visits(seeds, through):
+        for parent, g in contributions:
+            if parent in wanted and (sent_by is None or node in sent_by):
+                add(found, parent, g)
+    return found
 
 
 def ones(loss: Tensor) -> dict[Parent, Array]:

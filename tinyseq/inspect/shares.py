@@ -12,7 +12,7 @@ from tinyseq.autograd.axes import Axes, Use
 from tinyseq.autograd.declare import summed_to
 from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.backend import Array, is_array, namespace_of
-from tinyseq.inspect.paths import add, visits
+from tinyseq.inspect.paths import add, gradients
 
 Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and the gradients
 
@@ -39,15 +39,8 @@ def shares(sent: Sent, prologue: set[Parent], target: Parent) -> dict[int, Array
         prologue: the target, and all values computed from it before the loop.
         target: where to arrive.
     """
-    found: dict[int, Array] = {}
-    for step, seeds in _Joint(sent, prologue, target).alone.items():
-        if target in seeds:
-            add(found, step, seeds[target])
-        for _, _, contributions in visits(seeds, prologue):
-            for parent, g in contributions:
-                if parent is target:
-                    add(found, step, g)
-    return found
+    alone = _Joint(sent, prologue, target).alone
+    return {step: g for step, seeds in alone.items() for g in gradients(seeds, prologue, {target}).values()}
 
 
 class _Joint:

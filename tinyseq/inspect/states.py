@@ -62,6 +62,12 @@ def beginnings(nodes: list[Node]) -> dict[Place, int]:
     return {place: node.seq for place, node in stepped(nodes)}  # nodes come newest first: the oldest stays
 
 
+def by_prefix(nodes: list[Node]) -> list[tuple[str, Loop]]:
+    """Every loop of a graph, with the prefix of its names: see `loops` and `prefixes`."""
+    found = loops(nodes)
+    return list(zip(prefixes([loop.scope for loop in found]), found, strict=True))
+
+
 def prefixes(scopes: list[tuple[str, ...]]) -> list[str]:
     """The part of each module path that differs from the others, followed by a dot; empty for a single path."""
     if len(scopes) < 2:

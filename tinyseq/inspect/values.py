@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tinyseq.autograd.graph import Parent, readable
+from tinyseq.autograd.graph import readable
 from tinyseq.autograd.tensor import Tensor, as_node
-from tinyseq.backend import Array, to_numpy
-from tinyseq.inspect.paths import add, leading_to, ones, size_of, steps_of, visits
-from tinyseq.inspect.states import loops, prefixes
+from tinyseq.backend import to_numpy
+from tinyseq.inspect.paths import gradients, leading_to, made_of, ones, size_of, steps_of
+from tinyseq.inspect.states import by_prefix
 
 Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
@@ -38,10 +38,9 @@ def gate_values(result: Tensor) -> dict[str, Floats]:
         True
     """
     nodes = readable([as_node(result)])
-    found = loops(nodes)
     steps = steps_of(nodes)
     values: dict[str, Floats] = {}
-    for prefix, loop in zip(prefixes([loop.scope for loop in found]), found, strict=True):
+    for prefix, loop in by_prefix(nodes):
         for name in loop.gates:
             for step, block in loop.gates[name].items():
                 if block.node.saved is None:
@@ -84,18 +83,7 @@ def influence(outputs: Sequence[Tensor], inputs: Tensor) -> Floats:
         raise ValueError("outputs must hold at least one number")
     target, rows = as_node(inputs), []
     for output in outputs:
-        slope = _slope(output, target)
+        slope = gradients(ones(output), leading_to(target, made_of(output)), {target}).get(target)
         flat = np.zeros((inputs.shape[0], 1)) if slope is None else to_numpy(slope).reshape(inputs.shape[0], -1)
         rows.append(size_of(flat, axis=1))
     return np.stack(rows)
-
-
-def _slope(output: Tensor, target: Parent) -> Array | None:
-    """The gradient of one number at one node of its graph."""
-    seeds = ones(output)
-    sums = {parent: g for parent, g in seeds.items() if parent is target}
-    for visit in visits(seeds, leading_to(target, readable(list(seeds)))):
-        for parent, g in visit.contributions:
-            if parent is target:
-                add(sums, parent, g)
-    return sums.get(target)
