@@ -148,6 +148,19 @@ def test_a_page_of_a_hundred_steps_is_small_and_unfolds(opened, char_loss, tmp_p
     assert browser.run(HIDDEN) == 0
 
 
+def test_what_is_folded_in_a_long_picture_is_not_laid_out_and_nothing_fades(opened, char_loss):
+    """Else the first click, which moves the picture, waits for the layout of all steps, or for a hundred animations."""
+    browser = opened(graph(char_loss(60, ts.nn.LSTM), steps=range(60)), reduced_motion="no-preference")
+    browser.call("Performance.enable")
+
+    browser.call("HeapProfiler.collectGarbage")
+    metrics = browser.call("Performance.getMetrics")["metrics"]
+    laid_out = next(metric["value"] for metric in metrics if metric["name"] == "LayoutObjects")
+    assert laid_out < 0.4 * browser.run("svg.querySelectorAll('*').length")
+    slow = "[...svg.querySelectorAll('*')].filter(part => getComputedStyle(part).transitionDuration !== '0s').length"
+    assert browser.run(slow) == 0
+
+
 def test_a_click_costs_little_because_nothing_inside_of_a_closed_module_is_touched(opened, lstm_page):
     browser = opened(lstm_page)
     browser.run(

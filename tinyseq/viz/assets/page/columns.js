@@ -42,7 +42,13 @@ gather("lines", lines, ({ ends: [tail, head] }) =>
 gather("boxes", boxes.values(), ({ name }) => nestOf(columnOf(name), modulesOf(name)));
 const covers = draw("g", { class: "covers" }); // drawn in place of folded columns and closed modules
 const firstLine = root.querySelector(":scope > g.edge") || root.querySelector(":scope > g.node");
-for (const [around, within, on] of columns.map(id => nests.get(id).groups)) {
+/** Where a column is drawn, so that it can be left out. Browsers lay out what is in a group even if it is not displayed. */
+const wraps = new Map(columns.map(id => [id, nests.get(id).groups.map(group => {
+  const wrap = draw("svg", { class: "wrap" });
+  wrap.append(group);
+  return wrap;
+})]));
+for (const [around, within, on] of wraps.values()) {
   firstLine?.before(around, within);
   root.append(on);
 }

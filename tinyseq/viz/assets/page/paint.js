@@ -210,7 +210,7 @@ function cull() {
   const reach = room[0] / scale; // with a margin of half a window on either side
   svg.classList.toggle("far", scale < FAR);
   for (const id of columns) {
-    const parts = nests.get(id).groups;
+    const parts = wraps.get(id);
     const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);
     const away = folded.has(id) || high < -reach || low > reach;
     if (parts[0].classList.contains("away") !== away) for (const part of parts) part.classList.toggle("away", away);
