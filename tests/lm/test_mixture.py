@@ -109,6 +109,13 @@ def test_a_saved_mixture_comes_back_whole(tmp_path):
     assert again.sample(20, 3) == mixture.sample(20, 3)
 
 
+def test_weights_that_sum_to_one_are_kept_to_the_last_bit():
+    models, generator = three(), np.random.default_rng(0)
+    for _ in range(50):
+        weights = Mixture(models, generator.random(3)).weights
+        np.testing.assert_array_equal(Mixture(models, weights).weights, weights)
+
+
 def test_a_mixture_of_mixtures_is_a_mixture(tmp_path):
     rnn, ngram, window = three()
     nested = Mixture([Mixture([rnn, ngram]), window], [2, 1])

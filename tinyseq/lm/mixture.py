@@ -188,7 +188,10 @@ def _normalised(weights: Sequence[float] | Floats | None, count: int) -> Floats:
         raise ValueError(f"weights must have shape ({count},), one for each model, got {given.shape}")
     if not ((given >= 0).all() and 0 < given.sum() < np.inf):
         raise ValueError(f"weights must be at least 0, finite and not all 0, got {given.tolist()}")
-    shares: Floats = given / given.sum()
+    total = given.sum()
+    if abs(total - 1) <= count * np.finfo(np.float64).eps:  # those of a saved mixture come back to the last bit
+        return given.copy()
+    shares: Floats = given / total
     return shares
 
 
