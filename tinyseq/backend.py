@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Hashable
 from functools import cache, partial, wraps
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tinyseq.indexed_sums import added
 
 Array = NDArray[Any]  # or of another library: typed as NumPy's, whose methods theirs have
+Whole = TypeVar("Whole", bound=Callable[..., Any])
 DeviceArray = Any  # an array of CuPy, with what NumPy's do not have: ``set``, ``data.ptr``
 
 EXTENSIONS: dict[str, Callable[..., Any]] = {}  # name -> f(xp, ...): what array libraries lack, or do not agree upon
@@ -160,7 +161,7 @@ def is_recorded(array: Array) -> bool:
     return namespace_of(array).whole is not None
 
 
-def recorded_whole(function: Callable[..., Any]) -> Callable[..., Any]:
+def recorded_whole(function: Whole) -> Whole:
     """``function(xp, ...)``, which a library that records notes down as one step, without its inner calls.
 
     So it may read values, loop as often as they say, and write to its own arrays: each replay runs it anew.
@@ -178,7 +179,7 @@ def recorded_whole(function: Callable[..., Any]) -> Callable[..., Any]:
         whole = getattr(xp, "whole", None)
         return function(xp, *args, **settings) if whole is None else whole(function, *args, **settings)
 
-    return call
+    return cast(Whole, call)
 
 
 def dtype_of(xp: Namespace, dtype: Any) -> Any:

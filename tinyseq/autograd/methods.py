@@ -1,6 +1,9 @@
 """Operators and methods of Tensor that depend on higher layers: ops, updates and the backward pass."""
 
+from collections.abc import Sequence
 from typing import Any
+
+from numpy.typing import DTypeLike
 
 from tinyseq.autograd.backward import backward
 from tinyseq.autograd.declare import SPECIAL_METHODS
@@ -22,14 +25,14 @@ def _missing(self: Tensor, name: str) -> Any:
     raise missing(f"{type(self).__name__!r} object", name, TENSOR)
 
 
-def _reshape(self: Tensor, *shape: Any) -> Tensor:
+def _reshape(self: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The same elements in another shape, given as numbers or as a tuple; one side may be -1."""
     sides = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape
     return reshape(self, shape=tuple(sides))
 
 
 @explained
-def to(self: Tensor, target: Any) -> Tensor:
+def to(self: Tensor, target: DTypeLike) -> Tensor:
     """Move to a device (``"cpu"``, ``"cuda"``) as a constant or a new leaf, or convert to a dtype within the graph.
 
     Example:
@@ -37,7 +40,7 @@ def to(self: Tensor, target: Any) -> Tensor:
         >>> ts.zeros(2).to("float32").dtype
         dtype('float32')
     """
-    if target not in ("cpu", "cuda"):
+    if not isinstance(target, str) or target not in ("cpu", "cuda"):
         return astype(self, target)
     if self.device == target:
         return self

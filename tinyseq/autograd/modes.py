@@ -7,13 +7,14 @@ from functools import wraps
 from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from itertools import count
 from types import TracebackType
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from tinyseq.arguments import whole
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 
 class Gates(NamedTuple):
@@ -194,12 +195,12 @@ class detect_anomaly(Switch):
         super().__exit__(kind, error, trace)
 
 
-class _Relabelled(Switch):
+class _Relabelled(Switch, Generic[Value]):
     """A block that changes the label."""
 
     __slots__ = ("value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Value) -> None:
         self.value = value
 
     def inside(self, now: Mode) -> Mode:
@@ -210,7 +211,7 @@ class _Relabelled(Switch):
         return label
 
 
-class step(_Relabelled):
+class step(_Relabelled[int]):
     """Label the ops inside the block with a time step, counted from 0.
 
     Raises:
@@ -236,7 +237,7 @@ class step(_Relabelled):
         return Label(label.scope, self.value, None, label.gates, tick())
 
 
-class scope(_Relabelled):
+class scope(_Relabelled[str]):
     """Label the ops inside the block with a module's name, inside the names around it.
 
     Example:
@@ -254,7 +255,7 @@ class scope(_Relabelled):
         return Label((*label.scope, self.value), label.step, None, label.gates, label.block)
 
 
-class stacked_gates(_Relabelled):
+class stacked_gates(_Relabelled[Gates | None]):
     """Name the gates whose rows are stacked in what the ops inside the block compute; see `Gates`."""
 
     __slots__ = ()

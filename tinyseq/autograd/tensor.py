@@ -1,7 +1,8 @@
 """Tensor: an array and the op that computed it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from math import prod
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, Union
 
 import numpy as np
@@ -32,7 +33,19 @@ class ArrayLike(Protocol):
         """The type of the elements."""
 
 
-TensorLike = Union["Tensor", ArrayLike, complex, Sequence["TensorLike"]]
+class Nested(Protocol):
+    """A list or a tuple of numbers, arrays or tensors, or of such lists; text and dicts are none."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator["TensorLike"]: ...
+    def __getitem__(self, index: int, /) -> "TensorLike": ...
+    def __contains__(self, item: object, /) -> bool: ...  # a string's takes only strings
+    def count(self, item: Any, /) -> int: ...  # a dict has none
+
+
+TensorLike = Union["Tensor", ArrayLike, complex, Nested]
+Part = TensorLike | slice | EllipsisType | None
+Index = Part | tuple[Part, ...]  # what may stand in brackets, as in NumPy
 Axis = int | tuple[int, ...] | None
 
 
@@ -80,7 +93,7 @@ class Tensor(TensorMethods):
         return shape
 
     @property
-    def dtype(self) -> Any:
+    def dtype(self) -> np.dtype[Any]:
         """The type of the elements, as the array library names it."""
         return self._array.dtype
 

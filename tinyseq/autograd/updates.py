@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from tinyseq.autograd.graph import Leaf
 from tinyseq.autograd.modes import MODE
 from tinyseq.autograd.ops.moves.index import frozen_index
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant
+from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant
 from tinyseq.backend import NAMESPACES, namespace_of, replaced, to_numpy
 
 AnyTensor = TypeVar("AnyTensor", bound=Tensor)
@@ -42,7 +42,7 @@ def copy_(self: AnyTensor, source: TensorLike) -> AnyTensor:
     return self
 
 
-def assign_part(self: Tensor, index: Any, value: TensorLike) -> None:
+def assign_part(self: Tensor, index: Index, value: TensorLike) -> None:
     """``x[index] = value``, for a constant, or a leaf under `no_grad`.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from tinyseq.compiler.surroundings import PLAIN, Surroundings, Wrapper
 from tinyseq.compiler.trace import Trace
 from tinyseq.memory import give_back
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | None = None) -> "Compiled":
+def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None = None) -> "Compiled[P, R]":
     """Compile a function or a module: its calls are recorded once, forward and backward, and then replayed.
 
     The first call with arguments of given shapes and types records every array operation of the step. Later calls run
@@ -70,7 +71,7 @@ def compile(function: Callable[..., Any], limit: int = 16, *, executor: str | No
     return Compiled(function, whole("limit", limit), executor)
 
 
-def compiled_if(wanted: bool | str, function: Function) -> "Function | Compiled":
+def compiled_if(wanted: bool | str, function: Callable[P, R]) -> "Callable[P, R] | Compiled[P, R]":
     """What a ``compile=`` argument asks for.
 
     Args:
@@ -95,7 +96,7 @@ def compiled_if(wanted: bool | str, function: Function) -> "Function | Compiled"
     return compile(function, executor=None if wanted is True else wanted)
 
 
-class Compiled(Wrapper):
+class Compiled(Wrapper, Generic[P, R]):
     """What `compile` returns.
 
     Attributes:
@@ -104,8 +105,8 @@ class Compiled(Wrapper):
         executor: the name of what runs them, or None.
     """
 
-    def __init__(self, function: Callable[..., Any], limit: int, executor: str | None = None) -> None:
-        self.function = function
+    def __init__(self, function: Callable[P, R], limit: int, executor: str | None = None) -> None:
+        self.function: Callable[P, R] = function
         self.limit = limit
         self.executor = executor
         self._replays: dict[Any, list[Replay]] = {}
@@ -118,7 +119,7 @@ class Compiled(Wrapper):
             raise RuntimeError("there is no recording yet; call the compiled function first")
         return self._newest.executor.program
 
-    def __call__(self, *args: Any, **settings: Any) -> Any:
+    def __call__(self, *args: P.args, **settings: P.kwargs) -> R:
         """Call the function, recorded or replayed."""
         mode = MODE.get()
         if mode.anomaly or ACTIVE.get() is not None:  # which inspect each op
@@ -130,7 +131,8 @@ class Compiled(Wrapper):
             if not replay.surroundings.unchanged():
                 continue
             try:
-                return replay.run(given)
+                replayed: R = replay.run(given)
+                return replayed
             except Changed:
                 continue
         if sum(map(len, self._replays.values())) >= self.limit:
@@ -145,14 +147,15 @@ class Compiled(Wrapper):
         replays.insert(0, replay)
         self._newest = replay
         try:
-            return replay.run(given)
+            result: R = replay.run(given)
         except Changed as error:
             raise RecordingError(
                 "a replay of the call just recorded took another branch; does a condition or a shape depend on random "
                 "numbers? Use ts.where in place of `if`"
             ) from (error.__cause__ or error)
+        return result
 
-    def on_arrays(self, *args: Any) -> Callable[[list[Array]], tuple[Array, ...]]:
+    def on_arrays(self, *args: object) -> Callable[[list[Array]], tuple[Array, ...]]:
         """A recording without a gradient as a function of plain arrays, for inner loops that call it very often.
 
         It checks nothing and reads parameters once, now: nothing else than its arguments may change while it is used.

@@ -19,7 +19,7 @@ LEGEND = "red boxes: elementwise steps that one loop can compute; an arrow from 
 
 
 def program(
-    compiled: Compiled | Program,
+    compiled: Compiled[..., object] | Program,
     *,
     title: str = "",
     legend: bool | None = None,

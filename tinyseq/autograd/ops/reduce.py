@@ -233,7 +233,7 @@ def _in_a_row(x: TensorLike, axis: int | None) -> tuple[Tensor, int]:
 
 
 @composite(method=True)
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False, *, dtype: DTypeLike | None = None) -> Tensor:
     """The mean along the axes, computed in ``dtype`` if it is given.
 
     Raises:

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from tinyseq.autograd.op import Op
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import namespace_of
 from tinyseq.random import replayed, state
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 @dataclass
@@ -100,7 +103,7 @@ def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
     return result
 
 
-def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) -> R:
     """Call ``function(*args, **settings)``, without saving arrays for its gradient: backward calls it again.
 
     This saves memory at the cost of time. For a recurrent network cut into parts of k steps, only the states between
@@ -135,7 +138,8 @@ def checkpoint(function: Callable[..., Any], *args: Any, **settings: Any) -> Any
     segment = Segment(function, args, settings, random, edges)
     made = recorded_outputs([output._array for output in outputs], CHECKPOINT, edges, (segment,), MODE.get().label)
     pairs = zip(outputs, made, strict=True)
-    return _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
+    exchanged: R = _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
+    return exchanged
 
 
 def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:

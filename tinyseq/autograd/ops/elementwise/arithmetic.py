@@ -260,13 +260,13 @@ _clip = op(
 @composite(method=True)
 def clip(
     x: TensorLike,
-    low: Any = None,
-    high: Any = None,
+    low: TensorLike | None = None,
+    high: TensorLike | None = None,
     *,
-    a_min: Any = None,
-    a_max: Any = None,
-    min: Any = None,
-    max: Any = None,
+    a_min: TensorLike | None = None,
+    a_max: TensorLike | None = None,
+    min: TensorLike | None = None,
+    max: TensorLike | None = None,
 ) -> Tensor:
     """Limit to [low, high]; either may be None. The gradient passes where low <= x <= high.
 
@@ -290,12 +290,12 @@ def clip(
         >>> ts.clip(ts.tensor([1.0, 5.0, 9.0]), 2.0, ts.tensor([9.0, 9.0, 8.0]))
         tensor([2., 5., 8.])
     """
-    low, high = _bound(low=low, a_min=a_min, min=min), _bound(high=high, a_max=a_max, max=max)
-    if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (low, high)):
-        return _clip(x, low=low, high=high)
-    if low is not None:
-        x = maximum(x, low)
-    return x if high is None else minimum(x, high)  # type: ignore[return-value]
+    least, most = _bound(low=low, a_min=a_min, min=min), _bound(high=high, a_max=a_max, max=max)
+    if not any(isinstance(bound, Tensor | list | tuple) or hasattr(bound, "shape") for bound in (least, most)):
+        return _clip(x, low=least, high=most)
+    if most is None:
+        return maximum(x, least)
+    return minimum(x if least is None else maximum(x, least), most)
 
 
 def _bound(**names: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,11 @@ def _beside(x: Tensor, number: Any) -> Tensor:
 
 
 @composite
-def einsum(subscripts: Any, *operands: TensorLike, optimize: bool | str | Sequence[object] = False) -> Tensor:
+def einsum(
+    subscripts: str | TensorLike,
+    *operands: TensorLike | Sequence[int | EllipsisType],
+    optimize: bool | str | Sequence[object] = False,
+) -> Tensor:
     """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
     Args:
@@ -221,14 +226,15 @@ def einsum(subscripts: Any, *operands: TensorLike, optimize: bool | str | Sequen
         >>> ts.einsum("ij,j->i", ts.tensor([[1.0, 2.0], [3.0, 4.0]]), ts.tensor([1.0, 1.0]))
         tensor([3., 7.])
     """
+    given: tuple[Any, ...] = operands
     if not isinstance(subscripts, str):
-        subscripts, operands = _of_lists((subscripts, *operands))
-    found = next((part for part in operands if isinstance(part, Tensor)), None)
+        subscripts, given = _of_lists((subscripts, *given))
+    found = next((part for part in given if isinstance(part, Tensor)), None)
     if found is not None:
-        operands = tuple(_beside(found, part) if isinstance(part, NUMBERS) else part for part in operands)
+        given = tuple(_beside(found, part) if isinstance(part, NUMBERS) else part for part in given)
     if optimize is False:
-        return _einsum(*operands, subscripts=subscripts)
-    return _in_order(subscripts, [constant(part) for part in operands], optimize)
+        return _einsum(*given, subscripts=subscripts)
+    return _in_order(subscripts, [constant(part) for part in given], optimize)
 
 
 def _in_order(subscripts: str, operands: list[Tensor], optimize: Any) -> Tensor:
@@ -271,7 +277,7 @@ def _contracted(x: Tensor, y: Tensor, axes: Any) -> list[tuple[int, int]]:
 
 
 @composite
-def tensordot(x: TensorLike, y: TensorLike, axes: Any = 2) -> Tensor:
+def tensordot(x: TensorLike, y: TensorLike, axes: int | Sequence[int | Sequence[int]] = 2) -> Tensor:
     """Contract axes of x with axes of y: a number (the last of x with the first of y) or a pair of lists.
 
     Raises:

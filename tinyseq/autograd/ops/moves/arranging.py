@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from operator import index
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -208,7 +208,7 @@ def rot90(x: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Tensor:
     return swapaxes(x, first, second) if k % 2 else x
 
 
-def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Any:
+def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]) -> Tensor | tuple[Tensor, ...]:
     """Add axes to each tensor that has too few, at ``axes[ndim]``. One tensor alone, several as a tuple."""
     wide = []
     for x in map(constant, tensors):
@@ -218,20 +218,32 @@ def _at_least(tensors: tuple[TensorLike, ...], axes: tuple[tuple[int, ...], ...]
     return wide[0] if len(wide) == 1 else tuple(wide)
 
 
+@overload
+def atleast_1d(x: TensorLike, /) -> Tensor: ...
+@overload
+def atleast_1d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
-def atleast_1d(*tensors: TensorLike) -> Any:
+def atleast_1d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least one axis; several tensors give a tuple."""
     return _at_least(tensors, ((0,),))
 
 
+@overload
+def atleast_2d(x: TensorLike, /) -> Tensor: ...
+@overload
+def atleast_2d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
-def atleast_2d(*tensors: TensorLike) -> Any:
+def atleast_2d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least two axes, new ones in front; several tensors give a tuple."""
     return _at_least(tensors, ((0, 0), (0,)))
 
 
+@overload
+def atleast_3d(x: TensorLike, /) -> Tensor: ...
+@overload
+def atleast_3d(x: TensorLike, y: TensorLike, /, *more: TensorLike) -> tuple[Tensor, ...]: ...
 @composite
-def atleast_3d(*tensors: TensorLike) -> Any:
+def atleast_3d(*tensors: TensorLike) -> Tensor | tuple[Tensor, ...]:
     """With at least three axes, added as in NumPy: (n,) is (1, n, 1), and (m, n) is (m, n, 1)."""
     return _at_least(tensors, ((0, 0, 0), (0, 2), (2,)))
 

@@ -13,7 +13,7 @@ from tinyseq.autograd.declare import FUNCTIONS, composite, offer, op
 from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.ops.moves.shape import broadcast_to
 from tinyseq.autograd.ops.reduce import along, axis_of
-from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+from tinyseq.autograd.tensor import Index, Tensor, TensorLike, constant, constant_like
 from tinyseq.backend import frozen, host_array, is_array, to_numpy
 from tinyseq.torch_names.settings import explained
 
@@ -73,7 +73,7 @@ scattered = op(
 )
 
 
-def frozen_index(index: Any) -> Any:
+def frozen_index(index: object) -> Any:
     """An index as plain Python and NumPy values that nobody else can change."""
     if isinstance(index, tuple):
         return tuple(frozen_index(part) for part in index)
@@ -89,7 +89,7 @@ def frozen_index(index: Any) -> Any:
     return index
 
 
-def getitem(x: TensorLike, index: Any) -> Tensor:
+def getitem(x: TensorLike, index: Index) -> Tensor:
     """``x[index]``: slices, integers, None, ``...``, boolean masks and integer arrays, as in NumPy."""
     return _getitem(x, index=frozen_index(index))
 
@@ -99,7 +99,7 @@ offer("getitem", getitem, operator="[]")
 
 
 @composite(method=True)
-def take(x: TensorLike, indices: Any, axis: int | None = 0) -> Tensor:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = 0) -> Tensor:
     """The slices at ``indices`` along an axis; the shape of the indices replaces the axis.
 
     If the axis is None, the indices are into the flattened tensor.
@@ -126,7 +126,7 @@ def _along(chosen: Any, axis: int, shape: Sequence[int]) -> tuple[Any, ...]:
 
 
 @composite
-def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tensor:
+def take_along_axis(x: TensorLike, indices: TensorLike, axis: int | None = -1) -> Tensor:
     """One element for each index along an axis, as in NumPy: the other axes of x and indices are broadcast.
 
     Args:
@@ -160,7 +160,7 @@ def take_along_axis(x: TensorLike, indices: Any, axis: int | None = -1) -> Tenso
 
 
 @composite
-def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
+def gather(x: TensorLike, axis: int, indices: TensorLike) -> Tensor:
     """One element for each index along an axis, as in PyTorch: nothing is broadcast.
 
     Args:
@@ -191,14 +191,14 @@ def gather(x: TensorLike, axis: int, indices: Any) -> Tensor:
     return getitem(x, _along(chosen, axis, chosen.shape))
 
 
-def _chosen(x: Tensor, index: Any) -> tuple[Any, tuple[int, ...]]:
+def _chosen(x: Tensor, index: Index) -> tuple[Any, tuple[int, ...]]:
     """An index, and the shape of what it picks from x."""
     place = frozen_index(index)
     return place, np.broadcast_to(np.False_, x.shape)[place].shape
 
 
 @composite
-def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
+def scatter_add(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """``x`` with ``values`` added at ``index``; values at a repeated position add up.
 
     Example:
@@ -218,7 +218,7 @@ def scatter_add(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
 
 
 @composite
-def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
+def index_set(x: TensorLike, index: Index, values: TensorLike) -> Tensor:
     """A copy of ``x`` with ``values`` at ``index``: assignment without changing anything.
 
     Raises:
@@ -240,7 +240,7 @@ def index_set(x: TensorLike, index: Any, values: TensorLike) -> Tensor:
 
 
 @explained
-def one_hot(ids: Any, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
+def one_hot(ids: TensorLike, num_classes: int, dtype: DTypeLike = np.float32) -> Tensor:
     """One-hot rows: zeros, with a one at each id.
 
     Args:

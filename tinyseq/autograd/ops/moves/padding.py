@@ -1,6 +1,6 @@
 """Padding of tensors along each axis."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ from tinyseq.autograd.ops.moves.index import getitem, take
 from tinyseq.autograd.ops.moves.shape import broadcast_to, concatenate, flip
 from tinyseq.autograd.ops.reduce import along, axis_of, max, mean, min
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
+
+Widths = int | Sequence[int | Sequence[int]] | Mapping[int, int | tuple[int, int]]  # a pair for each axis, or less
+Ends = float | Sequence[float | Sequence[float]] | Mapping[int, float | tuple[float, float]]
 
 
 def _median(x: TensorLike, axis: int, keepdims: bool) -> Tensor:
@@ -35,12 +38,12 @@ SETTING = {  # the one setting of each mode
 @composite
 def pad(
     x: TensorLike,
-    pad_width: Any,
+    pad_width: Widths,
     mode: str = "constant",
     *,
-    constant_values: Any = None,
-    end_values: Any = None,
-    stat_length: Any = None,
+    constant_values: Ends | None = None,
+    end_values: Ends | None = None,
+    stat_length: Widths | None = None,
     reflect_type: str | None = None,
 ) -> Tensor:
     """Pad a tensor before and after along each axis, like NumPy's pad.

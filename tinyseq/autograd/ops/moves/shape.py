@@ -56,7 +56,7 @@ _transpose = op(
 
 
 @composite(method=True)
-def transpose(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = None) -> Tensor:
+def transpose(x: TensorLike, *order: int | Sequence[int], axes: int | Sequence[int] | None = None) -> Tensor:
     """Reorder the axes: as given (``transpose(x, 1, 0, 2)``, a tuple, or ``axes=``), or all in reverse.
 
     Example:
@@ -65,14 +65,13 @@ def transpose(x: TensorLike, *order: Any, axes: int | Sequence[int] | None = Non
         (3, 2, 4)
     """
     x = constant(x)
-    if axes is not None:
-        axes = (axes,) if isinstance(axes, int) else axes
-    else:
-        axes = order[0] if len(order) == 1 and isinstance(order[0], tuple | list) else order
-    axes = tuple(axes) or tuple(reversed(range(x.ndim)))
-    if sorted(axes_of(axes, x.ndim)) != list(range(x.ndim)):
-        raise ValueError(f"transpose: order {axes} must name each axis of shape {x.shape} once")
-    return _transpose(x, order=tuple(axis_of(a, x.ndim) for a in axes))
+    given: Any = order if axes is None else axes
+    if axes is None and len(order) == 1 and isinstance(order[0], tuple | list):
+        given = order[0]
+    wanted = (given,) if isinstance(given, int) else tuple(given) or tuple(reversed(range(x.ndim)))
+    if sorted(axes_of(wanted, x.ndim)) != list(range(x.ndim)):
+        raise ValueError(f"transpose: order {wanted} must name each axis of shape {x.shape} once")
+    return _transpose(x, order=tuple(axis_of(a, x.ndim) for a in wanted))
 
 
 @composite
