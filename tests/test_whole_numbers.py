@@ -111,6 +111,7 @@ OPS: dict[str, tuple[list[Any], dict[str, Any]]] = {
     "pad": ([X], {"pad_width": [(1, 1), (0, 0), (0, 0)]}),
     "repeat": ([X], {"repeats": 2}),
     "roll": ([X], {"shift": 1}),
+    "tensordot": ([X, X], {}),
     "stack": ([[X, X]], {}),
     "swapaxes": ([X], {"axis1": 0, "axis2": 1}),
     "take": ([X, [0]], {}),

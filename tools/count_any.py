@@ -15,13 +15,15 @@ from typing import ClassVar
 from mypy import build
 from mypy.main import process_options
 from mypy.modulefinder import BuildSource
-from mypy.nodes import Decorator, FuncDef, OverloadedFuncDef, SymbolNode, TypeInfo, Var
+from mypy.nodes import ArgKind, Decorator, FuncDef, OverloadedFuncDef, SymbolNode, TypeInfo, Var
 from mypy.type_visitor import TypeQuery
 from mypy.types import (
     AnyType,
     CallableType,
     Instance,
     Overloaded,
+    Parameters,
+    ParamSpecType,
     TupleType,
     Type,
     TypeAliasType,
@@ -30,7 +32,7 @@ from mypy.types import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
-ARRAYS = {"numpy.ndarray", "numpy.dtype"}
+FREE = {"builtins.slice", "numpy.dtype", "numpy.ndarray"}  # generic classes that are seldom used as such
 DUNDERS = {"__call__", "__contains__", "__enter__", "__getitem__", "__init__", "__iter__", "__len__", "__next__"}
 
 
@@ -46,10 +48,20 @@ class _Any(TypeQuery[set[str]]):
         return {"Any"}
 
     def visit_instance(self, t: Instance, /) -> set[str]:
-        return set() if t.type.fullname in ARRAYS else super().visit_instance(t)
+        return set() if t.type.fullname in FREE else super().visit_instance(t)
 
     def visit_tuple_type(self, t: TupleType, /) -> set[str]:
         return self.query_types(t.items)
+
+    def visit_callable_type(self, t: CallableType, /) -> set[str]:
+        return t.ret_type.accept(self) if t.is_ellipsis_args else super().visit_callable_type(t)
+
+    def visit_parameters(self, t: Parameters, /) -> set[str]:
+        every = t.arg_kinds == [ArgKind.ARG_STAR, ArgKind.ARG_STAR2]  # written `...`
+        return set() if every else super().visit_parameters(t)
+
+    def visit_param_spec(self, t: ParamSpecType, /) -> set[str]:
+        return set()
 
     def visit_type_var(self, t: TypeVarType, /) -> set[str]:
         return set()
@@ -107,7 +119,7 @@ def _of_type(name: str, said: Type) -> Iterator[tuple[str, set[str]]]:
             parts = [(name, said)]
         else:
             arguments = zip(each.arg_names, each.arg_types, strict=True)
-            parts = [(f"{name}({argument})", kind) for argument, kind in arguments]
+            parts = [(f"{name}({argument})", kind) for argument, kind in arguments if not each.is_ellipsis_args]
             parts.append((f"{name}()", each.ret_type))
         for place, kind in parts:
             if how := kind.accept(_Any()):

@@ -82,6 +82,39 @@ def methods_and_operators() -> None:
         assert_type(x.copy_([[0.0, 0.0], [0.0, 0.0]]), Tensor)
 
 
+def indices_and_arguments() -> None:
+    x = ts.tensor([[1.0, 2.0], [3.0, 5.0]], requires_grad=True)
+    assert_type(x[..., None, ::2], Tensor)
+    assert_type(x[[0, 1], np.array([1, 0])], Tensor)
+    assert_type(x[x.detach() > 1], Tensor)
+    assert_type(ts.take(x, [[0, 1]], axis=1), Tensor)
+    assert_type(ts.index_set(x, (0, slice(None)), 0.0), Tensor)
+    assert_type(ts.tanh([(0.5, 1), [x[0, 0].item(), 2.0]]), Tensor)
+    assert_type(ts.pad(x, ((1, 0), (0, 1)), constant_values=-1.0), Tensor)
+    assert_type(ts.pad(x, {0: (1, 1)}, mode="edge"), Tensor)
+    assert_type(ts.clip(x, max=[2.0, 3.0]), Tensor)
+    assert_type(ts.mean(x, dtype="float64"), Tensor)
+    assert_type(ts.einsum(x, [0, 1], x, [1, 2], [0, 2]), Tensor)
+    assert_type(ts.tensordot(x, x, ([0], [1])), Tensor)
+    assert_type(ts.atleast_2d(1.0), Tensor)
+    assert_type(ts.atleast_2d(1.0, x), tuple[Tensor, ...])
+    assert_type(x.dtype, np.dtype[Any])
+
+
+def functions_of_functions() -> None:
+    def squared(x: Tensor, times: float = 1.0) -> Tensor:
+        return (x * x).sum() * times
+
+    x = ts.tensor([1.0, 2.0], requires_grad=True)
+    fast = ts.compile(squared)
+    assert_type(fast(x), Tensor)
+    assert_type(fast(x, times=2.0), Tensor)
+    assert_type(fast.function(x), Tensor)
+    assert_type(ts.checkpoint(squared, x, times=2.0), Tensor)
+    assert_type(ts.no_grad()(squared)(x), Tensor)
+    ts.testing.gradcheck(lambda x: (x.tanh(), x.exp()), x)
+
+
 def modules_and_optimisers() -> None:
     linear = ts.nn.Linear(3, 2)
     assert_type(linear(np.ones((4, 3))), Tensor)
@@ -104,6 +137,14 @@ def modules_and_optimisers() -> None:
     optimizer.step()
     optimizer.zero_grad()
     print(output.shape, h.shape)
+    layers = ts.nn.ModuleList([linear, ts.nn.Linear(2, 2)])
+    assert_type(layers[0], ts.nn.Linear)
+    assert_type([layer.weight for layer in layers], list[ts.nn.Parameter])
+    mixed = ts.nn.ModuleList()
+    mixed.append(linear).append(ts.nn.Dropout(0.5))
+    assert_type(mixed[1], ts.nn.Module)
+    assert_type(ts.nn.Sequential(linear, ts.tanh)(ts.ones(4, 3)), Tensor)
+    linear.load_state_dict(linear.to("float32").state_dict())
 
 
 def markov_models() -> None:
@@ -139,6 +180,13 @@ def markov_models() -> None:
     assert_type(hmm.predict(["I"], 2).states, NDArray[Any])
     assert_type(hmm.forward_table(["I"]).alpha, NDArray[Any])
     assert_type(hmm.viterbi(["I", "like"], states=[None, 0]), ts.hmm.Decoding)
+    assert_type(hmm.sample_posterior(["I"], 2, rng=0), list[list[Any] | NDArray[Any]])
+    assert_type(hmm.probability(["I"], given=([None], [0])), float)
+    assert_type(ts.hmm.compare([["a", "b", "a"]], [1], restarts=1, n_iter=2), ts.hmm.Comparison)
+    assert_type(ts.hmm.HMM(**ts.data.CASINO).viterbi([1, 6]), ts.hmm.Decoding)
+    assert_type(ts.data.CATS["symbols"], list[str])
+    fitted = hmm.fit_em([["I", "like"]], max_steps=1, priors={"emission": 2.0, "transition": np.ones((2, 2))})
+    assert_type(fitted.model, ts.hmm.HMM)
     print(hmm.initial.sum(), hmm.emission.shape, hmm.aic(["I", "like"]))
     normal = ts.hmm.HMM([1.0, 0.0], ts.eye(2), ts.hmm.Gaussian([0.0, 1.0], ts.ones(2)), end=None)
     assert_type(normal.fit_em([np.zeros(3), np.ones(2)], max_steps=1).model, ts.hmm.HMM)
@@ -153,8 +201,17 @@ def whole_tasks_and_drawings() -> None:
     assert_type(model, ts.lm.RNNLM)
     assert_type(model.evaluate("abba").nats, float)
     assert_type(model.evaluate(["a", "b"]).perplexity, float)
+    assert_type(model.evaluate("abba", window=2, adapt=0.1).perplexity, float)
     x = ts.tensor([1.0, 2.0], requires_grad=True)
     print(ts.viz.graph(x.tanh().sum()))
 
 
-USES = (ops_and_what_they_take, methods_and_operators, modules_and_optimisers, markov_models, whole_tasks_and_drawings)
+USES = (
+    ops_and_what_they_take,
+    methods_and_operators,
+    indices_and_arguments,
+    functions_of_functions,
+    modules_and_optimisers,
+    markov_models,
+    whole_tasks_and_drawings,
+)

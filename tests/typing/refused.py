@@ -3,6 +3,8 @@
 Nothing here is run.
 """
 
+from collections.abc import Callable
+
 import tinyseq as ts
 
 
@@ -22,6 +24,41 @@ def ops(x: ts.Tensor) -> None:
     ts.elu(x, alpha="1")  # refused: arg-type
     ts.sofmtax(x)  # refused: attr-defined
     ts.split(x, 2).tanh()  # refused: attr-defined
+
+
+def arguments(x: ts.Tensor) -> None:
+    ts.tanh("text")  # refused: arg-type
+    ts.tanh(["text"])  # refused: arg-type
+    x["text"]  # refused: index
+    x[{0}]  # refused: index
+    ts.take(x, None)  # refused: arg-type
+    ts.index_set(x, "first", 0.0)  # refused: arg-type
+    ts.clip(x, "0")  # refused: arg-type
+    ts.clip(x, max={1.0})  # refused: arg-type
+    ts.mean(x, dtype=4)  # refused: arg-type
+    ts.pad(x, "1")  # refused: arg-type
+    ts.tensordot(x, x, "ij")  # refused: arg-type
+    ts.atleast_1d(x).tanhh()  # refused: attr-defined
+    ts.atleast_1d(x, x).tanh()  # refused: attr-defined
+    ts.nn.one_hot(x)  # refused: attr-defined
+    ts.one_hot(None, 3)  # refused: arg-type
+    x.transpose("T")  # refused: arg-type
+    x.reshape("4")  # refused: arg-type
+    x.to({})  # refused: arg-type
+    x.dtype.kinds  # refused: attr-defined
+
+
+def functions(squared: Callable[[ts.Tensor, float], ts.Tensor], x: ts.Tensor) -> None:
+    ts.compile(squared)(x)  # refused: call-arg
+    ts.compile(squared)(x, "2")  # refused: arg-type
+    ts.compile(squared)(x, 2.0).tanhh()  # refused: attr-defined
+    ts.compile(squared, executor=2)  # refused: arg-type
+    ts.compile(3)  # refused: arg-type
+    ts.checkpoint(squared, x)  # refused: call-arg
+    ts.checkpoint(squared, x, "2")  # refused: arg-type
+    ts.checkpoint(squared, x, 2.0).tanhh()  # refused: attr-defined
+    ts.no_grad()(squared)(x)  # refused: call-arg
+    ts.scope(3)  # refused: arg-type
 
 
 def methods(x: ts.Tensor) -> None:
@@ -88,4 +125,20 @@ def models(hmm: ts.hmm.HMM, x: ts.Tensor) -> None:
     ts.nn.cross_entropy(x, None)  # refused: arg-type
     ts.nn.Embedding(5, 3)(None)  # refused: arg-type
     ts.lm.RNNLM("ab", 4).evaluate(3)  # refused: arg-type
+    ts.lm.RNNLM("ab", 4).evaluate("ab", window="2")  # refused: arg-type
+    ts.lm.RNNLM("ab", 4).forward([[0]], state=None)[1].tanhh()  # refused: union-attr
+    ts.nn.ModuleList([ts.nn.Linear(2, 2)])[0].weigth  # refused: attr-defined
+    ts.nn.ModuleList([x])  # refused: type-var
+    ts.nn.Linear(2, 2).to({})  # refused: arg-type
+    ts.nn.Linear(2, 2).load_state_dict({"weight": None})  # refused: dict-item
+    ts.save({"weight": None}, "a.safetensors")  # refused: dict-item
+    hmm.fit_em([["a"]], priors={"emission": None})  # refused: dict-item
+    hmm.probability(["a"], given=["a"])  # refused: arg-type
+    hmm.sample_posterior(["a"]).tolist()  # refused: attr-defined
+    ts.hmm.HMM.from_labelled([["a", "b"]])  # refused: list-item
+    ts.hmm.HMMEstimator(2).fit(3)  # refused: arg-type
+    ts.hmm.HMMEstimator(2, priors=3)  # refused: arg-type
+    ts.hmm.compare([["a"]], restart=1)  # refused: call-arg
+    ts.hmm.compare([["a"]], n_iter="5")  # refused: arg-type
+    ts.data.CASINO["symbol"]  # refused: typeddict-item
     ts.lm.NgramLM(2).fit("ab").perplexity(3)  # refused: arg-type

@@ -35,7 +35,7 @@ class Visit(NamedTuple):
 
     node: Node
     upstream: Any
-    contributions: list[tuple[Parent, Any]]
+    contributions: list[tuple[Parent, Array]]
 
 
 @explained

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from math import prod
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, Self, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Union
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from tinyseq.autograd.calls.array_like import ArrayLike, Nested
 from tinyseq.autograd.calls.conversion import holds_numbers, to_array
 from tinyseq.autograd.graph import Leaf, Node, Parent, Shape
 from tinyseq.autograd.modes import tick
@@ -21,29 +22,7 @@ else:
     TensorMethods = object
 
 
-class ArrayLike(Protocol):
-    """An array of NumPy, CuPy or any array-API library."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-
-    @property
-    def dtype(self) -> object:
-        """The type of the elements."""
-
-
-class Nested(Protocol):
-    """A list or a tuple of numbers, arrays or tensors, or of such lists; text and dicts are none."""
-
-    def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator["TensorLike"]: ...
-    def __getitem__(self, index: int, /) -> "TensorLike": ...
-    def __contains__(self, item: object, /) -> bool: ...  # a string's takes only strings
-    def count(self, item: Any, /) -> int: ...  # a dict has none
-
-
-TensorLike = Union["Tensor", ArrayLike, complex, Nested]
+TensorLike = Union["Tensor", ArrayLike, complex, list["TensorLike"], Nested["TensorLike"]]
 Part = TensorLike | slice | EllipsisType | None
 Index = Part | tuple[Part, ...]  # what may stand in brackets, as in NumPy
 Axis = int | tuple[int, ...] | None

@@ -98,7 +98,7 @@ class Chapter:
         heading = re.match(r"\s*# (\d+)\. (.+)\n", body)
         if heading is None:
             raise ValueError(f"{path.name} must start with a heading such as '# 5. Title'")
-        self.number, self.title = int(heading[1]), heading[2].strip()
+        self.number, self.title = int(heading[1]), str(heading[2]).strip()
         self.parts = tuple(_parts(body, text.count("\n", 0, len(text) - len(body))))
 
     def __repr__(self) -> str:

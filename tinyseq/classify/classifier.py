@@ -152,11 +152,11 @@ class Classifier(SavedModel, ABC):
         """The accuracy; see `evaluate`."""
         return self.evaluate(texts, labels).accuracy
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> dict[str, object]:
         """The constructor's arguments, by name, as scikit-learn's `clone` and `GridSearchCV` ask for them."""
         return dict(self.settings)
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Change constructor arguments; a fitted classifier must be fitted again.
 
         Raises:

@@ -155,7 +155,7 @@ class RNNClassifier(Classifier):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Self:
@@ -190,7 +190,7 @@ class RNNClassifier(Classifier):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:
@@ -234,7 +234,7 @@ class RNNClassifier(Classifier):
         callbacks: Sequence[Callback],
         checkpoint: str | Path | None,
         every: int,
-        depends_on: Mapping[str, Any] | None,
+        depends_on: Mapping[str, object] | None,
         device: str | None,
         compile: bool | str,
     ) -> "tuple[Network, Iterator[Report], int]":

@@ -36,7 +36,7 @@ class Wrapper:
         function: what they call.
     """
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
 
 
 class _Places:

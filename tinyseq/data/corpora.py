@@ -6,10 +6,11 @@ import sysconfig
 import tokenize
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from tinyseq.arguments import whole
+from tinyseq.data.generated import Tables
 from tinyseq.data.pysource import labelled_tokens
 from tinyseq.data.readers import DataError, Sentence
 
@@ -21,7 +22,7 @@ HELLO = "hello"
 FISH = "So long and thanks for all the fish"
 """The lectures' sentence for a word-level language model."""
 
-CATS: dict[str, Any] = {
+CATS: Tables[str] = {
     "initial": [0.1, 0.2, 0.7],
     "transition": [[0.2, 0.5, 0.3], [0.4, 0.4, 0.2], [0.6, 0.2, 0.2]],
     "emission": [[0.2, 0.1, 0.7], [0.1, 0.8, 0.1], [0.4, 0.3, 0.3]],

@@ -4,14 +4,27 @@ from bisect import bisect
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate
-from typing import Any
+from typing import Generic, TypedDict, TypeVar
 
 import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.random import Rng, as_generator
 
-CASINO: dict[str, Any] = {
+Symbol = TypeVar("Symbol", str, int)
+
+
+class Tables(TypedDict, Generic[Symbol]):
+    """The arguments of a hidden Markov model, ``ts.hmm.HMM(**tables)``."""
+
+    initial: list[float]
+    transition: list[list[float]]
+    emission: list[list[float]]
+    states: list[str]
+    symbols: list[Symbol]
+
+
+CASINO: Tables[int] = {
     "initial": [1.0, 0.0],
     "transition": [[0.95, 0.05], [0.1, 0.9]],
     "emission": [[1 / 6] * 6, [0.1, 0.1, 0.1, 0.1, 0.1, 0.5]],
@@ -36,7 +49,7 @@ OUTSIDE = [
 ENTER, LEAVE = 1 / 800, 1 / 250
 
 
-def _islands() -> dict[str, Any]:
+def _islands() -> Tables[str]:
     """The two chains of bases joined to one of eight states, each of which emits its own base."""
     tables = np.array([INSIDE, OUTSIDE])
     tables /= tables.sum(axis=2, keepdims=True)  # the published rows are rounded
@@ -50,7 +63,7 @@ def _islands() -> dict[str, Any]:
     }
 
 
-CPG_ISLANDS: dict[str, Any] = _islands()
+CPG_ISLANDS: Tables[str] = _islands()
 """DNA with CpG islands, ``ts.hmm.HMM(**CPG_ISLANDS)``: states A+, C+, G+, T+ inside islands and A-, ..., T- outside.
 
 The transitions within the two regions are those that Durbin and others (1998, section 3.1) estimated from human DNA.
@@ -105,9 +118,9 @@ def cpg_islands(length: int, rng: Rng = None) -> list[tuple[str, str]]:
     return _sequence(CPG_ISLANDS, whole("length", length, 0), as_generator(rng))
 
 
-def _sequence(tables: dict[str, Any], length: int, rng: np.random.Generator) -> list[tuple[Any, str]]:
+def _sequence(tables: Tables[Symbol], length: int, rng: np.random.Generator) -> list[tuple[Symbol, str]]:
     """Symbols and states of a first-order hidden Markov model."""
-    edges = {name: [_edges(row) for row in tables[name]] for name in ("transition", "emission")}
+    edges = {"transition": list(map(_edges, tables["transition"])), "emission": list(map(_edges, tables["emission"]))}
     before, pairs = _edges(tables["initial"]), []
     for step, symbol in rng.random((length, 2)).tolist():
         state = bisect(before, step)

@@ -46,7 +46,7 @@ class Vocabulary(SavedModel, Generic[Symbol]):
 
     def __init__(self, symbols: Iterable[Symbol], unknown: Symbol | None = None) -> None:
         self.symbols: tuple[Symbol, ...] = tuple(kept_name(symbol, "symbol") for symbol in symbols)
-        self.unknown = unknown = kept_name(unknown, "symbol")
+        self.unknown: Symbol | None = kept_name(unknown, "symbol")
         if unknown is not None and unknown not in self.symbols:
             self.symbols += (unknown,)
         self._ids = {symbol: i for i, symbol in enumerate(self.symbols)}

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 from tinyseq.exercises.marking import Verdict, mark
 from tinyseq.exercises.record import DECLARED, Exercise, in_order
@@ -32,7 +31,7 @@ def known(name: str) -> Exercise:
     return DECLARED[name]
 
 
-def check(*functions: Callable[..., Any]) -> Report:
+def check(*functions: Callable[..., object]) -> Report:
     """Check functions that solve exercises, each named as its exercise. They run in this process.
 
     Args:

@@ -16,7 +16,7 @@ from tinyseq.exercises.child import LONGEST, decode, encode, outcomes
 
 ROUNDS = 5  # of inputs; what is not random comes once
 Case = tuple[Any, ...]  # the arguments of one call
-Property = Callable[[Case, Any], str | None]  # of a result: what is wrong with it, or None
+Property = Callable[..., str | None]  # of a result: what is wrong with it, or None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -74,13 +74,13 @@ class Exercise:
         6
     """
 
-    function: Callable[..., Any]
+    function: Callable[..., object]
     chapter: int
     title: str
     task: str
     inputs: Callable[[np.random.Generator], Iterator[Case]]
     edits: Sequence[Sequence[str]]
-    given: Sequence[Callable[..., Any]] = ()
+    given: Sequence[Callable[..., object]] = ()
     properties: Sequence[Property] = ()
     unique: bool = True
     rtol: float = 1e-6
@@ -151,13 +151,13 @@ class Exercise:
         return head + code
 
     @cached_property
-    def cases(self) -> list[list[Any]]:
+    def cases(self) -> list[list[object]]:
         """The arguments of each call, encoded."""
         rng = np.random.default_rng(zlib.crc32(self.name.encode()))
         found = [[encode(argument) for argument in case] for _ in range(ROUNDS) for case in self.inputs(rng)]
         return list({repr(case): case for case in found}.values())
 
-    def tried(self, function: Callable[..., Any]) -> list[Outcome]:
+    def tried(self, function: Callable[..., object]) -> list[Outcome]:
         """What comes of a function on every case, in this process."""
         files = [inspect.unwrap(function).__code__.co_filename] if isinstance(function, FunctionType) else []
         return [Outcome.read(sent) for sent in outcomes(function, self.cases, files)]

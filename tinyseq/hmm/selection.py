@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from html import escape
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 from tinyseq.arguments import whole
-from tinyseq.hmm.interop.estimator import HMMEstimator
-from tinyseq.hmm.interop.estimator_inputs import samples
+from tinyseq.hmm.interop.estimator import HMMEstimator, Settings
+from tinyseq.hmm.interop.estimator_inputs import Given, samples
 from tinyseq.hmm.model.hmm import HMM
 
 HEADINGS = ("states", "free", "log-likelihood", "AIC", "BIC", "held out")
@@ -72,7 +72,9 @@ class Comparison(tuple[Candidate, ...]):
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
 
-def compare(X: Any, states: Iterable[int] = (1, 2, 3, 4), *, held_out: Any = None, **settings: Any) -> Comparison:
+def compare(
+    X: Given, states: Iterable[int] = (1, 2, 3, 4), *, held_out: Given | None = None, **settings: Unpack[Settings]
+) -> Comparison:
     """Train models with different numbers of states without labels, and compare them.
 
     Args:

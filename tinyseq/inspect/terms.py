@@ -17,7 +17,7 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
 from tinyseq.autograd.ops.moves.shape import stack
-from tinyseq.autograd.tensor import Tensor, as_node
+from tinyseq.autograd.tensor import Index, Tensor, as_node
 from tinyseq.backend import Array, namespace_of
 from tinyseq.inspect.paths import add, labels_of, leading_to, made_of, ones, scalar_root, size_of, visits
 from tinyseq.inspect.shares import shares
@@ -146,7 +146,7 @@ class LagTable:
         if not self.steps:
             object.__setattr__(self, "steps", tuple(range(len(self.norms))))
 
-    def __getitem__(self, place: Any) -> Tensor:
+    def __getitem__(self, place: Index) -> Tensor:
         return self._kept[place]
 
     def total(self) -> Tensor:

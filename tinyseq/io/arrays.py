@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import on_host
 from tinyseq.io.files import atomic_write, check_output
 
@@ -41,7 +42,7 @@ def check_model_output(path: str | Path, name: str = "path", *, inputs: Iterable
     return check_output(path, name, inputs=inputs)
 
 
-def save(state: Mapping[str, Any], path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
+def save(state: Mapping[str, TensorLike], path: str | Path, metadata: Mapping[str, object] | None = None) -> None:
     """Save arrays by name in a safetensors file, which PyTorch and others can read.
 
     Args:

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -89,7 +89,7 @@ class LanguageModel(SavedModel):
         """
         raise NotImplementedError(f"{type(self).__name__} defines no reader()")
 
-    def ids_before(self, prompt: list[Any]) -> list[int]:
+    def ids_before(self, prompt: Sequence[Hashable]) -> list[int]:
         """The ids to read before a sample after a prompt; for words, these begin with the end of a sentence."""
         return list(map(int, self.vocabulary.encode([END, *prompt] if self.words else prompt)))
 
@@ -113,7 +113,7 @@ class LanguageModel(SavedModel):
         length: int,
         rng: Rng = None,
         *,
-        prompt: Iterable[Any] = (),
+        prompt: Iterable[Hashable] = (),
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -155,7 +155,7 @@ class LanguageModel(SavedModel):
                 drawn += ids
         return self.vocabulary.decode(drawn)
 
-    def evaluate(self, text: Text, **settings: Any) -> TextScore:
+    def evaluate(self, text: Text, **settings: float | None) -> TextScore:
         """How well the model predicts a text.
 
         Args:
@@ -182,12 +182,12 @@ class LanguageModel(SavedModel):
         unknown = sum(symbol not in vocabulary for symbol in symbols) / len(symbols)
         return TextScore(nats, nats / math.log(2), perplexity(nats), len(symbols), unknown)
 
-    def perplexity(self, text: Text, **settings: Any) -> float:
+    def perplexity(self, text: Text, **settings: float | None) -> float:
         """exp(`nats`): 1 for a perfect model, the size of the vocabulary for a uniform one, inf where P is 0."""
         measure: Callable[..., float] = self.nats
         return perplexity(measure(text, **settings))
 
-    def text(self, symbols: Iterable[Any]) -> str:
+    def text(self, symbols: Iterable[Hashable]) -> str:
         """Symbols, such as a sample, as text: words with spaces between them and a sentence in each line.
 
         Example:

@@ -4,7 +4,7 @@ A neural model reads symbols in order and carries a *state* from one to the next
 c) for a recurrent network, the last few symbols for a network with a fixed window.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from tinyseq.lm.stepping import Reader
 from tinyseq.lm.task import TextTask, detached
 from tinyseq.lm.words import END, check_word_vocabulary, sentences_of
 from tinyseq.nn import Module, cross_entropy
-from tinyseq.nn.checks import check_device, check_flags
+from tinyseq.nn.checks import State, check_device, check_flags
 from tinyseq.optim import AdamW
 from tinyseq.optim.optimizer import not_negative
 from tinyseq.optim.schedules import Schedule
@@ -44,7 +44,7 @@ class NeuralLM(Module, LanguageModel):
 
     vocabulary: Vocabulary[Any]
 
-    def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Any], settings: dict[str, Any]) -> None:
+    def __init__(self, vocabulary: Vocabulary[Any] | Sequence[Hashable], settings: Mapping[str, object]) -> None:
         self.vocabulary = vocabulary if isinstance(vocabulary, Vocabulary) else Vocabulary(vocabulary)
         self.settings = kept_settings(settings)
         check_flags(words=settings["words"], tied=settings["tied"])
@@ -52,7 +52,7 @@ class NeuralLM(Module, LanguageModel):
         if self.words:
             check_word_vocabulary(self.vocabulary)
 
-    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: TensorLike | None = None) -> tuple[Tensor, State]:
         """Scores of the next symbol after each one.
 
         Args:
@@ -68,7 +68,7 @@ class NeuralLM(Module, LanguageModel):
 
     def fit(
         self,
-        text: Sequence[Any],
+        text: Text,
         *,
         steps: int,
         window: int = 64,
@@ -84,7 +84,7 @@ class NeuralLM(Module, LanguageModel):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Self:
@@ -124,7 +124,7 @@ class NeuralLM(Module, LanguageModel):
 
     def fit_steps(
         self,
-        text: Sequence[Any],
+        text: Text,
         *,
         steps: int,
         window: int = 64,
@@ -139,7 +139,7 @@ class NeuralLM(Module, LanguageModel):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:

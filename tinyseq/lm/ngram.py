@@ -228,9 +228,10 @@ class NgramLM(LanguageModel, Generic[Symbol]):
         """
         return -float(self.log_probs(text, context=context).mean())
 
-    def ids_before(self, prompt: list[Any]) -> list[int]:
+    def ids_before(self, prompt: Sequence[Hashable]) -> list[int]:
         """See `LanguageModel`; any symbol may stand before a sample."""
-        return [self._ids.get(symbol, self._outside) for symbol in prompt]
+        ids: dict[Any, int] = self._ids
+        return [ids.get(symbol, self._outside) for symbol in prompt]
 
     def reader(self) -> Read:
         """See `LanguageModel`; after the end of a sentence of words, the next one begins like a new sequence."""

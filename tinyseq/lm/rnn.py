@@ -1,6 +1,6 @@
 """The recurrent language model: a history of any length in a state of fixed size."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from tinyseq.arguments import dropped, whole
@@ -9,6 +9,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.readout import readout, vector_length
 from tinyseq.nn import Dropout, Embedding
+from tinyseq.nn.checks import State
 from tinyseq.nn.recurrent.layers import Recurrent
 
 
@@ -46,7 +47,7 @@ class RNNLM(NeuralLM):
 
     def __init__(
         self,
-        vocabulary: Vocabulary[Any] | Sequence[Any],
+        vocabulary: Vocabulary[Any] | Sequence[Hashable],
         hidden_size: int = 128,
         embedding_size: int | None = None,
         cell: str = "lstm",
@@ -79,7 +80,7 @@ class RNNLM(NeuralLM):
         self.dropout = Dropout(dropout)
         self.output = readout(self.embedding, hidden_size, size, tied)
 
-    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: TensorLike | None = None) -> tuple[Tensor, State]:
         """Scores of the next symbol after each one.
 
         Args:
@@ -89,5 +90,5 @@ class RNNLM(NeuralLM):
         Returns:
             Logits (T, B, V), and the state after the last symbol.
         """
-        hidden, state = self.recurrent(self.dropout(self.embedding(ids)), state)
-        return self.output(self.dropout(hidden)), state
+        hidden, after = self.recurrent(self.dropout(self.embedding(ids)), state)
+        return self.output(self.dropout(hidden)), after

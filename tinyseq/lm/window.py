@@ -1,6 +1,6 @@
 """The fixed-window language model: a network that sees only the last few symbols."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from tinyseq.data.vocabulary import Vocabulary
 from tinyseq.lm.neural import NeuralLM
 from tinyseq.lm.readout import readout, vector_length
 from tinyseq.nn import Dropout, Embedding, Linear
-from tinyseq.nn.checks import as_ids, check_ids
+from tinyseq.nn.checks import State, as_ids, check_ids
 
 
 class WindowLM(NeuralLM):
@@ -52,7 +52,7 @@ class WindowLM(NeuralLM):
 
     def __init__(
         self,
-        vocabulary: Vocabulary[Any] | Sequence[Any],
+        vocabulary: Vocabulary[Any] | Sequence[Hashable],
         context: int = 8,
         hidden_size: int = 128,
         embedding_size: int | None = None,
@@ -78,7 +78,7 @@ class WindowLM(NeuralLM):
         self.dropout = Dropout(dropout)
         self.output = readout(self.embedding, hidden_size, size, tied)
 
-    def forward(self, ids: TensorLike, state: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: TensorLike | None = None) -> tuple[Tensor, State]:
         """Scores of the next symbol after each one.
 
         Args:

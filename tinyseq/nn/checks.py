@@ -17,6 +17,9 @@ def check_device(device: str | None) -> None:
         raise ValueError(f'device must be "cpu" or "cuda", got {device!r}')
 
 
+State = Tensor | tuple[Tensor, ...]  # of a recurrent network: h, or the pair (h, c)
+
+
 def check_flags(**flags: Any) -> None:
     """Raise TypeError for the first flag that is not a bool, such as a misplaced positional argument."""
     for name, flag in flags.items():

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Self, TypeVar, overload
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinyseq.autograd.modes import no_grad, scope
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import on_host, to_device, to_numpy
 from tinyseq.nn.parameter import Parameter
 from tinyseq.torch_names.lookup import missing
@@ -16,6 +17,7 @@ from tinyseq.torch_names.names import MODULE
 from tinyseq.torch_names.settings import Explained
 
 State = dict[str, np.ndarray[Any, np.dtype[Any]]]
+Part = TypeVar("Part", bound=Callable[..., object])
 
 
 class Module(metaclass=Explained):
@@ -176,7 +178,7 @@ class Module(metaclass=Explained):
             for module, mode in before:
                 object.__setattr__(module, "training", mode)
 
-    def apply(self, function: Callable[["Module"], Any]) -> Self:
+    def apply(self, function: Callable[["Module"], object]) -> Self:
         """Call a function on this module and every submodule."""
         for module in list(self.modules()):
             function(module)
@@ -187,19 +189,19 @@ class Module(metaclass=Explained):
         for parameter in self.parameters():
             parameter.grad = None
 
-    def to(self, target: Any) -> Self:
+    def to(self, target: DTypeLike) -> Self:
         """Move the parameters to a device (``"cpu"``, ``"cuda"``) or convert them to a dtype, without gradients.
 
         Raises:
             TypeError: ``target`` is neither a device nor a dtype of floating-point numbers.
             RuntimeError: ``"cuda"`` without CuPy.
         """
-        if target not in ("cpu", "cuda"):
+        device = target if isinstance(target, str) and target in ("cpu", "cuda") else None
+        if device is None:
             _check_float(target)
         for parameter in self.parameters():
             array = parameter._array
-            moved = to_device(array, target) if target in ("cpu", "cuda") else array.astype(target)
-            parameter.moved(moved)
+            parameter.moved(array.astype(target) if device is None else to_device(array, device))
         return self
 
     # -- saving --------------------------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ class Module(metaclass=Explained):
         """The parameters' values by name, as copies in NumPy arrays."""
         return {name: to_numpy(parameter._array).copy() for name, parameter in self.named_parameters()}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: Mapping[str, TensorLike], strict: bool = True) -> None:
         """Load parameters from a dictionary; all values are checked before any parameter is changed.
 
         Args:
@@ -301,7 +303,7 @@ def _check_float(target: Any) -> None:
         raise TypeError(f"parameters are floating-point numbers, which {wanted} are not; take float32 or float64")
 
 
-class ModuleList(Module):
+class ModuleList(Module, Generic[Part]):
     """A list of modules whose parameters are registered.
 
     Args:
@@ -317,11 +319,15 @@ class ModuleList(Module):
         (3, 6)
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
+    @overload
+    def __init__(self: "ModuleList[Module]") -> None: ...
+    @overload
+    def __init__(self, modules: Iterable[Part]) -> None: ...
+    def __init__(self, modules: Iterable[Any] = ()) -> None:
         for module in modules:
             self.append(module)
 
-    def append(self, module: Module) -> Self:
+    def append(self, module: Part) -> Self:
         """Add a module at the end."""
         if not isinstance(module, Module):
             raise TypeError(f"a ModuleList holds modules, got {type(module).__name__}")
@@ -331,14 +337,14 @@ class ModuleList(Module):
     def __len__(self) -> int:
         return sum(name.isdecimal() for name in vars(self))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Part]:
         return iter([value for name, value in vars(self).items() if name.isdecimal()])
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Part:
         return list(self)[index]
 
 
-class Sequential(ModuleList):
+class Sequential(ModuleList[Callable[[Tensor], Tensor]]):
     """Modules and functions applied one after another, each to the output of the previous one.
 
     Args:
@@ -369,3 +375,6 @@ class Sequential(ModuleList):
         for module in self:
             x = module(x)
         return x
+
+    if TYPE_CHECKING:  # a call takes and gives what `forward` does
+        __call__ = forward

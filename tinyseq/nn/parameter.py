@@ -29,7 +29,7 @@ class Parameter(Tensor):
     def __init__(self, data: TensorLike, requires_grad: bool = True) -> None:
         super().__init__(constant(data)._array)
         self._leaf = Leaf(self._array)
-        self._root: ref[Any] | None = None
+        self._root: ref[object] | None = None
         self.requires_grad = requires_grad
 
     @property
@@ -52,13 +52,13 @@ class Parameter(Tensor):
         """Its name in the model, frozen or not."""
         return self._leaf.name
 
-    def named(self, name: str, root: Any) -> None:
+    def named(self, name: str, root: object) -> None:
         """Set its name, relative to a module."""
         self._leaf.name = name
         self._root = ref(root)
 
     @property
-    def root(self) -> Any:
+    def root(self) -> object:
         """The module to which its name is relative; None if it no longer exists."""
         return None if self._root is None else self._root()
 

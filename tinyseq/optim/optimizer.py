@@ -11,7 +11,7 @@ from tinyseq.torch_names.lookup import missing
 from tinyseq.torch_names.names import OPTIMIZER
 from tinyseq.torch_names.settings import Explained
 
-Trials = tuple[Mapping[str, Any], ...]
+Trials = tuple[Mapping[str, object], ...]
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 PIECE = 1 << 15  # elements updated at once, so that temporaries fit the processor's cache
 

@@ -153,7 +153,7 @@ class RNNTagger(Tagger):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Self:
@@ -187,7 +187,7 @@ class RNNTagger(Tagger):
         callbacks: Sequence[Callback] = (),
         checkpoint: str | Path | None = None,
         every: int = 100,
-        depends_on: Mapping[str, Any] | None = None,
+        depends_on: Mapping[str, object] | None = None,
         device: str | None = None,
         compile: bool | str = False,
     ) -> Iterator[Report]:
@@ -229,7 +229,7 @@ class RNNTagger(Tagger):
         callbacks: Sequence[Callback],
         checkpoint: str | Path | None,
         every: int,
-        depends_on: Mapping[str, Any] | None,
+        depends_on: Mapping[str, object] | None,
         device: str | None,
         compile: bool | str,
     ) -> tuple[Iterator[Report], int]:

@@ -15,7 +15,7 @@ Inputs = TensorLike | Sequence[TensorLike]
 
 
 def gradcheck(
-    fn: Callable[..., Any], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+    fn: Callable[..., object], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
 ) -> GradcheckReport:
     """Check a function's whole Jacobian against central difference quotients.
 
@@ -47,7 +47,7 @@ def gradcheck(
 
 
 def gradgradcheck(
-    fn: Callable[..., Any], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
+    fn: Callable[..., object], inputs: Inputs, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3
 ) -> GradcheckReport:
     """Check a function's second derivatives: `gradcheck` of its gradient.
 

@@ -8,7 +8,7 @@ from tinyseq.testing.properties import FIRST_ORDER, Trial, check_second_order
 from tinyseq.testing.subject import Subject
 
 
-def assert_gradients(fn: Callable[..., Any], *inputs: TensorLike, second_order: bool = True) -> None:
+def assert_gradients(fn: Callable[..., object], *inputs: TensorLike, second_order: bool = True) -> None:
     """Check a function or layer against the contract of every op of tinyseq.
 
     Its gradients equal difference quotients, in the inputs and (of a module) in every parameter; Jacobian products
@@ -60,7 +60,7 @@ def _same_precision(inputs: Sequence[TensorLike], parameters: Sequence[Tensor]) 
 
 
 def _with_values(
-    fn: Callable[..., Any], inputs: Sequence[Tensor], parameters: Sequence[Tensor], values: Sequence[Tensor]
+    fn: Callable[..., object], inputs: Sequence[Tensor], parameters: Sequence[Tensor], values: Sequence[Tensor]
 ) -> Any:
     """Call a module with other tensors as its parameters."""
     own = [(p._array, p.node) for p in parameters]

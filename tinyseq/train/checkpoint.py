@@ -68,7 +68,7 @@ class Checkpoint:
     """
 
     def __init__(
-        self, path: str | Path, model: Module, *, every: int = 100, depends_on: Mapping[str, Any] | None = None
+        self, path: str | Path, model: Module, *, every: int = 100, depends_on: Mapping[str, object] | None = None
     ) -> None:
         if not isinstance(model, Module):
             raise TypeError(f"model must be a Module, got {type(model).__name__}")
@@ -111,7 +111,7 @@ class Checkpoint:
                     _check_plain(part, key, value)
             raise
 
-    def restore(self, parts: Sequence[object], steps: int, run: Mapping[str, Any]) -> int:
+    def restore(self, parts: Sequence[object], steps: int, run: Mapping[str, object]) -> int:
         """Restore the saved state, if the file exists.
 
         Args:

@@ -31,7 +31,7 @@ def of_run(
     optimizer: Optimizer,
     schedule: Callable[[int], float] | None,
     clip: float | None,
-    depends_on: Mapping[str, Any],
+    depends_on: Mapping[str, object],
 ) -> Items:
     """The fingerprint of a run: plain values, or summaries with a checksum, by name.
 

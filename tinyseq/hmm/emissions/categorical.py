@@ -10,12 +10,13 @@ from tinyseq.autograd.ops.elementwise.arithmetic import where
 from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import draw, free_shares, redrawn, shares
-from tinyseq.hmm.emissions.emission import Emission, Rows
-from tinyseq.hmm.emissions.priors import Priors, log_dirichlet
+from tinyseq.hmm.emissions.emission import Emission, Priors, Rows
 from tinyseq.hmm.emissions.priors import counts as added_counts
-from tinyseq.hmm.inference.passes.score_tables import Scores, Table
+from tinyseq.hmm.emissions.priors import log_dirichlet
+from tinyseq.hmm.inference.passes.score_tables import Scores
+from tinyseq.hmm.inference.passes.score_tables import Table as ScoreTable
 from tinyseq.hmm.model.labels import Items, Labels
-from tinyseq.hmm.model.probabilities import Probabilities, as_table, plain
+from tinyseq.hmm.model.probabilities import Probabilities, Table, as_table, plain
 from tinyseq.io.names import kept_name, read_name, written_name
 from tinyseq.random import Rng, as_generator
 
@@ -61,21 +62,21 @@ class Categorical(Emission):
         self.symbols = Labels(symbols, size, "symbol")
         if unknown is not None and unknown not in self.symbols:
             raise ValueError(f"unknown={unknown!r} is not among the symbols")
-        self.unknown = kept_name(unknown, "symbol's name")
+        self.unknown: Hashable | None = kept_name(unknown, "symbol's name")
         self._fixed = None if self._both.changes else self._by_symbol()
 
     @property
-    def probabilities(self) -> Any:
+    def probabilities(self) -> Table:
         """P(symbol | state), (K, V)."""
         return self._both.values
 
     @property
-    def logs(self) -> Any:
+    def logs(self) -> Table:
         """log P(symbol | state), (K, V)."""
         return self._both.logs
 
     @property
-    def parameters(self) -> tuple[Any, ...]:
+    def parameters(self) -> tuple[Table, ...]:
         """See `Emission`."""
         return (self._both.given,)
 
@@ -92,23 +93,24 @@ class Categorical(Emission):
         symbols = names if names is None else [read_name(name) for name in names]
         return cls(arrays["emission"], symbols, read_name(settings["unknown"]), settings["in_logs"])
 
-    def _by_symbol(self) -> Table:
+    def _by_symbol(self) -> ScoreTable:
         """The scores of every symbol, and of the missing observation as one more symbol with probability one."""
         scores = plain(self.logs)
-        return Table(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
+        return ScoreTable(np.concatenate([scores, np.zeros((self.states, 1), dtype=scores.dtype)], axis=1))
 
-    def is_one(self, x: Any) -> bool:
+    def is_one(self, x: object) -> bool:
         """Whether x is one sequence: its elements are symbols, not sequences."""
         if isinstance(x, np.ndarray):
             return x.ndim == 1 and not (len(x) and isinstance(x[0], list | tuple | np.ndarray))
-        if isinstance(x, str) or not len(x):
+        items: Any = x
+        if isinstance(items, str) or not len(items):
             return True
-        if self.symbols.letters and all(isinstance(item, str) for item in x):
-            words = any(len(item) != 1 for item in x)  # words over an alphabet: each is a sequence
+        if self.symbols.letters and all(isinstance(item, str) for item in items):
+            words = any(len(item) != 1 for item in items)  # words over an alphabet: each is a sequence
             if words and self.unknown is not None:  # else they are unknown words
-                words = all(letter in self.symbols for item in x for letter in item)
+                words = all(letter in self.symbols for item in items for letter in item)
             return not words
-        return x[0] in self.symbols or not isinstance(x[0], list | tuple | np.ndarray)
+        return items[0] in self.symbols or not isinstance(items[0], list | tuple | np.ndarray)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """Convert names or ids to ids, and None to V.
@@ -155,9 +157,9 @@ class Categorical(Emission):
         """See `Emission`."""
         return plain(self.probabilities)
 
-    def describe(self, datum: Any) -> str:
+    def describe(self, datum: object) -> str:
         """See `Emission`."""
-        return "a missing observation" if datum == len(self.symbols) else repr(self.symbols[int(datum)])
+        return "a missing observation" if datum == len(self.symbols) else repr(self.symbols[datum])
 
     def both(self, data: Array, other: Array) -> Array:
         """See `Emission`."""

@@ -8,9 +8,10 @@ from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.draws import free_shares, require_shares, shares
+from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.emissions.priors import Conjugate, Priors, broadcast, counts, log_dirichlet, pair
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.emissions.priors import Conjugate, broadcast, counts, log_dirichlet, pair
+from tinyseq.hmm.model.probabilities import Table, plain
 
 
 class Counts(Conjugate):
@@ -53,7 +54,7 @@ class Poisson(Counts):
             raise ValueError(f"rates must not be negative, got {plain(self.rates).min()}")
         super().__init__(*self.rates.shape)
 
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """See `Density`."""
         factorials = log_gamma(x + 1).sum(axis=1)[:, None]
         return times_log(x, self.rates) - np.sum(self.rates, axis=1) - factorials
@@ -121,7 +122,7 @@ class Multinomial(Counts):
         self.trials = None if trials is None else whole("trials", trials, 0)
         super().__init__(*self.probabilities.shape)
 
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """See `Density`."""
         ways = log_gamma(x.sum(axis=1) + 1) - log_gamma(x + 1).sum(axis=1)
         return times_log(x, self.probabilities) + ways[:, None]
@@ -150,8 +151,8 @@ class Multinomial(Counts):
 
     def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> dict[str, Array]:
         """The normalised weighted counts; a state without counts keeps its probabilities."""
-        added = counts("probabilities", priors.get("probabilities", 1.0), self.probabilities)
-        return {"probabilities": shares(weights.T @ x + added, self.probabilities)}
+        added = counts("probabilities", priors.get("probabilities", 1.0), plain(self.probabilities))
+        return {"probabilities": shares(weights.T @ x + added, plain(self.probabilities))}
 
 
 def times_log(x: Array, factors: Any) -> Any:

@@ -9,12 +9,12 @@ import numpy as np
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.elementwise.arithmetic import where
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.emissions.emission import Emission, Priors, Rows
 from tinyseq.hmm.emissions.groups import kmeans
 from tinyseq.hmm.inference.passes.score_tables import Scores
-from tinyseq.hmm.model.probabilities import in_recording, plain
+from tinyseq.hmm.model.probabilities import Table, in_recording, plain
 from tinyseq.random import Rng, as_generator
 
 CHUNK = 2048  # rows whose densities are computed at a time, so that intermediate results stay in the cache
@@ -68,7 +68,7 @@ class Density(Emission):
     # -- to be defined by a subclass -----------------------------------------------------------------------------------
 
     @abstractmethod
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """Log densities (rows, K) of observations (rows, D), none of them missing.
 
         Parameters may be tensors: if it is written with operators and NumPy's functions, they receive gradients.
@@ -88,9 +88,7 @@ class Density(Emission):
             learn: the names of the arrays to fit; the others are fixed.
         """
 
-    def fitted_with(
-        self, x: Array, weights: Array, learn: frozenset[str], priors: Mapping[str, Any]
-    ) -> Mapping[str, Any]:
+    def fitted_with(self, x: Array, weights: Array, learn: frozenset[str], priors: Priors) -> Mapping[str, Array]:
         """As `fitted`, with priors of the arrays in ``conjugate``: see `tinyseq.hmm.emissions.priors.Conjugate`."""
         return self.fitted(x, weights, learn)
 
@@ -101,7 +99,7 @@ class Density(Emission):
     # -- inherited -----------------------------------------------------------------------------------------------------
 
     @staticmethod
-    def taken(name: str, values: Any) -> Any:
+    def taken(name: str, values: TensorLike) -> Table:
         """A copy of a parameter as a float array; a tensor stays a tensor.
 
         Raises:
@@ -123,7 +121,7 @@ class Density(Emission):
         return values
 
     @staticmethod
-    def columns(name: str, values: Any) -> Any:
+    def columns(name: str, values: TensorLike) -> Table:
         """The same as `taken`, with an axis for D, also where D = 1.
 
         Raises:
@@ -134,16 +132,17 @@ class Density(Emission):
             raise ValueError(f"{name} must have an entry for each state, got a number")
         return values.reshape(-1, 1) if values.ndim == 1 else values
 
-    def replaced(self, **arrays: Any) -> Self:
+    def replaced(self, **arrays: Table) -> Self:
         """A copy with other arrays."""
         given = {name: getattr(self, name) for name in (*self.arrays, *self.settings)}
         return type(self)(**given | arrays)
 
-    def is_one(self, x: Any) -> bool:
+    def is_one(self, x: object) -> bool:
         """Whether x is one sequence: numbers, or vectors of length D."""
         if isinstance(x, np.ndarray) and x.dtype != object:
             return x.ndim == 1 or (x.ndim == 2 and x.shape[1] == self.size)
-        first: Any = next((item for item in x if item is not None), 0.0)
+        items: Any = x
+        first: Any = next((item for item in items if item is not None), 0.0)
         if not hasattr(first, "__len__") or getattr(first, "ndim", 1) == 0:
             return True
         numbers = not any(value is None or hasattr(value, "__len__") for value in first)
@@ -229,7 +228,7 @@ class Density(Emission):
         return self.draw(states, as_generator(rng))
 
     def learned(
-        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Priors | None = None
     ) -> Self:
         """A weighted fit; a state that is never used keeps its parameters, except arrays with a prior."""
         wanted = frozenset(self.arrays) if learn is None else learn & frozenset(self.arrays)
@@ -256,7 +255,7 @@ class Density(Emission):
         """A fit to clusters around random observations that lie far apart."""
         return self._from_groups(data, rng, steps=0)
 
-    def kmeans(self, sequences: Any, rng: Rng = None) -> Self:
+    def kmeans(self, sequences: Sequence[object] | Array, rng: Rng = None) -> Self:
         """Emissions of the same family, with each state fitted to one cluster of k-means: a start for training.
 
         (k-means++, Arthur and Vassilvitskii 2007, and Lloyd's algorithm.)
@@ -282,7 +281,7 @@ class Density(Emission):
         _, groups = kmeans(data, self.states, rng, steps)
         return self.learned(data, (groups[:, None] == np.arange(self.states)).astype(np.float64))
 
-    def describe(self, datum: Any) -> str:
+    def describe(self, datum: object) -> str:
         """See `Emission`."""
         return f"the observation {np.asarray(datum)}"
 

@@ -10,12 +10,14 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.labels import Items
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.model.probabilities import Table, plain
 from tinyseq.random import Rng
+
+Priors = Mapping[str, TensorLike]  # by the names of arrays: for each an array, a number, or a pair of these
 
 
 class Rows(NamedTuple):
@@ -63,7 +65,7 @@ class Emission(ABC):
     states: int
 
     @property
-    def parameters(self) -> tuple[Any, ...]:
+    def parameters(self) -> tuple[Table, ...]:
         """The parameter arrays or tensors, by name."""
         return tuple(getattr(self, name) for name in self.arrays)
 
@@ -73,7 +75,7 @@ class Emission(ABC):
         return self.arrays
 
     @abstractmethod
-    def is_one(self, x: Any) -> bool:
+    def is_one(self, x: object) -> bool:
         """Whether x is one sequence, not a list of them."""
 
     @abstractmethod
@@ -99,7 +101,7 @@ class Emission(ABC):
 
     @abstractmethod
     def learned(
-        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Priors | None = None
     ) -> Self:
         """The M-step: the emission model that maximises the expected log-likelihood, given the posteriors (rows, K).
 
@@ -107,7 +109,7 @@ class Emission(ABC):
         ``learn`` names the arrays that may change; None for all.
         """
 
-    def log_prior(self, priors: Mapping[str, Any]) -> float:
+    def log_prior(self, priors: Priors) -> float:
         """The log density of priors of the names in ``conjugate``, up to a constant.
 
         Raises:
@@ -132,7 +134,7 @@ class Emission(ABC):
         return None
 
     @abstractmethod
-    def describe(self, datum: Any) -> str:
+    def describe(self, datum: object) -> str:
         """A description of an observation, for error messages."""
 
     @abstractmethod

@@ -1,15 +1,14 @@
 """Emissions that are real vectors, normally distributed in each state."""
 
-from typing import Any
-
 import numpy as np
 
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.emissions.groups import spread_out
-from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart, Priors
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart
+from tinyseq.hmm.model.probabilities import Table, plain
 
 
 class Gaussian(Conjugate):
@@ -59,11 +58,11 @@ class Gaussian(Conjugate):
         return self.covariance_type in ("full", "tied")
 
     @property
-    def spreads(self) -> Any:
+    def spreads(self) -> Table:
         """The covariances of every state, as variances (K, D) or matrices (K, D, D)."""
         return kinds.directions(self.covariance_type, self.covariances, self.states, self.size)
 
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """See `Density`."""
         distance, volume = kinds.distances(x, self.means, self.spreads)
         return -0.5 * (distance + (volume + self.size * kinds.LOG_2PI)[:, None]).T

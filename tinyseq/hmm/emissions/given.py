@@ -1,6 +1,6 @@
 """Observations that are log scores from another model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from tinyseq.autograd.declare import FUNCTIONS
 from tinyseq.autograd.tensor import Tensor, constant
 from tinyseq.backend import Array, library_of, to_numpy
-from tinyseq.hmm.emissions.emission import Emission, Rows
+from tinyseq.hmm.emissions.emission import Emission, Priors, Rows
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.probabilities import plain
@@ -27,9 +27,10 @@ class Given(Emission):
     def __init__(self, states: int) -> None:
         self.states = states
 
-    def is_one(self, x: Any) -> bool:
+    def is_one(self, x: object) -> bool:
         """Whether x is one array (T, K)."""
-        return bool(x.ndim == 2) if hasattr(x, "ndim") else not len(x)
+        given: Any = x
+        return bool(given.ndim == 2) if hasattr(given, "ndim") else not len(given)
 
     def read(self, sequences: Sequence[Any]) -> Rows:
         """See `Emission`.
@@ -91,7 +92,7 @@ class Given(Emission):
         raise TypeError("an HMM without an emission model cannot draw observations; pass emission to HMM")
 
     def learned(
-        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Priors | None = None
     ) -> "Given":
         """Unchanged: the model that computed the scores is trained elsewhere."""
         return self
@@ -108,7 +109,7 @@ class Given(Emission):
         """
         raise TypeError("an HMM without an emission model does not know how many parameters made its log scores")
 
-    def describe(self, datum: Any) -> str:
+    def describe(self, datum: object) -> str:
         """See `Emission`."""
         return f"log scores {np.asarray(datum)}"
 

@@ -9,10 +9,11 @@ from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
 from tinyseq.hmm.emissions.draws import draw, free_shares, require_shares, shares
+from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.emissions.gaussian import Gaussian
 from tinyseq.hmm.emissions.groups import kmeans
-from tinyseq.hmm.emissions.priors import Conjugate, Priors, broadcast, counts, log_dirichlet, pair
-from tinyseq.hmm.model.probabilities import log_of, plain
+from tinyseq.hmm.emissions.priors import Conjugate, broadcast, counts, log_dirichlet, pair
+from tinyseq.hmm.model.probabilities import Table, log_of, plain
 
 
 class GaussianMixture(Conjugate):
@@ -56,7 +57,9 @@ class GaussianMixture(Conjugate):
         require_shares("weights", plain(self.weights))
         self.means, values = self.taken("means", means), self.taken("covariances", covariances)
         self.means = self.means[..., None] if self.means.ndim == 2 else self.means
-        (states, self.components), shape = self.weights.shape, self.means.shape
+        states: int = self.weights.shape[0]
+        self.components: int = self.weights.shape[1]
+        shape = self.means.shape
         if self.means.ndim != 3 or shape[:2] != self.weights.shape:
             raise ValueError(
                 f"means must have shape ({states}, {self.components}, D), as weights are {self.weights.shape}; got "
@@ -85,7 +88,7 @@ class GaussianMixture(Conjugate):
         """The joint log densities of observation and component, (rows, K, M)."""
         return self._single().log_density(x).reshape(len(x), self.states, self.components) + log_of(self.weights)
 
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """See `Density`."""
         joint = self._joint(x)
         if isinstance(joint, Tensor):
@@ -135,7 +138,7 @@ class GaussianMixture(Conjugate):
         if "weights" in priors:
             uses += counts("weights", priors["weights"], plain(self.weights))
         return {
-            "weights": shares(uses, self.weights),
+            "weights": shares(uses, plain(self.weights)),
             "means": single.means.reshape(self.means.shape),
             "covariances": single.covariances.reshape(self.covariances.shape),
         }

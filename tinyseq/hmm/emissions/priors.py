@@ -27,8 +27,7 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions.density import Density
-
-Priors = Mapping[str, Any]  # by the names of arrays
+from tinyseq.hmm.emissions.emission import Priors
 
 
 class Conjugate(Density):

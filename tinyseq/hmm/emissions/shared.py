@@ -8,9 +8,10 @@ from numpy.typing import ArrayLike
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array
-from tinyseq.hmm.emissions.emission import Emission, Rows, kinds
+from tinyseq.hmm.emissions.emission import Emission, Priors, Rows, kinds
 from tinyseq.hmm.inference.passes.score_tables import Scores
 from tinyseq.hmm.model.labels import Items
+from tinyseq.hmm.model.probabilities import Table
 from tinyseq.random import Rng
 
 
@@ -46,7 +47,7 @@ class Shared(Emission):
         self.conjugate = emission.conjugate
 
     @property
-    def parameters(self) -> tuple[Any, ...]:
+    def parameters(self) -> tuple[Table, ...]:
         """See `Emission`."""
         return self.emission.parameters
 
@@ -55,7 +56,7 @@ class Shared(Emission):
         """See `Emission`."""
         return self.emission.learnable
 
-    def is_one(self, x: Any) -> bool:
+    def is_one(self, x: object) -> bool:
         """See `Emission`."""
         return self.emission.is_one(x)
 
@@ -75,12 +76,12 @@ class Shared(Emission):
         """See `Emission`."""
         return self.emission.sample(self.of[states], rng)
 
-    def log_prior(self, priors: Mapping[str, Any]) -> float:
+    def log_prior(self, priors: Priors) -> float:
         """See `Emission`."""
         return self.emission.log_prior(priors)
 
     def learned(
-        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Mapping[str, Any] | None = None
+        self, data: Array, states: Array, learn: frozenset[str] | None = None, priors: Priors | None = None
     ) -> "Shared":
         """Fitted to the summed posteriors of the states that share an emission."""
         together = states @ (self.of[:, None] == np.arange(self.emission.states))
@@ -103,7 +104,7 @@ class Shared(Emission):
         found = self.emission.typical()
         return None if found is None else found[self.of]
 
-    def describe(self, datum: Any) -> str:
+    def describe(self, datum: object) -> str:
         """See `Emission`."""
         return self.emission.describe(datum)
 

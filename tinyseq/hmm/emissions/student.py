@@ -7,9 +7,10 @@ import numpy as np
 from tinyseq.autograd.tensor import TensorLike
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import covariances as kinds
+from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.emissions.gamma import log_gamma
-from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart, Priors
-from tinyseq.hmm.model.probabilities import plain
+from tinyseq.hmm.emissions.priors import Conjugate, NormalWishart
+from tinyseq.hmm.model.probabilities import Table, plain
 
 LEAST, MOST = 0.2, 1e6  # the range of degrees of freedom in learning
 STEP = 1e-2  # step in log df for finite differences
@@ -65,11 +66,11 @@ class StudentT(Conjugate):
             raise ValueError(f"df must be positive, got {plain(self.df)}")
 
     @property
-    def spreads(self) -> Any:
+    def spreads(self) -> Table:
         """The squared scales of every state, as (K, D) or as matrices (K, D, D)."""
         return kinds.directions(self.covariance_type, self.scales, self.states, self.size)
 
-    def log_density(self, x: Array) -> Any:
+    def log_density(self, x: Array) -> Table:
         """See `Density`."""
         distance, volume = kinds.distances(x, self.means, self.spreads)
         return (_peak(self.df, self.size) - 0.5 * volume)[:, None].T + _tail(distance, self.df, self.size).T

@@ -1,11 +1,12 @@
 """Saving and restoring models, and conversion to and from hmmlearn."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
 from tinyseq.hmm.emissions import Categorical, Emission, Gaussian, Multinomial, Poisson, kinds
+from tinyseq.hmm.emissions.emission import Priors
 from tinyseq.hmm.interop.hmmlearn_priors import settings
 from tinyseq.hmm.model.labels import Labels
 from tinyseq.hmm.model.parameters import Model, Parameters
@@ -83,7 +84,7 @@ def from_hmmlearn(model: Any) -> Parameters:
     raise TypeError(f"{type(model).__name__} has no counterpart here; convert one of {', '.join(HMMLEARN)}")
 
 
-def to_hmmlearn(source: Model, priors: Mapping[str, Any] | None = None, learn: Collection[str] | None = None) -> Any:
+def to_hmmlearn(source: Model, priors: Priors | None = None, learn: Collection[str] | None = None) -> Any:
     """Convert to a model of hmmlearn.
 
     Args:

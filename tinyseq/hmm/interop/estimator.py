@@ -1,8 +1,8 @@
 """An HMM with scikit-learn's interface, for clone, Pipeline, GridSearchCV and cross_val_score."""
 
 import inspect
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Collection, Hashable, Sequence
+from typing import Any, Self, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,31 @@ from numpy.typing import NDArray
 from tinyseq.arguments import order_refused, refuses_order, whole
 from tinyseq.hmm.emissions import Gaussian
 from tinyseq.hmm.emissions.covariances import KINDS, shape_of
-from tinyseq.hmm.interop.estimator_inputs import Samples, labels, samples
+from tinyseq.hmm.emissions.emission import Priors
+from tinyseq.hmm.interop.estimator_inputs import Given, Samples, labels, samples
 from tinyseq.hmm.learning.baum_welch import Fitted, shuffled, warn_of_narrow
 from tinyseq.hmm.learning.counting import Smoothing
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.observations import Observations
+
+
+class Settings(TypedDict, total=False):
+    """The arguments of `HMMEstimator`, apart from the number of states."""
+
+    emission: str
+    n_features: int | None
+    n: int
+    smoothing: Smoothing
+    emission_smoothing: Smoothing
+    unknown: Hashable | None
+    n_iter: int
+    tol: float
+    restarts: int
+    floor: float | None
+    learn: Collection[str]
+    priors: Priors | None
+    random_state: int | None
 
 
 class HMMEstimator:
@@ -64,13 +84,13 @@ class HMMEstimator:
         n: int = 2,
         smoothing: Smoothing = None,
         emission_smoothing: Smoothing = None,
-        unknown: Any = None,
+        unknown: Hashable | None = None,
         n_iter: int = 300,
         tol: float = 1e-3,
         restarts: int = 10,
         floor: float | None = None,
         learn: Collection[str] = ("initial", "transition", "emission"),
-        priors: Mapping[str, Any] | None = None,
+        priors: Priors | None = None,
         random_state: int | None = None,
     ) -> None:
         self.n_components = n_components
@@ -88,7 +108,7 @@ class HMMEstimator:
         self.priors = priors
         self.random_state = random_state
 
-    def fit(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> Self:
+    def fit(self, X: Given, y: Given | None = None, lengths: Sequence[int] | None = None) -> Self:
         """Fit by counting if there are labels, else by Baum-Welch.
 
         Args:
@@ -136,7 +156,9 @@ class HMMEstimator:
         """A model from labels."""
         seen = [[0] * len(x) for x in sequences] if self._vectors() else sequences
         pairs = [list(zip(x, states, strict=True)) for x, states in zip(seen, paths, strict=True)]
-        smoothing = {} if self._vectors() else {"emission_smoothing": self.emission_smoothing, "unknown": self.unknown}
+        smoothing: dict[str, Any] = (
+            {} if self._vectors() else {"emission_smoothing": self.emission_smoothing, "unknown": self.unknown}
+        )
         found = HMM.from_labelled(pairs, self.n, self.smoothing, **smoothing)
         if not self._vectors():
             return found
@@ -182,7 +204,7 @@ class HMMEstimator:
         spread = np.broadcast_to(np.eye(size), shape) if self.emission in ("full", "tied") else np.ones(shape)
         return Gaussian(np.zeros((states, size)), least * spread, self.floor, self.emission)
 
-    def predict(self, X: Any, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Any]:
+    def predict(self, X: Given, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Items]:
         """The best path of each sequence; one array for all if X is one array.
 
         Args:
@@ -194,7 +216,7 @@ class HMMEstimator:
         model, x = self._model(), self._known(X, lengths)
         return x.joined([decoding.path for decoding in model.viterbi(x.sequences)])
 
-    def predict_proba(self, X: Any, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Any]:
+    def predict_proba(self, X: Given, lengths: Sequence[int] | None = None) -> NDArray[Any] | list[Items]:
         """The state posteriors at each step of each sequence (T, K); one array for all if X is one array.
 
         Args:
@@ -203,7 +225,7 @@ class HMMEstimator:
         model, x = self._model(), self._known(X, lengths)
         return x.joined([posterior.states for posterior in model.posterior(x.sequences)])
 
-    def score(self, X: Any, y: Any = None, lengths: Sequence[int] | None = None) -> float:
+    def score(self, X: Given, y: Given | None = None, lengths: Sequence[int] | None = None) -> float:
         """The log-likelihood of all sequences; with labels, the accuracy of `predict`.
 
         Args:
@@ -227,7 +249,7 @@ class HMMEstimator:
         """The names of the states, in the order of the columns of `predict_proba`."""
         return np.array(list(self._model().states))
 
-    def _known(self, X: Any, lengths: Sequence[int] | None) -> Samples:
+    def _known(self, X: Given, lengths: Sequence[int] | None) -> Samples:
         """The sequences in X, checked against those seen in `fit`."""
         x = samples(X, lengths, self._vectors())
         if x.features not in (0, self.n_features_in_):
@@ -246,11 +268,11 @@ class HMMEstimator:
             raise _not_fitted("this HMMEstimator is not fitted yet; call fit first")
         return self.hmm_
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> dict[str, object]:
         """The constructor's arguments, by name."""
         return {name: getattr(self, name) for name in _ARGUMENTS}
 
-    def set_params(self, **params: Any) -> Self:
+    def set_params(self, **params: object) -> Self:
         """Change constructor arguments.
 
         Raises:

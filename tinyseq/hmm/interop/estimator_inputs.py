@@ -4,13 +4,25 @@ Ambiguous input is an error, which says how to write each possible meaning.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinyseq.autograd.calls.array_like import ArrayLike
 from tinyseq.backend import Array
 from tinyseq.hmm.masks import unmasked
+
+
+class Frame(Protocol):
+    """A data frame, as of pandas."""
+
+    @property
+    def columns(self) -> object:
+        """The names of the columns."""
+
+
+Given = Sequence[object] | ArrayLike | Frame
 
 
 class Samples(NamedTuple):

@@ -7,14 +7,15 @@ of the priors that never decreases (`tinyseq.hmm.learning.priors`).
 """
 
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.backend import Array
 from tinyseq.hmm.emissions import Rows, redrawn, shares
+from tinyseq.hmm.emissions.emission import Priors as PriorValues
 from tinyseq.hmm.inference.passes.dispatch import Expected, expectations
 from tinyseq.hmm.learning.initialisation import redrawn_transition
 from tinyseq.hmm.learning.priors import Priors
@@ -149,7 +150,7 @@ def fit_em(
     restarts: int = 1,
     rng: Rng = None,
     learn: Collection[str] = ("initial", "transition", "emission", "end"),
-    priors: Mapping[str, Any] | None = None,
+    priors: PriorValues | None = None,
     progress: bool = False,
     callbacks: Sequence[Callback] = (),
 ) -> Fitted[H]:
@@ -228,7 +229,7 @@ def baum_welch(
     restarts: int,
     rng: Rng,
     learn: Collection[str],
-    priors: Mapping[str, Any] | None,
+    priors: PriorValues | None,
     progress: bool,
     callbacks: Sequence[Callback],
 ) -> Fitted[Parameters]:

@@ -33,7 +33,7 @@ class Counts(NamedTuple):
 
 
 def labelled_tables(
-    sequences: Iterable[Sequence[tuple[Any, Any]]],
+    sequences: Iterable[Sequence[tuple[Hashable, Hashable]]],
     n: int,
     smoothing: Smoothing,
     emission_smoothing: Smoothing,

@@ -235,7 +235,7 @@ class HMM(SavedModel):
     @refuses_order
     def from_labelled(
         cls,
-        sequences: Iterable[Sequence[tuple[Any, Any]]],
+        sequences: Iterable[Sequence[tuple[Hashable, Hashable]]],
         n: int = 2,
         smoothing: Smoothing = None,
         *,

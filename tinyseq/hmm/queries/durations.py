@@ -89,7 +89,11 @@ def durations(hmm: Model, longest: int = 20, of: Sequence[Hashable] | None = Non
 
 
 def observed_durations(
-    paths: Iterable[Any], longest: int | None = None, *, names: Sequence[Hashable] | None = None, cut: bool = False
+    paths: Iterable[Sequence[Hashable] | NDArray[Any]],
+    longest: int | None = None,
+    *,
+    names: Sequence[Hashable] | None = None,
+    cut: bool = False,
 ) -> Durations:
     """How long the stays in paths of states lasted, such as those of `HMM.viterbi`.
 

@@ -62,7 +62,9 @@ def log_likelihood(hmm: Model, x: Any, states: Restriction = None) -> Any:
     return float(values[0]) if seen.one else values.astype(hmm.parameters.dtype, copy=False)
 
 
-def probability(hmm: Model, x: One, states: Restriction = None, *, given: tuple[Any, Any] | None = None) -> float:
+def probability(
+    hmm: Model, x: One, states: Restriction = None, *, given: tuple[One, Restriction] | None = None
+) -> float:
     """The probability of a statement about one sequence, given another.
 
     Args:

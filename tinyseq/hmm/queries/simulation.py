@@ -1,10 +1,11 @@
 """Sampling: sequences from the model, and hidden paths from the posterior."""
 
-from typing import Any
+from typing import overload
 
 from tinyseq.arguments import whole
 from tinyseq.hmm.inference.passes.dispatch import log_likelihood, posterior_paths
 from tinyseq.hmm.inference.sampling import hidden_path
+from tinyseq.hmm.model.labels import Items
 from tinyseq.hmm.model.parameters import Model
 from tinyseq.hmm.model.probabilities import plain
 from tinyseq.hmm.observations import Observations
@@ -43,7 +44,19 @@ def sample(hmm: Model, length: int | None = None, rng: Rng = None) -> Drawn:
     return Drawn(hmm.parameters.emissions.sample(ids, rng), path)
 
 
-def sample_posterior(hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Restriction = None) -> list[Any]:
+@overload
+def sample_posterior(hmm: Model, x: One, n: int = 1, rng: Rng = None, states: Restriction = None) -> list[Items]: ...
+
+
+@overload
+def sample_posterior(
+    hmm: Model, x: Many, n: int = 1, rng: Rng = None, states: Restriction = None
+) -> list[list[Items]]: ...
+
+
+def sample_posterior(
+    hmm: Model, x: One | Many, n: int = 1, rng: Rng = None, states: Restriction = None
+) -> list[Items] | list[list[Items]]:
     """Draw hidden paths of a sequence from the posterior.
 
     (Forward filtering, backward sampling: Scott 2002.)

@@ -1,6 +1,6 @@
 """Cells as modules: one time step at a time, for user-written loops."""
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from tinyseq.autograd.modes import stacked_gates
 from tinyseq.autograd.ops.moves.shape import expand_dims, transpose
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_input, check_flags, initial
+from tinyseq.nn.checks import State, as_input, check_flags, initial
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant
 from tinyseq.nn.recurrent.steps import BY_NONLINEARITY, BY_RESET
@@ -52,7 +52,7 @@ class RecurrentCell(Module):
             self.bias_ih = init.fan_in((rows,), hidden_size, dtype)
             self.bias_hh = init.fan_in((rows,), hidden_size, dtype)
 
-    def forward(self, x: TensorLike, state: Any = None) -> Any:
+    def forward(self, x: TensorLike, state: TensorLike | None = None) -> State:
         """One step.
 
         Args:

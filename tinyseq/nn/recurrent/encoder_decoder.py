@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from tinyseq.arguments import whole
 from tinyseq.autograd.modes import no_grad
 from tinyseq.autograd.ops.stable import log_softmax
-from tinyseq.autograd.tensor import Tensor
+from tinyseq.autograd.tensor import Tensor, TensorLike
 from tinyseq.data.batches import IGNORE, padded
-from tinyseq.nn.checks import as_ids, check_ids
+from tinyseq.nn.checks import State, as_ids, check_ids
 from tinyseq.nn.layers import Embedding, Linear
 from tinyseq.nn.losses.classification import cross_entropy
 from tinyseq.nn.module import Module
@@ -84,7 +84,7 @@ class EncoderDecoder(Module):
         self.decoder = Recurrent(cell, embedding_size, hidden_size, num_layers)
         self.output = Linear(hidden_size, target_symbols + 2)
 
-    def encode(self, sources: Sequence[ArrayLike]) -> Any:
+    def encode(self, sources: Sequence[ArrayLike]) -> State:
         """The state after reading each of B sources: (layers, B, H), for an LSTM the pair (h, c).
 
         Raises:
@@ -94,13 +94,13 @@ class EncoderDecoder(Module):
         ids, lengths = padded(sources)
         if not lengths.all():
             raise ValueError(f"sources[{int(lengths.argmin())}] is empty; a source needs at least one symbol")
-        _, state = self.encoder(self.source_embedding(ids), lengths=lengths)
+        state: State = self.encoder(self.source_embedding(ids), lengths=lengths)[1]
         return state
 
-    def forward(self, ids: Any, state: Any) -> tuple[Tensor, Any]:
+    def forward(self, ids: TensorLike, state: TensorLike) -> tuple[Tensor, State]:
         """Scores of the target symbol after each of ``ids`` (T, B): logits (T, B, V + 2), and the next state."""
-        hidden, state = self.decoder(self.target_embedding(ids), state)
-        return self.output(hidden), state
+        hidden, after = self.decoder(self.target_embedding(ids), state)
+        return self.output(hidden), after
 
     def loss(self, sources: Sequence[ArrayLike], targets: Sequence[ArrayLike]) -> Tensor:
         """The mean of -log P(symbol | the true symbols before it, source), END included: teacher forcing.

@@ -16,7 +16,7 @@ from tinyseq.autograd.ops.moves.shape import concatenate, expand_dims, stack, tr
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant_like
 from tinyseq.backend import namespace_of
 from tinyseq.nn import init
-from tinyseq.nn.checks import as_input, as_lengths, check_flags, initial
+from tinyseq.nn.checks import State, as_input, as_lengths, check_flags, initial
 from tinyseq.nn.layers import Dropout
 from tinyseq.nn.module import Module
 from tinyseq.nn.recurrent.registry import States, cell_named, variant
@@ -90,7 +90,9 @@ class Recurrent(Module):
     def _directions(self) -> tuple[str, ...]:
         return ("", "_reverse") if self.bidirectional else ("",)
 
-    def forward(self, x: TensorLike, state: Any = None, lengths: Sequence[int] | None = None) -> tuple[Tensor, Any]:
+    def forward(
+        self, x: TensorLike, state: TensorLike | None = None, lengths: Sequence[int] | None = None
+    ) -> tuple[Tensor, State]:
         """Run over a batch of sequences.
 
         Args:

@@ -27,8 +27,8 @@ INPUT, HIDDEN = 2, 3  # sizes of a cell that is drawn by its name
 
 
 def cell(
-    what: str | Callable[..., Any],
-    *inputs: Any,
+    what: str | Callable[..., object],
+    *inputs: object,
     values: bool | None = None,
     title: str | None = None,
     legend: bool | None = None,

@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
+from tinyseq.hmm.queries.forms import One
 from tinyseq.viz.hmm.lattice import Floats, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
@@ -62,7 +63,7 @@ class Path(NamedTuple):
 
 def trellis(
     hmm: HMM,
-    x: Any,
+    x: One,
     semiring: Literal["max", "log"] = "max",
     k: int = 1,
     posterior: bool = False,

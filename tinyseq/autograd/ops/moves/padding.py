@@ -12,7 +12,7 @@ from tinyseq.autograd.ops.moves.shape import broadcast_to, concatenate, flip
 from tinyseq.autograd.ops.reduce import along, axis_of, max, mean, min
 from tinyseq.autograd.tensor import Tensor, TensorLike, constant, constant_like
 
-Widths = int | Sequence[int | Sequence[int]] | Mapping[int, int | tuple[int, int]]  # a pair for each axis, or less
+Widths = Mapping[int, int | tuple[int, int]] | int | Sequence[int | Sequence[int]]  # a pair for each axis, or less
 Ends = float | Sequence[float | Sequence[float]] | Mapping[int, float | tuple[float, float]]
 
 
