@@ -109,7 +109,7 @@ def jacobian_norms(h_s: Tensor, h_t: Tensor) -> JacobianNorms:
     whole = jacobians[target]
     steps = np.array(list(states))
     lags = abs(steps[-1] - steps).astype(float)
-    matrices = _recurrent_weights(target, root, nodes, between)
+    matrices = _recurrent_weights(target, nodes, between)
     beta = None if len(matrices) != 1 else float(np.linalg.norm(matrices[0], 2))
     square = len(matrices) == 1 and matrices[0].shape[0] == matrices[0].shape[1]
     one_a_step = _products(target, root, between) == lags[0]
@@ -200,7 +200,7 @@ def _step(parent: Parent, otherwise: int) -> int:
     return otherwise if step is None else step
 
 
-def _recurrent_weights(target: Parent, root: Parent, nodes: list[Node], between: set[Parent]) -> list[Floats]:
+def _recurrent_weights(target: Parent, nodes: list[Node], between: set[Parent]) -> list[Floats]:
     """The different matrices, leaves or constants, that a state is multiplied by on the path."""
     found: dict[Any, Floats] = {}
     for node in nodes:

@@ -227,7 +227,7 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
     on_the_way = leading_to(target, nodes)
     if owner(root) not in on_the_way:
         return None
-    _check_used_in_steps(root, target, name)
+    _check_used_in_steps(root, target, nodes, name)
     prologue = leading_to(target, [node for node in nodes if node.label.step is None])
 
     terms: dict[int, Array] = {}
@@ -246,23 +246,19 @@ def _terms(loss: Tensor, W: Tensor, name: str) -> Terms | None:
     return Terms(terms, max(labels_of(on_the_way), default=-1))
 
 
-def _check_used_in_steps(root: Parent, target: Parent, name: str) -> None:
+def _check_used_in_steps(root: Parent, target: Parent, nodes: list[Node], name: str) -> None:
     """Raise unless every path from the loss to the weight passes through a step."""
-    stack, seen = [owner(root)], {owner(root)}
-    while stack:
-        node = stack.pop()
-        if not isinstance(node, Node) or node.label.step is not None:
+    outside = {owner(root)}
+    for node in nodes:
+        if node not in outside or node.label.step is not None:
             continue
-        for edge in node.edges:
-            if edge is target:
-                raise ValueError(
-                    f"{name} uses W ({_called(target)}) outside of every time step: in {node.op.name} ({node.label}). "
-                    "Such a use has no step of its own. Put the uses inside `with ts.step(t):`, one for each step, or "
-                    "leave that part of the loss out; ts.grad gives the whole gradient" + _hint(seen)
-                )
-            if edge is not None and owner(edge) not in seen:
-                seen.add(owner(edge))
-                stack.append(owner(edge))
+        if target in node.edges:
+            raise ValueError(
+                f"{name} uses W ({_called(target)}) outside of every time step: in {node.op.name} ({node.label}). "
+                "Such a use has no step of its own. Put the uses inside `with ts.step(t):`, one for each step, or "
+                "leave that part of the loss out; ts.grad gives the whole gradient" + _hint(outside)
+            )
+        outside.update(owner(edge) for edge in node.edges if edge is not None)
 
 
 def _hint(nodes: set[Leaf | Node]) -> str:

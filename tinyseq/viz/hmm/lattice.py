@@ -125,19 +125,19 @@ def lattice(
         impossible = len(hmm.states) ** (hmm.n - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
     cells = _cells(histories, length, hmm.n - 1)
+    first, last = np.full((2, len(histories)), -np.inf)
     scores, emitted = np.full((2, length, len(histories)), -np.inf)
     arcs = np.full((length - 1, len(histories), len(histories)), -np.inf)
     for t, column in enumerate(cells):
         at, histories_at = list(column), tuple(np.transpose([*column.values()]))
         scores[t, at], emitted[t, at] = columns[t][histories_at], emission[t, histories_at[-1]]
+        if not t:
+            first[at] = steps[0][histories_at]
+        if t == length - 1 and end is not None:
+            last[at] = end[histories_at[-1]]
         for (tail, before), (head, after) in product(cells[t - 1].items() if t else (), column.items()):
             if grows(before, after):
                 arcs[t - 1, tail, head] = steps[t][(*before, after[-1])]
-    first, last = np.full((2, len(histories)), -np.inf)
-    for row, history in cells[0].items():
-        first[row] = steps[0][history]
-    for row, history in cells[-1].items():
-        last[row] = 0.0 if end is None else end[history[-1]]
     if isinstance(hmm.emissions, Given):
         symbols = [f"o{t + 1}" for t in range(length)]  # given scores have no names
     else:

@@ -199,7 +199,5 @@ def _round_values(low: float, high: float) -> list[float]:
 
 def _running_mean(values: Floats, window: int) -> Floats:
     """The mean over a window around each value, truncated at both ends."""
-    sums = np.concatenate([[0.0], np.cumsum(values)])
-    low = np.maximum(np.arange(len(values)) - window, 0)
-    high = np.minimum(np.arange(len(values)) + window + 1, len(values))
-    return np.asarray((sums[high] - sums[low]) / (high - low), np.float64)
+    sums, counts = (np.convolve(these, np.ones(2 * window + 1), "same") for these in (values, np.ones(len(values))))
+    return np.asarray(sums / counts, np.float64)
