@@ -13,7 +13,7 @@ def test_a_probability_hides_no_arc_but_its_own(states):
     for seed in range(3):
         hmm = model(states, seed=seed)
         painter = _Painter(hmm, np.asarray(hmm.transition), "", values=True)
-        painter.drawing()
+        painter.painted()
         chips = [node for node in painter.canvas.nodes if node.name.startswith("p_")]
         arcs = {f"p_{edge.tail}_{edge.head}": edge.curve for edge in painter.canvas.edges}
         assert len(chips) == len(arcs)

@@ -8,10 +8,11 @@ from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
 from tinyseq.compiler.program import Program, Step, shown
 from tinyseq.viz.rendering.dark_theme import in_theme
+from tinyseq.viz.rendering.dot import paper
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.font import FAMILIES
-from tinyseq.viz.rendering.settings import TEXT_SIZE, current, defaults, in_type
-from tinyseq.viz.rendering.style import ACCENT, INK, LINE, PAPER, STATE, clean
+from tinyseq.viz.rendering.settings import TEXT_SIZE, defaults, in_type
+from tinyseq.viz.rendering.style import ACCENT, INK, LINE, STATE, clean
 
 MOST_BOXES = 400
 MOST_LINES = 12  # in a box of several elementwise steps
@@ -109,9 +110,7 @@ def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, l
 
 def _whole(title: str, legend: bool) -> str:
     """What holds for the whole picture: its size, its paper, and its title or the explanation of its boxes."""
-    told = f' bgcolor="{PAPER}"' if current().theme == "dark" else ""
-    if size := current().size:
-        told += f' size="{size[0]:g},{size[1]:g}!"'
+    told = "".join(f' {name}="{value}"' for name, value in paper().items())
     words = "\\n".join(_escaped(line) for line in (title, LEGEND * legend) if line)
     return f'{told} labelloc=t label="{words}"' if words else told
 

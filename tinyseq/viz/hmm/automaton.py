@@ -1,7 +1,7 @@
 """The automaton of an HMM: its states, and the transitions between them."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tinyseq.viz.hmm.lattice import Floats, floats
 from tinyseq.viz.layout.curves import Point, Size, along, passed, straight, toward
 from tinyseq.viz.layout.free_space import Room
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing, Told
+from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words
 from tinyseq.viz.rendering.settings import defaults, in_type
 from tinyseq.viz.rendering.style import ACCENT, LINE, QUIET, STATE, Text, clean, label_size, number, small
@@ -61,7 +61,7 @@ def automaton(
         raise ValueError(f"an automaton of {count} states would be illegible; at most {MOST_STATES} are drawn")
     with defaults(values=values, font_size=font_size, size=size) as chosen:
         painter = _Painter(hmm, transition, title, chosen.values is not False)
-        return painter.drawing(lambda: (painter.drawing(), {}))
+        return painter.painted().drawing(lambda: (painter.painted().drawing(), {}))
 
 
 class _Painter:
@@ -79,8 +79,8 @@ class _Painter:
         self.size = self.size[0] * bulge, self.size[1] * bulge
         self.radius = 0.0 if self.count == 1 else max(self.size[0] * 0.95, self.count * max(self.size) / math.pi)
 
-    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
-        """The finished picture, and what makes its HTML page."""
+    def painted(self) -> Canvas:
+        """The parts of the picture."""
         self.canvas = Canvas(self.title or f"{self.count} state{'s' if self.count > 1 else ''}")
         self.room = Room()  # free space for labels
         self.ways = Room()  # where lines run
@@ -97,7 +97,7 @@ class _Painter:
         self._write_probabilities()
         if self.title:
             self.canvas.entitle(self.title)
-        return self.canvas.drawing(tell)
+        return self.canvas
 
     def _transitions(self) -> None:
         """An arc for each transition, as many as are legible."""

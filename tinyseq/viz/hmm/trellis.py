@@ -1,7 +1,6 @@
 """The trellis of an HMM: the forward or Viterbi recurrence, cell by cell."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
@@ -17,7 +16,7 @@ from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
 from tinyseq.viz.rendering.canvas import Canvas
-from tinyseq.viz.rendering.drawing import Drawing, Told
+from tinyseq.viz.rendering.drawing import Drawing
 from tinyseq.viz.rendering.parts import Edge, Node, chip_on_line, words, words_from
 from tinyseq.viz.rendering.settings import defaults, in_type
 from tinyseq.viz.rendering.style import (
@@ -28,11 +27,10 @@ from tinyseq.viz.rendering.style import (
     QUIET,
     Paint,
     Text,
-    blend,
     clean,
     label_size,
     number,
-    readable_on,
+    shaded,
     small,
 )
 
@@ -134,7 +132,8 @@ def trellis(
         painter = _Painter(
             found, paths if filled else [], shade if filled else None, title, filled, filled and candidates
         )
-        return painter.drawing(lambda: (painter.drawing(), painter.story().plain() if filled else {}))
+        drawn = painter.painted
+        return drawn().drawing(lambda: (drawn().drawing(), painter.story().plain() if filled else {}))
 
 
 @dataclass
@@ -157,8 +156,8 @@ class _Painter:
         self.pitch = self.size[0] + apart, self.size[1] + (in_type(36) if self.labelled else 16)
         self.per_line = max(int(LINE_WIDTH / self.pitch[0]), 4)
 
-    def drawing(self, tell: Callable[[], Told] | None = None) -> Drawing:
-        """The finished picture, and what makes its HTML page."""
+    def painted(self) -> Canvas:
+        """The parts of the picture."""
         heading = self.title or HEADINGS[self.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
         self._terminal("start", self.grid.initial)
@@ -176,7 +175,7 @@ class _Painter:
                 again = self._tail(t - 1, row), self._before(t, row), (self.size[0], in_type(22))
                 self.canvas.nodes.append(Node(*again, [small(self.names[t - 1, row])], QUIET))
         self._caption(heading)
-        return self.canvas.drawing(tell)
+        return self.canvas
 
     def story(self) -> Story:
         """The recurrence column by column, and the best path traced back from its end."""
@@ -234,8 +233,7 @@ class _Painter:
         if self.filled and self.grid.scores[t, state] == -math.inf:
             paint = QUIET
         elif self.shade is not None:
-            fill = blend(float(self.shade[t, state]))
-            paint = Paint(fill, OP.outline, readable_on(fill))
+            paint = shaded(float(self.shade[t, state]))
         elif on_path == ACCENT:
             paint = BEST
         if on_path:

@@ -23,17 +23,22 @@ def dot_text(title: str, frames: Sequence[Frame], edges: Sequence[Edge], nodes: 
     """The whole text."""
     font = {"fontname": FAMILIES}
     told = {"layout": "nop2", "outputorder": "edgesfirst", "pad": "0.1", "tooltip": _plain(title)}
-    told |= {"bgcolor": PAPER} if current().theme == "dark" else {}
-    if size := current().size:
-        told["size"] = f"{size[0]:g},{size[1]:g}!"
     lines = [
-        f"graph {_listed(font | told)}",
+        f"graph {_listed(font | told | paper())}",
         f"node {_listed(font | {'fontsize': f'{TEXT_SIZE:g}', 'shape': 'box', 'style': 'rounded,filled'})}",
         f"edge {_listed(font | {'arrowsize': f'{ARROW / 10:g}'})}",
         *_inside("", frames, nodes),
         *(_edge(f"line{i}", edge) for i, edge in enumerate(edges)),
     ]
     return "".join(["digraph {\n", *(f"\t{line}\n" for line in lines), "}\n"])
+
+
+def paper() -> dict[str, str]:
+    """The colour and the size of a picture's paper, where the settings ask for them."""
+    told = {"bgcolor": PAPER} if current().theme == "dark" else {}
+    if size := current().size:
+        told["size"] = f"{size[0]:g},{size[1]:g}!"
+    return told
 
 
 def _inside(name: str, frames: Sequence[Frame], nodes: Sequence[Node]) -> Iterator[str]:

@@ -88,10 +88,14 @@ class Text(NamedTuple):
         return in_type(max(self.size, tight(0.0, SMALL_IN_LARGE)))
 
     @property
+    def pieces(self) -> list[str]:
+        """Text and indices, which alternate."""
+        return INDEX.split(self.text) if self.formula else [self.text]
+
+    @property
     def width(self) -> float:
-        pieces = INDEX.split(self.text) if self.formula else [self.text]  # text and indices alternate
         sizes = (self.points, INDEX_SIZE * self.points)
-        return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(pieces))
+        return sum(text_width(piece, sizes[i % 2], self.bold) for i, piece in enumerate(self.pieces))
 
     @property
     def height(self) -> float:
@@ -192,6 +196,12 @@ def readable_on(fill: str) -> str:
     return INK if brightness(fill) > 140 else PAPER
 
 
+def shaded(fraction: float, outline: str = OP.outline) -> Paint:
+    """The colours of a box at a fraction between 0 and 1 of the ramp."""
+    fill = blend(fraction)
+    return Paint(fill, outline, readable_on(fill))
+
+
 class LogScale:
     """A logarithmic colour scale.
 
@@ -213,8 +223,7 @@ class LogScale:
 
     def paint(self, value: float, outline: str = OP.outline) -> Paint:
         """The colours of a box with this value."""
-        fill = blend(self.fraction(value))
-        return Paint(fill, outline, readable_on(fill))
+        return shaded(self.fraction(value), outline)
 
     def ticks(self, count: int = 5) -> list[float]:
         """Values for a legend, evenly spread over the scale."""

@@ -13,7 +13,6 @@ from tinyseq.viz.rendering.parts import ARROW, Edge, Frame, Node
 from tinyseq.viz.rendering.settings import fitted, in_type
 from tinyseq.viz.rendering.style import (
     BESIDE,
-    INDEX,
     INDEX_SIZE,
     PAPER,
     Paint,
@@ -125,11 +124,9 @@ def _block(center: Point, lines: Sequence[Text], anchor: str = "middle") -> str:
 
 def _words(line: Text, at: Point, anchor: str) -> str:
     """One line of text; in a formula, indices are smaller and lower."""
-    line = line._replace(text=clean(line.text, limit=200))
-    pieces = INDEX.split(line.text) if line.formula else [line.text]  # text and indices alternate
     drop = f"{DROP * line.points:.2f}"
     shown = ""
-    for i, piece in enumerate(pieces):
+    for i, piece in enumerate(line._replace(text=clean(line.text, limit=200)).pieces):
         said = escape(piece)
         if i % 2:
             shown += f'<tspan font-size="{INDEX_SIZE * line.points:g}" dy="{drop}">{said}</tspan>'
