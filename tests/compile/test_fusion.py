@@ -262,7 +262,7 @@ def test_a_recurrent_step_has_few_kinds_of_loops(layer, most, monkeypatch):
             if isinstance(item, Group):
                 names = {number: f"r{place}" for place, number in enumerate(item.reads)}
                 names |= {step.out: f"s{place}" for place, step in enumerate(item.steps)}
-                kind = [(step.function.__name__, *(names[n] for n in step.reads())) for step in item.steps]
+                kind = [(step.function.__name__, *(names[n] for n in step.reads)) for step in item.steps]
                 found.setdefault(str((item.shape, kind, [names[n] for n in item.writes])), []).append(item)
         return program
 

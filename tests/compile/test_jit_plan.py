@@ -62,7 +62,7 @@ def test_joins_of_a_longer_join_are_slices_of_it(steps, monkeypatch):
         share(program)
         made = {*program.inputs, *program.seeds, *program.constants}
         for step in program.steps:
-            assert made.issuperset(step.reads())
+            assert made.issuperset(step.reads)
             made.add(step.out)
         seen.append(len(wide()))
 

@@ -38,7 +38,7 @@ CASES = {
 
 def kept(program):
     """The functions of the forward pass whose results the backward pass reads."""
-    late = {number for step in program.steps[program.forward :] for number in step.reads()}
+    late = {number for step in program.steps[program.forward :] for number in step.reads}
     return sorted(step.function.__name__ for step in program.steps[: program.forward] if step.out in late)
 
 

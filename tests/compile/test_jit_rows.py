@@ -231,14 +231,14 @@ def test_products_are_of_single_steps_beside_what_they_read_and_what_reads_them(
     assert of == [2 * 2 * steps, 2 * (steps - 1) + 2 * steps]
     assert not any(step.function is np.matmul and step.out not in made._products for step in made.program.steps)
     joins = [step for step in made.program.steps if step.function is np.concatenate]
-    wholes = [step for step in joins if any(number in made._tiled for number in step.reads())]
+    wholes = [step for step in joins if any(number in made._tiled for number in step.reads)]
     assert len(wholes) == 2  # the gradients of both layers' inputs
     for step in wholes:
         if made._plan.kind[step.out] != POOL:  # that of the layer's own input belongs to the caller
             assert step.out in made._sources(set(made.program.gradients))
             continue
         assert not made._plan.copies[step.out]
-        assert {made._plan.places[number].root for number in step.reads()} == {step.out}
+        assert {made._plan.places[number].root for number in step.reads} == {step.out}
     inside = [step.out for step in joins if made._plan.places.get(step.out, rows) is not rows]
     inside = [number for number in inside if made._plan.places[number].root != number]
     assert len(inside) >= (0 if cell == "rnn" else 2 * (steps - 1))  # the gates' gradients, within those of all steps

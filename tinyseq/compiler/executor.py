@@ -33,7 +33,7 @@ class Executor:
         self._names: dict[str, Any] = {"asarray": np.asarray, "copyto": np.copyto, "Changed": Changed}
         self._names |= {f"v{number}": value for number, value in program.constants.items()}
         first, second = program.steps[: program.forward], program.steps[program.forward :]
-        late = {number for step in second for number in step.reads()} | set(program.gradients)
+        late = {number for step in second for number in step.reads} | set(program.gradients)
         for step in program.steps:
             self._place(step)
         self._kept = [step.out for step in first if step.out in late and not self._in_memory(step.out)]
@@ -57,7 +57,7 @@ class Executor:
         for (offset, kind), slot in self._slots.items():
             arrays[slot] = np.ndarray(kind.shape, kind.dtype, block, start + offset, kind.strides)
         for slot, step in self._views.values():
-            whole = arrays[self._slot_of(step.reads()[0])]
+            whole = arrays[self._slot_of(step.reads[0])]
             args = [whole if type(part) is Ref else part for part in step.args]
             arrays[slot] = step.function(*args, **step.settings)
         return [tuple([arrays[slot] for slot in used]) for used in self._used]
@@ -72,7 +72,7 @@ class Executor:
         if step.out in self.plan.offsets:
             self._slot(self.plan.offsets[step.out], self.program.values[step.out])
         elif (
-            step.view is not None and step.fixed and step.reads() == [step.view.number] and self._in_memory(*step.view)
+            step.view is not None and step.fixed and step.reads == (step.view.number,) and self._in_memory(*step.view)
         ):
             self._views[step.out] = self._new(), step
 
@@ -97,7 +97,7 @@ class Executor:
     def _function(self, name: str, steps: list[Step], results: list[int], copied: set[int]) -> Callable[..., Any]:
         """Generate a Python function of the steps, and compile it."""
         program, self._using = self.program, dict[int, None]()
-        used = {number for step in steps for number in step.reads()} | set(results)
+        used = {number for step in steps for number in step.reads} | set(results)
         used |= {number for number, _ in program.guards}
         given = [("inputs", program.inputs), ("seeds", program.seeds)]
         given += [("kept", self._kept)] if name == "backward" else []
@@ -107,7 +107,7 @@ class Executor:
         guards = dict(program.guards) if name == "forward" else {}
         lines += [_guard(number, truth) for number, truth in guards.items() if number in program.inputs]
         over: dict[int, list[int]] = {}
-        last = {number: place for place, step in enumerate(steps) for number in (step.out, *step.reads())}
+        last = {number: place for place, step in enumerate(steps) for number in (step.out, *step.reads)}
         for step in steps:
             if not self._in_memory(step.out) and step.out not in results and step.out not in guards:
                 over.setdefault(last[step.out], []).append(step.out)
@@ -155,7 +155,7 @@ class Executor:
         """The arguments of the copy that does a join: all operands are one array, with the distance as first stride."""
         offset, distance = self.plan.joins[step.out]
         whole = pieces(step, self.program.values[step.out])
-        operand = self.program.values[step.reads()[0]]
+        operand = self.program.values[step.reads[0]]
         strip = Kind(whole.shape, whole.dtype, (distance, *operand.strides))
         slots = self._slot(self.plan.offsets[step.out], whole), self._slot(offset, strip)
         self._using |= dict.fromkeys(slots)

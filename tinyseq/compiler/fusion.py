@@ -46,7 +46,7 @@ def elementwise(program: Program, step: Step, able: Able) -> bool:
     value = program.values[step.out]
     if type(value) is tuple or not (value.ndim and value.size and step.fixed and able(step)):
         return False
-    return all(type(program.values[number]) is not tuple for number in step.reads())
+    return all(type(program.values[number]) is not tuple for number in step.reads)
 
 
 def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Item], list[Item]]:
@@ -66,7 +66,7 @@ def fuse(program: Program, able: Able, largest: int = LARGEST) -> tuple[list[Ite
     root = lifetimes(program).root
     first, second = program.steps[: program.forward], program.steps[program.forward :]
     wanted = program.wanted()
-    late = wanted | {number for step in second for number in step.reads()}
+    late = wanted | {number for step in second for number in step.reads}
     found = []
     for steps, used in ((first, late), (second, wanted)):
         run = _Run(program, able, largest, root)
@@ -100,7 +100,7 @@ class _Run:
         else:
             place = len(self._places)
             self._places.append([step])
-        for number in step.reads():
+        for number in step.reads:
             uses[number] = max(place, uses.get(number, -1))
 
     def _loop(self, step: Step) -> int:
@@ -121,14 +121,14 @@ class _Run:
         home = {step.out: place for place, steps in enumerate(self._places) for step in steps}
         used = used | self._before.keys()
         for place, steps in enumerate(self._places):
-            used |= {number for step in steps for number in step.reads() if home.get(number) != place}
+            used |= {number for step in steps for number in step.reads if home.get(number) != place}
         found: list[Item] = []
         for place in range(len(self._places) - 1, -2, -1):
             found += reversed(self._views.get(place, ()))
             steps = self._places[place][::-1] if place >= 0 else []
             if place in self._loops:
                 made = {step.out for step in steps}
-                reads = dict.fromkeys(n for step in steps for n in step.reads() if n not in made)
+                reads = dict.fromkeys(n for step in steps for n in step.reads if n not in made)
                 writes = tuple(step.out for step in steps if step.out in used)
                 found.append(Group(self._loops[place], tuple(steps), tuple(reads), writes))
             else:
@@ -167,7 +167,7 @@ def push_views(program: Program, able: Able) -> None:
 
 def _is_view(step: Step) -> bool:
     """Whether a step is a view that can be taken of the operands as well; its index does not depend on the inputs."""
-    return step.function in (operator.getitem, np.transpose) and type(step.args[0]) is Ref and len(step.reads()) == 1
+    return step.function in (operator.getitem, np.transpose) and type(step.args[0]) is Ref and len(step.reads) == 1
 
 
 def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
@@ -175,7 +175,7 @@ def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     root, wanted = lifetimes(program).root, program.wanted()
     readers: dict[int, list[Step]] = {}
     for step in program.steps:
-        for number in step.reads():
+        for number in step.reads:
             readers.setdefault(number, []).append(step)
     found = {}
     for step in program.steps:
@@ -237,7 +237,7 @@ def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], 
             changed |= {step.out} if kind != before else set()
             program.values[step.out] = kind
             continue
-        reads = set(step.reads())
+        reads = set(step.reads)
         kinds = [program.values[number] for number in reads]
         # where an index is among the arguments, it determines the layout, as far as it is fixed at all
         indexed = not step.fixed or any(type(kind) is tuple or kind.dtype.kind in "iu" for kind in kinds)

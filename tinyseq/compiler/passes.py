@@ -13,7 +13,7 @@ def fold_constants(program: Program) -> None:
     known = program.constants
 
     def keep(step: Step) -> Step | None:
-        if known.keys() >= set(step.reads()):
+        if known.keys() >= set(step.reads):
             args, settings = (mapped(tree, Ref, lambda ref: known[ref.number]) for tree in step[2:4])
             result = step.function(*args, **settings)
             known[step.out] = result if isinstance(result, tuple | list) else np.asarray(result)
@@ -53,7 +53,7 @@ def drop_dead(program: Program) -> None:
     for step in reversed(program.steps):
         if step.out in live:
             needed.add(step.out)
-            live.update(step.reads())
+            live.update(step.reads)
     program.replace_steps(lambda step: step if step.out in needed else None)
     program.constants = {number: value for number, value in program.constants.items() if number in live}
 
@@ -79,7 +79,7 @@ def lifetimes(program: Program) -> Lives:
     pinned: set[int] = set()
     for place, step in enumerate(program.steps):
         root[step.out] = step.out
-        for number in step.reads():
+        for number in step.reads:
             last[root[number]] = place
             if type(program.values[step.out]) is tuple:
                 pinned.add(root[number])

@@ -102,7 +102,7 @@ def in_place(program: Program, lives: Lives, within: dict[int, tuple[int, int]])
         if not isinstance(step.function, np.ufunc) or step.function.signature is not None:
             continue  # a product reads what it would have overwritten
         mine = program.values[step.out]
-        for number in step.reads():
+        for number in step.reads:
             if number in placed and program.values[number] == mine and lives.last[number] == place:
                 found[step.out] = number
                 break

@@ -1,6 +1,7 @@
 """A recorded step: a list of array operations, forward and then backward."""
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple, TypeVar
 
@@ -59,14 +60,7 @@ def blank(kind: Kind) -> Array:
     return np.ndarray(kind.shape, kind.dtype, memory, before if kind.size else 0, kind.strides)
 
 
-class Step(NamedTuple):
-    """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
-
-    Attributes:
-        fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
-        view: the value in whose memory the result lies, if it is a view.
-    """
-
+class _Operation(NamedTuple):
     out: int
     function: Callable[..., Any]
     args: tuple[Any, ...]
@@ -74,7 +68,17 @@ class Step(NamedTuple):
     fixed: bool = True
     view: Ref | None = None
 
-    def reads(self) -> list[int]:
+
+class Step(_Operation):
+    """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
+
+    Attributes:
+        fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
+        view: the value in whose memory the result lies, if it is a view.
+    """
+
+    @cached_property
+    def reads(self) -> tuple[int, ...]:
         """The numbers of the values that it takes."""
         found = list[int]()
         for part in (*self.args, *self.settings.values()):
@@ -82,7 +86,7 @@ class Step(NamedTuple):
                 found.append(part.number)
             elif type(part) in _NESTED:
                 found += [ref.number for ref in refs(part)]
-        return found
+        return tuple(found)
 
     def __str__(self) -> str:
         words = [shown(a) for a in self.args] + [f"{name}={shown(a)}" for name, a in self.settings.items()]

@@ -95,7 +95,7 @@ def _dot(found: Program, passes: Sequence[Sequence[Step | Group]], title: str, l
                 continue
             box = f"b{steps[-1].out}"
             home |= {step.out: box for step in steps}
-            reads = dict.fromkeys(home.get(n, "") for step in steps for n in step.reads())
+            reads = dict.fromkeys(home.get(n, "") for step in steps for n in step.reads)
             edges += [f"  {tail} -> {box}" for tail in reads if tail not in ("", box)]
             color = accent if len(steps) > 1 else line
             lines.append(f'    {box} [label="{_label(found, steps)}" color={color}]')

@@ -141,7 +141,7 @@ class Calls:
             for step in program.steps
             if not step.fixed and type(program.values[step.out]) is not tuple
         }
-        late = {number for step in program.steps[program.forward :] for number in step.reads()} | {*program.gradients}
+        late = {number for step in program.steps[program.forward :] for number in step.reads} | {*program.gradients}
         self._kept = [step.out for step in program.steps[: program.forward] if step.out in late]
 
     def forward(self, inputs: list[DeviceArray]) -> tuple[Any, ...]:
@@ -166,7 +166,7 @@ class Calls:
             if number in guards:
                 _check(known[number], guards[number])
         for step in steps:
-            reads = [known[number] for number in step.reads()]
+            reads = [known[number] for number in step.reads]
             if all(_is_on_host(value) for value in reads):
                 value = run_step(step, known, step.function)
             else:

@@ -162,7 +162,7 @@ class _Lowering:
 
     def _lower(self, step: Step) -> None:
         value = self.program.values[step.out]
-        reads, move = step.reads(), move_of(step)
+        reads, move = step.reads, move_of(step)
         if any(n in self.host for n in reads) and all(n in self.host or n in self.program.constants for n in reads):
             self.host.add(step.out)
             self.graph.host.append(step)

@@ -112,7 +112,7 @@ class Executor:
     def _objects(self, items: list[Item]) -> set[int]:
         """The values that NumPy's functions read."""
         calls = [i for i in items if isinstance(i, Step) and not self._is_kernel(i) and self._root[i.out] == i.out]
-        return self._sources({number for call in calls for number in call.reads()})
+        return self._sources({number for call in calls for number in call.reads})
 
     def _sources(self, numbers: set[int]) -> set[int]:
         """Values, and those that they are views of."""
@@ -124,7 +124,7 @@ class Executor:
                 found.add(number)
                 step = by_number.get(number)
                 if step is not None and self._root[number] != number and self._kind(number) != POOL:
-                    left += step.reads()
+                    left += step.reads
         return found
 
     def _function(self, name: str, objects: set[int], results: list[int]) -> Callable[..., Any]:
@@ -287,7 +287,7 @@ class Executor:
         return Call([len(numbers) + 2, address, *numbers], *spans)
 
     def _product(self, step: Step) -> Work:
-        numbers = *step.reads(), step.out
+        numbers = *step.reads, step.out
         places, types = [self._plan.places[n] for n in numbers], [self.program.values[n].dtype for n in numbers]
         made = self._tiled.get(step.out) or self._products[step.out]
 

@@ -85,7 +85,7 @@ def rows_of(program: Program, step: Step) -> Rows | None:
     """How a kernel computes a step; None if it copies and adds no rows by their places."""
     if step.function not in (picked, summed):
         return None
-    values, places, out = (program.values[number] for number in (*step.reads(), step.out))
+    values, places, out = (program.values[number] for number in (*step.reads, step.out))
     if step.function is summed:
         source = _source(True, values.dtype, values.strides[0])
         return Rows(source, 1, (places.size, *out.shape[::-1]), values.strides[::-1], (None, None, None))
@@ -179,7 +179,7 @@ class _Rewritten:
 
     def _gather(self, step: Step) -> list[Step]:
         """A step that gathers, and one that checks its places if the table has at most half as many rows."""
-        table, ids = (self._values[number] for number in step.reads())
+        table, ids = (self._values[number] for number in step.reads)
         plain = table.dtype in (np.float32, np.float64) and ids.dtype.kind in "iu" and table.ndim == ids.ndim == 2
         if not (plain and table.size and 2 * table.shape[0] <= ids.size):
             return [step]
@@ -190,7 +190,7 @@ class _Rewritten:
     def add_up(self, step: Step) -> None:
         """Add up the gradients that a step of the backward pass multiplies with gathered rows."""
         found = self._multiplied(step, lambda rows: rows.reshape(-1, rows.shape[2]))
-        owner = self._root[step.reads()[0]] if found is not None else -1
+        owner = self._root[step.reads[0]] if found is not None else -1
         if found is not None and owner not in self._sums and self._is_all(step.args[0]):
             gradients, count = self._values[step.args[0].number], found.checks.args[1]
             out = self._made((count, gradients.shape[0]), gradients.dtype)
@@ -241,9 +241,9 @@ class _Rewritten:
 
     def _multiplied(self, step: Step, view: Callable[[Array], Array]) -> Gather | None:
         """The gathered rows that a matrix is multiplied with, in a certain view of all of them."""
-        if not _is_called(step, np.matmul) or self._values[step.reads()[0]].ndim != 2:
+        if not _is_called(step, np.matmul) or self._values[step.reads[0]].ndim != 2:
             return None
-        found, x = self._gathers.get(self._root[step.reads()[1]]), self._values[step.reads()[1]]
+        found, x = self._gathers.get(self._root[step.reads[1]]), self._values[step.reads[1]]
         alike = found is not None and x == kind_of(view(found.rows)) and x.dtype == self._values[step.out].dtype
         return found if alike else None
 

@@ -20,7 +20,7 @@ def share_joins(program: Program) -> None:
     made = {step.out: step for step in backward}
     readers: dict[int, int] = {}
     for step in program.steps:
-        for number in step.reads():
+        for number in step.reads:
             readers[number] = readers.get(number, 0) + 1
     alone = {number for number, count in readers.items() if count == 1} - program.wanted()
     long = [step for step in backward if _columns(program, step)]
@@ -30,8 +30,8 @@ def share_joins(program: Program) -> None:
         if found is None or not all(_columns(program, join) for join in found):
             continue
         one, other = found
-        widths = [[program.values[number].shape[1] for number in join.reads()] for join in found]
-        if widths[0] != widths[1] or not {one.out, other.out, step.reads()[1]} <= alone or one.out in new:
+        widths = [[program.values[number].shape[1] for number in join.reads] for join in found]
+        if widths[0] != widths[1] or not {one.out, other.out, step.reads[1]} <= alone or one.out in new:
             continue
         for whole in long:
             place = _slice(program, one, whole) if whole.out not in new and whole is not one else None
@@ -54,16 +54,16 @@ def _factors(step: Step, made: dict[int, Step]) -> tuple[Step, Step] | None:
     """For a product of one step's result and the transpose of another's these two, if they are of the backward pass."""
     if step.function is not np.matmul or [type(arg) for arg in step.args] != [Ref, Ref]:
         return None
-    one, turned = (made.get(number) for number in step.reads())
+    one, turned = (made.get(number) for number in step.reads)
     if one is None or turned is None or turned.function is not np.matrix_transpose:
         return None
-    other = made.get(turned.reads()[0])
+    other = made.get(turned.reads[0])
     return None if other is None else (one, other)
 
 
 def _slice(program: Program, part: Step, whole: Step) -> tuple[tuple[Any, ...], bool] | None:
     """Where a join's operands stand in another join, forward or backward, without others between them."""
-    mine, longer = part.reads(), whole.reads()
+    mine, longer = part.reads, whole.reads
     for turned in (False, True):
         wanted = mine[::-1] if turned else mine
         start = longer.index(wanted[0]) if wanted[0] in longer else len(longer)
@@ -81,7 +81,7 @@ def in_order(steps: list[Step]) -> list[Step]:
     while missing:
         waiting: list[Step] = []
         for step in steps:
-            if missing.isdisjoint(step.reads()):
+            if missing.isdisjoint(step.reads):
                 found.append(step)
                 missing.remove(step.out)
             else:

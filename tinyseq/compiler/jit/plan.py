@@ -164,7 +164,7 @@ class Plan:
         """Results that nothing but joins read, which have them in their own memory."""
         wanted, readers = self._program.wanted(), dict[int, list[Step]]()
         for step in self._program.steps:
-            for number in step.reads():
+            for number in step.reads:
                 readers.setdefault(number, []).append(step)
 
         def elsewhere(number: int, reader: Step) -> bool:
@@ -208,7 +208,7 @@ class Plan:
 
     def _view(self, step: Step, of: Ref, base: Place) -> Place:
         """The place of a view of a value."""
-        arrays = {ref: blank(self._program.values[ref.number]) for ref in map(Ref, step.reads())}
+        arrays = {ref: blank(self._program.values[ref.number]) for ref in map(Ref, step.reads)}
         args, settings = (mapped(tree, Ref, arrays.__getitem__) for tree in step[2:4])
         view, whole = step.function(*args, **settings), arrays[of]
         return region_of(base.root, whole, view)._replace(offset=base.offset + address(view) - address(whole))
@@ -221,7 +221,7 @@ class Plan:
             return [self.places[number].root for number in own] + [place.root for place in stores]
         if self._lives.root[item.out] != item.out or item.out in self.silent:
             return []
-        reads = [part for part, _ in self.copies[item.out]] if item.out in self.copies else item.reads()
+        reads = [part for part, _ in self.copies[item.out]] if item.out in self.copies else item.reads
         return [self.places[number].root for number in (*reads, item.out) if number in self.places]
 
     def _assigned(self) -> tuple[dict[int, int], int]:

@@ -64,7 +64,7 @@ def product_of(program: Program, step: Step, root: dict[int, int]) -> Product | 
     dtype = values[2].dtype
     if {value.dtype for value in values} != {dtype} or dtype not in (np.float32, np.float64) or not values[2].size:
         return None
-    if any(not 2 <= value.ndim <= 3 for value in values) or len({root[number] for number in step.reads()}) < 2:
+    if any(not 2 <= value.ndim <= 3 for value in values) or len({root[number] for number in step.reads}) < 2:
         return None  # NumPy knows that A A^T is symmetric
     function = blas.gemm(dtype.name)
     if min(*values[2].shape[-2:], values[0].shape[-1]) < 2 or function is None:

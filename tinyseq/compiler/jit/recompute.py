@@ -20,19 +20,20 @@ def keep_less(program: Program, able: Able) -> None:
     backward = program.steps[program.forward :]
     readers: dict[int, list[Step]] = {}
     for step in backward:
-        for number in step.reads():
+        for number in step.reads:
             readers.setdefault(number, []).append(step)
     again: dict[int, list[Step]] = {}
+    wanted = program.wanted()
     for source, family in _families(program, able).items():
         kept = [step.out for step in family if step.out in readers]
         shape = program.values[source].shape
         in_loops = all(_is_over(program, shape, reader, able) for number in kept for reader in readers[number])
-        if len(kept) + (source in readers) > 1 and in_loops and program.wanted().isdisjoint(kept):
+        if len(kept) + (source in readers) > 1 and in_loops and wanted.isdisjoint(kept):
             again |= dict.fromkeys(kept, family)
     new: list[Step] = []
     for step in backward:
         changes: dict[Ref, Ref] = {}
-        for number in again.keys() & step.reads():
+        for number in again.keys() & step.reads:
             new += _computed_again(program, again[number], number)
             changes[Ref(number)] = Ref(new[-1].out)
         new.append(step._replace(args=mapped(step.args, Ref, _after(changes))) if changes else step)
@@ -44,7 +45,7 @@ def _families(program: Program, able: Able) -> dict[int, list[Step]]:
     source: dict[int, int] = {}
     found: dict[int, list[Step]] = {}
     for step in program.steps[: program.forward]:
-        sources = {source.get(number, -1) for number in step.reads()}
+        sources = {source.get(number, -1) for number in step.reads}
         if step.function in _COSTLY and elementwise(program, step, able):
             source[step.out], found[step.out] = step.out, []
         elif step.function in _CHEAP and len(sources) == 1 and -1 not in sources:
@@ -64,7 +65,7 @@ def _computed_again(program: Program, family: list[Step], number: int) -> list[S
     """The steps of a family that lead to a value, with results of their own; the last is the value."""
     needed = {number}
     for step in reversed(family):
-        needed |= set(step.reads()) if step.out in needed else set()
+        needed |= set(step.reads) if step.out in needed else set()
     copies: dict[Ref, Ref] = {}
     steps = list[Step]()
     for step in family:

@@ -46,7 +46,7 @@ def _as_operand(program: Program, step: Step, changed: set[int]) -> Kind | None:
     value = program.values[step.out]
     if not isinstance(step.function, np.ufunc) or type(value) is tuple or step.function.signature is not None:
         return None
-    for number in step.reads():
+    for number in step.reads:
         one = program.values[number]
         if number in changed and one.shape == value.shape and (order := layout(one)) is not None:
             made = np.empty([one.shape[axis] for axis in order], value.dtype)
@@ -63,7 +63,7 @@ def _as_most(program: Program, step: Step, changed: set[int]) -> Kind | None:
         return None
     turned = [
         number
-        for number in step.reads()
+        for number in step.reads
         if number in changed and in_rows(program.values[number]) == program.values[number]
     ]
     return in_rows(program.values[step.out]) if 2 * len(turned) > len(step.args[0]) else None
@@ -101,7 +101,7 @@ def is_stack(program: Program, step: Step) -> bool:
 
 
 def _shapes(program: Program, step: Step) -> list[tuple[int, ...]]:
-    return [program.values[number].shape for number in (*step.reads(), step.out)]
+    return [program.values[number].shape for number in (*step.reads, step.out)]
 
 
 def _stack_parts(program: Program) -> None:
@@ -109,7 +109,7 @@ def _stack_parts(program: Program) -> None:
 
     For rows of the batch, the first is a copy and the second none.
     """
-    read = Counter(number for step in program.steps for number in step.reads())
+    read = Counter(number for step in program.steps for number in step.reads)
     joins = {step.out: step for step in program.steps if step.function is np.concatenate}
     alone = {number for number in joins if read[number] == 1} - program.wanted()
 
@@ -117,7 +117,7 @@ def _stack_parts(program: Program) -> None:
         join = joins.get(step.args[0].number) if step.function is np.reshape and type(step.args[0]) is Ref else None
         if join is None or join.out not in alone or join.settings.get("axis", 0) or not isinstance(join.args[0], tuple):
             return step
-        parts = [program.values[number] for number in join.reads()]
+        parts = [program.values[number] for number in join.reads]
         shape = program.values[step.out].shape
         if shape != (len(join.args[0]), *parts[0].shape) or any(part.shape != shape[1:] for part in parts):
             return step

@@ -110,7 +110,7 @@ def tiled_of(program: Program, step: Step) -> Tiled | None:
     """How tiles compute a step; None if it is no product with a packed matrix."""
     if step.function is not packed_product:
         return None
-    panels, x, out = (program.values[number] for number in (*step.reads(), step.out))
+    panels, x, out = (program.values[number] for number in (*step.reads, step.out))
     columns, rows = out.shape
     return Tiled(rows, columns, panels.shape[1], panels.shape[2], (x.strides[1], x.strides[0], out.strides[1]))
 
@@ -148,7 +148,7 @@ def split_stacks(program: Program) -> set[int]:
     forward = program.steps[: program.forward]
     readers: dict[int, list[Step]] = {}
     for step in program.steps:
-        for number in step.reads():
+        for number in step.reads:
             readers.setdefault(number, []).append(step)
     whole: dict[int, Step] = {}
     for step in forward:
@@ -206,7 +206,7 @@ def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
     """Whether a product is with all of a join, as it lies, and each part is worth a product."""
     values, columns = program.values, program.values[step.args[0].number].shape[0]
     whole = values[step.args[1].number] == values[join.out] and in_rows(values[join.out]) == values[join.out]
-    plain = all(values[number].dtype == np.float32 for number in (*step.reads(), step.out))
+    plain = all(values[number].dtype == np.float32 for number in (*step.reads, step.out))
     rows = min(values[ref.number].shape[1] for ref in join.args[0])
     laid = in_rows(values[step.out]) == values[step.out]
     return whole and plain and laid and rows >= LOWEST and panel_for(columns) > 0
@@ -215,8 +215,8 @@ def _could_be_parted(program: Program, step: Step, join: Step) -> bool:
 def _could_be_split(program: Program, step: Step) -> bool:
     if not is_stack(program, step):
         return False
-    (columns, _), (_, _, rows) = (program.values[number].shape for number in step.reads())
-    plain = all(program.values[number].dtype == np.float32 for number in (*step.reads(), step.out))
+    (columns, _), (_, _, rows) = (program.values[number].shape for number in step.reads)
+    plain = all(program.values[number].dtype == np.float32 for number in (*step.reads, step.out))
     value = program.values[step.out]
     return plain and in_rows(value) == value and rows >= LOWEST and panel_for(columns) > 0
 
@@ -236,7 +236,7 @@ def sunk(items: list[Item], products: set[int]) -> list[Item]:
         if isinstance(item, Step) and item.out in products:
             waiting[item.out] = item
             continue
-        for number in item.reads if isinstance(item, Group) else item.reads():
+        for number in item.reads:
             if number in waiting:
                 found.append(waiting.pop(number))
         found.append(item)
@@ -250,7 +250,7 @@ def risen(items: list[Item], products: set[int]) -> list[Item]:
     found = list[Item]()
     for item in items:
         if isinstance(item, Step) and item.out in products:
-            after.setdefault(max(place.get(number, -1) for number in item.reads()), []).append(item)
+            after.setdefault(max(place.get(number, -1) for number in item.reads), []).append(item)
         else:
             for number in item.writes if isinstance(item, Group) else [item.out]:
                 place[number] = len(found)
@@ -285,7 +285,7 @@ def pack_weights(program: Program) -> None:
 def _could_be_tiled(program: Program, step: Step) -> bool:
     if not is_product(program, step):
         return False
-    values = [program.values[number] for number in (*step.reads(), step.out)]
+    values = [program.values[number] for number in (*step.reads, step.out)]
     plain = all(value.dtype == np.float32 and all(s % 4 == 0 for s in value.strides) for value in values)
     return plain and in_rows(values[2]) == values[2] and _width(program, step) > 0
 
