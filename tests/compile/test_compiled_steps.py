@@ -513,35 +513,22 @@ def test_a_part_that_backward_runs_again_draws_the_same_numbers():
         ts.compile(lambda x: x * ts.random.generator().bit_generator.random_raw())(x)
 
 
-@pytest.mark.parametrize(("terms", "shared"), [(recorder.LONG, True), (recorder.LONG - 1, False)])
-def test_the_check_of_a_recording_takes_its_long_products_instead_of_computing_them_again(terms, shared, monkeypatch):
-    found, computed = [], recorder.Recorder._product
-    monkeypatch.setattr(
-        recorder.Recorder, "_product", lambda self, args: found.append(computed(self, args)) or found[-1]
-    )
-    w = ts.tensor(np.ones((3, terms)), requires_grad=True)
-    fast = ts.compile(lambda x: (w @ x).sum())
-    fast(np.ones((terms, 2))).backward()
-    products, again = found[: len(found) // 2], found[len(found) // 2 :]
-    assert products[0] is again[0] if shared else products[0] is not again[0]
-    assert not fast._newest._trace.recorder.products
-    np.testing.assert_array_equal(w.grad.numpy(), np.full((3, terms), 2.0))
+def test_a_recording_computes_only_what_it_depends_on(monkeypatch):
+    asked, computed = [], recorder.Recorder.computed
+
+    def noted(self, number):
+        asked.append((self.program.values[number].dtype.kind, computed(self, number)))
+        return asked[-1][1]
+
+    monkeypatch.setattr(recorder.Recorder, "computed", noted)
+    embedding, lstm = ts.nn.Embedding(5, 3), ts.nn.LSTM(3, 4)
+    fast = ts.compile(lambda ids: (lstm(embedding(ids))[0] ** 2).mean())
+    fast(rng.integers(0, 5, (3, 2))).backward()
+    assert {kind for kind, _ in asked} == set("ib"), "ids, and whether they are in range"
 
 
-def test_a_recording_keeps_few_products_for_its_check(monkeypatch):
-    """A large layer's products would take more memory than its step: those that do not fit are computed twice."""
-    monkeypatch.setattr(recorder, "KEPT", 100)
-    kept, computed = [], recorder.Recorder._product
-
-    def product(self, args):
-        found = computed(self, args)
-        kept.append(sum(array.nbytes for _, array in self.products.values()))
-        return found
-
-    monkeypatch.setattr(recorder.Recorder, "_product", product)
-    w = ts.tensor(np.ones((3, recorder.LONG)), requires_grad=True)
-    fast = ts.compile(lambda x: (w @ x).sum() + (w @ (x * 2.0)).sum() + (w @ (x * 3.0)).sum())
-    x = np.ones((recorder.LONG, 2))
-    fast(x).backward()
-    assert max(kept) == 96
-    np.testing.assert_array_equal(w.grad.numpy(), np.full(w.shape, 12.0))
+def test_a_recording_keeps_no_values():
+    fast = ts.compile(lambda ids, x: (w[ids] * x).sum())
+    w = ts.tensor(np.ones((4, 3)), requires_grad=True)
+    fast(np.array([0, 2]), np.ones((2, 3))).backward()
+    assert not fast._newest._trace.recorder.examples

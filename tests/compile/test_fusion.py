@@ -32,7 +32,7 @@ class Built(Program):
         given = mapped(args, Ref, lambda ref: self.examples[ref.number])
         result = np.asarray(function(*given, **keywords))
         view = next((ref for ref in refs(args) if np.may_share_memory(result, self.examples[ref.number])), None)
-        number = self.add(result, function, args, keywords, view=view)
+        number = self.add(kind_of(result), function, args, keywords, view=view)
         self.examples[number] = result
         return Ref(number)
 

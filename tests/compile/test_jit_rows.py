@@ -151,16 +151,16 @@ def test_joins_that_get_an_axis_of_their_own_are_stacks():
     program = Program()
     numbers = [program.value(kind_of(part)) for part in parts]
     program.inputs = numbers
-    join = program.add(np.concatenate(parts), np.concatenate, (tuple(map(Ref, numbers)),), {"axis": 0})
-    program.outputs = [program.add(np.stack(parts), np.reshape, (Ref(join), (4, 2, 3)))]
+    join = program.add(kind_of(np.concatenate(parts)), np.concatenate, (tuple(map(Ref, numbers)),), {"axis": 0})
+    program.outputs = [program.add(kind_of(np.stack(parts)), np.reshape, (Ref(join), (4, 2, 3)))]
     rows._stack_parts(program)
     last = program.steps[-1]
     assert last.function is np.stack
     np.testing.assert_array_equal(last.function([parts[ref.number] for ref in last.args[0]], **last.settings), parts)
     other = Program()
     other.inputs = [other.value(kind_of(part)) for part in parts]
-    join = other.add(np.concatenate(parts), np.concatenate, (tuple(map(Ref, other.inputs)),), {"axis": 0})
-    other.outputs = [other.add(np.ones((2, 4, 3)), np.reshape, (Ref(join), (2, 4, 3)))]
+    join = other.add(kind_of(np.concatenate(parts)), np.concatenate, (tuple(map(Ref, other.inputs)),), {"axis": 0})
+    other.outputs = [other.add(kind_of(np.ones((2, 4, 3))), np.reshape, (Ref(join), (2, 4, 3)))]
     rows._stack_parts(other)
     assert [step.function for step in other.steps] == [np.concatenate, np.reshape]
 

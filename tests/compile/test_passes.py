@@ -32,7 +32,7 @@ def program(steps, outputs, inputs=1, constants=(), guards=()):
     for function, *args in steps:
         result = np.asarray(function(*mapped(args, Ref, lambda ref: examples[ref.number])))
         view = next((a for a in refs(args) if np.may_share_memory(result, examples[a.number])), None)
-        made.add(result, function, args, view=view)
+        made.add(kind_of(result), function, args, view=view)
         examples.append(result)
     made.forward = len(made.steps)
     made.outputs = list(outputs)
@@ -140,9 +140,9 @@ def test_what_a_join_lays_side_by_side_is_written_there():
 
 def test_a_join_of_joins_is_written_to_the_place_of_the_larger():
     made = program([(np.multiply, x, float(i)) for i in range(4)], [])
-    pairs = [made.add(np.zeros(6), np.concatenate, ([Ref(1 + i), Ref(2 + i)],)) for i in (0, 2)]
-    table = made.add(np.zeros((6, 2)), np.stack, ([Ref(pairs[1]), Ref(pairs[0])],), {"axis": 1})
-    made.outputs, made.forward = [made.add(np.zeros((6, 2)), np.negative, (Ref(table),))], 8
+    pairs = [made.add(kind_of(np.zeros(6)), np.concatenate, ([Ref(1 + i), Ref(2 + i)],)) for i in (0, 2)]
+    table = made.add(kind_of(np.zeros((6, 2))), np.stack, ([Ref(pairs[1]), Ref(pairs[0])],), {"axis": 1})
+    made.outputs, made.forward = [made.add(kind_of(np.zeros((6, 2))), np.negative, (Ref(table),))], 8
     within = side_by_side(made, lifetimes(made))
     assert within == {pairs[1]: (~table, 0), pairs[0]: (~table, 48), 1: (pairs[0], 0), 2: (pairs[0], 24)} | {
         3: (pairs[1], 0),
@@ -155,8 +155,11 @@ def test_a_join_of_joins_is_written_to_the_place_of_the_larger():
 
 def test_operands_that_are_needed_afterwards_are_not_written_over():
     made = program([(np.multiply, x, 2.0), (np.multiply, x, 3.0), (np.concatenate, [Ref(1), Ref(2)])], [])
-    late = made.add(np.zeros(6), np.negative, (Ref(3),)), made.add(np.zeros(3), np.tanh, (Ref(1),))
-    ends = [made.add(np.zeros(6), np.exp, (Ref(late[0]),)), made.add(np.zeros(3), np.exp, (Ref(late[1]),))]
+    late = made.add(kind_of(np.zeros(6)), np.negative, (Ref(3),)), made.add(kind_of(np.zeros(3)), np.tanh, (Ref(1),))
+    ends = [
+        made.add(kind_of(np.zeros(6)), np.exp, (Ref(late[0]),)),
+        made.add(kind_of(np.zeros(3)), np.exp, (Ref(late[1]),)),
+    ]
     made.outputs, made.forward = ends, 7
     given = np.array([1.0, 2.0, 3.0])
     found = run(made, given)

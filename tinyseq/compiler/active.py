@@ -29,7 +29,7 @@ class Active(Protocol):
     on_device: bool
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Run a function on the examples, and record it."""
+        """Record a call that returns arrays; whether their shapes follow from those of its arguments is given."""
 
     def truth(self, array: Any) -> bool:
         """The truth value of an array, which must be the same at each replay."""
@@ -56,6 +56,15 @@ def changing(what: str) -> RecordingError:
     return RecordingError(
         f"{what} changes values in place while a step is being recorded, at {user_line()}, which replays would not do; "
         "compute new ones (ts.where, ts.index_set), and make updates outside of the compiled function"
+    )
+
+
+def unrepeatable(what: str) -> RecordingError:
+    """The error for a function of which two recordings differ: then it depends on more than its arguments."""
+    return RecordingError(
+        f"two recordings of the same call differ, in {what}. A compiled function must do the same for the same "
+        "arguments: draw random numbers from ts.random.generator().random(shape), keep nothing from one call to the "
+        "next, and give all else as arguments"
     )
 
 

@@ -1,8 +1,8 @@
 """Arrays that record the operations on them.
 
 The engine chooses its array library by the type of the arrays, so recorded arrays are one more library: ops
-and their rules run on them unchanged, and their calls are the program. A `Recorded` array has an example value, from
-which shapes and types follow. Reading the value itself would fix it for all replays, so it is an error.
+and their rules run on them unchanged, and their calls are the program. A `Recorded` array has a shape, a
+type and a layout, and no value: reading that would fix it for all replays, so it is an error.
 """
 
 import operator
@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
-from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Array, Namespace
+from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Namespace
 from tinyseq.compiler.active import ACTIVE, Active, RecordingError, called_by_the_library, changing, reading, user_line
-from tinyseq.compiler.program import mapped
+from tinyseq.compiler.program import Kind, blank, mapped
 
 
-def examples(tree: Any) -> Any:
-    return mapped(tree, Recorded, lambda array: array.example)
+def _blanks(tree: Any) -> Any:
+    return mapped(tree, Recorded, lambda array: blank(array.kind))
 
 
 def _has_recorded(tree: Any) -> bool:
@@ -58,9 +58,9 @@ def _called(function: Callable[..., Any], args: Any, settings: dict[str, Any]) -
     """A call of one of NumPy's functions with recorded arrays among its arguments."""
     name = getattr(function, "__name__", "")
     if name in _ABOUT:
-        return function(*examples(args), **examples(settings))
+        return function(*_blanks(args), **_blanks(settings))
     if name in _FILLED and not _has_recorded(args[1:]):
-        return function(*examples(args), **settings)
+        return function(*_blanks(args), **settings)
     if name in _CHANGES:
         raise changing(f"np.{name}")
     fixed = name in _FIXED or isinstance(function, np.ufunc)
@@ -79,23 +79,23 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
 
     Attributes:
         number: of the value in the program.
-        example: its value in this call.
+        kind: its shape, type and layout.
         recorder: the recording that it belongs to.
     """
 
-    __slots__ = ("example", "number", "recorder")
+    __slots__ = ("kind", "number", "recorder")
     __hash__ = object.__hash__
 
-    def __init__(self, number: int, example: Array, recorder: Active) -> None:
+    def __init__(self, number: int, kind: Kind, recorder: Active) -> None:
         self.number = number
-        self.example = example
+        self.kind = kind
         self.recorder = recorder
 
-    shape = property(lambda self: self.example.shape)
-    dtype = property(lambda self: self.example.dtype)
-    ndim = property(lambda self: self.example.ndim)
-    size = property(lambda self: self.example.size)
-    itemsize = property(lambda self: self.example.itemsize)
+    shape = property(lambda self: self.kind.shape)
+    dtype = property(lambda self: self.kind.dtype)
+    ndim = property(lambda self: self.kind.ndim)
+    size = property(lambda self: self.kind.size)
+    itemsize = property(lambda self: self.kind.dtype.itemsize)
     T = property(lambda self: _called(np.transpose, (self,), {}))
     mT = property(lambda self: _called(np.matrix_transpose, (self,), {}))
     real = property(lambda self: _called(np.real, (self,), {}))
@@ -126,10 +126,10 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
         raise changing("x[...] = y")
 
     def __len__(self) -> int:
-        return len(self.example)
+        return len(blank(self.kind))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([self[i] for i in range(len(self.example))])
+        return iter([self[i] for i in range(len(self))])
 
     def __bool__(self) -> bool:
         return _recorder().truth(self)

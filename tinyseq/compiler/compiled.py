@@ -188,7 +188,7 @@ class Compiled(Wrapper, Generic[P, R]):
                 self.function(*args, **settings)  # whose error says what is wrong with the arguments
             raise
         first.check_repeated(second)
-        first.recorder.products.clear()
+        first.let_go()
         give_back()  # what recordings needed: replays have memory of their own
         if not around.unchanged():
             raise RecordingError(

@@ -71,9 +71,7 @@ class Executor:
         """Note where a step's result lies, if that is known before a run."""
         if step.out in self.plan.offsets:
             self._slot(self.plan.offsets[step.out], self.program.values[step.out])
-        elif (
-            step.view is not None and step.fixed and step.reads == (step.view.number,) and self._in_memory(*step.view)
-        ):
+        elif step.view is not None and step.fixed and step.reads == (step.view.number,) and self._in_memory(*step.view):
             self._views[step.out] = self._new(), step
 
     def _in_memory(self, number: int) -> bool:

@@ -160,10 +160,9 @@ class Program:
         self.values[number] = self._kinds.setdefault(kind, kind)  # one object for all that are equal
         return number
 
-    def add(self, result: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
-        """A new step, and the number of its result, of which an example is given."""
-        several = isinstance(result, tuple)
-        out = self.value(tuple(map(kind_of, result)) if several else kind_of(result))
+    def add(self, kind: Any, function: Callable[..., Any], args: Any, settings: Any = None, **about: Any) -> int:
+        """A new step with a result of a kind, and the number of that."""
+        out = self.value(kind)
         self.steps.append(Step(out, function, tuple(args), settings or {}, **about))
         return out
 

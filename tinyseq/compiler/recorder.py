@@ -1,6 +1,7 @@
 """The recorder of one call of a function: the steps, and the inputs from outside."""
 
 import operator
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import RLock
@@ -11,12 +12,23 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
-from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, user_line
-from tinyseq.compiler.arrays import Recorded, examples
-from tinyseq.compiler.program import Program, Ref, about, key, kind_of, mapped, of_type
+from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, unrepeatable, user_line
+from tinyseq.compiler.arrays import Recorded, Whole
+from tinyseq.compiler.program import Program, Ref, Step, about, blank, key, kind_of, mapped, refs
 
-LONG = 256  # terms of a sum from which a product takes much longer than its result is large
-KEPT = 16 << 20  # bytes of such products that wait for a second recording: a step should not need more than uncompiled
+
+class Outcome(NamedTuple):
+    """What a call returns, but for the values.
+
+    Attributes:
+        kind: of the result; of several ones a tuple.
+        several: the type of what holds several results; None for one.
+        view: which of the values among the arguments the result is a view of.
+    """
+
+    kind: Any
+    several: Any = None
+    view: int | None = None
 
 
 class Source(NamedTuple):
@@ -31,8 +43,11 @@ class Source(NamedTuple):
 class Recorder:
     """The recording of one call of a function.
 
+    Shapes and types follow from those of the arguments, so a value is computed only where something depends on it: a
+    condition, an index, or the number of results.
+
     Args:
-        like: an earlier recording of the same call, whose products with long sums are taken again instead of computed.
+        like: an earlier recording of the same call, which this one must be equal to; then nothing is computed.
 
     Attributes:
         program: the steps so far.
@@ -41,7 +56,7 @@ class Recorder:
         drawn: these values.
         lines: where in the user's code each constant was used first, by its number.
         on_device: whether an input is on a GPU, so that replays are.
-        products: the operands and results of products with long sums, by the place of the step.
+        examples: what is known of the values in this call: those that were given, and some that follow from them.
     """
 
     def __init__(self, like: "Recorder | None" = None) -> None:
@@ -51,18 +66,28 @@ class Recorder:
         self.drawn: dict[int, Recorded] = {}
         self.lines: dict[int, str] = {}
         self.on_device = False
-        self.products: dict[int, tuple[Any, Array]] = {}
-        self._like, self._left = like, KEPT
+        self.examples: dict[int, Any] = {}
+        self._like = like
+        self._outcomes: dict[int, Outcome] = {}  # by the place of the step
+        self._seen: dict[Any, Outcome] = {}  # by all that they depend on
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
     def value(self, example: Array) -> Recorded:
-        """A new value of the program."""
-        return Recorded(self.program.value(kind_of(example)), example, self)
+        """A value of the program that is given."""
+        kind = kind_of(example)
+        found = Recorded(self.program.value(kind), kind, self)
+        self.examples[found.number] = example
+        return found
 
     def constant(self, example: Array) -> Recorded:
         """A value that is the same at each replay."""
         found = self.value(example)
+        if self._like is not None:
+            before = self._like.program.constants.get(found.number, example)
+            if before is not example and key(before) != key(example):
+                line = self._like.lines.get(found.number, "its end")
+                raise unrepeatable(f"the constant that comes in at {line}")
         self.program.constants[found.number] = example
         return found
 
@@ -74,42 +99,97 @@ class Recorder:
         return found
 
     def call(self, function: Callable[..., Any], args: Any, settings: dict[str, Any], fixed: bool = True) -> Any:
-        """Run a function on the examples, and record it if it returns arrays."""
-        shared = function is np.matmul and not settings
-        result = self._product(args) if shared else function(*examples(args), **examples(settings))
+        """Record a call that returns arrays; whether their shapes follow from those of its arguments is given."""
+        args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
+        program, place = self.program, len(self.program.steps)
+        if self._like is None:
+            found = self._outcome(function, args, settings, fixed)
+        else:
+            found = self._like._again(place, function, args, settings)
+        self._outcomes[place] = found
+        if found.several is not None:
+            whole = Ref(program.add(found.kind, function, args, settings))
+            numbers = [
+                program.add(kind, operator.getitem, (whole, i), fixed=False) for i, kind in enumerate(found.kind)
+            ]
+            parts = [Recorded(*each, self) for each in zip(numbers, found.kind, strict=True)]
+            return found.several(*parts) if hasattr(found.several, "_fields") else found.several(parts)
+        view = None if found.view is None else [*refs((args, settings))][found.view]
+        number = program.add(found.kind, function, args, settings, fixed=fixed, view=view)
+        return Recorded(number, found.kind, self)
+
+    def _again(self, place: int, function: Callable[..., Any], args: Any, settings: Any) -> Outcome:
+        """What the call at a place of this recording returned, if another recording has the same one there."""
+        if place >= len(self.program.steps):
+            raise unrepeatable("the list of its operations")
+        step = self.program.steps[place]
+        if step.function != function or key(step[2:4]) != key((args, settings)):
+            raise unrepeatable(f"{step}, or what it is computed with")
+        return self._outcomes[place]
+
+    def _outcome(self, function: Callable[..., Any], args: Any, settings: Any, fixed: bool) -> Outcome:
+        """What a call returns: tried with values where that depends on them, and else once for equal kinds."""
+        kinds = self.program.values
+        if not fixed:
+            return self._tried(function, args, settings, lambda number: True)
+        indexes = function is operator.getitem or isinstance(function, Whole)
+        if indexes and any(kinds[ref.number].dtype.kind in "iub" for ref in refs((args, settings))):
+            return self._tried(function, args, settings, lambda number: kinds[number].dtype.kind in "iub")
+        depends_on = function, key(args, kinds), key(settings, kinds)
+        if depends_on not in self._seen:
+            function = _without_terms if function is np.matmul and not settings else function
+            self._seen[depends_on] = self._tried(function, args, settings, lambda number: False)
+        return self._seen[depends_on]
+
+    def _tried(self, function: Callable[..., Any], args: Any, settings: Any, real: Callable[[int], bool]) -> Outcome:
+        """What a function returns for the values of some arguments, and zeros for the others."""
+        operands = list[Array]()
+
+        def operand(ref: Ref) -> Array:
+            found = self.computed(ref.number) if real(ref.number) else blank(self.program.values[ref.number])
+            if not real(ref.number):
+                found.fill(0)
+            operands.append(found)
+            return found
+
+        args, settings = (mapped(tree, Ref, operand) for tree in (args, settings))
+        with np.errstate(all="ignore"):
+            result = function(*args, **settings)
         if isinstance(result, tuple | list):
-            parts = self._several(tuple(map(np.asarray, result)), function, args, settings)
-            return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+            return Outcome(tuple([kind_of(np.asarray(part)) for part in result]), type(result))
         if not isinstance(result, np.ndarray | np.generic):
             raise reading(f"np.{getattr(function, '__name__', function)}")
-        return self._noted(np.asarray(result), function, args, settings, fixed)
+        found = np.asarray(result)
+        view = next((i for i, array in enumerate(operands) if np.may_share_memory(found, array)), None)
+        return Outcome(kind_of(found), view=view)
 
-    def _product(self, args: Any) -> Array:
-        """A product of the examples: that of the earlier recording, if all before was as it is now."""
-        place, operands = len(self.program.steps), mapped(args, Recorded, self.ref)
-        if self._like is not None and key(self._like.products.get(place, [None])[0]) == key(operands):
-            return self._like.products.pop(place)[1]
-        found: Array = np.matmul(*examples(args))
-        if self._like is None and args[0].shape[-1] >= LONG and found.nbytes <= self._left:
-            self.products[place], self._left = (operands, found), self._left - found.nbytes
-        return found
+    def computed(self, number: int) -> Any:
+        """The value in this call of what has been recorded."""
+        left, needed = [number], set[int]()
+        while left:
+            one = left.pop()
+            if one not in self.examples and one not in needed:
+                needed.add(one)
+                left += self._step(one).reads
+        for one in sorted(needed):
+            step = self._step(one)
+            args, settings = (mapped(tree, Ref, lambda ref: self.examples[ref.number]) for tree in step[2:4])
+            with np.errstate(all="ignore"):
+                result = step.function(*args, **settings)
+            self.examples[one] = [*map(np.asarray, result)] if isinstance(result, tuple | list) else np.asarray(result)
+        return self.examples[number]
 
-    def _noted(self, example: Array, function: Any, args: Any, settings: Any, fixed: bool = True) -> Recorded:
-        view = next(
-            (array for array in of_type((args, settings), Recorded) if np.may_share_memory(example, array.example)),
-            None,
-        )
-        args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
-        number = self.program.add(
-            example, function, args, settings, fixed=fixed, view=None if view is None else self.ref(view)
-        )
-        return Recorded(number, example, self)
+    def _step(self, number: int) -> Step:
+        """The step with a result."""
+        return self.program.steps[bisect_left(self.program.steps, number, key=lambda step: step.out)]
 
-    def _several(self, results: tuple[Array, ...], function: Any, args: Any, settings: Any) -> list[Recorded]:
-        args, settings = (mapped(tree, Recorded, self.ref) for tree in (args, settings))
-        whole = Ref(self.program.add(results, function, args, settings))
-        numbers = [self.program.add(part, operator.getitem, (whole, i), fixed=False) for i, part in enumerate(results)]
-        return [Recorded(number, part, self) for number, part in zip(numbers, results, strict=True)]
+    def let_go(self, *, for_good: bool) -> None:
+        """Let go of values that have been computed, and of all others too if no more is to be recorded."""
+        if for_good:
+            self.examples, self._of_tensor, self._made, self.drawn = {}, {}, {}, {}
+        steps = {step.out for step in self.program.steps}
+        self.examples = {number: example for number, example in self.examples.items() if number not in steps}
+        self._outcomes.clear()
 
     def ref(self, array: Recorded) -> Ref:
         """The reference to a recorded array, which must be of this recording."""
@@ -145,9 +225,15 @@ class Recorder:
 
     def truth(self, array: Recorded) -> bool:
         """A condition that the library evaluated: each replay evaluates it again, and stops if it differs."""
-        found = bool(array.example)
-        self.program.guards.append((self.ref(array).number, found))
-        return found
+        number, place = self.ref(array).number, len(self.program.guards)
+        if self._like is None:
+            guard = number, bool(self.computed(number))
+        else:
+            guard = self._like.program.guards[place] if place < len(self._like.program.guards) else (-1, False)
+            if guard[0] != number:
+                raise unrepeatable("the conditions that it reads")
+        self.program.guards.append(guard)
+        return guard[1]
 
     def random(self, size: Any = None, dtype: Any = np.float64) -> Recorded:
         """Replaces the generator's method: numbers to be drawn anew at each replay."""
@@ -169,6 +255,14 @@ class Recorder:
             f"a compiled function draws random numbers by {name}, at {user_line()}; only what "
             "ts.random.generator().random(shape) gives is drawn anew at each replay, as by ts.nn.Dropout"
         )
+
+
+def _without_terms(x: Array, y: Array) -> Array:
+    """A product of the same kind as that of two arrays, without their sums."""
+    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-2]:
+        found: Array = np.matmul(x, y)
+        return found
+    return np.asarray(np.matmul(x[..., :0], y[..., :0, :]))
 
 
 class Draws:

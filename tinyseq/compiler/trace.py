@@ -13,7 +13,7 @@ from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.modes import tick
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
-from tinyseq.compiler.active import RecordingError
+from tinyseq.compiler.active import RecordingError, unrepeatable
 from tinyseq.compiler.arrays import Recorded
 from tinyseq.compiler.program import Program, key
 from tinyseq.compiler.recorder import Recorder, Source, recording
@@ -25,7 +25,7 @@ class Trace:
 
     Args:
         function, args, settings: the call.
-        like: an earlier trace of it.
+        like: an earlier trace of it, which this one must be equal to.
 
     Attributes:
         structure: what the function returned, with the numbers of results in place of tensors.
@@ -108,9 +108,10 @@ class Trace:
         roots = [tensor.node for tensor in self._results if tensor.node is not None]
         self._roots = [(root, self.recorder.value(np.ones(root.shape, root.dtype))) for root in roots]
         edges = self._walked(self._roots)
-        self._whole = program.copy()
         if len(roots) < 2:
             self._roots.clear()  # and the graph with them
+        else:
+            self._whole = program.copy()
         return edges
 
     def _walked(self, roots: list[tuple[Parent, Any]]) -> list[int | Source]:
@@ -138,30 +139,21 @@ class Trace:
         with recording(self.recorder), random.drawn_from(self.recorder):
             self.recorder.program = program
             edges = self._walked([root for root, is_used in zip(self._roots, used, strict=True) if is_used])
+        self.let_go()
         return program, edges
 
     def check_repeated(self, other: "Trace") -> None:
-        """Raise if another recording of the same call differs: then the function depends on more than its arguments."""
+        """Raise if another recording, which was like this one up to its end, has ended otherwise."""
         mine, others = self.recorder.program, other.recorder.program
-        for number in sorted(mine.constants.keys() & others.constants):
-            if key(mine.constants[number]) != key(others.constants[number]):
-                raise _unrepeatable(f"the constant that comes in at {self.recorder.lines.get(number, 'its end')}")
-        for one, two in zip(mine.steps, others.steps, strict=False):
-            if one.function != two.function or key(one[2:4]) != key(two[2:4]):
-                raise _unrepeatable(f"{one}, or what it is computed with")
         sources = [[source.tensor for source in r.recorder.sources.values()] for r in (self, other)]
         alike = len(sources[0]) == len(sources[1]) and all(a is b for a, b in zip(*sources, strict=True))
         facts = [(len(p.steps), p.inputs, p.outputs, p.gradients, p.guards, p.constants.keys()) for p in (mine, others)]
         if not alike or facts[0] != facts[1] or key(self.structure) != key(other.structure):
-            raise _unrepeatable("the list of its operations")
+            raise unrepeatable("the list of its operations")
 
-
-def _unrepeatable(what: str) -> RecordingError:
-    return RecordingError(
-        f"two recordings of the same call differ, in {what}. A compiled function must do the same for the same "
-        "arguments: draw random numbers from ts.random.generator().random(shape), keep nothing from one call to the "
-        "next, and give all else as arguments"
-    )
+    def let_go(self) -> None:
+        """Let go of what only recording needs: all of it, if no other backward pass can be asked for."""
+        self.recorder.let_go(for_good=not self._roots)
 
 
 class Result(int):
