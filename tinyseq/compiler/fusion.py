@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
+from tinyseq.compiler.outcomes import Outcomes
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, key, kind_of, mapped
 
@@ -172,7 +173,7 @@ def _is_view(step: Step) -> bool:
 
 def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     """The elementwise steps that only views read, by the numbers of their results."""
-    root, wanted = lifetimes(program).root, program.wanted()
+    wanted = program.wanted()
     readers: dict[int, list[Step]] = {}
     for step in program.steps:
         for number in step.reads:
@@ -180,7 +181,7 @@ def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     found = {}
     for step in program.steps:
         views = readers.get(step.out, [])
-        if step.out in wanted or not views or not all(_is_view(v) and root[v.out] == root[step.out] for v in views):
+        if step.out in wanted or not views or any(v.view is None or not _is_view(v) for v in views):
             continue
         size = sum(program.values[view.out].size for view in views)
         if size <= program.values[step.out].size and elementwise(program, step, able):
@@ -230,6 +231,7 @@ def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], 
         chosen: the kind of a step's result where it is to be another than NumPy's; None where not. By default, products
             keep theirs.
     """
+    outcomes = Outcomes()
     for place, step in enumerate(program.steps):
         before = program.values[step.out]
         kind = chosen(step) if chosen is not None else before if step.function is np.matmul else None
@@ -243,12 +245,8 @@ def lay_out_again(program: Program, changed: set[int], chosen: Callable[[Step], 
         indexed = not step.fixed or any(type(kind) is tuple or kind.dtype.kind in "iu" for kind in kinds)
         if indexed or not (step.out in changed or changed & reads):
             continue
-        blanks = {Ref(number): blank(kind) for number, kind in zip(reads, kinds, strict=True)}
-        args, settings = (mapped(tree, Ref, blanks.__getitem__) for tree in step[2:4])
-        with np.errstate(all="ignore"):
-            found = np.asarray(step.function(*args, **settings))
-        if kind_of(found) != program.values[step.out]:
+        found = outcomes.of(step.function, step.args, step.settings, program.values)
+        if found.kind != before:
             changed.add(step.out)
-        program.values[step.out] = kind_of(found)
-        owner = next((ref for ref, array in blanks.items() if np.may_share_memory(found, array)), None)
-        program.steps[place] = step._replace(view=owner)
+        program.values[step.out] = found.kind
+        program.steps[place] = step._replace(view=found.owner(step.args, step.settings))

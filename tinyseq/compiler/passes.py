@@ -29,12 +29,13 @@ def share_common(program: Program) -> None:
     same: dict[int, int] = {}
 
     def keep(step: Step) -> Step | None:
-        args, settings, view = (
-            mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number)))
-            for tree in (step.args, step.settings, step.view)
-        )
-        step = step._replace(args=args, settings=settings, view=view)
-        found = first.setdefault((step.function, key(args), key(settings)), step.out)
+        if not same.keys().isdisjoint(step.reads):
+            args, settings, view = (
+                mapped(tree, Ref, lambda ref: Ref(same.get(ref.number, ref.number)))
+                for tree in (step.args, step.settings, step.view)
+            )
+            step = step._replace(args=args, settings=settings, view=view)
+        found = first.setdefault((step.function, key(step.args), key(step.settings)), step.out)
         if found == step.out:
             return step
         same[step.out] = found

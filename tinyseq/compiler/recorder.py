@@ -12,23 +12,10 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
-from tinyseq.compiler.active import ACTIVE, RecordingError, changing, reading, unrepeatable, user_line
+from tinyseq.compiler.active import ACTIVE, RecordingError, changing, unrepeatable, user_line
 from tinyseq.compiler.arrays import Recorded, Whole
-from tinyseq.compiler.program import Program, Ref, Step, about, blank, key, kind_of, mapped, refs
-
-
-class Outcome(NamedTuple):
-    """What a call returns, but for the values.
-
-    Attributes:
-        kind: of the result; of several ones a tuple.
-        several: the type of what holds several results; None for one.
-        view: which of the values among the arguments the result is a view of.
-    """
-
-    kind: Any
-    several: Any = None
-    view: int | None = None
+from tinyseq.compiler.outcomes import Outcome, Outcomes, tried, zeros
+from tinyseq.compiler.program import Program, Ref, Step, about, key, kind_of, mapped, refs
 
 
 class Source(NamedTuple):
@@ -69,7 +56,7 @@ class Recorder:
         self.examples: dict[int, Any] = {}
         self._like = like
         self._outcomes: dict[int, Outcome] = {}  # by the place of the step
-        self._seen: dict[Any, Outcome] = {}  # by all that they depend on
+        self._alike = Outcomes()
         self._of_tensor: dict[int, tuple[Tensor, Recorded]] = {}
         self._made: dict[int, Tensor] = {}
 
@@ -114,8 +101,8 @@ class Recorder:
             ]
             parts = [Recorded(*each, self) for each in zip(numbers, found.kind, strict=True)]
             return found.several(*parts) if hasattr(found.several, "_fields") else found.several(parts)
-        view = None if found.view is None else [*refs((args, settings))][found.view]
-        number = program.add(found.kind, function, args, settings, fixed=fixed, view=view)
+        owner = found.owner(args, settings)
+        number = program.add(found.kind, function, args, settings, fixed=fixed, view=owner)
         return Recorded(number, found.kind, self)
 
     def _again(self, place: int, function: Callable[..., Any], args: Any, settings: Any) -> Outcome:
@@ -128,40 +115,16 @@ class Recorder:
         return self._outcomes[place]
 
     def _outcome(self, function: Callable[..., Any], args: Any, settings: Any, fixed: bool) -> Outcome:
-        """What a call returns: tried with values where that depends on them, and else once for equal kinds."""
+        """What a call returns: tried with the values that it depends on, if there are such."""
         kinds = self.program.values
         if not fixed:
-            return self._tried(function, args, settings, lambda number: True)
+            return tried(function, args, settings, lambda ref: self.computed(ref.number))
         indexes = function is operator.getitem or isinstance(function, Whole)
-        if indexes and any(kinds[ref.number].dtype.kind in "iub" for ref in refs((args, settings))):
-            return self._tried(function, args, settings, lambda number: kinds[number].dtype.kind in "iub")
-        depends_on = function, key(args, kinds), key(settings, kinds)
-        if depends_on not in self._seen:
-            function = _without_terms if function is np.matmul and not settings else function
-            self._seen[depends_on] = self._tried(function, args, settings, lambda number: False)
-        return self._seen[depends_on]
-
-    def _tried(self, function: Callable[..., Any], args: Any, settings: Any, real: Callable[[int], bool]) -> Outcome:
-        """What a function returns for the values of some arguments, and zeros for the others."""
-        operands = list[Array]()
-
-        def operand(ref: Ref) -> Array:
-            found = self.computed(ref.number) if real(ref.number) else blank(self.program.values[ref.number])
-            if not real(ref.number):
-                found.fill(0)
-            operands.append(found)
-            return found
-
-        args, settings = (mapped(tree, Ref, operand) for tree in (args, settings))
-        with np.errstate(all="ignore"):
-            result = function(*args, **settings)
-        if isinstance(result, tuple | list):
-            return Outcome(tuple([kind_of(np.asarray(part)) for part in result]), type(result))
-        if not isinstance(result, np.ndarray | np.generic):
-            raise reading(f"np.{getattr(function, '__name__', function)}")
-        found = np.asarray(result)
-        view = next((i for i, array in enumerate(operands) if np.may_share_memory(found, array)), None)
-        return Outcome(kind_of(found), view=view)
+        indices = {ref for ref in refs((args, settings)) if kinds[ref.number].dtype.kind in "iub"} if indexes else None
+        if indices:
+            known = {ref: self.computed(ref.number) for ref in indices}
+            return tried(function, args, settings, lambda ref: known.get(ref, zeros(kinds[ref.number])))
+        return self._alike.of(function, args, settings, kinds)
 
     def computed(self, number: int) -> Any:
         """The value in this call of what has been recorded."""
@@ -255,14 +218,6 @@ class Recorder:
             f"a compiled function draws random numbers by {name}, at {user_line()}; only what "
             "ts.random.generator().random(shape) gives is drawn anew at each replay, as by ts.nn.Dropout"
         )
-
-
-def _without_terms(x: Array, y: Array) -> Array:
-    """A product of the same kind as that of two arrays, without their sums."""
-    if min(x.ndim, y.ndim) < 2 or x.shape[-1] != y.shape[-2]:
-        found: Array = np.matmul(x, y)
-        return found
-    return np.asarray(np.matmul(x[..., :0], y[..., :0, :]))
 
 
 class Draws:

@@ -267,9 +267,9 @@ class Executor:
         def call(start: int, stop: int) -> Call:
             mine = [place.part(axis, start, stop) for place in places]
             sizes, strides = axes_of(mine[0].shape, [place.strides for place in mine], reads)
-            operands = [Operand(*parts) for parts in zip(types, strides, strict=True)]
-            writes = list(zip(written, operands[reads:], strict=True))
-            found = cache.kernel(kernel_source(lines, operands[:reads], writes))
+            operands = tuple([Operand(*parts) for parts in zip(types, strides, strict=True)])
+            writes = tuple(zip(written, operands[reads:], strict=True))
+            found = cache.kernel(kernel_source(tuple(lines), operands[:reads], writes))
             arrays = [(*self._at(place), operand) for place, operand in zip(mine, operands, strict=True)]
             return self._entry(found.address, kernel_numbers(sizes, arrays), mine, types, reads)
 

@@ -1,6 +1,7 @@
 """What kernels can compute, and their source."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,25 +58,26 @@ def form(program: Program, step: Step) -> Form | None:
         return None
     if step.function is np.astype:
         return Form((result.dtype,), "{}") if result.dtype in _FLOATS and _kind(program, step.args[0]) else None
-    kinds = [_kind(program, arg) for arg in step.args]
-    if step.settings or None in kinds:
-        return None
-    if step.function is np.where:
-        return (
-            Form((_BOOL, result.dtype, result.dtype), "choose({}, {}, {})")
-            if len(kinds) == 3 and kinds[0] == _BOOL
-            else None
-        )
-    if not isinstance(step.function, np.ufunc) or step.function.nout != 1 or len(kinds) != step.function.nin:
+    kinds = tuple([_kind(program, arg) for arg in step.args])
+    return None if step.settings or None in kinds else _form_of(step.function, kinds, result.dtype)
+
+
+@cache
+def _form_of(function: Callable[..., Any], kinds: tuple[Any, ...], result: Any) -> Form | None:
+    """How kernels compute a function of these types with a result of another."""
+    if function is np.where:
+        able = len(kinds) == 3 and kinds[0] == _BOOL
+        return Form((_BOOL, result, result), "choose({}, {}, {})") if able else None
+    if not isinstance(function, np.ufunc) or function.nout != 1 or len(kinds) != function.nin:
         return None
     try:
-        *takes, gives = step.function.resolve_dtypes((*kinds, None))
+        *takes, gives = function.resolve_dtypes((*kinds, None))
     except TypeError:
         return None
-    code = _ARITHMETIC.get(step.function) if all(kind in _FLOATS for kind in takes) else None
-    code = code or (_IN_FLOAT32.get(step.function) if takes == [_F32] else None)
-    code = code or (_LOGIC.get(step.function) if all(kind == _BOOL for kind in takes) else None)
-    return Form(tuple(takes), code) if code and gives == result.dtype else None
+    code = _ARITHMETIC.get(function) if all(kind in _FLOATS for kind in takes) else None
+    code = code or (_IN_FLOAT32.get(function) if takes == [_F32] else None)
+    code = code or (_LOGIC.get(function) if all(kind == _BOOL for kind in takes) else None)
+    return Form(tuple(takes), code) if code and gives == result else None
 
 
 def _kind(program: Program, arg: Any) -> Any:
@@ -130,7 +132,8 @@ class Operand(NamedTuple):
         return "same" if step == 0 else "each" if step == self.dtype.itemsize else "strided"
 
 
-def kernel_source(lines: Sequence[str], reads: Sequence[Operand], writes: Sequence[tuple[str, Operand]]) -> str:
+@cache
+def kernel_source(lines: tuple[str, ...], reads: tuple[Operand, ...], writes: tuple[tuple[str, Operand], ...]) -> str:
     """The source of a kernel: loops over all axes, with the code of one element inside.
 
     Its numbers are the length of each axis, and then for each array the place of its base address, the offset, and the
