@@ -41,6 +41,8 @@ class Namespace:
 
     whole: Callable[..., Any] | None = None  # of a library that records: notes down ``function(xp, ...)`` as one step
 
+    asarray: Callable[..., Array]  # found as all other names are; its type is stated for those who only convert
+
     def __init__(self, module: ModuleType) -> None:
         self.module = module
         self.name = module.__name__

@@ -55,6 +55,12 @@ def test_what_a_type_checker_accepts_runs():
         use()
 
 
+@pytest.mark.parametrize("file", sorted(Path(ts.__file__).parent.rglob("*.py")), ids=lambda file: file.name)
+def test_what_a_type_checker_shall_ignore_has_a_reason_on_its_line(file):
+    ignored = re.findall(r"# type: ignore.*", file.read_text("utf-8"))
+    assert [comment for comment in ignored if not re.match(r"# type: ignore\[[\w-]+\]  # \w", comment)] == []
+
+
 def test_the_stubs_are_what_the_records_say():
     assert make_stubs.main(["--check"]) == 0, "run python tools/make_stubs.py"
 

@@ -259,12 +259,14 @@ def composite(function: Any = None, *, method: bool = False, operator: str = "")
         method: whether it is also a method of Tensor.
         operator: the Python operator that it implements, as for `op`.
     """
-    if function is None:
-        return lambda function: composite(function, method=method, operator=operator)  # type: ignore[call-overload]
-    function = naming_itself(takes_whole_numbers(function), FUNCTIONS)
-    FUNCTIONS[function.__name__] = function
-    offer(function.__name__, function, method, operator)
-    return function
+
+    def register(function: Function) -> Function:
+        named = naming_itself(takes_whole_numbers(function), FUNCTIONS)
+        FUNCTIONS[named.__name__] = named
+        offer(named.__name__, named, method, operator)
+        return named
+
+    return register if function is None else register(function)
 
 
 def as_numpy(name: str) -> Callable[[Function], Function]:

@@ -157,7 +157,8 @@ class Op:
         annotated = {p.name: inspect.formatannotation(p.annotation) for p in parameters if _says_type(p)}
         self.types = annotated | (types or {})
         self.vjp = vjp
-        self.rules: Any = ForEach(vjp) if self.variadic else vjp if type(vjp) is tuple else (vjp,)  # type: ignore[arg-type]
+        given: Any = vjp
+        self.rules: Any = ForEach(given) if self.variadic else given if type(given) is tuple else (given,)
         self.saves = saves = saves if with_slope is None else ("out", "slope")
         self.broadcasts = broadcasts
         self.outputs = outputs
@@ -264,16 +265,12 @@ class Kernels(dict[type, Callable[..., Array]]):
         return kernel
 
 
-def _named_unary(name: str) -> Callable[..., Any]:
-    forward = lambda xp, x: getattr(xp, name)(x)
-    forward.library_name = name  # type: ignore[attr-defined]
+def _marked(forward: Callable[..., Any], name: str) -> Callable[..., Any]:
+    forward.library_name = name  # type: ignore[attr-defined]  # a mark, which no type of a function has
     return forward
 
 
-def _named_binary(name: str) -> Callable[..., Any]:
-    forward = lambda xp, x, y: getattr(xp, name)(x, y)
-    forward.library_name = name  # type: ignore[attr-defined]
-    return forward
-
-
-_BY_NAME = {1: _named_unary, 2: _named_binary}
+_BY_NAME: dict[int, Callable[[str], Callable[..., Any]]] = {
+    1: lambda name: _marked(lambda xp, x: getattr(xp, name)(x), name),
+    2: lambda name: _marked(lambda xp, x, y: getattr(xp, name)(x, y), name),
+}

@@ -68,8 +68,7 @@ class Tensor(TensorMethods):
     @property
     def shape(self) -> Shape:
         """The length of each axis."""
-        shape: Shape = self._array.shape
-        return shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -153,7 +153,7 @@ def draw(
         if kind == "trellis":
             model, words = model_and_words(hmm, observations)
             drawing = ts.viz.trellis(
-                model, words, semiring, posterior=posterior, candidates=candidates, title=title  # type: ignore[arg-type]
+                model, words, semiring, posterior=posterior, candidates=candidates, title=title  # type: ignore[arg-type]  # any text
             )  # fmt: skip
         elif kind == "automaton":
             drawing = ts.viz.automaton(ts.hmm.HMM(**CATS) if hmm is None else ts.hmm.HMM.load(hmm), title=title)
@@ -164,7 +164,7 @@ def draw(
             count = len(letters) - 1
             loss = character_loss(what, letters, layers, bidirectional, last)
             drawing = ts.viz.graph(
-                loss, view, range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]
+                loss, view, range(count) if out.suffix.lower() == ".html" and count <= 100 else None, depth,  # type: ignore[arg-type]  # any text
                 gradients=gradients, title=title, inputs=letters,
             )  # fmt: skip
         drawing.save(out)

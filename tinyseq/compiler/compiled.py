@@ -131,7 +131,7 @@ class Compiled(Wrapper, Generic[P, R]):
             if not replay.surroundings.unchanged():
                 continue
             try:
-                replayed: R = replay.run(given)
+                replayed: R = replay.run(given)  # whose results have the types of the recorded ones
                 return replayed
             except Changed:
                 continue

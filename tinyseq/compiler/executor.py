@@ -122,7 +122,7 @@ class Executor:
         head += [f" {taken}= memory[{len(self._used)}]"] if taken else []
         self._used.append(list(self._using))
         exec(compile("\n".join(head + lines), f"<tinyseq {name}>", "exec"), self._names)
-        found: Callable[..., Any] = self._names[name]
+        found: Callable[..., Any] = self._names[name]  # what exec defined has no type
         return found
 
     def _lines(self, step: Step) -> list[str]:

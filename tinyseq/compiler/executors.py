@@ -52,5 +52,6 @@ def executor_for(program: Program, library: str = "numpy", name: str | None = No
     by_name = EXECUTORS[library]
     if name is not None and name not in by_name:
         raise ValueError(f"executor={name!r} does not run {library} arrays; for these it must be one of {[*by_name]}")
-    made: Executor = import_module(by_name[name or next(iter(by_name))]).Executor(program)
+    module = import_module(by_name[name or next(iter(by_name))])
+    made: Executor = module.Executor(program)  # a module that is found by its name has no type
     return made

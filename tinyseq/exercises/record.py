@@ -209,7 +209,7 @@ def made(source: str, name: str) -> Callable[..., Any]:
     """The function of a name that some source defines."""
     namespace: dict[str, Any] = {"__name__": "exercise"}
     exec(compile(source, name, "exec"), namespace)
-    function: Callable[..., Any] = namespace[name]
+    function: Callable[..., Any] = namespace[name]  # what exec defined has no type
     return function
 
 

@@ -94,8 +94,7 @@ class Mixture(LanguageModel):
             ValueError: a model gives NaN, or as for the models.
             TypeError: the models are of characters, and the text is not a string.
         """
-        total: Floats = np.logaddexp.reduce(_log(self.weights)[:, None] + self._parts(text), 0)
-        return total
+        return np.asarray(np.logaddexp.reduce(_log(self.weights)[:, None] + self._parts(text), 0))
 
     def _parts(self, text: Text) -> Floats:
         """log P of each symbol that all models predict, by each of them (M, N)."""
@@ -191,8 +190,7 @@ def _normalised(weights: Sequence[float] | Floats | None, count: int) -> Floats:
     total = given.sum()
     if abs(total - 1) <= count * np.finfo(np.float64).eps:  # those of a saved mixture come back to the last bit
         return given.copy()
-    shares: Floats = given / total
-    return shares
+    return given / float(total)
 
 
 def _probabilities(scores: Floats) -> Floats:

@@ -28,7 +28,7 @@ def elementwise(rule: Rule) -> Rule:
         ...     def update(self, value, gradient, state):
         ...         return value - self.lr * np.sign(gradient)
     """
-    rule.elementwise = True  # type: ignore[attr-defined]
+    rule.elementwise = True  # type: ignore[attr-defined]  # a mark, which no type of a function has
     return rule
 
 

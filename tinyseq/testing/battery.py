@@ -67,8 +67,9 @@ def op_trial(op: Op, call: Call, library: Namespace = NUMPY) -> Trial:
 def check_value(trial: Trial, op: Op, call: Call, reference: Callable[..., Any] | None) -> None:
     """The value equals that of the reference."""
     trial.require(reference is not None, "the declaration has no reference to compare its value with")
+    assert reference is not None
     with np.errstate(all="ignore"):  # for the log of an empty sum
-        wanted = reference(*call.arrays, **call.attrs)  # type: ignore[misc]
+        wanted = reference(*call.arrays, **call.attrs)
     found = [to_numpy(output._array) for output in flat(trial.subject.fn(*trial.subject.tensors()))]
     wanted = wanted if op.outputs else [wanted]
     trial.require(len(found) == len(wanted), f"gave {len(found)} outputs and not {len(wanted)}")

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as npst
 from tinyseq.autograd.declare import Domain, Op
 from tinyseq.testing.numerical import Values
 
-Draw = Callable[[st.SearchStrategy[Any]], Any]
+Draw = st.DrawFn
 Shape = tuple[int, ...]
 MARGIN = 0.1  # the distance of numbers from the points that their domain avoids
 
@@ -149,8 +149,7 @@ def broadcastable(draw: Draw, count: int) -> tuple[Shape, ...]:
     drawn = draw(
         npst.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, min_side=draw(least_side()), max_side=3)
     )
-    found: tuple[Shape, ...] = drawn.input_shapes
-    return found
+    return drawn.input_shapes
 
 
 def an_axis(draw: Draw, ndim: int) -> int:
@@ -178,7 +177,8 @@ def elementwise(draw: Draw, op: Op) -> Call:
 @family
 def clip(draw: Draw, op: Op) -> Call:
     """Bounds at the points that the domain avoids, or none."""
-    low, high = sorted(op.domain.avoid)  # type: ignore[union-attr]
+    assert isinstance(op.domain, Domain)
+    low, high = sorted(op.domain.avoid)
     bounds = {"low": draw(st.sampled_from((low, None))), "high": draw(st.sampled_from((high, None)))}
     return Call(numbers(draw, op, [draw(shapes())]), bounds)
 

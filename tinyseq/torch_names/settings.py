@@ -90,7 +90,7 @@ class Explained(type):
     @property
     def __signature__(cls) -> inspect.Signature:
         """The signature of the constructor, for ``help`` and editors."""
-        made = inspect.signature(cls.__init__)  # type: ignore[misc]
+        made = inspect.signature(cls.__init__)  # type: ignore[misc]  # that of the class, not of this metaclass
         return made.replace(parameters=list(made.parameters.values())[1:])
 
     def __call__(cls, *args: Any, **settings: Any) -> Any:

@@ -40,8 +40,7 @@ def to_array(value: Any, library: type | None = None) -> Array:
     if is_array(value):
         if not holds_numbers(value):
             raise _no_numbers(value, value.dtype)
-        copied: Array = namespace_of(value).asarray(value, copy=True)
-        return copied
+        return namespace_of(value).asarray(value, copy=True)
     if isinstance(value, list | tuple) and any(getattr(part, "node", None) is not None for part in value):
         raise TypeError(
             f"expected one tensor, got a {type(value).__name__} of {len(value)}; join tensors with ts.stack, "

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
 
@@ -89,18 +89,18 @@ def _tensors(result: Any) -> Iterator[Tensor]:
         )
 
 
-def _exchanged(result: Any, tensors: Iterator[Tensor]) -> Any:
+def _exchanged(result: R, tensors: Iterator[Tensor]) -> R:
     """The same tuples, lists and dictionaries with other tensors in them."""
+    twin: Any = result
     if isinstance(result, Tensor):
-        return next(tensors)
-    if isinstance(result, dict):
+        twin = next(tensors)
+    elif isinstance(result, dict):
         twin = copy(result)
         twin.update({key: _exchanged(part, tensors) for key, part in result.items()})
-        return twin
-    if isinstance(result, tuple | list):
+    elif isinstance(result, tuple | list):
         parts = [_exchanged(part, tensors) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    return result
+        twin = type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return cast(R, twin)
 
 
 def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) -> R:
@@ -138,8 +138,7 @@ def checkpoint(function: Callable[P, R], *args: P.args, **settings: P.kwargs) ->
     segment = Segment(function, args, settings, random, edges)
     made = recorded_outputs([output._array for output in outputs], CHECKPOINT, edges, (segment,), MODE.get().label)
     pairs = zip(outputs, made, strict=True)
-    exchanged: R = _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
-    return exchanged
+    return _exchanged(result, (output if output.node is None else tensor for output, tensor in pairs))
 
 
 def _made_of(roots: list[Parent], start: int) -> tuple[Parent, ...]:

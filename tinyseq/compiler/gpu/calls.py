@@ -80,14 +80,12 @@ def _function(function: Any, xp: Any, unchecked: dict[Any, Any]) -> Callable[...
         return lambda *args, **settings: inner(xp, *args, **settings)
     owner = getattr(function, "__self__", None)
     if isinstance(owner, np.ufunc):  # np.add.reduce and its like
-        found: Callable[..., Any] = getattr(getattr(xp, owner.__name__), function.__name__)
-        return found
+        return getattr(getattr(xp, owner.__name__), function.__name__)
     name: Any = function.__name__
     module = getattr(function, "__module__", None) or ""
     if module.startswith("numpy.linalg"):
         xp = xp.linalg
-    named: Callable[..., Any] = getattr(xp, name)
-    return named
+    return getattr(xp, name)
 
 
 class HostSteps:

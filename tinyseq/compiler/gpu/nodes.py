@@ -181,8 +181,7 @@ class _Lowering:
         self.found[step.out] = self._computed(step, value)
 
     def _shape(self, operand: Operand) -> Shape:
-        found: Shape = self.graph.layout(operand)[0]
-        return found
+        return self.graph.layout(operand)[0]
 
     def _computed(self, step: Step, value: Any) -> Operand:
         if type(value) is tuple:

@@ -158,7 +158,7 @@ class Executor:
         parts = [self._word(Ref(n)) + (".copy()" if not first and self._root[n] in outside else "") for n in results]
         lines.append(f" return ({''.join(f'{part}, ' for part in parts)})")
         exec(compile("\n".join(lines), f"<tinyseq {name}>", "exec"), self._names)
-        found: Callable[..., Any] = self._names[name]
+        found: Callable[..., Any] = self._names[name]  # what exec defined has no type
         return found
 
     def _driven(self, works: list[Work]) -> list[str]:

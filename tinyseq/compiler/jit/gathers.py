@@ -31,8 +31,7 @@ def places_of(ids: Array, count: int) -> Array:
 
 def picked(table: Array, places: Array) -> Array:
     """Rows of a table (V, M), as columns: (T, M, B) for places (T, B), and (M, B) for places (B,)."""
-    found: Array = table[places].swapaxes(-1, -2)
-    return found
+    return table[places].swapaxes(-1, -2)
 
 
 def summed(values: Array, places: Array, count: int) -> Array:

@@ -43,8 +43,7 @@ def region_of(root: int, whole: Array, view: Array) -> Place:
 
 def address(array: Array) -> int:
     """Where an array's first element lies."""
-    found: int = array.__array_interface__["data"][0]
-    return found
+    return int(array.__array_interface__["data"][0])
 
 
 class Plan:

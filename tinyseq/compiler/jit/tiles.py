@@ -68,8 +68,7 @@ def panel_for(columns: int) -> int:
 def packed_product(panels: Array, x: Array) -> Array:
     """The product of a matrix, packed as (M / width, K, width), and another (K, N)."""
     count, terms, width = panels.shape
-    found: Array = panels.transpose(0, 2, 1).reshape(count * width, terms) @ x
-    return found
+    return panels.transpose(0, 2, 1).reshape(count * width, terms) @ x
 
 
 class Tiled(NamedTuple):

@@ -315,8 +315,7 @@ def _not_fitted(message: str) -> Exception:
         from sklearn.exceptions import NotFittedError
     except ImportError:
         return AttributeError(message)
-    error: Exception = NotFittedError(message)
-    return error
+    return NotFittedError(message)
 
 
 _ARGUMENTS = tuple(inspect.signature(HMMEstimator).parameters)

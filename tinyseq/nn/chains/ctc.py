@@ -219,8 +219,7 @@ def _filled_up(xp: Any, rows: Sequence[Ids], counts: Any, width: int, filler: in
 def _in_rows(xp: Any, labels: Ids, cuts: Ids) -> Ids:
     """Labels in a row, as an array with a row for each sequence, filled up with zeros."""
     rows = np.split(labels, cuts[:-1])
-    found: Ids = _filled_up(NUMPY, rows, [len(row) for row in rows], max(map(len, rows)), 0)
-    return found
+    return _filled_up(NUMPY, rows, [len(row) for row in rows], max(map(len, rows)), 0)
 
 
 def _raise_for(rows: Sequence[Ids], counts: Ids, ids: int, blank: int) -> None:

@@ -94,7 +94,7 @@ class EncoderDecoder(Module):
         ids, lengths = padded(sources)
         if not lengths.all():
             raise ValueError(f"sources[{int(lengths.argmin())}] is empty; a source needs at least one symbol")
-        state: State = self.encoder(self.source_embedding(ids), lengths=lengths)[1]
+        state: State = self.encoder(self.source_embedding(ids), lengths=lengths)[1]  # of whichever cell
         return state
 
     def forward(self, ids: TensorLike, state: TensorLike) -> tuple[Tensor, State]:

@@ -272,7 +272,7 @@ def _vertex(
     if sources:
         edges = [edge or sources.get((item, i)) for i, edge in enumerate(edges)]
     parents = [
-        None if edge is None else (ids[edge.node], edge.index) if type(edge) is Output else (ids[edge], 0)  # type: ignore[index]
+        None if edge is None else (ids[edge.node], edge.index) if type(edge) is Output else (ids[edge], 0)  # type: ignore[index]  # no Output
         for edge in edges
     ]
     shapes = tuple(shape) if op.outputs else (shape,)

@@ -185,7 +185,7 @@ def labels(names: Sequence[object] | None, count: int, argument: str) -> list[st
 def write_symbols(axes: "Axes", symbols: Sequence[object], count: int, argument: str, size: float = 8) -> None:
     """Names below the columns of a table, rotated if they would overlap."""
     words = labels(symbols, count, argument)
-    room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without margins
+    room = axes.get_figure(root=True).get_figwidth() * 0.72 / count  # type: ignore[union-attr]  # inches, without margins; axes have a figure
     upright = max(map(len, words)) * in_type(size) * 0.0085 > room
     axes.set_xticks(range(count), words, fontsize=in_type(size), rotation=90 * upright)
 

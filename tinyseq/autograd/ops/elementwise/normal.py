@@ -15,7 +15,7 @@ def _bell(xp: Any, x: Any, factor: float) -> Any:
     x = xp.clip(x, -50.0, 50.0)
     values = x._array if isinstance(x, Tensor) else x
     library = namespace_of(values)
-    near = library.asarray(library.round(values * 16.0) / 16.0)
+    near: Any = library.asarray(library.round(values * 16.0) / 16.0)
     near = Tensor(near) if isinstance(x, Tensor) else near
     return xp.exp(-factor * near * near) * xp.exp(-factor * (x - near) * (x + near))
 

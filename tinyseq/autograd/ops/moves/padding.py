@@ -114,7 +114,7 @@ def _along_axis(x: Tensor, axis: int, widths: list[int], mode: str, setting: Any
         return _with_statistics(x, axis, widths, setting[axis], STATISTICS[mode])
     if setting == "odd":
         return _oddly_reflected(x, axis, before, after, edge_again=mode == "symmetric")
-    return take(x, np.pad(np.arange(x.shape[axis]), (before, after), mode=mode), axis=axis)  # type: ignore[call-overload]
+    return take(x, np.pad(np.arange(x.shape[axis]), (before, after), mode=mode), axis=axis)  # type: ignore[call-overload]  # checked above
 
 
 def _pairs(x: Tensor, given: Any, name: str, kind: type) -> Any:
