@@ -1,10 +1,9 @@
 """What every executor is tried on: each op of the engine, and random programs. A compiled function beside itself."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from fuzz_against_torch import both
+from random_programs import draw
 
 import tinyseq as ts
 from tinyseq.autograd.declare import OPS
@@ -12,11 +11,17 @@ from tinyseq.testing.battery import op_trial
 from tinyseq.testing.calls import calls_of
 from tinyseq.testing.subject import flat, is_real
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from fuzz_against_torch import both
-from random_programs import draw
-
 ENGINE = [op for op in OPS.values() if op.module.startswith("tinyseq.autograd.ops.")]
+
+
+LAYERS = {
+    "RNN": lambda: ts.nn.RNN(3, 4, num_layers=2, bidirectional=True),
+    "relu RNN": lambda: ts.nn.RNN(3, 4, nonlinearity="relu", bias=False),
+    "LSTM": lambda: ts.nn.LSTM(3, 4, num_layers=2, bidirectional=True),
+    "GRU": lambda: ts.nn.GRU(3, 4, num_layers=2, bidirectional=True),
+    "GRU as taught": lambda: ts.nn.GRU(3, 4, reset="before"),
+    "LSTM with dropout": lambda: ts.nn.LSTM(3, 4, num_layers=2, dropout=0.3),
+}
 
 
 def results(function, tensors, real, upstreams):
@@ -31,6 +36,16 @@ def results(function, tensors, real, upstreams):
     if total is not None:
         total.backward()
     return [y.numpy() for y in outputs] + [None if leaf.grad is None else leaf.grad.numpy() for leaf in leaves]
+
+
+def agree(found, wanted, close=np.testing.assert_array_equal):
+    """Two lists of arrays have the same types and shapes, and values that `close` accepts; None stands beside None."""
+    for a, b in zip(found, wanted, strict=True):
+        if a is None or b is None:
+            assert a is b
+            continue
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        close(a, b)
 
 
 def op_replayed(op, data, executor):

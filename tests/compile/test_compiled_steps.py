@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from executor_trials import LAYERS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,16 +66,6 @@ def test_twenty_steps_of_every_optimiser(name):
     """Parameters have new arrays after each step."""
     calls = [(rng.standard_normal((4, 2, 3)).astype("f4"),) for _ in range(20)]
     check_training(lambda: ts.nn.LSTM(3, 4), lambda m, x: (m(x)[0] ** 2).mean(), calls, OPTIMISERS[name])
-
-
-LAYERS = {
-    "RNN": lambda: ts.nn.RNN(3, 4, num_layers=2, bidirectional=True),
-    "relu RNN": lambda: ts.nn.RNN(3, 4, nonlinearity="relu", bias=False),
-    "LSTM": lambda: ts.nn.LSTM(3, 4, num_layers=2, bidirectional=True),
-    "GRU": lambda: ts.nn.GRU(3, 4, num_layers=2, bidirectional=True),
-    "GRU as taught": lambda: ts.nn.GRU(3, 4, reset="before"),
-    "LSTM with dropout": lambda: ts.nn.LSTM(3, 4, num_layers=2, dropout=0.3),
-}
 
 
 @pytest.mark.parametrize("name", LAYERS)

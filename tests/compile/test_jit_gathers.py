@@ -1,10 +1,8 @@
 """Products of rows gathered from a small table: the table is multiplied, with the same results and gradients."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+import python_kernels
 
 import tinyseq as ts
 from tinyseq.compiler.jit import cache, gathers
@@ -12,18 +10,11 @@ from tinyseq.compiler.program import Program, Ref, Step, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 
-sys.path.insert(0, str(Path(__file__).parent))
-import python_kernels
-
 COMPILED, DRIVER = cache.kernel, cache.from_runtime  # by Numba; the other tests' kernels run in Python
 ROWS, SIZE, HIDDEN, STEPS, BATCH = 6, 3, 5, 4, 7
 
 
-@pytest.fixture(autouse=True, scope="module")
-def kernels():
-    with pytest.MonkeyPatch.context() as patch:
-        python_kernels.use(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("kernels_in_python")
 
 
 def network(cell, **settings):

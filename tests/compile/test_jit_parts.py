@@ -1,11 +1,12 @@
 """Passes cut into parts for several threads: whatever the order of the parts, they give what one thread gives."""
 
-import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
+import python_kernels
+import test_jit_rows
+from executor_trials import ENGINE, agree, op_replayed, program_replayed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,30 +14,19 @@ from tinyseq.compiler.jit import threads
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.nn.recurrent.registry import CELLS
 
-sys.path.insert(0, str(Path(__file__).parent))
-import python_kernels
-import test_jit_rows
-from executor_trials import ENGINE, op_replayed, program_replayed
-
 
 @pytest.fixture(autouse=True, scope="module")
-def parts():
+def parts(kernels_in_python):
     """Kernels in Python, and all in three parts, of which the last runs first."""
     with pytest.MonkeyPatch.context() as patch:
-        python_kernels.use(patch)
         patch.setattr(threads, "count", lambda: 3)
         patch.setattr(threads, "ENOUGH", 0.0)
         patch.setattr(threads, "LEAST", 0.0)
         yield
 
 
-def same(found, wanted):
-    for a, b in zip(found, wanted, strict=True):
-        if a is None or b is None:
-            assert a is b
-            continue
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        np.testing.assert_allclose(a, b, rtol=1e-5 if a.dtype == np.float32 else 1e-11, atol=1e-11)
+def close(a, b):
+    np.testing.assert_allclose(a, b, rtol=1e-5 if a.dtype == np.float32 else 1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize("op", ENGINE, ids=lambda op: op.name)
@@ -44,14 +34,14 @@ def same(found, wanted):
 @given(data=st.data())
 def test_every_op_in_parts(op, data):
     for found, wanted in op_replayed(op, data, "numba"):
-        same(found, wanted)
+        agree(found, wanted, close)
 
 
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**31))
 def test_random_programs_in_parts(seed):
     for found, wanted in program_replayed(seed, "numba"):
-        same(found, wanted)
+        agree(found, wanted, close)
 
 
 @pytest.mark.parametrize("cell", [*CELLS])

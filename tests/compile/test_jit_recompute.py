@@ -1,8 +1,6 @@
 """Values that the backward pass computes again in place of keeping them: fewer are kept, and nothing else changes."""
 
-import sys
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,15 +9,7 @@ import tinyseq as ts
 from tinyseq.compiler.jit import executor
 from tinyseq.nn.recurrent.layers import Recurrent
 
-sys.path.insert(0, str(Path(__file__).parent))
-import python_kernels
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kernels():
-    with pytest.MonkeyPatch.context() as patch:
-        python_kernels.use(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("kernels_in_python")
 
 
 X = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32) * 3

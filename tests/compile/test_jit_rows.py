@@ -1,11 +1,10 @@
 """Layouts of recurrences: products in rows of the batch, single ones for all steps, no copies, and the same results."""
 
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+import python_kernels
 
 import tinyseq as ts
 from tinyseq.compiler.fusion import Group
@@ -15,15 +14,7 @@ from tinyseq.compiler.program import Program, Ref, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 
-sys.path.insert(0, str(Path(__file__).parent))
-import python_kernels
-
-
-@pytest.fixture(autouse=True, scope="module")
-def kernels():
-    with pytest.MonkeyPatch.context() as patch:
-        python_kernels.use(patch)
-        yield
+pytestmark = pytest.mark.usefixtures("kernels_in_python")
 
 
 def networks(cell, batch, steps=4, **settings):

@@ -3,6 +3,7 @@
 import device_stand_in
 import numpy as np
 import pytest
+from executor_trials import LAYERS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -93,16 +94,6 @@ def trained(build, loss, calls, compiled):
         optimizer.step()
         losses.append(np.asarray(found.item()))
     return losses + [p.numpy() for p in parameters], function
-
-
-LAYERS = {
-    "RNN": lambda: ts.nn.RNN(3, 4, num_layers=2, bidirectional=True),
-    "relu RNN": lambda: ts.nn.RNN(3, 4, nonlinearity="relu", bias=False),
-    "LSTM": lambda: ts.nn.LSTM(3, 4, num_layers=2, bidirectional=True),
-    "GRU": lambda: ts.nn.GRU(3, 4, num_layers=2, bidirectional=True),
-    "GRU as taught": lambda: ts.nn.GRU(3, 4, reset="before"),
-    "LSTM with dropout": lambda: ts.nn.LSTM(3, 4, num_layers=2, dropout=0.3),
-}
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -191,26 +191,24 @@ def gru_by_hand():
     return sum(losses)
 
 
-@network()
-def minimal_gated_unit():
-    w, u, x, h = weight(6, 2, name="W"), weight(6, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1)
+def of_blocks(count, step):
+    """A cell of one's own: its step takes the state and so many blocks of W x + U h."""
+    w, u, x, h = weight(3 * count, 2, name="W"), weight(3 * count, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1)
     for t in range(STEPS):
         with ts.step(t):
-            f, n = ts.split(w @ x[t] + u @ h, 2)
-            f = ts.sigmoid(f)
-            h = h + f * (ts.tanh(n) - h)
+            h = step(h, *ts.split(w @ x[t] + u @ h, count))
     return ts.sum(h * h)
+
+
+@network()
+def minimal_gated_unit():
+    return of_blocks(2, lambda h, f, n: h + ts.sigmoid(f) * (ts.tanh(n) - h))
 
 
 @network()
 def three_blocks_of_its_own():
     """A cell whose three blocks are a, b and c, and no gates of a GRU."""
-    w, u, x, h = weight(9, 2, name="W"), weight(9, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1)
-    for t in range(STEPS):
-        with ts.step(t):
-            a, b, c = ts.split(w @ x[t] + u @ h, 3)
-            h = ts.tanh(a) * ts.sigmoid(b) + ts.sin(c) * h
-    return ts.sum(h * h)
+    return of_blocks(3, lambda h, a, b, c: ts.tanh(a) * ts.sigmoid(b) + ts.sin(c) * h)
 
 
 @network()
