@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from instances import OBJECTS, public
 
 import tinyseq as ts
 
@@ -44,10 +45,33 @@ SHOWN = {
     "Posterior": lambda: model().posterior(HOSTILE),
     "Decoding": lambda: model().viterbi(HOSTILE),
     "MarginalDecoding": lambda: model().posterior_decode(HOSTILE),
+    "ForwardTable": lambda: model().forward_table(HOSTILE),
+    "Prediction": lambda: model().predict(HOSTILE),
+    "Durations": lambda: model().durations(5),
     "Drawn": lambda: model().sample(6, np.random.default_rng(0)),
     "Module": lambda: Named(HOSTILE),
     "report": lambda: ts.testing.gradcheck(ts.sin, [np.array([0.5])]),
 }
+
+PLAYED = {"Page"}  # a page of its own, in a frame
+SHOWING = {value.__name__ for value in public().values() if isinstance(value, type) and hasattr(value, "_repr_html_")}
+TABLES = [(name, i) for name in sorted(OBJECTS) if name in SHOWING - PLAYED for i in range(len(OBJECTS[name]))]
+
+
+def test_all_public_classes_that_a_notebook_shows_are_tried():
+    assert {"CRF", "Comparison", "Durations", "GRU", "GradcheckReport", "HMM", "Posterior", "Tensor"} <= dict(
+        TABLES
+    ).keys()
+
+
+@pytest.mark.parametrize(("name", "number"), TABLES)
+def test_the_table_of_every_public_class_is_well_formed_and_takes_the_colours_of_the_page(name, number):
+    made = OBJECTS[name][number]()
+    if not hasattr(made, "_repr_html_"):
+        pytest.skip("another class of the same name has the table")
+    html = made._repr_html_()
+    ElementTree.fromstring(f"<div>{html}</div>")
+    assert untouched(html)
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -64,10 +88,13 @@ def test_it_is_well_formed_and_every_name_is_escaped(name):
 @pytest.mark.parametrize("name", SHOWN)
 def test_it_can_be_read_on_a_dark_page_and_on_a_light_one(name):
     """No colour of text or ground is set, but for tints that let the page shine through."""
-    html = SHOWN[name]()._repr_html_()
+    assert untouched(SHOWN[name]()._repr_html_())
+
+
+def untouched(html):
     colours = re.findall(r"(?:color|background|fill|stroke)(?:: ?|=)[\"']?([^\"';]+)", html)
-    assert all(colour in ("none", "currentColor") or colour.startswith("rgba(") for colour in colours), colours
-    assert all(float(alpha) <= 0.6 for alpha in re.findall(r"rgba\([^)]*, ([\d.]+)\)", html))
+    plain = all(colour in ("none", "currentColor") or colour.startswith("rgba(") for colour in colours)
+    return plain and all(float(alpha) <= 0.6 for alpha in re.findall(r"rgba\([^)]*, ([\d.]+)\)", html))
 
 
 def test_a_tensor_shows_its_numbers_tinted_by_their_size():
