@@ -12,7 +12,7 @@ from tinyseq.compiler.program import Program
 
 
 class RecordingError(RuntimeError):
-    """Something in the function cannot be replayed.
+    """Raised if something in the function cannot be recorded and replayed.
 
     Attributes:
         perhaps_on_the_way_to_another: whether the library was checking the arguments at that point. Then it may have

@@ -33,7 +33,7 @@ def compile(function: Callable[P, R], limit: int = 16, *, executor: str | None =
 
     Tensors are inputs, wherever they come from: parameters are read again at each call. NumPy arrays among
     the arguments (ids, targets, masks, lengths) are inputs too. Numbers, flags and lists are part of the recording:
-    other values need a new recording. So do arrays of another shape.
+    other values, and arrays of another shape, need a new recording.
 
     Args:
         function: takes tensors, arrays, numbers, and lists, tuples and dicts of them; returns one or more tensors.
@@ -158,7 +158,7 @@ class Compiled(Wrapper, Generic[P, R]):
     def on_arrays(self, *args: object) -> Callable[[list[Array]], tuple[Array, ...]]:
         """A recording without a gradient as a function of plain arrays, for inner loops that call it very often.
 
-        It checks nothing and reads parameters once, now: nothing else than its arguments may change while it is used.
+        It checks nothing, and reads parameters once, now: only its arguments may change while it is in use.
 
         Args:
             args: the arguments to record the function for. Those that are neither tensors nor arrays are constants.

@@ -32,13 +32,13 @@ def known(name: str) -> Exercise:
 
 
 def check(*functions: Callable[..., object]) -> Report:
-    """Check functions that solve exercises, each named as its exercise. They run in this process.
+    """Check functions that solve exercises; each has the name of its exercise. They run in this process.
 
     Args:
-        functions: such as the ones of a notebook's cell.
+        functions: such as those of a notebook cell.
 
     Returns:
-        A report, which says of each function whether it is right, or which mistake was made.
+        A report, which says whether each function is right, or which mistake was made.
 
     Raises:
         ValueError: there is no exercise of that name.
@@ -149,7 +149,7 @@ def write_csv(reports: Iterable[Report], path: str | Path) -> None:
 
     Args:
         reports: of `check_folder`, all on the same exercises.
-        path: the CSV file, UTF-8 with a mark at its beginning, so that spreadsheets read it as such.
+        path: the CSV file, in UTF-8 with a byte order mark, so that spreadsheets read it as such.
     """
     reports = list(reports)
     table = io.StringIO()

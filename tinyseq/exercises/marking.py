@@ -9,12 +9,12 @@ from tinyseq.exercises.record import Exercise, Outcome
 
 
 class Verdict(NamedTuple):
-    """What is said of one function.
+    """The verdict on one function.
 
     Args:
         name: of the exercise.
         status: ``right``, ``wrong``, ``error``, ``missing`` or ``too slow``.
-        message: which mistake, or on which input it differs; empty if it is right.
+        message: which mistake it is, or the input on which it differs; empty if it is right.
 
     Example:
         >>> Verdict("vjp_of_tanh", "right").points

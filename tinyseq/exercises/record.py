@@ -1,4 +1,4 @@
-"""The record of an exercise: the task, the solution, the inputs that it is tried on, and the usual mistakes."""
+"""The record of an exercise: the task, the solution, the inputs that it is tried on, and the common mistakes."""
 
 import ast
 import inspect
@@ -21,7 +21,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Outcome(NamedTuple):
-    """What came of one call: a value or an error, with its place; and the numbers of arguments changed in place."""
+    """The outcome of one call: a value or an error, with its place; and the positions of arguments changed in place."""
 
     value: Any = None
     error: str = ""
@@ -42,7 +42,7 @@ def plain(text: str) -> str:
 
 
 class Mistake(NamedTuple):
-    """A usual mistake: what is said of it, and the solution with the mistake in it, as source."""
+    """A common mistake: the message, and the source of the solution with the mistake in it."""
 
     message: str
     source: str
@@ -57,12 +57,12 @@ class Exercise:
         chapter: of the book, 1 to 16.
         title: in a few words.
         task: the task, in Markdown with formulas in dollars.
-        inputs: yields the arguments of calls, given a random generator that always begins the same; it is asked several
-            times, for more random ones.
-        edits: the usual mistakes: a message, then pairs of a piece of the solution and what stands there instead.
-        given: functions that the solution uses and the student gets.
-        properties: what must be true of every result. An error that is not a usual mistake is said by these first.
-        unique: whether only the solution's results are right; if not, the properties decide alone.
+        inputs: yields the arguments of calls, given a random generator with a fixed seed; it is called several times,
+            for more random ones.
+        edits: the common mistakes: a message, then pairs of a piece of the solution and what replaces it.
+        given: functions that the solution uses, and that the student is given.
+        properties: what must be true of every result. They describe an error that is none of the common mistakes.
+        unique: whether only the results of the solution are right; if not, the properties alone decide.
         rtol, atol: how close numbers must be.
 
     Example:
@@ -131,7 +131,7 @@ class Exercise:
 
     @cached_property
     def mistakes(self) -> tuple[Mistake, ...]:
-        """The usual mistakes.
+        """The common mistakes.
 
         Raises:
             ValueError: a piece to be replaced does not stand in the solution exactly once.
@@ -158,7 +158,7 @@ class Exercise:
         return list({repr(case): case for case in found}.values())
 
     def tried(self, function: Callable[..., object]) -> list[Outcome]:
-        """What comes of a function on every case, in this process."""
+        """The outcome of a function on every case, in this process."""
         files = [inspect.unwrap(function).__code__.co_filename] if isinstance(function, FunctionType) else []
         return [Outcome.read(sent) for sent in outcomes(function, self.cases, files)]
 

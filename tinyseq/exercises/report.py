@@ -15,7 +15,7 @@ class Report(list[Verdict]):
     Args:
         verdicts: one for each exercise.
         file: the name of the submission.
-        notes: what else is to be said about it.
+        notes: further remarks.
 
     Example:
         >>> Report([Verdict("softmax", "right"), Verdict("forward", "missing")])
@@ -31,7 +31,7 @@ class Report(list[Verdict]):
 
     @property
     def points(self) -> int:
-        """How many are right."""
+        """The number of exercises that are right."""
         return sum(verdict.points for verdict in self)
 
     def __reduce__(self) -> tuple[type["Report"], tuple[list[Verdict], str, tuple[str, ...]]]:
@@ -57,7 +57,7 @@ class Report(list[Verdict]):
 
     @property
     def comments(self) -> str:
-        """All that is said but "right", in a line."""
+        """Everything but "right", in one line."""
         said = [
             f"{verdict.name}: {verdict.status}{', ' if verdict.message else ''}{verdict.message}"
             for verdict in self

@@ -21,7 +21,7 @@ def scalar_root(loss: Tensor) -> Parent:
 
 
 def size_of(gradient: Array, axis: int | None = None) -> Any:
-    """The Euclidean norm in float64, whose squares neither overflow nor underflow: of all, or along one axis."""
+    """The Euclidean norm in float64, safe from overflow and underflow: of the whole array, or along one axis."""
     return OPS["norm"].forward(NUMPY, to_numpy(gradient).astype(np.float64), axis=axis)
 
 
@@ -58,7 +58,7 @@ def gradients(
     wanted: Collection[Parent],
     sent_by: Container[Parent] | None = None,
 ) -> dict[Parent, Array]:
-    """What arrives at some nodes, in one backward pass.
+    """The gradients of some nodes, by one backward pass.
 
     Args:
         seeds, through: as for `visits`.
@@ -84,7 +84,7 @@ def add(sums: dict[Any, Array], key: Any, term: Array) -> None:
 
 
 def steps_of(nodes: Iterable[Parent]) -> int:
-    """One more than the last time step that any node carries."""
+    """The number of time steps: one more than the last one on any node."""
     return 1 + max(labels_of(nodes), default=-1)
 
 

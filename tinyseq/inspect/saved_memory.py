@@ -24,7 +24,7 @@ class Kept:
 
     Attributes:
         op, scope, step: the oldest use that saved it.
-        kind: ``"result"`` of an op, which lives only for the backward pass; ``"constant"``, such as an input; or
+        kind: ``"result"`` of an op, which is kept only for the backward pass; ``"constant"``, such as an input; or
             ``"parameter"``, the values of a leaf, which exist anyway.
         nbytes: its size. A view keeps its whole base array, so the base is what counts.
         made: the time step that a result was made in.
@@ -100,10 +100,10 @@ class SavedMemory:
         """The peak of the bytes kept if every layer ran in windows of this many steps under ``ts.checkpoint``.
 
         A layer called on one window of its input after another keeps that input and the state before each window. In
-        the backward pass each window is computed again, and its results are kept until its gradients are done. So the
-        total is the inputs, the states between windows, and the results of the largest window. Values such as
+        the backward pass each window is computed again, and its results are kept until its gradients are computed. So
+        the total is the inputs, the states between windows, and the results of the largest window. Values such as
         z = W x + b, which a layer computes for all steps at once, are recomputed with their window. The price is one
-        more forward pass. The gradients take memory besides, as they do without windows.
+        more forward pass. The gradients take memory on top of that, as they do without windows.
 
         Args:
             every: steps in a window, from 1.

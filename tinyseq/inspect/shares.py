@@ -18,7 +18,7 @@ Sent = dict[int, dict[Parent, Array]]  # by step: where gradients arrive, and th
 
 
 class Timed(NamedTuple):
-    """Where a gradient of many steps arrives.
+    """A gradient for many time steps, and the value it belongs to.
 
     Attributes:
         parent: the value that the gradient belongs to.
@@ -37,7 +37,7 @@ def shares(sent: Sent, prologue: set[Parent], target: Parent) -> dict[int, Array
     Args:
         sent: the gradients that the steps send to values computed before the loop.
         prologue: the target, and all values computed from it before the loop.
-        target: where to arrive.
+        target: the value whose gradient is wanted.
     """
     alone = _Joint(sent, prologue, target).alone
     return {step: g for step, seeds in alone.items() for g in gradients(seeds, prologue, {target}).values()}

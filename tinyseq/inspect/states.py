@@ -1,6 +1,6 @@
 """Detection of recurrent states and gates in a graph.
 
-They need no names. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
+Neither needs a name. A *state* is a value that one time step passes to another. It is h if the next step multiplies it
 by a matrix, and c if it does not: the cell of an LSTM takes the uninterrupted path. A *gate* is a sigmoid or tanh of
 one block of rows that a step has split; its name is the one that the cell's declaration gives to these rows.
 """
@@ -58,7 +58,7 @@ def loops(nodes: list[Node]) -> list[Loop]:
 
 
 def beginnings(nodes: list[Node]) -> dict[Place, int]:
-    """When each step's first node was created. Steps run the same code: equal distance from it, equal role."""
+    """When each step's first node was created; nodes at the same distance from it have the same role."""
     return {place: node.seq for place, node in stepped(nodes)}  # nodes come newest first: the oldest stays
 
 

@@ -26,7 +26,7 @@ def gradcheck(
         atol, rtol: the tolerance: ``atol + rtol * abs(quotient)``.
 
     Returns:
-        A `GradcheckReport`, which is true.
+        A `GradcheckReport`, which is truthy.
 
     Raises:
         GradcheckError: if a derivative is off. Its text shows the worst ones, the quotients for steps of many sizes,

@@ -23,7 +23,7 @@ EPS = 1e-6  # the step of difference quotients
 
 
 class ContractError(AssertionError):
-    """An op or a function breaks its contract."""
+    """Raised if an op or a function breaks the gradient contract."""
 
 
 class Trial:

@@ -29,7 +29,7 @@ class Derivative(NamedTuple):
 
 
 class GradcheckReport(NamedTuple):
-    """The result of a gradient check; true if all derivatives agree.
+    """The result of a gradient check; truthy if all derivatives agree.
 
     Attributes:
         name: the name of the function.
@@ -38,7 +38,7 @@ class GradcheckReport(NamedTuple):
         checked: the number of derivatives compared.
         largest: the largest difference among them.
         differing: those that differ, the worst first.
-        diagnosis: why the worst of them differs, None if none does.
+        diagnosis: why the worst of them differs; None if all agree.
         snippet: code that shows the worst difference.
     """
 
@@ -108,7 +108,7 @@ class GradcheckReport(NamedTuple):
 
 
 class GradcheckError(AssertionError):
-    """Derivatives differ; ``report`` is the `GradcheckReport`, and the message its text."""
+    """Raised if derivatives differ; ``report`` is the `GradcheckReport`, and the message is its text."""
 
     def __init__(self, report: GradcheckReport) -> None:
         super().__init__(report)  # the argument that pickle passes again; its text is the message

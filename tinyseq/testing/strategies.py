@@ -34,7 +34,7 @@ def tensors(
         low, high: the interval.
         avoid: points to keep a distance of 0.05 from, such as the kink of relu at 0.
         dtype: a floating-point type.
-        requires_grad: whether they are leaves.
+        requires_grad: whether they are leaves that require grad.
 
     Example:
         >>> from hypothesis import given

@@ -90,7 +90,7 @@ class Subject:
 def pull(
     outputs: Sequence[Tensor], inputs: Sequence[Tensor], upstreams: Sequence[Tensor | None], create_graph: bool = False
 ) -> list[Tensor]:
-    """`grad` that returns zeros for inputs that the outputs do not depend on. The graph is kept."""
+    """Like `grad`, with zeros for inputs that the outputs do not depend on. The graph is kept."""
     used = [(output, u) for output, u in zip(outputs, upstreams, strict=True) if output.requires_grad and u is not None]
     found: Sequence[Tensor | None] = [None] * len(inputs)
     if used:
