@@ -128,10 +128,9 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True)
 
 
-def passed(result: subprocess.CompletedProcess[str]) -> int:
-    """How many tests passed; 0 if any failed."""
-    count = re.search(r"(\d+) passed", result.stdout)
-    return int(count[1]) if count and result.returncode == 0 else 0
+def passed(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """The names of the tests that passed, in lower case, as pytest's -k compares them."""
+    return [test.lower() for test in re.findall(r"^(tests/.*) PASSED\b", result.stdout, re.MULTILINE)]
 
 
 def main() -> int:
@@ -143,7 +142,6 @@ def main() -> int:
         help="then run these tests on the copy, too; without any, the whole suite",
     )
     arguments = parser.parse_args()
-    failed = False
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         scratch_copy(folder)
@@ -152,13 +150,15 @@ def main() -> int:
                 file.write(addition.text)
         made = run(folder, "tools/make_stubs.py")
         print(made.stdout + made.stderr, end="")
+        newcomers = " or ".join(addition.name for addition in ADDITIONS)
+        result = run(folder, "-m", "pytest", "-v", "tests", "-k", newcomers)
+        tests, failed = passed(result), result.returncode != 0
         for kind, newcomer, where, text in ADDITIONS:
-            result = run(folder, "-m", "pytest", "-q", "tests", "-k", newcomer)
-            lines = len(text.strip().splitlines())
-            print(f"{kind:10} {newcomer:10} {where:52} {lines:3} lines, {passed(result):4} tests passed", flush=True)
-            if not passed(result):
-                failed = True
-                print(result.stdout[-3000:] + result.stderr[-2000:])
+            lines, found = len(text.strip().splitlines()), sum(newcomer.lower() in test for test in tests)
+            print(f"{kind:10} {newcomer:10} {where:52} {lines:3} lines, {found:4} tests passed", flush=True)
+            failed |= not found
+        if failed:
+            print(result.stdout[-3000:] + result.stderr[-2000:])
         if arguments.suite is not None:
             result = run(folder, "-m", "pytest", "-q", *arguments.suite)
             print(result.stdout[-20_000 if result.returncode else -200 :])

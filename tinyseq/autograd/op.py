@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,16 +50,14 @@ class Accuracy(NamedTuple):
     value: float = 5.0
     gradient: float = 6.0
     cancels: str = ""
-    low: float = float("-inf")
-    high: float = float("inf")
+    low: float = -inf
+    high: float = inf
     span: float = 1.0
     why: str = ""
 
 
 CONDITIONED = Accuracy(
-    float("inf"),
-    float("inf"),
-    why="a matrix close to a singular one magnifies rounding, and LAPACK has no long doubles",
+    inf, inf, why="a matrix close to a singular one magnifies rounding, and LAPACK has no long doubles"
 )
 
 
@@ -241,11 +240,7 @@ def _values_in(save: str) -> set[str]:
     names = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in described]
     loops = [(each.target, each.iter) for each in ast.walk(tree) if isinstance(each, ast.comprehension)]
     read = {node.id for node in names if not any(node in pair for pair in loops)}
-    return read | {source.id for target, source in loops if isinstance(source, ast.Name) and _name(target) in read}
-
-
-def _name(target: ast.expr) -> str:
-    return target.id if isinstance(target, ast.Name) else ""
+    return read | {data.id for name, data in loops if isinstance(data, ast.Name) and getattr(name, "id", "") in read}
 
 
 _ABOUT = ("shape", "ndim", "dtype", "size")
