@@ -1,10 +1,19 @@
 """Small recurrent networks that several tests look into."""
 
 import numpy as np
+from hypothesis import strategies as st
 
 import tinyseq as ts
 
 LAYERS = {"RNN": {}, "LSTM": {}, "GRU": {}, "GRU as taught": {"reset": "before"}}
+
+
+SETTINGS = {  # of a layer, drawn by Hypothesis
+    "name": st.sampled_from(sorted(LAYERS)),
+    "num_layers": st.integers(1, 2),
+    "bidirectional": st.booleans(),
+    "seed": st.integers(0, 2**31),
+}
 
 
 def layer(name, *sizes, seed=0, **settings):

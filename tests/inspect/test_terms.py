@@ -6,19 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loops import LAYERS, layer, normal, plain_loop
+from loops import LAYERS, SETTINGS, layer, normal, plain_loop
 
 import tinyseq as ts
 
 
 @settings(max_examples=25)
-@given(
-    name=st.sampled_from(sorted(LAYERS)),
-    lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3),
-    num_layers=st.integers(1, 2),
-    bidirectional=st.booleans(),
-    seed=st.integers(0, 2**31),
-)
+@given(lengths=st.lists(st.integers(1, 4), min_size=1, max_size=3), **SETTINGS)
 def test_the_terms_of_the_steps_sum_to_the_gradient(name, lengths, num_layers, bidirectional, seed):
     net = layer(name, 2, 3, num_layers, bidirectional=bidirectional, seed=seed)
     output, _ = net(ts.tensor(normal(seed, 4, len(lengths), 2)), lengths=lengths)

@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from loops import LAYERS, layer
+from loops import LAYERS, SETTINGS, layer
 
 import tinyseq as ts
 
 
-@given(
-    name=st.sampled_from(sorted(LAYERS)),
-    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
-    num_layers=st.integers(1, 2),
-    bidirectional=st.booleans(),
-    seed=st.integers(0, 2**31),
-)
+@given(lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4), **SETTINGS)
 def test_a_ragged_batch_is_each_sequence_alone(name, lengths, num_layers, bidirectional, seed):
     """Values, states and gradients; and what stands in the padding changes nothing."""
     rng = np.random.default_rng(seed)

@@ -49,6 +49,17 @@ def data(*shape, seed=0):
     return ts.tensor(np.random.default_rng(seed).standard_normal(shape))
 
 
+def called(name, scope):
+    """A loss of two steps with a parameter and a module of these names."""
+    w, h = ts.tensor([[0.5]], requires_grad=True), ts.ones(1, 1)
+    w.node.name = name
+    with ts.scope(scope):
+        for t in range(2):
+            with ts.step(t):
+                h = ts.tanh(w @ ts.tanh(h))
+    return h.sum()
+
+
 def letters(*shape):
     return np.random.default_rng(1).integers(0, 4, shape)
 
@@ -262,15 +273,20 @@ def attention_over_states():
     return sum(losses)
 
 
-@network()
-def encoder_and_decoder():
+def read_and_write(hidden):
+    """An encoder whose last state begins a decoder, three and two steps long."""
     ts.manual_seed(0)
-    encoder, decoder = ts.nn.RNN(4, 5), ts.nn.RNN(4, 5)
+    encoder, decoder = ts.nn.RNN(4, hidden), ts.nn.RNN(4, hidden)
     with ts.scope("encoder"):
         _, h = encoder(ts.ones(3, 1, 4))
     with ts.scope("decoder"):
         outputs, _ = decoder(ts.ones(2, 1, 4), h)
     return ts.sum(outputs * outputs)
+
+
+@network()
+def encoder_and_decoder():
+    return read_and_write(5)
 
 
 @network(inputs=0)
