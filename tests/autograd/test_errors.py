@@ -98,7 +98,7 @@ def test_an_input_that_the_outputs_do_not_depend_on():
 
 def test_an_input_without_a_graph():
     x = leaf(2.0)
-    text = r"inputs\[1\] requires no grad; make it with requires_grad=True"
+    text = r"inputs\[1\] does not require grad; create it with requires_grad=True"
     raises(RuntimeError, text, ts.grad, x * x, [x, ts.ones(2)])
 
 

@@ -66,7 +66,7 @@ def test_batch_first_is_the_batch_transposed(case, how):
 @pytest.mark.parametrize(
     ("mask", "lengths", "message"),
     [
-        (np.ones((4, 3), bool), [4, 4, 4], "mask and lengths say the same; give one of them"),
+        (np.ones((4, 3), bool), [4, 4, 4], "give mask or lengths, not both"),
         (np.ones((3, 4), bool), None, r"mask must say of each position \(T, B\) = \(4, 3\) whether it is real"),
         (np.ones((4, 3)), None, r"mask must say of each position \(T, B\) = \(4, 3\)"),
         (np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1], [1, 0, 1]]), None, "that of sequence 1 is not"),

@@ -155,7 +155,7 @@ def test_no_parameter_or_module_is_taken_out_in_silence(make):
                 continue
             kind = "parameter" if isinstance(part, ts.nn.Parameter) else "module"
             for value in (ts.ones(2), ts.ones(2, requires_grad=True), np.ones(2), [1.0], 3.0, "text"):
-                with pytest.raises(TypeError, match=rf"{name} is a {kind}.*; .*None to take it out"):
+                with pytest.raises(TypeError, match=rf"{name} is a {kind}.*; .*None to remove it"):
                     setattr(module, name, value)
                 assert getattr(module, name) is part
     assert dict(layer.named_parameters()).keys() == dict(make().named_parameters()).keys()

@@ -75,5 +75,5 @@ def test_pytorch_agrees_with_its_packed_sequences():
 
 @pytest.mark.parametrize("sizes", [[2, 2], [1, 2], [3, 0], [], [4]])
 def test_sizes_that_do_not_fit_are_an_error(sizes):
-    with pytest.raises(ValueError, match="sizes must be positive, fall and add up to 3 rows of x"):
+    with pytest.raises(ValueError, match="sizes must be positive and in descending order, and add up to 3 rows of x"):
         run_packed(Recurrent("rnn", 2, 2), ts.zeros(3, 2, dtype="float32"), sizes)

@@ -172,7 +172,7 @@ def grad(
         raise ValueError(f"grad_outputs has {len(given)} entries for {len(targets)} outputs")
     for i, source in enumerate(sources):
         if source.node is None:
-            raise RuntimeError(f"inputs[{i}] requires no grad; make it with requires_grad=True")
+            raise RuntimeError(f"inputs[{i}] does not require grad; create it with requires_grad=True")
     upstream = [_upstream(t, g, "grad_outputs", create_graph) for t, g in zip(targets, given, strict=True)]
     roots, wanted = [as_node(target) for target in targets], [as_node(source) for source in sources]
     path = _between(roots, set(wanted))

@@ -108,7 +108,10 @@ def _norm_there(xp: Any, arrays: list[Any], p: float) -> Any:
 
 def _check_finite(norm: float) -> None:
     if not math.isfinite(norm):
-        raise RuntimeError(f"the norm of the gradients is {norm}; lower the learning rate, or look where it comes from")
+        raise RuntimeError(
+            f"the norm of the gradients is {norm}; lower the learning rate, or find out where it comes from, with "
+            "ts.detect_anomaly()"
+        )
 
 
 def _norm(arrays: list[Any], p: float) -> float:

@@ -76,12 +76,12 @@ class Module(metaclass=Explained):
         if isinstance(old, Parameter) and not (value is None or isinstance(value, Parameter)):
             raise TypeError(
                 f"{place} is a parameter, and {given} would not be trained; give it new values by "
-                f"{name}.copy_(values), put ts.nn.Parameter(values) in its place, or None to take it out"
+                f"{name}.copy_(values), or assign ts.nn.Parameter(values), or None to remove it"
             )
         if isinstance(old, Module) and not (value is None or callable(value)):
             raise TypeError(
-                f"{place} is a module, {type(old).__name__}, and {given} is none; put another one in its place, or "
-                "None to take it out"
+                f"{place} is a module, {type(old).__name__}, and {given} is not; assign another module, or None to "
+                "remove it"
             )
 
     def _adopt(self, name: str, parent: "Module") -> None:

@@ -192,7 +192,7 @@ class CRF(Module):
             scores = swapaxes(scores, 0, 1) if scores.ndim == 3 else scores
         if mask is not None:
             if lengths is not None:
-                raise ValueError("mask and lengths say the same; give one of them")
+                raise ValueError("give mask or lengths, not both")
             lengths = _lengths_of(mask, constant(scores).shape[:-1], self.batch_first)
         return _batch(scores, lengths, self.num_tags)
 

@@ -240,9 +240,7 @@ def _rows(targets: Any, counts: Any, size: int) -> list[Ids]:
         if given.ndim == 1 and size != 1 and counts is not None:
             cuts = np.cumsum(as_ids(counts, "target_lengths").reshape(-1))
             if len(cuts) and cuts[-1] != len(given):
-                raise ValueError(
-                    f"targets in a row must be as many as target_lengths say, {cuts[-1]}, got {len(given)}"
-                )
+                raise ValueError(f"target_lengths add up to {cuts[-1]}, but there are {len(given)} targets in a row")
             rows = list(_in_rows(namespace_of(cuts), given, cuts)) if is_recorded(cuts) else np.split(given, cuts[:-1])
         elif given.ndim == 1 and size != 1:
             raise ValueError("targets of several sequences in a row need target_lengths=, to say where each one ends")

@@ -61,7 +61,9 @@ def run_packed(recurrent: Recurrent, x: Tensor, sizes: Sequence[int]) -> tuple[T
         ValueError: the sizes do not fit x.
     """
     if sum(sizes) != x.shape[0] or min(sizes, default=0) < 1 or any(a < b for a, b in pairwise(sizes)):
-        raise ValueError(f"sizes must be positive, fall and add up to {x.shape[0]} rows of x, got {list(sizes)}")
+        raise ValueError(
+            f"sizes must be positive and in descending order, and add up to {x.shape[0]} rows of x, got {list(sizes)}"
+        )
     columns = transpose(x, 1, 0)
     ends: list[Tensor] = []
     for layer in range(recurrent.num_layers):
