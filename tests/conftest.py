@@ -5,6 +5,9 @@ import os
 import signal
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # the tests run on all processors already; read when NumPy is imported
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import device_stand_in
 import numpy as np
 import pytest

