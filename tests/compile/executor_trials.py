@@ -1,5 +1,8 @@
 """What every executor is tried on: each op of the engine, and random programs. A compiled function beside itself."""
 
+import gc
+import tracemalloc
+
 import numpy as np
 import pytest
 from fuzz_against_torch import both
@@ -46,6 +49,27 @@ def agree(found, wanted, close=np.testing.assert_array_equal):
             continue
         assert (a.dtype, a.shape) == (b.dtype, b.shape)
         close(a, b)
+
+
+SMALLEST = 16  # bytes of Python's smallest object: a leak takes that much at each replay
+
+
+def growth(replay, times, rounds=4):
+    """Bytes by which memory grows at each replay, in the round of so many replays in which it grows least.
+
+    Python keeps tuples and dicts that were freed for later ones. That settles after a while; a leak goes on.
+    """
+    sizes = []
+    tracemalloc.start()
+    try:
+        for _ in range(rounds + 1):
+            for _ in range(times):
+                replay()
+            gc.collect()
+            sizes.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    return min(np.diff(sizes)) / times
 
 
 def op_replayed(op, data, executor):

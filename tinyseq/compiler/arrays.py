@@ -14,7 +14,7 @@ import numpy as np
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Namespace
 from tinyseq.compiler.active import ACTIVE, Active, RecordingError, called_by_the_library, changing, reading, user_line
-from tinyseq.compiler.program import Kind, blank, mapped
+from tinyseq.compiler.program import Kind, Ref, blank, mapped
 
 
 def _blanks(tree: Any) -> Any:
@@ -78,19 +78,20 @@ class Recorded(np.lib.mixins.NDArrayOperatorsMixin):
     """An array that records.
 
     Attributes:
-        number: of the value in the program.
+        ref: the value in the program; one object for all steps that take it.
         kind: its shape, type and layout.
         recorder: the recording that it belongs to.
     """
 
-    __slots__ = ("kind", "number", "recorder")
+    __slots__ = ("kind", "recorder", "ref")
     __hash__ = object.__hash__
 
     def __init__(self, number: int, kind: Kind, recorder: Active) -> None:
-        self.number = number
+        self.ref = Ref(number)
         self.kind = kind
         self.recorder = recorder
 
+    number = property(lambda self: self.ref.number)
     shape = property(lambda self: self.kind.shape)
     dtype = property(lambda self: self.kind.dtype)
     ndim = property(lambda self: self.kind.ndim)

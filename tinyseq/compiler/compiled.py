@@ -189,7 +189,6 @@ class Compiled(Wrapper, Generic[P, R]):
             raise
         first.check_repeated(second)
         first.let_go()
-        give_back()  # what recordings needed: replays have memory of their own
         if not around.unchanged():
             raise RecordingError(
                 "the compiled function changes something outside: an attribute, a list or a variable; a replay "
@@ -199,7 +198,10 @@ class Compiled(Wrapper, Generic[P, R]):
         if len({tensor.device for tensor in tensors}) > 1:
             with random.replayed(random.state()):
                 self.function(*args, **settings)  # whose ops refuse to mix tensors of the host and of a device
-        return Replay(first, around, given, self.executor)
+        del second
+        replay = Replay(first, around, given, self.executor)
+        give_back()  # what recording and compiling needed: replays have memory of their own
+        return replay
 
 
 def _signature(tree: Any, given: list[Any]) -> Any:

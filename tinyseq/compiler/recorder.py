@@ -123,7 +123,7 @@ class Recorder:
         indices = {ref for ref in refs((args, settings)) if kinds[ref.number].dtype.kind in "iub"} if indexes else None
         if indices:
             known = {ref: self.computed(ref.number) for ref in indices}
-            return tried(function, args, settings, lambda ref: known.get(ref, zeros(kinds[ref.number])))
+            return tried(function, args, settings, lambda ref: known[ref] if ref in known else zeros(kinds[ref.number]))
         return self._alike.of(function, args, settings, kinds)
 
     def computed(self, number: int) -> Any:
@@ -161,7 +161,7 @@ class Recorder:
                 f"a tensor that was recorded in another call is used at {user_line()}; a compiled function must not "
                 "keep tensors from one call to the next: return them, and pass them in again"
             )
-        return Ref(array.number)
+        return array.ref
 
     def of(self, tensor: Tensor, array: Array) -> Recorded:
         """The recorded value of a tensor's array: a constant if it was created while recording, else a source."""
