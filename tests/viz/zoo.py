@@ -254,16 +254,22 @@ def input_added_to_the_output():
     return sum(losses)
 
 
-@network(inputs=0)
-def attention_over_states():
-    """An encoder, and a decoder whose every step looks back at all of the encoder's states."""
+def encoder_states():
+    """The states of a plain network that reads, in an encoder's scope."""
     w, u, x, h, states = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
     with ts.scope("encoder"):
         for t in range(STEPS):
             with ts.step(t):
                 h = ts.tanh(w @ x[t] + u @ h)
                 states.append(h)
-    keys, d, s, losses = ts.concatenate(states, axis=1), weight(3, 3, name="D"), h, []
+    return states
+
+
+@network(inputs=0)
+def attention_over_states():
+    """An encoder, and a decoder whose every step looks back at all of the encoder's states."""
+    states = encoder_states()
+    keys, d, s, losses = ts.concatenate(states, axis=1), weight(3, 3, name="D"), states[-1], []
     with ts.scope("decoder"):
         for t in range(2):
             with ts.step(t):
@@ -573,13 +579,8 @@ def attention_after_the_loop():
 @network(inputs=0)
 def additive_attention():
     """Bahdanau's: the decoder's state and all of the encoder's states are added under a tanh."""
-    w, u, x, h, states = weight(3, 2, name="W"), weight(3, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
-    with ts.scope("encoder"):
-        for t in range(STEPS):
-            with ts.step(t):
-                h = ts.tanh(w @ x[t] + u @ h)
-                states.append(h)
-    keys, v, losses = ts.concatenate(states, axis=1), weight(1, 3, name="v"), []
+    states = encoder_states()
+    keys, v, h, losses = ts.concatenate(states, axis=1), weight(1, 3, name="v"), states[-1], []
     of_state, of_keys, d, c = (weight(3, 3, name=name) for name in ("W_a", "U_a", "D", "C"))
     with ts.scope("decoder"):
         for t in range(2):
