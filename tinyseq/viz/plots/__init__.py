@@ -4,8 +4,7 @@ Every function returns a new matplotlib `Figure`, which notebooks display as the
 pyplot's global state is not changed. Save a figure with ``figure.savefig("loss.png")``.
 """
 
-from tinyseq.viz.plots.curves import gradient_flow, jacobian_norms, learning_curve, loss_curve
-from tinyseq.viz.plots.durations import durations
+from tinyseq.viz.plots.curves import durations, gradient_flow, jacobian_norms, learning_curve, loss_curve
 from tinyseq.viz.plots.heatmaps import activations, alignment, confusion, gates, lag_heatmap, posteriors
 
 __all__ = [
