@@ -26,7 +26,6 @@ class Executor:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.plan = plan_memory(program)
-        self._idle: list[Any] = []
         self._slots: dict[tuple[int, Kind], int] = {}
         self._views: dict[int, tuple[int, Step]] = {}  # views of planned memory: the slot, and what makes it
         self._count = 0
@@ -46,11 +45,7 @@ class Executor:
         program.notes = self.plan.notes | dict.fromkeys(self._views, "view taken once")
 
     def memory(self) -> Any:
-        """For each pass the arrays that a run of it writes to: those of a finished run, or new ones."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
+        """For each pass the arrays that one run at a time writes to."""
         block = np.empty(self.plan.size + _ALIGNMENT, np.uint8)
         start = -block.ctypes.data % _ALIGNMENT
         arrays: dict[int, Array] = {}
@@ -61,11 +56,6 @@ class Executor:
             args = [whole if type(part) is Ref else part for part in step.args]
             arrays[slot] = step.function(*args, **step.settings)
         return [tuple([arrays[slot] for slot in used]) for used in self._used]
-
-    def give_back(self, memory: Any) -> None:
-        """Take back the memory of a finished run for the next ones."""
-        if len(self._idle) < 2:
-            self._idle.append(memory)
 
     def _place(self, step: Step) -> None:
         """Note where a step's result lies, if that is known before a run."""

@@ -21,10 +21,7 @@ class Executor(Protocol):
     program: Program
 
     def memory(self) -> Any:
-        """The memory of one run: that of a finished run, or new."""
-
-    def give_back(self, memory: Any) -> None:
-        """Take back the memory of a finished run for later ones."""
+        """New memory for one run at a time."""
 
     def forward(self, inputs: list[Array], memory: Any) -> tuple[Array, ...]:
         """The program's outputs, and then whatever the backward pass needs; raises `Changed` if a guard differs."""

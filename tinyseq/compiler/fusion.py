@@ -173,11 +173,7 @@ def _is_view(step: Step) -> bool:
 
 def _read_by_views(program: Program, able: Able) -> dict[int, Step]:
     """The elementwise steps that only views read, by the numbers of their results."""
-    wanted = program.wanted()
-    readers: dict[int, list[Step]] = {}
-    for step in program.steps:
-        for number in step.reads:
-            readers.setdefault(number, []).append(step)
+    wanted, readers = program.wanted(), program.readers()
     found = {}
     for step in program.steps:
         views = readers.get(step.out, [])

@@ -137,6 +137,14 @@ class Program:
         shaped = [step.out for step in self.steps if not step.fixed]
         return {*self.outputs, *self.gradients, *(number for number, _ in self.guards), *shaped}
 
+    def readers(self) -> dict[int, list[Step]]:
+        """For each value that steps take, these steps."""
+        found: dict[int, list[Step]] = {}
+        for step in self.steps:
+            for number in step.reads:
+                found.setdefault(number, []).append(step)
+        return found
+
     def replace_steps(self, keep: Callable[[Step], Step | None]) -> None:
         """Replace each step by ``keep(step)``, and remove it where that is None."""
         new = [keep(step) for step in self.steps]

@@ -39,7 +39,7 @@ class Replay:
         program.host = {n for n, library in zip(program.inputs, libraries, strict=True) if library == "numpy"}
         self._trace, self._inputs, self._host = trace, program.inputs, program.host
         self._library, self._name = "cupy" if "cupy" in libraries else "numpy", executor
-        self.part = Part(self._executor(program), list(range(len(self._edges))))
+        self.part = Part(self._executor(program), list(range(len(self._edges))), [])
         self._parts = {(True,) * sum(self._differentiable): self.part}
 
     @property
@@ -56,7 +56,7 @@ class Replay:
             program, edges = self._trace.of_some(used)
             program.inputs, program.host = self._inputs, self._host
             places = {_leaf(edge): place for place, edge in enumerate(edges)}
-            self._parts[used] = Part(self._executor(program), [places.get(_leaf(edge)) for edge in self._edges])
+            self._parts[used] = Part(self._executor(program), [places.get(_leaf(edge)) for edge in self._edges], [])
         self.part = self._parts[used]
         return self.part
 
@@ -132,10 +132,24 @@ class Part(NamedTuple):
     Attributes:
         executor: what runs both.
         places: of each gradient of the recording its place among those of the executor; None if it has none.
+        idle: the memory of finished runs, for later ones.
     """
 
     executor: Executor
     places: list[int | None]
+    idle: list[Any]
+
+    def memory(self) -> Any:
+        """The memory of a finished run, or new."""
+        try:
+            return self.idle.pop()
+        except IndexError:
+            return self.executor.memory()
+
+    def give_back(self, memory: Any) -> None:
+        """Take back the memory of a finished run."""
+        if len(self.idle) < 2:
+            self.idle.append(memory)
 
 
 class Run:
@@ -145,7 +159,7 @@ class Run:
         self._replay, self._part = replay, replay.part
         self._executor = self._part.executor
         self._inputs = inputs
-        self._memory = self._executor.memory()
+        self._memory = self._part.memory()
         self._upstream: Any = None
         self._gradients: tuple[Array, ...] = ()
         self._forward()
@@ -162,8 +176,8 @@ class Run:
             part = self._replay.part_for(tuple([g is not None for g in upstream]))
             if part is not self._part:
                 self._kept = ()
-                self._executor.give_back(self._memory)
-                self._part, self._executor, self._memory = part, part.executor, part.executor.memory()
+                self._part.give_back(self._memory)
+                self._part, self._executor, self._memory = part, part.executor, part.memory()
                 self._used = True
             if self._used:  # the backward pass has written over what it needs
                 self._forward()
@@ -184,7 +198,7 @@ class Run:
     def __del__(self) -> None:
         if hasattr(self, "_memory"):
             self._kept = ()
-            self._executor.give_back(self._memory)
+            self._part.give_back(self._memory)
 
 
 def _rule(xp: Any, upstream: Any, i: int, run: Any) -> Any:

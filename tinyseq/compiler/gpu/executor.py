@@ -56,11 +56,8 @@ class Executor:
             self._give_up(str(error))
 
     def memory(self) -> Any:
-        """A ticket for one run; the memory itself is that of the latest run."""
+        """A ticket for one run at a time; the memory itself is that of the latest run."""
         return object()
-
-    def give_back(self, memory: Any) -> None:
-        """Nothing: the buffers are static."""
 
     def forward(self, inputs: list[DeviceArray], memory: Any) -> tuple[Any, ...]:
         """The outputs, and, call by call, what the backward pass needs."""

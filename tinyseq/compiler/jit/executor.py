@@ -70,7 +70,6 @@ class Executor:
         self._threads = threads.count()
         self._bases: dict[int, int] = {}  # the place in the table of each root outside of the pool
         self._views: dict[tuple[Any, ...], int] = {}
-        self._idle: list[Memory] = []
         self._names: dict[str, Any] = {"asarray": np.asarray, "Changed": Changed, "drive": cache.from_runtime("drive")}
         self._names |= {"address": address, "empty": np.empty, "placed": placed, "team": threads.team}
         self._names |= {f"v{number}": value for number, value in program.constants.items()}
@@ -89,16 +88,8 @@ class Executor:
         self._constants = [address(program.constants[root]) if root in program.constants else 0 for root in self._bases]
 
     def memory(self) -> Memory:
-        """The memory of one run: that of a finished run, or new."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return Memory(self._plan.size, self._constants, list(self._views))
-
-    def give_back(self, memory: Memory) -> None:
-        """Take back the memory of a finished run for the next ones."""
-        if len(self._idle) < 2:
-            self._idle.append(memory)
+        """New memory for one run at a time."""
+        return Memory(self._plan.size, self._constants, list(self._views))
 
     def _is_kernel(self, item: Item) -> bool:
         if isinstance(item, Group):

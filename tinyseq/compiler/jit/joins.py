@@ -18,11 +18,7 @@ def share_joins(program: Program) -> None:
     """
     backward = program.steps[program.forward :]
     made = {step.out: step for step in backward}
-    readers: dict[int, int] = {}
-    for step in program.steps:
-        for number in step.reads:
-            readers[number] = readers.get(number, 0) + 1
-    alone = {number for number, count in readers.items() if count == 1} - program.wanted()
+    alone = {number for number, readers in program.readers().items() if len(readers) == 1} - program.wanted()
     long = [step for step in backward if _columns(program, step)]
     new: dict[int, Step] = {}
     for step in backward:

@@ -161,10 +161,7 @@ class Plan:
 
     def _in_joins_only(self) -> set[int]:
         """Results that nothing but joins read, which have them in their own memory."""
-        wanted, readers = self._program.wanted(), dict[int, list[Step]]()
-        for step in self._program.steps:
-            for number in step.reads:
-                readers.setdefault(number, []).append(step)
+        wanted, readers = self._program.wanted(), self._program.readers()
 
         def elsewhere(number: int, reader: Step) -> bool:
             if reader.out in self._stored:

@@ -145,10 +145,7 @@ def split_stacks(program: Program) -> set[int]:
     """
     root, given, wanted = lifetimes(program).root, {*program.inputs, *program.constants}, program.wanted()
     forward = program.steps[: program.forward]
-    readers: dict[int, list[Step]] = {}
-    for step in program.steps:
-        for number in step.reads:
-            readers.setdefault(number, []).append(step)
+    readers = program.readers()
     whole: dict[int, Step] = {}
     for step in forward:
         slices = readers.get(step.out, [])
