@@ -160,6 +160,21 @@ def test_fit_is_the_steps_of_fit_steps_with_progress_and_callbacks(name, capsys)
     assert "loss" in capsys.readouterr().err
 
 
+RUN = ("patience", "progress", "callbacks", "checkpoint", "every", "depends_on", "device", "compile")
+
+
+@pytest.mark.parametrize("setting", RUN)
+def test_a_setting_of_training_is_the_same_in_every_model(setting):
+    """With one name, type and default; `fit_steps` shows no progress, as its caller has the reports."""
+    methods = [(name, method) for name in STEPPED for method in ("fit", "fit_steps")]
+    signatures = {key: inspect.signature(getattr(model_classes()[key[0]], key[1])).parameters for key in methods}
+    found = {key: parameters[setting] for key, parameters in signatures.items() if setting in parameters}
+    assert set(found) == {key for key in methods if setting != "progress" or key[1] == "fit"}
+    assert {str(parameter) for parameter in found.values()} == {str(next(iter(found.values())))}
+    em = inspect.signature(ts.hmm.HMM.fit_em).parameters
+    assert setting not in em or em[setting].default == next(iter(found.values())).default
+
+
 def test_four_models_learn_step_by_step():
     assert sorted(STEPPED) == ["RNNClassifier", "RNNLM", "RNNTagger", "WindowLM"]
 
