@@ -76,6 +76,9 @@ GALLERY |= {
     },
     "letters: lstm": lambda: ts.viz.graph(ZOO["lstm"].loss(), inputs="hel", title="h e l l o"),
     "letters: rnn with values": lambda: ts.viz.graph(ZOO["rnn"].loss(), inputs="hel", values=True, gradients=True),
+    "numbers: attention before the loop": lambda: ts.viz.graph(
+        ZOO["attention_before_the_loop"].loss(), values=True, gradients=True
+    ),
     "no legend: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), legend=False),
     "large type: rnn": lambda: ts.viz.graph(ZOO["rnn"].loss(), font_size=16, title="Large"),
     "forty steps: lstm": lambda: ts.viz.graph(read(ts.nn.LSTM, steps=40), depth=1, gradients=True),

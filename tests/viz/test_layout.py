@@ -194,3 +194,12 @@ def test_the_longest_edges_of_a_large_column_run_beside_it():
     right = max(high.x for _, high in found.frames.values())
     for arrow, corners in found.corners.items():
         assert (max(point.x for point in corners) > right) == grid.is_long(arrow)
+
+
+def test_what_is_made_of_an_input_is_right_below_its_use():
+    """As U (M x * h) + W x is written: W x stands beside U."""
+    paths = [["x", "Mx", "times", "U", "plus"], ["x", "Wx", "plus"]]
+    edges = [edge for path in paths for edge in pairwise(path)]
+    row = rows(["x", "Mx", "Wx", "times", "U", "plus"], edges, late={"Mx", "Wx"})
+    assert row["Wx"] == row["U"] == row["plus"] - 1
+    assert row["x"] == row["Mx"] - 1

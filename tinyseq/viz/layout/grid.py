@@ -104,6 +104,7 @@ class Grid:
         """The row of each box, zone by zone from the bottom, and the end of each zone."""
         row: dict[Box, int] = {}
         ends, start = [], 0
+        late = {arrow.head.slot for arrow in self.sheet.arrows if arrow.tail.kind == "input"}  # W x, beside U h
         for zone in ("before", "columns", "after"):
             boxes = [box for box in self.sheet.boxes if box.zone == zone]
             order = {"input": 0, "initial": 2, "elided": 2}
@@ -115,10 +116,10 @@ class Grid:
                 if arrow.kind == "data" and arrow.tail.zone == arrow.head.zone == zone
             ]
             slots = list(dict.fromkeys(box.slot for box in boxes))
-            found = rows(slots, edges)
+            found = rows(slots, edges, late)
             for _ in range(len(self.level) if zone == "columns" else 0):
                 edges += self._out_of_the_way(found)
-                found = rows(slots, edges)
+                found = rows(slots, edges, late)
             if zone == "columns":
                 found |= {tail: found[head] for tail, head in self.level}
             row |= {box: start + found[box.slot] for box in boxes}

@@ -78,7 +78,7 @@ class Layout:
         for arrow, corners in self.corners.items():
             if arrow in self.climbs and not self._is_clear(arrow, climbing(corners)):
                 corners = self.corners[arrow] = self._upright(arrow, corners)
-            self.curves[arrow] = climbing(corners) if arrow in self.climbs else rounded(corners)
+            self.curves[arrow] = self._curve(arrow, corners)
 
     def extent(self) -> tuple[Point, Point]:
         """The lower left and upper right corners of the bounding box."""
@@ -227,6 +227,17 @@ class Layout:
             points.append(Point(last.x, place) if wire.along == "channel" else Point(place, last.y))
         return points + self._arrival(arrow, way.arrive, points[-1])
 
+    def _curve(self, arrow: Arrow, corners: list[Point]) -> list[Point]:
+        if arrow in self.climbs:
+            return climbing(corners)
+        if self._enters(arrow):  # it climbs from its lane
+            return [*rounded(corners[:-1]), *climbing(corners[-2:])[1:]]
+        return rounded(corners)
+
+    def _enters(self, arrow: Arrow) -> bool:
+        """Whether an arrow comes from below the columns."""
+        return arrow.kind == "data" and arrow.tail.zone == "before" and arrow.head.column is not None
+
     def _is_clear(self, arrow: Arrow, curve: list[Point]) -> bool:
         """Whether the curve of an arrow within a column keeps clear of the boxes between its ends."""
         first, last, column = self.grid.row[arrow.tail], self.grid.row[arrow.head], arrow.tail.column
@@ -253,9 +264,11 @@ class Layout:
         head = arrow.head
         if side:
             return [Point(last.x, self.places[head].y), self._rim(head, side)]
-        if arrow.tail.zone == "before" and head.column:
+        if self._enters(arrow):
             lanes = self._lanes(head, Door("bottom", head.slot), head.slot)
-            return [Point(lanes[0].x, last.y), *lanes, self._rim(head, 0, -1)]
+            if len(lanes) > 1:
+                lanes.append(Point(lanes[-1].x, self.top[self.grid.row[head] - 1]))
+            return [Point(lanes[0].x, last.y), *lanes, self._bottom(head, self.shares[arrow])]
         onward = -0.15 if last.x < self.places[head].x else 0.15
         share = self.shares.get(arrow, {"weight": -0.3, "time": onward, "data": 0.0}[arrow.kind])
         return [Point(self._rim(head, 2 * share).x, last.y), self._bottom(head, share)]
@@ -293,7 +306,9 @@ class Layout:
         """Where each arrow within a column arrives on the bottom of its head, in the order of their origins."""
         shares: dict[Arrow, float] = {}
         for into in self.into.values():
-            arrows = [arrow for arrow in into if arrow in self.climbs or self.grid.is_long(arrow)]
+            arrows = [
+                arrow for arrow in into if arrow in self.climbs or self.grid.is_long(arrow) or self._enters(arrow)
+            ]
             arrows.sort(key=self._last_x)
             shares |= {arrow: (i + 1) / (len(arrows) + 1) - 0.5 for i, arrow in enumerate(arrows)}
         return shares
@@ -301,6 +316,8 @@ class Layout:
     def _last_x(self, arrow: Arrow) -> float:
         """The last x of an arrow before its head."""
         tail, way = arrow.tail, self.ways.of.get(arrow)
+        if self._enters(arrow):
+            return self._lanes(arrow.head, Door("bottom", arrow.head.slot), arrow.head.slot)[-1].x
         if way:
             return self.wires[way.wires[1]]
         lanes = self.grid.lanes(tail.column, tail.slot, arrow.head.slot)

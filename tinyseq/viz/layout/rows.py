@@ -6,7 +6,7 @@ different steps share a *slot*. Rows are assigned to slots, so that all columns 
 
 import math
 import random
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import combinations, pairwise, product
 from typing import NamedTuple, TypeVar
@@ -34,22 +34,28 @@ class Lane(NamedTuple):
 Links = dict[Slot | Lane, list[Slot | Lane]]
 
 
-def rows(slots: Sequence[Slot], edges: Iterable[Edge]) -> dict[Slot, int]:
-    """The row of each slot: the length of the longest path to it. Slots without inputs are right below their first use.
+def rows(slots: Sequence[Slot], edges: Iterable[Edge], late: Collection[Slot] = ()) -> dict[Slot, int]:
+    """The row of each slot: the length of the longest path to it.
+
+    Slots without inputs are right below their first use.
 
     Args:
         slots: all of them, in the order of creation.
         edges: from lower to higher slots. Edges that close a cycle are ignored.
+        late: other slots that are right below their first use, if they have only one input.
     """
     inputs: dict[Slot, list[Slot]] = {slot: [] for slot in slots}
     for tail, head in dict.fromkeys(edges):
         inputs[head].append(tail)
-    row, uses = dict.fromkeys(slots, 0), dict[Slot, list[int]]()
+    row, uses = dict.fromkeys(slots, 0), dict[Slot, list[Slot]]()
     for head in _inputs_first(inputs):
         row[head] = max((row[tail] + 1 for tail in inputs[head]), default=0)
         for tail in inputs[head]:
-            uses.setdefault(tail, []).append(row[head])
-    return row | {slot: min(found) - 1 for slot, found in uses.items() if not inputs[slot]}
+            uses.setdefault(tail, []).append(head)
+    moved = [slot for slot in uses if slot in late and len(inputs[slot]) == 1]
+    for slot in [*moved, *(slot for slot in uses if not inputs[slot])]:
+        row[slot] = min(row[head] for head in uses[slot]) - 1
+    return row
 
 
 def _inputs_first(inputs: Mapping[Slot, list[Slot]]) -> list[Slot]:
