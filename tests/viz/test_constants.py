@@ -113,3 +113,36 @@ def test_operators_keep_their_dots():
     assert combined("+", ["yₜ", "·"]) == "yₜ + ·"
     assert power("−2", "·") == "(−2)^( · )"
     assert [power("·", text) for text in ("10", "−0.5", "kₜ")] == ["( · )¹⁰", "( · )^−0.5", "( · )^kₜ"]
+
+
+KEEPING_RESULTS = {
+    "sqrt": ts.sqrt,
+    "exp": ts.exp,
+    "tanh": ts.tanh,
+    "sigmoid": ts.sigmoid,
+    "a division": lambda x: x / 4,
+}
+
+
+@pytest.mark.parametrize("fold", [False, True])
+@pytest.mark.parametrize("name", KEEPING_RESULTS)
+def test_a_constant_that_no_op_has_kept_is_told_by_what_was_made_of_the_result(name, fold):
+    w, h = ts.tensor(np.full((2, 2), 0.5), requires_grad=True), ts.ones(2, 1)
+    for t in range(3):
+        with ts.step(t):
+            h = KEEPING_RESULTS[name](ts.square(0.1 * (w @ h)) + 1e-5)
+    assert [text for text in labels(record(h.sum()), fold).values() if "+" in text] == ["+ 1e-5"] * (1 if fold else 3)
+
+
+def test_the_sum_of_a_single_loss_is_a_sum():
+    w, losses = ts.tensor(np.full((2, 2), 0.5), requires_grad=True), []
+    with ts.step(0):
+        losses.append(ts.sum(ts.tanh(w @ ts.ones(2, 1))))
+    assert [*labels(record(sum(losses) / len(losses))).values()][-2:] == ["sum", "÷ 1"]
+
+
+def test_a_zero_that_is_added_elsewhere_is_seen():
+    w = ts.tensor(np.full((2, 2), 0.5), requires_grad=True)
+    with ts.step(0):
+        h = ts.tanh(0.0 + w @ ts.ones(2, 1))
+    assert "0 + ·" in labels(record(h.sum())).values()

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import zoo
 from geometry import faults
 from zoo import ZOO
 
@@ -38,6 +39,13 @@ def test_fewer_steps_are_drawn_where_all_cannot_be_read_unless_steps_asks_for_th
 
     assert columns() == 4
     assert columns(steps=8) == 8
+
+
+def test_of_a_network_without_modules_the_first_and_the_last_step_are_drawn_if_no_more_can_be_read(monkeypatch):
+    monkeypatch.setattr(zoo, "STEPS", 4)
+    svg = ts.viz.graph(ZOO["gru_by_hand_with_biases"].loss(), values=True).svg()
+    assert re.findall(r">(t = \d)</text>", svg) == ["t = 0", "t = 3"]
+    assert faults(svg) == []
 
 
 def test_a_tall_picture_has_the_lines_of_a_box_side_by_side_and_a_wide_one_shorter_numbers():

@@ -185,13 +185,17 @@ def test_no_state_of_a_single_step_is_shown_as_a_zero(name, monkeypatch):
     assert not {text for text in texts if re.fullmatch(r"0|\S+ 0|0 \S+ ·", text)}
 
 
+# Networks with a decoder by hand, and its steps.
+DECODERS = {"attention_over_states": 2, "decoder_without_attention": 3, "decoder_of_one_step": 1}
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3])
-@pytest.mark.parametrize("name", ["attention_over_states", "decoder_without_attention"])
+@pytest.mark.parametrize("name", DECODERS)
 def test_an_encoder_and_its_decoder_have_columns_of_their_own(name, steps, monkeypatch):
     monkeypatch.setattr(zoo, "STEPS", steps)
     plan = sheet(record(zoo.ZOO[name].loss())).plan
     assert [loop.phase for loop in plan.loops] == [0, 1]
-    assert plan.steps == [list(range(steps)), list(range(2 if name == "attention_over_states" else 3))]
+    assert plan.steps == [list(range(steps)), list(range(DECODERS[name]))]
 
 
 def test_blocks_of_one_step_are_one_loop_if_they_are_one_block_and_levels_of_a_stack_if_not():

@@ -15,8 +15,8 @@ from tinyseq.viz.computation.sheet import sheet
 
 
 def test_there_are_thirty_networks_and_more_than_forty_drawings():
-    assert len(ZOO) >= 44
-    assert len(GALLERY) >= 266
+    assert len(ZOO) >= 48
+    assert len(GALLERY) >= 287
 
 
 @pytest.mark.parametrize("name", ZOO)
@@ -88,6 +88,18 @@ def test_what_is_joined_after_a_folded_loop_says_of_which_steps(name):
     wording = Wording(content)
     assert any(text.startswith("[h₀, h₁, h₂") for text in {wording.lines(box)[0].text for box in content.boxes})
     assert {arrow.delay for arrow in content.arrows} == {0, 1}
+
+
+@pytest.mark.parametrize("name", [name for name in ZOO if "coder" in name or "attention" in name])
+def test_a_folded_decoder_shows_the_state_that_its_encoder_hands_over(name):
+    """Each arrow from one loop to another of the unrolled drawing is there, between the same roles."""
+
+    def handed(content):
+        pairs = [(arrow.tail, arrow.head) for arrow in content.arrows]
+        return {(t.slot, h.slot) for t, h in pairs if t.column and h.column and t.column.phase != h.column.phase}
+
+    made = record(ZOO[name].loss())
+    assert handed(sheet(made)) == handed(sheet(made, fold=True))
 
 
 def test_rows_that_are_the_same_in_all_steps_are_parts_of_a_parameter_and_others_are_looked_up():

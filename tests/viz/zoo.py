@@ -615,6 +615,67 @@ def gates_without_the_state():
     return sum(losses)
 
 
+@network()
+def gru_by_hand_with_biases():
+    """Six weights and three biases, as a GRU is written out in full."""
+    w, u, b = ({gate: weight(3, size, name=f"{letter}_{gate}") for gate in "zrn"} for letter, size in GATED.items())
+    x, h, losses = data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            z, r = (ts.sigmoid(w[gate] @ x[t] + u[gate] @ h + b[gate]) for gate in "zr")
+            n = ts.tanh(w["n"] @ x[t] + u["n"] @ (r * h) + b["n"])
+            h = (1 - z) * h + z * n
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+GATED = {"W": 2, "U": 3, "b": 1}  # the columns of the parameters of a gate
+
+
+@network()
+def gru_of_blocks():
+    """The blocks z, r and n of one weight for x, and of one for h."""
+    w, u, x, h, losses = weight(9, 2, name="W"), weight(9, 3, name="U"), data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            (x_z, x_r, x_n), (h_z, h_r, h_n) = ts.split(w @ x[t], 3), ts.split(u @ h, 3)
+            z, r = ts.sigmoid(x_z + h_z), ts.sigmoid(x_r + h_r)
+            n = ts.tanh(x_n + r * h_n)
+            h = (1 - z) * n + z * h
+            losses.append(ts.sum(h * h))
+    return sum(losses)
+
+
+@network()
+def recurrent_highway():
+    """Two gated layers within each step, of which only the first sees the input."""
+    w, w_t = (weight(3, 2, name=name) for name in ("W", "W_t"))
+    hidden = [weight(3, 3, name=name) for name in ("R_1", "R_2", "T_1", "T_2")]
+    x, s, losses = data(STEPS, 2, 1), ts.zeros(3, 1), []
+    for t in range(STEPS):
+        with ts.step(t):
+            for layer in range(2):
+                made, gate = hidden[layer] @ s, hidden[2 + layer] @ s
+                if not layer:
+                    made, gate = made + w @ x[t], gate + w_t @ x[t]
+                gate = ts.sigmoid(gate)
+                s = gate * ts.tanh(made) + (1 - gate) * s
+            losses.append(ts.sum(s * s))
+    return sum(losses)
+
+
+@network(inputs=0)
+def decoder_of_one_step():
+    w, u, d = weight(3, 2, name="W"), *(weight(3, 3, name=name) for name in "UD")
+    x, h = data(STEPS, 2, 1), ts.zeros(3, 1)
+    for t in range(STEPS):
+        with ts.step(t):
+            h = ts.tanh(w @ x[t] + u @ h)
+    with ts.step(0):
+        h = ts.tanh(d @ h)
+    return ts.sum(h * h)
+
+
 def model(states, symbols=4, n=2, seed=0):
     """A hidden Markov model with random tables."""
     rng = np.random.default_rng(seed)

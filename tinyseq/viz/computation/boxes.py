@@ -62,6 +62,7 @@ class Arrow(NamedTuple):
         value: the vertex and the output that it carries; None for constants.
         part, rows: which part of the value, if not all; see `End`.
         delay: in a folded loop, how many steps later the value is used; negative in a loop that runs backward.
+        begins: in a folded loop, whether the value is used by the first step instead of that of the step before.
     """
 
     tail: Box
@@ -70,6 +71,7 @@ class Arrow(NamedTuple):
     part: str = ""
     delay: int = 0
     rows: tuple[int, int] | None = None
+    begins: bool = False
 
     @property
     def kind(self) -> Literal["data", "time", "weight"]:

@@ -6,13 +6,15 @@ encoder's last state, belongs to a later phase, whose columns follow.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from tinyseq.viz.computation.record import Vertex
+from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.timewise import tracks
 
+MOST_COLUMNS, FEW_COLUMNS = 8, 4  # drawn by default in all; or of each phase
 BACKWARD = re.compile(r"(^|_)(reversed?|backwards?)$")  # names of modules and weights that read from the end
 
 
@@ -120,6 +122,7 @@ class Plan:
         for labelled, loop in loop_of.items():
             if first.setdefault(loop, vertices[labelled].step) != vertices[labelled].step:
                 longer.add(loop)
+        later = longer | self._decoders_of_one_step(longer)  # than a loop of one step that they read, as an encoder
         for vertex in vertices:
             same = other = 0
             for number in vertex.made_of:
@@ -129,7 +132,7 @@ class Plan:
                     found, aligned = beside[number], number in tracks
                 else:
                     loop = loop_of[number]
-                    ends = loop not in longer and loop_of.get(vertex.id) in longer  # as an encoder of a single step
+                    ends = loop not in longer and loop_of.get(vertex.id) in later
                     found, aligned = 1 << loop, (vertex.step == source.step and not ends) or vertex.id in tracks
                 if aligned:
                     same |= found
@@ -139,6 +142,23 @@ class Plan:
             beside.append(same & others)
             before.append(other & others)
         return beside, before
+
+    def _decoders_of_one_step(self, longer: set[int]) -> set[int]:
+        """The loops of one step whose state comes from another one: they read nothing else that could be their own
+        first state, and compute a value as large as what they read."""
+        read, made = defaultdict[int, set[Shape]](set), defaultdict[int, set[Shape]](set)
+        others = set[int]()
+        for labelled, loop in self.loop_of.items():
+            if loop not in longer:
+                vertex = self.vertices[labelled]
+                for at, output in filter(None, vertex.parents):
+                    if self.loop_of.get(at, loop) != loop and self.loop_of[at] not in longer:
+                        read[loop].add(self.vertices[at].shapes[output])
+                if vertex.kind != "product":
+                    made[loop].update(vertex.shapes)
+                if vertex.kind in {"product", "join"} and None in vertex.parents:
+                    others.add(loop)
+        return {loop for loop, shapes in read.items() if loop not in others and shapes & made[loop]}
 
     def _phases(self, beside: list[Loops], before: list[Loops]) -> dict[int, int]:
         phases = {labelled: self.loops[loop].phase for labelled, loop in self.loop_of.items()}
@@ -161,21 +181,22 @@ class Plan:
                 steps[phase].add(step)
         return [sorted(steps[phase]) for phase in sorted(steps)]
 
-    def columns(self, wanted: Iterable[int] | None, at_most: int) -> list[Column]:
+    def columns(self, wanted: Iterable[int] | None, each: int | None = None) -> list[Column]:
         """The columns to draw, in order.
 
         Args:
-            wanted: the steps to draw; negative ones count from the end of each phase. None for all of them, or the
-                first three and the last of each phase if there are more than `at_most` columns in all.
-            at_most: how many columns are drawn by default.
+            wanted: the steps to draw; negative ones count from the end of each phase.
+            each: if None are wanted, how many of each phase to draw: the first ones and the last. None for all of them
+                if there are at most 8, else 4 of each phase.
         """
-        shorten = wanted is None and sum(map(len, self.steps)) > at_most
+        if each is None and sum(map(len, self.steps)) > MOST_COLUMNS:
+            each = FEW_COLUMNS
         columns: list[Column] = []
         for phase, steps in enumerate(self.steps):
             if wanted is not None:
                 shown = {steps[i] for i in wanted if -len(steps) <= i < 0} | (set(steps) & set(wanted))
             else:
-                shown = {*steps[:3], steps[-1]} if shorten else set(steps)
+                shown = {*steps[: each and each - 1], steps[-1]}
             gap = False
             for step in steps:
                 if step in shown:

@@ -9,6 +9,7 @@ from typing import get_args
 from tinyseq.arguments import whole
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.viz.computation.boxes import Sheet, View
+from tinyseq.viz.computation.columns import FEW_COLUMNS
 from tinyseq.viz.computation.flat import flat_sheet
 from tinyseq.viz.computation.modules import closed, scope_of
 from tinyseq.viz.computation.painter import Painter
@@ -20,7 +21,7 @@ from tinyseq.viz.rendering.canvas import Canvas, readable
 from tinyseq.viz.rendering.drawing import Drawing, Told
 from tinyseq.viz.rendering.settings import Settings, defaults
 
-MOST_COLUMNS, FEWEST_COLUMNS = 8, 4  # drawn by default; the fewer, if all steps do not fit on a screen
+FEWEST_COLUMNS = 2  # of each phase: the first and the last
 CLOSED = "some modules are closed, so that letters are large enough on a screen: depth={} opens all"
 NO_STEPS = "drawn flat because no op has a time step: put  with ts.step(t):  around the body of your loop"
 MOST_LEVELS = 5  # of nested modules that a page can open and close
@@ -49,7 +50,8 @@ def graph(
         view: ``"unrolled"``: one column per time step, with every parameter drawn once. ``"folded"``: the body of the
             loop once, with the states passed to the next step. ``"flat"``: every op as it was recorded.
         steps: the time steps to draw, negative ones counted from the end; or how many (the first ones and the last).
-            By default all if there are at most 8, and if these can be read on a screen, else 0, 1, 2, ..., T - 1.
+            By default all if there are at most 8, else 0, 1, 2, ..., T - 1; and fewer, down to the first and the last,
+            if these cannot be read on a screen.
         depth: draw modules nested more deeply than this as single boxes. By default every op is shown, if that can
             be read on a screen of 1280 x 720.
         gradients: colour every box by the norm of the gradient of the loss with respect to its value.
@@ -110,8 +112,8 @@ def _drawn(
     gradients = bool(chosen.gradients)
     computation, depth = record(loss, names=names), None if depth is None else whole("depth", depth, 0)
 
-    def content(found: Record, depth: int | None = depth, columns: int = MOST_COLUMNS) -> Sheet:
-        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, columns, fold=view == "folded")
+    def content(found: Record, depth: int | None = depth, each: int | None = None) -> Sheet:
+        shown = flat_sheet(found) if view == "flat" else sheet(found, wanted, each, fold=view == "folded")
         if not any(box.column for box in shown.boxes):
             shown = flat_sheet(found)
         return shown if depth is None or shown.view == "flat" else closed(shown, depth)
@@ -129,12 +131,15 @@ def _drawn(
     def attempts() -> Iterator[Callable[[], Canvas]]:
         framed = 0 if shown.view == "flat" else depth or 0
         yield picture(shown, framed)
-        if shown.view == "unrolled" and wanted is None and max(map(len, shown.plan.steps)) > FEWEST_COLUMNS:
-            yield picture(content(computation, columns=0), framed)
+        longest = max(map(len, shown.plan.steps), default=0) if shown.view == "unrolled" and wanted is None else 0
+        if longest > FEW_COLUMNS:
+            yield picture(content(computation, each=FEW_COLUMNS), framed)
         if depth is None and shown.view != "flat":
             closed_note = CLOSED.format(_levels(shown)) if legend else ""
             for level in reversed(range(_levels(shown))):
                 yield picture(content(computation, level), level, note=closed_note)
+        if longest > FEWEST_COLUMNS:
+            yield picture(content(computation, each=FEWEST_COLUMNS), framed)
 
     def tell() -> Told:
         return _told(_with_gradients(loss, names), content, paint, gradients, depth)

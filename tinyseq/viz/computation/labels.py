@@ -41,7 +41,7 @@ class Wording:
         self.values = Values(sheet)
         self.dtype = self.record.dtype
         self.phases = self._phase_names()
-        self.into = sheet.into()
+        self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
         self.inputs = self._input_names()
         self.gates = self._gates()
@@ -252,7 +252,7 @@ class Wording:
             step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
             return f"{weights[0]}[{self._word(box) or letter + step}]"
-        if last.operator == "+" and many:
+        if last.operator == "+" and (many or self._starts_at_zero(box)):
             return "sum" + called
         if first.adds_up and many:
             return self._scaled(box, last) + called
@@ -261,6 +261,11 @@ class Wording:
         if last.operator == "**":
             return power(*self._operands(box, told))
         return self._product(first, told) or (last.declared.symbol + called if last.declared else "")
+
+    def _starts_at_zero(self, box: Box) -> bool:
+        """Whether an addition outside the loops is Python's sum of a single loss, which begins with 0."""
+        constants = [argument for argument in box.arguments if not argument.ends and not argument.weights]
+        return not box.column and [self._number(argument) for argument in constants] == ["0"]
 
     def _product(self, first: Vertex, told: Mapping[Argument, str] | None) -> str:
         """A product of values whose names are told."""

@@ -25,16 +25,16 @@ Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 Role = tuple[Hashable, int]  # a slot, and the number of an argument
 
 
-def sheet(record: Record, wanted: Iterable[int] | None = None, at_most: int = 8, fold: bool = False) -> Sheet:
+def sheet(record: Record, wanted: Iterable[int] | None = None, each: int | None = None, fold: bool = False) -> Sheet:
     """Choose what a drawing of a computation shows. It has no coordinates yet.
 
     Args:
         record: the computation.
-        wanted, at_most: which time steps to show; see `Plan.columns`.
+        wanted, each: which time steps to show; see `Plan.columns`.
         fold: show one step for the whole loop, with the states that it passes to the next.
     """
     plan = Plan(record.vertices, record.users)
-    columns = plan.middle_columns() if fold else plan.columns(wanted, at_most)
+    columns = plan.middle_columns() if fold else plan.columns(wanted, each)
     made = _Maker(record, plan, columns, fold)
     named = made.parameters_of_one_step()
     return (_Maker(record, plan, columns, fold, named) if named else made).sheet
@@ -211,8 +211,27 @@ class _Maker:
                 loop = self.plan.loop_of.get(box.vertices[-1])
                 if arrow.kind == "time" and loop is not None and loop == self.plan.loop_of.get(end.vertex):
                     self.timed[box.slot, number] = tail.slot
+        if self.sheet.folded and box.column:
+            self._hand_over(box, box.column.phase)
         for parameter in dict.fromkeys(self.at[leaf, None] for leaf in sorted(weights)):
             self.sheet.arrows.append(Arrow(parameter, box, (parameter.vertices[0], 0)))
+
+    def _hand_over(self, box: Box, phase: int) -> None:
+        """Connect a box of a folded loop with what the loop begins with, if another loop or what follows one makes it:
+        a decoder with its encoder's last state."""
+        first = self.record.vertices[self.sheet.roles[box.slot][0]]
+        members = self.grouping.members(first)
+        if first.id == box.vertices[-1] or first.step is None or len(members) != len(box.vertices):
+            return
+        for argument in self._arguments(members, first.step):
+            for end in argument.ends:
+                alike = self.at.get((end.vertex, end.step)) or self._alike(end)
+                if alike and alike.column and alike.column.phase < phase and not argument.weights:
+                    self.sheet.arrows.append(Arrow(alike, box, (end.vertex, end.output), end.part, 0, end.rows, True))
+
+    def _alike(self, end: End) -> Box | None:
+        """The box of the same role as a value."""
+        return next((box for box in self.sheet.boxes if box.slot == self.slots[end.vertex]), None)
 
     def _recall_states(self, boxes: list[Box]) -> None:
         """The states of loops of one step, which no line to another step tells."""
@@ -243,8 +262,7 @@ class _Maker:
         an arrow from the last value before it.
         """
         phase, slot = self.grouping.phase_of(end.vertex), self.slots[end.vertex]
-        alike = next((box for box in self.sheet.boxes if box.slot == slot), None)
-        if self.sheet.folded and alike:
+        if self.sheet.folded and (alike := self._alike(end)):
             return alike
         columns = [column for column in self.sheet.columns if column.phase == phase and column.kind in {"step", "gap"}]
         place = max((i for i, column in enumerate(columns) if column.step <= (end.step or 0)), default=0)

@@ -6,13 +6,14 @@ from operator import add, mul, sub
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinyseq.autograd.declare import OPS
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
 
-# The constant of an op from its result and its other argument, by the operator and the constant's position.
+# An argument of an op from its result and its other argument, by the operator and the argument's position.
 TOLD: dict[tuple[str, int], Callable[[Any, Any], Any]] = {
     ("+", 0): sub,
     ("+", 1): sub,
@@ -20,6 +21,18 @@ TOLD: dict[tuple[str, int], Callable[[Any, Any], Any]] = {
     ("-", 1): lambda result, other: other - result,
     ("/", 0): mul,
 }
+# The same for functions that keep their results only.
+INVERSE: dict[str, Callable[[Any], Any]] = {
+    "sqrt": np.square,
+    "exp": np.log,
+    "tanh": np.arctanh,
+    "sigmoid": lambda y: np.log(y) - np.log1p(-y),
+}
+
+
+def _exact(array: Any) -> NDArray[np.float64]:
+    """An array as NumPy's, in float64."""
+    return np.asarray(to_numpy(array) if hasattr(array, "dtype") else array, np.float64)
 
 
 class Values:
@@ -117,10 +130,23 @@ class Values:
     def told(self, vertex: int, position: int) -> Any:
         """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None."""
         op, found = self.vertices[vertex], TOLD.get((self.vertices[vertex].operator, position))
-        known = [self.record.value((vertex, 0)), *(self._known(parent) for parent in op.parents if parent)]
+        known = [self._result(vertex), *(self._known(parent) for parent in op.parents if parent)] if found else []
         if found is None or len(known) != 2 or any(array is None for array in known):
             return None
-        return found(*(np.asarray(to_numpy(array), np.float64) for array in known))
+        return found(*map(_exact, known))
+
+    def _result(self, vertex: int) -> Any:
+        """The result of an op that was kept, or that what an op made of it tells: x of x / n and √x; else None."""
+        value = self.record.value((vertex, 0))
+        for user in (self.vertices[user] for user in self.record.users[vertex] if value is None):
+            made, position = self.record.value((user.id, 0)), user.parents.index((vertex, 0))
+            found, inverse = TOLD.get((user.operator, position)), INVERSE.get(user.op)
+            if made is not None and inverse:
+                with np.errstate(divide="ignore"):  # of a function that has reached its bound
+                    return inverse(_exact(made))
+            if made is not None and found and (other := self.record.argument(user.id, 1 - position)) is not None:
+                return found(_exact(made), _exact(other))
+        return value
 
     def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)
