@@ -115,6 +115,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     numpy: str | tuple[str, ...] = (),
     types: dict[str, str] | None = None,
     with_slope: Callable[..., Any] | None = None,
+    inverse: tuple[Callable[..., Any] | None, ...] = (),
     ulps: Accuracy | None = None,
     doc: str = "",
 ) -> Callable[..., Any]:
@@ -163,6 +164,8 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
             the default gives them; `tools/make_stubs.py` reads them.
         with_slope: for an elementwise function whose derivative is cheap beside the value, but cannot be computed from
             the value accurately: ``with_slope(xp, x)`` gives both, and the rule is ``rule(xp, g, out, slope)``.
+        inverse: for each input, what it is by the result and the other inputs, as in ``(np.square,)`` of a square root;
+            None where these do not tell it. Drawings find constants that were not kept by it.
         ulps: the promised accuracy, which the tests check.
         doc: the docstring of the public function.
 
@@ -204,6 +207,7 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
         reads=reads,
         types=types,
         with_slope=with_slope,
+        inverse=inverse,
         ulps=ulps,
     )
     if name in OPS:

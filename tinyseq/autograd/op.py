@@ -140,6 +140,7 @@ class Op:
         reads: tuple[str, ...] | None = None,
         types: dict[str, str] | None = None,
         with_slope: Callable[..., Any] | None = None,
+        inverse: tuple[Callable[..., Any] | None, ...] = (),
         ulps: Accuracy | None = None,
     ) -> None:
         if isinstance(forward, str):
@@ -177,6 +178,7 @@ class Op:
         self.reference = reference
         self.module = module
         self.with_slope = with_slope
+        self.inverse = inverse
         self.ulps = ulps
         arguments = ["shapes" if outputs else "out", ("*" if self.variadic else "") + ", ".join(self.inputs)]
         # A save is an expression over the inputs and the output, so that "x.shape" keeps a shape and not an array.
@@ -255,8 +257,7 @@ class Kernels(dict[type, Callable[..., Array]]):
     def __missing__(self, kind: type) -> Callable[..., Array]:
         library_name = getattr(self.forward, "library_name", None)
         xp = NAMESPACES[kind]
-        kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
-        self[kind] = kernel
+        self[kind] = kernel = getattr(xp, library_name) if library_name else partial(self.forward, xp)
         return kernel
 
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from operator import add, mul, sub
 from typing import Any
 
 import numpy as np
@@ -12,22 +11,6 @@ from tinyseq.autograd.declare import OPS
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.viz.computation.boxes import Argument, Box, Sheet
 from tinyseq.viz.computation.record import Shape, Source
-
-# An argument of an op from its result and its other argument, by the operator and the argument's position.
-TOLD: dict[tuple[str, int], Callable[[Any, Any], Any]] = {
-    ("+", 0): sub,
-    ("+", 1): sub,
-    ("-", 0): add,
-    ("-", 1): lambda result, other: other - result,
-    ("/", 0): mul,
-}
-# The same for functions that keep their results only.
-INVERSE: dict[str, Callable[[Any], Any]] = {
-    "sqrt": np.square,
-    "exp": np.log,
-    "tanh": np.arctanh,
-    "sigmoid": lambda y: np.log(y) - np.log1p(-y),
-}
 
 
 def _exact(array: Any) -> NDArray[np.float64]:
@@ -129,24 +112,32 @@ class Values:
 
     def told(self, vertex: int, position: int) -> Any:
         """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None."""
-        op, found = self.vertices[vertex], TOLD.get((self.vertices[vertex].operator, position))
-        known = [self._result(vertex), *(self._known(parent) for parent in op.parents if parent)] if found else []
-        if found is None or len(known) != 2 or any(array is None for array in known):
+        parents = [parent for parent in self.vertices[vertex].parents if parent]
+        if len(parents) != 1 or not self._inverse(vertex, position):
             return None
-        return found(*map(_exact, known))
+        return self._undone(vertex, position, self._result(vertex), [self._known(parents[0])])
 
     def _result(self, vertex: int) -> Any:
         """The result of an op that was kept, or that what an op made of it tells: x of x / n and √x; else None."""
-        value = self.record.value((vertex, 0))
-        for user in (self.vertices[user] for user in self.record.users[vertex] if value is None):
-            made, position = self.record.value((user.id, 0)), user.parents.index((vertex, 0))
-            found, inverse = TOLD.get((user.operator, position)), INVERSE.get(user.op)
-            if made is not None and inverse:
-                with np.errstate(divide="ignore"):  # of a function that has reached its bound
-                    return inverse(_exact(made))
-            if made is not None and found and (other := self.record.argument(user.id, 1 - position)) is not None:
-                return found(_exact(made), _exact(other))
-        return value
+        found = self.record.value((vertex, 0))
+        for user in (self.vertices[user] for user in self.record.users[vertex] if found is None):
+            position = user.parents.index((vertex, 0))
+            others = [self.record.argument(user.id, i) for i in range(len(user.parents)) if i != position]
+            found = self._undone(user.id, position, self.record.value((user.id, 0)), others)
+        return found
+
+    def _undone(self, vertex: int, position: int, result: Any, others: list[Any]) -> Any:
+        """An argument of an op by its result and the others; None if these are not known, or do not tell it."""
+        inverse = self._inverse(vertex, position)
+        if inverse is None or any(array is None for array in (result, *others)):
+            return None
+        with np.errstate(divide="ignore"):  # of a function that has reached its bound
+            return inverse(*map(_exact, (result, *others)))
+
+    def _inverse(self, vertex: int, position: int) -> Callable[..., NDArray[np.float64]] | None:
+        """What an argument of an op is by the result and the others, if its record says so."""
+        declared = self.vertices[vertex].declared
+        return declared.inverse[position] if declared and position < len(declared.inverse) else None
 
     def _at_step(self, array: Array, vertex: int, step: int | None) -> Any:
         plain = np.asarray(to_numpy(array) if hasattr(array, "dtype") else array)

@@ -23,6 +23,7 @@ add = op(
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = \bar z",
     operator="+",
+    inverse=(np.subtract, np.subtract),
     slope_bound=1.0,
     reference=np.add,
 )
@@ -33,6 +34,7 @@ subtract = op(
     broadcasts=True,
     tex=r"\bar x = \bar z,\quad \bar y = -\bar z",
     operator="-",
+    inverse=(np.add, lambda z, x: x - z),
     slope_bound=1.0,
     reference=np.subtract,
 )
@@ -56,6 +58,7 @@ divide = op(
     tex=r"\bar x = \bar z / y,\quad \bar y = -\bar z\,x / y^2",
     domain=(REAL, Domain(avoid=(0.0,))),
     operator="/",
+    inverse=(np.multiply, None),
     reference=np.divide,
 )
 
@@ -136,6 +139,7 @@ sqrt = op(
     tex=r"\bar x = \bar y / (2y)",
     domain=POSITIVE,
     method=True,
+    inverse=(np.square,),
     reference=np.sqrt,
 )
 reciprocal = op(
@@ -160,7 +164,16 @@ sign = op(
 
 # -- exponentials and circular functions -------------------------------------------------------------------------------
 
-exp = op("exp", "exp", lambda xp, g, y: g * y, "out", tex=r"\bar x = \bar y\,y", method=True, reference=np.exp)
+exp = op(
+    "exp",
+    forward="exp",
+    saves="out",
+    vjp=lambda xp, g, y: g * y,
+    tex=r"\bar x = \bar y\,y",
+    method=True,
+    inverse=(np.log,),
+    reference=np.exp,
+)
 expm1 = op(
     "expm1",
     forward="expm1",

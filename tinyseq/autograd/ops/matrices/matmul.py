@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from types import EllipsisType
 from typing import Any
 
 import numpy as np
@@ -205,9 +204,7 @@ def _beside(x: Tensor, number: Any) -> Tensor:
 
 @composite
 def einsum(
-    subscripts: str | TensorLike,
-    *operands: TensorLike | Sequence[int | EllipsisType],
-    optimize: bool | str | Sequence[object] = False,
+    subscripts: str | TensorLike, *operands: TensorLike, optimize: bool | str | Sequence[object] = False
 ) -> Tensor:
     """Sums of products in NumPy's notation; repeated letters, ``...`` and an implicit output are supported.
 
