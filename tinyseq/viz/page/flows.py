@@ -1,6 +1,7 @@
 """Where the gradient of each box comes from: what each of its uses sends back, and each use's term of a weight."""
 
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from tinyseq.autograd.accumulator import Accumulator
 from tinyseq.autograd.backward import walk
-from tinyseq.autograd.graph import Leaf, Node, Output, Parent, owner
+from tinyseq.autograd.graph import Node, Output, Parent, owner
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, namespace_of, to_numpy
 from tinyseq.inspect.paths import add, ones, visits
@@ -50,6 +51,8 @@ class _Reader:
         self.loss, self.content = loss, content
         self.grouping, self.plan = content.grouping, content.plan
         self.ids = {item: i for i, item in enumerate(content.record.items)}
+        passed = self.grouping.weights.keys() | self.grouping.passed
+        self.passed = {item for item, i in self.ids.items() if isinstance(item, Node) and i in passed}
         self.arrows = {(arrow.tail, arrow.head) for arrow in content.arrows}
         self.gaps = [column for column in content.columns if column.kind == "gap"]
         self.boxes: dict[int, list[Box]] = {}
@@ -61,18 +64,18 @@ class _Reader:
     def read(self) -> Flows:
         for node, gradient, pairs in visits(ones(self.loss)):
             vertex = self.ids[node]
-            if self._is_passed(node):
+            if node in self.passed:
                 continue
             track = self.plan.tracks.get(vertex)
             if track is None or node.op.outputs:
-                self._note(vertex, self.place(vertex, self.grouping.vertices[vertex].step), self._ends(pairs))
+                self._note(vertex, self.place(vertex, self.grouping.vertices[vertex].step), pairs)
                 continue
             places: dict[Place, list[int]] = {}
             for i, step in enumerate(track.steps):
                 places.setdefault(self.place(vertex, step), []).append(i)
             for place, chosen in places.items():
                 part = gradient if len(places) == 1 else _at(gradient, track.axis, chosen)
-                self._note(vertex, place, self._ends(_sent(node, part)))
+                self._note(vertex, place, _sent(node, part))
         return self.flows
 
     def place(self, vertex: int, step: int | None) -> Place:
@@ -85,36 +88,20 @@ class _Reader:
         before = [gap for gap in self.gaps if gap.phase == phase and gap.step <= (step or 0)]
         return before[-1] if before else None
 
-    def _is_passed(self, node: Leaf | Node) -> bool:
-        vertex = self.ids[node]
-        return isinstance(node, Node) and (vertex in self.grouping.weights or vertex in self.grouping.passed)
-
-    def _ends(self, pairs: Pairs) -> dict[Parent, Array]:
+    def _ends(self, pairs: Pairs) -> Iterator[tuple[Parent, Array]]:
         """Gradients, behind all rearrangements."""
-        ends: dict[Parent, Array] = {}
-        waiting = Accumulator((), hooks=False)
-        passing: set[Node] = set()
-        for parent, g in pairs:
-            if self._is_passed(owner(parent)):
-                waiting.add(parent, g)
-            self._sort(parent, g, ends, passing)
-        while passing:
-            node = max(passing, key=lambda node: node.seq)
-            passing.remove(node)
-            for visit in walk(waiting, [node], retain_graph=True, watched=True):  # adds to what is waiting
-                for parent, g in visit.contributions:
-                    self._sort(parent, g, ends, passing)
-        return ends
+        pairs = list(pairs)
+        passing = list(self.passed & {owner(parent) for parent, _ in pairs})
+        for node in passing:  # which grows
+            passing += self.passed & {owner(edge) for edge in node.edges if edge is not None}
+        found = Accumulator(pairs, hooks=False)
+        newest_first = sorted(set(passing), key=lambda node: -node.seq)
+        deque(walk(found, newest_first, retain_graph=True, watched=True), maxlen=0)
+        for end, g in found.sums.items():
+            yield from g.items() if isinstance(g, dict) else [(end, g)]
 
-    def _sort(self, parent: Parent, g: Array, ends: dict[Parent, Array], passing: set[Node]) -> None:
-        node = owner(parent)
-        if isinstance(node, Node) and self._is_passed(node):
-            passing.add(node)
-        else:
-            add(ends, parent, g)
-
-    def _note(self, vertex: int, place: Place, ends: Mapping[Parent, Array]) -> None:
-        for parent, g in ends.items():
+    def _note(self, vertex: int, place: Place, pairs: Pairs) -> None:
+        for parent, g in self._ends(pairs):
             source = self.ids[owner(parent)]
             if source in self.grouping.weights:
                 add(self.flows.terms.setdefault(place, {}), source, g)

@@ -51,23 +51,15 @@ function barWidth(count) {
   const [high, wide] = [whole[3], frames.get(columns.at(-1)).high - frames.get(columns[0]).low];
   return Math.max(((room[0] / room[1]) * high - (whole[2] - wide)) / columns.length, narrow);
 }
-/** The spans of x that shrink to bars: folded columns, with the gaps after them. */
-function barSpans(found) {
-  return found.filter(cover => cover.bars).flatMap(({ bars }) => {
-    const width = barWidth(bars.length);
-    return bars.map((id, i) => {
-      const { low, high: end } = frames.get(id);
-      const high = i + 1 < bars.length ? frames.get(bars[i + 1]).low : end;
-      return { low, high, factor: Math.min(width / (high - low), 1) };
-    });
-  });
-}
-/** The spans of x in which a column shrinks around its closed modules; `single`: no visible boxes are side by side. */
-function moduleSpans(modules, left, single) {
-  const least = Math.max(CLOSED.least, ...(single ? left.map(box => box.width) : []));
-  const folds = modules.map(({ low, high, words }) => ({ low, high, size: Math.max(least, 7 * words.length + 24) }));
-  return shrink(folds, single ? [] : left.map(({ x, width }) => [x - width / 2 - MARGIN, x + width / 2 + MARGIN]));
-}
+/** The folds of x that become bars: folded columns, with the gaps between them. */
+const barFolds = ({ bars }) => bars.map((id, i) => {
+  const { low, high } = frames.get(id);
+  return { low, high: bars[i + 1] ? frames.get(bars[i + 1]).low : high, size: barWidth(bars.length) };
+});
+/** The folds of x that become closed modules, at least as wide as some boxes. */
+const moduleFolds = (modules, left) => modules.map(({ low, high, words }) =>
+  ({ low, high, size: Math.max(CLOSED.least, 7 * words.length + 24, ...left.map(box => box.width)) }));
+const around = (middle, length) => [middle - length / 2 - MARGIN, middle + length / 2 + MARGIN];
 
 /**
  * The current arrangement: covers, the columns whose boxes are centred because no two are side by side, the maps X and Y,
@@ -77,17 +69,19 @@ function arrangement() {
   const found = findCovers();
   const modules = found.filter(cover => cover.module);
   const seen = [...boxes.values()].filter(box => box.column && !coverOver(box.name));
-  const across = barSpans(found);
+  const across = found.filter(cover => cover.bars).flatMap(cover => shrink(barFolds(cover), []));
   const alone = new Set();
   for (const column of new Set(modules.map(cover => cover.column))) {
+    const own = modules.filter(cover => cover.column === column);
     const left = seen.filter(box => box.column === column);
-    const single = new Set(left.map(box => box.y)).size === left.length;
-    if (single) alone.add(column);
-    across.push(...moduleSpans(modules.filter(cover => cover.column === column), left, single));
+    if (new Set(left.map(box => box.y)).size === left.length) {
+      alone.add(column);
+      across.push(...shrink(moduleFolds(own, left), []));
+    } else across.push(...shrink(moduleFolds(own, []), left.map(({ x, width }) => around(x, width))));
   }
   across.sort((a, b) => a.low - b.low);
   const tall = new Map(modules.map(({ top: low, bottom: high }) => [`${low} ${high}`, { low, high, size: CLOSED.height }]));
-  const rows = new Map(seen.map(({ y, height }) => [`${y} ${height}`, [y - height / 2 - MARGIN, y + height / 2 + MARGIN]]));
+  const rows = new Map(seen.map(({ y, height }) => [`${y} ${height}`, around(y, height)]));
   const down = shrink([...tall.values()], [...rows.values()]);
   const looks = JSON.stringify([[...closed].sort(), down]);
   return { covers: found, alone, X: squeezer(across), Y: squeezer(down), looks };

@@ -39,7 +39,7 @@ function tellOf(at, name, facts, values = {}) {
   for (const [fact, value] of Object.entries(facts)) {
     const kind = { value: "value", "norm of the gradient": "gradient" }[fact];
     if (!fact || ((kind || story.fills) && !isKnown(name, kind))) continue;
-    const strip = { value: values.value, "norm of the gradient": values.gradient }[fact];
+    const strip = values[kind];
     const words = make("dd", {}, kind || fact === "score" ? mathematical(value) : value);
     if (strip) words.append(stripOf(strip, `${fact}, as colours`));
     list.append(make("dt", {}, fact), words);

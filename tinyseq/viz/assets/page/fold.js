@@ -4,19 +4,18 @@ const MANY = 12; // with more columns than this, only the first three and the la
 
 let current = null; // the visible arrangement
 
-/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen. */
+/** Change to the arrangement wanted now. If a point is given, it stays at its place on the screen; if not, all is shown. */
 function arrange(kept = null) {
   if (!columns.length) return;
   hush();
   const [before, after] = [current, arrangement()];
   current = after;
   markButtons();
-  if (kept && before && boxes.size > LIVELY) fitted = false; // a long picture does not move, except around the click
+  if (boxes.size > LIVELY || !kept) fitted = !kept; // a long picture does not move, except around the click
   const change = () => {
     paint(after);
     if (fitted) show(...home);
-    else if (kept && before) move(after.X(kept[0]) - before.X(kept[0]), after.Y(kept[1]) - before.Y(kept[1]));
-    else cull();
+    else lookAt([middle()[0] + after.X(kept[0]) - before.X(kept[0]), middle()[1] + after.Y(kept[1]) - before.Y(kept[1])]);
     stage();
   };
   if (before && !calm.matches && boxes.size <= LIVELY && document.startViewTransition) document.startViewTransition(change);

@@ -146,10 +146,10 @@ function drawCover(cover, { X, Y }) {
   }
   if (cover.words) covers.append(draw("text", { class: "run", x: (low + high) / 2, y: bottom + TITLE - 9 }, cover.words));
 }
-/** A closed module has the colours of its last state, or else of its last box, and shows what happens to that. */
+/** A closed module has the colours of its last state, or else of its last box; `stage` shows what happens to that. */
 function dress(group, leading) {
   group.dataset.leading = leading.name;
-  group.classList.add("module", ...[...leading.group.classList].filter(name => ["op", "state", "result", "dim", "early"].includes(name)));
+  group.classList.add("module");
   const shape = leading.group.querySelector("rect, ellipse");
   for (const name of ["fill", "stroke"]) group.firstChild.setAttribute(name, shape.getAttribute(name));
   const words = leading.group.querySelector("text");
@@ -206,9 +206,8 @@ function paint(now) {
 /** In long pictures, draw only the columns in view, or all columns without text. */
 function cull() {
   if (boxes.size <= LIVELY || !current) return;
-  const scale = Math.min(room[0] / view.width, room[1] / view.height);
-  const reach = room[0] / scale; // with a margin of half a window on either side
-  svg.classList.toggle("far", scale < FAR);
+  const reach = room[0] / scaleNow(); // with a margin of half a window on either side
+  svg.classList.toggle("far", scaleNow() < FAR);
   for (const id of columns) {
     const parts = wraps.get(id);
     const [low, high] = [current.X(frames.get(id).low), current.X(frames.get(id).high)].map(x => x + origin.e - view.x - view.width / 2);

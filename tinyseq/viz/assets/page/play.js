@@ -99,8 +99,8 @@ function markFolds(lit) {
     const acts = steps.has(bar.dataset.cover) || shutIn.has(bar.id.replace("cover-", ""));
     bar.classList.toggle("now", acts);
     const leading = boxes.get(bar.dataset.leading)?.group.classList;
-    bar.classList.toggle("early", Boolean(leading?.contains("early")));
-    bar.classList.toggle("dim", Boolean(leading?.contains("dim")) && !acts);
+    for (const look of ["op", "state", "result", "early", "dim"]) bar.classList.toggle(look, Boolean(leading?.contains(look)));
+    if (acts) bar.classList.remove("dim");
   }
   for (const button of byId("steps").children) button.classList.toggle("now", steps.has(button.dataset.step));
 }

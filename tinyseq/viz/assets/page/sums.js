@@ -69,8 +69,6 @@ function summed({ rows, columns: across }, terms) {
   }
   return sum;
 }
-let followed = ""; // the parameter shown if the user has not chosen one
-
 /** Show the gradients after this many moments. */
 function showSums(now) {
   byId("sums-section").hidden = !parameters.size;
@@ -83,10 +81,9 @@ function showSums(now) {
     parameter.said.textContent = `norm ${shortly(total, 4)}`;
     drawBars(parameter, now);
   }
-  const adding = [...parameters.values()].filter(({ item }) => item.classList.contains("now"));
-  adding.sort((a, b) => b.rows * b.columns - a.rows * a.columns);
-  if (adding.length && !adding.some(({ name }) => name === followed)) followed = adding[0].name;
-  showNumbers(parameters.get(byId("chosen").value) || parameters.get(followed) || [...parameters.values()][0], now);
+  const when = parameter => arrived(parameter, now).at(-1)?.moment ?? -1;
+  const latest = [...parameters.values()].sort((a, b) => when(b) - when(a) || b.rows * b.columns - a.rows * a.columns);
+  showNumbers(parameters.get(byId("chosen").value) || latest[0], now);
 }
 /** Show the latest term of a parameter's gradient and the sum so far. */
 function showNumbers(parameter, now) {

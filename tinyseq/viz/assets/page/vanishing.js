@@ -12,9 +12,10 @@ const layers = { rnn: layerOf(data.rnn), lstm: layerOf(data.lstm) };
 
 const sigmoid = a => 1 / (1 + Math.exp(-a));
 const norm = vector => Math.hypot(...vector);
+const zeros = () => new Float64Array(H);
 /** W_ih x_t + W_hh h + b, with the recurrent weights scaled. */
 function sums({ ih, hh, b }, t, h, scale) {
-  return Float64Array.from(b, (bias, row) => {
+  return b.map((bias, row) => {
     let sum = bias;
     for (let i = 0; i < D; i++) sum += ih[row * D + i] * x[t * D + i];
     for (let i = 0; i < H; i++) sum += scale * hh[row * H + i] * h[i];
@@ -23,68 +24,63 @@ function sums({ ih, hh, b }, t, h, scale) {
 }
 /** W_hhᵀ da. */
 function back({ hh }, da, scale) {
-  const dh = new Float64Array(H);
+  const dh = zeros();
   da.forEach((d, row) => { for (let i = 0; i < H; i++) dh[i] += scale * hh[row * H + i] * d; });
   return dh;
 }
 /** The gradient of the loss that a step's state gets from its output: of ½ Σ (h - y)², at the last step or as a mean over all. */
 function fromOutput(t, h, { steps, all }) {
-  if (!all && t < steps - 1) return new Float64Array(H);
-  return Float64Array.from(h, (value, i) => (value - y[t * H + i]) / (all ? steps : 1));
-}
-
-/** The norms of dL/dh_t in an RNN. */
-function rnnNorms(settings) {
-  const { steps, scale } = settings;
-  const h = [];
-  for (let t = 0; t < steps; t++) h.push(sums(layers.rnn, t, h[t - 1] || new Float64Array(H), scale).map(Math.tanh));
-  const found = new Array(steps);
-  let later = new Float64Array(H);
-  for (let t = steps - 1; t >= 0; t--) {
-    const dh = fromOutput(t, h[t], settings).map((value, i) => value + later[i]);
-    found[t] = norm(dh);
-    later = back(layers.rnn, dh.map((value, i) => value * (1 - h[t][i] ** 2)), scale);
-  }
-  return { h: found };
+  if (!all && t < steps - 1) return zeros();
+  return h.map((value, i) => (value - y[t * H + i]) / (all ? steps : 1));
 }
 /**
- * The norms of dL/dc_t in an LSTM, whose gates are stacked in the order i, f, g, o; and of what the last of them becomes on
- * the direct path through the cells, where only the forget gates multiply it.
+ * What a layer's backward pass finds at each step. `forth` makes a step of the sums before it and of the last step;
+ * `back` finds the gradients `da` of the sums, and what else the step before it needs, of the step, dL/dh and the next step's.
  */
-function lstmNorms(settings) {
-  const { steps, scale, forget } = settings;
-  const b = layers.lstm.b.map((bias, row) => (forget !== null && row >= H && row < 2 * H ? forget : bias));
-  const layer = { ...layers.lstm, b };
+function throughTime(layer, settings, cell) {
+  const { steps, scale } = settings;
   const past = [];
-  let [h, c] = [new Float64Array(H), new Float64Array(H)];
-  for (let t = 0; t < steps; t++) {
-    const a = sums(layer, t, h, scale);
-    const [i, f, g, o] = [0, 1, 2, 3].map(gate => a.subarray(gate * H, (gate + 1) * H).map(gate === 2 ? Math.tanh : sigmoid));
-    const before = c;
-    c = f.map((value, k) => value * before[k] + i[k] * g[k]);
-    h = o.map((value, k) => value * Math.tanh(c[k]));
-    past.push({ i, f, g, o, before, c, h });
-  }
-  const found = { c: new Array(steps), path: new Array(steps) };
-  let path = null;
-  let [dhLater, dcLater] = [new Float64Array(H), new Float64Array(H)];
+  for (let t = 0; t < steps; t++) past.push(cell.forth(sums(layer, t, past[t - 1]?.h ?? zeros(), scale), past[t - 1]));
+  const found = new Array(steps);
   for (let t = steps - 1; t >= 0; t--) {
-    const { i, f, g, o, before, c: cell, h: state } = past[t];
-    const dh = fromOutput(t, state, settings).map((value, k) => value + dhLater[k]);
-    const dc = dh.map((value, k) => value * o[k] * (1 - Math.tanh(cell[k]) ** 2) + dcLater[k]);
-    path = path ? path.map((value, k) => value * past[t + 1].f[k]) : dc;
-    [found.c[t], found.path[t]] = [norm(dc), norm(path)];
+    const later = found[t + 1] ? back(layer, found[t + 1].da, scale) : zeros();
+    found[t] = cell.back(past[t], fromOutput(t, past[t].h, settings).map((value, i) => value + later[i]), found[t + 1]);
+  }
+  return found;
+}
+const RNN = {
+  forth: a => ({ h: a.map(Math.tanh) }),
+  back: ({ h }, dh) => ({ dh, da: dh.map((value, i) => value * (1 - h[i] ** 2)) }),
+};
+/** An LSTM, whose gates are stacked in the order i, f, g, o; and the direct path through its cells, where only f multiplies. */
+const LSTM = {
+  forth(a, last) {
+    const [i, f, g, o] = [0, 1, 2, 3].map(gate => a.subarray(gate * H, (gate + 1) * H).map(gate === 2 ? Math.tanh : sigmoid));
+    const before = last?.c ?? zeros();
+    const c = f.map((value, k) => value * before[k] + i[k] * g[k]);
+    return { i, f, g, o, before, c, h: o.map((value, k) => value * Math.tanh(c[k])) };
+  },
+  back({ i, f, g, o, before, c }, dh, next) {
+    const dc = dh.map((value, k) => value * o[k] * (1 - Math.tanh(c[k]) ** 2) + (next ? next.dc[k] * next.f[k] : 0));
+    const path = next ? next.path.map((value, k) => value * next.f[k]) : dc;
     const da = new Float64Array(4 * H);
     for (let k = 0; k < H; k++) {
       da[k] = dc[k] * g[k] * i[k] * (1 - i[k]);
       da[H + k] = dc[k] * before[k] * f[k] * (1 - f[k]);
       da[2 * H + k] = dc[k] * i[k] * (1 - g[k] ** 2);
-      da[3 * H + k] = dh[k] * Math.tanh(cell[k]) * o[k] * (1 - o[k]);
+      da[3 * H + k] = dh[k] * Math.tanh(c[k]) * o[k] * (1 - o[k]);
     }
-    dhLater = back(layer, da, scale);
-    dcLater = dc.map((value, k) => value * f[k]);
-  }
-  return found;
+    return { f, dc, path, da };
+  },
+};
+/** The norms of dL/dh_t in an RNN. */
+const rnnNorms = settings => ({ h: throughTime(layers.rnn, settings, RNN).map(({ dh }) => norm(dh)) });
+/** The norms of dL/dc_t in an LSTM, and of what the last of them becomes on the direct path. */
+function lstmNorms(settings) {
+  const { forget } = settings;
+  const b = layers.lstm.b.map((bias, row) => (forget !== null && row >= H && row < 2 * H ? forget : bias));
+  const found = throughTime({ ...layers.lstm, b }, settings, LSTM);
+  return { c: found.map(({ dc }) => norm(dc)), path: found.map(({ path }) => norm(path)) };
 }
 
 // -- what is shown -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ new ResizeObserver(([{ contentRect: { width, height } }]) => {
   room = [width, height];
   cull();
 }).observe(picture);
+/** Pixels per point of the picture. */
+const scaleNow = () => Math.min(room[0] / view.width, room[1] / view.height);
 function show(x, y, width, height) {
   Object.assign(view, { x, y, width, height });
   cull();
@@ -23,7 +25,8 @@ const LEGIBLE = 0.85; // pixels per point of the picture
 /** If letters cannot be read while the whole picture is in view, show a part of it, from which the view may move on. */
 function comeCloser() {
   const { width, height } = picture.getBoundingClientRect();
-  if (!fitted || paper.matches || Math.min(width / home[2], height / home[3]) >= LEGIBLE) return;
+  room = [width, height];
+  if (!fitted || paper.matches || scaleNow() >= LEGIBLE) return;
   fitted = false;
   const [wide, high] = [width / LEGIBLE, height / LEGIBLE];
   show(home[0], home[1] + Math.max(home[3] - high, 0), wide, high);
@@ -58,24 +61,23 @@ picture.addEventListener("pointerdown", event => {
   if (held.size === 1) dragged = false;
 });
 for (const kind of ["pointerup", "pointercancel"]) window.addEventListener(kind, event => held.delete(event.pointerId));
-window.addEventListener("pointermove", event => {
-  const before = held.get(event.pointerId);
-  if (!before) return;
-  if (!dragged && Math.hypot(event.clientX - before.clientX, event.clientY - before.clientY) < 4) return;
-  dragged = true;
-  const other = [...held].find(([id]) => id !== event.pointerId);
-  if (other) pinch(before, event, other[1]);
-  else {
-    const [from, to] = [place(before), place(event)];
-    move(from[0] - to[0], from[1] - to[1]);
-  }
-  held.set(event.pointerId, event);
-});
-/** One of two fingers has moved. */
-function pinch(before, after, still) {
-  const far = finger => Math.max(Math.hypot(finger.clientX - still.clientX, finger.clientY - still.clientY), 1);
-  zoom(far(before) / far(after), place({ clientX: (after.clientX + still.clientX) / 2, clientY: (after.clientY + still.clientY) / 2 }));
+/** The middle of the pressed pointers, and how far apart two of them are. */
+function grip() {
+  const [one, other] = [...held.values(), ...held.values()]; // a single one counts twice
+  const spread = Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY);
+  return { clientX: (one.clientX + other.clientX) / 2, clientY: (one.clientY + other.clientY) / 2, spread: Math.max(spread, 1) };
 }
+window.addEventListener("pointermove", event => {
+  const last = held.get(event.pointerId);
+  if (!last || (!dragged && Math.hypot(event.clientX - last.clientX, event.clientY - last.clientY) < 4)) return;
+  dragged = true;
+  const before = grip();
+  held.set(event.pointerId, event);
+  const after = grip();
+  const [from, to] = [place(before), place(after)];
+  move(from[0] - to[0], from[1] - to[1]);
+  zoom(before.spread / after.spread, place(after));
+});
 
 byId("zoom-in").addEventListener("click", () => zoom(0.75, middle()));
 byId("zoom-out").addEventListener("click", () => zoom(1 / 0.75, middle()));
@@ -87,16 +89,18 @@ function rectangleOf({ at, width, height }) {
   const { x, y } = new DOMPoint(at[0] - width / 2, at[1] - height / 2).matrixTransform(matrix);
   return { x, y, left: x, top: y, width: width * matrix.a, height: height * matrix.d, right: x + width * matrix.a, bottom: y + height * matrix.d };
 }
-/** Where a part of the picture should start so that it shows nothing beside the picture, unless it is longer. */
-const within = (start, length, from, all) => length > all ? start : Math.min(Math.max(start, from), from + all - length);
+/** Where a part of the picture should start so that it shows nothing beside the picture, or as little as possible. */
+const within = (start, length, from, all) => length > all ? from + (all - length) / 2 : Math.min(Math.max(start, from), from + all - length);
+/** Look at a point, and not beside the picture. */
+function lookAt([x, y]) {
+  const { width, height } = view;
+  fitted = false;
+  show(within(x - width / 2, width, home[0], home[2]), within(y - height / 2, height, home[1], home[3]), width, height);
+}
 /** Bring a box into view, and zoom in if asked to. */
-function reveal(box, closer = false) {
-  const { x, y, width, height } = rectangleOf(box);
-  const seen = picture.getBoundingClientRect();
-  const center = place({ clientX: x + width / 2, clientY: y + height / 2 });
-  const outside = x < seen.x || y < seen.y || x + width > seen.right || y + height > seen.bottom;
-  if (closer && height < 40) zoom(height / 56, center);
-  if (!closer && !outside) return;
-  move(center[0] - middle()[0], center[1] - middle()[1]);
-  show(within(view.x, view.width, home[0], home[2]), within(view.y, view.height, home[1], home[3]), view.width, view.height);
+function reveal({ at, width, height }, closer = false) {
+  const [x, y] = [at[0] + origin.e, at[1] + origin.f];
+  if (closer && height * scaleNow() < 40) zoom((height * scaleNow()) / 56, [x, y]);
+  const [far, size, side] = [[x - middle()[0], y - middle()[1]], [width, height], room.map(length => length / scaleNow())];
+  if (closer || far.some((away, axis) => Math.abs(away) > (side[axis] - size[axis]) / 2)) lookAt([x, y]);
 }
