@@ -68,6 +68,15 @@ def test_however_it_is_folded_the_picture_hangs_together_and_unfolds_as_it_was(
         assert after["boxes"][name] == pytest.approx(place, abs=0.5)
 
 
+def test_a_closed_module_has_its_whole_name_though_its_frame_had_no_room_for_it(opened, encoder_decoder_loss):
+    browser = opened(graph(encoder_decoder_loss, gradients=True))
+    assert browser.run("[...frames.values()].some(frame => frame.title.endsWith('…'))")
+    browser.run("for (const chip of document.querySelectorAll('[data-module]')) chip.click()")
+    names = browser.run("[...document.querySelectorAll('.cover text')].map(text => text.textContent)")
+    assert names
+    assert not [name for name in names if name.endswith("…")]
+
+
 def test_a_closed_module_is_small_and_the_columns_close_up(opened, lstm_page):
     browser = opened(lstm_page)
     size = "(f => [current.X(f.high) - current.X(f.low), current.Y(f.bottom) - current.Y(f.top)])(frames.get('t1'))"

@@ -32,7 +32,8 @@ function findCovers() {
     nest.cover = nest.parent?.cover ?? bars.get(nest.id) ?? null;
     if (nest.cover || !closed.has(JSON.stringify(nest.module))) continue;
     const { low, high, top: from, bottom: to, title } = frames.get(nest.id);
-    nest.cover = { key: nest.id, low, high, top: from, bottom: to, words: title, module: nest.module, column: nest.column };
+    const words = title.endsWith("…") ? nest.module.at(-1) : title; // a cover has room for more than its frame's title had
+    nest.cover = { key: nest.id, low, high, top: from, bottom: to, words, module: nest.module, column: nest.column };
     found.push(nest.cover);
   }
   for (const box of boxes.values()) { // the last state of a module, or else its last box

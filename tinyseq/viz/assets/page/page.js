@@ -14,8 +14,11 @@ byId("night").addEventListener("click", () => {
   setTheme();
 });
 dark.addEventListener("change", setTheme);
-paper.addEventListener("change", setTheme);
-window.addEventListener("beforeprint", fit);
+paper.addEventListener("change", () => {
+  setTheme();
+  if (paper.matches) fit();
+});
+window.addEventListener("beforeprint", fit); // not every browser tells of both
 
 /** Fold the panel away, or show it. */
 function togglePanel(folded = !document.body.classList.contains("panel-folded")) {
