@@ -218,9 +218,8 @@ def op(  # type: ignore[misc]  # the overloads give only the return types; the s
     function = public_function(record)
     function.__name__ = function.__qualname__ = name
     function.__module__ = module  # where pickle looks for it, by its name
-    function.__doc__ = (
-        doc or f"``{name}({', '.join(record.inputs)})``, like NumPy's or PyTorch's function of that name."
-    )
+    known = f"``{name}({', '.join(record.inputs)})``, like NumPy's or PyTorch's function of that name."
+    function.__doc__ = doc or known
     function.__dict__.update(op=record, __signature__=record.signature)
     FUNCTIONS[name] = function
     offer(name, function, method, operator)

@@ -193,9 +193,7 @@ class Op:
 
     def reads(self, rule: int, i: int) -> bool:
         """Whether the rule of one argument reads the values of the i-th."""
-        if self.variadic:
-            return bool(self.saved_inputs)
-        return self.inputs[i] in self.read_by[rule]
+        return bool(self.saved_inputs) if self.variadic else self.inputs[i] in self.read_by[rule]
 
     def input_axes(self, use: Use, axis: int) -> Axes | None:
         """The axis of each argument that runs along one axis of the result.
