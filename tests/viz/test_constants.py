@@ -134,6 +134,18 @@ def test_a_constant_that_no_op_has_kept_is_told_by_what_was_made_of_the_result(n
     assert [text for text in labels(record(h.sum()), fold).values() if "+" in text] == ["+ 1e-5"] * (1 if fold else 3)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", KEEPING_RESULTS)
+def test_a_result_that_hardly_tells_a_constant_does_not_tell_a_wrong_one(name, dtype):
+    told = set()
+    for size in (0.5, 1, 3, 6, 9, 12, 15, 20, 40, 80, 300):
+        w = ts.tensor(np.full((1, 1), size, dtype), requires_grad=True)
+        with ts.step(0), np.errstate(over="ignore"):
+            y = KEEPING_RESULTS[name](w @ np.ones((1, 1), dtype) + 0.25)
+        told.add(*[text for text in labels(record(y.sum())).values() if text.startswith("+ ")])
+    assert "+ 0.25" in told <= {"+ 0.25", "+ y₀"}  # a letter stands for an unknown one
+
+
 def test_the_sum_of_a_single_loss_is_a_sum():
     w, losses = ts.tensor(np.full((2, 2), 0.5), requires_grad=True), []
     with ts.step(0):

@@ -18,6 +18,13 @@ def _exact(array: Any) -> NDArray[np.float64]:
     return np.asarray(to_numpy(array) if hasattr(array, "dtype") else array, np.float64)
 
 
+def _with_neighbours(array: Any) -> NDArray[np.float64]:
+    """A result (3, ...) as it was rounded, and a unit in the last place above and below."""
+    exact, kind = _exact(array), np.asarray(to_numpy(array)).dtype
+    unit = np.finfo(kind).eps if kind.kind == "f" else 0.0
+    return np.stack([exact, exact * (1 + unit), exact * (1 - unit)])
+
+
 class Values:
     """The shapes, values and gradients of a sheet.
 
@@ -111,19 +118,27 @@ class Values:
         return self._at_step(plain, argument.vertex, step)
 
     def told(self, vertex: int, position: int) -> Any:
-        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None."""
+        """A constant that its op has not kept, from the result and the other argument: the 1 of 1 - z; else None.
+
+        None also if the result could be rounded from much different ones, as of a function that is close to its bound.
+        """
         parents = [parent for parent in self.vertices[vertex].parents if parent]
         if len(parents) != 1 or not self._inverse(vertex, position):
             return None
-        return self._undone(vertex, position, self._result(vertex), [self._known(parents[0])])
+        found = self._undone(vertex, position, self._result(vertex), [self._known(parents[0])])
+        if found is None or not (np.isfinite(found).all() and np.allclose(found, found[0], rtol=1e-4, atol=1e-6)):
+            return None
+        return found[0]
 
     def _result(self, vertex: int) -> Any:
-        """The result of an op that was kept, or that what an op made of it tells: x of x / n and √x; else None."""
-        found = self.record.value((vertex, 0))
+        """The result of an op with its neighbours, if it was kept or another op's tells it: x of √x; else None."""
+        kept = self.record.value((vertex, 0))
+        found = None if kept is None else _with_neighbours(kept)
         for user in (self.vertices[user] for user in self.record.users[vertex] if found is None):
-            position = user.parents.index((vertex, 0))
+            position, made = user.parents.index((vertex, 0)), self.record.value((user.id, 0))
             others = [self.record.argument(user.id, i) for i in range(len(user.parents)) if i != position]
-            found = self._undone(user.id, position, self.record.value((user.id, 0)), others)
+            if made is not None:
+                found = self._undone(user.id, position, _with_neighbours(made), others)
         return found
 
     def _undone(self, vertex: int, position: int, result: Any, others: list[Any]) -> Any:
@@ -131,7 +146,7 @@ class Values:
         inverse = self._inverse(vertex, position)
         if inverse is None or any(array is None for array in (result, *others)):
             return None
-        with np.errstate(divide="ignore"):  # of a function that has reached its bound
+        with np.errstate(all="ignore"):  # of a function that has reached its bound
             return inverse(*map(_exact, (result, *others)))
 
     def _inverse(self, vertex: int, position: int) -> Callable[..., NDArray[np.float64]] | None:
