@@ -68,8 +68,8 @@ def faults(svg: str) -> list[str]:
     root = ElementTree.fromstring(svg)
     groups = {kind: [g for g in root.iter(f"{SVG}g") if kind in g.get("class", "").split()] for kind in
               ("node", "edge", "cluster")}  # fmt: skip
-    nodes = [_node(group) for group in groups["node"]]
-    lines: list[Line] = [(group.get("id", ""), _curve(group), _words(group)) for group in groups["edge"]]
+    nodes = [node_of(group) for group in groups["node"]]
+    lines: list[Line] = [(group.get("id", ""), line_points(group), _words(group)) for group in groups["edge"]]
     titles = [area for group in groups["cluster"] for area in _words(group)]
     return [
         *_words_outside(nodes),
@@ -94,7 +94,7 @@ def _words_outside(nodes: list[Node]) -> list[str]:
 
 
 def _titles_outside(frames: list[ElementTree.Element]) -> list[str]:
-    outlines = [(_node(frame).outline, _words(frame)) for frame in frames]
+    outlines = [(node_of(frame).outline, _words(frame)) for frame in frames]
     return [
         f"the title {area.name!r} sticks out of its frame"
         for outline, words in outlines
@@ -105,7 +105,7 @@ def _titles_outside(frames: list[ElementTree.Element]) -> list[str]:
 
 def _across_frames(frames: list[ElementTree.Element], words: list[Area]) -> list[str]:
     """Words that are neither inside a frame nor outside of it."""
-    outlines = [outline for frame in frames if (outline := _node(frame).outline)]
+    outlines = [outline for frame in frames if (outline := node_of(frame).outline)]
     return [
         f"{area.name!r} sticks out of the frame {outline.name}"
         for outline in outlines
@@ -200,7 +200,8 @@ def _text_area(text: ElementTree.Element) -> Area:
     return Area("".join(text.itertext()), left, y - 0.73 * size, left + width, y + 0.2 * size)
 
 
-def _node(group: ElementTree.Element) -> Node:
+def node_of(group: ElementTree.Element) -> Node:
+    """The node that a group of an SVG text draws."""
     name, words = group.get("id", ""), _words(group)
     shape = group.find(f"{SVG}ellipse")
     if shape is not None:
@@ -213,7 +214,7 @@ def _node(group: ElementTree.Element) -> Node:
     return Node(name, Area(name, x, y, x + width, y + height), words, shape.get("stroke") == "none", False)
 
 
-def _curve(group: ElementTree.Element) -> list[tuple[float, float]]:
+def line_points(group: ElementTree.Element) -> list[tuple[float, float]]:
     """Points along a line, a point or so apart."""
     path = group.find(f"{SVG}path")
     assert path is not None

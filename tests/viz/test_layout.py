@@ -1,11 +1,12 @@
 """Places of boxes and ways of arrows."""
 
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.viz.computation.flat import flat_sheet
@@ -14,8 +15,9 @@ from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.curves import Point, climbing, passed, passes
 from tinyseq.viz.layout.grid import MOST_LANES, Grid
+from tinyseq.viz.layout.order import arranged
 from tinyseq.viz.layout.placement import Layout
-from tinyseq.viz.layout.rows import arranged, rows, spread
+from tinyseq.viz.layout.rows import Lane, rows, spread
 from tinyseq.viz.rendering.style import label_size
 
 NETWORKS = [
@@ -104,6 +106,51 @@ def test_crossings_that_can_be_avoided_are_avoided():
     row = {"a": 0, "b": 0, "c": 1, "d": 1}
     x = arranged(row, dict.fromkeys(row, 10.0), [("a", "d"), ("b", "c")], {}, gap=5, lane_width=4)
     assert (x["a"] < x["b"]) == (x["d"] < x["c"])
+
+
+def ordered(row, x):
+    """The slots and lanes of each row, from the left."""
+    at = {item: item.row if isinstance(item, Lane) else row[item] for item in x}
+    return [sorted((item for item in x if at[item] == level), key=x.get) for level in range(max(at.values()) + 1)]
+
+
+def crossed(order, links):
+    """How many links between neighbouring rows cross."""
+    at = {item: (level, i) for level, items in enumerate(order) for i, item in enumerate(items)}
+    pairs = combinations([(*at[low], at[high][1]) for low, high in links], 2)
+    return sum(level == other and (a - b) * (c - d) < 0 for (level, a, c), (other, b, d) in pairs)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_edge_would_cross_fewer_others_elsewhere(seed):
+    rng = np.random.default_rng(seed)
+    row = {slot: slot // 3 for slot in range(12)}
+    pairs = [(low, high) for low in row for high in row if row[low] < row[high]]
+    edges = [pairs[i] for i in rng.choice(len(pairs), 14, replace=False)]
+    x = arranged(row, dict.fromkeys(row, 10.0), edges, {}, gap=5, lane_width=4)
+    order = ordered(row, x)
+    ways = {edge: [lane for lane in x if isinstance(lane, Lane) and (lane.tail, lane.head) == edge] for edge in edges}
+    links = [link for (low, high), lanes in ways.items() for link in pairwise([low, *lanes, high])]
+    fewest = crossed(order, links)
+    for lanes in ways.values():
+        others = [[item for item in items if item not in lanes] for items in order]
+        for gaps in product(*(range(len(others[lane.row]) + 1) for lane in lanes)):
+            moved = [*others]
+            for lane, gap in zip(lanes, gaps, strict=True):
+                moved[lane.row] = [*others[lane.row][:gap], lane, *others[lane.row][gap:]]
+            assert crossed(moved, links) >= fewest
+
+
+def test_the_blocks_of_a_gru_are_drawn_with_no_more_crossings_than_by_hand():
+    """The sums of z and r take both products, so that two lines cross, and the lines to n cross one of these each."""
+    content, made = placed(ZOO["gru_of_blocks"].loss())
+    column = next(column for column in content.columns if column.kind == "step")
+    inside = [arrow for arrow in made.climbs if arrow.tail.column == arrow.head.column == column]
+    edges = [(arrow.tail.slot, arrow.head.slot) for arrow in inside]
+    links = [link for edge in edges for link in pairwise([edge[0], *made.grid.lanes(column, *edge), edge[1]])]
+    row = {box.slot: made.grid.row[box] for box in content.boxes if box.column == column}
+    x = {item: made.grid.place(column, item) for link in links for item in link}
+    assert crossed(ordered(row, x), links) == 2
 
 
 @given(st.lists(st.tuples(st.floats(-100, 100), st.floats(1, 40)), min_size=1, max_size=8), st.floats(0, 10))

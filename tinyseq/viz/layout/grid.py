@@ -5,7 +5,8 @@ from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.layout.rows import Lane, Slot, arranged, rows
+from tinyseq.viz.layout.order import arranged
+from tinyseq.viz.layout.rows import Lane, Slot, rows
 from tinyseq.viz.rendering.settings import tight
 
 Size = tuple[float, float]
