@@ -11,6 +11,7 @@ import tinyseq as ts
 from tinyseq.viz.computation.record import record
 from tinyseq.viz.computation.sheet import sheet
 from tinyseq.viz.layout.placement import Layout
+from tinyseq.viz.rendering.canvas import Canvas
 
 BOTH = "both_directions_of_an_lstm"
 
@@ -84,3 +85,13 @@ def test_a_folded_loop_ends_on_the_side_where_it_starts_but_for_the_line_of_a_ce
         if (arrow.head.slot, arrow.tail.slot) not in made.grid.level:
             assert (made.curves[arrow][-1].x - middle) * (made.curves[arrow][-4].x - middle) >= 0
             assert all((point.x > middle) == (arrow.delay > 0) for point in made.curves[arrow][3:-3])
+
+
+def test_only_the_picture_that_is_kept_is_written_out(monkeypatch):
+    painted, written = [], []
+    letters, drawing = Canvas.letters, Canvas.drawing
+    monkeypatch.setattr(Canvas, "letters", lambda canvas: painted.append(canvas) or letters(canvas))
+    monkeypatch.setattr(Canvas, "drawing", lambda canvas, tell: written.append(canvas) or drawing(canvas, tell))
+    ts.viz.graph(ZOO[BOTH].loss())
+    assert len(painted) > 1
+    assert len(written) == 1

@@ -79,9 +79,9 @@ class Accumulator:
         if node.op.outputs:
             parts: list[Any] = [None] * len(node.shape)
             for output, part in g.items():
-                parts[output.index] = self._final(output, part) if output.hooks or self.kept else part
+                parts[output.index] = self._final(output, part) if output.hooks or output in self.kept else part
             g = parts
-        return self._final(node, g) if node.hooks or self.kept else g
+        return self._final(node, g) if node.hooks or node in self.kept else g
 
     def _final(self, parent: Parent, g: Any) -> Any:
         if self.hooks and parent.hooks:

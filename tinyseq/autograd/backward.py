@@ -210,7 +210,7 @@ def walk(
         retain_graph: keep the saved values.
         watched: yield a `Visit` of each node, and defer nothing; otherwise the generator runs through without a stop.
     """
-    anomaly, sums, owned, keeps = MODE.get().anomaly, gradients.sums, gradients.owned, bool(gradients.kept)
+    anomaly, sums, owned, kept = MODE.get().anomaly, gradients.sums, gradients.owned, gradients.kept
     defers = not (create_graph or anomaly or watched)
     xp: Any = TENSORS if create_graph else None
     shares: list[tuple[Parent, Any]] = []
@@ -219,7 +219,7 @@ def walk(
         if g is None:
             continue
         op, edges, saved, attrs = node.op, node.edges, node.saved, node.attrs
-        if op.outputs or node.hooks or keeps:
+        if op.outputs or node.hooks or node in kept:
             g = gradients.finished(node, g)
         if path is not None and path.isdisjoint(edges):
             continue  # the gradient of its own output was all that was wanted

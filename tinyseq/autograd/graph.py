@@ -140,7 +140,7 @@ def readable(roots: "list[Parent]", ends: Set[Parent] = frozenset()) -> list[Nod
         TypeError: if there is one.
     """
     found = ancestors(roots, ends)
-    if any(node.op.opaque for node in found):
+    if any(op.opaque for op in {node.op for node in found}):
         raise TypeError(
             "this is the result of a compiled function, whose replay records no graph to inspect; "
             "inspect the result of the function itself, without ts.compile"

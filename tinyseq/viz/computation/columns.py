@@ -77,6 +77,7 @@ class Plan:
 
     def __init__(self, vertices: tuple[Vertex, ...], users: list[list[int]]) -> None:
         self.vertices = vertices
+        self.users = users
         self.tracks = tracks(vertices, users)
         self.loop_of, directions = _loops(vertices)
         for labelled, loop in self.loop_of.items():  # a loop of one step has no direction but its names
@@ -166,10 +167,10 @@ class Plan:
             needed = beside[tracked] | before[tracked]
             if needed:
                 phases[tracked] = max(self.loops[loop].phase for loop in _members(needed))
-        early = self.tracks.keys() - phases.keys()
-        for vertex in reversed(self.vertices):  # ops before all loops belong to the first loop that needs them
-            for source in early.intersection(vertex.made_of) if vertex.id in phases else ():
-                phases[source] = min(phases.get(source, phases[vertex.id]), phases[vertex.id])
+        early = sorted(self.tracks.keys() - phases.keys(), reverse=True)
+        for tracked in early:  # ops before all loops belong to the first loop that needs them
+            if needing := [phases[user] for user in self.users[tracked] if user in phases]:
+                phases[tracked] = min(needing)
         return phases
 
     def _steps(self) -> list[list[int]]:
@@ -218,36 +219,30 @@ def _loops(vertices: tuple[Vertex, ...]) -> tuple[dict[int, int], list[int]]:
     direction.
     """
     root: dict[int, int] = {}
-    direction: dict[int, int] = {}
-
-    def find(vertex: int) -> int:
-        while root[vertex] != vertex:
-            root[vertex] = root[root[vertex]]
-            vertex = root[vertex]
-        return vertex
-
+    ways: dict[int, int] = {}  # of each loop, a set: bit 0 for forward, bit 1 for backward
     for vertex in vertices:
-        if vertex.step is None:
+        step, mine = vertex.step, vertex.id
+        if step is None:
             continue
-        mine = vertex.id
-        root[mine], direction[mine] = mine, 0
+        root[mine], ways[mine] = mine, 0
         for source in vertex.made_of:
             before = vertices[source].step
-            stride = vertex.step - (before or 0)
-            if before is None or abs(stride) > 1 or (stride == 0 and vertices[source].block != vertex.block):
+            if before is None or not -1 <= (stride := step - before) <= 1:
+                continue
+            if stride == 0 and vertices[source].block != vertex.block:
                 continue
             other = root[source]
-            if other == mine and stride in (0, direction[mine]):
-                continue
-            if root[other] != other:
-                other = find(other)
-            ways = stride, direction[mine], direction[other]
-            if not (1 in ways and -1 in ways):
-                first = min(mine, other)
-                direction[first] = sum(ways) and (1 if 1 in ways else -1)
+            while root[other] != other:
+                root[other] = other = root[root[other]]
+            both = ways[mine] | ways[other] | (0, 1, 2)[stride]
+            if both != 3:
+                first = mine if mine < other else other
                 root[mine] = root[other] = mine = first
-    order = {first: i for i, first in enumerate(sorted({find(vertex) for vertex in root}))}
-    return {vertex: order[find(vertex)] for vertex in root}, [direction[first] for first in order]
+                ways[first] = both
+    for vertex_id, other in root.items():  # oldest first, so that the root of the other one is known
+        root[vertex_id] = root[other]
+    order = {first: i for i, first in enumerate(sorted({*root.values()}))}
+    return {vertex_id: order[first] for vertex_id, first in root.items()}, [(0, 1, -1)[ways[first]] for first in order]
 
 
 def _arranged(
@@ -275,8 +270,8 @@ def zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
         if before := [follows[source] for source in vertex.made_of if source in follows]:
             follows[vertex.id] = max(before)
     needed = set(plan.phase_of)
-    for vertex in reversed(plan.vertices):
-        if vertex.id in needed:
-            needed.update(vertex.made_of)
+    for vertex in reversed(outside):
+        if not needed.isdisjoint(plan.users[vertex.id]):
+            needed.add(vertex.id)
     found: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
     return found, {vertex: follows[vertex] for vertex in found if vertex in needed and vertex in follows}

@@ -146,7 +146,8 @@ class Grouping:
 
         These take the same rows of a leaf in each block of `ts.step`. In a single one, a row of a matrix is looked up.
         """
-        found = {vertex.id for vertex in self.vertices if any(hasattr(part, "dtype") for part in vertex.index)}
+        indexing = [vertex for vertex in self.vertices if vertex.operator == "[]"]
+        found = {vertex.id for vertex in indexing if any(hasattr(part, "dtype") for part in vertex.index)}
         for leaf in self.record.leaves:
             rows: dict[int, list[Vertex]] = {}
             for user in (self.vertices[user] for user in self.users[leaf.id]):
@@ -217,6 +218,8 @@ class Grouping:
         affine: set[int] = set()  # W x, and W x + b
         joined: dict[int, int] = {}
         for vertex in self.vertices:
+            if vertex.kind != "product" and vertex.operator not in {"+", "*", "/"}:
+                continue
             data = [source for source in vertex.made_of if source not in self.weights]
             constants = vertex.parents.count(None)
             if self._adds(vertex):

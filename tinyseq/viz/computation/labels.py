@@ -200,12 +200,14 @@ class Wording:
         return f"{self.phases[column.phase]}t = {column.step}"
 
     def _phase_names(self) -> list[str]:
+        if len(self.sheet.plan.steps) == 1:
+            return [""]  # nothing to tell it from
         scopes = map(_shared, self.sheet.plan.scopes)
         own = [tuple(part for part in scope if not LAYER.fullmatch(part)) for scope in scopes]
         own = [scope[len(_shared(own)) :] for scope in own]
         same = len(_shared([scope[::-1] for scope in own]))
         names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
-        return [f"{clean(name, limit=20)}, " if name and len(own) > 1 else "" for name in names]
+        return [f"{clean(name, limit=20)}, " if name else "" for name in names]
 
     def tooltip(self, box: Box) -> str:
         """The tooltip of a box."""

@@ -51,7 +51,7 @@ class _Maker:
         self.record = record
         self.sheet = Sheet(self.grouping, list(columns), view="folded" if fold else "unrolled")
         self.shown = set(self.sheet.columns)
-        self.shown_steps: set[int | None] = {column.step for column in columns}
+        self.shown_steps = {None, *(column.step for column in columns)}
         self.zones, self.between = zones(self.plan)
         self.slots = self._slots()
         for vertex, slot in self.slots.items() if fold else ():
@@ -60,8 +60,8 @@ class _Maker:
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
         self.computed: set[Box] = set()  # initial states that are results of ops
-        uses = self._make_boxes()
-        self._make_parameters(uses)
+        self._make_boxes()
+        self._make_parameters()
         made = [box for box in self.sheet.boxes if box.kind != "parameter"]
         for box in made:
             self._connect(box)
@@ -114,31 +114,37 @@ class _Maker:
             models[phase] = max(models.get(phase, []), vertices, key=len)
         shapes = {phase: _shape_of(model) for phase, model in models.items()}
         for (phase, step), vertices in steps.items():
-            for i, (vertex, place) in enumerate(
-                zip(vertices, _aligned(_shape_of(vertices), shapes[phase]), strict=True)
-            ):
+            places = _aligned(_shape_of(vertices), shapes[phase])
+            for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
                 slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
         return slots
 
-    def _make_boxes(self) -> dict[int, set[Use]]:
-        """Make boxes for all ops and inputs. Returns the uses of each parameter, shown or not."""
+    def _make_boxes(self) -> None:
+        """Make boxes for all ops and inputs that are shown."""
+        for vertex in (vertex for vertex in self.grouping.boxed if vertex.step in self.shown_steps):
+            for step in self.shown_steps.intersection(self._steps_of(vertex.id)):
+                column = self._between(vertex.id) if step is None else Column(self.grouping.phase_of(vertex.id), step)
+                if step is None or column in self.shown:
+                    self._make_box(vertex, self.grouping.members(vertex), column, step)
+
+    def _steps_of(self, vertex: int) -> tuple[int | None, ...]:
+        """The steps in which a box of its own is drawn, shown or not; None for a place outside the columns."""
+        home = self.grouping.homes.get(vertex)
+        return (home.step,) if home else self.plan.steps_of(vertex)
+
+    def _uses(self) -> dict[int, set[Use]]:
+        """The uses of each parameter, shown or not."""
         uses: dict[int, set[Use]] = {}
-        weights, drawn = self.grouping.weights, self.grouping.weights.keys() | self.grouping.mixed
-        for vertex in self.grouping.boxed:
-            members, home = self.grouping.members(vertex), self.grouping.homes.get(vertex.id)
-            steps = (home.step,) if home else self.plan.steps_of(vertex.id)
-            weighted = [member for member in members if not drawn.isdisjoint(member.made_of)]
-            read = [(m, i, p[0]) for m in weighted for i, p in enumerate(m.parents) if p and p[0] in drawn]
-            for (member, i, source), step in product(read, steps):
-                for leaf in weights.get(source) or self._leaves(self._argument(member, i, step)):
-                    uses.setdefault(leaf, set()).add((vertex.id, step))
-            for step in steps if len(steps) == 1 else self.shown_steps.intersection(steps):
-                if step is None:
-                    self._make_box(vertex, members, self._between(vertex.id), step)
-                elif step in self.shown_steps:  # of tens of thousands of steps, most are left out
-                    column = Column(self.grouping.phase_of(vertex.id), step)
-                    if column in self.shown:
-                        self._make_box(vertex, members, column, step)
+        grouping, drawn = self.grouping, self.grouping.weights.keys() | self.grouping.mixed
+        for member in self.record.vertices:
+            if drawn.isdisjoint(member.made_of):
+                continue
+            host = grouping.inside.get(member.id, member.id)
+            steps = self._steps_of(host) if host in self.slots else ()
+            read = [(i, p[0]) for i, p in enumerate(member.parents) if p and p[0] in drawn]
+            for (i, source), step in product(read, steps):
+                for leaf in grouping.weights.get(source) or self._leaves(self._argument(member, i, step)):
+                    uses.setdefault(leaf, set()).add((host, step))
         return uses
 
     def _between(self, vertex: int) -> Column | None:
@@ -191,8 +197,8 @@ class _Maker:
         stacked = (leaf for end in argument.ends for leaf in self.grouping.weights.get(end.vertex, ()))
         return {*argument.weights, *stacked}
 
-    def _make_parameters(self, uses: dict[int, set[Use]]) -> None:
-        together: dict[frozenset[Use], list[int]] = {}
+    def _make_parameters(self) -> None:
+        uses, together = self._uses(), dict[frozenset[Use], list[int]]()
         for leaf in sorted(uses):
             together.setdefault(frozenset(uses[leaf]), []).append(leaf)
         for places, leaves in together.items():

@@ -74,13 +74,16 @@ def readable(attempts: Iterable[Callable[[], Canvas]], tell: Callable[[], Told])
     settings, largest = current(), 0.0
     for attempt in attempts:
         for squeeze in get_args(Squeeze):
-            with using(settings._replace(squeeze=squeeze)):
+            chosen = settings._replace(squeeze=squeeze)
+            with using(chosen):
                 canvas = attempt()
                 letters = canvas.letters()
-                if letters > largest:
-                    largest, drawing = letters, canvas.drawing(tell)
-            if largest >= LEAST_LETTERS:
-                return drawing
-            if letters * CLOSER < LEAST_LETTERS:  # a large picture takes long
+            if letters > largest:
+                largest, best = letters, (chosen, canvas)
+            if largest >= LEAST_LETTERS or letters * CLOSER < LEAST_LETTERS:  # a large picture takes long
                 break
-    return drawing
+        if largest >= LEAST_LETTERS:
+            break
+    chosen, canvas = best
+    with using(chosen):
+        return canvas.drawing(tell)
