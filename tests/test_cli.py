@@ -52,7 +52,7 @@ def test_a_language_model_is_trained_judged_and_sampled(tinyseq, tmp_path):
     assert "held out" in out
     status, out, _ = tinyseq("lm", "eval", "m.lm", "text.txt")
     assert status == 0
-    assert "nats a character (" in out
+    assert "nats per character (" in out
     first, again = (tinyseq("lm", "sample", "m.lm", "--length", 40, "--prompt", "so ", "--seed", 1) for _ in range(2))
     assert first == again
     assert first[1].startswith("so ")

@@ -217,7 +217,7 @@ def test_an_infinite_cross_entropy_names_the_character_that_the_model_finds_impo
     status, out, _ = tinyseq("lm", "eval", "m.lm", "new.txt")
     assert status == 0
     said = " ".join(out.split())
-    assert "inf nats a character" in said
+    assert "inf nats per character" in said
     assert "infinite, as the model gives probability 0 to character 5, 'ö': it does not occur in the training" in said
     ts.lm.NgramLM(2, smoothing=None).fit(TEXT).save("plain.lm")
     Path("new.txt").write_text("sol")

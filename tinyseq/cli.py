@@ -4,7 +4,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line. Bad input gives one line on the error stream and exit status 1."""
+    """Run the command line. Bad input gives one line on standard error and exit status 1."""
     try:
         from tinyseq.commands.main import app
     except ImportError as error:

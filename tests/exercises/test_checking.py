@@ -88,7 +88,7 @@ def test_a_change_of_an_argument_is_told():
         g *= 1 - y**2
         return g
 
-    assert verdict_of(vjp_of_tanh) == ("wrong", "the results are right, but g is changed in place; work on a copy")
+    assert verdict_of(vjp_of_tanh) == ("wrong", "the results are right, but g is modified in place; work on a copy")
 
 
 def test_none_and_starting_code():
@@ -97,7 +97,7 @@ def test_none_and_starting_code():
         ...
 
     assert verdict_of(vjp_of_tanh) == ("missing", "")
-    assert verdict_of(lambda y, g: None) == ("wrong", "it returns None: is there a return?")
+    assert verdict_of(lambda y, g: None) == ("wrong", "it returns None: is a return statement missing?")
 
 
 def test_tensors_lists_and_other_types_are_results_too():

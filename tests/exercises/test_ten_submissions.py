@@ -77,7 +77,7 @@ WRONG = {
     "hana.ipynb": (
         LSTM,
         {"cell": "c"},
-        "lstm_step: wrong, the output reads the cell of the step before, where the new one belongs",
+        "lstm_step: wrong, the output uses the previous cell; it should use the new one",
     ),
     "ivo.py": (
         VITERBI,
@@ -87,7 +87,7 @@ WRONG = {
     "jun.py": (
         STATE,
         {"slope": "0"},
-        "state_gradient: wrong, the slope of tanh is taken at the wrong state: one step too early",
+        "state_gradient: wrong, the slope of tanh is taken one step too early, at the state before",
     ),
 }
 

@@ -15,7 +15,7 @@ from tinyseq.commands.runs import Options, Run
 from tinyseq.data import labelled, table
 from tinyseq.nn.checks import check_device
 
-app = typer.Typer(no_args_is_help=True, help="Classifiers of texts: train, predict, eval.")
+app = typer.Typer(no_args_is_help=True, help="Text classifiers: train, predict, eval.")
 
 Files = Annotated[
     list[str],
@@ -39,12 +39,16 @@ def classify_train(
     out: common.Out,
     model: Annotated[str, typer.Option(help="bayes (naive Bayes) or rnn (a recurrent network).")] = "bayes",
     units: Annotated[str, typer.Option(help="Split texts into words or chars.")] = "words",
-    alpha: Annotated[float | None, typer.Option(help="Added to each count of naive Bayes.", show_default="1")] = None,
+    alpha: Annotated[
+        float | None, typer.Option(help="Smoothing: what naive Bayes adds to each count.", show_default="1")
+    ] = None,
     pooling: Annotated[
         str | None, typer.Option(help=f"How a network pools its states: {', '.join(POOLINGS)}.", show_default="mean")
     ] = None,
     skip: Annotated[bool | None, typer.Option("--skip", help="Pool the word vectors as well as the states.")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the texts.", show_default="10")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training texts.", show_default="10")
+    ] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.", show_default="0.01")] = None,
     seed: common.Seed = 0,
     checkpoint: common.RunFile = None,
@@ -180,7 +184,7 @@ def _labelled(
 
 
 def _remark_on_header(pairs: list[tuple[str, str]], name: str) -> None:
-    """Say so if the first row looks like a header that was read as a text."""
+    """Warn if the first row looks like a header that was read as a text."""
     counts = Counter(label for label, _ in pairs)
     first = pairs[0][0]
     if counts.pop(first) == 1 and counts and min(counts.values()) > 1:
@@ -189,6 +193,6 @@ def _remark_on_header(pairs: list[tuple[str, str]], name: str) -> None:
 
 
 def _model(path: Path, device: str) -> Classifier:
-    """The classifier in a file, of either kind, on a device."""
+    """The classifier in a file, of any kind, on a device."""
     classifier: Classifier = common.loaded(path, Classifier, "a classifier")
     return classifier.to(device)

@@ -16,7 +16,9 @@ from tinyseq.data import DataError, Reader
 from tinyseq.io import ModelFileError, check_model_output, check_output, load_model
 from tinyseq.train import Callback, Log, NonFiniteLoss
 
-console = Console(markup=False, soft_wrap=True)  # brackets in names are no markup; a pipe gets whole lines
+console = Console(
+    markup=False, soft_wrap=True
+)  # brackets in names are not markup; lines sent to a pipe are not wrapped
 
 Encoding = Annotated[str, typer.Option(help="Encoding of the text: utf-8, cp1252, latin-1, ...")]
 Device = Annotated[str, typer.Option(help="Device: cpu, or cuda for an NVIDIA GPU.")]
@@ -64,7 +66,7 @@ def plainly(command: Callable[Arguments, Result]) -> Callable[Arguments, Result]
 
 
 def matching(names: list[str]) -> list[Path]:
-    """The files of some names or patterns, in the order of the names, those of a pattern sorted.
+    """The files that names or patterns match, in the order of the names; those of a pattern are sorted.
 
     Raises:
         ValueError: no file matches a pattern, or standard input is named twice.
@@ -84,13 +86,13 @@ def matching(names: list[str]) -> list[Path]:
 
 
 def named(paths: list[Path]) -> str:
-    """What a line of output calls some files."""
+    """How a line of output names some files."""
     first = "standard input" if str(paths[0]) == "-" else paths[0].name
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 
 
 def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **options: str) -> list[Items]:
-    """What a reader finds in each of some files, where ``-`` is standard input."""
+    """What a reader returns for each file, where ``-`` is standard input."""
     return [
         reader.of_bytes(sys.stdin.buffer.read(), "standard input", encoding=encoding, **options)
         if str(path) == "-"
@@ -100,20 +102,20 @@ def contents(reader: Reader[Items], paths: Iterable[Path], encoding: str, **opti
 
 
 def check_outputs(out: Path, checkpoint: Path | None, log: Path | None, inputs: Iterable[Path]) -> None:
-    """Raise an error if a training command could not write its model, or would overwrite another of its files."""
+    """Raise an error if a training command cannot write its model, or would overwrite another of its files."""
     others = [path for path in (checkpoint, log) if path is not None]
     check_model_output(out, "--out", inputs=[*inputs, *others])
 
 
 def check_figure(path: Path, name: str, inputs: Iterable[Path]) -> None:
-    """Raise an error if a figure could not be written, or not in its format."""
+    """Raise an error if a figure cannot be written, or its format is unknown."""
     if path.suffix.lower() not in FIGURES:
         raise ValueError(f"{name} must end in {', '.join(FIGURES[:-1])} or {FIGURES[-1]}, got {str(path)!r}")
     check_output(path, name, inputs=inputs)
 
 
 def loaded(path: Path, kind: Any, what: str) -> Any:
-    """The model in a file, which must be of a kind, a class; ``what`` is what an error calls it."""
+    """The model in a file, which must be an instance of the class ``kind``; errors call it ``what``."""
     model = load_model(path)
     if not isinstance(model, kind):
         raise ModelFileError(f"{path}: holds {model.file_kind}, expected {what}")
@@ -121,7 +123,7 @@ def loaded(path: Path, kind: Any, what: str) -> Any:
 
 
 def log_to(path: Path | None, inputs: Iterable[Path]) -> list[Callback]:
-    """The callback that writes a log, if there is to be one."""
+    """The callback that writes a log, if one was asked for."""
     if path is None:
         return []
     check_output(path, "--log", inputs=inputs)

@@ -42,13 +42,13 @@ class CharRNN(ts.nn.Module):
 
 
 class Trained(NamedTuple):
-    """What the second part leaves for the files.
+    """What the second part provides for the files.
 
     Attributes:
         steps, losses: the training curve.
         held_out: pairs of a step and the held-out loss.
         trigram: the trigram model's held-out loss.
-        samples: text drawn at each stage, by the stage's name.
+        samples: text sampled at each stage, by the stage's name.
     """
 
     steps: list[int]
@@ -91,7 +91,7 @@ def run(out: Path, seed: int, console: Console) -> None:
 
 
 def prepare(out: Path) -> None:
-    """Make the folder, and check that all files can be written and drawn, before the work begins."""
+    """Make the folder, and check that all files can be written and drawn before the work begins."""
     if os.path.lexists(out) and not out.is_dir():
         raise NotADirectoryError(f"--out {out} is a file; give the name of a folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -190,11 +190,11 @@ def decode(hmm: Any, words: list[str], console: Console) -> None:
 
 
 def index_page(unrolled: ts.viz.Page, trellis: ts.viz.Page, loss: bytes, samples: dict[str, str]) -> str:
-    """One page with the playable pages and the plot inside."""
+    """One page that contains the interactive pages and the plot."""
     picture = base64.b64encode(loss).decode("ascii")
     texts = "".join(f"<h3>{html.escape(stage)}</h3><pre>{html.escape(text)}</pre>" for stage, text in samples.items())
     return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>tinyseq: the demonstration</title>
+<html lang="en"><head><meta charset="utf-8"><title>tinyseq demo</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1d2733; }}
@@ -206,15 +206,15 @@ pre {{ white-space: pre-wrap; background: #f3f6fb; padding: 0.8rem; border-radiu
 <p>The network that learnt to spell <b>hello</b>: a column for each time step, each parameter drawn once, coloured by
 the size of the loss's gradient. Press play: it runs forward and backward, step by step.</p>
 <figure>{unrolled._repr_html_()}</figure>
-<p><a href="unrolled.html">Open it in a window of its own.</a> <code>tinyseq draw rnn --out x.html</code> makes such a
-page of a network that has not been trained, and <code>tinyseq draw vanishing --out x.html</code> one that shows how
+<p><a href="unrolled.html">Open it in its own window.</a> <code>tinyseq draw rnn --out x.html</code> makes such a
+page for an untrained network, and <code>tinyseq draw vanishing --out x.html</code> one that shows how
 gradients vanish.</p>
 <h2>The best path through a trellis</h2>
 <p>The hidden Markov model of the lectures reads "I like cats"; Viterbi's best path is drawn bold. Press
 play: it is filled in cell by cell.</p>
 <figure>{trellis._repr_html_()}</figure>
-<p><a href="trellis.html">Open it in a window of its own.</a> <code>tinyseq draw trellis --out x.html</code> makes this
-page too.</p>
+<p><a href="trellis.html">Open it in its own window.</a> <code>tinyseq draw trellis --out x.html</code> makes this
+page, too.</p>
 <h2>A character LSTM learns English</h2><figure><img alt="loss and perplexity during training"
 src="data:image/png;base64,{picture}"></figure>
 <h2>What it writes</h2>{texts}

@@ -1,4 +1,4 @@
-"""The command ``tinyseq draw``: networks that read letters, and trellises."""
+"""The command ``tinyseq draw``: networks that read letters, and hidden Markov models."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +23,7 @@ class CharacterNetwork(ts.nn.Module):
 
     Args:
         cell: the name of its cell, such as ``"lstm"``.
-        letters: how many there are.
+        letters: the number of different letters.
         layers, bidirectional: of the recurrent layer.
     """
 
@@ -46,7 +46,7 @@ def character_loss(
         cell: the name of the network's cell, such as ``"lstm"``.
         text: at least two letters; all but the last are read.
         layers, bidirectional: of the recurrent layer.
-        last: only the prediction of the last letter counts.
+        last: whether the loss is only that of the last letter's prediction.
 
     Raises:
         ValueError: the text is too short.
@@ -66,7 +66,7 @@ def model_and_words(hmm: Path | None, observations: str | None) -> tuple[Any, li
 
     Args:
         hmm: a file that `HMM.save` has written.
-        observations: words with blanks between.
+        observations: words separated by spaces.
 
     Raises:
         ValueError: a model without observations.
@@ -91,7 +91,7 @@ APPLIES = {  # options that only some pictures have
 
 
 def save_vanishing(out: Path) -> None:
-    """Write the page on vanishing gradients, and print by how much they shrink at the start."""
+    """Write the page on vanishing gradients, and print by how much they shrink with the page's initial settings."""
     ts.viz.vanishing().save(out)
     console.print("factor of the gradient per step, with the loss at the last of 30 steps:")
     for name, factor in factors().items():
@@ -115,12 +115,12 @@ def draw(
     legend: Annotated[bool | None, typer.Option(help="Add a legend of the boxes and colours.")] = None,
     cell: Annotated[str, typer.Option(help=f"The cell to draw: {', '.join(CELLS)}.")] = "lstm",
     hmm: Annotated[
-        Path | None, typer.Option(help="Model of a trellis or automaton: a file written by HMM.save.")
+        Path | None, typer.Option(help="Model for a trellis or automaton: a file written by HMM.save.")
     ] = None,
-    observations: Annotated[str | None, typer.Option(help="Observations of a trellis, separated by spaces.")] = None,
+    observations: Annotated[str | None, typer.Option(help="Observations for a trellis, separated by spaces.")] = None,
     semiring: Annotated[str, typer.Option(help="Semiring of a trellis: max (Viterbi) or log (forward).")] = "max",
     candidates: Annotated[
-        bool, typer.Option("--candidates", help="List each cell's candidates, losers struck.")
+        bool, typer.Option("--candidates", help="List each cell's candidates, with the losers struck out.")
     ] = False,
     posterior: Annotated[bool, typer.Option("--posterior", help="Shade a trellis by the posteriors.")] = False,
     values: Annotated[bool | None, typer.Option(help="Write values; --no-values: a trellis to fill in.")] = None,
@@ -132,8 +132,8 @@ def draw(
     """Draw a recurrent network that reads letters, one step of a cell, a trellis, or an automaton.
 
     A network is drawn with its gradients. Of a long sequence, the first steps and the last one are drawn; a page
-    (.html) holds up to 100 steps. Without --hmm, a trellis or an automaton is that of the lectures' example. vanishing
-    is a page about vanishing gradients, with sliders: an RNN beside an LSTM.
+    (.html) holds up to 100 steps. Without --hmm, a trellis or an automaton shows the lectures' example. The figure
+    "vanishing" is a page about vanishing gradients, with sliders: an RNN beside an LSTM.
     For example:  tinyseq draw lstm --text hello --out hello.html
     """
     kind = "network" if what in CELLS else what

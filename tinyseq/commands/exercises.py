@@ -33,13 +33,13 @@ def check(
         str | None, typer.Option(metavar="CHAPTER", help="Write a problem sheet of a chapter, or of all.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The problem sheet: .py or .ipynb.")] = None,
-    csv: Annotated[Path | None, typer.Option(help="Table of marks of a folder.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Table of marks for a folder.")] = None,
     chapter: Annotated[
-        str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those in the file.")
+        str | None, typer.Option(help="Mark the exercises of a chapter, or all; by default, those defined in the file.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Time limit of each function.")] = Limits().seconds,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Time limit for each function.")] = Limits().seconds,
 ) -> None:
-    """Check solutions of the book's exercises: which are right, and what is wrong with the others.
+    """Check solutions to the book's exercises: which are right, and what is wrong with the others.
 
     Submissions run in a subprocess with limits. The exit status is 1 if a function is not right.
     For example:  tinyseq check --sheet 5 --out sheet.py,  then solve it, and run tinyseq check sheet.py
@@ -68,7 +68,7 @@ def mark(path: Path, exercises: list[Exercise] | None, limits: Limits, csv: Path
     """Mark a file or a folder, and print the reports.
 
     Raises:
-        ValueError: a table of a single file, or a file without exercises.
+        ValueError: a table was asked for a single file, or the file has no exercises.
     """
     if not path.is_dir():
         if csv is not None:

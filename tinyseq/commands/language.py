@@ -27,7 +27,7 @@ Files = Annotated[list[str], common.files_argument("Texts", "*.txt", " They are 
 ModelFile = Annotated[Path, common.model_argument("lm")]
 TRAINING = ("steps", "window", "batch", "lr", "clip", "checkpoint", "every", "compile", "log", "tied", "hidden")
 IN_ORDER = {"window": 64, "batch": 1}  # how dynamic evaluation reads
-OPTIONS = {  # those that not every model has
+OPTIONS = {  # the options that not every model has
     "rnn": (*TRAINING, "cell", "layers", "dropout"),
     "window": (*TRAINING, "context", "dropout"),
     "ngram": ("n",),
@@ -60,7 +60,7 @@ def lm_train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Training steps.", show_default="1000")] = None,
     window: Annotated[
-        int | None, typer.Option(min=1, help="Number of time steps gradients go back.", show_default="64")
+        int | None, typer.Option(min=1, help="Number of time steps that gradients flow back.", show_default="64")
     ] = None,
     batch: Annotated[
         int | None, typer.Option(min=1, help="Parts of the text read in parallel.", show_default="32")
@@ -171,7 +171,7 @@ def lm_eval(
 
 @dataclass
 class Texts:
-    """What is learnt, what is held out, and the symbols of both."""
+    """The training part, the held-out part, and the symbols of both."""
 
     learnt: Any
     held_out: Any
@@ -231,12 +231,12 @@ def _judged(
 ) -> dict[str, Any]:
     """How well a model predicts a text, printed unless ``quiet``."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "the cross entropy is infinite")  # said below, or by null in JSON
+        warnings.filterwarnings("ignore", "the cross entropy is infinite")  # reported below, or as null in JSON
         found = model.evaluate(text, **settings)
     if not quiet:
         what = "word" if model.words else "character"
         unknown = f", {found.unknown:.1%} unknown" if found.unknown else ""
-        nats = f"{found.nats:.4f} nats a {what} ({found.bits:.4f} bits)"
+        nats = f"{found.nats:.4f} nats per {what} ({found.bits:.4f} bits)"
         common.console.print(f"{name}: {nats}, perplexity {found.perplexity:.3f}{unknown}")
         if math.isinf(found.nats) and isinstance(model, NgramLM):
             common.console.print(f"infinite, as {first_impossible(model, text, model.log_probs(text))}")

@@ -1,4 +1,4 @@
-"""The command ``tinyseq``: every command is registered here, and does its work in a file of its own."""
+"""The command ``tinyseq``: every command is registered here; what it does is in its own file."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Training runs of the commands: which options apply, where a run is saved, and what to do when it diverges."""
+"""Training runs of the commands: which options apply, where a run is saved, and what to do if it diverges."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,20 +8,20 @@ from tinyseq.commands.common import console
 from tinyseq.io import check_model_output
 from tinyseq.train import NonFiniteLoss, Report, progress
 
-LATE = 20  # steps in a row with a loss far above the first one, after which a run has diverged
+LATE = 20  # a run has diverged after so many steps in a row with a loss far above the first one
 
 
 class Options:
-    """The options that a user gave, where each kind of model has some of its own.
+    """The options that a user gave, some of which apply to one kind of model only.
 
     Args:
         given: the values of all options by name; None where one was not given.
-        kinds: for each kind of model the names of the options that not every kind has.
+        kinds: for each kind of model, the names of the options that do not apply to every kind.
         option: what chooses the kind, such as ``"--model"``.
-        kind: the one chosen.
+        kind: the chosen kind.
 
     Raises:
-        ValueError: there is no such kind, or it has no option of a name that was given.
+        ValueError: there is no such kind, or one of the given options does not apply to it.
     """
 
     def __init__(self, given: Mapping[str, Any], kinds: Mapping[str, Sequence[str]], option: str, kind: str) -> None:
@@ -58,10 +58,10 @@ class Run:
         """Take the steps of the run.
 
         Args:
-            reports: those of its steps.
+            reports: the reports of its steps.
             steps: how many it has.
-            title: what its progress is called.
-            settings: the settings to lower if it diverges, by option.
+            title: the label of the progress bar.
+            settings: the settings to lower if the run diverges, by option.
             quiet: print nothing.
 
         Returns:
@@ -92,10 +92,10 @@ class Run:
             return {"steps": steps}
         if not quiet:
             speed = last.tokens_per_second
-            console.print(f"training loss {last.loss:.3f} nats, {speed:,.0f} symbols a second")
+            console.print(f"training loss {last.loss:.3f} nats, {speed:,.0f} symbols per second")
         return {"steps": last.step, "loss": last.loss, "symbols_per_second": last.tokens_per_second}
 
     def finished(self) -> None:
-        """Remove the saved run, unless it was to be kept."""
+        """Remove the saved run, unless it should be kept."""
         if self._temporary:
             self.path.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ Renamed = Callable[[Iterable[Any]], Iterator[Any]]
 
 
 def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, encoding: str) -> str:
-    """Tag CoNLL-U files; everything but the tags is kept.
+    """Tag CoNLL-U files; everything but the tags stays unchanged.
 
     Args:
         tagger: a tagger of words.
@@ -29,7 +29,7 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
         encoding: of the files.
 
     Returns:
-        A line that says how much was tagged, how fast, and the peak of memory.
+        A line that says how much was tagged, how fast, and the peak memory.
     """
     if column not in ("upos", "xpos"):
         raise ValueError(f"--tags must be upos or xpos, got {column!r}")
@@ -56,14 +56,13 @@ def tag_files(tagger: Tagger, paths: list[Path], out: Path | None, column: str, 
     seconds = time.perf_counter() - start
     peak = _peak()
     memory = "" if peak is None else f"; peak memory {peak / 2**20:,.0f} MB"
-    return (
-        f"{counts[0]:,} sentences, {counts[1]:,} words in {seconds:.1f} s ({counts[1] / seconds:,.0f} a second){memory}"
-    )
+    rate = f"{counts[1] / seconds:,.0f} per second"
+    return f"{counts[0]:,} sentences, {counts[1]:,} words in {seconds:.1f} s ({rate}){memory}"
 
 
 @contextlib.contextmanager
 def file_of(path: Path) -> Iterator[tuple[Path, Renamed]]:
-    """A file to read, and how to read its items: standard input is copied to a file, whose name no error tells."""
+    """A file to read, and how to read its items: standard input is copied to a file that errors do not name."""
     if str(path) != "-":
         yield path, iter
         return
@@ -95,7 +94,7 @@ def _batches(sentences: Iterable[ConlluSentence]) -> Iterator[list[ConlluSentenc
 
 
 def _peak() -> int | None:
-    """The most memory that the process has had, in bytes; None where the system does not say."""
+    """The process's peak memory in bytes; None if the system does not report it."""
     try:
         import resource
     except ImportError:

@@ -23,7 +23,7 @@ PHRASES = "np"  # among --tags, the noun phrases that the dependencies tell of
 
 
 def formats() -> dict[str, Callable[..., Any]]:
-    """What streams labelled sentences, by what ``--format`` calls their format."""
+    """The readers of labelled sentences, by the names that ``--format`` uses."""
     return {name: functools.partial(reader.stream, **options) for name, (reader, options) in _readers().items()}
 
 
@@ -55,7 +55,9 @@ def tag_train(
     ] = "hmm",
     tags: Labels = None,
     n: Annotated[int | None, typer.Option("--n", min=2, max=5, help="2: bigrams of tags.", show_default="3")] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the sentences.", show_default="10")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the training sentences.", show_default="10")
+    ] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Length of the hidden state.", show_default="150")] = None,
     layers: Annotated[int | None, typer.Option(min=1, help="Recurrent layers.", show_default="1")] = None,
     cell: Annotated[str | None, typer.Option(help=f"One of {', '.join(CELLS)}.", show_default="lstm")] = None,
@@ -178,7 +180,7 @@ def tag_eval(
     device: common.Device = "cpu",
     json: common.Json = False,
 ) -> None:
-    """Print a tagger's accuracy on all, known and unknown words, and its commonest mistakes."""
+    """Print a tagger's accuracy on all, known and unknown words, and its most common mistakes."""
     paths = common.matching(files)
     if plot is not None:
         common.check_figure(plot, "--plot", inputs=[model, *paths])
@@ -199,7 +201,7 @@ def tag_eval(
 
 
 def describe(accuracy: Accuracy) -> str:
-    """An accuracy as a line of output."""
+    """An accuracy as one line of output."""
     unknown = (
         ""
         if math.isnan(accuracy.unknown)

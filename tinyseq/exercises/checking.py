@@ -15,7 +15,7 @@ from tinyseq.exercises.sandbox import Failed, Limits, run
 from tinyseq.exercises.submissions import SUFFIXES, is_written, read
 from tinyseq.io.files import atomic_write
 
-PEEKED = "it tries to read the solutions, which was refused"
+PEEKED = "it tried to read the solutions; this was refused"
 
 
 def known(name: str) -> Exercise:
@@ -32,13 +32,13 @@ def known(name: str) -> Exercise:
 
 
 def check(*functions: Callable[..., object]) -> Report:
-    """Check functions that solve exercises; each has the name of its exercise. They run in this process.
+    """Check functions that solve exercises; each is named after its exercise. They run in this process.
 
     Args:
-        functions: such as those of a notebook cell.
+        functions: the functions themselves, such as those defined in a notebook cell.
 
     Returns:
-        A report, which says whether each function is right, or which mistake was made.
+        A report that says for each function whether it is right, or which mistake it makes.
 
     Raises:
         ValueError: there is no exercise of that name.
@@ -71,7 +71,7 @@ def check_file(path: str | Path, exercises: Sequence[Exercise] | None = None, li
         limits: time and memory.
 
     Returns:
-        A report. A file that cannot be read gets one, too.
+        A report, also for a file that cannot be read.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -106,7 +106,7 @@ def check_folder(
     """Mark all submissions in a folder, as many at a time as there are processors.
 
     Args:
-        folder: with files ``.py`` and ``.ipynb``, also in folders below it.
+        folder: with ``.py`` and ``.ipynb`` files, also in its subfolders.
         exercises: what should be in each; by default all that any of them defines.
         limits: time and memory of each.
 
@@ -126,7 +126,7 @@ def check_folder(
         names = {name for file in files for name in read(file).functions}
         exercises = [exercise for exercise in in_order() if exercise.name in names]
     for exercise in exercises:
-        _ = exercise.expected, exercise.mistaken  # once, and not in many threads
+        _ = exercise.expected, exercise.mistaken  # computed once here, not in every thread
 
     def marked(file: Path) -> Report:
         try:
@@ -140,16 +140,16 @@ def check_folder(
 
 
 def visible(file: Path, folder: Path) -> bool:
-    """Not a checkpoint of a notebook, nor in another hidden folder."""
+    """Whether a file is neither a notebook's checkpoint nor in another hidden folder."""
     return not any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
 
 
 def write_csv(reports: Iterable[Report], path: str | Path) -> None:
-    """Write a table of marks: the file, a column of points for each exercise, their sum, and the comments.
+    """Write a table of marks: the file, a column of points for each exercise, the total, and the comments.
 
     Args:
-        reports: of `check_folder`, all on the same exercises.
-        path: the CSV file, in UTF-8 with a byte order mark, so that spreadsheets read it as such.
+        reports: from `check_folder`, all on the same exercises.
+        path: the CSV file, in UTF-8 with a byte order mark, which spreadsheets need to recognise UTF-8.
     """
     reports = list(reports)
     table = io.StringIO()
@@ -163,5 +163,5 @@ def write_csv(reports: Iterable[Report], path: str | Path) -> None:
 
 
 def harmless(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
+    """A cell that no spreadsheet interprets as a formula."""
     return "'" + cell if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell

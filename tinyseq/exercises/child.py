@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-MOST_ELEMENTS, DEEPEST, LONGEST_INTEGER = 200_000, 20, 4096  # of a result; of an integer, the bits
-LONGEST, MOST_ERRORS = 400, 5  # characters of an error; errors outside of functions that are told
+MOST_ELEMENTS, DEEPEST, LONGEST_INTEGER = 200_000, 20, 4096  # of a result; the last is the bits of an integer
+LONGEST, MOST_ERRORS = 400, 5  # characters of an error message; errors outside functions that are reported
 KINDS = {"b": "bool", "i": "int64", "u": "int64", "f": "float64", "c": "complex128", "U": "str"}
 REFUSED = {
     *("os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.spawn", "os.system", "os.startfile", "pty.spawn"),
     *("subprocess.Popen", "os.kill", "os.killpg", "signal.pthread_kill", "ctypes.dlopen", "ctypes.dlsym"),
 }  # fmt: skip
-# What changes files, and which arguments are open folders that paths start from.
+# What changes files, and which arguments are open folders that paths are relative to.
 PATHS: dict[str, tuple[int, ...]] = {
     **{"os.remove": (1,), "os.rmdir": (1,), "os.mkdir": (2,), "os.rename": (2, 3), "os.link": (2, 3)},
     **{"os.symlink": (2,), "os.chmod": (2,), "os.chown": (3,), "os.truncate": ()},
@@ -50,17 +50,17 @@ class Code(str):
 
 
 def encode(value: Any, depth: int = 0) -> Any:
-    """A value as what JSON can hold; of what it cannot, the name of the type.
+    """A value as JSON can hold it; for one that it cannot hold, the name of its type.
 
     Args:
         value: anything.
-        depth: of nesting, so far.
+        depth: how deeply it is nested.
 
     Raises:
         ValueError: too many elements, or nested too deeply.
     """
     if depth > DEEPEST:
-        raise ValueError(f"the result is nested more than {DEEPEST} deep")
+        raise ValueError(f"the result is nested more than {DEEPEST} levels deep")
     if hasattr(value, "detach") and hasattr(value, "numpy"):  # a tensor
         value = value.detach().numpy()
     if isinstance(value, np.generic):
@@ -109,7 +109,7 @@ def decode(data: Any) -> Any:
     """The value that `encode` was given.
 
     Raises:
-        ValueError, TypeError, KeyError, OverflowError, RecursionError: it is not what `encode` gives.
+        ValueError, TypeError, KeyError, OverflowError, RecursionError: it is not what `encode` returns.
     """
     if data is None or isinstance(data, bool | int | float | str):
         return data
@@ -137,12 +137,12 @@ def outcomes(function: Callable[..., Any], cases: Sequence[Any], files: Sequence
     """Call a function once for each case.
 
     Args:
-        function: what was submitted.
+        function: the submitted function.
         cases: encoded arguments, a list for each call.
-        files: the names of the files, or cells, whose lines errors shall name.
+        files: the names of the files, or cells, whose lines errors should name.
 
     Yields:
-        ``value``, encoded, or ``error`` and ``where``; ``changed``, the numbers of arguments changed in place.
+        ``value``, encoded, or ``error`` and ``where``; ``changed``, the positions of arguments modified in place.
     """
     for case in cases:
         arguments = [decode(argument) for argument in case]
@@ -157,24 +157,24 @@ def outcomes(function: Callable[..., Any], cases: Sequence[Any], files: Sequence
 
 
 def _runnable(argument: Any) -> Any:
-    """An argument with functions in place of their source."""
+    """An argument with functions instead of their source."""
     if isinstance(argument, list):
         return [_runnable(item) for item in argument]
     return eval(argument, {"np": np}) if isinstance(argument, Code) else argument
 
 
 def _changed(arguments: list[Any], case: Any) -> list[int]:
-    """Which arguments are no longer what they were. NaN is not equal to itself, but its repr is."""
+    """Which arguments were modified. NaN does not equal itself, but its repr does."""
     return [i for i, (now, before) in enumerate(zip(arguments, case, strict=True)) if repr(encode(now)) != repr(before)]
 
 
 def described(error: BaseException) -> str:
-    """An error in a line."""
+    """An error in one line."""
     if isinstance(error, SystemExit):
-        return "the submission ends the program: a call of exit() or sys.exit()"
+        return "the submission calls exit() or sys.exit()"
     try:
         text = str(error)
-    except Exception:  # of a class of the submission
+    except Exception:  # of a class that the submission defines
         text = ""
     return " ".join(f"{type(error).__name__}: {text}".split())[:LONGEST].removesuffix(":")
 
@@ -194,7 +194,7 @@ def place(traceback: TracebackType | None, files: Sequence[str]) -> str:
 
 
 def load(cells: Sequence[Sequence[str]], namespace: dict[str, Any]) -> list[list[str]]:
-    """Run a submission statement by statement, so that a failing one does not take the others with it.
+    """Run a submission statement by statement, so that the rest still runs if one fails.
 
     Args:
         cells: the name and the source of each part.
@@ -221,7 +221,7 @@ def load(cells: Sequence[Sequence[str]], namespace: dict[str, Any]) -> list[list
 
 
 def limit(job: dict[str, Any]) -> None:
-    """Bound this process by the system's means, as far as it has them."""
+    """Limit this process's resources, as far as the operating system allows."""
     try:
         import pwd
         import resource
@@ -240,12 +240,12 @@ def limit(job: dict[str, Any]) -> None:
 
 
 def guard(folder: str, solutions: str, seen: list[str]) -> None:
-    """Refuse other processes, signals, network, files written elsewhere, and the solutions. Cannot be undone.
+    """Refuse subprocesses, signals, network access, writes elsewhere, and reading the solutions. Cannot be undone.
 
     Args:
         folder: where files may be written.
         solutions: the folder that may not be read.
-        seen: where an attempt to read it is noted.
+        seen: where an attempt to read them is recorded.
     """
     real, inside, text = os.path.realpath, os.path.join(os.path.realpath(folder), ""), os.fsdecode
     hidden = os.path.join(real(solutions), "")
@@ -267,15 +267,15 @@ def guard(folder: str, solutions: str, seen: list[str]) -> None:
             writes = any(sign in (mode or "") for sign in "wax+") or (flags or 0) & WRITING
             elsewhere = mode is None and not os.path.isabs(path)  # os.open may start from any folder
             if writes and path != os.devnull and (elsewhere or outside(path)):
-                refuse("writing a file outside of the temporary folder")
+                refuse("writing a file outside the temporary folder")
         if event in PATHS and (any(arguments[i] != -1 for i in PATHS[event]) or any(map(outside, arguments))):
-            refuse("changing a file outside of the temporary folder")
+            refuse("changing a file outside the temporary folder")
 
     sys.addaudithook(hook)
 
 
 def stand_in(seen: list[str]) -> None:
-    """Let a notebook's own ``exercises.check(...)`` do nothing, and note who asks for more than that."""
+    """Make a notebook's own ``exercises.check(...)`` do nothing, and record attempts to get at the solutions."""
     module = ModuleType("tinyseq.exercises")
 
     def absent(name: str) -> NoReturn:
@@ -288,7 +288,7 @@ def stand_in(seen: list[str]) -> None:
 
 
 def main() -> None:
-    """Do the job that stands in the standard input."""
+    """Run the job read from the standard input."""
     job = json.load(sys.stdin)
     library = os.path.dirname(os.path.dirname(job["solutions"]))
     if library not in sys.path:  # a submission imports the tinyseq that marks it, not another one that is installed

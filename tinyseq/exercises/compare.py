@@ -1,4 +1,4 @@
-"""Comparison of a result with the expected one: equal within a tolerance, or what differs, in a line."""
+"""Comparison of a result with the expected one: equal within a tolerance, or one line that says what differs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,18 +7,18 @@ import numpy as np
 
 from tinyseq.exercises.child import Other
 
-LONGEST = 70  # characters of a shown value
+LONGEST = 70  # characters of a printed value
 
 
 def difference(expected: Any, got: Any, rtol: float, atol: float, where: str = "") -> str | None:
     """What differs between two results, or None.
 
-    Lists and tuples are alike, and so are a list of numbers and the array of them.
+    Lists and tuples are treated alike, and so are a list of numbers and an array of the same numbers.
 
     Args:
         expected, got: the results: numbers, arrays, strings, and lists, tuples and dicts of these.
         rtol, atol: how close numbers must be.
-        where: in a larger result, for the message.
+        where: the position in a larger result, for the message.
 
     Example:
         >>> difference(np.array([1.0, 2.0]), np.array([1.0, 2.5]), 1e-6, 0.0)
@@ -86,7 +86,7 @@ def _arrays(expected: Any, got: Any, rtol: float, atol: float, where: str) -> st
 
 
 def _as_array(value: Any) -> Any:
-    """A list of numbers, or of lists of them, as an array; anything else as it is."""
+    """A list of numbers, or a nested one, as an array; anything else unchanged."""
     try:
         array = np.array(value)
     except ValueError:  # ragged
@@ -113,7 +113,7 @@ def _kind(value: Any) -> str:
 
 
 def shown(value: Any, longest: int = LONGEST) -> str:
-    """A value in few characters."""
+    """A value, abbreviated."""
     if isinstance(value, np.ndarray):
         value = value.tolist()
     return _cut(_short(value, longest), longest)

@@ -1,4 +1,4 @@
-"""Random inputs that several exercises are tried on."""
+"""Random inputs shared by several exercises."""
 
 from typing import Any
 

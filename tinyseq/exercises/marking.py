@@ -1,4 +1,4 @@
-"""Marking: from what came of every call to a verdict, and to the mistake that was made."""
+"""Marking: from the outcome of every call to a verdict, and to the mistake that was made."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ class Verdict(NamedTuple):
     Args:
         name: of the exercise.
         status: ``right``, ``wrong``, ``error``, ``missing`` or ``too slow``.
-        message: which mistake it is, or the input on which it differs; empty if it is right.
+        message: which mistake was made, or an input on which the result differs; empty if it is right.
 
     Example:
         >>> Verdict("vjp_of_tanh", "right").points
@@ -36,7 +36,7 @@ def mark(exercise: Exercise, outcomes: Sequence[Outcome]) -> Verdict:
 
     Args:
         exercise: what it should do.
-        outcomes: what came of it, on each of the exercise's cases.
+        outcomes: its outcome on each of the exercise's cases.
 
     Example:
         >>> from tinyseq.exercises import EXERCISES
@@ -52,10 +52,10 @@ def mark(exercise: Exercise, outcomes: Sequence[Outcome]) -> Verdict:
             return Verdict(exercise.name, "right")
         names = ", ".join(exercise.parameters[i] for i in changed if i < len(exercise.parameters))
         return Verdict(
-            exercise.name, "wrong", f"the results are right, but {names} is changed in place; work on a copy"
+            exercise.name, "wrong", f"the results are right, but {names} is modified in place; work on a copy"
         )
     if all(outcome.value is None and not outcome.error for outcome in outcomes):
-        return Verdict(exercise.name, "wrong", "it returns None: is there a return?")
+        return Verdict(exercise.name, "wrong", "it returns None: is a return statement missing?")
     message = recognised(exercise, outcomes)
     if message is not None:
         return Verdict(exercise.name, "wrong", message)
@@ -95,7 +95,7 @@ def _fault(exercise: Exercise, case: int, outcome: Outcome) -> str | None:
     for holds in exercise.properties:
         try:
             fault = holds(arguments, outcome.value)
-        except Exception:  # of a type that the property does not expect
+        except Exception:  # the result has a type that the property cannot handle
             fault = difference(expected, outcome.value, exercise.rtol, exercise.atol)
         if fault is not None:
             return fault
@@ -103,7 +103,7 @@ def _fault(exercise: Exercise, case: int, outcome: Outcome) -> str | None:
 
 
 def called(exercise: Exercise, case: int) -> str:
-    """A call as it would be written, shortened."""
+    """A call as it would be written, abbreviated."""
     arguments = [decode(argument) for argument in exercise.cases[case]]
     return (
         f"{exercise.name}({', '.join(f'{n}={shown(a)}' for n, a in zip(exercise.parameters, arguments, strict=True))})"

@@ -14,14 +14,14 @@ import numpy as np
 
 from tinyseq.exercises.child import LONGEST, decode, encode, outcomes
 
-ROUNDS = 5  # of inputs; what is not random comes once
+ROUNDS = 5  # of random inputs; those that are not random come once
 Case = tuple[Any, ...]  # the arguments of one call
 Property = Callable[..., str | None]  # of a result: what is wrong with it, or None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class Outcome(NamedTuple):
-    """The outcome of one call: a value or an error, with its place; and the positions of arguments changed in place."""
+    """The outcome of one call: a value, or an error and its place; and which arguments were modified in place."""
 
     value: Any = None
     error: str = ""
@@ -30,14 +30,14 @@ class Outcome(NamedTuple):
 
     @classmethod
     def read(cls, sent: dict[str, Any]) -> "Outcome":
-        """From what `tinyseq.exercises.child.outcomes` gives, which a submission may have tampered with."""
+        """From what `tinyseq.exercises.child.outcomes` yields, which a submission may have tampered with."""
         changed = tuple(int(i) for i in sent.get("changed", ()))
         error, where = plain(str(sent.get("error", ""))), plain(str(sent.get("where", "")))
         return cls(decode(sent.get("value")), error, where, changed)
 
 
 def plain(text: str) -> str:
-    """A submission's text, cut, without what would control a terminal."""
+    """A submission's text, truncated, and without control characters."""
     return "".join(sign if sign.isprintable() else "?" for sign in text[:LONGEST])
 
 
@@ -53,16 +53,16 @@ class Exercise:
     """One exercise of the book.
 
     Args:
-        function: the solution; its name is the exercise's, its signature and docstring are the starting code.
+        function: the solution; it has the exercise's name; its signature and docstring are the starting code.
         chapter: of the book, 1 to 16.
         title: in a few words.
         task: the task, in Markdown with formulas in dollars.
-        inputs: yields the arguments of calls, given a random generator with a fixed seed; it is called several times,
-            for more random ones.
-        edits: the common mistakes: a message, then pairs of a piece of the solution and what replaces it.
-        given: functions that the solution uses, and that the student is given.
-        properties: what must be true of every result. They describe an error that is none of the common mistakes.
-        unique: whether only the results of the solution are right; if not, the properties alone decide.
+        inputs: yields the arguments of calls, given a random generator with a fixed seed; it is called several times
+            to get more random ones.
+        edits: the common mistakes: a message, then pairs of a piece of the solution and its replacement.
+        given: functions that the solution uses and the student is given.
+        properties: what must be true of every result. They explain an error that is none of the common mistakes.
+        unique: whether the solution's results are the only right ones; if not, the properties alone decide.
         rtol, atol: how close numbers must be.
 
     Example:
@@ -114,7 +114,7 @@ class Exercise:
 
     @cached_property
     def stub(self) -> str:
-        """The starting code without what comes before it: signature, docstring and dots."""
+        """The starting code without the preamble: signature, docstring and dots."""
         (definition,) = ast.parse(self._body).body
         assert isinstance(definition, ast.FunctionDef)
         return "\n".join([*self._body.splitlines()[: definition.body[0].end_lineno], "    ...\n"])
@@ -134,7 +134,7 @@ class Exercise:
         """The common mistakes.
 
         Raises:
-            ValueError: a piece to be replaced does not stand in the solution exactly once.
+            ValueError: a piece to be replaced does not occur in the solution exactly once.
         """
         return tuple(Mistake(message, joined(self.preamble, self._edited(pairs))) for message, *pairs in self.edits)
 
@@ -146,7 +146,7 @@ class Exercise:
         head, code = "".join(lines[:end]), "".join(lines[end:])
         for old, new in zip(pairs[::2], pairs[1::2], strict=True):
             if code.count(old) != 1:
-                raise ValueError(f"{self.name}: {old!r} stands {code.count(old)} times in the solution, expected once")
+                raise ValueError(f"{self.name}: {old!r} occurs {code.count(old)} times in the solution, expected once")
             code = code.replace(old, new)
         return head + code
 
@@ -164,12 +164,12 @@ class Exercise:
 
     @cached_property
     def expected(self) -> list[Outcome]:
-        """What the solution gives."""
+        """The outcomes of the solution."""
         return self.tried(self.function)
 
     @cached_property
     def mistaken(self) -> list[list[Outcome]]:
-        """What each mistake gives."""
+        """The outcomes of each mistake."""
         return [self.tried(made(mistake.source, self.name)) for mistake in self.mistakes]
 
     def __repr__(self) -> str:
@@ -183,11 +183,11 @@ DECLARED: dict[str, Exercise] = {}
 
 
 def exercise(chapter: int, title: str, task: str, **settings: Any) -> Callable[[Function], Function]:
-    """Declare an exercise, whose solution is the decorated function. For the settings, see `Exercise`."""
+    """Declare an exercise whose solution is the decorated function. For the parameters, see `Exercise`."""
 
     def declare(function: Function) -> Function:
         if function.__name__ in DECLARED:
-            raise ValueError(f"an exercise named {function.__name__!r} is declared already")
+            raise ValueError(f"an exercise named {function.__name__!r} is already declared")
         text = textwrap.dedent(task).strip()
         DECLARED[function.__name__] = Exercise(function, chapter, title, text, **settings)
         return function
@@ -206,10 +206,10 @@ def named(name: str) -> Exercise:
 
 
 def made(source: str, name: str) -> Callable[..., Any]:
-    """The function of a name that some source defines."""
+    """The function of a given name that some source defines."""
     namespace: dict[str, Any] = {"__name__": "exercise"}
     exec(compile(source, name, "exec"), namespace)
-    function: Callable[..., Any] = namespace[name]  # what exec defined has no type
+    function: Callable[..., Any] = namespace[name]  # what exec defines has no type
     return function
 
 
@@ -232,7 +232,7 @@ def imports(function: Callable[..., Any], used: set[str]) -> list[str]:
 
 
 def joined(preamble: Sequence[str], body: str) -> str:
-    """One file: the imports together, and two empty lines before each function."""
+    """One file: all imports first, then the functions, each after two empty lines."""
     lines = [piece for piece in preamble if not piece.startswith("def ")]
     functions = [piece.strip() for piece in (*preamble, body) if piece.startswith("def ")]
     return "\n\n\n".join(["\n".join(lines), *functions]).strip() + "\n"

@@ -1,4 +1,4 @@
-"""Reports: the verdicts on one submission, for the terminal, a notebook and a table."""
+"""Reports: the verdicts on one submission, for a terminal, a notebook or a table."""
 
 from collections.abc import Sequence
 from html import escape

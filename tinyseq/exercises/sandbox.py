@@ -23,10 +23,16 @@ from tinyseq.exercises import child
 from tinyseq.exercises.record import Exercise, Outcome, plain
 from tinyseq.exercises.submissions import Submission
 
-MOST_BYTES = 64 << 20  # that a submission may send back
-STARTING = 30.0  # seconds for Python and NumPy to start, on a busy machine
+MOST_BYTES = 64 << 20  # the most that a submission may send back
+STARTING = 30.0  # seconds for Python and NumPy to start, even on a busy machine
 SOLUTIONS = Path(__file__).resolve().parent
-SYSTEM = ("SYSTEMROOT", "WINDIR", "PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what a program needs to start
+SYSTEM = (
+    "SYSTEMROOT",
+    "WINDIR",
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+)  # variables that a program needs to start
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
 
 
@@ -34,7 +40,7 @@ class Limits(NamedTuple):
     """What a submission may use.
 
     Args:
-        seconds: for one function, on all of its inputs; the file itself has as long to load.
+        seconds: for one function, on all of its inputs; loading the file may take as long again.
         memory: bytes of address space, where the platform has such a limit.
 
     Example:
@@ -47,24 +53,24 @@ class Limits(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """Why no results of a function came back."""
+    """Why a function gave no results."""
 
     status: str  # "error" or "too slow"
     message: str
 
 
 class Ran(NamedTuple):
-    """What came back from a submission: of each function, and about the file."""
+    """What came back from a submission: for each function, and about the file."""
 
     results: dict[str, list[Outcome] | Failed]
-    errors: list[str]  # of statements outside of the functions, with their lines
+    errors: list[str]  # in statements outside functions, with their lines
     peeked: bool  # whether it tried to read the solutions
 
 
 def run(submission: Submission, exercises: Sequence[Exercise], limits: Limits) -> Ran:
     """Call a submission's functions, each with the inputs of its exercise.
 
-    A function that does not come to an end, or ends the process, is given up, and a new process goes on with the next.
+    A function that does not finish, or that ends the process, is abandoned, and a new process goes on with the next.
     """
     ran = Ran({}, [], False)
     pending = list(exercises)
@@ -79,12 +85,12 @@ def run(submission: Submission, exercises: Sequence[Exercise], limits: Limits) -
 
 
 def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ran: Ran) -> Ran:
-    """Take what a process sends until it has done all, or gives up; then at least one more exercise has its result."""
+    """Read what a process sends until it finishes or fails; at least one more exercise then has its result."""
     results, errors, peeked = dict(ran.results), ran.errors, ran.peeked
     names = {exercise.name for exercise in pending}
     current: str | None = None
     awaited = ["ready", "loaded"]
-    end = time.monotonic() + STARTING + limits.seconds * (len(pending) + 2)  # whatever it says of itself
+    end = time.monotonic() + STARTING + limits.seconds * (len(pending) + 2)  # however often it reports
     wait = STARTING
     while names - results.keys():
         try:
@@ -98,13 +104,13 @@ def _listen(process: "_Process", pending: Sequence[Exercise], limits: Limits, ra
                 results[current] = [Outcome.read(outcome) for outcome in message["outcomes"]]
                 current = None
             else:
-                raise ValueError("no message that is expected now")
+                raise ValueError("an unexpected message")
             peeked = peeked or bool(message.get("peeked"))
             wait = limits.seconds
         except Stopped as stop:
             failed = Failed(stop.status, str(stop))
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-            failed = Failed("error", "what it sent back cannot be read")
+            failed = Failed("error", "its result could not be read")
         else:
             continue
         if current is None:  # it hung while loading
@@ -128,7 +134,7 @@ class Stopped(Exception):
 
 
 class _Process:
-    """The subprocess, from its start to the end of all that it started."""
+    """The subprocess, from its start until it and everything it started have ended."""
 
     def __init__(self, folder: str, submission: Submission, exercises: Sequence[Exercise], limits: Limits) -> None:
         self.limits = limits
@@ -163,7 +169,7 @@ class _Process:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # it has ended, with all that it started
+        with contextlib.suppress(OSError):  # it has already ended, with everything that it started
             if os.name == "posix":
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
@@ -175,7 +181,7 @@ class _Process:
         """The next message.
 
         Raises:
-            Stopped: there is none within the time, or the process has ended.
+            Stopped: there was none in time, or the process has ended.
             ValueError: it is not JSON.
         """
         try:
@@ -183,11 +189,11 @@ class _Process:
                 raise queue.Empty
             line = self.messages.get(timeout=seconds)
         except queue.Empty:
-            raise Stopped("too slow", f"it does not end within {self.limits.seconds:g} seconds") from None
+            raise Stopped("too slow", f"it did not finish within {self.limits.seconds:g} seconds") from None
         if line is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(2.0)
-            raise Stopped("error", f"the process ended {_ending(self.process.poll())}")
+            raise Stopped("error", f"the process {_ending(self.process.poll())}")
         message = json.loads(line)
         if not isinstance(message, dict):
             raise ValueError("not a message")
@@ -206,14 +212,14 @@ def _read(stream: IO[bytes], messages: "queue.Queue[bytes | None]") -> None:
 
 def _ending(status: int | None) -> str:
     if status is None:
-        return "after it sent too much"
+        return "sent too much output"
     if status >= 0:
-        return f"with status {status} before its result came"
+        return f"ended with exit status {status} before it returned a result"
     try:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"number {-status}"
-    return f"by the signal {name}" + (": out of time or memory" if name in ("SIGKILL", "SIGXCPU") else "")
+    return f"was killed by signal {name}" + (": out of time or memory" if name in ("SIGKILL", "SIGXCPU") else "")
 
 
 def environment(folder: str) -> dict[str, str]:
@@ -224,7 +230,7 @@ def environment(folder: str) -> dict[str, str]:
 
 
 def readable_by_all(path: Path) -> bool:
-    """Whether a user without rights of its own could read a file or a folder."""
+    """Whether a user without special permissions could read a file or a folder."""
     try:
         return all(place.stat().st_mode & (0o1 if place.is_dir() else 0o4) for place in (path, *path.parents))
     except OSError:

@@ -8,7 +8,7 @@ from tinyseq.exercises.record import Exercise
 from tinyseq.io.files import atomic_write
 from tinyseq.io.notebooks import notebook_text
 
-HOW = "Write the functions, then run `tinyseq check FILE`. Do not change the names, nor the arguments in place."
+HOW = "Write the functions, then run `tinyseq check FILE`. Do not rename them, nor modify their arguments in place."
 
 
 def write_sheet(exercises: Sequence[Exercise], path: str | Path) -> None:

@@ -21,7 +21,7 @@ class Submission:
     Args:
         file: where it comes from.
         cells: the name and the source of each part: the whole of a file, or a notebook's cells of code.
-        functions: the names that it defines, and whether each is more than starting code.
+        functions: the names that it defines, and whether each is more than the starting code.
         fault: why it could not be read, with the line; empty if it could.
     """
 
@@ -32,7 +32,7 @@ class Submission:
 
 
 def read(path: Path) -> Submission:
-    """Read a submission. Whatever is wrong with the file stands in ``fault``; no error is raised."""
+    """Read a submission. Whatever is wrong with the file is reported in ``fault``; no error is raised."""
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"the file has more than {LARGEST >> 20} MiB")
@@ -55,7 +55,7 @@ def read(path: Path) -> Submission:
 
 
 def notebook_cells(text: str) -> list[tuple[str, str]]:
-    """The cells of code of a notebook, named by their number among these, without IPython's magics.
+    """A notebook's code cells, numbered in order, without IPython's magics.
 
     Raises:
         ValueError: the text is not a notebook.
@@ -70,7 +70,7 @@ def notebook_cells(text: str) -> list[tuple[str, str]]:
 
 
 def plain_python(source: str) -> str:
-    """A cell without magics: lines that start with % or ! become ``pass``; a cell of %%magic is left out."""
+    """A cell without magics: lines that start with % or ! become ``pass``; a cell that starts with %% is left out."""
     if source.lstrip().startswith("%%"):
         return ""
     try:
@@ -86,7 +86,7 @@ def _indent(line: str) -> str:
 
 
 def definitions(tree: ast.AST) -> Iterator[tuple[str, bool]]:
-    """The names that a module binds outside of functions and classes; False for a function without a body."""
+    """The names that a module binds outside functions and classes; False for a function without a body."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             yield node.name, not is_starter(node)
@@ -102,7 +102,7 @@ def definitions(tree: ast.AST) -> Iterator[tuple[str, bool]]:
 
 
 def is_starter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function has no body but a docstring, dots, ``pass`` or ``raise NotImplementedError``."""
+    """Whether a function's body is only a docstring, dots, ``pass`` or ``raise NotImplementedError``."""
     return all(
         isinstance(node, ast.Pass)
         or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
@@ -112,14 +112,14 @@ def is_starter(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _by_eye(source: str) -> Iterator[str]:
-    """The functions of a source with errors in it."""
+    """The functions of a source with syntax errors."""
     for line in source.splitlines():
         if line.startswith("def ") and "(" in line:
             yield line[4 : line.index("(")].strip()
 
 
 def is_written(function: Callable[..., Any]) -> bool:
-    """Whether a function is more than starting code, as far as its source is at hand."""
+    """Whether a function is more than the starting code; true if its source is not available."""
     try:
         (node,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
     except (OSError, TypeError, *UNREADABLE):

@@ -10,7 +10,7 @@ from tinyseq.exercises.record import Case, exercise
 
 
 def labelled_inputs(rng: Rng) -> Iterator[Case]:
-    """Labelled sequences in which every state is first, left and entered at least once."""
+    """Labelled sequences in which every state comes first, is left, and is entered at least once."""
     yield [[0, 1, 0], [1, 1]], [[0, 1, 1], [1, 0]], 2, 2
     yield [[0, 1, 1], [1, 0, 1], [0, 1]], [[0, 1, 2], [2, 1, 1], [0, 0]], 2, 3
     for size, symbols, count in [(2, 2, 4), (3, 2, 5), (3, 4, 6)]:
@@ -25,41 +25,41 @@ def labelled_inputs(rng: Rng) -> Iterator[Case]:
     r"""
     Estimate the three tables of a hidden Markov model from labelled sequences by relative frequency:
     $\pi_i = P(s_1 = i)$, $A_{ij} = P(s_t = j \mid s_{t-1} = i)$ and $B_{jo} = P(o_t = o \mid s_t = j)$. Every state
-    occurs, and is followed by another somewhere.
+    occurs, and has a successor at least once.
     """,
     inputs=labelled_inputs,
     edits=[
         (
-            "transitions are counted from the end of a sequence to the beginning of the next",
+            "transitions are counted across sequences: from the end of one to the beginning of the next",
             "initial[s[0]] += 1",
             "initial[s[0]] += 1\n"
             "        if s is not states[0]:\n            transition[last, s[0]] += 1\n        last = s[-1]",
         ),
         ("transitions are transposed: from and to are swapped", "transition[a, b] += 1", "transition[b, a] += 1"),
         (
-            "the initial distribution counts all states, not the first ones",
+            "the initial distribution counts every state, not only the first of each sequence",
             "initial[s[0]] += 1",
             "for a in s:\n            initial[a] += 1",
         ),
         (
-            "transitions are divided by what enters a state, not by what leaves it",
+            "transition counts are divided by how often a state is entered, not by how often it is left",
             "transition.sum(1, keepdims=True)",
             "transition.sum(0)",
         ),
         (
-            "emissions are divided by the count of the symbol: this is P(state | symbol)",
+            "emission counts are divided by the count of the symbol: this is P(state | symbol)",
             "emission.sum(1, keepdims=True)",
             "np.maximum(emission.sum(0), 1)",
         ),
         (
-            "transitions are divided by all occurrences of a state, but nothing leaves a last state",
+            "transition counts are divided by all visits to a state, but the last state of a sequence has no successor",
             "emission = emission / emission.sum(1, keepdims=True)",
             "visits = emission.sum(1, keepdims=True)\n    emission = emission / visits",
             "transition.sum(1, keepdims=True)",
             "visits",
         ),
         (
-            "transitions are divided by their whole number: this is P(from, to)",
+            "transition counts are divided by the total count: this is P(from, to)",
             "transition.sum(1, keepdims=True)",
             "transition.sum()",
         ),
@@ -79,12 +79,12 @@ def hmm_counts(
 
     Args:
         states: sequences of whole numbers from 0 to size - 1, none empty.
-        observations: as long, whole numbers from 0 to symbols - 1.
+        observations: sequences of the same lengths, whole numbers from 0 to symbols - 1.
         size: the number of states K.
         symbols: the number of symbols V.
 
     Returns:
-        The initial distribution (K,), transitions (K, K), rows from, and emissions (K, V).
+        The initial distribution (K,), transitions (K, K), from row to column, and emissions (K, V).
     """
     initial, transition, emission = np.zeros(size), np.zeros((size, size)), np.zeros((size, symbols))
     for s, o in zip(states, observations, strict=True):
@@ -122,7 +122,7 @@ def path_inputs(rng: Rng) -> Iterator[Case]:
         ),
         ("the first emission is left out", " * emission[states[0], observations[0]]", ""),
         (
-            "each emission belongs to the state before it",
+            "each observation is emitted by the state before its own",
             "emission[states[t], observations[t]]",
             "emission[states[t - 1], observations[t]]",
         ),
@@ -135,11 +135,11 @@ def path_inputs(rng: Rng) -> Iterator[Case]:
 def joint_probability(
     initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, states: np.ndarray, observations: np.ndarray
 ) -> float:
-    """The probability of states and observations together.
+    """The joint probability of states and observations.
 
     Args:
         initial: (K,).
-        transition: (K, K), rows from.
+        transition: (K, K), from row to column.
         emission: (K, V).
         states: T whole numbers from 0 to K - 1, T at least 1.
         observations: T whole numbers from 0 to V - 1.
@@ -165,42 +165,46 @@ def state_inputs(rng: Rng) -> Iterator[Case]:
     9,
     "The lie detector: the next observation",
     r"""
-    Give $P(o_{t+1} = o \mid s_t = i)$ for every symbol $o$: the next state is not known, so all of them count. In the
+    Give $P(o_{t+1} = o \mid s_t = i)$ for every symbol $o$: the next state is unknown, so sum over all of them. In the
     lectures' lie detector, $P(b \mid N) = \frac12 \cdot \frac{9}{10} + 1 \cdot \frac{1}{10} = \frac{11}{20}$.
     """,
     inputs=state_inputs,
     edits=[
         (
-            "the state itself emits here; it is the next state that does",
+            "the current state emits the symbol; it should be the next one",
             "transition[state] @ emission",
             "emission[state]",
         ),
         (
-            "only the likeliest next state counts",
+            "only the most likely next state is used",
             "transition[state] @ emission",
             "emission[transition[state].argmax()]",
         ),
-        ("the column of the state is taken, not its row", "transition[state]", "transition[:, state]"),
+        ("the column of the state is used instead of its row", "transition[state]", "transition[:, state]"),
         (
             "this is the observation two steps ahead",
             "transition[state] @ emission",
             "transition[state] @ transition @ emission",
         ),
-        ("next states count alike, whatever their probability", "transition[state] @ emission", "emission.mean(0)"),
         (
-            "for each symbol only the best next state counts, where all are summed",
+            "all next states get the same weight, whatever their probability",
+            "transition[state] @ emission",
+            "emission.mean(0)",
+        ),
+        (
+            "for each symbol only the best next state is used; sum over all of them",
             "transition[state] @ emission",
             "(transition[state][:, None] * emission).max(0)",
         ),
     ],
 )
 def next_observation(transition: np.ndarray, emission: np.ndarray, state: int) -> np.ndarray:
-    """The distribution of the observation after a state's.
+    """The distribution of the next observation, given the current state.
 
     Args:
-        transition: (K, K), rows from.
+        transition: (K, K), from row to column.
         emission: (K, V).
-        state: the present state, 0 to K - 1.
+        state: the current state, 0 to K - 1.
 
     Returns:
         (V,), sums to 1.

@@ -1,4 +1,4 @@
-"""Chapter 10: the forward recursion, Viterbi's, and sums of logs."""
+"""Chapter 10: the forward recursion, the Viterbi algorithm, and log-sum-exp."""
 
 from collections.abc import Iterator
 
@@ -22,8 +22,8 @@ def chain_inputs(rng: Rng) -> Iterator[Case]:
     10,
     "The forward recursion",
     r"""
-    Give the table of the forward probabilities of a hidden Markov model,
-    $\alpha_t(j) = P(o_1, \ldots, o_t, s_t = j)$, one row for each observation. The tables are
+    Compute the forward probabilities of a hidden Markov model,
+    $\alpha_t(j) = P(o_1, \ldots, o_t, s_t = j)$, one row for each observation. The model's tables are
     $\pi_i = P(s_1 = i)$, $A_{ij} = P(s_t = j \mid s_{t-1} = i)$ and $B_{jo} = P(o_t = o \mid s_t = j)$.
     """,
     inputs=chain_inputs,
@@ -38,18 +38,22 @@ def chain_inputs(rng: Rng) -> Iterator[Case]:
             "initial",
         ),
         (
-            "the best predecessor is taken, where all are summed: this is Viterbi's table",
+            "only the best predecessor is used: this is Viterbi's table; sum over all of them",
             "alpha[-1] @ transition",
             "np.max(alpha[-1][:, None] * transition, 0)",
         ),
-        ("each step takes the observation before its own", "observations[t]]", "observations[t - 1]]"),
+        ("each step uses the observation of the step before", "observations[t]]", "observations[t - 1]]"),
         ("the emission is left out after the first step", " * emission[:, observations[t]])", ")"),
         (
             "the rows are normalised: they must sum to P(o_1, ..., o_t)",
             "return np.array(alpha)",
             "return np.array(alpha) / np.sum(alpha, 1, keepdims=True)",
         ),
-        ("every step starts from the initial distribution again, not from the row before", "alpha[-1] @", "initial @"),
+        (
+            "every step starts again from the initial distribution, not from the previous row",
+            "alpha[-1] @",
+            "initial @",
+        ),
         ("only the last row is returned", "return np.array(alpha)", "return alpha[-1]"),
     ],
 )
@@ -58,12 +62,12 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
 
     Args:
         initial: (K,).
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         emission: (K, V).
         observations: T >= 1 whole numbers from 0 to V - 1.
 
     Returns:
-        (T, K), element t, j the probability of the first t + 1 observations and of state j at the last of them.
+        (T, K); element t, j is the joint probability of the first t + 1 observations and of state j at step t.
     """
     alpha = [initial * emission[:, observations[0]]]
     for t in range(1, len(observations)):
@@ -75,14 +79,14 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
     10,
     "Viterbi with back-pointers",
     r"""
-    Give the most probable state sequence for some observations, and its probability. Keep for each step and state the
-    best score $v_t(j) = \max_i v_{t-1}(i) A_{ij} B_{j o_t}$ and where it came from, then follow the pointers from the
-    best last state back.
+    Find the most probable state sequence for the given observations, and its probability. For each step and state, keep
+    the best score $v_t(j) = \max_i v_{t-1}(i) A_{ij} B_{j o_t}$ and a pointer to the state it came from; then follow
+    the pointers back from the best last state.
     """,
     inputs=chain_inputs,
     edits=[
         (
-            "each step takes the state that is best so far; the path must be followed back from its end",
+            "each step takes the state that is best so far; follow the pointers back from the best last state",
             "pointers.append(candidates.argmax(0))",
             "pointers.append(np.full(len(score), score.argmax()))",
         ),
@@ -92,7 +96,11 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
             "candidates.argmax(0)",
             "candidates.argmax(1)",
         ),
-        ("all predecessors are summed, where only the best one counts", "candidates.max(0) *", "candidates.sum(0) *"),
+        (
+            "the scores of all predecessors are summed; take only the best one",
+            "candidates.max(0) *",
+            "candidates.sum(0) *",
+        ),
         (
             "the path is followed back from state 0, not from the best last state",
             "path = [int(score.argmax())]",
@@ -103,7 +111,7 @@ def forward(initial: np.ndarray, transition: np.ndarray, emission: np.ndarray, o
             "initial * emission[:, observations[0]]",
             "emission[:, observations[0]]",
         ),
-        ("the pointers are followed in the order of time", "reversed(pointers)", "pointers"),
+        ("the pointers are followed forwards in time, not backwards", "reversed(pointers)", "pointers"),
         (
             "the transitions are transposed: from and to are swapped",
             "score[:, None] * transition",
@@ -118,7 +126,7 @@ def viterbi(
 
     Args:
         initial: (K,).
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         emission: (K, V).
         observations: T >= 1 whole numbers from 0 to V - 1.
 
@@ -138,7 +146,7 @@ def viterbi(
 
 
 def log_inputs(rng: Rng) -> Iterator[Case]:
-    """Logs of numbers, some of them 0."""
+    """Logs of numbers, some of which are 0."""
     yield (np.array([0.0]),)
     yield (np.log([1.0, 2.0, 3.0]),)
     yield (np.array([1000.0, 1000.0]),)
@@ -152,11 +160,11 @@ def log_inputs(rng: Rng) -> Iterator[Case]:
 
 @exercise(
     10,
-    "A sum of logs",
+    "Log-sum-exp",
     r"""
-    The forward recursion of a long sequence underflows, so it is computed with logs. Give $\log \sum_i e^{x_i}$ without
-    overflow, at 1000 and at $-1000$. The log of 0 is $-\infty$; if all are 0, so is their sum, and its log is $-\infty$
-    and not NaN.
+    On a long sequence the forward recursion underflows, so it is computed in log space. Compute $\log \sum_i e^{x_i}$
+    without overflow or underflow, for elements such as 1000 and $-1000$. The log of 0 is $-\infty$: where all elements
+    are $-\infty$, so is the result, and not NaN.
     """,
     inputs=log_inputs,
     edits=[
@@ -165,10 +173,10 @@ def log_inputs(rng: Rng) -> Iterator[Case]:
             "top + np.log(np.sum(np.exp(x - top)))",
             "np.log(np.sum(np.exp(x)))",
         ),
-        ("this is the largest element, not the sum", "top + np.log(np.sum(np.exp(x - top)))", "top"),
-        ("what was subtracted is not added again", "top + np.log", "np.log"),
-        ("the smallest element is subtracted, so that the others overflow", "top = np.max(x)", "top = np.min(x)"),
-        ("where all are -inf, the result is NaN", "if top == -np.inf:\n        return -np.inf\n    ", ""),
+        ("this is the largest element, not the log of the sum", "top + np.log(np.sum(np.exp(x - top)))", "top"),
+        ("the maximum is subtracted, but not added back", "top + np.log", "np.log"),
+        ("the smallest element is subtracted, so the others overflow", "top = np.max(x)", "top = np.min(x)"),
+        ("if all elements are -inf, the result is NaN", "if top == -np.inf:\n        return -np.inf\n    ", ""),
         ("the exponential is left out", "np.log(np.sum(np.exp(x - top)))", "np.log(np.sum(abs(x - top)))"),
         ("this is the log of the mean", "np.sum(np.exp(x - top))", "np.mean(np.exp(x - top))"),
     ],

@@ -21,20 +21,20 @@ def sequence_inputs(rng: Rng) -> Iterator[Case]:
     11,
     "Trigram transitions by counting",
     r"""
-    $P(k \mid i, j)$, where $i$ is the state before the last one and $j$ the last one, is the count of $i, j, k$ over
-    the count of $i, j$ as the beginning of a trigram. Pairs that begin none get zeros.
+    Estimate $P(k \mid i, j)$, where $j$ is the last state and $i$ the one before it: the count of $i, j, k$ divided by
+    the count of $i, j$ as the first two states of a trigram. Pairs that begin no trigram get zeros.
     """,
     inputs=sequence_inputs,
     edits=[
         (
-            "the count of a pair includes those at the end of a sequence, which begin no trigram",
+            "the count of a pair includes pairs at the end of a sequence, which begin no trigram",
             "total = counts.sum(2, keepdims=True)",
             "total = np.zeros((size, size, 1))\n    for s in sequences:\n"
             "        for i, j in zip(s[:-1], s[1:], strict=True):\n            total[i, j] += 1",
         ),
         ("the two states of the history are in the wrong order", "counts[i, j, k] += 1", "counts[j, i, k] += 1"),
         (
-            "trigrams are divided by the count of their last two states",
+            "trigram counts are divided by the count of the last two states, not of the first two",
             "counts.sum(2, keepdims=True)",
             "counts.sum(0, keepdims=True)",
         ),
@@ -44,7 +44,7 @@ def sequence_inputs(rng: Rng) -> Iterator[Case]:
             "counts.sum(keepdims=True)",
         ),
         (
-            "only the last state of the history counts: these are bigrams",
+            "only the last state of the history is used: these are bigrams",
             "counts.sum(2, keepdims=True)",
             "counts.sum(2, keepdims=True).sum(0, keepdims=True)",
         ),
@@ -59,7 +59,7 @@ def sequence_inputs(rng: Rng) -> Iterator[Case]:
             "zip(s[:-3], s[1:-2], s[2:-1])",
         ),
         (
-            "the axes of the result are in the order to, from, before",
+            "the axes of the result are in reverse order: the next state must come last",
             "np.where(total > 0, counts / np.maximum(total, 1), 0.0)",
             "np.where(total > 0, counts / np.maximum(total, 1), 0.0).transpose(2, 1, 0)",
         ),
@@ -73,7 +73,7 @@ def trigram_transitions(sequences: list[list[int]], size: int) -> np.ndarray:
         size: the number of states K.
 
     Returns:
-        (K, K, K), the state before the last one first, the next state last.
+        (K, K, K): element i, j, k is the probability of k after i, j.
     """
     counts = np.zeros((size, size, size))
     for s in sequences:
@@ -94,34 +94,34 @@ def trigram_inputs(rng: Rng) -> Iterator[Case]:
     11,
     "Viterbi for trigrams",
     r"""
-    With $P(s_t \mid s_{t-2}, s_{t-1})$ the score belongs to a pair of states:
+    With transitions $P(s_t \mid s_{t-2}, s_{t-1})$, each score belongs to a pair of states:
 
     $$M_t(j, k) = \max_i M_{t-1}(i, j)\, P(k \mid i, j)\, P(o_t \mid k)$$
 
-    Begin with $M_2(j, k) = P(j)\, P(o_1 \mid j)\, P(k \mid j)\, P(o_2 \mid k)$. Give the most probable state sequence
+    Begin with $M_2(j, k) = P(j)\, P(o_1 \mid j)\, P(k \mid j)\, P(o_2 \mid k)$. Find the most probable state sequence
     and its probability. There are at least two observations.
     """,
     inputs=trigram_inputs,
     edits=[
         (
-            "pointers are read with the two states in the wrong order",
+            "the pointers are looked up with the two states in the wrong order",
             "pointer[path[-1], path[-2]]",
             "pointer[path[-2], path[-1]]",
         ),
         (
-            "the maximum is taken over the newer state of the pair, not the older",
+            "the maximum is taken over the later state of the pair, not the earlier one",
             "candidates.argmax(0)",
             "candidates.argmax(1)",
             "candidates.max(0)",
             "candidates.max(1)",
         ),
-        ("all histories are summed, where only the best one counts", "candidates.max(0)", "candidates.sum(0)"),
+        ("the scores of all histories are summed; take only the best one", "candidates.max(0)", "candidates.sum(0)"),
         ("the path is in reverse order", "path[::-1]", "path"),
         ("the first observation is left out", "(initial * emission[:, observations[0]])", "initial"),
-        ("the transitions of the second state are left out", " * second *", " *"),
-        ("the two last states are in the wrong order", "path = [int(k), int(j)]", "path = [int(j), int(k)]"),
+        ("the transition to the second state is left out", " * second *", " *"),
+        ("the last two states are in the wrong order", "path = [int(k), int(j)]", "path = [int(j), int(k)]"),
         (
-            "the emission is that of the middle state",
+            "the observation is emitted by the middle state, not by the last one",
             "candidates.max(0) * emission[:, observations[t]]",
             "candidates.max(0) * emission[:, observations[t]][:, None]",
         ),
@@ -135,7 +135,7 @@ def trigram_viterbi(
     Args:
         initial: P(s_1) (K,).
         second: P(s_2 | s_1) (K, K).
-        transition: P(k | i, j) (K, K, K), the older state first.
+        transition: P(k | i, j) (K, K, K), the earlier state first.
         emission: (K, V).
         observations: T >= 2 whole numbers from 0 to V - 1.
 

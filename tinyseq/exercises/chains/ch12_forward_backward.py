@@ -1,4 +1,4 @@
-"""Chapter 12: what comes after, and the posterior."""
+"""Chapter 12: the backward recursion, and the posterior."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tinyseq.exercises.record import Case, exercise
 
 
 def later_inputs(rng: Rng) -> Iterator[Case]:
-    """A model without its beginning, and observations."""
+    """A model without its initial distribution, and observations."""
     for _, *rest in chain_inputs(rng):
         yield tuple(rest)
 
@@ -19,19 +19,19 @@ def later_inputs(rng: Rng) -> Iterator[Case]:
     12,
     "The backward recursion",
     r"""
-    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$: what is still to come, given the state. It begins at the end
-    with $\beta_T(i) = 1$ and goes back in time. Give one row for each observation.
+    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$: the probability of the observations still to come, given
+    the state. It starts at the end with $\beta_T(i) = 1$ and goes back in time. Return one row for each observation.
     """,
     inputs=later_inputs,
     edits=[
         ("the transitions are transposed: from and to are swapped", "transition @", "transition.T @"),
         (
-            "each step takes the emission of its own observation, not of the next one",
+            "each step uses its own observation, not the next one",
             "observations[t + 1]",
             "observations[t]",
         ),
         (
-            "the emission belongs to the next state, not to this one",
+            "the emission probability is that of the current state, not of the next one",
             "transition @ (emission[:, observations[t + 1]] * beta[t + 1])",
             "emission[:, observations[t + 1]] * (transition @ beta[t + 1])",
         ),
@@ -41,12 +41,12 @@ def later_inputs(rng: Rng) -> Iterator[Case]:
             "beta = np.tile(emission[:, observations[-1]], (steps, 1))",
         ),
         (
-            "the best next state is taken, where all are summed",
+            "only the best next state is used; sum over all of them",
             "transition @ (emission[:, observations[t + 1]] * beta[t + 1])",
             "(transition * (emission[:, observations[t + 1]] * beta[t + 1])).max(1)",
         ),
         ("the rows are normalised", "return beta", "return beta / beta.sum(1, keepdims=True)"),
-        ("the rows are in reverse order of time", "return beta", "return beta[::-1]"),
+        ("the rows are in reverse order", "return beta", "return beta[::-1]"),
         ("the emissions are left out", "(emission[:, observations[t + 1]] * beta[t + 1])", "beta[t + 1]"),
     ],
 )
@@ -54,12 +54,12 @@ def backward(transition: np.ndarray, emission: np.ndarray, observations: np.ndar
     """The backward probabilities.
 
     Args:
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         emission: (K, V).
         observations: T >= 1 whole numbers from 0 to V - 1.
 
     Returns:
-        (T, K), element t, i the probability of the observations after t, given state i at t.
+        (T, K); element t, i is the probability of the observations after t, given state i at t.
     """
     steps = len(observations)
     beta = np.ones((steps, len(transition)))
@@ -82,29 +82,33 @@ def table_inputs(rng: Rng) -> Iterator[Case]:
     "The posterior of the states",
     r"""
     Given the tables $\alpha_t(i) = P(o_1, \ldots, o_t, s_t = i)$ and
-    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$, give $P(s_t = i \mid o_1, \ldots, o_T)$: all observations,
-    those after $t$ too, are known.
+    $\beta_t(i) = P(o_{t+1}, \ldots, o_T \mid s_t = i)$, compute $P(s_t = i \mid o_1, \ldots, o_T)$: given all
+    observations, including those after $t$.
     """,
     inputs=table_inputs,
     properties=[lambda case, value: None if np.allclose(np.sum(value, 1), 1) else "a row does not sum to 1"],
     edits=[
-        ("what comes after is left out: this is the filtered distribution", "joint = alpha * beta", "joint = alpha"),
-        ("what came before is left out", "joint = alpha * beta", "joint = beta"),
         (
-            "the joint probabilities are not divided by that of the observations",
+            "the later observations are left out: this is the filtered distribution",
+            "joint = alpha * beta",
+            "joint = alpha",
+        ),
+        ("the earlier observations are left out: alpha is not used", "joint = alpha * beta", "joint = beta"),
+        (
+            "the joint probabilities are not divided by the probability of the observations",
             "joint / joint.sum(1, keepdims=True)",
             "joint",
         ),
-        ("it is normalised over time, not over the states", "joint.sum(1, keepdims=True)", "joint.sum(0)"),
-        ("the tables are added, where they must be multiplied", "alpha * beta", "alpha + beta"),
-        ("it is divided by the sum over all times and states", "joint.sum(1, keepdims=True)", "joint.sum()"),
+        ("the result is normalised over time, not over the states", "joint.sum(1, keepdims=True)", "joint.sum(0)"),
+        ("the tables are added; they must be multiplied", "alpha * beta", "alpha + beta"),
+        ("the result is normalised over all times and states together", "joint.sum(1, keepdims=True)", "joint.sum()"),
         (
-            "the likeliest state alone is returned",
+            "only the most likely state is returned, with probability 1",
             "joint / joint.sum(1, keepdims=True)",
             "np.eye(alpha.shape[1])[joint.argmax(1)]",
         ),
         (
-            "the two tables belong to different steps: one is one step late",
+            "the two tables are taken at different steps: one is a step late",
             "joint = alpha * beta",
             "joint = alpha * np.roll(beta, -1, 0)",
         ),

@@ -34,11 +34,11 @@ def learning_inputs(rng: Rng) -> Iterator[Case]:
     13,
     "Expected transitions",
     r"""
-    How often did a model go from state $i$ to state $j$, given the observations alone? The expected number is
+    How often did a model go from state $i$ to state $j$, if only the observations are known? The expected number is
 
     $$\sum_{t=1}^{T-1} \frac{\alpha_t(i)\, A_{ij}\, B_{j o_{t+1}}\, \beta_{t+1}(j)}{P(o_1, \ldots, o_T)}$$
 
-    `forward_backward` gives $\alpha$ and $\beta$. All expected transitions together are $T - 1$.
+    `forward_backward` gives $\alpha$ and $\beta$. The expected numbers of all transitions sum to $T - 1$.
     """,
     inputs=learning_inputs,
     given=[forward_backward],
@@ -48,8 +48,8 @@ def learning_inputs(rng: Rng) -> Iterator[Case]:
         )
     ],
     edits=[
-        ("the backward probability is that of the step before the transition", "* beta[t + 1]", "* beta[t]"),
-        ("the emission of the new state is left out", "emission[:, observations[t + 1]] * beta[t + 1]", "beta[t + 1]"),
+        ("the backward probability is taken before the transition, not after it", "* beta[t + 1]", "* beta[t]"),
+        ("the emission of the next state is left out", "emission[:, observations[t + 1]] * beta[t + 1]", "beta[t + 1]"),
         ("the result is not divided by the probability of the observations", " / alpha[-1].sum()", ""),
         (
             "the result is transposed: from and to are swapped",
@@ -63,9 +63,9 @@ def learning_inputs(rng: Rng) -> Iterator[Case]:
             "return expected / alpha[-1].sum()",
             "return expected / expected.sum(1, keepdims=True)",
         ),
-        ("the emission is that of the old observation", "observations[t + 1]]", "observations[t]]"),
+        ("the emission uses the current observation, not the next one", "observations[t + 1]]", "observations[t]]"),
         (
-            "posteriors of the two states are multiplied, as if they did not depend on each other",
+            "the posteriors of the two states are multiplied, as if the states were independent",
             "alpha[t][:, None] * transition * (emission[:, observations[t + 1]] * beta[t + 1])",
             "np.outer(alpha[t] * beta[t], alpha[t + 1] * beta[t + 1]) / alpha[-1].sum()",
         ),
@@ -79,7 +79,7 @@ def expected_transitions(
 
     Args:
         initial: (K,).
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         emission: (K, V).
         observations: T >= 2 whole numbers from 0 to V - 1.
 
@@ -105,12 +105,12 @@ def expected_transitions(
     given=[forward_backward],
     edits=[
         (
-            "the new initial distribution is the mean of all posteriors, not the first one",
+            "the new initial distribution is the mean of all posteriors, not the posterior of the first state",
             "return states[0],",
             "return states.mean(0),",
         ),
         (
-            "transitions are divided by all expected visits, but nothing leaves the last state",
+            "transitions are divided by all expected visits, but the visit at the last step has no successor",
             "moves.sum(1, keepdims=True)",
             "states.sum(0)[:, None]",
         ),
@@ -120,7 +120,7 @@ def expected_transitions(
             "return states[0], (moves / moves.sum(1, keepdims=True)).T",
         ),
         (
-            "what comes after is left out of the posterior of the states",
+            "the posterior of the states ignores the later observations",
             "alpha * beta / alpha[-1].sum()",
             "alpha / alpha.sum(1, keepdims=True)",
         ),
@@ -129,13 +129,13 @@ def expected_transitions(
             "emitted.sum(1, keepdims=True)",
             "emitted.sum(0)",
         ),
-        ("expected counts of emissions are not normalised", " / emitted.sum(1, keepdims=True)", ""),
+        ("the expected emission counts are not normalised", " / emitted.sum(1, keepdims=True)", ""),
         (
-            "the best state is counted at each step, where every state counts in part",
+            "only the best state is counted at each step; count every state by its posterior probability",
             "states = alpha * beta / alpha[-1].sum()",
             "states = np.eye(len(initial))[(alpha * beta).argmax(1)] + 1e-12",
         ),
-        ("the initial distribution is left as it was", "return states[0],", "return initial,"),
+        ("the initial distribution is not updated", "return states[0],", "return initial,"),
     ],
 )
 def baum_welch_step(
@@ -145,7 +145,7 @@ def baum_welch_step(
 
     Args:
         initial: (K,).
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         emission: (K, V).
         observations: T >= 2 whole numbers from 0 to V - 1.
 

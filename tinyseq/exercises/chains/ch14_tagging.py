@@ -19,8 +19,8 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
     14,
     "The score of a tagging",
     r"""
-    In a linear-chain conditional random field, the score of the tags $y$ is what a network says of each tag, and what
-    the tags say of each other:
+    In a linear-chain conditional random field, the score of the tags $y$ adds up a network's score of each tag, and the
+    transition score of each pair of neighbouring tags:
 
     $$\sum_{t=1}^{T} s_{t, y_t} + \sum_{t=2}^{T} A_{y_{t-1}, y_t}$$
     """,
@@ -32,7 +32,7 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
             "transition[tags[1:], tags[:-1]]",
         ),
         ("the transitions are left out", " + transition[tags[:-1], tags[1:]].sum()", ""),
-        ("the scores of single tags are left out", "scores[np.arange(len(tags)), tags].sum() + ", ""),
+        ("the scores of the individual tags are left out", "scores[np.arange(len(tags)), tags].sum() + ", ""),
         (
             "all scores are summed, not only those of the given tags",
             "scores[np.arange(len(tags)), tags].sum()",
@@ -40,7 +40,7 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
         ),
         ("the last transition is left out", "transition[tags[:-1], tags[1:]]", "transition[tags[:-2], tags[1:-1]]"),
         (
-            "scores are logs: they add up, and are not multiplied",
+            "the scores are multiplied; they are logs, so they add up",
             "scores[np.arange(len(tags)), tags].sum()",
             "scores[np.arange(len(tags)), tags].prod()",
         ),
@@ -52,11 +52,11 @@ def tagged_inputs(rng: Rng) -> Iterator[Case]:
     ],
 )
 def crf_score(scores: np.ndarray, transition: np.ndarray, tags: np.ndarray) -> float:
-    """The score of some tags.
+    """The score of a tag sequence.
 
     Args:
         scores: of each tag at each word (T, K), T at least 1.
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         tags: T whole numbers from 0 to K - 1.
 
     Returns:
@@ -66,7 +66,7 @@ def crf_score(scores: np.ndarray, transition: np.ndarray, tags: np.ndarray) -> f
 
 
 def all_tags_inputs(rng: Rng) -> Iterator[Case]:
-    """Scores and transitions, some of them large."""
+    """Scores and transitions, some of which are large."""
     for scores, transition, _ in tagged_inputs(rng):
         yield scores, transition
     yield 500 + rng.normal(size=(4, 2)), rng.normal(size=(2, 2))
@@ -76,25 +76,25 @@ def all_tags_inputs(rng: Rng) -> Iterator[Case]:
     14,
     "The log partition function",
     r"""
-    $\log Z = \log \sum_y e^{\mathrm{score}(y)}$, over all $K^T$ taggings, by the forward recursion in logs. Scores may
-    be 500 at each of many words, so exponentials of scores must not be taken as they are.
+    $\log Z = \log \sum_y e^{\mathrm{score}(y)}$, over all $K^T$ taggings, by the forward recursion in log space. Scores
+    may be 500 at each of many words, so do not exponentiate them directly.
     """,
     inputs=all_tags_inputs,
     properties=[lambda case, value: None if np.isfinite(value) else "it overflows"],
     edits=[
-        ("the best tagging is taken, where all are summed", "top + np.log(np.exp(x - top).sum(0))", "top"),
+        ("only the best tagging is used; sum over all of them", "top + np.log(np.exp(x - top).sum(0))", "top"),
         (
             "the transitions are transposed: from and to are swapped",
             "alpha[:, None] + transition",
             "alpha[:, None] + transition.T",
         ),
         ("the exponential overflows", "top = x.max(0)", "top = 0 * x.max(0)"),
-        ("what is subtracted from the logs is not added again", "return top + np.log", "return np.log"),
+        ("the maximum is subtracted from the logs, but not added back", "return top + np.log", "return np.log"),
         ("the scores of the first word are left out", "alpha = scores[0]", "alpha = 0 * scores[0]"),
         ("the scores of all words but the first are left out", " + scores[t]", ""),
         ("the last step is missing: the sum over the last tags", "float(log_sum(alpha))", "float(alpha.max())"),
         (
-            "the sum goes over the next tags, where it belongs over the tags before",
+            "the sum runs over the next tags; it should run over the previous ones",
             "log_sum(alpha[:, None] + transition)",
             "log_sum((alpha[:, None] + transition).T)",
         ),
@@ -105,7 +105,7 @@ def crf_log_partition(scores: np.ndarray, transition: np.ndarray) -> float:
 
     Args:
         scores: of each tag at each word (T, K), T at least 1.
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
 
     Returns:
         log Z.
@@ -126,30 +126,30 @@ def crf_log_partition(scores: np.ndarray, transition: np.ndarray) -> float:
     "The gradient of a CRF",
     r"""
     The loss of a tagged sentence is $\log Z - \mathrm{score}(y)$. Give its gradient with respect to the scores
-    $s_{t,k}$: what the model expects at each word, minus what is there. Sentences are short: you may go through all
-    $K^T$ taggings.
+    $s_{t,k}$: the model's probability of each tag at each word, minus 1 for the tag that is given. Sentences are
+    short: you may enumerate all $K^T$ taggings.
     """,
     inputs=tagged_inputs,
     properties=[lambda case, value: None if np.allclose(np.sum(value, 1), 0) else "a row does not sum to 0"],
     edits=[
-        ("the sign is wrong: this is what is there, minus what is expected", "return gradient", "return -gradient"),
+        ("the sign is wrong: this is given minus expected", "return gradient", "return -gradient"),
         (
-            "this is what the model expects; the given tags are not subtracted",
+            "these are the model's probabilities; the given tags are not subtracted",
             "gradient[np.arange(len(tags)), tags] -= 1",
             "pass",
         ),
         (
-            "the transitions are left out, so that words are taken as independent",
+            "the transitions are left out, so the tags are treated as independent",
             " + transition[y[:-1], y[1:]].sum()",
             "",
         ),
-        ("weights of taggings are not divided by Z", "weight / z", "weight"),
+        ("the weights of the taggings are not divided by Z", "weight / z", "weight"),
         (
-            "the best tagging is taken for what is expected",
+            "the best tagging is used in place of the expectation over all of them",
             "gradient[steps, y] += weight / z",
             "gradient[steps, y] += weight == max(weights)",
         ),
-        ("every tagging counts alike", "weight / z", "1 / len(taggings)"),
+        ("all taggings get the same weight", "weight / z", "1 / len(taggings)"),
         (
             "the transitions are transposed: from and to are swapped",
             "transition[y[:-1], y[1:]]",
@@ -162,7 +162,7 @@ def crf_gradient(scores: np.ndarray, transition: np.ndarray, tags: np.ndarray) -
 
     Args:
         scores: of each tag at each word (T, K), T from 1 to 5, K up to 4.
-        transition: (K, K), rows from, columns to.
+        transition: (K, K), from row to column.
         tags: T whole numbers from 0 to K - 1.
 
     Returns:

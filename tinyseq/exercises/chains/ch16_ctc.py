@@ -23,13 +23,13 @@ def frame_inputs(rng: Rng) -> Iterator[Case]:
     16,
     "Collapse",
     r"""
-    A network writes one symbol for each frame of speech, of which 0 is the blank. The text is what is left when equal
-    neighbours are merged and then the blanks are removed: a blank between two equal symbols keeps both.
+    A network outputs one symbol for each frame of speech; 0 is the blank. To get the text, first merge equal
+    neighbours, then remove the blanks: a blank between two equal symbols keeps both.
     """,
     inputs=frame_inputs,
     edits=[
         (
-            "blanks are removed first, so that doubled symbols merge",
+            "blanks are removed first, so doubled symbols merge",
             "symbol not in (0, last)",
             "symbol not in (0, text[-1] if text else 0)",
         ),
@@ -41,12 +41,12 @@ def frame_inputs(rng: Rng) -> Iterator[Case]:
             "symbol != 0 and symbol not in text",
         ),
         ("only symbols after a blank are kept", "symbol not in (0, last)", "symbol != 0 and last == 0"),
-        ("symbols are kept only where they are repeated", "symbol not in (0, last)", "symbol != 0 and symbol == last"),
+        ("symbols are kept only if they are repeated", "symbol not in (0, last)", "symbol != 0 and symbol == last"),
         ("the text is in the wrong order", "return text", "return text[::-1]"),
     ],
 )
 def ctc_collapse(frames: list[int]) -> list[int]:
-    """The text that the symbols of frames stand for.
+    """The text that the frames' symbols collapse to.
 
     Args:
         frames: whole numbers, 0 is the blank.
@@ -74,33 +74,41 @@ def ctc_inputs(rng: Rng) -> Iterator[Case]:
     16,
     "The loss of CTC",
     r"""
-    $P(y)$ is the sum over all sequences of symbols, one for each frame, that collapse to the text. Write the
-    text with blanks before, between and after its symbols, $\ell = (0, y_1, 0, y_2, 0, \ldots)$. A path stays, goes on
-    by one, or skips a blank between two *different* symbols:
+    The probability $P(y)$ of a text is summed over all sequences of symbols, one for each frame, that collapse to it.
+    Write the text with blanks before, between and after its symbols, $\ell = (0, y_1, 0, y_2, 0, \ldots)$. A path
+    stays, advances by one, or skips a blank between two *different* symbols:
 
     $$\alpha_t(s) = p_{t, \ell_s} \left(\alpha_{t-1}(s) + \alpha_{t-1}(s - 1)
     + [\ell_s \neq 0, \ell_s \neq \ell_{s-2}]\, \alpha_{t-1}(s - 2)\right)$$
 
-    It begins in one of the first two places and ends in one of the last two. Give $-\log P(y)$. There are
-    enough frames.
+    It begins in one of the first two positions and ends in one of the last two. Compute $-\log P(y)$. There are
+    enough frames for the text.
     """,
     inputs=ctc_inputs,
     edits=[
         (
-            "the blank between two equal symbols is skipped, too: they would merge",
+            "the blank between two equal symbols is skipped, too, so they would merge",
             "labels[s] not in (0, labels[s - 2])",
             "labels[s] != 0",
         ),
         ("no blank is ever skipped", "if s > 1 and labels[s] not in (0, labels[s - 2]):", "if False:"),
-        ("a path must end in the last blank; it may end in the last symbol, too", "alpha[-1] + alpha[-2]", "alpha[-1]"),
-        ("a path must end in the last symbol; it may end in the last blank, too", "alpha[-1] + alpha[-2]", "alpha[-2]"),
         (
-            "a path must begin with a blank; it may begin with the first symbol, too",
+            "paths may end only in the last blank; they may also end in the last symbol",
+            "alpha[-1] + alpha[-2]",
+            "alpha[-1]",
+        ),
+        (
+            "paths may end only in the last symbol; they may also end in the last blank",
+            "alpha[-1] + alpha[-2]",
+            "alpha[-2]",
+        ),
+        (
+            "paths may begin only with a blank; they may also begin with the first symbol",
             "alpha[:2] = frames[0, labels[:2]]",
             "alpha[0] = frames[0, 0]",
         ),
         (
-            "the best path is taken, where all are summed",
+            "only the best path is used; sum over all of them",
             "total += alpha[s - 1]",
             "total = max(total, alpha[s - 1])",
             "total += alpha[s - 2]",
@@ -108,10 +116,10 @@ def ctc_inputs(rng: Rng) -> Iterator[Case]:
             "alpha[-1] + alpha[-2]",
             "max(alpha[-1], alpha[-2])",
         ),
-        ("a path cannot stay in its place", "total = alpha[s]", "total = 0.0"),
+        ("paths cannot stay in the same position", "total = alpha[s]", "total = 0.0"),
         ("this is the probability, not minus its log", "-np.log(alpha[-1] + alpha[-2])", "alpha[-1] + alpha[-2]"),
         (
-            "blanks of the text may be skipped, where symbols should not be",
+            "paths skip symbols; they may only skip blanks",
             "labels[s] not in (0, labels[s - 2])",
             "labels[s] == 0",
         ),

@@ -23,22 +23,22 @@ def text_inputs(rng: Rng) -> Iterator[Case]:
     1,
     "Count n-grams",
     r"""
-    Count how often each sequence of $n$ neighbouring words occurs in a text. Overlapping ones count, too: "a b a" has
-    the two bigrams "a b" and "b a".
+    Count how often each sequence of $n$ consecutive words occurs in a text. They may overlap: "a b a" has the two
+    bigrams "a b" and "b a".
     """,
     inputs=text_inputs,
     edits=[
         ("the last n-gram of the text is missing", "len(words) - n + 1", "len(words) - n"),
-        ("n-grams overlap; these follow one another", "range(len(words) - n + 1)", "range(0, len(words) - n + 1, n)"),
+        ("n-grams overlap; these do not", "range(len(words) - n + 1)", "range(0, len(words) - n + 1, n)"),
         ("each n-gram is counted once, however often it occurs", "counts.get(gram, 0) + 1", "1"),
-        ("what is counted is one word shorter than n", "words[i : i + n]", "words[i : i + n - 1]"),
+        ("the n-grams are one word too short", "words[i : i + n]", "words[i : i + n - 1]"),
         ("keys must be tuples of words, not joined strings", "tuple(words[i : i + n])", "' '.join(words[i : i + n])"),
         (
             "the order of the words within an n-gram is lost",
             "tuple(words[i : i + n])",
             "tuple(sorted(words[i : i + n]))",
         ),
-        ("at the end of the text, pieces shorter than n are counted", "range(len(words) - n + 1)", "range(len(words))"),
+        ("incomplete n-grams at the end of the text are counted", "range(len(words) - n + 1)", "range(len(words))"),
     ],
 )
 def ngram_counts(words: list[str], n: int) -> dict[tuple[str, ...], int]:
@@ -49,7 +49,7 @@ def ngram_counts(words: list[str], n: int) -> dict[tuple[str, ...], int]:
         n: the length of the n-grams, at least 1.
 
     Returns:
-        The count of each n-gram, a tuple of n words. A text shorter than n has none.
+        The count of each n-gram, keyed by a tuple of n words. A text shorter than n has none.
     """
     counts: dict[tuple[str, ...], int] = {}
     for i in range(len(words) - n + 1):
@@ -59,7 +59,7 @@ def ngram_counts(words: list[str], n: int) -> dict[tuple[str, ...], int]:
 
 
 def table_inputs(rng: Rng) -> Iterator[Case]:
-    """Counts of bigrams; the first history of some was never seen."""
+    """Counts of bigrams; in some, the first history was never seen."""
     yield (np.array([[0, 3], [1, 1]]),)
     yield (np.array([[0, 0, 0], [2, 0, 1], [4, 1, 0]]),)
     for size in (2, 3, 4, 5):
@@ -75,24 +75,24 @@ def sums_to_one(case: Case, value: np.ndarray) -> str | None:
     1,
     "Add-one smoothing",
     r"""
-    Element $h, w$ of a table says how often the word $w$ followed the word $h$. Give $P(w \mid h)$ by add-one
-    smoothing (Laplace): as if every word had been seen once more after every history.
+    Element $h, w$ of a table is the number of times that the word $w$ followed the word $h$. Estimate $P(w \mid h)$ by
+    add-one (Laplace) smoothing: pretend that every word was seen once more after every history.
     """,
     inputs=table_inputs,
     properties=[sums_to_one],
     edits=[
-        ("the denominator does not count what was added: rows do not sum to 1", " + counts.shape[1]", ""),
-        ("the denominator counts one word more, where one was added for every word", "counts.shape[1]", "1"),
+        ("the denominator leaves out the added counts, so rows do not sum to 1", " + counts.shape[1]", ""),
+        ("the denominator grows by 1; it should grow by 1 for every word", "counts.shape[1]", "1"),
         ("nothing is added to the counts themselves", "(counts + 1)", "counts"),
-        ("the counts are divided by those of the following word, not of the history", "counts.sum(1,", "counts.sum(0,"),
+        ("the counts are divided by the count of the next word, not of the history", "counts.sum(1,", "counts.sum(0,"),
         ("1 is added only to words that were never seen", "(counts + 1)", "np.maximum(counts, 1)"),
         (
-            "the denominator is that of the whole table: this is P(h, w)",
+            "the denominator is the total of the whole table: this is P(h, w)",
             "(counts.sum(1, keepdims=True) + counts.shape[1])",
             "(counts.sum() + counts.size)",
         ),
         (
-            "only words that were seen after the history are counted as words",
+            "the vocabulary is taken to be only the words seen after the history",
             "counts.shape[1])",
             "(counts > 0).sum(1, keepdims=True))",
         ),
@@ -120,8 +120,8 @@ def lower_inputs(rng: Rng) -> Iterator[Case]:
     1,
     "Witten-Bell smoothing",
     r"""
-    A history $h$ that was followed by $T(h)$ different words may well be followed by a new one. Witten and Bell count
-    $T(h)$ tokens more, and share them out by the distribution $q$ of single words:
+    A history $h$ that was followed by $T(h)$ different words may well be followed by a new one. Witten and Bell add
+    $T(h)$ tokens to its count, distributed as the single-word distribution $q$:
 
     $$P(w \mid h) = \frac{c(h, w) + T(h)\, q(w)}{c(h) + T(h)}$$
 
@@ -131,25 +131,25 @@ def lower_inputs(rng: Rng) -> Iterator[Case]:
     properties=[sums_to_one],
     edits=[
         (
-            "T(h) is the number of different words, not of all words of the vocabulary",
+            "T(h) is taken as the size of the vocabulary, not the number of different words seen after h",
             "(counts > 0).sum(1, keepdims=True)",
             "len(counts)",
         ),
         (
-            "T(h) counts tokens, where it should count different words",
+            "T(h) counts tokens; it should count different words",
             "(counts > 0).sum(1, keepdims=True)",
             "counts.sum(1, keepdims=True)",
         ),
-        ("T(h) is missing in the denominator", "np.maximum(total + types, 1)", "np.maximum(total, 1)"),
+        ("T(h) is missing from the denominator", "np.maximum(total + types, 1)", "np.maximum(total, 1)"),
         (
-            "the distribution of single words is not used: T(h) is shared out evenly",
+            "the distribution of single words is not used: T(h) is spread evenly",
             "types * lower)",
             "types / len(counts))",
         ),
         ("a history that was never seen gets no probabilities", "np.where(total > 0, mixed, lower)", "mixed"),
-        ("T(h) counts the words that were seen once", "(counts > 0)", "(counts == 1)"),
+        ("T(h) counts only the words that were seen exactly once", "(counts > 0)", "(counts == 1)"),
         (
-            "only words that were not seen get a share",
+            "only unseen words get a share; all words should",
             "counts + types * lower",
             "np.where(counts > 0, counts, types * lower)",
         ),
@@ -181,8 +181,8 @@ def discount_inputs(rng: Rng) -> Iterator[Case]:
     1,
     "Kneser-Ney bigrams",
     r"""
-    Take a discount $d$ from the count of every bigram that was seen, and give the mass that is left to words in
-    proportion to the number of *different* histories that they were seen after:
+    Subtract a discount $d$ from the count of every bigram that was seen, and give the mass that this frees to words in
+    proportion to the number of *different* histories they were seen after:
 
     $$P(w \mid h) = \frac{\max(c(h, w) - d, 0) + d\, T(h)\, q(w)}{c(h)}, \qquad q(w) = \frac{N(w)}{\sum_v N(v)}$$
 
@@ -193,28 +193,28 @@ def discount_inputs(rng: Rng) -> Iterator[Case]:
     properties=[sums_to_one],
     edits=[
         (
-            "the shorter distribution takes plain counts: how often, not after how many different words",
+            "q uses plain counts: how often a word occurs, not after how many different words",
             "seen.sum(0) / seen.sum()",
             "counts.sum(0) / counts.sum()",
         ),
         (
-            "the shorter distribution counts what follows a word, not what it follows",
+            "q counts the different words after a word, not before it",
             "seen.sum(0) / seen.sum()",
             "seen.sum(1) / seen.sum()",
         ),
         (
-            "the mass that is left lacks the number of different words",
+            "the factor T(h) is missing from the freed mass",
             "discount * seen.sum(1, keepdims=True)",
             "discount",
         ),
         (
-            "the mass that is left counts all words of the vocabulary",
+            "the freed mass is computed for all words of the vocabulary, not only for those seen after h",
             "discount * seen.sum(1, keepdims=True)",
             "discount * len(counts)",
         ),
-        ("nothing is taken from the counts", "np.maximum(counts - discount, 0)", "counts"),
+        ("the discount is not subtracted from the counts", "np.maximum(counts - discount, 0)", "counts"),
         ("a history that was never seen gets no probabilities", "np.where(total > 0, mixed, shorter)", "mixed"),
-        ("the shorter distribution is uniform", "seen.sum(0) / seen.sum()", "np.full(len(counts), 1 / len(counts))"),
+        ("q is uniform", "seen.sum(0) / seen.sum()", "np.full(len(counts), 1 / len(counts))"),
     ],
 )
 def kneser_ney_bigram(counts: np.ndarray, discount: float) -> np.ndarray:
@@ -236,7 +236,7 @@ def kneser_ney_bigram(counts: np.ndarray, discount: float) -> np.ndarray:
 
 
 def probability_inputs(rng: Rng) -> Iterator[Case]:
-    """The probabilities that a model gave to the words of a text."""
+    """The probabilities that a model assigned to the words of a text."""
     yield (np.array([0.25, 0.25]),)
     yield (np.array([1.0, 1.0, 1.0]),)
     yield (np.array([0.5]),)
@@ -249,9 +249,9 @@ def probability_inputs(rng: Rng) -> Iterator[Case]:
     1,
     "Perplexity",
     r"""
-    A model gave the probabilities $p_1, \ldots, p_T$ to the words of a text, each given those before it. Its perplexity
-    is $\exp\left(-\frac{1}{T} \sum_t \log p_t\right)$. It must be right for a long text, whose whole probability is too
-    small for a float.
+    A model assigned the probabilities $p_1, \ldots, p_T$ to the words of a text, each given those before it. Its
+    perplexity is $\exp\left(-\frac{1}{T} \sum_t \log p_t\right)$. The result must be right for a long text, too, whose
+    total probability is too small for a float.
     """,
     inputs=probability_inputs,
     edits=[

@@ -1,4 +1,4 @@
-"""Chapter 2: what a network of a fixed window reads, and its loss."""
+"""Chapter 2: the inputs of a fixed-window network, and its loss."""
 
 from collections.abc import Iterator
 
@@ -30,13 +30,17 @@ def id_inputs(rng: Rng) -> Iterator[Case]:
     edits=[
         ("rows and columns are swapped", "return result", "return result.T"),
         (
-            "every row has all the ones: each row should have its own",
+            "every row has the ones of all ids; each row should have only its own",
             "result[np.arange(len(ids)), ids]",
             "result[:, ids]",
         ),
-        ("there are only as many columns as the largest id needs", "classes))", "ids.max(initial=-1) + 1))"),
-        ("ids begin at 0; the ones are one column too far left", "ids] = 1", "ids - 1] = 1"),
-        ("the id itself stands where a 1 belongs", "ids] = 1", "ids] = ids"),
+        (
+            "the number of columns comes from the largest id, not from `classes`",
+            "classes))",
+            "ids.max(initial=-1) + 1))",
+        ),
+        ("the ones are one column too far to the left; ids begin at 0", "ids] = 1", "ids - 1] = 1"),
+        ("the ids themselves are written instead of ones", "ids] = 1", "ids] = ids"),
         ("only the first row has a one", "result[np.arange(len(ids)), ids]", "result[:1, ids[:1]]"),
         ("ones and zeros are swapped", "return result", "return 1 - result"),
     ],
@@ -70,8 +74,8 @@ def window_cases(rng: Rng) -> Iterator[Case]:
     2,
     "The windows of a text",
     r"""
-    A network of a fixed window reads $w$ words and predicts the next one. Cut a text into all pairs of a window and its
-    target: every word but the first $w$ is a target once.
+    A fixed-window network reads $w$ words and predicts the next one. Cut a text into all pairs of a window and its
+    target: every word after the first $w$ is a target once.
     """,
     inputs=window_cases,
     edits=[
@@ -85,14 +89,18 @@ def window_cases(rng: Rng) -> Iterator[Case]:
         ("the target is the last word of its own window", "ids[width:]", "ids[width - 1 : -1]"),
         ("the windows contain their targets", "ids[t - width : t]", "ids[t - width + 1 : t + 1]"),
         (
-            "windows overlap; these follow one another",
+            "windows overlap; these do not",
             "range(width, len(ids))",
             "range(width, len(ids), width)",
             "ids[width:]",
             "ids[width::width]",
         ),
         ("the words of a window are in the wrong order", "ids[t - width : t]", "ids[t - width : t][::-1]"),
-        ("the targets begin with the text's first word: they are before their windows", "ids[width:]", "ids[:-width]"),
+        (
+            "the targets begin with the first word of the text, so they come before their windows",
+            "ids[width:]",
+            "ids[:-width]",
+        ),
         (
             "windows and targets are returned in the wrong order",
             "np.array(rows, int).reshape(-1, width), ids[width:]",
@@ -125,8 +133,8 @@ def score_inputs(rng: Rng) -> Iterator[Case]:
     2,
     "Softmax",
     r"""
-    $\mathrm{softmax}(z)_i = e^{z_i} / \sum_j e^{z_j}$, for each row of a matrix. Scores of 1000 and of $-1000$ must not
-    overflow, nor become $0/0$.
+    $\mathrm{softmax}(z)_i = e^{z_i} / \sum_j e^{z_j}$, for each row of a matrix. Scores of 1000 and $-1000$ must
+    neither overflow nor become $0/0$.
     """,
     inputs=score_inputs,
     properties=[
@@ -136,16 +144,16 @@ def score_inputs(rng: Rng) -> Iterator[Case]:
     edits=[
         ("large scores overflow", " - scores.max(1, keepdims=True)", ""),
         (
-            "the largest score of the whole matrix is subtracted, so that rows far below it become 0/0",
+            "the largest score of the whole matrix is subtracted, so rows far below it become 0/0; use each row's own",
             "scores.max(1, keepdims=True)",
             "scores.max()",
         ),
         (
-            "the sum goes over the rows of a batch, not over the classes",
+            "the sum runs over the batch, not over the classes",
             "e.sum(1, keepdims=True)",
             "e.sum(0, keepdims=True)",
         ),
-        ("the sum goes over the whole matrix", "e.sum(1, keepdims=True)", "e.sum()"),
+        ("the sum runs over the whole matrix, not over each row", "e.sum(1, keepdims=True)", "e.sum()"),
         (
             "the exponential is missing",
             "np.exp(scores - scores.max(1, keepdims=True))",
@@ -177,7 +185,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     "Cross entropy",
     r"""
     The loss of a row of scores $z$ with the true class $k$ is $-\log \mathrm{softmax}(z)_k$; the loss of a batch is the
-    mean over its rows. It must be finite and exact for scores of 1000 and $-1000$.
+    mean over its rows. It must be finite and accurate for scores of 1000 and $-1000$.
     """,
     inputs=loss_inputs,
     properties=[lambda case, value: None if np.isfinite(value) else "the loss is not finite"],
@@ -192,7 +200,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
         ),
         ("the log is missing: this is the mean of the probabilities", "-log_p[", "-np.exp(log_p)["),
         (
-            "the mean goes over all classes, not only the true ones",
+            "the mean is taken over all classes, not only the true ones",
             "-log_p[np.arange(len(targets)), targets].mean()",
             "-log_p.mean()",
         ),

@@ -20,7 +20,7 @@ def step_inputs(rng: Rng) -> Iterator[Case]:
     4,
     "One step of the recurrent network",
     r"""
-    $h_t = \tanh(W x_t + U h_{t-1} + b)$, with vectors as columns.
+    Compute $h_t = \tanh(W x_t + U h_{t-1} + b)$, with vectors as columns.
     """,
     inputs=step_inputs,
     edits=[
@@ -29,10 +29,10 @@ def step_inputs(rng: Rng) -> Iterator[Case]:
         ("the nonlinearity is left out", "np.tanh(w @ x + u @ h + b)", "w @ x + u @ h + b"),
         ("the nonlinearity is the sigmoid", "np.tanh(w @ x + u @ h + b)", "1 / (1 + np.exp(-(w @ x + u @ h + b)))"),
         ("the recurrent weights are transposed", "u @ h", "u.T @ h"),
-        ("the state of the step before is left out", "w @ x + u @ h + b", "w @ x + b"),
+        ("the previous state is left out", "w @ x + u @ h + b", "w @ x + b"),
         ("the bias is added after the nonlinearity", "np.tanh(w @ x + u @ h + b)", "np.tanh(w @ x + u @ h) + b"),
         (
-            "tanh is taken of each part, where it belongs around the sum",
+            "tanh is applied to each part; it should be applied to the sum",
             "np.tanh(w @ x + u @ h + b)",
             "np.tanh(w @ x + b) + np.tanh(u @ h)",
         ),
@@ -69,12 +69,12 @@ def joined_inputs(rng: Rng) -> Iterator[Case]:
     """,
     inputs=joined_inputs,
     edits=[
-        ("the input stands above the state", "[h, x]", "[x, h]"),
+        ("the input is placed above the state; the state comes first", "[h, x]", "[x, h]"),
         ("the nonlinearity is left out", "np.tanh(w @ np.concatenate([h, x]))", "w @ np.concatenate([h, x])"),
         ("the input is left out", "w @ np.concatenate([h, x])", "w[:, : len(h)] @ h"),
         ("the state is left out", "w @ np.concatenate([h, x])", "w[:, len(h) :] @ x"),
         (
-            "tanh is taken of the state and the input, not of the product",
+            "tanh is applied to the state and the input, not to the product",
             "np.tanh(w @ np.concatenate([h, x]))",
             "w @ np.tanh(np.concatenate([h, x]))",
         ),
@@ -118,8 +118,8 @@ def sampling_inputs(rng: Rng) -> Iterator[Case]:
     "Sample from the k best",
     r"""
     Draw a symbol from scores $z$: keep the $k$ largest, take the softmax of $z / \tau$ over these, and add up their
-    probabilities in the order of the symbols' numbers. The symbol drawn is the first one at which the sum exceeds $u$,
-    a random number from 0 to 1.
+    probabilities in the order of the symbols' indices. The symbol drawn is the first at which the sum exceeds $u$, a
+    random number from 0 to 1.
     """,
     inputs=sampling_inputs,
     edits=[
@@ -128,7 +128,7 @@ def sampling_inputs(rng: Rng) -> Iterator[Case]:
         ("the k smallest scores are kept", "np.argsort(-scaled)[:k]", "np.argsort(scaled)[:k]"),
         ("k has no effect", "np.argsort(-scaled)[:k]", "np.argsort(-scaled)"),
         (
-            "the probabilities of the kept ones do not sum to 1",
+            "the probabilities of the kept symbols are not renormalised, so they do not sum to 1",
             "weights / weights.sum()",
             "weights / np.exp(scaled - scaled.max()).sum()",
         ),
@@ -138,28 +138,28 @@ def sampling_inputs(rng: Rng) -> Iterator[Case]:
             "int(np.argmax(weights))",
         ),
         (
-            "the sum runs in the order of the probabilities",
+            "the probabilities are summed in decreasing order, not in the order of the symbols' indices",
             "int(np.argmax(np.cumsum(weights / weights.sum()) > u))",
             "int(kept[np.argmax(np.cumsum(weights[kept] / weights.sum()) > u)])",
         ),
         (
-            "the symbol is one too early",
+            "the symbol returned is one before the right one",
             "int(np.argmax(np.cumsum(weights / weights.sum()) > u))",
             "max(int(np.argmax(np.cumsum(weights / weights.sum()) > u)) - 1, 0)",
         ),
     ],
 )
 def sample_top_k(scores: np.ndarray, k: int, temperature: float, u: float) -> int:
-    """The number of a symbol, drawn from the k best.
+    """The index of a symbol, drawn from the k best.
 
     Args:
         scores: (V,), all different.
         k: how many are kept, 1 to V.
-        temperature: above 0; below 1, large scores are preferred more.
+        temperature: above 0; below 1, large scores become more likely.
         u: the random number, at least 0 and below 1.
 
     Returns:
-        The number of the symbol, 0 to V - 1.
+        The index of the symbol, 0 to V - 1.
     """
     scaled = scores / temperature
     kept = np.argsort(-scaled)[:k]

@@ -9,7 +9,7 @@ from tinyseq.exercises.record import Case, exercise
 
 
 def unrolled_inputs(rng: Rng) -> Iterator[Case]:
-    """Recurrent weights, states, and what each state gets from its own loss."""
+    """Recurrent weights, states, and the gradient of each state's own loss."""
     yield np.array([[0.5]]), np.array([[0.0]]), np.array([[1.0]])
     yield np.array([[0.5]]), np.array([[0.5], [-0.5]]), np.array([[0.0], [1.0]])
     for steps, size in [(1, 2), (2, 2), (3, 2), (4, 3), (6, 2)]:
@@ -23,9 +23,9 @@ def unrolled_inputs(rng: Rng) -> Iterator[Case]:
     5,
     "The gradient at every state",
     r"""
-    $h_t = \tanh(W h_{t-1} + U x_t + b)$, and each state has a loss of its own, so that $L = \sum_t \ell_t(h_t)$. The
-    gradient at $h_t$ is a sum of two: $\partial \ell_t / \partial h_t$, which is given, and what comes back from
-    $h_{t+1}$. Give $\partial L / \partial h_t$ for all $t$.
+    In a recurrent network $h_t = \tanh(W h_{t-1} + U x_t + b)$, each state has a loss of its own:
+    $L = \sum_t \ell_t(h_t)$. The gradient at $h_t$ has two parts: $\partial \ell_t / \partial h_t$, which is given, and
+    what comes back from $h_{t+1}$. Compute $\partial L / \partial h_t$ for all $t$.
     """,
     inputs=unrolled_inputs,
     edits=[
@@ -33,23 +33,23 @@ def unrolled_inputs(rng: Rng) -> Iterator[Case]:
         ("W is not transposed on the way back", "weight.T @", "weight @"),
         ("the slope of tanh is left out", " * (1 - states[t] ** 2)", ""),
         (
-            "the slope of tanh is taken at the wrong state: one step too early",
+            "the slope of tanh is taken one step too early, at the state before",
             "(1 - states[t] ** 2)",
             "(1 - states[t - 1] ** 2)",
         ),
         (
-            "what comes back reaches one step only: it must include what came back to the next state",
+            "gradients come back only one step: what h_{t+1} passes on must include what came back to it",
             "(gradient[t] * (1",
             "(local[t] * (1",
         ),
         (
-            "the state's own loss counts at the last step only",
+            "the states' own losses are used only at the last step",
             "local[t] + later",
             "(local[t] if t == len(states) - 1 else 0) + later",
         ),
         ("in the slope of tanh, the state is not squared", "states[t] ** 2", "states[t]"),
         (
-            "time runs forward: what comes back must be known first",
+            "the loop runs forwards in time; start at the last step, since each gradient needs that of the next state",
             "range(len(states) - 1, -1, -1)",
             "range(len(states))",
         ),
@@ -61,7 +61,7 @@ def state_gradient(weight: np.ndarray, states: np.ndarray, local: np.ndarray) ->
     Args:
         weight: W (H, H).
         states: h_0, ..., h_{T-1} (T, H), a row for each step.
-        local: the gradient of the loss of step t at h_t (T, H), from each state's own loss.
+        local: the gradient of each state's own loss at that state (T, H).
 
     Returns:
         dL/dh_t (T, H).
@@ -75,7 +75,7 @@ def state_gradient(weight: np.ndarray, states: np.ndarray, local: np.ndarray) ->
 
 
 def term_inputs(rng: Rng) -> Iterator[Case]:
-    """The gradient at a state, the state, and the one before."""
+    """The gradient at a state, that state, and the previous one."""
     yield np.array([1.0]), np.array([0.5]), np.array([-0.5])
     yield np.array([1.0, 2.0]), np.array([0.0, 0.5]), np.array([0.5, 1.0])
     for size in (2, 3, 3, 4):
@@ -86,20 +86,20 @@ def term_inputs(rng: Rng) -> Iterator[Case]:
     5,
     "One term of the gradient of W",
     r"""
-    $h_t = \tanh(W h_{t-1} + U x_t + b)$. The gradient of $W$ is a sum over its uses, one at each step. Given
-    $g = \partial L / \partial h_t$, the gradient of the whole loss, and the states $h_t$ and $h_{t-1}$, give the term
-    of step $t$. It has the shape of $W$.
+    In a recurrent network $h_t = \tanh(W h_{t-1} + U x_t + b)$, the gradient of $W$ is a sum over its uses, one at each
+    step. Given $g = \partial L / \partial h_t$, the gradient of the whole loss, and the states $h_t$ and $h_{t-1}$,
+    compute the term of step $t$. It has the shape of $W$.
     """,
     inputs=term_inputs,
     edits=[
         ("the term is transposed", "np.outer(g * (1 - h**2), before)", "np.outer(before, g * (1 - h**2))"),
-        ("the new state is used where the state of the step before belongs", ", before)", ", h)"),
+        ("the new state is used instead of the previous one", ", before)", ", h)"),
         ("the slope of tanh is left out", "g * (1 - h**2)", "g"),
-        ("the slope of tanh is taken at the state before", "(1 - h**2)", "(1 - before**2)"),
+        ("the slope of tanh is taken at the previous state", "(1 - h**2)", "(1 - before**2)"),
         ("in the slope of tanh, the state is not squared", "h**2", "h"),
-        ("the gradient that arrives is left out", "g * (1", "(1"),
+        ("the incoming gradient is left out", "g * (1", "(1"),
         (
-            "the vectors are multiplied element by element; every pair of elements belongs in the term",
+            "the vectors are multiplied element by element; the term is their outer product",
             "np.outer(g * (1 - h**2), before)",
             "np.diag(g * (1 - h**2) * before)",
         ),
@@ -120,7 +120,7 @@ def bptt_term(g: np.ndarray, h: np.ndarray, before: np.ndarray) -> np.ndarray:
 
 
 def triangle_inputs(rng: Rng) -> Iterator[Case]:
-    """A triangle of terms, and a window."""
+    """A triangle of terms, and the length of a window."""
     yield np.tril(np.arange(1.0, 10.0).reshape(3, 3)), 1
     yield np.tril(np.arange(1.0, 17.0).reshape(4, 4)), 2
     yield np.array([[2.0]]), 3
@@ -134,23 +134,27 @@ def triangle_inputs(rng: Rng) -> Iterator[Case]:
     r"""
     Element $j, i$ of a triangle is the part of $\partial \ell_j / \partial w$ that comes from the use of $w$ at step
     $i \le j$, counted from 0. Training cuts the text into windows of $k$ steps: steps $0$ to $k - 1$, then $k$ to
-    $2k - 1$, and so on. The state is carried from window to window, the gradient is not. Give the gradient of the
-    sum of all losses that truncation computes.
+    $2k - 1$, and so on. The state is carried from window to window; the gradient is not. Compute the gradient of
+    the sum of all losses as truncation gives it.
     """,
     inputs=triangle_inputs,
     edits=[
         (
-            "every term within k steps of its loss is kept, but a window ends at a fixed place",
+            "every term within k steps of its loss is kept; terms that cross the border of a window are dropped",
             "j // window == i // window",
             "j - i < window",
         ),
         ("this is what truncation drops", "j // window == i // window", "j // window != i // window"),
         ("this is the whole gradient; nothing is dropped", "j // window == i // window", "True"),
-        ("only a loss's own step is kept", "j // window == i // window", "i == j"),
+        ("only the terms on the diagonal are kept", "j // window == i // window", "i == j"),
         ("windows are one step too long", "j // window == i // window", "j // (window + 1) == i // (window + 1)"),
-        ("only the losses of the first window count", "j // window == i // window", "j // window == i // window == 0"),
         (
-            "only the losses at the ends of windows count",
+            "only the losses of the first window are used",
+            "j // window == i // window",
+            "j // window == i // window == 0",
+        ),
+        (
+            "only the losses at the ends of windows are used",
             "j // window == i // window",
             "j // window == i // window and (j + 1) % window == 0",
         ),

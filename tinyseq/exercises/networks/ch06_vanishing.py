@@ -12,8 +12,8 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
     """Gradients and a threshold."""
     yield [np.array([3.0, 4.0])], 1.0
     yield [np.array([0.3, 0.4])], 1.0
-    yield [np.array([1.2, 1.6])], 3.0  # its norm 2 is below, its squared norm 4 above
-    yield [np.array([0.6, -0.7])], 0.95  # its squared norm 0.85 is below, its norm 0.92 too
+    yield [np.array([1.2, 1.6])], 3.0  # its norm, 2, is below the threshold; its squared norm, 4, is above it
+    yield [np.array([0.6, -0.7])], 0.95  # both its squared norm, 0.85, and its norm, 0.92, are below
     yield [np.zeros(2)], 1.0
     yield [np.array([[3.0]]), np.array([4.0, 0.0])], 2.0
     for threshold in (0.1, 1.0, 5.0):
@@ -26,7 +26,7 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
     r"""
     Given the gradients of all parameters, scale all of them by the same factor so that their common norm
     $\sqrt{\sum_i g_i^2}$, over all elements of all gradients, is at most the threshold. Gradients whose norm is
-    below it stay as they are.
+    below it stay unchanged.
     """,
     inputs=clipping_inputs,
     properties=[
@@ -39,12 +39,12 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
     edits=[
         ("the squared norm is compared with the threshold", "norm > threshold", "norm**2 > threshold"),
         (
-            "the root is missing: this is the squared norm throughout",
+            "the square root is missing: the squared norm is used throughout",
             "np.sqrt(sum(np.sum(g**2) for g in gradients))",
             "sum(np.sum(g**2) for g in gradients)",
         ),
         (
-            "each gradient is clipped by its own norm, which changes their direction",
+            "each gradient is clipped by its own norm, which changes the overall direction",
             "[scale * g for g in gradients]",
             "[g * min(1.0, threshold / max(np.sqrt(np.sum(g**2)), 1e-300)) for g in gradients]",
         ),
@@ -55,11 +55,11 @@ def clipping_inputs(rng: Rng) -> Iterator[Case]:
         ),
         ("gradients below the threshold are scaled up", "if norm > threshold else", "if norm > 0 else"),
         (
-            "the sum of absolute values is taken for the norm",
+            "the norm is the sum of absolute values, not the root of the sum of squares",
             "np.sqrt(sum(np.sum(g**2) for g in gradients))",
             "sum(np.sum(abs(g)) for g in gradients)",
         ),
-        ("clipped gradients get the norm 1, not the threshold", "threshold / norm if", "1.0 / norm if"),
+        ("clipped gradients have norm 1; their norm should be the threshold", "threshold / norm if", "1.0 / norm if"),
     ],
 )
 def clip_by_norm(gradients: list[np.ndarray], threshold: float) -> list[np.ndarray]:
@@ -78,7 +78,7 @@ def clip_by_norm(gradients: list[np.ndarray], threshold: float) -> list[np.ndarr
 
 
 def jacobian_inputs(rng: Rng) -> Iterator[Case]:
-    """Recurrent weights, and states."""
+    """Recurrent weights and states."""
     yield np.array([[0.5]]), np.array([[0.0]])
     yield np.array([[2.0]]), np.array([[0.5], [-0.5]])
     yield np.array([[0.0, 1.0], [0.5, 0.0]]), np.zeros((0, 2))
@@ -90,8 +90,9 @@ def jacobian_inputs(rng: Rng) -> Iterator[Case]:
     6,
     "The norm of a Jacobian through time",
     r"""
-    $h_t = \tanh(W h_{t-1} + U x_t + b)$. Given $W$ and the states $h_{k+1}, \ldots, h_t$, give the norm of
-    $\partial h_t / \partial h_k$: its largest singular value. With no states, the Jacobian is the identity.
+    In a recurrent network $h_t = \tanh(W h_{t-1} + U x_t + b)$, you are given $W$ and the states
+    $h_{k+1}, \ldots, h_t$. Compute the norm of $\partial h_t / \partial h_k$: its largest singular value. With no
+    states, the Jacobian is the identity.
     """,
     inputs=jacobian_inputs,
     edits=[
@@ -102,7 +103,7 @@ def jacobian_inputs(rng: Rng) -> Iterator[Case]:
             "jacobian @ ((1 - h[:, None] ** 2) * weight)",
         ),
         ("the slope of tanh is left out", "((1 - h[:, None] ** 2) * weight)", "weight"),
-        ("the slope of tanh scales the columns of W, where it belongs to the rows", "h[:, None]", "h[None, :]"),
+        ("the slope of tanh scales the columns of W; it should scale the rows", "h[:, None]", "h[None, :]"),
         ("in the slope of tanh, the state is not squared", "h[:, None] ** 2", "h[:, None]"),
         ("W is transposed", "* weight) @", "* weight.T) @"),
         (
@@ -147,9 +148,9 @@ def gate_inputs(rng: Rng) -> Iterator[Case]:
     6,
     "The path through the cell",
     r"""
-    In an LSTM, $c_t = f_t \odot c_{t-1} + i_t \odot g_t$. Along this path alone, with the gates held fixed, the effect
-    of an old cell on the last one is a diagonal matrix. Given $f_1, \ldots, f_T$, give the diagonals of
-    $\partial c_T / \partial c_t$ for $t = 0, \ldots, T$.
+    In an LSTM, $c_t = f_t \odot c_{t-1} + i_t \odot g_t$. Along this path alone, with the gates held fixed, the
+    Jacobian of the last cell with respect to an earlier one is a diagonal matrix. Given $f_1, \ldots, f_T$, compute the
+    diagonals of $\partial c_T / \partial c_t$ for $t = 0, \ldots, T$.
     """,
     inputs=gate_inputs,
     edits=[
@@ -159,15 +160,15 @@ def gate_inputs(rng: Rng) -> Iterator[Case]:
             "path[len(forget) - t] = path[len(forget) - t - 1] * forget[len(forget) - 1 - t]",
         ),
         (
-            "only one gate counts in each row; the effect passes through all later ones",
+            "each row uses only one gate; the path passes through all later ones",
             "path[t + 1] * forget[t]",
             "forget[t]",
         ),
-        ("gates are added, where the chain rule multiplies", "path[t + 1] * forget[t]", "path[t + 1] + forget[t]"),
-        ("what is forgotten is taken for what is kept", "* forget[t]", "* (1 - forget[t])"),
+        ("the gates are added; the chain rule multiplies them", "path[t + 1] * forget[t]", "path[t + 1] + forget[t]"),
+        ("1 - f is used instead of f: the gate is what is kept", "* forget[t]", "* (1 - forget[t])"),
         ("each gate is one step late", "* forget[t]", "* forget[min(t + 1, len(forget) - 1)]"),
         (
-            "a gate is taken for the input of the sigmoid, whose output it is",
+            "the sigmoid is applied to the gates, which are already its outputs",
             "* forget[t]",
             "/ (1 + np.exp(-forget[t]))",
         ),

@@ -16,7 +16,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def cell_inputs(gates: int, vectors: int, biases: int = 1) -> Callable[[Rng], Iterator[Case]]:
-    """Inputs of a cell: x, its state vectors, one matrix for [h; x] with all gates' rows, and biases."""
+    """Inputs of a cell: x, its state vectors, one matrix for [h; x] with the rows of all gates, and biases."""
 
     def inputs(rng: Rng) -> Iterator[Case]:
         for size, hidden in SIZES:
@@ -41,7 +41,7 @@ def cell_inputs(gates: int, vectors: int, biases: int = 1) -> Callable[[Rng], It
     given=[sigmoid],
     edits=[
         (
-            "the output reads the cell of the step before, where the new one belongs",
+            "the output uses the previous cell; it should use the new one",
             "c = sigmoid(f)",
             "new = sigmoid(f)",
             "np.tanh(c), c",
@@ -53,10 +53,10 @@ def cell_inputs(gates: int, vectors: int, biases: int = 1) -> Callable[[Rng], It
             "sigmoid(i) * c + sigmoid(f)",
         ),
         ("the blocks are taken in PyTorch's order, not in the lectures'", "i, f, o, g =", "i, f, g, o ="),
-        ("the input stands above the state", "[h, x]", "[x, h]"),
+        ("the input is placed above the state; the state comes first", "[h, x]", "[x, h]"),
         ("tanh is missing at the output", "np.tanh(c), c", "c, c"),
         ("the candidate goes through the sigmoid", "np.tanh(g)", "sigmoid(g)"),
-        ("the input gate is one minus the forget gate: gates are independent here", "sigmoid(i)", "(1 - sigmoid(f))"),
+        ("the input gate is computed as 1 - f; it is a gate of its own here", "sigmoid(i)", "(1 - sigmoid(f))"),
         ("state and cell are returned in the wrong order", "sigmoid(o) * np.tanh(c), c", "c, sigmoid(o) * np.tanh(c)"),
         ("the bias is left out", " + b, 4)", ", 4)"),
     ],
@@ -100,14 +100,14 @@ def lstm_step(
             "r * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x",
         ),
         (
-            "the update gate keeps what it should renew, as PyTorch's does",
+            "the update gate is inverted: z keeps the old state, as in PyTorch",
             "(1 - z) * h + z * new",
             "z * h + (1 - z) * new",
         ),
         ("the reset gate is not used", "[r * h, x]", "[h, x]"),
         ("the update gate is used where the reset gate belongs", "[r * h, x]", "[z * h, x]"),
-        ("the blocks of update and reset gate are swapped", "w_z, w_r, w_h =", "w_r, w_z, w_h ="),
-        ("the candidate alone is returned", "return (1 - z) * h + z * new", "return new"),
+        ("the blocks of the update and reset gates are swapped", "w_z, w_r, w_h =", "w_r, w_z, w_h ="),
+        ("only the candidate is returned", "return (1 - z) * h + z * new", "return new"),
         ("the candidate goes through the sigmoid", "new = np.tanh(", "new = sigmoid("),
         ("the reset gate also resets the state that is kept", "(1 - z) * h +", "(1 - z) * r * h +"),
     ],
@@ -157,17 +157,17 @@ def torch_inputs(rng: Rng) -> Iterator[Case]:
             "np.split(w_hh, 3)[2] @ (reset * h) + np.split(b_hh, 3)[2]",
         ),
         (
-            "the update gate renews what it should keep, as taught",
+            "the update gate is inverted: z lets in the new state, as taught",
             "(1 - update) * new + update * h",
             "update * new + (1 - update) * h",
         ),
         (
-            "the bias of the recurrent product is outside of the reset",
+            "the bias of the recurrent product is added outside the reset gate",
             "reset * h_n",
             "reset * (h_n - np.split(b_hh, 3)[2]) + np.split(b_hh, 3)[2]",
         ),
         (
-            "the blocks are in another order than r, z, n",
+            "the blocks are not taken in the order r, z, n",
             "h_r, h_z, h_n =",
             "h_z, h_r, h_n =",
             "x_r, x_z, x_n =",
@@ -186,8 +186,8 @@ def gru_step_torch(
 
     Args:
         x: the input (I,).
-        h: the state before (H,).
-        w_ih: (3H, I), rows r, z, n, and so for the others.
+        h: the previous state (H,).
+        w_ih: (3H, I), rows r, z, n, as in the others.
         w_hh: (3H, H).
         b_ih: (3H,).
         b_hh: (3H,).
@@ -207,8 +207,8 @@ def gru_step_torch(
     7,
     "A cell from a paper: the minimal gated unit",
     r"""
-    Zhou, Wu, Zhang and Zhou (2016, "Minimal gated unit for recurrent neural networks") leave one gate of the GRU, which
-    both resets and updates. The rows of $W$ and $b$ hold the blocks $f$ and $h$:
+    Zhou, Wu, Zhang and Zhou (2016, "Minimal gated unit for recurrent neural networks") keep a single gate of the GRU,
+    which both resets and updates. The rows of $W$ and $b$ hold the blocks $f$ and $h$:
 
     $$f = \sigma(W_f [h_{t-1}; x_t] + b_f), \qquad \tilde h = \tanh(W_h [f \odot h_{t-1}; x_t] + b_h)$$
 
@@ -218,16 +218,20 @@ def gru_step_torch(
     given=[sigmoid],
     edits=[
         ("the gate does not reset the state that the candidate reads", "[f * h, x]", "[h, x]"),
-        ("the gate keeps what it should renew", "(1 - f) * h + f * new", "f * h + (1 - f) * new"),
+        (
+            "the gate is inverted: it keeps the old state where it should let in the new one",
+            "(1 - f) * h + f * new",
+            "f * h + (1 - f) * new",
+        ),
         (
             "the reset is applied after the product",
             "w_h @ np.concatenate([f * h, x])",
             "f * (w_h[:, : len(h)] @ h) + w_h[:, len(h) :] @ x",
         ),
-        ("the candidate reads the state through one minus the gate", "[f * h, x]", "[(1 - f) * h, x]"),
+        ("the candidate reads the state through 1 - f instead of f", "[f * h, x]", "[(1 - f) * h, x]"),
         ("the blocks of the matrix are in the wrong order", "w_f, w_h =", "w_h, w_f ="),
         ("the candidate's bias is left out", " + b_h)", ")"),
-        ("the candidate alone is returned, gated", "(1 - f) * h + f * new", "f * new"),
+        ("the old state is left out: only the gated candidate is returned", "(1 - f) * h + f * new", "f * new"),
     ],
 )
 def minimal_gated_unit(x: np.ndarray, h: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -250,7 +254,7 @@ def minimal_gated_unit(x: np.ndarray, h: np.ndarray, w: np.ndarray, b: np.ndarra
 
 
 def peephole_inputs(rng: Rng) -> Iterator[Case]:
-    """Inputs of an LSTM, and three vectors of peepholes."""
+    """Inputs of an LSTM, and its three vectors of peephole weights."""
     for x, h, c, w, b in cell_inputs(4, 2)(rng):
         yield x, h, c, w, b, rng.normal(size=(3, len(h)))
 
@@ -260,7 +264,7 @@ def peephole_inputs(rng: Rng) -> Iterator[Case]:
     "A cell from a paper: peepholes",
     r"""
     In the LSTM of Gers and Schmidhuber (2000, "Recurrent nets that time and count"), gates also see the cell, each
-    through a vector of weights $p$. The rows are in the order $i, f, o, g$:
+    through a vector $p$ of peephole weights. The rows are in the order $i, f, o, g$:
 
     $$(a_i; a_f; a_o; a_g) = W [h_{t-1}; x_t] + b$$
 
@@ -271,20 +275,20 @@ def peephole_inputs(rng: Rng) -> Iterator[Case]:
     inputs=peephole_inputs,
     given=[sigmoid],
     edits=[
-        ("the output gate sees the cell of the step before, where the new one belongs", "o + p_o * new", "o + p_o * c"),
-        ("the output gate sees nothing of the cell", "o + p_o * new", "o"),
-        ("the input gate sees nothing of the cell", "i + p_i * c", "i"),
-        ("the forget gate sees nothing of the cell", "f + p_f * c", "f"),
-        ("the candidate sees the cell, too", "np.tanh(g)", "np.tanh(g + p_i * c)"),
-        ("the peepholes of input and forget gate are swapped", "p_i, p_f, p_o =", "p_f, p_i, p_o ="),
+        ("the output gate sees the previous cell; it should see the new one", "o + p_o * new", "o + p_o * c"),
+        ("the output gate does not see the cell", "o + p_o * new", "o"),
+        ("the input gate does not see the cell", "i + p_i * c", "i"),
+        ("the forget gate does not see the cell", "f + p_f * c", "f"),
+        ("the candidate sees the cell, too; only the gates should", "np.tanh(g)", "np.tanh(g + p_i * c)"),
+        ("the peepholes of the input and forget gates are swapped", "p_i, p_f, p_o =", "p_f, p_i, p_o ="),
         (
-            "the gates multiply what they see, where they should add it",
+            "the peephole terms are multiplied with the pre-activations; they should be added",
             "i + p_i * c",
             "i * p_i * c",
             "f + p_f * c",
             "f * p_f * c",
         ),
-        ("the output is that of the cell before", "* np.tanh(new), new", "* np.tanh(c), new"),
+        ("the output is computed from the previous cell", "* np.tanh(new), new", "* np.tanh(c), new"),
     ],
 )
 def peephole_lstm_step(

@@ -9,7 +9,7 @@ from tinyseq.exercises.record import Case, exercise
 
 
 def both_inputs(rng: Rng) -> Iterator[Case]:
-    """What the input gives to each direction, and recurrent weights."""
+    """The input's contribution to each direction, and recurrent weights."""
     for steps, size in [(1, 1), (2, 1), (2, 2), (3, 2), (5, 3)]:
         shares = rng.normal(size=(steps, size)), rng.normal(size=(steps, size))
         yield *shares, rng.normal(size=(size, size)), rng.normal(size=(size, size))
@@ -20,32 +20,31 @@ def both_inputs(rng: Rng) -> Iterator[Case]:
     "A bidirectional network",
     r"""
     One network reads from left to right, $f_t = \tanh(a_t + U f_{t-1})$, another from right to left,
-    $b_t = \tanh(d_t + V b_{t+1})$; both begin with a state of zeros. Their states stand side by side: row $t$ of the
-    result is $[f_t; b_t]$, both of the same word. What the inputs give, $a_t = W x_t$ and $d_t = W' x_t$, is computed
-    already.
+    $b_t = \tanh(d_t + V b_{t+1})$; both start from a state of zeros. Concatenate their states: row $t$ of the result is
+    $[f_t; b_t]$, both for the same word. The input terms $a_t = W x_t$ and $d_t = W' x_t$ are already computed.
     """,
     inputs=both_inputs,
     edits=[
         (
-            "the states of the second network are not turned round: they belong to other words",
+            "the states of the second network are not put back in text order, so they belong to other words",
             "run(d[::-1], v)[::-1]",
             "run(d[::-1], v)",
         ),
         ("both networks read from left to right", "run(d[::-1], v)[::-1]", "run(d, v)"),
         ("both directions use the same recurrent weights", "run(d[::-1], v)", "run(d[::-1], u)"),
         (
-            "the states are added, where they should stand side by side",
+            "the states are added; they should be concatenated",
             "np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1)",
             "run(a, u) + run(d[::-1], v)[::-1]",
         ),
         (
-            "the network from right to left stands first",
+            "the right-to-left network comes first; it should come second",
             "np.concatenate([run(a, u), run(d[::-1], v)[::-1]], 1)",
             "np.concatenate([run(d[::-1], v)[::-1], run(a, u)], 1)",
         ),
-        ("states of a network do not depend on those before", "shares[t] + weight @ h", "shares[t]"),
+        ("the states do not depend on the previous ones", "shares[t] + weight @ h", "shares[t]"),
         (
-            "the second network's states are turned round, although it read from left to right",
+            "the second network reads from left to right, and only its states are reversed",
             "run(d[::-1], v)[::-1]",
             "run(d, v)[::-1]",
         ),
@@ -55,8 +54,8 @@ def bidirectional_states(a: np.ndarray, d: np.ndarray, u: np.ndarray, v: np.ndar
     """The states of both directions.
 
     Args:
-        a: what the input gives to the network from left to right (T, H), T at least 1.
-        d: the same for the network from right to left.
+        a: the input terms of the left-to-right network (T, H), T at least 1.
+        d: the input terms of the right-to-left network (T, H).
         u: the recurrent weights U (H, H).
         v: the recurrent weights V (H, H).
 
@@ -75,7 +74,7 @@ def bidirectional_states(a: np.ndarray, d: np.ndarray, u: np.ndarray, v: np.ndar
 
 
 def layer_inputs(rng: Rng) -> Iterator[Case]:
-    """What the input gives to the first layer, and the weights."""
+    """The input terms of the first layer, and the weights."""
     for steps, size in [(1, 1), (2, 1), (2, 2), (3, 2), (5, 3)]:
         yield rng.normal(size=(steps, size)), *(rng.normal(size=(size, size)) for _ in range(3))
 
@@ -85,28 +84,28 @@ def layer_inputs(rng: Rng) -> Iterator[Case]:
     "Two layers",
     r"""
     The states of the first layer are the inputs of the second: $h_t = \tanh(a_t + U h_{t-1})$ and
-    $k_t = \tanh(W h_t + V k_{t-1})$. Both layers begin with zeros. Give the states of the second layer.
+    $k_t = \tanh(W h_t + V k_{t-1})$. Both layers start from zeros. Compute the states of the second layer.
     """,
     inputs=layer_inputs,
     edits=[
         (
-            "the second layer reads the first one's state of the step before",
+            "the second layer reads the first layer's previous state",
             "h = np.tanh(a[t] + u @ h)\n        k = np.tanh(w @ h + v @ k)",
             "k = np.tanh(w @ h + v @ k)\n        h = np.tanh(a[t] + u @ h)",
         ),
         ("the second layer reads the input, not the first layer", "w @ h", "w @ a[t]"),
         ("the second layer has no state of its own", " + v @ k", ""),
-        ("the second layer takes the first one's recurrent weights", "v @ k", "u @ k"),
+        ("the second layer uses the first layer's recurrent weights", "v @ k", "u @ k"),
         ("the states of the first layer are returned", "states.append(k)", "states.append(h)"),
         ("the first layer's next step reads the second layer's state", "u @ h", "u @ k"),
         ("only the last state is returned", "np.array(states)", "states[-1]"),
     ],
 )
 def stacked_states(a: np.ndarray, u: np.ndarray, w: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The states of the second of two layers.
+    """The states of the second layer of two.
 
     Args:
-        a: what the input gives to the first layer (T, H), T at least 1.
+        a: the input terms W_1 x_t of the first layer (T, H), T at least 1.
         u: the first layer's recurrent weights U (H, H).
         w: from the first layer to the second, W (H, H).
         v: the second layer's recurrent weights V (H, H).
@@ -123,7 +122,7 @@ def stacked_states(a: np.ndarray, u: np.ndarray, w: np.ndarray, v: np.ndarray) -
 
 
 def ragged_inputs(rng: Rng) -> Iterator[Case]:
-    """States of a batch, and lengths."""
+    """States of a batch, and the lengths of its texts."""
     yield np.arange(6.0).reshape(3, 2, 1), np.array([3, 1])
     for steps, batch, size in [(1, 1, 2), (4, 3, 2), (3, 3, 3), (5, 4, 1), (2, 2, 2)]:
         lengths = rng.integers(1, steps + 1, batch)
@@ -140,20 +139,20 @@ def ragged_inputs(rng: Rng) -> Iterator[Case]:
     inputs=ragged_inputs,
     edits=[
         (
-            "all texts are read at the last step of the batch, where the shorter ones are padded",
+            "all texts are read at the last step of the batch, where the shorter texts have only padding",
             "lengths - 1, np.arange(len(lengths))",
             "-1",
         ),
-        ("each state is one step too late", "lengths - 1", "np.minimum(lengths, len(states) - 1)"),
+        ("each state is taken one step too late", "lengths - 1", "np.minimum(lengths, len(states) - 1)"),
         ("the first states are returned", "lengths - 1", "0 * lengths"),
         ("all texts are read at the length of the shortest", "lengths - 1", "lengths.min() - 1"),
         (
-            "states are averaged; the last one alone is wanted",
+            "the states are averaged; only the last one is wanted",
             "states[lengths - 1, np.arange(len(lengths))]",
             "np.array([states[:n, b].mean(0) for b, n in enumerate(lengths)])",
         ),
         (
-            "every text gets the states of all texts",
+            "every text gets the states of all texts; index the batch, too",
             "states[lengths - 1, np.arange(len(lengths))]",
             "states[lengths - 1]",
         ),
@@ -183,9 +182,9 @@ def decoder_inputs(rng: Rng) -> Iterator[Case]:
     8,
     "The loss with teacher forcing",
     r"""
-    A decoder predicts each symbol from the one before it. In training, the one before is the *true* one, whatever the
-    decoder would have said; before the first stands a start symbol. Element $a, b$ of a table is $P(b \mid a)$. Give
-    the mean of $-\log P(y_t \mid y_{t-1})$ over a target $y_1, \ldots, y_T$.
+    A decoder predicts each symbol from the one before it. In training, it is given the *true* previous symbol, whatever
+    it would have predicted itself; the first symbol is preceded by a start symbol. Element $a, b$ of a table is
+    $P(b \mid a)$. Compute the mean of $-\log P(y_t \mid y_{t-1})$ over a target $y_1, \ldots, y_T$.
     """,
     inputs=decoder_inputs,
     edits=[
@@ -199,20 +198,20 @@ def decoder_inputs(rng: Rng) -> Iterator[Case]:
         ("the table is transposed", "table[before, target]", "table[target, before]"),
         ("the losses are summed, not averaged", "np.mean(", "np.sum("),
         (
-            "the last symbol stands before the first one, where the start symbol belongs",
+            "the first symbol is preceded by the last one; it should be preceded by the start symbol",
             "np.concatenate([[start], target[:-1]])",
             "np.roll(target, 1)",
         ),
         ("the sign is missing", "-np.mean", "np.mean"),
         (
-            "the start symbol stands before every symbol",
+            "every symbol is predicted from the start symbol",
             "np.concatenate([[start], target[:-1]])",
             "np.full(len(target), start)",
         ),
     ],
 )
 def teacher_forcing_loss(table: np.ndarray, target: np.ndarray, start: int) -> float:
-    """The mean of -log P of each symbol given the true one before it.
+    """The mean of -log P of each symbol, given the true previous one.
 
     Args:
         table: (V, V), element a, b the probability of b after a.

@@ -1,4 +1,4 @@
-"""Chapter 15: derivatives by differences and by complex steps, and a planted bug."""
+"""Chapter 15: derivatives by finite differences and complex steps, and a planted bug."""
 
 from collections.abc import Callable, Iterator
 
@@ -29,21 +29,21 @@ def function_inputs(rng: Rng) -> Iterator[Case]:
     inputs=function_inputs,
     edits=[
         (
-            "the difference is one-sided, and less exact",
+            "the difference is one-sided, so it is less accurate",
             "(f(x + step) - f(x - step)) / (2 * eps)",
             "(f(x + step) - f(x)) / eps",
         ),
         ("the difference is divided by one step, but spans two", "(2 * eps)", "eps"),
         ("the difference is not divided by the step", " / (2 * eps)", ""),
-        ("all elements are moved at once", "step[i] = eps", "step[...] = eps"),
+        ("all elements are perturbed at once", "step[i] = eps", "step[...] = eps"),
         ("the sign is wrong", "f(x + step) - f(x - step)", "f(x - step) - f(x + step)"),
         (
-            "the difference looks back from x, and is less exact",
+            "this is a backward difference, so it is less accurate",
             "(f(x + step) - f(x - step)) / (2 * eps)",
             "(f(x) - f(x - step)) / eps",
         ),
         (
-            "the step grows with every element: it is never taken back",
+            "the perturbation of each element is never undone",
             "step = np.zeros_like(x)\n        step[i] = eps",
             "step = eps * np.reshape(np.arange(x.size) <= np.ravel_multi_index(i, x.shape), x.shape)",
         ),
@@ -80,20 +80,24 @@ def analytic_inputs(rng: Rng) -> Iterator[Case]:
     "The complex step",
     r"""
     For an analytic $f$, $f(x + ih) = f(x) + ih f'(x) + O(h^2)$: the derivative is the imaginary part of
-    $f(x + ih) / h$. Nothing is subtracted, so $h$ may be tiny, and the result is exact to the last digits. Give $f'(x)$
-    to a relative precision of $10^{-12}$.
+    $f(x + ih) / h$. Nothing is subtracted, so $h$ may be tiny, and the result is accurate to the last digits. Compute
+    $f'(x)$ to a relative precision of $10^{-12}$.
     """,
     inputs=analytic_inputs,
     rtol=1e-12,
     atol=0.0,
     edits=[
-        ("the step is too large for the error of its square", "1e-30", "1e-4"),
+        ("the step is too large: the error grows with its square", "1e-30", "1e-4"),
         ("the real part is taken", "np.imag(", "np.real("),
         ("the result is not divided by the step", "np.imag(f(x + 1j * h)) / h", "np.imag(f(x + 1j * h))"),
-        ("differences lose half of the digits", "np.imag(f(x + 1j * h)) / h", "(f(x + 1e-6) - f(x - 1e-6)) / 2e-6"),
+        (
+            "this is a finite difference, which loses about half of the digits",
+            "np.imag(f(x + 1j * h)) / h",
+            "(f(x + 1e-6) - f(x - 1e-6)) / 2e-6",
+        ),
         ("the sign is wrong", "x + 1j * h", "x - 1j * h"),
         ("the absolute value is taken", "np.imag(f(x + 1j * h)) / h", "abs(f(x + 1j * h)) / h"),
-        ("the derivative is that at 0, not at x", "f(x + 1j * h)", "f(0 * x + 1j * h)"),
+        ("the derivative is taken at 0, not at x", "f(x + 1j * h)", "f(0 * x + 1j * h)"),
     ],
 )
 def complex_step(f: Callable[[complex], complex], x: float) -> float:
@@ -111,7 +115,7 @@ def complex_step(f: Callable[[complex], complex], x: float) -> float:
 
 
 def planted_inputs(rng: Rng) -> Iterator[Case]:
-    """A function, and rules for its derivative, of which some are wrong."""
+    """A function, and rules for its derivative, some of which are wrong."""
     planted = [
         ("np.tanh(x)", ["1 - np.tanh(x) ** 2", "1 - np.tanh(x)", "1 / np.cosh(x) ** 2"]),
         ("x**2", ["2 * x", "2 * abs(x)", "x + x"]),  # wrong for negative x only
@@ -120,7 +124,7 @@ def planted_inputs(rng: Rng) -> Iterator[Case]:
         ("np.exp(x)", ["np.exp(x)", "1 + x + x**2 / 2", "np.exp(x) + 1e-3"]),
         ("np.maximum(x, 0)", ["1.0 * (x > 0)", "np.ones_like(x)", "np.sign(x)"]),
         ("np.log(1 + np.exp(x))", ["1 / (1 + np.exp(-x))", "1 / (1 + np.exp(x))", "np.exp(x) / (1 + np.exp(x))"]),
-        ("5.0 * x", ["5 + 0 * x", "5 * x", "5 + 1e-9 * x"]),  # the last one is right for all that can be seen
+        ("5.0 * x", ["5 + 0 * x", "5 * x", "5 + 1e-9 * x"]),  # the error of the last one is within the tolerance
         ("np.where(x < 2, x, 2 + 3 * (x - 2))", ["1 + 2.0 * (x > 2)", "np.ones_like(x)"]),
         ("np.cos(x)", ["-np.sin(x)", "np.sin(x)"]),
         ("1e4 * x**3", ["3e4 * x**2"]),
@@ -133,45 +137,49 @@ def planted_inputs(rng: Rng) -> Iterator[Case]:
     15,
     "Catch the planted bug",
     r"""
-    A function of one variable is given, element by element, and several rules for its derivative. Find the wrong rules:
-    compare each with central differences, at points from $-3$ to $3$, small ones, large ones, negative ones. A rule is
-    wrong if it is off by more than $10^{-5} (1 + |f'(x)|)$ somewhere. The functions have kinks at 0 or at 2, where you
-    should not test.
+    You are given a function of one variable, which works element by element, and several rules for its derivative. Find
+    the wrong rules: compare each with central differences at points between $-3$ and $3$, both near 0 and far from it,
+    both positive and negative. A rule is wrong if it is off by more than $10^{-5} (1 + |f'(x)|)$ at some point. Some of
+    the functions have a kink at 0 or at 2: do not test there.
     """,
     inputs=planted_inputs,
     edits=[
         (
-            "only positive points are tried; some bugs are at negative ones",
+            "only positive points are tried; some bugs show only at negative ones",
             "np.linspace(-2.95, 2.95, 50)",
             "np.linspace(0.05, 2.95, 50)",
         ),
         (
-            "only points near 0 are tried; some bugs are far from it",
+            "only points near 0 are tried; some bugs show only far from it",
             "np.linspace(-2.95, 2.95, 50)",
             "np.linspace(-0.01, 0.01, 50)",
         ),
-        ("the tolerance is too generous for small faults", "1e-5 * (1", "1e-2 * (1"),
-        ("differences with so large a step are too inexact: right rules are accused", "eps = 1e-5", "eps = 0.05"),
-        ("differences with so small a step are noise: right rules are accused", "eps = 1e-5", "eps = 1e-14"),
-        ("the right rules are listed", "if np.any(", "if not np.any("),
-        ("a rule is accused only if it is wrong at every point", "if np.any(", "if np.all("),
+        ("the tolerance is too loose: small errors pass", "1e-5 * (1", "1e-2 * (1"),
+        ("the step is too large: differences are inaccurate, and right rules are reported", "eps = 1e-5", "eps = 0.05"),
+        (
+            "the step is too small: differences are mostly rounding error, and right rules are reported",
+            "eps = 1e-5",
+            "eps = 1e-14",
+        ),
+        ("the right rules are listed instead of the wrong ones", "if np.any(", "if not np.any("),
+        ("a rule is reported only if it is wrong at every point", "if np.any(", "if np.all("),
         ("the search ends at the first wrong rule", "return wrong", "return wrong[:1]"),
         (
-            "the error is compared without its absolute value: rules that are too small pass",
+            "the absolute value is missing: rules whose values are too small pass",
             "abs(rule(x) - slope)",
             "rule(x) - slope",
         ),
     ],
 )
 def find_the_bug(f: Callable[[np.ndarray], np.ndarray], rules: list[Callable[[np.ndarray], np.ndarray]]) -> list[int]:
-    """The numbers of the wrong rules.
+    """The indices of the wrong rules.
 
     Args:
         f: takes an array, returns one of the same shape.
         rules: each takes x, and should return f'(x).
 
     Returns:
-        The indices of those that do not, in order.
+        The indices of the wrong ones, in increasing order.
     """
     eps = 1e-5
     x = np.linspace(-2.95, 2.95, 50)
