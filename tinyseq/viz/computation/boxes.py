@@ -91,7 +91,6 @@ class Sheet:
         columns: the columns, in order.
         boxes, arrows: in the order of creation.
         states: the symbols, such as h or c, of each slot whose value is passed to the next time step.
-        roles: the ops of each slot, of all time steps, shown or not.
         carried: in a drawing with closed modules, the symbol of the state that an op inside one computes.
         view: one column per time step, one step that represents all, or every op in a single column.
         title: that of a figure of a single step, which shows no shapes.
@@ -102,7 +101,6 @@ class Sheet:
     boxes: list[Box] = field(default_factory=list)
     arrows: list[Arrow] = field(default_factory=list)
     states: dict[Hashable, tuple[str, ...]] = field(default_factory=dict)
-    roles: dict[Hashable, list[int]] = field(default_factory=dict)
     carried: dict[int, tuple[str, ...]] = field(default_factory=dict)
     view: View = "unrolled"
     title: str = ""
@@ -119,10 +117,14 @@ class Sheet:
     def folded(self) -> bool:
         return self.view == "folded"
 
+    def roles_of(self, box: Box) -> list[int]:
+        """In a folded loop, the ops that have the role of a box, of all time steps."""
+        return self.grouping.roles.get(box.slot, []) if self.folded else []
+
     def alike(self, box: Box, argument: Argument) -> list[Argument]:
         """What an argument of a box stands for: in a folded loop, those with the same role at all time steps."""
         found = [argument]
-        for role in self.roles.get(box.slot, ()) if self.folded else ():
+        for role in self.roles_of(box):
             members = self.grouping.members(self.record.vertices[role])
             if len(members) == len(box.vertices):
                 found.append(argument._replace(vertex=members[box.vertices.index(argument.vertex)].id))

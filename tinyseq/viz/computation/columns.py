@@ -7,14 +7,16 @@ encoder's last state, belongs to a later phase, whose columns follow.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Literal, NamedTuple
 
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.timewise import tracks
+from tinyseq.viz.rendering.style import clean
 
 MOST_COLUMNS, FEW_COLUMNS = 8, 4  # drawn by default in all; or of each phase
+LAYER = re.compile(r"l\d+(_reverse)?")  # names of the parts of a layer
 BACKWARD = re.compile(r"(^|_)(reversed?|backwards?)$")  # names of modules and weights that read from the end
 
 
@@ -102,12 +104,18 @@ class Plan:
         return [*members.values()]
 
     @cached_property
-    def scopes(self) -> list[set[tuple[str, ...]]]:
-        """The modules in which the loops of each phase were recorded."""
-        found: list[set[tuple[str, ...]]] = [set() for _ in self.steps]
+    def names(self) -> list[str]:
+        """What the heading of a column of each phase begins with: its module, if there are several phases."""
+        if len(self.steps) == 1:
+            return [""]  # nothing to tell it from
+        scopes: list[set[tuple[str, ...]]] = [set() for _ in self.steps]  # in which the loops of a phase were recorded
         for vertex, loop in self.loop_of.items():
-            found[self.loops[loop].phase].add(self.vertices[vertex].scope)
-        return found
+            scopes[self.loops[loop].phase].add(self.vertices[vertex].scope)
+        own = [tuple(part for part in _shared(found) if not LAYER.fullmatch(part)) for found in scopes]
+        own = [scope[len(_shared(own)) :] for scope in own]
+        same = len(_shared([scope[::-1] for scope in own]))
+        names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
+        return [f"{clean(name, limit=20)}, " if name else "" for name in names]
 
     def steps_of(self, vertex: int) -> tuple[int | None, ...]:
         """The steps in which a vertex is drawn; None for a place outside the columns."""
@@ -275,3 +283,10 @@ def zones(plan: Plan) -> tuple[dict[int, Zone], dict[int, int]]:
             needed.add(vertex.id)
     found: dict[int, Zone] = {vertex.id: "before" if vertex.id in needed else "after" for vertex in outside}
     return found, {vertex: follows[vertex] for vertex in found if vertex in needed and vertex in follows}
+
+
+def _shared(scopes: Collection[tuple[str, ...]]) -> tuple[str, ...]:
+    """The common prefix of scopes."""
+    first, last = min(scopes, default=()), max(scopes, default=())
+    same = [a == b for a, b in zip(first, last, strict=False)]
+    return first[: same.index(False) if False in same else len(same)]

@@ -7,7 +7,9 @@ slice, are passed through.
 """
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Hashable, Iterator
+from difflib import SequenceMatcher
+from functools import cached_property
 from typing import NamedTuple
 
 from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER, TAKING_APART
@@ -128,6 +130,35 @@ class Grouping:
     def phase_of(self, vertex: int) -> int:
         """The phase of a vertex that is drawn in a column."""
         return self.homes[vertex].phase if vertex in self.homes else self.plan.phase_of[vertex]
+
+    @cached_property
+    def slots(self) -> dict[int, Hashable]:
+        """A slot for each vertex, the same for vertices with the same role at other steps."""
+        slots: dict[int, Hashable] = {}
+        steps: dict[tuple[int, int], list[Vertex]] = {}
+        for vertex in self.boxed:
+            phase = self.plan.phase_of.get(vertex.id)
+            if vertex.step is None or phase is None:
+                slots[vertex.id] = (phase, vertex.id)
+            else:
+                steps.setdefault((phase, vertex.step), []).append(vertex)
+        models: dict[int, list[Vertex]] = {}  # the longest step of each phase
+        for (phase, _), vertices in steps.items():
+            models[phase] = max(models.get(phase, []), vertices, key=len)
+        shapes = {phase: _shape_of(model) for phase, model in models.items()}
+        for (phase, step), vertices in steps.items():
+            places = _aligned(_shape_of(vertices), shapes[phase])
+            for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
+                slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
+        return slots
+
+    @cached_property
+    def roles(self) -> dict[Hashable, list[int]]:
+        """The vertices of each slot, of all time steps."""
+        found: dict[Hashable, list[int]] = {}
+        for vertex, slot in self.slots.items():
+            found.setdefault(slot, []).append(vertex)
+        return found
 
     def _homes(self) -> dict[int, Column]:
         """The column of each leaf, of no module, that only one step uses: an input, or an initial state."""
@@ -288,3 +319,18 @@ def _slice_text(part: object) -> str:
         return str(part)
     ends = ":".join("" if end is None else str(end) for end in (part.start, part.stop))
     return ends if part.step is None else f"{ends}:{part.step}"
+
+
+def _shape_of(vertices: list[Vertex]) -> list[Hashable]:
+    """What ops of a time step have in common with those of the same role in another one."""
+    return [(vertex.scope, vertex.op, len(vertex.parents)) for vertex in vertices]
+
+
+def _aligned(one: list[Hashable], other: list[Hashable]) -> list[int | None]:
+    """For each op of a time step, the index of the matching op in another step; None if there is none."""
+    if one == other:
+        return list(range(len(one)))
+    places: list[int | None] = [None] * len(one)
+    for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
+        places[start : start + size] = range(place, place + size)
+    return places

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,6 @@ SIGNS = {"+": "+", "-": "−", "*": "×", "/": "÷"}  # of operators
 NAMED = {"state", "input", "initial"}  # kinds of boxes that have a symbol
 MOST_STATES = 4  # listed on a closed module
 MOST_JOINED = 5  # listed in what is joined
-LAYER = re.compile(r"l\d+(_reverse)?")  # names of the parts of a layer
 
 
 class Wording:
@@ -40,7 +39,6 @@ class Wording:
         self.words = [clean(word, limit=16) or "␣" for word in inputs]
         self.values = Values(sheet)
         self.dtype = self.record.dtype
-        self.phases = self._phase_names()
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
         self.inputs = self._input_names()
@@ -196,18 +194,8 @@ class Wording:
             return self.sheet.title
         if self.sheet.folded:
             steps = self.sheet.plan.steps[column.phase]
-            return f"{self.phases[column.phase]}t = {steps[0]}, …, {steps[-1]}"
-        return f"{self.phases[column.phase]}t = {column.step}"
-
-    def _phase_names(self) -> list[str]:
-        if len(self.sheet.plan.steps) == 1:
-            return [""]  # nothing to tell it from
-        scopes = map(_shared, self.sheet.plan.scopes)
-        own = [tuple(part for part in scope if not LAYER.fullmatch(part)) for scope in scopes]
-        own = [scope[len(_shared(own)) :] for scope in own]
-        same = len(_shared([scope[::-1] for scope in own]))
-        names = [scope[-1 - same] if len(scope) > same else "" for scope in own]
-        return [f"{clean(name, limit=20)}, " if name else "" for name in names]
+            return f"{self.sheet.plan.names[column.phase]}t = {steps[0]}, …, {steps[-1]}"
+        return f"{self.sheet.plan.names[column.phase]}t = {column.step}"
 
     def tooltip(self, box: Box) -> str:
         """The tooltip of a box."""
@@ -421,10 +409,3 @@ class Wording:
         vertex, output = arrow.value
         made = self.vertices[vertex]
         return self.values.without_time(vertex, made.shapes[output]), str(made.dtype)
-
-
-def _shared(scopes: Collection[tuple[str, ...]]) -> tuple[str, ...]:
-    """The common prefix of scopes."""
-    first, last = min(scopes, default=()), max(scopes, default=())
-    same = [a == b for a, b in zip(first, last, strict=False)]
-    return first[: same.index(False) if False in same else len(same)]

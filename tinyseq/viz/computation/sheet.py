@@ -5,7 +5,6 @@ Every parameter is drawn once, however often it is used. Parameters that are alw
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping
-from difflib import SequenceMatcher
 from heapq import merge
 from itertools import product
 from typing import Any
@@ -53,9 +52,7 @@ class _Maker:
         self.shown = set(self.sheet.columns)
         self.shown_steps = {None, *(column.step for column in columns)}
         self.zones, self.between = zones(self.plan)
-        self.slots = self._slots()
-        for vertex, slot in self.slots.items() if fold else ():
-            self.sheet.roles.setdefault(slot, []).append(vertex)
+        self.slots = self.grouping.slots
         self.at: dict[Use, Box] = {}
         self.extra: dict[Hashable, Box] = {}  # inputs, initial states, and ellipses for steps left out
         self.timed: dict[tuple[Hashable, int], Hashable] = {}  # (slot, argument) -> the slot of its state
@@ -98,26 +95,6 @@ class _Maker:
         shapes |= {a.tail: self.record.vertices[a.tail.vertices[0]].shape for a in inputs if a.tail.vertices}
         fed = {arrow.head for arrow in inputs if shapes.get(arrow.tail, shapes[leaf]) == shapes[leaf]}
         return bool(others) and fed.issuperset(others)
-
-    def _slots(self) -> dict[int, Hashable]:
-        """A slot for each vertex, the same for vertices with the same role at other steps."""
-        slots: dict[int, Hashable] = {}
-        steps: dict[tuple[int, int], list[Vertex]] = {}
-        for vertex in self.grouping.boxed:
-            phase = self.plan.phase_of.get(vertex.id)
-            if vertex.step is None or phase is None:
-                slots[vertex.id] = (phase, vertex.id)
-            else:
-                steps.setdefault((phase, vertex.step), []).append(vertex)
-        models: dict[int, list[Vertex]] = {}  # the longest step of each phase
-        for (phase, _), vertices in steps.items():
-            models[phase] = max(models.get(phase, []), vertices, key=len)
-        shapes = {phase: _shape_of(model) for phase, model in models.items()}
-        for (phase, step), vertices in steps.items():
-            places = _aligned(_shape_of(vertices), shapes[phase])
-            for i, (vertex, place) in enumerate(zip(vertices, places, strict=True)):
-                slots[vertex.id] = (phase, "only", step, i) if place is None else (phase, "alike", place)
-        return slots
 
     def _make_boxes(self) -> None:
         """Make boxes for all ops and inputs that are shown."""
@@ -225,7 +202,7 @@ class _Maker:
     def _hand_over(self, box: Box, phase: int) -> None:
         """Connect a box of a folded loop with what the loop begins with, if another loop or what follows one makes it:
         a decoder with its encoder's last state."""
-        first = self.record.vertices[self.sheet.roles[box.slot][0]]
+        first = self.record.vertices[self.grouping.roles[box.slot][0]]
         members = self.grouping.members(first)
         if first.id == box.vertices[-1] or first.step is None or len(members) != len(box.vertices):
             return
@@ -430,18 +407,3 @@ def _agree(one: Mapping[Column | Zone, Hashable], other: Mapping[Column | Zone, 
     """Whether two roles take the same array in every column or zone that has both, and that some has."""
     both = one.keys() & other.keys()
     return bool(both) and all(one[column] == other[column] for column in both)
-
-
-def _shape_of(vertices: list[Vertex]) -> list[Hashable]:
-    """What ops of a time step have in common with those of the same role in another one."""
-    return [(vertex.scope, vertex.op, len(vertex.parents)) for vertex in vertices]
-
-
-def _aligned(one: list[Hashable], other: list[Hashable]) -> list[int | None]:
-    """For each op of a time step, the index of the matching op in another step; None if there is none."""
-    if one == other:
-        return list(range(len(one)))
-    places: list[int | None] = [None] * len(one)
-    for start, place, size in SequenceMatcher(a=one, b=other, autojunk=False).get_matching_blocks():
-        places[start : start + size] = range(place, place + size)
-    return places
