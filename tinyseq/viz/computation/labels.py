@@ -270,8 +270,7 @@ class Wording:
         """What is joined, vertically or horizontally: [h; x] or [h, x]."""
         names = []
         for argument in box.arguments:
-            sources = {(end.vertex, end.output) for end in argument.ends}
-            found = [a for a in self.into[box] if a.value in sources or argument in a.tail.arguments]
+            found = self.arrows(box, argument)
             known = bool(found) and found[0].tail.kind in NAMED
             symbol = self._carries(found[0]) if known else "·"
             if self.sheet.folded and argument.ends and not (box.column and box.column.kind == "step"):
@@ -330,10 +329,7 @@ class Wording:
 
     def _operands(self, box: Box, told: Mapping[Argument, str] | None) -> list[str]:
         """The operands of a box: by default a dot for one that an arrow brings."""
-        supplied = {
-            argument for arrow in self.into[box] if not arrow.tail.vertices for argument in arrow.tail.arguments
-        }
-        dots = dict.fromkeys([a for a in box.arguments if a.ends or a in supplied], "·")
+        dots = dict.fromkeys([a for a in box.arguments if a.ends or self.arrows(box, a)], "·")
         found = dots | dict(told or {})
         return [found.get(a) or self._weights(a) or self.constant(box, a) for a in box.arguments]
 
@@ -365,6 +361,11 @@ class Wording:
 
     # -- arrows --------------------------------------------------------------------------------------------------------
 
+    def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
+        """The arrows that bring an argument to a box."""
+        sources = {(end.vertex, end.output) for end in argument.ends}
+        return [a for a in self.into[box] if a.value in sources or (a.value is None and argument in a.tail.arguments)]
+
     def part(self, arrow: Arrow) -> str:
         """Which part of a value an arrow carries; empty for the sum of a gate, which is named where it is computed."""
         computed = self._of_rows(arrow, self.gates.get(arrow.tail, ()))
@@ -375,8 +376,9 @@ class Wording:
 
     def _part_of_all_steps(self, arrow: Arrow) -> str:
         """The part of a value that an arrow carries; in a folded loop with t for the step, or elided if it differs."""
-        taken = [a for a in arrow.head.arguments if arrow.value in {(end.vertex, end.output) for end in a.ends}]
-        if not (self.sheet.folded and arrow.part and taken):
+        read = arrow.head.arguments if self.sheet.folded and arrow.part else ()
+        taken = [argument for argument in read if arrow in self.arrows(arrow.head, argument)]
+        if not taken:
             return arrow.part
         parts: set[str] = set()
         general: set[str] = set()

@@ -83,7 +83,7 @@ class Formulas:
         """The name and the numbers of what a box is computed from, except for parameters and the count of a mean."""
         found: dict[Argument, tuple[str, str]] = {}
         for argument in box.arguments:
-            arrows = self.arrows(box, argument)
+            arrows = self.wording.arrows(box, argument)
             if argument.weights or (not arrows and len(box.vertices) > 1):
                 continue
             carried = [(arrow, step) for arrow in arrows for step in self._steps(arrow, argument)]
@@ -96,11 +96,6 @@ class Formulas:
                 names, shown = ([*texts[: MOST_OPERANDS - 1], "…", texts[-1]] for texts in (names, shown))
             found[argument] = ", ".join(names), ", ".join(shown) if all(shown) else ""
         return found
-
-    def arrows(self, box: Box, argument: Argument) -> list[Arrow]:
-        """The arrows that bring an argument to a box."""
-        sources = {(end.vertex, end.output) for end in argument.ends}
-        return [a for a in self.into[box] if a.value in sources or (a.value is None and argument in a.tail.arguments)]
 
     def _steps(self, arrow: Arrow, argument: Argument) -> list[int | None]:
         """The steps of the values that an arrow carries: in a folded loop one arrow stands for those of all steps."""
@@ -155,7 +150,7 @@ class Formulas:
 
     def sent(self, user: Box, box: Box) -> str:
         """What a use of a box sends back to it, as the op's rule says; empty if that takes more than one rule."""
-        arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.arrows(user, a))]
+        arguments = [a for a in user.arguments if any(arrow.tail is box for arrow in self.wording.arrows(user, a))]
         return summed([self._rule(user, argument) for argument in arguments])
 
     def term(self, user: Box, leaf: int) -> str:
@@ -198,7 +193,9 @@ class Formulas:
             parent = self.vertices[vertex].parents[position]
             turned = "ᵀ" if parent and self._is_transposed(parent[0]) else ""
             return ", ".join(self.wording.names[leaf] for leaf in argument.weights) + turned
-        carried = ((arrow, step) for arrow in self.arrows(user, argument) for step in self._steps(arrow, argument))
+        carried = (
+            (arrow, step) for arrow in self.wording.arrows(user, argument) for step in self._steps(arrow, argument)
+        )
         name = next((self._carried(*each) for each in carried), "") or self.wording.constant(user, argument)
         return f"({name})" if name.startswith(("-", "−")) else name
 
