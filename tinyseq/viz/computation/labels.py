@@ -9,7 +9,18 @@ import numpy as np
 
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Sheet
 from tinyseq.viz.computation.columns import Column
-from tinyseq.viz.computation.names import combined, later, leaf_name, power, short_names, signed, value_text
+from tinyseq.viz.computation.names import (
+    combined,
+    gates_of,
+    in_rows,
+    later,
+    leaf_name,
+    power,
+    short_names,
+    signed,
+    summed_gates,
+    value_text,
+)
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
 from tinyseq.viz.layout.rows import Slot
@@ -42,7 +53,7 @@ class Wording:
         self.into = {box: [a for a in arrows if not a.begins] for box, arrows in sheet.into().items()}
         self.names = short_names(self.record.leaves)
         self.inputs = self._input_names()
-        self.gates = self._gates()
+        self.gates = gates_of(sheet, self.into, self.is_sign)
         self.unknown: dict[tuple[Slot, int], int] = {}  # the constants without a known value, in order
 
     def _input_names(self) -> dict[Slot, str]:
@@ -59,34 +70,6 @@ class Wording:
     def _data_of(self, box: Box) -> int:
         """What tells the array of an input that no op has made."""
         return id(self.record.constant(box.arguments[0].vertex, box.arguments[0].position))
-
-    def _gates(self) -> dict[Box, tuple[str, ...]]:
-        """The gates that each box computes: those whose rows of stacked sums reach it, directly or through signs."""
-        gates: dict[Box, tuple[str, ...]] = {}
-        for box in self.sheet.boxes:  # as they are computed
-            if box.kind == "op" and not box.module and not self.is_sign(box) and len(self.into[box]) == 1:
-                found = self._sums_of(box)
-                if len(found) == 1:
-                    gates[box] = found.pop()
-        return gates
-
-    def _sums_of(self, box: Box) -> set[tuple[str, ...]]:
-        """The gates whose rows of the stacked sums reach a box."""
-        found: set[tuple[str, ...]] = set()
-        for arrow in self.into[box]:
-            if arrow.part and arrow.value:
-                found |= {self._of_rows(arrow, self.vertices[arrow.value[0]].gates)}
-            elif arrow.tail.kind == "op" and arrow.tail.column == box.column and self.is_sign(arrow.tail):
-                found |= self._sums_of(arrow.tail)
-        return found - {()}
-
-    def _of_rows(self, arrow: Arrow, gates: tuple[str, ...]) -> tuple[str, ...]:
-        """Of the gates stacked in a value, those whose rows an arrow carries."""
-        if not arrow.rows or not gates or not arrow.value:
-            return ()
-        height = self.vertices[arrow.value[0]].shapes[arrow.value[1]][-2] // len(gates)
-        (first, uneven), (last, rest) = (divmod(row, height) for row in arrow.rows)
-        return () if uneven or rest else gates[first:last]
 
     # -- boxes ---------------------------------------------------------------------------------------------------------
 
@@ -239,9 +222,8 @@ class Wording:
             right = self._weights(multiplied[-1]) if both else self._operand(box)
             return f"{weights[0]} {next(iter(told.values())) if told and '·' in right else right}" + " + b" * many
         if first.operator == "[]" and weights:
-            step = "ₜ" if self.sheet.folded else subscript(box.column.step) if box.column else ""
             letter = "y" if self.inputs else "x"  # if there is an input x, an id must not look like it
-            return f"{weights[0]}[{self._word(box) or letter + step}]"
+            return f"{weights[0]}[{self._word(box) or letter + self._index(box)}]"
         if last.operator == "+" and (many or self._starts_at_zero(box)):
             return "sum" + called
         if first.adds_up and many:
@@ -349,8 +331,11 @@ class Wording:
         place = self.unknown.setdefault((box.slot, box.arguments.index(argument)), len(self.unknown))
         if self.sheet.view == "flat":
             return self.constant_letter + subscript(place + 1)  # where no index is a step
-        step = "" if not box.column else "ₜ" if self.sheet.folded else subscript(box.column.step)
-        return self.constant_letter + "′" * place + step
+        return self.constant_letter + "′" * place + self._index(box)
+
+    def _index(self, box: Box) -> str:
+        """The index of a box's step."""
+        return "" if not box.column else "ₜ" if self.sheet.folded else subscript(box.column.step)
 
     @cached_property
     def constant_letter(self) -> str:
@@ -368,10 +353,10 @@ class Wording:
 
     def part(self, arrow: Arrow) -> str:
         """Which part of a value an arrow carries; empty for the sum of a gate, which is named where it is computed."""
-        computed = self._of_rows(arrow, self.gates.get(arrow.tail, ()))
+        computed = in_rows(arrow, self.gates.get(arrow.tail, ()), self.vertices)
         if computed:
             return ", ".join(computed)
-        summed = self._of_rows(arrow, self.vertices[arrow.value[0]].gates) if arrow.value else ()
+        summed = summed_gates(arrow, self.vertices)
         return "" if summed in self.gates.values() else self._part_of_all_steps(arrow).strip()
 
     def _part_of_all_steps(self, arrow: Arrow) -> str:

@@ -1,13 +1,15 @@
-"""The names of leaves, and numbers and operators as they are written in a label."""
+"""The names of leaves and gates, and numbers and operators as they are written in a label."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from tinyseq.viz.computation.boxes import Arrow, Box, Sheet
 from tinyseq.viz.computation.record import Vertex
 from tinyseq.viz.rendering.style import SUBSCRIPTS, SUPERSCRIPTS, clean, number, subscript, superscript
 
 OPPOSITE = {"+": "−", "−": "+"}
+Gates = tuple[str, ...]  # their names
 
 
 def leaf_name(leaf: Vertex) -> str:
@@ -42,6 +44,49 @@ def short_names(leaves: Sequence[Vertex]) -> dict[int, str]:
         layer = superscript(int(kind[3]) + 1) if len(layers) > 1 else ""
         names[leaf] += layer + (("←" if kind[4] else "→") if len(ways) > 1 else "")
     return names
+
+
+def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool]) -> dict[Box, Gates]:
+    """The gates that each box computes: those whose rows of stacked sums reach it, directly or through signs.
+
+    Args:
+        sheet: the drawing's content.
+        into: the arrows that lead to each box.
+        is_sign: whether a box is just a sign between two values.
+    """
+    vertices = sheet.record.vertices
+
+    def summed_in(box: Box) -> set[Gates]:
+        """The gates whose rows of the stacked sums reach a box."""
+        found: set[Gates] = set()
+        for arrow in into[box]:
+            if arrow.part and arrow.value:
+                found |= {summed_gates(arrow, vertices)}
+            elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
+                found |= summed_in(arrow.tail)
+        return found - {()}
+
+    gates: dict[Box, Gates] = {}
+    for box in sheet.boxes:
+        if box.kind == "op" and not box.module and not is_sign(box) and len(into[box]) == 1:
+            found = summed_in(box)
+            if len(found) == 1:
+                gates[box] = found.pop()
+    return gates
+
+
+def summed_gates(arrow: Arrow, vertices: Sequence[Vertex]) -> Gates:
+    """The gates whose sums an arrow carries."""
+    return in_rows(arrow, vertices[arrow.value[0]].gates if arrow.value else (), vertices)
+
+
+def in_rows(arrow: Arrow, gates: Gates, vertices: Sequence[Vertex]) -> Gates:
+    """Of the gates stacked in a value, those whose rows an arrow carries."""
+    if not arrow.rows or not gates or not arrow.value:
+        return ()
+    height = vertices[arrow.value[0]].shapes[arrow.value[1]][-2] // len(gates)
+    (first, uneven), (last, rest) = (divmod(row, height) for row in arrow.rows)
+    return () if uneven or rest else gates[first:last]
 
 
 def value_text(value: Any, shown: int = 4) -> str:
