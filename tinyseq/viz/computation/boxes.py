@@ -4,6 +4,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.viz.computation.columns import Column, Plan, Zone
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Source
@@ -142,3 +143,7 @@ class Sheet:
         if box.column and box.column.kind == "step":
             return box.column.step
         return self.record.vertices[box.vertices[-1]].step if box.vertices else None
+
+    def joins(self, box: Box) -> bool:
+        """Whether a box joins values, as in [h; x]."""
+        return bool(box.vertices) and self.record.vertices[box.vertices[-1]].kind in PUTTING_TOGETHER

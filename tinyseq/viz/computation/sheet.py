@@ -9,16 +9,14 @@ from heapq import merge
 from itertools import product
 from typing import Any
 
-from tinyseq.autograd.axes import PUTTING_TOGETHER
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.viz.computation.boxes import Argument, Arrow, Box, Kind, Sheet
 from tinyseq.viz.computation.columns import Column, Plan, Zone, zones
 from tinyseq.viz.computation.grouping import End, Grouping
 from tinyseq.viz.computation.record import Record, Vertex
-from tinyseq.viz.computation.single import states_of_single_steps
+from tinyseq.viz.computation.states import distinct, name_states, states_of_single_steps
 from tinyseq.viz.computation.values import Values
-from tinyseq.viz.rendering.style import superscript
 
 Use = tuple[int, int | None]  # a vertex, and a step or None outside the columns
 Role = tuple[Hashable, int]  # a slot, and the number of an argument
@@ -72,7 +70,7 @@ class _Maker:
         }
         for box in made:
             self._supply_constants(box)
-        self._name_states()
+        name_states(self.sheet, set(self.timed.values()), self.cells, self.computed)
         self.sheet.columns.sort()
         self.sheet.arrows = list(dict.fromkeys(self.sheet.arrows))
 
@@ -226,7 +224,7 @@ class _Maker:
         for state, slot in slots.items():
             if isinstance(state, tuple):  # the state of this step is unknown
                 loop = self.plan.loop_of[state[0]]
-                self.sheet.states[slot] = (self._distinct("c" if state in cells else "h", loop, {loop}),)
+                self.sheet.states[slot] = (distinct(self.sheet, "c" if state in cells else "h", loop, {loop}),)
         for box in boxes if found else ():
             for number, argument in enumerate(box.arguments):
                 if (place := (argument.vertex, argument.position)) in found:
@@ -263,11 +261,7 @@ class _Maker:
 
     def _reads(self, box: Box) -> bool:
         """Whether a constant that a box takes is data: it meets a weight, or is joined with other values."""
-        return any(argument.weights for argument in box.arguments) or self._joins(box)
-
-    def _joins(self, box: Box) -> bool:
-        """Whether a box joins values, as in [h; x]."""
-        return bool(box.vertices) and self.record.vertices[box.vertices[-1]].kind in PUTTING_TOGETHER
+        return any(argument.weights for argument in box.arguments) or self.sheet.joins(box)
 
     def _supply_constants(self, box: Box) -> None:
         """Add boxes for constants that are initial states, or data: operands of a weight, or joined with a state."""
@@ -343,58 +337,6 @@ class _Maker:
         made = self.extra[place, slot] = Box(f"{kind}{len(self.extra)}", kind, zone, slot, (), column, arguments)
         self.sheet.boxes.append(made)
         return made, True
-
-    def _name_states(self) -> None:
-        """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
-        paths, L for a running total."""
-        slots = set(self.timed.values())
-        weighted = {arrow.head for arrow in self.sheet.arrows if arrow.kind == "weight"}
-        weighted |= {arrow.tail for arrow in self.sheet.arrows if arrow.head in weighted and self._joins(arrow.tail)}
-        multiplied = {
-            box for box in weighted if any(self.record.vertices[vertex].kind == "product" for vertex in box.vertices)
-        }
-        met = [arrow for arrow in self.sheet.arrows if arrow.kind == "time" and arrow.head in weighted]
-        hidden = {arrow.tail.slot for arrow in met if arrow.head in multiplied or self._joins(arrow.head)}
-        hidden = hidden or {arrow.tail.slot for arrow in met}  # states that meet weights element by element only
-        summing = {
-            self.plan.loop_of[vertex.id]
-            for vertex in self.record.vertices
-            if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
-        }
-        made = [box for box in self.sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
-        carriers = [box for box in made if box not in self.computed]
-        loops = {box: self.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
-        totals = {box for box in carriers if self._is_total(box) and box.slot not in hidden}
-        carrying = {loop for box, loop in loops.items() if box not in totals}
-        for box, loop in loops.items():
-            box.kind = box.kind if box in totals and box.kind == "result" else "state"
-            alone = len(slots) == 1 and box.slot not in self.cells
-            letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
-            if box in totals:
-                letter, alike = "L", {loop}
-            elif loop in summing:
-                letter, alike = "α", carrying & summing
-            if box.slot not in self.sheet.states:
-                self.sheet.states[box.slot] = (self._distinct(letter, loop, alike),)
-        for box in self.computed:
-            box.kind = "state"
-
-    def _is_total(self, box: Box) -> bool:
-        """Whether a state is a running sum of losses."""
-        last = self.record.vertices[box.vertices[-1]]
-        return last.operator == "+" and not last.shape
-
-    def _distinct(self, letter: str, loop: int, alike: set[int]) -> str:
-        """A state's letter, with its direction and layer if there are several of the same kind."""
-        own = self.plan.loops[loop]
-        beside = [self.plan.loops[i] for i in alike if self.plan.loops[i].phase == own.phase]
-        arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
-        lowest = min(other.level for other in beside)
-        layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""
-        symbol = letter + arrow + layer
-        while (symbol,) in self.sheet.states.values():
-            symbol += "′"
-        return symbol
 
 
 def _identity(array: Any) -> Hashable:

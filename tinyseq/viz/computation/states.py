@@ -1,10 +1,11 @@
-"""The states of loops of a single step, which are handed to no other step.
+"""States, which a loop hands on from step to step: their names, and what they are if there is only one step.
 
-The names of a layer's weights tell them: W_hh is applied to the hidden state. In a loop by hand, they are zeros that a
-weight is applied to; or else what is as large as a result of the step, if the step has another input, too.
+A loop of a single step hands its states to no other step. The names of a layer's weights tell them: W_hh is applied to
+the hidden state. In a loop by hand, they are zeros that a weight is applied to; or else what is as large as a result of
+the step, if the step has another input, too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +14,16 @@ from tinyseq.autograd.axes import LOOKED_THROUGH, PUTTING_TOGETHER
 from tinyseq.autograd.ops.moves.joined import owner
 from tinyseq.backend import to_numpy
 from tinyseq.nn.recurrent.registry import CELLS
+from tinyseq.viz.computation.boxes import Box, Sheet
 from tinyseq.viz.computation.columns import Plan
 from tinyseq.viz.computation.grouping import Grouping
 from tinyseq.viz.computation.record import Shape, Vertex
 from tinyseq.viz.computation.values import Values
+from tinyseq.viz.rendering.style import superscript
 
 Place = tuple[int, int]  # an op, and the position of an argument
 Scope = tuple[str, ...]
+Slot = Hashable
 
 
 class Given(NamedTuple):
@@ -224,3 +228,64 @@ class _Step:
                 return None
             vertex = users[0]
         return vertex
+
+
+def name_states(sheet: Sheet, slots: set[Slot], cells: set[Slot], computed: set[Box]) -> None:
+    """Name states: h if a weight is applied to it in the next step, c if not (an LSTM's cell), alpha in a sum over
+    paths, L for a running total.
+
+    Args:
+        sheet: the drawing's content, with its arrows; boxes of states get their kind.
+        slots: those of the states.
+        cells: those of states of single steps to which no weight is applied.
+        computed: initial states that are results of ops.
+    """
+    weighted = {arrow.head for arrow in sheet.arrows if arrow.kind == "weight"}
+    weighted |= {arrow.tail for arrow in sheet.arrows if arrow.head in weighted and sheet.joins(arrow.tail)}
+    multiplied = {
+        box for box in weighted if any(sheet.record.vertices[vertex].kind == "product" for vertex in box.vertices)
+    }
+    met = [arrow for arrow in sheet.arrows if arrow.kind == "time" and arrow.head in weighted]
+    hidden = {arrow.tail.slot for arrow in met if arrow.head in multiplied or sheet.joins(arrow.head)}
+    hidden = hidden or {arrow.tail.slot for arrow in met}  # states that meet weights element by element only
+    summing = {
+        sheet.plan.loop_of[vertex.id]
+        for vertex in sheet.record.vertices
+        if vertex.declared and vertex.declared.sums_paths and vertex.step is not None
+    }
+    made = [box for box in sheet.boxes if box.slot in slots and box.kind in {"op", "result"}]
+    carriers = [box for box in made if box not in computed]
+    loops = {box: sheet.plan.loop_of.get(box.vertices[-1], 0) for box in carriers}
+    totals = {box for box in carriers if _is_total(sheet, box) and box.slot not in hidden}
+    carrying = {loop for box, loop in loops.items() if box not in totals}
+    for box, loop in loops.items():
+        box.kind = box.kind if box in totals and box.kind == "result" else "state"
+        alone = len(slots) == 1 and box.slot not in cells
+        letter, alike = "h" if box.slot in hidden or alone else "c", carrying - summing
+        if box in totals:
+            letter, alike = "L", {loop}
+        elif loop in summing:
+            letter, alike = "α", carrying & summing
+        if box.slot not in sheet.states:
+            sheet.states[box.slot] = (distinct(sheet, letter, loop, alike),)
+    for box in computed:
+        box.kind = "state"
+
+
+def _is_total(sheet: Sheet, box: Box) -> bool:
+    """Whether a state is a running sum of losses."""
+    last = sheet.record.vertices[box.vertices[-1]]
+    return last.operator == "+" and not last.shape
+
+
+def distinct(sheet: Sheet, letter: str, loop: int, alike: set[int]) -> str:
+    """A state's letter, with its direction and layer if there are several of the same kind."""
+    own = sheet.plan.loops[loop]
+    beside = [sheet.plan.loops[i] for i in alike if sheet.plan.loops[i].phase == own.phase]
+    arrow = ("←" if own.backward else "→") if any(other.backward for other in beside) else ""
+    lowest = min(other.level for other in beside)
+    layer = superscript(own.level - lowest + 1) if any(other.level > lowest for other in beside) else ""
+    symbol = letter + arrow + layer
+    while (symbol,) in sheet.states.values():
+        symbol += "′"
+    return symbol
