@@ -228,3 +228,19 @@ def test_a_layer_without_a_recurrence_has_no_state():
     with ts.step(0):
         y = ts.tanh(w @ x)
     assert {kind for kind, _ in first_column(y.sum())} == {"input"}
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_cell_by_hand_may_begin_with_the_same_zeros_as_h(steps):
+    def weights(gate):
+        return zoo.weight(3, 2, name=f"W_{gate}"), zoo.weight(3, 3, name=f"U_{gate}")
+
+    named, x = {gate: weights(gate) for gate in "ifgo"}, zoo.data(steps, 2, 1)
+    h = c = ts.zeros(3, 1)
+    for t in range(steps):
+        with ts.step(t):
+            sums = {gate: w @ x[t] + u @ h for gate, (w, u) in named.items()}
+            c = ts.sigmoid(sums["f"]) * c + ts.sigmoid(sums["i"]) * ts.tanh(sums["g"])
+            h = ts.sigmoid(sums["o"]) * ts.tanh(c)
+    states = {text for kind, text in first_column(ts.sum(h)) if kind != "input"}
+    assert states == {"h₋₁ = 0", "c₋₁ = 0", "+ → c₀", "× → h₀"}
