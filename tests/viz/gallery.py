@@ -1,4 +1,4 @@
-"""The gallery, whose geometry is checked: the zoo in four views, cells, and hidden Markov models."""
+"""The gallery, whose geometry is checked: the zoo in five views, cells, and hidden Markov models."""
 
 import warnings
 
@@ -13,6 +13,7 @@ VIEWS = {
     "folded": {"view": "folded"},
     "closed": {"depth": 0},
     "values": {"depth": 1, "values": True},
+    "values and gradients": {"values": True, "gradients": True},
 }
 
 

@@ -60,6 +60,18 @@ def test_a_tall_picture_has_the_lines_of_a_box_side_by_side_and_a_wide_one_short
     assert not re.search(r"\[[^\],]*,[^\],]*,[^\],]*,[^\]]*\]", wide)
 
 
+@pytest.mark.parametrize("name", ["recurrent_highway", "peepholes"])
+def test_all_steps_fit_with_values_and_gradients_of_which_the_names_and_norms_are_side_by_side(name):
+    svg = ts.viz.graph(ZOO[name].loss(), values=True, gradients=True).svg()
+    assert re.findall(r">(t = \d)</text>", svg) == ["t = 0", "t = 1", "t = 2"]
+    assert faults(svg) == []
+
+
+def test_depth_makes_no_room_for_frames_where_there_are_no_modules():
+    loss = ZOO["recurrent_highway"].loss()
+    assert ts.viz.graph(loss, depth=1).svg() == ts.viz.graph(loss).svg()
+
+
 @pytest.mark.parametrize("name", ["lstm", BOTH])
 def test_the_cells_of_an_lstm_are_on_a_straight_line_in_either_direction(name):
     content = sheet(record(ZOO[name].loss()))

@@ -129,7 +129,7 @@ def _drawn(
         return lambda: paint(content, gradients, depth=framed, note=note).painted()
 
     def attempts() -> Iterator[Callable[[], Canvas]]:
-        framed = 0 if shown.view == "flat" else depth or 0
+        framed = 0 if shown.view == "flat" else min(depth or 0, _levels(shown))
         yield picture(shown, framed)
         longest = max(map(len, shown.plan.steps), default=0) if shown.view == "unrolled" and wanted is None else 0
         if longest > FEW_COLUMNS:

@@ -69,6 +69,16 @@ class Note(NamedTuple):
     either: bool = False
 
 
+def _squeezed(lines: list[Text]) -> list[Text]:
+    """The lines of a box as the picture saves space."""
+    if current().squeeze == "height":
+        return [line._replace(beside=True) for line in lines]
+    if current().squeeze == "both":  # numbers of the value below its name, which is all that fits beside it
+        below = [line for line in lines[1:] if line.role == "value"]
+        return [*lines[:1], *(line._replace(beside=True) for line in lines[1:] if line not in below), *below]
+    return lines
+
+
 class Painter:
     """Draws a sheet.
 
@@ -193,8 +203,8 @@ class Painter:
             paint = self.scale.paint(self.norms[box], paint.outline)
             lines = [line._replace(color=paint.text) for line in lines]  # remarks on a coloured box need full contrast
         is_sign = is_sign and len(lines) == 1
-        if current().squeeze == "height" and box.kind != "parameter":
-            lines = [line._replace(beside=True) for line in lines]
+        if box.kind != "parameter":
+            lines = _squeezed(lines)
         (width, height), room = label_size(lines), room_for_text()
         return Node(
             box.name,

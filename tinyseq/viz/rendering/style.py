@@ -99,7 +99,7 @@ class Text(NamedTuple):
 
     @property
     def height(self) -> float:
-        return 1.25 * self.points
+        return tight(1.25, 1.15) * self.points
 
 
 def small(text: str, color: str = MUTED, role: Literal["", "value", "gradient"] = "") -> Text:
