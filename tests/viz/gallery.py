@@ -1,4 +1,4 @@
-"""The gallery, whose geometry is checked: the zoo in five views, cells, and hidden Markov models."""
+"""The gallery, whose geometry is checked: the zoo in eight views, cells, and hidden Markov models."""
 
 import warnings
 
@@ -14,6 +14,9 @@ VIEWS = {
     "closed": {"depth": 0},
     "values": {"depth": 1, "values": True},
     "values and gradients": {"values": True, "gradients": True},
+    "folded, closed, gradients": {"view": "folded", "depth": 0, "gradients": True},
+    "folded, values": {"view": "folded", "values": True},
+    "folded, values and gradients": {"view": "folded", "values": True, "gradients": True},
 }
 
 

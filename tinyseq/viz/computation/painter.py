@@ -176,7 +176,7 @@ class Painter:
     def _title(self, column: Column) -> list[Text]:
         title = [Text(self.wording.title(column), bold=True)]
         if self.sheet.folded and not self.sheet.title and (self.scale or self.wording.with_values):
-            title.append(small(f"the numbers are those of t = {column.step}"))
+            title.append(small(f"numbers of t = {column.step}"))
         return title
 
     def _clear_title(self, frame: Frame) -> Frame:
@@ -325,11 +325,11 @@ class Painter:
             y -= label.height
         self.told_at.setdefault(gutter, []).append(y)
         half, middle = label.width / 2 + 4, label.height / 2
-        if not left:
-            return [Point(max(wires) + half, y)]
-        out = min(wires) - half
-        inside = min(low.x for low, _ in self.layout.frames.values()) + half + FRAME_GAP
         heights = (curve[0].y + middle + 1, curve[0].y - middle - 1, (curve[0].y + curve[-1].y) / 2)
+        out = min(wires) - half if left else max(wires) + half
+        if not left:
+            return [Point(out, height) for height in (y, *heights[::-1])]
+        inside = min(low.x for low, _ in self.layout.frames.values()) + half + FRAME_GAP
         return [Point(out, y), *(Point(inside, height) for height in heights)]
 
     def _surround(self) -> None:

@@ -170,11 +170,14 @@ class Layout:
             y = (self.bottom[row] + self.top[row]) / 2
             wish = {item: self._above_tails(item, middle) for item in items}
             items.sort(key=lambda item: wish[item])
-            for item, x in spread(items, wish, widths, 2 * box_gap()).items():
+            found = spread(items, wish, widths, 2 * box_gap())
+            beyond = self.left[1] - min(x - widths[item] / 2 for item, x in found.items())
+            for item, x in found.items():
+                place = Point(x + max(beyond, 0.0), y)  # clear of the wires of the parameters
                 if isinstance(item, Box):
-                    self.places[item] = Point(x, y)
+                    self.places[item] = place
                 else:
-                    self.past.setdefault(item, []).append(Point(x, y))
+                    self.past.setdefault(item, []).append(place)
         edge = max((self.sizes[box][0] for box in self.heights), default=0.0)
         for box, (y, _) in self.heights.items():
             self.places[box] = Point(edge - self.sizes[box][0] / 2, y)
