@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zoo import ZOO
 
 import tinyseq as ts
 from tinyseq.viz import graph
@@ -66,6 +67,20 @@ def test_however_it_is_folded_the_picture_hangs_together_and_unfolds_as_it_was(
     assert after["boxes"].keys() == before["boxes"].keys()
     for name, place in before["boxes"].items():
         assert after["boxes"][name] == pytest.approx(place, abs=0.5)
+
+
+TWO_LOOPS = [name for name in ZOO if "coder" in name or "attention" in name or name == "nested_loops"]
+
+
+@pytest.mark.parametrize("name", TWO_LOOPS)
+def test_no_bar_lies_on_what_one_loop_hands_to_another(name, opened):
+    browser = opened(graph(ZOO[name].loss(), gradients=True))
+    browser.run("byId('fold-all').click()")
+    check(browser.run(SEEN))
+    for column in browser.run("columns"):
+        browser.run(f"toggleStep('{column}')")
+        check(browser.run(SEEN))
+        browser.run(f"toggleStep('{column}')")
 
 
 def test_a_closed_module_has_its_whole_name_though_its_frame_had_no_room_for_it(opened, encoder_decoder_loss):

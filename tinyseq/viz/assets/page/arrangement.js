@@ -6,12 +6,18 @@ const RUN_WIDTH = 260;
 const CLOSED = { height: 36, least: 66 }; // the size of a closed module
 const MARGIN = 6; // around visible boxes
 
-/** Runs of adjacent folded columns: [[id, ...], ...]. */
+/** Columns with boxes between them and the column before, as between an encoder and its decoder, -> the width of that gap. */
+const gaps = new Map(columns.slice(1).flatMap((id, i) => {
+  const [left, right] = [frames.get(columns[i]).high, frames.get(id).low];
+  const lies = ({ column, legend, x, y }) => !column && !legend && left < x && x < right && ceiling < y && y < floor;
+  return [...boxes.values()].some(lies) ? [[id, right - left]] : [];
+}));
+/** Runs of adjacent folded columns, with no box in between: [[id, ...], ...]. */
 function runs() {
   const found = [];
   columns.forEach((id, i) => {
     if (!folded.has(id)) return;
-    if (i && folded.has(columns[i - 1])) found[found.length - 1].push(id);
+    if (i && folded.has(columns[i - 1]) && !gaps.has(id)) found[found.length - 1].push(id);
     else found.push([id]);
   });
   return found;
@@ -49,7 +55,8 @@ const coverOver = name => boxes.get(name)?.nest?.cover ?? null;
 function barWidth(count) {
   const narrow = Math.min(FOLDED, RUN_WIDTH / count);
   if (folded.size < columns.length) return narrow;
-  const [high, wide] = [whole[3], frames.get(columns.at(-1)).high - frames.get(columns[0]).low];
+  const [high, between] = [whole[3], [...gaps.values()].reduce((sum, gap) => sum + gap, 0)];
+  const wide = frames.get(columns.at(-1)).high - frames.get(columns[0]).low - between; // what becomes bars
   return Math.max(((room[0] / room[1]) * high - (whole[2] - wide)) / columns.length, narrow);
 }
 /** The folds of x that become bars: folded columns, with the gaps between them. */
