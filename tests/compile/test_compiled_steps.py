@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.compiler import RecordingError, recorder
+from tinyseq.compiler import RecordingError
+from tinyseq.compiler.recording import recorder
 
 rng = np.random.default_rng(0)
 ROUNDING = {"rtol": 1e-4, "atol": 1e-6}  # of all steps in float32: a product may be summed in another order

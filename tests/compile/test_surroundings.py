@@ -324,6 +324,8 @@ def test_replays_read_each_place_at_once():
     fast(ts.ones(3, 1, 2, dtype="float32"))
     calls = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tinyseq.compiler.surroundings._same", lambda then, now: calls.append(now) or then is now)
+        patch.setattr(
+            "tinyseq.compiler.recording.surroundings._same", lambda then, now: calls.append(now) or then is now
+        )
         fast(ts.ones(3, 1, 2, dtype="float32"))
     assert not calls

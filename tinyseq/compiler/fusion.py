@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.outcomes import Outcomes
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, key, kind_of, mapped
+from tinyseq.compiler.recording.outcomes import Outcomes
 
 LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
 

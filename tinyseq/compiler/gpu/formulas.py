@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import EXTENSIONS, DeviceArray
-from tinyseq.compiler.arrays import Whole
+from tinyseq.compiler.recording.arrays import Whole
 
 C_TYPES = {"f4": "float", "f8": "double", "b1": "bool", "i1": "signed char", "u1": "unsigned char", "i2": "short"}
 C_TYPES |= {"u2": "unsigned short", "i4": "int", "u4": "unsigned int", "i8": "long long", "u8": "unsigned long long"}

@@ -13,11 +13,11 @@ from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.modes import tick
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
-from tinyseq.compiler.active import RecordingError, unrepeatable
-from tinyseq.compiler.arrays import Recorded
 from tinyseq.compiler.program import Program, key
-from tinyseq.compiler.recorder import Recorder, Source, recording
-from tinyseq.compiler.surroundings import PLAIN
+from tinyseq.compiler.recording.active import RecordingError, unrepeatable
+from tinyseq.compiler.recording.arrays import Recorded
+from tinyseq.compiler.recording.recorder import Recorder, Source, recording
+from tinyseq.compiler.recording.surroundings import PLAIN
 
 
 class Trace:

@@ -84,4 +84,4 @@ def called_by_the_library() -> bool:
     return frame.f_code.co_filename.startswith(_PACKAGE)
 
 
-_PACKAGE, _NUMPY = str(Path(__file__).parent.parent), str(Path(np.__file__).parent)
+_PACKAGE, _NUMPY = str(Path(__file__).parents[2]), str(Path(np.__file__).parent)

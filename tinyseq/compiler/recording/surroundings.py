@@ -23,7 +23,7 @@ from tinyseq.autograd.tensor import Tensor
 
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, slice, range)
 _LEAVES = (*PLAIN, Tensor, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
-_LIBRARIES = (str(Path(__file__).parent.parent), sysconfig.get_paths()["stdlib"])
+_LIBRARIES = (str(Path(__file__).parents[2]), sysconfig.get_paths()["stdlib"])
 _LONGEST = 1000  # longer lists and tables are compared by identity and length
 _DEEPEST = 20
 _MISSING = object()

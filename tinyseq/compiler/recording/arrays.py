@@ -13,8 +13,16 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Namespace
-from tinyseq.compiler.active import ACTIVE, Active, RecordingError, called_by_the_library, changing, reading, user_line
 from tinyseq.compiler.program import Kind, Ref, blank, mapped
+from tinyseq.compiler.recording.active import (
+    ACTIVE,
+    Active,
+    RecordingError,
+    called_by_the_library,
+    changing,
+    reading,
+    user_line,
+)
 
 
 def _blanks(tree: Any) -> Any:
