@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinyseq as ts
-from tinyseq.compiler.program import kind_of
 from tinyseq.compiler.recording.trace import Trace
+from tinyseq.compiler.steps import kind_of
 from tinyseq.testing.battery import op_trial
 from tinyseq.testing.calls import calls_of
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 import tinyseq as ts
 from tinyseq.compiler.fusion import Group, computed, fuse, push_views
 from tinyseq.compiler.passes import drop_dead, lifetimes, share_common
-from tinyseq.compiler.program import Program, Ref, Step, kind_of, mapped, refs
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, kind_of, mapped, refs
 
 x, y = Ref(0), Ref(1)
 

@@ -6,7 +6,8 @@ import python_kernels
 
 import tinyseq as ts
 from tinyseq.compiler.jit import cache, gathers
-from tinyseq.compiler.program import Program, Ref, Step, kind_of
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, kind_of
 from tinyseq.nn.recurrent.layers import Recurrent
 from tinyseq.nn.recurrent.registry import CELLS
 

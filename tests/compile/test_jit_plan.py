@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import tinyseq as ts
 from tinyseq.compiler.jit import executor
-from tinyseq.compiler.program import Program, Ref, kind_of, mapped
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, kind_of, mapped
 
 pytestmark = pytest.mark.usefixtures("kernels_in_python")
 

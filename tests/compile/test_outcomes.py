@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinyseq.compiler.program import Ref, kind_of
 from tinyseq.compiler.recording.active import RecordingError
 from tinyseq.compiler.recording.outcomes import Outcomes
+from tinyseq.compiler.steps import Ref, kind_of
 
 SHAPES = [((3, 4), (4, 5)), ((1, 4), (4, 1)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)), ((2, 6, 3, 4), (1, 6, 4, 5))]
 SHAPES += [((4,), (4, 5)), ((3, 4), (4,)), ((0, 4), (4, 5))]

@@ -20,7 +20,8 @@ from tinyseq.compiler.passes import (
     share_common,
 )
 from tinyseq.compiler.planning import LINE, Block, in_place, packed, plan_memory, side_by_side
-from tinyseq.compiler.program import Program, Ref, kind_of, mapped, refs
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, kind_of, mapped, refs
 
 
 def program(steps, outputs, inputs=1, constants=(), guards=()):

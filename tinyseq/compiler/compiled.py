@@ -12,11 +12,12 @@ from tinyseq.autograd.modes import MODE, no_grad
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
 from tinyseq.compiler.executors import Changed, check_executor
-from tinyseq.compiler.program import Program, about, key
+from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import ACTIVE, RecordingError
 from tinyseq.compiler.recording.surroundings import PLAIN, Surroundings, Wrapper
 from tinyseq.compiler.recording.trace import Trace
 from tinyseq.compiler.replay import Replay
+from tinyseq.compiler.steps import about, key
 from tinyseq.memory import give_back
 
 P = ParamSpec("P")

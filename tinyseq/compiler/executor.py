@@ -9,7 +9,8 @@ from tinyseq.backend import Array
 from tinyseq.compiler.executors import Changed
 from tinyseq.compiler.passes import lifetimes
 from tinyseq.compiler.planning import pieces, plan_memory
-from tinyseq.compiler.program import Kind, Program, Ref, Step, refs
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step, refs
 
 _ALIGNMENT = 64
 _BY_NAME_ONLY = {np.minimum, np.maximum}  # whose ``out`` NumPy does not like to be given by position

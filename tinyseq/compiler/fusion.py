@@ -12,8 +12,9 @@ import numpy as np
 
 from tinyseq.backend import Array
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, key, kind_of, mapped
+from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.outcomes import Outcomes
+from tinyseq.compiler.steps import Kind, Ref, Step, blank, key, kind_of, mapped
 
 LARGEST = 64  # steps in a group: a longer loop runs out of registers, and takes long to compile
 

@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.compiler.program import Kind, Program, Ref, Step, key, mapped
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step, key, mapped
 
 
 def fold_constants(program: Program) -> None:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.compiler.passes import Lives, is_join, layout, lifetimes, takes_buffer
-from tinyseq.compiler.program import Kind, Program, Ref, Step
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step
 
 LINE = 64  # bytes of a cache line: values begin at multiples of it
 

@@ -13,11 +13,12 @@ from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of
 from tinyseq.compiler.executors import Changed, Executor, executor_for
 from tinyseq.compiler.passes import optimised
-from tinyseq.compiler.program import Program, about
+from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import RecordingError
 from tinyseq.compiler.recording.recorder import Source
 from tinyseq.compiler.recording.surroundings import Surroundings
 from tinyseq.compiler.recording.trace import Result, Trace
+from tinyseq.compiler.steps import about
 
 
 class Replay:

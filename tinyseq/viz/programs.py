@@ -6,7 +6,8 @@ import numpy as np
 
 from tinyseq.compiler.compiled import Compiled
 from tinyseq.compiler.fusion import Group, fuse
-from tinyseq.compiler.program import Program, Step, shown
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Step, shown
 from tinyseq.viz.rendering.dark_theme import in_theme
 from tinyseq.viz.rendering.dot import paper
 from tinyseq.viz.rendering.drawing import Drawing, Told

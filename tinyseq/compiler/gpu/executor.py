@@ -12,7 +12,8 @@ from tinyseq.compiler.gpu.cuda import Cuda
 from tinyseq.compiler.gpu.moves import Operand
 from tinyseq.compiler.gpu.nodes import Graph, Unsupported, lowered
 from tinyseq.compiler.gpu.passes import Device, both
-from tinyseq.compiler.program import Program, Ref, mapped
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, mapped
 
 
 class CapturingDevice(Device, Protocol):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import DeviceArray, gathered
-from tinyseq.compiler.program import Step, refs
+from tinyseq.compiler.steps import Step, refs
 
 Shape = tuple[int, ...]
 Layout = tuple[Shape, Shape, int]  # shape, strides in elements, and offset

@@ -10,7 +10,8 @@ from tinyseq.backend import DeviceArray
 from tinyseq.compiler.gpu.calls import can_be_captured, is_indexing
 from tinyseq.compiler.gpu.formulas import Formula, copy_of, formula_of
 from tinyseq.compiler.gpu.moves import Operand, Shape, broadcast, index, layout, move_of, reshape, transpose
-from tinyseq.compiler.program import Program, Ref, Step, mapped, refs
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, mapped, refs
 
 
 class Unsupported(Exception):

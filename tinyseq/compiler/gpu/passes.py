@@ -10,7 +10,7 @@ from tinyseq.compiler.gpu.moves import Operand, Shape
 from tinyseq.compiler.gpu.nodes import Call, Graph, Join, Node, Product, Sum, Unsupported
 from tinyseq.compiler.gpu.source import Accesses, Kernel, accesses, kernel_of
 from tinyseq.compiler.gpu.sums import SumKernel, pieces_of, sum_kernel
-from tinyseq.compiler.program import mapped
+from tinyseq.compiler.steps import mapped
 
 
 class Device(Protocol):

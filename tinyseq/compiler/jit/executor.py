@@ -26,7 +26,8 @@ from tinyseq.compiler.jit.sums import sums_of
 from tinyseq.compiler.jit.threads import Call, Span, Work, shared, stretches
 from tinyseq.compiler.jit.tiles import pack_weights, risen, split_joins, split_stacks, sunk, tiled_of
 from tinyseq.compiler.passes import drop_dead, layout, lifetimes, share_common
-from tinyseq.compiler.program import Program, Ref, Step, refs
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, refs
 
 
 class Memory:

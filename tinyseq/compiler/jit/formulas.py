@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.compiler.fusion import Group
-from tinyseq.compiler.program import Program, Ref, Step
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step
 
 _F32 = np.dtype(np.float32)
 _FLOATS = (_F32, np.dtype(np.float64))

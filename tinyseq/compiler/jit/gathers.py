@@ -15,7 +15,8 @@ from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.jit.joins import in_order
 from tinyseq.compiler.jit.rows import in_rows
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Program, Ref, Step, blank, kind_of
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 
 def places_of(ids: Array, count: int) -> Array:

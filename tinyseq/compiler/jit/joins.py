@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from tinyseq.compiler.jit.rows import joins_columns
-from tinyseq.compiler.program import Program, Ref, Step, blank, kind_of
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, blank, kind_of
 
 
 def share_joins(program: Program) -> None:

@@ -7,7 +7,8 @@ import numpy as np
 from tinyseq.backend import Array
 from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.passes import layout, lifetimes, takes_buffer
-from tinyseq.compiler.program import Program, Ref, Step, blank, mapped
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, blank, mapped
 
 GIVEN, POOL, FRESH, NUMPY = "given", "pool", "fresh", "NumPy's"
 ALIGNMENT = 64

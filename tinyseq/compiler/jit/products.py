@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tinyseq.compiler.jit import blas
-from tinyseq.compiler.program import Kind, Program, Ref, Step
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step
 
 
 class Product(NamedTuple):

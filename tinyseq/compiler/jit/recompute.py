@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from tinyseq.compiler.fusion import Able, elementwise
-from tinyseq.compiler.program import Program, Ref, Step, mapped
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step, mapped
 
 _COSTLY = (np.exp, np.tanh)
 _CHEAP = (np.add, np.subtract, np.multiply, np.divide, np.square, np.negative)

@@ -12,7 +12,8 @@ import numpy as np
 
 from tinyseq.compiler.fusion import lay_out_again
 from tinyseq.compiler.passes import layout, lifetimes
-from tinyseq.compiler.program import Kind, Program, Ref, Step, kind_of
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step, kind_of
 
 FEWEST = 3  # products with one matrix; fewer are no recurrence
 

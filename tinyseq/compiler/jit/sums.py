@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinyseq.compiler.program import Program, Ref, Step
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Ref, Step
 
 
 class Sums(NamedTuple):

@@ -18,7 +18,8 @@ from tinyseq.compiler.fusion import Group, Item
 from tinyseq.compiler.jit.gathers import picked
 from tinyseq.compiler.jit.rows import FEWEST, in_rows, is_product, is_stack, joins_columns
 from tinyseq.compiler.passes import lifetimes
-from tinyseq.compiler.program import Kind, Program, Ref, Step, blank, kind_of
+from tinyseq.compiler.program import Program
+from tinyseq.compiler.steps import Kind, Ref, Step, blank, kind_of
 
 DEPTH = 256  # terms of a sum before the next tile: a panel of so many rows fits the first cache
 LOWEST = 8  # rows: with fewer, the weights are read from memory more than they are multiplied

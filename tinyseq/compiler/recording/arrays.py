@@ -13,7 +13,6 @@ import numpy as np
 
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import EXTENSIONS, NAMESPACES, NUMPY, Namespace
-from tinyseq.compiler.program import Kind, Ref, blank, mapped
 from tinyseq.compiler.recording.active import (
     ACTIVE,
     Active,
@@ -23,6 +22,7 @@ from tinyseq.compiler.recording.active import (
     reading,
     user_line,
 )
+from tinyseq.compiler.steps import Kind, Ref, blank, mapped
 
 
 def _blanks(tree: Any) -> Any:

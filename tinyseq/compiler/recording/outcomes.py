@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinyseq.backend import Array
-from tinyseq.compiler.program import Ref, blank, key, kind_of, mapped, refs
 from tinyseq.compiler.recording.active import reading
+from tinyseq.compiler.steps import Ref, blank, key, kind_of, mapped, refs
 
 
 class Outcome(NamedTuple):

@@ -12,10 +12,11 @@ import numpy as np
 from tinyseq.autograd.graph import Leaf, Parent
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import Array, library_of, to_numpy
-from tinyseq.compiler.program import Program, Ref, Step, about, key, kind_of, mapped, refs
+from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import ACTIVE, RecordingError, changing, unrepeatable, user_line
 from tinyseq.compiler.recording.arrays import Recorded, Whole
 from tinyseq.compiler.recording.outcomes import Outcome, Outcomes, tried, zeros
+from tinyseq.compiler.steps import Ref, Step, about, key, kind_of, mapped, refs
 
 
 class Source(NamedTuple):

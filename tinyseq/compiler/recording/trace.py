@@ -13,11 +13,12 @@ from tinyseq.autograd.graph import Leaf, Parent, ancestors
 from tinyseq.autograd.modes import tick
 from tinyseq.autograd.tensor import Tensor
 from tinyseq.backend import library_of, to_numpy
-from tinyseq.compiler.program import Program, key
+from tinyseq.compiler.program import Program
 from tinyseq.compiler.recording.active import RecordingError, unrepeatable
 from tinyseq.compiler.recording.arrays import Recorded
 from tinyseq.compiler.recording.recorder import Recorder, Source, recording
 from tinyseq.compiler.recording.surroundings import PLAIN
+from tinyseq.compiler.steps import key
 
 
 class Trace:

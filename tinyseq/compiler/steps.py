@@ -1,0 +1,158 @@
+"""The vocabulary of programs: values, references to them, and the steps that make them."""
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+
+from tinyseq.backend import Array
+
+T = TypeVar("T")
+
+
+_NESTED = (tuple, list, dict)  # what references may be nested in
+
+
+class Ref(NamedTuple):
+    """A value of the program, by its number."""
+
+    number: int
+
+    def __repr__(self) -> str:
+        return f"v{self.number}"
+
+
+class Kind(NamedTuple):
+    """The shape, type and layout of a value, which are those of every replay."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    strides: tuple[int, ...]
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Its bytes, without gaps."""
+        return self.size * int(self.dtype.itemsize)
+
+
+def kind_of(array: Array) -> Kind:
+    """The kind of an array."""
+    return Kind(array.shape, array.dtype, array.strides)
+
+
+def blank(kind: Kind) -> Array:
+    """An array of a kind, with arbitrary values: views of it show what views of the value are."""
+    spans = [(length - 1) * stride for length, stride in zip(kind.shape, kind.strides, strict=True)]
+    before, after = -sum(span for span in spans if span < 0), sum(span for span in spans if span > 0)
+    memory = np.empty(before + after + kind.dtype.itemsize if kind.size else 0, np.uint8)
+    return np.ndarray(kind.shape, kind.dtype, memory, before if kind.size else 0, kind.strides)
+
+
+class _Operation(NamedTuple):
+    out: int
+    function: Callable[..., Any]
+    args: tuple[Any, ...]
+    settings: dict[str, Any]
+    fixed: bool = True
+    view: Ref | None = None
+
+
+class Step(_Operation):
+    """One operation: ``v{out} = function(*args, **settings)``; each value in the arguments is a `Ref`.
+
+    Attributes:
+        fixed: whether the shape of the result follows from those of the arguments; otherwise it is checked.
+        view: the value in whose memory the result lies, if it is a view.
+    """
+
+    @cached_property
+    def reads(self) -> tuple[int, ...]:
+        """The numbers of the values that it takes."""
+        found = list[int]()
+        for part in (*self.args, *self.settings.values()):
+            if type(part) is Ref:
+                found.append(part.number)
+            elif type(part) in _NESTED:
+                found += [ref.number for ref in refs(part)]
+        return tuple(found)
+
+    def __str__(self) -> str:
+        words = [shown(a) for a in self.args] + [f"{name}={shown(a)}" for name, a in self.settings.items()]
+        return f"v{self.out} = {getattr(self.function, '__name__', self.function)}({', '.join(words)})"
+
+
+def about(array: Array) -> tuple[Any, ...]:
+    """What must be the same at each replay: library, shape, type, and if the elements are not in order, the strides."""
+    return type(array), array.shape, array.dtype, None if array.flags.c_contiguous else array.strides
+
+
+def refs(tree: Any) -> Iterator[Ref]:
+    """The references in nested arguments."""
+    return of_type(tree, Ref)
+
+
+def of_type(tree: Any, kind: type[T]) -> Iterator[T]:
+    """The objects of a type in nested arguments."""
+    if type(tree) is kind:
+        yield tree
+    elif isinstance(tree, tuple | list):
+        for part in tree:
+            yield from of_type(part, kind)
+    elif type(tree) is dict:
+        for part in tree.values():
+            yield from of_type(part, kind)
+
+
+def mapped(tree: Any, kind: type, change: Callable[[Any], Any]) -> Any:
+    """Nested arguments with each object of a type changed."""
+    if type(tree) is kind:
+        return change(tree)
+    if isinstance(tree, tuple | list):
+        parts = [mapped(part, kind, change) for part in tree]
+        return tuple(parts) if isinstance(tree, tuple) else parts
+    if type(tree) is dict:
+        return {name: mapped(part, kind, change) for name, part in tree.items()}
+    return tree
+
+
+def key(tree: Any, numbers: dict[int, int] | None = None) -> Any:
+    """A hashable stand-in for nested arguments: equal for those with equal results, to the last bit."""
+    kind = type(tree)
+    if kind is Ref:
+        return kind, tree.number if numbers is None else numbers[tree.number]
+    if kind in (tuple, list):
+        return kind, tuple([key(part, numbers) for part in tree])
+    if kind is dict:
+        return kind, tuple([(name, key(part, numbers)) for name, part in tree.items()])
+    if kind is slice:
+        return kind, tree.start, tree.stop, tree.step
+    if isinstance(tree, np.ndarray | np.generic):
+        return kind, tree.dtype.str, tree.shape, tree.tobytes()
+    if kind in (int, float, bool, complex, str, type(None), type(Ellipsis)):
+        return kind, repr(tree)  # 0.0 differs from -0.0 here, and 1 from True
+    return kind, tree if callable(getattr(tree, "__hash__", None)) else id(tree)
+
+
+def shown(tree: Any) -> str:
+    """A short description of an argument."""
+    if isinstance(tree, np.ndarray) and tree.size > 4:
+        return f"{tree.dtype}{tree.shape}"
+    if type(tree) in (tuple, list):
+        parts = [shown(part) for part in tree]
+        end = "," if len(parts) == 1 else ""
+        return f"({', '.join(parts)}{end})" if type(tree) is tuple else f"[{', '.join(parts)}]"
+    if type(tree) is slice:
+        return ":".join("" if part is None else str(part) for part in (tree.start, tree.stop))
+    return tree.tolist().__repr__() if isinstance(tree, np.ndarray) else repr(tree)
