@@ -223,5 +223,6 @@ def test_a_program_shows_itself():
     fast = ts.compile(lambda x: (layer(x)[0] ** 2).mean())
     fast(ts.zeros(20, 4, 8, dtype="float32"))
     text = str(fast.program)
-    assert text.count("matmul") >= 40
+    assert text.count("matmul") >= 4
+    assert text.count("for t in range(") >= 2
     assert text.index("forward:") < text.index("backward:")

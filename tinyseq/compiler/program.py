@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from tinyseq.compiler.loops import Folding
 from tinyseq.compiler.steps import Step
 
 
@@ -65,14 +66,12 @@ class Program:
         self.steps = [step for step in new if step is not None]
 
     def __str__(self) -> str:
+        passes = {"forward:": self.steps[: self.forward], "backward:": self.steps[self.forward :]}
+        folding = Folding([*passes.values()], self.values)
         lines = []
-        for i, step in enumerate(self.steps):
-            if i in (0, self.forward):
-                lines.append("backward:" if i == self.forward else "forward:")
-            value = self.values[step.out]
-            kind = f"{len(value)} arrays" if type(value) is tuple else f"{value.dtype}{value.shape}"
-            note = f", {self.notes[step.out]}" if step.out in self.notes else ""
-            lines.append(f"  {step}  # {kind}{note}")
+        for heading, items in zip(passes, folding.items, strict=True):
+            if items:
+                lines += [heading, *(f"  {line}" for line in folding.lines(items, self.notes))]
         return "\n".join([*lines, *self.fused])
 
     def value(self, kind: Any) -> int:

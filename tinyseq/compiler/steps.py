@@ -88,9 +88,14 @@ class Step(_Operation):
                 found += [ref.number for ref in refs(part)]
         return tuple(found)
 
-    def __str__(self) -> str:
+    @property
+    def call(self) -> str:
+        """Its call in Python's words."""
         words = [shown(a) for a in self.args] + [f"{name}={shown(a)}" for name, a in self.settings.items()]
-        return f"v{self.out} = {getattr(self.function, '__name__', self.function)}({', '.join(words)})"
+        return f"{getattr(self.function, '__name__', self.function)}({', '.join(words)})"
+
+    def __str__(self) -> str:
+        return f"v{self.out} = {self.call}"
 
 
 def about(array: Array) -> tuple[Any, ...]:
