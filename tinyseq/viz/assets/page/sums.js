@@ -1,6 +1,6 @@
 // The gradients of the parameters, accumulated term by term.
 
-const BAR = { width: 10, gap: 2, height: 44, left: 40, bottom: 13 };
+const BAR = { height: 44, left: 40, bottom: 13 };
 const parameters = new Map(); // by name, with their terms
 for (const [name, shown] of Object.entries(story.parameters)) parameters.set(name, { name, terms: [], ...shown });
 
