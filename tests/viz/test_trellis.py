@@ -79,7 +79,8 @@ def test_posteriors_of_a_model_of_tensors_are_those_of_its_values(cats):
     learner = HMM.from_logs(*(ts.tensor(part, requires_grad=True) for part in tables), symbols=cats.symbols)
     assert cells(trellis(learner, SENTENCE, posterior=True).dot).keys() == cells(trellis(cats, SENTENCE).dot).keys()
     grids = [lattice(model, SENTENCE, "log") for model in (learner, cats)]
-    np.testing.assert_allclose(*(posteriors(m, SENTENCE, grid) for m, grid in zip((learner, cats), grids, strict=True)))
+    found = [[*posteriors(m, SENTENCE, grid).values()] for m, grid in zip((learner, cats), grids, strict=True)]
+    np.testing.assert_allclose(*found)
 
 
 def test_densities_are_not_called_probabilities():
@@ -117,12 +118,12 @@ def test_what_is_said_of_a_cell_is_an_equation_that_holds(semiring, length, cats
     grid = lattice(cats, words, semiring)
     (forward, *_) = trellis(cats, words, semiring=semiring)._tell()[1]["acts"]
     logs = 0
-    for event, (t, row) in zip(forward["events"], itertools.product(range(length), range(3)), strict=False):
+    for event, cell in zip(forward["events"], grid.cells, strict=False):
         _, _, numbers, score = event["text"].split(" = ")
-        assert event["boxes"] == [f"t{t + 1}_s{row}"]
+        assert event["boxes"] == [f"t{cell.t + 1}_s{cell.row}"]
         logs += "ln" in numbers
         value = math.exp(worth(numbers)) if "ln" in numbers else worth(numbers)
-        assert value == pytest.approx(math.exp(grid.scores[t, row]), rel=0.01)
+        assert value == pytest.approx(math.exp(cell.score), rel=0.01)
         assert float(score.replace("−∞", "-inf")) == pytest.approx(worth(numbers), rel=0.01)
     assert logs == (3 * length if length == 12 else 0)
     last = forward["events"][-1]["text"]
@@ -163,10 +164,11 @@ def test_the_lattice_is_that_of_the_model(semiring):
     rng = np.random.default_rng(3)
     hmm = HMM(rng.dirichlet(np.ones(3)), rng.dirichlet(np.ones(3), size=3), rng.dirichlet(np.ones(4), size=3))
     x = [0, 3, 1, 2, 2]
-    last = lattice(hmm, x, semiring).scores[-1]
+    last = np.array([cell.score for cell in lattice(hmm, x, semiring).columns[-1]])
     total = hmm.viterbi(x).log_prob if semiring == "max" else hmm.log_likelihood(x)
     assert (last.max() if semiring == "max" else np.logaddexp.reduce(last)) == pytest.approx(total)
-    np.testing.assert_allclose(lattice(hmm, x, "log").shares().sum(axis=1), 1.0)
+    for cell in (cell for column in lattice(hmm, x, "log").columns[1:] for cell in column):
+        assert sum(cell.share(tail) for tail in cell.before) == pytest.approx(1.0)
 
 
 def test_missing_observations_are_named(cats):
@@ -221,22 +223,21 @@ def test_a_cell_joins_all_paths_that_end_in_its_history(order, semiring):
     hmm, x = n_gram(order, states=3 if order < 4 else 2), [0, 1, 1, 0, 1]
     every = prefixes(hmm, x)
     grid = lattice(hmm, x, semiring)
-    for t, column in enumerate(grid.cells):
+    for t, column in enumerate(grid.columns):
         assert len(column) == len(hmm.states) ** min(t + 1, order - 1)
-        for row, history in column.items():
-            values = [p for path, p in every.items() if len(path) == t + 1 and path[-len(history) :] == history]
+        for cell in column:
+            values = [
+                p for path, p in every.items() if len(path) == t + 1 and path[-len(cell.history) :] == cell.history
+            ]
             joined = max(values) if semiring == "max" else sum(values)
-            assert math.exp(grid.scores[t, row]) == pytest.approx(joined, rel=1e-12)
+            assert math.exp(cell.score) == pytest.approx(joined, rel=1e-12)
     total = hmm.viterbi(x).log_prob if semiring == "max" else hmm.log_likelihood(x)
     assert grid.total == pytest.approx(total, rel=1e-12)
-    reached = np.isfinite(grid.scores[1:])
-    if semiring == "log":
-        np.testing.assert_allclose(grid.shares().sum(axis=1)[reached], 1.0)
-    tails = grid.best_tails()
-    for t, row in np.argwhere(reached).tolist():
-        tail = grid.cells[t][tails[t, row]]
-        head = grid.cells[t + 1][row]
-        assert (*tail, head[-1])[-len(head) :] == head
+    for head in (cell for cell in grid.cells if cell.t and math.isfinite(cell.score)):
+        if semiring == "log":
+            assert sum(head.share(tail) for tail in head.before) == pytest.approx(1.0)
+        else:
+            assert (*head.best.history, head.history[-1])[-len(head.history) :] == head.history
 
 
 def test_a_trigram_trellis_has_pairs_and_its_best_path_is_viterbis():
@@ -258,15 +259,14 @@ def test_posteriors_of_histories_are_those_of_the_model():
     hmm, x = n_gram(3, states=3), [0, 1, 0, 1]
     grid = lattice(hmm, x, "max")
     found = posteriors(hmm, x, grid)
-    np.testing.assert_allclose(found.sum(axis=1), 1.0)
     states = hmm.posterior(x).states
     triples = hmm.posterior(x).transitions
-    for t, column in enumerate(grid.cells):
+    for t, column in enumerate(grid.columns):
+        assert sum(found[cell] for cell in column) == pytest.approx(1.0)
         for state in range(3):
-            rows = [row for row, history in column.items() if history[-1] == state]
-            assert found[t, rows].sum() == pytest.approx(states[t, state])
-    for row, history in grid.cells[3].items():
-        assert found[3, row] == pytest.approx(triples[-1].sum(axis=0)[history])
+            assert sum(found[cell] for cell in column if cell.history[-1] == state) == pytest.approx(states[t, state])
+    for cell in grid.columns[3]:
+        assert found[cell] == pytest.approx(triples[-1].sum(axis=0)[cell.history])
     assert "posterior" in trellis(hmm, x, posterior=True).dot
 
 
@@ -274,34 +274,33 @@ def test_of_many_histories_those_that_matter_are_drawn():
     hmm, x = n_gram(3, states=12, symbols=3), [0, 1, 2, 0]
     drawing = trellis(hmm, x, k=3)
     grid = lattice(hmm, x, "max", [found.path.tolist() for found in hmm.kbest(x, 3)])
-    assert grid.scores.shape[1] + grid.left_out == 144
-    assert grid.scores.shape[1] < 30
+    assert grid.rows + grid.left_out == 144
+    assert grid.rows < 30
     assert "of 144 histories are drawn" in drawing.dot
     for found in hmm.kbest(x, 3):
         assert " → ".join(map(str, found.path)) in drawing.dot
     whole = lattice(hmm, x, "log", most_rows=144)
     part = lattice(hmm, x, "log")
-    place = {history: row for row, history in whole.cells[-1].items()}
-    rows = list(part.cells[-1].items())
-    np.testing.assert_array_equal(part.scores[-1, [r for r, _ in rows]], whole.scores[-1, [place[h] for _, h in rows]])
     assert part.total == whole.total
-    kept = whole.shares()[-1]
-    before = {history: row for row, history in whole.cells[-2].items()}
-    for tail, old in part.cells[-2].items():  # a share is that of the whole sum, not of what is drawn
-        for head, new in rows:
-            assert part.shares()[-1, tail, head] == pytest.approx(kept[before[old], place[new]], rel=1e-9)
+    every = {(cell.t, cell.history): cell for cell in whole.cells}
+    for cell in part.cells:
+        same = every[cell.t, cell.history]
+        assert cell.score == same.score
+        for tail in cell.before:  # a share is that of the whole sum, not of what is drawn
+            assert cell.share(tail) == pytest.approx(same.share(every[tail.t, tail.history]), rel=1e-9)
     part, whole = lattice(hmm, x, "max"), lattice(hmm, x, "max", most_rows=144)
-    tails, same = part.best_tails()[-1], whole.best_tails()[-1]
-    for head, new in part.cells[-1].items():
-        best = whole.cells[-2][int(same[place[new]])]
-        assert part.cells[-2].get(int(tails[head])) == (best if best in part.cells[-2].values() else None)
+    every = {cell.history: cell for cell in whole.columns[-1]}
+    drawn = {cell.history for cell in part.columns[-2]}
+    for cell in part.columns[-1]:
+        best = every[cell.history].best.history
+        assert (cell.best and cell.best.history) == (best if best in drawn else None)
 
 
 def test_histories_that_are_impossible_at_every_step_are_left_out_and_counted():
     tagged = [[("the", "DT"), ("old", "JJ"), ("cat", "NN")], [("the", "DT"), ("cat", "NN"), ("runs", "VB")]]
     hmm = HMM.from_labelled(tagged, n=3)
     grid = lattice(hmm, ["the", "old", "cat"], "max", [hmm.states.ids(["DT", "JJ", "NN"])])
-    histories = {history for column in grid.cells for history in column.values()}
+    histories = {cell.history for cell in grid.cells}
     assert {tuple(hmm.states[state] for state in history) for history in histories if len(history) == 2} == {
         ("DT", "DT"),  # a home for the first step's DT
         ("DT", "JJ"),
@@ -333,10 +332,10 @@ def test_transitions_that_change_with_time_are_drawn_where_they_lead():
     grid = lattice(hmm, [0, 1, 1, 0], "log")
     assert grid.total == pytest.approx(hmm.log_likelihood([0, 1, 1, 0]))
     for t in (1, 2):
-        for tail, old in grid.cells[t].items():
-            for head, new in grid.cells[t + 1].items():
-                wanted = transition[t - 1][(*old, new[-1])] if new[0] == old[1] else 0.0
-                assert math.exp(grid.arcs[t, tail, head]) == pytest.approx(wanted)
+        for tail, head in itertools.product(grid.columns[t], grid.columns[t + 1]):
+            old, new = tail.history, head.history
+            wanted = transition[t - 1][(*old, new[-1])] if new[0] == old[1] else 0.0
+            assert math.exp(head.before.get(tail, -math.inf)) == pytest.approx(wanted)
 
 
 def test_an_automaton_of_a_trigram_model_is_refused():

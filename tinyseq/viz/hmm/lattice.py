@@ -1,7 +1,10 @@
 """The numbers of a trellis: the scores of its cells (time, history) and of its arcs."""
 
-from collections.abc import Sequence
-from itertools import product
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise, product
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,78 +20,103 @@ from tinyseq.viz.rendering.style import clean, number
 
 Floats = NDArray[np.float64]
 SEMIRINGS = {"max": MAX, "log": LOG}
+SUMS: dict[str, Callable[..., Any]] = {"max": np.max, "log": np.logaddexp.reduce}
 MOST_CELLS = 600
 
 
 History = tuple[int, ...]
 
 
-class Lattice(NamedTuple):
-    """The forward recurrence of one sequence, cell by cell. All scores are natural logs; -inf means impossible.
-
-    A cell is a step and a history: the last n - 1 states, oldest first; with n = 2, one state. A row is a full
-    history. The shorter histories of the first steps are placed in a row of one of their continuations.
+@dataclass(eq=False)
+class Cell:
+    """A step, and the history of states up to it. All scores are natural logs; -inf means impossible.
 
     Attributes:
-        cells: the history in each row at each step; at the first steps not all rows have one.
-        scores: (T, R), the message after each observation; -inf also where there is no cell.
-        emission: (T, R), log P(o_t | s_t), where s_t is the newest state of the row.
-        arcs: (T - 1, R, R), log P(s_t | history) for the step after each observation but the last; -inf also where one
-            history is not a continuation of the other.
-        initial: (R,), log P(s_1).
-        end: (R,), log P(stop | s_T), or None.
+        t, row: its place.
+        history: the last n - 1 states, oldest first; with n = 2, one state. It is shorter at the first steps.
+        name, newest: the names of its states, and that of the newest one.
+        score: the message after the observation.
+        emission: log P(o_t | s_t), where s_t is the newest state.
+        before: log P(s_t | history) for each cell of the step before whose history it continues.
+        arriving: the score before the emission, from all histories, drawn or not.
+    """
+
+    t: int
+    row: int
+    history: History
+    name: str
+    newest: str
+    score: float
+    emission: float
+    before: dict["Cell", float] = field(default_factory=dict)
+    arriving: float = -math.inf
+
+    @cached_property
+    def incoming(self) -> dict["Cell", float]:
+        """The contribution of each cell before it, before the emission."""
+        return {tail: tail.score + arc for tail, arc in self.before.items()}
+
+    @cached_property
+    def best(self) -> "Cell | None":
+        """In the max semiring, the cell that the best path comes from, the first of equal ones; None if not drawn."""
+        incoming = self.incoming
+        tail = max(incoming, key=incoming.__getitem__, default=None)
+        slack = 1e-9 * abs(self.arriving) if math.isfinite(self.arriving) else 0.0
+        return None if tail is None or incoming[tail] < self.arriving - slack else tail
+
+    def share(self, tail: "Cell") -> float:
+        """In the log semiring, a cell's share of the sum that arrives; 0 for impossible ones."""
+        arriving = self.arriving if math.isfinite(self.arriving) else 0.0
+        return math.exp(tail.score + self.before[tail] - arriving)
+
+
+class Lattice(NamedTuple):
+    """The forward recurrence of one sequence, cell by cell.
+
+    A row is a full history. The shorter histories of the first steps are placed in a row of one of their continuations.
+
+    Attributes:
+        columns: the cells of each step; at the first steps not all rows have one.
+        rows: how many rows there are.
+        semiring: ``"max"`` or ``"log"``.
+        start: log P(s_1) for the cells of the first step.
+        stop: log P(stop | s_T) for those of the last step; empty for a model that does not stop.
         total: the sum over all paths in the semiring.
         left_out: the number of possible histories without a row.
         impossible: the number of histories without a row that are impossible at every step, in a model with n > 2.
         n: the length of the n-grams of states.
+        states: their names.
         symbols: the observations.
         density: whether the emissions are densities, which may exceed 1, rather than probabilities.
     """
 
-    cells: list[dict[int, History]]
-    scores: Floats
-    emission: Floats
-    arcs: Floats
-    initial: Floats
-    end: Floats | None
+    columns: list[list[Cell]]
+    rows: int
+    semiring: Literal["max", "log"]
+    start: dict[Cell, float]
+    stop: dict[Cell, float]
     total: float
     left_out: int
     impossible: int
     n: int
+    states: list[str]
     symbols: list[str]
     density: bool
 
     @property
-    def incoming(self) -> Floats:
-        """(T - 1, R, R): the contribution of each arc to its head, before the emission."""
-        return self.scores[:-1, :, None] + self.arcs
+    def cells(self) -> list[Cell]:
+        """All cells."""
+        return [cell for column in self.columns for cell in column]
 
-    @property
-    def arriving(self) -> Floats:
-        """(T - 1, R): the score of each cell after the first step before the emission, from all tails, drawn or not."""
-        possible = np.isfinite(self.scores[1:])
-        return np.where(possible, self.scores[1:] - np.where(possible, self.emission[1:], 0.0), -np.inf)
+    def arcs(self) -> Iterator[tuple[Cell, Cell]]:
+        """Tail and head of each possible arc."""
+        pairs = (pair for columns in pairwise(self.columns) for pair in product(*columns))
+        return ((tail, head) for tail, head in pairs if head.incoming.get(tail, -math.inf) > -math.inf)
 
-    def rows_of(self, path: Sequence[int]) -> list[int]:
-        """The row at each step of a path that was passed to `lattice` as one to keep."""
-        rows = [{history: row for row, history in column.items()} for column in self.cells]
-        return [rows[t][tuple(path[max(t + 2 - self.n, 0) : t + 1])] for t in range(len(rows))]
-
-    def best_tails(self) -> NDArray[np.intp]:
-        """(T - 1, R): the tail of the best path into each cell, the first of equal ones; -1 if it has no row."""
-        incoming = self.incoming
-        tails: NDArray[np.intp] = incoming.argmax(axis=1)
-        if self.left_out:
-            best, arriving = incoming.max(axis=1), self.arriving
-            tails[(best < arriving - 1e-9 * np.abs(np.where(np.isfinite(arriving), arriving, 0.0)))] = -1
-        return tails
-
-    def shares(self) -> Floats:
-        """(T - 1, R, R): each arc's share of the sum at its head; 0 for impossible arcs."""
-        incoming = self.incoming
-        with np.errstate(divide="ignore"):
-            total = np.logaddexp.reduce(incoming, axis=1) if not self.left_out else self.arriving
-        return floats(np.exp(incoming - np.where(np.isfinite(total), total, 0.0)[:, None]))
+    def way(self, path: Sequence[int]) -> list[Cell]:
+        """The cells of a path that was passed to `lattice` as one to keep."""
+        found = [{cell.history: cell for cell in column} for column in self.columns]
+        return [cells[tuple(path[max(t + 2 - self.n, 0) : t + 1])] for t, cells in enumerate(found)]
 
 
 def lattice(
@@ -115,36 +143,38 @@ def lattice(
     if not length:
         raise ValueError("there is nothing to draw: the sequence is empty")
     _check_size(length, len(hmm.states) if hmm.n == 2 else 1)
-    columns, emission, steps, end = _forward(hmm, rows.data, length, SEMIRINGS[semiring])
-    whole = columns[-1] if end is None else columns[-1] + end
-    total = float(whole.max() if semiring == "max" else np.logaddexp.reduce(whole, axis=None))
-    columns = [column.reshape(column.shape[-min(t, hmm.n - 1) :]) for t, column in enumerate(columns, 1)]
-    histories, possible = _rows(columns, hmm.n - 1, keep, most_rows)
+    scores, emission, steps, end = _forward(hmm, rows.data, length, SEMIRINGS[semiring])
+    total = float(SUMS[semiring](scores[-1] if end is None else scores[-1] + end, axis=None))
+    scores = [score.reshape(score.shape[-min(t, hmm.n - 1) :]) for t, score in enumerate(scores, 1)]
+    histories, possible = _rows(scores, hmm.n - 1, keep, most_rows)
     left_out, impossible = max(possible - len(histories), 0), 0
     if hmm.n > 2:
         impossible = len(hmm.states) ** (hmm.n - 1) - max(possible, len(histories))
     _check_size(length, len(histories))
-    cells = _cells(histories, length, hmm.n - 1)
-    first, last = np.full((2, len(histories)), -np.inf)
-    scores, emitted = np.full((2, length, len(histories)), -np.inf)
-    arcs = np.full((length - 1, len(histories), len(histories)), -np.inf)
-    for t, column in enumerate(cells):
-        at, histories_at = list(column), tuple(np.transpose([*column.values()]))
-        scores[t, at], emitted[t, at] = columns[t][histories_at], emission[t, histories_at[-1]]
-        if not t:
-            first[at] = steps[0][histories_at]
-        if t == length - 1 and end is not None:
-            last[at] = end[histories_at[-1]]
-        for (tail, before), (head, after) in product(cells[t - 1].items() if t else (), column.items()):
-            if grows(before, after):
-                arcs[t - 1, tail, head] = steps[t][(*before, after[-1])]
+    names = [clean(name, limit=16) for name in hmm.states]
+    columns: list[list[Cell]] = []
+    for t, homes in enumerate(_homes(histories, length, hmm.n - 1)):
+        before = columns[-1] if columns else []
+        columns.append([])
+        for row, history in homes.items():
+            *known, newest = (names[state] for state in history)
+            found = float(scores[t][history]), float(emission[t, history[-1]])
+            cell = Cell(t, row, history, " ".join([*known, newest]), newest, *found)
+            columns[t].append(cell)
+            tails = (tail for tail in before if history[:-1] == tail.history[len(tail.history) + 1 - len(history) :])
+            cell.before = {tail: float(steps[t][(*tail.history, history[-1])]) for tail in tails}
+            if left_out and cell.score > -math.inf:
+                cell.arriving = cell.score - cell.emission
+            elif t and not left_out:
+                cell.arriving = float(SUMS[semiring](list(cell.incoming.values())))
+    start = {cell: float(steps[0][cell.history]) for cell in columns[0]}
+    stop = {} if end is None else {cell: float(end[cell.history[-1]]) for cell in columns[-1]}
     if isinstance(hmm.emissions, Given):
         symbols = [f"o{t + 1}" for t in range(length)]  # given scores have no names
     else:
         symbols = [_shown(hmm, item, datum) for item, datum in zip(x, rows.data, strict=True)]
-    ends = first, None if end is None else last
-    counts = left_out, impossible, hmm.n
-    return Lattice(cells, scores, emitted, arcs, *ends, total, *counts, symbols, hmm.emissions.density)
+    numbers, said = (total, left_out, impossible, hmm.n), (names, symbols)
+    return Lattice(columns, len(histories), semiring, start, stop, *numbers, *said, hmm.emissions.density)
 
 
 def _forward(
@@ -159,11 +189,6 @@ def _forward(
         columns = [message.numpy() for message in found][1:]
     steps = [*tables, *(transition if transition.ndim > hmm.n else [transition] * length)][:length]
     return columns, emission, steps, None if stop is None else floats(stop)
-
-
-def grows(before: History, after: History) -> bool:
-    """Whether a history plus one more state gives another history."""
-    return after[:-1] == before[len(before) + 1 - len(after) :]
 
 
 def _check_size(steps: int, rows: int) -> None:
@@ -196,7 +221,7 @@ def _rows(columns: list[Floats], size: int, keep: Sequence[Sequence[int]], most:
     return sorted(chosen, key=lambda history: history[::-1]), possible
 
 
-def _cells(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
+def _homes(histories: list[History], length: int, size: int) -> list[dict[int, History]]:
     """The history in each row at each step."""
     cells = []
     for t in range(1, length + 1):
@@ -208,21 +233,16 @@ def _cells(histories: list[History], length: int, size: int) -> list[dict[int, H
     return cells
 
 
-def posteriors(hmm: HMM, x: Any, grid: Lattice) -> Floats:
-    """(T, R): P(history at t | x); 0 where there is no cell."""
+def posteriors(hmm: HMM, x: Any, grid: Lattice) -> dict[Cell, float]:
+    """P(history at t | x) for each cell."""
     likelihood = hmm.posterior(x).log_likelihood  # raises an error if x is impossible
-    found, places = np.zeros(grid.scores.shape), []
     known: list[list[Any]] = []
-    for t, column in enumerate(grid.cells):
-        for row, history in column.items():
-            places.append((t, row))
-            before = t + 1 - len(history)
-            names = [[hmm.states[state]] for state in history]
-            known.append([*[None] * before, *names, *[None] * (len(grid.cells) - t - 1)])
+    for cell in grid.cells:
+        names = [[hmm.states[state]] for state in cell.history]
+        known.append([*[None] * (cell.t + 1 - len(names)), *names, *[None] * (len(grid.columns) - cell.t - 1)])
     one = list(x) if isinstance(x, str) else x
-    values = floats(hmm.log_likelihood([one] * len(places), states=known))
-    found[tuple(np.transpose(places))] = np.exp(values - likelihood)
-    return found
+    values = floats(hmm.log_likelihood([one] * len(known), states=known))
+    return dict(zip(grid.cells, np.exp(values - likelihood).tolist(), strict=True))
 
 
 def floats(table: Any) -> Floats:

@@ -2,9 +2,7 @@
 
 import math
 
-import numpy as np
-
-from tinyseq.viz.hmm.lattice import Lattice, grows
+from tinyseq.viz.hmm.lattice import Cell, Lattice
 from tinyseq.viz.rendering.style import number
 
 SMALLEST = 1e-6  # smaller probabilities are shown as logs
@@ -16,36 +14,23 @@ class Recurrence:
 
     Args:
         grid: its numbers.
-        states: the names of the states.
-        semiring: ``"max"`` or ``"log"``.
 
     Attributes:
-        names: the history in each cell, by name.
-        newest: the name of its newest state.
         as_logs: whether scores are shown as natural logs, because probabilities would be illegible.
         p, name: the symbol and the name of the probability, or density, of an observation.
     """
 
-    def __init__(self, grid: Lattice, states: list[str], semiring: str) -> None:
+    def __init__(self, grid: Lattice) -> None:
         self.grid = grid
-        self.states = states
-        self.semiring = semiring
-        self.steps, self.count = grid.scores.shape
-        self.names = {
-            (t, row): " ".join(states[state] for state in history)
-            for t, column in enumerate(grid.cells)
-            for row, history in column.items()
-        }
-        self.newest = {(t, row): states[column[row][-1]] for t, column in enumerate(grid.cells) for row in column}
         self.of = "s" if grid.n == 2 else "h"
         self.p, self.name = ("p", "density") if grid.density else ("P", "probability")  # of observations
-        possible = grid.scores[np.isfinite(grid.scores)]
+        possible = [cell.score for cell in grid.cells if math.isfinite(cell.score)]
         low, high = (exponential(end(possible, default=0.0)) for end in (min, max))
-        self.as_logs = bool(possible.size) and not SMALLEST <= low <= high <= 1 / SMALLEST
+        self.as_logs = bool(possible) and not SMALLEST <= low <= high <= 1 / SMALLEST
 
     def formula(self) -> str:
         """The formula of the recurrence."""
-        joined, logs = SUMS[self.semiring], ", shown as natural logs" * self.as_logs
+        joined, logs = SUMS[self.grid.semiring], ", shown as natural logs" * self.as_logs
         if self.grid.n == 2:
             return f"score(s, t) = {self.p}(o | s) · {joined} over s′ of score(s′, t − 1) · P(s | s′){logs}"
         rest = f"; h is the last {self.grid.n - 1} states, s the newest of them, and h′ those before s"
@@ -53,49 +38,48 @@ class Recurrence:
 
     def last(self, best: bool) -> str:
         """The final result."""
-        stop = np.zeros(self.count) if self.grid.end is None else self.grid.end
-        last = self.grid.scores[-1] + stop
+        stop, last = self.grid.stop, self.grid.columns[-1]
         ln, times, joined = self._signs()
-        stopping = "" if self.grid.end is None else f"{times}{ln}P(stop | s)"
-        whole = f"over {self.of} of score({self.of}, {self.steps}){stopping} = {self.score(self.grid.total)}"
+        stopping = f"{times}{ln}P(stop | s)" if stop else ""
+        steps, total = len(self.grid.columns), self.score(self.grid.total)
+        whole = f"over {self.of} of score({self.of}, {steps}){stopping} = {total}"
         if best:
-            return f"best end: max {whole}, in {self.names[self.steps - 1, int(last.argmax())]}"
+            return f"best end: max {whole}, in {max(last, key=lambda cell: cell.score + stop.get(cell, 0.0)).name}"
         return f"{ln}{self.p}({' '.join(self.grid.symbols)}) = {joined} {whole}"
 
-    def cell(self, t: int, row: int) -> str:
+    def emission(self, cell: Cell) -> str:
+        """The probability of a cell's observation, as it is written: P(a | H)."""
+        return f"{self.p}({self.grid.symbols[cell.t]} | {cell.newest})"
+
+    def cell(self, cell: Cell) -> str:
         """The formula of a cell, with numbers."""
         ln, times, joined = self._signs()
-        score, emission = self.score(self.grid.scores[t, row]), self._factor(self.grid.emission[t, row])
-        name, state = self.names[t, row], self.newest[t, row]
-        rule = f"score({name}, {t + 1}) = {ln}{self.p}({self.grid.symbols[t]} | {state}){times}"
-        if not t:
-            begin = self._factor(self.grid.initial[row])
-            return f"{rule}{ln}P({name}) = {emission}{times}{begin} = {score}"
-        terms = self._terms(t, row)
-        if self.semiring == "max":
-            best = int(self.grid.best_tails()[t - 1, row])
-            tail = self.names[t - 1, best] if best in terms else "a history that is not drawn"
-            arriving = terms[best] if best in terms else self.score(self.grid.arriving[t - 1, row])
+        score, emission = self.score(cell.score), self._factor(cell.emission)
+        rule = f"score({cell.name}, {cell.t + 1}) = {ln}{self.emission(cell)}{times}"
+        if not cell.t:
+            begin = self._factor(self.grid.start[cell])
+            return f"{rule}{ln}P({cell.name}) = {emission}{times}{begin} = {score}"
+        terms = self._terms(cell)
+        if self.grid.semiring == "max":
+            best = cell.best
+            tail = best.name if best else "a history that is not drawn"
+            arriving = terms[best] if best else self.score(cell.arriving)
             return f"{rule}(best, from {tail}) = {emission}{times}({arriving}) = {score}"
         shown = list(terms.values())[:4] + ["…"] * (len(terms) > 4 or self.grid.left_out > 0)
         words = f"{joined} [{'; '.join(shown)}]" if self.as_logs else f"({' + '.join(shown)})"
         return f"{rule}({joined}) = {emission}{times}{words} = {score}"
 
-    def _terms(self, t: int, row: int) -> dict[int, str]:
+    def _terms(self, cell: Cell) -> dict[Cell, str]:
         """What each history before a cell contributes to it."""
-        times, history = self._signs()[1], self.grid.cells[t][row]
-        return {
-            tail: f"{self.score(self.grid.scores[t - 1, tail])}{times}{self._factor(self.grid.arcs[t - 1, tail, row])}"
-            for tail, before in self.grid.cells[t - 1].items()
-            if grows(before, history)
-        }
+        times = self._signs()[1]
+        return {tail: f"{self.score(tail.score)}{times}{self._factor(arc)}" for tail, arc in cell.before.items()}
 
-    def candidates(self, t: int, row: int) -> list[tuple[str, bool]]:
+    def candidates(self, cell: Cell) -> list[tuple[str, bool]]:
         """The products that compete for a cell after the first step, before the emission, and whether each one lost."""
-        best, incoming = int(self.grid.best_tails()[t - 1, row]), self.grid.incoming[t - 1]
+        best, incoming = cell.best, cell.incoming
         return [
-            (f"{self.names[t - 1, tail]}: {term} = {self.score(incoming[tail, row])}", tail != best)
-            for tail, term in self._terms(t, row).items()
+            (f"{tail.name}: {term} = {self.score(incoming[tail])}", tail is not best)
+            for tail, term in self._terms(cell).items()
         ]
 
     def score(self, log_score: float) -> str:

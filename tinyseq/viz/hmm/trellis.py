@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from tinyseq.arguments import whole
 from tinyseq.backend import on_host
 from tinyseq.hmm.model.hmm import HMM
 from tinyseq.hmm.queries.forms import One
-from tinyseq.viz.hmm.lattice import Floats, lattice, posteriors
+from tinyseq.viz.hmm.lattice import Cell, Lattice, lattice, posteriors
 from tinyseq.viz.hmm.recurrence import Recurrence, exponential, total_text
 from tinyseq.viz.layout.curves import Point, between, straight
 from tinyseq.viz.page.story import Act, Event, Story
@@ -27,7 +25,6 @@ from tinyseq.viz.rendering.style import (
     QUIET,
     Paint,
     Text,
-    clean,
     label_size,
     number,
     shaded,
@@ -47,14 +44,12 @@ class Path(NamedTuple):
     """A path to be marked.
 
     Attributes:
-        rows: the row of its history at each step.
-        states: the names of its states.
+        cells: its history at each step.
         log_prob: its score.
         color: the colour of its line.
     """
 
-    rows: list[int]
-    states: list[str]
+    cells: list[Cell]
     log_prob: float
     color: str
 
@@ -119,37 +114,33 @@ def trellis(
         decodings = []
     ways = [hmm.states.ids(on_host(found.path)).tolist() for found in decodings]
     grid = lattice(hmm, x, semiring, ways)
-    names = [clean(name, limit=16) for name in hmm.states]
     colors = (ACCENT, *DISTINCT[1:])
     paths = [
-        Path(grid.rows_of(way), [names[state] for state in way], found.log_prob, colors[rank % len(colors)])
+        Path(grid.way(way), found.log_prob, colors[rank % len(colors)])
         for rank, (way, found) in enumerate(zip(ways, decodings, strict=True))
     ]
-    shade = posteriors(hmm, x, grid) if posterior else None
+    shade = posteriors(hmm, x, grid) if posterior else {}
     with defaults(values=values, font_size=font_size, size=size) as chosen:
         filled = chosen.values is not False
-        found = Recurrence(grid, names, semiring)
-        painter = _Painter(
-            found, paths if filled else [], shade if filled else None, title, filled, filled and candidates
-        )
+        painter = _Painter(grid, paths if filled else [], shade if filled else {}, title, filled, filled and candidates)
         drawn = painter.painted
         return drawn().drawing(lambda: (drawn().drawing(), painter.story().plain() if filled else {}))
 
 
 @dataclass
 class _Painter:
-    texts: Recurrence
+    grid: Lattice
     paths: list[Path]
-    shade: Floats | None
+    shade: dict[Cell, float]
     title: str
     filled: bool
     candidates: bool
 
     def __post_init__(self) -> None:
-        self.grid, self.names, self.semiring = self.texts.grid, self.texts.names, self.texts.semiring
-        self.steps, self.count = self.grid.scores.shape
-        self.labelled = self.count * len(self.texts.states) * self.steps <= MOST_LABELLED
-        self.cells = {cell: self._cell_lines(*cell) for cell in self.names}
+        self.texts = Recurrence(self.grid)
+        self.steps, self.count = len(self.grid.columns), self.grid.rows
+        self.labelled = self.count * len(self.grid.states) * self.steps <= MOST_LABELLED
+        self.cells = {cell: self._cell_lines(cell) for cell in self.grid.cells}
         sizes = [label_size(lines) for lines in self.cells.values()]
         self.size = max(width for width, _ in sizes) + 16, max(height for _, height in sizes) + 8
         apart = in_type(104) if self.labelled else max(60, 9 * self.count)  # arcs across many rows need space
@@ -158,47 +149,46 @@ class _Painter:
 
     def painted(self) -> Canvas:
         """The parts of the picture."""
-        heading = self.title or HEADINGS[self.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
+        heading = self.title or HEADINGS[self.grid.semiring] + (f", n = {self.grid.n}" if self.grid.n > 2 else "")
         self.canvas = Canvas(f"{heading}: {' '.join(self.grid.symbols)}")
-        self._terminal("start", self.grid.initial)
-        if self.grid.end is not None:
-            self._terminal("stop", self.grid.end)
+        self._terminal("start", self.grid.start)
+        if self.grid.stop:
+            self._terminal("stop", self.grid.stop)
         self._arcs()
         self._mark_paths()
-        self.canvas.nodes += [self._cell(*cell, lines) for cell, lines in self.cells.items()]
+        self.canvas.nodes += [self._cell(cell, lines) for cell, lines in self.cells.items()]
         for t, symbol in enumerate(self.grid.symbols):
             x, y = self._at(t, self.count - 1)
             below = Point(x, y - self.size[1] / 2 - in_type(22))
             self.canvas.nodes.append(words(f"symbol{t}", below, Text(symbol, bold=True), small(f"t = {t + 1}")))
         for t in range(self.per_line, self.steps, self.per_line):
-            for row in self.grid.cells[t - 1]:
-                again = self._tail(t - 1, row), self._before(t, row), (self.size[0], in_type(22))
-                self.canvas.nodes.append(Node(*again, [small(self.names[t - 1, row])], QUIET))
+            for cell in self.grid.columns[t - 1]:
+                again = self._tail(cell), self._after(cell), (self.size[0], in_type(22))
+                self.canvas.nodes.append(Node(*again, [small(cell.name)], QUIET))
         self._caption(heading)
         return self.canvas
 
     def story(self) -> Story:
         """The recurrence column by column, and the best path traced back from its end."""
-        names, details, forward = {(t, s): f"t{t + 1}_s{s}" for t, s in self.cells}, dict[str, dict[str, str]](), []
-        for (t, s), name in names.items():
-            score, cell = self.grid.scores[t, s], self.names[t, s]
-            details[name] = {"": f"{cell} at t = {t + 1}", "score": self.texts.score(score)}
-            symbol, emission = self.grid.symbols[t], number(exponential(self.grid.emission[t, s]))
-            details[name][f"{self.texts.p}({symbol} | {self.texts.newest[t, s]})"] = emission
-            if self.shade is not None:
-                details[name]["posterior"] = number(self.shade[t, s], 6)
-            answer = self.texts.shown_score(score)
-            asked = "" if answer is None else f"score({cell}, {t + 1})"
-            forward.append(Event([name], self.texts.cell(t, s), asked=asked, answer=answer))
+        details, forward = dict[str, dict[str, str]](), list[Event]()
+        for cell in self.cells:
+            facts = {"": f"{cell.name} at t = {cell.t + 1}", "score": self.texts.score(cell.score)}
+            facts[self.texts.emission(cell)] = number(exponential(cell.emission))
+            if self.shade:
+                facts["posterior"] = number(self.shade[cell], 6)
+            details[_name(cell)] = facts
+            answer = self.texts.shown_score(cell.score)
+            asked = "" if answer is None else f"score({cell.name}, {cell.t + 1})"
+            forward.append(Event([_name(cell)], self.texts.cell(cell), asked=asked, answer=answer))
         results = {f"result{i}": {"": line.text} for i, line in enumerate(self._results())}
         forward.append(Event([] if self.paths else [*results], self.texts.last(bool(self.paths))))
         acts = [Act("forward", forward)]
         if self.paths:
-            way = list(enumerate(self.paths[0].rows))
-            back = [Event([names[cell]], f"t = {cell[0] + 1}: {self.names[cell]}") for cell in reversed(way)]
+            way = reversed(self.paths[0].cells)
+            back = [Event([_name(cell)], f"t = {cell.t + 1}: {cell.name}") for cell in way]
             back[-1].boxes += results
             acts.append(Act("back-trace", back))
-        columns = {name: f"t{t + 1}" for (t, _), name in names.items()}
+        columns = {_name(cell): f"t{cell.t + 1}" for cell in self.cells}
         return Story(details | results, columns, lines=self.canvas.ends(), acts=acts, fills=True)
 
     # -- places and labels ---------------------------------------------------------------------------------------------
@@ -209,90 +199,84 @@ class _Painter:
         down = self.count * self.pitch[1] + in_type(BETWEEN_LINES)
         return Point(place * self.pitch[0], -row * self.pitch[1] - line * down)
 
-    def _before(self, t: int, row: int) -> Point:
-        """The place where arcs to column t start: the previous column, or its copy at the beginning of a line."""
-        return self._at(t - 1, row) if t % self.per_line else Point(-self.pitch[0], self._at(t, row).y)
+    def _after(self, cell: Cell) -> Point:
+        """The place where arcs from a cell start: its own, or that of its copy at the beginning of the next line."""
+        if (cell.t + 1) % self.per_line:
+            return self._at(cell.t, cell.row)
+        return Point(-self.pitch[0], self._at(cell.t + 1, cell.row).y)
 
-    def _cell_lines(self, t: int, state: int) -> list[Text]:
-        score = self.texts.score(self.grid.scores[t, state])
-        lines = [Text(self.names[t, state], bold=True), Text(score if self.filled else " " * len(score))]
-        if self.candidates and t:
-            lines += [small(told)._replace(struck=lost) for told, lost in self.texts.candidates(t, state)]
+    def _cell_lines(self, cell: Cell) -> list[Text]:
+        score = self.texts.score(cell.score)
+        lines = [Text(cell.name, bold=True), Text(score if self.filled else " " * len(score))]
+        if self.candidates and cell.t:
+            lines += [small(told)._replace(struck=lost) for told, lost in self.texts.candidates(cell)]
         if self.count <= 9 and (self.steps <= MOST_EXPLAINED or not self.filled):
-            emission = number(exponential(self.grid.emission[t, state]))
-            lines.append(small(f"{self.texts.p}({self.grid.symbols[t]} | {self.texts.newest[t, state]}) = {emission}"))
-        if self.shade is not None:
-            lines.append(small(f"posterior {number(self.shade[t, state])}"))
+            lines.append(small(f"{self.texts.emission(cell)} = {number(exponential(cell.emission))}"))
+        if self.shade:
+            lines.append(small(f"posterior {number(self.shade[cell])}"))
         return lines
 
     # -- parts ---------------------------------------------------------------------------------------------------------
 
-    def _cell(self, t: int, state: int, lines: list[Text]) -> Node:
-        on_path = next((path.color for path in self.paths if path.rows[t] == state), None)
+    def _cell(self, cell: Cell, lines: list[Text]) -> Node:
+        on_path = next((path.color for path in self.paths if cell in path.cells), None)
         paint = OP
-        if self.filled and self.grid.scores[t, state] == -math.inf:
+        if self.filled and cell.score == -math.inf:
             paint = QUIET
-        elif self.shade is not None:
-            paint = shaded(float(self.shade[t, state]))
+        elif self.shade:
+            paint = shaded(self.shade[cell])
         elif on_path == ACCENT:
             paint = BEST
         if on_path:
             paint = paint._replace(outline=on_path)
-        if paint.text != OP.text or self.shade is not None:
+        if paint.text != OP.text or self.shade:
             lines = [line._replace(color=paint.text) for line in lines]
-        kind = ("best" if on_path else "cell") + (" shaded" if self.shade is not None else "")
+        kind = ("best" if on_path else "cell") + (" shaded" if self.shade else "")
         width = 2.2 if on_path else 1.0
-        return Node(f"t{t + 1}_s{state}", self._at(t, state), self.size, lines, paint, line_width=width, kind=kind)
+        return Node(_name(cell), self._at(cell.t, cell.row), self.size, lines, paint, line_width=width, kind=kind)
 
-    def _terminal(self, name: str, log_probabilities: Floats) -> None:
+    def _terminal(self, name: str, arcs: dict[Cell, float]) -> None:
         """The box before the first column or after the last one, with its arcs."""
         first = name == "start"
         t, away = (0, -1) if first else (self.steps - 1, 1)
         (x, top), (_, bottom) = self._at(t, 0), self._at(t, self.count - 1)
         place, half = Point(x + away * self.pitch[0] * 0.85, (top + bottom) / 2), in_type(17)
         self.canvas.nodes.append(Node(name, place, (2 * half, in_type(20)), [small(name)], QUIET))
-        for state in np.flatnonzero(np.isfinite(log_probabilities)).tolist():
-            near = Point(place.x - away * half, place.y)
-            cell = Point(self._at(t, state).x + away * self.size[0] / 2, self._at(t, state).y)
-            way = (near, cell) if first else (cell, near)
-            ends = (name, f"t1_s{state}") if first else (f"t{self.steps}_s{state}", name)
-            best = any(path.rows[t] == state for path in self.paths[:1])
+        for cell, log_probability in arcs.items():
+            if log_probability == -math.inf:
+                continue
+            near, at = Point(place.x - away * half, place.y), self._at(t, cell.row)
+            far = Point(at.x + away * self.size[0] / 2, at.y)
+            way, ends = ((near, far), (name, _name(cell))) if first else ((far, near), (_name(cell), name))
+            best = any(cell in path.cells for path in self.paths[:1])
             self.canvas.edges.append(Edge(*ends, straight(*way), LINE if best else FAINT))
             if best:
                 self.canvas.edges.append(Edge(*ends, straight(*way), ACCENT, 2.8, kind="path"))
-            self._probability(f"{name}_s{state}", way, log_probabilities[state], 0.5)
+            self._probability(f"{name}_s{cell.row}", way, log_probability, 0.5)
 
     def _arcs(self) -> None:
-        possible = np.isfinite(self.grid.incoming)
-        best = self.grid.best_tails()
-        few = int(possible.sum()) <= MOST_ARCS
-        shares = self.grid.shares() if self.semiring == "log" and self.filled else None
-        for t, tail, head in np.argwhere(possible).tolist():
-            is_best = best[t, head] == tail and self.filled
-            if shares is not None:
-                share = float(shares[t, tail, head])
-                self._arc(t, tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
-            elif is_best or few:
-                self._arc(t, tail, head, LINE if is_best else FAINT, 1.3 if is_best else 0.8)
+        """The arcs between cells: in a sum, as thick as their shares; else the best into each cell, and all if few."""
+        arcs = list(self.grid.arcs())
+        for tail, head in arcs:
+            if self.grid.semiring == "log" and self.filled:
+                share = head.share(tail)
+                self._arc(tail, head, LINE if share > 0.02 else FAINT, 0.6 + 3.4 * share)
+            elif self.filled and head.best is tail:
+                self._arc(tail, head, LINE, 1.3)
+            elif len(arcs) <= MOST_ARCS:
+                self._arc(tail, head, FAINT, 0.8)
 
-    def _arc(self, t: int, tail: int, head: int, color: str, width: float) -> None:
-        way = self._between(t, tail, head)
-        ends = self._tail(t, tail), f"t{t + 2}_s{head}"
-        self.canvas.edges.append(Edge(*ends, straight(*way), color, width, tooltip=self._words(t, tail, head)))
-        self._probability("_".join(("p", *ends)), way, self.grid.arcs[t, tail, head], 0.24)
+    def _arc(self, tail: Cell, head: Cell, color: str, width: float) -> None:
+        way, ends = self._between(tail, head), (self._tail(tail), _name(head))
+        self.canvas.edges.append(Edge(*ends, straight(*way), color, width, tooltip=_words(tail, head)))
+        self._probability("_".join(("p", *ends)), way, head.before[tail], 0.24)
 
-    def _tail(self, t: int, row: int) -> str:
+    def _tail(self, cell: Cell) -> str:
         """The name of the box where arcs from a cell start."""
-        again = "_again" * ((t + 1) % self.per_line == 0 and t + 1 < self.steps)
-        return f"t{t + 1}_s{row}{again}"
+        return _name(cell) + "_again" * ((cell.t + 1) % self.per_line == 0 and cell.t + 1 < self.steps)
 
-    def _words(self, t: int, tail: int, head: int) -> str:
-        """The tooltip of an arc."""
-        probability = number(exponential(self.grid.arcs[t, tail, head]))
-        return f"P({self.texts.newest[t + 1, head]} | {self.names[t, tail]}) = {probability}"
-
-    def _between(self, t: int, tail: int, head: int, shift: float = 0.0) -> tuple[Point, Point]:
-        start, end = self._before(t + 1, tail), self._at(t + 1, head)
+    def _between(self, tail: Cell, head: Cell, shift: float = 0.0) -> tuple[Point, Point]:
+        start, end = self._after(tail), self._at(head.t, head.row)
         return Point(start.x + self.size[0] / 2, start.y + shift), Point(end.x - self.size[0] / 2, end.y + shift)
 
     def _probability(self, name: str, way: tuple[Point, Point], log_probability: float, fraction: float) -> None:
@@ -304,11 +288,11 @@ class _Painter:
     def _mark_paths(self) -> None:
         for rank, path in reversed(list(enumerate(self.paths))):
             kind, width = ("path", 2.8) if rank == 0 else ("path other", 2.0)
-            for t, (tail, head) in enumerate(pairwise(path.rows)):
+            for tail, head in pairwise(path.cells):
                 # If paths share an arc, the best one covers it, and the others alternate on either side.
-                place = sum(other.rows[t : t + 2] == [tail, head] for other in self.paths[:rank])
-                way = straight(*self._between(t, tail, head, 4.0 * ((place + 1) // 2) * (-1) ** place))
-                ends, told = (self._tail(t, tail), f"t{t + 2}_s{head}"), self._words(t, tail, head)
+                place = sum((tail, head) in pairwise(other.cells) for other in self.paths[:rank])
+                way = straight(*self._between(tail, head, 4.0 * ((place + 1) // 2) * (-1) ** place))
+                ends, told = (self._tail(tail), _name(head)), _words(tail, head)
                 self.canvas.edges.append(Edge(*ends, way, path.color, width, tooltip=told, kind=kind))
 
     def _caption(self, heading: str) -> None:
@@ -332,7 +316,7 @@ class _Painter:
                 self.canvas.nodes.append(words_from(name, Point(left, y - in_type(16) * i), line))
 
     def _results(self) -> list[Text]:
-        if self.semiring == "log":
+        if self.grid.semiring == "log":
             total = total_text(self.grid.total, self.texts.name) if self.filled else ""
             return [Text(f"sum over all paths: {total}", bold=True)]
         if not self.filled:
@@ -340,9 +324,19 @@ class _Painter:
         lines = []
         for rank, path in enumerate(self.paths):
             name = "best path" if rank == 0 else f"{rank + 1}. best"
-            words = " → ".join(path.states)
+            words = " → ".join(cell.newest for cell in path.cells)
             words = words if len(words) <= 100 else f"{self.steps} states"
             lines.append(
                 Text(f"{name}: {words}, {total_text(path.log_prob, self.texts.name)}", color=path.color, bold=rank == 0)
             )
         return lines
+
+
+def _name(cell: Cell) -> str:
+    """The name of a cell's box."""
+    return f"t{cell.t + 1}_s{cell.row}"
+
+
+def _words(tail: Cell, head: Cell) -> str:
+    """The tooltip of an arc."""
+    return f"P({head.newest} | {tail.name}) = {number(exponential(head.before[tail]))}"
