@@ -1,11 +1,14 @@
 """The tape as plain data."""
 
 import gc
+from typing import get_args
 
 import numpy as np
 import pytest
+from zoo import ZOO, model
 
 import tinyseq as ts
+from tinyseq.viz.computation.boxes import View
 from tinyseq.viz.computation.record import record
 
 
@@ -87,3 +90,25 @@ def test_drawing_pauses_the_collection_of_garbage_only_while_it_works():
             assert gc.isenabled() is before
         finally:
             gc.enable()
+
+
+DRAWN = {
+    **{view: lambda view=view: ts.viz.graph(ZOO["lstm"].loss(), view, values=True) for view in get_args(View)},
+    "page": lambda: ts.viz.graph(ZOO["lstm"].loss(), gradients=True).page(),
+    "cell": lambda: ts.viz.cell("gru"),
+    "trellis": lambda: ts.viz.trellis(model(3), "abca", k=2, posterior=True).page(),
+    "automaton": lambda: ts.viz.automaton(model(3)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_drawing_leaves_nothing_to_the_collector_of_garbage(name):
+    """It would keep the whole graph of a network until the collector runs."""
+    DRAWN[name]()  # what is made once, as a table of widths, may be collected
+    gc.collect()
+    gc.disable()
+    try:
+        DRAWN[name]()
+        assert not gc.collect()
+    finally:
+        gc.enable()

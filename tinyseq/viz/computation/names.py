@@ -54,25 +54,26 @@ def gates_of(sheet: Sheet, into: Mapping[Box, Sequence[Arrow]], is_sign: Callabl
         into: the arrows that lead to each box.
         is_sign: whether a box is just a sign between two values.
     """
-    vertices = sheet.record.vertices
-
-    def summed_in(box: Box) -> set[Gates]:
-        """The gates whose rows of the stacked sums reach a box."""
-        found: set[Gates] = set()
-        for arrow in into[box]:
-            if arrow.part and arrow.value:
-                found |= {summed_gates(arrow, vertices)}
-            elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
-                found |= summed_in(arrow.tail)
-        return found - {()}
-
     gates: dict[Box, Gates] = {}
     for box in sheet.boxes:
         if box.kind == "op" and not box.module and not is_sign(box) and len(into[box]) == 1:
-            found = summed_in(box)
+            found = _summed_in(box, into, is_sign, sheet.record.vertices)
             if len(found) == 1:
                 gates[box] = found.pop()
     return gates
+
+
+def _summed_in(
+    box: Box, into: Mapping[Box, Sequence[Arrow]], is_sign: Callable[[Box], bool], vertices: Sequence[Vertex]
+) -> set[Gates]:
+    """The gates whose rows of the stacked sums reach a box."""
+    found: set[Gates] = set()
+    for arrow in into[box]:
+        if arrow.part and arrow.value:
+            found |= {summed_gates(arrow, vertices)}
+        elif arrow.tail.kind == "op" and arrow.tail.column == box.column and is_sign(arrow.tail):
+            found |= _summed_in(arrow.tail, into, is_sign, vertices)
+    return found - {()}
 
 
 def summed_gates(arrow: Arrow, vertices: Sequence[Vertex]) -> Gates:
